@@ -1,0 +1,52 @@
+// Graph to machine code, through LLVM's C API. The one public header of backend/.
+#ifndef BERTC_BACKEND_H
+#define BERTC_BACKEND_H
+
+#include "ir/ir.h"
+#include "runtime/abi.h"
+
+// What goes into an artefact beside code.
+typedef struct artefact {
+    const graph *graph; // with variants, scheduled and planned
+    const target *targets; // one an ISA; variant.isa names it
+    int target_count;
+    const tensor_source *source;
+    const void *tokenizer, *task;
+    size_t tokenizer_bytes, task_bytes;
+    const char *json;
+    int64_t vocab_size, type_vocab_size, position_count;
+    bertc_position_rule position_rule;
+    int32_t position_start, pad_id;
+} artefact;
+
+// Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4, znver4,
+// sapphirerapids, ...), "generic". False for unknown ones.
+bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
+// Lists CPUs and triples that `--mcpu` and `--target` take, one a line.
+void target_list(FILE *out);
+
+typedef enum emit_kind { EMIT_SO, EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_HEADER } emit_kind;
+
+typedef struct backend_times {
+    double emit, optimise, codegen, weights, link; // seconds
+    int64_t code_bytes, artefact_bytes;
+    long linker_peak_kb;
+} backend_times;
+
+typedef struct emit_options {
+    emit_kind kind;
+    const char *output;
+    const char *linker; // NULL: ld.lld, ld or cc, whichever is there
+    int optimise;       // 0..3; 2 by default
+} emit_options;
+// Writes the artefact beside `output` and renames it.
+bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d);
+
+// JIT: code and packed weights in this process's memory, for bertc_load_memory.
+typedef struct jit jit;
+jit *backend_jit(const artefact *a, int optimise, backend_times *times, diag *d);
+const void *jit_descriptor(const jit *j);
+const void *jit_weights(const jit *j);
+void jit_free(jit *j);
+
+#endif

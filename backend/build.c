@@ -1,0 +1,2 @@
+#include "emit.h"
+#include "backend/backend.h"

@@ -1,0 +1,116 @@
+// What the emitters of backend/ share: the LLVM context of one module, and the interface between the code generator and the kernel
+// families. Private to backend/.
+#ifndef BERTC_BACKEND_EMIT_H
+#define BERTC_BACKEND_EMIT_H
+
+#include <llvm-c/Core.h>
+
+#include "ir/ir.h"
+
+typedef struct emit {
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef b;
+    const target *target;
+    int width; // floats in a vector: target->vector_floats
+    LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi, vi1; // vf: <width x float>, vi: <width x i32>
+    LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch): bertc_kernel of abi.h
+    arena *arena;
+    diag *diag;
+} emit;
+
+// --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's header.
+LLVMValueRef math_exp(emit *e, LLVMValueRef x);
+LLVMValueRef math_log(emit *e, LLVMValueRef x);
+LLVMValueRef math_erf(emit *e, LLVMValueRef x);
+LLVMValueRef math_tanh(emit *e, LLVMValueRef x);
+LLVMValueRef math_sigmoid(emit *e, LLVMValueRef x);
+LLVMValueRef math_rsqrt(emit *e, LLVMValueRef x);
+LLVMValueRef math_gelu(emit *e, LLVMValueRef x, bool tanh_approximation);
+// a*b+c: one instruction where the target has it, else two roundings.
+LLVMValueRef math_fma(emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+
+// --- build.c: small helpers
+LLVMValueRef build_const_f32(emit *e, double x);
+LLVMValueRef build_const_i64(emit *e, int64_t x);
+LLVMValueRef build_splat(emit *e, LLVMValueRef scalar, int width);
+LLVMValueRef build_gep(emit *e, LLVMValueRef base, LLVMValueRef bytes); // base + bytes
+LLVMValueRef build_load(emit *e, LLVMTypeRef t, LLVMValueRef p, unsigned align);
+void build_store(emit *e, LLVMValueRef v, LLVMValueRef p, unsigned align);
+// Sum / maximum of the lanes in one fixed tree (halves added).
+LLVMValueRef build_reduce_add(emit *e, LLVMValueRef v);
+LLVMValueRef build_reduce_max(emit *e, LLVMValueRef v);
+// for (i = from; i < to; i += step): open positions the builder in the body; close ends it. from < to need not hold.
+typedef struct loop {
+    LLVMBasicBlockRef head, body, exit;
+    LLVMValueRef index; // i64
+    LLVMValueRef step;
+} loop;
+loop build_loop(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
+void build_loop_end(emit *e, loop *l);
+// A new internal function with the target's attributes (no-builtins, prefer-vector-width, cpu, features); builder at its entry.
+LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef type);
+// Fields of bertc_call.
+LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);                         // T, S, R
+LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows);                   // ptr to i32
+LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);                               // args[i]
+
+// --- Kernel families
+
+// One node to be emitted for one variant. Operands' layouts are in the node's types, leading dimensions in the places.
+typedef struct kernel_site {
+    const graph *graph;
+    const variant *variant;
+    value node;
+} kernel_site;
+
+// One phase of a node: code and its cut into tasks (the meaning of the fields: bertc_phase in abi.h). Arguments are the node's
+// operands in order, then its result; every phase of a node gets all of them.
+typedef struct kernel_phase {
+    LLVMValueRef function;
+    sym dim;
+    int64_t unit, inner;
+    double flops_call, flops_row, flops_pair;
+    int64_t row_bytes;
+    const char *suffix; // "" or e.g. ".norm": appended to the node's name
+} kernel_phase;
+
+#define KERNEL_MAX_PHASES 3
+typedef struct kernel {
+    int phase_count[THREAD_CLASSES];
+    kernel_phase phases[THREAD_CLASSES][KERNEL_MAX_PHASES];
+    int64_t scratch_bytes;
+} kernel;
+
+// Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds functions to the module
+// and describes the phases. The generator asks them in the order of codegen.c's table; nest accepts everything.
+bool matmul_accepts(const emit *e, const kernel_site *s);
+bool matmul_emit(emit *e, const kernel_site *s, kernel *out);
+bool mlp_accepts(const emit *e, const kernel_site *s);
+bool mlp_emit(emit *e, const kernel_site *s, kernel *out);
+bool attention_accepts(const emit *e, const kernel_site *s);
+bool attention_emit(emit *e, const kernel_site *s, kernel *out);
+bool row_accepts(const emit *e, const kernel_site *s);
+bool row_emit(emit *e, const kernel_site *s, kernel *out);
+bool nest_accepts(const emit *e, const kernel_site *s);
+bool nest_emit(emit *e, const kernel_site *s, kernel *out);
+
+// --- pointwise.c: the pointwise ops of a body, on one vector of a row.
+// `load` gives the vector of a value that the walk does not compute (params, the anchor's result), at the current row and column.
+typedef LLVMValueRef (*pointwise_load)(void *context, value v);
+typedef struct pointwise {
+    emit *e;
+    const graph *body;
+    pointwise_load load;
+    void *context;
+    LLVMValueRef *memo; // by value of the body, NULL: not computed yet; the caller clears it for each vector
+} pointwise;
+// The vector of value v of the body: constants as splats, pointwise ops computed, anything else through `load`.
+LLVMValueRef pointwise_value(pointwise *p, value v);
+
+// --- norm.c: ops that need a whole row, on a row of `n` floats that lies in memory (aligned to 64, stride padded to 16).
+// out may be in. gamma, beta: float[n] (beta may be NULL).
+void norm_layer(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, LLVMValueRef beta, int64_t n, double eps);
+void norm_rms(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, int64_t n, double eps);
+
+#endif

@@ -1,0 +1,40 @@
+# The arrows of docs/architecture.md, enforced: a folder sees its own files and the public headers of the folders that it names.
+#
+# bertc_module(NAME DIR PUBLIC header... USES module... LIBS library...)
+# adds the static library bertc_NAME from DIR's *.c. Its public headers are staged under ${CMAKE_BINARY_DIR}/include/NAME, as
+# links, so that `#include "ir/ir.h"` works for those targets alone that list `ir` in USES.
+add_library(bertc_warnings INTERFACE)
+target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch-enum
+    -Wno-missing-field-initializers -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden $<$<BOOL:${BERTC_WERROR}>:-Werror>)
+target_compile_definitions(bertc_warnings INTERFACE _GNU_SOURCE)
+if(BERTC_SANITIZE)
+    target_compile_options(bertc_warnings INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(bertc_warnings INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(bertc_stage name dir)
+    foreach(header ${ARGN})
+        set(staged "${CMAKE_BINARY_DIR}/include/${name}/${dir}/${header}")
+        get_filename_component(folder "${staged}" DIRECTORY)
+        file(MAKE_DIRECTORY "${folder}")
+        file(CREATE_LINK "${CMAKE_SOURCE_DIR}/${dir}/${header}" "${staged}" SYMBOLIC)
+    endforeach()
+    add_library(bertc_${name}_headers INTERFACE)
+    target_include_directories(bertc_${name}_headers INTERFACE "${CMAKE_BINARY_DIR}/include/${name}")
+endfunction()
+
+function(bertc_module name dir)
+    cmake_parse_arguments(M "" "" "PUBLIC;USES;LIBS" ${ARGN})
+    bertc_stage(${name} ${dir} ${M_PUBLIC})
+    file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.c")
+    add_library(bertc_${name} STATIC ${sources})
+    target_link_libraries(bertc_${name} PUBLIC bertc_${name}_headers PRIVATE bertc_warnings)
+    foreach(used ${M_USES})
+        if(TARGET bertc_${used})
+            target_link_libraries(bertc_${name} PUBLIC bertc_${used})
+        else()
+            target_link_libraries(bertc_${name} PUBLIC bertc_${used}_headers)
+        endif()
+    endforeach()
+    target_link_libraries(bertc_${name} PRIVATE ${M_LIBS})
+endfunction()

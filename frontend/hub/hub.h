@@ -1,0 +1,69 @@
+// Checkpoints: what Hugging Face folders hold, checked, as a graph with recipes over mapped tensors, a tokenizer table
+// and a task table. The one public header of frontend/hub.
+#ifndef BERTC_HUB_H
+#define BERTC_HUB_H
+
+#include "ir/ir.h"
+#include "runtime/abi.h"
+
+typedef struct hub_options {
+    const char *model;     // folder, model.safetensors, model.st or model.safetensors.index.json
+    const char *config;    // NULL: config.json beside the weights
+    const char *tokenizer; // tokenizer.json or vocab.txt; NULL: beside the weights
+    const char *head;      // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining,
+                           // sequence-classification, token-classification, question-answering, embedding
+    const char *pooling;   // NULL: as the folder says; cls, mean
+    const char *outputs;   // NULL, or a comma list: hidden_states, attentions, and names of outputs
+} hub_options;
+
+typedef struct hub_model {
+    graph *graph;
+    tensor_source source; // over the mapped files, valid until hub_close
+    const void *tokenizer; // bertc_tokenizer, NULL: the checkpoint has none
+    size_t tokenizer_bytes;
+    const void *task; // bertc_task
+    size_t task_bytes;
+    const char *family, *head;
+    int64_t vocab_size, type_vocab_size, position_count; // position_count: tokens of the longest text
+    bertc_position_rule position_rule;
+    int32_t position_start, pad_id;
+    int64_t hidden_size, layers, heads, intermediate_size, parameters;
+    int64_t checkpoint_bytes;
+    void *files; // private
+} hub_model;
+
+// Loads and checks a checkpoint; every problem found is in `d`, not only the first. Memory from `a`.
+bool hub_open(const hub_options *options, arena *a, hub_model *out, diag *d);
+void hub_close(hub_model *m);
+
+// The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
+bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);
+
+// A safetensors file, mapped and checked: every offset within the file, ordered, not overlapping.
+typedef struct safetensors safetensors;
+safetensors *safetensors_open(const char *path, diag *d);
+void safetensors_close(safetensors *s);
+int safetensors_count(const safetensors *s);
+const char *safetensors_name(const safetensors *s, int i);
+// The raw entry: dtype as in the file ("F32", "I64", ...).
+bool safetensors_entry(const safetensors *s, const char *name, const char **dtype, int *rank,
+                       const int64_t **shape, const void **data, size_t *bytes);
+typedef struct safetensors_item {
+    const char *name, *dtype;
+    int rank;
+    int64_t shape[IR_MAX_RANK];
+    const void *data;
+    size_t bytes;
+} safetensors_item;
+// Written beside the target and renamed.
+bool safetensors_write(const char *path, int n, const safetensors_item *items, diag *d);
+
+// A checkpoint folder of a known shape ("bert-tiny" ... "bert-large", "minilm-l6", or a config.json) with random weights.
+typedef struct synth_options {
+    const char *shape, *output, *dtype; // dtype: NULL: F32
+    const char *head;                   // NULL: model
+    uint64_t seed;
+} synth_options;
+bool hub_synth(const synth_options *options, diag *d);
+
+#endif

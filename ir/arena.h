@@ -1,0 +1,25 @@
+// Arenas: memory for what lives and dies together (a graph, a pass's scratch). Freed all at once.
+#ifndef BERTC_IR_ARENA_H
+#define BERTC_IR_ARENA_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+typedef struct arena arena;
+
+// A new, empty arena; the caller owns it and ends it with arena_free. Aborts when memory runs out.
+arena *arena_new(void);
+void arena_free(arena *a);
+
+// `size` bytes, zeroed, aligned to 16; never NULL.
+void *arena_alloc(arena *a, size_t size);
+// Copies into the arena.
+void *arena_dup(arena *a, const void *data, size_t size);
+char *arena_strdup(arena *a, const char *s);
+char *arena_strndup(arena *a, const char *s, size_t n);
+char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
+#define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
+
+#endif

@@ -1,0 +1,33 @@
+// Diagnostics: errors are data. Each has a place (file, tensor, JSON path, line, pass and node) and a cause;
+// they are collected here and printed by `main`. Nothing below `main` prints or exits.
+#ifndef BERTC_IR_DIAG_H
+#define BERTC_IR_DIAG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef enum diag_kind { DIAG_ERROR, DIAG_NOTE } diag_kind;
+
+typedef struct diag_item {
+    diag_kind kind;
+    char *text; // one line, without newline: "PLACE: cause"
+} diag_item;
+
+typedef struct diag {
+    diag_item *items;
+    int count, capacity, errors;
+} diag;
+
+void diag_init(diag *d);
+void diag_free(diag *d);
+
+// Adds "place: message". `place` names the file and the spot in it; NULL where there is none.
+// Always returns false, so that a failing function can end with `return diag_error(...)`.
+bool diag_error(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void diag_note(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool diag_failed(const diag *d);
+
+// Prints "bertc: error: PLACE: cause" and "bertc: note: ..." lines.
+void diag_print(const diag *d, FILE *out);
+
+#endif

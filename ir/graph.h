@@ -1,0 +1,184 @@
+// The graph: an array of nodes in topological order. A value is the index of the node that makes it; every node
+// has one result. A region (the body of `fuse` and `per_sequence`) is a graph too: its first nodes are `param`s,
+// one an operand, in the order of the operands, and it has one output, the value that it yields.
+//
+// `fuse` stands for the composition of the ops in its body; it only says: one kernel.
+//
+// `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once a sequence. An operand whose leading
+// dimension is T, R or S is cut along it, and its param has L, Q or 1 there; others (weights) pass whole. The result's
+// leading dimension goes the other way: L -> T, Q -> R, 1 -> S: the results are concatenated along it.
+// Bounds are i32[S+1]: sequence s owns rows bounds[s] .. bounds[s+1].
+//
+// Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads chosen
+// rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
+#ifndef BERTC_IR_GRAPH_H
+#define BERTC_IR_GRAPH_H
+
+#include "ir/recipe.h"
+
+typedef enum op {
+#define OP(name, least, most, attrs, flags) OP_##name,
+#include "ir/ops.def"
+#undef OP
+    OP_COUNT
+} op;
+
+typedef enum op_flags {
+    POINTWISE = 1,
+    COMMUTES = 2,
+    REDUCES = 4,
+    VIEW = 8,
+    LEAF = 16,
+    REGION = 32
+} op_flags;
+
+typedef enum attr_id {
+#define ATTR(name, kind) ATTR_##name,
+#include "ir/attrs.def"
+#undef ATTR
+    ATTR_COUNT
+} attr_id;
+
+typedef enum attr_kind {
+    ATTR_KIND_INT, ATTR_KIND_FLOAT, ATTR_KIND_INTS, ATTR_KIND_DIMS, ATTR_KIND_NAME,
+    ATTR_KIND_ELEM, ATTR_KIND_LITERAL, ATTR_KIND_RECIPE, ATTR_KIND_HASH
+} attr_kind;
+
+typedef int32_t value;
+#define VALUE_NONE ((value)-1)
+
+typedef struct attr {
+    attr_id id;
+    int n; // elements of ints, dims, literal
+    union {
+        int64_t i;
+        double f;
+        const int64_t *ints;
+        const dim *dims;
+        const char *name;
+        elem e;
+        const float *floats; // literal, f32
+        const int32_t *i32s; // literal, i32
+        const recipe *recipe;
+        uint64_t hash;
+    } u;
+} attr;
+
+typedef struct graph graph;
+
+typedef struct node {
+    op op;
+    type type;
+    int input_count;
+    value *inputs;
+    int attr_count;
+    attr *attrs;
+    graph *body;      // fuse, per_sequence
+    const char *name; // unique in its graph, or NULL; inputs and params always have one
+} node;
+
+typedef struct graph_output {
+    const char *name; // Transformers' name: last_hidden_state, logits, ...; NULL in a region
+    value value;
+} graph_output;
+
+// --- What is decided once per (ISA, capacity): see schedule and plan_memory.
+
+typedef enum place_kind { PLACE_NONE, PLACE_WEIGHT, PLACE_ARENA, PLACE_INPUT } place_kind;
+
+typedef struct place {
+    place_kind kind;
+    int64_t offset; // bytes into the weights or the arena; the input's number
+    int64_t ld;     // elements from one row to the next (rank >= 2: rows are all but the last axis)
+} place;
+
+// How a phase is cut into tasks for a class of thread counts: 1-2, 3-8, more.
+#define THREAD_CLASSES 3
+typedef enum split_form {
+    FORM_ROWS,   // a task owns whole rows
+    FORM_COLUMNS // columns are split too; a norm is a phase of its own
+} split_form;
+typedef struct split {
+    split_form form;
+    int32_t block_rows, block_columns; // of one task; 0: not split along that axis
+} split;
+typedef struct schedule {
+    int32_t tile_rows, tile_columns; // register tile of a matmul anchor; 0: none
+    int32_t chunk;                   // fuse_mlp: hidden columns a slice
+    int32_t prefetch;                // streams of the next panel's prefetch
+    split splits[THREAD_CLASSES];
+} schedule;
+
+typedef struct variant {
+    const char *name; // "avx512_s128"
+    const char *isa;  // target.isa
+    int64_t length, sequences, tokens; // longest text, most texts, most tokens (length x batch) of one call
+    schedule *schedules;               // by value
+    place *places;                     // by value
+    int64_t arena_bytes;
+} variant;
+
+struct graph {
+    arena *arena; // owns everything below
+    const char *name;
+    int count, capacity;
+    node *nodes;
+    int output_count;
+    graph_output *outputs;
+    int variant_count;
+    variant *variants;
+    int64_t weight_bytes; // set by pack_weights
+};
+
+// --- The op table
+
+const char *op_name(op o);
+int op_flag_bits(op o);
+int op_least_inputs(op o);
+int op_most_inputs(op o); // -1: any number
+// Finds by name; OP_COUNT / ATTR_COUNT where there is none.
+op op_find(const char *name, size_t n);
+attr_id attr_find(const char *name, size_t n);
+const char *attr_name(attr_id id);
+attr_kind attr_kind_of(attr_id id);
+// Does the op take this attribute? *required says whether it must have it.
+bool op_takes(op o, attr_id id, bool *required);
+
+// --- Building. Builders append, infer the type (shape.h) and return the value; operands must be of the graph.
+// A shape that does not fit is a broken invariant here (assert); graph_try_append reports it instead.
+
+graph *graph_new(arena *a, const char *name);
+graph *graph_clone(arena *a, const graph *g); // a deep copy into another arena, variants included
+value graph_input(graph *g, const char *name, type t);
+value graph_param(graph *g, const char *name, type t);
+value graph_constant_f32(graph *g, const char *name, type t, const float *data); // literal
+value graph_constant_recipe(graph *g, const char *name, const recipe *r);
+value graph_scalar(graph *g, double x); // f32[] literal
+value graph_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs);
+value graph_try_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
+                       const char *place, diag *d); // VALUE_NONE where it does not fit
+value graph_op1(graph *g, op o, value a);
+value graph_op2(graph *g, op o, value a, value b);
+value graph_op3(graph *g, op o, value a, value b, value c);
+value graph_reshape(graph *g, value a, int rank, const dim *shape);
+value graph_transpose(graph *g, value a, int rank, const int64_t *perm);
+value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end);
+// fuse or per_sequence over a finished body (params and one output); the result's type follows from the body's.
+value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
+void graph_output_add(graph *g, const char *name, value v);
+void graph_name(graph *g, value v, const char *name); // copies
+
+static inline node *graph_node(const graph *g, value v) { return &g->nodes[v]; }
+static inline const type *graph_type(const graph *g, value v) { return &g->nodes[v].type; }
+const attr *node_attr(const node *n, attr_id id); // NULL where it has none
+void node_set_attr(graph *g, node *n, attr a);    // replaces or adds
+attr attr_int(attr_id id, int64_t i);
+attr attr_float(attr_id id, double f);
+attr attr_word(attr_id id, const char *name);
+attr attr_ints(arena *a, attr_id id, int n, const int64_t *v);
+attr attr_dims(arena *a, attr_id id, int n, const dim *v);
+
+bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
+bool node_is_constant(const node *n);
+
+#endif

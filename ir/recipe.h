@@ -1,0 +1,63 @@
+// Recipes: how a large constant is made from tensors of the checkpoint. A constant carries one instead of its
+// elements; it is executed when the object is written or when the JIT maps its weights.
+#ifndef BERTC_IR_RECIPE_H
+#define BERTC_IR_RECIPE_H
+
+#include "ir/arena.h"
+#include "ir/diag.h"
+#include "ir/types.h"
+
+typedef enum recipe_kind {
+    RECIPE_TENSOR,    // tensor("name"): as it stands in the checkpoint
+    RECIPE_TRANSPOSE, // transpose(r): a matrix
+    RECIPE_CONCAT,    // concat(axis, r, r, ...)
+    RECIPE_SCALE,     // scale(r, c): every element times c, in float32
+    RECIPE_CAST,      // cast(r, elem)
+    RECIPE_RESHAPE,   // reshape(r, [..])
+    RECIPE_PACK       // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+} recipe_kind;
+
+typedef struct recipe {
+    recipe_kind kind;
+    type type; // of the result
+    const char *tensor;
+    int64_t axis;
+    double scale;
+    int part_count;
+    struct recipe **parts;
+} recipe;
+
+// A tensor of the checkpoint: borrowed, row-major, possibly unaligned.
+typedef struct tensor_view {
+    elem e;
+    int rank;
+    int64_t shape[IR_MAX_RANK];
+    const void *data;
+} tensor_view;
+
+// Where tensors come from; the frontend implements it over the mapped checkpoint.
+typedef struct tensor_source {
+    void *context;
+    bool (*find)(void *context, const char *name, tensor_view *out); // false: no such tensor
+} tensor_source;
+
+// Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).
+recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_t *shape);
+recipe *recipe_transpose(arena *a, recipe *r);
+recipe *recipe_concat(arena *a, int64_t axis, int n, recipe *const *parts);
+recipe *recipe_scale(arena *a, recipe *r, double c);
+recipe *recipe_cast(arena *a, recipe *r, elem to);
+recipe *recipe_reshape(arena *a, recipe *r, int rank, const int64_t *shape);
+recipe *recipe_pack(arena *a, recipe *r);
+
+bool recipe_eq(const recipe *a, const recipe *b);
+// Bytes of the result (a packed one with its padding).
+size_t recipe_bytes(const recipe *r);
+
+// Executes a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, where the
+// source lacks it or it has another type or shape. Needs memory of the order of one part.
+bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d);
+// 64-bit hash of the recipe's structure and of the bytes of its tensors.
+bool recipe_hash(const recipe *r, const tensor_source *source, uint64_t *hash, diag *d);
+
+#endif

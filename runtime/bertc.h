@@ -1,0 +1,191 @@
+// libbertc: loads what `bertc compile` wrote, and runs it. The one public header of the runtime.
+//
+// A model is immutable and may be shared by any number of sessions on any threads. A session owns its arena and its
+// threads and serves one call at a time; calls on different sessions never wait for each other. After
+// opening, neither ids nor text (up to max_text_bytes) allocate. What a call returns lives in the session until its next call.
+#ifndef BERTC_H
+#define BERTC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BERTC_API __attribute__((visibility("default")))
+
+typedef struct bertc_model bertc_model;
+typedef struct bertc_session bertc_session;
+
+typedef struct bertc_error {
+    char message[512]; // one line, names the file and the place
+} bertc_error;
+
+// --- Models. All functions that can fail return false (or NULL) and fill *error (which may be NULL).
+
+// Loads an artefact. Everything is checked on the file before its code is mapped.
+BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
+// A descriptor in memory (JIT); `weights` overrides the descriptor's offset where not NULL. The caller keeps both alive.
+BERTC_API bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error);
+BERTC_API void bertc_unload(bertc_model *model); // after its sessions are closed
+BERTC_API const char *bertc_model_json(const bertc_model *model);
+BERTC_API const char *bertc_version(void);
+
+typedef struct bertc_model_info {
+    int task; // bertc_task_kind
+    bool has_tokenizer;
+    int label_count, output_count, variant_count;
+    int64_t max_length; // tokens of the longest text that fits
+    int64_t max_batch;  // texts a call of the largest variant
+    int64_t weight_bytes;
+    const char *isa_names; // of the variants that this CPU can run
+} bertc_model_info;
+BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
+BERTC_API const char *bertc_label(const bertc_model *model, int index);
+BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
+
+// --- Sessions
+
+// Calls body(context, i) for i in [0, n), in any order, on any threads, and returns when all are done.
+typedef void (*bertc_parallel_for)(void *user, int64_t n, void (*body)(void *context, int64_t i), void *context);
+// Seen before and after each phase where a session profiles or steps; `result` is the node's value in the arena.
+typedef struct bertc_phase_event {
+    int index;
+    const char *name;
+    int64_t node;        // value in the graph, -1: not complete yet
+    const void *result;  // first element
+    double seconds, flops;
+    int64_t bytes;
+} bertc_phase_event;
+typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
+
+typedef struct bertc_session_options {
+    int threads;                 // 0: 1
+    bertc_parallel_for parallel; // NULL: the session's own threads
+    void *parallel_user;
+    size_t max_text_bytes; // 0: 65536
+    bertc_phase_hook hook; // NULL: none; called on the calling thread after each phase
+    void *hook_user;
+    bool huge_pages;       // ask for 2 MB pages for a copy of the weights (costs the copy at opening)
+} bertc_session_options;
+BERTC_API bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error);
+BERTC_API void bertc_close(bertc_session *session);
+
+// --- Ids in, tensors out
+
+typedef struct bertc_batch {
+    int64_t batch, length;        // the grid; any size: what does not fit in one variant is split
+    const int32_t *input_ids;      // [batch, length]
+    const int32_t *attention_mask; // [batch, length], 0 hides; NULL: all shown
+    const int32_t *token_type_ids; // NULL: zeros
+} bertc_batch;
+
+typedef struct bertc_tensor {
+    const char *name;
+    int rank;
+    int64_t shape[6]; // on the caller's grid: [batch, length, ...] or [batch, ...]
+    const float *data; // row-major; hidden rows zero
+} bertc_tensor;
+
+// Bytes of output `index` for that grid, so that the caller can hand buffers in.
+BERTC_API size_t bertc_output_bytes(const bertc_model *model, int index, int64_t batch, int64_t length);
+// Runs; writes each output i whose buffers[i] is not NULL on the caller's grid, and describes it in tensors[i] (may be NULL).
+BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
+                         bertc_error *error);
+
+// --- Tokenizer
+
+typedef struct bertc_token {
+    int32_t id, type;
+    uint32_t char_start, char_end; // offsets in its text, in characters (code points)
+    uint32_t byte_start, byte_end; // and in bytes
+    int32_t text;                  // 0: the first text, 1: the pair, -1: a special token of the template
+    int32_t word;                  // index of the pre-token in its text, -1: special
+} bertc_token;
+
+typedef enum bertc_truncation {
+    BERTC_TRUNCATE_NEVER = 0,    // longer text is an error that says by how much
+    BERTC_TRUNCATE_LONGEST_FIRST,
+    BERTC_TRUNCATE_ONLY_FIRST,
+    BERTC_TRUNCATE_ONLY_SECOND
+} bertc_truncation;
+
+typedef struct bertc_text {
+    const char *text;
+    size_t size;
+    const char *pair; // NULL: none
+    size_t pair_size;
+} bertc_text;
+
+// Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's errors="replace".
+// max_tokens 0: no limit. The tokens live in the session until its next call.
+BERTC_API bool bertc_tokenize(bertc_session *session, const bertc_text *text, int64_t max_tokens,
+                              bertc_truncation truncation, const bertc_token **tokens, size_t *count, bertc_error *error);
+// Text of a token id, as in the vocabulary ("##able").
+BERTC_API const char *bertc_token_text(const bertc_model *model, int32_t id);
+
+// --- Tasks: text in, answer out
+
+typedef struct bertc_score {
+    const char *label; // or the token's text
+    int32_t id;
+    float score;
+} bertc_score;
+typedef struct bertc_entity {
+    const char *type;
+    float score;
+    uint32_t char_start, char_end, byte_start, byte_end;
+} bertc_entity;
+typedef struct bertc_answer {
+    float score; // start plus end logit
+    bool found;
+    uint32_t char_start, char_end, byte_start, byte_end; // in the pair (the context)
+} bertc_answer;
+typedef struct bertc_mask {
+    uint32_t char_start, char_end, byte_start, byte_end;
+    int text;
+    int score_count;
+    const bertc_score *scores; // best first
+} bertc_mask;
+
+typedef struct bertc_result {
+    int task; // bertc_task_kind: says which of the following are set
+    int token_count;
+    int score_count;
+    const bertc_score *scores; // labels, best first
+    int entity_count;
+    const bertc_entity *entities;
+    bertc_answer answer;
+    int mask_count;
+    const bertc_mask *masks;
+    float next_sentence; // probability; -1: no pair
+    int embedding_size;
+    const float *embedding;
+} bertc_result;
+
+typedef struct bertc_text_options {
+    bertc_truncation truncation;
+    int top_k;             // 0: 5 for masks, all labels
+    int max_answer_tokens; // 0: 15
+} bertc_text_options;
+
+// Answers `count` texts; results[i] for texts[i].
+BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
+                                  const bertc_text_options *options, bertc_result *results, bertc_error *error);
+// One JSON object (no newline) for a result. Like snprintf: returns the length it needs.
+BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer, size_t size);
+
+// --- A tokenizer alone, without a model (bertc tokenize FOLDER)
+typedef struct bertc_tokenizer_handle bertc_tokenizer_handle;
+BERTC_API bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes, bertc_error *error);
+BERTC_API bool bertc_tokenizer_encode(bertc_tokenizer_handle *t, const bertc_text *text, int64_t max_tokens,
+                                      bertc_truncation truncation, const bertc_token **tokens, size_t *count, bertc_error *error);
+BERTC_API const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id);
+BERTC_API void bertc_tokenizer_close(bertc_tokenizer_handle *t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

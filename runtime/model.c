@@ -1,0 +1,2 @@
+#include "runtime/bertc.h"
+#include "runtime/abi.h"
