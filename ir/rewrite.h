@@ -37,4 +37,7 @@ void replace_all_uses(rewriter *r, value old, value with);
 // replaces `result` by it. Bodies of `fuse`s among them are opened. Operands in order of first use.
 value fuse_ops(rewriter *r, int n, const value *ops, value result);
 
+// Appends a copy of `n`, without its name, over other operands. Its type is n's: the caller changes it where it differs.
+value copy_node(graph *to, const node *n, const value *inputs);
+
 #endif
