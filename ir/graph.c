@@ -1,1 +1,249 @@
-#include "ir/ir.h"
+#include "graph.h"
+#include "shape.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+graph *graph_new(arena *a, const char *name) {
+    graph *g = ARENA_NEW(a, graph);
+    g->arena = a;
+    g->name = name ? arena_strdup(a, name) : NULL;
+    return g;
+}
+
+static value push(graph *g, node n) {
+    if (g->count == g->capacity) {
+        int capacity = g->capacity ? g->capacity * 2 : 16;
+        node *nodes = ARENA_ARRAY(g->arena, node, capacity);
+        if (g->count) memcpy(nodes, g->nodes, sizeof(node) * (size_t)g->count);
+        g->nodes = nodes;
+        g->capacity = capacity;
+    }
+    g->nodes[g->count] = n;
+    return g->count++;
+}
+
+// --- Attributes
+
+const attr *node_attr(const node *n, attr_id id) {
+    for (int i = 0; i < n->attr_count; i++) {
+        if (n->attrs[i].id == id) return &n->attrs[i];
+    }
+    return NULL;
+}
+
+static recipe *recipe_copy(arena *a, const recipe *r) {
+    recipe *copy = arena_dup(a, r, sizeof(*r));
+    if (r->tensor) copy->tensor = arena_strdup(a, r->tensor);
+    copy->parts = r->part_count ? ARENA_ARRAY(a, recipe *, r->part_count) : NULL;
+    for (int i = 0; i < r->part_count; i++) copy->parts[i] = recipe_copy(a, r->parts[i]);
+    return copy;
+}
+
+static attr attr_copy(arena *a, attr x) {
+    size_t n = (size_t)x.n;
+    switch (attr_kind_of(x.id)) {
+    case ATTR_KIND_INTS: x.u.ints = arena_dup(a, x.u.ints, sizeof(int64_t) * n); break;
+    case ATTR_KIND_DIMS: x.u.dims = arena_dup(a, x.u.dims, sizeof(dim) * n); break;
+    case ATTR_KIND_NAME: x.u.name = arena_strdup(a, x.u.name); break;
+    case ATTR_KIND_LITERAL: x.u.floats = arena_dup(a, x.u.floats, sizeof(float) * n); break;
+    case ATTR_KIND_RECIPE: x.u.recipe = recipe_copy(a, x.u.recipe); break;
+    case ATTR_KIND_INT:
+    case ATTR_KIND_FLOAT:
+    case ATTR_KIND_ELEM:
+    case ATTR_KIND_HASH: break;
+    }
+    return x;
+}
+
+void node_set_attr(graph *g, node *n, attr a) {
+    attr *had = (attr *)(uintptr_t)node_attr(n, a.id);
+    a = attr_copy(g->arena, a);
+    if (had) {
+        *had = a;
+        return;
+    }
+    attr *attrs = ARENA_ARRAY(g->arena, attr, n->attr_count + 1);
+    int i = 0;
+    for (; i < n->attr_count && n->attrs[i].id < a.id; i++) attrs[i] = n->attrs[i];
+    attrs[i] = a;
+    for (; i < n->attr_count; i++) attrs[i + 1] = n->attrs[i];
+    n->attrs = attrs;
+    n->attr_count++;
+}
+
+attr attr_int(attr_id id, int64_t i) {
+    return (attr){.id = id, .u.i = i};
+}
+attr attr_float(attr_id id, double f) {
+    return (attr){.id = id, .u.f = f};
+}
+attr attr_word(attr_id id, const char *name) {
+    return (attr){.id = id, .u.name = name};
+}
+
+attr attr_ints(arena *a, attr_id id, int n, const int64_t *v) {
+    return (attr){.id = id, .n = n, .u.ints = arena_dup(a, v, sizeof(*v) * (size_t)n)};
+}
+
+attr attr_dims(arena *a, attr_id id, int n, const dim *v) {
+    return (attr){.id = id, .n = n, .u.dims = arena_dup(a, v, sizeof(*v) * (size_t)n)};
+}
+
+// --- Appending
+
+static value append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
+                    graph *body, const char *where, diag *d) {
+    node fresh = {.op = o, .input_count = n, .body = body};
+    fresh.inputs = n ? arena_dup(g->arena, inputs, sizeof(value) * (size_t)n) : NULL;
+    for (int i = 0; i < attr_count; i++) node_set_attr(g, &fresh, attrs[i]);
+    if (!shape_infer(g, &fresh, &fresh.type, where, d)) return VALUE_NONE;
+    return push(g, fresh);
+}
+
+// What an assert does, in every build: a builder that was handed operands that don't fit has no way on.
+static value must_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
+                         graph *body) {
+    diag d;
+    diag_init(&d);
+    value v = append(g, o, n, inputs, attr_count, attrs, body, "internal error", &d);
+    if (v == VALUE_NONE) {
+        diag_print(&d, stderr);
+        abort();
+    }
+    diag_free(&d);
+    return v;
+}
+
+value graph_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs) {
+    return must_append(g, o, n, inputs, attr_count, attrs, NULL);
+}
+
+value graph_try_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
+                       const char *where, diag *d) {
+    return append(g, o, n, inputs, attr_count, attrs, NULL, where, d);
+}
+
+static value leaf(graph *g, op o, const char *name, type t) {
+    return push(g, (node){.op = o, .type = t, .name = name ? arena_strdup(g->arena, name) : NULL});
+}
+
+value graph_input(graph *g, const char *name, type t) {
+    assert(name);
+    return leaf(g, OP_input, name, t);
+}
+
+value graph_param(graph *g, const char *name, type t) {
+    assert(name);
+    return leaf(g, OP_param, name, t);
+}
+
+value graph_constant_f32(graph *g, const char *name, type t, const float *data) {
+    assert(t.e == ELEM_F32 && type_count(&t) >= 0);
+    value v = leaf(g, OP_constant, name, t);
+    node_set_attr(g, graph_node(g, v), (attr){.id = ATTR_value, .n = (int)type_count(&t), .u.floats = data});
+    return v;
+}
+
+value graph_constant_recipe(graph *g, const char *name, const recipe *r) {
+    value v = leaf(g, OP_constant, name, r->type);
+    node_set_attr(g, graph_node(g, v), (attr){.id = ATTR_recipe, .u.recipe = r});
+    return v;
+}
+
+value graph_scalar(graph *g, double x) {
+    float f = (float)x;
+    return graph_constant_f32(g, NULL, type_make(ELEM_F32, 0, NULL), &f);
+}
+
+value graph_op1(graph *g, op o, value a) {
+    return graph_append(g, o, 1, &a, 0, NULL);
+}
+value graph_op2(graph *g, op o, value a, value b) {
+    return graph_append(g, o, 2, (value[]){a, b}, 0, NULL);
+}
+value graph_op3(graph *g, op o, value a, value b, value c) {
+    return graph_append(g, o, 3, (value[]){a, b, c}, 0, NULL);
+}
+
+value graph_reshape(graph *g, value a, int rank, const dim *shape) {
+    attr x = {.id = ATTR_shape, .n = rank, .u.dims = shape};
+    return graph_append(g, OP_reshape, 1, &a, 1, &x);
+}
+
+value graph_transpose(graph *g, value a, int rank, const int64_t *perm) {
+    attr x = {.id = ATTR_perm, .n = rank, .u.ints = perm};
+    return graph_append(g, OP_transpose, 1, &a, 1, &x);
+}
+
+value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end) {
+    attr x[] = {{.id = ATTR_begin, .n = rank, .u.dims = begin}, {.id = ATTR_end, .n = rank, .u.dims = end}};
+    return graph_append(g, OP_slice, 1, &a, 2, x);
+}
+
+value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds) {
+    attr x = attr_int(ATTR_bounds, bounds);
+    return must_append(g, o, n, inputs, o == OP_per_sequence, &x, body);
+}
+
+void graph_output_add(graph *g, const char *name, value v) {
+    graph_output *outputs = ARENA_ARRAY(g->arena, graph_output, g->output_count + 1);
+    for (int i = 0; i < g->output_count; i++) outputs[i] = g->outputs[i];
+    outputs[g->output_count++] = (graph_output){name ? arena_strdup(g->arena, name) : NULL, v};
+    g->outputs = outputs;
+}
+
+void graph_name(graph *g, value v, const char *name) {
+    g->nodes[v].name = name ? arena_strdup(g->arena, name) : NULL;
+}
+
+// --- Copying
+
+static node node_copy(arena *a, const node *n) {
+    node copy = *n;
+    copy.inputs = n->input_count ? arena_dup(a, n->inputs, sizeof(value) * (size_t)n->input_count) : NULL;
+    copy.attrs = n->attr_count ? ARENA_ARRAY(a, attr, n->attr_count) : NULL;
+    for (int i = 0; i < n->attr_count; i++) copy.attrs[i] = attr_copy(a, n->attrs[i]);
+    copy.body = n->body ? graph_clone(a, n->body) : NULL;
+    copy.name = n->name ? arena_strdup(a, n->name) : NULL;
+    return copy;
+}
+
+static variant variant_copy(arena *a, const variant *v, int count) {
+    variant copy = *v;
+    copy.name = v->name ? arena_strdup(a, v->name) : NULL;
+    copy.isa = v->isa ? arena_strdup(a, v->isa) : NULL;
+    copy.schedules = v->schedules ? arena_dup(a, v->schedules, sizeof(schedule) * (size_t)count) : NULL;
+    copy.places = v->places ? arena_dup(a, v->places, sizeof(place) * (size_t)count) : NULL;
+    return copy;
+}
+
+graph *graph_clone(arena *a, const graph *g) {
+    graph *copy = graph_new(a, g->name);
+    for (int i = 0; i < g->count; i++) push(copy, node_copy(a, &g->nodes[i]));
+    for (int i = 0; i < g->output_count; i++) {
+        graph_output_add(copy, g->outputs[i].name, g->outputs[i].value);
+    }
+    copy->variant_count = g->variant_count;
+    copy->variants = g->variant_count ? ARENA_ARRAY(a, variant, g->variant_count) : NULL;
+    for (int i = 0; i < g->variant_count; i++) {
+        copy->variants[i] = variant_copy(a, &g->variants[i], g->count);
+    }
+    copy->weight_bytes = g->weight_bytes;
+    return copy;
+}
+
+// --- Questions
+
+bool node_is_constant(const node *n) {
+    return n->op == OP_constant;
+}
+
+bool value_is_scalar(const graph *g, value v, double *x) {
+    const node *n = graph_node(g, v);
+    const attr *a = node_is_constant(n) ? node_attr(n, ATTR_value) : NULL;
+    if (!a || a->n != 1 || type_count(&n->type) != 1) return false;
+    if (x) *x = n->type.e == ELEM_F32 ? (double)a->u.floats[0] : (double)a->u.i32s[0];
+    return true;
+}

@@ -1,6 +1,7 @@
 // The graph: an array of nodes in topological order. A value is the index of the node that makes it; every node
 // has one result. A region (the body of `fuse` and `per_sequence`) is a graph too: its first nodes are `param`s,
-// one an operand, in the order of the operands, and it has one output, the value that it yields.
+// one an operand (of `per_sequence`: one an operand after the bounds), in their order, and it has one output, the value
+// that it yields.
 //
 // `fuse` stands for the composition of the ops in its body; it only says: one kernel.
 //
@@ -156,7 +157,7 @@ value graph_constant_recipe(graph *g, const char *name, const recipe *r);
 value graph_scalar(graph *g, double x); // f32[] literal
 value graph_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs);
 value graph_try_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
-                       const char *place, diag *d); // VALUE_NONE where it does not fit
+                       const char *where, diag *d); // VALUE_NONE where it does not fit
 value graph_op1(graph *g, op o, value a);
 value graph_op2(graph *g, op o, value a, value b);
 value graph_op3(graph *g, op o, value a, value b, value c);

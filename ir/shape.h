@@ -4,5 +4,5 @@
 #include "ir/graph.h"
 
 // Fills *out. Constants, inputs and params carry their own type. False, with a diagnostic, where the operands don't fit.
-bool shape_infer(const graph *g, const node *n, type *out, const char *place, diag *d);
+bool shape_infer(const graph *g, const node *n, type *out, const char *where, diag *d);
 #endif
