@@ -1,0 +1,284 @@
+#include "verify.h"
+#include "shape.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct checker {
+    const char *stage;
+    diag *d;
+    const graph *top; // the graph that holds the weights
+} checker;
+
+typedef enum level { LEVEL_TOP, LEVEL_SEQUENCE, LEVEL_FUSE, LEVEL_FUSE_IN_SEQUENCE } level;
+
+#define CONSTANT_BYTES_MAX ((int64_t)1 << 46)
+
+static bool wrong(const checker *c, const graph *g, value v, const char *cause) {
+    char where[256];
+    const char *stage = c->stage ? c->stage : "graph", *name = g->name ? g->name : "body";
+    if (v < 0)
+        snprintf(where, sizeof(where), "%s: @%s", stage, name);
+    else if (v < g->count && g->nodes[v].name) {
+        snprintf(where, sizeof(where), "%s: @%s: %%%d (%s)", stage, name, v, g->nodes[v].name);
+    } else {
+        snprintf(where, sizeof(where), "%s: @%s: %%%d", stage, name, v);
+    }
+    return diag_error(c->d, where, "%s", cause);
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// A name that stands twice among `n` (NULLs don't count), or NULL. Sorts.
+static const char *repeated(const char **names, int n) {
+    qsort(names, (size_t)n, sizeof(*names), by_text);
+    for (int i = 1; i < n; i++) {
+        if (!strcmp(names[i - 1], names[i])) return names[i];
+    }
+    return NULL;
+}
+
+static bool check_names(const checker *c, const graph *g) {
+    const char **names = malloc(sizeof(*names) * (size_t)(g->count + g->output_count + 1));
+    if (!names) return wrong(c, g, VALUE_NONE, "out of memory");
+    int n = 0;
+    for (int i = 0; i < g->count; i++) {
+        if (g->nodes[i].name) names[n++] = g->nodes[i].name;
+    }
+    char cause[256] = "";
+    const char *twice = repeated(names, n);
+    if (twice) snprintf(cause, sizeof(cause), "two nodes are called %s", twice);
+    n = 0;
+    for (int i = 0; i < g->output_count; i++) {
+        if (g->outputs[i].name) names[n++] = g->outputs[i].name;
+    }
+    twice = repeated(names, n);
+    if (twice) snprintf(cause, sizeof(cause), "two outputs are called %s", twice);
+    free(names);
+    return !cause[0] || wrong(c, g, VALUE_NONE, cause);
+}
+
+static const char *recipe_fault(const recipe *r, int depth) {
+    if (depth > 64) return "its recipe is nested too deeply";
+    int64_t n = type_count(&r->type);
+    if (n < 0 || n > CONSTANT_BYTES_MAX) return "its recipe is too large";
+    for (int i = 0; i < r->part_count; i++) {
+        const char *fault = recipe_fault(r->parts[i], depth + 1);
+        if (fault) return fault;
+    }
+    return NULL;
+}
+
+static const char *constant_fault(const checker *c, const node *n) {
+    const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe),
+               *at = node_attr(n, ATTR_at);
+    if (!literal == !made) return "a constant has a value or a recipe, one of them";
+    if (literal) {
+        if (n->type.e != ELEM_F32 && n->type.e != ELEM_I32) return "a literal is f32 or i32";
+        if (n->type.layout != LAYOUT_ROW) return "a literal is row-major";
+        if (type_count(&n->type) != literal->n)
+            return "the literal has another number of elements than the type";
+    } else {
+        const char *fault = recipe_fault(made->u.recipe, 0);
+        if (fault) return fault;
+        if (!type_eq(&made->u.recipe->type, &n->type)) return "the recipe makes another type";
+    }
+    if (!at) return NULL;
+    if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
+    if (at->u.i >= c->top->weight_bytes) return "`at` is beyond the weights";
+    return NULL;
+}
+
+static const char *type_fault(const type *t, level l) {
+    if (t->rank < 0 || t->rank > IR_MAX_RANK) return "the rank is out of range";
+    if (t->layout == LAYOUT_PACKED && (t->rank != 2 || t->e != ELEM_F32))
+        return "only f32 matrices are packed";
+    bool sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
+    for (int i = 0; i < t->rank; i++) {
+        sym s = t->d[i].s;
+        if (s == SYM_NONE && t->d[i].n < 1) return "an axis is below 1";
+        if ((s == SYM_L || s == SYM_Q) && !sequence) return "L and Q stand in per_sequence alone";
+        if ((s == SYM_T || s == SYM_S || s == SYM_R) && sequence)
+            return "T, S and R can't stand in per_sequence";
+        if (s != SYM_NONE && t->layout == LAYOUT_PACKED) return "only matrices of known size are packed";
+    }
+    return NULL;
+}
+
+static const char *op_fault(const checker *c, const graph *g, value v, level l) {
+    const node *n = graph_node(g, v);
+    bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
+    if (n->op == OP_input && l != LEVEL_TOP) return "an input stands at the top alone";
+    if (n->op == OP_param && l == LEVEL_TOP) return "a param stands in a body alone";
+    if (n->op == OP_param && v > 0 && g->nodes[v - 1].op != OP_param) return "params stand first";
+    if ((n->op == OP_input || n->op == OP_param) && !n->name) return "inputs and params have names";
+    if (n->op == OP_fuse && in_fuse) return "a fuse can't stand in a fuse";
+    if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence stands at the top alone";
+    if (n->op == OP_constant) return constant_fault(c, n);
+    return NULL;
+}
+
+static bool check_graph(const checker *c, const graph *g, level l);
+
+static bool check_node(const checker *c, const graph *g, value v, level l) {
+    const node *n = graph_node(g, v);
+    if ((unsigned)n->op >= OP_COUNT) return wrong(c, g, v, "no such op");
+    for (int i = 0; i < n->input_count; i++) {
+        if (n->inputs[i] < 0 || n->inputs[i] >= v)
+            return wrong(c, g, v, "an operand does not come before its use");
+    }
+    const char *fault = op_fault(c, g, v, l);
+    if (!fault) fault = type_fault(&n->type, l);
+    if (fault) return wrong(c, g, v, fault);
+
+    type t;
+    char where[128];
+    snprintf(where, sizeof(where), "%s: @%s: %%%d", c->stage ? c->stage : "graph", g->name ? g->name : "body",
+             v);
+    if (!shape_infer(g, n, &t, where, c->d)) return false;
+    if (!type_eq(&t, &n->type)) {
+        char has[96], should[96], cause[256];
+        snprintf(cause, sizeof(cause), "its type is %s and should be %s",
+                 type_print(&n->type, has, sizeof(has)), type_print(&t, should, sizeof(should)));
+        return wrong(c, g, v, cause);
+    }
+    if (!n->body) return true;
+    if (n->op == OP_per_sequence) return check_graph(c, n->body, LEVEL_SEQUENCE);
+    return check_graph(c, n->body, l == LEVEL_TOP ? LEVEL_FUSE : LEVEL_FUSE_IN_SEQUENCE);
+}
+
+static bool check_graph(const checker *c, const graph *g, level l) {
+    bool ok = true;
+    for (value v = 0; v < g->count; v++) ok &= check_node(c, g, v, l);
+    if (g->output_count < 1) ok = wrong(c, g, VALUE_NONE, "has no output");
+    for (int i = 0; i < g->output_count; i++) {
+        value v = g->outputs[i].value;
+        if (v < 0 || v >= g->count) ok = wrong(c, g, VALUE_NONE, "an output is not a value of the graph");
+        if (l == LEVEL_TOP && !g->outputs[i].name) ok = wrong(c, g, VALUE_NONE, "an output has no name");
+    }
+    return check_names(c, g) && ok;
+}
+
+// --- Variants: what stands where, and when.
+
+typedef struct span {
+    value v;
+    int64_t from, to; // bytes of the arena, [from, to)
+    int first, last;  // nodes during which the value lives, both included
+} span;
+
+static int64_t place_span_bytes(const type *t, const place *p, const variant *x) {
+    bindings b = {.v = {[SYM_T] = x->tokens,
+                        [SYM_S] = x->sequences,
+                        [SYM_R] = x->tokens,
+                        [SYM_L] = x->length,
+                        [SYM_Q] = x->length,
+                        [SYM_M] = x->length}};
+    int64_t rows = 1, elements;
+    if (t->rank < 2) {
+        elements = type_count_bound(t, &b);
+    } else {
+        type leading = *t;
+        leading.rank--;
+        rows = type_count_bound(&leading, &b);
+        if (rows < 0 || p->ld < dim_value(t->d[t->rank - 1], &b)) return -1;
+        if (__builtin_mul_overflow(rows, p->ld, &elements)) return -1;
+    }
+    int64_t bytes;
+    if (elements < 0 || __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
+    return bytes;
+}
+
+static void find_lives(const graph *g, int *last) {
+    for (value v = 0; v < g->count; v++) last[v] = v;
+    for (value v = 0; v < g->count; v++) {
+        for (int i = 0; i < g->nodes[v].input_count; i++) last[g->nodes[v].inputs[i]] = v;
+    }
+    for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
+}
+
+static bool check_place(const checker *c, const graph *g, const variant *x, value v, span *s) {
+    const node *n = graph_node(g, v);
+    const place *p = &x->places[v];
+    char cause[160];
+    s->v = VALUE_NONE;
+    if (n->op == OP_constant) {
+        if (p->kind == PLACE_ARENA) return wrong(c, g, v, "a constant is placed in the arena");
+        return true;
+    }
+    if (p->kind != PLACE_ARENA) {
+        snprintf(cause, sizeof(cause), "variant %s gives it no place in the arena", x->name);
+        return wrong(c, g, v, cause);
+    }
+    int64_t bytes = place_span_bytes(&n->type, p, x), end;
+    if (bytes < 0 || p->offset < 0 || p->offset % 64 || __builtin_add_overflow(p->offset, bytes, &end) ||
+        end > x->arena_bytes) {
+        snprintf(cause, sizeof(cause),
+                 "variant %s: offset %" PRId64 ", stride %" PRId64 " don't fit an arena of %" PRId64, x->name,
+                 p->offset, p->ld, x->arena_bytes);
+        return wrong(c, g, v, cause);
+    }
+    *s = (span){v, p->offset, end, n->op == OP_input ? 0 : v, 0};
+    return true;
+}
+
+static int by_offset(const void *a, const void *b) {
+    const span *x = a, *y = b;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static bool check_overlaps(const checker *c, const graph *g, const variant *x, span *spans, int n) {
+    qsort(spans, (size_t)n, sizeof(*spans), by_offset);
+    for (int i = 0; i < n; i++) {
+        for (int k = i + 1; k < n && spans[k].from < spans[i].to; k++) {
+            if (spans[i].first > spans[k].last || spans[k].first > spans[i].last) continue;
+            char cause[160];
+            snprintf(cause, sizeof(cause), "variant %s: it overlaps %%%d in the arena while both live",
+                     x->name, spans[k].v);
+            return wrong(c, g, spans[i].v, cause);
+        }
+    }
+    return true;
+}
+
+static bool check_variant(const checker *c, const graph *g, const variant *x) {
+    if (!x->name || !x->isa || !x->places || !x->schedules) {
+        return wrong(c, g, VALUE_NONE, "a variant lacks its name, ISA, places or schedules");
+    }
+    if (x->length < 1 || x->sequences < 1 || x->tokens < x->length) {
+        return wrong(c, g, VALUE_NONE, "a variant's capacity is out of range");
+    }
+    int *last = malloc(sizeof(*last) * (size_t)(g->count + 1));
+    span *spans = malloc(sizeof(*spans) * (size_t)(g->count + 1));
+    bool ok = last && spans ? true : wrong(c, g, VALUE_NONE, "out of memory");
+    int n = 0;
+    if (ok) find_lives(g, last);
+    for (value v = 0; ok && v < g->count; v++) {
+        ok = check_place(c, g, x, v, &spans[n]);
+        if (ok && spans[n].v == v) spans[n++].last = last[v];
+    }
+    ok = ok && check_overlaps(c, g, x, spans, n);
+    free(last);
+    free(spans);
+    return ok;
+}
+
+bool graph_verify(const graph *g, const char *stage, diag *d) {
+    checker c = {stage, d, g};
+    if (!check_graph(&c, g, LEVEL_TOP)) return false;
+    bool ok = true;
+    const char **names = malloc(sizeof(*names) * (size_t)(g->variant_count + 1));
+    if (!names) return wrong(&c, g, VALUE_NONE, "out of memory");
+    int n = 0;
+    for (int i = 0; i < g->variant_count; i++) {
+        ok &= check_variant(&c, g, &g->variants[i]);
+        if (g->variants[i].name) names[n++] = g->variants[i].name;
+    }
+    if (repeated(names, n)) ok = wrong(&c, g, VALUE_NONE, "two variants have one name");
+    free(names);
+    return ok;
+}
