@@ -113,7 +113,9 @@ typedef struct schedule {
 typedef struct variant {
     const char *name; // "avx512_s128"
     const char *isa;  // target.isa
-    int64_t length, sequences, tokens; // longest text, most texts, most tokens (length x batch) of one call
+    int64_t length, sequences, tokens; // longest text, most texts, most tokens (length x batch) of one call;
+                                       // any number of texts fits: sequences = tokens
+    int64_t row_tile;    // rows are computed up to the next multiple: every T, S or R value has room for them
     schedule *schedules;               // by value
     place *places;                     // by value
     int64_t arena_bytes;
