@@ -47,21 +47,23 @@ typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t 
 typedef enum bertc_elem { BERTC_F32 = 0, BERTC_I32 = 1 } bertc_elem;
 typedef enum bertc_symbol { BERTC_NUMBER = 0, BERTC_T, BERTC_S, BERTC_R, BERTC_M } bertc_symbol;
 
-// A graph input or output: `leading` rows of `width` elements (the product of the other dimensions; where the last
-// one is M, `width` counts the others and each has `M` = the variant's length columns).
+// A graph input or output: `leading` rows of the product of `shape` elements (where the last axis is M: the product of the
+// others, each with M = the variant's length columns, the key's row in the text).
 typedef struct bertc_port {
     bertc_off name;     // input: ids, types, positions, bounds, rows, row_bounds; output: Transformers' name
     uint32_t elem;      // bertc_elem
     uint32_t leading;   // bertc_symbol: T, S or R
     uint32_t rank;      // without the leading axis
     uint32_t ragged;    // 1: the last axis is M
-    int64_t shape[4];   // the other axes; a ragged one holds 0
+    uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0 must be shown
+    uint32_t reserved;
+    int64_t shape[4]; // the other axes; a ragged one holds 0
 } bertc_port;
 
 // Where a port stands in a variant's arena.
 typedef struct bertc_slot {
-    int64_t offset; // bytes; -1: the variant does not read this input
-    int64_t ld;     // elements from row to row
+    int64_t offset; // bytes, a multiple of 64; -1: the variant does not read this input
+    int64_t ld;     // elements from row to row, where rows are all axes but the last; rank 0: dense, ld is not read
 } bertc_slot;
 
 typedef enum bertc_arg_kind { BERTC_ARG_WEIGHT = 0, BERTC_ARG_ARENA = 1 } bertc_arg_kind;
@@ -103,7 +105,7 @@ typedef struct bertc_variant {
 
 typedef enum bertc_position_rule {
     BERTC_POSITION_COLUMN = 0, // the column in the caller's grid, plus position_start
-    BERTC_POSITION_COUNT = 1   // position_start + the count of ids so far that are not the pad; pads get the pad's id
+    BERTC_POSITION_COUNT = 1   // position_start + the count of ids left of it that are not pad_id; pads get pad_id
 } bertc_position_rule;
 
 typedef struct bertc_descriptor {
@@ -126,7 +128,7 @@ typedef struct bertc_descriptor {
     bertc_off task; // bertc_task, see abi_task.h
     int64_t task_bytes;
     bertc_off json; // for people and `inspect`
-    int64_t json_bytes;
+    int64_t json_bytes; // with its NUL
 } bertc_descriptor;
 
 #endif

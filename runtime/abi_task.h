@@ -1,5 +1,5 @@
 // The task table of an artefact: what the answer is. Written by the frontend, read in place by the runtime.
-// Offsets in it count from the bertc_task itself.
+// Offsets in it count from the bertc_task itself, which stands at a multiple of 8.
 #ifndef BERTC_ABI_TASK_H
 #define BERTC_ABI_TASK_H
 
@@ -22,7 +22,7 @@ typedef struct bertc_task {
     uint32_t kind; // bertc_task_kind
     uint32_t label_count;
     uint32_t max_length; // the tokenizer's or sentence-transformers' limit in tokens; 0: none
-    uint32_t reserved;
+    int32_t mask_id;     // the id of the mask token; -1: none
     uint64_t labels; // uint64_t[label_count]: offsets of NUL-ended strings
 } bertc_task;
 
