@@ -15,6 +15,7 @@ typedef struct checker {
 typedef enum level { LEVEL_TOP, LEVEL_SEQUENCE, LEVEL_FUSE, LEVEL_FUSE_IN_SEQUENCE } level;
 
 #define CONSTANT_BYTES_MAX ((int64_t)1 << 46)
+#define LENGTH_MAX         ((int64_t)1 << 40) // of an axis, so that sums of two never overflow
 
 static bool wrong(const checker *c, const graph *g, value v, const char *cause) {
     char where[256];
@@ -64,6 +65,9 @@ static bool check_names(const checker *c, const graph *g) {
 
 static const char *recipe_fault(const recipe *r, int depth) {
     if (depth > 64) return "its recipe is nested too deeply";
+    if (r->type.e == ELEM_I1) return "a recipe makes no i1";
+    for (int i = 0; i < r->type.rank; i++)
+        if (r->type.d[i].s != SYM_NONE || r->type.d[i].n < 1) return "its recipe has an axis below 1";
     int64_t n = type_count(&r->type);
     if (n < 0 || n > CONSTANT_BYTES_MAX) return "its recipe is too large";
     for (int i = 0; i < r->part_count; i++) {
@@ -101,6 +105,7 @@ static const char *type_fault(const type *t, level l) {
     for (int i = 0; i < t->rank; i++) {
         sym s = t->d[i].s;
         if (s == SYM_NONE && t->d[i].n < 1) return "an axis is below 1";
+        if (t->d[i].n > LENGTH_MAX || t->d[i].n < -LENGTH_MAX) return "an axis is too long";
         if ((s == SYM_L || s == SYM_Q) && !sequence) return "L and Q stand in per_sequence alone";
         if ((s == SYM_T || s == SYM_S || s == SYM_R) && sequence)
             return "T, S and R can't stand in per_sequence";
@@ -118,6 +123,8 @@ static const char *op_fault(const checker *c, const graph *g, value v, level l) 
     if ((n->op == OP_input || n->op == OP_param) && !n->name) return "inputs and params have names";
     if (n->op == OP_fuse && in_fuse) return "a fuse can't stand in a fuse";
     if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence stands at the top alone";
+    if (n->type.layout == LAYOUT_PACKED && n->op != OP_constant && n->op != OP_param)
+        return "only constants are packed";
     if (n->op == OP_constant) return constant_fault(c, n);
     return NULL;
 }
@@ -171,6 +178,26 @@ typedef struct span {
     int first, last;  // nodes during which the value lives, both included
 } span;
 
+// Rows that a T, S or R axis has room for: kernels compute up to the next whole row tile.
+static int64_t round_up(int64_t n, int64_t tile) {
+    int64_t up;
+    if (__builtin_add_overflow(n, tile - 1, &up)) return -1;
+    return up / tile * tile;
+}
+
+// Elements before the last axis; a leading T, S or R rounded up to the row tile. -1: too many.
+static int64_t place_rows(const type *t, const variant *x, const bindings *b) {
+    int64_t rows = 1;
+    for (int i = 0; i < t->rank - 1 || (i == 0 && t->rank == 1); i++) {
+        int64_t n = dim_value(t->d[i], b);
+        sym s = t->d[i].s;
+        if (i == 0 && t->d[i].n == 0 && (s == SYM_T || s == SYM_S || s == SYM_R))
+            n = round_up(n, x->row_tile);
+        if (n < 0 || __builtin_mul_overflow(rows, n, &rows)) return -1;
+    }
+    return rows;
+}
+
 static int64_t place_span_bytes(const type *t, const place *p, const variant *x) {
     bindings b = {.v = {[SYM_T] = x->tokens,
                         [SYM_S] = x->sequences,
@@ -178,18 +205,13 @@ static int64_t place_span_bytes(const type *t, const place *p, const variant *x)
                         [SYM_L] = x->length,
                         [SYM_Q] = x->length,
                         [SYM_M] = x->length}};
-    int64_t rows = 1, elements;
-    if (t->rank < 2) {
-        elements = type_count_bound(t, &b);
-    } else {
-        type leading = *t;
-        leading.rank--;
-        rows = type_count_bound(&leading, &b);
-        if (rows < 0 || p->ld < dim_value(t->d[t->rank - 1], &b)) return -1;
-        if (__builtin_mul_overflow(rows, p->ld, &elements)) return -1;
+    int64_t elements = place_rows(t, x, &b), bytes;
+    if (elements < 0) return -1;
+    if (t->rank >= 2) {
+        int64_t columns = dim_value(t->d[t->rank - 1], &b);
+        if (columns < 0 || p->ld < columns || __builtin_mul_overflow(elements, p->ld, &elements)) return -1;
     }
-    int64_t bytes;
-    if (elements < 0 || __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
+    if (__builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
     return bytes;
 }
 
@@ -249,9 +271,13 @@ static bool check_variant(const checker *c, const graph *g, const variant *x) {
     if (!x->name || !x->isa || !x->places || !x->schedules) {
         return wrong(c, g, VALUE_NONE, "a variant lacks its name, ISA, places or schedules");
     }
-    if (x->length < 1 || x->sequences < 1 || x->tokens < x->length) {
+    if (x->length < 1 || x->sequences < 1 || x->sequences > LENGTH_MAX || x->tokens < x->length ||
+        x->tokens > LENGTH_MAX) {
         return wrong(c, g, VALUE_NONE, "a variant's capacity is out of range");
     }
+    if (x->row_tile < 1) return wrong(c, g, VALUE_NONE, "a variant's row tile is below 1");
+    if (x->row_tile > LENGTH_MAX) return wrong(c, g, VALUE_NONE, "a variant's row tile is out of range");
+    if (x->arena_bytes < 0) return wrong(c, g, VALUE_NONE, "a variant's arena is below 0 bytes");
     int *last = malloc(sizeof(*last) * (size_t)(g->count + 1));
     span *spans = malloc(sizeof(*spans) * (size_t)(g->count + 1));
     bool ok = last && spans ? true : wrong(c, g, VALUE_NONE, "out of memory");

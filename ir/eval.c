@@ -1,0 +1,374 @@
+// The reference evaluator: walks a graph, makes constants when they are needed, runs regions, frees what
+// nobody reads any more. The ops themselves stand in eval_*.c.
+#include "eval.h"
+#include "eval_ops.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct evaluator {
+    const eval_options *o;
+    diag *d;
+} evaluator;
+
+// A graph or body under evaluation.
+typedef struct frame {
+    evaluator *e;
+    const graph *g;
+    bindings b;
+    const tensor *params; // of a body
+    cell *cells;
+    int *last; // the last node that reads a value; count: an output
+} frame;
+
+#define UNBOUND (INT64_MIN / 4)
+
+#define kernel_input        NULL
+#define kernel_param        NULL
+#define kernel_constant     NULL
+#define kernel_fuse         NULL
+#define kernel_per_sequence NULL
+static const eval_op kernels[] = {
+#define OP(name, least, most, attrs, flags) [OP_##name] = kernel_##name,
+#include "ops.def"
+#undef OP
+};
+_Static_assert(sizeof(kernels) / sizeof(kernels[0]) == OP_COUNT, "a row an op");
+
+int64_t tensor_count(const tensor *t) {
+    int64_t n = 1;
+    for (int i = 0; i < t->rank; i++) n *= t->shape[i];
+    return n;
+}
+
+bool eval_error(const graph *g, value v, diag *d, const char *format, ...) {
+    char where[256], cause[512];
+    const char *name = g->nodes[v].name;
+    snprintf(where, sizeof(where), "@%s: %%%d%s%s%s", g->name ? g->name : "body", v, name ? " (" : "",
+             name ? name : "", name ? ")" : "");
+    va_list list;
+    va_start(list, format);
+    vsnprintf(cause, sizeof(cause), format, list);
+    va_end(list);
+    return diag_error(d, where, "%s", cause);
+}
+
+// --- Cells
+
+static void cell_free(cell *c) {
+    free(c->owned);
+    *c = (cell){0};
+}
+
+// The shape of v's type under the frame's bindings.
+static bool concrete(const frame *f, value v, tensor *out) {
+    const type *t = graph_type(f->g, v);
+    int64_t count = 1;
+    *out = (tensor){.e = t->e, .rank = t->rank};
+    for (int i = 0; i < t->rank; i++) {
+        out->shape[i] = dim_value(t->d[i], &f->b);
+        if (out->shape[i] < 0) {
+            char text[128];
+            return eval_error(f->g, v, f->e->d, "axis %d of %s has no length here", i,
+                              type_print(t, text, sizeof(text)));
+        }
+        if (__builtin_mul_overflow(count, out->shape[i], &count) || count > INT64_MAX / 16) {
+            return eval_error(f->g, v, f->e->d, "too large");
+        }
+    }
+    return true;
+}
+
+static bool cell_allocate(const frame *f, value v) {
+    cell *c = &f->cells[v];
+    if (!concrete(f, v, &c->t)) return false;
+    c->owned = calloc((size_t)tensor_count(&c->t) + 1, elem_size(c->t.e));
+    if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory");
+    c->t.data = c->owned;
+    return true;
+}
+
+// --- Constants
+
+// A recipe that only names a tensor needs no copy of it.
+static const void *in_place(const recipe *r, const tensor_source *source) {
+    bool same = r->kind == RECIPE_RESHAPE || (r->kind == RECIPE_CAST && r->type.e == r->parts[0]->type.e);
+    if (same) return in_place(r->parts[0], source);
+    tensor_view t;
+    if (r->kind != RECIPE_TENSOR || !source || !source->find(source->context, r->tensor, &t)) return NULL;
+    if (t.e != r->type.e || t.rank != r->type.rank || (uintptr_t)t.data % elem_size(t.e)) return NULL;
+    for (int i = 0; i < t.rank; i++)
+        if (!dim_is(r->type.d[i], t.shape[i])) return NULL;
+    return t.data;
+}
+
+static bool make_constant(const frame *f, value v) {
+    cell *c = &f->cells[v];
+    const node *n = graph_node(f->g, v);
+    const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe);
+    if (!concrete(f, v, &c->t)) return false;
+    const void *data = literal ? literal->u.floats : in_place(made->u.recipe, f->e->o->source);
+    if (data) {
+        c->t.data = (void *)(uintptr_t)data;
+        return true;
+    }
+    size_t bytes = recipe_bytes(made->u.recipe);
+    c->owned = malloc(bytes + 1);
+    if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory: %zu bytes", bytes);
+    c->t.data = c->owned;
+    return recipe_run(made->u.recipe, f->e->o->source, c->owned, f->e->d);
+}
+
+// --- Inputs
+
+static bool bind_input(const eval_input *in, frame *f, value v) {
+    const type *t = graph_type(f->g, v);
+    bool fits = in->value.e == t->e && in->value.rank == t->rank;
+    for (int i = 0; fits && i < t->rank; i++) {
+        int64_t *bound = &f->b.v[t->d[i].s], has = in->value.shape[i] - t->d[i].n;
+        if (t->d[i].s == SYM_NONE || *bound != UNBOUND)
+            fits = in->value.shape[i] == dim_value(t->d[i], &f->b);
+        else if ((fits = has >= (t->d[i].s == SYM_R ? 0 : 1)))
+            *bound = has;
+    }
+    char should[128];
+    if (!fits) {
+        return eval_error(f->g, v, f->e->d, "the input's value is not %s, or disagrees with another input",
+                          type_print(t, should, sizeof(should)));
+    }
+    f->cells[v].t = in->value;
+    return true;
+}
+
+static bool bind_inputs(frame *f) {
+    for (value v = 0; v < f->g->count; v++) {
+        const node *n = graph_node(f->g, v);
+        if (n->op != OP_input) continue;
+        const eval_input *in = NULL;
+        for (int i = 0; i < f->e->o->input_count && !in; i++)
+            if (!strcmp(f->e->o->inputs[i].name, n->name)) in = &f->e->o->inputs[i];
+        if (!in) return eval_error(f->g, v, f->e->d, "the input has no value");
+        if (!bind_input(in, f, v)) return false;
+    }
+    return true;
+}
+
+// M: the given length, or that of the longest text.
+static void bind_length(frame *f) {
+    if (f->e->o->length > 0) {
+        f->b.v[SYM_M] = f->e->o->length;
+        return;
+    }
+    for (value v = 0; v < f->g->count; v++) {
+        const node *n = graph_node(f->g, v);
+        if (n->op != OP_input || strcmp(n->name, "bounds") || n->type.e != ELEM_I32 || n->type.rank != 1)
+            continue;
+        const int32_t *bounds = f->cells[v].t.data;
+        for (int64_t s = 0; s + 1 < f->cells[v].t.shape[0]; s++) {
+            int64_t length = (int64_t)bounds[s + 1] - bounds[s];
+            if (length > f->b.v[SYM_M]) f->b.v[SYM_M] = length;
+        }
+    }
+}
+
+// --- Walking
+
+static bool frame_open(frame *f, evaluator *e, const graph *g) {
+    *f = (frame){.e = e, .g = g};
+    for (int s = 0; s < SYM_COUNT; s++) f->b.v[s] = UNBOUND;
+    f->cells = calloc((size_t)g->count + 1, sizeof(*f->cells));
+    f->last = calloc((size_t)g->count + 1, sizeof(*f->last));
+    if (!f->cells || !f->last) return diag_error(e->d, NULL, "out of memory");
+    for (value v = 0; v < g->count; v++) {
+        f->last[v] = v;
+        for (int i = 0; i < g->nodes[v].input_count; i++) f->last[g->nodes[v].inputs[i]] = v;
+    }
+    for (int i = 0; i < g->output_count; i++) f->last[g->outputs[i].value] = g->count;
+    return true;
+}
+
+static void frame_close(frame *f) {
+    for (value v = 0; f->cells && v < f->g->count; v++) cell_free(&f->cells[v]);
+    free(f->cells);
+    free(f->last);
+}
+
+static void free_unread(frame *f, value v) {
+    const node *n = graph_node(f->g, v);
+    if (f->last[v] == v) cell_free(&f->cells[v]);
+    for (int i = 0; i < n->input_count; i++)
+        if (f->last[n->inputs[i]] == v) cell_free(&f->cells[n->inputs[i]]);
+}
+
+static bool run_node(frame *f, value v);
+
+static bool run_body(frame *f, const tensor *params) {
+    for (value v = 0; v < f->g->count; v++) cell_free(&f->cells[v]);
+    f->params = params;
+    for (value v = 0; v < f->g->count; v++) {
+        if (node_is_constant(graph_node(f->g, v))) continue;
+        if (!run_node(f, v)) return false;
+        free_unread(f, v);
+    }
+    value yields = f->g->outputs[0].value;
+    return f->cells[yields].t.data || make_constant(f, yields);
+}
+
+static bool run_fuse(frame *f, value v) {
+    const node *n = graph_node(f->g, v);
+    tensor *params = calloc((size_t)n->input_count, sizeof(*params)), *out = &f->cells[v].t;
+    if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
+    for (int i = 0; i < n->input_count; i++) params[i] = f->cells[n->inputs[i]].t;
+    frame body;
+    bool ok = frame_open(&body, f->e, n->body);
+    body.b = f->b;
+    ok = ok && run_body(&body, params);
+    if (ok) {
+        memcpy(out->data, body.cells[n->body->outputs[0].value].t.data,
+               (size_t)tensor_count(out) * elem_size(out->e));
+    }
+    frame_close(&body);
+    free(params);
+    return ok;
+}
+
+// --- per_sequence
+
+// Bounds ascend from 0 to `rows`, by at least `least` rows a text.
+static bool check_bounds(const frame *f, value v, const tensor *bounds, int64_t rows, int least) {
+    const int32_t *b = bounds->data;
+    int64_t n = bounds->shape[0] - 1;
+    for (int64_t s = 0; s < n; s++) {
+        if ((int64_t)b[s + 1] - b[s] >= least) continue;
+        return eval_error(f->g, v, f->e->d, "text %" PRId64 " has bounds %" PRId32 " to %" PRId32, s, b[s],
+                          b[s + 1]);
+    }
+    if (b[0] == 0 && (rows == UNBOUND || b[n] == rows)) return true;
+    return eval_error(f->g, v, f->e->d,
+                      "bounds go from %" PRId32 " to %" PRId32 ", and there are %" PRId64 " rows", b[0], b[n],
+                      rows == UNBOUND ? (int64_t)b[n] : rows);
+}
+
+typedef struct sequence {
+    int64_t begin, end, row_begin, row_end, number;
+} sequence;
+
+// The rows of a T, R or S axis that belong to a sequence; false for any other axis.
+static bool rows_of(const sequence *q, int bounds, dim d, int64_t *begin, int64_t *count) {
+    if (d.n != 0) return false;
+    if (d.s == SYM_T) {
+        *begin = q->begin;
+        *count = q->end - q->begin;
+    } else if (d.s == SYM_R && bounds == 2) {
+        *begin = q->row_begin;
+        *count = q->row_end - q->row_begin;
+    } else if (d.s == SYM_S) {
+        *begin = q->number;
+        *count = 1;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static tensor cut(tensor x, const type *t, const sequence *q, int bounds) {
+    int64_t begin, count;
+    if (t->rank == 0 || !rows_of(q, bounds, t->d[0], &begin, &count)) return x;
+    int64_t row = (int64_t)elem_size(x.e);
+    for (int i = 1; i < x.rank; i++) row *= x.shape[i];
+    x.data = (unsigned char *)x.data + begin * row;
+    x.shape[0] = count;
+    return x;
+}
+
+static bool run_sequence(frame *f, value v, frame *body, tensor *params, const sequence *q, int bounds) {
+    const node *n = graph_node(f->g, v);
+    for (int i = bounds; i < n->input_count; i++)
+        params[i - bounds] = cut(f->cells[n->inputs[i]].t, graph_type(f->g, n->inputs[i]), q, bounds);
+    body->b.v[SYM_L] = q->end - q->begin;
+    if (bounds == 2) body->b.v[SYM_Q] = q->row_end - q->row_begin;
+    if (!run_body(body, params)) return false;
+    const tensor *from = &body->cells[n->body->outputs[0].value].t;
+    tensor to = cut(f->cells[v].t, &n->type, q, bounds);
+    memcpy(to.data, from->data, (size_t)tensor_count(&to) * elem_size(to.e));
+    return true;
+}
+
+static bool run_per_sequence(frame *f, value v) {
+    const node *n = graph_node(f->g, v);
+    int bounds = (int)node_attr(n, ATTR_bounds)->u.i;
+    const tensor *texts = &f->cells[n->inputs[0]].t, *rows = bounds == 2 ? &f->cells[n->inputs[1]].t : NULL;
+    if (!check_bounds(f, v, texts, f->b.v[SYM_T], 1)) return false;
+    if (rows && !check_bounds(f, v, rows, f->b.v[SYM_R], 0)) return false;
+    tensor *params = calloc((size_t)n->input_count, sizeof(*params));
+    if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
+    frame body;
+    bool ok = frame_open(&body, f->e, n->body);
+    body.b = f->b;
+    const int32_t *b = texts->data, *r = rows ? rows->data : NULL;
+    for (int64_t s = 0; ok && s + 1 < texts->shape[0]; s++) {
+        sequence q = {b[s], b[s + 1], r ? r[s] : 0, r ? r[s + 1] : 0, s};
+        ok = run_sequence(f, v, &body, params, &q, bounds);
+    }
+    frame_close(&body);
+    free(params);
+    return ok;
+}
+
+// --- One node
+
+static bool run_node(frame *f, value v) {
+    const node *n = graph_node(f->g, v);
+    if (n->op == OP_input) return true;
+    if (n->op == OP_param) {
+        f->cells[v].t = f->params[v];
+        return true;
+    }
+    for (int i = 0; i < n->input_count; i++) {
+        value in = n->inputs[i];
+        if (!f->cells[in].t.data && node_is_constant(graph_node(f->g, in)) && !make_constant(f, in))
+            return false;
+    }
+    if (!cell_allocate(f, v)) return false;
+    if (n->op == OP_fuse) return run_fuse(f, v);
+    if (n->op == OP_per_sequence) return run_per_sequence(f, v);
+    eval_call call = {f->g, v, n, f->cells, &f->b, &f->cells[v].t, f->e->d};
+    return kernels[n->op](&call);
+}
+
+static bool run_top(frame *f) {
+    const eval_options *o = f->e->o;
+    for (value v = 0; v < f->g->count; v++) {
+        if (node_is_constant(graph_node(f->g, v))) continue;
+        if (!run_node(f, v)) return false;
+        if (o->observe && !o->observe(o->observe_context, f->g, v, &f->cells[v].t)) return false;
+        free_unread(f, v);
+    }
+    return true;
+}
+
+static bool take_results(frame *f, arena *a, tensor *results) {
+    for (int i = 0; i < f->g->output_count; i++) {
+        value v = f->g->outputs[i].value;
+        const tensor *t = &f->cells[v].t;
+        if (!t->data && !make_constant(f, v)) return false;
+        if (graph_type(f->g, v)->layout != LAYOUT_ROW)
+            return eval_error(f->g, v, f->e->d, "an output must be row-major");
+        results[i] = *t;
+        results[i].data = arena_dup(a, t->data, (size_t)tensor_count(t) * elem_size(t->e));
+    }
+    return true;
+}
+
+bool graph_eval(const graph *g, const eval_options *o, arena *a, tensor *results, diag *d) {
+    evaluator e = {o, d};
+    frame f;
+    bool ok = frame_open(&f, &e, g) && bind_inputs(&f);
+    if (ok) bind_length(&f);
+    ok = ok && run_top(&f) && take_results(&f, a, results);
+    frame_close(&f);
+    return ok;
+}

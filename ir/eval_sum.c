@@ -1,0 +1,152 @@
+// Ops that sum: matmul, reductions, softmax, norms. Every sum is kept in double.
+#include "eval_ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// --- matmul. Blocks of the result, so that the right operand is read once a block of rows.
+
+#define BLOCK_ROWS    16
+#define BLOCK_COLUMNS 128
+
+// [rows,K] x [K,columns], rows and columns within a block; `ldx`, `ldw`, `ldo` floats from row to row.
+static void matmul_block(int64_t rows, int64_t columns, int64_t inner, const float *x, int64_t ldx,
+                         const float *w, int64_t ldw, float *out, int64_t ldo) {
+    double sums[BLOCK_ROWS][BLOCK_COLUMNS] = {{0}}, wk[BLOCK_COLUMNS];
+    for (int64_t k = 0; k < inner; k++) {
+        for (int64_t j = 0; j < columns; j++) wk[j] = (double)w[k * ldw + j];
+        for (int64_t i = 0; i < rows; i++) {
+            double xk = (double)x[i * ldx + k];
+            for (int64_t j = 0; j < columns; j++) sums[i][j] += xk * wk[j];
+        }
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) out[i * ldo + j] = (float)sums[i][j];
+    }
+}
+
+static int64_t at_most(int64_t n, int64_t most) {
+    return n < most ? n : most;
+}
+
+static void matmul(int64_t rows, int64_t inner, int64_t columns, const float *x, const float *w, bool packed,
+                   float *out) {
+    int64_t width = packed ? PANEL_COLUMNS : BLOCK_COLUMNS, ldw = packed ? PANEL_COLUMNS : columns;
+    for (int64_t i = 0; i < rows; i += BLOCK_ROWS) {
+        for (int64_t j = 0; j < columns; j += width) {
+            const float *panel = packed ? w + j * inner : w + j;
+            matmul_block(at_most(rows - i, BLOCK_ROWS), at_most(columns - j, width), inner, x + i * inner,
+                         inner, panel, ldw, out + i * columns + j, columns);
+        }
+    }
+}
+
+bool kernel_matmul(const eval_call *c) {
+    const tensor *x = eval_operand(c, 0), *w = eval_operand(c, 1);
+    int64_t rows = x->shape[x->rank - 2], inner = x->shape[x->rank - 1], columns = w->shape[w->rank - 1];
+    int64_t count = 1;
+    for (int i = 0; i < x->rank - 2; i++) count *= x->shape[i];
+    bool packed = eval_operand_type(c, 1)->layout == LAYOUT_PACKED;
+    for (int64_t i = 0; i < count; i++) {
+        matmul(rows, inner, columns, (const float *)x->data + i * rows * inner,
+               (const float *)w->data + (w->rank > 2 ? i * inner * columns : 0), packed,
+               (float *)c->out->data + i * rows * columns);
+    }
+    return true;
+}
+
+// --- Reductions over axes
+
+typedef enum reduction { REDUCE_SUM, REDUCE_MAX } reduction;
+
+static bool reduce(const eval_call *c, reduction kind, double scale) {
+    const tensor *x = eval_operand(c, 0);
+    const float *in = x->data;
+    int64_t count = tensor_count(x), results = tensor_count(c->out), steps[IR_MAX_RANK];
+    int64_t at[IR_MAX_RANK] = {0}, to = 0;
+    double *sums = malloc(sizeof(double) * (size_t)(results + 1));
+    if (!sums) return eval_error(c->g, c->v, c->d, "out of memory");
+    for (int64_t i = 0; i < results; i++) sums[i] = kind == REDUCE_MAX ? -INFINITY : 0;
+    eval_broadcast_steps(c->out, x->rank, steps);
+    for (int64_t n = 0; n < count; n++) {
+        double v = (double)in[n], *sum = &sums[to];
+        if (kind == REDUCE_SUM)
+            *sum += v;
+        else if (v > *sum || isnan(v))
+            *sum = v;
+        for (int axis = x->rank - 1; axis >= 0; axis--) {
+            int64_t step = steps[axis] / (int64_t)sizeof(float);
+            bool wraps = ++at[axis] == x->shape[axis];
+            to += wraps ? -step * (x->shape[axis] - 1) : step;
+            if (!wraps) break;
+            at[axis] = 0;
+        }
+    }
+    for (int64_t i = 0; i < results; i++) ((float *)c->out->data)[i] = (float)(sums[i] * scale);
+    free(sums);
+    return true;
+}
+
+bool kernel_reduce_sum(const eval_call *c) {
+    return reduce(c, REDUCE_SUM, 1);
+}
+bool kernel_reduce_max(const eval_call *c) {
+    return reduce(c, REDUCE_MAX, 1);
+}
+bool kernel_reduce_mean(const eval_call *c) {
+    int64_t in = tensor_count(eval_operand(c, 0)), out = tensor_count(c->out);
+    return reduce(c, REDUCE_SUM, in ? (double)out / (double)in : NAN);
+}
+
+// --- Along rows
+
+static int64_t row_length(const tensor *x) {
+    return x->shape[x->rank - 1];
+}
+static int64_t row_count(const tensor *x) {
+    return row_length(x) ? tensor_count(x) / row_length(x) : 0;
+}
+
+bool kernel_softmax(const eval_call *c) {
+    const tensor *x = eval_operand(c, 0);
+    int64_t n = row_length(x);
+    for (int64_t r = 0; r < row_count(x); r++) {
+        const float *in = (const float *)x->data + r * n;
+        float *out = (float *)c->out->data + r * n;
+        double most = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < n; j++) most = (double)in[j] > most ? (double)in[j] : most;
+        for (int64_t j = 0; j < n; j++) sum += exp((double)in[j] - most);
+        for (int64_t j = 0; j < n; j++) out[j] = (float)(exp((double)in[j] - most) / sum);
+    }
+    return true;
+}
+
+// (x - mean) / sqrt(variance + eps) * gamma + beta; without `centred`, mean and beta are 0.
+static bool norm(const eval_call *c, bool centred) {
+    const tensor *x = eval_operand(c, 0);
+    const float *gamma = eval_operand(c, 1)->data, *beta = centred ? eval_operand(c, 2)->data : NULL;
+    double eps = node_attr(c->n, ATTR_eps)->u.f;
+    int64_t n = row_length(x);
+    for (int64_t r = 0; r < row_count(x); r++) {
+        const float *in = (const float *)x->data + r * n;
+        float *out = (float *)c->out->data + r * n;
+        double mean = 0, squares = 0;
+        for (int64_t j = 0; centred && j < n; j++) mean += (double)in[j];
+        mean /= (double)n;
+        for (int64_t j = 0; j < n; j++) squares += ((double)in[j] - mean) * ((double)in[j] - mean);
+        double scale = 1 / sqrt(squares / (double)n + eps);
+        for (int64_t j = 0; j < n; j++) {
+            out[j] =
+                (float)(((double)in[j] - mean) * scale * (double)gamma[j] + (beta ? (double)beta[j] : 0));
+        }
+    }
+    return true;
+}
+
+bool kernel_layer_norm(const eval_call *c) {
+    return norm(c, true);
+}
+bool kernel_rms_norm(const eval_call *c) {
+    return norm(c, false);
+}
