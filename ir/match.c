@@ -139,6 +139,6 @@ value match_get(const match_result *m, const char *name) {
     size_t n = strlen(name);
     for (int i = 0; i < m->count; i++)
         if (names_equal(m->names[i], name, n)) return m->values[i];
-    assert(!"no such name in the pattern");
+    assert(0 && "no such name in the pattern");
     return VALUE_NONE;
 }

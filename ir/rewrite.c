@@ -58,7 +58,7 @@ static void use_remove(rewriter *r, value of, value user) {
             u->count--;
             return;
         }
-    assert(!"a use that was never counted");
+    assert(0 && "a use that was never counted");
 }
 
 static int total_uses(const rewriter *r, value v) {
