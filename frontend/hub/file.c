@@ -1,0 +1,144 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool hub_file_map(const char *path, hub_file *out, diag *d) {
+    *out = (hub_file){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hold us up
+    if (fd < 0) return diag_error(d, path, "can't be opened: %s", strerror(errno));
+    struct stat s;
+    if (fstat(fd, &s)) {
+        int cause = errno;
+        close(fd);
+        return diag_error(d, path, "can't be read: %s", strerror(cause));
+    }
+    if (!S_ISREG(s.st_mode)) {
+        close(fd);
+        return diag_error(d, path, "is no file");
+    }
+    out->data = (const unsigned char *)"";
+    out->size = (size_t)s.st_size;
+    if (out->size) {
+        void *p = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) {
+            int cause = errno;
+            close(fd);
+            *out = (hub_file){0};
+            return diag_error(d, path, "can't be mapped: %s", strerror(cause));
+        }
+        madvise(p, out->size, MADV_SEQUENTIAL);
+        out->data = p;
+    }
+    close(fd);
+    return true;
+}
+
+void hub_file_unmap(hub_file *f) {
+    if (f->size) munmap((void *)(uintptr_t)f->data, f->size);
+    *f = (hub_file){0};
+}
+
+bool hub_is_file(const char *path) {
+    struct stat s;
+    return !stat(path, &s) && S_ISREG(s.st_mode);
+}
+
+bool hub_is_folder(const char *path) {
+    struct stat s;
+    return !stat(path, &s) && S_ISDIR(s.st_mode);
+}
+
+bool hub_ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+char *hub_path(arena *a, const char *folder, const char *name) {
+    size_t n = strlen(folder);
+    if (!n) return arena_strdup(a, name);
+    if (!*name) return arena_strdup(a, folder);
+    return arena_printf(a, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
+}
+
+char *hub_path_folder(arena *a, const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return arena_strdup(a, ".");
+    return arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *hub_path_file(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool hub_name_stays_inside(const char *name, bool plain) {
+    if (name[0] == '/' || (plain && (!name[0] || strchr(name, '/')))) return false;
+    for (const char *part = name;; part++) {
+        size_t n = strcspn(part, "/");
+        if (n == 2 && !strncmp(part, "..", 2)) return false;
+        part += n;
+        if (!*part) return true;
+    }
+}
+
+// --- Writing
+
+static void output_forget(hub_output *o) {
+    free(o->path);
+    free(o->temporary);
+    *o = (hub_output){.fd = -1};
+}
+
+bool hub_output_begin(hub_output *o, const char *path, diag *d) {
+    struct stat s;
+    bool exists = !stat(path, &s);
+    if (exists && S_ISDIR(s.st_mode)) return diag_error(d, path, "can't be written: is a folder");
+    *o = (hub_output){.fd = -1, .path = exists ? realpath(path, NULL) : strdup(path)};
+    if (!o->path) return diag_error(d, path, "can't be written: %s", strerror(errno));
+    if (exists && !S_ISREG(s.st_mode)) {
+        o->fd = open(o->path, O_WRONLY | O_CLOEXEC);
+    } else {
+        size_t size = strlen(o->path) + 48;
+        o->temporary = malloc(size);
+        for (int i = 0; o->temporary && o->fd < 0 && i < 1000; i++) {
+            snprintf(o->temporary, size, "%s.%ld.%d.part", o->path, (long)getpid(), i);
+            o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+            if (o->fd < 0 && errno != EEXIST) break;
+        }
+    }
+    if (o->fd >= 0) return true;
+    diag_error(d, path, "can't be written: %s", strerror(errno));
+    output_forget(o);
+    return false;
+}
+
+bool hub_output_write(hub_output *o, const void *data, size_t size, diag *d) {
+    const char *p = data;
+    while (size) {
+        ssize_t n = write(o->fd, p, size > 0x40000000 ? 0x40000000 : size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return diag_error(d, o->path, "can't be written: %s", strerror(n ? errno : ENOSPC));
+        p += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool hub_output_end(hub_output *o, bool keep, diag *d) {
+    if (o->fd < 0) return false;
+    bool ok = keep;
+    if (close(o->fd) && ok) ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
+    if (ok && o->temporary && rename(o->temporary, o->path)) {
+        ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
+    }
+    if (!ok && o->temporary) unlink(o->temporary);
+    output_forget(o);
+    return ok;
+}
