@@ -25,8 +25,8 @@ const pass_info *passes_info(int i);
 // Runs the graph passes. `list`: NULL for the default pipeline; "a,b,c": exactly these, in this order;
 // "-a,+b": the default pipeline without a and with b. Unknown names are errors.
 bool passes_run(graph *g, const char *list, const pass_context *c);
-// Adds a variant for texts of up to `length` tokens, length x batch in one call: schedule and plan_memory for c->target.
-// Returns its index, -1 on failure.
+// Adds a variant for texts of up to `length` tokens, length x batch in one call: schedule and plan_memory for
+// c->target. Returns its index, -1 on failure.
 int passes_add_variant(graph *g, int64_t length, int64_t batch, const pass_context *c);
 
 #endif

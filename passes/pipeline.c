@@ -1,1 +1,239 @@
-#include "passes/passes.h"
+// The pipeline: which passes run, in which order, checked, verified, printed and reported. The table is
+// passes.def.
+//
+//   list        NULL: every pass that is on by default, in the table's order
+//               "-a,+b": that without a and with b, each at its place in the table
+//               "a,b,c": exactly these, in this order; "" runs none
+//
+// Passes of variants (schedule, plan_memory) run when a variant is added, never from a list.
+#include "pass.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct pass_row {
+    pass_info info;
+    pass_function run;
+    unsigned requires, produces;
+} pass_row;
+
+static const pass_row passes[] = {
+#define PASS(name, requires, produces, on, per_variant, summary)                                             \
+    {{#name, summary, on, per_variant}, pass_##name, requires, produces},
+#include "passes.def"
+#undef PASS
+};
+enum { PASS_COUNT = sizeof(passes) / sizeof(passes[0]) };
+
+// Most passes in one list; one may stand in it more than once.
+#define LIST_MAX 256
+
+int passes_count(void) {
+    return PASS_COUNT;
+}
+
+const pass_info *passes_info(int i) {
+    return &passes[i].info;
+}
+
+// --- The report
+
+const char *pass_where(const graph *g, value v, char *buf, size_t size) {
+    if (graph_node(g, v)->name)
+        snprintf(buf, size, "%s", graph_node(g, v)->name);
+    else
+        snprintf(buf, size, "%%%d", v);
+    return buf;
+}
+
+static void report_line(const pass *p, const graph *g, value v, char sign, const char *format, va_list list) {
+    if (!p->c->report) return;
+    char where[160];
+    fprintf(p->c->report, "  %c %s: ", sign, pass_where(g, v, where, sizeof(where)));
+    vfprintf(p->c->report, format, list);
+    fputc('\n', p->c->report);
+}
+
+void pass_fired(pass *p, const graph *g, value v, const char *format, ...) {
+    p->fired++;
+    va_list list;
+    va_start(list, format);
+    report_line(p, g, v, '+', format, list);
+    va_end(list);
+}
+
+void pass_missed(const pass *p, const graph *g, value v, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    report_line(p, g, v, '-', format, list);
+    va_end(list);
+}
+
+// --- Facts
+
+static const char *fact_cause(unsigned missing) {
+    if (missing & FACT_ROW_WEIGHTS) return "the weights are packed already";
+    if (missing & FACT_WEIGHTS_PLACED) return "the weights have no places yet: pack_weights must run first";
+    if (missing & FACT_SCHEDULED) return "the variant has no schedule yet";
+    return "the variant has no plan yet";
+}
+
+static unsigned graph_facts(const graph *g) {
+    unsigned facts = FACT_ROW_WEIGHTS | FACT_WEIGHTS_PLACED;
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (!node_is_constant(n)) continue;
+        if (n->type.layout != LAYOUT_ROW) facts &= ~(unsigned)FACT_ROW_WEIGHTS;
+        if (!node_attr(n, ATTR_at)) facts &= ~(unsigned)FACT_WEIGHTS_PLACED;
+    }
+    return facts;
+}
+
+// --- One pass
+
+static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, const pass_context *c) {
+    const char *name = row->info.name;
+    facts |= graph_facts(g);
+    if (row->requires & ~facts) return diag_error(c->diag, name, "%s", fact_cause(row->requires & ~facts));
+    if (c->report && !x) fprintf(c->report, "%s\n", name);
+    pass p = {.c = c, .name = name, .variant = x};
+    if (!row->run(g, &p)) return false;
+    if (c->report && !x && !p.fired) fprintf(c->report, "  nothing to do\n");
+    return true;
+}
+
+// What follows every pass: the verifier.
+static bool close_one(graph *g, const pass_row *row, const pass_context *c) {
+    char stage[64];
+    snprintf(stage, sizeof(stage), "after %s", row->info.name);
+    if (c->verify && !graph_verify(g, stage, c->diag)) return false;
+    return true;
+}
+
+// --- Lists
+
+static int find_pass(const char *name, size_t n) {
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (strlen(passes[i].info.name) == n && !memcmp(passes[i].info.name, name, n)) return i;
+    return -1;
+}
+
+// One item of a list, without its sign; its row, or -1 with a diagnostic.
+static int read_item(const char *name, size_t n, diag *d) {
+    int i = find_pass(name, n);
+    if (i < 0) {
+        diag_error(d, "--passes", "there is no pass %.*s", n > 64 ? 64 : (int)n, name);
+    } else if (passes[i].info.per_variant) {
+        diag_error(d, "--passes", "%s runs once a variant and can't be listed", passes[i].info.name);
+        i = -1;
+    }
+    return i;
+}
+
+static int default_order(const int8_t *change, int *order) {
+    int n = 0;
+    for (int i = 0; i < PASS_COUNT; i++) {
+        bool on = change[i] ? change[i] > 0 : passes[i].info.on_by_default;
+        if (on && !passes[i].info.per_variant) order[n++] = i;
+    }
+    return n;
+}
+
+// Fills in the rows to run; -1 with a diagnostic where the list is wrong.
+static int read_list(const char *list, int *order, diag *d) {
+    int8_t change[PASS_COUNT] = {0};
+    if (!list) return default_order(change, order);
+    int exact = 0, changes = 0;
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        bool sign = *at == '+' || *at == '-';
+        int i = read_item(at + sign, n - sign, d);
+        if (i < 0) return -1;
+        if (exact == LIST_MAX) {
+            diag_error(d, "--passes", "more than %d passes", LIST_MAX);
+            return -1;
+        }
+        if (sign) {
+            change[i] = *at == '+' ? 1 : -1;
+            changes++;
+        } else {
+            order[exact++] = i;
+        }
+        at += n + (at[n] == ',');
+    }
+    if (exact && changes) {
+        diag_error(d, "--passes", "a list names passes, or changes the default with + and -, not both");
+        return -1;
+    }
+    return changes ? default_order(change, order) : exact;
+}
+
+static bool print_after_known(const pass_context *c) {
+    if (!c->print_after || !strcmp(c->print_after, "all")) return true;
+    if (find_pass(c->print_after, strlen(c->print_after)) >= 0) return true;
+    return diag_error(c->diag, "--print-after", "there is no pass %.64s", c->print_after);
+}
+
+bool passes_run(graph *g, const char *list, const pass_context *c) {
+    int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT];
+    if (!print_after_known(c)) return false;
+    int n = read_list(list, order, c->diag);
+    if (n < 0) return false;
+    for (int i = 0; i < n; i++) {
+        if (!run_one(g, &passes[order[i]], NULL, 0, c)) return false;
+        if (!close_one(g, &passes[order[i]], c)) return false;
+    }
+    return true;
+}
+
+// --- Variants
+
+static bool capacity_fits(int64_t length, int64_t batch, const pass_context *c, int64_t *tokens) {
+    if (!c->target) return diag_error(c->diag, "variant", "there is no target to schedule for");
+    if (length < 1 || batch < 1 || __builtin_mul_overflow(length, batch, tokens) || *tokens > INT32_MAX / 2)
+        return diag_error(c->diag, "variant", "length %" PRId64 " x batch %" PRId64 " is out of range",
+                          length, batch);
+    return true;
+}
+
+static bool variant_new(graph *g, int64_t length, int64_t batch, const pass_context *c, variant *x) {
+    int64_t tokens = 0;
+    if (!capacity_fits(length, batch, c, &tokens)) return false;
+    const char *isa = c->target->isa;
+    char name[96];
+    snprintf(name, sizeof(name), "%s_s%" PRId64, isa, length);
+    if (batch > 1) snprintf(name, sizeof(name), "%s_s%" PRId64 "_b%" PRId64, isa, length, batch);
+    for (int i = 0; i < g->variant_count; i++)
+        if (!strcmp(g->variants[i].name, name)) return diag_error(c->diag, name, "is there already");
+    *x = (variant){.name = arena_strdup(g->arena, name),
+                   .isa = arena_strdup(g->arena, isa),
+                   .length = length,
+                   .sequences = tokens,
+                   .tokens = tokens};
+    x->schedules = ARENA_ARRAY(g->arena, schedule, g->count);
+    x->places = ARENA_ARRAY(g->arena, place, g->count);
+    return true;
+}
+
+static void variant_add(graph *g, const variant *x) {
+    variant *variants = ARENA_ARRAY(g->arena, variant, g->variant_count + 1);
+    if (g->variant_count) memcpy(variants, g->variants, sizeof(variant) * (size_t)g->variant_count);
+    variants[g->variant_count++] = *x;
+    g->variants = variants;
+}
+
+int passes_add_variant(graph *g, int64_t length, int64_t batch, const pass_context *c) {
+    variant x;
+    if (!print_after_known(c) || !variant_new(g, length, batch, c, &x)) return -1;
+    unsigned facts = 0;
+    for (int i = 0; i < PASS_COUNT; i++) {
+        if (!passes[i].info.per_variant) continue;
+        if (!run_one(g, &passes[i], &x, facts, c)) return -1;
+        facts |= passes[i].produces;
+        // A variant can be verified, and printed, once it is whole.
+        if (!(facts & FACT_PLANNED)) continue;
+        variant_add(g, &x);
+        if (!close_one(g, &passes[i], c)) return -1;
+    }
+    return g->variant_count - 1;
+}

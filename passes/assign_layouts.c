@@ -1,0 +1,70 @@
+// assign_layouts: weights that matmuls stream lie in column panels.
+//
+//   requires  nothing                 produces  the layout `packed` on types; recipes that end in pack(...)
+//
+//   before    %w = constant f32[768,3072] {recipe = transpose(...)}
+//             %u = fuse (%x, %w, %b) { %0 = matmul %x, %w ... }            param w: f32[768,3072]
+//   after     %w = constant f32[768,3072] packed {recipe = pack(transpose(...))}
+//             %u = fuse (%x, %w, %b) { %0 = matmul %x, %w ... }            param w: f32[768,3072] packed
+//
+// It takes the right operands of matmuls at the top level and in the bodies of top-level fuses, where they
+// are constants with a recipe. A constant that is also read some other way stays for those uses, beside its
+// packed copy. Literals stay row-major (a literal is), and so does what per_sequence bodies read.
+#include "pass.h"
+
+// Is parameter v of a body read as the right operand of matmuls alone?
+static bool param_packs(const graph *body, value v) {
+    int uses = 0;
+    for (value u = 0; u < body->count; u++) {
+        const node *n = graph_node(body, u);
+        for (int i = 0; i < n->input_count; i++) {
+            if (n->inputs[i] != v) continue;
+            if (n->op != OP_matmul || i != 1) return false;
+            uses++;
+        }
+    }
+    return uses > 0 && body->outputs[0].value != v;
+}
+
+static bool operand_packs(const graph *g, const node *n, int i) {
+    const node *w = graph_node(g, n->inputs[i]);
+    if (!node_is_constant(w) || !node_attr(w, ATTR_recipe)) return false;
+    if (w->type.e != ELEM_F32 || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
+    if (n->op == OP_matmul) return i == 1;
+    return n->op == OP_fuse && param_packs(n->body, i);
+}
+
+static value packed_copy(graph *g, value w) {
+    recipe *row = (recipe *)(uintptr_t)node_attr(graph_node(g, w), ATTR_recipe)->u.recipe;
+    return graph_constant_recipe(g, NULL, recipe_pack(g->arena, row));
+}
+
+// The packed copy takes the name; the row-major one, where other uses keep it, gets a longer one.
+static void move_names(graph *g, const value *packed, int count) {
+    for (value w = 0; w < count; w++) {
+        const char *name = graph_node(g, w)->name;
+        if (packed[w] == VALUE_NONE || !name) continue;
+        graph_name(g, packed[w], name);
+        graph_name(g, w, arena_printf(g->arena, "%s.rows", name));
+    }
+}
+
+bool pass_assign_layouts(graph *g, pass *p) {
+    int count = g->count;
+    value *packed = ARENA_ARRAY(g->arena, value, count);
+    for (value v = 0; v < count; v++) packed[v] = VALUE_NONE;
+    for (value v = 0; v < count; v++) {
+        for (int i = 0; i < graph_node(g, v)->input_count; i++) {
+            if (!operand_packs(g, graph_node(g, v), i)) continue;
+            value w = graph_node(g, v)->inputs[i];
+            if (packed[w] == VALUE_NONE) packed[w] = packed_copy(g, w);
+            node *n = graph_node(g, v);
+            n->inputs[i] = packed[w];
+            if (n->op == OP_fuse) graph_node(n->body, i)->type = *graph_type(g, packed[w]);
+            pass_fired(p, g, v, "operand %d packed", i);
+        }
+    }
+    move_names(g, packed, count);
+    rewriter_end(rewriter_begin(g));
+    return true;
+}

@@ -1,0 +1,152 @@
+// The cost model: what a matmul over a streamed weight costs under a split, and the search for the cheapest
+// one.
+//
+// A task of (row block x column block) walks over its column panels, and for each panel over its row tiles.
+// So it reads each panel of the weights once, and its rows once a panel, from L2 where the block fits there
+// beside two panels. A panel costs the longest of its arithmetic, the read of the next one (which is
+// prefetched meanwhile) and the reads of rows that L2 does not hold; the first panel of a task, which nothing
+// prefetched, is paid for in full. The first row block reads weights from memory, the others find them in L3
+// where they fit. Threads take tasks in order, so a phase lasts as long as the fullest thread, and ends in a
+// barrier; a norm behind split columns costs one more phase over the rows.
+//
+// A call rarely fills a variant, so splits are judged at the capacity and below it.
+#include "cost.h"
+
+// L3 against memory, for one core (shared/performance.md: 2.5 to 4 on one machine, 1.5 to 2 on the other).
+#define L3_SPEEDUP 2.0
+// The share of a prefetched stream that shows all the same: rows in blocks of 32 lose 1 to 6 points against
+// 128.
+#define EXPOSED 0.25
+// A barrier between phases, with the wake of its threads.
+#define BARRIER_SECONDS 2e-6
+// Taking a task and setting up its pointers.
+#define TASK_SECONDS 3e-7
+// The largest number of threads that splits are judged at.
+#define MOST_THREADS 32
+
+void cost_tile(const target *t, int32_t *rows, int32_t *columns) {
+    static const int32_t widths[] = {48, 32, 16};
+    int best = 0;
+    *rows = 1;
+    *columns = PANEL_COLUMNS;
+    for (int i = 0; i < 3; i++) {
+        int vectors = widths[i] / t->vector_floats;
+        if (vectors < 1) continue;
+        int most = (t->vector_registers - vectors - 1) / vectors;
+        if (most > 8) most = 8;
+        if (most < 1 || most * vectors <= best) continue;
+        best = most * vectors;
+        *rows = most;
+        *columns = widths[i];
+    }
+}
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+static int64_t smaller_int(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+// Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory.
+static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bool first) {
+    const target *t = s->target;
+    double flops = t->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * L3_SPEEDUP;
+    int64_t k = s->shape.k, panels = ceil_div(columns, s->tile_columns);
+    double weights = 4.0 * (double)(k * columns) / (double)panels;
+    double block = 4.0 * (double)(rows * k);
+    bool in_l3 = 4 * k * s->shape.n <= t->l3_bytes;
+    bool in_l2 = block + 2 * weights <= (double)t->l2_bytes;
+    double arithmetic = 2.0 * (double)(rows * k) * (double)columns / (double)panels / flops;
+    double stream = weights / (first || !in_l3 ? memory : l3);
+    double reread = in_l2 ? 0 : block / l3;
+    double panel = larger(arithmetic + reread, stream) + EXPOSED * stream;
+    return TASK_SECONDS + stream + block / l3 + (double)panels * panel;
+}
+
+typedef struct candidate {
+    int64_t block_rows, block_columns; // both given
+    bool columns;                      // form
+} candidate;
+
+// The tasks of a phase, handed out in order, each to the thread that is free first: seconds until all are
+// done. Of many tasks a thread, half of one is what the threads end apart.
+static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
+    int64_t inner = ceil_div(s->shape.n, c->block_columns), outer = ceil_div(rows, c->block_rows);
+    int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;
+    int64_t last_rows = rows - (outer - 1) * c->block_rows;
+    double busy[MOST_THREADS] = {0}, last = 0;
+    if (inner * outer > 8 * threads) {
+        double full = task_seconds(s, c->block_rows, c->block_columns, false);
+        double first = task_seconds(s, c->block_rows, c->block_columns, true);
+        double columns = (double)s->shape.n / (double)c->block_columns,
+               blocks = (double)rows / (double)c->block_rows;
+        return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
+    }
+    for (int64_t i = 0; i < outer; i++)
+        for (int64_t j = 0; j < inner; j++) {
+            int next = 0;
+            for (int t = 1; t < threads; t++)
+                if (busy[t] < busy[next]) next = t;
+            busy[next] += task_seconds(s, i + 1 < outer ? c->block_rows : last_rows,
+                                       j + 1 < inner ? c->block_columns : last_columns, i == 0);
+            last = larger(last, busy[next]);
+        }
+    return last;
+}
+
+// Seconds of the phase (and of the norm's) at a number of rows and of threads.
+static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
+    double barrier = threads > 1 ? BARRIER_SECONDS : 0;
+    rows = round_up(rows, s->tile_rows);
+    double seconds = tasks_seconds(s, c, rows, threads) + barrier;
+    if (!s->shape.norm || !c->columns) return seconds;
+    double bytes = 8.0 * (double)(rows * s->shape.n), l3 = s->target->memory_gbs * 1e9 * L3_SPEEDUP;
+    return seconds + bytes / l3 / threads + barrier;
+}
+
+// Relative to what one thread would need at best, so that full and half-full calls, few and many threads
+// weigh alike.
+static double candidate_cost(const cost_site *s, const candidate *c, int thread_class) {
+    static const int threads[THREAD_CLASSES][2] = {{1, 2}, {4, 8}, {16, MOST_THREADS}};
+    double sum = 0;
+    for (int i = 0; i < 2; i++)
+        for (int part = 1; part <= 2; part++) {
+            int64_t rows = ceil_div(s->expected, part);
+            int n = threads[thread_class][i];
+            double ideal =
+                2.0 * (double)(rows * s->shape.k) * (double)s->shape.n / (s->target->peak_gflops * 1e9) / n;
+            sum += phase_seconds(s, c, rows, n) / ideal;
+        }
+    return sum;
+}
+
+static bool same_cost(double a, double b) {
+    return a <= b * 1.002 && b <= a * 1.002;
+}
+
+split cost_matmul_split(const cost_site *s, int thread_class) {
+    // 128 rows and parts of them; a little more only where that is all there is.
+    static const int64_t row_blocks[] = {192, 128, 96, 64, 48, 32, 16};
+    static const int64_t column_blocks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
+    candidate best = {0};
+    double best_cost = 0;
+    for (int i = 0; i < 7; i++) {
+        int64_t rows = round_up(row_blocks[i], s->tile_rows), last = 0;
+        if (i == 0 && s->expected > rows) continue;
+        if (i && i + 1 < 7 && row_blocks[i + 1] >= round_up(s->expected, s->tile_rows)) continue;
+        for (int j = 0; j < 14; j++) {
+            int64_t columns = round_up(ceil_div(s->shape.n, column_blocks[j]), s->tile_columns);
+            if (columns == last) continue;
+            last = columns;
+            candidate c = {rows, smaller_int(columns, s->shape.n), column_blocks[j] > 1};
+            double cost = candidate_cost(s, &c, thread_class);
+            if (best.block_rows && (cost > best_cost || same_cost(cost, best_cost))) continue;
+            best = c;
+            best_cost = cost;
+        }
+    }
+    bool whole_rows = best.block_rows >= s->capacity, whole_columns = best.block_columns >= s->shape.n;
+    return (split){whole_columns ? FORM_ROWS : FORM_COLUMNS, whole_rows ? 0 : (int32_t)best.block_rows,
+                   whole_columns ? 0 : (int32_t)best.block_columns};
+}

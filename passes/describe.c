@@ -1,0 +1,61 @@
+// What a top-level node is as a kernel: the anchor in its region and the sizes that a schedule needs.
+#include "pass.h"
+
+#include <string.h>
+
+// The matmuls of a region, nested ones included, in order; at most `max` are written.
+static int find_matmuls(const graph *g, const graph **where, value *found, int max) {
+    int n = 0;
+    for (value v = 0; v < g->count; v++) {
+        const node *x = graph_node(g, v);
+        if (x->op == OP_matmul) {
+            if (n < max) where[n] = g, found[n] = v;
+            n++;
+        } else if (x->body) {
+            int left = n < max ? max - n : 0;
+            n += find_matmuls(x->body, where + (n < max ? n : max), found + (n < max ? n : max), left);
+        }
+    }
+    return n;
+}
+
+static int64_t last_axis(const type *t) {
+    return t->rank ? t->d[t->rank - 1].n : 1;
+}
+
+static bool needs_whole_rows(op o) {
+    return op_flag_bits(o) & REDUCES;
+}
+
+static void describe_matmul(const graph *g, const value *found, int count, kernel_shape *s) {
+    const node *first = graph_node(g, found[0]), *last = graph_node(g, found[count - 1]);
+    s->kind = count == 2 ? KERNEL_MLP : KERNEL_MATMUL;
+    s->k = last_axis(graph_type(g, first->inputs[0]));
+    s->n = last_axis(&last->type);
+    s->hidden = count == 2 ? last_axis(&first->type) : 0;
+    for (value v = found[count - 1] + 1; v < g->count; v++)
+        s->norm = s->norm || needs_whole_rows(graph_node(g, v)->op);
+}
+
+kernel_shape kernel_describe(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    kernel_shape s = {.rows = n->type.rank ? n->type.d[0] : dim_num(1), .n = last_axis(&n->type), .heads = 1};
+    const graph *where[3];
+    value found[3];
+    if (n->op == OP_matmul) {
+        s.kind = KERNEL_MATMUL;
+        s.k = last_axis(graph_type(g, n->inputs[0]));
+        return s;
+    }
+    if (!n->body) return s;
+    int count = find_matmuls(n->body, where, found, 3);
+    if (n->op == OP_per_sequence) {
+        s.kind = count ? KERNEL_ATTENTION : KERNEL_SEQUENCE;
+        if (!count) return s;
+        const type *scores = graph_type(where[0], found[0]);
+        if (scores->rank > 2 && scores->d[0].s == SYM_NONE) s.heads = scores->d[0].n;
+        return s;
+    }
+    if (count == 1 || count == 2) describe_matmul(n->body, found, count, &s);
+    return s;
+}

@@ -1,0 +1,33 @@
+// pack_weights: every constant of the top level gets its place in the artefact's weights.
+//
+//   requires  nothing                 produces  `at` on constants, graph.weight_bytes
+//
+//   before    %w = constant f32[768,3072] packed {recipe = pack(...)}     %b = constant f32[3072] {recipe =
+//   ...} after     %w = ... {at = 0}                                           %b = ... {at = 9437184}
+//
+//   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |      each begins at a multiple of 64
+//
+// Offsets follow the order of the nodes, which is that of first use. Each constant's bytes are followed by
+// zeros to the next multiple of 64, so that kernels read vectors whole; 64 bytes stand behind the last.
+// Constants in bodies are scalar literals and take no place.
+#include "pass.h"
+
+static int64_t constant_bytes(const node *n) {
+    const attr *made = node_attr(n, ATTR_recipe);
+    if (made) return (int64_t)recipe_bytes(made->u.recipe);
+    return type_count(&n->type) * (int64_t)elem_size(n->type.e);
+}
+
+bool pass_pack_weights(graph *g, pass *p) {
+    int64_t at = 0;
+    for (value v = 0; v < g->count; v++) {
+        node *n = graph_node(g, v);
+        if (!node_is_constant(n)) continue;
+        node_set_attr(g, n, attr_int(ATTR_at, at));
+        p->fired++;
+        if (__builtin_add_overflow(at, round_up(constant_bytes(n), 64), &at))
+            return diag_error(p->c->diag, p->name, "the weights are too large");
+    }
+    g->weight_bytes = at + 64;
+    return true;
+}

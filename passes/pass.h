@@ -1,0 +1,69 @@
+// What the files of passes/ share: the pass that runs, its report, and questions that several passes ask.
+#ifndef BERTC_PASSES_PASS_H
+#define BERTC_PASSES_PASS_H
+
+#include "passes/passes.h"
+
+// What a pass may rely on (`requires` and `produces` of passes.def). The first two are read off the graph, so
+// that IR text of any stage can go on from there; the others are made anew for each variant.
+typedef enum fact {
+    FACT_ROW_WEIGHTS = 1,    // no constant is packed yet
+    FACT_WEIGHTS_PLACED = 2, // every constant of the top level has `at`
+    FACT_SCHEDULED = 4,      // the variant has schedules and its row tile
+    FACT_PLANNED = 8         // the variant has places
+} fact;
+
+typedef struct pass {
+    const pass_context *c;
+    const char *name;
+    variant *variant; // of passes that run once a variant; NULL otherwise
+    int fired;        // sites that changed
+} pass;
+
+// False: it failed, with a diagnostic.
+typedef bool (*pass_function)(graph *g, pass *p);
+
+#define PASS(name, requires, produces, on, per_variant, summary) bool pass_##name(graph *g, pass *p);
+#include "passes.def"
+#undef PASS
+
+// The fusion report: at value v of g (by its name, or %number) the pass changed something, or did not where
+// one would expect it. `format` says what, or why not. Counting happens without a report too.
+void pass_fired(pass *p, const graph *g, value v, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void pass_missed(const pass *p, const graph *g, value v, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+// "layer.0.output" or "%12", into `buf`, which is returned.
+const char *pass_where(const graph *g, value v, char *buf, size_t size);
+
+// --- describe.c: what a top-level node is, as a kernel.
+
+typedef enum kernel_kind {
+    KERNEL_ROWS,      // pointwise, norms, gathers: row by row
+    KERNEL_MATMUL,    // one matmul over a weight, with what was fused to it
+    KERNEL_MLP,       // two of them, the second over the first's result
+    KERNEL_ATTENTION, // per_sequence with a matmul in it
+    KERNEL_SEQUENCE   // any other per_sequence
+} kernel_kind;
+
+typedef struct kernel_shape {
+    kernel_kind kind;
+    dim rows;       // leading axis of the result
+    int64_t k, n;   // matmul: inner axis and columns; mlp: of the first product and of the last
+    int64_t hidden; // mlp: columns of the first product
+    int64_t heads;  // attention: leading axis of the scores; 1 where there is none
+    bool norm;      // the result needs whole rows: a norm or another reduction behind the anchor
+} kernel_shape;
+kernel_shape kernel_describe(const graph *g, value v);
+
+static inline int64_t round_up(int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+}
+static inline int64_t ceil_div(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+static inline bool op_is(const graph *g, value v, op o) {
+    return graph_node(g, v)->op == o;
+}
+
+#endif

@@ -1,0 +1,141 @@
+// plan_memory: lifetimes to arena offsets, so that running allocates nothing.
+//
+//   requires  the variant's row tile and capacity        produces  places and arena_bytes
+//
+//              node ->                                         arena
+//   %ids       |====================|  (inputs, outputs:       | ids | bounds | ... |
+//   %a           |=====|                the whole call)        | a / c          |
+//   %b                |=====|                                  | b       | d    |
+//   %c                     |====|       a and c share bytes; b overlaps both in time, so it can't
+//
+// Values are placed by falling size; each takes the tightest gap between the values that live at the same
+// time, or the end. A value lives from its node to its last user, both included: a result never overlaps its
+// operands. What is not f32 shares its bytes with nothing, for integers are not always finite when read as
+// floats, and kernels read whatever padding holds.
+//
+// Room: leading T, S and R rows up to the capacity rounded up to the row tile. The stride of f32 matrices is
+// the last axis rounded up to 16 floats; everything else is dense.
+#include "pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT 64
+
+typedef struct span {
+    value v;
+    int first, last; // nodes during which it lives
+    int64_t bytes, offset;
+} span;
+
+static bindings capacity(const variant *x) {
+    int64_t rows = round_up(x->tokens, x->row_tile);
+    return (bindings){.v = {[SYM_T] = rows,
+                            [SYM_S] = rows,
+                            [SYM_R] = rows,
+                            [SYM_L] = x->length,
+                            [SYM_Q] = x->length,
+                            [SYM_M] = x->length}};
+}
+
+// Bytes of a value, and the stride of its rows; -1 where it is too large.
+static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
+    int64_t elements = type_count_bound(t, b), bytes;
+    *ld = 1;
+    if (t->rank >= 2) {
+        type rows = *t;
+        rows.rank--;
+        *ld = dim_value(t->d[t->rank - 1], b);
+        if (t->e == ELEM_F32) *ld = round_up(*ld, 16);
+        int64_t count = type_count_bound(&rows, b);
+        if (count < 0 || __builtin_mul_overflow(count, *ld, &elements)) return -1;
+    }
+    if (elements < 0 || __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
+    if (bytes > INT64_MAX / 4) return -1;
+    return round_up(bytes, ALIGNMENT);
+}
+
+static void find_lives(const graph *g, int *last) {
+    for (value v = 0; v < g->count; v++) {
+        last[v] = v;
+        for (int i = 0; i < graph_node(g, v)->input_count; i++) last[graph_node(g, v)->inputs[i]] = v;
+    }
+    for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
+}
+
+static int by_size(const void *a, const void *b) {
+    const span *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return (x->v > y->v) - (x->v < y->v);
+}
+
+static int by_offset(const void *a, const void *b) {
+    const span *const *x = a, *const *y = b;
+    return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
+}
+
+// The tightest gap among the placed spans that live while `s` does.
+static int64_t find_gap(const span *s, const span *placed, int n, const span **live) {
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        if (placed[i].first <= s->last && s->first <= placed[i].last) live[count++] = &placed[i];
+    if (count) qsort(live, (size_t)count, sizeof(*live), by_offset);
+    int64_t end = 0, best = -1, best_size = INT64_MAX;
+    for (int i = 0; i < count; i++) {
+        int64_t gap = live[i]->offset - end;
+        if (gap >= s->bytes && gap < best_size) {
+            best = end;
+            best_size = gap;
+        }
+        if (live[i]->offset + live[i]->bytes > end) end = live[i]->offset + live[i]->bytes;
+    }
+    return best >= 0 ? best : end;
+}
+
+// The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
+static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
+    variant *x = p->variant;
+    bindings b = capacity(x);
+    int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
+    find_lives(g, last);
+    for (value v = 0; v < g->count; v++) {
+        const node *made = graph_node(g, v);
+        if (node_is_constant(made)) {
+            x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(made, ATTR_at)->u.i};
+            continue;
+        }
+        span s = {v, v, last[v], 0, 0};
+        if (made->op == OP_input || made->type.e != ELEM_F32) s.first = 0, s.last = g->count;
+        s.bytes = place_bytes(&made->type, &b, &x->places[v].ld);
+        if (s.bytes < 0) {
+            char where[160];
+            diag_error(p->c->diag, pass_where(g, v, where, sizeof(where)), "is too large for variant %s",
+                       x->name);
+            return -1;
+        }
+        spans[n++] = s;
+    }
+    return n;
+}
+
+bool pass_plan_memory(graph *g, pass *p) {
+    arena *scratch = arena_new();
+    span *spans = ARENA_ARRAY(scratch, span, g->count + 1);
+    const span **live = ARENA_ARRAY(scratch, const span *, g->count + 1);
+    variant *x = p->variant;
+    int n = collect(g, p, spans, scratch);
+    if (n > 0) qsort(spans, (size_t)n, sizeof(*spans), by_size);
+    bool ok = n >= 0;
+    x->arena_bytes = 0;
+    for (int i = 0; i < n && ok; i++) {
+        span *s = &spans[i];
+        s->offset = find_gap(s, spans, i, live);
+        x->places[s->v].kind = PLACE_ARENA;
+        x->places[s->v].offset = s->offset;
+        if (s->offset + s->bytes > x->arena_bytes) x->arena_bytes = s->offset + s->bytes;
+        if (x->arena_bytes > INT64_MAX / 4)
+            ok = diag_error(p->c->diag, p->name, "variant %s needs too large an arena", x->name);
+    }
+    arena_free(scratch);
+    return ok;
+}

@@ -1,0 +1,151 @@
+// schedule: tile sizes and task splits of one variant, from a cost model over the target (cost.c).
+//
+//   requires  places of the weights       produces  variant.schedules, variant.row_tile
+//
+//   matmul, mlp   tile_rows x tile_columns: the register tile; the same rows everywhere, and the variant's
+//   row tile
+//                 splits[class]: tasks of block_rows x block_columns
+//
+//        columns ->        FORM_ROWS                     FORM_COLUMNS, then the norm's phase
+//      rows  +-----------------------+              +-------+-------+-------+
+//       |    | task 0, norm included |              | 0     | 1     | 2     |
+//       v    +-----------------------+              +-------+-------+-------+
+//            | task 1, norm included |              | 3     | 4     | 5     |
+//            +-----------------------+              +-------+-------+-------+
+//
+//   attention     splits[class].block_rows: query rows of a task; tasks are (sequence, head, row block)
+//   row by row    splits[class].block_rows
+//   mlp           chunk: hidden columns a slice; of the model alone, for it orders the sum that makes an
+//   output
+//
+// The number of threads is not known here: a session picks one of the three splits when it opens.
+#include "cost.h"
+
+// The most threads that a class is planned for, and tasks wanted for each, so that a slow thread does not
+// hold up the rest.
+static const int class_threads[THREAD_CLASSES] = {2, 8, 16};
+static const int class_tasks_a_thread[THREAD_CLASSES] = {1, 2, 3};
+
+#define ATTENTION_ROWS 128
+// Hidden columns of fuse_mlp's slices (shared/performance.md: 768 columns).
+#define MLP_CHUNK 768
+
+static int64_t capacity_rows(dim d, const variant *x) {
+    return d.s == SYM_NONE ? d.n : x->tokens + d.n;
+}
+
+// A call holds about a batch of texts of full length; a head reads a few rows a text.
+static int64_t expected_rows(dim d, const variant *x) {
+    if (d.s == SYM_S) return ceil_div(x->tokens, x->length);
+    if (d.s == SYM_R) return ceil_div(x->tokens, 8);
+    return capacity_rows(d, x);
+}
+
+// Rows a task so that the class has its tasks: whole tiles, never more than `most`.
+static int64_t rows_a_task(int64_t rows, int64_t tasks, int64_t tile, int64_t most) {
+    int64_t block = round_up(ceil_div(rows, tasks), tile);
+    return block < most ? block : round_up(most, tile);
+}
+
+static void split_rows(schedule *s, const kernel_shape *k, const variant *x, int64_t most) {
+    int64_t rows = expected_rows(k->rows, x);
+    for (int i = 0; i < THREAD_CLASSES; i++) {
+        int tasks = class_threads[i] * class_tasks_a_thread[i];
+        int64_t block = rows_a_task(rows, tasks, x->row_tile, most);
+        bool whole = block >= capacity_rows(k->rows, x);
+        s->splits[i] = (split){FORM_ROWS, whole ? 0 : (int32_t)block, 0};
+    }
+}
+
+// A text is the least that a call holds: its heads times row blocks must keep the class busy. A block's
+// scores stay in half of L2.
+static void split_attention(schedule *s, const kernel_shape *k, const variant *x, const target *t) {
+    int64_t most = t->l2_bytes / 2 / 4 / x->length;
+    if (most > ATTENTION_ROWS) most = ATTENTION_ROWS;
+    if (most < x->row_tile) most = x->row_tile;
+    for (int i = 0; i < THREAD_CLASSES; i++) {
+        int64_t blocks = ceil_div(class_threads[i] * class_tasks_a_thread[i], k->heads);
+        int64_t block = rows_a_task(x->length, blocks, x->row_tile, most);
+        s->splits[i] = (split){FORM_ROWS, block >= x->length ? 0 : (int32_t)block, 0};
+    }
+}
+
+static int64_t mlp_chunk(int64_t hidden) {
+    for (int64_t n = MLP_CHUNK; n >= MLP_CHUNK / 2; n -= PANEL_COLUMNS)
+        if (hidden % n == 0) return n;
+    return hidden < MLP_CHUNK ? round_up(hidden, PANEL_COLUMNS) : MLP_CHUNK;
+}
+
+static void schedule_matmul(schedule *s, const kernel_shape *k, const variant *x, const pass *p,
+                            int32_t columns) {
+    cost_site site = {.shape = *k,
+                      .target = p->c->target,
+                      .tile_rows = (int32_t)x->row_tile,
+                      .tile_columns = columns,
+                      .capacity = capacity_rows(k->rows, x),
+                      .expected = expected_rows(k->rows, x)};
+    for (int i = 0; i < THREAD_CLASSES; i++) s->splits[i] = cost_matmul_split(&site, i);
+}
+
+// Streams of the next panel's prefetch: a model whose weights stay in L3 wants few (shared/performance.md).
+static int32_t prefetch_streams(const graph *g, const target *t) {
+    int32_t few = t->prefetch_streams < 2 ? t->prefetch_streams : 2;
+    return g->weight_bytes <= t->l3_bytes ? few : t->prefetch_streams;
+}
+
+static bool same_shape(const kernel_shape *a, const kernel_shape *b) {
+    return a->kind == b->kind && dim_eq(a->rows, b->rows) && a->k == b->k && a->n == b->n &&
+           a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm;
+}
+
+// Layers repeat: a node takes over the schedule of the first of its shape.
+static void schedule_node(const graph *g, value v, const kernel_shape *shapes, const pass *p,
+                          int32_t columns) {
+    variant *x = p->variant;
+    const target *t = p->c->target;
+    schedule *s = &x->schedules[v];
+    const kernel_shape k = shapes[v];
+    for (value u = 0; u < v; u++) {
+        const node *like = graph_node(g, u);
+        if (like->op == OP_input || node_is_constant(like) || !same_shape(&shapes[u], &k)) continue;
+        *s = x->schedules[u];
+        return;
+    }
+    switch (k.kind) {
+    case KERNEL_MATMUL:
+    case KERNEL_MLP:
+        s->tile_rows = (int32_t)x->row_tile;
+        s->tile_columns = columns;
+        s->prefetch = prefetch_streams(g, t);
+        if (k.kind == KERNEL_MLP) {
+            s->chunk = (int32_t)mlp_chunk(k.hidden);
+            split_rows(s, &k, x, ATTENTION_ROWS);
+        } else {
+            schedule_matmul(s, &k, x, p, columns);
+        }
+        break;
+    case KERNEL_ATTENTION:
+        s->tile_rows = (int32_t)x->row_tile;
+        s->tile_columns = columns;
+        split_attention(s, &k, x, t);
+        break;
+    case KERNEL_ROWS: split_rows(s, &k, x, x->tokens); break;
+    case KERNEL_SEQUENCE: break; // a task a sequence
+    }
+}
+
+bool pass_schedule(graph *g, pass *p) {
+    int32_t rows, columns;
+    cost_tile(p->c->target, &rows, &columns);
+    p->variant->row_tile = rows;
+    arena *scratch = arena_new();
+    kernel_shape *shapes = ARENA_ARRAY(scratch, kernel_shape, g->count + 1);
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op == OP_input || node_is_constant(n)) continue;
+        shapes[v] = kernel_describe(g, v);
+        schedule_node(g, v, shapes, p, columns);
+    }
+    arena_free(scratch);
+    return true;
+}

@@ -1,0 +1,244 @@
+// links: passes ir
+// What runs once a variant: places, register tiles, task splits.
+#include "bert.h"
+#include "passes/passes.h"
+
+static const target avx512 = {.isa = "avx512",
+                              .vector_floats = 16,
+                              .vector_registers = 32,
+                              .fma = true,
+                              .l1_bytes = 32768,
+                              .l2_bytes = 1 << 20,
+                              .l3_bytes = 32 << 20,
+                              .prefetch_streams = 4,
+                              .peak_gflops = 114,
+                              .memory_gbs = 20};
+static const target avx2 = {.isa = "avx2",
+                            .vector_floats = 8,
+                            .vector_registers = 16,
+                            .fma = true,
+                            .l1_bytes = 32768,
+                            .l2_bytes = 1 << 20,
+                            .l3_bytes = 32 << 20,
+                            .peak_gflops = 57,
+                            .memory_gbs = 20};
+static const target sse2 = {.isa = "generic",
+                            .vector_floats = 4,
+                            .vector_registers = 16,
+                            .l1_bytes = 32768,
+                            .l2_bytes = 1 << 18,
+                            .l3_bytes = 4 << 20,
+                            .peak_gflops = 10,
+                            .memory_gbs = 10};
+static const target neon = {.isa = "neon",
+                            .vector_floats = 4,
+                            .vector_registers = 32,
+                            .fma = true,
+                            .l1_bytes = 65536,
+                            .l2_bytes = 1 << 20,
+                            .l3_bytes = 32 << 20,
+                            .peak_gflops = 40,
+                            .memory_gbs = 20};
+
+static const bert base = {
+    .hidden = 768, .heads = 12, .inner = 3072, .vocab = 30522, .positions = 512, .labels = 2, .layers = 2};
+static const bert odd = {.hidden = 60,
+                         .heads = 5,
+                         .inner = 71,
+                         .vocab = 101,
+                         .positions = 40,
+                         .labels = 3,
+                         .layers = 3,
+                         .head = HEAD_BOTH,
+                         .hidden_states = true,
+                         .attentions = true};
+
+static arena *memory;
+static checkpoint weights;
+static diag errors;
+
+static void setup(void) {
+    memory = arena_new();
+    weights = (checkpoint){.a = memory};
+    diag_init(&errors);
+}
+
+static void teardown(void) {
+    arena_free(memory);
+    diag_free(&errors);
+}
+
+static graph *prepared(const bert *b, const char *list) {
+    graph *g = bert_graph(memory, &weights, b);
+    pass_context c = {.diag = &errors, .verify = true};
+    bool ok = passes_run(g, list, &c);
+    diag_print(&errors, stderr);
+    ck_assert(ok);
+    return g;
+}
+
+static const variant *added(graph *g, const target *t, int64_t length, int64_t batch) {
+    pass_context c = {.diag = &errors, .verify = true, .target = t};
+    int i = passes_add_variant(g, length, batch, &c);
+    diag_print(&errors, stderr);
+    ck_assert_int_ge(i, 0);
+    return &g->variants[i];
+}
+
+static value first_matmul(const graph *g, int64_t n) {
+    for (value v = 0; v < g->count; v++)
+        if (graph_node(g, v)->op == OP_matmul && dim_is(graph_type(g, v)->d[1], n)) return v;
+    ck_abort_msg("no matmul with %d columns", (int)n);
+    return VALUE_NONE;
+}
+
+START_TEST(tiles_fill_the_register_file) {
+    graph *g = prepared(&base, "assign_layouts,pack_weights");
+    const struct {
+        const target *t;
+        int rows, columns;
+    } cases[] = {{&avx512, 8, 48}, {&avx2, 6, 16}, {&sse2, 2, 16}, {&neon, 6, 16}};
+    for (int i = 0; i < 4; i++) {
+        const variant *x = added(g, cases[i].t, 128, 1);
+        const schedule *s = &x->schedules[first_matmul(g, 768)];
+        ck_assert_int_eq(s->tile_rows, cases[i].rows);
+        ck_assert_int_eq(s->tile_columns, cases[i].columns);
+        ck_assert_int_eq(x->row_tile, cases[i].rows);
+    }
+}
+END_TEST
+
+// Tasks of a full call; blocks are whole tiles.
+static int64_t tasks(const variant *x, value v, int thread_class, int64_t n) {
+    const schedule *s = &x->schedules[v];
+    split p = s->splits[thread_class];
+    ck_assert_int_eq(p.block_rows % s->tile_rows, 0);
+    ck_assert_int_eq(p.block_columns % s->tile_columns, 0);
+    ck_assert_int_eq(p.form, p.block_columns ? FORM_COLUMNS : FORM_ROWS);
+    int64_t outer = p.block_rows ? (x->tokens + p.block_rows - 1) / p.block_rows : 1;
+    return outer * (p.block_columns ? (n + p.block_columns - 1) / p.block_columns : 1);
+}
+
+START_TEST(weights_stream_once_up_to_128_rows) {
+    graph *g = prepared(&base, "assign_layouts,pack_weights");
+    for (int64_t length = 32; length <= 128; length *= 4) {
+        const variant *x = added(g, &avx512, length, 1);
+        for (int64_t n = 768; n <= 3072; n *= 4) {
+            ck_assert_int_eq(x->schedules[first_matmul(g, n)].splits[0].block_rows, 0);
+            ck_assert_int_eq(tasks(x, first_matmul(g, n), 0, n) % 2, 0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(long_texts_go_in_blocks_of_about_128_rows) {
+    graph *g = prepared(&base, "assign_layouts,pack_weights");
+    for (int64_t length = 384; length <= 512; length += 128) {
+        const variant *x = added(g, &avx512, length, 1);
+        split s = x->schedules[first_matmul(g, 768)].splits[0];
+        ck_assert_int_ge(s.block_rows, 96);
+        ck_assert_int_le(s.block_rows, 128);
+    }
+}
+END_TEST
+
+START_TEST(every_class_has_tasks_for_its_threads) {
+    graph *g = prepared(&base, "assign_layouts,pack_weights");
+    for (int64_t length = 128; length <= 512; length *= 2) {
+        const variant *x = added(g, &avx512, length, 1);
+        for (int64_t n = 768; n <= 3072; n *= 4) {
+            ck_assert_int_ge(tasks(x, first_matmul(g, n), 0, n), 2);
+            ck_assert_int_ge(tasks(x, first_matmul(g, n), 1, n), 8);
+            ck_assert_int_ge(tasks(x, first_matmul(g, n), 2, n), 32);
+        }
+    }
+}
+END_TEST
+
+// The verifier holds places against each other; here: strides, alignment, room for the row tile.
+START_TEST(places_have_room) {
+    graph *g = prepared(&odd, "assign_layouts,pack_weights");
+    const variant *x = added(g, &avx2, 13, 3);
+    ck_assert_int_eq(x->tokens, 39);
+    ck_assert_int_eq(x->sequences, 39);
+    for (value v = 0; v < g->count; v++) {
+        const type *t = graph_type(g, v);
+        const place *p = &x->places[v];
+        if (graph_node(g, v)->op == OP_constant) {
+            ck_assert_int_eq(p->kind, PLACE_WEIGHT);
+            continue;
+        }
+        ck_assert_int_eq(p->kind, PLACE_ARENA);
+        ck_assert_int_eq(p->offset % 64, 0);
+        if (t->rank < 2) continue;
+        int64_t last = t->d[t->rank - 1].s == SYM_M ? 13 : t->d[t->rank - 1].n;
+        ck_assert_int_eq(p->ld, (last + 15) / 16 * 16);
+        int64_t rows = 42 * (t->rank == 3 ? t->d[1].n : 1);
+        ck_assert_int_le(p->offset + rows * p->ld * 4, x->arena_bytes);
+    }
+}
+END_TEST
+
+START_TEST(memory_is_reused) {
+    bert deep = base;
+    deep.layers = 12;
+    graph *g = prepared(&base, "assign_layouts,pack_weights"),
+          *h = prepared(&deep, "assign_layouts,pack_weights");
+    ck_assert_int_eq(added(g, &avx512, 128, 1)->arena_bytes, added(h, &avx512, 128, 1)->arena_bytes);
+}
+END_TEST
+
+START_TEST(weights_are_packed_and_placed) {
+    graph *g = prepared(&odd, "assign_layouts,pack_weights");
+    int64_t end = 0;
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op == OP_matmul) ck_assert_int_eq(graph_type(g, n->inputs[1])->layout, LAYOUT_PACKED);
+        if (n->op != OP_constant) continue;
+        int64_t at = node_attr(n, ATTR_at)->u.i;
+        ck_assert_int_eq(at, end);
+        const attr *r = node_attr(n, ATTR_recipe);
+        end = at + (int64_t)((r ? recipe_bytes(r->u.recipe) : sizeof(float)) + 63) / 64 * 64;
+    }
+    ck_assert_int_eq(g->weight_bytes, end + 64);
+}
+END_TEST
+
+START_TEST(wrong_requests_are_errors) {
+    graph *g = bert_graph(memory, &weights, &odd);
+    pass_context c = {.diag = &errors, .verify = true, .target = &avx2};
+    ck_assert(!passes_run(g, "assign_layouts,no_such_pass", &c));
+    ck_assert(!passes_run(g, "assign_layouts,-pack_weights", &c));
+    ck_assert(!passes_run(g, "schedule", &c));
+    ck_assert_int_eq(passes_add_variant(g, 16, 1, &c), -1); // weights without places
+    ck_assert(passes_run(g, "assign_layouts,pack_weights", &c));
+    ck_assert_int_eq(passes_add_variant(g, 0, 1, &c), -1);
+    ck_assert_int_eq(passes_add_variant(g, INT64_MAX, 2, &c), -1);
+    ck_assert_int_eq(passes_add_variant(g, 16, 1, &c), 0);
+    ck_assert_int_eq(passes_add_variant(g, 16, 1, &c), -1);
+    c.target = NULL;
+    ck_assert_int_eq(passes_add_variant(g, 16, 2, &c), -1);
+    ck_assert_int_eq(errors.errors, 8);
+    ck_assert_int_eq(g->variant_count, 1);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("variants");
+    TCase *t = tcase_create("variants");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, tiles_fill_the_register_file);
+    tcase_add_test(t, weights_stream_once_up_to_128_rows);
+    tcase_add_test(t, long_texts_go_in_blocks_of_about_128_rows);
+    tcase_add_test(t, every_class_has_tasks_for_its_threads);
+    tcase_add_test(t, places_have_room);
+    tcase_add_test(t, memory_is_reused);
+    tcase_add_test(t, weights_are_packed_and_placed);
+    tcase_add_test(t, wrong_requests_are_errors);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
