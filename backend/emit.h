@@ -19,6 +19,12 @@ typedef struct emit {
     diag *diag;
 } emit;
 
+// Opens a fresh context with an empty module. Later functions are made for the target of the last build_target. What LLVM
+// reports goes to the diag as an internal error. `arena` and `diag` are borrowed; build_end disposes the rest.
+void build_begin(emit *e, arena *a, diag *d);
+void build_target(emit *e, const target *t);
+void build_end(emit *e);
+
 // --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's header.
 LLVMValueRef math_exp(emit *e, LLVMValueRef x);
 LLVMValueRef math_log(emit *e, LLVMValueRef x);
@@ -48,8 +54,13 @@ typedef struct loop {
 } loop;
 loop build_loop(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
 void build_loop_end(emit *e, loop *l);
-// A new internal function with the target's attributes (no-builtins, prefer-vector-width, cpu, features); builder at its entry.
+// A new internal function with the target's attributes (no-builtins, nounwind, prefer-vector-width, cpu, features);
+// builder at the end of its entry block. A name that is taken gets a number.
 LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef type);
+// Adds an attribute without value: "noinline", "alwaysinline", ...
+void build_attribute(emit *e, LLVMValueRef function, const char *name);
+// Declares the intrinsic (overloaded on `types`) and calls it: "llvm.sqrt", "llvm.prefetch", ...
+LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n, LLVMValueRef *args);
 // Fields of bertc_call.
 LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);                         // T, S, R
 LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows);                   // ptr to i32
@@ -58,6 +69,12 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);                      
 // --- Kernel families
 
 // One node to be emitted for one variant. Operands' layouts are in the node's types, leading dimensions in the places.
+//
+// Nodes share a function where these are equal, so code may stand on nothing else: the target, the node's op, attributes,
+// body, and type; its operands' types and leading dimensions, and their values where they are scalar literals; which of its
+// operands are the same value; its result's leading dimension; its schedule; the variant's row_tile; and the variant's length
+// where the node is a `per_sequence` or one of these types holds M. Not on the variant's tokens or sequences, on offsets, or
+// on names. (codegen_key.c)
 typedef struct kernel_site {
     const graph *graph;
     const variant *variant;

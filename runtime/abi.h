@@ -17,12 +17,13 @@
 
 typedef int64_t bertc_off;
 
-// CPU features that code may need (bits of bertc_variant.features).
+// CPU features that code may need (bits of bertc_variant.features), by LLVM's names.
 #define BERTC_FEATURE_LIST(X)                                                                                          \
     X(AVX, 0, "avx") X(AVX2, 1, "avx2") X(FMA, 2, "fma") X(F16C, 3, "f16c") X(AVX512F, 4, "avx512f")                   \
     X(AVX512BW, 5, "avx512bw") X(AVX512CD, 6, "avx512cd") X(AVX512DQ, 7, "avx512dq") X(AVX512VL, 8, "avx512vl")        \
     X(AVX512VNNI, 9, "avx512vnni") X(AVX512BF16, 10, "avx512bf16") X(AVX512VBMI, 11, "avx512vbmi")                     \
-    X(AMX_TILE, 12, "amx-tile") X(AMX_INT8, 13, "amx-int8") X(AMX_BF16, 14, "amx-bf16") X(NEON, 15, "neon")
+    X(AMX_TILE, 12, "amx-tile") X(AMX_INT8, 13, "amx-int8") X(AMX_BF16, 14, "amx-bf16") X(NEON, 15, "neon") \
+    X(SSE4_2, 16, "sse4.2")
 enum {
 #define X(name, bit, text) BERTC_FEATURE_##name = 1 << bit,
     BERTC_FEATURE_LIST(X)

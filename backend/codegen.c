@@ -1,0 +1,131 @@
+// The code generator: asks the kernel families, in the order of a table, who emits a node, and lets equal
+// nodes share one function.
+#include "codegen.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct family {
+    const char *name;
+    bool (*accepts)(const emit *e, const kernel_site *s);
+    bool (*emit)(emit *e, const kernel_site *s, kernel *out);
+} family;
+
+// The first that accepts a node emits it.
+static const family families[] = {
+    {NULL, NULL, NULL},
+};
+
+typedef struct cache {
+    struct {
+        kernel_key key;
+        const kernel *kernel;
+    } * items;
+    int count, capacity;
+} cache;
+
+static const kernel *cache_find(const cache *c, kernel_key key) {
+    for (int i = 0; i < c->count; i++) {
+        kernel_key k = c->items[i].key;
+        if (k.size == key.size && memcmp(k.bytes, key.bytes, key.size) == 0) return c->items[i].kernel;
+    }
+    return NULL;
+}
+
+static void cache_add(cache *c, arena *a, kernel_key key, const kernel *k) {
+    if (c->count == c->capacity) {
+        int capacity = c->capacity ? c->capacity * 2 : 32;
+        void *items = arena_alloc(a, sizeof(*c->items) * (size_t)capacity);
+        if (c->count) memcpy(items, c->items, sizeof(*c->items) * (size_t)c->count);
+        c->items = items;
+        c->capacity = capacity;
+    }
+    c->items[c->count].key = key;
+    c->items[c->count++].kernel = k;
+}
+
+static const char *site_place(emit *e, const kernel_site *s) {
+    const node *n = graph_node(s->graph, s->node);
+    return n->name ? arena_printf(e->arena, "%s, %%%s (%s)", s->variant->name, n->name, op_name(n->op))
+                   : arena_printf(e->arena, "%s, %%%d (%s)", s->variant->name, s->node, op_name(n->op));
+}
+
+// A node is emitted where its result and all that it reads have a place.
+static bool placed(emit *e, const kernel_site *s) {
+    const graph *g = s->graph;
+    const node *n = graph_node(g, s->node);
+    for (int i = -1; i < n->input_count; i++) {
+        value v = i < 0 ? s->node : n->inputs[i];
+        const node *at = graph_node(g, v);
+        bool there =
+            node_is_constant(at) ? node_attr(at, ATTR_at) != NULL : s->variant->places[v].kind == PLACE_ARENA;
+        if (!there) {
+            return diag_error(e->diag, site_place(e, s), "internal error: %s %d has no place",
+                              i < 0 ? "result" : "operand", i < 0 ? 0 : i);
+        }
+    }
+    return true;
+}
+
+static const kernel *emit_site(emit *e, const kernel_site *s) {
+    int errors = e->diag->errors;
+    if (!placed(e, s)) return NULL;
+    kernel *k = ARENA_NEW(e->arena, kernel);
+    for (const family *f = families; f->name; f++) {
+        if (!f->accepts(e, s)) continue;
+        if (f->emit(e, s, k)) return k;
+        if (e->diag->errors == errors)
+            diag_error(e->diag, site_place(e, s), "internal error: %s could not emit it", f->name);
+        return NULL;
+    }
+    diag_error(e->diag, site_place(e, s), "internal error: no kernel family takes it");
+    return NULL;
+}
+
+static const target *target_of(const artefact *a, const variant *v) {
+    for (int i = 0; i < a->target_count; i++) {
+        if (strcmp(a->targets[i].isa, v->isa) == 0) return &a->targets[i];
+    }
+    return NULL;
+}
+
+bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
+    const graph *g = a->graph;
+    cache shared = {0};
+    for (int i = 0; i < g->variant_count; i++) {
+        const target *t = target_of(a, &g->variants[i]);
+        if (!t)
+            return diag_error(e->diag, g->variants[i].name, "internal error: no target for the ISA %s",
+                              g->variants[i].isa);
+        build_target(e, t);
+        for (value v = 0; v < g->count; v++) {
+            const node *n = graph_node(g, v);
+            const kernel **k = &kernels[(size_t)i * (size_t)g->count + (size_t)v];
+            *k = NULL;
+            if (n->op == OP_input || n->op == OP_constant) continue;
+            kernel_site site = {g, &g->variants[i], v};
+            kernel_key key = codegen_key(e->arena, &site, t);
+            *k = cache_find(&shared, key);
+            if (*k) continue;
+            *k = emit_site(e, &site);
+            if (!*k) return false;
+            cache_add(&shared, e->arena, key, *k);
+        }
+    }
+    return true;
+}
+
+bool codegen_artefact(emit *e, const artefact *a, bool weights_symbol) {
+    if (a->graph->variant_count == 0)
+        return diag_error(e->diag, a->graph->name, "internal error: the graph has no variant");
+    size_t count = (size_t)a->graph->variant_count * (size_t)a->graph->count;
+    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, count);
+    return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
+}
+
+double backend_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}

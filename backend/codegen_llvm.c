@@ -1,0 +1,113 @@
+// LLVM's side of code generation: the target machine, the optimiser, object files and their check.
+#include <elf.h>
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codegen.h"
+
+static void initialise(void) {
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    LLVMInitializeAllAsmParsers();
+}
+
+static bool llvm_error(diag *d, char *message) {
+    diag_error(d, "internal error", "LLVM: %s", message ? message : "no message");
+    LLVMDisposeMessage(message);
+    return false;
+}
+
+LLVMTargetMachineRef codegen_machine(const target *t, int optimise, diag *d) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT; // LLVM's table of targets is the process's
+    pthread_once(&once, initialise);
+    LLVMTargetRef found;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(t->triple, &found, &message)) {
+        diag_error(d, t->triple, "LLVM has no code for it: %s", message);
+        LLVMDisposeMessage(message);
+        return NULL;
+    }
+    static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+                                                 LLVMCodeGenLevelDefault, LLVMCodeGenLevelAggressive};
+    // CPU and features stand on each function (build.c).
+    return LLVMCreateTargetMachine(found, t->triple, "", "", levels[optimise & 3], LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
+}
+
+static bool verify(emit *e, const char *when) {
+    char *message = NULL;
+    bool broken = LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message);
+    if (broken) {
+        message[strcspn(message, "\n")] = 0;
+        diag_error(e->diag, "internal error", "the module is broken %s: %s", when, message);
+    }
+    LLVMDisposeMessage(message);
+    return !broken;
+}
+
+bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
+    LLVMSetModuleDataLayout(e->module, data);
+    LLVMDisposeTargetData(data);
+    if (!verify(e, "before optimising")) return false;
+    LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+    // The emitters write vectors and unroll themselves.
+    LLVMPassBuilderOptionsSetLoopVectorization(o, false);
+    LLVMPassBuilderOptionsSetSLPVectorization(o, false);
+    LLVMPassBuilderOptionsSetLoopInterleaving(o, false);
+    LLVMPassBuilderOptionsSetLoopUnrolling(o, false);
+    char passes[32];
+    snprintf(passes, sizeof(passes), "default<O%d>", level & 3);
+    LLVMErrorRef error = LLVMRunPasses(e->module, passes, machine, o);
+    LLVMDisposePassBuilderOptions(o);
+    if (error) {
+        char *message = LLVMGetErrorMessage(error);
+        diag_error(e->diag, "internal error", "LLVM: %s", message);
+        LLVMDisposeErrorMessage(message);
+        return false;
+    }
+    return verify(e, "after optimising") && !diag_failed(e->diag);
+}
+
+// The object's undefined symbols: none but the weights. LLVM calls functions where an instruction is missing.
+static bool freestanding(const char *data, size_t size, diag *d) {
+    Elf64_Ehdr h;
+    if (size < sizeof(h)) return diag_error(d, "internal error", "LLVM wrote no ELF object");
+    memcpy(&h, data, sizeof(h));
+    bool ok = true;
+    for (size_t i = 0; i < h.e_shnum; i++) {
+        Elf64_Shdr s, names;
+        memcpy(&s, data + h.e_shoff + i * h.e_shentsize, sizeof(s));
+        if (s.sh_type != SHT_SYMTAB) continue;
+        memcpy(&names, data + h.e_shoff + (size_t)s.sh_link * h.e_shentsize, sizeof(names));
+        for (size_t k = 1; k < s.sh_size / sizeof(Elf64_Sym); k++) {
+            Elf64_Sym y;
+            memcpy(&y, data + s.sh_offset + k * sizeof(y), sizeof(y));
+            const char *name = data + names.sh_offset + y.st_name;
+            if (y.st_shndx != SHN_UNDEF || y.st_name == 0 || strcmp(name, WEIGHTS_SYMBOL) == 0) continue;
+            ok = diag_error(d, "internal error", "the code calls %s, which no artefact has", name);
+        }
+    }
+    return ok;
+}
+
+LLVMMemoryBufferRef codegen_emit(emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind) {
+    LLVMMemoryBufferRef out = NULL;
+    char *message = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, kind, &message, &out)) {
+        llvm_error(e->diag, message);
+        return NULL;
+    }
+    bool ok = !diag_failed(e->diag);
+    if (ok && kind == LLVMObjectFile)
+        ok = freestanding(LLVMGetBufferStart(out), LLVMGetBufferSize(out), e->diag);
+    if (ok) return out;
+    LLVMDisposeMemoryBuffer(out);
+    return NULL;
+}

@@ -1,0 +1,75 @@
+// JIT: code and weights of an artefact in this process's memory.
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "codegen.h"
+
+struct jit {
+    jit_code *code;
+    const void *descriptor;
+    void *weights;
+    size_t weights_bytes;
+};
+
+const void *jit_descriptor(const jit *j) {
+    return j->descriptor;
+}
+
+const void *jit_weights(const jit *j) {
+    return j->weights;
+}
+
+void jit_free(jit *j) {
+    if (!j) return;
+    jit_code_close(j->code);
+    if (j->weights) munmap(j->weights, j->weights_bytes);
+    free(j);
+}
+
+// The mapping is zero where no constant lies; made read-only when it is whole.
+static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
+    weights w;
+    if (!weights_collect(a->graph, scratch, &w, d)) return false;
+    if (w.bytes == 0) return true;
+    void *p = mmap(NULL, (size_t)w.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return diag_error(d, "JIT", "no memory for %lld bytes of weights", (long long)w.bytes);
+    j->weights = p;
+    j->weights_bytes = (size_t)w.bytes;
+    for (int i = 0; i < w.count; i++) {
+        if (!weights_fill(&w, i, a->source, (char *)p + w.items[i].at, d)) return false;
+    }
+    mprotect(p, (size_t)w.bytes, PROT_READ);
+    return true;
+}
+
+static bool make_code(jit *j, const artefact *a, int optimise, arena *scratch, backend_times *times,
+                      diag *d) {
+    emit e;
+    double start = backend_seconds();
+    build_begin(&e, scratch, d);
+    bool ok = codegen_artefact(&e, a, false);
+    times->emit = backend_seconds() - start;
+    if (ok) j->code = jit_code_open(&e, &a->targets[0], optimise, times);
+    build_end(&e);
+    if (!j->code) return false;
+    j->descriptor = jit_code_symbol(j->code, BERTC_SYMBOL);
+    return j->descriptor || diag_error(d, "JIT", "internal error: the code has no descriptor");
+}
+
+jit *backend_jit(const artefact *a, int optimise, backend_times *times, diag *d) {
+    jit *j = calloc(1, sizeof(*j));
+    if (!j) abort();
+    arena *scratch = arena_new();
+    backend_times unused;
+    if (!times) times = &unused;
+    *times = (backend_times){0};
+    bool ok = make_code(j, a, optimise, scratch, times, d);
+    double start = backend_seconds();
+    ok = ok && map_weights(j, a, scratch, d);
+    times->weights = backend_seconds() - start;
+    arena_free(scratch);
+    if (ok) return j;
+    jit_free(j);
+    return NULL;
+}

@@ -1,0 +1,66 @@
+// The constants of a graph as they lie in the weights: where each stands, and its bytes.
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen.h"
+
+int64_t weight_size(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    const attr *r = node_attr(n, ATTR_recipe);
+    return r ? (int64_t)recipe_bytes(r->u.recipe) : type_count(&n->type) * (int64_t)elem_size(n->type.e);
+}
+
+static int by_place(const void *a, const void *b) {
+    const weight *x = a, *y = b;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->v < y->v ? -1 : x->v > y->v;
+}
+
+static const char *weight_place(const graph *g, value v, char *buf, size_t size) {
+    const char *name = graph_node(g, v)->name;
+    if (name)
+        snprintf(buf, size, "constant %%%s", name);
+    else
+        snprintf(buf, size, "constant %%%d", v);
+    return buf;
+}
+
+bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
+    char buf[160];
+    weight *items = ARENA_ARRAY(a, weight, g->count + 1);
+    int n = 0, kept = 0;
+    for (value v = 0; v < g->count; v++) {
+        if (!node_is_constant(graph_node(g, v))) continue;
+        const attr *at = node_attr(graph_node(g, v), ATTR_at);
+        if (!at)
+            return diag_error(d, weight_place(g, v, buf, sizeof(buf)), "internal error: it has no offset");
+        items[n++] = (weight){v, at->u.i, weight_size(g, v)};
+    }
+    qsort(items, (size_t)n, sizeof(*items), by_place);
+    *out = (weights){.graph = g, .items = items, .bytes = g->weight_bytes};
+    int64_t end = 0;
+    for (int i = 0; i < n; i++) {
+        weight w = items[i];
+        bool same = kept > 0 && w.at == items[kept - 1].at &&
+                    w.bytes == items[kept - 1].bytes; // equal constants share bytes
+        if (same) continue;
+        if (w.at < end || w.at % 64 != 0 || w.bytes < 0 || w.bytes > g->weight_bytes - w.at) {
+            return diag_error(d, weight_place(g, w.v, buf, sizeof(buf)),
+                              "internal error: it does not fit at offset %lld", (long long)w.at);
+        }
+        end = w.at + w.bytes;
+        if (w.bytes > out->largest) out->largest = w.bytes;
+        items[kept++] = w;
+    }
+    out->count = kept;
+    return true;
+}
+
+bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d) {
+    const node *n = graph_node(w->graph, w->items[i].v);
+    const attr *r = node_attr(n, ATTR_recipe), *literal = node_attr(n, ATTR_value);
+    if (r) return recipe_run(r->u.recipe, source, out, d);
+    if (!literal) return diag_error(d, n->name, "internal error: a constant without a value or a recipe");
+    memcpy(out, literal->u.floats, (size_t)w->items[i].bytes);
+    return true;
+}
