@@ -1,1 +1,136 @@
-#include "frontend/hub/hub.h"
+// hub_open: from a folder or a file to a checked graph with its tables.
+#include "hub.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "encoder.h"
+#include "file.h"
+#include "json.h"
+#include "task.h"
+
+typedef struct opening {
+    const hub_options *options;
+    arena *a;
+    diag *d;
+    const char *folder, *weights, *config; // where the files are
+    hub_sentence sentence;
+    hub_config read;
+    hub_checkpoint *checkpoint;
+} opening;
+
+// --- Which files
+
+static bool find_weights(opening *o) {
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "model.st"};
+    for (int i = 0; i < 3; i++) {
+        o->weights = hub_path(o->a, o->folder, names[i]);
+        if (hub_is_file(o->weights)) return true;
+    }
+    const char *pickled = hub_is_file(hub_path(o->a, o->folder, "pytorch_model.bin"))
+                              ? " (pytorch_model.bin is not read: save it as safetensors)"
+                              : "";
+    return diag_error(o->d, o->folder,
+                      "holds no model.safetensors, model.safetensors.index.json or model.st%s", pickled);
+}
+
+static bool find_files(opening *o) {
+    const char *model = o->options->model;
+    if (hub_is_folder(model)) {
+        if (!hub_sentence_read(model, o->a, &o->sentence, o->d)) return false;
+        o->folder = o->sentence.present ? o->sentence.folder : model;
+        if (!find_weights(o)) return false;
+    } else {
+        o->folder = hub_path_folder(o->a, model);
+        o->weights = model;
+    }
+    o->config = o->options->config ? o->options->config : hub_path(o->a, o->folder, "config.json");
+    if (hub_is_folder(o->config)) o->config = hub_path(o->a, o->config, "config.json");
+    return true;
+}
+
+// --- What is said of the head
+
+static bool settle_head(opening *o, const char **head) {
+    *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
+    if (!o->options->pooling) return true;
+    if (!hub_pooling_find(o->options->pooling, &o->sentence.pooling)) {
+        return diag_error(o->d, "--pooling", "%s is not known; known are cls, mean", o->options->pooling);
+    }
+    if (!*head) *head = hub_head_name(HEAD_EMBEDDING);
+    return true;
+}
+
+// The tokenizer's own limit; a number that is far above any stands for none.
+static bool read_max_length(opening *o, int64_t *n) {
+    *n = o->read.sentence.max_length;
+    const char *path = hub_path(o->a, o->folder, "tokenizer_config.json");
+    if (*n || !hub_is_file(path)) return true;
+    cJSON *root = hub_json_load(path, false, o->d);
+    if (!root) return false;
+    hub_fields f = {path, "", root, o->d};
+    double x = 0;
+    bool ok = hub_field_real(&f, "model_max_length", false, 1, 1e300, &x);
+    if (ok && x < INT32_MAX) *n = (int64_t)x;
+    cJSON_Delete(root);
+    return ok;
+}
+
+// --- The model
+
+static bool build(opening *o, hub_model *out) {
+    graph *g = graph_new(o->a, "encoder");
+    hub_builder b = {.g = g, .config = &o->read, .checkpoint = o->checkpoint};
+    hub_build_encoder(&b);
+    out->graph = g;
+    return hub_build_head(&b, o->options->outputs, o->d);
+}
+
+static void describe(const opening *o, hub_model *out) {
+    const hub_config *c = &o->read;
+    out->source = (tensor_source){o->checkpoint, hub_checkpoint_find};
+    out->family = c->family->model_type;
+    out->head = hub_head_name(c->head);
+    out->vocab_size = c->sizes[SIZE_VOCAB];
+    out->type_vocab_size = c->sizes[SIZE_TYPES];
+    out->position_rule = c->family->position_rule;
+    out->position_start = c->family->position_start;
+    out->position_count = c->sizes[SIZE_POSITIONS] - out->position_start;
+    out->pad_id = (int32_t)c->pad_id;
+    out->hidden_size = c->sizes[SIZE_HIDDEN];
+    out->layers = c->layers;
+    out->heads = c->heads;
+    out->intermediate_size = c->sizes[SIZE_INNER];
+    out->parameters = o->checkpoint->parameters;
+    out->checkpoint_bytes = o->checkpoint->bytes;
+}
+
+static bool open_model(opening *o, hub_model *out) {
+    const char *head;
+    int64_t max_length = 0;
+    if (!find_files(o) || !settle_head(o, &head)) return false;
+    // Both are read before either stops the way, so that the problems of both are seen.
+    bool config = hub_config_read(o->config, head, &o->sentence, o->a, &o->read, o->d);
+    bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
+    if (!config || !tensors || !hub_checkpoint_check(o->checkpoint, &o->read, o->d)) return false;
+    if (!read_max_length(o, &max_length) || !build(o, out)) return false;
+    describe(o, out);
+    if (max_length > out->position_count) max_length = out->position_count;
+    out->task = hub_task_table(&o->read, max_length, -1, o->a, &out->task_bytes);
+    return true;
+}
+
+bool hub_open(const hub_options *options, arena *a, hub_model *out, diag *d) {
+    *out = (hub_model){0};
+    opening o = {.options = options, .a = a, .d = d, .checkpoint = ARENA_NEW(a, hub_checkpoint)};
+    o.sentence.pooling = POOLING_MEAN;
+    out->files = o.checkpoint;
+    if (open_model(&o, out)) return true;
+    hub_close(out);
+    return false;
+}
+
+void hub_close(hub_model *m) {
+    if (m->files) hub_checkpoint_close(m->files);
+    *m = (hub_model){0};
+}

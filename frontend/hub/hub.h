@@ -1,5 +1,5 @@
-// Checkpoints: what Hugging Face folders hold, checked, as a graph with recipes over mapped tensors, a tokenizer table
-// and a task table. The one public header of frontend/hub.
+// Checkpoints: what Hugging Face folders hold, checked, as a graph with recipes over mapped tensors, a
+// tokenizer table and a task table. The one public header of frontend/hub.
 #ifndef BERTC_HUB_H
 #define BERTC_HUB_H
 
@@ -18,7 +18,7 @@ typedef struct hub_options {
 
 typedef struct hub_model {
     graph *graph;
-    tensor_source source; // over the mapped files, valid until hub_close
+    tensor_source source;  // over the mapped files, valid until hub_close
     const void *tokenizer; // bertc_tokenizer, NULL: the checkpoint has none
     size_t tokenizer_bytes;
     const void *task; // bertc_task
@@ -58,7 +58,8 @@ typedef struct safetensors_item {
 // Written beside the target and renamed.
 bool safetensors_write(const char *path, int n, const safetensors_item *items, diag *d);
 
-// A checkpoint folder of a known shape ("bert-tiny" ... "bert-large", "minilm-l6", or a config.json) with random weights.
+// A checkpoint folder of a known shape ("bert-tiny" ... "bert-large", "minilm-l6", or a config.json) with
+// random weights.
 typedef struct synth_options {
     const char *shape, *output, *dtype; // dtype: NULL: F32
     const char *head;                   // NULL: model

@@ -1,0 +1,293 @@
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activation.h"
+#include "json.h"
+
+// Bounds that keep products and lists small; far above any encoder there is.
+#define MOST_WIDTH  (1 << 20)
+#define MOST_LAYERS 1000
+#define MOST_LABELS 100000
+#define MOST_IDS    INT32_MAX
+
+static const char *quoted(arena *a, const cJSON *v) {
+    return cJSON_IsString(v) ? arena_printf(a, "\"%.100s\"", v->valuestring) : hub_json_kind(v);
+}
+
+static const char *known_families(arena *a) {
+    char *s = arena_strdup(a, "");
+    for (int i = 0; i < hub_family_count; i++) {
+        s = arena_printf(a, "%s%s%s", s, i ? ", " : "", hub_families[i].model_type);
+    }
+    return s;
+}
+
+static const char *known_classes(arena *a, const hub_family *f) {
+    char *s = arena_strdup(a, "");
+    for (int i = 0; i < hub_family_count; i++) {
+        for (int k = 0; k < HEAD_COUNT; k++) {
+            const char *name = hub_families[i].classes[k];
+            if (name && (!f || f == &hub_families[i])) s = arena_printf(a, "%s%s%s", s, *s ? ", " : "", name);
+        }
+    }
+    return s;
+}
+
+// --- Which family, which head
+
+static bool read_head(const hub_fields *f, const char *wanted, const cJSON *architecture, hub_head by_class,
+                      arena *a, hub_config *c) {
+    if (wanted && strcmp(wanted, "auto")) {
+        if (!hub_head_find(wanted, &c->head)) {
+            return diag_error(f->d, "--head", "%s is not known; heads are %s", wanted, hub_head_names());
+        }
+        if (c->head == HEAD_EMBEDDING || c->family->classes[c->head]) return true;
+        return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
+                          c->family->model_type);
+    }
+    if (c->sentence.present) {
+        c->head = HEAD_EMBEDDING;
+    } else if (architecture) {
+        const char *class = c->family->classes[by_class];
+        if (!cJSON_IsString(architecture) || !class || strcmp(class, architecture->valuestring)) {
+            return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s",
+                                   quoted(a, architecture), known_classes(a, c->family));
+        }
+        c->head = by_class;
+    } else {
+        diag_note(f->d, f->file, "names no architecture: taken for the base model (--head picks another)");
+        c->head = HEAD_MODEL;
+    }
+    return true;
+}
+
+static bool read_architecture(const hub_fields *f, const char *wanted, arena *a, hub_config *c) {
+    const char *model_type = NULL;
+    hub_head by_class = HEAD_MODEL;
+    const cJSON *list = hub_field(f, "architectures");
+    if (list && !cJSON_IsArray(list)) {
+        return hub_field_wrong(f, "architectures", "is %s where an array is expected", hub_json_kind(list));
+    }
+    const cJSON *first = list ? list->child : NULL;
+    const hub_family *of_class =
+        cJSON_IsString(first) ? hub_family_of_class(first->valuestring, &by_class) : NULL;
+    if (!hub_field_text(f, "model_type", !first, &model_type)) return false;
+    if (model_type) {
+        c->family = hub_family_find(model_type);
+        if (!c->family) {
+            return hub_field_wrong(f, "model_type", "\"%.100s\" is not known; known are %s", model_type,
+                                   known_families(a));
+        }
+    } else if (of_class) {
+        c->family = of_class;
+    } else {
+        return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
+                               known_classes(a, NULL));
+    }
+    if (of_class && of_class != c->family)
+        by_class = HEAD_EMBEDDING; // has no class: read_head then says which there are
+    return read_head(f, wanted, first, of_class ? by_class : HEAD_EMBEDDING, a, c);
+}
+
+// --- Sizes and the like
+
+static bool read_size(const hub_fields *f, hub_config *c, hub_key key, hub_size size, int64_t most) {
+    const char *name = c->family->keys[key];
+    return !name || hub_field_int(f, name, true, 1, most, &c->sizes[size]);
+}
+
+static bool read_sizes(const hub_fields *f, hub_config *c) {
+    const hub_family *family = c->family;
+    bool ok = read_size(f, c, KEY_VOCAB, SIZE_VOCAB, MOST_IDS);
+    ok &= read_size(f, c, KEY_POSITIONS, SIZE_POSITIONS, MOST_IDS);
+    ok &= read_size(f, c, KEY_INNER, SIZE_INNER, MOST_WIDTH);
+    bool width = read_size(f, c, KEY_HIDDEN, SIZE_HIDDEN, MOST_WIDTH);
+    bool heads = hub_field_int(f, family->keys[KEY_HEADS], true, 1, MOST_WIDTH, &c->heads);
+    ok &= hub_field_int(f, family->keys[KEY_LAYERS], true, 1, MOST_LAYERS, &c->layers);
+    if (width && heads && c->sizes[SIZE_HIDDEN] % c->heads) {
+        ok = hub_field_wrong(f, family->keys[KEY_HEADS],
+                             "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
+                             c->sizes[SIZE_HIDDEN]);
+    }
+    c->sizes[SIZE_TWO] = 2;
+    c->sizes[SIZE_TYPES] = family->defaults.types;
+    if (family->traits & TRAIT_TYPES) {
+        ok &= hub_field_int(f, family->keys[KEY_TYPES], false, 1, MOST_IDS, &c->sizes[SIZE_TYPES]);
+    }
+    if (ok && c->sizes[SIZE_POSITIONS] <= family->position_start) {
+        ok = hub_field_wrong(f, family->keys[KEY_POSITIONS], "leaves no position after %d",
+                             family->position_start);
+    }
+    return ok && width && heads;
+}
+
+static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
+    const hub_family *family = c->family;
+    const char *key = family->keys[KEY_ACTIVATION];
+    c->activation = family->defaults.activation;
+    c->eps = family->defaults.eps;
+    c->tied = true;
+    c->pad_id = family->defaults.pad_id;
+    bool ok = hub_field_text(f, key, false, &c->activation);
+    if (ok && !hub_activation_known(c->activation)) {
+        ok = hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", c->activation,
+                             hub_activation_names(a));
+    }
+    c->activation = arena_strdup(a, c->activation);
+    if (family->keys[KEY_EPS]) ok &= hub_field_real(f, family->keys[KEY_EPS], false, 0, 1, &c->eps);
+    ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
+    ok &= hub_field_int(f, "pad_token_id", false, -1, MOST_IDS, &c->pad_id);
+    if (ok && c->sizes[SIZE_VOCAB] && c->pad_id >= c->sizes[SIZE_VOCAB]) {
+        ok = hub_field_wrong(f, "pad_token_id", "%" PRId64 " is not below the vocabulary's size", c->pad_id);
+    }
+    return ok;
+}
+
+// What would make another model of it.
+static bool read_variations(const hub_fields *f) {
+    bool decoder = false, cross = false;
+    const char *positions = "absolute";
+    bool ok = hub_field_bool(f, "is_decoder", false, &decoder);
+    ok &= hub_field_bool(f, "add_cross_attention", false, &cross);
+    ok &= hub_field_text(f, "position_embedding_type", false, &positions);
+    if (decoder) ok = hub_field_wrong(f, "is_decoder", "is true: only encoders are supported");
+    if (cross) ok = hub_field_wrong(f, "add_cross_attention", "is true: only encoders are supported");
+    if (strcmp(positions, "absolute")) {
+        ok = hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is absolute",
+                             positions);
+    }
+    const cJSON *pruned = hub_field(f, "pruned_heads");
+    if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");
+    return ok;
+}
+
+// --- Labels
+
+static bool read_label(const hub_fields *f, const cJSON *v, int64_t n, arena *a, const char **labels) {
+    char *end;
+    const char *key = v->string;
+    long long i = key[0] >= '0' && key[0] <= '9' ? strtoll(key, &end, 10) : -1;
+    char where[120];
+    snprintf(where, sizeof(where), "id2label.%.80s", key);
+    if (i < 0 || *end) return hub_field_wrong(f, where, "the key is no number");
+    if (i >= n) return hub_field_wrong(f, where, "is not below the number of labels, %" PRId64, n);
+    if (!cJSON_IsString(v)) {
+        return hub_field_wrong(f, where, "is %s where a string is expected", hub_json_kind(v));
+    }
+    if (labels[i]) return hub_field_wrong(f, where, "stands twice");
+    labels[i] = arena_strdup(a, v->valuestring);
+    return true;
+}
+
+// id2label in the order of its numbers; LABEL_0 and so on where there are none.
+static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
+    const cJSON *names = hub_field(f, "id2label"), *v;
+    int64_t n = 2, said = 0;
+    bool ok = hub_field_int(f, "num_labels", false, 1, MOST_LABELS, &said);
+    if (names && !cJSON_IsObject(names)) {
+        return hub_field_wrong(f, "id2label", "is %s where an object is expected", hub_json_kind(names));
+    }
+    if (names) {
+        n = cJSON_GetArraySize(names);
+        if (n < 1) return hub_field_wrong(f, "id2label", "is empty");
+        if (said && said != n) {
+            diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
+        }
+    } else if (said) {
+        n = said;
+    }
+    c->labels = ARENA_ARRAY(a, const char *, n);
+    if (names) cJSON_ArrayForEach(v, names) ok &= read_label(f, v, n, a, c->labels);
+    for (int64_t i = 0; i < n; i++) {
+        if (!c->labels[i]) c->labels[i] = arena_printf(a, "LABEL_%" PRId64, i);
+    }
+    c->sizes[SIZE_LABELS] = n;
+    return ok;
+}
+
+static bool read_problem(const hub_fields *f, hub_config *c) {
+    static const char *const names[] = {"", "single_label_classification", "multi_label_classification",
+                                        "regression"};
+    const char *name = NULL;
+    if (!hub_field_text(f, "problem_type", false, &name)) return false;
+    c->problem = PROBLEM_NONE;
+    if (!name) return true;
+    for (int i = 1; i < 4; i++) {
+        if (!strcmp(name, names[i])) return c->problem = (hub_problem)i, true;
+    }
+    return hub_field_wrong(f, "problem_type", "\"%.100s\" is not known; known are %s, %s, %s", name, names[1],
+                           names[2], names[3]);
+}
+
+bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
+                     hub_config *c, diag *d) {
+    *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
+    cJSON *root = hub_json_load(path, false, d);
+    if (!root) return false;
+    hub_fields f = {c->file, "", root, d};
+    const char *twice = hub_json_repeated(root);
+    bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
+    if (read_architecture(&f, head, a, c)) {
+        ok &= read_sizes(&f, c);
+        ok &= read_arithmetic(&f, a, c);
+        ok &= read_variations(&f);
+        if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
+        if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
+    } else {
+        ok = false;
+    }
+    if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
+        ok = hub_field_wrong(&f, "hidden_size",
+                             "%" PRId64 " is not the width that the pooling expects, %" PRId64,
+                             c->sizes[SIZE_HIDDEN], sentence->width);
+    }
+    cJSON_Delete(root);
+    return ok;
+}
+
+// --- What follows from it
+
+int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]) {
+    const hub_module_shape *s = hub_module_of(m);
+    shape[0] = c->sizes[s->rows];
+    if (s->kind == KIND_NORM || s->kind == KIND_VECTOR || p == PART_BIAS) return 1;
+    shape[1] = c->sizes[s->columns];
+    return 2;
+}
+
+hub_use hub_module_use(const hub_config *c, hub_module m) {
+    hub_head h = c->head;
+    bool predicts = h == HEAD_MASKED_LM || h == HEAD_PRETRAINING;
+    if (!c->family->modules[m]) return USE_NO;
+    switch (m) {
+    case MODULE_TYPE: return c->family->traits & TRAIT_TYPES ? USE_YES : USE_NO;
+    case MODULE_POSITION: return c->family->traits & TRAIT_POSITIONS ? USE_YES : USE_NO;
+    case MODULE_POOLER:
+        if (!(c->family->traits & TRAIT_POOLER)) return USE_NO;
+        return h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING || h == HEAD_SEQUENCE ? USE_YES
+                                                                                      : USE_OPTIONAL;
+    case MODULE_TRANSFORM:
+    case MODULE_TRANSFORM_NORM: return predicts ? USE_YES : USE_NO;
+    case MODULE_DECODER: return !predicts ? USE_NO : c->tied ? USE_OPTIONAL : USE_YES;
+    case MODULE_DECODER_BIAS:
+    case MODULE_PREDICTION_BIAS: return predicts ? USE_OPTIONAL : USE_NO;
+    case MODULE_RELATIONSHIP: return h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING ? USE_YES : USE_NO;
+    case MODULE_CLASSIFIER: return h == HEAD_SEQUENCE || h == HEAD_TOKEN ? USE_YES : USE_NO;
+    case MODULE_SPAN: return h == HEAD_ANSWER ? USE_YES : USE_NO;
+    case MODULE_WORD:
+    case MODULE_EMBEDDING_NORM:
+    case MODULE_QUERY:
+    case MODULE_KEY:
+    case MODULE_VALUE:
+    case MODULE_ATTENTION_OUTPUT:
+    case MODULE_ATTENTION_NORM:
+    case MODULE_UP:
+    case MODULE_DOWN:
+    case MODULE_OUTPUT_NORM:
+    case MODULE_COUNT: break;
+    }
+    return USE_YES;
+}

@@ -1,0 +1,73 @@
+#include "family.h"
+
+#include <string.h>
+
+const hub_family hub_families[] = {
+#include "families.def"
+};
+const int hub_family_count = sizeof(hub_families) / sizeof(hub_families[0]);
+
+static const char *const head_names[HEAD_COUNT] = {
+    [HEAD_MODEL] = "model",
+    [HEAD_MASKED_LM] = "masked-lm",
+    [HEAD_NEXT_SENTENCE] = "next-sentence",
+    [HEAD_PRETRAINING] = "pretraining",
+    [HEAD_SEQUENCE] = "sequence-classification",
+    [HEAD_TOKEN] = "token-classification",
+    [HEAD_ANSWER] = "question-answering",
+    [HEAD_EMBEDDING] = "embedding",
+};
+
+static const hub_module_shape shapes[MODULE_COUNT] = {
+#define MODULE(id, kind, rows, columns, scope) {KIND_##kind, SIZE_##rows, SIZE_##columns, SCOPE_##scope},
+    HUB_MODULES(MODULE)
+#undef MODULE
+};
+
+const char *hub_head_name(hub_head h) {
+    return head_names[h];
+}
+
+bool hub_head_find(const char *name, hub_head *h) {
+    for (int i = 0; i < HEAD_COUNT; i++) {
+        if (!strcmp(name, head_names[i])) return *h = (hub_head)i, true;
+    }
+    return false;
+}
+
+const char *hub_head_names(void) {
+    return "model, masked-lm, next-sentence, pretraining, sequence-classification, token-classification, "
+           "question-answering, embedding";
+}
+
+const hub_module_shape *hub_module_of(hub_module m) {
+    return &shapes[m];
+}
+
+bool hub_module_has(hub_module m, hub_part p) {
+    return p == PART_WEIGHT || shapes[m].kind == KIND_LINEAR || shapes[m].kind == KIND_NORM;
+}
+
+const hub_family *hub_family_find(const char *model_type) {
+    for (int i = 0; i < hub_family_count; i++) {
+        if (!strcmp(model_type, hub_families[i].model_type)) return &hub_families[i];
+    }
+    return NULL;
+}
+
+const hub_family *hub_family_of_class(const char *architecture, hub_head *h) {
+    for (int i = 0; i < hub_family_count; i++) {
+        for (int k = 0; k < HEAD_COUNT; k++) {
+            const char *known = hub_families[i].classes[k];
+            if (known && !strcmp(known, architecture)) return *h = (hub_head)k, &hub_families[i];
+        }
+    }
+    return NULL;
+}
+
+char *hub_tensor_name(arena *a, const hub_family *f, hub_module m, int layer, hub_part p) {
+    const char *pattern = f->modules[m], *hole = strstr(pattern, "%d");
+    const char *end = p == PART_BIAS ? ".bias" : shapes[m].kind == KIND_VECTOR ? "" : ".weight";
+    if (!hole) return arena_printf(a, "%s%s", pattern, end);
+    return arena_printf(a, "%.*s%d%s%s", (int)(hole - pattern), pattern, layer, hole + 2, end);
+}

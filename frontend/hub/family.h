@@ -1,0 +1,130 @@
+// Families of encoders as data (families.def): what a family calls its classes, its config keys and its
+// tensors, where its positions start, and which parts it has. Nothing outside the table asks which family it
+// works on.
+#ifndef BERTC_HUB_FAMILY_H
+#define BERTC_HUB_FAMILY_H
+
+#include "ir/ir.h"
+#include "runtime/abi.h"
+
+// Sizes that shapes are made of.
+typedef enum hub_size {
+    SIZE_NONE,
+    SIZE_VOCAB,
+    SIZE_TYPES,
+    SIZE_POSITIONS,
+    SIZE_HIDDEN,
+    SIZE_INNER,
+    SIZE_LABELS,
+    SIZE_TWO, // always 2: next sentence, start and end
+    SIZE_COUNT
+} hub_size;
+
+typedef enum hub_head {
+    HEAD_MODEL,
+    HEAD_MASKED_LM,
+    HEAD_NEXT_SENTENCE,
+    HEAD_PRETRAINING,
+    HEAD_SEQUENCE,
+    HEAD_TOKEN,
+    HEAD_ANSWER,
+    HEAD_EMBEDDING,
+    HEAD_COUNT
+} hub_head;
+const char *hub_head_name(hub_head h); // "masked-lm"
+bool hub_head_find(const char *name, hub_head *h);
+const char *hub_head_names(void); // all, for messages
+
+// A module is a group of tensors with a name in the checkpoint: a table or a linear layer [rows, columns]
+// (with bias [rows]), a norm (weight and bias [rows]), a vector [rows].
+typedef enum hub_kind { KIND_TABLE, KIND_LINEAR, KIND_NORM, KIND_VECTOR } hub_kind;
+typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
+
+// MODULE(id, kind, rows, columns, scope)
+#define HUB_MODULES(MODULE)                                                                                  \
+    MODULE(WORD, TABLE, VOCAB, HIDDEN, BASE)                                                                 \
+    MODULE(TYPE, TABLE, TYPES, HIDDEN, BASE)                                                                 \
+    MODULE(POSITION, TABLE, POSITIONS, HIDDEN, BASE)                                                         \
+    MODULE(EMBEDDING_NORM, NORM, HIDDEN, NONE, BASE)                                                         \
+    MODULE(QUERY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
+    MODULE(KEY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                               \
+    MODULE(VALUE, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
+    MODULE(ATTENTION_OUTPUT, LINEAR, HIDDEN, HIDDEN, LAYER)                                                  \
+    MODULE(ATTENTION_NORM, NORM, HIDDEN, NONE, LAYER)                                                        \
+    MODULE(UP, LINEAR, INNER, HIDDEN, LAYER)                                                                 \
+    MODULE(DOWN, LINEAR, HIDDEN, INNER, LAYER)                                                               \
+    MODULE(OUTPUT_NORM, NORM, HIDDEN, NONE, LAYER)                                                           \
+    MODULE(POOLER, LINEAR, HIDDEN, HIDDEN, BASE)                                                             \
+    MODULE(TRANSFORM, LINEAR, HIDDEN, HIDDEN, HEAD)                                                          \
+    MODULE(TRANSFORM_NORM, NORM, HIDDEN, NONE, HEAD)                                                         \
+    MODULE(DECODER, TABLE, VOCAB, HIDDEN, HEAD)                                                              \
+    MODULE(DECODER_BIAS, VECTOR, VOCAB, NONE, HEAD)    /* of the decoder itself: used where it is untied */  \
+    MODULE(PREDICTION_BIAS, VECTOR, VOCAB, NONE, HEAD) /* that a tied decoder shares */                      \
+    MODULE(RELATIONSHIP, LINEAR, TWO, HIDDEN, HEAD)                                                          \
+    MODULE(CLASSIFIER, LINEAR, LABELS, HIDDEN, HEAD)                                                         \
+    MODULE(SPAN, LINEAR, TWO, HIDDEN, HEAD)
+
+typedef enum hub_module {
+#define MODULE(id, kind, rows, columns, scope) MODULE_##id,
+    HUB_MODULES(MODULE)
+#undef MODULE
+        MODULE_COUNT
+} hub_module;
+
+typedef struct hub_module_shape {
+    hub_kind kind;
+    hub_size rows, columns;
+    hub_scope scope;
+} hub_module_shape;
+const hub_module_shape *hub_module_of(hub_module m);
+
+typedef enum hub_part { PART_WEIGHT, PART_BIAS, PART_COUNT } hub_part;
+bool hub_module_has(hub_module m, hub_part p);
+
+// Keys of config.json, by meaning.
+typedef enum hub_key {
+    KEY_VOCAB,
+    KEY_TYPES,
+    KEY_POSITIONS,
+    KEY_HIDDEN,
+    KEY_INNER,
+    KEY_LAYERS,
+    KEY_HEADS,
+    KEY_ACTIVATION,
+    KEY_EPS,
+    KEY_COUNT
+} hub_key;
+
+typedef enum hub_traits {
+    TRAIT_TYPES = 1,     // token type embeddings
+    TRAIT_POSITIONS = 2, // absolute positions, learnt
+    TRAIT_POOLER = 4     // the base model ends in a pooler
+} hub_traits;
+
+typedef struct hub_family {
+    const char *model_type;  // config.json's
+    const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
+    int traits;
+    bertc_position_rule position_rule;
+    int position_start;                // of the first token; behind the pad's id where the rule counts
+    const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
+    const char *keys[KEY_COUNT];       // NULL: no such key
+    const char *modules[MODULE_COUNT]; // names of tensors, %d is the layer; NULL: no such module
+    // What Transformers takes where a key is missing; sizes that describe the weights have no default.
+    struct {
+        int64_t types, pad_id;
+        const char *activation;
+        double eps;
+    } defaults;
+} hub_family;
+
+extern const hub_family hub_families[];
+extern const int hub_family_count;
+const hub_family *hub_family_find(const char *model_type);
+// By a class of the family; NULL where no family has it.
+const hub_family *hub_family_of_class(const char *architecture, hub_head *h);
+
+// The name of a module's tensor as the family spells it, without prefix.
+char *hub_tensor_name(arena *a, const hub_family *f, hub_module m, int layer, hub_part p);
+
+#endif

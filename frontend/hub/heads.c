@@ -1,0 +1,178 @@
+// Heads: what is made of the last layer's rows, and the outputs, named as Transformers names them.
+#include <stdlib.h>
+#include <string.h>
+
+#include "activation.h"
+#include "encoder.h"
+
+static value last(const hub_builder *b) {
+    return b->hidden[b->config->layers];
+}
+
+// One row a sequence: its first, or the mean of all.
+static value one_row(hub_builder *b, value x, hub_pooling pooling) {
+    graph *body = graph_new(b->g->arena, NULL);
+    dim width = dim_num(b->config->sizes[SIZE_HIDDEN]);
+    value p = graph_param(body, "x", type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_L), width})), row;
+    if (pooling == POOLING_CLS) {
+        row = graph_slice(body, p, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_num(1), width});
+    } else {
+        int64_t rows = 0;
+        attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &rows};
+        row = graph_append(body, OP_reduce_mean, 1, &p, 1, &axes);
+    }
+    graph_output_add(body, NULL, row);
+    return graph_region(b->g, OP_per_sequence, 2, (value[]){b->bounds, x}, body, 1);
+}
+
+static bool has_pooler(const hub_builder *b) {
+    return hub_weight_of(b->checkpoint, MODULE_POOLER, -1, PART_WEIGHT)->tensor != NULL;
+}
+
+static value pooler(hub_builder *b) {
+    if (b->pooled == VALUE_NONE) {
+        value row = one_row(b, last(b), POOLING_CLS);
+        value x = graph_op1(b->g, OP_tanh, hub_build_linear(b, row, MODULE_POOLER, -1));
+        b->pooled = hub_build_named(b, x, "pooler");
+    }
+    return b->pooled;
+}
+
+// Logits over the vocabulary for the rows that the caller chooses.
+static value predictions(hub_builder *b) {
+    graph *g = b->g;
+    value x = graph_op2(g, OP_gather, last(b), b->rows);
+    x = hub_activation(g, b->config->activation, hub_build_linear(b, x, MODULE_TRANSFORM, -1));
+    x = hub_build_named(b, hub_build_norm(b, x, MODULE_TRANSFORM_NORM, -1), "transform");
+    hub_module bias = MODULE_PREDICTION_BIAS;
+    if (!hub_weight_of(b->checkpoint, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
+    value w = hub_build_decoder(b);
+    value v = graph_op2(g, OP_add, graph_op2(g, OP_matmul, x, w),
+                        hub_build_weight(b, bias, -1, PART_WEIGHT, false));
+    return hub_build_named(b, v, "predictions");
+}
+
+static value classified(hub_builder *b, value x, hub_module m, const char *name) {
+    return hub_build_named(b, hub_build_linear(b, x, m, -1), name);
+}
+
+// Column `i` of [T,2], as [T].
+static value span_column(hub_builder *b, value spans, int i) {
+    dim begin[] = {dim_num(0), dim_num(i)}, end[] = {dim_sym(SYM_T), dim_num(i + 1)}, rows = dim_sym(SYM_T);
+    return graph_reshape(b->g, graph_slice(b->g, spans, 2, begin, end), 1, &rows);
+}
+
+// x / max(|x|, 1e-12), the rows of [S,H].
+static value normalized(hub_builder *b, value x) {
+    graph *g = b->g;
+    int64_t axis = 1;
+    attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &axis};
+    value square = graph_op2(g, OP_mul, x, x);
+    value sum = graph_append(g, OP_reduce_sum, 1, &square, 1, &axes);
+    value floored = graph_op2(g, OP_maximum, sum, graph_scalar(g, 1e-24));
+    return graph_op2(g, OP_mul, x, graph_op1(g, OP_rsqrt, floored));
+}
+
+static value embedding(hub_builder *b) {
+    value x = one_row(b, last(b), b->config->sentence.pooling);
+    if (b->config->sentence.normalize) x = normalized(b, x);
+    return hub_build_named(b, x, "embedding");
+}
+
+static void build_head(hub_builder *b, diag *d) {
+    graph *g = b->g;
+    value x;
+    switch (b->config->head) {
+    case HEAD_MODEL:
+        graph_output_add(g, "last_hidden_state", last(b));
+        if (has_pooler(b)) {
+            graph_output_add(g, "pooler_output", pooler(b));
+        } else if (b->config->family->traits & TRAIT_POOLER) {
+            diag_note(d, b->checkpoint->where, "has no pooler: there is no pooler_output");
+        }
+        break;
+    case HEAD_MASKED_LM: graph_output_add(g, "logits", predictions(b)); break;
+    case HEAD_NEXT_SENTENCE:
+        graph_output_add(g, "logits", classified(b, pooler(b), MODULE_RELATIONSHIP, "relationship"));
+        break;
+    case HEAD_PRETRAINING:
+        graph_output_add(g, "prediction_logits", predictions(b));
+        x = classified(b, pooler(b), MODULE_RELATIONSHIP, "relationship");
+        graph_output_add(g, "seq_relationship_logits", x);
+        break;
+    case HEAD_SEQUENCE:
+        graph_output_add(g, "logits", classified(b, pooler(b), MODULE_CLASSIFIER, "classifier"));
+        break;
+    case HEAD_TOKEN:
+        graph_output_add(g, "logits", classified(b, last(b), MODULE_CLASSIFIER, "classifier"));
+        break;
+    case HEAD_ANSWER:
+        x = classified(b, last(b), MODULE_SPAN, "spans");
+        graph_output_add(g, "start_logits", span_column(b, x, 0));
+        graph_output_add(g, "end_logits", span_column(b, x, 1));
+        break;
+    case HEAD_EMBEDDING: graph_output_add(g, "embedding", embedding(b)); break;
+    case HEAD_COUNT: break;
+    }
+}
+
+// --- Outputs that are asked for
+
+static bool has_output(const hub_builder *b, const char *name) {
+    for (int i = 0; i < b->g->output_count; i++) {
+        if (!strcmp(name, b->g->outputs[i].name)) return true;
+    }
+    return false;
+}
+
+static void add_output(hub_builder *b, const char *what, int i) {
+    const char *name = arena_printf(b->g->arena, "%s.%d", what, i);
+    if (has_output(b, name)) return;
+    graph_output_add(b->g, name, what[0] == 'h' ? b->hidden[i] : hub_build_attentions(b, i));
+}
+
+// "WHAT": all `n` of them; "WHAT.3": that one. False where the name is another.
+static bool add_series(hub_builder *b, const char *name, const char *what, int n) {
+    size_t length = strlen(what);
+    if (strncmp(name, what, length)) return false;
+    if (!name[length]) {
+        for (int i = 0; i < n; i++) add_output(b, what, i);
+        return true;
+    }
+    char *end;
+    if (name[length] != '.' || name[length + 1] < '0' || name[length + 1] > '9') return false;
+    long i = strtol(name + length + 1, &end, 10);
+    if (*end || i >= n) return false;
+    add_output(b, what, (int)i);
+    return true;
+}
+
+static bool add_named(hub_builder *b, const char *name, diag *d) {
+    int layers = (int)b->config->layers;
+    if (has_output(b, name)) return true;
+    if (add_series(b, name, "hidden_states", layers + 1) || add_series(b, name, "attentions", layers))
+        return true;
+    if (!strcmp(name, "last_hidden_state")) {
+        graph_output_add(b->g, name, last(b));
+    } else if (!strcmp(name, "pooler_output") && has_pooler(b)) {
+        graph_output_add(b->g, name, pooler(b));
+    } else {
+        return diag_error(
+            d, "--outputs",
+            "%.100s is not known, or the model has none; known are hidden_states, attentions (all of "
+            "them, or .0, .1, ... up to .%d and .%d), last_hidden_state, pooler_output",
+            name, layers, layers - 1);
+    }
+    return true;
+}
+
+bool hub_build_head(hub_builder *b, const char *outputs, diag *d) {
+    bool ok = true;
+    build_head(b, d);
+    for (const char *p = outputs; p && *p;) {
+        size_t n = strcspn(p, ",");
+        if (n) ok &= add_named(b, arena_strndup(b->g->arena, p, n), d);
+        p += n + (p[n] == ',');
+    }
+    return ok;
+}

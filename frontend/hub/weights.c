@@ -1,0 +1,208 @@
+// What the model reads of a checkpoint. Names stand there with the family's prefix, another, or none; norms
+// are called weight and bias, or gamma and beta.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checkpoint.h"
+#include "file.h"
+
+typedef struct lookup {
+    hub_checkpoint *c;
+    const hub_config *config;
+    const char *base, *head; // prefixes
+    int used_count;
+    const char **used;
+    diag *d;
+} lookup;
+
+static hub_weight *slot(const hub_checkpoint *c, hub_module m, int layer, hub_part p) {
+    return &c->weights[((size_t)(layer + 1) * MODULE_COUNT + m) * PART_COUNT + p];
+}
+
+const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int layer, hub_part p) {
+    return slot(c, m, layer, p);
+}
+
+// --- Names
+
+static bool has(const lookup *l, const char *name) {
+    const char *dtype;
+    int rank;
+    const int64_t *shape;
+    const void *data;
+    return hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data);
+}
+
+// The base model's prefix is what stands before the word embeddings' name.
+static void find_prefixes(lookup *l) {
+    arena *a = l->c->arena;
+    const hub_family *f = l->config->family;
+    const char *word = hub_tensor_name(a, f, MODULE_WORD, -1, PART_WEIGHT), *best = NULL;
+    bool prefixed = false;
+    for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
+        const char *name = hub_checkpoint_name(l->c, i);
+        size_t n = strlen(name), m = strlen(word);
+        prefixed |= !strncmp(name, f->base_prefix, strlen(f->base_prefix));
+        if (!hub_ends_with(name, word) || (n > m && name[n - m - 1] != '.')) continue;
+        if (!best || n < strlen(best)) best = name;
+    }
+    const char *usual = arena_printf(a, "%s%s", f->base_prefix, word);
+    if (has(l, usual)) best = usual;
+    l->base = best ? arena_strndup(a, best, strlen(best) - strlen(word)) : prefixed ? f->base_prefix : "";
+    bool wrapped = hub_ends_with(l->base, f->base_prefix);
+    l->head = wrapped ? arena_strndup(a, l->base, strlen(l->base) - strlen(f->base_prefix)) : "";
+}
+
+// The name in the checkpoint, or, where it has none, the one that was looked for; *found says which.
+static const char *name_of(const lookup *l, hub_module m, int layer, hub_part p, bool *found) {
+    arena *a = l->c->arena;
+    const char *own = hub_tensor_name(a, l->config->family, m, layer, p);
+    const char *name =
+        arena_printf(a, "%s%s", hub_module_of(m)->scope == SCOPE_HEAD ? l->head : l->base, own);
+    *found = has(l, name);
+    if (*found || hub_module_of(m)->kind != KIND_NORM) return name;
+    const char *old = arena_printf(a, "%.*s%s", (int)(strrchr(name, '.') - name), name,
+                                   p == PART_WEIGHT ? ".gamma" : ".beta");
+    *found = has(l, old);
+    return *found ? old : name;
+}
+
+// --- Checks
+
+static bool wrong(const lookup *l, const char *name, const char *cause) {
+    char where[700];
+    snprintf(where, sizeof(where), "%.400s: tensor \"%.200s\"", l->c->where, name);
+    return diag_error(l->d, where, "%s", cause);
+}
+
+static const char *print_shape(arena *a, int rank, const int64_t *shape) {
+    char *s = arena_strdup(a, "[");
+    for (int i = 0; i < rank; i++) s = arena_printf(a, "%s%s%" PRId64, s, i ? "," : "", shape[i]);
+    return arena_printf(a, "%s]", s);
+}
+
+static bool take(lookup *l, hub_module m, int layer, hub_part p, const char *name) {
+    arena *a = l->c->arena;
+    hub_weight w = {.tensor = name};
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    if (!hub_checkpoint_entry(l->c, name, &dtype, &w.rank, &shape, &data))
+        return wrong(l, name, "is missing");
+    l->used[l->used_count++] = name;
+    if (!hub_weight_elem(dtype, &w.e)) {
+        return wrong(l, name,
+                     arena_printf(a, "%s is not supported for weights: F32, F16 and BF16 are", dtype));
+    }
+    int rank = hub_tensor_shape(l->config, m, p, w.shape);
+    bool fits = rank == w.rank;
+    for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
+    if (!fits) {
+        return wrong(l, name,
+                     arena_printf(a, "has the shape %s, the config says %s", print_shape(a, w.rank, shape),
+                                  print_shape(a, rank, w.shape)));
+    }
+    *slot(l->c, m, layer, p) = w;
+    l->c->parameters += rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0];
+    return true;
+}
+
+static bool check_module(lookup *l, hub_module m, int layer) {
+    hub_use use = hub_module_use(l->config, m);
+    const char *names[PART_COUNT];
+    bool found[PART_COUNT] = {false}, ok = true;
+    for (int p = 0; p < PART_COUNT; p++) {
+        if (hub_module_has(m, (hub_part)p)) names[p] = name_of(l, m, layer, (hub_part)p, &found[p]);
+    }
+    if (use == USE_NO || (use == USE_OPTIONAL && !found[PART_WEIGHT] && !found[PART_BIAS])) return true;
+    for (int p = 0; p < PART_COUNT; p++) {
+        if (hub_module_has(m, (hub_part)p)) ok &= take(l, m, layer, (hub_part)p, names[p]);
+    }
+    return ok;
+}
+
+// --- The decoder of a masked LM
+
+static void forget(lookup *l, hub_module m) {
+    hub_weight *w = slot(l->c, m, -1, PART_WEIGHT);
+    if (!w->tensor) return;
+    l->c->parameters -= w->rank == 2 ? w->shape[0] * w->shape[1] : w->shape[0];
+    *w = (hub_weight){0};
+}
+
+static bool same_tensor(const lookup *l, const hub_weight *x, const hub_weight *y) {
+    tensor_view a, b;
+    if (x->e != y->e || !hub_checkpoint_find(l->c, x->tensor, &a) ||
+        !hub_checkpoint_find(l->c, y->tensor, &b)) {
+        return false;
+    }
+    size_t bytes = (size_t)x->shape[0] * (size_t)x->shape[1] * elem_size(x->e);
+    return !memcmp(a.data, b.data, bytes);
+}
+
+// A tied decoder reads the word embeddings, and its bias is that of the predictions; an untied one has both
+// itself. A copy in the file that differs from what it is tied to is meant: as Transformers does, the copy
+// then stands.
+static bool settle_decoder(lookup *l) {
+    const hub_weight *word = slot(l->c, MODULE_WORD, -1, PART_WEIGHT);
+    const hub_weight *decoder = slot(l->c, MODULE_DECODER, -1, PART_WEIGHT);
+    l->c->tied = l->config->tied;
+    if (l->c->tied && decoder->tensor && word->tensor) {
+        l->c->tied = same_tensor(l, word, decoder);
+        if (!l->c->tied) {
+            diag_note(l->d, l->c->where,
+                      "tensor \"%.200s\" differs from the word embeddings: read as it stands",
+                      decoder->tensor);
+        }
+    }
+    if (l->c->tied) forget(l, MODULE_DECODER);
+    hub_module bias = l->c->tied ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
+    hub_module other = l->c->tied ? MODULE_DECODER_BIAS : MODULE_PREDICTION_BIAS;
+    if (slot(l->c, bias, -1, PART_WEIGHT)->tensor) {
+        forget(l, other);
+    } else if (!slot(l->c, other, -1, PART_WEIGHT)->tensor) {
+        bool found;
+        return wrong(l, name_of(l, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT, &found), "is missing");
+    }
+    return true;
+}
+
+// --- What is left over
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void note_unread(lookup *l) {
+    char list[200] = "";
+    int unread = 0;
+    qsort(l->used, (size_t)l->used_count, sizeof(*l->used), by_text);
+    for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
+        const char *name = hub_checkpoint_name(l->c, i);
+        if (bsearch(&name, l->used, (size_t)l->used_count, sizeof(*l->used), by_text)) continue;
+        size_t n = strlen(list);
+        if (unread++ < 3) snprintf(list + n, sizeof(list) - n, "%s%.60s", n ? ", " : "", name);
+    }
+    if (!unread) return;
+    diag_note(l->d, l->c->where, "%d tensor%s not read: %s%s", unread, unread == 1 ? " is" : "s are", list,
+              unread > 3 ? ", ..." : "");
+}
+
+bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) {
+    size_t slots = ((size_t)config->layers + 1) * MODULE_COUNT * PART_COUNT;
+    c->weights = ARENA_ARRAY(c->arena, hub_weight, slots);
+    lookup l = {.c = c, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
+    find_prefixes(&l);
+    bool ok = true;
+    for (int m = 0; m < MODULE_COUNT; m++) {
+        if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
+        bool layered = hub_module_of((hub_module)m)->scope == SCOPE_LAYER;
+        for (int64_t i = layered ? 0 : -1; i < (layered ? config->layers : 0); i++) {
+            ok &= check_module(&l, (hub_module)m, (int)i);
+        }
+    }
+    if (ok && (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING)) ok = settle_decoder(&l);
+    if (ok) note_unread(&l);
+    return ok;
+}
