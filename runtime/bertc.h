@@ -25,22 +25,25 @@ typedef struct bertc_error {
 
 // --- Models. All functions that can fail return false (or NULL) and fill *error (which may be NULL).
 
-// Loads an artefact. Everything is checked on the file before its code is mapped.
+// Loads an artefact. Everything is checked on the file before its code is mapped; nothing of the weights is read. The model keeps the
+// file mapped: replace an artefact by renaming another over it, never by writing into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
 // A descriptor in memory (JIT); `weights` overrides the descriptor's offset where not NULL. The caller keeps both alive.
 BERTC_API bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error);
 BERTC_API void bertc_unload(bertc_model *model); // after its sessions are closed
 BERTC_API const char *bertc_model_json(const bertc_model *model);
 BERTC_API const char *bertc_version(void);
+// CPUs that this process may use (affinity, cgroup): what `threads` may sensibly be at most.
+BERTC_API int bertc_cpu_count(void);
 
 typedef struct bertc_model_info {
     int task; // bertc_task_kind
     bool has_tokenizer;
     int label_count, output_count, variant_count;
     int64_t max_length; // tokens of the longest text that fits
-    int64_t max_batch;  // texts a call of the largest variant
+    int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as they fit
     int64_t weight_bytes;
-    const char *isa_names; // of the variants that this CPU can run
+    const char *isa_names; // of the variants that this CPU can run, best first, "avx512,avx2": the first is used
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index);
@@ -50,7 +53,7 @@ BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
 
 // Calls body(context, i) for i in [0, n), in any order, on any threads, and returns when all are done.
 typedef void (*bertc_parallel_for)(void *user, int64_t n, void (*body)(void *context, int64_t i), void *context);
-// Seen before and after each phase where a session profiles or steps; `result` is the node's value in the arena.
+// What a session's hook sees after each phase of each call; `result` is the node's value in the arena.
 typedef struct bertc_phase_event {
     int index;
     const char *name;
@@ -62,7 +65,10 @@ typedef struct bertc_phase_event {
 typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
 
 typedef struct bertc_session_options {
-    int threads;                 // 0: 1
+    // The calling thread and threads - 1 of the session's own; 0: 1. Exactly that many: they inherit the affinity of the thread that
+    // opens, are not pinned, and where there are more of them than bertc_cpu_count() they sleep at once instead of spinning
+    // when they wait. With `parallel`, how many of its bodies may run at the same time.
+    int threads;
     bertc_parallel_for parallel; // NULL: the session's own threads
     void *parallel_user;
     size_t max_text_bytes; // 0: 65536
@@ -77,7 +83,7 @@ BERTC_API void bertc_close(bertc_session *session);
 
 typedef struct bertc_batch {
     int64_t batch, length;        // the grid; any size: what does not fit in one variant is split
-    const int32_t *input_ids;      // [batch, length]
+    const int32_t *input_ids;      // [batch, length]; hidden ones are not looked at, unless positions count pads
     const int32_t *attention_mask; // [batch, length], 0 hides; NULL: all shown
     const int32_t *token_type_ids; // NULL: zeros
 } bertc_batch;

@@ -1,0 +1,151 @@
+// One call: a group of packed texts goes through the phases of a variant.
+#include <string.h>
+#include <time.h>
+
+#include "session.h"
+
+void session_clear(bertc_session *s) {
+    session_group *g = &s->group;
+    g->tokens = g->sequences = g->rows = g->longest = 0;
+    g->inputs[INPUT_BOUNDS][0] = g->inputs[INPUT_ROW_BOUNDS][0] = 0;
+}
+
+int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest) {
+    for (int i = 0; i < s->model->variant_count; i++) {
+        const bertc_variant *v = s->variants[i].variant;
+        if (tokens <= v->tokens && sequences <= v->sequences && longest <= v->length) return i;
+    }
+    return -1;
+}
+
+bool session_room(const bertc_session *s, int64_t n) {
+    const session_group *g = &s->group;
+    return session_fit(s, g->tokens + n, g->sequences + 1, n > g->longest ? n : g->longest) >= 0;
+}
+
+void session_begin(bertc_session *s, int64_t place) {
+    session_group *g = &s->group;
+    g->places[g->sequences] = place;
+    g->sequences++;
+    g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
+    g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
+}
+
+void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read) {
+    session_group *g = &s->group;
+    int64_t t = g->tokens++;
+    g->inputs[INPUT_IDS][t] = id;
+    g->inputs[INPUT_TYPES][t] = type;
+    g->inputs[INPUT_POSITIONS][t] = position;
+    g->columns[t] = column;
+    if (read) g->inputs[INPUT_ROWS][g->rows++] = (int32_t)t;
+    g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
+    g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
+    int64_t length = g->tokens - g->inputs[INPUT_BOUNDS][g->sequences - 1];
+    if (length > g->longest) g->longest = length;
+}
+
+// Copies the group's inputs to their slots; rows up to the next row tile are 0, so that they are read without
+// harm.
+static void write_inputs(bertc_session *s, const session_variant *v) {
+    const session_group *g = &s->group;
+    const bertc_slot *slots = model_at(s->model, v->variant->inputs);
+    int64_t tile = v->variant->row_tile;
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        int k = s->input_slots[i];
+        if (k < 0 || slots[k].offset < 0) continue;
+        int64_t n = i == INPUT_ROWS                              ? g->rows
+                    : i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS ? g->sequences + 1
+                                                                 : g->tokens;
+        int64_t room = i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS ? n : (n + tile - 1) / tile * tile;
+        int32_t *to = (int32_t *)(void *)(v->arena + slots[k].offset);
+        memcpy(to, g->inputs[i], (size_t)n * sizeof *to);
+        memset(to + n, 0, (size_t)(room - n) * sizeof *to);
+    }
+}
+
+// --- Phases
+
+static int64_t dim_size(const bertc_session *s, uint32_t dim) {
+    switch (dim) {
+    case BERTC_T: return s->call.tokens;
+    case BERTC_S: return s->call.sequences;
+    case BERTC_R: return s->call.rows;
+    default: return 1;
+    }
+}
+
+static int64_t phase_count(void *context, int phase) {
+    const bertc_session *s = context;
+    const bertc_phase *p = &s->current->phases[phase];
+    return (dim_size(s, p->dim) + p->unit - 1) / p->unit * p->inner;
+}
+
+static void phase_task(void *context, int phase, int64_t task, int thread) {
+    const bertc_session *s = context;
+    const session_variant *v = s->current;
+    bertc_kernel kernel = (bertc_kernel)(uintptr_t)model_at(s->model, v->phases[phase].kernel);
+    kernel(v->args + v->arg_at[phase], &s->call, task, s->scratch + s->scratch_stride * (size_t)thread);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+// Phase by phase, for a hook that must see each result.
+static void run_observed(bertc_session *s, const pool_work *work) {
+    const session_variant *v = s->current;
+    double pairs = 0;
+    for (int64_t i = 0; i < s->call.sequences; i++) {
+        double n = s->call.bounds[i + 1] - s->call.bounds[i];
+        pairs += n * n;
+    }
+    for (int i = 0; i < v->phase_count; i++) {
+        const bertc_phase *p = &v->phases[i];
+        double size = (double)dim_size(s, p->dim), start = now();
+        pool_run(s->pool, work, i, i + 1);
+        bertc_phase_event event = {.index = i,
+                                   .name = model_at(s->model, p->name),
+                                   .node = p->node,
+                                   .result = v->args[v->arg_at[i] + (int)p->arg_count - 1],
+                                   .seconds = now() - start,
+                                   .flops = p->flops_call + p->flops_row * size + p->flops_pair * pairs,
+                                   .bytes = p->weight_bytes + (int64_t)(size * (double)p->row_bytes)};
+        s->hook(s->hook_user, &event);
+    }
+}
+
+void session_execute(bertc_session *s) {
+    const session_group *g = &s->group;
+    s->current = &s->variants[session_fit(s, g->tokens, g->sequences, g->longest)];
+    s->call = (bertc_call){.tokens = g->tokens,
+                           .sequences = g->sequences,
+                           .rows = g->rows,
+                           .bounds = g->inputs[INPUT_BOUNDS],
+                           .row_bounds = g->inputs[INPUT_ROW_BOUNDS]};
+    write_inputs(s, s->current);
+    const pool_work work = {.context = s, .count = phase_count, .task = phase_task};
+    if (s->hook)
+        run_observed(s, &work);
+    else
+        pool_run(s->pool, &work, 0, s->current->phase_count);
+}
+
+// --- Outputs
+
+const float *session_output(const bertc_session *s, int output, int64_t r) {
+    const bertc_port *p = &s->model->outputs[output];
+    const bertc_slot *slot = (const bertc_slot *)model_at(s->model, s->current->variant->outputs) + output;
+    int64_t rows = 1; // of all axes but the last, in a leading row
+    for (uint32_t i = 0; i + 1 < p->rank; i++) rows *= p->shape[i];
+    const float *base = (const float *)(const void *)(s->current->arena + slot->offset);
+    return base + r * rows * (p->rank ? slot->ld : 1);
+}
+
+int session_output_index(const bertc_session *s, const char *name) {
+    for (uint32_t i = 0; i < s->model->descriptor->output_count; i++)
+        if (strcmp(model_at(s->model, s->model->outputs[i].name), name) == 0) return (int)i;
+    return -1;
+}

@@ -1,0 +1,256 @@
+// The thread pool. How it stays right:
+//
+// `turn` numbers the states of the pool: one a phase, and one (odd) for each rest between two calls. A
+// thread's share of the phase is one 64-bit word, (turn, next task), and a task is taken by compare-and-swap
+// on it. So a task can be taken only in the turn that the taker believes in, and while it runs, that turn
+// cannot end: `left` counts the tasks that are not done, and only the thread that brings it to 0 sets up the
+// next turn. A late thread finds words of another turn and looks again. The caller goes on only when it sees
+// the rest's turn, which is the last thing that the finisher writes.
+#include "pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu.h"
+#include "error.h"
+#include "floats.h"
+#include "futex.h"
+
+enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000 };
+
+typedef struct share {
+    _Alignas(CACHE_LINE) _Atomic uint64_t word; // turn << 32 | next task
+    _Atomic uint32_t end;                       // of the turn in `word`
+} share;
+
+typedef struct worker {
+    pool *pool;
+    pthread_t thread;
+    int index;
+} worker;
+
+struct pool {
+    _Alignas(CACHE_LINE) _Atomic uint32_t turn; // the futex that all wait on
+    _Atomic uint32_t sleepers;
+    _Alignas(CACHE_LINE) _Atomic int64_t left; // tasks of this turn that are not done
+    _Alignas(CACHE_LINE) pool_work work;       // of this call; written between calls
+    int phase, end;                            // this turn's phase; written between turns
+    _Atomic bool closing;
+    int threads;
+    int64_t spin;
+    bertc_parallel_for parallel;
+    void *parallel_user;
+    _Atomic int64_t next; // task of the phase, where the caller's parallel_for runs it
+    int64_t count;
+    share *shares;
+    worker *workers;
+    int started;
+};
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// Returns once the turn is no longer `turn`.
+static void wait_turn(pool *p, uint32_t turn) {
+    if (p->spin) {
+        int64_t until = 0;
+        for (int i = 1;; i++) {
+            if (atomic_load_explicit(&p->turn, memory_order_acquire) != turn) return;
+            cpu_relax();
+            if (i % 64) continue;
+            int64_t t = now();
+            if (until == 0)
+                until = t + p->spin;
+            else if (t > until)
+                break;
+        }
+    }
+    atomic_fetch_add(&p->sleepers, 1);
+    while (atomic_load(&p->turn) == turn) futex_wait(&p->turn, turn);
+    atomic_fetch_sub(&p->sleepers, 1);
+}
+
+// Both sides are sequentially consistent: either the sleeper sees the new turn, or this sees the sleeper.
+static void publish(pool *p, uint32_t turn) {
+    atomic_store(&p->turn, turn);
+    if (atomic_load(&p->sleepers) > 0) futex_wake_all(&p->turn);
+}
+
+static bool is_rest(uint32_t turn) {
+    return turn & 1;
+}
+
+// Sets up the next turn: the first phase from p->phase on that has tasks, or the rest. Called by one thread,
+// when no task runs.
+static void next_turn(pool *p) {
+    uint32_t turn = (atomic_load_explicit(&p->turn, memory_order_relaxed) | 1) + 1;
+    int64_t count = 0;
+    while (p->phase < p->end && (count = p->work.count(p->work.context, p->phase)) <= 0) p->phase++;
+    if (p->phase == p->end) {
+        publish(p, turn | 1);
+        return;
+    }
+    atomic_store_explicit(&p->left, count, memory_order_relaxed);
+    int64_t each = count / p->threads, more = count % p->threads, from = 0;
+    for (int i = 0; i < p->threads; i++) {
+        int64_t to = from + each + (i < more);
+        // First a word that gives no task: who sees the new end must not take it for the old turn's.
+        atomic_store_explicit(&p->shares[i].word, UINT32_MAX, memory_order_relaxed);
+        atomic_store_explicit(&p->shares[i].end, (uint32_t)to, memory_order_release);
+        atomic_store_explicit(&p->shares[i].word, (uint64_t)turn << 32 | (uint32_t)from,
+                              memory_order_release);
+        from = to;
+    }
+    publish(p, turn);
+}
+
+// The next task of a share in that turn, or -1.
+static int64_t take(share *s, uint32_t turn) {
+    uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
+    for (;;) {
+        uint32_t task = (uint32_t)word;
+        if (word >> 32 != turn || task >= atomic_load_explicit(&s->end, memory_order_acquire)) return -1;
+        if (atomic_compare_exchange_weak_explicit(&s->word, &word, word + 1, memory_order_acquire,
+                                                  memory_order_acquire))
+            return task;
+    }
+}
+
+// Takes tasks of that turn, its own first, until there are none.
+static void work_turn(pool *p, uint32_t turn, int self) {
+    int64_t done = 0, task;
+    for (int i = 0; i < p->threads; i++) {
+        int victim = self + i < p->threads ? self + i : self + i - p->threads;
+        while ((task = take(&p->shares[victim], turn)) >= 0) {
+            p->work.task(p->work.context, p->phase, task, self);
+            done++;
+        }
+    }
+    if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) {
+        p->phase++;
+        next_turn(p);
+    }
+}
+
+static void *worker_main(void *argument) {
+    worker *w = argument;
+    pool *p = w->pool;
+    floats_default(NULL);
+    for (;;) {
+        uint32_t turn = atomic_load_explicit(&p->turn, memory_order_acquire);
+        if (atomic_load_explicit(&p->closing, memory_order_acquire)) break;
+        if (!is_rest(turn)) work_turn(p, turn, w->index);
+        wait_turn(p, turn);
+    }
+    return NULL;
+}
+
+// --- The caller's parallel_for: one call of it a phase.
+
+static void body(void *context, int64_t self) {
+    pool *p = context;
+    floats_state state;
+    floats_default(&state);
+    int64_t task;
+    while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->count)
+        p->work.task(p->work.context, p->phase, task, (int)self);
+    floats_restore(&state);
+}
+
+static void run_parallel(pool *p) {
+    for (; p->phase < p->end; p->phase++) {
+        p->count = p->work.count(p->work.context, p->phase);
+        atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+        if (p->count <= 0) continue;
+        int64_t bodies = p->count < p->threads ? p->count : p->threads;
+        if (bodies == 1)
+            body(p, 0);
+        else
+            p->parallel(p->parallel_user, bodies, body, p);
+    }
+}
+
+static void run_alone(pool *p) {
+    for (; p->phase < p->end; p->phase++) {
+        int64_t count = p->work.count(p->work.context, p->phase);
+        for (int64_t i = 0; i < count; i++) p->work.task(p->work.context, p->phase, i, 0);
+    }
+}
+
+void pool_run(pool *p, const pool_work *work, int first, int end) {
+    floats_state state;
+    floats_default(&state);
+    p->work = *work;
+    p->phase = first;
+    p->end = end;
+    if (p->parallel)
+        run_parallel(p);
+    else if (p->threads == 1)
+        run_alone(p);
+    else {
+        uint32_t turn;
+        next_turn(p);
+        while (!is_rest(turn = atomic_load_explicit(&p->turn, memory_order_acquire))) {
+            work_turn(p, turn, 0);
+            wait_turn(p, turn);
+        }
+    }
+    floats_restore(&state);
+}
+
+// --- Opening and closing
+
+static bool start_workers(pool *p, bertc_error *error) {
+    sigset_t all, old;
+    sigfillset(&all); // the application's signals are for its own threads
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int code = 0;
+    for (int i = 1; i < p->threads && code == 0; i++) {
+        p->workers[i] = (worker){.pool = p, .index = i};
+        code = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
+        if (code == 0) p->started = i;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return code == 0 || error_set(error, "can't start thread %d: %s", p->started + 1, strerror(code));
+}
+
+pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, bertc_error *error) {
+    pool *p = aligned_alloc(CACHE_LINE, sizeof *p);
+    if (!p) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    memset(p, 0, sizeof *p);
+    p->threads = threads;
+    p->parallel = parallel;
+    p->parallel_user = parallel_user;
+    atomic_store(&p->turn, 1);
+    if (parallel || threads == 1) return p;
+    p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
+    p->shares = aligned_alloc(CACHE_LINE, (size_t)threads * sizeof *p->shares);
+    p->workers = calloc((size_t)threads, sizeof *p->workers);
+    if (p->shares) memset(p->shares, 0, (size_t)threads * sizeof *p->shares);
+    if (!p->shares || !p->workers)
+        error_set(error, "out of memory");
+    else if (start_workers(p, error))
+        return p;
+    pool_close(p);
+    return NULL;
+}
+
+void pool_close(pool *p) {
+    if (!p) return;
+    atomic_store_explicit(&p->closing, true, memory_order_release);
+    publish(p, atomic_load(&p->turn) + 2);
+    for (int i = 1; i <= p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    free(p->workers);
+    free(p->shares);
+    free(p);
+}

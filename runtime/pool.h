@@ -1,0 +1,31 @@
+// The threads of a session: they run a list of phases, each cut into tasks, with a barrier after each phase.
+//
+// A phase's tasks are dealt out as one run of neighbouring tasks a thread, so that a thread meets the same
+// rows again in the next phase; whoever has done its own takes from the others. A phase ends when its tasks
+// are done, not when all threads have turned up: a thread that sleeps through a phase holds nobody up.
+// Waiting spins for some microseconds, then sleeps. Nothing is allocated after pool_open.
+#ifndef BERTC_POOL_H
+#define BERTC_POOL_H
+
+#include <stdint.h>
+
+#include "runtime/bertc.h"
+
+typedef struct pool pool;
+
+// Number of tasks of phase i, and one of its tasks. `thread` in [0, threads): no two tasks run at once with
+// the same one.
+typedef struct pool_work {
+    void *context;
+    int64_t (*count)(void *context, int phase); // at most 2^30; asked once a phase, before its first task
+    void (*task)(void *context, int phase, int64_t task, int thread);
+} pool_work;
+
+// `threads` >= 1 in all, the caller's among them. With `parallel`, no thread is started and `threads` bodies
+// are asked for.
+pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, bertc_error *error);
+void pool_close(pool *p);
+// Runs phases [first, end) in order. One call at a time.
+void pool_run(pool *p, const pool_work *work, int first, int end);
+
+#endif

@@ -1,0 +1,77 @@
+// A session: the arena, the threads, and one call of a variant at a time.
+//
+// A call takes a group of texts, packed: session_clear, then for each text session_begin and its tokens, then
+// session_execute; outputs are then read in the arena, until the next execute.
+#ifndef BERTC_SESSION_H
+#define BERTC_SESSION_H
+
+#include "model.h"
+#include "pool.h"
+
+typedef struct text_state text_state;
+
+typedef enum session_input {
+    INPUT_IDS,
+    INPUT_TYPES,
+    INPUT_POSITIONS,
+    INPUT_BOUNDS,
+    INPUT_ROWS,
+    INPUT_ROW_BOUNDS,
+    INPUT_COUNT
+} session_input;
+
+// What of a variant is resolved when the session opens.
+typedef struct session_variant {
+    const bertc_variant *variant;
+    const bertc_phase *phases;
+    int phase_count;
+    char *arena; // its own part, zeroed at opening
+    void **args; // addresses, all phases' one after the other
+    int *arg_at; // first of a phase
+} session_variant;
+
+// The texts of the call that is being put together.
+typedef struct session_group {
+    int64_t tokens, sequences, rows, longest;
+    int32_t *inputs[INPUT_COUNT]; // ids, types, positions [max_tokens]; bounds [max_sequences + 1]; rows;
+                                  // row_bounds
+    int32_t *columns;             // of each token in the caller's grid
+    int64_t *places;              // of each text among the caller's
+} session_group;
+
+struct bertc_session {
+    bertc_model *model;
+    pool *pool;
+    bertc_phase_hook hook;
+    void *hook_user;
+    int threads;
+    const char *weights;
+    void *weights_copy; // in large pages, or NULL
+    char *arena, *scratch;
+    size_t arena_bytes, scratch_bytes, scratch_stride;
+    session_variant *variants;    // model->variant_count
+    int input_slots[INPUT_COUNT]; // index of the descriptor's input, -1: the model has none
+    int64_t max_tokens, max_sequences;
+    session_group group;
+    const session_variant *current; // of the last execute
+    bertc_call call;
+    text_state *text; // NULL: the model has no tokenizer
+};
+
+void session_clear(bertc_session *s);
+// The smallest variant that holds so much, or -1.
+int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest);
+// Whether a text of n tokens can still join the group.
+bool session_room(const bertc_session *s, int64_t n);
+// Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.
+void session_begin(bertc_session *s, int64_t place);
+// Adds a token to the text; `read`: a head reads its row.
+void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
+// Runs the group (which must hold a text) in the smallest variant that holds it.
+void session_execute(bertc_session *s);
+// Row r (of T, S or R) of an output after session_execute: `width` elements for rank 0 and 1.
+const float *session_output(const bertc_session *s, int output, int64_t r);
+// Index of an output by name, -1: none.
+int session_output_index(const bertc_session *s, const char *name);
+
+#endif

@@ -1,0 +1,403 @@
+// links: runtime
+// Sessions on a model by hand (toy.h): packing by the mask, positions, splitting, scattering, and what is
+// refused.
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "toy.h"
+
+static const toy_variant two[] = {{"toy_s8", 0, 8, 8}, {"toy_s32", 0, 32, 32}};
+static const toy_options plain = {.variants = two, .variant_count = 2, .pad_id = 0};
+
+typedef struct run_case {
+    blob memory;
+    bertc_model *model;
+    bertc_session *session;
+} run_case;
+
+static run_case open_case(const toy_options *o, const bertc_session_options *s) {
+    bertc_error error = {""};
+    run_case c = {.memory = toy_memory(*o)};
+    c.model = bertc_load_memory(c.memory.data, NULL, &error);
+    ck_assert_msg(c.model != NULL, "%s", error.message);
+    c.session = bertc_open(c.model, s, &error);
+    ck_assert_msg(c.session != NULL, "%s", error.message);
+    return c;
+}
+static void close_case(run_case *c) {
+    bertc_close(c->session);
+    bertc_unload(c->model);
+    free(c->memory.data);
+}
+
+// A grid of up to 64 x 64 and its outputs.
+typedef struct grid {
+    int64_t batch, length;
+    int32_t ids[4096], mask[4096], types[4096];
+    float *out[TOY_OUTPUTS];
+    bertc_tensor tensors[TOY_OUTPUTS];
+    bertc_error error;
+} grid;
+
+static grid *grid_new(int64_t batch, int64_t length) {
+    grid *g = calloc(1, sizeof *g);
+    g->batch = batch;
+    g->length = length;
+    return g;
+}
+static void grid_free(grid *g) {
+    for (int i = 0; i < TOY_OUTPUTS; i++) free(g->out[i]);
+    free(g);
+}
+static bool grid_run(run_case *c, grid *g) {
+    bertc_batch in = {g->batch, g->length, g->ids, g->mask, g->types};
+    for (int i = 0; i < TOY_OUTPUTS; i++) {
+        free(g->out[i]);
+        g->out[i] = malloc(bertc_output_bytes(c->model, i, g->batch, g->length) + 1);
+    }
+    return bertc_run(c->session, &in, g->out, g->tensors, &g->error);
+}
+static void put_row(grid *g, int64_t b, int64_t at, int n, int first_id) {
+    for (int i = 0; i < n; i++) {
+        g->ids[b * g->length + at + i] = first_id + i;
+        g->mask[b * g->length + at + i] = 1;
+        g->types[b * g->length + at + i] = i % TOY_TYPES;
+    }
+}
+
+// Everything that the toy's kernels should give on that grid, column rule.
+static void check_grid(const grid *g) {
+    for (int64_t b = 0; b < g->batch; b++) {
+        int first = -1;
+        for (int64_t c = 0; c < g->length && first < 0; c++)
+            if (g->mask[b * g->length + c]) first = g->ids[b * g->length + c];
+        ck_assert_float_eq(g->out[TOY_POOLER][b * 2 + 1], (float)first);
+        for (int64_t c = 0; c < g->length; c++) {
+            int64_t at = b * g->length + c;
+            bool on = g->mask[at] != 0;
+            const float *h = g->out[TOY_HIDDEN] + at * 4, *l = g->out[TOY_LOGITS] + at * 8;
+            ck_assert_float_eq(h[0], on ? (float)g->ids[at] : 0);
+            ck_assert_float_eq(h[1], on ? (float)g->types[at] : 0);
+            ck_assert_float_eq(h[2], on ? (float)c : 0);
+            ck_assert_float_eq(h[3], on ? (float)(g->ids[at] + first) : 0);
+            for (int v = 0; v < 8; v++) ck_assert_float_eq(l[v], on ? (float)(10 * g->ids[at] + v) : 0);
+            for (int64_t k = 0; k < g->length; k++)
+                for (int64_t head = 0; head < 2; head++) {
+                    float a = g->out[TOY_ATTENTION][((b * 2 + head) * g->length + c) * g->length + k];
+                    bool both = on && g->mask[b * g->length + k];
+                    float want =
+                        both ? (float)(1000 * g->ids[at] + g->ids[b * g->length + k]) + 0.5f * (float)head
+                             : 0;
+                    ck_assert_float_eq(a, want);
+                }
+        }
+    }
+}
+
+START_TEST(packs_and_scatters) {
+    run_case c = open_case(&plain, NULL);
+    grid *g = grid_new(4, 9);
+    put_row(g, 0, 0, 3, 10);
+    put_row(g, 1, 0, 8, 20);
+    put_row(g, 2, 0, 1, 30);
+    put_row(g, 3, 0, 5, 40);
+    g->mask[3 * 9 + 2] = 0; // a hole
+    ck_assert_msg(grid_run(&c, g), "%s", g->error.message);
+    check_grid(g);
+    const int64_t *shape = g->tensors[TOY_ATTENTION].shape;
+    ck_assert_int_eq(g->tensors[TOY_ATTENTION].rank, 4);
+    ck_assert(shape[0] == 4 && shape[1] == 2 && shape[2] == 9 && shape[3] == 9);
+    shape = g->tensors[TOY_LOGITS].shape;
+    ck_assert(g->tensors[TOY_LOGITS].rank == 3 && shape[0] == 4 && shape[1] == 9 && shape[2] == 8);
+    ck_assert(g->tensors[TOY_POOLER].rank == 2 && g->tensors[TOY_POOLER].shape[1] == 2);
+    ck_assert_str_eq(g->tensors[TOY_HIDDEN].name, "last_hidden_state");
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+START_TEST(splits_batches_of_any_size) {
+    run_case c = open_case(&plain, NULL);
+    grid *g = grid_new(64, 33);
+    for (int b = 0; b < 64; b++) put_row(g, b, 0, 1 + b * 7 % 32, 1 + b % 60);
+    ck_assert_msg(grid_run(&c, g), "%s", g->error.message);
+    check_grid(g);
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+// Left padding is fine where no wanted output reads column 0.
+START_TEST(left_padding) {
+    run_case c = open_case(&plain, NULL);
+    grid *g = grid_new(1, 6);
+    put_row(g, 0, 2, 4, 10);
+    float hidden[6 * 4], *out[TOY_OUTPUTS] = {[TOY_HIDDEN] = hidden};
+    bertc_batch in = {1, 6, g->ids, g->mask, NULL};
+    ck_assert_msg(bertc_run(c.session, &in, out, NULL, &g->error), "%s", g->error.message);
+    ck_assert(hidden[0] == 0 && hidden[2 * 4] == 10 && hidden[2 * 4 + 2] == 2 && hidden[2 * 4 + 1] == 0);
+    ck_assert(!grid_run(&c, g));
+    ck_assert_str_eq(g->error.message, "row 0: the mask hides column 0, which the model's head reads");
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+// RoBERTa's rule: ids that are not the pad are counted, pads get the pad's id, holes or not.
+START_TEST(positions_by_count) {
+    toy_options o = plain;
+    o.rule = BERTC_POSITION_COUNT;
+    o.pad_id = 1;
+    o.position_start = 2;
+    run_case c = open_case(&o, NULL);
+    grid *g = grid_new(1, 6);
+    const int32_t ids[] = {5, 1, 7, 8, 9, 1}, mask[] = {1, 1, 0, 1, 1, 0};
+    const float want[] = {2, 1, 0, 4, 5, 0};
+    memcpy(g->ids, ids, sizeof ids);
+    memcpy(g->mask, mask, sizeof mask);
+    ck_assert_msg(grid_run(&c, g), "%s", g->error.message);
+    for (int i = 0; i < 6; i++) ck_assert_float_eq(g->out[TOY_HIDDEN][i * 4 + 2], want[i]);
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+static void expect_error(run_case *c, grid *g, const char *message) {
+    ck_assert(!grid_run(c, g));
+    ck_assert_str_eq(g->error.message, message);
+}
+
+START_TEST(refuses_what_does_not_fit) {
+    run_case c = open_case(&plain, NULL);
+    grid *g = grid_new(3, 40);
+    for (int b = 0; b < 3; b++) put_row(g, b, 0, 5, 10);
+    g->ids[40 + 3] = 100;
+    expect_error(&c, g, "row 1, column 3: id 100 is not in the vocabulary of 100");
+    g->ids[40 + 3] = -1;
+    expect_error(&c, g, "row 1, column 3: id -1 is not in the vocabulary of 100");
+    g->mask[40 + 3] = 0; // what is hidden is not looked at
+    ck_assert(grid_run(&c, g));
+    g->types[80 + 4] = 3;
+    expect_error(&c, g, "row 2, column 4: type 3 is not one of 3");
+    g->types[80 + 4] = 0;
+    memset(g->mask + 40, 0, 40 * sizeof *g->mask);
+    expect_error(&c, g, "row 1: the mask shows nothing");
+    put_row(g, 1, 0, 35, 1);
+    expect_error(&c, g, "row 1: 35 tokens, 3 more than the longest text that fits (32)");
+    g->length = 100;
+    memset(g->mask, 0, sizeof g->mask);
+    for (int b = 0; b < 3; b++) put_row(g, b, 0, 5, 10);
+    put_row(g, 2, 64, 1, 10);
+    expect_error(&c, g, "row 2, column 64: position 64, the model has 64");
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+START_TEST(an_empty_batch) {
+    run_case c = open_case(&plain, NULL);
+    grid *g = grid_new(0, 5);
+    ck_assert(grid_run(&c, g));
+    ck_assert_int_eq(g->tensors[0].shape[0], 0);
+    ck_assert_uint_eq(bertc_output_bytes(c.model, TOY_ATTENTION, 3, 5), 3 * 2 * 5 * 5 * 4);
+    ck_assert_uint_eq(bertc_output_bytes(c.model, TOY_ATTENTION, INT64_MAX, INT64_MAX), SIZE_MAX);
+    ck_assert_uint_eq(bertc_output_bytes(c.model, 9, 3, 5), 0);
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+// --- Bits: alone, among others, padded, split, on any threads
+
+static void serial_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
+    ++*(int *)user;
+    for (int64_t i = n - 1; i >= 0; i--) body(context, i);
+}
+
+typedef struct bodies {
+    void (*body)(void *, int64_t);
+    void *context;
+    int64_t i;
+} bodies;
+static void *body_main(void *p) {
+    bodies *b = p;
+    b->body(b->context, b->i);
+    return NULL;
+}
+static void thread_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
+    (void)user;
+    pthread_t threads[16];
+    bodies b[16];
+    ck_assert_int_le(n, 16);
+    for (int64_t i = 0; i < n; i++) {
+        b[i] = (bodies){body, context, i};
+        pthread_create(&threads[i], NULL, body_main, &b[i]);
+    }
+    for (int64_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
+}
+
+START_TEST(same_bits_however_it_runs) {
+    int calls = 0;
+    const bertc_session_options how[] = {{.threads = 1},
+                                         {.threads = 2},
+                                         {.threads = 3},
+                                         {.threads = 8},
+                                         {.threads = 4, .parallel = serial_for, .parallel_user = &calls},
+                                         {.threads = 3, .parallel = thread_for},
+                                         {.threads = 2, .huge_pages = true}};
+    float alone[2], hidden[7 * 4];
+    for (size_t k = 0; k < sizeof how / sizeof *how; k++) {
+        run_case c = open_case(&plain, &how[k]);
+        grid *one = grid_new(1, 7), *many = grid_new(9, 20);
+        put_row(one, 0, 0, 7, 31);
+        for (int b = 0; b < 9; b++) put_row(many, b, 0, b == 4 ? 7 : 3 + b, b == 4 ? 31 : 40 + b);
+        for (int round = 0; round < 20; round++) {
+            ck_assert(grid_run(&c, one) && grid_run(&c, many));
+            if (k == 0 && round == 0) {
+                memcpy(alone, one->out[TOY_POOLER], sizeof alone);
+                memcpy(hidden, one->out[TOY_HIDDEN], sizeof hidden);
+                ck_assert_float_ne(alone[0], 0);
+            }
+            ck_assert_mem_eq(alone, one->out[TOY_POOLER], sizeof alone);
+            ck_assert_mem_eq(alone, many->out[TOY_POOLER] + 4 * 2, sizeof alone);
+            ck_assert_mem_eq(hidden, one->out[TOY_HIDDEN], sizeof hidden);
+            ck_assert_mem_eq(hidden, many->out[TOY_HIDDEN] + 4 * 20 * 4, sizeof hidden);
+            check_grid(many);
+        }
+        grid_free(one);
+        grid_free(many);
+        close_case(&c);
+    }
+    ck_assert_int_gt(calls, 0);
+}
+END_TEST
+
+static void *session_main(void *p) {
+    bertc_model *model = p;
+    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = 2}, NULL);
+    run_case c = {.model = model, .session = s};
+    grid *g = grid_new(20, 11);
+    for (int b = 0; b < 20; b++) put_row(g, b, 0, 1 + b % 11, 1 + b);
+    for (int i = 0; i < 40; i++) {
+        ck_assert(grid_run(&c, g));
+        check_grid(g);
+    }
+    grid_free(g);
+    bertc_close(s);
+    return NULL;
+}
+
+START_TEST(two_sessions_at_once) {
+    run_case c = open_case(&plain, NULL);
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, session_main, c.model);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    close_case(&c);
+}
+END_TEST
+
+// --- Variants and the hook
+
+typedef struct seen {
+    int count, last;
+    double flops;
+    int64_t bytes;
+    float first;
+} seen;
+static void see(void *user, const bertc_phase_event *e) {
+    seen *s = user;
+    ck_assert_int_eq(e->index, s->count % TOY_PHASES);
+    ck_assert(e->seconds >= 0 && e->node == e->index);
+    if (e->index == 0) {
+        ck_assert_str_eq(e->name, "embed");
+        s->flops = e->flops;
+        s->bytes = e->bytes;
+        s->first = *(const float *)e->result;
+    }
+    s->count++;
+}
+
+START_TEST(hook_sees_each_phase) {
+    seen s = {0};
+    run_case c = open_case(&plain, &(bertc_session_options){.threads = 2, .hook = see, .hook_user = &s});
+    grid *g = grid_new(2, 5);
+    put_row(g, 0, 0, 5, 70);
+    put_row(g, 1, 0, 2, 80);
+    ck_assert(grid_run(&c, g));
+    check_grid(g);
+    ck_assert_int_eq(s.count, TOY_PHASES);
+    ck_assert_double_eq(s.flops, 1 + 2 * 7 + 3 * (25 + 4));
+    ck_assert_int_eq(s.bytes, 4 + 5 * 7);
+    ck_assert_float_eq(s.first, 70);
+    grid_free(g);
+    close_case(&c);
+}
+END_TEST
+
+START_TEST(takes_the_best_instruction_set_that_runs) {
+    const toy_variant sets[] = {{"none_s8", 1ull << 62, 8, 8},
+                                {"none_s32", 1ull << 62, 32, 32},
+                                {"toy_s8", 0, 8, 8},
+                                {"toy_s16", 0, 16, 16},
+                                {"toy_s24", 0, 24, 48}};
+    toy_options o = {.variants = sets, .variant_count = 5};
+    run_case c = open_case(&o, NULL);
+    bertc_model_info info;
+    bertc_model_describe(c.model, &info);
+    ck_assert_str_eq(info.isa_names, "toy");
+    ck_assert(info.variant_count == 3 && info.max_length == 24 && info.max_batch == 2 &&
+              info.output_count == TOY_OUTPUTS);
+    ck_assert_str_eq(bertc_model_json(c.model), "{\"toy\": true}");
+    ck_assert_str_eq(bertc_output_name(c.model, TOY_LOGITS), "logits");
+    ck_assert_ptr_null(bertc_output_name(c.model, TOY_OUTPUTS));
+    ck_assert_ptr_null(bertc_label(c.model, 0));
+    close_case(&c);
+
+    bertc_error error;
+    o.variant_count = 2;
+    blob b = toy_memory(o);
+    ck_assert_ptr_null(bertc_load_memory(b.data, NULL, &error));
+    ck_assert_str_eq(error.message, "it needs the CPU feature unknown, which this machine lacks");
+    free(b.data);
+}
+END_TEST
+
+START_TEST(weights_from_the_caller) {
+    blob b = toy_memory(plain);
+    _Alignas(64) float zero[16] = {0};
+    run_case c = {.model = bertc_load_memory(b.data, zero, NULL)};
+    c.session = bertc_open(c.model, NULL, NULL);
+    grid *g = grid_new(1, 3);
+    put_row(g, 0, 0, 3, 10);
+    ck_assert(grid_run(&c, g));
+    ck_assert_float_eq(g->out[TOY_POOLER][0], 12 * 0.1f); // the sum times 0, but for the last
+    grid_free(g);
+    bertc_close(c.session);
+    bertc_unload(c.model);
+    free(b.data);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("session");
+    TCase *t = tcase_create("session");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, packs_and_scatters);
+    tcase_add_test(t, splits_batches_of_any_size);
+    tcase_add_test(t, left_padding);
+    tcase_add_test(t, positions_by_count);
+    tcase_add_test(t, refuses_what_does_not_fit);
+    tcase_add_test(t, an_empty_batch);
+    tcase_add_test(t, same_bits_however_it_runs);
+    tcase_add_test(t, two_sessions_at_once);
+    tcase_add_test(t, hook_sees_each_phase);
+    tcase_add_test(t, takes_the_best_instruction_set_that_runs);
+    tcase_add_test(t, weights_from_the_caller);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,134 @@
+// links: runtime
+// The thread pool alone: each task once, phases in order, no thread number twice at the same time, any number
+// of threads.
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/pool.h"
+
+enum { PHASES = 40, MOST = 97, THREADS = 16 };
+
+typedef struct record {
+    int64_t counts[PHASES];
+    _Atomic int done[PHASES][MOST];
+    _Atomic int in_phase;      // phase of the last task that began
+    _Atomic int busy[THREADS]; // tasks running as that thread
+    int plain[PHASES *
+              MOST]; // written without atomics: a barrier that leaks is a race, seen by a race detector
+    _Atomic bool wrong;
+    int sleep;
+} record;
+
+static int64_t count_of(void *context, int phase) {
+    return ((record *)context)->counts[phase];
+}
+
+static void task_of(void *context, int phase, int64_t task, int thread) {
+    record *r = context;
+    if (thread < 0 || thread >= THREADS || atomic_fetch_add(&r->busy[thread], 1) != 0) r->wrong = true;
+    if (atomic_exchange(&r->in_phase, phase) > phase) r->wrong = true;
+    int sum = 0;
+    if (phase > 0)
+        for (int64_t i = 0; i < r->counts[phase - 1]; i++) sum += r->plain[(phase - 1) * MOST + i];
+    if (phase > 0 && sum != r->counts[phase - 1]) r->wrong = true; // all of the phase before is done
+    r->plain[phase * MOST + task] = 1;
+    atomic_fetch_add(&r->done[phase][task], 1);
+    if (r->sleep && task == 0) nanosleep(&(struct timespec){.tv_nsec = r->sleep}, NULL);
+    atomic_fetch_sub(&r->busy[thread], 1);
+}
+
+static void run_once(pool *p, record *r, int first, int end) {
+    const pool_work work = {r, count_of, task_of};
+    memset(r->done, 0, sizeof r->done);
+    memset(r->plain, 0, sizeof r->plain);
+    r->in_phase = 0;
+    pool_run(p, &work, first, end);
+    ck_assert(!r->wrong);
+    for (int i = first; i < end; i++)
+        for (int k = 0; k < MOST; k++) ck_assert_int_eq(r->done[i][k], k < r->counts[i]);
+}
+
+static record *new_record(void) {
+    record *r = calloc(1, sizeof *r);
+    for (int i = 0; i < PHASES; i++) r->counts[i] = i % 7 == 3 ? 0 : i * 31 % MOST + 1;
+    return r;
+}
+
+START_TEST(each_task_once) {
+    const int threads[] = {1, 2, 3, 8, 16};
+    record *r = new_record();
+    pool *p = pool_open(threads[_i], NULL, NULL, NULL);
+    for (int round = 0; round < 60; round++) run_once(p, r, 0, PHASES);
+    for (int i = 0; i < PHASES; i++) r->counts[i] = 1;
+    for (int round = 0; round < 60; round++) run_once(p, r, 0, PHASES);
+    pool_close(p);
+    free(r);
+}
+END_TEST
+
+START_TEST(nothing_to_do) {
+    record *r = calloc(1, sizeof *r);
+    pool *p = pool_open(3, NULL, NULL, NULL);
+    run_once(p, r, 0, PHASES);
+    run_once(p, r, 5, 5);
+    pool_close(p);
+    free(r);
+}
+END_TEST
+
+// Threads fall asleep in a long task and between calls, and wake.
+START_TEST(sleeps_and_wakes) {
+    record *r = new_record();
+    r->sleep = 300000;
+    pool *p = pool_open(2, NULL, NULL, NULL);
+    for (int round = 0; round < 5; round++) {
+        run_once(p, r, 0, PHASES);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    pool_close(p);
+    free(r);
+}
+END_TEST
+
+// A pool at rest uses no time.
+START_TEST(idle_threads_sleep) {
+    record *r = new_record();
+    pool *p = pool_open(2, NULL, NULL, NULL);
+    run_once(p, r, 0, PHASES);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    struct timespec before, after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    double used = (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) * 1e-9;
+    ck_assert_double_lt(used, 0.02);
+    pool_close(p);
+    free(r);
+}
+END_TEST
+
+START_TEST(opens_and_closes) {
+    for (int i = 0; i < 50; i++) pool_close(pool_open(1 + i % 9, NULL, NULL, NULL));
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("threads");
+    TCase *t = tcase_create("pool");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, each_task_once, 0, 5);
+    tcase_add_test(t, nothing_to_do);
+    tcase_add_test(t, sleeps_and_wakes);
+    tcase_add_test(t, idle_threads_sleep);
+    tcase_add_test(t, opens_and_closes);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,235 @@
+// A model by hand: a descriptor with all of its tables in one block of memory, and kernels in C whose answers
+// are easy to tell.
+//
+// Outputs, for a token with id i, type y, position p in a text of ids i0..:
+//   last_hidden_state [T,4]: i, y, p, i + the text's first id        pooler_output [S,2]: a sum over the text
+//   in order, first id logits [R,8]: 10 * id of the row + column                        attentions.0 [T,2,M]:
+//   1000 * i + i_j + 0.5 * head
+#ifndef TOY_H
+#define TOY_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/abi.h"
+#include "runtime/bertc.h"
+
+enum { TOY_VOCAB = 100, TOY_TYPES = 3, TOY_POSITIONS = 64, TOY_TILE = 8 };
+enum { TOY_HIDDEN, TOY_POOLER, TOY_LOGITS, TOY_ATTENTION, TOY_OUTPUTS };
+enum { TOY_IDS, TOY_TYPE_IDS, TOY_POSITION_IDS, TOY_BOUNDS, TOY_ROWS, TOY_ROW_BOUNDS, TOY_INPUTS };
+enum { TOY_PHASES = 4, TOY_HIDDEN_WIDTH = 4, TOY_LD = 16, TOY_COLUMNS = 64 };
+
+typedef struct blob {
+    char *data;
+    size_t size, capacity;
+} blob;
+
+// Room for `size` zeroed bytes at a multiple of `align`; its offset. Pointers into the block do not live past
+// the next call.
+static inline int64_t blob_room(blob *b, size_t size, size_t align) {
+    size_t at = (b->size + align - 1) / align * align;
+    assert(at + size <= b->capacity);
+    b->size = at + size;
+    return (int64_t)at;
+}
+static inline int64_t blob_put(blob *b, const void *bytes, size_t size, size_t align) {
+    int64_t at = blob_room(b, size, align);
+    memcpy(b->data + at, bytes, size);
+    return at;
+}
+static inline int64_t blob_string(blob *b, const char *s) {
+    return blob_put(b, s, strlen(s) + 1, 1);
+}
+
+// --- Kernels. args: ids, types, positions, rows, weights, result.
+typedef struct toy_args {
+    const int32_t *ids, *types, *positions, *rows;
+    const float *weights;
+    float *out;
+} toy_args;
+static inline toy_args toy_read(void *const *a) {
+    return (toy_args){a[0], a[1], a[2], a[3], a[4], a[5]};
+}
+
+static inline void toy_embed(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
+    toy_args a = toy_read(args);
+    float *tile = scratch; // as a kernel would
+    for (int64_t t = task * TOY_TILE; t < (task + 1) * TOY_TILE; t++) {
+        int64_t s = 0;
+        while (s < call->sequences && call->bounds[s + 1] <= t) s++;
+        tile[0] = (float)a.ids[t];
+        tile[1] = (float)a.types[t];
+        tile[2] = (float)a.positions[t];
+        tile[3] = s < call->sequences ? (float)(a.ids[t] + a.ids[call->bounds[s]]) : -1.0f;
+        memcpy(a.out + t * TOY_LD, tile, 4 * sizeof *tile);
+    }
+}
+// inner = 2: one task a column.
+static inline void toy_pool(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
+    toy_args a = toy_read(args);
+    (void)scratch;
+    int64_t s = task / 2;
+    float sum = 0;
+    for (int64_t t = call->bounds[s]; t < call->bounds[s + 1]; t++)
+        sum = sum * a.weights[0] + (float)a.ids[t] * 0.1f; // rounds at each step: the order shows
+    a.out[s * TOY_LD + task % 2] = task % 2 ? (float)a.ids[call->bounds[s]] : sum;
+}
+static inline void toy_logits(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
+    toy_args a = toy_read(args);
+    (void)scratch;
+    for (int64_t r = task * TOY_TILE; r < (task + 1) * TOY_TILE && r < call->rows; r++)
+        for (int v = 0; v < 8; v++) a.out[r * TOY_LD + v] = (float)(10 * a.ids[a.rows[r]] + v);
+}
+static inline void toy_attend(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
+    toy_args a = toy_read(args);
+    (void)scratch;
+    int64_t ld = TOY_COLUMNS, from = call->bounds[task / 2], to = call->bounds[task / 2 + 1], h = task % 2;
+    for (int64_t t = from; t < to; t++)
+        for (int64_t j = from; j < to; j++)
+            a.out[(t * 2 + h) * ld + (j - from)] = (float)(1000 * a.ids[t] + a.ids[j]) + 0.5f * (float)h;
+}
+
+// --- The descriptor
+
+typedef struct toy_variant {
+    const char *name;
+    uint64_t features;
+    int64_t length, tokens; // length at most TOY_COLUMNS
+} toy_variant;
+
+typedef struct toy_options {
+    const toy_variant *variants;
+    int variant_count;
+    int64_t kernels[TOY_PHASES]; // offsets from the descriptor
+    bertc_position_rule rule;
+    int32_t position_start, pad_id;
+    const void *task, *tokenizer; // NULL: none
+    size_t task_bytes, tokenizer_bytes;
+} toy_options;
+
+static inline void toy_ports(blob *b, int64_t *inputs, int64_t *outputs) {
+    static const char *const in_names[] = {"ids", "types", "positions", "bounds", "rows", "row_bounds"};
+    static const char *const out_names[] = {"last_hidden_state", "pooler_output", "logits", "attentions.0"};
+    const uint32_t in_leading[] = {BERTC_T, BERTC_T, BERTC_T, BERTC_S, BERTC_R, BERTC_S};
+    bertc_port in[TOY_INPUTS] = {0},
+               out[TOY_OUTPUTS] = {
+                   [TOY_HIDDEN] = {.leading = BERTC_T, .rank = 1, .shape = {TOY_HIDDEN_WIDTH}},
+                   [TOY_POOLER] = {.leading = BERTC_S, .rank = 1, .shape = {2}, .reads_first = 1},
+                   [TOY_LOGITS] = {.leading = BERTC_R, .rank = 1, .shape = {8}},
+                   [TOY_ATTENTION] = {.leading = BERTC_T, .rank = 2, .ragged = 1, .shape = {2, 0}}};
+    for (int i = 0; i < TOY_INPUTS; i++)
+        in[i] =
+            (bertc_port){.name = blob_string(b, in_names[i]), .elem = BERTC_I32, .leading = in_leading[i]};
+    for (int i = 0; i < TOY_OUTPUTS; i++) out[i].name = blob_string(b, out_names[i]);
+    *inputs = blob_put(b, in, sizeof in, 8);
+    *outputs = blob_put(b, out, sizeof out, 8);
+}
+
+static inline int64_t toy_place(int64_t *arena, int64_t elements) {
+    int64_t at = *arena;
+    *arena += (elements * 4 + 63) / 64 * 64;
+    return at;
+}
+
+static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, const int64_t *kernels) {
+    static const char *const names[] = {"embed", "pool", "logits", "attend"};
+    const uint32_t dims[] = {BERTC_T, BERTC_S, BERTC_R, BERTC_S};
+    int64_t rows = (t->tokens + TOY_TILE - 1) / TOY_TILE * TOY_TILE, arena = 0, ld[TOY_OUTPUTS];
+    bertc_slot in[TOY_INPUTS], out[TOY_OUTPUTS];
+    for (int i = 0; i < TOY_INPUTS; i++) in[i] = (bertc_slot){toy_place(&arena, rows + 1), 1};
+    for (int i = 0; i < TOY_OUTPUTS; i++) {
+        ld[i] = i == TOY_ATTENTION ? TOY_COLUMNS : TOY_LD;
+        out[i] = (bertc_slot){toy_place(&arena, rows * ld[i] * (i == TOY_ATTENTION ? 2 : 1)), ld[i]};
+    }
+    bertc_phase phases[TOY_PHASES];
+    for (int i = 0; i < TOY_PHASES; i++) {
+        const bertc_arg args[] = {{BERTC_ARG_ARENA, in[TOY_IDS].offset},
+                                  {BERTC_ARG_ARENA, in[TOY_TYPE_IDS].offset},
+                                  {BERTC_ARG_ARENA, in[TOY_POSITION_IDS].offset},
+                                  {BERTC_ARG_ARENA, in[TOY_ROWS].offset},
+                                  {BERTC_ARG_WEIGHT, 0},
+                                  {BERTC_ARG_ARENA, out[i].offset}};
+        bool rowwise = dims[i] != BERTC_S;
+        phases[i] = (bertc_phase){.name = blob_string(b, names[i]),
+                                  .kernel = kernels[i],
+                                  .arg_count = 6,
+                                  .args = blob_put(b, args, sizeof args, 8),
+                                  .dim = dims[i],
+                                  .unit = rowwise ? TOY_TILE : 1,
+                                  .inner = rowwise ? 1 : 2,
+                                  .node = i,
+                                  .flops_call = 1,
+                                  .flops_row = 2,
+                                  .flops_pair = 3,
+                                  .weight_bytes = 4,
+                                  .row_bytes = 5};
+    }
+    int64_t at = blob_put(b, phases, sizeof phases, 8);
+    return (bertc_variant){.name = blob_string(b, t->name),
+                           .features = t->features,
+                           .length = t->length,
+                           .sequences = t->tokens,
+                           .tokens = t->tokens,
+                           .arena_bytes = arena,
+                           .scratch_bytes = 256,
+                           .row_tile = TOY_TILE,
+                           .inputs = blob_put(b, in, sizeof in, 8),
+                           .outputs = blob_put(b, out, sizeof out, 8),
+                           .phases = {at, at, at},
+                           .phase_count = {TOY_PHASES, TOY_PHASES, TOY_PHASES}};
+}
+
+// Writes a descriptor at the block's start; the block must be empty.
+static inline void toy_build(blob *b, const toy_options *o) {
+    const char json[] = "{\"toy\": true}";
+    _Alignas(64) const float weights[16] = {1.0009765625f};
+    bertc_descriptor d = {.magic = "BERTCar",
+                          .abi_version = BERTC_ABI_VERSION,
+                          .size = sizeof d,
+                          .input_count = TOY_INPUTS,
+                          .output_count = TOY_OUTPUTS,
+                          .variant_count = (uint32_t)o->variant_count,
+                          .vocab_size = TOY_VOCAB,
+                          .type_vocab_size = TOY_TYPES,
+                          .position_count = TOY_POSITIONS,
+                          .position_rule = o->rule,
+                          .position_start = o->position_start,
+                          .pad_id = o->pad_id,
+                          .weights_bytes = sizeof weights,
+                          .task_bytes = (int64_t)o->task_bytes,
+                          .tokenizer_bytes = (int64_t)o->tokenizer_bytes,
+                          .json_bytes = sizeof json};
+    bertc_variant variants[8];
+    memcpy(d.magic, BERTC_MAGIC, sizeof d.magic);
+    blob_room(b, sizeof d, 64);
+    toy_ports(b, &d.inputs, &d.outputs);
+    assert(o->variant_count <= 8);
+    for (int i = 0; i < o->variant_count; i++) variants[i] = toy_make_variant(b, &o->variants[i], o->kernels);
+    d.variants = blob_put(b, variants, (size_t)o->variant_count * sizeof *variants, 8);
+    d.weights = blob_put(b, weights, sizeof weights, 64);
+    d.json = blob_put(b, json, sizeof json, 1);
+    if (o->task) d.task = blob_put(b, o->task, o->task_bytes, 8);
+    if (o->tokenizer) d.tokenizer = blob_put(b, o->tokenizer, o->tokenizer_bytes, 64);
+    memcpy(b->data, &d, sizeof d);
+}
+
+static inline blob blob_new(size_t capacity) {
+    blob b = {.data = aligned_alloc(64, capacity), .capacity = capacity};
+    assert(b.data);
+    memset(b.data, 0, capacity);
+    return b;
+}
+
+// A descriptor in memory with the kernels above; free(blob.data) when its model is unloaded.
+static inline blob toy_memory(toy_options o) {
+    const bertc_kernel kernels[TOY_PHASES] = {toy_embed, toy_pool, toy_logits, toy_attend};
+    blob b = blob_new(1 << 16);
+    for (int i = 0; i < TOY_PHASES; i++) o.kernels[i] = (int64_t)((uintptr_t)kernels[i] - (uintptr_t)b.data);
+    toy_build(&b, &o);
+    return b;
+}
+
+#endif
