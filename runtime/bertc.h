@@ -48,6 +48,8 @@ typedef struct bertc_model_info {
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index);
 BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
+// Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is asked for.
+BERTC_API bool bertc_output_reads_first(const bertc_model *model, int index);
 
 // --- Sessions
 

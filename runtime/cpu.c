@@ -34,10 +34,12 @@ static bool amx_permitted(void) {
 uint64_t cpu_features(uint64_t wanted) {
     enum { YMM = 0x6, ZMM = 0xe6, TILES = 0x60000 };
     uint32_t a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return 0; // no OSXSAVE
-    uint64_t saved = saved_registers(), f = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    bool xsave = c >> 27 & 1;
+    uint64_t saved = xsave ? saved_registers() : 0, f = 0;
     bool ymm = (saved & YMM) == YMM, zmm = (saved & ZMM) == ZMM, tiles = (saved & TILES) == TILES;
 #define HAS(reg, bit, name) f |= (reg) >> (bit)&1u ? (uint64_t)BERTC_FEATURE_##name : 0
+    HAS(c, 20, SSE4_2);
     if (ymm) {
         HAS(c, 28, AVX);
         HAS(c, 12, FMA);

@@ -158,3 +158,7 @@ const char *bertc_output_name(const bertc_model *m, int index) {
     return index < 0 || (uint32_t)index >= m->descriptor->output_count ? NULL
                                                                        : model_at(m, m->outputs[index].name);
 }
+
+bool bertc_output_reads_first(const bertc_model *m, int index) {
+    return index >= 0 && (uint32_t)index < m->descriptor->output_count && m->outputs[index].reads_first;
+}
