@@ -130,8 +130,8 @@ static void widen(elem e, const unsigned char *in, float *out, int64_t n) {
     }
 }
 
-// `out` need not be aligned beyond its element.
-static void convert(elem from, const unsigned char *in, elem to, void *out, int64_t n) {
+void elem_convert(elem from, const void *data, elem to, void *out, int64_t n) {
+    const unsigned char *in = data;
     if (from == to) {
         memcpy(out, in, (size_t)n * elem_size(to));
         return;
@@ -250,7 +250,7 @@ static bool run_elementwise(const recipe *r, const tensor_source *source, void *
     bool ok = view_dense(&v) || between;
     if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
     if (ok && between) to = between;
-    if (ok && r->kind == RECIPE_CAST) convert(v.e, v.data, r->type.e, to, n);
+    if (ok && r->kind == RECIPE_CAST) elem_convert(v.e, v.data, r->type.e, to, n);
     if (ok && r->kind == RECIPE_SCALE) {
         float c = (float)r->scale, x;
         for (int64_t i = 0; i < n; i++) memcpy(&x, v.data + 4 * i, 4), x *= c, memcpy(to + 4 * i, &x, 4);

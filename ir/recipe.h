@@ -41,6 +41,9 @@ typedef struct tensor_source {
     bool (*find)(void *context, const char *name, tensor_view *out); // false: no such tensor
 } tensor_source;
 
+// Converts between f32, f16 and bf16, to the nearest (ties to even). `in` may be unaligned, `out` not.
+void elem_convert(elem from, const void *in, elem to, void *out, int64_t n);
+
 // Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).
 recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_t *shape);
 recipe *recipe_transpose(arena *a, recipe *r);

@@ -222,28 +222,30 @@ static bool read_problem(const hub_fields *f, hub_config *c) {
                            names[2], names[3]);
 }
 
-bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
-                     hub_config *c, diag *d) {
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d) {
     *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
-    cJSON *root = hub_json_load(path, false, d);
-    if (!root) return false;
     hub_fields f = {c->file, "", root, d};
     const char *twice = hub_json_repeated(root);
     bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
-    if (read_architecture(&f, head, a, c)) {
-        ok &= read_sizes(&f, c);
-        ok &= read_arithmetic(&f, a, c);
-        ok &= read_variations(&f);
-        if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
-        if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
-    } else {
-        ok = false;
-    }
+    if (!read_architecture(&f, head, a, c)) return false;
+    ok &= read_sizes(&f, c);
+    ok &= read_arithmetic(&f, a, c);
+    ok &= read_variations(&f);
+    if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
+    if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
     if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
         ok = hub_field_wrong(&f, "hidden_size",
                              "%" PRId64 " is not the width that the pooling expects, %" PRId64,
                              c->sizes[SIZE_HIDDEN], sentence->width);
     }
+    return ok;
+}
+
+bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
+                     hub_config *c, diag *d) {
+    cJSON *root = hub_json_load(path, false, d);
+    bool ok = root && hub_config_from(root, path, head, sentence, a, c, d);
     cJSON_Delete(root);
     return ok;
 }

@@ -2,6 +2,8 @@
 #ifndef BERTC_HUB_CONFIG_H
 #define BERTC_HUB_CONFIG_H
 
+#include <cJSON.h>
+
 #include "family.h"
 
 typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
@@ -35,6 +37,10 @@ typedef struct hub_config {
 // Reads `path`. `head`: NULL or "auto": by the architecture, or the folder. Every problem found is in `d`.
 bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
                      hub_config *c, diag *d);
+
+// The same from an object; `path` is for messages.
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d);
 
 // Reads modules.json and what it names, where the folder has one.
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
