@@ -187,6 +187,11 @@ value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int 
     return must_append(g, o, n, inputs, o == OP_per_sequence, &x, body);
 }
 
+value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count,
+                       const attr *attrs, const char *where, diag *d) {
+    return append(g, o, n, inputs, attr_count, attrs, body, where, d);
+}
+
 void graph_output_add(graph *g, const char *name, value v) {
     graph_output *outputs = ARENA_ARRAY(g->arena, graph_output, g->output_count + 1);
     for (int i = 0; i < g->output_count; i++) outputs[i] = g->outputs[i];

@@ -168,6 +168,9 @@ value graph_transpose(graph *g, value a, int rank, const int64_t *perm);
 value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end);
 // fuse or per_sequence over a finished body (params and one output); the result's type follows from the body's.
 value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
+// The same where nothing is known of operands, attributes or body: VALUE_NONE, with a diagnostic, where they don't fit.
+value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count, const attr *attrs,
+                       const char *where, diag *d);
 void graph_output_add(graph *g, const char *name, value v);
 void graph_name(graph *g, value v, const char *name); // copies
 

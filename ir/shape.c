@@ -337,9 +337,9 @@ static bool rule_fuse(const rule_context *c) {
     return body_result(c, c->n->input_count, c->out);
 }
 
-static type cut_to_sequence(const type *x, int bounds) {
-    type t = *x;
-    if (t.rank == 0 || t.d[0].n != 0) return t;
+type shape_param(op o, int bounds, const type *operand) {
+    type t = *operand;
+    if (o != OP_per_sequence || t.rank == 0 || t.d[0].n != 0) return t;
     if (t.d[0].s == SYM_T)
         t.d[0] = dim_sym(SYM_L);
     else if (t.d[0].s == SYM_R && bounds == 2)
@@ -361,7 +361,7 @@ static bool rule_per_sequence(const rule_context *c) {
             }
             continue;
         }
-        type t, cut = cut_to_sequence(x, (int)bounds);
+        type t, cut = shape_param(OP_per_sequence, (int)bounds, x);
         if (!body_param(c, i - (int)bounds, &t)) return false;
         if (!type_eq(&t, &cut))
             return misfit(c, "a param has another type than its operand, cut to a sequence");

@@ -1,5 +1,6 @@
 #include "verify.h"
 #include "shape.h"
+#include "verify_node.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,10 +13,7 @@ typedef struct checker {
     const graph *top; // the graph that holds the weights
 } checker;
 
-typedef enum level { LEVEL_TOP, LEVEL_SEQUENCE, LEVEL_FUSE, LEVEL_FUSE_IN_SEQUENCE } level;
-
 #define CONSTANT_BYTES_MAX ((int64_t)1 << 46)
-#define LENGTH_MAX         ((int64_t)1 << 40) // of an axis, so that sums of two never overflow
 
 static bool wrong(const checker *c, const graph *g, value v, const char *cause) {
     char where[256];
@@ -77,23 +75,29 @@ static const char *recipe_fault(const recipe *r, int depth) {
     return NULL;
 }
 
-static const char *constant_fault(const checker *c, const node *n) {
-    const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe),
-               *at = node_attr(n, ATTR_at);
+static const char *constant_fault(const node *n) {
+    const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe);
     if (!literal == !made) return "a constant has a value or a recipe, one of them";
     if (literal) {
         if (n->type.e != ELEM_F32 && n->type.e != ELEM_I32) return "a literal is f32 or i32";
         if (n->type.layout != LAYOUT_ROW) return "a literal is row-major";
         if (type_count(&n->type) != literal->n)
             return "the literal has another number of elements than the type";
-    } else {
-        const char *fault = recipe_fault(made->u.recipe, 0);
-        if (fault) return fault;
-        if (!type_eq(&made->u.recipe->type, &n->type)) return "the recipe makes another type";
+        return NULL;
     }
+    const char *fault = recipe_fault(made->u.recipe, 0);
+    if (fault) return fault;
+    return type_eq(&made->u.recipe->type, &n->type) ? NULL : "the recipe makes another type";
+}
+
+// A constant's place among the weights.
+static const char *at_fault(const checker *c, const node *n) {
+    const attr *at = node_attr(n, ATTR_at), *made = node_attr(n, ATTR_recipe);
     if (!at) return NULL;
     if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
-    if (at->u.i >= c->top->weight_bytes) return "`at` is beyond the weights";
+    int64_t bytes = made ? (int64_t)recipe_bytes(made->u.recipe) : type_count(&n->type) * 4, end;
+    if (__builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
+        return "it ends beyond the weights";
     return NULL;
 }
 
@@ -114,7 +118,7 @@ static const char *type_fault(const type *t, level l) {
     return NULL;
 }
 
-static const char *op_fault(const checker *c, const graph *g, value v, level l) {
+static const char *op_fault(const graph *g, value v, level l) {
     const node *n = graph_node(g, v);
     bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
     if (n->op == OP_input && l != LEVEL_TOP) return "an input stands at the top alone";
@@ -125,8 +129,18 @@ static const char *op_fault(const checker *c, const graph *g, value v, level l) 
     if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence stands at the top alone";
     if (n->type.layout == LAYOUT_PACKED && n->op != OP_constant && n->op != OP_param)
         return "only constants are packed";
-    if (n->op == OP_constant) return constant_fault(c, n);
+    if (n->op == OP_constant) return constant_fault(n);
     return NULL;
+}
+
+const char *node_fault(const graph *g, value v, level l) {
+    const char *fault = type_fault(&graph_node(g, v)->type, l);
+    return fault ? fault : op_fault(g, v, l);
+}
+
+level level_within(level l, op o) {
+    if (o == OP_per_sequence) return LEVEL_SEQUENCE;
+    return l == LEVEL_TOP ? LEVEL_FUSE : LEVEL_FUSE_IN_SEQUENCE;
 }
 
 static bool check_graph(const checker *c, const graph *g, level l);
@@ -138,8 +152,8 @@ static bool check_node(const checker *c, const graph *g, value v, level l) {
         if (n->inputs[i] < 0 || n->inputs[i] >= v)
             return wrong(c, g, v, "an operand does not come before its use");
     }
-    const char *fault = op_fault(c, g, v, l);
-    if (!fault) fault = type_fault(&n->type, l);
+    const char *fault = node_fault(g, v, l);
+    if (!fault && n->op == OP_constant) fault = at_fault(c, n);
     if (fault) return wrong(c, g, v, fault);
 
     type t;
@@ -154,8 +168,7 @@ static bool check_node(const checker *c, const graph *g, value v, level l) {
         return wrong(c, g, v, cause);
     }
     if (!n->body) return true;
-    if (n->op == OP_per_sequence) return check_graph(c, n->body, LEVEL_SEQUENCE);
-    return check_graph(c, n->body, l == LEVEL_TOP ? LEVEL_FUSE : LEVEL_FUSE_IN_SEQUENCE);
+    return check_graph(c, n->body, level_within(l, n->op));
 }
 
 static bool check_graph(const checker *c, const graph *g, level l) {
@@ -267,6 +280,15 @@ static bool check_overlaps(const checker *c, const graph *g, const variant *x, s
     return true;
 }
 
+static bool schedule_in_range(const schedule *s) {
+    bool ok = s->tile_rows >= 0 && s->tile_columns >= 0 && s->chunk >= 0 && s->prefetch >= 0;
+    for (int i = 0; i < THREAD_CLASSES; i++) {
+        ok = ok && (s->splits[i].form == FORM_ROWS || s->splits[i].form == FORM_COLUMNS) &&
+             s->splits[i].block_rows >= 0 && s->splits[i].block_columns >= 0;
+    }
+    return ok;
+}
+
 static bool check_variant(const checker *c, const graph *g, const variant *x) {
     if (!x->name || !x->isa || !x->places || !x->schedules) {
         return wrong(c, g, VALUE_NONE, "a variant lacks its name, ISA, places or schedules");
@@ -284,7 +306,8 @@ static bool check_variant(const checker *c, const graph *g, const variant *x) {
     int n = 0;
     if (ok) find_lives(g, last);
     for (value v = 0; ok && v < g->count; v++) {
-        ok = check_place(c, g, x, v, &spans[n]);
+        if (!schedule_in_range(&x->schedules[v])) ok = wrong(c, g, v, "its schedule is out of range");
+        ok = ok && check_place(c, g, x, v, &spans[n]);
         if (ok && spans[n].v == v) spans[n++].last = last[v];
     }
     ok = ok && check_overlaps(c, g, x, spans, n);

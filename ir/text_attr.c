@@ -1,0 +1,285 @@
+// Types, attributes and recipes of the text form. Recipes are checked here before recipe.h's makers see them.
+#include "text_parse.h"
+
+#include <string.h>
+
+#define RECIPE_DEPTH 64
+#define RECIPE_COUNT ((int64_t)1 << 46) // elements
+
+static bool read_elem(parser *p, elem *out) {
+    spot at = here(&p->s);
+    slice w;
+    if (!read_word(&p->s, false, &w, "an element type")) return false;
+    for (int e = 0; e < ELEM_COUNT; e++) {
+        if (!slice_is(w, elem_name((elem)e))) continue;
+        *out = (elem)e;
+        return true;
+    }
+    return scan_error(&p->s, at, "no element type is called %.*s", (int)w.n, w.at);
+}
+
+static bool read_sym(parser *p, sym *out) {
+    spot at = here(&p->s);
+    slice w;
+    if (!read_word(&p->s, false, &w, "a length")) return false;
+    for (int s = SYM_NONE + 1; s < SYM_COUNT; s++) {
+        if (!slice_is(w, sym_name((sym)s))) continue;
+        *out = (sym)s;
+        return true;
+    }
+    return scan_error(&p->s, at, "no length is called %.*s", (int)w.n, w.at);
+}
+
+// "768", "T", "S+1", "L-2".
+static bool read_dim(parser *p, dim *out) {
+    spot at = here(&p->s);
+    *out = dim_num(0);
+    bool number = looks_at(&p->s, "-0123456789");
+    if (!number && !read_sym(p, &out->s)) return false;
+    bool more = number || looks_at(&p->s, "-") || accept(&p->s, "+");
+    if (more && !read_i64(&p->s, &out->n)) return false;
+    if (out->n > LENGTH_MAX || out->n < -LENGTH_MAX) return scan_error(&p->s, at, "the length is too large");
+    return true;
+}
+
+static bool too_many(parser *p) {
+    return scan_error(&p->s, here(&p->s), "more than %d axes", IR_MAX_RANK);
+}
+
+static bool read_dims(parser *p, int *n, dim *out) {
+    *n = 0;
+    if (!expect(&p->s, "[")) return false;
+    while (!accept(&p->s, "]")) {
+        if (*n && !expect(&p->s, ",")) return false;
+        if (*n == IR_MAX_RANK) return too_many(p);
+        if (!read_dim(p, &out[(*n)++])) return false;
+    }
+    return true;
+}
+
+static bool read_ints(parser *p, int *n, int64_t *out) {
+    *n = 0;
+    if (!expect(&p->s, "[")) return false;
+    while (!accept(&p->s, "]")) {
+        if (*n && !expect(&p->s, ",")) return false;
+        if (*n == IR_MAX_RANK) return too_many(p);
+        if (!read_i64(&p->s, &out[(*n)++])) return false;
+    }
+    return true;
+}
+
+bool read_type(parser *p, type *out) {
+    *out = (type){0};
+    if (!read_elem(p, &out->e) || !read_dims(p, &out->rank, out->d)) return false;
+    if (accept_word(&p->s, "packed")) out->layout = LAYOUT_PACKED;
+    return true;
+}
+
+// --- Recipes
+
+static const char *const recipe_words[] = {
+    [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
+    [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
+    [RECIPE_PACK] = "pack",
+};
+#define RECIPE_KINDS (int)(sizeof(recipe_words) / sizeof(recipe_words[0]))
+
+static bool read_recipe(parser *p, int depth, recipe **out);
+
+// Numbers alone, each at least 1, not too many elements.
+static bool known_shape(const parser *p, spot at, const type *t, int64_t *shape) {
+    int64_t n = type_count(t);
+    for (int i = 0; i < t->rank; i++) {
+        if (t->d[i].s != SYM_NONE || t->d[i].n < 1)
+            return scan_error(&p->s, at, "a recipe's axes are numbers from 1 on");
+        shape[i] = t->d[i].n;
+    }
+    return n > 0 && n <= RECIPE_COUNT ? true : scan_error(&p->s, at, "the recipe makes too many elements");
+}
+
+static bool read_tensor(parser *p, spot at, recipe **out) {
+    const char *name;
+    type t;
+    int64_t shape[IR_MAX_RANK];
+    if (!read_string(&p->s, &name) || !expect(&p->s, ",") || !read_type(p, &t)) return false;
+    if (t.layout != LAYOUT_ROW || t.e == ELEM_I1) {
+        return scan_error(&p->s, at, "a tensor of a checkpoint is row-major, and not i1");
+    }
+    if (!known_shape(p, at, &t, shape)) return false;
+    *out = recipe_tensor(p->s.a, name, t.e, t.rank, shape);
+    return true;
+}
+
+static bool concat_fits(const recipe *first, const recipe *part, int64_t axis) {
+    const type *t = &first->type, *u = &part->type;
+    if (t->e != u->e || t->rank != u->rank || u->layout != LAYOUT_ROW) return false;
+    for (int i = 0; i < t->rank; i++)
+        if (i != axis && !dim_eq(t->d[i], u->d[i])) return false;
+    return true;
+}
+
+static bool read_concat(parser *p, spot at, int depth, recipe **out) {
+    int64_t axis, total = 0;
+    int count = 0, room = 4;
+    recipe **parts = ARENA_ARRAY(p->s.a, recipe *, room);
+    if (!read_i64(&p->s, &axis)) return false;
+    while (accept(&p->s, ",")) {
+        if (count == room) {
+            recipe **more = ARENA_ARRAY(p->s.a, recipe *, 2 * room);
+            memcpy(more, parts, sizeof(*parts) * (size_t)count);
+            parts = more;
+            room *= 2;
+        }
+        if (!read_recipe(p, depth + 1, &parts[count])) return false;
+        const type *t = &parts[count]->type;
+        if (axis < 0 || axis >= t->rank || !concat_fits(parts[0], parts[count], axis))
+            return scan_error(&p->s, at, "the parts don't fit along axis %d", (int)axis);
+        count++;
+        total += type_count(t);
+        if (total > RECIPE_COUNT) return scan_error(&p->s, at, "the recipe makes too many elements");
+    }
+    if (!count) return scan_error(&p->s, at, "a concat needs parts");
+    *out = recipe_concat(p->s.a, axis, count, parts);
+    return true;
+}
+
+static bool read_reshape(parser *p, spot at, recipe *of, recipe **out) {
+    int64_t shape[IR_MAX_RANK];
+    type t = {.e = of->type.e};
+    if (!expect(&p->s, ",") || !read_dims(p, &t.rank, t.d) || !known_shape(p, at, &t, shape)) return false;
+    if (of->type.layout != LAYOUT_ROW || type_count(&t) != type_count(&of->type))
+        return scan_error(&p->s, at, "the shape has another number of elements");
+    *out = recipe_reshape(p->s.a, of, t.rank, shape);
+    return true;
+}
+
+// The kinds that have one part, which stands read in `of`.
+static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
+    bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
+    bool matrix = of->type.rank == 2;
+    double c = 1;
+    elem to = ELEM_F32;
+    if (kind == RECIPE_RESHAPE) return read_reshape(p, at, of, out);
+    if (kind == RECIPE_TRANSPOSE) {
+        if (!row || !matrix) return scan_error(&p->s, at, "transposes a row-major matrix");
+        *out = recipe_transpose(p->s.a, of);
+    } else if (kind == RECIPE_PACK) {
+        if (!row || !matrix || !f32) return scan_error(&p->s, at, "packs a row-major f32 matrix");
+        *out = recipe_pack(p->s.a, of);
+    } else if (kind == RECIPE_SCALE) {
+        if (!row || !f32) return scan_error(&p->s, at, "scales row-major f32");
+        if (!expect(&p->s, ",") || !read_f64(&p->s, &c)) return false;
+        *out = recipe_scale(p->s.a, of, c);
+    } else {
+        if (!expect(&p->s, ",") || !read_elem(p, &to)) return false;
+        if (!row || of->type.e > ELEM_BF16 || to > ELEM_BF16)
+            return scan_error(&p->s, at, "casts row-major f32, f16 or bf16 to one of them");
+        *out = recipe_cast(p->s.a, of, to);
+    }
+    return true;
+}
+
+static bool read_recipe(parser *p, int depth, recipe **out) {
+    spot at = here(&p->s);
+    slice w;
+    int kind = 0;
+    recipe *of = NULL;
+    if (depth > RECIPE_DEPTH) return scan_error(&p->s, at, "the recipe is nested too deeply");
+    if (!read_word(&p->s, false, &w, "a recipe")) return false;
+    while (kind < RECIPE_KINDS && !slice_is(w, recipe_words[kind])) kind++;
+    if (kind == RECIPE_KINDS) return scan_error(&p->s, at, "no recipe is called %.*s", (int)w.n, w.at);
+    if (!expect(&p->s, "(")) return false;
+    bool ok;
+    if (kind == RECIPE_TENSOR)
+        ok = read_tensor(p, at, out);
+    else if (kind == RECIPE_CONCAT)
+        ok = read_concat(p, at, depth, out);
+    else
+        ok = read_recipe(p, depth + 1, &of) && read_unary(p, at, (recipe_kind)kind, of, out);
+    return ok && expect(&p->s, ")");
+}
+
+// --- Attributes
+
+// One number, or a list of them; f32 and i32 have one size.
+static bool read_literal(parser *p, const type *t, attr *out) {
+    spot at = here(&p->s);
+    if (!t) return scan_error(&p->s, at, "the type must stand before a literal: -> f32[...]");
+    if (t->e != ELEM_F32 && t->e != ELEM_I32) return scan_error(&p->s, at, "a literal is f32 or i32");
+    bool list = accept(&p->s, "[");
+    int n = 0, room = 4;
+    uint32_t *bits = ARENA_ARRAY(p->s.a, uint32_t, room);
+    while (list ? !accept(&p->s, "]") : n == 0) {
+        if (n && !expect(&p->s, ",")) return false;
+        if (n == room) {
+            uint32_t *more = ARENA_ARRAY(p->s.a, uint32_t, 2 * room);
+            memcpy(more, bits, sizeof(*bits) * (size_t)n);
+            bits = more;
+            room *= 2;
+        }
+        float f;
+        int32_t i;
+        bool ok = t->e == ELEM_F32 ? read_f32(&p->s, &f) : read_i32(&p->s, &i);
+        if (!ok) return false;
+        if (t->e == ELEM_F32)
+            memcpy(&bits[n++], &f, sizeof(f));
+        else
+            memcpy(&bits[n++], &i, sizeof(i));
+    }
+    out->n = n;
+    if (t->e == ELEM_F32)
+        out->u.floats = (const float *)(const void *)bits;
+    else
+        out->u.i32s = (const int32_t *)(const void *)bits;
+    return true;
+}
+
+static bool read_attr_value(parser *p, const type *literal, attr *out) {
+    int64_t ints[IR_MAX_RANK];
+    dim dims[IR_MAX_RANK];
+    recipe *r;
+    int n;
+    switch (attr_kind_of(out->id)) {
+    case ATTR_KIND_INT: return read_i64(&p->s, &out->u.i);
+    case ATTR_KIND_FLOAT: return read_f64(&p->s, &out->u.f);
+    case ATTR_KIND_INTS:
+        if (!read_ints(p, &n, ints)) return false;
+        *out = attr_ints(p->s.a, out->id, n, ints);
+        return true;
+    case ATTR_KIND_DIMS:
+        if (!read_dims(p, &n, dims)) return false;
+        *out = attr_dims(p->s.a, out->id, n, dims);
+        return true;
+    case ATTR_KIND_NAME: return read_name(&p->s, &out->u.name, "a word");
+    case ATTR_KIND_ELEM: return read_elem(p, &out->u.e);
+    case ATTR_KIND_LITERAL: return read_literal(p, literal, out);
+    case ATTR_KIND_HASH: return read_hash(&p->s, &out->u.hash);
+    case ATTR_KIND_RECIPE:
+        if (!read_recipe(p, 0, &r)) return false;
+        out->u.recipe = r;
+        return true;
+    }
+    return false;
+}
+
+static bool read_attr(parser *p, op o, const type *literal, attr *list, int *count) {
+    spot at = here(&p->s);
+    slice w;
+    if (!read_word(&p->s, false, &w, "an attribute")) return false;
+    attr_id id = attr_find(w.at, w.n);
+    if (id == ATTR_COUNT || !op_takes(o, id, NULL))
+        return scan_error(&p->s, at, "%s has no attribute %.*s", op_name(o), (int)w.n, w.at);
+    for (int i = 0; i < *count; i++)
+        if (list[i].id == id) return scan_error(&p->s, at, "the attribute %s stands twice", attr_name(id));
+    attr *a = &list[(*count)++];
+    *a = (attr){.id = id};
+    return expect(&p->s, "=") && read_attr_value(p, literal, a);
+}
+
+bool read_attrs(parser *p, op o, const type *literal, attr *list, int *count) {
+    if (!accept(&p->s, "{")) return true;
+    do {
+        if (!read_attr(p, o, literal, list, count)) return false;
+    } while (accept(&p->s, ","));
+    return expect(&p->s, "}");
+}

@@ -1,0 +1,45 @@
+// What the parser's files share. Private to ir/.
+#ifndef BERTC_IR_TEXT_PARSE_H
+#define BERTC_IR_TEXT_PARSE_H
+#include "text_lex.h"
+#include "verify_node.h"
+
+// "%layer.0.output", %"any bytes", or "%12": a label by number, which names nothing.
+typedef struct label {
+    const char *text;
+    bool number;
+    spot at;
+} label;
+
+// The labels of one graph or body.
+typedef struct scope {
+    graph *g;
+    level level;
+    int capacity, count;
+    struct scope_slot *slots;
+} scope;
+
+typedef struct parser {
+    scanner s; // its arena is scratch
+    arena *a;  // the graph's
+} parser;
+
+scope scope_new(parser *p, graph *g, level l);
+bool scope_add(parser *p, scope *s, const label *l,
+               value v); // false, reported, where it stands there already
+bool read_label(parser *p, label *out);
+// A label of a value that stands before; reports one that does not.
+bool read_value(parser *p, const scope *s, value *out);
+
+// --- Types and attributes (text_attr.c)
+
+bool read_type(parser *p, type *out);
+// "{name = value, ...}", if it is there. `literal`: the type of the elements of a literal, NULL where it
+// isn't known. Adds to list, which has room for ATTR_COUNT and may hold some already.
+bool read_attrs(parser *p, op o, const type *literal, attr *list, int *count);
+
+// --- Variants (text_variant.c)
+
+bool read_variants(parser *p, const scope *top);
+
+#endif
