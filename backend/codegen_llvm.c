@@ -52,6 +52,7 @@ static bool verify(emit *e, const char *when) {
 }
 
 bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
+    int errors = e->diag->errors; // LLVM's own are added by build.c's handler
     LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
     LLVMSetModuleDataLayout(e->module, data);
     LLVMDisposeTargetData(data);
@@ -72,7 +73,7 @@ bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
         LLVMDisposeErrorMessage(message);
         return false;
     }
-    return verify(e, "after optimising") && !diag_failed(e->diag);
+    return verify(e, "after optimising") && e->diag->errors == errors;
 }
 
 // The object's undefined symbols: none but the weights. LLVM calls functions where an instruction is missing.
@@ -100,11 +101,12 @@ static bool freestanding(const char *data, size_t size, diag *d) {
 LLVMMemoryBufferRef codegen_emit(emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind) {
     LLVMMemoryBufferRef out = NULL;
     char *message = NULL;
+    int errors = e->diag->errors;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, kind, &message, &out)) {
         llvm_error(e->diag, message);
         return NULL;
     }
-    bool ok = !diag_failed(e->diag);
+    bool ok = e->diag->errors == errors;
     if (ok && kind == LLVMObjectFile)
         ok = freestanding(LLVMGetBufferStart(out), LLVMGetBufferSize(out), e->diag);
     if (ok) return out;
