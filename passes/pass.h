@@ -33,7 +33,7 @@ void pass_fired(pass *p, const graph *g, value v, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void pass_missed(const pass *p, const graph *g, value v, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-// "layer.0.output" or "%12", into `buf`, which is returned.
+// The name of v or of the output that it is, or "%12"; into `buf`, which is returned.
 const char *pass_where(const graph *g, value v, char *buf, size_t size);
 
 // --- describe.c: what a top-level node is, as a kernel.

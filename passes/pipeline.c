@@ -39,8 +39,11 @@ const pass_info *passes_info(int i) {
 // --- The report
 
 const char *pass_where(const graph *g, value v, char *buf, size_t size) {
-    if (graph_node(g, v)->name)
-        snprintf(buf, size, "%s", graph_node(g, v)->name);
+    const char *name = graph_node(g, v)->name;
+    for (int i = 0; i < g->output_count && !name; i++)
+        if (g->outputs[i].value == v) name = g->outputs[i].name;
+    if (name)
+        snprintf(buf, size, "%s", name);
     else
         snprintf(buf, size, "%%%d", v);
     return buf;
@@ -91,6 +94,10 @@ static unsigned graph_facts(const graph *g) {
 
 // --- One pass
 
+static bool print_wanted(const pass_context *c, const char *name) {
+    return c->print_after && c->print_to && (!strcmp(c->print_after, "all") || !strcmp(c->print_after, name));
+}
+
 static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, const pass_context *c) {
     const char *name = row->info.name;
     facts |= graph_facts(g);
@@ -102,11 +109,15 @@ static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, c
     return true;
 }
 
-// What follows every pass: the verifier.
+// What follows every pass: the verifier, and the print where one was asked for.
 static bool close_one(graph *g, const pass_row *row, const pass_context *c) {
     char stage[64];
     snprintf(stage, sizeof(stage), "after %s", row->info.name);
     if (c->verify && !graph_verify(g, stage, c->diag)) return false;
+    if (print_wanted(c, row->info.name)) {
+        fprintf(c->print_to, "// %s\n", stage);
+        graph_print(g, c->source, c->print_to);
+    }
     return true;
 }
 

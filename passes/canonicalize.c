@@ -1,0 +1,164 @@
+// canonicalize: one spelling for what can be written in several ways, so that the passes behind it look for
+// one.
+//
+//   requires  nothing                 produces  nothing
+//
+//   before                                          after
+//   %1 = add %bias, %x                              %1 = add %x, %bias        constants on the right of ops
+//   that commute %2 = reshape %1 {shape = [T,768]} (it has it)   -                         views that change
+//   nothing %3 = transpose (transpose %x)                   %3 = transpose %x         views of views, in one
+//   %4 = mul %x, 1   %5 = add %x, 0                 -                         neutral operands
+//   %6 = div %x, 8                                  %6 = mul %x, 0.125        where the reciprocal is exact
+//   %7 = gather %t, %i   %8 = gather %t, %i         %7 twice                  equal nodes, equal constants
+//
+// At the top level and in the bodies of regions.
+#include "constants.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool attrs_eq(const node *a, const node *b) {
+    if (a->attr_count != b->attr_count) return false;
+    for (int i = 0; i < a->attr_count; i++) {
+        const attr *x = &a->attrs[i], *y = &b->attrs[i];
+        if (x->id != y->id || x->n != y->n) return false;
+        switch (attr_kind_of(x->id)) {
+        case ATTR_KIND_INT:
+            if (x->u.i != y->u.i) return false;
+            break;
+        case ATTR_KIND_FLOAT:
+            if (memcmp(&x->u.f, &y->u.f, sizeof(double))) return false;
+            break;
+        case ATTR_KIND_INTS:
+            if (memcmp(x->u.ints, y->u.ints, sizeof(int64_t) * (size_t)x->n)) return false;
+            break;
+        case ATTR_KIND_DIMS:
+            for (int k = 0; k < x->n; k++)
+                if (!dim_eq(x->u.dims[k], y->u.dims[k])) return false;
+            break;
+        case ATTR_KIND_NAME:
+            if (strcmp(x->u.name, y->u.name)) return false;
+            break;
+        case ATTR_KIND_ELEM:
+            if (x->u.e != y->u.e) return false;
+            break;
+        case ATTR_KIND_HASH:
+            if (x->u.hash != y->u.hash) return false;
+            break;
+        case ATTR_KIND_LITERAL:
+        case ATTR_KIND_RECIPE: return false; // constants are compared by constant_eq
+        }
+    }
+    return true;
+}
+
+static bool nodes_eq(const node *a, const node *b) {
+    if (a->op != b->op || a->body || b->body || a->op == OP_input || a->op == OP_param) return false;
+    if (a->op == OP_constant) return constant_eq(a, b);
+    if (a->input_count != b->input_count || !type_eq(&a->type, &b->type)) return false;
+    for (int i = 0; i < a->input_count; i++)
+        if (a->inputs[i] != b->inputs[i]) return false;
+    return attrs_eq(a, b);
+}
+
+// An earlier node that makes the same value, or VALUE_NONE.
+static value find_equal(const graph *g, value v, const bool *gone) {
+    for (value u = 0; u < v; u++)
+        if (!gone[u] && nodes_eq(graph_node(g, u), graph_node(g, v))) return u;
+    return VALUE_NONE;
+}
+
+static bool is_identity_perm(const attr *perm) {
+    for (int i = 0; i < perm->n; i++)
+        if (perm->u.ints[i] != i) return false;
+    return true;
+}
+
+// The operand that v stands for without changing it, or VALUE_NONE.
+static value neutral(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->input_count == 0 || n->body || !type_eq(&n->type, graph_type(g, n->inputs[0]))) return VALUE_NONE;
+    value x = n->inputs[0];
+    double c;
+    if (n->op == OP_reshape || n->op == OP_slice || n->op == OP_broadcast || n->op == OP_pad ||
+        n->op == OP_cast || (n->op == OP_concat && n->input_count == 1))
+        return x;
+    if (n->op == OP_transpose) return is_identity_perm(node_attr(n, ATTR_perm)) ? x : VALUE_NONE;
+    if (n->op == OP_neg && op_is(g, x, OP_neg)) return graph_node(g, x)->inputs[0];
+    if (n->input_count != 2 || !value_is_scalar(g, n->inputs[1], &c)) return VALUE_NONE;
+    if ((n->op == OP_add || n->op == OP_sub) && c == 0) return x;
+    if ((n->op == OP_mul || n->op == OP_div) && c == 1) return x;
+    return VALUE_NONE;
+}
+
+// transpose of transpose, reshape of reshape: one of the kind on what stands below both.
+static value shortened(graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op != OP_transpose && n->op != OP_reshape) return VALUE_NONE;
+    value x = n->inputs[0];
+    if (!op_is(g, x, n->op)) return VALUE_NONE;
+    value below = graph_node(g, x)->inputs[0];
+    if (n->op == OP_reshape) return graph_reshape(g, below, n->type.rank, n->type.d);
+    const attr *outer = node_attr(n, ATTR_perm), *inner = node_attr(graph_node(g, x), ATTR_perm);
+    int64_t perm[IR_MAX_RANK];
+    for (int i = 0; i < outer->n; i++) perm[i] = inner->u.ints[outer->u.ints[i]];
+    return graph_transpose(g, below, outer->n, perm);
+}
+
+static value reciprocal(graph *g, value v) {
+    const node *n = graph_node(g, v);
+    double c, r;
+    int exponent;
+    if (n->op != OP_div || !value_is_scalar(g, n->inputs[1], &c) || graph_type(g, n->inputs[1])->rank)
+        return VALUE_NONE;
+    if (!isnormal(c) || fabs(frexp(c, &exponent)) != 0.5) return VALUE_NONE;
+    r = 1 / c;
+    if (!isnormal((float)r)) return VALUE_NONE;
+    value x = n->inputs[0];
+    return graph_op2(g, OP_mul, x, graph_scalar(g, r));
+}
+
+static bool order_operands(graph *g, value v) {
+    node *n = graph_node(g, v);
+    if (!(op_flag_bits(n->op) & COMMUTES)) return false;
+    value a = n->inputs[0], b = n->inputs[1];
+    if (!node_is_constant(graph_node(g, a)) || node_is_constant(graph_node(g, b))) return false;
+    n->inputs[0] = b;
+    n->inputs[1] = a;
+    return true;
+}
+
+// One walk; the number of replacements.
+static int walk(graph *g) {
+    rewriter *r = rewriter_begin(g);
+    int count = g->count;
+    arena *scratch = arena_new();
+    bool *gone = ARENA_ARRAY(scratch, bool, count + 1);
+    for (value v = 0; v < count; v++) {
+        if (use_count(r, v) == 0) continue;
+        value with = neutral(g, v);
+        if (with == VALUE_NONE) with = find_equal(g, v, gone);
+        if (with == VALUE_NONE) with = shortened(g, v);
+        if (with == VALUE_NONE) with = reciprocal(g, v);
+        if (with == VALUE_NONE) continue;
+        gone[v] = true;
+        replace_all_uses(r, v, with);
+    }
+    arena_free(scratch);
+    return rewriter_end(r);
+}
+
+static void simplify(graph *g, pass *p) {
+    for (value v = 0; v < g->count; v++) {
+        if (graph_node(g, v)->body) simplify(graph_node(g, v)->body, p);
+        p->fired += order_operands(g, v);
+    }
+    // What one walk made can be written shorter still; each walk that changes something leaves fewer nodes,
+    // or fewer divisions.
+    for (int changes = 1; changes; p->fired += changes) changes = walk(g);
+}
+
+bool pass_canonicalize(graph *g, pass *p) {
+    simplify(g, p);
+    return true;
+}

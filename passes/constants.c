@@ -1,0 +1,87 @@
+#include "constants.h"
+
+#include <string.h>
+
+static bool bits_eq(const void *a, const void *b, int n) {
+    return !memcmp(a, b, (size_t)n * 4);
+}
+
+bool constant_eq(const node *a, const node *b) {
+    if (a->op != OP_constant || b->op != OP_constant || !type_eq(&a->type, &b->type)) return false;
+    const attr *x = node_attr(a, ATTR_value), *y = node_attr(b, ATTR_value);
+    const attr *r = node_attr(a, ATTR_recipe), *s = node_attr(b, ATTR_recipe);
+    if (x && y) return x->n == y->n && bits_eq(x->u.floats, y->u.floats, x->n);
+    return r && s && recipe_eq(r->u.recipe, s->u.recipe);
+}
+
+value constant_of_recipe(graph *g, const recipe *r) {
+    for (value v = 0; v < g->count; v++) {
+        const attr *has = node_attr(graph_node(g, v), ATTR_recipe);
+        if (has && recipe_eq(has->u.recipe, r)) return v;
+    }
+    return graph_constant_recipe(g, NULL, r);
+}
+
+value constant_literal(graph *g, type t, const void *data) {
+    node fresh = {.op = OP_constant, .type = t};
+    node_set_attr(g, &fresh, (attr){.id = ATTR_value, .n = (int)type_count(&t), .u.floats = data});
+    return copy_node(g, &fresh, NULL);
+}
+
+static recipe *recipe_of(const graph *g, value c) {
+    const attr *a = node_attr(graph_node(g, c), ATTR_recipe);
+    return a ? (recipe *)(uintptr_t)a->u.recipe : NULL;
+}
+
+value constant_scaled(graph *g, value c, double by) {
+    recipe *r = recipe_of(g, c);
+    if (r) return constant_of_recipe(g, recipe_scale(g->arena, r, by));
+    const node *n = graph_node(g, c);
+    const attr *a = node_attr(n, ATTR_value);
+    float *scaled = ARENA_ARRAY(g->arena, float, a->n), factor = (float)by;
+    for (int i = 0; i < a->n; i++) scaled[i] = a->u.floats[i] * factor;
+    return constant_literal(g, n->type, scaled);
+}
+
+bool constants_concat(const graph *g, int n, const value *c) {
+    const node *first = graph_node(g, c[0]);
+    for (int i = 0; i < n; i++) {
+        const node *x = graph_node(g, c[i]);
+        if (!node_is_constant(x) || x->type.layout != LAYOUT_ROW || x->type.e != first->type.e) return false;
+        if (!recipe_of(g, c[i]) != !recipe_of(g, c[0])) return false;
+    }
+    return true;
+}
+
+static value concat_literals(graph *g, int64_t axis, int n, const value *c) {
+    type t = *graph_type(g, c[0]);
+    for (int i = 1; i < n; i++) t.d[axis].n += graph_type(g, c[i])->d[axis].n;
+    int64_t outer = 1, at = 0;
+    for (int i = 0; i < axis; i++) outer *= t.d[i].n;
+    int64_t row = type_count(&t) / outer;
+    uint32_t *data = ARENA_ARRAY(g->arena, uint32_t, type_count(&t));
+    for (int i = 0; i < n; i++) {
+        const attr *a = node_attr(graph_node(g, c[i]), ATTR_value);
+        int64_t part = a->n / outer;
+        for (int64_t k = 0; k < outer; k++)
+            memcpy(data + k * row + at, a->u.i32s + k * part, (size_t)part * sizeof(*data));
+        at += part;
+    }
+    return constant_literal(g, t, data);
+}
+
+value constant_concat(graph *g, int64_t axis, int n, const value *c) {
+    if (!recipe_of(g, c[0])) return concat_literals(g, axis, n, c);
+    recipe **parts = ARENA_ARRAY(g->arena, recipe *, n);
+    for (int i = 0; i < n; i++) parts[i] = recipe_of(g, c[i]);
+    return constant_of_recipe(g, recipe_concat(g->arena, axis, n, parts));
+}
+
+void name_if_free(graph *g, value v, const char *name) {
+    if (graph_node(g, v)->name) return;
+    for (value u = 0; u < g->count; u++) {
+        const char *has = graph_node(g, u)->name;
+        if (has && !strcmp(has, name)) return;
+    }
+    graph_name(g, v, name);
+}

@@ -1,0 +1,21 @@
+// Constants that passes make from others: by recipe where one is there, by arithmetic on literals.
+#ifndef BERTC_PASSES_CONSTANTS_H
+#define BERTC_PASSES_CONSTANTS_H
+
+#include "pass.h"
+
+// The same elements? (Names and places do not count.)
+bool constant_eq(const node *a, const node *b);
+// The constant with this recipe: one that the graph holds already, or a new one without a name.
+value constant_of_recipe(graph *g, const recipe *r);
+// A literal of `t` (f32 or i32, `data` is copied), without a name.
+value constant_literal(graph *g, type t, const void *data);
+// Every element of f32 constant `c` times `by`. The literal or the recipe must be row-major.
+value constant_scaled(graph *g, value c, double by);
+// Can the constants stand in one: all literals or all recipes, row-major, of one element type?
+bool constants_concat(const graph *g, int n, const value *c);
+value constant_concat(graph *g, int64_t axis, int n, const value *c);
+// Names `v` if no other node of the graph has the name.
+void name_if_free(graph *g, value v, const char *name);
+
+#endif

@@ -1,0 +1,107 @@
+#include "fuse.h"
+
+bool box_holds(const box *b, value v) {
+    for (int i = 0; i < b->count; i++)
+        if (b->ops[i] == v) return true;
+    return false;
+}
+
+static bool constant_product(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    return n->op == OP_matmul && n->type.rank == 2 && graph_type(g, n->inputs[1])->rank == 2 &&
+           node_is_constant(graph_node(g, n->inputs[1]));
+}
+
+int64_t product_columns(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (constant_product(g, v)) return n->type.d[1].n;
+    if (n->op != OP_fuse) return 0;
+    for (value u = 0; u < n->body->count; u++) {
+        const node *m = graph_node(n->body, u);
+        if (m->op != OP_matmul || m->type.rank != 2 || !op_is(n->body, m->inputs[1], OP_param)) continue;
+        if (node_is_constant(graph_node(g, n->inputs[m->inputs[1]]))) return m->type.d[1].n;
+    }
+    return 0;
+}
+
+static bool is_norm(op o) {
+    return op_flag_bits(o) & REDUCES;
+}
+
+bool holds_norm(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (!n->body) return is_norm(n->op);
+    for (value u = 0; u < n->body->count; u++)
+        if (is_norm(graph_node(n->body, u)->op)) return true;
+    return false;
+}
+
+bool epilogue_op(const graph *g, value v, const char **why) {
+    const node *n = graph_node(g, v);
+    *why = "it is not pointwise";
+    if (!(op_flag_bits(n->op) & POINTWISE) || n->op == OP_cast) return false;
+    *why = "its result is not f32 rows";
+    if (n->type.e != ELEM_F32 || n->type.rank != 2) return false;
+    *why = "an operand is broadcast in another way than a vector of columns or one number";
+    for (int i = 0; i < n->input_count; i++) {
+        const type *t = graph_type(g, n->inputs[i]);
+        bool rows = type_eq(t, &n->type), number = value_is_scalar(g, n->inputs[i], NULL) && t->rank == 0;
+        bool vector = t->e == ELEM_F32 && t->rank == 1 && dim_eq(t->d[0], n->type.d[1]) &&
+                      node_is_constant(graph_node(g, n->inputs[i]));
+        if (!rows && !number && !vector) return false;
+    }
+    return true;
+}
+
+// A box with one use of its result outside and, inside, every other value used inside alone?
+static bool closed(rewriter *r, const box *b) {
+    const graph *g = rewriter_graph(r);
+    for (int i = 0; i < b->count; i++) {
+        if (b->ops[i] == b->result) continue;
+        int inside = 0;
+        for (int k = 0; k < b->count; k++) {
+            const node *n = graph_node(g, b->ops[k]);
+            for (int j = 0; j < n->input_count; j++) inside += n->inputs[j] == b->ops[i];
+        }
+        if (inside != use_count(r, b->ops[i])) return false;
+    }
+    return true;
+}
+
+// Takes in every reader of the result, then theirs, until one value is left that is used outside (x * sigmoid
+// x).
+static bool take_readers(rewriter *r, box *b, value *culprit, const char **why) {
+    const graph *g = rewriter_graph(r);
+    box grown = *b;
+    while (grown.count < BOX_MAX) {
+        value next = VALUE_NONE;
+        // The earliest reader of the box that is not in it: what it reads is in the box, or does not come
+        // from it.
+        for (int i = 0; i < grown.count; i++) {
+            value users[BOX_MAX];
+            int n = users_of(r, grown.ops[i], users, BOX_MAX);
+            for (int k = 0; k < n && k < BOX_MAX; k++)
+                if (!box_holds(&grown, users[k]) && (next == VALUE_NONE || users[k] < next)) next = users[k];
+        }
+        if (next == VALUE_NONE) return false; // an output
+        if (!epilogue_op(g, next, why)) {
+            *culprit = next;
+            return false;
+        }
+        grown.ops[grown.count++] = next;
+        grown.result = next;
+        if (closed(r, &grown)) {
+            *b = grown;
+            return true;
+        }
+        *culprit = next;
+        *why = "its operand has other uses";
+    }
+    return false;
+}
+
+void box_grow(rewriter *r, box *b, value *stopped_at, const char **why) {
+    do {
+        *stopped_at = VALUE_NONE;
+    } while (take_readers(r, b, stopped_at, why));
+}

@@ -1,0 +1,42 @@
+// fuse_epilogue: the pointwise ops behind a product are done while its tile is at hand.
+//
+//   requires  nothing                 produces  nothing
+//
+//   before    %0 = matmul %x, %w                  after    %2 = fuse (%x, %w, %b, %res) {
+//             %1 = add %0, %b                                %0 = matmul %x, %w
+//             %2 = add %1, %res                              %1 = add %0, %b
+//                                                            yield add %1, %res
+//                                                          }
+//
+// The anchor is a matmul over a constant. Ops join that are pointwise over [X,N] with constant vectors [N],
+// numbers, and rows [X,N], for as long as one value of the box is used outside; so x * sigmoid x joins whole,
+// or not at all.
+#include "fuse.h"
+
+static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
+    graph *g = rewriter_graph(r);
+    box b = {.count = 1, .ops = {v}, .result = v};
+    value stopped_at;
+    const char *why;
+    box_grow(r, &b, &stopped_at, &why);
+    if (stopped_at != VALUE_NONE && op_flag_bits(graph_node(g, stopped_at)->op) & POINTWISE)
+        pass_missed(p, g, stopped_at, "%s stays outside of the product before it: %s",
+                    op_name(graph_node(g, stopped_at)->op), why);
+    if (b.count == 1) return;
+    for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
+    value fused = fuse_ops(r, b.count, b.ops, b.result);
+    pass_fired(p, g, fused, "product and %d ops", b.count - 1);
+}
+
+bool pass_fuse_epilogue(graph *g, pass *p) {
+    rewriter *r = rewriter_begin(g);
+    int count = g->count;
+    arena *scratch = arena_new();
+    bool *taken = ARENA_ARRAY(scratch, bool, count);
+    for (value v = 0; v < count; v++)
+        if (!taken[v] && use_count(r, v) && op_is(g, v, OP_matmul) && product_columns(g, v))
+            fuse_product(r, v, taken, p);
+    arena_free(scratch);
+    rewriter_end(r);
+    return true;
+}

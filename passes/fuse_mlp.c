@@ -1,0 +1,60 @@
+// fuse_mlp: the two products of a feed-forward block in one kernel, in slices of the hidden columns.
+//
+//   requires  nothing (fuse_epilogue and fuse_norm before it)        produces  nothing
+//
+//   before    %u = fuse (%x, %w1, %b1) { matmul, add, gelu }                          [T,I]
+//             %y = fuse (%u, %w2, %b2, %res, %g, %b) { matmul, add, add, layer_norm } [T,H]
+//   after     %y = fuse (%x, %w1, %b1, %w2, %b2, %res, %g, %b) { matmul, add, gelu, matmul, add, add,
+//   layer_norm }
+//
+// It fires where the second product is the only reader of the first one's rows, and reads them as its left
+// operand. Off by default: in float32 it costs more than it spares on most shapes (shared/performance.md); it
+// is there to be measured, and for element types whose products are cheap.
+#include "fuse.h"
+
+// The operand that the product of `v` reads as its left side, where that is all that it is read for;
+// VALUE_NONE otherwise.
+static value left_operand(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op == OP_matmul) return n->inputs[0];
+    if (n->op != OP_fuse) return VALUE_NONE;
+    value left = VALUE_NONE;
+    int uses = 0;
+    for (value u = 0; u < n->body->count; u++)
+        if (op_is(n->body, u, OP_matmul)) left = graph_node(n->body, u)->inputs[0];
+    if (left == VALUE_NONE || !op_is(n->body, left, OP_param)) return VALUE_NONE;
+    for (value u = 0; u < n->body->count; u++)
+        for (int i = 0; i < graph_node(n->body, u)->input_count; i++)
+            uses += graph_node(n->body, u)->inputs[i] == left;
+    return uses == 1 ? n->inputs[left] : VALUE_NONE;
+}
+
+static int product_count(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    int count = n->op == OP_matmul;
+    for (value u = 0; n->body && u < n->body->count; u++) count += op_is(n->body, u, OP_matmul);
+    return count;
+}
+
+static void fuse_pair(rewriter *r, value down, pass *p) {
+    graph *g = rewriter_graph(r);
+    if (!product_columns(g, down) || product_count(g, down) != 1) return;
+    value up = left_operand(g, down);
+    if (up == VALUE_NONE || !product_columns(g, up) || product_count(g, up) != 1) return;
+    if (holds_norm(g, up)) return; // another block's result
+    if (!has_one_use(r, up)) {
+        pass_missed(p, g, up, "its hidden rows have other uses");
+        return;
+    }
+    value ops[] = {up, down};
+    value fused = fuse_ops(r, 2, ops, down);
+    pass_fired(p, g, fused, "two products, %d hidden columns", (int)graph_type(g, up)->d[1].n);
+}
+
+bool pass_fuse_mlp(graph *g, pass *p) {
+    rewriter *r = rewriter_begin(g);
+    for (value v = 0, count = g->count; v < count; v++)
+        if (use_count(r, v)) fuse_pair(r, v, p);
+    rewriter_end(r);
+    return true;
+}

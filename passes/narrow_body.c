@@ -1,0 +1,154 @@
+// narrow_rows, inside per_sequence: the body again, for chosen rows of its result.
+//
+// One axis of the result holds the rows of the text. Going up from it, each op says which axis of which
+// operand holds the same rows: along that axis, element i of the result depends on element i of the operand
+// alone. An operand without such an axis (the keys and values of attention) is needed whole. A param that is
+// reached along its rows becomes a param of fewer rows.
+//
+//   before    param q: [L,H]  k: [L,H]  v: [L,H]             after, first rows: param q: [1,H]  k: [L,H]  v:
+//   [L,H]
+//             s = matmul q', k'      [h,L,L]                                    [h,1,L]
+//             p = softmax s          [h,L,L]                                    [h,1,L]
+//             yield matmul p, v'     [L,H]                                      [1,H]
+#include "narrow.h"
+
+#include "region.h"
+
+typedef struct narrower {
+    const graph *from;
+    graph *to;
+    dim rows;                  // what the rows' axis becomes: Q or 1
+    value *whole;              // in `to`, of values that are needed whole
+    value (*cut)[IR_MAX_RANK]; // in `to`, by value and axis of the rows
+    const char *cause;         // why it can't be
+    arena *scratch;
+} narrower;
+
+static value fail(narrower *s, const char *cause) {
+    if (!s->cause) s->cause = cause;
+    return VALUE_NONE;
+}
+
+static value narrow_value(narrower *s, value v, int axis);
+
+// A value that is needed whole: as it is.
+static value whole_value(narrower *s, value v) {
+    if (s->whole[v] != VALUE_NONE) return s->whole[v];
+    const node *n = graph_node(s->from, v);
+    if (n->op == OP_param) return fail(s, "a param is read in a way that is not known"); // made beforehand
+    value *inputs = ARENA_ARRAY(s->scratch, value, n->input_count);
+    for (int i = 0; i < n->input_count; i++) {
+        inputs[i] = whole_value(s, n->inputs[i]);
+        if (inputs[i] == VALUE_NONE) return VALUE_NONE;
+    }
+    value copy = copy_node(s->to, n, inputs);
+    if (n->body) graph_node(s->to, copy)->body = graph_clone(s->to->arena, n->body);
+    return s->whole[v] = copy;
+}
+
+static value narrow_op(narrower *s, value v, int axis) {
+    const node *n = graph_node(s->from, v);
+    if (n->op == OP_param) return fail(s, "a param's rows are not its first axis");
+    if (n->op == OP_constant || n->body) return fail(s, "an op is not known row by row");
+    // Of an iota along the rows only the first value is known, and only where it is row 0 that is read.
+    if (n->op == OP_iota && node_attr(n, ATTR_axis)->u.i == axis && s->rows.s != SYM_NONE)
+        return fail(s, "the body counts its rows");
+    value *inputs = ARENA_ARRAY(s->scratch, value, n->input_count);
+    for (int i = 0; i < n->input_count; i++) {
+        int a = narrow_operand_axis(s->from, n, i, axis, SYM_L);
+        if (a == NARROW_STUCK) return fail(s, "an op mixes rows");
+        inputs[i] = a == NARROW_WHOLE ? whole_value(s, n->inputs[i]) : narrow_value(s, n->inputs[i], a);
+        if (inputs[i] == VALUE_NONE) return VALUE_NONE;
+    }
+    attr *attrs = narrow_attrs(s->scratch, n, axis, s->rows);
+    diag d;
+    diag_init(&d);
+    value made =
+        graph_try_append(s->to, n->op, n->input_count, inputs, n->attr_count, attrs, "narrow_rows", &d);
+    diag_free(&d);
+    return made == VALUE_NONE ? fail(s, "an op does not take fewer rows") : made;
+}
+
+static value narrow_value(narrower *s, value v, int axis) {
+    if (!narrow_has_rows(graph_type(s->from, v), axis, SYM_L)) return fail(s, "an op mixes rows");
+    if (s->cut[v][axis] == VALUE_NONE) s->cut[v][axis] = narrow_op(s, v, axis);
+    return s->cut[v][axis];
+}
+
+// --- Params
+
+// Which params are reached along their rows, which whole? By walking once over what `needs_*` mark, from the
+// result up.
+static bool find_needs(const graph *g, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause) {
+    value result = g->outputs[0].value;
+    if (!narrow_has_rows(graph_type(g, result), 0, SYM_L))
+        return *cause = "its result has no row a token", false;
+    cut[result][0] = true;
+    for (value v = g->count - 1; v >= 0; v--) {
+        const node *n = graph_node(g, v);
+        for (int i = 0; whole[v] && i < n->input_count; i++) whole[n->inputs[i]] = true;
+        for (int axis = 0; axis < n->type.rank; axis++) {
+            if (!cut[v][axis]) continue;
+            for (int i = 0; i < n->input_count; i++) {
+                int a = n->body ? NARROW_STUCK : narrow_operand_axis(g, n, i, axis, SYM_L);
+                if (a == NARROW_STUCK) return *cause = "an op mixes rows", false;
+                if (a == NARROW_WHOLE)
+                    whole[n->inputs[i]] = true;
+                else
+                    cut[n->inputs[i]][a] = true;
+            }
+        }
+    }
+    return true;
+}
+
+static void make_params(narrower *s, const bool *whole, bool (*cut)[IR_MAX_RANK], narrowed_body *out) {
+    int n = region_params(s->from);
+    for (value v = 0; v < n; v++) {
+        const node *param = graph_node(s->from, v);
+        if (cut[v][0]) {
+            type t = param->type;
+            t.d[0] = s->rows;
+            s->cut[v][0] = graph_param(s->to, param->name, t);
+            out->operands[out->count] = v;
+            out->narrow[out->count++] = true;
+        }
+        if (whole[v]) {
+            const char *name =
+                cut[v][0] ? region_free_name(s->from, arena_printf(s->to->arena, "%s_all", param->name))
+                          : param->name;
+            s->whole[v] = graph_param(s->to, name, param->type);
+            out->operands[out->count] = v;
+            out->narrow[out->count++] = false;
+        }
+    }
+}
+
+bool narrow_body(arena *a, const graph *body, dim rows, narrowed_body *out, const char **cause) {
+    arena *scratch = arena_new();
+    size_t n = (size_t)body->count;
+    bool *whole = ARENA_ARRAY(scratch, bool, n);
+    bool(*cut)[IR_MAX_RANK] = arena_alloc(scratch, sizeof(*cut) * n);
+    narrower s = {.from = body, .to = graph_new(a, body->name), .rows = rows, .scratch = scratch};
+    s.whole = ARENA_ARRAY(scratch, value, n);
+    s.cut = arena_alloc(scratch, sizeof(*s.cut) * n);
+    for (size_t i = 0; i < n; i++) {
+        s.whole[i] = VALUE_NONE;
+        for (int k = 0; k < IR_MAX_RANK; k++) s.cut[i][k] = VALUE_NONE;
+    }
+    int params = region_params(body);
+    *out = (narrowed_body){.operands = ARENA_ARRAY(a, int, 2 * params),
+                           .narrow = ARENA_ARRAY(a, bool, 2 * params)};
+    *cause = NULL;
+    bool ok = find_needs(body, whole, cut, cause);
+    if (ok) {
+        make_params(&s, whole, cut, out);
+        value result = narrow_value(&s, body->outputs[0].value, 0);
+        ok = result != VALUE_NONE;
+        *cause = s.cause;
+        if (ok) graph_output_add(s.to, NULL, result);
+        out->body = s.to;
+    }
+    arena_free(scratch);
+    return ok;
+}

@@ -1,0 +1,276 @@
+// narrow_rows: a head that reads the first row of each text, or chosen rows, pulls that choice up through
+// every op that works row by row.
+//
+//   requires  nothing                 produces  nothing
+//
+//   before                                                after (rows read by %rows; the first row of each
+//   text likewise, with S for R) %q = matmul %x, %wq           [T,H]                   %xr = gather %x, %rows
+//   [R,H] %k, %v likewise               [T,H]                   %q  = matmul %xr, %wq           [R,H] %c =
+//   per_sequence             [T,H]                   %k, %v as they were             [T,H]
+//          (%bounds, %q, %k, %v)                          %c  = per_sequence              [R,H]
+//   %o = add (matmul %c, %wo), %x [T,H]                          (%bounds, %row_bounds, %q, %k, %v)
+//   %u = ... the rest of a layer  [T,H]                   %o  = add (matmul %c, %wo), %xr [R,H]
+//   %y = gather %u, %rows         [R,H]                   %u  = ...                       [R,H]
+//
+// A node is narrowed where every reader of it is such a choice, or is narrowed and reads it along its rows:
+// nothing is computed twice. So it stops at outputs, at values that somebody needs whole, and at ops that mix
+// rows; there the choice is made.
+#include "narrow.h"
+
+#include <string.h>
+
+typedef struct choice {
+    bool first;               // the first row of each text; otherwise those that `rows` names
+    value rows;               // i32[R]
+    value bounds, row_bounds; // row_bounds VALUE_NONE: the model has none
+} choice;
+
+typedef struct narrowing {
+    rewriter *r;
+    graph *g;
+    pass *p;
+    choice c;
+    int count;             // nodes of before
+    bool *chosen;          // is a choice of this kind
+    bool *narrow;          // is narrowed
+    narrowed_body *bodies; // of narrowed per_sequence nodes
+    value *made;           // what stands for the chosen rows of a value
+    const char **cause;    // why a value is not narrowed
+    arena *scratch;
+} narrowing;
+
+// --- Choices
+
+// per_sequence (bounds, x) { slice x, the first row }
+static bool is_first_row(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op != OP_per_sequence || n->input_count != 2 || n->body->count != 2) return false;
+    const node *s = graph_node(n->body, 1);
+    if (s->op != OP_slice || n->body->outputs[0].value != 1 || !dim_is(s->type.d[0], 1)) return false;
+    if (!narrow_has_rows(graph_type(g, n->inputs[1]), 0, SYM_T)) return false;
+    const type *x = graph_type(n->body, 0);
+    for (int i = 0; i < s->type.rank; i++) {
+        if (!dim_is(node_attr(s, ATTR_begin)->u.dims[i], 0)) return false;
+        if (i && !dim_eq(s->type.d[i], x->d[i])) return false;
+    }
+    return true;
+}
+
+static bool is_gathered_rows(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    return n->op == OP_gather && op_is(g, n->inputs[1], OP_input) &&
+           dim_eq(graph_type(g, n->inputs[1])->d[0], dim_sym(SYM_R)) &&
+           narrow_has_rows(graph_type(g, n->inputs[0]), 0, SYM_T);
+}
+
+static bool find_choice(const graph *g, value v, choice *c) {
+    const node *n = graph_node(g, v);
+    if (is_first_row(g, v)) {
+        *c = (choice){true, VALUE_NONE, n->inputs[0], VALUE_NONE};
+        return true;
+    }
+    if (!is_gathered_rows(g, v)) return false;
+    *c = (choice){false, n->inputs[1], VALUE_NONE, VALUE_NONE};
+    return true;
+}
+
+static bool same_choice(const choice *a, const choice *b) {
+    return a->first == b->first && a->rows == b->rows && (!a->first || a->bounds == b->bounds);
+}
+
+static value choice_source(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    return n->op == OP_gather ? n->inputs[0] : n->inputs[1];
+}
+
+static value find_input(const graph *g, const char *name) {
+    for (value v = 0; v < g->count; v++)
+        if (op_is(g, v, OP_input) && !strcmp(graph_node(g, v)->name, name)) return v;
+    return VALUE_NONE;
+}
+
+// --- Which nodes are narrowed
+
+static bool is_output(const graph *g, value v) {
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].value == v) return true;
+    return false;
+}
+
+// Does narrowed node u read v along its rows, wherever it reads it?
+static bool reads_rows(const narrowing *s, value u, value v) {
+    const node *n = graph_node(s->g, u);
+    if (n->op == OP_per_sequence) {
+        const narrowed_body *b = &s->bodies[u];
+        if (n->inputs[0] == v) return false;
+        for (int i = 0; i < b->count; i++)
+            if (n->inputs[1 + b->operands[i]] == v && !b->narrow[i]) return false;
+        return true;
+    }
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] == v && narrow_operand_axis(s->g, n, i, 0, SYM_T) != 0) return false;
+    return true;
+}
+
+static bool readers_narrow(narrowing *s, value v) {
+    int n = users_of(s->r, v, NULL, 0);
+    value *users = ARENA_ARRAY(s->scratch, value, n);
+    users_of(s->r, v, users, n);
+    for (int i = 0; i < n; i++) {
+        value u = users[i];
+        if (s->chosen[u] && choice_source(s->g, u) == v) continue;
+        if (!s->narrow[u] || !reads_rows(s, u, v)) return s->cause[v] = "it is read whole elsewhere", false;
+    }
+    return n > 0;
+}
+
+// A per_sequence over [T,...] whose rows are independent; its new body goes to s->bodies.
+static bool narrows_sequence(narrowing *s, value v) {
+    const node *n = graph_node(s->g, v);
+    if (node_attr(n, ATTR_bounds)->u.i != 1) return s->cause[v] = "it reads rows already", false;
+    if (s->c.first ? n->inputs[0] != s->c.bounds : s->c.row_bounds == VALUE_NONE)
+        return s->cause[v] = "the model has no bounds for the rows", false;
+    dim rows = s->c.first ? dim_num(1) : dim_sym(SYM_Q);
+    return narrow_body(s->g->arena, n->body, rows, &s->bodies[v], &s->cause[v]);
+}
+
+static bool narrows(narrowing *s, value v) {
+    const node *n = graph_node(s->g, v);
+    if (s->chosen[v] || n->input_count == 0 || !narrow_has_rows(&n->type, 0, SYM_T)) return false;
+    if (is_output(s->g, v)) return s->cause[v] = "it is an output", false;
+    if (!readers_narrow(s, v)) return false;
+    if (n->op == OP_per_sequence) return narrows_sequence(s, v);
+    if (n->body) return s->cause[v] = "it is fused already", false;
+    for (int i = 0; i < n->input_count; i++)
+        if (narrow_operand_axis(s->g, n, i, 0, SYM_T) == NARROW_STUCK)
+            return s->cause[v] = "it mixes rows", false;
+    return true;
+}
+
+// --- The new nodes
+
+static value choose_rows(narrowing *s, value x) {
+    graph *g = s->g;
+    if (!s->c.first) return graph_op2(g, OP_gather, x, s->c.rows);
+    graph *body = graph_new(g->arena, NULL);
+    type t = *graph_type(g, x);
+    t.d[0] = dim_sym(SYM_L);
+    dim begin[IR_MAX_RANK], end[IR_MAX_RANK];
+    for (int i = 0; i < t.rank; i++) {
+        begin[i] = dim_num(0);
+        end[i] = i ? t.d[i] : dim_num(1);
+    }
+    value param = graph_param(body, "x", t);
+    graph_output_add(body, NULL, graph_slice(body, param, t.rank, begin, end));
+    return graph_region(g, OP_per_sequence, 2, (value[]){s->c.bounds, x}, body, 1);
+}
+
+// The chosen rows of x: narrowed, or chosen here.
+static value rows_of(narrowing *s, value x) {
+    if (s->made[x] == VALUE_NONE) s->made[x] = choose_rows(s, x);
+    return s->made[x];
+}
+
+static value make_sequence(narrowing *s, value v) {
+    const node *n = graph_node(s->g, v);
+    const narrowed_body *b = &s->bodies[v];
+    int bounds = s->c.first ? 1 : 2;
+    value *inputs = ARENA_ARRAY(s->scratch, value, b->count + bounds), *old = n->inputs;
+    inputs[0] = old[0];
+    if (bounds == 2) inputs[1] = s->c.row_bounds;
+    for (int i = 0; i < b->count; i++) {
+        value x = old[1 + b->operands[i]];
+        inputs[bounds + i] = b->narrow[i] ? rows_of(s, x) : x;
+    }
+    return graph_region(s->g, OP_per_sequence, b->count + bounds, inputs, b->body, bounds);
+}
+
+static value make_op(narrowing *s, value v) {
+    const node n = *graph_node(s->g, v); // nodes move as others are appended
+    value *inputs = ARENA_ARRAY(s->scratch, value, n.input_count);
+    for (int i = 0; i < n.input_count; i++) {
+        bool along = narrow_operand_axis(s->g, &n, i, 0, SYM_T) == 0;
+        inputs[i] = along ? rows_of(s, n.inputs[i]) : n.inputs[i];
+    }
+    attr *attrs = narrow_attrs(s->scratch, &n, 0, dim_sym(s->c.first ? SYM_S : SYM_R));
+    return graph_append(s->g, n.op, n.input_count, inputs, n.attr_count, attrs);
+}
+
+// Multiplications and additions of the node for one token, without those of attention, which depend on the
+// text's length.
+static double row_flops(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    const type *t = &n->type;
+    if (n->op == OP_per_sequence) return 0;
+    double width = 1;
+    for (int i = 1; i < t->rank; i++) width *= (double)t->d[i].n;
+    return n->op == OP_matmul ? 2 * width * (double)graph_type(g, n->inputs[0])->d[t->rank - 1].n : width;
+}
+
+static void report(const narrowing *s, value v, int nodes, double flops) {
+    const char *rows = s->c.first ? "the first row of each text" : "the rows that are read";
+    value x = choice_source(s->g, v);
+    if (s->narrow[x]) {
+        pass_fired(s->p, s->g, v, "%d nodes on %s, %.0f flops a token spared", nodes, rows, flops);
+    } else if (s->cause[x]) {
+        char where[160];
+        pass_missed(s->p, s->g, v, "%s is computed for all rows: %s",
+                    pass_where(s->g, x, where, sizeof(where)), s->cause[x]);
+    }
+}
+
+static void narrow_choice(narrowing *s) {
+    int nodes = 0;
+    double flops = 0;
+    for (value v = s->count - 1; v >= 0; v--) {
+        s->narrow[v] = use_count(s->r, v) && narrows(s, v);
+        nodes += s->narrow[v];
+        if (s->narrow[v]) flops += row_flops(s->g, v);
+    }
+    for (value v = 0; v < s->count; v++)
+        if (s->chosen[v]) report(s, v, nodes, flops);
+    for (value v = 0; v < s->count; v++) {
+        if (!s->narrow[v]) continue;
+        s->made[v] = op_is(s->g, v, OP_per_sequence) ? make_sequence(s, v) : make_op(s, v);
+        graph_node(s->g, s->made[v])->name = graph_node(s->g, v)->name;
+        graph_node(s->g, v)->name = NULL;
+    }
+    for (value v = 0; v < s->count; v++)
+        if (s->chosen[v] && s->narrow[choice_source(s->g, v)])
+            replace_all_uses(s->r, v, s->made[choice_source(s->g, v)]);
+}
+
+static void narrow_kind(rewriter *r, pass *p, choice c, int count, bool *done) {
+    arena *scratch = arena_new();
+    graph *g = rewriter_graph(r);
+    size_t n = (size_t)g->count;
+    narrowing s = {.r = r, .g = g, .p = p, .c = c, .count = count, .scratch = scratch};
+    s.c.row_bounds = find_input(g, "row_bounds");
+    s.chosen = ARENA_ARRAY(scratch, bool, n);
+    s.narrow = ARENA_ARRAY(scratch, bool, n);
+    s.bodies = ARENA_ARRAY(scratch, narrowed_body, n);
+    s.made = ARENA_ARRAY(scratch, value, n);
+    s.cause = ARENA_ARRAY(scratch, const char *, n);
+    for (value v = 0; v < g->count; v++) {
+        choice other;
+        s.made[v] = VALUE_NONE;
+        s.chosen[v] = v < count && find_choice(g, v, &other) && same_choice(&c, &other) && use_count(r, v);
+        if (v < count) done[v] = done[v] || s.chosen[v];
+    }
+    narrow_choice(&s);
+    arena_free(scratch);
+}
+
+bool pass_narrow_rows(graph *g, pass *p) {
+    rewriter *r = rewriter_begin(g);
+    int count = g->count;
+    arena *scratch = arena_new();
+    bool *done = ARENA_ARRAY(scratch, bool, count + 1);
+    for (value v = 0; v < count; v++) {
+        choice c;
+        if (!done[v] && use_count(r, v) && find_choice(g, v, &c)) narrow_kind(r, p, c, count, done);
+    }
+    arena_free(scratch);
+    rewriter_end(r);
+    return true;
+}

@@ -1,0 +1,49 @@
+#include "region.h"
+
+#include <string.h>
+
+int region_params(const graph *body) {
+    int n = 0;
+    while (n < body->count && op_is(body, n, OP_param)) n++;
+    return n;
+}
+
+void region_live(const graph *body, bool *live) {
+    memset(live, 0, (size_t)body->count * sizeof(*live));
+    live[body->outputs[0].value] = true;
+    for (value v = body->count - 1; v >= 0; v--) {
+        const node *n = graph_node(body, v);
+        for (int i = 0; live[v] && i < n->input_count; i++) live[n->inputs[i]] = true;
+    }
+}
+
+static value copy_mapped(graph *to, const node *n, const value *map, arena *scratch) {
+    value *inputs = ARENA_ARRAY(scratch, value, n->input_count);
+    for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
+    value v = copy_node(to, n, inputs);
+    if (n->body) graph_node(to, v)->body = graph_clone(to->arena, n->body);
+    return v;
+}
+
+value region_copy(graph *to, const graph *from, value *map) {
+    arena *scratch = arena_new();
+    bool *live = ARENA_ARRAY(scratch, bool, from->count);
+    region_live(from, live);
+    for (value v = region_params(from); v < from->count; v++)
+        if (live[v]) map[v] = copy_mapped(to, graph_node(from, v), map, scratch);
+    arena_free(scratch);
+    return map[from->outputs[0].value];
+}
+
+const char *region_free_name(const graph *body, const char *name) {
+    const char *candidate = name;
+    for (int number = 2;; number++) {
+        bool taken = false;
+        for (value v = 0; v < body->count; v++) {
+            const char *has = graph_node(body, v)->name;
+            taken = taken || (has && !strcmp(has, candidate));
+        }
+        if (!taken) return candidate;
+        candidate = arena_printf(body->arena, "%s%d", name, number);
+    }
+}

@@ -1,0 +1,116 @@
+// links: passes ir
+// Every pass alone, every pass left out, and the whole pipeline, over random encoders of odd shapes: the
+// evaluator's answers stay the same to 1e-5, and the verifier agrees after each step.
+#include "compare.h"
+#include "passes/passes.h"
+
+#define TOLERANCE 1e-5
+
+static arena *memory;
+static checkpoint weights;
+static diag errors;
+
+static void setup(void) {
+    memory = arena_new();
+    weights = (checkpoint){.a = memory};
+    diag_init(&errors);
+}
+
+static void teardown(void) {
+    arena_free(memory);
+    diag_free(&errors);
+}
+
+static bert random_bert(uint32_t *state) {
+    static const int64_t heads[] = {1, 2, 3, 5};
+    bert b = {.heads = heads[test_random(state) % 4],
+              .vocab = 23,
+              .positions = 11,
+              .labels = 1 + test_random(state) % 5};
+    b.hidden = b.heads * (1 + test_random(state) % 9);
+    b.inner = 1 + test_random(state) % 50;
+    b.layers = (int)(test_random(state) % 3);
+    b.activation = (bert_activation)(test_random(state) % 4);
+    b.head = (bert_head)(test_random(state) % 6);
+    b.hidden_states = test_random(state) % 4 == 0;
+    b.attentions = test_random(state) % 3 == 0;
+    b.last_hidden_state = test_random(state) % 3 == 0;
+    b.windowed = test_random(state) % 3 == 0;
+    b.no_bias = test_random(state) % 4 == 0;
+    return b;
+}
+
+// Runs `list` on a copy of g and holds it against what g gave.
+static void hold(const graph *g, const char *list, texts *t, const tensor *expected) {
+    arena *a = arena_new();
+    tensor_source source = {&weights, checkpoint_find};
+    graph *h = graph_clone(a, g);
+    pass_context c = {.diag = &errors, .verify = true, .source = &source};
+    bool ok = passes_run(h, list, &c);
+    diag_print(&errors, stderr);
+    ck_assert_msg(ok, "passes %s failed", list ? list : "(default)");
+    double worst = difference(g, expected, h, evaluated(h, t, &source, a));
+    if (worst > TOLERANCE) graph_print(h, NULL, stderr);
+    ck_assert_msg(worst <= TOLERANCE, "passes %s: off by %g", list ? list : "(default)", worst);
+    arena_free(a);
+}
+
+static void each_alone(const graph *g, texts *t, const tensor *expected) {
+    for (int i = 0; i < passes_count(); i++)
+        if (!passes_info(i)->per_variant) hold(g, passes_info(i)->name, t, expected);
+}
+
+static void each_left_out(const graph *g, texts *t, const tensor *expected) {
+    for (int i = 0; i < passes_count(); i++) {
+        char list[64];
+        if (passes_info(i)->per_variant) continue;
+        snprintf(list, sizeof(list), "%c%s", passes_info(i)->on_by_default ? '-' : '+', passes_info(i)->name);
+        hold(g, list, t, expected);
+    }
+}
+
+// The pipeline's passes in an order of their own, as far as that is allowed: the weights' passes stay last.
+static void shuffled(const graph *g, uint32_t *state, texts *t, const tensor *expected) {
+    const char *names[32];
+    char list[1024] = "";
+    int n = 0;
+    for (int i = 0; i < passes_count(); i++) {
+        const pass_info *p = passes_info(i);
+        if (!p->per_variant && strcmp(p->name, "assign_layouts") && strcmp(p->name, "pack_weights"))
+            names[n++] = p->name;
+    }
+    for (int i = n; i > 0; i--) {
+        int k = (int)(test_random(state) % (uint32_t)i);
+        strcat(strcat(list, names[k]), ",");
+        names[k] = names[i - 1];
+    }
+    hold(g, strcat(list, "assign_layouts,pack_weights"), t, expected);
+}
+
+START_TEST(random_encoders_keep_their_answers) {
+    uint32_t state = 7919u * (uint32_t)(_i + 1);
+    tensor_source source = {&weights, checkpoint_find};
+    bert b = random_bert(&state);
+    const graph *g = bert_graph(memory, &weights, &b);
+    ck_assert(graph_verify(g, "built", &errors));
+    texts t = random_texts(&state, &b);
+    const tensor *expected = evaluated(g, &t, &source, memory);
+    hold(g, NULL, &t, expected);
+    each_alone(g, &t, expected);
+    each_left_out(g, &t, expected);
+    shuffled(g, &state, &t, expected);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("differential");
+    TCase *t = tcase_create("differential");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, random_encoders_keep_their_answers, 0, 60);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
