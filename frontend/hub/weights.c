@@ -202,7 +202,7 @@ bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) 
             ok &= check_module(&l, (hub_module)m, (int)i);
         }
     }
-    if (ok && (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING)) ok = settle_decoder(&l);
+    if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
     if (ok) note_unread(&l);
     return ok;
 }

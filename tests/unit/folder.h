@@ -1,0 +1,127 @@
+// A temporary model folder: files written as text, or linked from the conformance cases; and hub_open on it.
+#ifndef BERTC_TESTS_FOLDER_H
+#define BERTC_TESTS_FOLDER_H
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/hub/hub.h"
+
+#define CASES BERTC_TESTS "/models/cases/"
+
+static char folder[64];
+
+static void folder_setup(void) {
+    strcpy(folder, "/tmp/bertc-folder-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void folder_teardown(void) {
+    char command[96];
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static inline const char *in_folder(const char *name) {
+    static char paths[8][160];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+    return path;
+}
+
+static inline void write_text(const char *name, const char *text) {
+    FILE *f = fopen(in_folder(name), "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static inline void make_folder(const char *name) {
+    ck_assert_int_eq(mkdir(in_folder(name), 0777), 0);
+}
+
+static inline void link_case(const char *file, const char *name) {
+    char from[512];
+    snprintf(from, sizeof(from), CASES "%s", file);
+    ck_assert_int_eq(symlink(from, in_folder(name)), 0);
+}
+
+// The text of a file of the cases; freed by the caller.
+static inline char *case_text(const char *file) {
+    char path[512];
+    snprintf(path, sizeof(path), CASES "%s", file);
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    char *text = calloc(1, 1 << 16);
+    ck_assert_uint_lt(fread(text, 1, (1 << 16) - 1, f), (1 << 16) - 1);
+    fclose(f);
+    return text;
+}
+
+// `text` with the first `old` replaced; freed by the caller.
+static inline char *replaced(const char *text, const char *old, const char *with) {
+    const char *at = strstr(text, old);
+    ck_assert_msg(at, "\"%s\" is not there", old);
+    char *out = malloc(strlen(text) + strlen(with) + 1);
+    sprintf(out, "%.*s%s%s", (int)(at - text), text, with, at + strlen(old));
+    return out;
+}
+
+// One opening, with what it said.
+typedef struct opened {
+    arena *a;
+    diag d;
+    hub_model m;
+    bool ok;
+} opened;
+
+static inline opened open_model(hub_options o) {
+    opened x = {.a = arena_new()};
+    diag_init(&x.d);
+    if (!o.model) o.model = folder;
+    x.ok = hub_open(&o, x.a, &x.m, &x.d);
+    ck_assert_int_eq(x.ok, !diag_failed(&x.d));
+    if (x.ok) ck_assert(graph_verify(x.m.graph, "hub", &x.d));
+    return x;
+}
+
+static inline void close_model(opened *x) {
+    if (x->ok) hub_close(&x->m);
+    diag_free(&x->d);
+    arena_free(x->a);
+}
+
+static inline bool says(const opened *x, const char *cause) {
+    for (int i = 0; i < x->d.count; i++) {
+        if (strstr(x->d.items[i].text, cause)) return true;
+    }
+    return false;
+}
+
+// Opening fails with `errors` problems, one of which says `cause`.
+static inline void expect_failure(hub_options o, const char *cause, int errors) {
+    opened x = open_model(o);
+    if (!says(&x, cause)) diag_print(&x.d, stderr);
+    ck_assert_msg(!x.ok && says(&x, cause), "nothing says \"%s\"", cause);
+    ck_assert_int_eq(x.d.errors, errors);
+    close_model(&x);
+}
+
+static inline int run_suite(const char *name, void (*add)(TCase *c)) {
+    Suite *suite = suite_create(name);
+    TCase *c = tcase_create(name);
+    tcase_add_checked_fixture(c, folder_setup, folder_teardown);
+    add(c);
+    suite_add_tcase(suite, c);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
+
+#endif

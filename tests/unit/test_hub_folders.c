@@ -1,0 +1,397 @@
+// links: hub ir
+// What a checkpoint's folder may look like: one file or shards, .st, a sentence-transformers folder; heads
+// and outputs that are asked for; names with other prefixes; files that can't be had.
+#include <math.h>
+
+#include "folder.h"
+
+static void link_base(void) {
+    link_case("bert-base-model/config.json", "config.json");
+    link_case("bert-base-model/model.safetensors", "model.safetensors");
+}
+
+// Evaluates on two short texts; the first output's values.
+static tensor evaluated(opened *x) {
+    static const int32_t ids[] = {2, 50, 60, 70, 3, 2, 9, 3}, types[] = {0, 0, 0, 1, 1, 0, 0, 0};
+    static const int32_t positions[] = {0, 1, 2, 3, 4, 0, 1, 2}, bounds[] = {0, 5, 8};
+    const eval_input inputs[] = {
+        {"ids", {ELEM_I32, 1, {8}, (void *)(uintptr_t)ids}},
+        {"types", {ELEM_I32, 1, {8}, (void *)(uintptr_t)types}},
+        {"positions", {ELEM_I32, 1, {8}, (void *)(uintptr_t)positions}},
+        {"bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)bounds}},
+    };
+    eval_options e = {.source = &x->m.source, .input_count = 4, .inputs = inputs};
+    tensor *results = ARENA_ARRAY(x->a, tensor, x->m.graph->output_count);
+    if (!graph_eval(x->m.graph, &e, x->a, results, &x->d)) diag_print(&x->d, stderr);
+    ck_assert(!diag_failed(&x->d));
+    return results[0];
+}
+
+static const char *output_name(const opened *x, int i) {
+    return i < x->m.graph->output_count ? x->m.graph->outputs[i].name : "none";
+}
+
+// --- sentence-transformers
+
+#define MODULE(type, path)                                                                                   \
+    "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"sentence_transformers.models." type "\"}"
+
+static void sentence_folder(const char *modules, const char *pooling) {
+    write_text("modules.json", modules);
+    if (access(in_folder("config.json"), F_OK)) {
+        link_base();
+        make_folder("1_Pooling");
+        write_text("sentence_bert_config.json", "{\"max_seq_length\": 64, \"do_lower_case\": false}");
+    }
+    write_text("1_Pooling/config.json", pooling);
+}
+
+#define THREE                                                                                                \
+    "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "," MODULE("Normalize",                 \
+                                                                                "2_Normalize") "]"
+#define TWO "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]"
+
+START_TEST(pooling) {
+    link_base();
+    opened base = open_model((hub_options){0});
+    const float *rows = evaluated(&base).data;
+    unlink(in_folder("config.json"));
+    unlink(in_folder("model.safetensors"));
+    static const struct {
+        const char *modules, *pooling;
+        bool cls, normalized;
+    } cases[] = {
+        {THREE, "{\"embedding_dimension\":48,\"pooling_mode\":\"mean\"}", false, true},
+        {TWO, "{\"embedding_dimension\":48,\"pooling_mode\":\"cls\"}", true, false},
+        {TWO,
+         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":"
+         "true}",
+         false, false},
+        {THREE,
+         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":"
+         "false}",
+         true, true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        sentence_folder(cases[i].modules, cases[i].pooling);
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        ck_assert_str_eq(x.m.head, "embedding");
+        ck_assert_str_eq(output_name(&x, 0), "embedding");
+        ck_assert_int_eq(x.m.graph->output_count, 1);
+        const bertc_task *task = x.m.task;
+        ck_assert_uint_eq(task->kind, BERTC_TASK_EMBEDDING);
+        ck_assert_uint_eq(task->max_length, 64);
+        tensor t = evaluated(&x);
+        ck_assert_int_eq(t.shape[0], 2);
+        double wanted[48], norm = 0;
+        for (int k = 0; k < 48; k++) {
+            wanted[k] = 0; // of the second text: rows 5, 6, 7
+            for (int r = 5; r < (cases[i].cls ? 6 : 8); r++)
+                wanted[k] += rows[r * 48 + k] / (cases[i].cls ? 1 : 3.0);
+            norm += wanted[k] * wanted[k];
+        }
+        norm = cases[i].normalized ? sqrt(norm) : 1;
+        for (int k = 0; k < 48; k++)
+            ck_assert_double_eq_tol(((float *)t.data)[48 + k], wanted[k] / norm, 1e-6);
+        close_model(&x);
+    }
+    close_model(&base);
+}
+END_TEST
+
+START_TEST(wrong_sentence_folders) {
+    static const char *const good = "{\"pooling_mode\":\"mean\"}";
+    static const struct {
+        const char *modules, *pooling, *cause;
+    } cases[] = {
+        {"{}", good, "modules.json: holds an object where an array"},
+        {"[]", good, "modules.json: names no Transformer and Pooling"},
+        {"[3]", good, "[0] is no object"},
+        {"[{\"path\":\"\"}]", good, "[0].type: is missing"},
+        {"[{\"type\":\"Transformer\"}]", good, "[0].path: is missing"},
+        {"[" MODULE("Pooling", "1_Pooling") "]", good, "[0].type: Pooling is not supported here"},
+        {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", good,
+         "[1].type: Dense is not supported"},
+        {"[" MODULE("Transformer", "../x") "]", good, "[0].path: leads out of the folder"},
+        {"[" MODULE("Transformer", "/etc") "]", good, "[0].path: leads out of the folder"},
+        {"[" MODULE("Transformer", "") "," MODULE("Pooling", "nowhere") "]", good,
+         "nowhere/config.json: can't be opened"},
+        {TWO, "{\"pooling_mode\":\"max\"}", "pooling_mode: \"max\" is not supported; known are cls and mean"},
+        {TWO, "{\"pooling_mode\":[\"mean\",\"cls\"]}", "pooling_mode: is an array: one mode"},
+        {TWO, "{\"pooling_mode_max_tokens\":true}", "pooling_mode_max_tokens: is not supported"},
+        {TWO, "{\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":true}", "several modes"},
+        {TWO, "{}", "pooling_mode: is missing"},
+        {TWO, "{\"embedding_dimension\":49,\"pooling_mode\":\"mean\"}",
+         "the width that the pooling expects, 49"},
+        {TWO, "{\"embedding_dimension\":\"x\",\"pooling_mode\":\"mean\"}",
+         "embedding_dimension: is a string"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        sentence_folder(cases[i].modules, cases[i].pooling);
+        expect_failure((hub_options){0}, cases[i].cause, 1);
+    }
+}
+END_TEST
+
+// --- Heads and outputs
+
+START_TEST(heads_and_outputs) {
+    link_base();
+    opened x = open_model(
+        (hub_options){.head = "embedding", .pooling = "cls", .outputs = "pooler_output,last_hidden_state"});
+    ck_assert(x.ok);
+    ck_assert_str_eq(output_name(&x, 0), "embedding");
+    ck_assert_str_eq(output_name(&x, 1), "pooler_output");
+    ck_assert_str_eq(output_name(&x, 2), "last_hidden_state");
+    close_model(&x);
+    x = open_model((hub_options){.outputs = "attentions.1,hidden_states.0,,last_hidden_state,attentions"});
+    ck_assert(x.ok);
+    static const char *const names[] = {"last_hidden_state", "pooler_output", "attentions.1",
+                                        "hidden_states.0", "attentions.0"};
+    for (int i = 0; i < 5; i++) ck_assert_str_eq(output_name(&x, i), names[i]);
+    ck_assert_int_eq(x.m.graph->output_count, 5);
+    close_model(&x);
+    expect_failure((hub_options){.outputs = "hidden_states.3"}, "hidden_states.3 is not known", 1);
+    expect_failure((hub_options){.outputs = "attentions.2,x"}, "--outputs: x is not known", 2);
+    expect_failure((hub_options){.outputs = "hidden_states."}, "is not known", 1);
+    expect_failure((hub_options){.head = "nothing"}, "nothing is not known; heads are model, masked-lm,", 1);
+    expect_failure((hub_options){.pooling = "max"}, "max is not known; known are cls, mean", 1);
+    expect_failure((hub_options){.head = "masked-lm"}, "tensor \"cls.predictions.bias\": is missing", 5);
+    expect_failure((hub_options){.head = "next-sentence"},
+                   "tensor \"cls.seq_relationship.weight\": is missing", 2);
+}
+END_TEST
+
+START_TEST(model_of_a_head_without_pooler) {
+    link_case("bert-qa/config.json", "config.json");
+    link_case("bert-qa/model.safetensors", "model.safetensors");
+    opened x = open_model((hub_options){.head = "model"});
+    ck_assert(x.ok && says(&x, "has no pooler") && says(&x, "2 tensors are not read: qa_outputs"));
+    ck_assert_int_eq(x.m.graph->output_count, 1);
+    close_model(&x);
+    expect_failure((hub_options){.head = "model", .outputs = "pooler_output"}, "or the model has none", 1);
+    expect_failure((hub_options){.head = "sequence-classification"},
+                   "tensor \"bert.pooler.dense.weight\": is missing", 4);
+}
+END_TEST
+
+// --- Files
+
+START_TEST(one_file) {
+    make_folder("elsewhere");
+    link_case("bert-base-model/model.safetensors", "weights.st");
+    expect_failure((hub_options){.model = in_folder("weights.st")}, "config.json: can't be opened", 1);
+    link_case("bert-base-model/config.json", "elsewhere/config.json");
+    opened x = open_model(
+        (hub_options){.model = in_folder("weights.st"), .config = in_folder("elsewhere/config.json")});
+    ck_assert(x.ok);
+    close_model(&x);
+    x = open_model((hub_options){.model = in_folder("weights.st"), .config = in_folder("elsewhere")});
+    ck_assert(x.ok);
+    close_model(&x);
+    link_case("bert-base-model/model.safetensors", "elsewhere/model.st");
+    x = open_model((hub_options){.model = in_folder("elsewhere")});
+    ck_assert(x.ok);
+    close_model(&x);
+    expect_failure((hub_options){.model = in_folder("nothing")}, "nothing: can't be opened", 2);
+}
+END_TEST
+
+START_TEST(no_weights) {
+    link_case("bert-base-model/config.json", "config.json");
+    expect_failure((hub_options){0}, "holds no model.safetensors", 1);
+    write_text("pytorch_model.bin", "");
+    expect_failure((hub_options){0}, "pytorch_model.bin is not read", 1);
+}
+END_TEST
+
+START_TEST(shards) {
+    link_case("bert-sharded/config.json", "config.json");
+    for (int i = 1; i <= 4; i++) {
+        char name[64], from[96];
+        snprintf(name, sizeof(name), "model-%05d-of-00004.safetensors", i);
+        snprintf(from, sizeof(from), "bert-sharded/%s", name);
+        link_case(from, name);
+    }
+    char *index = case_text("bert-sharded/model.safetensors.index.json");
+    const char *const file = "model.safetensors.index.json";
+    static const char *const bias = "\"embeddings.LayerNorm.bias\": \"model-00001-of-00004.safetensors\"";
+    static const struct {
+        const char *with, *cause;
+        int errors;
+    } cases[] = {
+        {"\"embeddings.LayerNorm.bias\": \"model-00002-of-00004.safetensors\"",
+         "LayerNorm.bias: is not in model-00002", 1},
+        {"\"embeddings.LayerNorm.bias\": \"gone.safetensors\"", "gone.safetensors: can't be opened", 1},
+        {"\"embeddings.LayerNorm.bias\": \"../x.safetensors\"", "is no name of a file in this folder", 1},
+        {"\"embeddings.LayerNorm.bias\": \"/etc/passwd\"", "is no name of a file in this folder", 1},
+        {"\"embeddings.LayerNorm.bias\": \"\"", "is no name of a file in this folder", 1},
+        {"\"embeddings.LayerNorm.bias\": 7", "is no name of a file in this folder", 1},
+        {"\"embeddings.LayerNorm.weight\": \"model-00001-of-00004.safetensors\"", "stands twice", 1},
+        {"\"x\": \"model-00001-of-00004.safetensors\"", "weight_map.x: is not in model-00001", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *changed = replaced(index, bias, cases[i].with);
+        write_text(file, changed);
+        expect_failure((hub_options){0}, cases[i].cause, cases[i].errors);
+        free(changed);
+    }
+    write_text(file, "{\"weight_map\":[]}");
+    expect_failure((hub_options){0}, "weight_map: is missing, or no object", 1);
+    write_text(file, "{\"weight_map\":{}}");
+    expect_failure((hub_options){0}, "tensor \"embeddings.word_embeddings.weight\": is missing", 37);
+    write_text(file, index);
+    opened x = open_model((hub_options){.model = in_folder(file)});
+    ck_assert(x.ok);
+    close_model(&x);
+    free(index);
+}
+END_TEST
+
+// --- Names and types of tensors: a copy of a case, each tensor put through `change`.
+
+typedef bool (*change)(safetensors_item *t, arena *a);
+
+static void copy_weights(const char *from, change f) {
+    char path[512];
+    snprintf(path, sizeof(path), CASES "%s/model.safetensors", from);
+    diag d;
+    diag_init(&d);
+    arena *a = arena_new();
+    safetensors *s = safetensors_open(path, &d);
+    ck_assert_ptr_nonnull(s);
+    safetensors_item *items = ARENA_ARRAY(a, safetensors_item, safetensors_count(s));
+    int n = 0;
+    for (int i = 0; i < safetensors_count(s); i++) {
+        safetensors_item *t = &items[n];
+        const int64_t *shape;
+        t->name = safetensors_name(s, i);
+        ck_assert(safetensors_entry(s, t->name, &t->dtype, &t->rank, &shape, &t->data, &t->bytes));
+        for (int k = 0; k < t->rank; k++) t->shape[k] = shape[k];
+        n += f(t, a);
+    }
+    ck_assert(safetensors_write(in_folder("model.safetensors"), n, items, &d));
+    safetensors_close(s);
+    arena_free(a);
+    diag_free(&d);
+}
+
+static bool with_prefix(safetensors_item *t, arena *a) {
+    t->name = arena_printf(a, "module.bert.%s", t->name);
+    return true;
+}
+
+static bool without_word(safetensors_item *t, arena *a) {
+    (void)a;
+    return !strstr(t->name, "word_embeddings");
+}
+
+static bool with_integers(safetensors_item *t, arena *a) {
+    (void)a;
+    if (strstr(t->name, "pooler.dense.bias")) t->dtype = "I32";
+    return true;
+}
+
+static bool without_pooler_bias(safetensors_item *t, arena *a) {
+    (void)a;
+    return !strstr(t->name, "pooler.dense.bias");
+}
+
+START_TEST(other_tensors) {
+    link_case("bert-base-model/config.json", "config.json");
+    copy_weights("bert-base-model", with_prefix);
+    opened x = open_model((hub_options){0});
+    if (!x.ok) diag_print(&x.d, stderr);
+    ck_assert(x.ok);
+    close_model(&x);
+    copy_weights("bert-base-model", without_word);
+    expect_failure((hub_options){0}, "tensor \"embeddings.word_embeddings.weight\": is missing", 1);
+    copy_weights("bert-base-model", with_integers);
+    expect_failure((hub_options){0}, "tensor \"pooler.dense.bias\": I32 is not supported for weights", 1);
+    copy_weights("bert-base-model", without_pooler_bias);
+    expect_failure((hub_options){0}, "tensor \"pooler.dense.bias\": is missing", 1);
+}
+END_TEST
+
+// A decoder in the file of a model that says it is tied: an equal one is the word embeddings, another stands.
+static const safetensors_item *word_embeddings;
+
+static bool keep_word(safetensors_item *t, arena *a) {
+    if (strstr(t->name, "word_embeddings")) {
+        safetensors_item *copy = arena_dup(a, t, sizeof(*t));
+        word_embeddings = copy;
+    }
+    if (!strcmp(t->name, "cls.predictions.decoder.weight")) {
+        ck_assert_ptr_nonnull(word_embeddings);
+        t->data = word_embeddings->data;
+    }
+    return true;
+}
+
+static bool keep_all(safetensors_item *t, arena *a) {
+    (void)t;
+    (void)a;
+    return true;
+}
+
+START_TEST(tied_and_untied) {
+    char *config = case_text("bert-mlm-untied/config.json");
+    char *tied = replaced(config, "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+    write_text("config.json", tied);
+    copy_weights("bert-mlm-untied", keep_all);
+    opened x = open_model((hub_options){0});
+    ck_assert(x.ok && says(&x, "differs from the word embeddings"));
+    ck_assert_int_eq(x.m.parameters, 67971);
+    close_model(&x);
+    copy_weights("bert-mlm-untied", keep_word);
+    x = open_model((hub_options){0});
+    ck_assert(x.ok && !says(&x, "differs"));
+    ck_assert_int_eq(x.m.parameters, 57843);
+    close_model(&x);
+    unlink(in_folder("model.safetensors"));
+    link_case("bert-mlm/model.safetensors", "model.safetensors");
+    write_text("config.json", config);
+    expect_failure((hub_options){0}, "tensor \"cls.predictions.decoder.weight\": is missing", 1);
+    free(tied);
+    free(config);
+}
+END_TEST
+
+START_TEST(limits_of_the_tokenizer) {
+    link_base();
+    static const struct {
+        const char *text;
+        unsigned max;
+    } cases[] = {{"{\"model_max_length\": 40}", 40},
+                 {"{\"model_max_length\": 1000000000000000019884624838656}", 0},
+                 {"{\"model_max_length\": 512}", 80},
+                 {"{}", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        write_text("tokenizer_config.json", cases[i].text);
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        ck_assert_uint_eq(((const bertc_task *)x.m.task)->max_length, cases[i].max);
+        close_model(&x);
+    }
+    write_text("tokenizer_config.json", "{\"model_max_length\": \"x\"}");
+    expect_failure((hub_options){0}, "tokenizer_config.json: model_max_length: is a string", 1);
+}
+END_TEST
+
+static void add(TCase *c) {
+    tcase_add_test(c, pooling);
+    tcase_add_test(c, wrong_sentence_folders);
+    tcase_add_test(c, heads_and_outputs);
+    tcase_add_test(c, model_of_a_head_without_pooler);
+    tcase_add_test(c, one_file);
+    tcase_add_test(c, no_weights);
+    tcase_add_test(c, shards);
+    tcase_add_test(c, other_tensors);
+    tcase_add_test(c, tied_and_untied);
+    tcase_add_test(c, limits_of_the_tokenizer);
+}
+
+int main(void) {
+    return run_suite("model folders", add);
+}
