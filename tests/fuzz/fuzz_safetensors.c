@@ -1,3 +1,4 @@
+// links: hub ir
 // A safetensors file of any bytes: read, or refused; every entry that is handed out lies within the file.
 #include <stdint.h>
 #include <stdio.h>
