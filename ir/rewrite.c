@@ -17,6 +17,8 @@ struct rewriter {
     int *output_uses;
     bool *dead; // its own uses of its operands do not count
     int replacements;
+    value *work; // of the walks
+    int work_count, work_room;
 };
 
 // --- Uses
@@ -65,25 +67,42 @@ static int total_uses(const rewriter *r, value v) {
     return r->uses[v].count + r->output_uses[v];
 }
 
-// Depth of the recursions below: chains of dead nodes, each the only user of the next.
-static void kill_unused(rewriter *r, value v) {
-    op o = graph_node(r->g, v)->op;
-    if (r->dead[v] || total_uses(r, v) || o == OP_input || o == OP_param) return;
-    r->dead[v] = true;
-    for (int i = 0; i < graph_node(r->g, v)->input_count; i++) {
-        value in = graph_node(r->g, v)->inputs[i];
-        use_remove(r, in, v);
-        kill_unused(r, in);
+// The two walks below keep their own stack: a chain of dead nodes can be as long as the graph.
+static void work_push(rewriter *r, value v) {
+    if (r->work_count == r->work_room) {
+        int room = r->work_room ? 2 * r->work_room : 64;
+        value *more = ARENA_ARRAY(r->scratch, value, room);
+        if (r->work_count) memcpy(more, r->work, sizeof(value) * (size_t)r->work_count);
+        r->work = more;
+        r->work_room = room;
+    }
+    r->work[r->work_count++] = v;
+}
+
+static void kill_unused(rewriter *r, value root) {
+    work_push(r, root);
+    while (r->work_count) {
+        value v = r->work[--r->work_count];
+        const node *n = graph_node(r->g, v);
+        if (r->dead[v] || total_uses(r, v) || n->op == OP_input || n->op == OP_param) continue;
+        r->dead[v] = true;
+        for (int i = 0; i < n->input_count; i++) {
+            use_remove(r, n->inputs[i], v);
+            work_push(r, n->inputs[i]);
+        }
     }
 }
 
-static void revive(rewriter *r, value v) {
-    if (!r->dead[v]) return;
-    r->dead[v] = false;
-    for (int i = 0; i < graph_node(r->g, v)->input_count; i++) {
-        value in = graph_node(r->g, v)->inputs[i];
-        revive(r, in);
-        use_add(r, in, v);
+static void revive(rewriter *r, value root) {
+    work_push(r, root);
+    while (r->work_count) {
+        value v = r->work[--r->work_count];
+        if (!r->dead[v]) continue;
+        r->dead[v] = false;
+        for (int i = 0; i < graph_node(r->g, v)->input_count; i++) {
+            use_add(r, graph_node(r->g, v)->inputs[i], v);
+            work_push(r, graph_node(r->g, v)->inputs[i]);
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+// links: runtime
 // An artefact's file of any bytes: checked, or refused, without a read outside of it; a table of labels that
 // passed can be read.
 #include <stdint.h>

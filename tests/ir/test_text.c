@@ -1,7 +1,9 @@
 // links: ir
-// Golden files of the text form: tests/ir/*.ir. A file holds the text that is parsed, then, after a line "// ---- prints" or
-// "// ---- fails", what printing it gives, or the diagnostics. Without such a line it prints as it stands (less the comments it
-// opens with). What was printed must parse and print to itself. BLESS=1 writes the second part anew.
+// Golden files of the text form: tests/ir/*.ir. A file holds the text that is parsed, then, after a line "//
+// ---- prints" or
+// "// ---- fails", what printing it gives, or the diagnostics. Without such a line it prints as it stands
+// (less the comments it opens with). What was printed must parse and print to itself. BLESS=1 writes the
+// second part anew.
 #include <check.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -55,7 +57,8 @@ static void bless(const char *path, const char *text, size_t input, bool ok, con
     FILE *out = fopen(path, "wb");
     ck_assert_ptr_nonnull(out);
     fwrite(text, 1, input, out);
-    bool as_it_stands = ok && strlen(after_comments(text)) >= strlen(got) && !strncmp(after_comments(text), got, strlen(got)) &&
+    bool as_it_stands = ok && strlen(after_comments(text)) >= strlen(got) &&
+                        !strncmp(after_comments(text), got, strlen(got)) &&
                         after_comments(text) + strlen(got) == text + input;
     if (!as_it_stands) fprintf(out, "%s%s", ok ? PRINTS : FAILS, got);
     fclose(out);
@@ -77,7 +80,9 @@ START_TEST(golden) {
     if (getenv("BLESS")) {
         bless(path, text, input, ok, got);
     } else {
-        const char *want = prints ? prints + strlen(PRINTS) : fails ? fails + strlen(FAILS) : after_comments(text);
+        const char *want = prints  ? prints + strlen(PRINTS)
+                           : fails ? fails + strlen(FAILS)
+                                   : after_comments(text);
         ck_assert_msg(ok == !fails, "%s: %s", base, got);
         ck_assert_msg(!strcmp(got, want), "%s: expected\n%s\ngot\n%s", base, want, got);
     }
