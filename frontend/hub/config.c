@@ -193,6 +193,7 @@ static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
     if (names) {
         n = cJSON_GetArraySize(names);
         if (n < 1) return hub_field_wrong(f, "id2label", "is empty");
+        if (n > MOST_LABELS) return hub_field_wrong(f, "id2label", "has more than %d labels", MOST_LABELS);
         if (said && said != n) {
             diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
         }
