@@ -1,0 +1,116 @@
+// links: ir
+// docs/ir.md against ops.def and attrs.def: a row an op, with its operands and attributes, a row an
+// attribute, with its kind; and its examples print as they stand.
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/ir.h"
+
+static char *page;
+
+static const char *row_of(const char *name, char *row, size_t size) {
+    char start[64];
+    snprintf(start, sizeof(start), "\n| `%s` |", name);
+    const char *at = strstr(page, start);
+    ck_assert_msg(at != NULL, "docs/ir.md has no row for %s", name);
+    snprintf(row, size, "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+    return row;
+}
+
+START_TEST(ops) {
+    for (int o = 0; o < OP_COUNT; o++) {
+        char row[512], operands[64];
+        int least = op_least_inputs(o), most = op_most_inputs(o);
+        row_of(op_name(o), row, sizeof(row));
+        snprintf(operands, sizeof(operands), most < 0 ? "` | %d or more | " : "` | %d | ", least);
+        ck_assert_msg(strstr(row, operands) != NULL, "%s: not%s", row, operands);
+        ck_assert(most < 0 || most == least);
+        for (int id = 0; id < ATTR_COUNT; id++) {
+            bool required = false, takes = op_takes(o, id, &required);
+            char mention[64];
+            snprintf(mention, sizeof(mention), required ? "`%s`" : "`%s?`", attr_name(id));
+            char *attributes = strstr(row, operands) + strlen(operands);
+            size_t cell = strcspn(attributes, "|");
+            const char *found = strstr(attributes, mention);
+            ck_assert_msg((found && found < attributes + cell) == takes, "%s: %s", row, mention);
+        }
+    }
+}
+END_TEST
+
+START_TEST(attributes) {
+    static const char *const kinds[] = {"INT",  "FLOAT",   "INTS",   "DIMS", "NAME",
+                                        "ELEM", "LITERAL", "RECIPE", "HASH"};
+    for (int id = 0; id < ATTR_COUNT; id++) {
+        char row[512], start[64];
+        row_of(attr_name(id), row, sizeof(row));
+        snprintf(start, sizeof(start), "| `%s` | %s |", attr_name(id), kinds[attr_kind_of(id)]);
+        ck_assert_msg(!strncmp(row, start, strlen(start)), "%s: not %s", row, start);
+    }
+}
+END_TEST
+
+START_TEST(types) {
+    char word[32];
+    for (int e = 0; e < ELEM_COUNT; e++) {
+        snprintf(word, sizeof(word), "\"%s\"", elem_name(e));
+        ck_assert_msg(strstr(page, word) != NULL, "%s", word);
+    }
+    for (int s = SYM_NONE + 1; s < SYM_COUNT; s++) {
+        char row[512];
+        row_of(sym_name(s), row, sizeof(row));
+    }
+}
+END_TEST
+
+START_TEST(examples) {
+    int count = 0;
+    for (const char *at = page; (at = strstr(at, "```ir\n")); count++) {
+        at += strlen("```ir\n");
+        size_t n = (size_t)(strstr(at, "```") - at);
+        arena *a = arena_new();
+        diag d;
+        diag_init(&d);
+        graph *g = graph_parse(a, "docs/ir.md", at, n, &d);
+        ck_assert_msg(g != NULL, "example %d: %s", count, d.count ? d.items[0].text : "");
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        graph_print(g, NULL, out);
+        fclose(out);
+        ck_assert_msg(size == n && !memcmp(text, at, n), "example %d prints as\n%s", count, text);
+        free(text);
+        diag_free(&d);
+        arena_free(a);
+    }
+    ck_assert_int_ge(count, 4);
+}
+END_TEST
+
+static void read_page(void) {
+    FILE *in = fopen(BERTC_TESTS "/../docs/ir.md", "rb");
+    ck_assert_ptr_nonnull(in);
+    page = calloc(1, 1 << 20);
+    ck_assert(page && fread(page, 1, (1 << 20) - 1, in) > 0);
+    fclose(in);
+}
+static void free_page(void) {
+    free(page);
+}
+
+int main(void) {
+    Suite *s = suite_create("docs");
+    TCase *c = tcase_create("docs/ir.md");
+    tcase_add_checked_fixture(c, read_page, free_page);
+    tcase_add_test(c, ops);
+    tcase_add_test(c, attributes);
+    tcase_add_test(c, types);
+    tcase_add_test(c, examples);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
