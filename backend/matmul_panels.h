@@ -1,0 +1,52 @@
+// The loops round the register tile: column panels outside, row tiles inside, so that B streams from memory
+// once for all rows; and the next panel on its way into L2 meanwhile. Private to backend/.
+#ifndef BERTC_BACKEND_MATMUL_PANELS_H
+#define BERTC_BACKEND_MATMUL_PANELS_H
+
+#include "matmul_tile.h"
+
+typedef enum extra_kind {
+    EXTRA_COLUMNS, // float[N]: moves with the columns
+    EXTRA_ROWS,    // rows of ld floats: moves with rows and columns
+    EXTRA_FIXED    // stays
+} extra_kind;
+typedef struct panel_extra {
+    extra_kind kind;
+    int64_t ld;
+} panel_extra;
+
+#define PANELS_MAX_WIDTHS 3
+
+// rows x columns of C, all of `k`. The caller fills in the first part.
+typedef struct panels {
+    const char *name;
+    int rows;        // of a register tile
+    int64_t columns; // of the widest one; 0: as many as the registers hold
+    int64_t k;       // as in tile: 0: run time
+    int64_t lda, ldc, panel;
+    bool accumulate;
+    int streams; // distant places from which the next tile of columns is fetched; 0: it is not
+    tile_finish finish;
+    void *context;
+    int extra_count;
+    panel_extra extras[TILE_MAX_EXTRAS];
+
+    int width_count;
+    tile tiles[PANELS_MAX_WIDTHS]; // widest first
+    int widths[PANELS_MAX_WIDTHS]; // panels of each; a tile narrower than a panel counts as 1
+    LLVMTypeRef type;
+    LLVMValueRef function;
+} panels;
+
+// Adds the function. What it does: for each tile of columns in panels [from, to), for each of `tiles` row
+// tiles, the register tile. While one tile of columns is worked through, the next is touched; after the last,
+// what stands at `after`.
+void panels_emit(emit *e, panels *p);
+// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0. k: NULL where constant.
+typedef struct panels_args {
+    LLVMValueRef a, b, c, tiles, from, to, after, k;
+    LLVMValueRef extra[TILE_MAX_EXTRAS];
+} panels_args;
+void panels_call(emit *e, const panels *p, const panels_args *args);
+
+#endif
