@@ -5,18 +5,7 @@
 
 #include <stdint.h>
 
-typedef enum bertc_task_kind {
-    BERTC_TASK_TENSORS = 0,   // raw tensors only
-    BERTC_TASK_EMBEDDING,     // output "embedding" [S,width]: pooled (and normalised) in the graph
-    BERTC_TASK_CLASSIFY,      // "logits" [S,labels]: softmax
-    BERTC_TASK_MULTI_LABEL,   // "logits" [S,labels]: sigmoid
-    BERTC_TASK_REGRESSION,    // "logits" [S,labels]: as they are
-    BERTC_TASK_ENTITIES,      // "logits" [T,labels]
-    BERTC_TASK_ANSWER,        // "start_logits", "end_logits" [T]
-    BERTC_TASK_FILL_MASK,     // "logits" [R,vocab] (masked LM)
-    BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
-    BERTC_TASK_PRETRAINING    // "prediction_logits" [R,vocab] and "seq_relationship_logits" [S,2]
-} bertc_task_kind;
+#include "bertc_task.h"
 
 typedef struct bertc_task {
     uint32_t kind; // bertc_task_kind

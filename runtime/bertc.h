@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bertc_task.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -46,7 +48,7 @@ typedef struct bertc_model_info {
     const char *isa_names; // of the variants that this CPU can run, best first, "avx512,avx2": the first is used
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
-BERTC_API const char *bertc_label(const bertc_model *model, int index);
+BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
 BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
 // Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is asked for.
 BERTC_API bool bertc_output_reads_first(const bertc_model *model, int index);
@@ -162,7 +164,7 @@ typedef struct bertc_result {
     int task; // bertc_task_kind: says which of the following are set
     int token_count;
     int score_count;
-    const bertc_score *scores; // labels, best first
+    const bertc_score *scores; // labels, best first; of a regression in the labels' order
     int entity_count;
     const bertc_entity *entities;
     bertc_answer answer;
@@ -179,10 +181,15 @@ typedef struct bertc_text_options {
     int max_answer_tokens; // 0: 15
 } bertc_text_options;
 
-// Answers `count` texts; results[i] for texts[i].
+// Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. Nothing is allocated for up to
+// 1024 texts of max_text_bytes in all (top_k up to 32); more grows the session's buffers once. Question answering takes the
+// question as the text and the context as its pair; entities are looked for in the text, not in the pair.
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
                                   const bertc_text_options *options, bertc_result *results, bertc_error *error);
-// One JSON object (no newline) for a result. Like snprintf: returns the length it needs.
+// One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores [{label, score}];
+// entities [{entity_group, score, word, start, end}]; answer, start, end, score; masks [{start, end, scores [{token_str, token,
+// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like snprintf: returns the
+// length that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer, size_t size);
 
 // --- A tokenizer alone, without a model (bertc tokenize FOLDER)

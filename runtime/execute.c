@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "error.h"
 #include "session.h"
 
 void session_clear(bertc_session *s) {
@@ -21,6 +22,24 @@ int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64
 bool session_room(const bertc_session *s, int64_t n) {
     const session_group *g = &s->group;
     return session_fit(s, g->tokens + n, g->sequences + 1, n > g->longest ? n : g->longest) >= 0;
+}
+
+int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before) {
+    const bertc_descriptor *d = s->model->descriptor;
+    if (d->position_rule == BERTC_POSITION_COLUMN) return column + d->position_start;
+    return id == d->pad_id ? d->pad_id : before + d->position_start;
+}
+
+bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error) {
+    const bertc_descriptor *d = s->model->descriptor;
+    if (id < 0 || id >= d->vocab_size)
+        return error_set(error, "id %d is not in the vocabulary of %lld", id, (long long)d->vocab_size);
+    if (s->input_slots[INPUT_TYPES] >= 0 && (type < 0 || type >= d->type_vocab_size))
+        return error_set(error, "type %d is not one of %lld", type, (long long)d->type_vocab_size);
+    if (s->input_slots[INPUT_POSITIONS] >= 0 && (position < 0 || position >= d->position_count))
+        return error_set(error, "position %lld, the model has %lld", (long long)position,
+                         (long long)d->position_count);
+    return true;
 }
 
 void session_begin(bertc_session *s, int64_t place) {

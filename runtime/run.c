@@ -10,30 +10,6 @@ static bool shown(const bertc_batch *in, int64_t b, int64_t c) {
     return !in->attention_mask || in->attention_mask[b * in->length + c] != 0;
 }
 
-// The position of column c of a row by the model's rule; `before`: ids left of it that are not the pad.
-static int64_t position_of(const bertc_descriptor *d, int32_t id, int64_t c, int64_t before) {
-    if (d->position_rule == BERTC_POSITION_COLUMN) return c + d->position_start;
-    return id == d->pad_id ? d->pad_id : before + d->position_start;
-}
-
-static bool check_token(const bertc_session *s, const bertc_batch *in, int64_t b, int64_t c, int64_t before,
-                        bertc_error *error) {
-    const bertc_descriptor *d = s->model->descriptor;
-    int32_t id = in->input_ids[b * in->length + c],
-            type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
-    if (id < 0 || id >= d->vocab_size)
-        return error_set(error, "row %lld, column %lld: id %d is not in the vocabulary of %lld", (long long)b,
-                         (long long)c, id, (long long)d->vocab_size);
-    if (s->input_slots[INPUT_TYPES] >= 0 && (type < 0 || type >= d->type_vocab_size))
-        return error_set(error, "row %lld, column %lld: type %d is not one of %lld", (long long)b,
-                         (long long)c, type, (long long)d->type_vocab_size);
-    int64_t position = position_of(d, id, c, before);
-    if (s->input_slots[INPUT_POSITIONS] >= 0 && (position < 0 || position >= d->position_count))
-        return error_set(error, "row %lld, column %lld: position %lld, the model has %lld", (long long)b,
-                         (long long)c, (long long)position, (long long)d->position_count);
-    return true;
-}
-
 static int64_t count_shown(const bertc_batch *in, int64_t b) {
     int64_t n = 0;
     for (int64_t c = 0; c < in->length; c++) n += shown(in, b, c);
@@ -45,8 +21,11 @@ static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, 
                       bertc_error *error) {
     int64_t n = count_shown(in, b), before = 0;
     for (int64_t c = 0; c < in->length; c++) {
-        if (shown(in, b, c) && !check_token(s, in, b, c, before, error)) return false;
-        before += in->input_ids[b * in->length + c] != s->model->descriptor->pad_id;
+        int32_t id = in->input_ids[b * in->length + c];
+        int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
+        if (shown(in, b, c) && !session_check(s, id, type, session_position(s, id, c, before), error))
+            return error_prefix(error, "row %lld, column %lld", (long long)b, (long long)c);
+        before += id != s->model->descriptor->pad_id;
     }
     if (n == 0) return error_set(error, "row %lld: the mask shows nothing", (long long)b);
     if (first && !shown(in, b, 0))
@@ -60,20 +39,18 @@ static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, 
 }
 
 static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool rows) {
-    const bertc_descriptor *d = s->model->descriptor;
     int64_t before = 0;
     session_begin(s, b);
     for (int64_t c = 0; c < in->length; c++) {
         int32_t id = in->input_ids[b * in->length + c];
         int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
         if (shown(in, b, c))
-            session_token(s, id, type, (int32_t)position_of(d, id, c, before), (int32_t)c, rows);
-        before += id != d->pad_id;
+            session_token(s, id, type, (int32_t)session_position(s, id, c, before), (int32_t)c, rows);
+        before += id != s->model->descriptor->pad_id;
     }
 }
 
 // --- Outputs
-
 
 size_t bertc_output_bytes(const bertc_model *m, int index, int64_t batch, int64_t length) {
     if (index < 0 || (uint32_t)index >= m->descriptor->output_count || batch < 0 || length < 0) return 0;

@@ -65,6 +65,10 @@ int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64
 bool session_room(const bertc_session *s, int64_t n);
 // Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.
 void session_begin(bertc_session *s, int64_t place);
+// The position of a token by the model's rule; `before`: ids left of it that are not the pad.
+int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before);
+// Whether the model has that id, type and position.
+bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error);
 // Adds a token to the text; `read`: a head reads its row.
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
 // Runs the group (which must hold a text) in the smallest variant that holds it.

@@ -1,0 +1,218 @@
+// bertc_result_json: an answer as one JSON object, under the names that Transformers' pipelines use.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/abi_task.h"
+#include "runtime/bertc.h"
+
+// Writes what fits and counts what it takes.
+typedef struct writer {
+    char *buffer;
+    size_t size, used;
+} writer;
+
+static void put_bytes(writer *w, const char *s, size_t n) {
+    if (w->used < w->size) memcpy(w->buffer + w->used, s, n < w->size - w->used ? n : w->size - w->used);
+    w->used += n;
+}
+static void put(writer *w, const char *s) {
+    put_bytes(w, s, strlen(s));
+}
+
+static void put_int(writer *w, long long n) {
+    char text[32];
+    put_bytes(w, text, (size_t)snprintf(text, sizeof text, "%lld", n));
+}
+
+// Nine digits give a float back exactly. JSON knows no infinity and no NaN; the locale's decimal point
+// becomes a full stop.
+static void put_float(writer *w, float x) {
+    char text[48], out[48];
+    size_t n = 0;
+    if (!isfinite(x)) {
+        put(w, "null");
+        return;
+    }
+    snprintf(text, sizeof text, "%.9g", (double)x);
+    for (const char *c = text; *c; c++) {
+        bool own = (*c >= '0' && *c <= '9') || *c == '-' || *c == '+' || *c == 'e';
+        if (own)
+            out[n++] = *c;
+        else if (n == 0 || out[n - 1] != '.')
+            out[n++] = '.';
+    }
+    put_bytes(w, out, n);
+}
+
+// Bytes of the UTF-8 sequence at s, *good: whether it is one. A broken one counts to where it breaks (as
+// Python's errors="replace").
+static size_t sequence(const unsigned char *s, size_t n, bool *good) {
+    unsigned first = s[0];
+    size_t need = first < 0x80                     ? 1
+                  : first >= 0xc2 && first <= 0xdf ? 2
+                  : first >= 0xe0 && first <= 0xef ? 3
+                  : first >= 0xf0 && first <= 0xf4 ? 4
+                                                   : 0;
+    *good = false;
+    if (need == 0) return 1;
+    for (size_t i = 1; i < need; i++) {
+        unsigned low = 0x80, high = 0xbf;
+        if (i == 1 && first == 0xe0) low = 0xa0;
+        if (i == 1 && first == 0xed) high = 0x9f;
+        if (i == 1 && first == 0xf0) low = 0x90;
+        if (i == 1 && first == 0xf4) high = 0x8f;
+        if (i >= n || s[i] < low || s[i] > high) return i;
+    }
+    *good = true;
+    return need;
+}
+
+static void put_string(writer *w, const char *s, size_t n) {
+    put(w, "\"");
+    for (size_t i = 0; i < n;) {
+        unsigned char c = (unsigned char)s[i];
+        bool good;
+        size_t length = sequence((const unsigned char *)s + i, n - i, &good);
+        char escape[8];
+        if (!good)
+            put(w, "\xef\xbf\xbd");
+        else if (c == '"' || c == '\\')
+            put_bytes(w, (const char[]){'\\', (char)c}, 2);
+        else if (c == '\n')
+            put(w, "\\n");
+        else if (c == '\t')
+            put(w, "\\t");
+        else if (c == '\r')
+            put(w, "\\r");
+        else if (c < 0x20 || c == 0x7f)
+            put_bytes(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
+        else
+            put_bytes(w, s + i, length);
+        i += length;
+    }
+    put(w, "\"");
+}
+static void put_text(writer *w, const char *s) {
+    put_string(w, s ? s : "", s ? strlen(s) : 0);
+}
+
+// The piece [from, to) of a text.
+static void put_piece(writer *w, const char *text, size_t size, uint32_t from, uint32_t to) {
+    if (to > size) to = (uint32_t)size;
+    if (from > to) from = to;
+    put_string(w, text ? text + from : "", text ? to - from : 0);
+}
+
+static void put_scores(writer *w, const bertc_result *r) {
+    put(w, "\"label\": ");
+    put_text(w, r->score_count ? r->scores[0].label : NULL);
+    put(w, ", \"score\": ");
+    put_float(w, r->score_count ? r->scores[0].score : NAN);
+    put(w, ", \"scores\": [");
+    for (int i = 0; i < r->score_count; i++) {
+        put(w, i ? ", {\"label\": " : "{\"label\": ");
+        put_text(w, r->scores[i].label);
+        put(w, ", \"score\": ");
+        put_float(w, r->scores[i].score);
+        put(w, "}");
+    }
+    put(w, "]");
+}
+
+static void put_span(writer *w, uint32_t start, uint32_t end) {
+    put(w, "\"start\": ");
+    put_int(w, start);
+    put(w, ", \"end\": ");
+    put_int(w, end);
+}
+
+static void put_entities(writer *w, const bertc_result *r, const bertc_text *text) {
+    put(w, "\"entities\": [");
+    for (int i = 0; i < r->entity_count; i++) {
+        const bertc_entity *e = &r->entities[i];
+        put(w, i ? ", {\"entity_group\": " : "{\"entity_group\": ");
+        put_text(w, e->type);
+        put(w, ", \"score\": ");
+        put_float(w, e->score);
+        put(w, ", \"word\": ");
+        put_piece(w, text->text, text->size, e->byte_start, e->byte_end);
+        put(w, ", ");
+        put_span(w, e->char_start, e->char_end);
+        put(w, "}");
+    }
+    put(w, "]");
+}
+
+static void put_answer(writer *w, const bertc_answer *a, const bertc_text *text) {
+    put(w, "\"answer\": ");
+    if (!a->found) {
+        put(w, "null, \"start\": null, \"end\": null, \"score\": null");
+        return;
+    }
+    put_piece(w, text->pair, text->pair_size, a->byte_start, a->byte_end);
+    put(w, ", ");
+    put_span(w, a->char_start, a->char_end);
+    put(w, ", \"score\": ");
+    put_float(w, a->score);
+}
+
+static void put_masks(writer *w, const bertc_result *r) {
+    put(w, "\"masks\": [");
+    for (int i = 0; i < r->mask_count; i++) {
+        const bertc_mask *m = &r->masks[i];
+        put(w, i ? ", {" : "{");
+        put_span(w, m->char_start, m->char_end);
+        if (m->text == 1) put(w, ", \"text\": 1"); // in the pair
+        put(w, ", \"scores\": [");
+        for (int k = 0; k < m->score_count; k++) {
+            put(w, k ? ", {\"token_str\": " : "{\"token_str\": ");
+            put_text(w, m->scores[k].label);
+            put(w, ", \"token\": ");
+            put_int(w, m->scores[k].id);
+            put(w, ", \"score\": ");
+            put_float(w, m->scores[k].score);
+            put(w, "}");
+        }
+        put(w, "]}");
+    }
+    put(w, "]");
+}
+
+static void put_next_sentence(writer *w, float p) {
+    put(w, "\"next_sentence\": ");
+    put_float(w, p >= 0 ? p : NAN);
+}
+
+static void put_embedding(writer *w, const bertc_result *r) {
+    put(w, "\"embedding\": [");
+    for (int i = 0; i < r->embedding_size; i++) {
+        if (i) put(w, ", ");
+        put_float(w, r->embedding[i]);
+    }
+    put(w, "]");
+}
+
+size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *buffer, size_t size) {
+    writer w = {buffer, size ? size - 1 : 0, 0};
+    put(&w, "{");
+    switch ((bertc_task_kind)r->task) {
+    case BERTC_TASK_TENSORS: break;
+    case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: put_scores(&w, r); break;
+    case BERTC_TASK_ENTITIES: put_entities(&w, r, text); break;
+    case BERTC_TASK_ANSWER: put_answer(&w, &r->answer, text); break;
+    case BERTC_TASK_FILL_MASK: put_masks(&w, r); break;
+    case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r->next_sentence); break;
+    case BERTC_TASK_PRETRAINING:
+        put_masks(&w, r);
+        put(&w, ", ");
+        put_next_sentence(&w, r->next_sentence);
+        break;
+    }
+    put(&w, "}");
+    if (size) buffer[w.used < w.size ? w.used : w.size] = 0;
+    return w.used;
+}
