@@ -85,7 +85,10 @@ static bool take_readers(rewriter *r, box *b, value *culprit, const char **why) 
         }
         if (next == VALUE_NONE) return false; // an output
         if (!epilogue_op(g, next, why)) {
-            *culprit = next;
+            if (grown.count > b->count)
+                *why = "its operand has other uses"; // of the op that was tried before
+            else
+                *culprit = next;
             return false;
         }
         grown.ops[grown.count++] = next;
@@ -94,7 +97,7 @@ static bool take_readers(rewriter *r, box *b, value *culprit, const char **why) 
             *b = grown;
             return true;
         }
-        *culprit = next;
+        if (grown.count == b->count + 1) *culprit = next;
         *why = "its operand has other uses";
     }
     return false;

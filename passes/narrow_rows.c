@@ -167,8 +167,10 @@ static value choose_rows(narrowing *s, value x) {
 
 // The chosen rows of x: narrowed, or chosen here.
 static value rows_of(narrowing *s, value x) {
-    if (s->made[x] == VALUE_NONE) s->made[x] = choose_rows(s, x);
-    return s->made[x];
+    if (s->made[x] != VALUE_NONE) return s->made[x];
+    if (op_is(s->g, x, OP_per_sequence) && s->cause[x])
+        pass_missed(s->p, s->g, x, "is computed for all rows: %s", s->cause[x]);
+    return s->made[x] = choose_rows(s, x);
 }
 
 static value make_sequence(narrowing *s, value v) {

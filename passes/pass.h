@@ -17,7 +17,8 @@ typedef struct pass {
     const pass_context *c;
     const char *name;
     variant *variant; // of passes that run once a variant; NULL otherwise
-    int fired;        // sites that changed
+    int fired;        // changes
+    int told;         // those of them that stand in the report
 } pass;
 
 // False: it failed, with a diagnostic.

@@ -59,6 +59,7 @@ static void report_line(const pass *p, const graph *g, value v, char sign, const
 
 void pass_fired(pass *p, const graph *g, value v, const char *format, ...) {
     p->fired++;
+    p->told++;
     va_list list;
     va_start(list, format);
     report_line(p, g, v, '+', format, list);
@@ -106,6 +107,7 @@ static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, c
     pass p = {.c = c, .name = name, .variant = x};
     if (!row->run(g, &p)) return false;
     if (c->report && !x && !p.fired) fprintf(c->report, "  nothing to do\n");
+    if (c->report && !x && p.fired && !p.told) fprintf(c->report, "  %d changes\n", p.fired);
     return true;
 }
 

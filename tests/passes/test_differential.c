@@ -40,6 +40,15 @@ static bert random_bert(uint32_t *state) {
     return b;
 }
 
+static const target small = {.isa = "avx2",
+                             .vector_floats = 8,
+                             .vector_registers = 16,
+                             .l1_bytes = 32768,
+                             .l2_bytes = 1 << 18,
+                             .l3_bytes = 4 << 20,
+                             .peak_gflops = 50,
+                             .memory_gbs = 10};
+
 // Runs `list` on a copy of g and holds it against what g gave.
 static void hold(const graph *g, const char *list, texts *t, const tensor *expected) {
     arena *a = arena_new();
@@ -52,6 +61,11 @@ static void hold(const graph *g, const char *list, texts *t, const tensor *expec
     double worst = difference(g, expected, h, evaluated(h, t, &source, a));
     if (worst > TOLERANCE) graph_print(h, NULL, stderr);
     ck_assert_msg(worst <= TOLERANCE, "passes %s: off by %g", list ? list : "(default)", worst);
+    if (!list || strchr("+-", *list)) {
+        c.target = &small;
+        bool unplaced = list && !strcmp(list, "-pack_weights");
+        ck_assert_int_eq(passes_add_variant(h, 7, 5, &c), unplaced ? -1 : 0);
+    }
     arena_free(a);
 }
 

@@ -223,6 +223,29 @@ START_TEST(wrong_requests_are_errors) {
 }
 END_TEST
 
+START_TEST(lists_and_prints) {
+    char *text = NULL;
+    size_t size = 0;
+    graph *g = bert_graph(memory, &weights, &odd);
+    int count = g->count;
+    pass_context c = {.diag = &errors, .verify = true, .print_after = "merge_qkv"};
+    ck_assert(passes_run(g, "", &c));
+    ck_assert_int_eq(g->count, count);
+    c.print_to = open_memstream(&text, &size);
+    ck_assert(passes_run(g, "-fuse_norm,+fuse_mlp", &c));
+    fclose(c.print_to);
+    ck_assert_ptr_nonnull(strstr(text, "// after merge_qkv\ngraph @encoder"));
+    ck_assert_ptr_null(strstr(text, "// after fuse_mlp"));
+    free(text);
+    for (value v = 0; v < g->count; v++)
+        for (value u = 0; graph_node(g, v)->body && u < graph_node(g, v)->body->count; u++)
+            if (graph_node(graph_node(g, v)->body, u)->op == OP_layer_norm)
+                ck_assert_str_eq(graph_node(g, v)->name, "embeddings");
+    c.print_after = "no_such_pass";
+    ck_assert(!passes_run(g, "", &c));
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("variants");
     TCase *t = tcase_create("variants");
@@ -235,6 +258,7 @@ int main(void) {
     tcase_add_test(t, memory_is_reused);
     tcase_add_test(t, weights_are_packed_and_placed);
     tcase_add_test(t, wrong_requests_are_errors);
+    tcase_add_test(t, lists_and_prints);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

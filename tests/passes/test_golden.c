@@ -1,0 +1,124 @@
+// links: passes ir
+// Golden files of passes: tests/passes/*.ir. A file names what runs, then holds IR text, the report, and the
+// text that comes out:
+//
+//   // passes: fuse_norm                     a list, as --passes takes it
+//   // variant: avx512 32 2                  optional: a variant to add (target, length, batch)
+//   graph @g(...) { ... }
+//   // ---- report
+//   ...
+//   // ---- after
+//   ...
+//
+// BLESS=1 writes what follows the text anew.
+#include <check.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/passes.h"
+
+#define REPORT "// ---- report\n"
+#define AFTER  "// ---- after\n"
+
+static const target targets[] = {{.isa = "avx512",
+                                  .vector_floats = 16,
+                                  .vector_registers = 32,
+                                  .fma = true,
+                                  .l1_bytes = 32768,
+                                  .l2_bytes = 1 << 20,
+                                  .l3_bytes = 32 << 20,
+                                  .prefetch_streams = 4,
+                                  .peak_gflops = 114,
+                                  .memory_gbs = 20}};
+
+static glob_t files;
+
+static char *read_file(const char *path) {
+    FILE *in = fopen(path, "rb");
+    ck_assert_msg(in != NULL, "%s", path);
+    fseek(in, 0, SEEK_END);
+    size_t size = (size_t)ftell(in);
+    rewind(in);
+    char *text = malloc(size + 1);
+    ck_assert(text && fread(text, 1, size, in) == size);
+    text[size] = 0;
+    fclose(in);
+    return text;
+}
+
+// What stands behind "// KEY: " at the start of a line, into `out`; false where there is none.
+static bool header(const char *text, const char *key, char *out, size_t size) {
+    const char *at = strstr(text, key);
+    if (!at) return false;
+    at += strlen(key);
+    snprintf(out, size, "%.*s", (int)strcspn(at, "\n"), at);
+    return true;
+}
+
+static bool add_variant(graph *g, const char *words, pass_context *c) {
+    char isa[16];
+    long long length, batch;
+    ck_assert_int_eq(sscanf(words, "%15s %lld %lld", isa, &length, &batch), 3);
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+        if (!strcmp(targets[i].isa, isa)) c->target = &targets[i];
+    return passes_add_variant(g, length, batch, c) >= 0;
+}
+
+// The report and the text after the passes, in the form of the files.
+static char *run(const char *file, const char *text, size_t size) {
+    char list[256], words[64], *result = NULL;
+    size_t n = 0;
+    ck_assert_msg(header(text, "// passes: ", list, sizeof(list)), "%s names no passes", file);
+    arena *a = arena_new();
+    diag d;
+    diag_init(&d);
+    FILE *out = open_memstream(&result, &n);
+    pass_context c = {.diag = &d, .report = out, .verify = true};
+    graph *g = graph_parse(a, file, text, size, &d);
+    fputs(REPORT, out);
+    bool ok = g && passes_run(g, list, &c);
+    if (ok && header(text, "// variant: ", words, sizeof(words))) ok = add_variant(g, words, &c);
+    fputs(AFTER, out);
+    if (ok) graph_print(g, NULL, out);
+    for (int i = 0; i < d.count; i++) fprintf(out, "%s\n", d.items[i].text);
+    fclose(out);
+    diag_free(&d);
+    arena_free(a);
+    return result;
+}
+
+START_TEST(golden) {
+    const char *path = files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
+    char *text = read_file(path);
+    const char *marker = strstr(text, REPORT);
+    size_t input = marker ? (size_t)(marker - text) : strlen(text);
+    char *got = run(base, text, input);
+    if (getenv("BLESS")) {
+        FILE *out = fopen(path, "wb");
+        ck_assert_ptr_nonnull(out);
+        fwrite(text, 1, input, out);
+        fputs(got, out);
+        fclose(out);
+    } else {
+        ck_assert_msg(marker && !strcmp(marker, got), "%s: expected\n%s\ngot\n%s", base, marker ? marker : "",
+                      got);
+    }
+    free(got);
+    free(text);
+}
+END_TEST
+
+int main(void) {
+    glob(BERTC_TESTS "/passes/*.ir", 0, NULL, &files);
+    Suite *s = suite_create("passes");
+    TCase *c = tcase_create("golden");
+    tcase_add_loop_test(c, golden, 0, (int)files.gl_pathc);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r) + (files.gl_pathc == 0);
+    srunner_free(r);
+    globfree(&files);
+    return failed != 0;
+}
