@@ -20,7 +20,7 @@ typedef struct grid {
 } grid;
 
 // The folder of a case: the copy beside this file, or the shared one; NULL where neither is there.
-static const char *case_folder(arena *a, const char *name) {
+static inline const char *case_folder(arena *a, const char *name) {
     struct stat s;
     const char *path = arena_printf(a, BERTC_TESTS "/models/cases/%s", name);
     if (!stat(path, &s)) return path;
@@ -42,12 +42,14 @@ static const int64_t *case_input(const safetensors *io, const char *name, int64_
     return data;
 }
 
-static grid case_grid(const safetensors *io, arena *a) {
+// `rows`: 0, or how many of the batch.
+static grid case_grid(const safetensors *io, int64_t rows, arena *a) {
     grid g = {0};
     const int64_t *ids = case_input(io, "input_ids", &g.batch, &g.length);
     const int64_t *types = case_input(io, "token_type_ids", &g.batch, &g.length);
     const int64_t *mask = case_input(io, "attention_mask", &g.batch, &g.length);
     ck_assert_ptr_nonnull(ids);
+    if (rows && rows < g.batch) g.batch = rows;
     int64_t most = g.batch * g.length;
     g.ids = ARENA_ARRAY(a, int32_t, most);
     g.types = ARENA_ARRAY(a, int32_t, most);
@@ -124,6 +126,50 @@ static difference case_compare(const grid *g, const tensor *out, int rank, const
         for (int64_t i = 0; i < width; i++) difference_add(&d, x[t * width + i], wants[i]);
     }
     return d;
+}
+
+static inline void case_fail(const diag *d) {
+    diag_print(d, stderr);
+    ck_abort_msg("%s", d->count ? d->items[d->count - 1].text : "failed without a word");
+}
+
+static inline bool case_has_input(const graph *g, const char *name) {
+    for (int i = 0; i < g->count; i++) {
+        if (g->nodes[i].op == OP_input && !strcmp(g->nodes[i].name, name)) return true;
+    }
+    return false;
+}
+
+// Evaluates the model's graph on the inputs of `io` and holds each output against the tensor `prefix`NAME
+// there: all of them, and no other, within `tolerance` x max(1, largest).
+static inline void case_check(const hub_model *m, const safetensors *io, const char *prefix, int64_t rows,
+                              double tolerance, arena *a, diag *d) {
+    grid g = case_grid(io, rows, a);
+    eval_input inputs[6];
+    eval_options e = {.source = &m->source, .input_count = case_inputs(&g, a, inputs), .inputs = inputs};
+    if (!case_has_input(m->graph, "rows")) e.input_count = 4;
+    tensor *results = ARENA_ARRAY(a, tensor, m->graph->output_count);
+    if (!graph_eval(m->graph, &e, a, results, d)) case_fail(d);
+    for (int i = 0; i < m->graph->output_count; i++) {
+        const char *dtype, *name = arena_printf(a, "%s%s", prefix, m->graph->outputs[i].name);
+        int rank;
+        const int64_t *shape;
+        const void *data;
+        size_t bytes;
+        ck_assert_msg(safetensors_entry(io, name, &dtype, &rank, &shape, &data, &bytes),
+                      "no reference for %s", name);
+        difference x = case_compare(&g, &results[i], rank, shape, data);
+        ck_assert_msg(x.largest > 0 && x.most <= tolerance * fmax(1, x.largest),
+                      "%s is off by %g (largest %g)", name, x.most, x.largest);
+    }
+    int references = 0;
+    for (int i = 0; i < safetensors_count(io); i++) {
+        const char *name = safetensors_name(io, i);
+        bool input =
+            !strcmp(name, "input_ids") || !strcmp(name, "token_type_ids") || !strcmp(name, "attention_mask");
+        references += !input;
+    }
+    ck_assert_int_eq(m->graph->output_count, references);
 }
 
 #endif
