@@ -76,11 +76,12 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
     int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;
     int64_t last_rows = rows - (outer - 1) * c->block_rows;
     double busy[MOST_THREADS] = {0}, last = 0;
-    if (inner * outer > 8 * threads) {
-        double full = task_seconds(s, c->block_rows, c->block_columns, false);
-        double first = task_seconds(s, c->block_rows, c->block_columns, true);
-        double columns = (double)s->shape.n / (double)c->block_columns,
-               blocks = (double)rows / (double)c->block_rows;
+    if (inner * outer > 16 * threads) {
+        int64_t block = smaller_int(c->block_rows, rows);
+        double full = task_seconds(s, block, c->block_columns, false);
+        double first = task_seconds(s, block, c->block_columns, true);
+        double columns = (double)s->shape.n / (double)c->block_columns;
+        double blocks = (double)rows / (double)block;
         return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
     }
     for (int64_t i = 0; i < outer; i++)
