@@ -14,6 +14,7 @@ typedef struct family {
 
 // The first that accepts a node emits it.
 static const family families[] = {
+    {"nest", nest_accepts, nest_emit},
     {NULL, NULL, NULL},
 };
 

@@ -1,0 +1,50 @@
+// The nest: any body, op by op, with intermediates in scratch. Private to nest*.c and row.c.
+#ifndef BERTC_BACKEND_NEST_H
+#define BERTC_BACKEND_NEST_H
+
+#include "view.h"
+
+// One task's evaluation of a flat body (no regions inside).
+typedef struct nest {
+    emit *e;
+    const graph *body;
+    LLVMValueRef size[SYM_COUNT]; // i64: what the symbols stand for in this task
+    bindings most;                // the largest that they can stand for: strides and scratch follow from it
+    sym rows;                     // the symbol of which a task sees a block, or SYM_NONE
+    LLVMValueRef first_row;       // of the block
+    LLVMValueRef scratch;
+    view *views; // by value of the body
+    struct nest_buffer *buffers;
+    int buffer_count, now; // now: the node that is being emitted
+    int64_t scratch_bytes; // high-water mark
+} nest;
+
+typedef struct nest_buffer {
+    int64_t offset, bytes;
+    int last; // the last node that reads it
+} nest_buffer;
+
+// --- nest_body.c
+
+// The node's computation as one flat graph: a param an operand (per_sequence: an operand after the bounds),
+// primitive ops, one output.
+graph *nest_flatten(arena *a, const graph *g, value v);
+// Emits the whole body: params from n->views (filled in by the caller), the result into `result`.
+bool nest_body(nest *n, const view *result);
+// The sizes of t's axes in this task.
+void nest_sizes(const nest *n, const type *t, LLVMValueRef *size);
+LLVMValueRef nest_dim(const nest *n, dim d);
+// v where its last axis can be swept by vectors, else a copy of it that lives for this node.
+view nest_swept(nest *n, const view *v);
+
+// --- nest_ops.c: computes node v of the body into `out`.
+void nest_op(nest *n, value v, const view *out);
+void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
+void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
+
+// --- nest_rows.c: is every value that holds `rows` computed row by row along its first axis?
+bool nest_row_wise(const graph *body, sym rows);
+// The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.
+void nest_work(const graph *body, double work[3]);
+
+#endif
