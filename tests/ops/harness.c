@@ -1,0 +1,505 @@
+// The differential harness (harness.h).
+#include "harness.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "backend/codegen.h"
+#include "passes/passes.h"
+
+// --- Random numbers
+
+typedef struct rng {
+    uint64_t state;
+} rng;
+
+static uint32_t rng_next(rng *r) {
+    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(r->state >> 33);
+}
+static int64_t rng_below(rng *r, int64_t n) {
+    return (int64_t)rng_next(r) % n;
+}
+static float rng_float(rng *r, double low, double high) {
+    return (float)(low + (high - low) * ((double)rng_next(r) / 2147483648.0));
+}
+
+static rng rng_of(const char *name) {
+    rng r = {14695981039346656037u};
+    for (; *name; name++) r.state = (r.state ^ (uint8_t)*name) * 1099511628211u;
+    return r;
+}
+
+// --- Weights
+
+// The upper half of a float, or its nearest smaller float16: enough for weights that are read back exactly.
+static uint16_t half_of(elem e, float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    if (e == ELEM_BF16) return (uint16_t)(bits >> 16);
+    int exponent = (int)(bits >> 23 & 0xff) - 112;
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    if (exponent <= 0) return (uint16_t)(sign | (bits >> 13 & 0x3ff)); // some subnormal
+    return (uint16_t)(sign | (uint32_t)exponent << 10 | (bits >> 13 & 0x3ff));
+}
+
+recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, const int64_t *shape,
+                       double low, double high) {
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++) n *= shape[i];
+    rng r = rng_of(name);
+    unsigned char *data = arena_alloc(w->a, (size_t)n * elem_size(e) + 1);
+    for (int64_t i = 0; i < n; i++) {
+        float f = rng_float(&r, low, high);
+        uint16_t h = half_of(e, f);
+        if (e == ELEM_F32)
+            memcpy(data + 4 * i, &f, 4);
+        else
+            memcpy(data + 2 * i, &h, 2);
+    }
+    ck_assert_int_lt(w->count, HARNESS_TENSORS);
+    tensor_view v = {.e = e, .rank = rank, .data = data};
+    for (int i = 0; i < rank; i++) v.shape[i] = shape[i];
+    w->tensors[w->count].name = arena_strdup(w->a, name);
+    w->tensors[w->count++].view = v;
+    return recipe_tensor(w->a, name, e, rank, shape);
+}
+
+static bool find_tensor(void *context, const char *name, tensor_view *out) {
+    harness_weights *w = context;
+    for (int i = 0; w && i < w->count; i++) {
+        if (strcmp(w->tensors[i].name, name) != 0) continue;
+        *out = w->tensors[i].view;
+        return true;
+    }
+    return false;
+}
+
+// --- Memory that ends at a page without access
+
+typedef struct fenced {
+    unsigned char *data, *map;
+    size_t mapped;
+} fenced;
+
+static fenced fenced_new(int64_t bytes) {
+    size_t page = 4096, room = ((size_t)bytes + 63) / 64 * 64, pages = (room + page - 1) / page * page;
+    fenced f = {.mapped = pages + page};
+    f.map = mmap(NULL, f.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(f.map != MAP_FAILED);
+    ck_assert_int_eq(mprotect(f.map + pages, page, PROT_NONE), 0);
+    f.data = f.map + pages - room;
+    return f;
+}
+
+static void fenced_free(fenced *f) {
+    munmap(f->map, f->mapped);
+}
+
+// --- A test in progress
+
+typedef struct run {
+    const harness *h;
+    const char *cpu;
+    arena *a;
+    diag d;
+    target target;
+    tensor_source source;
+    bindings b; // of the call
+    int32_t *bounds, *row_bounds;
+    graph *g; // after the passes, with its variants
+    eval_input *inputs;
+    int input_count;
+    tensor *wanted;         // by value of g
+    tensor *first;          // by value: what the first run gave, dense
+    const kernel **kernels; // by variant and value; the functions' names: by class and phase, too
+    const char **names;
+    jit_code *code;
+    fenced weights;
+} run;
+
+static void must(run *r, bool ok, const char *what) {
+    if (ok) return;
+    diag_print(&r->d, stderr);
+    ck_abort_msg("%s: %s failed: %s", r->cpu, what, r->d.count ? r->d.items[0].text : "no diagnostic");
+}
+
+// Rows of the smallest table that value v indexes; INT64_MAX where it indexes none.
+static int64_t table_rows(const graph *g, value v) {
+    int64_t least = INT64_MAX;
+    for (value u = 0; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        for (int i = 0; i < n->input_count; i++) {
+            if (n->inputs[i] != v) continue;
+            int64_t rows = INT64_MAX;
+            dim d = graph_type(g, n->inputs[0])->rank ? graph_type(g, n->inputs[0])->d[0] : dim_num(1);
+            if (n->op == OP_gather && i == 1) rows = d.s == SYM_NONE ? d.n : 1;
+            int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
+            if (n->body && i >= bounds) rows = table_rows(n->body, i - bounds);
+            if (rows < least) least = rows;
+        }
+    }
+    return least;
+}
+
+// --- Inputs
+
+static void fill_bounds(int32_t *out, const int64_t *lengths, int texts) {
+    for (int i = 0; i < texts; i++) out[i + 1] = out[i] + (int32_t)lengths[i];
+}
+
+// Rows that the head reads: ascending within each text.
+static void fill_rows(run *r, int32_t *out, rng *random) {
+    for (int s = 0; s < r->h->texts; s++) {
+        int64_t had = r->bounds[s];
+        for (int64_t i = 0; i < r->h->rows[s]; i++) {
+            int64_t left = r->h->rows[s] - i, room = r->bounds[s + 1] - had - left;
+            had += rng_below(random, room + 1);
+            *out++ = (int32_t)had++;
+        }
+    }
+}
+
+static void fill_input(run *r, value v, tensor *t) {
+    const node *n = graph_node(r->g, v);
+    rng random = rng_of(n->name);
+    int64_t count = tensor_count(t), least = table_rows(r->g, v);
+    double low = r->h->low, high = r->h->high;
+    if (low == 0 && high == 0) low = -2, high = 2;
+    if (!strcmp(n->name, "bounds")) {
+        memcpy(t->data, r->bounds, sizeof(int32_t) * (size_t)count);
+    } else if (!strcmp(n->name, "row_bounds")) {
+        memcpy(t->data, r->row_bounds, sizeof(int32_t) * (size_t)count);
+    } else if (!strcmp(n->name, "rows")) {
+        fill_rows(r, t->data, &random);
+    } else if (n->type.e == ELEM_I32) {
+        for (int64_t i = 0; i < count; i++)
+            ((int32_t *)t->data)[i] =
+                (int32_t)(least < INT64_MAX ? rng_below(&random, least) : rng_below(&random, 41) - 20);
+    } else {
+        ck_assert_int_eq(n->type.e, ELEM_F32);
+        for (int64_t i = 0; i < count; i++) ((float *)t->data)[i] = rng_float(&random, low, high);
+    }
+}
+
+static tensor tensor_new(arena *a, const type *t, const bindings *b) {
+    tensor x = {.e = t->e, .rank = t->rank};
+    for (int i = 0; i < t->rank; i++) x.shape[i] = dim_value(t->d[i], b);
+    x.data = arena_alloc(a, (size_t)tensor_count(&x) * elem_size(t->e) + 1);
+    return x;
+}
+
+static void make_inputs(run *r) {
+    r->inputs = ARENA_ARRAY(r->a, eval_input, r->g->count);
+    for (value v = 0; v < r->g->count; v++) {
+        const node *n = graph_node(r->g, v);
+        if (n->op != OP_input) continue;
+        eval_input *in = &r->inputs[r->input_count++];
+        *in = (eval_input){n->name, tensor_new(r->a, &n->type, &r->b)};
+        fill_input(r, v, &in->value);
+    }
+}
+
+// --- What the evaluator says
+
+static bool keep_value(void *context, const graph *g, value v, const tensor *t) {
+    run *r = context;
+    r->wanted[v] = *t;
+    r->wanted[v].data = arena_dup(r->a, t->data, (size_t)tensor_count(t) * elem_size(t->e));
+    (void)g;
+    return true;
+}
+
+static bool holds(const graph *g, value v, sym s) {
+    const type *t = graph_type(g, v);
+    for (int i = 0; i < t->rank; i++)
+        if (t->d[i].s == s) return true;
+    return false;
+}
+
+static void evaluate(run *r, int64_t length) {
+    eval_options o = {.source = &r->source,
+                      .input_count = r->input_count,
+                      .inputs = r->inputs,
+                      .length = length,
+                      .observe = keep_value,
+                      .observe_context = r};
+    r->wanted = ARENA_ARRAY(r->a, tensor, r->g->count);
+    tensor *results = ARENA_ARRAY(r->a, tensor, r->g->output_count);
+    must(r, graph_eval(r->g, &o, r->a, results, &r->d), "evaluation");
+}
+
+// --- Comparing
+
+static double as_number(const tensor *t, int64_t i) {
+    switch (t->e) {
+    case ELEM_F32: return (double)((const float *)t->data)[i];
+    case ELEM_I32: return ((const int32_t *)t->data)[i];
+    case ELEM_I1: return ((const uint8_t *)t->data)[i] != 0;
+    case ELEM_F16:
+    case ELEM_BF16: return ((const uint16_t *)t->data)[i];
+    case ELEM_COUNT: break;
+    }
+    return 0;
+}
+
+static const char *index_text(const tensor *t, int64_t i, char *buf, size_t size) {
+    int64_t at[IR_MAX_RANK];
+    size_t n = 0;
+    for (int k = t->rank - 1; k >= 0; k--) at[k] = i % t->shape[k], i /= t->shape[k];
+    buf[0] = 0;
+    for (int k = 0; k < t->rank && n < size; k++)
+        n += (size_t)snprintf(buf + n, size - n, "%s%" PRId64 " of %" PRId64, k ? ", " : "", at[k],
+                              t->shape[k]);
+    return buf;
+}
+
+static void fail_at(const run *r, const variant *x, int class, value v, const tensor *got, int64_t i,
+                    const char *why) {
+    const node *n = graph_node(r->g, v);
+    char made[96], at[160], operands[512] = "", one[96];
+    size_t m = 0;
+    for (int k = 0; k < n->input_count && m < sizeof(operands); k++)
+        m += (size_t)snprintf(operands + m, sizeof(operands) - m, "%s%s", k ? ", " : "",
+                              type_print(graph_type(r->g, n->inputs[k]), one, sizeof(one)));
+    ck_abort_msg("%s, thread class %d: %%%d %s%s%s (%s) -> %s: at [%s] got %.9g, want %.9g: %s", x->name,
+                 class, v, n->name ? n->name : "", n->name ? " " : "", op_name(n->op), operands,
+                 type_print(&n->type, made, sizeof(made)), index_text(got, i, at, sizeof(at)),
+                 as_number(got, i), as_number(&r->wanted[v], i), why);
+}
+
+static void compare(const run *r, const variant *x, int class, value v, const tensor *got) {
+    const tensor *want = &r->wanted[v];
+    int64_t count = tensor_count(want);
+    double most = 1, tolerance = r->h->tolerance > 0 ? r->h->tolerance : 2e-6;
+    for (int64_t i = 0; i < count; i++)
+        if (isfinite(as_number(want, i)) && fabs(as_number(want, i)) > most) most = fabs(as_number(want, i));
+    for (int64_t i = 0; i < count; i++) {
+        double a = as_number(got, i), b = as_number(want, i);
+        if (a == b || (isnan(a) && isnan(b))) continue;
+        if (want->e == ELEM_F32 && fabs(a - b) <= tolerance * most) continue;
+        fail_at(r, x, class, v, got, i, "too far off");
+    }
+}
+
+static void compare_bits(const run *r, const variant *x, int class, value v, const tensor *got) {
+    const tensor *first = &r->first[v];
+    size_t size = elem_size(got->e);
+    for (int64_t i = 0; i < tensor_count(got); i++)
+        if (memcmp((char *)got->data + (size_t)i * size, (char *)first->data + (size_t)i * size, size) != 0)
+            fail_at(r, x, class, v, got, i, "other bits than the first run gave");
+}
+
+// --- Running
+
+// Copies between a dense tensor and its place in the arena.
+static void move_value(const run *r, const variant *x, value v, unsigned char *arena_data, tensor *t,
+                       bool in) {
+    const place *p = &x->places[v];
+    int64_t last = t->rank ? t->shape[t->rank - 1] : 1, rows = last ? tensor_count(t) / last : 0;
+    size_t row = (size_t)last * elem_size(t->e),
+           step = (size_t)(t->rank >= 2 ? p->ld : last) * elem_size(t->e);
+    for (int64_t i = 0; i < rows; i++) {
+        unsigned char *placed = arena_data + p->offset + (size_t)i * step,
+                      *dense = (unsigned char *)t->data + (size_t)i * row;
+        memcpy(in ? placed : dense, in ? dense : placed, row);
+    }
+    (void)r;
+}
+
+static void fill_arena(const run *r, const variant *x, unsigned char *data) {
+    for (int64_t i = 0; i + 4 <= x->arena_bytes; i += 4) {
+        float f = 12345.5f + (float)(i % 97);
+        memcpy(data + i, &f, 4);
+    }
+    for (value v = 0; v < r->g->count; v++) {
+        const node *n = graph_node(r->g, v);
+        if (n->op != OP_input) continue;
+        for (int i = 0; i < r->input_count; i++) {
+            if (strcmp(r->inputs[i].name, n->name) != 0) continue;
+            int64_t end = x->arena_bytes - x->places[v].offset, room = (x->tokens + x->row_tile) * 4;
+            if (n->type.e == ELEM_I32)
+                memset(data + x->places[v].offset, 0, (size_t)(room < end ? room : end));
+        }
+    }
+    // In a second turn, for zeros may have gone over a neighbour.
+    for (value v = 0; v < r->g->count; v++) {
+        const node *n = graph_node(r->g, v);
+        for (int i = 0; n->op == OP_input && i < r->input_count; i++)
+            if (!strcmp(r->inputs[i].name, n->name)) move_value(r, x, v, data, &r->inputs[i].value, true);
+    }
+}
+
+static void run_phase(const run *r, const kernel_phase *p, const char *name, void *const *args,
+                      const bertc_call *call, int class, void *scratch) {
+    bertc_kernel f = (bertc_kernel)(uintptr_t)jit_code_symbol(r->code, name);
+    ck_assert_msg(f != NULL, "no code for %s", name);
+    int64_t rows = p->dim == SYM_NONE ? 1 : r->b.v[p->dim];
+    int64_t tasks = (p->dim == SYM_NONE ? 1 : (rows + p->unit - 1) / p->unit) * p->inner;
+    rng random = {99};
+    int64_t *order = malloc(sizeof(int64_t) * (size_t)(tasks + 1));
+    for (int64_t i = 0; i < tasks; i++) order[i] = class == 1 ? tasks - 1 - i : i;
+    for (int64_t i = tasks - 1; class == 2 && i > 0; i--) {
+        int64_t k = rng_below(&random, i + 1), t = order[i];
+        order[i] = order[k];
+        order[k] = t;
+    }
+    for (int64_t i = 0; i < tasks; i++) f(args, call, order[i], scratch);
+    free(order);
+}
+
+static void run_node(run *r, int index, int class, value v, unsigned char *data) {
+    const graph *g = r->g;
+    const variant *x = &g->variants[index];
+    const node *n = graph_node(g, v);
+    const kernel *k = r->kernels[index * g->count + v];
+    void **args = ARENA_ARRAY(r->a, void *, n->input_count + 1);
+    for (int i = 0; i <= n->input_count; i++) {
+        value of = i < n->input_count ? n->inputs[i] : v;
+        const node *m = graph_node(g, of);
+        args[i] = node_is_constant(m) ? (void *)(r->weights.data + node_attr(m, ATTR_at)->u.i)
+                                      : data + x->places[of].offset;
+    }
+    bertc_call call = {r->b.v[SYM_T], r->b.v[SYM_S], r->b.v[SYM_R], r->bounds, r->row_bounds};
+    fenced scratch = fenced_new(k->scratch_bytes);
+    memset(scratch.data, 0x7f, (size_t)k->scratch_bytes);
+    for (int i = 0; i < k->phase_count[class]; i++) {
+        const char *name =
+            r->names[((index * g->count + v) * THREAD_CLASSES + class) * KERNEL_MAX_PHASES + i];
+        run_phase(r, &k->phases[class][i], name, args, &call, class, scratch.data);
+    }
+    fenced_free(&scratch);
+}
+
+static void run_variant(run *r, int index, int class) {
+    const graph *g = r->g;
+    const variant *x = &g->variants[index];
+    fenced memory = fenced_new(x->arena_bytes);
+    fill_arena(r, x, memory.data);
+    bindings b = r->b;
+    b.v[SYM_M] = x->length;
+    for (value v = 0; v < g->count; v++) {
+        if (!r->kernels[index * g->count + v]) continue;
+        run_node(r, index, class, v, memory.data);
+        tensor got = tensor_new(r->a, graph_type(g, v), &b);
+        move_value(r, x, v, memory.data, &got, false);
+        compare(r, x, class, v, &got);
+        if (r->first[v].data)
+            compare_bits(r, x, class, v, &got);
+        else
+            r->first[v] = got;
+    }
+    fenced_free(&memory);
+}
+
+// --- Compiling
+
+static void make_weights(run *r) {
+    weights w;
+    must(r, weights_collect(r->g, r->a, &w, &r->d), "weights");
+    r->weights = fenced_new(w.bytes);
+    for (int i = 0; i < w.count; i++)
+        must(r, weights_fill(&w, i, &r->source, r->weights.data + w.items[i].at, &r->d), "weights");
+}
+
+// The functions are called from outside, so they become external; the module is gone once it is code, so
+// their names are kept.
+static void export_functions(run *r, int sites) {
+    r->names = ARENA_ARRAY(r->a, const char *, sites *THREAD_CLASSES *KERNEL_MAX_PHASES);
+    for (int i = 0; i < sites * THREAD_CLASSES; i++) {
+        const kernel *k = r->kernels[i / THREAD_CLASSES];
+        for (int p = 0; k && p < k->phase_count[i % THREAD_CLASSES]; p++) {
+            LLVMValueRef f = k->phases[i % THREAD_CLASSES][p].function;
+            LLVMSetLinkage(f, LLVMExternalLinkage);
+            r->names[i * KERNEL_MAX_PHASES + p] = arena_strdup(r->a, LLVMGetValueName(f));
+        }
+    }
+}
+
+static void compile(run *r) {
+    emit e;
+    artefact a = {.graph = r->g, .targets = &r->target, .target_count = 1, .source = &r->source};
+    int sites = r->g->variant_count * r->g->count;
+    r->kernels = ARENA_ARRAY(r->a, const kernel *, sites);
+    build_begin(&e, r->a, &r->d);
+    must(r, codegen_kernels(&e, &a, r->kernels), "code generation");
+    export_functions(r, sites);
+    r->code = jit_code_open(&e, &r->target, 2, NULL);
+    build_end(&e);
+    must(r, r->code != NULL, "compilation");
+}
+
+static void prepare(run *r, const graph *g) {
+    pass_context c = {.target = &r->target, .source = &r->source, .diag = &r->d, .verify = true};
+    r->g = graph_clone(r->a, g);
+    const char *list = r->h->passes ? r->h->passes : "assign_layouts,pack_weights";
+    must(r, passes_run(r->g, list, &c), "passes");
+    must(r, passes_add_variant(r->g, r->h->length, r->h->batch, &c) == 0, "the first variant");
+    must(r, passes_add_variant(r->g, r->h->length + 5, r->h->batch + 1, &c) == 1, "the second variant");
+}
+
+static bool runs_here(const target *t) {
+    target host;
+    diag d;
+    diag_init(&d);
+    bool ok = target_init(&host, NULL, "native", &d) && (t->feature_bits & ~host.feature_bits) == 0;
+    diag_free(&d);
+    return ok;
+}
+
+static void bind_sizes(run *r, int32_t *bounds, int32_t *row_bounds) {
+    fill_bounds(bounds, r->h->lengths, r->h->texts);
+    fill_bounds(row_bounds, r->h->rows, r->h->texts);
+    r->bounds = bounds;
+    r->row_bounds = row_bounds;
+    r->b.v[SYM_S] = r->h->texts;
+    r->b.v[SYM_T] = bounds[r->h->texts];
+    r->b.v[SYM_R] = row_bounds[r->h->texts];
+}
+
+static void check_cpu(const graph *g, const harness *h, const char *cpu) {
+    run r = {.h = h, .cpu = cpu, .a = arena_new(), .source = {h->weights, find_tensor}};
+    int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
+    diag_init(&r.d);
+    must(&r, target_init(&r.target, NULL, cpu, &r.d), "target");
+    if (runs_here(&r.target)) {
+        bind_sizes(&r, bounds, row_bounds);
+        prepare(&r, g);
+        make_inputs(&r);
+        compile(&r);
+        make_weights(&r);
+        r.first = ARENA_ARRAY(r.a, tensor, r.g->count);
+        for (int index = 0; index < 2; index++) {
+            evaluate(&r, r.g->variants[index].length);
+            if (index == 1)
+                for (value v = 0; v < r.g->count; v++)
+                    if (holds(r.g, v, SYM_M)) r.first[v].data = NULL;
+            for (int class = 0; class < THREAD_CLASSES; class ++) run_variant(&r, index, class);
+        }
+        jit_code_close(r.code);
+        fenced_free(&r.weights);
+    }
+    diag_free(&r.d);
+    arena_free(r.a);
+}
+
+void harness_check(const graph *g, const harness *given) {
+    static const char *const cpus[] = {"native", "x86-64-v3", "x86-64-v2"};
+    harness h = given ? *given : (harness){0};
+    if (h.texts == 0) {
+        h.texts = 3;
+        memcpy(h.lengths, (int64_t[]){5, 1, 9}, 3 * sizeof(int64_t));
+    }
+    int64_t tokens = 0, longest = 1;
+    for (int i = 0; i < h.texts; i++) {
+        tokens += h.lengths[i];
+        longest = h.lengths[i] > longest ? h.lengths[i] : longest;
+    }
+    if (!h.length) h.length = longest;
+    if (!h.batch) h.batch = (tokens + h.length - 1) / h.length;
+    for (size_t i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++)
+        if (!h.only || !strcmp(h.only, cpus[i])) check_cpu(g, &h, cpus[i]);
+}

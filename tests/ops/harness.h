@@ -1,0 +1,49 @@
+// Differential tests of compiled kernels: a graph goes through passes, schedule and memory plan, is compiled
+// by JIT for each ISA of this machine, run, and every top-level value is held against the reference
+// evaluator.
+//
+// Each graph runs in two capacities, in all three thread classes, with tasks in ascending, descending and
+// shuffled order; all runs must give the same bits (values that hold M: within one capacity). The arena
+// starts full of large finite numbers, as kernels may find there, and arena, scratch and weights end where
+// the process may not read or write.
+#ifndef TEST_OPS_HARNESS_H
+#define TEST_OPS_HARNESS_H
+
+#include <check.h>
+
+#include "ir/ir.h"
+
+#define HARNESS_TEXTS   8
+#define HARNESS_TENSORS 64
+
+// Random weights by name, for constants with recipes.
+typedef struct harness_weights {
+    arena *a;
+    int count;
+    struct {
+        const char *name;
+        tensor_view view;
+    } tensors[HARNESS_TENSORS];
+} harness_weights;
+// The recipe of a new tensor (f32, f16 or bf16) of numbers between low and high.
+recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, const int64_t *shape,
+                       double low, double high);
+
+typedef struct harness {
+    const char *passes; // as passes_run takes it; NULL: "assign_layouts,pack_weights"
+    int texts;          // 0: three, of 5, 1 and 9 tokens
+    int64_t lengths[HARNESS_TEXTS],
+        rows[HARNESS_TEXTS]; // of each text: tokens, and rows that a head reads (may be 0)
+    int64_t length, batch;   // capacity; 0: what the texts need
+    double low, high;        // of f32 inputs; both 0: -2 and 2
+    double tolerance;        // largest error, times max(1, largest value of the tensor); 0: 2e-6
+    harness_weights *weights;
+    const char *only; // one of "native", "x86-64-v3", "x86-64-v2", or NULL: all
+} harness;
+
+// Inputs are filled in by name (bounds, row_bounds, rows), else at random: i32 below the rows of the smallest
+// table that is gathered by them (else -20 to 20), f32 as `h` says. A failure names op, shape, index, value
+// got and wanted. h may be NULL.
+void harness_check(const graph *g, const harness *h);
+
+#endif
