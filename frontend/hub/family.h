@@ -58,8 +58,8 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(TRANSFORM, LINEAR, HIDDEN, HIDDEN, HEAD)                                                          \
     MODULE(TRANSFORM_NORM, NORM, HIDDEN, NONE, HEAD)                                                         \
     MODULE(DECODER, TABLE, VOCAB, HIDDEN, HEAD)                                                              \
-    MODULE(DECODER_BIAS, VECTOR, VOCAB, NONE, HEAD)    /* of the decoder itself: used where it is untied */  \
-    MODULE(PREDICTION_BIAS, VECTOR, VOCAB, NONE, HEAD) /* that a tied decoder shares */                      \
+    MODULE(DECODER_BIAS, VECTOR, VOCAB, NONE, HEAD)    /* of the decoder itself */                           \
+    MODULE(PREDICTION_BIAS, VECTOR, VOCAB, NONE, HEAD) /* read where the decoder has none */                 \
     MODULE(RELATIONSHIP, LINEAR, TWO, HIDDEN, HEAD)                                                          \
     MODULE(CLASSIFIER, LINEAR, LABELS, HIDDEN, HEAD)                                                         \
     MODULE(SPAN, LINEAR, TWO, HIDDEN, HEAD)

@@ -141,9 +141,8 @@ static bool same_tensor(const lookup *l, const hub_weight *x, const hub_weight *
     return !memcmp(a.data, b.data, bytes);
 }
 
-// A tied decoder reads the word embeddings, and its bias is that of the predictions; an untied one has both
-// itself. A copy in the file that differs from what it is tied to is meant: as Transformers does, the copy
-// then stands.
+// A tied decoder reads the word embeddings, and the predictions' bias. As in Transformers, a weight or a bias
+// of its own in the file that differs from what it is tied to is meant, and stands.
 static bool settle_decoder(lookup *l) {
     const hub_weight *word = slot(l->c, MODULE_WORD, -1, PART_WEIGHT);
     const hub_weight *decoder = slot(l->c, MODULE_DECODER, -1, PART_WEIGHT);
@@ -157,11 +156,9 @@ static bool settle_decoder(lookup *l) {
         }
     }
     if (l->c->tied) forget(l, MODULE_DECODER);
-    hub_module bias = l->c->tied ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
-    hub_module other = l->c->tied ? MODULE_DECODER_BIAS : MODULE_PREDICTION_BIAS;
-    if (slot(l->c, bias, -1, PART_WEIGHT)->tensor) {
-        forget(l, other);
-    } else if (!slot(l->c, other, -1, PART_WEIGHT)->tensor) {
+    if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
+        forget(l, MODULE_PREDICTION_BIAS);
+    } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
         bool found;
         return wrong(l, name_of(l, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT, &found), "is missing");
     }
