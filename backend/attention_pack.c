@@ -29,6 +29,14 @@ static LLVMValueRef plus(emit *e, LLVMValueRef x, int64_t n) {
     return n == 0 ? x : LLVMBuildAdd(e->b, x, build_const_i64(e, n), "");
 }
 
+// Fetches the row that lies `rows` further on: each lies in a page of its own, where the hardware looks ahead
+// no further.
+static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows) {
+    for (int64_t c = 0; c < x->width; c += 16) {
+        tile_prefetch(e, tile_at_constant(e, row, (rows * x->ld + c) * 4), false, 3);
+    }
+}
+
 // Copies `n` floats, not all of them whole vectors.
 static void copy_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n) {
     int64_t at = 0;
@@ -68,7 +76,10 @@ static void transpose(emit *e, LLVMValueRef *v) {
 static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMValueRef count, LLVMValueRef i,
                              LLVMValueRef to) {
     LLVMValueRef from[64], v[64];
-    for (int k = 0; k < e->width; k++) from[k] = row_at(e, rows, plus(e, i, k), count, x->ld);
+    for (int k = 0; k < e->width; k++) {
+        from[k] = row_at(e, rows, plus(e, i, k), count, x->ld);
+        fetch_ahead(e, x, from[k], PANEL_COLUMNS);
+    }
     int64_t c = 0;
     for (; c + e->width <= x->width; c += e->width) {
         for (int k = 0; k < e->width; k++)
@@ -106,6 +117,7 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
     LLVMValueRef up = LLVMBuildAnd(e->b, plus(e, count, 3), build_const_i64(e, -4), "");
     loop row = build_loop(e, build_const_i64(e, 0), up, 1, "row");
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, count, x->ld);
+    fetch_ahead(e, x, from, PANEL_COLUMNS);
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, PANEL_COLUMNS * 4));
     for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
         int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
@@ -120,6 +132,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     LLVMValueRef f = begin(e, "attention.queries");
     loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), x->ld);
+    fetch_ahead(e, x, from, tile_rows); // the next tile's
     copy_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
     build_loop_end(e, &row);
     return end(e, f, caller);

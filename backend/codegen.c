@@ -14,6 +14,9 @@ typedef struct family {
 
 // The first that accepts a node emits it.
 static const family families[] = {
+    {"mlp", mlp_accepts, mlp_emit},
+    {"attention", attention_accepts, attention_emit},
+    {"matmul", matmul_accepts, matmul_emit},
     {"nest", nest_accepts, nest_emit},
     {NULL, NULL, NULL},
 };

@@ -1,0 +1,293 @@
+// Kernels against the evaluator: a graph of a few nodes is evaluated, then compiled for each ISA of this
+// machine under splits that the test chooses, run task by task in an order that the test chooses, and
+// compared. For tests of whole kernel families.
+#ifndef TEST_KERNELS_H
+#define TEST_KERNELS_H
+
+#include <check.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/codegen.h"
+#include "passes/passes.h"
+
+#define MAX_TENSORS 32
+
+typedef struct named {
+    const char *name;
+    tensor_view view;
+} named;
+
+// One graph with its weights and inputs. rows: T of the inputs.
+typedef struct site {
+    arena *a;
+    diag d;
+    graph *g;
+    named weights[MAX_TENSORS];
+    int weight_count;
+    eval_input inputs[MAX_TENSORS];
+    int input_count;
+    int64_t tokens, sequences, rows; // T, S, R of the call
+    uint32_t seed;
+} site;
+
+static inline float site_random(site *s) {
+    s->seed ^= s->seed << 13;
+    s->seed ^= s->seed >> 17;
+    s->seed ^= s->seed << 5;
+    return (float)(int32_t)s->seed * 0x1p-31f;
+}
+
+static inline void site_open(site *s) {
+    memset(s, 0, sizeof(*s));
+    s->a = arena_new();
+    diag_init(&s->d);
+    s->g = graph_new(s->a, "test");
+    s->seed = 0x9e3779b9;
+}
+
+static inline void site_close(site *s) {
+    diag_free(&s->d);
+    arena_free(s->a);
+}
+
+static inline int64_t site_size(const site *s, dim d) {
+    bindings b = {.v = {[SYM_T] = s->tokens, [SYM_S] = s->sequences, [SYM_R] = s->rows}};
+    return dim_value(d, &b);
+}
+
+// An input of random numbers in [-1, 1].
+static inline value site_input(site *s, const char *name, dim rows, int64_t columns) {
+    type t = type_make(ELEM_F32, 2, (dim[]){rows, dim_num(columns)});
+    tensor x = {.e = ELEM_F32, .rank = 2, .shape = {site_size(s, rows), columns}};
+    float *data = ARENA_ARRAY(s->a, float, tensor_count(&x) + 1);
+    for (int64_t i = 0; i < tensor_count(&x); i++) data[i] = site_random(s);
+    x.data = data;
+    s->inputs[s->input_count++] = (eval_input){name, x};
+    return graph_input(s->g, name, t);
+}
+
+// i32 bounds of the sequences (or of their rows): `counts` of each.
+static inline value site_bounds(site *s, const char *name, const int *counts) {
+    tensor x = {.e = ELEM_I32, .rank = 1, .shape = {s->sequences + 1}};
+    int32_t *data = ARENA_ARRAY(s->a, int32_t, s->sequences + 1);
+    for (int64_t i = 0; i < s->sequences; i++) data[i + 1] = data[i] + counts[i];
+    x.data = data;
+    s->inputs[s->input_count++] = (eval_input){name, x};
+    return graph_input(s->g, name, type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}}));
+}
+
+// A weight of the checkpoint: [n] where k is 0, around `middle`.
+static inline value site_weight(site *s, const char *name, int64_t k, int64_t n, float middle, float spread) {
+    tensor_view v = {.e = ELEM_F32, .rank = k ? 2 : 1, .shape = {k ? k : n, n}};
+    int64_t count = (k ? k : 1) * n;
+    float *data = ARENA_ARRAY(s->a, float, count);
+    for (int64_t i = 0; i < count; i++) data[i] = middle + spread * site_random(s);
+    v.data = data;
+    s->weights[s->weight_count++] = (named){name, v};
+    return graph_constant_recipe(s->g, name, recipe_tensor(s->a, name, ELEM_F32, v.rank, v.shape));
+}
+
+static inline bool site_find(void *context, const char *name, tensor_view *out) {
+    const site *s = context;
+    for (int i = 0; i < s->weight_count; i++) {
+        if (strcmp(s->weights[i].name, name) != 0) continue;
+        *out = s->weights[i].view;
+        return true;
+    }
+    return false;
+}
+
+static inline bool site_ok(site *s, bool ok) {
+    if (!ok) diag_print(&s->d, stderr);
+    return ok;
+}
+
+// Evaluates the graph's output, then packs its weights.
+static inline tensor site_expect(site *s, value out) {
+    graph_output_add(s->g, "out", out);
+    tensor_source source = {s, site_find};
+    eval_options o = {.source = &source, .input_count = s->input_count, .inputs = s->inputs};
+    tensor t;
+    ck_assert(site_ok(s, graph_eval(s->g, &o, s->a, &t, &s->d)));
+    pass_context c = {.source = &source, .diag = &s->d, .verify = true};
+    ck_assert(site_ok(s, passes_run(s->g, "assign_layouts,pack_weights", &c)));
+    return t;
+}
+
+// --- One way to run it
+
+typedef struct way {
+    const char *mcpu;
+    int64_t length, batch;
+    split cut;     // of every node; class 0 runs
+    int chunk;     // 0: the schedule's own
+    bool backward; // the order of tasks
+    bool nodes;    // keep the schedule's own splits
+} way;
+
+typedef struct run {
+    site *s;
+    graph *g;
+    const variant *v;
+    char *arena, *weights, *scratch;
+    bertc_call call;
+} run;
+
+static inline void *run_place(const run *r, value v) {
+    const node *n = graph_node(r->g, v);
+    if (node_is_constant(n)) return r->weights + node_attr(n, ATTR_at)->u.i;
+    return r->arena + r->v->places[v].offset;
+}
+
+static inline void run_write_inputs(run *r) {
+    for (value v = 0; v < r->g->count; v++) {
+        const node *n = graph_node(r->g, v);
+        if (n->op != OP_input) continue;
+        int i = 0;
+        while (strcmp(r->s->inputs[i].name, n->name) != 0) i++;
+        const tensor *t = &r->s->inputs[i].value;
+        char *to = run_place(r, v);
+        if (t->rank == 1) {
+            memcpy(to, t->data, (size_t)t->shape[0] * 4);
+            bool rows = strcmp(n->name, "row_bounds") == 0;
+            *(rows ? &r->call.row_bounds : &r->call.bounds) = (const int32_t *)to;
+            continue;
+        }
+        for (int64_t k = 0; k < t->shape[0]; k++) {
+            memcpy(to + k * r->v->places[v].ld * 4, (float *)t->data + k * t->shape[1],
+                   (size_t)t->shape[1] * 4);
+        }
+    }
+}
+
+static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, value v, bool backward) {
+    const node *n = graph_node(r->g, v);
+    void *args[16];
+    ck_assert_int_lt(n->input_count, 16);
+    for (int i = 0; i < n->input_count; i++) args[i] = run_place(r, n->inputs[i]);
+    args[n->input_count] = run_place(r, v);
+    int64_t size = p->dim == SYM_T ? r->call.tokens : p->dim == SYM_S ? r->call.sequences : r->call.rows;
+    int64_t tasks = (size + p->unit - 1) / p->unit * p->inner;
+    for (int64_t t = 0; t < tasks; t++) code(args, &r->call, backward ? tasks - 1 - t : t, r->scratch);
+}
+
+static inline char *run_weights(const graph *g, site *s) {
+    tensor_source source = {s, site_find};
+    weights w;
+    ck_assert(site_ok(s, weights_collect(g, s->a, &w, &s->d)));
+    char *at = aligned_alloc(64, (size_t)(w.bytes + 127) / 64 * 64);
+    memset(at, 0, (size_t)(w.bytes + 127) / 64 * 64);
+    for (int i = 0; i < w.count; i++) ck_assert(weights_fill(&w, i, &source, at + w.items[i].at, &s->d));
+    return at;
+}
+
+// What a value of the arena must not hold by chance.
+static inline void run_poison(char *at, int64_t bytes) {
+    for (int64_t i = 0; i < bytes / 4; i++) ((float *)(void *)at)[i] = -77.25f;
+}
+
+// Compiles and runs; the output's rows, dense, in the site's arena.
+static inline float *site_run(site *s, const way *w) {
+    target t;
+    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, &s->d)));
+    tensor_source source = {s, site_find};
+    pass_context pc = {.target = &t, .source = &source, .diag = &s->d};
+    run r = {.s = s, .g = graph_clone(s->a, s->g)};
+    int index = passes_add_variant(r.g, w->length, w->batch, &pc);
+    ck_assert(site_ok(s, index >= 0));
+    variant *v = &r.g->variants[index];
+    r.v = v;
+    for (value i = 0; i < r.g->count; i++) {
+        if (!w->nodes) v->schedules[i].splits[0] = w->cut;
+        if (w->chunk) v->schedules[i].chunk = w->chunk;
+    }
+    emit e;
+    build_begin(&e, s->a, &s->d);
+    artefact a = {.graph = r.g, .targets = &t, .target_count = 1, .source = &source};
+    const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, r.g->count);
+    ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
+    const char *names[64][KERNEL_MAX_PHASES] = {0};
+    int64_t scratch = 64;
+    ck_assert_int_lt(r.g->count, 64);
+    for (value i = 0; i < r.g->count; i++) {
+        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
+            LLVMValueRef f = kernels[i]->phases[0][p].function;
+            size_t size;
+            LLVMSetLinkage(f, LLVMExternalLinkage);
+            names[i][p] = arena_strdup(s->a, LLVMGetValueName2(f, &size));
+        }
+        if (kernels[i] && kernels[i]->scratch_bytes > scratch) scratch = kernels[i]->scratch_bytes;
+    }
+    jit_code *code = jit_code_open(&e, &t, 2, NULL);
+    ck_assert(site_ok(s, code != NULL));
+    scratch = (scratch + 63) / 64 * 64;
+    int64_t bytes = (v->arena_bytes + 63) / 64 * 64;
+    r.arena = aligned_alloc(64, (size_t)bytes);
+    r.scratch = aligned_alloc(64, (size_t)scratch);
+    r.weights = run_weights(r.g, s);
+    run_poison(r.arena, bytes);
+    run_poison(r.scratch, scratch);
+    r.call = (bertc_call){.tokens = s->tokens, .sequences = s->sequences, .rows = s->rows};
+    run_write_inputs(&r);
+    for (value i = 0; i < r.g->count; i++) {
+        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
+            bertc_kernel f = (bertc_kernel)(uintptr_t)jit_code_symbol(code, names[i][p]);
+            run_phase(&r, &kernels[i]->phases[0][p], f, i, w->backward);
+        }
+    }
+    value out = r.g->outputs[0].value;
+    const type *ot = graph_type(r.g, out);
+    int64_t rows = site_size(s, ot->d[0]), n = ot->d[1].n;
+    float *result = ARENA_ARRAY(s->a, float, rows *n + 1);
+    for (int64_t k = 0; k < rows; k++)
+        memcpy(result + k * n, (char *)run_place(&r, out) + k * v->places[out].ld * 4, (size_t)n * 4);
+    free(r.arena);
+    free(r.scratch);
+    free(r.weights);
+    jit_code_close(code);
+    build_end(&e);
+    return result;
+}
+
+// The largest difference from the evaluator's, over the largest value where that is above 1.
+static inline double site_error(const tensor *expected, const float *got) {
+    const float *x = expected->data;
+    double worst = 0, most = 1;
+    for (int64_t i = 0; i < tensor_count(expected); i++) {
+        if (!isfinite(got[i])) return INFINITY;
+        worst = fmax(worst, fabs((double)x[i] - got[i]));
+        most = fmax(most, fabs((double)x[i]));
+    }
+    return worst / most;
+}
+
+static const char *const site_cpus[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+
+// The ISAs of `site_cpus` that this machine runs.
+static inline bool site_can_run(const char *mcpu) {
+#if defined(__x86_64__)
+    if (strcmp(mcpu, "x86-64-v4") == 0)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    if (strcmp(mcpu, "x86-64-v3") == 0)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("sse4.2");
+#else
+    return strcmp(mcpu, "x86-64-v2") == 0;
+#endif
+}
+
+static inline int site_main(const char *name, TCase *t) {
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, t);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif

@@ -1,0 +1,123 @@
+// links: backend passes ir llvm
+// Products with what is fused to them, over shapes that are multiples of nothing, cut into tasks in every
+// way.
+#include "kernels.h"
+
+typedef enum activation { NONE, GELU, GELU_TANH, RELU, SILU } activation;
+typedef struct shape {
+    int64_t rows, k, n;
+    activation act;
+    bool bias, residual, norm, rms;
+    double scale; // 0: none
+} shape;
+
+static value activate(graph *b, value x, activation act) {
+    switch (act) {
+    case NONE: return x;
+    case GELU:
+    case GELU_TANH: {
+        attr how = attr_word(ATTR_approximation, act == GELU ? "none" : "tanh");
+        return graph_append(b, OP_gelu, 1, &x, 1, &how);
+    }
+    case RELU: return graph_op2(b, OP_maximum, x, graph_scalar(b, 0));
+    case SILU: return graph_op2(b, OP_mul, x, graph_op1(b, OP_sigmoid, x));
+    }
+    return x;
+}
+
+// The node of that shape; its operands are inputs and weights.
+static value build(site *s, const shape *p, sym rows) {
+    value operands[8] = {site_input(s, "x", dim_sym(rows), p->k), site_weight(s, "w", p->k, p->n, 0, 0.5f)};
+    int n = 2, bias = n, residual, gamma;
+    if (p->bias) operands[n++] = site_weight(s, "b", 0, p->n, 0.1f, 1);
+    residual = n;
+    if (p->residual) operands[n++] = site_input(s, "r", dim_sym(rows), p->n);
+    gamma = n;
+    if (p->norm || p->rms) operands[n++] = site_weight(s, "gamma", 0, p->n, 1, 0.5f);
+    if (p->norm) operands[n++] = site_weight(s, "beta", 0, p->n, 0, 0.5f);
+    graph *b = graph_new(s->a, "body");
+    for (int i = 0; i < n; i++) graph_param(b, arena_printf(s->a, "p%d", i), *graph_type(s->g, operands[i]));
+    value y = graph_op2(b, OP_matmul, 0, 1);
+    if (p->scale != 0) y = graph_op2(b, OP_mul, y, graph_scalar(b, p->scale));
+    if (p->bias) y = graph_op2(b, OP_add, y, bias);
+    y = activate(b, y, p->act);
+    if (p->residual) y = graph_op2(b, OP_add, y, residual);
+    if (p->norm || p->rms) {
+        attr eps = attr_float(ATTR_eps, 1e-12);
+        value in[] = {y, gamma, gamma + 1};
+        y = graph_append(b, p->rms ? OP_rms_norm : OP_layer_norm, p->rms ? 2 : 3, in, 1, &eps);
+    }
+    graph_output_add(b, "y", y);
+    return graph_region(s->g, OP_fuse, n, operands, b, 0);
+}
+
+// Every way to cut it gives the same bits, near the evaluator's.
+static void check_node(site *s, value v) {
+    tensor expected = site_expect(s, v);
+    static const way ways[] = {
+        {.length = 64, .batch = 1, .cut = {FORM_ROWS, 0, 0}},
+        {.length = 64, .batch = 1, .nodes = true},
+        {.length = 512, .batch = 2, .cut = {FORM_ROWS, 16, 0}, .backward = true},
+        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 48}},
+        {.length = 80, .batch = 1, .cut = {FORM_COLUMNS, 24, 16}, .backward = true},
+        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}},
+    };
+    for (size_t c = 0; c < sizeof(site_cpus) / sizeof(*site_cpus); c++) {
+        if (!site_can_run(site_cpus[c])) continue;
+        float *first = NULL;
+        for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+            way w = ways[i];
+            w.mcpu = site_cpus[c];
+            float *got = site_run(s, &w);
+            double error = site_error(&expected, got);
+            ck_assert_msg(error < 3e-6, "%s, way %zu: %g", w.mcpu, i, error);
+            if (!first) first = got;
+            size_t bytes = sizeof(float) * (size_t)tensor_count(&expected);
+            ck_assert_msg(memcmp(first, got, bytes) == 0, "%s, way %zu: other bits", w.mcpu, i);
+        }
+    }
+}
+
+static void check(const shape *p, sym rows) {
+    site s;
+    site_open(&s);
+    s.tokens = s.sequences = s.rows = p->rows;
+    check_node(&s, build(&s, p, rows));
+    site_close(&s);
+}
+
+static const shape shapes[] = {
+    {1, 48, 2, .bias = true},
+    {7, 3, 16},
+    {8, 64, 48, .bias = true, .residual = true, .norm = true},
+    {13, 37, 65, GELU, .bias = true},
+    {50, 128, 256, GELU_TANH, .bias = true},
+    {33, 72, 112, .bias = true, .residual = true, .norm = true},
+    {29, 5, 17, RELU, .bias = true, .scale = 0.25},
+    {61, 96, 144, SILU, .residual = true},
+    {19, 768, 100, .residual = true, .rms = true},
+    {24, 130, 31, .norm = true},
+};
+
+START_TEST(fused) {
+    check(&shapes[_i], _i % 3 == 0 ? SYM_T : _i % 3 == 1 ? SYM_S : SYM_R);
+}
+END_TEST
+
+// A product alone is a kernel too.
+START_TEST(plain) {
+    site s;
+    site_open(&s);
+    s.tokens = s.sequences = s.rows = 21;
+    value x = site_input(&s, "x", dim_sym(SYM_T), 40), w = site_weight(&s, "w", 40, 90, 0, 1);
+    check_node(&s, graph_op2(s.g, OP_matmul, x, w));
+    site_close(&s);
+}
+END_TEST
+
+int main(void) {
+    TCase *t = tcase_create("matmul");
+    tcase_add_loop_test(t, fused, 0, sizeof(shapes) / sizeof(*shapes));
+    tcase_add_test(t, plain);
+    return site_main("matmul", t);
+}
