@@ -1,0 +1,278 @@
+// links: ir
+// Recipes, run over tensors in memory (at odd addresses): each kind alone, in chains, and every half float.
+#include <math.h>
+
+#include "text.h"
+
+static arena *a;
+static diag d;
+
+typedef struct store {
+    int count;
+    const char *names[8];
+    tensor_view views[8];
+} store;
+static store tensors;
+
+static bool find(void *context, const char *name, tensor_view *out) {
+    const store *s = context;
+    for (int i = 0; i < s->count; i++) {
+        if (strcmp(s->names[i], name)) continue;
+        *out = s->views[i];
+        return true;
+    }
+    return false;
+}
+static const tensor_source source = {&tensors, find};
+
+static void setup(void) {
+    a = arena_new();
+    diag_init(&d);
+    tensors.count = 0;
+}
+static void teardown(void) {
+    diag_free(&d);
+    arena_free(a);
+}
+
+// Puts a tensor into the store, one byte off alignment, and returns its recipe.
+static recipe *tensor_of(const char *name, elem e, int rank, const int64_t *shape, const void *data) {
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) count *= shape[i];
+    unsigned char *odd = (unsigned char *)arena_alloc(a, (size_t)count * elem_size(e) + 1) + 1;
+    memcpy(odd, data, (size_t)count * elem_size(e));
+    tensor_view *v = &tensors.views[tensors.count];
+    tensors.names[tensors.count++] = name;
+    *v = (tensor_view){.e = e, .rank = rank, .data = odd};
+    for (int i = 0; i < rank; i++) v->shape[i] = shape[i];
+    return recipe_tensor(a, name, e, rank, shape);
+}
+
+static float *floats(int64_t n, int seed) {
+    float *x = arena_alloc(a, sizeof(float) * (size_t)n);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)((i * 37 + seed) % 101) / 8 - 6;
+    return x;
+}
+static recipe *matrix(const char *name, int64_t rows, int64_t cols, float **data) {
+    *data = floats(rows * cols, (int)(rows * 7 + cols));
+    return tensor_of(name, ELEM_F32, 2, (int64_t[]){rows, cols}, *data);
+}
+
+static void *run(const recipe *r) {
+    void *out = malloc(recipe_bytes(r));
+    ck_assert_msg(recipe_run(r, &source, out, &d), "%s", d.count ? d.items[0].text : "");
+    return out;
+}
+
+#define EACH(i, j, rows, cols)                                                                               \
+    for (int64_t i = 0; i < (rows); i++)                                                                     \
+        for (int64_t j = 0; j < (cols); j++)
+
+static const int64_t shapes[][2] = {{1, 1}, {1, 7}, {7, 1}, {33, 31}, {40, 65}, {17, 48}};
+#define SHAPES (int)(sizeof(shapes) / sizeof(shapes[0]))
+
+START_TEST(transposes) {
+    int64_t rows = shapes[_i][0], cols = shapes[_i][1];
+    float *x, *y = run(recipe_transpose(a, matrix("x", rows, cols, &x)));
+    EACH(i, j, rows, cols) ck_assert(y[j * rows + i] == x[i * cols + j]);
+    free(y);
+}
+END_TEST
+
+START_TEST(packs) {
+    int64_t rows = shapes[_i][0], cols = shapes[_i][1], panels = (cols + 15) / 16;
+    float *x;
+    recipe *r = recipe_pack(a, matrix("x", rows, cols, &x));
+    ck_assert_uint_eq(recipe_bytes(r), (size_t)(panels * 16 * rows) * 4);
+    float *y = run(r);
+    EACH(k, j, rows, panels * 16)
+    ck_assert(y[(j / 16 * rows + k) * 16 + j % 16] == (j < cols ? x[k * cols + j] : 0));
+    free(y);
+    float *z = run(recipe_pack(a, recipe_transpose(a, recipe_tensor(a, "x", ELEM_F32, 2, shapes[_i]))));
+    EACH(k, j, cols, (rows + 15) / 16 * 16)
+    ck_assert(z[(j / 16 * cols + k) * 16 + j % 16] == (j < rows ? x[j * cols + k] : 0));
+    free(z);
+}
+END_TEST
+
+START_TEST(concats) {
+    float *x, *y, *z;
+    recipe *p[] = {matrix("x", 5, 3, &x), recipe_transpose(a, matrix("y", 2, 5, &y)), matrix("z", 5, 1, &z)};
+    float *out = run(recipe_concat(a, 1, 3, p));
+    EACH(i, j, 5, 6)
+    ck_assert(out[i * 6 + j] == (j < 3 ? x[i * 3 + j] : j < 5 ? y[(j - 3) * 5 + i] : z[i]));
+    free(out);
+    recipe *q[] = {recipe_transpose(a, p[0]), recipe_transpose(a, p[1])};
+    out = run(recipe_concat(a, 0, 2, q));
+    EACH(i, j, 5, 5) ck_assert(out[i * 5 + j] == (i < 3 ? x[j * 3 + i] : y[(i - 3) * 5 + j]));
+    free(out);
+}
+END_TEST
+
+START_TEST(concats_of_other_ranks) {
+    float *x = floats(24, 1), *y = floats(8, 2), *v = floats(3, 3);
+    recipe *p[] = {tensor_of("x", ELEM_F32, 3, (int64_t[]){2, 3, 4}, x),
+                   tensor_of("y", ELEM_F32, 3, (int64_t[]){2, 1, 4}, y)};
+    float *out = run(recipe_concat(a, 1, 2, p));
+    EACH(i, j, 2, 16) ck_assert(out[i * 16 + j] == (j < 12 ? x[i * 12 + j] : y[i * 4 + j - 12]));
+    free(out);
+    recipe *t = tensor_of("v", ELEM_F32, 1, (int64_t[]){3}, v);
+    out = run(recipe_concat(a, 0, 2, (recipe *[]){t, t}));
+    for (int i = 0; i < 6; i++) ck_assert(out[i] == v[i % 3]);
+    free(out);
+}
+END_TEST
+
+START_TEST(scales_and_reshapes) {
+    float *x;
+    recipe *r = recipe_transpose(a, matrix("x", 3, 5, &x)); // computed before it is scaled
+    float *out = run(recipe_reshape(a, recipe_scale(a, r, 0.1), 3, (int64_t[]){1, 5, 3}));
+    EACH(i, j, 3, 5) ck_assert(out[j * 3 + i] == x[i * 5 + j] * 0.1f);
+    free(out);
+    out = run(recipe_transpose(a, recipe_reshape(a, r, 2, (int64_t[]){3, 5})));
+    EACH(i, j, 3, 5) {
+        int64_t at = i * 5 + j; // in the transposed matrix [5,3]
+        ck_assert(out[j * 3 + i] == x[at % 3 * 5 + at / 3]);
+    }
+    free(out);
+}
+END_TEST
+
+START_TEST(integers_move) {
+    int32_t x[] = {1, 2, 3, 4, 5, 6};
+    recipe *r = tensor_of("x", ELEM_I32, 2, (int64_t[]){2, 3}, x);
+    int32_t *out = run(recipe_concat(a, 1, 2, (recipe *[]){recipe_transpose(a, r), recipe_transpose(a, r)}));
+    ck_assert_mem_eq(out, ((int32_t[]){1, 4, 1, 4, 2, 5, 2, 5, 3, 6, 3, 6}), 48);
+    free(out);
+}
+END_TEST
+
+// --- Halves
+
+static float half_value(uint16_t h) {
+    int sign = h >> 15, exponent = h >> 10 & 31, fraction = h & 1023;
+    double m = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    if (exponent == 31) m = fraction ? NAN : INFINITY;
+    return (float)(sign ? -m : m);
+}
+
+START_TEST(every_half) {
+    uint16_t *all = arena_alloc(a, 65536 * 2);
+    for (int i = 0; i < 65536; i++) all[i] = (uint16_t)i;
+    recipe *h = tensor_of("h", ELEM_F16, 1, (int64_t[]){65536}, all);
+    recipe *b = tensor_of("b", ELEM_BF16, 1, (int64_t[]){65536}, all);
+    float *wide = run(recipe_cast(a, h, ELEM_F32));
+    uint16_t *back = run(recipe_cast(a, recipe_cast(a, h, ELEM_F32), ELEM_F16));
+    uint16_t *brain = run(recipe_cast(a, recipe_cast(a, b, ELEM_F32), ELEM_BF16));
+    for (int i = 0; i < 65536; i++) {
+        float want = half_value(all[i]);
+        if (isnan(want)) {
+            ck_assert(isnan(wide[i]) && (back[i] & 0x7fff) > 0x7c00);
+        } else {
+            ck_assert(wide[i] == want && signbit(wide[i]) == signbit(want));
+            ck_assert_uint_eq(back[i], all[i]);
+        }
+        if ((i & 0x7fff) > 0x7f80)
+            ck_assert((brain[i] & 0x7fff) > 0x7f80);
+        else
+            ck_assert_uint_eq(brain[i], all[i]);
+    }
+    free(wide);
+    free(back);
+    free(brain);
+}
+END_TEST
+
+// To the nearest, ties to even: each number between two halves, and the one in their middle.
+START_TEST(rounds) {
+    enum { N = 4 };
+    for (int e = 0; e < 2; e++) {
+        for (int h = 0; h < (e ? 0x7f7f : 0x7bff); h += 13) {
+            float low = e ? ldexpf((float)(128 + (h & 127)), (h >> 7) - 134) : half_value((uint16_t)h);
+            float high = e ? ldexpf((float)(128 + ((h + 1) & 127)), ((h + 1) >> 7) - 134)
+                           : half_value((uint16_t)(h + 1));
+            if (e && h < 128) continue;
+            float middle = low + (high - low) / 2;
+            float x[N] = {low, nextafterf(middle, 0), middle, nextafterf(middle, INFINITY)};
+            unsigned want[N] = {(unsigned)h, (unsigned)h, (unsigned)(h + (h & 1)), (unsigned)(h + 1)};
+            recipe *r = tensor_of("x", ELEM_F32, 1, (int64_t[]){N}, x);
+            uint16_t *y = run(recipe_cast(a, r, e ? ELEM_BF16 : ELEM_F16));
+            for (int i = 0; i < N; i++)
+                ck_assert_msg(y[i] == want[i], "%a: %04x, not %04x", (double)x[i], y[i], want[i]);
+            free(y);
+            teardown();
+            setup();
+        }
+    }
+    float x[] = {65519.99f, 65520, -1e30f, 0x1p-25f, 0x1.000002p-25f, -0.0f};
+    uint16_t *y = run(recipe_cast(a, tensor_of("x", ELEM_F32, 1, (int64_t[]){6}, x), ELEM_F16));
+    ck_assert_mem_eq(y, ((uint16_t[]){0x7bff, 0x7c00, 0xfc00, 0, 1, 0x8000}), 12);
+    free(y);
+}
+END_TEST
+
+// --- What is asked of the source
+
+START_TEST(missing_and_wrong) {
+    float *x, out[15];
+    matrix("x", 3, 5, &x);
+    ck_assert(!recipe_run(recipe_tensor(a, "y", ELEM_F32, 1, (int64_t[]){4}), &source, out, &d));
+    ck_assert_str_eq(d.items[0].text, "tensor \"y\": is not in the checkpoint");
+    ck_assert(!recipe_run(recipe_transpose(a, recipe_tensor(a, "x", ELEM_F32, 2, (int64_t[]){5, 3})), &source,
+                          out, &d));
+    ck_assert_str_eq(d.items[1].text, "tensor \"x\": is f32[3,5] in the checkpoint, not f32[5,3]");
+    ck_assert(!recipe_run(recipe_tensor(a, "x", ELEM_F32, 2, (int64_t[]){3, 5}), NULL, out, &d));
+}
+END_TEST
+
+START_TEST(hashes) {
+    float *x;
+    recipe *r = matrix("x", 3, 5, &x), *t = recipe_transpose(a, r);
+    uint64_t h[6];
+    ck_assert(recipe_hash(r, &source, &h[0], &d) && recipe_hash(r, &source, &h[1], &d));
+    ck_assert(recipe_hash(t, &source, &h[2], &d));
+    ck_assert(recipe_hash(recipe_scale(a, t, 2), &source, &h[3], &d));
+    ck_assert(recipe_hash(recipe_scale(a, t, 3), &source, &h[4], &d));
+    ((unsigned char *)(uintptr_t)tensors.views[0].data)[59] ^= 1;
+    ck_assert(recipe_hash(r, &source, &h[5], &d));
+    ck_assert(h[0] == h[1] && h[0] != h[2] && h[2] != h[3] && h[3] != h[4] && h[0] != h[5]);
+    ck_assert(!recipe_hash(recipe_tensor(a, "y", ELEM_F32, 1, (int64_t[]){4}), &source, &h[0], &d));
+}
+END_TEST
+
+START_TEST(equality) {
+    float *x;
+    recipe *r = matrix("x", 5, 5, &x), *again = recipe_tensor(a, "x", ELEM_F32, 2, (int64_t[]){5, 5});
+    recipe *other = recipe_tensor(a, "y", ELEM_F32, 2, (int64_t[]){5, 5});
+    ck_assert(recipe_eq(recipe_transpose(a, r), recipe_transpose(a, again)));
+    ck_assert(!recipe_eq(recipe_transpose(a, r), recipe_transpose(a, other)));
+    ck_assert(!recipe_eq(r, recipe_transpose(a, r)));
+    ck_assert(!recipe_eq(recipe_scale(a, r, 2), recipe_scale(a, r, 3)));
+    ck_assert(
+        !recipe_eq(recipe_concat(a, 0, 2, (recipe *[]){r, r}), recipe_concat(a, 1, 2, (recipe *[]){r, r})));
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("recipe");
+    TCase *c = tcase_create("recipe");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, transposes, 0, SHAPES);
+    tcase_add_loop_test(c, packs, 0, SHAPES);
+    const TTest *tests[] = {concats,
+                            concats_of_other_ranks,
+                            scales_and_reshapes,
+                            integers_move,
+                            every_half,
+                            rounds,
+                            missing_and_wrong,
+                            hashes,
+                            equality};
+    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) tcase_add_test(c, tests[i]);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

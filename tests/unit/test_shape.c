@@ -1,0 +1,132 @@
+// links: ir
+// Shape inference: what each op makes of its operands, and what it refuses.
+#include "text.h"
+
+// %t: tokens, %s: texts, %i: ids, %w, %v: weights and vectors, %h: heads, %m: a mask.
+#define OPERANDS                                                                                             \
+    "%t: f32[T,6], %u: f32[T,6], %s: f32[S,6], %i: i32[T], %w: f32[6,5], %v: f32[6], %h: f32[2,T,3], "       \
+    "%k: f32[2,3,4], %b: i32[S+1], %n: f32[2,6], %half: f16[T,6], %one: f32[1,6], %three: f32[3,3,4]"
+
+// What "graph @g(OPERANDS) { %y = STATEMENT }" gives: a type, or the end of the diagnostic.
+static void infer(const char *statement, char *out, size_t size) {
+    char text[1024];
+    arena *a = arena_new();
+    diag d;
+    diag_init(&d);
+    int n = snprintf(text, sizeof(text), "graph @g(%s) {\n  %%y = %s\n  output y = %%y\n}\n", OPERANDS,
+                     statement);
+    ck_assert(n > 0 && (size_t)n < sizeof(text));
+    graph *g = graph_parse(a, "test", text, strlen(text), &d);
+    if (g) {
+        type_print(graph_type(g, named(g, "y")), out, size);
+    } else {
+        const char *text_at = d.items[0].text, *cause = strstr(text_at, "): ");
+        if (!cause) cause = strchr(strchr(strchr(text_at, ':') + 1, ':') + 1, ':') - 1;
+        snprintf(out, size, "%s", cause + 3);
+    }
+    diag_free(&d);
+    arena_free(a);
+}
+
+static const char *const cases[][2] = {
+    {"add %t, %u", "f32[T,6]"},
+    {"add %t, %v", "f32[T,6]"},
+    {"add %v, %t", "f32[T,6]"},
+    {"add %t, %one", "f32[T,6]"},
+    {"add %t, %n", "the shapes don't broadcast"},
+    {"add %t, %s", "the shapes don't broadcast"},
+    {"add %t, %i", "takes f32 or i32, one of them"},
+    {"add %half, %half", "takes f32 or i32, one of them"},
+    {"mul %i, %i", "i32[T]"},
+    {"div %i, %i", "takes f32"},
+    {"exp %i", "takes f32"},
+    {"gather %w, %i", "f32[T,5]"},
+    {"gather %v, %i", "f32[T]"},
+    {"gather %half, %i", "f16[T,6]"},
+    {"gather %w, %t", "the ids must be i32[X]"},
+    {"matmul %t, %w", "f32[T,5]"},
+    {"matmul %h, %k", "f32[2,T,4]"},
+    {"matmul %h, %three", "the leading axes differ"},
+    {"matmul %t, %t", "the inner axes differ"},
+    {"matmul %v, %w", "takes matrices"},
+    {"matmul %t, %k", "the right operand is one matrix, or one each"},
+    {"transpose %h {perm = [1,0,2]}", "f32[T,2,3]"},
+    {"transpose %h {perm = [1,0]}", "perm must name every axis"},
+    {"transpose %h {perm = [1,1,2]}", "perm is no permutation of the axes"},
+    {"transpose %h {perm = [1,0,3]}", "perm is no permutation of the axes"},
+    {"reshape %t {shape = [T,2,3]}", "f32[T,2,3]"},
+    {"reshape %t {shape = [2,T,3]}", "f32[2,T,3]"},
+    {"reshape %t {shape = [T,7]}", "shape has another number of elements"},
+    {"reshape %t {shape = [S,6]}", "shape has another number of elements"},
+    {"reshape %t {shape = [T,6,0]}", "shape has an axis below 1"},
+    {"slice %t {begin = [0,1], end = [T,5]}", "f32[T,4]"},
+    {"slice %t {begin = [0,0], end = [1,6]}", "f32[1,6]"},
+    {"slice %t {begin = [0,0], end = [2,6]}", "begin and end are not within the operand"},
+    {"slice %t {begin = [0,0], end = [T+1,6]}", "begin and end are not within the operand"},
+    {"slice %t {begin = [-1,0], end = [T,6]}", "begin and end are not within the operand"},
+    {"slice %t {begin = [0,3], end = [T,3]}", "the slice is empty"},
+    {"slice %b {begin = [1], end = [S+1]}", "i32[S]"},
+    {"slice %b {begin = [S], end = [S+1]}", "i32[1]"},
+    {"concat %t, %u {axis = 1}", "f32[T,12]"},
+    {"concat %one, %t {axis = 0}", "f32[T+1,6]"},
+    {"concat %t, %u {axis = 0}", "two symbols don't add up"},
+    {"concat %t, %n {axis = 1}", "the operands differ on another axis"},
+    {"concat %t, %half {axis = 1}", "the operands differ in element type or rank"},
+    {"concat %t {axis = 2}", "axis is not one of the operands'"},
+    {"pad %t {shape = [T,8]}", "f32[T,8]"},
+    {"pad %t {shape = [T+2,6]}", "f32[T+2,6]"},
+    {"pad %t {shape = [T,5]}", "shape is smaller than the operand"},
+    {"pad %t {shape = [M,6]}", "shape is smaller than the operand"},
+    {"broadcast %v {shape = [T,6]}", "f32[T,6]"},
+    {"broadcast %t {shape = [1,6]}", "does not broadcast to the shape"},
+    {"reduce_sum %h {axes = [0,2]}", "f32[1,T,1]"},
+    {"reduce_sum %h {axes = []}", "axes is empty"},
+    {"reduce_max %h {axes = [0,0]}", "axes are not the operand's, or repeat"},
+    {"reduce_mean %h {axes = [3]}", "axes are not the operand's, or repeat"},
+    {"softmax %h", "f32[2,T,3]"},
+    {"layer_norm %t, %v, %v {eps = 0}", "f32[T,6]"},
+    {"layer_norm %t, %v, %w {eps = 0}", "a vector of another length"},
+    {"rms_norm %h, %v {eps = 0}", "a vector of another length"},
+    {"rms_norm %t, %v {eps = -1}", "eps is below 0"},
+    {"rms_norm %t, %v {eps = nan}", "eps is below 0"},
+    {"compare %t, %v {predicate = le}", "i1[T,6]"},
+    {"compare %t, %i {predicate = le}", "compares f32 or i32, one of them"},
+    {"compare %t, %v {predicate = less}", "predicate is eq, ne, lt, le, gt or ge"},
+    {"select %t, %t, %t", "chooses by i1"},
+    {"gelu %t {approximation = none}", "f32[T,6]"},
+    {"gelu %t {approximation = erf}", "approximation is none or tanh"},
+    {"cast %i {to = f32}", "f32[T]"},
+    {"iota {shape = [T,3], axis = 1}", "i32[T,3]"},
+    {"iota {shape = [T,3], axis = 2}", "axis is not one of the shape's"},
+    {"per_sequence (%b; %t) { yield %t }", "f32[T,6]"},
+    {"per_sequence (%b; %t) { yield slice %t {begin = [0,0], end = [1,6]} }", "f32[S,6]"},
+    {"per_sequence (%b; %s) { yield %s }", "f32[S,6]"},
+    {"per_sequence (%b; %t, %w) { yield matmul %t, %w }", "f32[T,5]"},
+    {"per_sequence (%b; %t) { yield transpose %t {perm = [1,0]} }", "the body must yield L, Q or 1 rows"},
+    {"per_sequence (%b; %t) { %1 = transpose %t {perm = [1,0]} yield matmul %t, %1 }",
+     "only the rows may be ragged: pad to M"},
+    {"per_sequence (%b; %t) { %1 = transpose %t {perm = [1,0]} %2 = matmul %t, %1 yield pad %2 {shape = "
+     "[L,M]} }",
+     "f32[T,M]"},
+    {"per_sequence (%i; %t) { yield %t }", "bounds must be i32[S+1]"},
+    {"per_sequence (%b; %h) { yield %h }", "T, S and R can't stand in per_sequence"},
+};
+
+START_TEST(one) {
+    char got[256];
+    infer(cases[_i][0], got, sizeof(got));
+    ck_assert_msg(!strcmp(got, cases[_i][1]), "%s: %s, not %s", cases[_i][0], got, cases[_i][1]);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("shape");
+    TCase *c = tcase_create("shape");
+    tcase_add_loop_test(c, one, 0, (int)(sizeof(cases) / sizeof(cases[0])));
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
