@@ -73,8 +73,8 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);                      
 // Nodes share a function where these are equal, so code may stand on nothing else: the target, the node's op, attributes,
 // body, and type; its operands' types and leading dimensions, and their values where they are scalar literals; which of its
 // operands are the same value; its result's leading dimension; its schedule; the variant's row_tile; and the variant's length
-// where the node is a `per_sequence` or one of these types holds M. Not on the variant's tokens or sequences, on offsets, or
-// on names. (codegen_key.c)
+// where the node is a `per_sequence` or one of these types holds M. Not on the variant's sequences, on offsets, or on names, nor
+// on its tokens, but for what nest_depends_on_tokens says. (codegen_key.c)
 typedef struct kernel_site {
     const graph *graph;
     const variant *variant;
@@ -111,6 +111,8 @@ bool row_accepts(const emit *e, const kernel_site *s);
 bool row_emit(emit *e, const kernel_site *s, kernel *out);
 bool nest_accepts(const emit *e, const kernel_site *s);
 bool nest_emit(emit *e, const kernel_site *s, kernel *out);
+// Would the nest's code for it stand on the variant's tokens? (Where its rows are not independent of each other.)
+bool nest_depends_on_tokens(arena *a, const kernel_site *s);
 
 // --- pointwise.c: the pointwise ops of a body, on one vector of a row.
 // `load` gives the vector of a value that the walk does not compute (params, the anchor's result), at the current row and column.

@@ -194,6 +194,15 @@ static sym task_rows(const site *k) {
     return known && nest_row_wise(k->body, rows) ? rows : SYM_NONE;
 }
 
+// Without blocks of rows, scratch and the strides of inner axes follow from the most tokens of a call.
+bool nest_depends_on_tokens(arena *a, const kernel_site *s) {
+    const node *n = graph_node(s->graph, s->node);
+    site k = {.s = s, .node = n};
+    if (n->op == OP_per_sequence) return false;
+    k.body = nest_flatten(a, s->graph, s->node);
+    return task_rows(&k) == SYM_NONE;
+}
+
 bool nest_accepts(const emit *e, const kernel_site *s) {
     (void)e;
     (void)s;

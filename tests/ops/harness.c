@@ -1,206 +1,16 @@
 // The differential harness (harness.h).
-#include "harness.h"
+#include "harness_parts.h"
 
+#include "passes/passes.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include "backend/codegen.h"
-#include "passes/passes.h"
-
-// --- Random numbers
-
-typedef struct rng {
-    uint64_t state;
-} rng;
-
-static uint32_t rng_next(rng *r) {
-    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(r->state >> 33);
-}
-static int64_t rng_below(rng *r, int64_t n) {
-    return (int64_t)rng_next(r) % n;
-}
-static float rng_float(rng *r, double low, double high) {
-    return (float)(low + (high - low) * ((double)rng_next(r) / 2147483648.0));
-}
-
-static rng rng_of(const char *name) {
-    rng r = {14695981039346656037u};
-    for (; *name; name++) r.state = (r.state ^ (uint8_t)*name) * 1099511628211u;
-    return r;
-}
-
-// --- Weights
-
-// The upper half of a float, or its nearest smaller float16: enough for weights that are read back exactly.
-static uint16_t half_of(elem e, float f) {
-    uint32_t bits;
-    memcpy(&bits, &f, 4);
-    if (e == ELEM_BF16) return (uint16_t)(bits >> 16);
-    int exponent = (int)(bits >> 23 & 0xff) - 112;
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    if (exponent <= 0) return (uint16_t)(sign | (bits >> 13 & 0x3ff)); // some subnormal
-    return (uint16_t)(sign | (uint32_t)exponent << 10 | (bits >> 13 & 0x3ff));
-}
-
-recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, const int64_t *shape,
-                       double low, double high) {
-    int64_t n = 1;
-    for (int i = 0; i < rank; i++) n *= shape[i];
-    rng r = rng_of(name);
-    unsigned char *data = arena_alloc(w->a, (size_t)n * elem_size(e) + 1);
-    for (int64_t i = 0; i < n; i++) {
-        float f = rng_float(&r, low, high);
-        uint16_t h = half_of(e, f);
-        if (e == ELEM_F32)
-            memcpy(data + 4 * i, &f, 4);
-        else
-            memcpy(data + 2 * i, &h, 2);
-    }
-    ck_assert_int_lt(w->count, HARNESS_TENSORS);
-    tensor_view v = {.e = e, .rank = rank, .data = data};
-    for (int i = 0; i < rank; i++) v.shape[i] = shape[i];
-    w->tensors[w->count].name = arena_strdup(w->a, name);
-    w->tensors[w->count++].view = v;
-    return recipe_tensor(w->a, name, e, rank, shape);
-}
-
-static bool find_tensor(void *context, const char *name, tensor_view *out) {
-    harness_weights *w = context;
-    for (int i = 0; w && i < w->count; i++) {
-        if (strcmp(w->tensors[i].name, name) != 0) continue;
-        *out = w->tensors[i].view;
-        return true;
-    }
-    return false;
-}
-
-// --- Memory that ends at a page without access
-
-typedef struct fenced {
-    unsigned char *data, *map;
-    size_t mapped;
-} fenced;
-
-static fenced fenced_new(int64_t bytes) {
-    size_t page = 4096, room = ((size_t)bytes + 63) / 64 * 64, pages = (room + page - 1) / page * page;
-    fenced f = {.mapped = pages + page};
-    f.map = mmap(NULL, f.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert(f.map != MAP_FAILED);
-    ck_assert_int_eq(mprotect(f.map + pages, page, PROT_NONE), 0);
-    f.data = f.map + pages - room;
-    return f;
-}
-
-static void fenced_free(fenced *f) {
-    munmap(f->map, f->mapped);
-}
-
-// --- A test in progress
-
-typedef struct run {
-    const harness *h;
-    const char *cpu;
-    arena *a;
-    diag d;
-    target target;
-    tensor_source source;
-    bindings b; // of the call
-    int32_t *bounds, *row_bounds;
-    graph *g; // after the passes, with its variants
-    eval_input *inputs;
-    int input_count;
-    tensor *wanted;         // by value of g
-    tensor *first;          // by value: what the first run gave, dense
-    const kernel **kernels; // by variant and value; the functions' names: by class and phase, too
-    const char **names;
-    jit_code *code;
-    fenced weights;
-} run;
 
 static void must(run *r, bool ok, const char *what) {
     if (ok) return;
     diag_print(&r->d, stderr);
     ck_abort_msg("%s: %s failed: %s", r->cpu, what, r->d.count ? r->d.items[0].text : "no diagnostic");
-}
-
-// Rows of the smallest table that value v indexes; INT64_MAX where it indexes none.
-static int64_t table_rows(const graph *g, value v) {
-    int64_t least = INT64_MAX;
-    for (value u = 0; u < g->count; u++) {
-        const node *n = graph_node(g, u);
-        for (int i = 0; i < n->input_count; i++) {
-            if (n->inputs[i] != v) continue;
-            int64_t rows = INT64_MAX;
-            dim d = graph_type(g, n->inputs[0])->rank ? graph_type(g, n->inputs[0])->d[0] : dim_num(1);
-            if (n->op == OP_gather && i == 1) rows = d.s == SYM_NONE ? d.n : 1;
-            int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-            if (n->body && i >= bounds) rows = table_rows(n->body, i - bounds);
-            if (rows < least) least = rows;
-        }
-    }
-    return least;
-}
-
-// --- Inputs
-
-static void fill_bounds(int32_t *out, const int64_t *lengths, int texts) {
-    for (int i = 0; i < texts; i++) out[i + 1] = out[i] + (int32_t)lengths[i];
-}
-
-// Rows that the head reads: ascending within each text.
-static void fill_rows(run *r, int32_t *out, rng *random) {
-    for (int s = 0; s < r->h->texts; s++) {
-        int64_t had = r->bounds[s];
-        for (int64_t i = 0; i < r->h->rows[s]; i++) {
-            int64_t left = r->h->rows[s] - i, room = r->bounds[s + 1] - had - left;
-            had += rng_below(random, room + 1);
-            *out++ = (int32_t)had++;
-        }
-    }
-}
-
-static void fill_input(run *r, value v, tensor *t) {
-    const node *n = graph_node(r->g, v);
-    rng random = rng_of(n->name);
-    int64_t count = tensor_count(t), least = table_rows(r->g, v);
-    double low = r->h->low, high = r->h->high;
-    if (low == 0 && high == 0) low = -2, high = 2;
-    if (!strcmp(n->name, "bounds")) {
-        memcpy(t->data, r->bounds, sizeof(int32_t) * (size_t)count);
-    } else if (!strcmp(n->name, "row_bounds")) {
-        memcpy(t->data, r->row_bounds, sizeof(int32_t) * (size_t)count);
-    } else if (!strcmp(n->name, "rows")) {
-        fill_rows(r, t->data, &random);
-    } else if (n->type.e == ELEM_I32) {
-        for (int64_t i = 0; i < count; i++)
-            ((int32_t *)t->data)[i] =
-                (int32_t)(least < INT64_MAX ? rng_below(&random, least) : rng_below(&random, 41) - 20);
-    } else {
-        ck_assert_int_eq(n->type.e, ELEM_F32);
-        for (int64_t i = 0; i < count; i++) ((float *)t->data)[i] = rng_float(&random, low, high);
-    }
-}
-
-static tensor tensor_new(arena *a, const type *t, const bindings *b) {
-    tensor x = {.e = t->e, .rank = t->rank};
-    for (int i = 0; i < t->rank; i++) x.shape[i] = dim_value(t->d[i], b);
-    x.data = arena_alloc(a, (size_t)tensor_count(&x) * elem_size(t->e) + 1);
-    return x;
-}
-
-static void make_inputs(run *r) {
-    r->inputs = ARENA_ARRAY(r->a, eval_input, r->g->count);
-    for (value v = 0; v < r->g->count; v++) {
-        const node *n = graph_node(r->g, v);
-        if (n->op != OP_input) continue;
-        eval_input *in = &r->inputs[r->input_count++];
-        *in = (eval_input){n->name, tensor_new(r->a, &n->type, &r->b)};
-        fill_input(r, v, &in->value);
-    }
 }
 
 // --- What the evaluator says
@@ -295,19 +105,29 @@ static void compare_bits(const run *r, const variant *x, int class, value v, con
 
 // --- Running
 
+// Elements from the value's start to its row i (rows are all axes but the last), where a symbol that is not
+// in front has its capacity for a stride.
+static int64_t row_offset(const run *r, const variant *x, value v, const tensor *t, int64_t i) {
+    int64_t rows = (x->tokens + x->row_tile - 1) / x->row_tile * x->row_tile, step = x->places[v].ld, at = 0;
+    for (int k = t->rank - 2; k >= 0; k--) {
+        sym s = graph_type(r->g, v)->d[k].s;
+        at += i % t->shape[k] * step;
+        i /= t->shape[k];
+        step *= s == SYM_T || s == SYM_S || s == SYM_R ? rows + graph_type(r->g, v)->d[k].n : t->shape[k];
+    }
+    return at;
+}
+
 // Copies between a dense tensor and its place in the arena.
-static void move_value(const run *r, const variant *x, value v, unsigned char *arena_data, tensor *t,
-                       bool in) {
-    const place *p = &x->places[v];
+static void move_value(const run *r, const variant *x, value v, unsigned char *memory, tensor *t, bool in) {
     int64_t last = t->rank ? t->shape[t->rank - 1] : 1, rows = last ? tensor_count(t) / last : 0;
-    size_t row = (size_t)last * elem_size(t->e),
-           step = (size_t)(t->rank >= 2 ? p->ld : last) * elem_size(t->e);
+    size_t size = elem_size(t->e), row = (size_t)last * size;
     for (int64_t i = 0; i < rows; i++) {
-        unsigned char *placed = arena_data + p->offset + (size_t)i * step,
-                      *dense = (unsigned char *)t->data + (size_t)i * row;
+        size_t at = t->rank >= 2 ? (size_t)row_offset(r, x, v, t, i) * size : 0;
+        unsigned char *placed = memory + x->places[v].offset + at;
+        unsigned char *dense = (unsigned char *)t->data + (size_t)i * row;
         memcpy(in ? placed : dense, in ? dense : placed, row);
     }
-    (void)r;
 }
 
 static void fill_arena(const run *r, const variant *x, unsigned char *data) {
@@ -384,7 +204,7 @@ static void run_variant(run *r, int index, int class) {
     for (value v = 0; v < g->count; v++) {
         if (!r->kernels[index * g->count + v]) continue;
         run_node(r, index, class, v, memory.data);
-        tensor got = tensor_new(r->a, graph_type(g, v), &b);
+        tensor got = harness_tensor_new(r->a, graph_type(g, v), &b);
         move_value(r, x, v, memory.data, &got, false);
         compare(r, x, class, v, &got);
         if (r->first[v].data)
@@ -450,25 +270,15 @@ static bool runs_here(const target *t) {
     return ok;
 }
 
-static void bind_sizes(run *r, int32_t *bounds, int32_t *row_bounds) {
-    fill_bounds(bounds, r->h->lengths, r->h->texts);
-    fill_bounds(row_bounds, r->h->rows, r->h->texts);
-    r->bounds = bounds;
-    r->row_bounds = row_bounds;
-    r->b.v[SYM_S] = r->h->texts;
-    r->b.v[SYM_T] = bounds[r->h->texts];
-    r->b.v[SYM_R] = row_bounds[r->h->texts];
-}
-
 static void check_cpu(const graph *g, const harness *h, const char *cpu) {
-    run r = {.h = h, .cpu = cpu, .a = arena_new(), .source = {h->weights, find_tensor}};
+    run r = {.h = h, .cpu = cpu, .a = arena_new(), .source = {h->weights, harness_find}};
     int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
     diag_init(&r.d);
     must(&r, target_init(&r.target, NULL, cpu, &r.d), "target");
     if (runs_here(&r.target)) {
-        bind_sizes(&r, bounds, row_bounds);
+        harness_bind(&r, bounds, row_bounds);
         prepare(&r, g);
-        make_inputs(&r);
+        harness_inputs(&r);
         compile(&r);
         make_weights(&r);
         r.first = ARENA_ARRAY(r.a, tensor, r.g->count);

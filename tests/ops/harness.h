@@ -46,4 +46,10 @@ typedef struct harness {
 // got and wanted. h may be NULL.
 void harness_check(const graph *g, const harness *h);
 
+// The same for a graph as IR text. A line "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1,
+// tolerance = 1e-5, passes = a b" sets options; tensors that recipes name are random.
+void harness_file(const char *path);
+const graph *harness_parse(arena *a, const char *path, harness *h);
+void harness_weights_of(const graph *g, harness_weights *w, const harness *h);
+
 #endif
