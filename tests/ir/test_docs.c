@@ -19,14 +19,14 @@ static const char *row_of(const char *name, char *row, size_t size) {
 }
 
 START_TEST(ops) {
-    for (int o = 0; o < OP_COUNT; o++) {
+    for (op o = 0; o < OP_COUNT; o++) {
         char row[512], operands[64];
         int least = op_least_inputs(o), most = op_most_inputs(o);
         row_of(op_name(o), row, sizeof(row));
         snprintf(operands, sizeof(operands), most < 0 ? "` | %d or more | " : "` | %d | ", least);
         ck_assert_msg(strstr(row, operands) != NULL, "%s: not%s", row, operands);
         ck_assert(most < 0 || most == least);
-        for (int id = 0; id < ATTR_COUNT; id++) {
+        for (attr_id id = 0; id < ATTR_COUNT; id++) {
             bool required = false, takes = op_takes(o, id, &required);
             char mention[64];
             snprintf(mention, sizeof(mention), required ? "`%s`" : "`%s?`", attr_name(id));
@@ -42,7 +42,7 @@ END_TEST
 START_TEST(attributes) {
     static const char *const kinds[] = {"INT",  "FLOAT",   "INTS",   "DIMS", "NAME",
                                         "ELEM", "LITERAL", "RECIPE", "HASH"};
-    for (int id = 0; id < ATTR_COUNT; id++) {
+    for (attr_id id = 0; id < ATTR_COUNT; id++) {
         char row[512], start[64];
         row_of(attr_name(id), row, sizeof(row));
         snprintf(start, sizeof(start), "| `%s` | %s |", attr_name(id), kinds[attr_kind_of(id)]);
@@ -53,11 +53,11 @@ END_TEST
 
 START_TEST(types) {
     char word[32];
-    for (int e = 0; e < ELEM_COUNT; e++) {
+    for (elem e = 0; e < ELEM_COUNT; e++) {
         snprintf(word, sizeof(word), "\"%s\"", elem_name(e));
         ck_assert_msg(strstr(page, word) != NULL, "%s", word);
     }
-    for (int s = SYM_NONE + 1; s < SYM_COUNT; s++) {
+    for (sym s = SYM_NONE + 1; s < SYM_COUNT; s++) {
         char row[512];
         row_of(sym_name(s), row, sizeof(row));
     }

@@ -78,8 +78,9 @@ END_TEST
 
 START_TEST(table) {
     bool required;
-    for (int o = 0; o < OP_COUNT; o++) ck_assert_int_eq(op_find(op_name(o), strlen(op_name(o))), o);
-    for (int i = 0; i < ATTR_COUNT; i++) ck_assert_int_eq(attr_find(attr_name(i), strlen(attr_name(i))), i);
+    for (int o = 0; o < OP_COUNT; o++) ck_assert_int_eq(op_find(op_name((op)o), strlen(op_name((op)o))), o);
+    for (int i = 0; i < ATTR_COUNT; i++)
+        ck_assert_int_eq(attr_find(attr_name((attr_id)i), strlen(attr_name((attr_id)i))), i);
     ck_assert_int_eq(op_find("addx", 3), OP_add);
     ck_assert_int_eq(op_find("ad", 2), OP_COUNT);
     ck_assert_int_eq(attr_find("", 0), ATTR_COUNT);
