@@ -192,11 +192,15 @@ value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, 
     return append(g, o, n, inputs, attr_count, attrs, body, where, d);
 }
 
+// Room grows where the count is a power of two, so that any number of outputs costs its own size.
 void graph_output_add(graph *g, const char *name, value v) {
-    graph_output *outputs = ARENA_ARRAY(g->arena, graph_output, g->output_count + 1);
-    for (int i = 0; i < g->output_count; i++) outputs[i] = g->outputs[i];
-    outputs[g->output_count++] = (graph_output){name ? arena_strdup(g->arena, name) : NULL, v};
-    g->outputs = outputs;
+    int n = g->output_count;
+    if ((n & (n - 1)) == 0) {
+        graph_output *outputs = ARENA_ARRAY(g->arena, graph_output, n ? 2 * n : 1);
+        if (n) memcpy(outputs, g->outputs, sizeof(*outputs) * (size_t)n);
+        g->outputs = outputs;
+    }
+    g->outputs[g->output_count++] = (graph_output){name ? arena_strdup(g->arena, name) : NULL, v};
 }
 
 void graph_name(graph *g, value v, const char *name) {

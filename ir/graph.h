@@ -171,7 +171,7 @@ value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int 
 // The same where nothing is known of operands, attributes or body: VALUE_NONE, with a diagnostic, where they don't fit.
 value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count, const attr *attrs,
                        const char *where, diag *d);
-void graph_output_add(graph *g, const char *name, value v);
+void graph_output_add(graph *g, const char *name, value v);  // the only way to add one: it keeps the room
 void graph_name(graph *g, value v, const char *name); // copies
 
 static inline node *graph_node(const graph *g, value v) { return &g->nodes[v]; }

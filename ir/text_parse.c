@@ -276,19 +276,12 @@ static bool read_inputs(parser *p, scope *s) {
 static bool read_outputs(parser *p, scope *s) {
     graph *g = s->g;
     scope names = scope_new(p, g, s->level);
-    int room = 0;
     while (accept_word(&p->s, "output")) {
         label name = {.at = here(&p->s)};
         value v = VALUE_NONE;
         if (!read_name(&p->s, &name.text, "the output's name") || !expect(&p->s, "=")) return false;
         if (!read_value(p, s, &v) || !scope_add(p, &names, &name, v)) return false;
-        if (g->output_count == room) {
-            room = room ? 2 * room : 4;
-            graph_output *more = ARENA_ARRAY(p->a, graph_output, room);
-            if (g->output_count) memcpy(more, g->outputs, sizeof(*more) * (size_t)g->output_count);
-            g->outputs = more;
-        }
-        g->outputs[g->output_count++] = (graph_output){arena_strdup(p->a, name.text), v};
+        graph_output_add(g, name.text, v);
     }
     return true;
 }
