@@ -1,0 +1,100 @@
+// links: hub ir runtime
+// A tokenizer under any bytes. The first byte says which: 'j' the rest is a tokenizer.json, 'v' a vocab.txt;
+// 't' the rest is text for a small tokenizer; anything else: the rest is a table of which some bytes are
+// overwritten, then text.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/hub/hub.h"
+#include "runtime/bertc.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static const char small[] =
+    "{\"added_tokens\":[{\"id\":1,\"content\":\"[UNK]\",\"special\":true},{\"id\":9,\"content\":\"<x>\","
+    "\"lstrip\":true,"
+    "\"rstrip\":true,\"single_word\":true},{\"id\":10,\"content\":\"B\\u00c9\",\"normalized\":true}],"
+    "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+    "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"b\",3],\"cls\":[\"a\",2]},"
+    "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"a\":2,\"b\":3,\"##a\":4,\"##bc\":"
+    "5,\",\":6,"
+    "\"\\u4e2d\":7,\"e\":8}}}";
+
+// The tokens of `text` (its first half with the second as a pair too), all within it.
+static void encode(const void *table, size_t table_size, const uint8_t *text, size_t size) {
+    bertc_tokenizer_handle *t = bertc_tokenizer_open(table, table_size, 64, NULL);
+    if (!t) return;
+    bertc_text texts[2] = {{(const char *)text, size, NULL, 0},
+                           {(const char *)text, size / 2, (const char *)text + size / 2, size - size / 2}};
+    for (int i = 0; i < 6; i++) {
+        const bertc_token *tokens;
+        size_t count;
+        bertc_error error;
+        const bertc_text *x = &texts[i & 1];
+        if (!bertc_tokenizer_encode(t, x, i < 2 ? 0 : 7, (bertc_truncation)(i / 2 + (i > 1)), &tokens, &count,
+                                    &error))
+            continue;
+        for (size_t k = 0; k < count; k++) {
+            size_t end = tokens[k].text == 1 ? x->pair_size : tokens[k].text == 0 ? x->size : 0;
+            if (tokens[k].byte_end > end || tokens[k].byte_start > tokens[k].byte_end) abort();
+            if (tokens[k].char_start > tokens[k].char_end || tokens[k].char_end > end) abort();
+            const char *name = bertc_tokenizer_text(t, tokens[k].id);
+            if (name && strlen(name) > table_size) abort();
+        }
+    }
+    bertc_tokenizer_close(t);
+}
+
+static bool from_file(const char *name, const void *data, size_t size, arena *a, const void **table,
+                      size_t *bytes) {
+    char folder[] = "/tmp/bertc-fuzz-XXXXXX", path[64];
+    if (!mkdtemp(folder)) abort();
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f)) abort();
+    diag d;
+    diag_init(&d);
+    bool ok = hub_tokenizer(path, a, table, bytes, &d);
+    if (ok == diag_failed(&d)) abort();
+    diag_free(&d);
+    unlink(path);
+    rmdir(folder);
+    return ok;
+}
+
+// Overwrites: a count, then (offset of 16 bits, byte) each; what is left is text.
+static void corrupt(const void *table, size_t table_size, const uint8_t *bytes, size_t size) {
+    uint8_t *copy = aligned_alloc(16, (table_size + 15) / 16 * 16);
+    memcpy(copy, table, table_size);
+    size_t n = size ? bytes[0] : 0, at = size ? 1 : 0;
+    for (size_t i = 0; i < n && at + 3 <= size; i++, at += 3)
+        copy[(bytes[at] | (size_t)bytes[at + 1] << 8) % table_size] = bytes[at + 2];
+    size_t cut = n == 255 ? table_size / 2 : table_size;
+    encode(copy, cut, bytes + at, size - at);
+    free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    if (!size) return 0;
+    arena *a = arena_new();
+    const void *table;
+    size_t table_size;
+    static const uint8_t text[] = "a ab,\xe4\xb8\xad <x> be\xcc\x81 [UNK]\xff";
+    if (bytes[0] == 'j' || bytes[0] == 'v') {
+        if (from_file(bytes[0] == 'j' ? "tokenizer.json" : "vocab.txt", bytes + 1, size - 1, a, &table,
+                      &table_size))
+            encode(table, table_size, text, sizeof text - 1);
+    } else {
+        if (!from_file("tokenizer.json", small, sizeof small - 1, a, &table, &table_size)) abort();
+        if (bytes[0] == 't')
+            encode(table, table_size, bytes + 1, size - 1);
+        else
+            corrupt(table, table_size, bytes + 1, size - 1);
+    }
+    arena_free(a);
+    return 0;
+}

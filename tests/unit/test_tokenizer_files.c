@@ -1,0 +1,205 @@
+// links: hub ir runtime
+// tokenizer.json, vocab.txt and tokenizer_config.json: both ways give one tokenizer, and what is wrong is
+// said with its place.
+#include "tokenizer_case.h"
+
+#define MODEL_WITH(vocab) "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{" vocab "}}"
+#define MODEL             MODEL_WITH("\"[UNK]\":0,\"a\":1,\"##b\":2,\"[CLS]\":3,\"[SEP]\":4")
+
+static void refuse(const char *text, const char *config, const char *cause) {
+    tokenizer_case c;
+    ck_assert_msg(!case_open_text(&c, text, config), "accepted: %s", text);
+    ck_assert_msg(strstr(c.line, cause) != NULL, "`%s` lacks `%s`", c.line, cause);
+    case_close(&c);
+}
+
+static void accept(const char *text, const char *config, const char *input, const char *line) {
+    tokenizer_case c;
+    ck_assert_msg(case_open_text(&c, text, config), "%s", c.line);
+    ck_assert_str_eq(case_tokens(&c, input, strlen(input)), line);
+    case_close(&c);
+}
+
+START_TEST(unknown_parts) {
+    refuse("{\"normalizer\":{\"type\":\"Nmt2\"}," MODEL "}", NULL,
+           "tokenizer.json: normalizer: normaliser `Nmt2` is not known");
+    refuse("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":"
+           "\"X\"}]}," MODEL "}",
+           NULL, "normalizer.normalizers[1]: normaliser `X`");
+    refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lower\":true}," MODEL "}", NULL,
+           "normalizer: option `lower`");
+    refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":1}," MODEL "}", NULL,
+           "`lowercase` is a number");
+    refuse("{\"pre_tokenizer\":{\"type\":\"Z\"}," MODEL "}", NULL, "pre_tokenizer: pre-tokeniser `Z`");
+    refuse("{\"post_processor\":{\"type\":\"Z\"}," MODEL "}", NULL, "post_processor: post-processor `Z`");
+    refuse("{\"decoder\":{\"type\":\"Z\"}," MODEL "}", NULL, "decoder: decoder `Z`");
+    refuse("{\"model\":{\"type\":\"Z\"}}", NULL, "model.type: model `Z`");
+    refuse("{\"model\":{\"type\":\"WordPiece\",\"dropout\":1,\"vocab\":{}}}", NULL,
+           "model: option `dropout`");
+    refuse("{\"more\":1," MODEL "}", NULL, "option `more`");
+    refuse("{}", NULL, "model: is missing");
+    refuse("{\"added_tokens\":[{\"id\":9,\"content\":\"x\",\"odd\":1}]," MODEL "}", NULL,
+           "added_tokens[0]: option `odd`");
+}
+END_TEST
+
+START_TEST(vocabularies) {
+    refuse("{" MODEL_WITH("\"a\":0") "}", NULL, "model.unk_token: `[UNK]` is not in the vocabulary");
+    refuse("{" MODEL_WITH("") "}", NULL, "model.vocab: is empty");
+    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":0") "}", NULL,
+           "model.vocab: id 0 belongs to both `[UNK]` and `a`");
+    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":-1") "}", NULL, "`a` has no id between");
+    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":1.5") "}", NULL, "`a` has no id between");
+    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":99999999") "}", NULL, "`a` has no id between");
+    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\\u0000b\":1") "}", NULL, "a NUL in a string");
+    refuse("{\"added_tokens\":[{\"id\":5,\"content\":\"a\"}]," MODEL "}", NULL,
+           "`a` has id 5, but 1 in the vocabulary");
+    refuse("{\"added_tokens\":[{\"id\":2,\"content\":\"x\"}]," MODEL "}", NULL, "`x` takes id 2");
+    refuse("{\"added_tokens\":[{\"id\":5,\"content\":\"x\"},{\"id\":6,\"content\":\"x\"}]," MODEL "}", NULL,
+           "`x` is there twice");
+    // ids with holes
+    accept("{" MODEL_WITH("\"[UNK]\":7,\"a\":3") "}", NULL, "a b", "[UNK]:0-3");
+    accept("{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," MODEL_WITH("\"[UNK]\":7,\"a\":3,\"\":5") "}",
+           NULL, "a b", "a:0-1 [UNK]:2-3");
+}
+END_TEST
+
+#define SPECIAL(name, type)  "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":" type "}}"
+#define SEQUENCE(name, type) "{\"Sequence\":{\"id\":\"" name "\",\"type_id\":" type "}}"
+#define TEMPLATE(single, pair, ids)                                                                          \
+    "{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":"                       \
+    "\"TemplateProcessing\",\"single\":[" single "],\"pair\":[" pair                                         \
+    "],\"special_tokens\":{\"x\":{\"id\":\"x\",\"ids\":[" ids "],\"tokens\":[]}}}," MODEL "}"
+
+START_TEST(templates) {
+    const char *text = TEMPLATE(SEQUENCE("A", "1") "," SPECIAL("x", "2"),
+                                SEQUENCE("B", "1") "," SPECIAL("x", "2") "," SEQUENCE("A", "3"), "3,4");
+    tokenizer_case c;
+    ck_assert_msg(case_open_text(&c, text, NULL), "%s", c.line);
+    size_t count;
+    const bertc_token *tokens = case_encode(&c, &(bertc_text){"a", 1, NULL, 0}, &count);
+    ck_assert_str_eq(case_line(&c, tokens, count, false, true), "a:0-1/1 [CLS]/2 [SEP]/2");
+    tokens = case_encode(&c, &(bertc_text){"a", 1, "a a", 3}, &count);
+    ck_assert_str_eq(case_line(&c, tokens, count, false, true), "a:0-1/1 a:2-3/1 [CLS]/2 [SEP]/2 a:0-1/3");
+    case_close(&c);
+    refuse(TEMPLATE(SPECIAL("x", "0"), SEQUENCE("A", "0") "," SEQUENCE("B", "0"), "3"), NULL,
+           "`single` must hold each");
+    refuse(TEMPLATE(SEQUENCE("A", "0"), SEQUENCE("A", "0"), "3"), NULL, "`pair` must hold each");
+    refuse(TEMPLATE(SEQUENCE("C", "0"), SEQUENCE("A", "0"), "3"), NULL,
+           "post_processor.single[0]: sequence `C`");
+    refuse(TEMPLATE(SPECIAL("y", "0"), SEQUENCE("A", "0"), "3"), NULL, "special token `y` is not among");
+    refuse(
+        TEMPLATE(SPECIAL("x", "0") "," SEQUENCE("A", "0"), SEQUENCE("A", "0") "," SEQUENCE("B", "0"), "77"),
+        NULL, "post_processor: id 77 is not in the vocabulary");
+    // without one, the pair's type is 1
+    ck_assert(case_open_text(&c, "{" MODEL "}", NULL));
+    tokens = case_encode(&c, &(bertc_text){"a", 1, "ab", 2}, &count);
+    ck_assert_str_eq(case_line(&c, tokens, count, false, true), "a:0-1/0 a:0-1/1 ##b:1-2/1");
+    case_close(&c);
+}
+END_TEST
+
+#define LINES "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\r\nA\ncafe\n\xe4\xb8\xad"
+
+START_TEST(vocab_txt) {
+    accept(LINES, NULL, "Ab a\xe4\xb8\xad CAF\xc3\x89[MASK]",
+           "[CLS] a:0-1 ##b:1-2 a:3-4 \xe4\xb8\xad:4-5 cafe:6-10 [MASK]:10-16 [SEP]");
+    accept(LINES, "{\"do_lower_case\":false}", "Ab CAFE", "[CLS] A:0-1 ##b:1-2 [UNK]:3-7 [SEP]");
+    accept(LINES, "{\"strip_accents\":false}", "CAF\xc3\x89", "[CLS] [UNK]:0-4 [SEP]");
+    accept(LINES, "{\"tokenize_chinese_chars\":false}", "a\xe4\xb8\xad", "[CLS] [UNK]:0-2 [SEP]");
+    accept(LINES, "{\"cls_token\":{\"content\":\"A\"},\"sep_token\":\"cafe\"}", "a", "A a:0-1 cafe");
+}
+END_TEST
+
+START_TEST(vocab_txt_refused) {
+    refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
+    refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
+    refuse(LINES, "{\"do_lower_case\":3}", "tokenizer_config.json: do_lower_case: is a number");
+    refuse(LINES, "{\"do_basic_tokenize\":false}", "do_basic_tokenize: is false");
+    refuse(LINES, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", "`x` is no token");
+    refuse(LINES, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"a\"}}}",
+           "`a` has id 9, but 5 in the vocabulary");
+    refuse(LINES, "[1]", "tokenizer_config.json: holds an array");
+    tokenizer_case c;
+    ck_assert(!case_open(&c, "/nowhere"));
+    case_close(&c);
+    ck_assert(!case_open(&c, BERTC_TESTS));
+    ck_assert_ptr_nonnull(strstr(c.line, "has neither tokenizer.json nor vocab.txt"));
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(roles) {
+    tokenizer_case c;
+    ck_assert(case_open_text(&c, LINES, "{\"model_max_length\":512}"));
+    const bertc_tokenizer *t = c.table;
+    ck_assert_int_eq(t->pad_id, 0);
+    ck_assert_int_eq(t->unk_id, 1);
+    ck_assert_int_eq(t->cls_id, 2);
+    ck_assert_int_eq(t->sep_id, 3);
+    ck_assert_int_eq(t->mask_id, 4);
+    ck_assert_uint_eq(t->max_length, 512);
+    ck_assert_uint_eq(t->vocab_size, 10);
+    ck_assert_str_eq(bertc_tokenizer_text(c.handle, 6), "##b");
+    ck_assert_ptr_null(bertc_tokenizer_text(c.handle, 10));
+    ck_assert_ptr_null(bertc_tokenizer_text(c.handle, -1));
+    case_close(&c);
+    ck_assert(case_open_text(&c, "{" MODEL "}", "{\"model_max_length\":1e30}"));
+    t = c.table;
+    ck_assert_int_eq(t->pad_id, -1);
+    ck_assert_int_eq(t->mask_id, -1);
+    ck_assert_uint_eq(t->max_length, 0);
+    case_close(&c);
+}
+END_TEST
+
+// A vocabulary of random texts: every one is found again.
+START_TEST(tries) {
+    enum { COUNT = 20000 };
+    char *text = malloc(COUNT * 24 + 64), *p = text;
+    unsigned seed = 7;
+    p += sprintf(p, "[UNK]\n[CLS]\n[SEP]\n");
+    for (int i = 0; i < COUNT; i++) {
+        p += sprintf(p, "%x", i);
+        for (int k = 0; k < (int)(seed >> 28); k++) *p++ = (char)('a' + (seed >> (k + 8)) % 7);
+        *p++ = '\n';
+        seed = seed * 1664525u + 1013904223u;
+    }
+    *p = 0;
+    tokenizer_case c;
+    ck_assert(case_open_text(&c, text, NULL));
+    char *copy = strdup(text), *save = NULL;
+    int id = 0, seen = 0;
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save), id++) {
+        ck_assert_str_eq(bertc_tokenizer_text(c.handle, id), line);
+        size_t count;
+        const bertc_token *tokens = case_encode(&c, &(bertc_text){line, strlen(line), NULL, 0}, &count);
+        // a text that is there twice counts with its last id
+        ck_assert_uint_eq(count, 3);
+        ck_assert_str_eq(bertc_tokenizer_text(c.handle, tokens[1].id), line);
+        seen += tokens[1].id == id;
+    }
+    ck_assert_int_gt(seen, COUNT / 2);
+    free(copy);
+    free(text);
+    case_close(&c);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("tokenizer files");
+    TCase *t = tcase_create("files");
+    tcase_add_test(t, unknown_parts);
+    tcase_add_test(t, vocabularies);
+    tcase_add_test(t, templates);
+    tcase_add_test(t, vocab_txt);
+    tcase_add_test(t, vocab_txt_refused);
+    tcase_add_test(t, roles);
+    tcase_add_test(t, tries);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
