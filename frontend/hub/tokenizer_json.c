@@ -1,0 +1,167 @@
+// tokenizer.json: the model's vocabulary and the added tokens; the rest is tokenizer_parts.c's.
+#include <stdlib.h>
+#include <string.h>
+
+#include "tokenizer_spec.h"
+
+// cJSON ends a string at an escaped NUL; a vocabulary that holds one can't be read by it.
+static bool no_nul(const tokenizer_spec *s, const char *data, size_t size) {
+    for (size_t i = 0; i + 6 <= size; i++) {
+        if (data[i] != '\\') continue;
+        if (!memcmp(data + i, "\\u0000", 6))
+            return diag_error(s->d, s->file, "byte %zu: a NUL in a string", i);
+        i++;
+    }
+    return true;
+}
+
+static int by_id(const void *a, const void *b) {
+    const tokenizer_piece *x = a, *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static bool distinct_ids(const tokenizer_spec *s, const char *path) {
+    tokenizer_piece *sorted = arena_dup(s->a, s->pieces, sizeof *sorted * (size_t)s->piece_count);
+    qsort(sorted, (size_t)s->piece_count, sizeof *sorted, by_id);
+    for (int i = 1; i < s->piece_count; i++) {
+        if (sorted[i - 1].id == sorted[i].id)
+            return tokenizer_wrong(s, path, "id %d belongs to both `%s` and `%s`", sorted[i].id,
+                                   sorted[i - 1].text, sorted[i].text);
+    }
+    return true;
+}
+
+static bool read_vocabulary(tokenizer_spec *s, const cJSON *v, const char *path) {
+    if (!cJSON_IsObject(v))
+        return tokenizer_wrong(s, path, "is %s where an object is expected", hub_json_kind(v));
+    int count = cJSON_GetArraySize(v);
+    s->pieces = ARENA_ARRAY(s->a, tokenizer_piece, count + 1);
+    const cJSON *child;
+    cJSON_ArrayForEach(child, v) {
+        int64_t id;
+        if (!hub_json_int(child, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
+            return tokenizer_wrong(s, path, "`%s` has no id between 0 and %d", child->string,
+                                   TOKENIZER_MOST_IDS - 1);
+        s->pieces[s->piece_count++] = (tokenizer_piece){arena_strdup(s->a, child->string), (int32_t)id};
+    }
+    if (!count) return tokenizer_wrong(s, path, "is empty");
+    tokenizer_index(s);
+    return distinct_ids(s, path);
+}
+
+static bool read_wordpiece(tokenizer_spec *s, const cJSON *model) {
+    const hub_fields f = {s->file, "model", model, s->d};
+    const char *prefix = "##", *unknown = "[UNK]";
+    int64_t chars = 100;
+    if (!tokenizer_keys(s, model, "model",
+                        "type unk_token continuing_subword_prefix max_input_chars_per_word vocab") ||
+        !hub_field_text(&f, "unk_token", false, &unknown) ||
+        !hub_field_text(&f, "continuing_subword_prefix", false, &prefix) ||
+        !hub_field_int(&f, "max_input_chars_per_word", false, 0, UINT32_MAX, &chars) ||
+        !read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab"))
+        return false;
+    s->model = BERTC_TOKENIZER_WORDPIECE;
+    s->prefix = arena_strdup(s->a, prefix);
+    s->max_chars = (uint32_t)chars;
+    s->unk_id = tokenizer_find(s, unknown);
+    return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+}
+
+static bool read_model(tokenizer_spec *s, const cJSON *model) {
+    if (!cJSON_IsObject(model)) return tokenizer_wrong(s, "model", "is missing");
+    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(model, "type");
+    // files of 2020 name no type; the option is WordPiece's alone
+    bool old = !kind && cJSON_GetObjectItemCaseSensitive(model, "max_input_chars_per_word");
+    if (old || (cJSON_IsString(kind) && !strcmp(kind->valuestring, "WordPiece")))
+        return read_wordpiece(s, model);
+    return tokenizer_wrong(s, "model.type", "model `%s` is not known",
+                           cJSON_IsString(kind) ? kind->valuestring : "");
+}
+
+static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path, uint32_t *flags) {
+    static const struct {
+        const char *key;
+        uint32_t flag;
+    } known[] = {{"single_word", BERTC_ADDED_SINGLE_WORD},
+                 {"lstrip", BERTC_ADDED_LSTRIP},
+                 {"rstrip", BERTC_ADDED_RSTRIP},
+                 {"normalized", BERTC_ADDED_NORMALIZED},
+                 {"special", BERTC_ADDED_SPECIAL}};
+    const hub_fields f = {s->file, path, v, s->d};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        bool set = false;
+        if (!hub_field_bool(&f, known[i].key, false, &set)) return false;
+        if (set) *flags |= known[i].flag;
+    }
+    return true;
+}
+
+// Hugging Face numbers an added token itself: the vocabulary's id, or the next behind all; a file that says
+// otherwise would give other ids there than here.
+static bool check_added_id(const tokenizer_spec *s, const tokenizer_added *t, const char *path,
+                           int32_t next) {
+    int32_t id = tokenizer_find(s, t->text);
+    if (id >= 0 && id != t->id)
+        return tokenizer_wrong(s, path, "`%s` has id %d, but %d in the vocabulary", t->text, t->id, id);
+    if (id < 0 && t->id < next)
+        return tokenizer_wrong(s, path, "`%s` takes id %d, which is the vocabulary's or another's", t->text,
+                               t->id);
+    return true;
+}
+
+static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path, int32_t *next) {
+    const hub_fields f = {s->file, path, v, s->d};
+    const char *text = NULL;
+    int64_t id = 0;
+    tokenizer_added t = {0};
+    if (!tokenizer_keys(s, v, path, "id content single_word lstrip rstrip normalized special") ||
+        !hub_field_text(&f, "content", true, &text) ||
+        !hub_field_int(&f, "id", true, 0, TOKENIZER_MOST_IDS - 1, &id) ||
+        !read_added_flags(s, v, path, &t.flags))
+        return false;
+    if (!*text) return true; // Hugging Face passes over them too
+    t.text = arena_strdup(s->a, text);
+    t.id = (int32_t)id;
+    if (!check_added_id(s, &t, path, *next)) return false;
+    if (t.id >= *next) *next = t.id + 1;
+    s->added[s->added_count++] = t;
+    return true;
+}
+
+static bool read_added(tokenizer_spec *s, const cJSON *v) {
+    if (!v || cJSON_IsNull(v)) return true;
+    if (!cJSON_IsArray(v))
+        return tokenizer_wrong(s, "added_tokens", "is %s where an array is expected", hub_json_kind(v));
+    s->added = ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(v) + 1);
+    int32_t next = 0;
+    for (int i = 0; i < s->piece_count; i++) next = s->pieces[i].id >= next ? s->pieces[i].id + 1 : next;
+    const cJSON *child;
+    int i = 0;
+    cJSON_ArrayForEach(child, v) {
+        if (!read_added_token(s, child, arena_printf(s->a, "added_tokens[%d]", i++), &next)) return false;
+    }
+    return tokenizer_sort_added(s, "added_tokens");
+}
+
+static bool read_all(tokenizer_spec *s, const cJSON *root) {
+    // truncation and padding are a call's business: Transformers sets them anew with each one as well
+    return tokenizer_keys(s, root, "tokenizer.json",
+                          "version truncation padding added_tokens normalizer pre_tokenizer post_processor "
+                          "decoder model") &&
+           read_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) &&
+           read_added(s, cJSON_GetObjectItemCaseSensitive(root, "added_tokens")) &&
+           tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer") &&
+           tokenizer_pretokenizer(s, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"),
+                                  "pre_tokenizer") &&
+           tokenizer_post_processor(s, cJSON_GetObjectItemCaseSensitive(root, "post_processor"),
+                                    "post_processor") &&
+           tokenizer_decoder(s, cJSON_GetObjectItemCaseSensitive(root, "decoder"), "decoder");
+}
+
+bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size) {
+    cJSON *root = hub_json_parse(s->file, data, size, s->d);
+    if (!root) return false;
+    bool ok = no_nul(s, data, size) && read_all(s, root);
+    cJSON_Delete(root);
+    return ok;
+}

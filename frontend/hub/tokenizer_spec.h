@@ -1,0 +1,98 @@
+// A tokenizer as its files describe it, on the way to the table that the runtime reads. Everything lives in
+// the arena.
+#ifndef BERTC_HUB_TOKENIZER_SPEC_H
+#define BERTC_HUB_TOKENIZER_SPEC_H
+
+#include "hub.h"
+#include "json.h"
+
+#define TOKENIZER_MOST_IDS   (1 << 24)
+#define TOKENIZER_MOST_STEPS 32
+#define TOKENIZER_MOST_ITEMS 64
+
+typedef struct tokenizer_piece {
+    const char *text;
+    int32_t id;
+} tokenizer_piece;
+
+typedef struct tokenizer_step {
+    bertc_step_kind kind;
+    uint32_t flags;
+    const char *text, *text2; // NULL: none
+} tokenizer_step;
+
+typedef struct tokenizer_steps {
+    tokenizer_step at[TOKENIZER_MOST_STEPS];
+    int count;
+} tokenizer_steps;
+
+typedef struct tokenizer_template {
+    bertc_template_item at[TOKENIZER_MOST_ITEMS];
+    int count;
+} tokenizer_template;
+
+typedef struct tokenizer_added {
+    const char *text;
+    int32_t id;
+    uint32_t flags; // BERTC_ADDED_*
+} tokenizer_added;
+
+typedef struct tokenizer_spec {
+    arena *a;
+    diag *d;
+    const char *file; // opens every message
+    bertc_tokenizer_model model;
+    tokenizer_piece *pieces; // the model's vocabulary; of equal texts the last counts
+    int piece_count;
+    const tokenizer_piece *by_text; // the same, ascending, one a text
+    int text_count;
+    tokenizer_added *added; // special ones first, in the file's order
+    int added_count;
+    tokenizer_steps normalizer, pretokenizer;
+    tokenizer_template single, pair;
+    const char *prefix;
+    uint32_t max_chars, max_length;
+    int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
+} tokenizer_spec;
+
+// Fills `s` (its a, d, file are set) from tokenizer.json's text.
+bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
+// The same from the lines of vocab.txt and, where not NULL, tokenizer_config.json's object.
+// `added`: added_tokens.json's object, or NULL.
+bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
+                          const cJSON *added);
+// Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (NULL: none; usual
+// names).
+bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
+
+// tokenizer_parts.c: the normaliser, pre-tokeniser, post-processor and decoder of tokenizer.json.
+bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
+bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
+bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
+bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path);
+
+// "FILE: PATH: cause"; returns false.
+bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Every key of `v`, which must be an object, is in the space-separated list.
+bool tokenizer_keys(const tokenizer_spec *s, const cJSON *v, const char *path, const char *known);
+// Makes `by_text`, once `pieces` are there.
+void tokenizer_index(tokenizer_spec *s);
+// The id of a text in the vocabulary, -1 where it is not there.
+int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
+// Puts special tokens first, and checks that no text is there twice.
+bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
+bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
+
+// tokenizer_table.c: the table, in the arena. The vocabulary is indexed, added tokens are sorted.
+bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes);
+
+// tokenizer_trie.c: a double-array trie of texts that ascend and differ, none empty. Values below 2^31.
+typedef struct trie_entry {
+    const char *text;
+    uint32_t value;
+} trie_entry;
+bertc_trie_node *trie_build(const trie_entry *entries, size_t count,
+                            uint32_t *node_count); // the caller frees it
+
+#endif

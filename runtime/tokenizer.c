@@ -1,0 +1,189 @@
+// The encoder: texts through added tokens, normaliser, pre-tokeniser and model; truncation; the template.
+#include "tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "tokenizer_encoder.h"
+
+#define DEFAULT_TEXT 65536
+// A byte of text, one replaced by U+FFFD included, becomes at most 3 normalised: that is the widest
+// decomposition with its lower case, and BERT's spaces round an ideograph make 6 of 3. It becomes at most 1.5
+// characters.
+#define NORMALIZED(size) (3 * (size) + 16)
+#define MARKS(size)      (2 * (size) + 16)
+#define LONGEST_TEXT     ((size_t)1 << 30)
+
+static void free_buffers(encoder *e) {
+    void *all[] = {e->repaired,   e->repaired_at, e->norm.bytes, e->norm.source, e->run.marks,
+                   e->run.sorted, e->run.sources, e->splits,     e->raw,         e->out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+static bool make_buffers(encoder *e, size_t size) {
+    const bertc_tokenizer *b = e->t->table;
+    size_t specials = b->single.count > b->pair.count ? b->single.count : b->pair.count;
+    e->max_text = size;
+    e->token_capacity = 2 * size;
+    e->repaired = malloc(3 * size + 1);
+    e->repaired_at = malloc((3 * size + 1) * sizeof *e->repaired_at);
+    e->norm.capacity = NORMALIZED(size);
+    e->norm.bytes = malloc(e->norm.capacity);
+    e->norm.source = malloc(e->norm.capacity * sizeof *e->norm.source);
+    e->run.capacity = MARKS(size);
+    e->run.marks = malloc(e->run.capacity * sizeof *e->run.marks);
+    e->run.sorted = malloc(e->run.capacity * sizeof *e->run.sorted);
+    e->run.sources = malloc(e->run.capacity * sizeof *e->run.sources);
+    e->splits = malloc((e->norm.capacity + 1) * sizeof *e->splits);
+    e->raw = malloc(e->token_capacity * sizeof *e->raw);
+    e->out = malloc((e->token_capacity + specials) * sizeof *e->out);
+    return e->repaired && e->repaired_at && e->norm.bytes && e->norm.source && e->run.marks &&
+           e->run.sorted && e->run.sources && e->splits && e->raw && e->out;
+}
+
+// Room for a longer text than the encoder was made for.
+static bool reserve(encoder *e, size_t size, bertc_error *error) {
+    if (size <= e->max_text) return true;
+    if (size > LONGEST_TEXT)
+        return error_set(error, "text of %zu bytes; the longest that can be encoded has %zu", size,
+                         LONGEST_TEXT);
+    encoder wider = *e;
+    if (!make_buffers(&wider, size)) {
+        free_buffers(&wider);
+        return error_set(error, "out of memory for a text of %zu bytes", size);
+    }
+    free_buffers(e);
+    *e = wider;
+    return true;
+}
+
+encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error) {
+    size_t size = max_text_bytes ? max_text_bytes : DEFAULT_TEXT;
+    for (uint32_t i = 0; i < t->table->added.count; i++)
+        if (t->added[i].size > size) size = t->added[i].size;
+    if (size > LONGEST_TEXT) return error_set(error, "max_text_bytes of %zu is too large", size), NULL;
+    encoder *e = calloc(1, sizeof *e);
+    if (e) {
+        e->t = t;
+        if (make_buffers(e, size)) {
+            normalize_open(e);
+            if (added_open(e)) return e;
+        }
+        encoder_free(e);
+    }
+    error_set(error, "out of memory for texts of %zu bytes", size);
+    return NULL;
+}
+
+void encoder_free(encoder *e) {
+    if (!e) return;
+    free_buffers(e);
+    free(e->patterns);
+    free(e->pattern_bytes);
+    free(e);
+}
+
+static void encode_words(encoder *e, const span *s) {
+    size_t n = pretokenize(e, s);
+    for (size_t i = 0; i < n && e->raw_count < e->raw_stop; i++, e->word++)
+        wordpiece_encode(e, s, e->splits[i]);
+}
+
+static void encode_part(encoder *e, const span *s) {
+    span normalized;
+    normalize(e, s, &normalized);
+    added_split_normalized(e, &normalized, encode_words);
+}
+
+// Appends the tokens of one text; returns their number. The word that reaches `most` tokens is the last:
+// Hugging Face stops there where it truncates, and which text of a pair is the longer one is decided on what
+// was read.
+static size_t encode_text(encoder *e, int index, const char *text, size_t size, size_t most) {
+    size_t before = e->raw_count;
+    e->raw_stop = most ? before + most : SIZE_MAX;
+    text_open(e, text, size);
+    e->text_index = index;
+    e->word = 0;
+    span all = {.bytes = e->text, .size = e->text_size};
+    added_split_raw(e, &all, encode_part);
+    return e->raw_count - before;
+}
+
+// Tokens of each text that fit in `room`, as Hugging Face's truncate_encodings has it.
+static bool truncate_lengths(size_t n[2], bool pair, size_t room, bertc_truncation truncation,
+                             bertc_error *error) {
+    size_t total = n[0] + n[1];
+    if (total <= room) return true;
+    size_t over = total - room;
+    if (!room) {
+        n[0] = n[1] = 0;
+        return true;
+    }
+    if (truncation == BERTC_TRUNCATE_LONGEST_FIRST) {
+        if (!pair) return n[0] = room, true;
+        size_t low = n[0] < n[1] ? n[0] : n[1], high = low > room || room - low < low ? low : room - low;
+        bool swapped = n[0] > n[1];
+        if (low + high > room) low = room / 2, high = low + room % 2;
+        n[swapped] = low;
+        n[!swapped] = high;
+        return true;
+    }
+    int which = truncation == BERTC_TRUNCATE_ONLY_SECOND;
+    if (which && !pair) return error_set(error, "only the second text may be cut, and there is none");
+    if (n[which] <= over)
+        return error_set(error, "the %s text has %zu tokens and would have to lose %zu",
+                         which ? "second" : "first", n[which], over);
+    n[which] -= over;
+    return true;
+}
+
+// The texts' tokens within their template.
+static size_t fill_template(encoder *e, bool pair, const size_t before[2], const size_t n[2]) {
+    static const bertc_template_item plain[2] = {{.kind = 0}, {.kind = 1, .type = 1}};
+    const bertc_tokenizer *b = e->t->table;
+    uint32_t items = pair ? b->pair.count : b->single.count;
+    const bertc_template_item *item = pair ? e->t->pair : e->t->single;
+    if (!items) item = plain, items = pair ? 2 : 1;
+    size_t count = 0;
+    for (uint32_t i = 0; i < items; i++, item++) {
+        if (item->kind == BERTC_TEMPLATE_SPECIAL) {
+            e->out[count++] = (bertc_token){.id = item->id, .type = item->type, .text = -1, .word = -1};
+            continue;
+        }
+        for (size_t k = 0; k < n[item->kind]; k++) {
+            e->out[count] = e->raw[before[item->kind] + k];
+            e->out[count++].type = item->type;
+        }
+    }
+    return count;
+}
+
+bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+    bool pair = text->pair != NULL;
+    size_t size = pair && text->pair_size > text->size ? text->pair_size : text->size;
+    *tokens = NULL;
+    *count = 0;
+    if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
+    if (!reserve(e, size, error)) return false;
+    e->raw_count = 0;
+    size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
+    size_t n[2] = {encode_text(e, 0, text->text, text->size, most), 0};
+    size_t before[2] = {0, n[0]};
+    if (pair) n[1] = encode_text(e, 1, text->pair, text->pair_size, most);
+    if (max_tokens) {
+        uint32_t specials = e->t->specials[pair];
+        if (max_tokens < specials)
+            return error_set(error, "max_tokens is %lld, the special tokens alone are %u",
+                             (long long)max_tokens, specials);
+        size_t total = n[0] + n[1] + specials;
+        if (truncation == BERTC_TRUNCATE_NEVER && total > (size_t)max_tokens)
+            return error_set(error, "text of %zu tokens, %zu more than the limit of %lld", total,
+                             total - (size_t)max_tokens, (long long)max_tokens);
+        if (!truncate_lengths(n, pair, (size_t)max_tokens - specials, truncation, error)) return false;
+    }
+    *count = fill_template(e, pair, before, n);
+    *tokens = e->out;
+    return true;
+}

@@ -1,0 +1,48 @@
+// Text to tokens. Private to the runtime: sessions hold an encoder, bertc_tokenizer_open wraps one.
+//
+// A `tokenizer` is a checked view of a table (abi_tokenizer.h) that any number of encoders share; an
+// `encoder` is the buffers of one session. Opening a tokenizer costs the same for any vocabulary; encoding
+// allocates nothing for texts of up to the encoder's max_text_bytes, and grows the buffers once for a longer
+// one.
+#ifndef BERTC_TOKENIZER_H
+#define BERTC_TOKENIZER_H
+
+#include "runtime/abi_tokenizer.h"
+#include "runtime/bertc.h"
+
+typedef struct trie {
+    const bertc_trie_node *nodes;
+    uint32_t count; // 0: empty
+} trie;
+
+typedef struct tokenizer {
+    const bertc_tokenizer *table;
+    const char *strings;
+    const uint32_t *pieces;
+    trie pieces_trie, added_trie;
+    const bertc_added_token *added;
+    const bertc_step *normalizer, *pretokenizer;
+    const bertc_template_item *single, *pair;
+    uint32_t continuing;  // node of the continuing subword prefix in pieces_trie, UINT32_MAX: none
+    uint32_t specials[2]; // special tokens that `single` and `pair` add
+    uint32_t normalized;  // added tokens that match the normalised text
+} tokenizer;
+
+// Checks the sections of a table of `size` bytes (8-byte aligned) that the caller keeps. false: *error says
+// why.
+bool tokenizer_view(tokenizer *t, const void *table, size_t size, bertc_error *error);
+// Text of an id as the vocabulary has it ("##able"), NULL where it has none.
+const char *tokenizer_text(const tokenizer *t, int32_t id);
+
+typedef struct encoder encoder;
+
+// max_text_bytes 0: 65536, for the text and the pair each. The encoder keeps `t`. NULL: out of memory or a
+// broken table.
+encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error);
+void encoder_free(encoder *e);
+// What bertc_tokenize says. The tokens live until the next call on this encoder. Truncation keeps the tokens
+// at the start. max_tokens counts special tokens; 0: no limit.
+bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error);
+
+#endif
