@@ -6,7 +6,6 @@
 
 #include "encoder.h"
 #include "file.h"
-#include "json.h"
 #include "task.h"
 
 typedef struct opening {
@@ -61,19 +60,35 @@ static bool settle_head(opening *o, const char **head) {
     return true;
 }
 
-// The tokenizer's own limit; a number that is far above any stands for none.
-static bool read_max_length(opening *o, int64_t *n) {
-    *n = o->read.sentence.max_length;
-    const char *path = hub_path(o->a, o->folder, "tokenizer_config.json");
-    if (*n || !hub_is_file(path)) return true;
-    cJSON *root = hub_json_load(path, false, o->d);
-    if (!root) return false;
-    hub_fields f = {path, "", root, o->d};
-    double x = 0;
-    bool ok = hub_field_real(&f, "model_max_length", false, 1, 1e300, &x);
-    if (ok && x < INT32_MAX) *n = (int64_t)x;
-    cJSON_Delete(root);
-    return ok;
+// --- The tokenizer
+
+static bool holds_tokenizer(const opening *o, const char *folder) {
+    return hub_is_file(hub_path(o->a, folder, "tokenizer.json")) ||
+           hub_is_file(hub_path(o->a, folder, "vocab.txt"));
+}
+
+// A checkpoint without one is whole: its artefact takes ids alone. What was asked for must be there.
+static bool open_tokenizer(const opening *o, hub_model *out) {
+    const char *path = o->options->tokenizer;
+    if (!path && holds_tokenizer(o, o->folder)) path = o->folder;
+    if (!path && o->sentence.present && holds_tokenizer(o, o->options->model)) path = o->options->model;
+    if (!path) return true;
+    if (!hub_tokenizer(path, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
+    const bertc_tokenizer *t = out->tokenizer;
+    int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
+    if ((int64_t)t->vocab_size <= vocabulary) return true;
+    return diag_error(o->d, path,
+                      "the tokenizer's ids go up to %" PRIu32 ", the model's vocabulary has %" PRId64,
+                      t->vocab_size - 1, vocabulary);
+}
+
+// sentence-transformers' limit, or the tokenizer's; never above the positions.
+static void open_task(const opening *o, hub_model *out) {
+    const bertc_tokenizer *t = out->tokenizer;
+    int64_t most = o->read.sentence.max_length;
+    if (!most && t) most = t->max_length;
+    if (most > out->position_count) most = out->position_count;
+    out->task = hub_task_table(&o->read, most, t ? t->mask_id : -1, o->a, &out->task_bytes);
 }
 
 // --- The model
@@ -107,16 +122,15 @@ static void describe(const opening *o, hub_model *out) {
 
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
-    int64_t max_length = 0;
     if (!find_files(o) || !settle_head(o, &head)) return false;
-    // Both are read before either stops the way, so that the problems of both are seen.
+    // Each is read before the first that failed stops the way, so that the problems of all are seen.
     bool config = hub_config_read(o->config, head, &o->sentence, o->a, &o->read, o->d);
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
-    if (!config || !tensors || !hub_checkpoint_check(o->checkpoint, &o->read, o->d)) return false;
-    if (!read_max_length(o, &max_length) || !build(o, out)) return false;
+    if (!config || !tensors) return false;
+    bool tokens = open_tokenizer(o, out);
+    if (!hub_checkpoint_check(o->checkpoint, &o->read, o->d) || !tokens || !build(o, out)) return false;
     describe(o, out);
-    if (max_length > out->position_count) max_length = out->position_count;
-    out->task = hub_task_table(&o->read, max_length, -1, o->a, &out->task_bytes);
+    open_task(o, out);
     return true;
 }
 

@@ -25,6 +25,7 @@ START_TEST(outputs_agree) {
     ck_assert_str_eq(m.head, models[_i].head);
     ck_assert_uint_eq(((const bertc_task *)m.task)->kind, models[_i].task);
     ck_assert_uint_eq(((const bertc_task *)m.task)->max_length, 512);
+    ck_assert_int_eq(((const bertc_task *)m.task)->mask_id, 4);
     safetensors *io = safetensors_open(arena_printf(a, "%s/reference.safetensors", options.model), &d);
     if (!io) case_fail(&d);
     case_check(&m, io, "", models[_i].rows, 1e-4, a, &d);

@@ -358,8 +358,15 @@ START_TEST(tied_and_untied) {
 }
 END_TEST
 
-START_TEST(limits_of_the_tokenizer) {
+#define VOCABULARY "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\n"
+
+START_TEST(tokenizer) {
     link_base();
+    opened x = open_model((hub_options){0});
+    ck_assert(x.ok && !x.m.tokenizer);
+    ck_assert_int_eq(((const bertc_task *)x.m.task)->mask_id, -1);
+    close_model(&x);
+    expect_failure((hub_options){.tokenizer = in_folder("nowhere")}, "nowhere: can't be opened", 1);
     static const struct {
         const char *text;
         unsigned max;
@@ -367,15 +374,22 @@ START_TEST(limits_of_the_tokenizer) {
                  {"{\"model_max_length\": 1000000000000000019884624838656}", 0},
                  {"{\"model_max_length\": 512}", 80},
                  {"{}", 0}};
+    write_text("vocab.txt", VOCABULARY);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         write_text("tokenizer_config.json", cases[i].text);
-        opened x = open_model((hub_options){0});
-        ck_assert(x.ok);
+        x = open_model((hub_options){0});
+        if (!x.ok) diag_print(&x.d, stderr);
+        ck_assert(x.ok && x.m.tokenizer);
         ck_assert_uint_eq(((const bertc_task *)x.m.task)->max_length, cases[i].max);
+        ck_assert_int_eq(((const bertc_task *)x.m.task)->mask_id, 4);
         close_model(&x);
     }
-    write_text("tokenizer_config.json", "{\"model_max_length\": \"x\"}");
-    expect_failure((hub_options){0}, "tokenizer_config.json: model_max_length: is a string", 1);
+    char large[2048] = VOCABULARY;
+    for (int i = 0; i < 205; i++) snprintf(large + strlen(large), 16, "w%d\n", i);
+    make_folder("other");
+    write_text("other/vocab.txt", large);
+    expect_failure((hub_options){.tokenizer = in_folder("other")},
+                   "the tokenizer's ids go up to 211, the model's vocabulary has 211", 1);
 }
 END_TEST
 
@@ -389,7 +403,7 @@ static void add(TCase *c) {
     tcase_add_test(c, shards);
     tcase_add_test(c, other_tensors);
     tcase_add_test(c, tied_and_untied);
-    tcase_add_test(c, limits_of_the_tokenizer);
+    tcase_add_test(c, tokenizer);
 }
 
 int main(void) {
