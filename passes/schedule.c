@@ -26,7 +26,7 @@
 static const int class_threads[THREAD_CLASSES] = {2, 8, 16};
 static const int class_tasks_a_thread[THREAD_CLASSES] = {1, 2, 3};
 
-#define ATTENTION_ROWS 128
+#define MLP_ROWS 128
 // Hidden columns of fuse_mlp's slices (shared/performance.md: 768 columns).
 #define MLP_CHUNK 768
 
@@ -57,15 +57,12 @@ static void split_rows(schedule *s, const kernel_shape *k, const variant *x, int
     }
 }
 
-// A text is the least that a call holds: its heads times row blocks must keep the class busy. A block's
-// scores stay in half of L2.
-static void split_attention(schedule *s, const kernel_shape *k, const variant *x, const target *t) {
-    int64_t most = t->l2_bytes / 2 / 4 / x->length;
-    if (most > ATTENTION_ROWS) most = ATTENTION_ROWS;
-    if (most < x->row_tile) most = x->row_tile;
+// A text is the least that a call holds: its heads times row blocks must keep the class busy. No more blocks
+// than that: each packs its head's keys and values anew, and its scores take a row tile at a time.
+static void split_attention(schedule *s, const kernel_shape *k, const variant *x) {
     for (int i = 0; i < THREAD_CLASSES; i++) {
         int64_t blocks = ceil_div(class_threads[i] * class_tasks_a_thread[i], k->heads);
-        int64_t block = rows_a_task(x->length, blocks, x->row_tile, most);
+        int64_t block = rows_a_task(x->length, blocks, x->row_tile, x->length);
         s->splits[i] = (split){FORM_ROWS, block >= x->length ? 0 : (int32_t)block, 0};
     }
 }
@@ -119,7 +116,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
         s->prefetch = prefetch_streams(g, t);
         if (k.kind == KERNEL_MLP) {
             s->chunk = (int32_t)mlp_chunk(k.hidden);
-            split_rows(s, &k, x, ATTENTION_ROWS);
+            split_rows(s, &k, x, MLP_ROWS);
         } else {
             schedule_matmul(s, &k, x, p, columns);
         }
@@ -127,7 +124,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
     case KERNEL_ATTENTION:
         s->tile_rows = (int32_t)x->row_tile;
         s->tile_columns = columns;
-        split_attention(s, &k, x, t);
+        split_attention(s, &k, x);
         break;
     case KERNEL_ROWS: split_rows(s, &k, x, x->tokens); break;
     case KERNEL_SEQUENCE: break; // a task a sequence
