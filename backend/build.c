@@ -10,11 +10,14 @@
 
 // --- The context
 
-// LLVM's own handler prints and, for errors, exits.
+// LLVM's own handler prints and, for errors, exits. One cause often comes once an instruction: what repeats
+// is left out.
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *context) {
+    diag *d = context;
     if (LLVMGetDiagInfoSeverity(info) != LLVMDSError) return;
     char *text = LLVMGetDiagInfoDescription(info);
-    diag_error(context, "internal error", "LLVM: %s", text);
+    if (d->count == 0 || !strstr(d->items[d->count - 1].text, text))
+        diag_error(d, "internal error", "LLVM: %s", text);
     LLVMDisposeMessage(text);
 }
 
@@ -69,6 +72,7 @@ void build_attribute(emit *e, LLVMValueRef function, const char *name) {
 LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef t) {
     LLVMValueRef f = LLVMAddFunction(e->module, name, t);
     LLVMSetLinkage(f, LLVMInternalLinkage);
+    LLVMSetUnnamedAddress(f, LLVMGlobalUnnamedAddr); // equal functions may become one (codegen_llvm.c)
     build_attribute(e, f, "nounwind");
     set_string(e, f, "no-builtins", "");
     set_string(e, f, "frame-pointer", "none");

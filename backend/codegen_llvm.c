@@ -63,10 +63,16 @@ bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
     LLVMPassBuilderOptionsSetSLPVectorization(o, false);
     LLVMPassBuilderOptionsSetLoopInterleaving(o, false);
     LLVMPassBuilderOptionsSetLoopUnrolling(o, false);
+    // Equal functions first: variants and forms that differ in their outer loops alone share the tiles
+    // within.
     char passes[32];
-    snprintf(passes, sizeof(passes), "default<O%d>", level & 3);
+    snprintf(passes, sizeof(passes), "mergefunc,default<O%d>", level & 3);
     LLVMErrorRef error = LLVMRunPasses(e->module, passes, machine, o);
     LLVMDisposePassBuilderOptions(o);
+    // A distance to a function whose address means nothing is made to go through a PLT, with 32 bits.
+    for (LLVMValueRef f = LLVMGetFirstFunction(e->module); f; f = LLVMGetNextFunction(f)) {
+        LLVMSetUnnamedAddress(f, LLVMNoUnnamedAddr);
+    }
     if (error) {
         char *message = LLVMGetErrorMessage(error);
         diag_error(e->diag, "internal error", "LLVM: %s", message);
