@@ -49,13 +49,19 @@ static bool choose_variants(bertc_model *m, bertc_error *error) {
                      cpu_feature_name(missing));
 }
 
+// The tokenizer's table at `table`, which stays there.
+static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *table, bertc_error *error) {
+    if (!d->tokenizer || tokenizer_view(t, table, (size_t)d->tokenizer_bytes, error)) return true;
+    return error_prefix(error, "its tokenizer");
+}
+
 static bool init(bertc_model *m, const bertc_descriptor *d, const void *weights, bertc_error *error) {
     m->descriptor = d;
     m->weights = weights ? weights : d->weights ? model_at(m, d->weights) : NULL;
     m->inputs = model_at(m, d->inputs);
     m->outputs = model_at(m, d->outputs);
     m->task = d->task ? model_at(m, d->task) : NULL;
-    return choose_variants(m, error);
+    return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && choose_variants(m, error);
 }
 
 static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, bertc_error *error) {
@@ -64,7 +70,11 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, b
     check_source source = {
         .im = &im, .descriptor = image_at(&im, im.descriptor, sizeof(bertc_descriptor), 0), .error = error};
     if (!check_descriptor(&source)) return false;
+    const bertc_descriptor *d = source.descriptor;
+    tokenizer view;
     mapping map;
+    if (!view_tokenizer(&view, d, image_at(&im, im.descriptor + (uint64_t)d->tokenizer, 0, 0), error))
+        return false;
     if (!map_image(&map, &im, fd, error)) return false;
     m->mapping = map.address;
     m->mapping_bytes = map.bytes;

@@ -4,6 +4,7 @@
 
 #include "runtime/abi.h"
 #include "runtime/bertc.h"
+#include "tokenizer.h"
 
 struct bertc_model {
     const bertc_descriptor *descriptor;
@@ -15,6 +16,7 @@ struct bertc_model {
     int64_t max_length, max_tokens; // over those
     const bertc_port *inputs, *outputs;
     const bertc_task *task; // NULL: raw tensors only
+    tokenizer tokenizer;    // where the descriptor has one
     char isa_names[256];
 };
 

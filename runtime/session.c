@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "map.h"
+#include "answer.h"
 
 static size_t round_up(size_t n, size_t to) {
     return (n + to - 1) / to * to;
@@ -110,6 +111,7 @@ static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_err
         !open_variants(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
         return error_set(error, "out of memory: the session needs %zu bytes",
                          s->arena_bytes + s->scratch_bytes);
+    if (!answer_open(s, o->max_text_bytes, error)) return false;
     s->pool = pool_open(s->threads, o->parallel, o->parallel_user, error);
     return s->pool != NULL;
 }
@@ -137,6 +139,7 @@ bertc_session *bertc_open(bertc_model *model, const bertc_session_options *optio
 void bertc_close(bertc_session *s) {
     if (!s) return;
     pool_close(s->pool);
+    answer_close(s);
     for (int i = 0; s->variants && i < s->model->variant_count; i++) {
         free(s->variants[i].args);
         free(s->variants[i].arg_at);

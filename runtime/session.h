@@ -8,7 +8,7 @@
 #include "model.h"
 #include "pool.h"
 
-typedef struct text_state text_state;
+typedef struct answer_state answer_state;
 
 typedef enum session_input {
     INPUT_IDS,
@@ -55,7 +55,7 @@ struct bertc_session {
     session_group group;
     const session_variant *current; // of the last execute
     bertc_call call;
-    text_state *text; // NULL: the model has no tokenizer
+    answer_state *text; // NULL: the model has no tokenizer
 };
 
 void session_clear(bertc_session *s);

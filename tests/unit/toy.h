@@ -8,7 +8,7 @@
 #ifndef TOY_H
 #define TOY_H
 
-#include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +22,11 @@ enum { TOY_HIDDEN, TOY_POOLER, TOY_LOGITS, TOY_ATTENTION, TOY_OUTPUTS };
 enum { TOY_IDS, TOY_TYPE_IDS, TOY_POSITION_IDS, TOY_BOUNDS, TOY_ROWS, TOY_ROW_BOUNDS, TOY_INPUTS };
 enum { TOY_PHASES = 4, TOY_HIDDEN_WIDTH = 4, TOY_LD = 16, TOY_COLUMNS = 64 };
 
+// A test that can't be set up must not go on, in release builds either.
+static inline void toy_check(bool good) {
+    if (!good) abort();
+}
+
 typedef struct blob {
     char *data;
     size_t size, capacity;
@@ -31,7 +36,7 @@ typedef struct blob {
 // the next call.
 static inline int64_t blob_room(blob *b, size_t size, size_t align) {
     size_t at = (b->size + align - 1) / align * align;
-    assert(at + size <= b->capacity);
+    toy_check(at + size <= b->capacity);
     b->size = at + size;
     return (int64_t)at;
 }
@@ -128,21 +133,21 @@ static inline void toy_ports(blob *b, int64_t *inputs, int64_t *outputs) {
     *outputs = blob_put(b, out, sizeof out, 8);
 }
 
-static inline int64_t toy_place(int64_t *arena, int64_t elements) {
-    int64_t at = *arena;
-    *arena += (elements * 4 + 63) / 64 * 64;
+static inline int64_t toy_place(int64_t *end, int64_t elements) {
+    int64_t at = *end;
+    *end += (elements * 4 + 63) / 64 * 64;
     return at;
 }
 
 static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, const int64_t *kernels) {
     static const char *const names[] = {"embed", "pool", "logits", "attend"};
     const uint32_t dims[] = {BERTC_T, BERTC_S, BERTC_R, BERTC_S};
-    int64_t rows = (t->tokens + TOY_TILE - 1) / TOY_TILE * TOY_TILE, arena = 0, ld[TOY_OUTPUTS];
+    int64_t rows = (t->tokens + TOY_TILE - 1) / TOY_TILE * TOY_TILE, end = 0, ld[TOY_OUTPUTS];
     bertc_slot in[TOY_INPUTS], out[TOY_OUTPUTS];
-    for (int i = 0; i < TOY_INPUTS; i++) in[i] = (bertc_slot){toy_place(&arena, rows + 1), 1};
+    for (int i = 0; i < TOY_INPUTS; i++) in[i] = (bertc_slot){toy_place(&end, rows + 1), 1};
     for (int i = 0; i < TOY_OUTPUTS; i++) {
         ld[i] = i == TOY_ATTENTION ? TOY_COLUMNS : TOY_LD;
-        out[i] = (bertc_slot){toy_place(&arena, rows * ld[i] * (i == TOY_ATTENTION ? 2 : 1)), ld[i]};
+        out[i] = (bertc_slot){toy_place(&end, rows * ld[i] * (i == TOY_ATTENTION ? 2 : 1)), ld[i]};
     }
     bertc_phase phases[TOY_PHASES];
     for (int i = 0; i < TOY_PHASES; i++) {
@@ -173,7 +178,7 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                            .length = t->length,
                            .sequences = t->tokens,
                            .tokens = t->tokens,
-                           .arena_bytes = arena,
+                           .arena_bytes = end,
                            .scratch_bytes = 256,
                            .row_tile = TOY_TILE,
                            .inputs = blob_put(b, in, sizeof in, 8),
@@ -206,7 +211,7 @@ static inline void toy_build(blob *b, const toy_options *o) {
     memcpy(d.magic, BERTC_MAGIC, sizeof d.magic);
     blob_room(b, sizeof d, 64);
     toy_ports(b, &d.inputs, &d.outputs);
-    assert(o->variant_count <= 8);
+    toy_check(o->variant_count <= 8);
     for (int i = 0; i < o->variant_count; i++) variants[i] = toy_make_variant(b, &o->variants[i], o->kernels);
     d.variants = blob_put(b, variants, (size_t)o->variant_count * sizeof *variants, 8);
     d.weights = blob_put(b, weights, sizeof weights, 64);
@@ -218,7 +223,7 @@ static inline void toy_build(blob *b, const toy_options *o) {
 
 static inline blob blob_new(size_t capacity) {
     blob b = {.data = aligned_alloc(64, capacity), .capacity = capacity};
-    assert(b.data);
+    toy_check(b.data);
     memset(b.data, 0, capacity);
     return b;
 }

@@ -1,0 +1,178 @@
+// Text in: the session's encoder, tokens packed into groups, groups run, answers decoded.
+#include "answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "error.h"
+
+static bertc_task_kind task_kind(const bertc_session *s) {
+    return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
+}
+
+// --- Opening
+
+// Bytes that the answers to ANSWER_TEXTS texts of max_text_bytes in all take at most. Untouched memory costs
+// nothing.
+static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
+    const bertc_model *m = s->model;
+    size_t labels = m->task->label_count, tokens = max_text_bytes + (size_t)ANSWER_TEXTS * 4,
+           masks = max_text_bytes / 3 + 1;
+    size_t embedding = s->text->outputs[0] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[0]], 0);
+    switch (task_kind(s)) {
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_ANSWER:
+    case BERTC_TASK_NEXT_SENTENCE: return 0;
+    case BERTC_TASK_EMBEDDING: return ANSWER_TEXTS * (embedding * sizeof(float) + 64);
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: return ANSWER_TEXTS * (labels * sizeof(bertc_score) + 64);
+    case BERTC_TASK_ENTITIES:
+        return tokens * sizeof(bertc_entity) + (size_t)s->max_tokens * sizeof(bertc_entity);
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_PRETRAINING: return masks * (sizeof(bertc_mask) + ANSWER_TOP * sizeof(bertc_score) + 64);
+    }
+    return 0;
+}
+
+static void find_outputs(bertc_session *s) {
+    const char *names[2] = {"logits", NULL};
+    switch (task_kind(s)) {
+    case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
+    case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
+    case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = "seq_relationship_logits"; break;
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION:
+    case BERTC_TASK_ENTITIES:
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_NEXT_SENTENCE: break;
+    }
+    for (int i = 0; i < 2; i++) s->text->outputs[i] = names[i] ? session_output_index(s, names[i]) : -1;
+}
+
+bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
+    if (!s->model->descriptor->tokenizer) return true;
+    s->text = calloc(1, sizeof *s->text);
+    if (!s->text) return error_set(error, "out of memory");
+    find_outputs(s);
+    s->text->encoder = encoder_new(&s->model->tokenizer, max_text_bytes, error);
+    if (!s->text->encoder) return false;
+    s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);
+    size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes ? max_text_bytes : 65536) : 0;
+    return (s->text->tokens && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");
+}
+
+void answer_close(bertc_session *s) {
+    if (!s->text) return;
+    encoder_free(s->text->encoder);
+    store_close(&s->text->store);
+    free(s->text->tokens);
+    free(s->text);
+    s->text = NULL;
+}
+
+// --- Tokens
+
+static bool has_tokenizer(const bertc_session *s, bertc_error *error) {
+    return s->text ||
+           error_set(error,
+                     "the model has no tokenizer, so it takes ids only: compile it with tokenizer.json or "
+                     "vocab.txt beside the checkpoint");
+}
+
+bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+    return has_tokenizer(s, error) &&
+           encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
+}
+
+const char *bertc_token_text(const bertc_model *m, int32_t id) {
+    return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
+}
+
+// The longest text of a call, in tokens.
+static int64_t longest(const bertc_session *s) {
+    int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0;
+    return own && own < limit ? own : limit;
+}
+
+static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
+    int64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t position = session_position(s, tokens[i].id, (int64_t)i, before);
+        if (!session_check(s, tokens[i].id, tokens[i].type, position, error))
+            return error_prefix(error, "token %zu", i);
+        before += tokens[i].id != s->model->descriptor->pad_id;
+    }
+    return n > 0 || error_set(error, "the text has no token");
+}
+
+// Adds a text's tokens to the group; a head reads the masks' rows.
+static void pack(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n) {
+    bertc_task_kind kind = task_kind(s);
+    bool masks =
+        (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
+    int64_t before = 0;
+    memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
+    session_begin(s, place);
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = tokens[i].id;
+        int64_t position = session_position(s, id, (int64_t)i, before);
+        session_token(s, id, tokens[i].type, (int32_t)position, (int32_t)i,
+                      masks && id == s->model->task->mask_id);
+        before += id != s->model->descriptor->pad_id;
+    }
+}
+
+// --- Texts
+
+static bool flush(bertc_session *s, bertc_error *error) {
+    bool ok = true;
+    if (s->group.sequences == 0) return true;
+    session_execute(s);
+    for (int64_t q = 0; q < s->group.sequences && ok; q++) ok = answer_decode(s, q);
+    session_clear(s);
+    return ok || error_set(error, "out of memory for the answers");
+}
+
+static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
+    if (task_kind(s) == BERTC_TASK_ANSWER && !text->pair)
+        return error_set(error, "question answering takes a question and, as its pair, a context");
+    return true;
+}
+
+static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_truncation truncation,
+                     bertc_error *error) {
+    const bertc_token *tokens;
+    size_t n;
+    if (!check_text(s, text, error) ||
+        !encoder_encode(s->text->encoder, text, longest(s), truncation, &tokens, &n, error) ||
+        !check_tokens(s, tokens, n, error))
+        return false;
+    if ((int64_t)n > s->model->max_length)
+        return error_set(error, "%zu tokens, %lld more than the longest text that fits (%lld)", n,
+                         (long long)n - (long long)s->model->max_length, (long long)s->model->max_length);
+    if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
+    pack(s, place, tokens, n);
+    return true;
+}
+
+bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
+                        const bertc_text_options *options, bertc_result *results, bertc_error *error) {
+    static const bertc_text_options defaults;
+    if (!has_tokenizer(s, error)) return false;
+    if (task_kind(s) == BERTC_TASK_TENSORS)
+        return error_set(error, "the model has no head that answers a text: it gives tensors only");
+    s->text->texts = texts;
+    s->text->options = options ? options : &defaults;
+    s->text->results = results;
+    store_reset(&s->text->store);
+    session_clear(s);
+    for (size_t i = 0; i < count; i++)
+        if (!add_text(s, (int64_t)i, &texts[i], s->text->options->truncation, error))
+            return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;
+    return flush(s, error);
+}
