@@ -18,6 +18,8 @@ typedef struct site {
     emit *e;
     const kernel_site *s;
     const node *node;
+    const char *family;
+    nest_emitter emit_body;
     int bounds; // leading operands of a per_sequence that are its bounds
     graph *body;
     LLVMValueRef args, call, task, scratch;
@@ -125,8 +127,8 @@ static view cut_view(const site *k, const nest *n, const cut *c, value v, int i,
 // failure.
 static LLVMValueRef emit_function(site *k, sym rows, int64_t unit, int64_t *scratch_bytes) {
     emit *e = k->e;
-    LLVMValueRef f =
-        build_function(e, arena_printf(e->arena, "nest.%s", op_name(k->node->op)), e->kernel_type);
+    const char *name = arena_printf(e->arena, "%s.%s", k->family, op_name(k->node->op));
+    LLVMValueRef f = build_function(e, name, e->kernel_type);
     k->args = LLVMGetParam(f, 0);
     k->call = LLVMGetParam(f, 1);
     k->task = LLVMGetParam(f, 2);
@@ -143,7 +145,7 @@ static LLVMValueRef emit_function(site *k, sym rows, int64_t unit, int64_t *scra
             cut_view(k, &n, &c, k->node->inputs[i], i, graph_type(k->body, i - k->bounds));
     const type *yields = graph_type(k->body, k->body->outputs[0].value);
     view result = cut_view(k, &n, &c, k->s->node, count, yields);
-    if (!nest_body(&n, &result)) return NULL;
+    if (!k->emit_body(&n, &result)) return NULL;
     LLVMBuildRetVoid(e->b);
     if (n.scratch_bytes > *scratch_bytes) *scratch_bytes = n.scratch_bytes;
     return f;
@@ -209,9 +211,9 @@ bool nest_accepts(const emit *e, const kernel_site *s) {
     return true;
 }
 
-bool nest_emit(emit *e, const kernel_site *s, kernel *out) {
+bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family, nest_emitter body) {
     const node *n = graph_node(s->graph, s->node);
-    site k = {.e = e, .s = s, .node = n};
+    site k = {.e = e, .s = s, .node = n, .family = family, .emit_body = body};
     bool sequences = n->op == OP_per_sequence;
     k.bounds = sequences ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
     k.body = nest_flatten(e->arena, s->graph, s->node);
@@ -228,4 +230,8 @@ bool nest_emit(emit *e, const kernel_site *s, kernel *out) {
         out->phase_count[class] = 1;
     }
     return true;
+}
+
+bool nest_emit(emit *e, const kernel_site *s, kernel *out) {
+    return nest_emit_body(e, s, out, "nest", nest_body);
 }

@@ -37,8 +37,14 @@ LLVMValueRef nest_dim(const nest *n, dim d);
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
 view nest_swept(nest *n, const view *v);
 
+// --- nest.c: tasks, arguments and phases of a node, round a body that `body` emits.
+typedef bool (*nest_emitter)(nest *n, const view *result);
+bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family, nest_emitter body);
+
 // --- nest_ops.c: computes node v of the body into `out`.
 void nest_op(nest *n, value v, const view *out);
+// The row of `table` that element `at` of `ids` names.
+view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at);
 void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
 void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
 

@@ -48,17 +48,20 @@ static void fill(nest *n, const view *out, double number) {
 }
 
 // Ids outside the table belong to rows past the last token, whose results nobody reads: they get row 0.
-static void gather(nest *n, const node *made, const view *out) {
+view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at) {
     emit *e = n->e;
-    const view *table = &n->views[made->inputs[0]], *ids = &n->views[made->inputs[1]];
-    walk w = walk_begin(e, 1, out->size);
-    LLVMValueRef id = build_load(e, e->i32, view_address(e, ids, w.index), 4);
+    LLVMValueRef id = build_load(e, e->i32, view_address(e, ids, &at), 4);
     id = LLVMBuildSExt(e->b, id, e->i64, "");
     LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, id, table->size[0], "");
-    id = LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), "");
-    view from = view_at(e, table, id), to = walk_view(e, &w, out);
+    return view_at(e, table, LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), ""));
+}
+
+static void gather(nest *n, const node *made, const view *out) {
+    walk w = walk_begin(n->e, 1, out->size);
+    view from = nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w.index[0]);
+    view to = walk_view(n->e, &w, out);
     nest_copy(n, &from, &to);
-    walk_end(e, &w);
+    walk_end(n->e, &w);
 }
 
 // [from, from + size of x along the axis) of `out`, where x goes.

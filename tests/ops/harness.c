@@ -234,7 +234,10 @@ static void export_functions(run *r, int sites) {
         for (int p = 0; k && p < k->phase_count[i % THREAD_CLASSES]; p++) {
             LLVMValueRef f = k->phases[i % THREAD_CLASSES][p].function;
             LLVMSetLinkage(f, LLVMExternalLinkage);
-            r->names[i * KERNEL_MAX_PHASES + p] = arena_strdup(r->a, LLVMGetValueName(f));
+            const char *name = arena_strdup(r->a, LLVMGetValueName(f)), *family = r->h->family;
+            ck_assert_msg(!family || !strncmp(name, family, strlen(family)), "%s is not of the family %s",
+                          name, family);
+            r->names[i * KERNEL_MAX_PHASES + p] = name;
         }
     }
 }

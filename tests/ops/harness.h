@@ -38,6 +38,8 @@ typedef struct harness {
     double low, high;        // of f32 inputs; both 0: -2 and 2
     double tolerance;        // largest error, times max(1, largest value of the tensor); 0: 2e-6
     harness_weights *weights;
+    const char
+        *family; // what every kernel's function is named after: the family that must have taken it, or NULL
     const char *only; // one of "native", "x86-64-v3", "x86-64-v2", or NULL: all
 } harness;
 

@@ -18,7 +18,8 @@ static char *read_file(arena *a, const char *path, size_t *size) {
     return text;
 }
 
-// --- "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1, tolerance = 1e-5, passes = a b"
+// --- "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1, tolerance = 1e-5, passes = a b, family =
+// row"
 
 static int read_sizes(const char *at, int64_t *out) {
     int n = 0;
@@ -41,7 +42,9 @@ static void read_option(arena *a, const char *key, const char *text, harness *h)
         h->high = strtod(text, NULL);
     else if (!strcmp(key, "tolerance"))
         h->tolerance = strtod(text, NULL);
-    else if (!strcmp(key, "passes")) {
+    else if (!strcmp(key, "family")) {
+        h->family = arena_strdup(a, text);
+    } else if (!strcmp(key, "passes")) {
         char *list = arena_strdup(a, text);
         for (char *c = list; *c; c++)
             if (*c == ' ') *c = ',';
