@@ -85,8 +85,8 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
             return broken(c, v, "an argument outside of weights or arena");
     }
     int64_t size = p->dim == BERTC_NUMBER ? 1 : v->tokens, tasks;
-    if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 || p->unit > MAX_TASKS ||
-        __builtin_mul_overflow((size + p->unit - 1) / p->unit, p->inner, &tasks) || tasks > MAX_TASKS)
+    if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||
+        __builtin_mul_overflow((size - 1) / p->unit + 1, p->inner, &tasks) || tasks > MAX_TASKS)
         return broken(c, v, "the tasks of a phase");
     return true;
 }

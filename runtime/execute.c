@@ -97,7 +97,8 @@ static int64_t dim_size(const bertc_session *s, uint32_t dim) {
 static int64_t phase_count(void *context, int phase) {
     const bertc_session *s = context;
     const bertc_phase *p = &s->current->phases[phase];
-    return (dim_size(s, p->dim) + p->unit - 1) / p->unit * p->inner;
+    int64_t size = dim_size(s, p->dim); // unit may be as large as an int64_t: all rows in one task
+    return size ? ((size - 1) / p->unit + 1) * p->inner : 0;
 }
 
 static void phase_task(void *context, int phase, int64_t task, int thread) {
