@@ -107,7 +107,7 @@ static LLVMValueRef to_float(emit *e, elem from, LLVMValueRef x) {
     case ELEM_I1: return LLVMBuildUIToFP(e->b, x, like_type(e->f32, x), "");
     case ELEM_COUNT: break;
     }
-    assert(!"an element type");
+    assert(0 && "an element type");
     return NULL;
 }
 
@@ -124,6 +124,6 @@ LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
     case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, number(e, 0, f), "");
     case ELEM_COUNT: break;
     }
-    assert(!"an element type");
+    assert(0 && "an element type");
     return NULL;
 }

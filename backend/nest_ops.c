@@ -282,6 +282,6 @@ void nest_op(nest *n, value v, const view *out) {
     case OP_broadcast:
     case OP_fuse:
     case OP_per_sequence:
-    case OP_COUNT: assert(!"an op that computes"); break;
+    case OP_COUNT: assert(0 && "an op that computes"); break;
     }
 }

@@ -88,7 +88,7 @@ LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValu
     case OP_per_sequence:
     case OP_COUNT: break;
     }
-    assert(!"a pointwise op");
+    assert(0 && "a pointwise op");
     return NULL;
 }
 
