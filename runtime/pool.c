@@ -40,6 +40,7 @@ struct pool {
     _Alignas(CACHE_LINE) pool_work work;       // of this call; written between calls
     int phase, end;                            // this turn's phase; written between turns
     _Atomic bool closing;
+    _Atomic uint32_t ready; // workers that have begun
     int threads;
     int64_t spin;
     bertc_parallel_for parallel;
@@ -143,6 +144,8 @@ static void *worker_main(void *argument) {
     worker *w = argument;
     pool *p = w->pool;
     floats_default(NULL);
+    atomic_fetch_add(&p->ready, 1);
+    futex_wake_all(&p->ready);
     for (;;) {
         uint32_t turn = atomic_load_explicit(&p->turn, memory_order_acquire);
         if (atomic_load_explicit(&p->closing, memory_order_acquire)) break;
@@ -218,6 +221,8 @@ static bool start_workers(pool *p, bertc_error *error) {
         if (code == 0) p->started = i;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    // A thread's own start may allocate: it belongs to the opening.
+    for (uint32_t n; (n = atomic_load(&p->ready)) != (uint32_t)p->started;) futex_wait(&p->ready, n);
     return code == 0 || error_set(error, "can't start thread %d: %s", p->started + 1, strerror(code));
 }
 

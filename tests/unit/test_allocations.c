@@ -1,0 +1,188 @@
+// links: runtime hub ir
+// Nothing is allocated once a session is open: ids or text in, tensors or answers out. Counted by standing in
+// front of malloc.
+#include <check.h>
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "toy_task.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static _Atomic long allocations;
+
+#ifdef SANITIZED
+void __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
+                                               void (*)(const volatile void *));
+static void on_malloc(const volatile void *p, size_t size) {
+    (void)p;
+    (void)size;
+    allocations++;
+}
+static void on_free(const volatile void *p) {
+    (void)p;
+}
+static void count_allocations(void) {
+    __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+}
+#else
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t),
+    *__libc_memalign(size_t, size_t);
+void *malloc(size_t n) {
+    allocations++;
+    return __libc_malloc(n);
+}
+void *calloc(size_t n, size_t size) {
+    allocations++;
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t n) {
+    allocations++;
+    return __libc_realloc(p, n);
+}
+void *aligned_alloc(size_t align, size_t n) {
+    allocations++;
+    return __libc_memalign(align, n);
+}
+int posix_memalign(void **out, size_t align, size_t n) {
+    allocations++;
+    *out = __libc_memalign(align, n);
+    return *out ? 0 : ENOMEM;
+}
+static void count_allocations(void) {}
+#endif
+
+// The counter counts: a test of zero must be able to fail.
+START_TEST(counter) {
+    long before = allocations;
+    void *volatile p = malloc(10);
+    free(p);
+    long used = allocations - before;
+    ck_assert_int_eq(used, 1);
+}
+END_TEST
+
+START_TEST(tensors) {
+    static const toy_variant two[] = {{"toy_s8", 0, 8, 8}, {"toy_s32", 0, 32, 32}};
+    blob b = toy_memory((toy_options){.variants = two, .variant_count = 2});
+    bertc_model *m = bertc_load_memory(b.data, NULL, NULL);
+    bertc_session *s = bertc_open(m, &(bertc_session_options){.threads = 3}, NULL);
+    enum { BATCH = 30, LENGTH = 20 };
+    static int32_t ids[BATCH * LENGTH], mask[BATCH * LENGTH];
+    for (int i = 0; i < BATCH * LENGTH; i++) {
+        ids[i] = 1 + i % 90;
+        mask[i] = i % LENGTH <= i / LENGTH % LENGTH;
+    }
+    float *out[TOY_OUTPUTS];
+    bertc_tensor described[TOY_OUTPUTS];
+    for (int i = 0; i < TOY_OUTPUTS; i++) out[i] = malloc(bertc_output_bytes(m, i, BATCH, LENGTH));
+    long before = allocations;
+    bool ok = bertc_run(s, &(bertc_batch){BATCH, LENGTH, ids, mask, NULL}, out, described, NULL);
+    long used = allocations - before;
+    ck_assert(ok);
+    ck_assert_int_eq(used, 0);
+    for (int i = 0; i < TOY_OUTPUTS; i++) free(out[i]);
+    bertc_close(s);
+    bertc_unload(m);
+    free(b.data);
+}
+END_TEST
+
+// --- Every task, on the session's largest text, cut, and on many small ones
+
+static float some_logit(int o, int32_t id, int64_t c) {
+    return (float)((id * 7 + c * 5 + o) % 11);
+}
+
+typedef struct task_case {
+    bertc_task_kind kind;
+    head_output first, second;
+    bool labels;
+} task_case;
+static const task_case cases[] = {
+    {BERTC_TASK_EMBEDDING, {"embedding", BERTC_S, 32}, {0}, false},
+    {BERTC_TASK_CLASSIFY, {"logits", BERTC_S, 4}, {0}, true},
+    {BERTC_TASK_MULTI_LABEL, {"logits", BERTC_S, 4}, {0}, true},
+    {BERTC_TASK_REGRESSION, {"logits", BERTC_S, 4}, {0}, true},
+    {BERTC_TASK_ENTITIES, {"logits", BERTC_T, 4}, {0}, true},
+    {BERTC_TASK_ANSWER, {"start_logits", BERTC_T, 0}, {"end_logits", BERTC_T, 0}, false},
+    {BERTC_TASK_FILL_MASK, {"logits", BERTC_R, HEAD_VOCAB}, {0}, false},
+    {BERTC_TASK_NEXT_SENTENCE, {"logits", BERTC_S, 2}, {0}, false},
+    {BERTC_TASK_PRETRAINING,
+     {"prediction_logits", BERTC_R, HEAD_VOCAB},
+     {"seq_relationship_logits", BERTC_S, 2},
+     false},
+};
+enum { TEXTS = 1024, TEXT_BYTES = 4096 };
+
+// Asserts nothing: Check allocates.
+static bool run_all(bertc_session *s, const bertc_text *texts, size_t n, bertc_result *r, char *json,
+                    size_t size, int top_k) {
+    const bertc_text_options o = {.truncation = BERTC_TRUNCATE_LONGEST_FIRST, .top_k = top_k};
+    if (!bertc_answer_texts(s, texts, n, &o, r, NULL)) return false;
+    for (size_t i = 0; i < n; i++) bertc_result_json(&r[i], &texts[i], json, size);
+    return true;
+}
+
+START_TEST(answers) {
+    static const char *const tags[] = {"O", "B-PER", "I-PER", "B-LOC", NULL};
+    static bertc_text small[TEXTS];
+    static bertc_result r[TEXTS];
+    static char large[TEXT_BYTES + 1], json[1 << 16];
+    const task_case *c = &cases[_i];
+    toy_logit = some_logit;
+    head_model h = head_open(c->kind, c->first, c->second, c->labels ? tags : NULL);
+    bertc_session *s =
+        bertc_open(h.model, &(bertc_session_options){.threads = 2, .max_text_bytes = TEXT_BYTES}, NULL);
+    for (int i = 0; i < TEXT_BYTES; i++) large[i] = "alice [MASK] lives in paris, \xe2\x82\xac bobs "[i % 35];
+    // A context after the question, as its task wants, and for the others two halves.
+    const bertc_text all = {large, TEXT_BYTES / 2, large + TEXT_BYTES / 2, TEXT_BYTES / 2};
+    for (int i = 0; i < TEXTS; i++)
+        small[i] = head_text("a", i % 2 || c->kind == BERTC_TASK_ANSWER ? "." : NULL);
+    const bertc_token *tokens;
+    size_t n;
+    long before = allocations;
+    bool ok = run_all(s, &all, 1, r, json, sizeof json, 0) && run_all(s, &all, 1, r, json, sizeof json, 32) &&
+              run_all(s, small, TEXTS, r, json, sizeof json, 0) &&
+              bertc_tokenize(s, &all, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, NULL);
+    long used = allocations - before;
+    ck_assert(ok && n > 500);
+    ck_assert_int_eq(used, 0);
+    // More than that: once, then no more.
+    static bertc_text many[2 * TEXTS];
+    static bertc_result more[2 * TEXTS];
+    for (int i = 0; i < 2 * TEXTS; i++)
+        many[i] = i % 2 ? small[i / 2] : head_text("[MASK] alice", "bob [MASK] paris");
+    for (int round = 0; round < 3 && ok; round++) {
+        before = allocations;
+        ok = run_all(s, many, 2 * TEXTS, more, json, sizeof json, 18);
+        used = allocations - before;
+    }
+    ck_assert(ok);
+    ck_assert_int_eq(used, 0);
+    bertc_close(s);
+    head_close(&h);
+}
+END_TEST
+
+int main(void) {
+    count_allocations();
+    Suite *s = suite_create("allocations");
+    TCase *t = tcase_create("allocations");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, counter);
+    tcase_add_test(t, tensors);
+    tcase_add_loop_test(t, answers, 0, (int)(sizeof cases / sizeof *cases));
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
