@@ -351,10 +351,6 @@ START_TEST(linked) {
     ck_assert_int_eq(files_in(m.folder), 1);
     check_shared_object(&m, path);
     check_loaded(&m, path);
-    bertc_error error = {""};
-    bertc_model *loaded = bertc_load(path, &error);
-    ck_assert_msg(loaded != NULL, "%s", error.message);
-    bertc_unload(loaded);
     struct stat s;
     stat(path, &s);
     ck_assert_int_eq(times.artefact_bytes, s.st_size);
@@ -367,6 +363,30 @@ START_TEST(linked) {
     ck_assert_uint_eq(first_size, second_size);
     ck_assert_mem_eq(first, second, first_size);
     unlink(path);
+    model_close(&m);
+}
+END_TEST
+
+// The runtime checks every table of it, so this one has a tokenizer no more.
+START_TEST(runtime_takes_it) {
+    const char *linker = linkers[_i];
+    if (linker && !in_path(linker)) return;
+    model m;
+    model_open(&m);
+    m.a.tokenizer = NULL;
+    const char *path = in_folder(&m, "model.so");
+    ck_assert(write_as(&m, EMIT_SO, path, linker, NULL));
+    bertc_error error = {""};
+    bertc_model *loaded = bertc_load(path, &error);
+    ck_assert_msg(loaded != NULL, "%s", error.message);
+    bertc_unload(loaded);
+    unlink(path);
+    jit *j = backend_jit(&m.a, 0, NULL, &m.diag);
+    ck_assert_ptr_nonnull(j);
+    loaded = bertc_load_memory(jit_descriptor(j), jit_weights(j), &error);
+    ck_assert_msg(loaded != NULL, "%s", error.message);
+    bertc_unload(loaded);
+    jit_free(j);
     model_close(&m);
 }
 END_TEST
@@ -456,10 +476,6 @@ START_TEST(jit_runs) {
     check_descriptor(&m, d);
     ck_assert_int_eq(d->weights, 0);
     check_answer(&m, d, jit_weights(j));
-    bertc_error error = {""};
-    bertc_model *loaded = bertc_load_memory(d, jit_weights(j), &error);
-    ck_assert_msg(loaded != NULL, "%s", error.message);
-    bertc_unload(loaded);
     jit_free(j);
     model_close(&m);
 }
@@ -575,6 +591,7 @@ int main(void) {
     Suite *suite = suite_create("artefact");
     TCase *t = tcase_create("artefact");
     tcase_add_loop_test(t, linked, 0, LINKER_COUNT);
+    tcase_add_loop_test(t, runtime_takes_it, 0, LINKER_COUNT);
     tcase_add_test(t, through_a_link);
     tcase_add_loop_test(t, every_target, 0, 6);
     tcase_add_loop_test(t, object, 0, 4);
