@@ -1,0 +1,207 @@
+// links: backend passes ir llvm
+// Random bodies of fuse and per_sequence: ops drawn from a seed over values of random rank, fused against
+// evaluated.
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+typedef struct maker {
+    arena *a;
+    graph *g; // the body
+    uint64_t state;
+    sym rows; // T or L
+} maker;
+
+static int64_t draw(maker *m, int64_t n) {
+    m->state = m->state * 6364136223846793005u + 1442695040888963407u;
+    return (int64_t)(m->state >> 33) % n;
+}
+
+static const type *type_of(const maker *m, value v) {
+    return graph_type(m->g, v);
+}
+
+// A value that was made already, f32 and leading with the rows where asked.
+static value pick(maker *m) {
+    for (;;) {
+        value v = (value)draw(m, m->g->count);
+        if (type_of(m, v)->e == ELEM_F32 && type_of(m, v)->rank >= 2 &&
+            graph_node(m->g, v)->op != OP_constant)
+            return v;
+    }
+}
+
+static value unary(maker *m, value x) {
+    static const op ops[] = {OP_neg, OP_tanh, OP_erf, OP_sigmoid, OP_softmax};
+    if (draw(m, 6) == 0) {
+        attr word = attr_word(ATTR_approximation, draw(m, 2) ? "none" : "tanh");
+        return graph_append(m->g, OP_gelu, 1, &x, 1, &word);
+    }
+    return graph_op1(m->g, ops[draw(m, 5)], x);
+}
+
+static value binary(maker *m, value x) {
+    static const op ops[] = {OP_add, OP_sub, OP_mul, OP_maximum};
+    value y = x;
+    if (draw(m, 3) == 0) {
+        y = graph_scalar(m->g, (double)draw(m, 9) / 4 - 1);
+    } else {
+        for (int i = 0; i < 8; i++) {
+            value other = pick(m);
+            if (type_same_shape(type_of(m, other), type_of(m, x))) y = other;
+        }
+    }
+    op o = ops[draw(m, 4)];
+    return draw(m, 2) ? graph_op2(m->g, o, x, y) : graph_op2(m->g, o, y, x);
+}
+
+static value reduce(maker *m, value x) {
+    static const op ops[] = {OP_reduce_sum, OP_reduce_max, OP_reduce_mean};
+    int64_t axis = 1 + draw(m, type_of(m, x)->rank - 1);
+    if (m->rows == SYM_L && draw(m, 4) == 0) axis = 0;
+    attr axes = attr_ints(m->a, ATTR_axes, 1, &axis);
+    value y = graph_append(m->g, ops[draw(m, 3)], 1, &x, 1, &axes);
+    return graph_op2(m->g, OP_sub, x, y); // back to x's shape
+}
+
+static value slice(maker *m, value x) {
+    const type *t = type_of(m, x);
+    dim begin[IR_MAX_RANK], end[IR_MAX_RANK];
+    for (int i = 0; i < t->rank; i++) {
+        begin[i] = dim_num(0);
+        end[i] = t->d[i];
+        if (t->d[i].s != SYM_NONE || t->d[i].n < 3) continue;
+        begin[i] = dim_num(draw(m, t->d[i].n / 2));
+        end[i] = dim_num(begin[i].n + 1 + draw(m, t->d[i].n - begin[i].n));
+    }
+    return graph_slice(m->g, x, t->rank, begin, end);
+}
+
+// Splits the last axis, or joins the last two.
+static value reshape(maker *m, value x) {
+    type t = *type_of(m, x);
+    dim *last = &t.d[t.rank - 1];
+    if (t.rank < 4 && last->s == SYM_NONE && last->n % 2 == 0) {
+        t.d[t.rank] = dim_num(last->n / 2);
+        *last = dim_num(2);
+        t.rank++;
+    } else if (t.rank > 2 && last->s == SYM_NONE && last[-1].s == SYM_NONE) {
+        last[-1].n *= last->n;
+        t.rank--;
+    }
+    return graph_reshape(m->g, x, t.rank, t.d);
+}
+
+static value transpose(maker *m, value x) {
+    int rank = type_of(m, x)->rank, first = m->rows == SYM_L && draw(m, 2) ? 0 : 1;
+    int64_t perm[IR_MAX_RANK] = {0, 1, 2, 3, 4, 5};
+    int i = first + (int)draw(m, rank - first), k = first + (int)draw(m, rank - first);
+    int64_t p = perm[i];
+    perm[i] = perm[k];
+    perm[k] = p;
+    return graph_transpose(m->g, x, rank, perm);
+}
+
+static value concat(maker *m, value x) {
+    value in[] = {x, x};
+    int rank = type_of(m, x)->rank;
+    if (type_of(m, x)->d[rank - 1].s != SYM_NONE || type_of(m, x)->d[rank - 1].n > 40) return x;
+    attr axis = attr_int(ATTR_axis, rank - 1);
+    return graph_append(m->g, OP_concat, 2, in, 1, &axis);
+}
+
+// x times its own transpose, softened so that values stay small.
+static value square(maker *m, value x) {
+    int rank = type_of(m, x)->rank;
+    int64_t perm[IR_MAX_RANK] = {0, 1, 2, 3, 4, 5};
+    if (rank < 3) return x;
+    perm[rank - 1] = rank - 2;
+    perm[rank - 2] = rank - 1;
+    value y = graph_op2(m->g, OP_matmul, x, graph_transpose(m->g, x, rank, perm));
+    return graph_op1(m->g, OP_tanh, y);
+}
+
+static value step(maker *m) {
+    value x = pick(m);
+    switch (draw(m, 9)) {
+    case 0: return unary(m, x);
+    case 1:
+    case 2: return binary(m, x);
+    case 3: return reduce(m, x);
+    case 4: return slice(m, x);
+    case 5: return reshape(m, x);
+    case 6: return transpose(m, x);
+    case 7: return concat(m, x);
+    default: return square(m, x);
+    }
+}
+
+// The last value that leads with the rows and has numbers behind them; brought to two axes.
+static value last_rows(maker *m) {
+    for (value v = m->g->count - 1;; v--) {
+        const type *t = type_of(m, v);
+        bool fits = t->e == ELEM_F32 && t->rank >= 2 && dim_eq(t->d[0], dim_sym(m->rows));
+        for (int i = 1; i < t->rank; i++) fits = fits && t->d[i].s == SYM_NONE;
+        if (!fits) continue;
+        int64_t n = 1;
+        for (int i = 1; i < t->rank; i++) n *= t->d[i].n;
+        return graph_reshape(m->g, v, 2, (dim[]){dim_sym(m->rows), dim_num(n)});
+    }
+}
+
+static graph *random_body(maker *m, const type *x, const type *y) {
+    m->g = graph_new(m->a, NULL);
+    graph_param(m->g, "x", *x);
+    graph_param(m->g, "y", *y);
+    int64_t steps = 3 + draw(m, 8);
+    for (int64_t i = 0; i < steps; i++) step(m);
+    graph_output_add(m->g, NULL, last_rows(m));
+    return m->g;
+}
+
+// Two regions a graph; sums of large values are compared against the largest.
+static void check(uint64_t seed, sym rows) {
+    maker m = {.a = arena_new(), .state = seed * 77 + 5, .rows = rows};
+    graph *g = graph_new(m.a, "random");
+    int64_t n = 2 + draw(&m, 20);
+    type x = type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_T), dim_num(n)});
+    type y =
+        type_make(ELEM_F32, 3, (dim[]){dim_sym(SYM_T), dim_num(1 + draw(&m, 4)), dim_num(1 + draw(&m, 9))});
+    type bounds = type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}});
+    value in[] = {graph_input(g, "bounds", bounds), graph_input(g, "x", x), graph_input(g, "y", y)};
+    x.d[0] = y.d[0] = dim_sym(rows);
+    for (int i = 0; i < 2; i++) {
+        graph *body = random_body(&m, &x, &y);
+        bool fuse = rows == SYM_T;
+        value v =
+            graph_region(g, fuse ? OP_fuse : OP_per_sequence, fuse ? 2 : 3, fuse ? in + 1 : in, body, 1);
+        graph_output_add(g, i ? "b.out" : "a.out", v);
+    }
+    harness_check(g, &(harness){.tolerance = 1e-5, .texts = 4, .lengths = {7, 1, 18, 3}});
+    arena_free(m.a);
+}
+
+START_TEST(random_fuse) {
+    check((uint64_t)_i, SYM_T);
+}
+END_TEST
+
+START_TEST(random_per_sequence) {
+    check((uint64_t)_i, SYM_L);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+    int seeds = argc > 1 ? atoi(argv[1]) : 12;
+    Suite *s = suite_create("random");
+    TCase *t = tcase_create("random");
+    tcase_add_loop_test(t, random_fuse, 0, seeds);
+    tcase_add_loop_test(t, random_per_sequence, 0, seeds);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? 1 : 0;
+}
