@@ -41,33 +41,17 @@ static bool pointwise_rows(const graph *g, const node *n, sym rows) {
 static bool node_row_wise(const graph *g, const node *n, sym rows) {
     const type *first = n->input_count ? graph_type(g, n->inputs[0]) : NULL;
     bool leads = first && stands(first, rows) == STANDS_FIRST;
-    switch (n->op) {
-    case OP_input:
+    if (op_flag_bits(n->op) & POINTWISE) return pointwise_rows(g, n, rows);
+    switch ((int)n->op) {
     case OP_param:
     case OP_constant:
-    case OP_iota: return true;
-    case OP_gather: return !leads;
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_div:
-    case OP_maximum:
-    case OP_neg:
-    case OP_exp:
-    case OP_log:
-    case OP_tanh:
-    case OP_erf:
-    case OP_rsqrt:
-    case OP_sigmoid:
-    case OP_gelu:
-    case OP_select:
-    case OP_compare:
-    case OP_cast:
+    case OP_iota:
+    case OP_reshape: return true;
     case OP_broadcast: return pointwise_rows(g, n, rows);
+    case OP_gather: return !leads;
     case OP_matmul:
         return leads && (n->type.rank > 2 || stands(graph_type(g, n->inputs[1]), rows) == STANDS_NOT);
     case OP_transpose: return node_attr(n, ATTR_perm)->u.ints[0] == 0;
-    case OP_reshape: return true;
     case OP_slice: return is_whole(node_attr(n, ATTR_begin), node_attr(n, ATTR_end), rows);
     case OP_concat: return node_attr(n, ATTR_axis)->u.i != 0;
     case OP_pad: return leads;
@@ -77,11 +61,8 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_softmax:
     case OP_layer_norm:
     case OP_rms_norm: return n->type.rank > 1;
-    case OP_fuse:
-    case OP_per_sequence:
-    case OP_COUNT: break;
+    default: return false; // one task, then
     }
-    return false;
 }
 
 bool nest_row_wise(const graph *body, sym rows) {

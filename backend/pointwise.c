@@ -49,7 +49,7 @@ LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValu
     LLVMBuilderRef b = e->b;
     const type *t = graph_type(g, n->inputs[0]);
     bool f = is_float(t);
-    switch (n->op) {
+    switch ((int)n->op) {
     case OP_add: return f ? LLVMBuildFAdd(b, x[0], x[1], "") : LLVMBuildAdd(b, x[0], x[1], "");
     case OP_sub: return f ? LLVMBuildFSub(b, x[0], x[1], "") : LLVMBuildSub(b, x[0], x[1], "");
     case OP_mul: return f ? LLVMBuildFMul(b, x[0], x[1], "") : LLVMBuildMul(b, x[0], x[1], "");
@@ -66,27 +66,7 @@ LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValu
     case OP_select: return LLVMBuildSelect(b, x[0], x[1], x[2], "");
     case OP_compare: return compare(e, n, f, x);
     case OP_cast: return cast_op(e, t->e, n->type.e, x[0]);
-    case OP_input:
-    case OP_param:
-    case OP_constant:
-    case OP_gather:
-    case OP_iota:
-    case OP_matmul:
-    case OP_transpose:
-    case OP_reshape:
-    case OP_slice:
-    case OP_concat:
-    case OP_pad:
-    case OP_broadcast:
-    case OP_reduce_sum:
-    case OP_reduce_max:
-    case OP_reduce_mean:
-    case OP_softmax:
-    case OP_layer_norm:
-    case OP_rms_norm:
-    case OP_fuse:
-    case OP_per_sequence:
-    case OP_COUNT: break;
+    default: break;
     }
     assert(0 && "a pointwise op");
     return NULL;
