@@ -14,7 +14,16 @@
 #define BERTC_TOKENIZER_MAGIC   0x4b544342u // "BCTK"
 #define BERTC_TOKENIZER_VERSION 1u
 
-typedef enum bertc_tokenizer_model { BERTC_TOKENIZER_WORDPIECE = 1 } bertc_tokenizer_model;
+typedef enum bertc_tokenizer_model {
+    BERTC_TOKENIZER_WORDPIECE = 1,
+    BERTC_TOKENIZER_BPE = 2, // byte-level: a word's bytes, merged pair by pair
+    BERTC_TOKENIZER_UNIGRAM = 3
+} bertc_tokenizer_model;
+
+// bertc_tokenizer.flags
+#define BERTC_TOKENIZER_TRIM          1u // offsets leave out a token's spaces at both ends
+#define BERTC_TOKENIZER_TRIM_PREFIXED 2u // but not one at a text's start, which the pre-tokeniser put there
+#define BERTC_TOKENIZER_IGNORE_MERGES 4u // BPE: a word that is a piece is one token
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {
@@ -43,19 +52,49 @@ typedef struct bertc_added_token {
 } bertc_added_token;
 
 // One step of the normaliser or of the pre-tokeniser.
-typedef enum bertc_step_kind {
+typedef enum bertc_normalizer_kind {
     BERTC_STEP_BERT_NORMALIZER = 1, // flags: BERTC_BERT_*
-    BERTC_STEP_BERT_SPLIT = 64      // at whitespace (dropped) and round each punctuation character
-} bertc_step_kind;
-#define BERTC_BERT_CLEAN     1u // drop control characters, whitespace becomes a space
-#define BERTC_BERT_CHINESE   2u // spaces round each CJK ideograph
-#define BERTC_BERT_STRIP     4u // NFD, then drop nonspacing marks
-#define BERTC_BERT_LOWERCASE 8u
+    BERTC_STEP_NFD,
+    BERTC_STEP_NFKD,
+    BERTC_STEP_LOWERCASE,
+    BERTC_STEP_STRIP_ACCENTS, // drops marks
+    BERTC_STEP_REPLACE,       // `text` by `text2`
+    BERTC_STEP_COLLAPSE,      // runs of two or more of the character `text` by `text2`
+    BERTC_STEP_STRIP,         // whitespace at the start (flag 1) and at the end (flag 2)
+    BERTC_STEP_PREPEND,       // `text`
+    BERTC_STEP_CHARSMAP       // sentencepiece's map in `charsmap`
+} bertc_normalizer_kind;
+typedef enum bertc_split_kind {
+    BERTC_STEP_BERT_SPLIT = 64,  // at whitespace (dropped) and round each punctuation character
+    BERTC_STEP_WHITESPACE_SPLIT, // at whitespace (dropped)
+    BERTC_STEP_METASPACE,        // spaces become `text`, words begin with it; flags: BERTC_METASPACE_*
+    BERTC_STEP_BYTE_LEVEL        // GPT-2's pattern; flags: BERTC_BYTE_LEVEL_*
+} bertc_split_kind;
+#define BERTC_METASPACE_ALWAYS  1u // `text` before every split that does not begin with it
+#define BERTC_METASPACE_FIRST   2u // before the one at the text's start
+#define BERTC_METASPACE_SPLIT   4u
+#define BERTC_BYTE_LEVEL_PREFIX 1u // a space before a split that does not begin with one
+#define BERTC_BYTE_LEVEL_SPLIT  2u
+#define BERTC_BERT_CLEAN        1u // drop control characters, whitespace becomes a space
+#define BERTC_BERT_CHINESE      2u // spaces round each CJK ideograph
+#define BERTC_BERT_STRIP        4u // NFD, then drop nonspacing marks
+#define BERTC_BERT_LOWERCASE    8u
 typedef struct bertc_step {
-    uint32_t kind, flags;
+    uint32_t kind; // bertc_normalizer_kind or bertc_split_kind
+    uint32_t flags;
     uint32_t text, size;   // a string that the step needs, in `strings`
     uint32_t text2, size2; // and another
 } bertc_step;
+
+// BPE's merges: open addressing, from bertc_merge_slot on, at most `merge_probes` slots; rank UINT32_MAX:
+// free. The number of slots is a power of 2.
+typedef struct bertc_merge {
+    uint32_t left, right, rank, id;
+} bertc_merge;
+static inline uint32_t bertc_merge_slot(uint32_t left, uint32_t right) {
+    uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(h >> 32);
+}
 
 // A template is a list of these: a sequence (0: the text, 1: the pair) or a special token.
 #define BERTC_TEMPLATE_SPECIAL 2u
@@ -69,19 +108,24 @@ typedef struct bertc_tokenizer {
     uint32_t magic, version;
     uint32_t bytes;      // of the whole table
     uint32_t model;      // bertc_tokenizer_model
+    uint32_t flags;      // BERTC_TOKENIZER_*
     uint32_t vocab_size; // ids are below; not every one need have a text
     uint32_t max_chars;  // WordPiece: a longer word is unknown
     uint32_t max_length; // tokens of a text, special ones included, that the files name; 0: none
-    uint32_t reserved;
     int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
-    uint32_t prefix, prefix_size;                    // continuing subword prefix, in `strings`
-    uint32_t reserved2;
-    bertc_section strings;      // char: the first and the last are NUL
-    bertc_section pieces;       // uint32_t[vocab_size]: an id's text in `strings`, ends in NUL; 0: none
-    bertc_section trie;         // bertc_trie_node: the model's pieces, values are ids
-    bertc_section added;        // bertc_added_token
-    bertc_section added_trie;   // bertc_trie_node: added tokens that match the raw text, values index `added`
-    bertc_section normalizer;   // bertc_step
+    uint32_t prefix, prefix_size;                    // WordPiece: continuing subword prefix, in `strings`
+    uint32_t merge_probes;
+    double unk_score;         // Unigram: of a character that is no piece
+    bertc_section strings;    // char: the first and the last are NUL
+    bertc_section pieces;     // uint32_t[vocab_size]: an id's text in `strings`, ends in NUL; 0: none
+    bertc_section trie;       // bertc_trie_node: the model's pieces (BPE: as raw bytes), values are ids
+    bertc_section scores;     // Unigram: double[], by id
+    bertc_section merges;     // BPE: bertc_merge
+    bertc_section byte_ids;   // BPE: uint32_t[256], the piece of each byte
+    bertc_section charsmap;   // char: uint32_t size of a darts-clone trie in bytes, the trie, NUL-ended texts
+    bertc_section added;      // bertc_added_token
+    bertc_section added_trie; // bertc_trie_node: added tokens that match the raw text, values index `added`
+    bertc_section normalizer; // bertc_step
     bertc_section pretokenizer; // bertc_step
     bertc_section single, pair; // bertc_template_item
 } bertc_tokenizer;

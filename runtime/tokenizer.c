@@ -8,38 +8,62 @@
 #include "tokenizer_encoder.h"
 
 #define DEFAULT_TEXT 65536
-// A byte of text, one replaced by U+FFFD included, becomes at most 3 normalised: that is the widest
-// decomposition with its lower case, and BERT's spaces round an ideograph make 6 of 3. It becomes at most 1.5
-// characters.
-#define NORMALIZED(size) (3 * (size) + 16)
-#define MARKS(size)      (2 * (size) + 16)
-#define LONGEST_TEXT     ((size_t)1 << 30)
+#define LONGEST_TEXT ((size_t)1 << 30)
+// What a byte of text, one replaced by U+FFFD included, becomes at most under BERT's normaliser: 3 bytes (the
+// widest decomposition with its lower case; spaces round an ideograph make 6 of 3), and one token. Other
+// normalisers may make more; buffers then grow.
+#define NORMALIZED 3
 
 static void free_buffers(encoder *e) {
-    void *all[] = {e->repaired,   e->repaired_at, e->norm.bytes, e->norm.source, e->run.marks,
-                   e->run.sorted, e->run.sources, e->splits,     e->raw,         e->out};
+    void *all[] = {e->repaired,
+                   e->repaired_at,
+                   e->norm[0].bytes,
+                   e->norm[0].source,
+                   e->norm[1].bytes,
+                   e->norm[1].source,
+                   e->run.marks,
+                   e->run.sorted,
+                   e->run.sources,
+                   e->splits.at,
+                   e->other_splits.at,
+                   e->symbols,
+                   e->heap,
+                   e->ways,
+                   e->raw,
+                   e->out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
+static void make_model_buffers(encoder *e, size_t normalized) {
+    if (e->t->table->model == BERTC_TOKENIZER_BPE) {
+        encoder_room(e, &e->symbols, &e->symbol_capacity, normalized, sizeof *e->symbols);
+        encoder_room(e, &e->heap, &e->heap_capacity, 3 * normalized, sizeof *e->heap);
+    }
+    if (e->t->table->model == BERTC_TOKENIZER_UNIGRAM)
+        encoder_room(e, &e->ways, &e->way_capacity, normalized, sizeof *e->ways);
+}
+
+// Buffers for texts of `size` bytes, so that encoding these allocates nothing. What a text leaves untouched
+// is never mapped.
 static bool make_buffers(encoder *e, size_t size) {
     const bertc_tokenizer *b = e->t->table;
     size_t specials = b->single.count > b->pair.count ? b->single.count : b->pair.count;
-    e->max_text = size;
-    e->token_capacity = 2 * size;
-    e->repaired = malloc(3 * size + 1);
-    e->repaired_at = malloc((3 * size + 1) * sizeof *e->repaired_at);
-    e->norm.capacity = NORMALIZED(size);
-    e->norm.bytes = malloc(e->norm.capacity);
-    e->norm.source = malloc(e->norm.capacity * sizeof *e->norm.source);
-    e->run.capacity = MARKS(size);
-    e->run.marks = malloc(e->run.capacity * sizeof *e->run.marks);
-    e->run.sorted = malloc(e->run.capacity * sizeof *e->run.sorted);
-    e->run.sources = malloc(e->run.capacity * sizeof *e->run.sources);
-    e->splits = malloc((e->norm.capacity + 1) * sizeof *e->splits);
-    e->raw = malloc(e->token_capacity * sizeof *e->raw);
-    e->out = malloc((e->token_capacity + specials) * sizeof *e->out);
-    return e->repaired && e->repaired_at && e->norm.bytes && e->norm.source && e->run.marks &&
-           e->run.sorted && e->run.sources && e->splits && e->raw && e->out;
+    size_t normalized = NORMALIZED * size + 16, repaired = e->max_text * NORMALIZED, repaired_at = repaired;
+    e->failed = false;
+    encoder_room(e, &e->repaired, &repaired, NORMALIZED * size + 1, 1);
+    encoder_room(e, &e->repaired_at, &repaired_at, NORMALIZED * size + 1, sizeof *e->repaired_at);
+    for (int i = 0; i < 2; i++) {
+        e->norm[i].size = 0;
+        norm_room(e, &e->norm[i], normalized);
+    }
+    encoder_room(e, &e->splits.at, &e->splits.capacity, normalized, sizeof *e->splits.at);
+    encoder_room(e, &e->other_splits.at, &e->other_splits.capacity, normalized, sizeof *e->splits.at);
+    encoder_room(e, &e->raw, &e->raw_capacity, 2 * size, sizeof *e->raw);
+    encoder_room(e, &e->out, &e->out_capacity, 2 * size + specials, sizeof *e->out);
+    decompose_room(e, normalized);
+    make_model_buffers(e, normalized);
+    if (!e->failed) e->max_text = size;
+    return !e->failed;
 }
 
 // Room for a longer text than the encoder was made for.
@@ -48,14 +72,7 @@ static bool reserve(encoder *e, size_t size, bertc_error *error) {
     if (size > LONGEST_TEXT)
         return error_set(error, "text of %zu bytes; the longest that can be encoded has %zu", size,
                          LONGEST_TEXT);
-    encoder wider = *e;
-    if (!make_buffers(&wider, size)) {
-        free_buffers(&wider);
-        return error_set(error, "out of memory for a text of %zu bytes", size);
-    }
-    free_buffers(e);
-    *e = wider;
-    return true;
+    return make_buffers(e, size) || error_set(error, "out of memory for a text of %zu bytes", size);
 }
 
 encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error) {
@@ -85,9 +102,15 @@ void encoder_free(encoder *e) {
 }
 
 static void encode_words(encoder *e, const span *s) {
-    size_t n = pretokenize(e, s);
-    for (size_t i = 0; i < n && e->raw_count < e->raw_stop; i++, e->word++)
-        wordpiece_encode(e, s, e->splits[i]);
+    span words = *s;
+    pretokenize(e, &words);
+    for (size_t i = 0; i < e->splits.count && e->raw_count < e->raw_stop; i++, e->word++) {
+        switch ((bertc_tokenizer_model)e->t->table->model) {
+        case BERTC_TOKENIZER_WORDPIECE: wordpiece_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_BPE: bpe_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
+        }
+    }
 }
 
 static void encode_part(encoder *e, const span *s) {
@@ -101,6 +124,7 @@ static void encode_part(encoder *e, const span *s) {
 // was read.
 static size_t encode_text(encoder *e, int index, const char *text, size_t size, size_t most) {
     size_t before = e->raw_count;
+    e->raw_first = before;
     e->raw_stop = most ? before + most : SIZE_MAX;
     text_open(e, text, size);
     e->text_index = index;
@@ -146,6 +170,7 @@ static size_t fill_template(encoder *e, bool pair, const size_t before[2], const
     const bertc_template_item *item = pair ? e->t->pair : e->t->single;
     if (!items) item = plain, items = pair ? 2 : 1;
     size_t count = 0;
+    if (!encoder_room(e, &e->out, &e->out_capacity, n[0] + n[1] + items, sizeof *e->out)) return 0;
     for (uint32_t i = 0; i < items; i++, item++) {
         if (item->kind == BERTC_TEMPLATE_SPECIAL) {
             e->out[count++] = (bertc_token){.id = item->id, .type = item->type, .text = -1, .word = -1};
@@ -168,6 +193,7 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
     if (!reserve(e, size, error)) return false;
     e->raw_count = 0;
+    e->failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
     size_t n[2] = {encode_text(e, 0, text->text, text->size, most), 0};
     size_t before[2] = {0, n[0]};
@@ -184,6 +210,10 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
         if (!truncate_lengths(n, pair, (size_t)max_tokens - specials, truncation, error)) return false;
     }
     *count = fill_template(e, pair, before, n);
+    if (e->failed) {
+        *count = 0;
+        return error_set(error, "out of memory for a text of %zu bytes", size);
+    }
     *tokens = e->out;
     return true;
 }

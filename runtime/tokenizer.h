@@ -18,14 +18,18 @@ typedef struct trie {
 typedef struct tokenizer {
     const bertc_tokenizer *table;
     const char *strings;
-    const uint32_t *pieces;
+    const uint32_t *pieces, *byte_ids;
     trie pieces_trie, added_trie;
+    const double *scores;
+    const bertc_merge *merges;
+    const uint8_t *charsmap;
     const bertc_added_token *added;
     const bertc_step *normalizer, *pretokenizer;
     const bertc_template_item *single, *pair;
-    uint32_t continuing;  // node of the continuing subword prefix in pieces_trie, UINT32_MAX: none
-    uint32_t specials[2]; // special tokens that `single` and `pair` add
-    uint32_t normalized;  // added tokens that match the normalised text
+    uint32_t continuing;    // node of the continuing subword prefix in pieces_trie, UINT32_MAX: none
+    uint32_t specials[2];   // special tokens that `single` and `pair` add
+    uint32_t normalized;    // added tokens that match the normalised text
+    uint32_t charsmap_trie; // units of the map's trie
 } tokenizer;
 
 // Checks the sections of a table of `size` bytes (8-byte aligned) that the caller keeps. false: *error says

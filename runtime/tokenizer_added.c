@@ -21,7 +21,7 @@ static bool open_patterns(encoder *e) {
     e->patterns = calloc(t->normalized, sizeof *e->patterns);
     size_t bytes = 0, at = 0, n = 0;
     for (uint32_t i = 0; i < t->table->added.count; i++)
-        if (t->added[i].flags & BERTC_ADDED_NORMALIZED) bytes += 3 * (size_t)t->added[i].size + 16;
+        if (t->added[i].flags & BERTC_ADDED_NORMALIZED) bytes += 36 * (size_t)t->added[i].size + 64;
     e->pattern_bytes = malloc(bytes);
     if (!e->patterns || !e->pattern_bytes) return false;
     for (uint32_t i = 0; i < t->table->added.count; i++) {
@@ -30,7 +30,7 @@ static bool open_patterns(encoder *e) {
         text_open(e, t->strings + a->text, a->size);
         span raw = {.bytes = e->text, .size = e->text_size}, s;
         normalize(e, &raw, &s);
-        if (!s.size) continue;
+        if (!s.size || s.size > bytes - at) continue;
         memcpy(e->pattern_bytes + at, s.bytes, s.size);
         e->patterns[n++] = (pattern){e->pattern_bytes + at, (uint32_t)s.size, i};
         at += s.size;
@@ -105,6 +105,28 @@ static size_t spaces_after(const span *s, size_t at) {
     return at;
 }
 
+static text_place spaces(const uint8_t *p, const uint8_t *end, bool backwards) {
+    text_place n = {0};
+    while (p < end) {
+        const uint8_t *at = backwards ? utf8_back(end) : p, *next = at;
+        if (!(unicode_flags(utf8_next(&next)) & UNICODE_SPACE)) break;
+        n.chars++;
+        n.bytes += (size_t)(next - at);
+        if (backwards)
+            end = at;
+        else
+            p = next;
+    }
+    return n;
+}
+
+static void give_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
+    bertc_token *token = text_token(e, s, start, end, id);
+    if (e->t->table->flags & BERTC_TOKENIZER_TRIM)
+        text_trim(e, token, spaces(s->bytes + start, s->bytes + end, false),
+                  spaces(s->bytes + start, s->bytes + end, true));
+}
+
 static void give_rest(encoder *e, const span *s, size_t start, size_t end, added_rest rest) {
     span part = *s;
     part.bytes += start;
@@ -132,7 +154,7 @@ static void split_added(encoder *e, const span *s, bool normalized, added_rest r
         if (a->flags & BERTC_ADDED_LSTRIP && start > done) start = spaces_before(s, start, done);
         if (a->flags & BERTC_ADDED_RSTRIP) end = spaces_after(s, end);
         if (done < start) give_rest(e, s, done, start, rest);
-        if (e->raw_count < e->raw_stop) text_token(e, s, start, end, a->id);
+        if (e->raw_count < e->raw_stop) give_token(e, s, start, end, a->id);
         e->word++;
         done = end;
     }

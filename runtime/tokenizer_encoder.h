@@ -7,13 +7,19 @@
 #include "unicode.h"
 
 // A stretch of text on its way. Byte i comes from the character at `source[i]` of the encoder's text, or,
-// where `source` is NULL, is byte base + i of it.
+// where `source` is NULL, is byte base + i of it. A source with SOURCE_EMPTY is the empty place before that
+// character.
 typedef struct span {
     const uint8_t *bytes;
     const uint32_t *source;
     uint32_t base;
     size_t size;
 } span;
+#define SOURCE_EMPTY 0x80000000u
+
+static inline uint32_t span_source(const span *s, size_t at) {
+    return s->source ? s->source[at] : s->base + (uint32_t)at;
+}
 
 // Where a normaliser step writes.
 typedef struct norm_text {
@@ -45,6 +51,23 @@ typedef struct pattern {
 typedef struct split {
     uint32_t start, end;
 } split;
+typedef struct split_list {
+    split *at;
+    size_t count, capacity;
+} split_list;
+
+// A symbol of a word under BPE, a way through a word under Unigram, and a merge that may come.
+typedef struct bpe_symbol {
+    uint32_t id, start, end;
+    int32_t before, next; // -1: none
+} bpe_symbol;
+typedef struct bpe_merge {
+    uint32_t rank, at, id;
+} bpe_merge;
+typedef struct unigram_node {
+    double score;
+    uint32_t start, id; // start UINT32_MAX: not reached
+} unigram_node;
 
 // A place in a text, in bytes and in characters.
 typedef struct text_place {
@@ -53,7 +76,8 @@ typedef struct text_place {
 
 struct encoder {
     const tokenizer *t;
-    size_t max_text; // bytes that the buffers below are made for
+    size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
+    bool failed;     // memory ran out, what is there is cut short
 
     const uint8_t *text; // being encoded: valid UTF-8
     size_t text_size;
@@ -63,10 +87,16 @@ struct encoder {
     uint8_t *repaired; // `text` where the caller's is no UTF-8
     uint32_t *repaired_at;
 
-    norm_text norm;
+    norm_text norm[2]; // steps read one and write the other
+    int norm_next;     // the one to write
     mark_run run;
-    split *splits;
-    uint8_t ascii_map[128]; // BERT's normaliser for ASCII, UNICODE_DROPPED: dropped
+    split_list splits, other_splits;
+    uint8_t ascii_map[128]; // BERT's normaliser for ASCII, ENCODER_DROPPED: dropped
+
+    bpe_symbol *symbols;
+    bpe_merge *heap;
+    unigram_node *ways;
+    size_t symbol_capacity, heap_capacity, way_capacity;
 
     bool first_raw[256], first_normalized[256]; // bytes that an added token begins with
     pattern *patterns;                          // ascending, one a text
@@ -74,33 +104,60 @@ struct encoder {
     uint8_t *pattern_bytes;
 
     bertc_token *raw, *out; // the tokens of the texts, and these within their template
-    size_t raw_count, token_capacity;
-    size_t raw_stop; // no word begins once there are so many
+    size_t raw_count, raw_capacity, out_capacity;
+    size_t raw_first; // of the text being encoded
+    size_t raw_stop;  // no word begins once there are so many
     int32_t text_index, word;
     text_place at; // where the last token begins
 };
 
 #define ENCODER_DROPPED 0xff
 
-// tokenizer_text.c: sets e->text from the caller's bytes.
+// tokenizer_text.c.
+// Room for `need` elements of `size` bytes at *array; false, and e->failed, where memory runs out.
+bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size);
+bool norm_room(encoder *e, norm_text *out, size_t more);
+void split_add(encoder *e, split_list *list, size_t start, size_t end);
+// Sets e->text from the caller's bytes.
 void text_open(encoder *e, const char *text, size_t size);
-// Appends a token for bytes [start, end) of `s`; an id that is none becomes the unknown token.
-void text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
+// none becomes the unknown token.
+bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// Leaves `leading` and `trailing` spaces of a token, in characters and bytes, out of its offsets, if the
+// tokenizer trims.
+void text_trim(encoder *e, bertc_token *token, text_place leading, text_place trailing);
 
 // tokenizer_normalize.c: runs the normaliser's steps over `in`; *out lies in the encoder until the next call.
 void normalize_open(encoder *e);
 void normalize(encoder *e, const span *in, span *out);
+// Appends a character.
+void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
+// tokenizer_steps.c: a step that is not BERT's.
+void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+// tokenizer_charsmap.c.
+void normalize_charsmap(encoder *e, const span *in, norm_text *out);
+// tokenizer_decompose.c: characters one by one to their decompositions in canonical order; BERTC_BERT_STRIP
+// and _LOWERCASE of `flags` are done on the way out.
+bool decompose_room(encoder *e, size_t need); // marks in a row
+void decompose_put(encoder *e, norm_text *out, uint32_t c, uint32_t source, unsigned flags);
+void decompose_next(encoder *e, norm_text *out, uint32_t c, uint32_t source, bool compatibility,
+                    unsigned flags);
+void decompose_flush(encoder *e, norm_text *out, unsigned flags);
 
-// tokenizer_added.c: calls `plain` for what lies between added tokens, and appends these.
+// tokenizer_added.c: calls `rest` for what lies between added tokens, and appends these.
 typedef void (*added_rest)(encoder *e, const span *s);
 bool added_open(encoder *e);
 void added_split_raw(encoder *e, const span *s, added_rest rest);
 void added_split_normalized(encoder *e, const span *s, added_rest rest);
 
-// tokenizer_split.c: the words of `s` in e->splits; returns their number.
-size_t pretokenize(encoder *e, const span *s);
+// tokenizer_split.c: the words of `s` in e->splits; a step that rewrites the text makes `s` the new one.
+void pretokenize(encoder *e, span *s);
+// tokenizer_bytelevel.c: GPT-2's pattern.
+void split_byte_level(encoder *e, const span *s, split part, split_list *out);
 
-// tokenizer_wordpiece.c: appends the tokens of one word.
+// Models: append the tokens of one word.
 void wordpiece_encode(encoder *e, const span *s, split word);
+void bpe_encode(encoder *e, const span *s, split word);
+void unigram_encode(encoder *e, const span *s, split word);
 
 #endif

@@ -56,16 +56,46 @@ static bool check_template(const tokenizer *t, const bertc_template_item *items,
     return true;
 }
 
+// What a step lacks, NULL where nothing.
+static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) {
+    switch ((bertc_normalizer_kind)step->kind) {
+    case BERTC_STEP_REPLACE:
+    case BERTC_STEP_COLLAPSE: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_CHARSMAP: return t->charsmap_trie ? NULL : "lacks its map";
+    case BERTC_STEP_BERT_NORMALIZER:
+    case BERTC_STEP_NFD:
+    case BERTC_STEP_NFKD:
+    case BERTC_STEP_LOWERCASE:
+    case BERTC_STEP_STRIP_ACCENTS:
+    case BERTC_STEP_STRIP:
+    case BERTC_STEP_PREPEND: return NULL;
+    }
+    return "is not known";
+}
+
+static const char *split_lacks(const bertc_step *step) {
+    switch ((bertc_split_kind)step->kind) {
+    case BERTC_STEP_METASPACE: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_BERT_SPLIT:
+    case BERTC_STEP_WHITESPACE_SPLIT:
+    case BERTC_STEP_BYTE_LEVEL: return NULL;
+    }
+    return "is not known";
+}
+
+// At most one pre-tokeniser step may rewrite the text: the encoder has one buffer for that.
 static bool check_steps(const tokenizer *t, const bertc_step *steps, uint32_t count, const char *name,
                         bool normalizer, bertc_error *error) {
-    if (count > 1) return error_set(error, "tokenizer table: %u steps in `%s`", count, name);
+    uint32_t rewriting = 0;
     for (uint32_t i = 0; i < count; i++) {
-        bool known = steps[i].kind == (normalizer ? BERTC_STEP_BERT_NORMALIZER : BERTC_STEP_BERT_SPLIT);
-        if (!known) return error_set(error, "tokenizer table: unknown step %u in `%s`", steps[i].kind, name);
         if (!check_string(t, steps[i].text, steps[i].size, name, error)) return false;
         if (!check_string(t, steps[i].text2, steps[i].size2, name, error)) return false;
+        const char *lacks = normalizer ? normalizer_lacks(t, &steps[i]) : split_lacks(&steps[i]);
+        if (lacks) return error_set(error, "tokenizer table: step %u in `%s` %s", steps[i].kind, name, lacks);
+        rewriting += steps[i].kind == BERTC_STEP_METASPACE ||
+                     (steps[i].kind == BERTC_STEP_BYTE_LEVEL && steps[i].flags & BERTC_BYTE_LEVEL_PREFIX);
     }
-    return true;
+    return rewriting < 2 || error_set(error, "tokenizer table: two steps in `%s` rewrite the text", name);
 }
 
 static bool check_added(tokenizer *t, bertc_error *error) {
@@ -88,8 +118,6 @@ static bool check_head(const bertc_tokenizer *t, size_t size, bertc_error *error
                          BERTC_TOKENIZER_VERSION);
     if (t->bytes < sizeof *t || t->bytes > size) return error_set(error, "tokenizer table: cut short");
     if (t->vocab_size > INT32_MAX) return error_set(error, "tokenizer table: vocabulary too large");
-    if (t->model != BERTC_TOKENIZER_WORDPIECE)
-        return error_set(error, "tokenizer table: unknown model %u", t->model);
     return true;
 }
 
@@ -104,30 +132,73 @@ static bool check_wordpiece(tokenizer *t, bertc_error *error) {
     return true;
 }
 
+static bool check_bpe(const tokenizer *t, bertc_error *error) {
+    const bertc_tokenizer *b = t->table;
+    uint32_t n = b->merges.count;
+    if (!n || n & (n - 1)) return error_set(error, "tokenizer table: %u merges are no power of 2", n);
+    if (b->byte_ids.count != 256)
+        return error_set(error, "tokenizer table: pieces of %u bytes", b->byte_ids.count);
+    if (b->flags & BERTC_TOKENIZER_IGNORE_MERGES && !t->pieces_trie.count)
+        return error_set(error, "tokenizer table: no vocabulary");
+    return true;
+}
+
+static bool check_unigram(const tokenizer *t, bertc_error *error) {
+    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: Unigram without an unknown token");
+    return t->pieces_trie.count || error_set(error, "tokenizer table: no vocabulary");
+}
+
+static bool check_model(tokenizer *t, bertc_error *error) {
+    switch ((bertc_tokenizer_model)t->table->model) {
+    case BERTC_TOKENIZER_WORDPIECE: return check_wordpiece(t, error);
+    case BERTC_TOKENIZER_BPE: return check_bpe(t, error);
+    case BERTC_TOKENIZER_UNIGRAM: return check_unigram(t, error);
+    }
+    return error_set(error, "tokenizer table: unknown model %u", t->table->model);
+}
+
+// sentencepiece's map: the size of its trie in bytes, the trie, texts of which the last ends.
+static bool check_charsmap(tokenizer *t, bertc_error *error) {
+    uint32_t count = t->table->charsmap.count, trie_bytes;
+    if (!count) return true;
+    if (count >= 4) memcpy(&trie_bytes, t->charsmap, 4);
+    if (count < 9 || trie_bytes > count - 5 || trie_bytes < 4 || t->charsmap[count - 1])
+        return error_set(error, "tokenizer table: the character map is cut short");
+    t->charsmap_trie = trie_bytes / 4;
+    return trie_bytes % 4 == 0 || error_set(error, "tokenizer table: the character map's trie is broken");
+}
+
+static bool view_sections(tokenizer *t, bertc_error *error) {
+    const bertc_tokenizer *b = t->table;
+    return (t->strings = section(b, b->strings, 1, "strings", error)) &&
+           (t->pieces = section(b, b->pieces, sizeof *t->pieces, "pieces", error)) &&
+           (t->scores = section(b, b->scores, sizeof *t->scores, "scores", error)) &&
+           (t->merges = section(b, b->merges, sizeof *t->merges, "merges", error)) &&
+           (t->byte_ids = section(b, b->byte_ids, sizeof *t->byte_ids, "byte_ids", error)) &&
+           (t->charsmap = section(b, b->charsmap, 1, "charsmap", error)) &&
+           (t->added = section(b, b->added, sizeof *t->added, "added", error)) &&
+           (t->normalizer = section(b, b->normalizer, sizeof *t->normalizer, "normalizer", error)) &&
+           (t->pretokenizer = section(b, b->pretokenizer, sizeof *t->pretokenizer, "pretokenizer", error)) &&
+           (t->single = section(b, b->single, sizeof *t->single, "single", error)) &&
+           (t->pair = section(b, b->pair, sizeof *t->pair, "pair", error)) &&
+           view_trie(&t->pieces_trie, b, b->trie, "trie", error) &&
+           view_trie(&t->added_trie, b, b->added_trie, "added_trie", error);
+}
+
 bool tokenizer_view(tokenizer *t, const void *table, size_t size, bertc_error *error) {
     const bertc_tokenizer *b = table;
     *t = (tokenizer){.table = b};
-    if (!check_head(b, size, error)) return false;
-    if (!(t->strings = section(b, b->strings, 1, "strings", error)) ||
-        !(t->pieces = section(b, b->pieces, sizeof *t->pieces, "pieces", error)) ||
-        !(t->added = section(b, b->added, sizeof *t->added, "added", error)) ||
-        !(t->normalizer = section(b, b->normalizer, sizeof *t->normalizer, "normalizer", error)) ||
-        !(t->pretokenizer = section(b, b->pretokenizer, sizeof *t->pretokenizer, "pretokenizer", error)) ||
-        !(t->single = section(b, b->single, sizeof *t->single, "single", error)) ||
-        !(t->pair = section(b, b->pair, sizeof *t->pair, "pair", error)) ||
-        !view_trie(&t->pieces_trie, b, b->trie, "trie", error) ||
-        !view_trie(&t->added_trie, b, b->added_trie, "added_trie", error))
-        return false;
+    if (!check_head(b, size, error) || !view_sections(t, error)) return false;
     if (!b->strings.count || t->strings[0] || t->strings[b->strings.count - 1])
         return error_set(error, "tokenizer table: its strings don't end");
     if (b->pieces.count != b->vocab_size) return error_set(error, "tokenizer table: ids without a text");
     return check_id(t, b->unk_id, "unk_id", error) && check_id(t, b->pad_id, "pad_id", error) &&
            check_id(t, b->cls_id, "cls_id", error) && check_id(t, b->sep_id, "sep_id", error) &&
-           check_id(t, b->mask_id, "mask_id", error) && check_added(t, error) &&
+           check_id(t, b->mask_id, "mask_id", error) && check_added(t, error) && check_charsmap(t, error) &&
            check_steps(t, t->normalizer, b->normalizer.count, "normalizer", true, error) &&
            check_steps(t, t->pretokenizer, b->pretokenizer.count, "pretokenizer", false, error) &&
            check_template(t, t->single, b->single.count, 0, &t->specials[0], error) &&
-           check_template(t, t->pair, b->pair.count, 1, &t->specials[1], error) && check_wordpiece(t, error);
+           check_template(t, t->pair, b->pair.count, 1, &t->specials[1], error) && check_model(t, error);
 }
 
 const char *tokenizer_text(const tokenizer *t, int32_t id) {

@@ -1,7 +1,36 @@
-// The caller's text made valid, and tokens with offsets in it.
+// The caller's text made valid, tokens with offsets in it, and the encoder's memory.
+#include <stdlib.h>
 #include <string.h>
 
 #include "tokenizer_encoder.h"
+
+bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size) {
+    if (need <= *capacity) return true;
+    void *old; // `array` points to a pointer of some type
+    memcpy(&old, array, sizeof old);
+    size_t more = need + need / 2;
+    void *grown = more > SIZE_MAX / size ? NULL : realloc(old, more * size);
+    if (!grown) return e->failed = true, false;
+    memcpy(array, &grown, sizeof grown);
+    *capacity = more;
+    return true;
+}
+
+bool norm_room(encoder *e, norm_text *out, size_t more) {
+    if (out->capacity - out->size >= more) return true;
+    size_t bytes = out->capacity, sources = out->capacity;
+    if (!encoder_room(e, &out->bytes, &bytes, out->size + more, 1) ||
+        !encoder_room(e, &out->source, &sources, out->size + more, sizeof *out->source))
+        return false;
+    out->capacity = bytes;
+    return true;
+}
+
+void split_add(encoder *e, split_list *list, size_t start, size_t end) {
+    if (start == end || !encoder_room(e, &list->at, &list->capacity, list->count + 1, sizeof *list->at))
+        return;
+    list->at[list->count++] = (split){(uint32_t)start, (uint32_t)end};
+}
 
 // Bytes of valid UTF-8 that `text` begins with; *ascii: whether all of those are ASCII.
 static size_t valid_prefix(const uint8_t *text, size_t size, bool *ascii) {
@@ -36,7 +65,7 @@ static size_t repair(encoder *e, const uint8_t *text, size_t size) {
 }
 
 void text_open(encoder *e, const char *text, size_t size) {
-    e->text = (const uint8_t *)text;
+    e->text = (const uint8_t *)(text ? text : "");
     e->text_size = size;
     e->original = NULL;
     e->at = (text_place){0};
@@ -53,20 +82,27 @@ static size_t count_characters(const uint8_t *p, size_t size) {
     return n;
 }
 
-void text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
-    const tokenizer *t = e->t;
-    if (e->raw_count == e->token_capacity)
-        return; // only where a piece of a broken vocabulary is part of a character
-    if (id >= t->table->vocab_size) id = (uint32_t)t->table->unk_id;
-    size_t from, to;
+// The characters of the encoder's text that bytes [start, end) of `s` come from.
+static void find_source(const encoder *e, const span *s, size_t start, size_t end, size_t *from, size_t *to) {
     if (s->source) {
-        from = s->source[start];
-        to = s->source[end - 1];
-        to += utf8_length(e->text[to]);
-    } else {
-        from = s->base + start;
-        to = s->base + end;
+        uint32_t last = s->source[end - 1];
+        *from = s->source[start] & ~SOURCE_EMPTY;
+        *to = last & ~SOURCE_EMPTY;
+        if (!(last & SOURCE_EMPTY)) *to += utf8_length(e->text[*to]);
+    } else { // a byte of a character stands for all of it
+        *from = s->base + start;
+        *to = s->base + end;
+        while (*from && (e->text[*from] & 0xc0) == 0x80) --*from;
+        while (*to < e->text_size && (e->text[*to] & 0xc0) == 0x80) ++*to;
     }
+    if (*to < *from) *to = *from;
+}
+
+bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
+    if (!encoder_room(e, &e->raw, &e->raw_capacity, e->raw_count + 1, sizeof *e->raw)) return NULL;
+    if (id >= e->t->table->vocab_size) id = e->t->table->unk_id < 0 ? 0 : (uint32_t)e->t->table->unk_id;
+    size_t from, to;
+    find_source(e, s, start, end, &from, &to);
     bertc_token *token = &e->raw[e->raw_count++];
     *token = (bertc_token){.id = (int32_t)id, .text = e->text_index, .word = e->word};
     text_place *at = &e->at;
@@ -82,4 +118,21 @@ void text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id
     token->char_end = (uint32_t)(at->chars + chars);
     token->byte_start = e->original ? e->original[from] : (uint32_t)from;
     token->byte_end = e->original ? e->original[to] : (uint32_t)to;
+    return token;
+}
+
+static uint32_t less(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+void text_trim(encoder *e, bertc_token *t, text_place leading, text_place trailing) {
+    uint32_t flags = e->t->table->flags;
+    if (!t || !(flags & BERTC_TOKENIZER_TRIM)) return;
+    bool first = e->raw_count - 1 == e->raw_first || !t->char_start;
+    if (first && flags & BERTC_TOKENIZER_TRIM_PREFIXED && leading.chars == 1) leading = (text_place){0};
+    t->char_start = less(t->char_start + (uint32_t)leading.chars, t->char_end);
+    t->byte_start = less(t->byte_start + (uint32_t)leading.bytes, t->byte_end);
+    if (t->char_end < trailing.chars || t->byte_end < trailing.bytes) return;
+    t->char_end -= less((uint32_t)trailing.chars, t->char_end - t->char_start);
+    t->byte_end -= less((uint32_t)trailing.bytes, t->byte_end - t->byte_start);
 }

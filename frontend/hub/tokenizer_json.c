@@ -15,69 +15,6 @@ static bool no_nul(const tokenizer_spec *s, const char *data, size_t size) {
     return true;
 }
 
-static int by_id(const void *a, const void *b) {
-    const tokenizer_piece *x = a, *y = b;
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static bool distinct_ids(const tokenizer_spec *s, const char *path) {
-    tokenizer_piece *sorted = arena_dup(s->a, s->pieces, sizeof *sorted * (size_t)s->piece_count);
-    qsort(sorted, (size_t)s->piece_count, sizeof *sorted, by_id);
-    for (int i = 1; i < s->piece_count; i++) {
-        if (sorted[i - 1].id == sorted[i].id)
-            return tokenizer_wrong(s, path, "id %d belongs to both `%s` and `%s`", sorted[i].id,
-                                   sorted[i - 1].text, sorted[i].text);
-    }
-    return true;
-}
-
-static bool read_vocabulary(tokenizer_spec *s, const cJSON *v, const char *path) {
-    if (!cJSON_IsObject(v))
-        return tokenizer_wrong(s, path, "is %s where an object is expected", hub_json_kind(v));
-    int count = cJSON_GetArraySize(v);
-    s->pieces = ARENA_ARRAY(s->a, tokenizer_piece, count + 1);
-    const cJSON *child;
-    cJSON_ArrayForEach(child, v) {
-        int64_t id;
-        if (!hub_json_int(child, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
-            return tokenizer_wrong(s, path, "`%s` has no id between 0 and %d", child->string,
-                                   TOKENIZER_MOST_IDS - 1);
-        s->pieces[s->piece_count++] = (tokenizer_piece){arena_strdup(s->a, child->string), (int32_t)id};
-    }
-    if (!count) return tokenizer_wrong(s, path, "is empty");
-    tokenizer_index(s);
-    return distinct_ids(s, path);
-}
-
-static bool read_wordpiece(tokenizer_spec *s, const cJSON *model) {
-    const hub_fields f = {s->file, "model", model, s->d};
-    const char *prefix = "##", *unknown = "[UNK]";
-    int64_t chars = 100;
-    if (!tokenizer_keys(s, model, "model",
-                        "type unk_token continuing_subword_prefix max_input_chars_per_word vocab") ||
-        !hub_field_text(&f, "unk_token", false, &unknown) ||
-        !hub_field_text(&f, "continuing_subword_prefix", false, &prefix) ||
-        !hub_field_int(&f, "max_input_chars_per_word", false, 0, UINT32_MAX, &chars) ||
-        !read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab"))
-        return false;
-    s->model = BERTC_TOKENIZER_WORDPIECE;
-    s->prefix = arena_strdup(s->a, prefix);
-    s->max_chars = (uint32_t)chars;
-    s->unk_id = tokenizer_find(s, unknown);
-    return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
-}
-
-static bool read_model(tokenizer_spec *s, const cJSON *model) {
-    if (!cJSON_IsObject(model)) return tokenizer_wrong(s, "model", "is missing");
-    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(model, "type");
-    // files of 2020 name no type; the option is WordPiece's alone
-    bool old = !kind && cJSON_GetObjectItemCaseSensitive(model, "max_input_chars_per_word");
-    if (old || (cJSON_IsString(kind) && !strcmp(kind->valuestring, "WordPiece")))
-        return read_wordpiece(s, model);
-    return tokenizer_wrong(s, "model.type", "model `%s` is not known",
-                           cJSON_IsString(kind) ? kind->valuestring : "");
-}
-
 static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path, uint32_t *flags) {
     static const struct {
         const char *key;
@@ -148,7 +85,7 @@ static bool read_all(tokenizer_spec *s, const cJSON *root) {
     return tokenizer_keys(s, root, "tokenizer.json",
                           "version truncation padding added_tokens normalizer pre_tokenizer post_processor "
                           "decoder model") &&
-           read_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) &&
+           tokenizer_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) &&
            read_added(s, cJSON_GetObjectItemCaseSensitive(root, "added_tokens")) &&
            tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer") &&
            tokenizer_pretokenizer(s, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"),

@@ -1,5 +1,5 @@
-// Components of tokenizer.json as data: normaliser, pre-tokeniser, post-processor, decoder. A component or an
-// option that is not known is an error with its JSON path.
+// The normaliser and the pre-tokeniser of tokenizer.json as steps, and what all its components need. A
+// component or an option that is not known is an error with its JSON path.
 #include <string.h>
 
 #include "tokenizer_spec.h"
@@ -33,17 +33,17 @@ bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step s
     return true;
 }
 
-static const char *type_of(const cJSON *v) {
+const char *tokenizer_type(const cJSON *v) {
     const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "type"));
     return kind ? kind : "";
 }
 
-static bool is(const cJSON *v, const char *kind) {
-    return !strcmp(type_of(v), kind);
+bool tokenizer_is(const cJSON *v, const char *kind) {
+    return !strcmp(tokenizer_type(v), kind);
 }
 
-static bool flag(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key, bool usual,
-                 bool *out) {
+bool tokenizer_flag(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key, bool usual,
+                    bool *out) {
     const cJSON *x = cJSON_GetObjectItemCaseSensitive(v, key);
     *out = x && !cJSON_IsNull(x) ? cJSON_IsTrue(x) : usual;
     return !x || cJSON_IsNull(x) || cJSON_IsBool(x) ||
@@ -51,8 +51,8 @@ static bool flag(const tokenizer_spec *s, const cJSON *v, const char *path, cons
 }
 
 // Calls `one` for each component of a Sequence.
-static bool each(tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
-                 bool (*one)(tokenizer_spec *, const cJSON *, const char *)) {
+bool tokenizer_each(tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
+                    bool (*one)(tokenizer_spec *, const cJSON *, const char *)) {
     if (!tokenizer_keys(s, v, path, arena_printf(s->a, "type %s", key))) return false;
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(v, key), *child;
     if (!cJSON_IsArray(list)) return tokenizer_wrong(s, path, "`%s` is no array", key);
@@ -63,138 +63,163 @@ static bool each(tokenizer_spec *s, const cJSON *v, const char *path, const char
     return true;
 }
 
-bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
-    if (!v || cJSON_IsNull(v)) return true;
-    if (is(v, "Sequence")) return each(s, v, path, "normalizers", tokenizer_normalizer);
-    if (!is(v, "BertNormalizer")) return tokenizer_wrong(s, path, "normaliser `%s` is not known", type_of(v));
+static bool add_normalizer(tokenizer_spec *s, bertc_normalizer_kind kind, uint32_t flags, const char *text,
+                           const char *text2, const char *path) {
+    return tokenizer_add_step(s, &s->normalizer, (tokenizer_step){kind, flags, text, text2}, path);
+}
+
+static bool bert_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
     bool clean, chinese, lower, strip;
     if (!tokenizer_keys(s, v, path, "type clean_text handle_chinese_chars strip_accents lowercase") ||
-        !flag(s, v, path, "clean_text", true, &clean) ||
-        !flag(s, v, path, "handle_chinese_chars", true, &chinese) ||
-        !flag(s, v, path, "lowercase", true, &lower) || !flag(s, v, path, "strip_accents", lower, &strip))
+        !tokenizer_flag(s, v, path, "clean_text", true, &clean) ||
+        !tokenizer_flag(s, v, path, "handle_chinese_chars", true, &chinese) ||
+        !tokenizer_flag(s, v, path, "lowercase", true, &lower) ||
+        !tokenizer_flag(s, v, path, "strip_accents", lower, &strip))
         return false;
-    if (s->normalizer.count) return tokenizer_wrong(s, path, "a second BertNormalizer");
+    for (int i = 0; i < s->normalizer.count; i++) {
+        if (s->normalizer.at[i].kind == BERTC_STEP_BERT_NORMALIZER)
+            return tokenizer_wrong(s, path, "a second BertNormalizer");
+    }
     uint32_t flags = (clean ? BERTC_BERT_CLEAN : 0) | (chinese ? BERTC_BERT_CHINESE : 0) |
                      (strip ? BERTC_BERT_STRIP : 0) | (lower ? BERTC_BERT_LOWERCASE : 0);
-    return tokenizer_add_step(s, &s->normalizer,
-                              (tokenizer_step){BERTC_STEP_BERT_NORMALIZER, flags, NULL, NULL}, path);
+    return add_normalizer(s, BERTC_STEP_BERT_NORMALIZER, flags, NULL, NULL, path);
+}
+
+// {"pattern": {"String": "``"}, "content": "\""}; of regular expressions the one that files hold.
+static bool replace_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
+    const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(v, "pattern");
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(pattern, "String"));
+    const char *regex = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(pattern, "Regex"));
+    const char *content = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "content"));
+    if (!tokenizer_keys(s, v, path, "type pattern content")) return false;
+    if (!content || cJSON_GetArraySize(pattern) != 1 || (!text && !regex) || (text && !*text))
+        return tokenizer_wrong(s, path, "lacks a pattern or its content");
+    if (regex && strcmp(regex, " {2,}"))
+        return tokenizer_wrong(s, path, "regular expression `%s` is not known", regex);
+    return add_normalizer(s, regex ? BERTC_STEP_COLLAPSE : BERTC_STEP_REPLACE, 0,
+                          arena_strdup(s->a, regex ? " " : text), arena_strdup(s->a, content), path);
+}
+
+static bool strip_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
+    bool left, right;
+    return tokenizer_keys(s, v, path, "type strip_left strip_right") &&
+           tokenizer_flag(s, v, path, "strip_left", true, &left) &&
+           tokenizer_flag(s, v, path, "strip_right", true, &right) &&
+           add_normalizer(s, BERTC_STEP_STRIP, (left ? 1u : 0) | (right ? 2u : 0), NULL, NULL, path);
+}
+
+static bool prepend_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "prepend"));
+    if (!tokenizer_keys(s, v, path, "type prepend")) return false;
+    if (!text) return tokenizer_wrong(s, path, "lacks what it prepends");
+    return add_normalizer(s, BERTC_STEP_PREPEND, 0, arena_strdup(s->a, text), NULL, path);
+}
+
+// Bytes of base64, NULL where it is none.
+static uint8_t *decode_base64(arena *a, const char *text, size_t *size) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t *out = arena_alloc(a, strlen(text) + 4);
+    uint32_t bits = 0, count = 0;
+    for (; *text && *text != '='; text++) {
+        const char *digit = strchr(digits, *text);
+        if (!digit) return NULL;
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        count += 6;
+        if (count >= 8) count -= 8, out[(*size)++] = (uint8_t)(bits >> count);
+    }
+    return strspn(text, "=") == strlen(text) ? out : NULL;
+}
+
+// sentencepiece's map: the size of its trie, the trie, texts that end in NUL.
+static bool charsmap_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "precompiled_charsmap"));
+    if (!tokenizer_keys(s, v, path, "type precompiled_charsmap")) return false;
+    if (s->charsmap) return tokenizer_wrong(s, path, "a second character map");
+    size_t size = 0;
+    uint8_t *data = text ? decode_base64(s->a, text, &size) : NULL;
+    uint32_t trie = 0;
+    if (data && size >= 4) memcpy(&trie, data, 4);
+    if (!data || size < 9 || trie % 4 || trie < 4 || trie > size - 5 || data[size - 1])
+        return tokenizer_wrong(s, path, "precompiled_charsmap is no character map");
+    s->charsmap = data;
+    s->charsmap_bytes = size;
+    return add_normalizer(s, BERTC_STEP_CHARSMAP, 0, NULL, NULL, path);
+}
+
+bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
+    static const struct {
+        const char *name;
+        bertc_normalizer_kind kind;
+    } plain[] = {{"NFD", BERTC_STEP_NFD},
+                 {"NFKD", BERTC_STEP_NFKD},
+                 {"Lowercase", BERTC_STEP_LOWERCASE},
+                 {"StripAccents", BERTC_STEP_STRIP_ACCENTS}};
+    if (!v || cJSON_IsNull(v)) return true;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (tokenizer_is(v, plain[i].name))
+            return tokenizer_keys(s, v, path, "type") &&
+                   add_normalizer(s, plain[i].kind, 0, NULL, NULL, path);
+    }
+    if (tokenizer_is(v, "Sequence")) return tokenizer_each(s, v, path, "normalizers", tokenizer_normalizer);
+    if (tokenizer_is(v, "BertNormalizer")) return bert_normalizer(s, v, path);
+    if (tokenizer_is(v, "Replace")) return replace_normalizer(s, v, path);
+    if (tokenizer_is(v, "Strip")) return strip_normalizer(s, v, path);
+    if (tokenizer_is(v, "Prepend")) return prepend_normalizer(s, v, path);
+    if (tokenizer_is(v, "Precompiled")) return charsmap_normalizer(s, v, path);
+    return tokenizer_wrong(s, path, "normaliser `%s` is not known", tokenizer_type(v));
+}
+
+static bool add_pretokenizer(tokenizer_spec *s, bertc_split_kind kind, uint32_t flags, const char *text,
+                             bool rewrites, const char *path) {
+    if (rewrites && s->rewrites) return tokenizer_wrong(s, path, "a second component that rewrites the text");
+    s->rewrites |= rewrites;
+    return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){kind, flags, text, NULL}, path);
+}
+
+static bool metaspace(tokenizer_spec *s, const cJSON *v, const char *path) {
+    const hub_fields f = {s->file, path, v, s->d};
+    const char *mark = NULL, *scheme = NULL;
+    bool prefix = true, splits = true;
+    if (!tokenizer_keys(s, v, path, "type replacement prepend_scheme split add_prefix_space str_rep") ||
+        !hub_field_text(&f, "replacement", true, &mark) ||
+        !hub_field_text(&f, "prepend_scheme", false, &scheme) ||
+        !hub_field_bool(&f, "add_prefix_space", false, &prefix) ||
+        !hub_field_bool(&f, "split", false, &splits))
+        return false;
+    if (!scheme) scheme = prefix ? "always" : "never"; // as older files say it
+    bool always = !strcmp(scheme, "always"), first = !strcmp(scheme, "first");
+    if (!always && !first && strcmp(scheme, "never"))
+        return tokenizer_wrong(s, path, "prepend_scheme `%s` is not known", scheme);
+    if (!*mark) return tokenizer_wrong(s, path, "replacement is empty");
+    return add_pretokenizer(s, BERTC_STEP_METASPACE,
+                            (always ? BERTC_METASPACE_ALWAYS : 0) | (first ? BERTC_METASPACE_FIRST : 0) |
+                                (splits ? BERTC_METASPACE_SPLIT : 0),
+                            arena_strdup(s->a, mark), true, path);
+}
+
+static bool byte_level(tokenizer_spec *s, const cJSON *v, const char *path) {
+    bool prefix, trim, regex;
+    if (!tokenizer_keys(s, v, path, "type add_prefix_space trim_offsets use_regex") ||
+        !tokenizer_flag(s, v, path, "add_prefix_space", true, &prefix) ||
+        !tokenizer_flag(s, v, path, "trim_offsets", true, &trim) || // the post-processor's
+        !tokenizer_flag(s, v, path, "use_regex", true, &regex))
+        return false;
+    return add_pretokenizer(s, BERTC_STEP_BYTE_LEVEL,
+                            (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | (regex ? BERTC_BYTE_LEVEL_SPLIT : 0),
+                            NULL, prefix, path);
 }
 
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path) {
     if (!v || cJSON_IsNull(v)) return true;
-    if (is(v, "Sequence")) return each(s, v, path, "pretokenizers", tokenizer_pretokenizer);
-    if (!is(v, "BertPreTokenizer"))
-        return tokenizer_wrong(s, path, "pre-tokeniser `%s` is not known", type_of(v));
-    if (!tokenizer_keys(s, v, path, "type")) return false;
-    if (s->pretokenizer.count) return true; // a second one finds nothing left to split
-    return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){.kind = BERTC_STEP_BERT_SPLIT}, path);
-}
-
-bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path) {
-    static const char *const known[] = {"WordPiece", "ByteLevel", "Metaspace", "BPEDecoder",  "Replace",
-                                        "Fuse",      "Strip",     "CTC",       "ByteFallback"};
-    if (!v || cJSON_IsNull(v)) return true;
-    if (is(v, "Sequence")) return each(s, v, path, "decoders", tokenizer_decoder);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (is(v, known[i])) return true; // ids are not decoded, so its options say nothing here
-    }
-    return tokenizer_wrong(s, path, "decoder `%s` is not known", type_of(v));
-}
-
-static bool add_item(tokenizer_spec *s, tokenizer_template *t, bertc_template_item item, const char *path) {
-    if (t->count == TOKENIZER_MOST_ITEMS) return tokenizer_wrong(s, path, "a template with too many parts");
-    t->at[t->count++] = item;
-    return true;
-}
-
-static bool read_id(const tokenizer_spec *s, const cJSON *v, const char *path, int32_t *out) {
-    int64_t id;
-    if (!hub_json_int(v, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
-        return tokenizer_wrong(s, path, "is no token id");
-    *out = (int32_t)id;
-    return true;
-}
-
-static bool special_item(tokenizer_spec *s, tokenizer_template *t, const cJSON *specials, const char *name,
-                         int32_t type_id, const char *path) {
-    const cJSON *list =
-                    cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(specials, name), "ids"),
-                *id;
-    if (!cJSON_IsArray(list))
-        return tokenizer_wrong(s, path, "special token `%s` is not among special_tokens", name);
-    cJSON_ArrayForEach(id, list) {
-        bertc_template_item item = {.kind = BERTC_TEMPLATE_SPECIAL, .type = type_id};
-        if (!read_id(s, id, path, &item.id) || !add_item(s, t, item, path)) return false;
-    }
-    return true;
-}
-
-static bool template_item(tokenizer_spec *s, tokenizer_template *t, const cJSON *specials, const cJSON *v,
-                          const char *path) {
-    const cJSON *special = cJSON_GetObjectItemCaseSensitive(v, "SpecialToken");
-    const cJSON *sequence = cJSON_GetObjectItemCaseSensitive(v, "Sequence"),
-                *part = special ? special : sequence;
-    if (!part || cJSON_GetArraySize(v) != 1)
-        return tokenizer_wrong(s, path, "is neither SpecialToken nor Sequence");
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(part, "id"));
-    const cJSON *given = cJSON_GetObjectItemCaseSensitive(part, "type_id");
-    int64_t type_id = 0;
-    if (!name || (given && !hub_json_int(given, &type_id)) || type_id < 0 || type_id > INT32_MAX)
-        return tokenizer_wrong(s, path, "lacks an id, or its type_id is no type");
-    if (special) return special_item(s, t, specials, name, (int32_t)type_id, path);
-    if (strcmp(name, "A") && strcmp(name, "B"))
-        return tokenizer_wrong(s, path, "sequence `%s` is not known", name);
-    return add_item(s, t, (bertc_template_item){.kind = *name == 'B', .type = (int32_t)type_id}, path);
-}
-
-// A template must hold the text once, and the pair once where there is one.
-static bool read_template(tokenizer_spec *s, const cJSON *v, const char *key, bool pair,
-                          tokenizer_template *t, const char *path) {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(v, key), *child;
-    const cJSON *specials = cJSON_GetObjectItemCaseSensitive(v, "special_tokens");
-    if (!cJSON_IsArray(list)) return tokenizer_wrong(s, path, "`%s` is no list of parts", key);
-    int i = 0, seen[2] = {0, 0};
-    cJSON_ArrayForEach(child, list) {
-        if (!template_item(s, t, specials, child, arena_printf(s->a, "%s.%s[%d]", path, key, i++)))
-            return false;
-    }
-    for (i = 0; i < t->count; i++) {
-        if (t->at[i].kind < 2) seen[t->at[i].kind]++;
-    }
-    return (seen[0] == 1 && seen[1] == pair) ||
-           tokenizer_wrong(s, path, "`%s` must hold each sequence once, A%s", key,
-                           pair ? " and B" : " alone");
-}
-
-// ["[SEP]", 102]
-static bool named_id(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
-                     int32_t *out) {
-    const cJSON *x = cJSON_GetObjectItemCaseSensitive(v, key);
-    if (!cJSON_IsArray(x) || cJSON_GetArraySize(x) != 2)
-        return tokenizer_wrong(s, path, "`%s` is no token with its id", key);
-    return read_id(s, cJSON_GetArrayItem(x, 1), path, out);
-}
-
-static bool bert_processing(tokenizer_spec *s, const cJSON *v, const char *path) {
-    int32_t cls, sep;
-    if (!tokenizer_keys(s, v, path, "type sep cls") || !named_id(s, v, path, "cls", &cls) ||
-        !named_id(s, v, path, "sep", &sep))
-        return false;
-    bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, cls, 0}, end = {BERTC_TEMPLATE_SPECIAL, sep, 0};
-    bertc_template_item last = {BERTC_TEMPLATE_SPECIAL, sep, 1};
-    s->single = (tokenizer_template){{begin, {.kind = 0}, end}, 3};
-    s->pair = (tokenizer_template){{begin, {.kind = 0}, end, {.kind = 1, .type = 1}, last}, 5};
-    return true;
-}
-
-bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path) {
-    if (!v || cJSON_IsNull(v)) return true;
-    if (is(v, "Sequence")) return each(s, v, path, "processors", tokenizer_post_processor);
-    if (s->single.count) return tokenizer_wrong(s, path, "a second template");
-    if (is(v, "BertProcessing")) return bert_processing(s, v, path);
-    if (!is(v, "TemplateProcessing"))
-        return tokenizer_wrong(s, path, "post-processor `%s` is not known", type_of(v));
-    return tokenizer_keys(s, v, path, "type single pair special_tokens") &&
-           read_template(s, v, "single", false, &s->single, path) &&
-           read_template(s, v, "pair", true, &s->pair, path);
+    if (tokenizer_is(v, "Sequence"))
+        return tokenizer_each(s, v, path, "pretokenizers", tokenizer_pretokenizer);
+    if (tokenizer_is(v, "Metaspace")) return metaspace(s, v, path);
+    if (tokenizer_is(v, "ByteLevel")) return byte_level(s, v, path);
+    if (tokenizer_is(v, "BertPreTokenizer"))
+        return tokenizer_keys(s, v, path, "type") &&
+               add_pretokenizer(s, BERTC_STEP_BERT_SPLIT, 0, NULL, false, path);
+    if (tokenizer_is(v, "WhitespaceSplit"))
+        return tokenizer_keys(s, v, path, "type") &&
+               add_pretokenizer(s, BERTC_STEP_WHITESPACE_SPLIT, 0, NULL, false, path);
+    return tokenizer_wrong(s, path, "pre-tokeniser `%s` is not known", tokenizer_type(v));
 }

@@ -13,10 +13,11 @@
 typedef struct tokenizer_piece {
     const char *text;
     int32_t id;
+    double score; // Unigram
 } tokenizer_piece;
 
 typedef struct tokenizer_step {
-    bertc_step_kind kind;
+    uint32_t kind; // bertc_normalizer_kind or bertc_split_kind
     uint32_t flags;
     const char *text, *text2; // NULL: none
 } tokenizer_step;
@@ -49,8 +50,16 @@ typedef struct tokenizer_spec {
     tokenizer_added *added; // special ones first, in the file's order
     int added_count;
     tokenizer_steps normalizer, pretokenizer;
+    bool rewrites; // a pre-tokeniser step rewrites the text
     tokenizer_template single, pair;
     const char *prefix;
+    uint32_t flags;            // BERTC_TOKENIZER_*
+    double unk_score;          // Unigram
+    const bertc_merge *merges; // BPE: by rank
+    int merge_count;
+    uint32_t byte_ids[256];
+    const void *charsmap;
+    size_t charsmap_bytes;
     uint32_t max_chars, max_length;
     int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
 } tokenizer_spec;
@@ -65,7 +74,7 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
 // names).
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 
-// tokenizer_parts.c: the normaliser, pre-tokeniser, post-processor and decoder of tokenizer.json.
+// tokenizer_parts.c and tokenizer_post.c: the components of tokenizer.json.
 bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
@@ -78,11 +87,24 @@ bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *form
 bool tokenizer_keys(const tokenizer_spec *s, const cJSON *v, const char *path, const char *known);
 // Makes `by_text`, once `pieces` are there.
 void tokenizer_index(tokenizer_spec *s);
+// The component's name ("": it has none), and whether it is that one.
+const char *tokenizer_type(const cJSON *v);
+bool tokenizer_is(const cJSON *v, const char *kind);
+bool tokenizer_flag(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key, bool usual,
+                    bool *out);
+// Calls `one` for each component of a Sequence, whose list is `key`.
+bool tokenizer_each(tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
+                    bool (*one)(tokenizer_spec *, const cJSON *, const char *));
 // The id of a text in the vocabulary, -1 where it is not there.
 int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
 // Puts special tokens first, and checks that no text is there twice.
 bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
 bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
+
+// tokenizer_models.c: "model" of tokenizer.json, and the ids of a piece's bytes under byte-level BPE.
+bool tokenizer_model(tokenizer_spec *s, const cJSON *model);
+// The bytes that a byte-level text stands for, as a text; NULL where it stands for none, or for a NUL.
+char *tokenizer_bytes(arena *a, const char *text);
 
 // tokenizer_table.c: the table, in the arena. The vocabulary is indexed, added tokens are sorted.
 bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes);

@@ -74,11 +74,42 @@ static bertc_section append_trie(writer *w, const trie_entry *entries, size_t co
 static bertc_section append_vocabulary(writer *w, const tokenizer_spec *s) {
     trie_entry *entries = ARENA_ARRAY(s->a, trie_entry, s->text_count + 1);
     size_t n = 0;
+    bool bytes = s->model == BERTC_TOKENIZER_BPE;
+    if (bytes && !(s->flags & BERTC_TOKENIZER_IGNORE_MERGES))
+        return (bertc_section){0}; // merges alone are asked
     for (int i = 0; i < s->text_count; i++) {
         const tokenizer_piece *p = &s->by_text[i];
-        if (*p->text) entries[n++] = (trie_entry){p->text, (uint32_t)p->id};
+        const char *text = bytes ? tokenizer_bytes(s->a, p->text) : p->text;
+        if (text && *text) entries[n++] = (trie_entry){text, (uint32_t)p->id};
     }
+    if (bytes) qsort(entries, n, sizeof *entries, by_text);
     return append_trie(w, entries, n);
+}
+
+static bertc_section append_scores(writer *w, const tokenizer_spec *s) {
+    if (s->model != BERTC_TOKENIZER_UNIGRAM) return (bertc_section){0};
+    double *scores = ARENA_ARRAY(s->a, double, s->piece_count);
+    for (int i = 0; i < s->piece_count; i++) scores[s->pieces[i].id] = s->pieces[i].score;
+    return append_section(w, scores, (size_t)s->piece_count, sizeof *scores);
+}
+
+// A pair that is there twice has its last rank, as in Hugging Face's map.
+static bertc_section append_merges(writer *w, const tokenizer_spec *s, uint32_t *probes) {
+    if (s->model != BERTC_TOKENIZER_BPE) return (bertc_section){0};
+    uint32_t slots = 16;
+    while (slots < 2 * (uint32_t)s->merge_count) slots *= 2;
+    bertc_merge *table = ARENA_ARRAY(s->a, bertc_merge, slots);
+    for (uint32_t i = 0; i < slots; i++) table[i].rank = UINT32_MAX;
+    for (int i = 0; i < s->merge_count; i++) {
+        const bertc_merge *m = &s->merges[i];
+        uint32_t slot = bertc_merge_slot(m->left, m->right), n = 0;
+        bertc_merge *at;
+        do at = &table[(slot + n++) & (slots - 1)];
+        while (at->rank != UINT32_MAX && (at->left != m->left || at->right != m->right));
+        *at = *m;
+        if (n > *probes) *probes = n;
+    }
+    return append_section(w, table, slots, sizeof *table);
 }
 
 static bertc_section append_added_trie(writer *w, const tokenizer_spec *s) {
@@ -147,6 +178,8 @@ bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes)
     bertc_tokenizer t = {.magic = BERTC_TOKENIZER_MAGIC,
                          .version = BERTC_TOKENIZER_VERSION,
                          .model = s->model,
+                         .flags = s->flags,
+                         .unk_score = s->unk_score,
                          .vocab_size = ids(s),
                          .max_chars = s->max_chars,
                          .max_length = s->max_length,
@@ -163,6 +196,11 @@ bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes)
     t.prefix_size = s->prefix ? (uint32_t)strlen(s->prefix) : 0;
     t.pieces = append_pieces(&w, s, &text, t.vocab_size);
     t.trie = append_vocabulary(&w, s);
+    t.scores = append_scores(&w, s);
+    t.merges = append_merges(&w, s, &t.merge_probes);
+    if (s->model == BERTC_TOKENIZER_BPE)
+        t.byte_ids = append_section(&w, s->byte_ids, 256, sizeof *s->byte_ids);
+    t.charsmap = append_section(&w, s->charsmap, s->charsmap_bytes, 1);
     t.added = append_added(&w, s, &text);
     t.added_trie = append_added_trie(&w, s);
     t.normalizer = append_steps(&w, s, &text, &s->normalizer);

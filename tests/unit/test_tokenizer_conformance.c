@@ -113,6 +113,19 @@ START_TEST(mini_sst2_vocab) {
 }
 END_TEST
 
+START_TEST(roberta) {
+    run("roberta-base", FILES "roberta-base.tokenizer.json");
+}
+END_TEST
+START_TEST(albert) {
+    run("albert-base-v2", FILES "albert-base-v2.tokenizer.json");
+}
+END_TEST
+START_TEST(t5) {
+    run("t5-small", FILES "t5-small.tokenizer.json");
+}
+END_TEST
+
 int main(void) {
     if (access(ROWS, R_OK)) return 77;
     Suite *s = suite_create("tokenizer conformance");
@@ -123,6 +136,9 @@ int main(void) {
     tcase_add_test(t, bert_base_chinese);
     tcase_add_test(t, mini_sst2);
     tcase_add_test(t, mini_sst2_vocab);
+    tcase_add_test(t, roberta);
+    tcase_add_test(t, albert);
+    tcase_add_test(t, t5);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

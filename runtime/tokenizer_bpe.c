@@ -1,0 +1,127 @@
+// Byte-level BPE: a word's bytes, of which the pair with the lowest rank is merged, the leftmost first, until
+// none is left.
+#include <string.h>
+
+#include "tokenizer_encoder.h"
+
+#define SHORT_WORD 48 // up to this many symbols a scan for the lowest rank beats a heap
+#define NO_MERGE   UINT32_MAX
+
+// The merge of two pieces; rank NO_MERGE: there is none.
+static bpe_merge find_merge(const tokenizer *t, uint32_t left, uint32_t right) {
+    uint32_t mask = t->table->merges.count - 1, slot = bertc_merge_slot(left, right);
+    for (uint32_t i = 0; i < t->table->merge_probes; i++) {
+        const bertc_merge *m = &t->merges[(slot + i) & mask];
+        if (m->rank == NO_MERGE) break;
+        if (m->left == left && m->right == right) return (bpe_merge){.rank = m->rank, .id = m->id};
+    }
+    return (bpe_merge){.rank = NO_MERGE};
+}
+
+static void emit(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
+    size_t leading = 0, trailing = 0;
+    while (start + leading < end && s->bytes[start + leading] == ' ') leading++;
+    while (end - trailing > start && s->bytes[end - trailing - 1] == ' ') trailing++;
+    text_trim(e, text_token(e, s, start, end, id), (text_place){leading, leading},
+              (text_place){trailing, trailing});
+}
+
+static void merge_short(encoder *e, const span *s, split word) {
+    const tokenizer *t = e->t;
+    uint32_t ids[SHORT_WORD], starts[SHORT_WORD + 1], n = word.end - word.start;
+    bpe_merge merges[SHORT_WORD]; // of symbol i and the next
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = t->byte_ids[s->bytes[word.start + i]], starts[i] = word.start + i;
+    starts[n] = word.end;
+    for (uint32_t i = 0; i + 1 < n; i++) merges[i] = find_merge(t, ids[i], ids[i + 1]);
+    while (n > 1) {
+        uint32_t best = 0;
+        for (uint32_t i = 1; i + 1 < n; i++)
+            if (merges[i].rank < merges[best].rank) best = i;
+        if (merges[best].rank == NO_MERGE) break;
+        ids[best] = merges[best].id;
+        uint32_t behind = n - best - 2; // symbols behind the pair
+        memmove(&ids[best + 1], &ids[best + 2], behind * sizeof *ids);
+        memmove(&starts[best + 1], &starts[best + 2], (behind + 1) * sizeof *starts);
+        if (behind) memmove(&merges[best + 1], &merges[best + 2], (behind - 1) * sizeof *merges);
+        n--;
+        if (best) merges[best - 1] = find_merge(t, ids[best - 1], ids[best]);
+        if (best + 1 < n) merges[best] = find_merge(t, ids[best], ids[best + 1]);
+    }
+    for (uint32_t i = 0; i < n; i++) emit(e, s, starts[i], starts[i + 1], ids[i]);
+}
+
+static bool before(const bpe_merge *a, const bpe_merge *b) {
+    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static bool heap_push(encoder *e, size_t *count, bpe_merge m) {
+    if (!encoder_room(e, &e->heap, &e->heap_capacity, *count + 1, sizeof *e->heap)) return false;
+    size_t i = (*count)++;
+    for (; i && before(&m, &e->heap[(i - 1) / 2]); i = (i - 1) / 2) e->heap[i] = e->heap[(i - 1) / 2];
+    e->heap[i] = m;
+    return true;
+}
+
+static bpe_merge heap_pop(encoder *e, size_t *count) {
+    bpe_merge top = e->heap[0], m = e->heap[--*count];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < *count; i = child) {
+        if (child + 1 < *count && before(&e->heap[child + 1], &e->heap[child])) child++;
+        if (!before(&e->heap[child], &m)) break;
+        e->heap[i] = e->heap[child];
+    }
+    e->heap[i] = m;
+    return top;
+}
+
+static void offer(encoder *e, size_t *count, int32_t at) {
+    const bpe_symbol *left = &e->symbols[at];
+    if (left->next < 0) return;
+    bpe_merge m = find_merge(e->t, left->id, e->symbols[left->next].id);
+    m.at = (uint32_t)at;
+    if (m.rank != NO_MERGE) heap_push(e, count, m);
+}
+
+static void merge_long(encoder *e, const span *s, split word) {
+    int32_t n = (int32_t)(word.end - word.start);
+    size_t heap = 0;
+    if (!encoder_room(e, &e->symbols, &e->symbol_capacity, (size_t)n, sizeof *e->symbols)) return;
+    for (int32_t i = 0; i < n; i++) {
+        uint32_t at = word.start + (uint32_t)i;
+        e->symbols[i] = (bpe_symbol){e->t->byte_ids[s->bytes[at]], at, at + 1, i - 1, i + 1 < n ? i + 1 : -1};
+    }
+    for (int32_t i = 0; i < n; i++) offer(e, &heap, i);
+    while (heap) {
+        bpe_merge m = heap_pop(e, &heap);
+        bpe_symbol *left = &e->symbols[m.at];
+        if (left->start == left->end || left->next < 0) continue;
+        bpe_symbol *right = &e->symbols[left->next];
+        bpe_merge now = find_merge(e->t, left->id, right->id); // one of the two may have been merged since
+        if (now.rank == NO_MERGE || now.id != m.id) continue;
+        left->id = m.id;
+        left->end = right->end;
+        left->next = right->next;
+        right->end = right->start;
+        if (left->next >= 0) e->symbols[left->next].before = (int32_t)m.at;
+        if (left->before >= 0) offer(e, &heap, left->before);
+        offer(e, &heap, (int32_t)m.at);
+    }
+    for (int32_t i = 0; i >= 0 && n; i = e->symbols[i].next) {
+        bpe_symbol symbol = e->symbols[i];
+        emit(e, s, symbol.start, symbol.end, symbol.id);
+    }
+}
+
+void bpe_encode(encoder *e, const span *s, split word) {
+    const tokenizer *t = e->t;
+    uint32_t id = 0;
+    size_t n = word.end - word.start;
+    if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
+        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
+        emit(e, s, word.start, word.end, id);
+    else if (n <= SHORT_WORD)
+        merge_short(e, s, word);
+    else
+        merge_long(e, s, word);
+}

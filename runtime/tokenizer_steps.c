@@ -1,0 +1,116 @@
+// Normaliser steps other than BERT's.
+#include <string.h>
+
+#include "tokenizer_encoder.h"
+
+static void step_decompose(encoder *e, bool compatibility, const span *in, norm_text *out) {
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while (p < end) {
+        uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = *p;
+        if (c < 0x80)
+            p++;
+        else
+            c = utf8_next(&p);
+        decompose_next(e, out, c, source, compatibility, 0);
+    }
+    decompose_flush(e, out, 0);
+}
+
+static void step_lowercase(encoder *e, const span *in, norm_text *out) {
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while (p < end) {
+        uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
+        if (c < 0x80)
+            norm_put(e, out, c - 'A' < 26 ? c | 0x20 : c, source);
+        else
+            decompose_put(e, out, c, source, BERTC_BERT_LOWERCASE);
+    }
+}
+
+static void step_strip_accents(encoder *e, const span *in, norm_text *out) {
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while (p < end) {
+        uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
+        if (c < 0x80 || !(unicode_flags(c) & UNICODE_MARK)) norm_put(e, out, c, source);
+    }
+}
+
+static void put_text(encoder *e, norm_text *out, const bertc_step *step, uint32_t source) {
+    const uint8_t *text = (const uint8_t *)e->t->strings + step->text2;
+    if (!norm_room(e, out, step->size2)) return;
+    for (uint32_t i = 0; i < step->size2; i++) out->source[out->size + i] = source;
+    memcpy(out->bytes + out->size, text, step->size2);
+    out->size += step->size2;
+}
+
+static void copy(encoder *e, const span *in, size_t at, size_t n, norm_text *out) {
+    if (!norm_room(e, out, n)) return;
+    for (size_t i = 0; i < n; i++) {
+        out->bytes[out->size] = in->bytes[at + i];
+        out->source[out->size++] = span_source(in, at + i) - (in->source ? 0 : (uint32_t)i);
+    }
+}
+
+// What replaces a match has the source of the match's last character.
+static uint32_t last_source(const span *in, size_t end) {
+    return span_source(in, (size_t)(utf8_back(in->bytes + end) - in->bytes));
+}
+
+// `text`, or where `least` is 2 two or more of it, by `text2`.
+static void step_replace(encoder *e, const bertc_step *step, size_t least, const span *in, norm_text *out) {
+    const char *text = e->t->strings + step->text;
+    for (size_t at = 0; at < in->size;) {
+        size_t times = 0, end = at;
+        while ((least == 2 || !times) && in->size - end >= step->size &&
+               !memcmp(in->bytes + end, text, step->size)) {
+            end += step->size;
+            times++;
+        }
+        if (times >= least && times) {
+            put_text(e, out, step, last_source(in, end));
+            at = end;
+            continue;
+        }
+        size_t n = utf8_length(in->bytes[at]);
+        copy(e, in, at, n, out);
+        at += n;
+    }
+}
+
+static void step_strip(encoder *e, unsigned flags, const span *in, norm_text *out) {
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while (flags & 1 && p < end) {
+        const uint8_t *next = p;
+        if (!(unicode_flags(utf8_next(&next)) & UNICODE_SPACE)) break;
+        p = next;
+    }
+    while (flags & 2 && end > p) {
+        const uint8_t *back = utf8_back(end), *next = back;
+        if (!(unicode_flags(utf8_next(&next)) & UNICODE_SPACE)) break;
+        end = back;
+    }
+    while (p < end) {
+        size_t n = utf8_length(*p);
+        copy(e, in, (size_t)(p - in->bytes), n, out);
+        p += n;
+    }
+}
+
+void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
+    switch ((bertc_normalizer_kind)step->kind) {
+    case BERTC_STEP_NFD: step_decompose(e, false, in, out); break;
+    case BERTC_STEP_NFKD: step_decompose(e, true, in, out); break;
+    case BERTC_STEP_LOWERCASE: step_lowercase(e, in, out); break;
+    case BERTC_STEP_STRIP_ACCENTS: step_strip_accents(e, in, out); break;
+    case BERTC_STEP_REPLACE: step_replace(e, step, 1, in, out); break;
+    case BERTC_STEP_COLLAPSE: step_replace(e, step, 2, in, out); break;
+    case BERTC_STEP_STRIP: step_strip(e, step->flags, in, out); break;
+    case BERTC_STEP_PREPEND:
+        if (in->size)
+            put_text(e, out, &(bertc_step){.text2 = step->text, .size2 = step->size}, span_source(in, 0));
+        step_strip(e, 0, in, out);
+        break;
+    case BERTC_STEP_CHARSMAP: normalize_charsmap(e, in, out); break;
+    case BERTC_STEP_BERT_NORMALIZER: break; // in tokenizer_normalize.c
+    }
+}

@@ -1,0 +1,60 @@
+// Unigram: the way through a word whose pieces' scores sum to the most; characters that are no piece in a row
+// are one unknown token.
+#include "tokenizer_encoder.h"
+
+static void reach(unigram_node *to, double score, uint32_t start, uint32_t id) {
+    if (to->start == UINT32_MAX || score > to->score) *to = (unigram_node){score, start, id};
+}
+
+// Fills e->ways for a word of n bytes: the best way to each of its bytes.
+static void find_ways(encoder *e, const uint8_t *p, uint32_t n) {
+    const tokenizer *t = e->t;
+    unigram_node *ways = e->ways;
+    for (uint32_t i = 0; i <= n; i++) ways[i].start = UINT32_MAX;
+    ways[0].score = 0;
+    for (uint32_t at = 0, length; at < n; at += length) {
+        uint32_t node = 0;
+        bool single = false;
+        double score = ways[at].score;
+        length = (uint32_t)utf8_length(p[at]);
+        for (uint32_t i = at; i < n; i++) {
+            node = trie_step(&t->pieces_trie, node, p[i]);
+            if (node == TRIE_NONE) break;
+            uint32_t id = trie_value(&t->pieces_trie, node);
+            if (id >= t->table->scores.count) continue;
+            reach(&ways[i + 1], score + t->scores[id], at, id);
+            single |= i + 1 == at + length;
+        }
+        if (!single) reach(&ways[at + length], score + t->table->unk_score, at, (uint32_t)t->table->unk_id);
+    }
+}
+
+void unigram_encode(encoder *e, const span *s, split word) {
+    uint32_t n = word.end - word.start, unknown = (uint32_t)e->t->table->unk_id;
+    if (!encoder_room(e, &e->ways, &e->way_capacity, (size_t)n + 1, sizeof *e->ways)) return;
+    find_ways(e, s->bytes + word.start, n);
+    unigram_node *ways = e->ways;
+    // turn the links round: each node of the way then knows where its piece ends
+    uint32_t end = n, next = UINT32_MAX, next_id = 0;
+    while (end) {
+        unigram_node way = ways[end];
+        ways[end].start = next;
+        ways[end].id = next_id;
+        next = end;
+        next_id = way.id;
+        end = way.start;
+        if (end > n) return; // a piece that ends within a character: a broken table
+    }
+    for (uint32_t at = 0; at < n;) {
+        uint32_t to = next, id = next_id;
+        next = ways[to].start;
+        next_id = ways[to].id;
+        while (id == unknown && to < n && next_id == unknown) {
+            to = next;
+            next = ways[to].start;
+            next_id = ways[to].id;
+        }
+        text_token(e, s, word.start + at, word.start + to, id);
+        at = to;
+    }
+}
