@@ -30,7 +30,8 @@ typedef struct bertc_error {
 // Loads an artefact. Everything is checked on the file before its code is mapped; nothing of the weights is read. The model keeps the
 // file mapped: replace an artefact by renaming another over it, never by writing into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
-// A descriptor in memory (JIT); `weights` overrides the descriptor's offset where not NULL. The caller keeps both alive.
+// A descriptor in memory (JIT); `weights` (aligned to 64) overrides the descriptor's offset where not NULL. The caller keeps both
+// alive. Offsets are taken at their word: for descriptors that can be trusted.
 BERTC_API bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error);
 BERTC_API void bertc_unload(bertc_model *model); // after its sessions are closed
 BERTC_API const char *bertc_model_json(const bertc_model *model);

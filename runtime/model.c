@@ -122,6 +122,8 @@ bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bert
     bertc_model *m = calloc(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
+    else if ((uintptr_t)weights % 64)
+        error_set(error, "the weights do not start at a multiple of 64");
     else if (check_descriptor(&source) && init(m, descriptor, weights, error))
         return m;
     bertc_unload(m);

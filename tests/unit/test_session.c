@@ -297,6 +297,31 @@ START_TEST(two_sessions_at_once) {
 }
 END_TEST
 
+#if defined(__x86_64__)
+// The application's rounding and flushing modes do not reach the kernels, and are there again behind the
+// call.
+START_TEST(floating_point_modes) {
+    const unsigned flush_and_truncate = 0x1f80 | 0x8040 | 0x6000;
+    float bits[2][2];
+    for (int k = 0; k < 2; k++) {
+        run_case c = open_case(&plain, NULL);
+        grid *g = grid_new(1, 7);
+        put_row(g, 0, 0, 7, 31);
+        if (k) __builtin_ia32_ldmxcsr(flush_and_truncate);
+        bool ok = grid_run(&c, g);
+        unsigned after = __builtin_ia32_stmxcsr();
+        __builtin_ia32_ldmxcsr(0x1f80);
+        ck_assert(ok);
+        if (k) ck_assert_uint_eq(after & ~0x3fu, flush_and_truncate);
+        memcpy(bits[k], g->out[TOY_POOLER], sizeof bits[k]);
+        grid_free(g);
+        close_case(&c);
+    }
+    ck_assert_mem_eq(bits[0], bits[1], sizeof bits[0]);
+}
+END_TEST
+#endif
+
 // --- Variants and the hook
 
 typedef struct seen {
@@ -372,6 +397,9 @@ START_TEST(weights_from_the_caller) {
     put_row(g, 0, 0, 3, 10);
     ck_assert(grid_run(&c, g));
     ck_assert_float_eq(g->out[TOY_POOLER][0], 12 * 0.1f); // the sum times 0, but for the last
+    bertc_error error;
+    ck_assert_ptr_null(bertc_load_memory(b.data, zero + 1, &error));
+    ck_assert_str_eq(error.message, "the weights do not start at a multiple of 64");
     grid_free(g);
     bertc_close(c.session);
     bertc_unload(c.model);
@@ -391,6 +419,9 @@ int main(void) {
     tcase_add_test(t, an_empty_batch);
     tcase_add_test(t, same_bits_however_it_runs);
     tcase_add_test(t, two_sessions_at_once);
+#if defined(__x86_64__)
+    tcase_add_test(t, floating_point_modes);
+#endif
     tcase_add_test(t, hook_sees_each_phase);
     tcase_add_test(t, takes_the_best_instruction_set_that_runs);
     tcase_add_test(t, weights_from_the_caller);

@@ -3,6 +3,7 @@
 // of threads.
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,21 @@ START_TEST(opens_and_closes) {
 }
 END_TEST
 
+// The affinity mask counts, in what is said and in how long a thread spins.
+START_TEST(one_cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    ck_assert_int_eq(bertc_cpu_count(), 1);
+    record *r = new_record();
+    pool *p = pool_open(4, NULL, NULL, NULL);
+    for (int round = 0; round < 20; round++) run_once(p, r, 0, PHASES);
+    pool_close(p);
+    free(r);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("threads");
     TCase *t = tcase_create("pool");
@@ -125,6 +141,7 @@ int main(void) {
     tcase_add_test(t, sleeps_and_wakes);
     tcase_add_test(t, idle_threads_sleep);
     tcase_add_test(t, opens_and_closes);
+    tcase_add_test(t, one_cpu);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
