@@ -1,2 +1,47 @@
-int main(void);
-int main(void) { return 0; }
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"compile", "a checkpoint to a shared object (or assembly, LLVM IR, op-graph IR)", command_compile},
+    {"run", "texts to answers, or token ids to tensors", command_run},
+    {"tokenize", "text to tokens, ids and offsets", command_tokenize},
+    {"bench", "latency, GFLOP/s and share of the measured peak", command_bench},
+    {"inspect", "what is inside an artefact or a checkpoint", command_inspect},
+    {"opt", "op-graph IR in, passes, op-graph IR out", command_opt},
+    {"verify", "compiled code against the reference evaluator, layer by layer", command_verify},
+    {"synth", "a checkpoint of a known shape with random weights", command_synth},
+    {"targets", "CPUs and triples that --mcpu and --target take", command_targets},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out) {
+    fprintf(out, "usage: bertc COMMAND [OPTION]... [ARGUMENT]...\n\n"
+                 "Compiles BERT encoders to native code that needs no framework.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\nbertc COMMAND --help says more; bertc --version says which one this is.\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_usage(stdout);
+        return EXIT_OK;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("bertc %s\n", bertc_version());
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "bertc: no command '%s' (bertc --help)\n", argv[1]);
+    return EXIT_USAGE;
+}

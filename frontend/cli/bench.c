@@ -1,0 +1,94 @@
+#include "bench.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_measured(const bench_options *o, const workload *w, int64_t seq, int64_t threads,
+                           const measured *m) {
+    double rate = m->flops / m->seconds * 1e-9;
+    if (o->json) {
+        cJSON *j = cJSON_CreateObject();
+        cJSON_AddNumberToObject(j, "batch", (double)w->batch);
+        cJSON_AddNumberToObject(j, "seq", (double)seq);
+        cJSON_AddNumberToObject(j, "tokens", (double)w->tokens);
+        cJSON_AddNumberToObject(j, "threads", (double)threads);
+        cJSON_AddNumberToObject(j, "milliseconds", m->seconds * 1e3);
+        cJSON_AddNumberToObject(j, "gflops", rate);
+        cJSON_AddNumberToObject(j, "peak_gflops", m->peak);
+        cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / m->peak);
+        print_json(j);
+        return;
+    }
+    printf("%6" PRId64 " %6" PRId64 " %8" PRId64 " %10.3f %10.1f %10.1f %7.1f%% %11.1f\n", w->batch, seq,
+           threads, m->seconds * 1e3, rate, m->peak, 100 * rate / m->peak, (double)w->tokens / m->seconds);
+}
+
+static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq, diag *d) {
+    workload w;
+    bool ok = workload_make(&w, o, model, seq, d);
+    for (int i = 0; ok && i < o->threads.count; i++) {
+        measured m = {0};
+        int threads = (int)o->threads.v[i];
+        ok = bench_measure(o, model, &w, threads, &m, d);
+        if (ok) print_measured(o, &w, w.length, threads, &m);
+        fflush(stdout);
+        if (ok && o->profile) ok = bench_profile(o, model, &w, threads, m.peak, d);
+    }
+    workload_free(&w);
+    return ok;
+}
+
+static bool bench(const bench_options *o, const char *path, diag *d) {
+    opened model;
+    bool ok = opened_open(&model, path, &o->build, d);
+    if (ok && !o->json) {
+        printf("%6s %6s %8s %10s %10s %10s %8s %11s\n", "batch", "seq", "threads", "ms", "GFLOP/s", "peak",
+               "% peak", "tokens/s");
+    }
+    for (int i = 0; ok && i < o->build.lengths.count; i++)
+        ok = bench_length(o, model.model, o->build.lengths.v[i], d);
+    opened_close(&model);
+    return ok;
+}
+
+int command_bench(int argc, char **argv) {
+    bench_options o = {.threads = {1, {1}}, .rounds = 30};
+    option_table t = {.usage = "bertc bench model.so|MODEL [OPTION]...",
+                      .summary = "Medians of one call on random ids, and the share of the float32 "
+                                 "multiply-add peak that the same threads reach\n"
+                                 "between the rounds.",
+                      .example = "bertc bench base/ --seq 128 --threads 1,2"};
+    options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST", "numbers of threads (default 1)",
+                                 &o.threads, 1});
+    options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 30", &o.rounds, 1});
+    options_add(&t, (option_row){"lengths", 0, OPTION_INTS, "LIST", "one batch of texts of these lengths",
+                                 &o.texts, 1});
+    options_add(&t, (option_row){"profile", 0, OPTION_FLAG, NULL,
+                                 "a row a phase, equal phases of all layers added up", &o.profile});
+    options_add(&t, (option_row){"ablate", 0, OPTION_FLAG, NULL, "of a checkpoint: each pass off in turn",
+                                 &o.ablate});
+    options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "weights in 2 MB pages", &o.huge_pages});
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "a JSON object a row", &o.json});
+    build_options_add(&t, &o.build);
+    arguments rest;
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
+    if (o.ablate && !is_checkpoint(rest.v[0])) return usage_error(&t, "--ablate needs a checkpoint");
+    if (o.texts.count) {
+        int64_t longest = 0;
+        for (int i = 0; i < o.texts.count; i++) longest = o.texts.v[i] > longest ? o.texts.v[i] : longest;
+        o.build.lengths = (int_list){1, {longest}};
+        o.build.batch = o.texts.count;
+    }
+    if (!o.build.lengths.count) o.build.lengths = (int_list){1, {128}};
+    diag d;
+    diag_init(&d);
+    if (o.ablate)
+        bench_ablate(&o, rest.v[0], &d);
+    else
+        bench(&o, rest.v[0], &d);
+    flush_stdout(&d);
+    return finish(&d);
+}

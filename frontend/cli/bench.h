@@ -1,0 +1,43 @@
+// `bertc bench`: what its files share. Times are medians over rounds that interleave what is compared.
+#ifndef BERTC_CLI_BENCH_H
+#define BERTC_CLI_BENCH_H
+
+#include "cli.h"
+
+typedef struct bench_options {
+    build_options build;
+    int_list threads, texts; // texts: the length of each text of the batch; empty: batch x seq
+    int64_t rounds;
+    bool json, profile, ablate, huge_pages;
+} bench_options;
+
+// One batch of random ids.
+typedef struct workload {
+    int64_t batch, length, tokens; // the grid, and the tokens that its mask shows
+    int32_t *ids, *mask;
+} workload;
+
+typedef struct phase_time {
+    const char *name;
+    double seconds, flops;
+    int64_t bytes;
+} phase_time;
+
+typedef struct measured {
+    double seconds; // median
+    double flops;   // of one call
+    double peak;    // GFLOP/s of as many threads, median of bursts between the rounds
+} measured;
+
+bool workload_make(workload *w, const bench_options *o, const bertc_model *model, int64_t seq, diag *d);
+void workload_free(workload *w);
+// Rounds of one call each on `threads` threads, with bursts of the peak loop between them.
+bool bench_measure(const bench_options *o, bertc_model *model, const workload *w, int threads, measured *out,
+                   diag *d);
+// Prints a row a phase, the phases of equal layers added up.
+bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
+                   diag *d);
+// Each pass off in turn: what it is worth on this shape.
+bool bench_ablate(const bench_options *o, const char *path, diag *d);
+
+#endif

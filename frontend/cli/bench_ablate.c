@@ -1,0 +1,127 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define ABLATE_TURNS 5 // with and without in turn, so that both see the same neighbours
+
+// Bytes that kernels read and write in one call by the model of bertc_phase: weights once, rows as many as
+// there are.
+typedef struct traffic {
+    int64_t bytes;
+    double flops;
+} traffic;
+
+static void add_traffic(void *user, const bertc_phase_event *event) {
+    traffic *t = user;
+    t->bytes += event->bytes;
+    t->flops += event->flops;
+}
+
+typedef struct contender {
+    opened model;
+    double milliseconds[ABLATE_TURNS];
+    double peak;
+    traffic traffic;
+} contender;
+
+static bool contender_open(contender *c, const bench_options *o, const char *path, const char *passes,
+                           const workload *w, diag *d) {
+    build_options b = o->build;
+    b.passes = passes;
+    *c = (contender){0};
+    if (!opened_open(&c->model, path, &b, d)) return false;
+    bertc_error e;
+    bertc_session_options so = {.threads = 1, .hook = add_traffic, .hook_user = &c->traffic};
+    bertc_session *s = bertc_open(c->model.model, &so, &e);
+    if (!s) return runtime_failed(d, &e);
+    int n = c->model.build.model.graph->output_count;
+    float **none = calloc((size_t)n, sizeof(*none));
+    bertc_batch batch = {w->batch, w->length, w->ids, w->mask, NULL};
+    bool ok = none && (bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e));
+    free(none);
+    bertc_close(s);
+    return ok;
+}
+
+static bool duel(const bench_options *o, contender *a, contender *b, const workload *w, int threads,
+                 diag *d) {
+    bench_options few = *o;
+    few.rounds = o->rounds / ABLATE_TURNS > 3 ? o->rounds / ABLATE_TURNS : 3;
+    for (int i = 0; i < ABLATE_TURNS; i++) {
+        measured x, y;
+        if (!bench_measure(&few, a->model.model, w, threads, &x, d) ||
+            !bench_measure(&few, b->model.model, w, threads, &y, d))
+            return false;
+        a->milliseconds[i] = x.seconds * 1e3;
+        b->milliseconds[i] = y.seconds * 1e3;
+        a->peak = x.peak;
+        b->peak = y.peak;
+    }
+    qsort(a->milliseconds, ABLATE_TURNS, sizeof(double), compare_doubles);
+    qsort(b->milliseconds, ABLATE_TURNS, sizeof(double), compare_doubles);
+    return true;
+}
+
+static void print_row(const bench_options *o, const char *pass, const contender *with,
+                      const contender *without) {
+    double x = with->milliseconds[ABLATE_TURNS / 2], y = without->milliseconds[ABLATE_TURNS / 2];
+    double bound = without->traffic.flops / with->peak * 1e-6;
+    if (o->json) {
+        cJSON *j = cJSON_CreateObject();
+        cJSON_AddStringToObject(j, "without", pass);
+        cJSON_AddNumberToObject(j, "milliseconds", y);
+        cJSON_AddNumberToObject(j, "default_milliseconds", x);
+        cJSON_AddNumberToObject(j, "ratio", y / x);
+        cJSON_AddNumberToObject(j, "megabytes", (double)without->traffic.bytes * 1e-6);
+        cJSON_AddNumberToObject(j, "gflop", without->traffic.flops * 1e-9);
+        cJSON_AddNumberToObject(j, "bound_milliseconds", bound);
+        print_json(j);
+        return;
+    }
+    printf("%-16s %10.3f %10.3f %8.3f %10.1f %8.2f %10.3f\n", pass, y, x, y / x,
+           (double)without->traffic.bytes * 1e-6, without->traffic.flops * 1e-9, bound);
+}
+
+static bool ablate_pass(const bench_options *o, const char *path, const pass_info *p, contender *with,
+                        const workload *w, diag *d) {
+    char list[80];
+    snprintf(list, sizeof(list), "%c%s", p->on_by_default ? '-' : '+', p->name);
+    contender without;
+    diag own;
+    diag_init(&own);
+    bool ok = contender_open(&without, o, path, list, w, &own);
+    if (!ok) printf("%-16s does not compile: %s\n", list, own.count ? own.items[0].text : "?");
+    diag_free(&own);
+    if (ok) {
+        ok = duel(o, with, &without, w, (int)o->threads.v[0], d);
+        if (ok) print_row(o, list, with, &without);
+    } else {
+        ok = true; // said above
+    }
+    opened_close(&without.model);
+    fflush(stdout);
+    return ok;
+}
+
+bool bench_ablate(const bench_options *o, const char *path, diag *d) {
+    contender with;
+    opened probe;
+    workload w;
+    bool ok = opened_open(&probe, path, &o->build, d) &&
+              workload_make(&w, o, probe.model, o->build.lengths.v[0], d);
+    opened_close(&probe);
+    if (!ok) return false;
+    ok = contender_open(&with, o, path, o->build.passes, &w, d);
+    if (ok && !o->json)
+        printf("%-16s %10s %10s %8s %10s %8s %10s\n", "pass list", "ms", "default", "ratio", "MB moved",
+               "GFLOP", "bound ms");
+    for (int i = 0; ok && i < passes_count(); i++) {
+        const pass_info *p = passes_info(i);
+        if (!p->per_variant) ok = ablate_pass(o, path, p, &with, &w, d);
+    }
+    opened_close(&with.model);
+    workload_free(&w);
+    return ok;
+}

@@ -1,0 +1,207 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "peak.h"
+
+#define WARM_ROUNDS    2
+#define PEAK_SECONDS   0.01
+#define PHASE_NAMES    512
+#define PROFILE_ROUNDS 20
+
+static int64_t described_number(const bertc_model *model, const char *name, int64_t otherwise) {
+    cJSON *root = cJSON_Parse(bertc_model_json(model));
+    const cJSON *m = cJSON_GetObjectItemCaseSensitive(root, "model"),
+                *v = cJSON_GetObjectItemCaseSensitive(m, name);
+    int64_t n = cJSON_IsNumber(v) ? (int64_t)v->valuedouble : otherwise;
+    cJSON_Delete(root);
+    return n;
+}
+
+static void isa_of(const bertc_model *model, char *isa, size_t size) {
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    snprintf(isa, size, "%s", info.isa_names ? info.isa_names : "");
+}
+
+bool workload_make(workload *w, const bench_options *o, const bertc_model *model, int64_t seq, diag *d) {
+    int_list one = {1, {seq}};
+    const int_list *texts = o->texts.count ? &o->texts : &one;
+    *w = (workload){.batch = o->texts.count ? texts->count : o->build.batch};
+    for (int i = 0; i < texts->count; i++) w->length = texts->v[i] > w->length ? texts->v[i] : w->length;
+    size_t n = (size_t)(w->batch * w->length);
+    w->ids = calloc(n, sizeof(int32_t));
+    w->mask = calloc(n, sizeof(int32_t));
+    if (!w->ids || !w->mask) return diag_error(d, NULL, "out of memory: a batch of %zu ids", n);
+    int64_t vocab = described_number(model, "vocab_size", 2);
+    uint32_t state = 2463534242u;
+    for (int64_t row = 0; row < w->batch; row++) {
+        int64_t length = texts->v[row < texts->count ? row : 0];
+        for (int64_t k = 0; k < length; k++) {
+            state ^= state << 13, state ^= state >> 17, state ^= state << 5;
+            w->ids[row * w->length + k] = (int32_t)(state % (uint32_t)vocab);
+            w->mask[row * w->length + k] = 1;
+        }
+        w->tokens += length;
+    }
+    return true;
+}
+
+void workload_free(workload *w) {
+    free(w->ids);
+    free(w->mask);
+    *w = (workload){0};
+}
+
+// --- One call, with the outputs in buffers of the caller
+
+typedef struct caller {
+    bertc_session *session;
+    float **buffers;
+    int outputs;
+} caller;
+
+static bool caller_open(caller *c, const bench_options *o, bertc_model *model, const workload *w, int threads,
+                        bertc_phase_hook hook, void *user, diag *d) {
+    bertc_model_info info;
+    bertc_error e;
+    bertc_model_describe(model, &info);
+    bertc_session_options so = {
+        .threads = threads, .hook = hook, .hook_user = user, .huge_pages = o->huge_pages};
+    *c =
+        (caller){.outputs = info.output_count, .buffers = calloc((size_t)info.output_count, sizeof(float *))};
+    c->session = bertc_open(model, &so, &e);
+    if (!c->session) return runtime_failed(d, &e);
+    for (int i = 0; c->buffers && i < c->outputs; i++) {
+        c->buffers[i] = malloc(bertc_output_bytes(model, i, w->batch, w->length) + 1);
+        if (!c->buffers[i])
+            return diag_error(d, NULL, "out of memory: output %s", bertc_output_name(model, i));
+    }
+    return true;
+}
+
+static void caller_close(caller *c) {
+    if (c->session) bertc_close(c->session);
+    for (int i = 0; c->buffers && i < c->outputs; i++) free(c->buffers[i]);
+    free(c->buffers);
+}
+
+static bool call(caller *c, const workload *w, double *seconds, diag *d) {
+    bertc_batch b = {w->batch, w->length, w->ids, w->mask, NULL};
+    bertc_error e;
+    double start = seconds_now();
+    bool ok = bertc_run(c->session, &b, c->buffers, NULL, &e);
+    *seconds = seconds_now() - start;
+    return ok || runtime_failed(d, &e);
+}
+
+static double median(double *v, int64_t n) {
+    qsort(v, (size_t)n, sizeof(*v), compare_doubles);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static void add_flops(void *user, const bertc_phase_event *event) {
+    *(double *)user += event->flops;
+}
+
+// Floating-point operations of one call, as the phases state them.
+static bool count_flops(const bench_options *o, bertc_model *model, const workload *w, double *flops,
+                        diag *d) {
+    caller c;
+    double seconds;
+    *flops = 0;
+    bool ok = caller_open(&c, o, model, w, 1, add_flops, flops, d) && call(&c, w, &seconds, d);
+    caller_close(&c);
+    return ok;
+}
+
+bool bench_measure(const bench_options *o, bertc_model *model, const workload *w, int threads, measured *out,
+                   diag *d) {
+    char isa[64];
+    isa_of(model, isa, sizeof(isa));
+    double *times = calloc((size_t)o->rounds, sizeof(double)),
+           *peaks = calloc((size_t)o->rounds, sizeof(double));
+    if (!times || !peaks) {
+        free(times);
+        free(peaks);
+        return diag_error(d, NULL, "out of memory: %" PRId64 " rounds", o->rounds);
+    }
+    caller c;
+    bool ok =
+        count_flops(o, model, w, &out->flops, d) && caller_open(&c, o, model, w, threads, NULL, NULL, d);
+    if (ok) {
+        double ignored;
+        for (int i = 0; ok && i < WARM_ROUNDS; i++) ok = call(&c, w, &ignored, d);
+        for (int64_t i = 0; ok && i < o->rounds; i++) {
+            peaks[i] = peak_gflops(isa, threads, PEAK_SECONDS);
+            ok = call(&c, w, &ignored, d) && call(&c, w, &times[i], d); // the first brings the weights back
+        }
+        caller_close(&c);
+    }
+    if (ok) *out = (measured){median(times, o->rounds), out->flops, median(peaks, o->rounds)};
+    free(times);
+    free(peaks);
+    return ok;
+}
+
+// --- Profile
+
+typedef struct profile {
+    int count;
+    phase_time rows[PHASE_NAMES];
+    char names[PHASE_NAMES][64];
+} profile;
+
+// "layer.11.attention.query" -> "layer.*.attention.query": twelve layers make one row.
+static void general_name(const char *name, char *out, size_t size) {
+    size_t n = 0;
+    for (const char *p = name; *p && n + 2 < size; p++) {
+        bool number = *p >= '0' && *p <= '9' && p > name && p[-1] == '.';
+        if (!number) {
+            out[n++] = *p;
+            continue;
+        }
+        while (p[1] >= '0' && p[1] <= '9') p++;
+        out[n++] = '*';
+    }
+    out[n] = 0;
+}
+
+static void add_phase(void *user, const bertc_phase_event *event) {
+    profile *p = user;
+    char name[64];
+    general_name(event->name, name, sizeof(name));
+    int i = 0;
+    while (i < p->count && strcmp(p->names[i], name)) i++;
+    if (i == PHASE_NAMES) return;
+    if (i == p->count) snprintf(p->names[p->count++], sizeof(p->names[0]), "%s", name);
+    p->rows[i].seconds += event->seconds;
+    p->rows[i].flops += event->flops;
+    p->rows[i].bytes += event->bytes;
+}
+
+bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
+                   diag *d) {
+    profile *p = calloc(1, sizeof(*p));
+    if (!p) return diag_error(d, NULL, "out of memory: a profile");
+    caller c;
+    double seconds, total = 0;
+    bool ok = caller_open(&c, o, model, w, threads, add_phase, p, d) && call(&c, w, &seconds, d);
+    p->count = 0;
+    memset(p->rows, 0, sizeof(p->rows));
+    for (int i = 0; ok && i < PROFILE_ROUNDS; i++) ok = call(&c, w, &seconds, d);
+    caller_close(&c);
+    for (int i = 0; i < p->count; i++) total += p->rows[i].seconds;
+    if (ok) printf("  %-32s %9s %6s %9s %7s %8s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s");
+    for (int i = 0; ok && i < p->count; i++) {
+        phase_time *r = &p->rows[i];
+        double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
+        printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f\n", p->names[i], r->seconds / PROFILE_ROUNDS * 1e3,
+               100 * r->seconds / total, rate, 100 * rate / peak,
+               r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0);
+    }
+    free(p);
+    return ok;
+}

@@ -1,0 +1,168 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+void build_options_add(option_table *t, build_options *o) {
+    *o = (build_options){.batch = 1, .optimise = 2};
+    options_add(t, (option_row){"config", 0, OPTION_TEXT, "FILE", "config.json (default: beside the weights)",
+                                &o->hub.config});
+    options_add(t,
+                (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
+                             "tokenizer.json or vocab.txt (default: beside the weights)", &o->hub.tokenizer});
+    options_add(t,
+                (option_row){"head", 0, OPTION_TEXT, "HEAD",
+                             "auto, model, masked-lm, next-sentence, pretraining, sequence-classification, "
+                             "token-classification, question-answering, embedding",
+                             &o->hub.head});
+    options_add(t,
+                (option_row){"pooling", 0, OPTION_TEXT, "MODE",
+                             "of an embedding: cls or mean (default: as the folder says)", &o->hub.pooling});
+    options_add(t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
+                                "further outputs: hidden_states, attentions, ...", &o->hub.outputs});
+    options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
+                                "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
+    options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length in one call (default 1)",
+                                &o->batch, 1});
+    options_add(t,
+                (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
+                             "native (default) or a name of `bertc targets`; several by commas", &o->mcpu});
+    options_add(t, (option_row){"target", 0, OPTION_TEXT, "TRIPLE", "default: this machine's", &o->triple});
+    options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE", "f32", &o->dtype});
+    options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
+                                "a,b,c: exactly these; -a,+b: the default pipeline without a, with b",
+                                &o->passes});
+    options_add(t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
+                                "print the IR after this pass (or `all`) to stderr", &o->print_after});
+    options_add(t, (option_row){"report", 0, OPTION_OPTIONAL, "WHAT",
+                                "fusion, memory or time (default: time)", &o->report});
+    options_add(
+        t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0});
+}
+
+static bool check_words(const build_options *o, diag *d) {
+    if (o->dtype && strcmp(o->dtype, "f32")) {
+        return diag_error(d, "--dtype", "'%s' is not supported: f32 is", o->dtype);
+    }
+    const char *r = o->report;
+    if (r && *r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
+        return diag_error(d, "--report", "'%s' is none of fusion, memory, time", r);
+    }
+    if (o->optimise > 3) return diag_error(d, "-O", "%d is not within 0 to 3", (int)o->optimise);
+    return true;
+}
+
+// Ascending, each once; the defaults where none are asked for.
+static bool choose_lengths(const build_options *o, const hub_model *m, int_list *out, diag *d) {
+    *out = o->lengths;
+    if (!out->count) {
+        int64_t longest = m->position_count < 512 ? m->position_count : 512;
+        if (longest > 128) out->v[out->count++] = 128;
+        out->v[out->count++] = longest;
+    }
+    for (int i = 0; i < out->count; i++) {
+        if (out->v[i] > m->position_count) {
+            return diag_error(d, "--seq", "%lld is more than the model's %lld positions",
+                              (long long)out->v[i], (long long)m->position_count);
+        }
+        for (int k = i; k > 0 && out->v[k - 1] > out->v[k]; k--) {
+            int64_t t = out->v[k];
+            out->v[k] = out->v[k - 1];
+            out->v[k - 1] = t;
+        }
+    }
+    int n = 0;
+    for (int i = 0; i < out->count; i++) {
+        if (!n || out->v[n - 1] != out->v[i]) out->v[n++] = out->v[i];
+    }
+    out->count = n;
+    return true;
+}
+
+// One target a name of `mcpu`; the widest first, as the loader tries them in order.
+static bool open_targets(build *b, const build_options *o, diag *d) {
+    const char *at = o->mcpu ? o->mcpu : "native";
+    for (;;) {
+        size_t n = strcspn(at, ",");
+        char name[64];
+        if (n == 0 || n >= sizeof(name))
+            return diag_error(d, "--mcpu", "'%s' is no list of CPU names", o->mcpu);
+        if (b->target_count == BUILD_TARGETS_MAX)
+            return diag_error(d, "--mcpu", "more than %d CPUs", BUILD_TARGETS_MAX);
+        memcpy(name, at, n);
+        name[n] = 0;
+        target *t = &b->targets[b->target_count];
+        if (!target_init(t, o->triple, name, d)) return false;
+        for (int i = 0; i < b->target_count; i++) {
+            if (!strcmp(b->targets[i].isa, t->isa))
+                return diag_error(d, "--mcpu", "two CPUs of the same ISA, %s", t->isa);
+        }
+        int i = b->target_count++;
+        for (target moved = *t; i > 0 && b->targets[i - 1].vector_floats < moved.vector_floats; i--) {
+            b->targets[i] = b->targets[i - 1];
+            b->targets[i - 1] = moved;
+        }
+        if (!at[n]) return true;
+        at += n + 1;
+    }
+}
+
+static bool add_variants(build *b, const build_options *o, pass_context *c, diag *d) {
+    int_list lengths;
+    if (!choose_lengths(o, &b->model, &lengths, d)) return false;
+    for (int t = 0; t < b->target_count; t++) {
+        c->target = &b->targets[t];
+        for (int i = 0; i < lengths.count; i++) {
+            if (passes_add_variant(b->model.graph, lengths.v[i], o->batch, c) < 0) return false;
+        }
+    }
+    return true;
+}
+
+static bool open_parts(build *b, const build_options *o, diag *d) {
+    double start = seconds_now();
+    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&o->hub, b->arena, &b->model, d))
+        return false;
+    b->model_open = true;
+    b->checkpoint_seconds = seconds_now() - start;
+    pass_context c = {
+        .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
+    c.report = o->report && !strcmp(o->report, "fusion") ? stdout : NULL;
+#ifndef NDEBUG
+    c.verify = true;
+#endif
+    start = seconds_now();
+    if (!passes_run(b->model.graph, o->passes, &c) || !add_variants(b, o, &c, d)) return false;
+    b->pass_seconds = seconds_now() - start;
+    return true;
+}
+
+bool build_open(build *b, const build_options *o, diag *d) {
+    *b = (build){.arena = arena_new()};
+    if (!open_parts(b, o, d)) return false;
+    const hub_model *m = &b->model;
+    b->json = build_describe(b, o);
+    b->artefact = (artefact){.graph = m->graph,
+                             .targets = b->targets,
+                             .target_count = b->target_count,
+                             .source = &m->source,
+                             .tokenizer = m->tokenizer,
+                             .tokenizer_bytes = m->tokenizer_bytes,
+                             .task = m->task,
+                             .task_bytes = m->task_bytes,
+                             .json = b->json,
+                             .vocab_size = m->vocab_size,
+                             .type_vocab_size = m->type_vocab_size,
+                             .position_count = m->position_count,
+                             .position_rule = m->position_rule,
+                             .position_start = m->position_start,
+                             .pad_id = m->pad_id};
+    return true;
+}
+
+void build_close(build *b) {
+    if (b->model_open) hub_close(&b->model);
+    if (b->arena) arena_free(b->arena);
+    cJSON_free(b->json);
+    *b = (build){0};
+}

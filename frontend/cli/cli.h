@@ -1,0 +1,85 @@
+// The bertc command: one file a subcommand, over what they share here: checkpoint -> graph with variants
+// (`build`), and checkpoint or artefact -> loaded model (`opened`).
+#ifndef BERTC_CLI_H
+#define BERTC_CLI_H
+
+#include <cjson/cJSON.h>
+
+#include "backend/backend.h"
+#include "frontend/hub/hub.h"
+#include "ir/ir.h"
+#include "options.h"
+#include "passes/passes.h"
+#include "runtime/bertc.h"
+
+// --- Subcommands: argv[0] is the subcommand's name; the exit status is returned.
+int command_compile(int argc, char **argv);
+int command_run(int argc, char **argv);
+int command_tokenize(int argc, char **argv);
+int command_bench(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+int command_opt(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_synth(int argc, char **argv);
+int command_targets(int argc, char **argv);
+
+// --- build.c: from a checkpoint to what the backend takes.
+
+#define BUILD_TARGETS_MAX 8
+
+typedef struct build_options {
+    hub_options hub;
+    int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
+    int64_t batch, optimise;
+    const char *mcpu; // one or several, by commas; NULL: native
+    const char *triple, *dtype, *passes, *print_after, *report;
+} build_options;
+
+typedef struct build {
+    arena *arena;
+    hub_model model;
+    bool model_open;
+    int target_count;
+    target targets[BUILD_TARGETS_MAX];
+    artefact artefact;
+    char *json;
+    double checkpoint_seconds, pass_seconds;
+} build;
+
+// Adds the rows that say how a checkpoint is compiled; `o` gets its defaults.
+void build_options_add(option_table *t, build_options *o);
+// Reads the checkpoint, runs the passes, adds the variants. False with diagnostics. build_close in both
+// cases.
+bool build_open(build *b, const build_options *o, diag *d);
+// Text that JSON and people read: model, task, variants, kernels.
+char *build_describe(const build *b, const build_options *o);
+void build_close(build *b);
+
+// --- open.c: a model to run, from an artefact or, by JIT, from a checkpoint.
+
+typedef struct opened {
+    bertc_model *model;
+    build build; // where it was a checkpoint
+    jit *jit;
+    backend_times times;
+} opened;
+bool is_checkpoint(const char *path); // a folder, or weights by their ending
+bool opened_open(opened *o, const char *path, const build_options *options, diag *d);
+void opened_close(opened *o);
+
+// --- Small things
+
+// Prints the diagnostics, ends them; EXIT_FAILED where there are errors, else EXIT_OK.
+int finish(diag *d);
+// Adds what a runtime function said.
+bool runtime_failed(diag *d, const bertc_error *e);
+double seconds_now(void);                          // monotonic
+int compare_doubles(const void *a, const void *b); // for qsort
+// Flushes stdout; false, with a diagnostic, where it can't be written (a full disk).
+bool flush_stdout(diag *d);
+// "12.3 MB"; into buf, which is returned.
+const char *size_text(int64_t bytes, char *buf, size_t size);
+// Prints a cJSON value on one line and deletes it.
+void print_json(cJSON *json);
+
+#endif

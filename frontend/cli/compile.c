@@ -1,0 +1,153 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli.h"
+
+typedef struct compile_options {
+    build_options build;
+    const char *output, *emit, *linker;
+    bool json;
+} compile_options;
+
+static void table_init(option_table *t, compile_options *o) {
+    *t = (option_table){
+        .usage = "bertc compile MODEL -o FILE [OPTION]...",
+        .summary =
+            "Compiles a checkpoint (a Hugging Face folder, or model.safetensors / model.st with its "
+            "config.json\n"
+            "beside it) to one shared object that libbertc loads: code, weights, tokenizer and labels.",
+        .example = "bertc compile examples/models/mini-sst2 -o sentiment.so --seq 32,128"};
+    *o = (compile_options){0};
+    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
+                                "what to write (`-` for standard output with --emit ir)", &o->output});
+    options_add(t, (option_row){"emit", 0, OPTION_TEXT, "KIND", "so (default), obj, asm, llvm, ir, header",
+                                &o->emit});
+    options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
+                                "default: ld.lld, ld or cc, whichever is there", &o->linker});
+    build_options_add(t, &o->build);
+    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
+}
+
+static bool emit_kind_of(const char *word, emit_kind *kind) {
+    static const char *const words[] = {[EMIT_SO] = "so",
+                                        [EMIT_OBJ] = "obj",
+                                        [EMIT_ASM] = "asm",
+                                        [EMIT_LLVM] = "llvm",
+                                        [EMIT_HEADER] = "header"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!strcmp(word, words[i])) {
+            *kind = (emit_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+// The op-graph IR: to stdout, or beside the target and renamed.
+static bool write_ir(const build *b, const char *output, diag *d) {
+    if (!strcmp(output, "-")) {
+        graph_print(b->model.graph, &b->model.source, stdout);
+        return flush_stdout(d);
+    }
+    char beside[4096];
+    if (snprintf(beside, sizeof(beside), "%s.part", output) >= (int)sizeof(beside)) {
+        return diag_error(d, output, "the path is too long");
+    }
+    FILE *f = fopen(beside, "w");
+    if (!f) return diag_error(d, output, "can't be written: %s", strerror(errno));
+    graph_print(b->model.graph, &b->model.source, f);
+    bool ok = !ferror(f);
+    ok = fclose(f) == 0 && ok;
+    if (ok && rename(beside, output) == 0) return true;
+    diag_error(d, output, "can't be written: %s", strerror(errno));
+    remove(beside);
+    return false;
+}
+
+static void print_times(const build *b, const backend_times *t, double total) {
+    printf("  checkpoint %.3f s, passes %.3f, emit %.3f, optimise %.3f, code %.3f, weights %.3f, link %.3f: "
+           "%.3f s\n",
+           b->checkpoint_seconds, b->pass_seconds, t->emit, t->optimise, t->codegen, t->weights, t->link,
+           total);
+}
+
+static void print_memory(const build *b) {
+    const graph *g = b->model.graph;
+    char text[32];
+    printf("  weights %s\n", size_text(g->weight_bytes, text, sizeof(text)));
+    for (int i = 0; i < g->variant_count; i++) {
+        const variant *v = &g->variants[i];
+        printf("  %-16s arena %s for %lld tokens\n", v->name, size_text(v->arena_bytes, text, sizeof(text)),
+               (long long)v->tokens);
+    }
+}
+
+static void print_figures(const compile_options *o, const build *b, const backend_times *t, double total) {
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    char size[32], code[32];
+    if (o->json) {
+        cJSON *j = cJSON_CreateObject();
+        cJSON_AddStringToObject(j, "output", o->output);
+        cJSON_AddNumberToObject(j, "seconds", total);
+        cJSON_AddNumberToObject(j, "checkpoint_seconds", b->checkpoint_seconds);
+        cJSON_AddNumberToObject(j, "pass_seconds", b->pass_seconds);
+        cJSON_AddNumberToObject(j, "emit_seconds", t->emit);
+        cJSON_AddNumberToObject(j, "optimise_seconds", t->optimise);
+        cJSON_AddNumberToObject(j, "codegen_seconds", t->codegen);
+        cJSON_AddNumberToObject(j, "weights_seconds", t->weights);
+        cJSON_AddNumberToObject(j, "link_seconds", t->link);
+        cJSON_AddNumberToObject(j, "artefact_bytes", (double)t->artefact_bytes);
+        cJSON_AddNumberToObject(j, "code_bytes", (double)t->code_bytes);
+        cJSON_AddNumberToObject(j, "resident_kb", (double)r.ru_maxrss);
+        cJSON_AddNumberToObject(j, "linker_peak_kb", (double)t->linker_peak_kb);
+        print_json(j);
+        return;
+    }
+    printf("%s: %s (code %s), %.2f s\n", o->output, size_text(t->artefact_bytes, size, sizeof(size)),
+           size_text(t->code_bytes, code, sizeof(code)), total);
+    const char *report = o->build.report;
+    if (report && (!*report || !strcmp(report, "time"))) print_times(b, t, total);
+    if (report && !strcmp(report, "memory")) {
+        print_memory(b);
+        printf("  resident at most %ld kB with the mapped files, linker %ld kB\n", r.ru_maxrss,
+               t->linker_peak_kb);
+    }
+}
+
+static bool compile(const compile_options *o, diag *d) {
+    double start = seconds_now();
+    build b;
+    backend_times times = {0};
+    bool ir = o->emit && !strcmp(o->emit, "ir");
+    emit_options e = {.output = o->output, .linker = o->linker, .optimise = (int)o->build.optimise};
+    if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
+    bool ok = build_open(&b, &o->build, d);
+    if (ok && ir) ok = write_ir(&b, o->output, d);
+    if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);
+    if (ok && !ir) print_figures(o, &b, &times, seconds_now() - start);
+    build_close(&b);
+    return ok && flush_stdout(d);
+}
+
+int command_compile(int argc, char **argv) {
+    option_table t;
+    compile_options o;
+    arguments rest;
+    table_init(&t, &o);
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (rest.count != 1) return usage_error(&t, "needs one MODEL");
+    if (!o.output) return usage_error(&t, "needs -o FILE");
+    emit_kind kind;
+    if (o.emit && strcmp(o.emit, "ir") && !emit_kind_of(o.emit, &kind)) {
+        return usage_error(&t, "--emit: '%s' is none of so, obj, asm, llvm, ir, header", o.emit);
+    }
+    o.build.hub.model = rest.v[0];
+    diag d;
+    diag_init(&d);
+    compile(&o, &d);
+    return finish(&d);
+}

@@ -1,0 +1,103 @@
+// The JSON text of an artefact: for people, for `bertc inspect`, for whoever asks where a file came from. The
+// runtime never parses it.
+#include <string.h>
+
+#include "cli.h"
+
+static void add_number(cJSON *o, const char *name, int64_t v) {
+    cJSON_AddNumberToObject(o, name, (double)v);
+}
+
+static cJSON *describe_model(const build *b) {
+    const hub_model *m = &b->model;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "family", m->family);
+    cJSON_AddStringToObject(o, "head", m->head);
+    add_number(o, "layers", m->layers);
+    add_number(o, "hidden_size", m->hidden_size);
+    add_number(o, "heads", m->heads);
+    add_number(o, "intermediate_size", m->intermediate_size);
+    add_number(o, "vocab_size", m->vocab_size);
+    add_number(o, "positions", m->position_count);
+    add_number(o, "parameters", m->parameters);
+    cJSON_AddBoolToObject(o, "tokenizer", m->tokenizer != NULL);
+    return o;
+}
+
+static void add_outputs(cJSON *root, const graph *g) {
+    cJSON *outputs = cJSON_AddArrayToObject(root, "outputs");
+    for (int i = 0; i < g->output_count; i++) {
+        char text[96];
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", g->outputs[i].name);
+        cJSON_AddStringToObject(o, "type",
+                                type_print(graph_type(g, g->outputs[i].value), text, sizeof(text)));
+        cJSON_AddItemToArray(outputs, o);
+    }
+}
+
+static const target *find_target(const build *b, const char *isa) {
+    for (int i = 0; i < b->target_count; i++) {
+        if (!strcmp(b->targets[i].isa, isa)) return &b->targets[i];
+    }
+    return NULL;
+}
+
+static void add_variants(cJSON *root, const build *b) {
+    const graph *g = b->model.graph;
+    cJSON *variants = cJSON_AddArrayToObject(root, "variants");
+    for (int i = 0; i < g->variant_count; i++) {
+        const variant *v = &g->variants[i];
+        const target *t = find_target(b, v->isa);
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", v->name);
+        cJSON_AddStringToObject(o, "isa", v->isa);
+        if (t) cJSON_AddStringToObject(o, "cpu", t->cpu);
+        if (t) cJSON_AddStringToObject(o, "triple", t->triple);
+        add_number(o, "length", v->length);
+        add_number(o, "tokens", v->tokens);
+        add_number(o, "arena_bytes", v->arena_bytes);
+        cJSON_AddItemToArray(variants, o);
+    }
+}
+
+// One kernel a top-level node: its name and the ops that it stands for.
+static void add_kernels(cJSON *root, const graph *g) {
+    cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op == OP_input || n->op == OP_constant) continue;
+        char text[96], ops[256] = "";
+        const graph *body = n->body;
+        if (body && body->count && body->nodes[body->count - 1].op == OP_fuse)
+            body = body->nodes[body->count - 1].body;
+        for (value k = 0; body && k < body->count; k++) {
+            op o = body->nodes[k].op;
+            if (o == OP_param || o == OP_constant || strlen(ops) + strlen(op_name(o)) + 2 > sizeof(ops))
+                continue;
+            if (*ops) strcat(ops, " ");
+            strcat(ops, op_name(o));
+        }
+        cJSON *o = cJSON_CreateObject();
+        if (n->name) cJSON_AddStringToObject(o, "name", n->name);
+        cJSON_AddStringToObject(o, "op", op_name(n->op));
+        if (*ops) cJSON_AddStringToObject(o, "ops", ops);
+        cJSON_AddStringToObject(o, "type", type_print(&n->type, text, sizeof(text)));
+        cJSON_AddItemToArray(kernels, o);
+    }
+}
+
+char *build_describe(const build *b, const build_options *o) {
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "bertc", bertc_version());
+    cJSON_AddItemToObject(root, "model", describe_model(b));
+    cJSON_AddStringToObject(root, "dtype", o->dtype ? o->dtype : "f32");
+    if (o->passes) cJSON_AddStringToObject(root, "passes", o->passes);
+    add_number(root, "weight_bytes", b->model.graph->weight_bytes);
+    add_outputs(root, b->model.graph);
+    add_variants(root, b);
+    add_kernels(root, b->model.graph);
+    char *text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}

@@ -1,0 +1,128 @@
+#include <stdio.h>
+
+#include "cli.h"
+
+static const char *text_of(const cJSON *o, const char *name) {
+    const cJSON *s = cJSON_GetObjectItemCaseSensitive(o, name);
+    return cJSON_IsString(s) ? s->valuestring : "-";
+}
+static double number_of(const cJSON *o, const char *name) {
+    const cJSON *s = cJSON_GetObjectItemCaseSensitive(o, name);
+    return cJSON_IsNumber(s) ? s->valuedouble : 0;
+}
+static const cJSON *item_of(const cJSON *o, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(o, name);
+}
+
+static void print_model(const cJSON *root, const bertc_model *model) {
+    const cJSON *m = item_of(root, "model");
+    bertc_model_info info;
+    char size[32];
+    bertc_model_describe(model, &info);
+    printf("model      %s, %s: %.0f layers x %.0f, %.0f heads, feed-forward %.0f, vocabulary %.0f, %.0f "
+           "positions\n",
+           text_of(m, "family"), text_of(m, "head"), number_of(m, "layers"), number_of(m, "hidden_size"),
+           number_of(m, "heads"), number_of(m, "intermediate_size"), number_of(m, "vocab_size"),
+           number_of(m, "positions"));
+    printf("weights    %s, %s, %.1f million parameters\n", size_text(info.weight_bytes, size, sizeof(size)),
+           text_of(root, "dtype"), number_of(m, "parameters") / 1e6);
+    printf("tokenizer  %s\n", info.has_tokenizer ? "inside" : "none");
+    if (info.label_count) printf("labels    ");
+    for (int i = 0; i < info.label_count && i < 16; i++) printf(" %s", bertc_label(model, i));
+    if (info.label_count) printf(info.label_count > 16 ? " ... (%d)\n" : "\n", info.label_count);
+    printf("runs here  %s\n", info.isa_names && *info.isa_names ? info.isa_names : "nothing");
+}
+
+static void print_lists(const cJSON *root) {
+    const cJSON *o;
+    char size[32];
+    printf("outputs\n");
+    cJSON_ArrayForEach(o, item_of(root, "outputs"))
+        printf("  %-24s %s\n", text_of(o, "name"), text_of(o, "type"));
+    printf("variants\n");
+    cJSON_ArrayForEach(o, item_of(root, "variants")) {
+        printf("  %-16s texts up to %.0f tokens, %.0f a call, arena %s, for %s\n", text_of(o, "name"),
+               number_of(o, "length"), number_of(o, "tokens"),
+               size_text((int64_t)number_of(o, "arena_bytes"), size, sizeof(size)), text_of(o, "cpu"));
+    }
+    printf("kernels\n");
+    cJSON_ArrayForEach(o, item_of(root, "kernels")) {
+        const char *ops = text_of(o, "ops");
+        printf("  %-32s %-16s %s\n", text_of(o, "name"), text_of(o, "type"),
+               *ops == '-' ? text_of(o, "op") : ops);
+    }
+}
+
+static int graphviz_escape(const char *s) {
+    int n = 0;
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') putchar('\\');
+        putchar(*s);
+        n++;
+    }
+    return n;
+}
+
+// Graphviz: a box a node with what is fused in it, an arrow an operand.
+static void print_dot(const graph *g) {
+    printf("digraph encoder {\n  node [shape=box, fontname=\"sans-serif\"];\n");
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        char text[96];
+        if (n->op == OP_constant) continue;
+        printf("  n%d [label=\"", v);
+        if (n->name && graphviz_escape(n->name)) printf("\\n");
+        const graph *body = n->body;
+        if (body && body->count && body->nodes[body->count - 1].op == OP_fuse)
+            body = body->nodes[body->count - 1].body;
+        if (!body && n->op != OP_input) printf("%s\\n", op_name(n->op));
+        for (value k = 0; body && k < body->count; k++) {
+            op o = body->nodes[k].op;
+            if (o != OP_param && o != OP_constant) printf("%s\\n", op_name(o));
+        }
+        printf("%s\"%s];\n", type_print(&n->type, text, sizeof(text)),
+               n->op == OP_input ? ", style=rounded" : "");
+        for (int i = 0; i < n->input_count; i++) {
+            if (graph_node(g, n->inputs[i])->op != OP_constant) printf("  n%d -> n%d;\n", n->inputs[i], v);
+        }
+    }
+    printf("}\n");
+}
+
+int command_inspect(int argc, char **argv) {
+    build_options b;
+    bool json = false, dot = false;
+    option_table t = {.usage = "bertc inspect model.so|MODEL [OPTION]...",
+                      .summary =
+                          "Says what is inside an artefact, or what a checkpoint would be compiled to.",
+                      .example = "bertc inspect sentiment.so"};
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "the whole description as JSON", &json});
+    options_add(
+        &t, (option_row){"dot", 0, OPTION_FLAG, NULL, "of a checkpoint: the fused graph for Graphviz", &dot});
+    build_options_add(&t, &b);
+    arguments rest;
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
+    if (dot && !is_checkpoint(rest.v[0]))
+        return usage_error(&t, "--dot needs a checkpoint: an artefact holds no graph");
+    diag d;
+    diag_init(&d);
+    opened o;
+    if (opened_open(&o, rest.v[0], &b, &d)) {
+        cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
+        if (dot) print_dot(o.build.model.graph);
+        if (root && json) {
+            print_json(root);
+        } else if (root) {
+            print_model(root, o.model);
+            print_lists(root);
+            cJSON_Delete(root);
+        } else if (!dot) {
+            diag_error(&d, rest.v[0], "its description is no JSON");
+        }
+        flush_stdout(&d);
+    }
+    opened_close(&o);
+    return finish(&d);
+}

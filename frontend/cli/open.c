@@ -1,0 +1,41 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+bool is_checkpoint(const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
+    return ends_with(path, ".safetensors") || ends_with(path, ".st") || ends_with(path, ".json");
+}
+
+static bool open_jit(opened *o, const char *path, const build_options *options, diag *d) {
+    build_options with = *options;
+    with.hub.model = path;
+    if (!build_open(&o->build, &with, d)) return false;
+    o->jit = backend_jit(&o->build.artefact, (int)with.optimise, &o->times, d);
+    if (!o->jit) return false;
+    bertc_error e;
+    o->model = bertc_load_memory(jit_descriptor(o->jit), jit_weights(o->jit), &e);
+    return o->model || runtime_failed(d, &e);
+}
+
+bool opened_open(opened *o, const char *path, const build_options *options, diag *d) {
+    *o = (opened){0};
+    if (is_checkpoint(path)) return open_jit(o, path, options, d);
+    bertc_error e;
+    o->model = bertc_load(path, &e);
+    return o->model || runtime_failed(d, &e);
+}
+
+void opened_close(opened *o) {
+    if (o->model) bertc_unload(o->model);
+    if (o->jit) jit_free(o->jit);
+    build_close(&o->build);
+    *o = (opened){0};
+}

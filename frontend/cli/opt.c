@@ -1,0 +1,81 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define TEXT_BYTES_MAX ((size_t)1 << 30)
+
+// The whole of a file (or stdin, "-"); malloc'd.
+static char *read_all(const char *path, size_t *size, diag *d) {
+    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+    if (!f) {
+        diag_error(d, path, "can't be read: %s", strerror(errno));
+        return NULL;
+    }
+    size_t capacity = 1 << 16, n = 0;
+    char *text = malloc(capacity);
+    while (text && !feof(f) && !ferror(f) && n < TEXT_BYTES_MAX) {
+        if (n == capacity) {
+            char *larger = realloc(text, capacity *= 2);
+            if (!larger) break;
+            text = larger;
+        }
+        n += fread(text + n, 1, capacity - n, f);
+    }
+    bool ok = text && feof(f) && !ferror(f);
+    if (!ok) diag_error(d, path, "can't be read: %s", errno ? strerror(errno) : "too large");
+    if (f != stdin) fclose(f);
+    if (!ok) free(text);
+    *size = n;
+    return ok ? text : NULL;
+}
+
+static void opt(const char *path, const char *passes, const char *print_after, const char *report, diag *d) {
+    size_t size;
+    char *text = read_all(path, &size, d);
+    if (!text) return;
+    arena *a = arena_new();
+    graph *g = graph_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
+    pass_context c = {.diag = d, .print_after = print_after, .print_to = stderr, .verify = true};
+    c.report = report && !strcmp(report, "fusion") ? stderr : NULL;
+    if (g && passes_run(g, passes, &c)) {
+        graph_print(g, NULL, stdout);
+        flush_stdout(d);
+    }
+    arena_free(a);
+    free(text);
+}
+
+int command_opt(int argc, char **argv) {
+    const char *passes = NULL, *print_after = NULL, *report = NULL;
+    bool list = false;
+    option_table t = {.usage = "bertc opt FILE.ir [OPTION]...",
+                      .summary =
+                          "Reads an op graph as text (`-`: standard input), runs passes over it and prints "
+                          "it. Without --passes: the\n"
+                          "default pipeline. `bertc compile MODEL --emit ir -o -` prints such a graph.",
+                      .example = "bertc opt encoder.ir --passes merge_qkv,fuse_epilogue"};
+    options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
+                                 "a,b,c: exactly these; -a,+b: the default without a, with b", &passes});
+    options_add(&t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
+                                 "print the IR after this pass (or `all`) to stderr", &print_after});
+    options_add(&t, (option_row){"report", 0, OPTION_OPTIONAL, "WHAT",
+                                 "fusion: what fused and what did not, to stderr", &report});
+    options_add(&t, (option_row){"list", 0, OPTION_FLAG, NULL, "list the passes in the order of the pipeline",
+                                 &list});
+    arguments rest;
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (!list && rest.count != 1) return usage_error(&t, "needs one FILE");
+    diag d;
+    diag_init(&d);
+    for (int i = 0; list && i < passes_count(); i++) {
+        const pass_info *p = passes_info(i);
+        printf("%-16s %s%s%s\n", p->name, p->summary, p->on_by_default ? "" : " (off by default)",
+               p->per_variant ? " (once a variant)" : "");
+    }
+    if (!list) opt(rest.v[0], passes, print_after, report, &d);
+    return finish(&d);
+}

@@ -1,0 +1,140 @@
+#include "options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void options_add(option_table *t, option_row row) {
+    assert(t->count < OPTION_ROWS_MAX);
+    t->rows[t->count++] = row;
+}
+
+static int command_length(const option_table *t) { // "bertc run" of "bertc run MODEL TEXT..."
+    const char *space = strchr(t->usage, ' ');
+    space = space ? strchr(space + 1, ' ') : NULL;
+    return space ? (int)(space - t->usage) : (int)strlen(t->usage);
+}
+
+int usage_error(const option_table *t, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    fprintf(stderr, "%.*s: ", command_length(t), t->usage);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fprintf(stderr, " (%.*s --help)\n", command_length(t), t->usage);
+    return EXIT_USAGE;
+}
+
+static void print_help(const option_table *t) {
+    printf("usage: %s\n\n%s\n", t->usage, t->summary);
+    if (t->count) printf("\n");
+    for (int i = 0; i < t->count; i++) {
+        const option_row *r = &t->rows[i];
+        char left[64], letter[8] = "    ";
+        if (r->letter) snprintf(letter, sizeof(letter), "-%c, ", r->letter);
+        const char *open = r->kind == OPTION_OPTIONAL ? "[=" : r->argument ? " " : "";
+        snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, r->name, open, r->argument ? r->argument : "",
+                 r->kind == OPTION_OPTIONAL ? "]" : "");
+        if (strlen(left) > 30)
+            printf("  %s\n  %-30s %s\n", left, "", r->help);
+        else
+            printf("  %-30s %s\n", left, r->help);
+    }
+    if (t->example) printf("\nexample: %s\n", t->example);
+}
+
+static bool parse_int(const char *text, size_t n, int64_t *out) {
+    char digits[24], *end;
+    if (n == 0 || n >= sizeof(digits)) return false;
+    memcpy(digits, text, n);
+    digits[n] = 0;
+    errno = 0;
+    long long v = strtoll(digits, &end, 10);
+    if (errno || *end || digits[0] == ' ') return false;
+    *out = v;
+    return true;
+}
+
+static int store_ints(const option_table *t, const option_row *r, const char *text) {
+    int_list list = {0};
+    for (const char *at = text;;) {
+        size_t n = strcspn(at, ",");
+        if (list.count == INT_LIST_MAX) {
+            return usage_error(t, "--%s: more than %d numbers", r->name, INT_LIST_MAX);
+        }
+        if (!parse_int(at, n, &list.v[list.count]) || list.v[list.count] < r->least) {
+            return usage_error(t, "--%s: '%.*s' is no number of %lld or more", r->name, (int)n, at,
+                               (long long)r->least);
+        }
+        list.count++;
+        if (!at[n]) break;
+        at += n + 1;
+    }
+    *(int_list *)r->out = list;
+    return -1;
+}
+
+static int store(const option_table *t, const option_row *r, const char *text) {
+    switch (r->kind) {
+    case OPTION_FLAG: *(bool *)r->out = true; return -1;
+    case OPTION_TEXT:
+    case OPTION_OPTIONAL: *(const char **)r->out = text; return -1;
+    case OPTION_INTS: return store_ints(t, r, text);
+    case OPTION_INT: break;
+    }
+    int64_t v;
+    if (!parse_int(text, strlen(text), &v) || v < r->least) {
+        return usage_error(t, "--%s: '%s' is no number of %lld or more", r->name, text, (long long)r->least);
+    }
+    *(int64_t *)r->out = v;
+    return -1;
+}
+
+static const option_row *find_row(const option_table *t, const char *name, size_t n) {
+    for (int i = 0; i < t->count; i++) {
+        const option_row *r = &t->rows[i];
+        bool is_letter = n == 1 && r->letter == name[0];
+        if (is_letter || (strlen(r->name) == n && !memcmp(r->name, name, n))) return r;
+    }
+    return NULL;
+}
+
+// The option at argv[*i]; moves *i over an argument of its own.
+static int parse_one(const option_table *t, int argc, char **argv, int *i) {
+    const char *word = argv[*i];
+    bool is_long = word[1] == '-';
+    const char *name = word + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    if (!is_long && n != 1) return usage_error(t, "unknown option %s", word);
+    const option_row *r = find_row(t, name, n);
+    if (!r || (is_long && n == 1)) return usage_error(t, "unknown option %s", word);
+    if (equals && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);
+    if (equals) return store(t, r, equals + 1);
+    if (r->kind == OPTION_FLAG || r->kind == OPTION_OPTIONAL) return store(t, r, "");
+    if (*i + 1 >= argc) return usage_error(t, "--%s needs %s", r->name, r->argument);
+    return store(t, r, argv[++*i]);
+}
+
+int options_parse(const option_table *t, int argc, char **argv, arguments *rest) {
+    bool only_words = false;
+    rest->count = 0;
+    rest->v = argv + 1;
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+        if (only_words || word[0] != '-' || !word[1]) {
+            rest->v[rest->count++] = word;
+        } else if (!strcmp(word, "--")) {
+            only_words = true;
+        } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+            print_help(t);
+            return EXIT_OK;
+        } else {
+            int status = parse_one(t, argc, argv, &i);
+            if (status >= 0) return status;
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,56 @@
+// The command line: a table of options a command, from which parsing and --help come.
+#ifndef BERTC_CLI_OPTIONS_H
+#define BERTC_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+typedef enum option_kind {
+    OPTION_FLAG,    // bool, no argument
+    OPTION_TEXT,    // const char *
+    OPTION_INT,     // int64_t, at least `least`
+    OPTION_INTS,    // int_list, each at least `least`
+    OPTION_OPTIONAL // const char *: "--report" alone sets it to "", "--report=x" to x
+} option_kind;
+
+#define INT_LIST_MAX 16
+typedef struct int_list {
+    int count;
+    int64_t v[INT_LIST_MAX];
+} int_list;
+
+typedef struct option_row {
+    const char *name; // without the dashes
+    char letter;      // 0: none
+    option_kind kind;
+    const char *argument; // in the help: "FILE"
+    const char *help;
+    void *out;
+    int64_t least;
+} option_row;
+
+#define OPTION_ROWS_MAX 40
+typedef struct option_table {
+    const char *usage;   // "bertc run MODEL TEXT..."
+    const char *summary; // what it does, in a sentence or two
+    const char *example; // NULL, or a line that works
+    int count;
+    option_row rows[OPTION_ROWS_MAX];
+} option_table;
+
+void options_add(option_table *t, option_row row);
+
+typedef struct arguments {
+    int count;
+    char **v;
+} arguments;
+
+// Parses argv[1..]; what is no option is left in `rest` (in argv's own array). Returns -1 to go on; otherwise
+// the exit status to leave with (help was printed, or a usage error said on stderr).
+int options_parse(const option_table *t, int argc, char **argv, arguments *rest);
+// "bertc run: MESSAGE" and where the help is; returns EXIT_USAGE.
+int usage_error(const option_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,89 @@
+#include "peak.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "cli.h"
+
+// Twelve chains cover latency x units (4 x 2, or 4 x 3) of every machine at hand and fit 16 registers.
+#define CHAINS(X)   X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define CHAIN_COUNT 12.0
+#define STEPS       20000
+
+typedef void (*chain_loop)(void);
+
+// A loop over vectors of type V; FMA(a) is a = a * b + c. The empty asm keeps each chain in its register and
+// alive.
+#define CHAIN_LOOP(name, attribute, V, SET, FMA, CONSTRAINT)                                                 \
+    attribute static void name(void) {                                                                       \
+        V b = SET(0.999f), c = SET(0.001f), a[12];                                                           \
+        for (int i = 0; i < 12; i++) a[i] = SET((float)i);                                                   \
+        for (int i = 0; i < STEPS; i++) {                                                                    \
+            CHAINS(FMA)                                                                                      \
+        }                                                                                                    \
+        CHAINS(CONSTRAINT)                                                                                   \
+    }
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define FMA512(i)  a[i] = _mm512_fmadd_ps(a[i], b, c);
+#define FMA256(i)  a[i] = _mm256_fmadd_ps(a[i], b, c);
+#define MULADD(i)  a[i] = _mm_add_ps(_mm_mul_ps(a[i], b), c);
+#define KEEP(i)    __asm__ volatile("" ::"x"(a[i]));
+#define KEEP512(i) __asm__ volatile("" ::"v"(a[i]));
+CHAIN_LOOP(chains_avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps, FMA512, KEEP512)
+CHAIN_LOOP(chains_avx2, __attribute__((target("avx2,fma"))), __m256, _mm256_set1_ps, FMA256, KEEP)
+CHAIN_LOOP(chains_generic, , __m128, _mm_set1_ps, MULADD, KEEP)
+static const struct {
+    const char *isa;
+    chain_loop run;
+    double floats;
+} loops[] = {{"avx512", chains_avx512, 16}, {"avx2", chains_avx2, 8}, {"", chains_generic, 4}};
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define FMANEON(i) a[i] = vfmaq_f32(c, a[i], b);
+#define KEEP(i)    __asm__ volatile("" ::"w"(a[i]));
+CHAIN_LOOP(chains_neon, , float32x4_t, vdupq_n_f32, FMANEON, KEEP)
+static const struct {
+    const char *isa;
+    chain_loop run;
+    double floats;
+} loops[] = {{"", chains_neon, 4}};
+#endif
+
+typedef struct worker {
+    chain_loop run;
+    double seconds;
+    double loops_per_second;
+} worker;
+
+static void *work(void *argument) {
+    worker *w = argument;
+    double start = seconds_now(), now = start;
+    long n = 0;
+    for (; now - start < w->seconds; now = seconds_now()) {
+        w->run();
+        n++;
+    }
+    w->loops_per_second = (double)n / (now - start);
+    return NULL;
+}
+
+double peak_gflops(const char *isa, int threads, double seconds) {
+    size_t i = 0;
+    while (*loops[i].isa && strncmp(isa, loops[i].isa, strlen(loops[i].isa))) i++;
+    worker workers[PEAK_THREADS_MAX];
+    pthread_t ids[PEAK_THREADS_MAX];
+    int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX, started = 1;
+    for (int k = 0; k < n; k++) workers[k] = (worker){loops[i].run, seconds, 0};
+    for (; started < n; started++) {
+        if (pthread_create(&ids[started], NULL, work, &workers[started])) break;
+    }
+    work(&workers[0]);
+    double sum = workers[0].loops_per_second;
+    for (int k = 1; k < started; k++) {
+        pthread_join(ids[k], NULL);
+        sum += workers[k].loops_per_second;
+    }
+    return sum * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
+}

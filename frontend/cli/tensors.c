@@ -1,0 +1,120 @@
+// Token ids in, raw tensors out.
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+typedef struct grid {
+    int64_t batch, length;
+    int32_t *ids, *mask, *types;
+} grid;
+
+static bool place_error(diag *d, const char *file, const char *name, const char *cause) {
+    char spot[512];
+    snprintf(spot, sizeof(spot), "%s: tensor \"%s\"", file, name);
+    return diag_error(d, spot, "%s", cause);
+}
+
+static bool convert(const void *data, bool wide, size_t n, int32_t *out) {
+    if (!wide) {
+        memcpy(out, data, n * sizeof(int32_t));
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int64_t v;
+        memcpy(&v, (const char *)data + i * sizeof(v), sizeof(v));
+        if (v < INT32_MIN || v > INT32_MAX) return false;
+        out[i] = (int32_t)v;
+    }
+    return true;
+}
+
+// Reads one [batch,length] tensor of whole numbers; *out stays NULL where it is missing and may be.
+static bool read_grid(const safetensors *s, const char *file, const char *name, bool required, grid *g,
+                      int32_t **out, diag *d) {
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    size_t bytes;
+    int rank;
+    if (!safetensors_entry(s, name, &dtype, &rank, &shape, &data, &bytes)) {
+        return !required || place_error(d, file, name, "is missing");
+    }
+    bool wide = !strcmp(dtype, "I64");
+    if (!wide && strcmp(dtype, "I32")) return place_error(d, file, name, "must be I32 or I64");
+    if (rank != 2 || shape[0] < 1 || shape[1] < 1)
+        return place_error(d, file, name, "must be [batch, length]");
+    if (required) {
+        g->batch = shape[0];
+        g->length = shape[1];
+    } else if (shape[0] != g->batch || shape[1] != g->length) {
+        return place_error(d, file, name, "has another shape than input_ids");
+    }
+    size_t n = bytes / (wide ? 8 : 4);
+    *out = malloc(n * sizeof(int32_t));
+    if (!*out) return diag_error(d, file, "out of memory: %zu token ids", n);
+    return convert(data, wide, n, *out) || place_error(d, file, name, "holds a number beyond 32 bits");
+}
+
+static bool read_inputs(const char *file, grid *g, diag *d) {
+    safetensors *s = safetensors_open(file, d);
+    if (!s) return false;
+    bool ok = read_grid(s, file, "input_ids", true, g, &g->ids, d) &&
+              read_grid(s, file, "attention_mask", false, g, &g->mask, d) &&
+              read_grid(s, file, "token_type_ids", false, g, &g->types, d);
+    safetensors_close(s);
+    return ok;
+}
+
+static bool write_outputs(const char *file, int n, const bertc_tensor *tensors, diag *d) {
+    safetensors_item *items = calloc((size_t)n, sizeof(*items));
+    if (!items) return diag_error(d, file, "out of memory");
+    for (int i = 0; i < n; i++) {
+        const bertc_tensor *t = &tensors[i];
+        size_t count = 1;
+        items[i] = (safetensors_item){.name = t->name, .dtype = "F32", .rank = t->rank, .data = t->data};
+        for (int k = 0; k < t->rank; k++) {
+            items[i].shape[k] = t->shape[k];
+            count *= (size_t)t->shape[k];
+        }
+        items[i].bytes = count * sizeof(float);
+    }
+    bool ok = safetensors_write(file, n, items, d);
+    free(items);
+    return ok;
+}
+
+static bool run_grid(const bertc_model *model, bertc_session *s, const grid *g, const char *in,
+                     const char *out, diag *d) {
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    int n = info.output_count;
+    float **buffers = calloc((size_t)n, sizeof(*buffers));
+    bertc_tensor *tensors = calloc((size_t)n, sizeof(*tensors));
+    bool ok = buffers && tensors;
+    for (int i = 0; ok && i < n; i++) {
+        buffers[i] = malloc(bertc_output_bytes(model, i, g->batch, g->length) + 1);
+        ok = buffers[i] != NULL;
+    }
+    if (!ok) diag_error(d, in, "out of memory: outputs of %" PRId64 " x %" PRId64, g->batch, g->length);
+    bertc_batch b = {g->batch, g->length, g->ids, g->mask, g->types};
+    bertc_error e;
+    if (ok && !bertc_run(s, &b, buffers, tensors, &e)) ok = diag_error(d, in, "%s", e.message);
+    ok = ok && write_outputs(out, n, tensors, d);
+    for (int i = 0; buffers && i < n; i++) free(buffers[i]);
+    free(buffers);
+    free(tensors);
+    return ok;
+}
+
+bool run_tensors(const bertc_model *model, bertc_session *s, const char *in, const char *out, diag *d) {
+    grid g = {0};
+    bool ok = read_inputs(in, &g, d) && run_grid(model, s, &g, in, out, d);
+    free(g.ids);
+    free(g.mask);
+    free(g.types);
+    return ok;
+}

@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+// A tokenizer of an artefact (through a session), or alone.
+typedef struct encoder {
+    arena *arena;
+    bertc_model *model;
+    bertc_session *session;
+    bertc_tokenizer_handle *handle;
+    bertc_truncation truncation;
+    int64_t max_tokens;
+} encoder;
+
+static bool encoder_open(encoder *x, const char *path, const char *tokenizer, diag *d) {
+    bertc_error e;
+    size_t n = strlen(path);
+    x->arena = arena_new();
+    if (!is_checkpoint(path) && (n < 4 || strcmp(path + n - 4, ".txt"))) {
+        x->model = bertc_load(path, &e);
+        if (x->model) x->session = bertc_open(x->model, NULL, &e);
+        return x->session || runtime_failed(d, &e);
+    }
+    const void *table;
+    size_t bytes;
+    if (!hub_tokenizer(tokenizer ? tokenizer : path, x->arena, &table, &bytes, d)) return false;
+    x->handle = bertc_tokenizer_open(table, bytes, 0, &e);
+    return x->handle || runtime_failed(d, &e);
+}
+
+static void encoder_close(encoder *x) {
+    if (x->handle) bertc_tokenizer_close(x->handle);
+    if (x->session) bertc_close(x->session);
+    if (x->model) bertc_unload(x->model);
+    if (x->arena) arena_free(x->arena);
+}
+
+static bool encode(encoder *x, const bertc_text *text, const bertc_token **tokens, size_t *n, diag *d) {
+    bertc_error e;
+    bool ok = x->handle ? bertc_tokenizer_encode(x->handle, text, x->max_tokens, x->truncation, tokens, n, &e)
+                        : bertc_tokenize(x->session, text, x->max_tokens, x->truncation, tokens, n, &e);
+    return ok || runtime_failed(d, &e);
+}
+
+static const char *token_text(const encoder *x, int32_t id) {
+    const char *s = x->handle ? bertc_tokenizer_text(x->handle, id) : bertc_token_text(x->model, id);
+    return s ? s : "";
+}
+
+static void print_tokens_json(const bertc_token *t, size_t n) {
+    printf("{\"ids\":[");
+    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? "," : "", t[i].id);
+    printf("],\"types\":[");
+    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? "," : "", t[i].type);
+    printf("],\"offsets\":[");
+    for (size_t i = 0; i < n; i++)
+        printf("%s[%" PRIu32 ",%" PRIu32 "]", i ? "," : "", t[i].char_start, t[i].char_end);
+    printf("]}\n");
+}
+
+static void print_tokens(const encoder *x, const bertc_token *t, size_t n) {
+    printf("%-20s %8s %5s  %s\n", "token", "id", "type", "characters");
+    for (size_t i = 0; i < n; i++) {
+        printf("%-20s %8" PRId32 " %5" PRId32 "  ", token_text(x, t[i].id), t[i].id, t[i].type);
+        if (t[i].text < 0)
+            printf("-\n");
+        else
+            printf("%" PRIu32 "-%" PRIu32 "\n", t[i].char_start, t[i].char_end);
+    }
+}
+
+static bool show(encoder *x, const bertc_text *text, bool json, diag *d) {
+    const bertc_token *tokens;
+    size_t n;
+    if (!encode(x, text, &tokens, &n, d)) return false;
+    if (json)
+        print_tokens_json(tokens, n);
+    else
+        print_tokens(x, tokens, n);
+    return true;
+}
+
+// A line of JSON: {"text": ..., "pair": ...}.
+static bool show_json_line(encoder *x, const char *line, size_t size, int64_t number, diag *d) {
+    char spot[64];
+    snprintf(spot, sizeof(spot), "standard input:%" PRId64, number);
+    cJSON *o = cJSON_ParseWithLength(line, size);
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(o, "text"),
+                *pair = cJSON_GetObjectItemCaseSensitive(o, "pair");
+    bool ok = cJSON_IsString(text) && (!pair || cJSON_IsNull(pair) || cJSON_IsString(pair));
+    if (!o)
+        diag_error(d, spot, "is no JSON");
+    else if (!ok)
+        diag_error(d, spot, "needs \"text\": a string, and \"pair\", where there is one, a string");
+    if (ok) {
+        bool has_pair = cJSON_IsString(pair);
+        bertc_text t = {text->valuestring, strlen(text->valuestring), has_pair ? pair->valuestring : NULL,
+                        has_pair ? strlen(pair->valuestring) : 0};
+        ok = show(x, &t, true, d);
+    }
+    cJSON_Delete(o);
+    return ok;
+}
+
+static bool show_lines(encoder *x, const char *pair, bool json, diag *d) {
+    char *line = NULL;
+    size_t capacity = 0;
+    bool ok = true;
+    ssize_t got;
+    for (int64_t number = 1; ok && (got = getline(&line, &capacity, stdin)) >= 0; number++) {
+        size_t n = (size_t)got;
+        if (n && line[n - 1] == '\n') n--;
+        bertc_text t = {line, n, pair, pair ? strlen(pair) : 0};
+        ok = json ? show_json_line(x, line, n, number, d) : show(x, &t, false, d);
+    }
+    free(line);
+    return ok && (!ferror(stdin) || diag_error(d, "standard input", "can't be read: %s", strerror(errno)));
+}
+
+int command_tokenize(int argc, char **argv) {
+    encoder x = {0};
+    const char *pair = NULL, *truncate = NULL, *tokenizer = NULL;
+    bool json = false;
+    option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
+                      .summary = "Tokens, ids, types and offsets of each TEXT; without any, of each line of "
+                                 "standard input (with --json\n"
+                                 "each line is a JSON object with `text` and, where there is one, `pair`).",
+                      .example = "bertc tokenize sentiment.so \"unaffable\""};
+    options_add(&t, (option_row){"pair", 0, OPTION_TEXT, "TEXT", "the second text", &pair});
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL,
+                                 "ids, types and offsets as JSON, a line a text", &json});
+    options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: cut to so many tokens",
+                                 &x.max_tokens, 1});
+    options_add(&t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW", "longest (default), first or second",
+                                 &truncate});
+    options_add(&t, (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
+                                 "of a checkpoint: another tokenizer.json or vocab.txt", &tokenizer});
+    arguments rest;
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (rest.count < 1) return usage_error(&t, "needs an artefact, a folder or a tokenizer file");
+    if (!truncation_of(truncate, &x.truncation))
+        return usage_error(&t, "--truncate: '%s' is none of longest, first, second", truncate);
+    diag d;
+    diag_init(&d);
+    bool ok = encoder_open(&x, rest.v[0], tokenizer, &d);
+    for (int i = 1; ok && i < rest.count; i++) {
+        bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};
+        ok = show(&x, &text, json, &d);
+    }
+    if (ok && rest.count == 1) show_lines(&x, pair, json, &d);
+    flush_stdout(&d);
+    encoder_close(&x);
+    return finish(&d);
+}
