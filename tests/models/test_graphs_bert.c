@@ -1,4 +1,4 @@
-// links: hub ir
+// links: cli
 // The graphs of every BERT case, evaluated by the reference evaluator, against what Transformers gives.
 #include "cases.h"
 

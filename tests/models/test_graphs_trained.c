@@ -1,4 +1,4 @@
-// links: hub ir
+// links: cli
 // The graphs of the trained checkpoints, evaluated by the reference evaluator on their first texts, against
 // what Transformers and sentence-transformers give with them.
 #include "cases.h"

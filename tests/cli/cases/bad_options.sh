@@ -1,0 +1,8 @@
+# What the options ask for and can't be had.
+rejects 1 '513.*512 positions' "$BERTC" compile "$MODEL" -o x.so --seq 513
+rejects 1 'pentium9' "$BERTC" compile "$MODEL" -o x.so --mcpu pentium9
+rejects 1 'vax-dec-vms' "$BERTC" compile "$MODEL" -o x.so --target vax-dec-vms
+rejects 1 'no-such-linker' "$BERTC" compile "$MODEL" -o x.so --seq 16 --linker no-such-linker
+rejects 1 'no/such/folder/x.so' "$BERTC" compile "$MODEL" -o no/such/folder/x.so --seq 16
+rejects 1 '/dev/full' "$BERTC" compile "$MODEL" -o /dev/full --seq 16
+rejects 1 'int4' "$BERTC" compile "$MODEL" -o x.so --dtype int4

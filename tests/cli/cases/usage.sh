@@ -1,0 +1,17 @@
+# Help on stdout with status 0; wrong words on stderr with status 2, and where the help is.
+for command in compile run tokenize bench inspect opt verify synth targets; do
+    succeeds "$BERTC" "$command" --help
+    expect "^usage: bertc $command"
+done
+succeeds "$BERTC" --help
+succeeds "$BERTC" --version
+expect '^bertc [0-9]'
+rejects 2 "no command 'frobnicate'" "$BERTC" frobnicate
+rejects 2 'needs one MODEL' "$BERTC" compile -o x.so
+rejects 2 'needs -o FILE' "$BERTC" compile "$MODEL"
+rejects 2 'unknown option --frob' "$BERTC" compile "$MODEL" -o x.so --frob
+rejects 2 "'12x' is no number" "$BERTC" compile "$MODEL" -o x.so --seq 12x
+rejects 2 "'0' is no number of 1 or more" "$BERTC" compile "$MODEL" -o x.so --seq 0
+rejects 2 "'elf' is none of" "$BERTC" compile "$MODEL" -o x.so --emit elf
+rejects 2 'go together' "$BERTC" run "$MODEL" --tensors x
+MANY=1 rejects 2 'usage: bertc' "$BERTC"

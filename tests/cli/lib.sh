@@ -1,0 +1,58 @@
+# Shared by the cases of tests/cli: each is sourced after this by run.sh, in an empty folder of its own.
+# BERTC is the program, SOURCE the project's folder, SHARED what is read from outside it (may be missing).
+MODEL=$SOURCE/examples/models/mini-sst2
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+skip() {
+    printf 'skipped: %s\n' "$*" >&2
+    exit 77
+}
+
+# succeeds CMD...: exit status 0, nothing on stderr but notes; stdout in ./out
+succeeds() {
+    "$@" >out 2>err || {
+        cat err >&2
+        fail "exit status $? of: $*"
+    }
+    ! grep -v '^bertc: note: ' err >/dev/null || fail "said something on stderr: $(cat err)"
+}
+
+# rejects STATUS PATTERN CMD...: that exit status, one line on stderr (or more, where MANY=1) that matches, nothing left behind
+rejects() {
+    want=$1 pattern=$2
+    shift 2
+    ls -A >before
+    status=0
+    "$@" >out 2>err || status=$?
+    ls -A >after
+    [ "$status" = "$want" ] || fail "exit status $status, not $want, of: $* ($(cat err))"
+    grep -Eq -- "$pattern" err || fail "no '$pattern' in: $(cat err)"
+    errors=$(grep -vc '^bertc: note: ' err || true)
+    [ "${MANY:-0}" = 1 ] || [ "$errors" = 1 ] || fail "$errors lines on stderr: $(cat err)"
+    { cat before; echo after; echo err; echo out; } | sort -u >expected_files
+    sort -u after | grep -vxF -f expected_files >left || true
+    [ ! -s left ] || fail "left behind: $(cat left)"
+}
+
+expect() { # expect PATTERN: a line of ./out matches
+    grep -Eq -- "$1" out || fail "no '$1' in: $(head -50 out)"
+}
+
+# safetensors FILE HEADER [DATA-BYTES]: a file with that header text and so many zero bytes
+safetensors() {
+    n=$(printf %s "$2" | wc -c)
+    # shellcheck disable=SC2059 # the format is the bytes
+    printf "$(printf '\\%03o\\%03o\\%03o\\%03o\\0\\0\\0\\0' $((n & 255)) $((n >> 8 & 255)) $((n >> 16 & 255)) $((n >> 24 & 255)))" >"$1"
+    printf %s "$2" >>"$1"
+    [ -z "${3:-}" ] || head -c "$3" /dev/zero >>"$1"
+}
+
+# A folder with the bundled model's files, of which a case spoils one.
+copy_model() {
+    mkdir -p "$1"
+    for file in config.json tokenizer.json tokenizer_config.json vocab.txt; do cp "$MODEL/$file" "$1/"; done
+    ln -s "$MODEL/model.safetensors" "$1/model.safetensors"
+}

@@ -1,0 +1,115 @@
+// links: cli
+// What a text's answer may not depend on: the variant, the other texts of the call, threads, padding. Equal bits.
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/reference.h"
+
+#define MODEL  BERTC_TESTS "/../examples/models/mini-sst2"
+#define LENGTH 23 // of the text that is looked at: no multiple of anything
+#define GRID   128
+#define WIDTH  256
+
+static const char *const cpus[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
+
+typedef struct outputs {
+    float logits[2], hidden[LENGTH * WIDTH];
+} outputs;
+
+static bool machine_runs(const char *cpu) {
+    if (!strcmp(cpu, "x86-64-v4")) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    if (!strcmp(cpu, "x86-64-v3")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return true;
+}
+
+static int output_index(const bertc_model *m, const char *name) {
+    bertc_model_info info;
+    bertc_model_describe(m, &info);
+    for (int i = 0; i < info.output_count; i++) {
+        if (!strcmp(bertc_output_name(m, i), name)) return i;
+    }
+    ck_abort_msg("no output %s", name);
+}
+
+static int32_t id_at(int text, int64_t i) { return (int32_t)(5 + (text * 7919 + i * 104729) % 8000); }
+
+// Runs `batch` texts of `lengths` on a grid of `grid` columns; *out gets the outputs of text `which`.
+static void run(bertc_model *model, int threads, int batch, const int64_t *lengths, const int *texts, int64_t grid, int which, outputs *out) {
+    bertc_error e = {""};
+    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
+    ck_assert_msg(s != NULL, "%s", e.message);
+    int32_t *ids = calloc((size_t)(batch * grid), 4), *mask = calloc((size_t)(batch * grid), 4);
+    for (int t = 0; t < batch; t++) {
+        for (int64_t i = 0; i < lengths[t]; i++) {
+            ids[t * grid + i] = id_at(texts[t], i);
+            mask[t * grid + i] = 1;
+        }
+    }
+    int logits = output_index(model, "logits"), hidden = output_index(model, "hidden_states.3");
+    float *buffers[16] = {0};
+    buffers[logits] = malloc(bertc_output_bytes(model, logits, batch, grid));
+    buffers[hidden] = malloc(bertc_output_bytes(model, hidden, batch, grid));
+    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s", e.message);
+    memcpy(out->logits, buffers[logits] + 2 * which, sizeof(out->logits));
+    memcpy(out->hidden, buffers[hidden] + which * grid * WIDTH, sizeof(out->hidden));
+    free(buffers[logits]);
+    free(buffers[hidden]);
+    free(ids);
+    free(mask);
+    bertc_close(s);
+}
+
+static void same(const outputs *a, const outputs *b, const char *what, int64_t n) {
+    ck_assert_msg(!memcmp(a->logits, b->logits, sizeof(a->logits)), "logits: %s %lld", what, (long long)n);
+    ck_assert_msg(!memcmp(a->hidden, b->hidden, sizeof(a->hidden)), "hidden states: %s %lld", what, (long long)n);
+}
+
+static void check_model(bertc_model *model) {
+    const int64_t one[] = {LENGTH}, eight[] = {7, 31, LENGTH, 1, 64, 12, 40, 128};
+    const int self[] = {3}, texts[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    outputs alone, other;
+    run(model, 1, 1, one, self, LENGTH, 0, &alone);
+    for (int threads = 1; threads <= 3; threads++) {
+        run(model, threads, 1, one, self, LENGTH, 0, &other);
+        same(&alone, &other, "alone, threads", threads);
+        run(model, threads, 8, eight, texts, GRID, 2, &other);
+        same(&alone, &other, "third of eight, threads", threads);
+    }
+    for (int64_t grid = LENGTH; grid <= GRID; grid += grid < LENGTH + 10 ? 1 : 31) {
+        run(model, 2, 1, one, self, grid, 0, &other);
+        same(&alone, &other, "grid", grid);
+    }
+    run(model, 2, 1, one, self, GRID, 0, &other);
+    same(&alone, &other, "grid", GRID);
+}
+
+START_TEST(equal_bits) {
+    if (!machine_runs(cpus[_i])) return;
+    diag d;
+    diag_init(&d);
+    opened m;
+    build_options o = {.batch = 1, .optimise = 2, .mcpu = cpus[_i], .lengths = {2, {32, 128}}, .hub.outputs = "hidden_states"};
+    must_diag(opened_open(&m, MODEL, &o, &d), &d, MODEL);
+    check_model(m.model);
+    opened_close(&m);
+    o.batch = 8; // the same with room for the whole batch in one call
+    must_diag(opened_open(&m, MODEL, &o, &d), &d, MODEL);
+    check_model(m.model);
+    opened_close(&m);
+    diag_free(&d);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("bits");
+    TCase *t = tcase_create("texts");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, equal_bits, 0, (int)(sizeof(cpus) / sizeof(cpus[0])));
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,108 @@
+// links: cli
+// Every case of tests/models/cases: the checkpoint compiled (JIT and shared object, each ISA of this machine, 1 and 2
+// threads) against the outputs of Transformers in io.safetensors, and in masks.safetensors (padding on the left, holes).
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/reference.h"
+
+#define TOLERANCE ((tolerance){5e-5, 5e-5, false})
+#define CASES_MAX 128
+
+static char *cases[CASES_MAX];
+static int case_count;
+static const char *const cpus[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void find_cases(void) {
+    DIR *dir = opendir(BERTC_TESTS "/models/cases");
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (e->d_name[0] != '.' && case_count < CASES_MAX) cases[case_count++] = strdup(e->d_name);
+    }
+    if (dir) closedir(dir);
+    qsort(cases, (size_t)case_count, sizeof(*cases), by_name);
+}
+
+static void check_file(const char *name, const char *file, bertc_model *model, const char *how) {
+    char path[1024], what[256];
+    snprintf(path, sizeof(path), BERTC_TESTS "/models/cases/%s/%s", name, file);
+    if (access(path, R_OK)) return;
+    reference r;
+    reference_open(&r, path);
+    for (int threads = 1; threads <= 2; threads++) {
+        snprintf(what, sizeof(what), "%s/%s, %s, %d threads", name, file, how, threads);
+        reference_check(&r, model, threads, TOLERANCE, what);
+    }
+    reference_close(&r);
+}
+
+static void check_model(const char *name, bertc_model *model, const char *how) {
+    check_file(name, "io.safetensors", model, how);
+    check_file(name, "masks.safetensors", model, how);
+}
+
+static void check_shared_object(const char *name, const artefact *a, const char *how) {
+    char path[] = "/tmp/bertc-conformance-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    diag d;
+    diag_init(&d);
+    backend_times times = {0};
+    must_diag(backend_write(a, &(emit_options){.kind = EMIT_SO, .output = path, .optimise = 2}, &times, &d), &d, name);
+    bertc_error e;
+    bertc_model *model = bertc_load(path, &e);
+    ck_assert_msg(model != NULL, "%s: %s", name, e.message);
+    check_model(name, model, how);
+    bertc_unload(model);
+    unlink(path);
+    diag_free(&d);
+}
+
+static bool machine_runs(const char *cpu) {
+    if (!strcmp(cpu, "x86-64-v4")) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    if (!strcmp(cpu, "x86-64-v3")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return true;
+}
+
+START_TEST(compiled_case) {
+    const char *name = cases[_i % case_count], *cpu = cpus[_i / case_count];
+    if (!machine_runs(cpu)) return;
+    char folder[1024], how[64];
+    snprintf(folder, sizeof(folder), BERTC_TESTS "/models/cases/%s", name);
+    bool all = strstr(name, "base-model") != NULL;
+    build_options o = {.batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};
+    diag d;
+    diag_init(&d);
+    opened m;
+    must_diag(opened_open(&m, folder, &o, &d), &d, name);
+    snprintf(how, sizeof(how), "%s, JIT", cpu);
+    check_model(name, m.model, how);
+    snprintf(how, sizeof(how), "%s, shared object", cpu);
+    check_shared_object(name, &m.build.artefact, how);
+    opened_close(&m);
+    diag_free(&d);
+}
+END_TEST
+
+int main(void) {
+    find_cases();
+    if (!case_count) return 77;
+    Suite *suite = suite_create("conformance");
+    TCase *t = tcase_create("cases");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, compiled_case, 0, case_count * (int)(sizeof(cpus) / sizeof(cpus[0])));
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    for (int i = 0; i < case_count; i++) free(cases[i]);
+    return failed != 0;
+}
