@@ -132,7 +132,9 @@ static bool open_parts(build *b, const build_options *o, diag *d) {
     c.verify = true;
 #endif
     start = seconds_now();
-    if (!passes_run(b->model.graph, o->passes, &c) || !add_variants(b, o, &c, d)) return false;
+    if (!passes_run(b->model.graph, o->passes, &c)) return false;
+    bool printed_as_is = o->graph_only && !b->model.graph->weight_bytes;
+    if (!printed_as_is && !add_variants(b, o, &c, d)) return false;
     b->pass_seconds = seconds_now() - start;
     return true;
 }

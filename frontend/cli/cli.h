@@ -33,6 +33,7 @@ typedef struct build_options {
     int64_t batch, optimise;
     const char *mcpu; // one or several, by commas; NULL: native
     const char *triple, *dtype, *passes, *print_after, *report;
+    bool graph_only; // no variants where the chosen passes leave the weights without places: the graph is only printed
 } build_options;
 
 typedef struct build {

@@ -124,7 +124,9 @@ static bool compile(const compile_options *o, diag *d) {
     bool ir = o->emit && !strcmp(o->emit, "ir");
     emit_options e = {.output = o->output, .linker = o->linker, .optimise = (int)o->build.optimise};
     if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
-    bool ok = build_open(&b, &o->build, d);
+    build_options with = o->build;
+    with.graph_only = ir;
+    bool ok = build_open(&b, &with, d);
     if (ok && ir) ok = write_ir(&b, o->output, d);
     if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);
     if (ok && !ir) print_figures(o, &b, &times, seconds_now() - start);

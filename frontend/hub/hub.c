@@ -39,6 +39,8 @@ static bool find_files(opening *o) {
         if (!hub_sentence_read(model, o->a, &o->sentence, o->d)) return false;
         o->folder = o->sentence.present ? o->sentence.folder : model;
         if (!find_weights(o)) return false;
+    } else if (!hub_is_file(model)) {
+        return diag_error(o->d, model, "is neither a folder nor a file");
     } else {
         o->folder = hub_path_folder(o->a, model);
         o->weights = model;

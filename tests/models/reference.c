@@ -55,7 +55,8 @@ bool reference_hides_first(const reference *r) {
 
 // How many values from one token of the grid to the next; 0: the tensor has no token axis.
 static int64_t token_values(const bertc_tensor *t, const reference *r, int64_t count) {
-    if (t->rank >= 2 && t->shape[1] == r->length && !strstr(t->name, "attentions")) return count / (r->batch * r->length);
+    if (t->rank >= 2 && t->shape[1] == r->length && !strstr(t->name, "attentions"))
+        return count / (r->batch * r->length);
     return 0;
 }
 
@@ -63,7 +64,8 @@ static bool shown(const reference *r, const bertc_tensor *t, int64_t i, int64_t 
     int64_t per_token = token_values(t, r, count);
     if (per_token) return r->mask[i / per_token];
     if (!strstr(t->name, "attentions")) return true;
-    int64_t n = r->length, row = i / (t->shape[1] * n * n), query = i / n % n, key = i % n; // [batch, heads, length, length]
+    int64_t n = r->length, row = i / (t->shape[1] * n * n), query = i / n % n,
+            key = i % n; // [batch, heads, length, length]
     return r->mask[row * n + query] && r->mask[row * n + key];
 }
 
@@ -75,25 +77,27 @@ static int64_t index_of_largest(const float *v, int64_t n) {
     return at;
 }
 
-static void compare_choices(const reference *r, const bertc_tensor *t, const float *want, int64_t count, const char *what) {
+static void compare_choices(const reference *r, const bertc_tensor *t, const float *want, int64_t count,
+                            const char *what) {
     int64_t n = t->shape[t->rank - 1];
     for (int64_t i = 0; i < count; i += n) {
         if (!shown(r, t, i, count)) continue;
         int64_t got = index_of_largest(t->data + i, n), wanted = index_of_largest(want + i, n);
-        ck_assert_msg(got == wanted, "%s: %s chooses %lld, not %lld, in row %lld", what, t->name, (long long)got, (long long)wanted,
-                      (long long)(i / n));
+        ck_assert_msg(got == wanted, "%s: %s chooses %lld, not %lld, in row %lld", what, t->name,
+                      (long long)got, (long long)wanted, (long long)(i / n));
     }
 }
 
-static double compare(const reference *r, const bertc_tensor *t, const float *want, tolerance to, const char *what) {
+static double compare(const reference *r, const bertc_tensor *t, const float *want, tolerance to,
+                      const char *what) {
     int64_t count = 1;
     for (int i = 0; i < t->rank; i++) count *= t->shape[i];
     double largest = 0, worst = 0;
     int64_t at = 0;
     for (int64_t i = 0; i < count; i++) {
         if (!shown(r, t, i, count)) {
-            ck_assert_msg(strstr(t->name, "attentions") || t->data[i] == 0, "%s: %s: a hidden row is not zero at %lld", what, t->name,
-                          (long long)i);
+            ck_assert_msg(strstr(t->name, "attentions") || t->data[i] == 0,
+                          "%s: %s: a hidden row is not zero at %lld", what, t->name, (long long)i);
             continue;
         }
         largest = fmax(largest, fabs((double)want[i]));
@@ -101,8 +105,8 @@ static double compare(const reference *r, const bertc_tensor *t, const float *wa
         if (!(error <= worst)) worst = error, at = i;
     }
     double bound = fmax(to.absolute, to.relative * largest);
-    ck_assert_msg(worst <= bound, "%s: %s differs by %.3g at %lld: %.6g, not %.6g", what, t->name, worst, (long long)at,
-                  (double)t->data[at], (double)want[at]);
+    ck_assert_msg(worst <= bound, "%s: %s differs by %.3g at %lld: %.6g, not %.6g", what, t->name, worst,
+                  (long long)at, (double)t->data[at], (double)want[at]);
     if (to.same_choice && t->rank > 1) compare_choices(r, t, want, count, what);
     return worst / bound;
 }

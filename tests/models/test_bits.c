@@ -1,5 +1,6 @@
 // links: cli
-// What a text's answer may not depend on: the variant, the other texts of the call, threads, padding. Equal bits.
+// What a text's answer may not depend on: the variant, the other texts of the call, threads, padding. Equal
+// bits.
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ typedef struct outputs {
 } outputs;
 
 static bool machine_runs(const char *cpu) {
-    if (!strcmp(cpu, "x86-64-v4")) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    if (!strcmp(cpu, "x86-64-v4"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
     if (!strcmp(cpu, "x86-64-v3")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     return true;
 }
@@ -32,10 +34,13 @@ static int output_index(const bertc_model *m, const char *name) {
     ck_abort_msg("no output %s", name);
 }
 
-static int32_t id_at(int text, int64_t i) { return (int32_t)(5 + (text * 7919 + i * 104729) % 8000); }
+static int32_t id_at(int text, int64_t i) {
+    return (int32_t)(5 + (text * 7919 + i * 104729) % 8000);
+}
 
 // Runs `batch` texts of `lengths` on a grid of `grid` columns; *out gets the outputs of text `which`.
-static void run(bertc_model *model, int threads, int batch, const int64_t *lengths, const int *texts, int64_t grid, int which, outputs *out) {
+static void run(bertc_model *model, int threads, int batch, const int64_t *lengths, const int *texts,
+                int64_t grid, int which, outputs *out) {
     bertc_error e = {""};
     bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
     ck_assert_msg(s != NULL, "%s", e.message);
@@ -50,7 +55,8 @@ static void run(bertc_model *model, int threads, int batch, const int64_t *lengt
     float *buffers[16] = {0};
     buffers[logits] = malloc(bertc_output_bytes(model, logits, batch, grid));
     buffers[hidden] = malloc(bertc_output_bytes(model, hidden, batch, grid));
-    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s", e.message);
+    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s",
+                  e.message);
     memcpy(out->logits, buffers[logits] + 2 * which, sizeof(out->logits));
     memcpy(out->hidden, buffers[hidden] + which * grid * WIDTH, sizeof(out->hidden));
     free(buffers[logits]);
@@ -62,7 +68,8 @@ static void run(bertc_model *model, int threads, int batch, const int64_t *lengt
 
 static void same(const outputs *a, const outputs *b, const char *what, int64_t n) {
     ck_assert_msg(!memcmp(a->logits, b->logits, sizeof(a->logits)), "logits: %s %lld", what, (long long)n);
-    ck_assert_msg(!memcmp(a->hidden, b->hidden, sizeof(a->hidden)), "hidden states: %s %lld", what, (long long)n);
+    ck_assert_msg(!memcmp(a->hidden, b->hidden, sizeof(a->hidden)), "hidden states: %s %lld", what,
+                  (long long)n);
 }
 
 static void check_model(bertc_model *model) {
@@ -89,7 +96,11 @@ START_TEST(equal_bits) {
     diag d;
     diag_init(&d);
     opened m;
-    build_options o = {.batch = 1, .optimise = 2, .mcpu = cpus[_i], .lengths = {2, {32, 128}}, .hub.outputs = "hidden_states"};
+    build_options o = {.batch = 1,
+                       .optimise = 2,
+                       .mcpu = cpus[_i],
+                       .lengths = {2, {32, 128}},
+                       .hub.outputs = "hidden_states"};
     must_diag(opened_open(&m, MODEL, &o, &d), &d, MODEL);
     check_model(m.model);
     opened_close(&m);

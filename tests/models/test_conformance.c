@@ -1,6 +1,7 @@
 // links: cli
-// Every case of tests/models/cases: the checkpoint compiled (JIT and shared object, each ISA of this machine, 1 and 2
-// threads) against the outputs of Transformers in io.safetensors, and in masks.safetensors (padding on the left, holes).
+// Every case of tests/models/cases: the checkpoint compiled (JIT and shared object, each ISA of this machine,
+// 1 and 2 threads) against the outputs of Transformers in io.safetensors, and in masks.safetensors (padding
+// on the left, holes).
 #include <check.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -18,7 +19,9 @@ static char *cases[CASES_MAX];
 static int case_count;
 static const char *const cpus[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 static void find_cases(void) {
     DIR *dir = opendir(BERTC_TESTS "/models/cases");
@@ -55,7 +58,8 @@ static void check_shared_object(const char *name, const artefact *a, const char 
     diag d;
     diag_init(&d);
     backend_times times = {0};
-    must_diag(backend_write(a, &(emit_options){.kind = EMIT_SO, .output = path, .optimise = 2}, &times, &d), &d, name);
+    must_diag(backend_write(a, &(emit_options){.kind = EMIT_SO, .output = path, .optimise = 2}, &times, &d),
+              &d, name);
     bertc_error e;
     bertc_model *model = bertc_load(path, &e);
     ck_assert_msg(model != NULL, "%s: %s", name, e.message);
@@ -66,7 +70,8 @@ static void check_shared_object(const char *name, const artefact *a, const char 
 }
 
 static bool machine_runs(const char *cpu) {
-    if (!strcmp(cpu, "x86-64-v4")) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    if (!strcmp(cpu, "x86-64-v4"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
     if (!strcmp(cpu, "x86-64-v3")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     return true;
 }
@@ -77,7 +82,8 @@ START_TEST(compiled_case) {
     char folder[1024], how[64];
     snprintf(folder, sizeof(folder), BERTC_TESTS "/models/cases/%s", name);
     bool all = strstr(name, "base-model") != NULL;
-    build_options o = {.batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};
+    build_options o = {
+        .batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};
     diag d;
     diag_init(&d);
     opened m;

@@ -1,6 +1,7 @@
 // links: cli
-// The five trained checkpoints against what Transformers and sentence-transformers gave with the same weights: tokens, raw outputs,
-// pipeline answers, and the whole SST-2 dev set. They are read from ../shared; the test skips where it is missing.
+// The five trained checkpoints against what Transformers and sentence-transformers gave with the same
+// weights: tokens, raw outputs, pipeline answers, and the whole SST-2 dev set. They are read from ../shared;
+// the test skips where it is missing.
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,10 +11,10 @@
 
 #include "models/reference.h"
 
-#define MODELS        BERTC_SHARED "/models/"
-#define SCORE_WITHIN  2e-4
-#define SST2_RIGHT    735
-#define SST2_TEXTS    872
+#define MODELS       BERTC_SHARED "/models/"
+#define SCORE_WITHIN 2e-4
+#define SST2_RIGHT   735
+#define SST2_TEXTS   872
 
 static const char *const names[] = {"mini-sst2", "small-ner", "small-qa", "small-sts", "small-pretrained"};
 
@@ -23,15 +24,20 @@ typedef struct fixture {
     diag d;
 } fixture;
 
-static void open_model(fixture *f, const char *name) {
+// `longest` 0: the default lengths.
+static void open_to(fixture *f, const char *name, int64_t longest) {
     char path[1024];
     bertc_error e;
     snprintf(path, sizeof(path), MODELS "%s", name);
     diag_init(&f->d);
-    build_options o = {.batch = 1, .optimise = 2};
+    build_options o = {.batch = 1, .optimise = 2, .lengths = {longest > 0, {longest}}};
     must_diag(opened_open(&f->model, path, &o, &f->d), &f->d, name);
     f->session = bertc_open(f->model.model, NULL, &e);
     ck_assert_msg(f->session != NULL, "%s: %s", name, e.message);
+}
+
+static void open_model(fixture *f, const char *name) {
+    open_to(f, name, 0);
 }
 
 static void close_model(fixture *f) {
@@ -77,7 +83,10 @@ static bertc_result answer(fixture *f, const char *text, const char *pair) {
     bertc_text t = {text, strlen(text), pair, pair ? strlen(pair) : 0};
     bertc_result r;
     bertc_error e;
-    ck_assert_msg(bertc_answer_texts(f->session, &t, 1, &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST}, &r, &e), "%s: %s", text, e.message);
+    ck_assert_msg(bertc_answer_texts(f->session, &t, 1,
+                                     &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST}, &r,
+                                     &e),
+                  "%s: %s", text, e.message);
     return r;
 }
 
@@ -118,11 +127,14 @@ START_TEST(tokens) {
         const bertc_token *token;
         size_t n;
         bertc_error e;
-        ck_assert_msg(bertc_tokenize(f.session, &t, r.length, tab ? BERTC_TRUNCATE_ONLY_SECOND : BERTC_TRUNCATE_LONGEST_FIRST, &token, &n, &e),
+        ck_assert_msg(bertc_tokenize(f.session, &t, r.length,
+                                     tab ? BERTC_TRUNCATE_ONLY_SECOND : BERTC_TRUNCATE_LONGEST_FIRST, &token,
+                                     &n, &e),
                       "%s", e.message);
         for (int64_t i = 0; i < r.length; i++) {
             bool shown = r.mask[row * r.length + i];
-            ck_assert_msg(shown == (i < (int64_t)n), "%s: line %lld has %zu tokens", names[_i], (long long)row + 1, n);
+            ck_assert_msg(shown == (i < (int64_t)n), "%s: line %lld has %zu tokens", names[_i],
+                          (long long)row + 1, n);
             if (!shown) break;
             ck_assert_int_eq(token[i].id, r.ids[row * r.length + i]);
             ck_assert_int_eq(token[i].type, r.types[row * r.length + i]);
@@ -198,9 +210,10 @@ END_TEST
 
 START_TEST(embeddings_of_sentence_transformers) {
     fixture f;
-    open_model(&f, "small-sts");
+    open_to(&f, "small-sts", 128); // the length at which the references were cut
     cJSON *all = read_json("small-sts", "sentence_transformers.reference.json");
-    const cJSON *texts = cJSON_GetObjectItemCaseSensitive(all, "texts"), *rows = cJSON_GetObjectItemCaseSensitive(all, "embeddings");
+    const cJSON *texts = cJSON_GetObjectItemCaseSensitive(all, "texts"),
+                *rows = cJSON_GetObjectItemCaseSensitive(all, "embeddings");
     int n = cJSON_GetArraySize(texts);
     ck_assert_int_gt(n, 0);
     ck_assert_int_eq(cJSON_GetArraySize(rows), n);
@@ -234,7 +247,8 @@ START_TEST(word_for_mask) {
 END_TEST
 
 START_TEST(sst2_dev_set) {
-    if (access(BERTC_SHARED "/data/sst2.dev.jsonl.xz", R_OK) || system("command -v xzcat >/dev/null 2>&1")) return;
+    if (access(BERTC_SHARED "/data/sst2.dev.jsonl.xz", R_OK) || system("command -v xzcat >/dev/null 2>&1"))
+        return;
     FILE *lines = popen("xzcat " BERTC_SHARED "/data/sst2.dev.jsonl.xz", "r");
     ck_assert_ptr_nonnull(lines);
     fixture f;
