@@ -148,28 +148,32 @@ static bool spawn(const command *c, const link_job *j, int out, pid_t *pid) {
     return errno == 0;
 }
 
-static bool report(const char *path, int status, char *text, diag *d) {
+static bool report(const link_job *j, const char *linker, int status, char *text, diag *d) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-    if (WIFSIGNALED(status))
-        return diag_error(d, path, "was killed by signal %d (is the disk full?)", WTERMSIG(status));
+    if (WIFSIGNALED(status)) {
+        return diag_error(d, j->path, "%s was killed by signal %d (is the disk full?)", linker,
+                          WTERMSIG(status));
+    }
     text[strcspn(text, "\n")] = 0;
-    return diag_error(d, path, "failed: %s", *text ? text : "it says not why");
+    return diag_error(d, j->path, "%s failed%s%s", linker, *text ? ": " : "", text);
 }
 
 bool link_run(const link_job *j, long *peak_kb, diag *d) {
     char path[PATH_BYTES], text[2048];
-    if (j->linker && !find(j->linker, path)) return diag_error(d, j->linker, "is no linker that can be run");
+    if (j->linker && !find(j->linker, path)) {
+        return diag_error(d, j->path, "the linker %s is not there, or can't be run", j->linker);
+    }
     if (!j->linker && !find_any(j->target, path)) {
         return diag_error(d, "linker",
                           "none found: ld.lld, ld or cc has to be in PATH, or named by --linker");
     }
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC)) return diag_error(d, path, "cannot run: %s", strerror(errno));
+    if (pipe2(ends, O_CLOEXEC)) return diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
     command c;
     command_init(&c, j, path);
     pid_t pid;
     bool ok = spawn(&c, j, ends[1], &pid);
-    if (!ok) diag_error(d, path, "cannot run: %s", strerror(errno));
+    if (!ok) diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
     close(ends[1]);
     if (ok) {
         int status = 0;
@@ -178,7 +182,7 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
         while (wait4(pid, &status, 0, &use) < 0 && errno == EINTR) {
         }
         *peak_kb = use.ru_maxrss;
-        ok = report(path, status, text, d);
+        ok = report(j, path, status, text, d);
     }
     close(ends[0]);
     return ok;

@@ -93,6 +93,7 @@ static bool link_into_temp(writer *w, int code, int weights_file) {
     close(temp);
     link_job job = {.linker = w->o->linker,
                     .output = w->out.temp,
+                    .path = w->o->output,
                     .relocatable = w->o->kind == EMIT_OBJ,
                     .target = &w->a->targets[0]};
     if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
@@ -106,9 +107,10 @@ static bool link_into_temp(writer *w, int code, int weights_file) {
 static bool write_linked(writer *w, LLVMMemoryBufferRef code) {
     int code_file = output_scratch(&w->out, w->diag);
     int weights_file = code_file < 0 ? -1 : output_scratch(&w->out, w->diag);
-    bool ok = weights_file >= 0 &&
-              output_write(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), w->o->output, w->diag) &&
-              write_weights(w, weights_file) && link_into_temp(w, code_file, weights_file);
+    bool ok =
+        weights_file >= 0 &&
+        output_write(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), w->o->output, w->diag) &&
+        write_weights(w, weights_file) && link_into_temp(w, code_file, weights_file);
     if (weights_file >= 0) close(weights_file);
     if (code_file >= 0) close(code_file);
     return ok;

@@ -41,6 +41,7 @@ void header_print(const artefact *a, const char *path, FILE *out);
 typedef struct link_job {
     const char *linker; // NULL: the first one found
     const char *output;
+    const char *path; // the output's name in messages
     bool relocatable; // -r: one object file, instead of a shared object
     const target *target;
     int input_count;

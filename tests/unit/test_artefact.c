@@ -515,8 +515,8 @@ START_TEST(cannot_write) {
                  {EMIT_SO, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
                  {EMIT_ASM, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
                  {EMIT_HEADER, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
-                 {EMIT_SO, NULL, "no-such-linker", "no-such-linker: is no linker"},
-                 {EMIT_SO, NULL, "/bin/false", "/bin/false: failed"},
+                 {EMIT_SO, NULL, "no-such-linker", "the linker no-such-linker is not there"},
+                 {EMIT_SO, NULL, "/bin/false", "/bin/false failed"},
                  {EMIT_SO, "/proc/model.so", NULL, "/proc/model.so: cannot"}};
     model m;
     model_open(&m);
@@ -524,8 +524,8 @@ START_TEST(cannot_write) {
     const char *path = cases[_i].path ? cases[_i].path : in_folder(&m, "model.so");
     ck_assert(!write_as(&m, cases[_i].kind, path, cases[_i].linker, NULL));
     ck_assert_int_eq(m.diag.errors, 1);
-    ck_assert_msg(strncmp(m.diag.items[0].text, cases[_i].says, strlen(cases[_i].says)) == 0, "%s",
-                  m.diag.items[0].text);
+    ck_assert_ptr_nonnull(strstr(m.diag.items[0].text, path));
+    ck_assert_msg(strstr(m.diag.items[0].text, cases[_i].says), "%s", m.diag.items[0].text);
     ck_assert_int_eq(files_in(m.folder), 0);
     model_close(&m);
 }
