@@ -124,6 +124,7 @@ typedef struct way {
     int64_t length, batch;
     split cut;     // of every node; class 0 runs
     int chunk;     // 0: the schedule's own
+    int streams;   // of the prefetch; 0: the schedule's own
     bool backward; // the order of tasks
     bool nodes;    // keep the schedule's own splits
 } way;
@@ -203,6 +204,7 @@ static inline float *site_run(site *s, const way *w) {
     for (value i = 0; i < r.g->count; i++) {
         if (!w->nodes) v->schedules[i].splits[0] = w->cut;
         if (w->chunk) v->schedules[i].chunk = w->chunk;
+        if (w->streams) v->schedules[i].prefetch = w->streams;
     }
     emit e;
     build_begin(&e, s->a, &s->d);

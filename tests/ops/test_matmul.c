@@ -60,7 +60,7 @@ static void check_node(site *s, value v) {
         {.length = 512, .batch = 2, .cut = {FORM_ROWS, 16, 0}, .backward = true},
         {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 48}},
         {.length = 80, .batch = 1, .cut = {FORM_COLUMNS, 24, 16}, .backward = true},
-        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}},
+        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}, .streams = 8},
     };
     for (size_t c = 0; c < sizeof(site_cpus) / sizeof(*site_cpus); c++) {
         if (!site_can_run(site_cpus[c])) continue;
