@@ -1,7 +1,7 @@
 // links: hub ir runtime
 // A tokenizer under any bytes. The first byte says which: 'j' the rest is a tokenizer.json, 'v' a vocab.txt;
-// 't' the rest is text for a small tokenizer; anything else: the rest is a table of which some bytes are
-// overwritten, then text.
+// 't', 'b', 'u' the rest is text for a small WordPiece, BPE, Unigram tokenizer; 'X', 'B', 'U': bytes of that
+// one's table are overwritten, then text.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,39 @@ static const char small[] =
     "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"a\":2,\"b\":3,\"##a\":4,\"##bc\":"
     "5,\",\":6,"
     "\"\\u4e2d\":7,\"e\":8}}}";
+
+static const char unigram[] =
+    "{\"added_tokens\":[{\"id\":6,\"content\":\"<x>\",\"lstrip\":true,\"normalized\":true}],\"normalizer\":{"
+    "\"type\":"
+    "\"Sequence\",\"normalizers\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"``\"},\"content\":\"b\"},{"
+    "\"type\":\"NFKD\"},"
+    "{\"type\":\"StripAccents\"},{\"type\":\"Lowercase\"},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" "
+    "{2,}\"},"
+    "\"content\":\" \"},{\"type\":\"Strip\"},{\"type\":\"Prepend\",\"prepend\":\"a\"}]},"
+    "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"first\"},"
+    "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"\\u2581\",-3],[\"a\",-2],["
+    "\"ab\",-2.5],"
+    "[\"\\u2581b\",-3],[\"c\",-1]]}}";
+
+// The bytes' pieces, then a few merges; in `out`.
+static size_t bpe(char *out) {
+    char *o =
+        out +
+        sprintf(out,
+                "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true},\"post_processor\":{"
+                "\"type\":\"RobertaProcessing\",\"sep\":[\"s\",1],\"cls\":[\"c\",2]},\"model\":{"
+                "\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{");
+    int next = 256;
+    for (int b = 0; b < 256; b++) {
+        bool itself = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+        o += sprintf(o, "\"\\u%04x\":%d,", itself ? b : next, b);
+        next += !itself;
+    }
+    o += sprintf(
+        o,
+        "\"ab\":256,\"abc\":257,\"aa\":258,\"aaaa\":259},\"merges\":[\"a b\",\"ab c\",\"a a\",\"aa aa\"]}}");
+    return (size_t)(o - out);
+}
 
 // The tokens of `text` (its first half with the second as a pair too), all within it.
 static void encode(const void *table, size_t table_size, const uint8_t *text, size_t size) {
@@ -89,8 +122,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                       &table_size))
             encode(table, table_size, text, sizeof text - 1);
     } else {
-        if (!from_file("tokenizer.json", small, sizeof small - 1, a, &table, &table_size)) abort();
-        if (bytes[0] == 't')
+        char file[8192];
+        bool is_bpe = bytes[0] == 'b' || bytes[0] == 'B', is_unigram = bytes[0] == 'u' || bytes[0] == 'U';
+        const char *from = is_bpe ? file : is_unigram ? unigram : small;
+        size_t n = is_bpe ? bpe(file) : is_unigram ? sizeof unigram - 1 : sizeof small - 1;
+        if (!from_file("tokenizer.json", from, n, a, &table, &table_size)) abort();
+        if (bytes[0] == 't' || bytes[0] == 'b' || bytes[0] == 'u')
             encode(table, table_size, bytes + 1, size - 1);
         else
             corrupt(table, table_size, bytes + 1, size - 1);
