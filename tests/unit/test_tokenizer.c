@@ -2,6 +2,8 @@
 // BERT's tokenizer rule by rule, on a vocabulary of a few words.
 #include "tokenizer_case.h"
 
+#include <malloc.h>
+
 #define VOCAB                                                                                                \
     "\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,\"[MASK]\":4,\"un\":5,\"##aff\":6,\"##able\":7,"        \
     "\"cafe\":8,\"a\":9,"                                                                                    \
@@ -194,6 +196,27 @@ static void hard(const char *unit, size_t each, size_t all) {
     case_close(&c);
 }
 
+// Texts up to the size that the tokenizer was opened for allocate nothing, whatever they hold.
+START_TEST(no_allocation) {
+    static const char *const units[] = {
+        "a", "\xff", "\xce\x90", "\xe4\xb8\xad", "\xc4\xb0", "\xcc\x81\xcc\xa3", "[SEP]", "\xf0\x9d\x85\xa0",
+        "!"};
+    tokenizer_case c;
+    ck_assert(case_open_text(&c, PLAIN, NULL));
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        char text[256];
+        size_t n = strlen(units[i]), size = sizeof text / n * n, count;
+        for (size_t k = 0; k < size; k += n) memcpy(text + k, units[i], n);
+        struct mallinfo2 before = mallinfo2();
+        case_encode(&c, &(bertc_text){text, size, text, size}, &count);
+        struct mallinfo2 after = mallinfo2();
+        ck_assert_msg(after.uordblks == before.uordblks && after.hblkhd == before.hblkhd, "`%s` allocates",
+                      units[i]);
+    }
+    case_close(&c);
+}
+END_TEST
+
 START_TEST(long_texts) {
     hard("a", 0, 1);
     hard("a ", 1, 0);
@@ -219,6 +242,7 @@ int main(void) {
     tcase_add_test(t, added_tokens);
     tcase_add_test(t, pairs);
     tcase_add_test(t, truncation);
+    tcase_add_test(t, no_allocation);
     tcase_add_test(t, long_texts);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
