@@ -87,7 +87,7 @@ LLVMValueRef accumulator_sum(emit *e, const accumulator *a);
 LLVMValueRef accumulator_max(emit *e, const accumulator *a);
 
 LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1
-// width 0, 1, ...: a stack slot in the function's entry block.
+// A stack slot in the function's entry block.
 LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
 
 // --- norm.c: the bodies of row ops on views of rank 1 with stride 1. out may be in.

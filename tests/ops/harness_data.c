@@ -1,8 +1,6 @@
 // Data of a differential test: random weights and inputs, and memory with a fence behind it.
 #include "harness_parts.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

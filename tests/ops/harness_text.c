@@ -1,8 +1,6 @@
 // Differential tests as IR text (harness.h).
 #include "harness_parts.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
