@@ -1,8 +1,10 @@
 // hub_open: from a folder or a file to a checked graph with its tables.
 #include "hub.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "encoder.h"
 #include "file.h"
@@ -39,8 +41,8 @@ static bool find_files(opening *o) {
         if (!hub_sentence_read(model, o->a, &o->sentence, o->d)) return false;
         o->folder = o->sentence.present ? o->sentence.folder : model;
         if (!find_weights(o)) return false;
-    } else if (!hub_is_file(model)) {
-        return diag_error(o->d, model, "is neither a folder nor a file");
+    } else if (access(model, R_OK)) {
+        return diag_error(o->d, model, "can't be opened: %s", strerror(errno));
     } else {
         o->folder = hub_path_folder(o->a, model);
         o->weights = model;
