@@ -45,7 +45,7 @@ static inputs inputs_make(arena *a, const build *b, int64_t n) {
         x.ids[i] = (int32_t)((state >> 8) % (uint32_t)m->vocab_size);
         if (x.ids[i] == m->pad_id) x.ids[i] = (int32_t)((m->pad_id + 1) % m->vocab_size);
         x.types[i] = m->type_vocab_size > 1 && i >= n / 2;
-        x.positions[i] = m->position_start + (int32_t)i + (m->position_rule == BERTC_POSITION_COUNT);
+        x.positions[i] = m->position_start + (int32_t)i;
         x.rows[i] = (int32_t)i;
     }
     return x;

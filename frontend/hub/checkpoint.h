@@ -25,7 +25,7 @@ typedef struct hub_checkpoint {
     int index_count;
     int64_t bytes; // of all files
 
-    hub_weight *weights; // [layer + 1][module][part]; row 0: what belongs to no layer
+    hub_weight *weights; // [set + 1][module][part]; row 0: what belongs to no layer
     bool tied;           // the decoder reads the word embeddings
     int64_t parameters;  // elements that the model reads, shared ones once
 } hub_checkpoint;
@@ -45,7 +45,7 @@ bool hub_weight_elem(const char *dtype, elem *e);
 
 // Looks up all that the config's head reads.
 bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d);
-// layer: -1 for what belongs to no layer.
-const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int layer, hub_part p);
+// set: of a layer's weights (hub_weight_set), -1 for what belongs to no layer.
+const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int set, hub_part p);
 
 #endif

@@ -94,56 +94,103 @@ static bool read_architecture(const hub_fields *f, const char *wanted, arena *a,
 
 // --- Sizes and the like
 
-static bool read_size(const hub_fields *f, hub_config *c, hub_key key, hub_size size, int64_t most) {
-    const char *name = c->family->keys[key];
-    return !name || hub_field_int(f, name, true, 1, most, &c->sizes[size]);
+// A whole number: required where no default is known (0).
+static bool read_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                        int64_t by_default, int64_t *out) {
+    const char *name = hub_family_key(c->family, key);
+    int64_t own = c->family->defaults.values[key];
+    *out = own ? own : by_default;
+    return !name || hub_field_int(f, name, !*out, 1, most, out);
+}
+
+static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
+    if (!read_number(f, c, KEY_HEADS, MOST_WIDTH, 0, &c->heads)) return false;
+    if (!width || c->sizes[SIZE_HIDDEN] % c->heads == 0) return true;
+    return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
+                           "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
+                           c->sizes[SIZE_HIDDEN]);
+}
+
+static bool read_layers(const hub_fields *f, hub_config *c) {
+    bool ok = read_number(f, c, KEY_LAYERS, MOST_LAYERS, 0, &c->layers);
+    ok &= read_number(f, c, KEY_GROUPS, MOST_LAYERS, ok ? c->layers : 1, &c->groups);
+    ok &= read_number(f, c, KEY_INNER_GROUPS, MOST_LAYERS, 1, &c->inner_groups);
+    if (!ok) return false;
+    if (c->groups > c->layers)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_GROUPS), "is above the number of layers");
+    if (c->layers * c->inner_groups > MOST_LAYERS)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_INNER_GROUPS), "makes too many layers");
+    c->layers *= c->inner_groups;
+    return true;
+}
+
+// 0 types are none; task types are there where a flag says so.
+static bool read_kinds(const hub_fields *f, hub_config *c) {
+    const hub_family *family = c->family;
+    int64_t types = family->defaults.values[KEY_TYPES];
+    bool ok = true;
+    c->sizes[SIZE_TYPES] = types ? types : 2;
+    if (family->traits & TRAIT_TYPES)
+        ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
+    if (family->modules[MODULE_TASK]) {
+        ok &= hub_field_bool(f, "use_task_id", false, &c->has_tasks);
+        ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
+    }
+    return ok;
+}
+
+static bool read_widths(const hub_fields *f, hub_config *c) {
+    int64_t *sizes = c->sizes, hidden;
+    if (!read_number(f, c, KEY_HIDDEN, MOST_WIDTH, 0, &sizes[SIZE_HIDDEN])) return false;
+    hidden = sizes[SIZE_HIDDEN];
+    bool ok = read_number(f, c, KEY_EMBEDDING, MOST_WIDTH, hidden, &sizes[SIZE_EMBEDDING]);
+    ok &= read_number(f, c, KEY_OUTPUT_EMBEDDING, MOST_WIDTH,
+                      c->family->traits & TRAIT_DECODES_EMBEDDING ? sizes[SIZE_EMBEDDING] : hidden,
+                      &sizes[SIZE_DECODER]);
+    return ok;
 }
 
 static bool read_sizes(const hub_fields *f, hub_config *c) {
-    const hub_family *family = c->family;
-    bool ok = read_size(f, c, KEY_VOCAB, SIZE_VOCAB, MOST_IDS);
-    ok &= read_size(f, c, KEY_POSITIONS, SIZE_POSITIONS, MOST_IDS);
-    ok &= read_size(f, c, KEY_INNER, SIZE_INNER, MOST_WIDTH);
-    bool width = read_size(f, c, KEY_HIDDEN, SIZE_HIDDEN, MOST_WIDTH);
-    bool heads = hub_field_int(f, family->keys[KEY_HEADS], true, 1, MOST_WIDTH, &c->heads);
-    ok &= hub_field_int(f, family->keys[KEY_LAYERS], true, 1, MOST_LAYERS, &c->layers);
-    if (width && heads && c->sizes[SIZE_HIDDEN] % c->heads) {
-        ok = hub_field_wrong(f, family->keys[KEY_HEADS],
-                             "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
-                             c->sizes[SIZE_HIDDEN]);
-    }
+    bool ok = read_number(f, c, KEY_VOCAB, MOST_IDS, 0, &c->sizes[SIZE_VOCAB]);
+    ok &= read_number(f, c, KEY_POSITIONS, MOST_IDS, 0, &c->sizes[SIZE_POSITIONS]);
+    ok &= read_number(f, c, KEY_INNER, MOST_WIDTH, 0, &c->sizes[SIZE_INNER]);
+    bool width = read_widths(f, c);
+    ok &= read_heads(f, c, width) & width;
+    ok &= read_layers(f, c);
+    ok &= read_kinds(f, c);
+    c->sizes[SIZE_ONE] = 1;
     c->sizes[SIZE_TWO] = 2;
-    c->sizes[SIZE_TYPES] = family->defaults.types;
-    if (family->traits & TRAIT_TYPES) {
-        ok &= hub_field_int(f, family->keys[KEY_TYPES], false, 1, MOST_IDS, &c->sizes[SIZE_TYPES]);
+    return ok;
+}
+
+static bool read_positions(const hub_fields *f, hub_config *c) {
+    int64_t pad = c->family->defaults.pad_id, positions = c->sizes[SIZE_POSITIONS];
+    bool ok = hub_field_int(f, "pad_token_id", false, -1, MOST_IDS - 1, &pad);
+    c->pad_id = pad;
+    if (ok && c->sizes[SIZE_VOCAB] && pad >= c->sizes[SIZE_VOCAB] && hub_field(f, "pad_token_id"))
+        ok = hub_field_wrong(f, "pad_token_id", "%" PRId64 " is not below the vocabulary's size", pad);
+    if (c->family->position_rule == BERTC_POSITION_COUNT) c->position_start = (int32_t)pad + 1;
+    if (ok && positions && positions <= c->position_start) {
+        ok = hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "leaves no position after %d",
+                             (int)c->position_start);
     }
-    if (ok && c->sizes[SIZE_POSITIONS] <= family->position_start) {
-        ok = hub_field_wrong(f, family->keys[KEY_POSITIONS], "leaves no position after %d",
-                             family->position_start);
-    }
-    return ok && width && heads;
+    return ok;
 }
 
 static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    const char *key = family->keys[KEY_ACTIVATION];
-    c->activation = family->defaults.activation;
-    c->eps = family->defaults.eps;
-    c->tied = true;
-    c->pad_id = family->defaults.pad_id;
-    bool ok = hub_field_text(f, key, false, &c->activation);
+    const char *key = hub_family_key(family, KEY_ACTIVATION), *eps = hub_family_key(family, KEY_EPS);
+    c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
+    c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
+    c->tied = !family->defaults.untied;
+    bool ok = !key || hub_field_text(f, key, false, &c->activation);
     if (ok && !hub_activation_known(c->activation)) {
         ok = hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", c->activation,
                              hub_activation_names(a));
     }
     c->activation = arena_strdup(a, c->activation);
-    if (family->keys[KEY_EPS]) ok &= hub_field_real(f, family->keys[KEY_EPS], false, 0, 1, &c->eps);
-    ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
-    ok &= hub_field_int(f, "pad_token_id", false, -1, MOST_IDS, &c->pad_id);
-    if (ok && c->sizes[SIZE_VOCAB] && c->pad_id >= c->sizes[SIZE_VOCAB]) {
-        ok = hub_field_wrong(f, "pad_token_id", "%" PRId64 " is not below the vocabulary's size", c->pad_id);
-    }
-    return ok;
+    if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
+    return ok & hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
 }
 
 // What would make another model of it.
@@ -231,6 +278,7 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
     if (!read_architecture(&f, head, a, c)) return false;
     ok &= read_sizes(&f, c);
+    ok &= read_positions(&f, c);
     ok &= read_arithmetic(&f, a, c);
     ok &= read_variations(&f);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
@@ -253,6 +301,28 @@ bool hub_config_read(const char *path, const char *head, const hub_sentence *sen
 
 // --- What follows from it
 
+int64_t hub_weight_sets(const hub_config *c) {
+    return c->groups * c->inner_groups;
+}
+
+// As ALBERT: the layers are dealt to the groups in order, and each passes through all that is in its group.
+int hub_weight_set(const hub_config *c, int layer) {
+    if (layer < 0) return -1;
+    int64_t outer = c->layers / c->inner_groups, i = layer / c->inner_groups;
+    return (int)(i * c->groups / outer * c->inner_groups + layer % c->inner_groups);
+}
+
+char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p) {
+    const char *pattern = c->family->modules[m], *hole = strstr(pattern, "%d"), *second;
+    const char *end = p == PART_BIAS ? ".bias" : hub_module_of(m)->kind == KIND_VECTOR ? "" : ".weight";
+    if (!hole) return arena_printf(a, "%s%s", pattern, end);
+    second = strstr(hole + 2, "%d");
+    if (!second) return arena_printf(a, "%.*s%d%s%s", (int)(hole - pattern), pattern, set, hole + 2, end);
+    int inner = (int)c->inner_groups;
+    return arena_printf(a, "%.*s%d%.*s%d%s%s", (int)(hole - pattern), pattern, set / inner,
+                        (int)(second - hole - 2), hole + 2, set % inner, second + 2, end);
+}
+
 int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]) {
     const hub_module_shape *s = hub_module_of(m);
     shape[0] = c->sizes[s->rows];
@@ -261,36 +331,39 @@ int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shap
     return 2;
 }
 
-hub_use hub_module_use(const hub_config *c, hub_module m) {
+static hub_use use_if(bool yes) {
+    return yes ? USE_YES : USE_NO;
+}
+
+static hub_use base_use(const hub_config *c, hub_module m) {
+    int traits = c->family->traits;
+    hub_head h = c->head;
+    if (m == MODULE_TYPE) return use_if(traits & TRAIT_TYPES && c->sizes[SIZE_TYPES]);
+    if (m == MODULE_TASK) return use_if(c->has_tasks);
+    if (m == MODULE_POSITION) return use_if(traits & TRAIT_POSITIONS);
+    if (m == MODULE_PROJECTION)
+        return use_if(traits & TRAIT_PROJECTS || c->sizes[SIZE_EMBEDDING] != c->sizes[SIZE_HIDDEN]);
+    if (m != MODULE_POOLER) return USE_YES;
+    if (!(traits & TRAIT_POOLER)) return USE_NO;
+    bool text = h == HEAD_SEQUENCE && !c->family->modules[MODULE_CLASSIFIER_DENSE];
+    if (text || h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING) return USE_YES;
+    return h == HEAD_SEQUENCE ? USE_NO : USE_OPTIONAL;
+}
+
+static hub_use head_use(const hub_config *c, hub_module m) {
     hub_head h = c->head;
     bool predicts = h == HEAD_MASKED_LM || h == HEAD_PRETRAINING;
+    if (m == MODULE_TRANSFORM || m == MODULE_TRANSFORM_NORM) return use_if(predicts);
+    if (m == MODULE_DECODER) return !predicts ? USE_NO : c->tied ? USE_OPTIONAL : USE_YES;
+    if (m == MODULE_DECODER_BIAS || m == MODULE_PREDICTION_BIAS) return predicts ? USE_OPTIONAL : USE_NO;
+    if (m == MODULE_RELATIONSHIP) return use_if(h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING);
+    if (m == MODULE_CLASSIFIER || m == MODULE_CLASSIFIER_DENSE) return use_if(h == HEAD_SEQUENCE);
+    if (m == MODULE_TAGGER) return use_if(h == HEAD_TOKEN);
+    if (m == MODULE_SPAN) return use_if(h == HEAD_ANSWER);
+    return use_if(h == HEAD_DISCRIMINATOR);
+}
+
+hub_use hub_module_use(const hub_config *c, hub_module m) {
     if (!c->family->modules[m]) return USE_NO;
-    switch (m) {
-    case MODULE_TYPE: return c->family->traits & TRAIT_TYPES ? USE_YES : USE_NO;
-    case MODULE_POSITION: return c->family->traits & TRAIT_POSITIONS ? USE_YES : USE_NO;
-    case MODULE_POOLER:
-        if (!(c->family->traits & TRAIT_POOLER)) return USE_NO;
-        return h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING || h == HEAD_SEQUENCE ? USE_YES
-                                                                                      : USE_OPTIONAL;
-    case MODULE_TRANSFORM:
-    case MODULE_TRANSFORM_NORM: return predicts ? USE_YES : USE_NO;
-    case MODULE_DECODER: return !predicts ? USE_NO : c->tied ? USE_OPTIONAL : USE_YES;
-    case MODULE_DECODER_BIAS:
-    case MODULE_PREDICTION_BIAS: return predicts ? USE_OPTIONAL : USE_NO;
-    case MODULE_RELATIONSHIP: return h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING ? USE_YES : USE_NO;
-    case MODULE_CLASSIFIER: return h == HEAD_SEQUENCE || h == HEAD_TOKEN ? USE_YES : USE_NO;
-    case MODULE_SPAN: return h == HEAD_ANSWER ? USE_YES : USE_NO;
-    case MODULE_WORD:
-    case MODULE_EMBEDDING_NORM:
-    case MODULE_QUERY:
-    case MODULE_KEY:
-    case MODULE_VALUE:
-    case MODULE_ATTENTION_OUTPUT:
-    case MODULE_ATTENTION_NORM:
-    case MODULE_UP:
-    case MODULE_DOWN:
-    case MODULE_OUTPUT_NORM:
-    case MODULE_COUNT: break;
-    }
-    return USE_YES;
+    return hub_module_of(m)->scope == SCOPE_HEAD ? head_use(c, m) : base_use(c, m);
 }

@@ -25,7 +25,10 @@ typedef struct hub_config {
     hub_head head;
     int64_t sizes[SIZE_COUNT];
     int64_t layers, heads;
+    int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
     int64_t pad_id;
+    int32_t position_start; // of the first token
+    bool has_tasks;         // task type embeddings
     double eps;
     const char *activation;
     bool tied;
@@ -46,6 +49,12 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 bool hub_pooling_find(const char *name, hub_pooling *p);
 
+// Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
+// on.
+int64_t hub_weight_sets(const hub_config *c);
+int hub_weight_set(const hub_config *c, int layer);
+// The name of a module's tensor as the family spells it, without prefix. set: -1 where it is of no layer.
+char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p);
 // The shape of a module's tensor: its rank, and shape[0..rank).
 int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]);
 // Does the head read the module? OPTIONAL: where the checkpoint has it.

@@ -15,6 +15,7 @@ static const char *const head_names[HEAD_COUNT] = {
     [HEAD_SEQUENCE] = "sequence-classification",
     [HEAD_TOKEN] = "token-classification",
     [HEAD_ANSWER] = "question-answering",
+    [HEAD_DISCRIMINATOR] = "discriminator",
     [HEAD_EMBEDDING] = "embedding",
 };
 
@@ -37,7 +38,7 @@ bool hub_head_find(const char *name, hub_head *h) {
 
 const char *hub_head_names(void) {
     return "model, masked-lm, next-sentence, pretraining, sequence-classification, token-classification, "
-           "question-answering, embedding";
+           "question-answering, discriminator, embedding";
 }
 
 const hub_module_shape *hub_module_of(hub_module m) {
@@ -65,9 +66,16 @@ const hub_family *hub_family_of_class(const char *architecture, hub_head *h) {
     return NULL;
 }
 
-char *hub_tensor_name(arena *a, const hub_family *f, hub_module m, int layer, hub_part p) {
-    const char *pattern = f->modules[m], *hole = strstr(pattern, "%d");
-    const char *end = p == PART_BIAS ? ".bias" : shapes[m].kind == KIND_VECTOR ? "" : ".weight";
-    if (!hole) return arena_printf(a, "%s%s", pattern, end);
-    return arena_printf(a, "%.*s%d%s%s", (int)(hole - pattern), pattern, layer, hole + 2, end);
+const char *hub_family_key(const hub_family *f, hub_key k) {
+    static const char *const of_bert[KEY_COUNT] = {[KEY_VOCAB] = "vocab_size",
+                                                   [KEY_TYPES] = "type_vocab_size",
+                                                   [KEY_POSITIONS] = "max_position_embeddings",
+                                                   [KEY_HIDDEN] = "hidden_size",
+                                                   [KEY_INNER] = "intermediate_size",
+                                                   [KEY_LAYERS] = "num_hidden_layers",
+                                                   [KEY_HEADS] = "num_attention_heads",
+                                                   [KEY_ACTIVATION] = "hidden_act",
+                                                   [KEY_EPS] = "layer_norm_eps"};
+    const char *name = f->keys[k] ? f->keys[k] : of_bert[k];
+    return name && *name ? name : NULL;
 }

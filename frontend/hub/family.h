@@ -12,10 +12,14 @@ typedef enum hub_size {
     SIZE_NONE,
     SIZE_VOCAB,
     SIZE_TYPES,
+    SIZE_TASKS,
     SIZE_POSITIONS,
+    SIZE_EMBEDDING, // width of the embeddings, where they are projected to the hidden size
     SIZE_HIDDEN,
     SIZE_INNER,
+    SIZE_DECODER, // width that the decoder of a masked LM reads
     SIZE_LABELS,
+    SIZE_ONE, // always 1
     SIZE_TWO, // always 2: next sentence, start and end
     SIZE_COUNT
 } hub_size;
@@ -28,6 +32,7 @@ typedef enum hub_head {
     HEAD_SEQUENCE,
     HEAD_TOKEN,
     HEAD_ANSWER,
+    HEAD_DISCRIMINATOR, // of each token: was it replaced?
     HEAD_EMBEDDING,
     HEAD_COUNT
 } hub_head;
@@ -42,10 +47,12 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
 
 // MODULE(id, kind, rows, columns, scope)
 #define HUB_MODULES(MODULE)                                                                                  \
-    MODULE(WORD, TABLE, VOCAB, HIDDEN, BASE)                                                                 \
-    MODULE(TYPE, TABLE, TYPES, HIDDEN, BASE)                                                                 \
-    MODULE(POSITION, TABLE, POSITIONS, HIDDEN, BASE)                                                         \
-    MODULE(EMBEDDING_NORM, NORM, HIDDEN, NONE, BASE)                                                         \
+    MODULE(WORD, TABLE, VOCAB, EMBEDDING, BASE)                                                              \
+    MODULE(TYPE, TABLE, TYPES, EMBEDDING, BASE)                                                              \
+    MODULE(TASK, TABLE, TASKS, EMBEDDING, BASE)                                                              \
+    MODULE(POSITION, TABLE, POSITIONS, EMBEDDING, BASE)                                                      \
+    MODULE(EMBEDDING_NORM, NORM, EMBEDDING, NONE, BASE)                                                      \
+    MODULE(PROJECTION, LINEAR, HIDDEN, EMBEDDING, BASE) /* of the embeddings to the hidden size */           \
     MODULE(QUERY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
     MODULE(KEY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                               \
     MODULE(VALUE, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
@@ -54,15 +61,20 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(UP, LINEAR, INNER, HIDDEN, LAYER)                                                                 \
     MODULE(DOWN, LINEAR, HIDDEN, INNER, LAYER)                                                               \
     MODULE(OUTPUT_NORM, NORM, HIDDEN, NONE, LAYER)                                                           \
+    MODULE(FINAL_NORM, NORM, HIDDEN, NONE, BASE)                                                             \
     MODULE(POOLER, LINEAR, HIDDEN, HIDDEN, BASE)                                                             \
-    MODULE(TRANSFORM, LINEAR, HIDDEN, HIDDEN, HEAD)                                                          \
-    MODULE(TRANSFORM_NORM, NORM, HIDDEN, NONE, HEAD)                                                         \
-    MODULE(DECODER, TABLE, VOCAB, HIDDEN, HEAD)                                                              \
+    MODULE(TRANSFORM, LINEAR, DECODER, HIDDEN, HEAD)                                                         \
+    MODULE(TRANSFORM_NORM, NORM, DECODER, NONE, HEAD)                                                        \
+    MODULE(DECODER, TABLE, VOCAB, DECODER, HEAD)                                                             \
     MODULE(DECODER_BIAS, VECTOR, VOCAB, NONE, HEAD)    /* of the decoder itself */                           \
     MODULE(PREDICTION_BIAS, VECTOR, VOCAB, NONE, HEAD) /* read where the decoder has none */                 \
     MODULE(RELATIONSHIP, LINEAR, TWO, HIDDEN, HEAD)                                                          \
-    MODULE(CLASSIFIER, LINEAR, LABELS, HIDDEN, HEAD)                                                         \
-    MODULE(SPAN, LINEAR, TWO, HIDDEN, HEAD)
+    MODULE(CLASSIFIER_DENSE, LINEAR, HIDDEN, HIDDEN, HEAD) /* before a text's classifier, for the pooler */  \
+    MODULE(CLASSIFIER, LINEAR, LABELS, HIDDEN, HEAD)       /* of texts */                                    \
+    MODULE(TAGGER, LINEAR, LABELS, HIDDEN, HEAD)           /* of tokens */                                   \
+    MODULE(SPAN, LINEAR, TWO, HIDDEN, HEAD)                                                                  \
+    MODULE(DETECTOR_DENSE, LINEAR, HIDDEN, HIDDEN, HEAD)                                                     \
+    MODULE(DETECTOR, LINEAR, ONE, HIDDEN, HEAD)
 
 typedef enum hub_module {
 #define MODULE(id, kind, rows, columns, scope) MODULE_##id,
@@ -79,16 +91,21 @@ typedef struct hub_module_shape {
 const hub_module_shape *hub_module_of(hub_module m);
 
 typedef enum hub_part { PART_WEIGHT, PART_BIAS, PART_COUNT } hub_part;
-bool hub_module_has(hub_module m, hub_part p);
+bool hub_module_has(hub_module m, hub_part p); // has the module such a tensor?
 
 // Keys of config.json, by meaning.
 typedef enum hub_key {
     KEY_VOCAB,
     KEY_TYPES,
+    KEY_TASKS,
     KEY_POSITIONS,
+    KEY_EMBEDDING,
     KEY_HIDDEN,
     KEY_INNER,
+    KEY_OUTPUT_EMBEDDING, // width that the decoder reads
     KEY_LAYERS,
+    KEY_GROUPS,       // of layers that share their weights
+    KEY_INNER_GROUPS, // layers of a group, one after the other
     KEY_HEADS,
     KEY_ACTIVATION,
     KEY_EPS,
@@ -96,25 +113,31 @@ typedef enum hub_key {
 } hub_key;
 
 typedef enum hub_traits {
-    TRAIT_TYPES = 1,     // token type embeddings
-    TRAIT_POSITIONS = 2, // absolute positions, learnt
-    TRAIT_POOLER = 4     // the base model ends in a pooler
+    TRAIT_TYPES = 1,             // token type embeddings, unless the config says 0 of them
+    TRAIT_POSITIONS = 2,         // absolute positions, a table
+    TRAIT_POOLER = 4,            // the base model ends in a pooler
+    TRAIT_PRE_NORM = 8,          // norms stand before attention and feed-forward, and one behind all layers
+    TRAIT_PROJECTS = 16,         // the embeddings are projected even where they have the hidden size
+    TRAIT_DECODES_EMBEDDING = 32 // the decoder reads rows of the embeddings' width
 } hub_traits;
 
 typedef struct hub_family {
     const char *model_type;  // config.json's
     const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
     int traits;
-    bertc_position_rule position_rule;
-    int position_start;                // of the first token; behind the pad's id where the rule counts
+    bertc_position_rule position_rule; // where it counts, positions start behind the pad's id; else at 0
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
-    const char *keys[KEY_COUNT];       // NULL: no such key
+    const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
     const char *modules[MODULE_COUNT]; // names of tensors, %d is the layer; NULL: no such module
-    // What Transformers takes where a key is missing; sizes that describe the weights have no default.
+    // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.
+    const char *predict, *classify;
+    // What Transformers takes where a key is missing; NULL or 0: what BERT takes. Sizes that describe the
+    // weights have no default.
     struct {
-        int64_t types, pad_id;
+        int64_t values[KEY_COUNT], pad_id;
         const char *activation;
         double eps;
+        bool untied;
     } defaults;
 } hub_family;
 
@@ -123,8 +146,6 @@ extern const int hub_family_count;
 const hub_family *hub_family_find(const char *model_type);
 // By a class of the family; NULL where no family has it.
 const hub_family *hub_family_of_class(const char *architecture, hub_head *h);
-
-// The name of a module's tensor as the family spells it, without prefix.
-char *hub_tensor_name(arena *a, const hub_family *f, hub_module m, int layer, hub_part p);
+const char *hub_family_key(const hub_family *f, hub_key k); // NULL: it has no such key
 
 #endif

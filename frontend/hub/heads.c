@@ -25,10 +25,6 @@ static value one_row(hub_builder *b, value x, hub_pooling pooling) {
     return graph_region(b->g, OP_per_sequence, 2, (value[]){b->bounds, x}, body, 1);
 }
 
-static bool has_pooler(const hub_builder *b) {
-    return hub_weight_of(b->checkpoint, MODULE_POOLER, -1, PART_WEIGHT)->tensor != NULL;
-}
-
 static value pooler(hub_builder *b) {
     if (b->pooled == VALUE_NONE) {
         value row = one_row(b, last(b), POOLING_CLS);
@@ -38,11 +34,16 @@ static value pooler(hub_builder *b) {
     return b->pooled;
 }
 
+static const char *or_else(const char *own, const char *other) {
+    return own ? own : other;
+}
+
 // Logits over the vocabulary for the rows that the caller chooses.
 static value predictions(hub_builder *b) {
     graph *g = b->g;
     value x = graph_op2(g, OP_gather, last(b), b->rows);
-    x = hub_activation(g, b->config->activation, hub_build_linear(b, x, MODULE_TRANSFORM, -1));
+    x = hub_build_linear(b, x, MODULE_TRANSFORM, -1);
+    x = hub_activation(g, or_else(b->config->family->predict, b->config->activation), x);
     x = hub_build_named(b, hub_build_norm(b, x, MODULE_TRANSFORM_NORM, -1), "transform");
     hub_module bias = MODULE_PREDICTION_BIAS;
     if (!hub_weight_of(b->checkpoint, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
@@ -54,6 +55,21 @@ static value predictions(hub_builder *b) {
 
 static value classified(hub_builder *b, value x, hub_module m, const char *name) {
     return hub_build_named(b, hub_build_linear(b, x, m, -1), name);
+}
+
+// What a text's classifier reads: the pooler, or the first row through a dense layer of its own.
+static value summary(hub_builder *b) {
+    if (!hub_build_has(b, MODULE_CLASSIFIER_DENSE)) return pooler(b);
+    value x = hub_build_linear(b, one_row(b, last(b), POOLING_CLS), MODULE_CLASSIFIER_DENSE, -1);
+    return hub_activation(b->g, or_else(b->config->family->classify, b->config->activation), x);
+}
+
+// Of each token whether it was replaced, [T].
+static value detected(hub_builder *b) {
+    value x = hub_build_linear(b, last(b), MODULE_DETECTOR_DENSE, -1);
+    x = hub_activation(b->g, b->config->activation, x);
+    dim rows = dim_sym(SYM_T);
+    return graph_reshape(b->g, classified(b, x, MODULE_DETECTOR, "detector"), 1, &rows);
 }
 
 // Column `i` of [T,2], as [T].
@@ -85,7 +101,7 @@ static void build_head(hub_builder *b, diag *d) {
     switch (b->config->head) {
     case HEAD_MODEL:
         graph_output_add(g, "last_hidden_state", last(b));
-        if (has_pooler(b)) {
+        if (hub_build_has(b, MODULE_POOLER)) {
             graph_output_add(g, "pooler_output", pooler(b));
         } else if (b->config->family->traits & TRAIT_POOLER) {
             diag_note(d, b->checkpoint->where, "has no pooler: there is no pooler_output");
@@ -101,16 +117,17 @@ static void build_head(hub_builder *b, diag *d) {
         graph_output_add(g, "seq_relationship_logits", x);
         break;
     case HEAD_SEQUENCE:
-        graph_output_add(g, "logits", classified(b, pooler(b), MODULE_CLASSIFIER, "classifier"));
+        graph_output_add(g, "logits", classified(b, summary(b), MODULE_CLASSIFIER, "classifier"));
         break;
     case HEAD_TOKEN:
-        graph_output_add(g, "logits", classified(b, last(b), MODULE_CLASSIFIER, "classifier"));
+        graph_output_add(g, "logits", classified(b, last(b), MODULE_TAGGER, "classifier"));
         break;
     case HEAD_ANSWER:
         x = classified(b, last(b), MODULE_SPAN, "spans");
         graph_output_add(g, "start_logits", span_column(b, x, 0));
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;
+    case HEAD_DISCRIMINATOR: graph_output_add(g, "logits", detected(b)); break;
     case HEAD_EMBEDDING: graph_output_add(g, "embedding", embedding(b)); break;
     case HEAD_COUNT: break;
     }
@@ -154,7 +171,7 @@ static bool add_named(hub_builder *b, const char *name, diag *d) {
         return true;
     if (!strcmp(name, "last_hidden_state")) {
         graph_output_add(b->g, name, last(b));
-    } else if (!strcmp(name, "pooler_output") && has_pooler(b)) {
+    } else if (!strcmp(name, "pooler_output") && hub_build_has(b, MODULE_POOLER)) {
         graph_output_add(b->g, name, pooler(b));
     } else {
         return diag_error(

@@ -111,9 +111,10 @@ static void describe(const opening *o, hub_model *out) {
     out->family = c->family->model_type;
     out->head = hub_head_name(c->head);
     out->vocab_size = c->sizes[SIZE_VOCAB];
-    out->type_vocab_size = c->sizes[SIZE_TYPES];
+    // Where nothing reads them, any type will do.
+    out->type_vocab_size = hub_module_use(c, MODULE_TYPE) ? c->sizes[SIZE_TYPES] : INT32_MAX;
     out->position_rule = c->family->position_rule;
-    out->position_start = c->family->position_start;
+    out->position_start = c->position_start;
     out->position_count = c->sizes[SIZE_POSITIONS] - out->position_start;
     out->pad_id = (int32_t)c->pad_id;
     out->hidden_size = c->sizes[SIZE_HIDDEN];

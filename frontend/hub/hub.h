@@ -11,7 +11,8 @@ typedef struct hub_options {
     const char *config;    // NULL: config.json beside the weights
     const char *tokenizer; // tokenizer.json or vocab.txt; NULL: beside the weights
     const char *head;      // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining,
-                           // sequence-classification, token-classification, question-answering, embedding
+                           // sequence-classification, token-classification, question-answering,
+                           // discriminator, embedding
     const char *pooling;   // NULL: as the folder says; cls, mean
     const char *outputs;   // NULL, or a comma list: hidden_states, attentions, and names of outputs
 } hub_options;

@@ -102,12 +102,12 @@ static bool written(const synth *s, hub_module m) {
     return m == MODULE_PREDICTION_BIAS || !s->config.tied; // a tied decoder stands in what it shares
 }
 
-static void add_tensor(synth *s, hub_module m, int layer, hub_part p) {
+static void add_tensor(synth *s, hub_module m, int set, hub_part p) {
     const hub_family *f = s->config.family;
     bool bare = s->config.head == HEAD_MODEL || s->config.head == HEAD_EMBEDDING;
     const char *prefix = bare || hub_module_of(m)->scope == SCOPE_HEAD ? "" : f->base_prefix;
     safetensors_item *t = &s->items[s->count];
-    t->name = arena_printf(s->a, "%s%s", prefix, hub_tensor_name(s->a, f, m, layer, p));
+    t->name = arena_printf(s->a, "%s%s", prefix, hub_tensor_name(s->a, &s->config, m, set, p));
     t->dtype = s->dtype;
     t->rank = hub_tensor_shape(&s->config, m, p, t->shape);
     s->gammas[s->count++] = hub_module_of(m)->kind == KIND_NORM && p == PART_WEIGHT;
@@ -115,20 +115,20 @@ static void add_tensor(synth *s, hub_module m, int layer, hub_part p) {
         t->bytes = SIZE_MAX; // refused by the writer
 }
 
-static void add_module(synth *s, hub_module m, int layer) {
+static void add_module(synth *s, hub_module m, int set) {
     if (!written(s, m)) return;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) add_tensor(s, m, layer, (hub_part)p);
+        if (hub_module_has(m, (hub_part)p)) add_tensor(s, m, set, (hub_part)p);
     }
 }
 
 static void list_tensors(synth *s) {
-    size_t most = ((size_t)s->config.layers + 1) * MODULE_COUNT * PART_COUNT;
+    int64_t sets = hub_weight_sets(&s->config);
+    size_t most = ((size_t)sets + 1) * MODULE_COUNT * PART_COUNT;
     s->items = ARENA_ARRAY(s->a, safetensors_item, most);
     s->gammas = ARENA_ARRAY(s->a, bool, most);
     for (int scope = 0; scope < 3; scope++) {
-        int64_t layers = scope == SCOPE_LAYER ? s->config.layers : 1;
-        for (int64_t i = 0; i < layers; i++) {
+        for (int64_t i = 0; i < (scope == SCOPE_LAYER ? sets : 1); i++) {
             for (int m = 0; m < MODULE_COUNT; m++) {
                 if (hub_module_of((hub_module)m)->scope != (hub_scope)scope) continue;
                 add_module(s, (hub_module)m, scope == SCOPE_LAYER ? (int)i : -1);

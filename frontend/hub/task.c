@@ -17,6 +17,7 @@ static bertc_task_kind kind_of(const hub_config *c) {
         if (c->problem == PROBLEM_NONE && c->sizes[SIZE_LABELS] == 1) return BERTC_TASK_REGRESSION;
         return BERTC_TASK_CLASSIFY;
     case HEAD_MODEL:
+    case HEAD_DISCRIMINATOR:
     case HEAD_COUNT: break;
     }
     return BERTC_TASK_TENSORS;

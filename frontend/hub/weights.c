@@ -16,12 +16,12 @@ typedef struct lookup {
     diag *d;
 } lookup;
 
-static hub_weight *slot(const hub_checkpoint *c, hub_module m, int layer, hub_part p) {
-    return &c->weights[((size_t)(layer + 1) * MODULE_COUNT + m) * PART_COUNT + p];
+static hub_weight *slot(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
+    return &c->weights[((size_t)(set + 1) * MODULE_COUNT + m) * PART_COUNT + p];
 }
 
-const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int layer, hub_part p) {
-    return slot(c, m, layer, p);
+const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
+    return slot(c, m, set, p);
 }
 
 // --- Names
@@ -38,7 +38,7 @@ static bool has(const lookup *l, const char *name) {
 static void find_prefixes(lookup *l) {
     arena *a = l->c->arena;
     const hub_family *f = l->config->family;
-    const char *word = hub_tensor_name(a, f, MODULE_WORD, -1, PART_WEIGHT), *best = NULL;
+    const char *word = hub_tensor_name(a, l->config, MODULE_WORD, -1, PART_WEIGHT), *best = NULL;
     bool prefixed = false;
     for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
         const char *name = hub_checkpoint_name(l->c, i);
@@ -55,9 +55,9 @@ static void find_prefixes(lookup *l) {
 }
 
 // The name in the checkpoint, or, where it has none, the one that was looked for; *found says which.
-static const char *name_of(const lookup *l, hub_module m, int layer, hub_part p, bool *found) {
+static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, bool *found) {
     arena *a = l->c->arena;
-    const char *own = hub_tensor_name(a, l->config->family, m, layer, p);
+    const char *own = hub_tensor_name(a, l->config, m, set, p);
     const char *name =
         arena_printf(a, "%s%s", hub_module_of(m)->scope == SCOPE_HEAD ? l->head : l->base, own);
     *found = has(l, name);
@@ -82,7 +82,7 @@ static const char *print_shape(arena *a, int rank, const int64_t *shape) {
     return arena_printf(a, "%s]", s);
 }
 
-static bool take(lookup *l, hub_module m, int layer, hub_part p, const char *name) {
+static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name) {
     arena *a = l->c->arena;
     hub_weight w = {.tensor = name};
     const char *dtype;
@@ -103,21 +103,21 @@ static bool take(lookup *l, hub_module m, int layer, hub_part p, const char *nam
                      arena_printf(a, "has the shape %s, the config says %s", print_shape(a, w.rank, shape),
                                   print_shape(a, rank, w.shape)));
     }
-    *slot(l->c, m, layer, p) = w;
+    *slot(l->c, m, set, p) = w;
     l->c->parameters += rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0];
     return true;
 }
 
-static bool check_module(lookup *l, hub_module m, int layer) {
+static bool check_module(lookup *l, hub_module m, int set) {
     hub_use use = hub_module_use(l->config, m);
     const char *names[PART_COUNT];
     bool found[PART_COUNT] = {false}, ok = true;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) names[p] = name_of(l, m, layer, (hub_part)p, &found[p]);
+        if (hub_module_has(m, (hub_part)p)) names[p] = name_of(l, m, set, (hub_part)p, &found[p]);
     }
     if (use == USE_NO || (use == USE_OPTIONAL && !found[PART_WEIGHT] && !found[PART_BIAS])) return true;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) ok &= take(l, m, layer, (hub_part)p, names[p]);
+        if (hub_module_has(m, (hub_part)p)) ok &= take(l, m, set, (hub_part)p, names[p]);
     }
     return ok;
 }
@@ -159,8 +159,9 @@ static bool settle_decoder(lookup *l) {
     if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
         forget(l, MODULE_PREDICTION_BIAS);
     } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
-        bool found;
-        return wrong(l, name_of(l, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT, &found), "is missing");
+        bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
+        hub_module m = other ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
+        return wrong(l, name_of(l, m, -1, PART_WEIGHT, &found), "is missing");
     }
     return true;
 }
@@ -187,7 +188,8 @@ static void note_unread(lookup *l) {
 }
 
 bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) {
-    size_t slots = ((size_t)config->layers + 1) * MODULE_COUNT * PART_COUNT;
+    int64_t sets = hub_weight_sets(config);
+    size_t slots = ((size_t)sets + 1) * MODULE_COUNT * PART_COUNT;
     c->weights = ARENA_ARRAY(c->arena, hub_weight, slots);
     lookup l = {.c = c, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
     find_prefixes(&l);
@@ -195,7 +197,7 @@ bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) 
     for (int m = 0; m < MODULE_COUNT; m++) {
         if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
         bool layered = hub_module_of((hub_module)m)->scope == SCOPE_LAYER;
-        for (int64_t i = layered ? 0 : -1; i < (layered ? config->layers : 0); i++) {
+        for (int64_t i = layered ? 0 : -1; i < (layered ? sets : 0); i++) {
             ok &= check_module(&l, (hub_module)m, (int)i);
         }
     }

@@ -1,6 +1,6 @@
 // The shared conformance cases: a folder each, with inputs on a grid and the outputs that Transformers gives.
-// The inputs are packed by the mask as the runtime packs them: hidden positions are left out, positions are
-// columns.
+// The inputs are packed by the mask as the runtime packs them: hidden positions are left out; positions
+// follow the model's rule, or are given.
 #ifndef BERTC_TESTS_CASES_H
 #define BERTC_TESTS_CASES_H
 
@@ -14,9 +14,9 @@
 
 typedef struct grid {
     int64_t batch, length, tokens;
-    int32_t *ids, *types, *positions; // [tokens]
-    int32_t *bounds;                  // [batch + 1]
-    int32_t *cells;                   // [tokens]: the grid's cell (row * length + column) of each token
+    int32_t *ids, *positions, *columns; // [tokens]
+    int32_t *bounds;                    // [batch + 1]
+    int32_t *cells;                     // [tokens]: the grid's cell (row * length + column) of each token
 } grid;
 
 // The folder of a case: the copy beside this file, or the shared one; NULL where neither is there.
@@ -28,7 +28,8 @@ static inline const char *case_folder(arena *a, const char *name) {
     return stat(path, &s) ? NULL : path;
 }
 
-static const int64_t *case_input(const safetensors *io, const char *name, int64_t *batch, int64_t *length) {
+static inline const int64_t *case_input(const safetensors *io, const char *name, int64_t *batch,
+                                        int64_t *length) {
     const char *dtype;
     int rank;
     const int64_t *shape;
@@ -42,47 +43,71 @@ static const int64_t *case_input(const safetensors *io, const char *name, int64_
     return data;
 }
 
+// The position of a cell: given, or by the model's rule.
+static inline int32_t case_position(const hub_model *m, const int64_t *ids, const int64_t *given, int64_t i,
+                                    int64_t column) {
+    if (given) return (int32_t)given[i];
+    if (m->position_rule == BERTC_POSITION_COLUMN) return (int32_t)column + m->position_start;
+    int32_t n = m->position_start;
+    for (int64_t k = i - column; k < i; k++) n += ids[k] != m->pad_id;
+    return ids[i] == m->pad_id ? m->pad_id : n;
+}
+
 // `rows`: 0, or how many of the batch.
-static grid case_grid(const safetensors *io, int64_t rows, arena *a) {
+static inline grid case_grid(const hub_model *m, const safetensors *io, int64_t rows, arena *a) {
     grid g = {0};
     const int64_t *ids = case_input(io, "input_ids", &g.batch, &g.length);
-    const int64_t *types = case_input(io, "token_type_ids", &g.batch, &g.length);
     const int64_t *mask = case_input(io, "attention_mask", &g.batch, &g.length);
+    const int64_t *given = case_input(io, "position_ids", &g.batch, &g.length);
     ck_assert_ptr_nonnull(ids);
     if (rows && rows < g.batch) g.batch = rows;
     int64_t most = g.batch * g.length;
     g.ids = ARENA_ARRAY(a, int32_t, most);
-    g.types = ARENA_ARRAY(a, int32_t, most);
     g.positions = ARENA_ARRAY(a, int32_t, most);
+    g.columns = ARENA_ARRAY(a, int32_t, most);
     g.cells = ARENA_ARRAY(a, int32_t, most);
     g.bounds = ARENA_ARRAY(a, int32_t, g.batch + 1);
     for (int64_t i = 0; i < most; i++) {
-        if (i % g.length == 0) g.bounds[i / g.length] = (int32_t)g.tokens;
+        int64_t column = i % g.length;
+        if (column == 0) g.bounds[i / g.length] = (int32_t)g.tokens;
         if (mask && !mask[i]) continue;
         g.ids[g.tokens] = (int32_t)ids[i];
-        g.types[g.tokens] = types ? (int32_t)types[i] : 0;
-        g.positions[g.tokens] = (int32_t)(i % g.length);
+        g.positions[g.tokens] = case_position(m, ids, given, i, column);
+        g.columns[g.tokens] = (int32_t)column;
         g.cells[g.tokens++] = (int32_t)i;
     }
     g.bounds[g.batch] = (int32_t)g.tokens;
     return g;
 }
 
-static eval_input case_vector(const char *name, const int32_t *data, int64_t n) {
+static inline eval_input case_vector(const char *name, const int32_t *data, int64_t n) {
     return (eval_input){name, {.e = ELEM_I32, .rank = 1, .shape = {n}, .data = (void *)(uintptr_t)data}};
 }
 
-// The inputs of a graph; every token's row is read where the head reads chosen rows.
-static int case_inputs(const grid *g, arena *a, eval_input *inputs) {
+// A tensor of the grid, packed; zeros where the file has none.
+static inline eval_input case_packed(const grid *g, const safetensors *io, const char *name, const char *from,
+                                     arena *a) {
+    int64_t batch, length;
+    const int64_t *cells = case_input(io, from, &batch, &length);
+    int32_t *v = ARENA_ARRAY(a, int32_t, g->tokens);
+    for (int64_t i = 0; cells && i < g->tokens; i++) v[i] = (int32_t)cells[g->cells[i]];
+    return case_vector(name, v, g->tokens);
+}
+
+// The inputs that a graph may have; every token's row is read where the head reads chosen rows.
+#define CASE_INPUTS 9
+static inline void case_inputs(const grid *g, const safetensors *io, arena *a, eval_input *inputs) {
     int32_t *rows = ARENA_ARRAY(a, int32_t, g->tokens);
     for (int64_t i = 0; i < g->tokens; i++) rows[i] = (int32_t)i;
     inputs[0] = case_vector("ids", g->ids, g->tokens);
-    inputs[1] = case_vector("types", g->types, g->tokens);
+    inputs[1] = case_packed(g, io, "types", "token_type_ids", a);
     inputs[2] = case_vector("positions", g->positions, g->tokens);
     inputs[3] = case_vector("bounds", g->bounds, g->batch + 1);
     inputs[4] = case_vector("rows", rows, g->tokens);
     inputs[5] = case_vector("row_bounds", g->bounds, g->batch + 1);
-    return 6;
+    inputs[6] = case_vector("columns", g->columns, g->tokens);
+    inputs[7] = case_packed(g, io, "tasks", "task_type_ids", a);
+    inputs[8] = case_packed(g, io, "global", "global_attention_mask", a);
 }
 
 // The largest difference of a packed output from the reference, over the rows that the mask shows, and the
@@ -91,7 +116,7 @@ typedef struct difference {
     double most, largest;
 } difference;
 
-static void difference_add(difference *d, double has, double wants) {
+static inline void difference_add(difference *d, double has, double wants) {
     double x = fabs(has - wants);
     if (!(x <= d->most)) d->most = x; // a NaN stays
     if (fabs(wants) > d->largest) d->largest = fabs(wants);
@@ -99,8 +124,8 @@ static void difference_add(difference *d, double has, double wants) {
 
 // `out` is [T,...] or, where `reference` has no axis of columns, [S,...]; attentions [T,heads,M] against
 // [batch,heads,length,length].
-static difference case_compare(const grid *g, const tensor *out, int rank, const int64_t *shape,
-                               const float *reference) {
+static inline difference case_compare(const grid *g, const tensor *out, int rank, const int64_t *shape,
+                                      const float *reference) {
     difference d = {0, 0};
     const float *x = out->data;
     if (rank == 4) {
@@ -122,6 +147,8 @@ static difference case_compare(const grid *g, const tensor *out, int rank, const
     int64_t width = rank == 3 ? shape[2] : tokens ? 1 : shape[1];
     int64_t rows = tokens ? g->tokens : g->batch;
     for (int64_t t = 0; t < rows; t++) {
+        // Transformers reads column 0, hidden or not; there is no such row here.
+        if (!tokens && g->cells[g->bounds[t]] % g->length) continue;
         const float *wants = reference + (tokens ? g->cells[t] : t) * width;
         for (int64_t i = 0; i < width; i++) difference_add(&d, x[t * width + i], wants[i]);
     }
@@ -140,14 +167,25 @@ static inline bool case_has_input(const graph *g, const char *name) {
     return false;
 }
 
+static inline bool case_is_input(const char *name) {
+    static const char *const known[] = {"input_ids", "token_type_ids", "attention_mask"};
+    for (int i = 0; i < 3; i++) {
+        if (!strcmp(name, known[i])) return true;
+    }
+    return false;
+}
+
 // Evaluates the model's graph on the inputs of `io` and holds each output against the tensor `prefix`NAME
 // there: all of them, and no other, within `tolerance` x max(1, largest).
 static inline void case_check(const hub_model *m, const safetensors *io, const char *prefix, int64_t rows,
                               double tolerance, arena *a, diag *d) {
-    grid g = case_grid(io, rows, a);
-    eval_input inputs[6];
-    eval_options e = {.source = &m->source, .input_count = case_inputs(&g, a, inputs), .inputs = inputs};
-    if (!case_has_input(m->graph, "rows")) e.input_count = 4;
+    grid g = case_grid(m, io, rows, a);
+    eval_input all[CASE_INPUTS], inputs[CASE_INPUTS];
+    case_inputs(&g, io, a, all);
+    eval_options e = {.source = &m->source, .inputs = inputs};
+    for (int i = 0; i < CASE_INPUTS; i++) {
+        if (case_has_input(m->graph, all[i].name)) inputs[e.input_count++] = all[i];
+    }
     tensor *results = ARENA_ARRAY(a, tensor, m->graph->output_count);
     if (!graph_eval(m->graph, &e, a, results, d)) case_fail(d);
     for (int i = 0; i < m->graph->output_count; i++) {
@@ -165,9 +203,7 @@ static inline void case_check(const hub_model *m, const safetensors *io, const c
     int references = 0;
     for (int i = 0; i < safetensors_count(io); i++) {
         const char *name = safetensors_name(io, i);
-        bool input =
-            !strcmp(name, "input_ids") || !strcmp(name, "token_type_ids") || !strcmp(name, "attention_mask");
-        references += !input;
+        references += !strncmp(name, prefix, strlen(prefix)) && (*prefix || !case_is_input(name));
     }
     ck_assert_int_eq(m->graph->output_count, references);
 }
