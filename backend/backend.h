@@ -17,6 +17,8 @@ typedef struct artefact {
     int64_t vocab_size, type_vocab_size, position_count;
     bertc_position_rule position_rule;
     int32_t position_start, pad_id;
+    bertc_rule global_rule; // of the input `global`
+    int32_t sep_id;         // that the rule may read
 } artefact;
 
 // Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4, znver4,

@@ -132,11 +132,35 @@ static int collect_inputs(table *t, value **out) {
     return n;
 }
 
+// Rows of the smallest table that the input picks rows of, so that its values are below; 0: it picks none.
+static int64_t picks_below(const graph *g, value v) {
+    int64_t least = 0;
+    for (value u = 0; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
+        for (int i = 0; i < n->input_count; i++) {
+            if (n->inputs[i] != v) continue;
+            int64_t rows = n->body && i >= bounds ? picks_below(n->body, i - bounds) : 0;
+            if (n->op == OP_gather && i == 1) {
+                dim d = graph_type(g, n->inputs[0])->d[0];
+                rows = d.s == SYM_NONE ? d.n : 0;
+            }
+            if (rows && (!least || rows < least)) least = rows;
+        }
+    }
+    return least;
+}
+
 static bool put_ports(table *t, bertc_descriptor *h, const value *inputs) {
     const graph *g = t->a->graph;
     bertc_port *ports = ARENA_ARRAY(t->e->arena, bertc_port, h->input_count + h->output_count);
     for (uint32_t i = 0; i < h->input_count; i++) {
-        if (!port_init(t, &ports[i], graph_node(g, inputs[i])->name, inputs[i])) return false;
+        const char *name = graph_node(g, inputs[i])->name;
+        if (!port_init(t, &ports[i], name, inputs[i])) return false;
+        ports[i].limit = picks_below(g, inputs[i]);
+        if (strcmp(name, "global")) continue;
+        ports[i].rule = t->a->global_rule;
+        ports[i].rule_id = t->a->sep_id;
     }
     const bool *reads = first_row_readers(t);
     bertc_port *outputs = ports + h->input_count;

@@ -11,7 +11,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 1u
+#define BERTC_ABI_VERSION 2u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 
@@ -50,16 +50,36 @@ typedef enum bertc_symbol { BERTC_NUMBER = 0, BERTC_T, BERTC_S, BERTC_R, BERTC_M
 
 // A graph input or output: `leading` rows of the product of `shape` elements (where the last axis is M: the product of the
 // others, each with M = the variant's length columns, the key's row in the text).
+// What an input holds where the caller gives none.
+typedef enum bertc_rule {
+    BERTC_RULE_ZERO = 0,
+    BERTC_RULE_FIRST,  // 1 in column 0, else 0
+    BERTC_RULE_BEFORE, // 1 before the first token whose id is rule_id, else 0
+    BERTC_RULE_COUNT
+} bertc_rule;
+
 typedef struct bertc_port {
-    bertc_off name;     // input: ids, types, positions, bounds, rows, row_bounds; output: Transformers' name
+    bertc_off name;     // input: one of BERTC_INPUT_LIST; output: Transformers' name
     uint32_t elem;      // bertc_elem
     uint32_t leading;   // bertc_symbol: T, S or R
     uint32_t rank;      // without the leading axis
     uint32_t ragged;    // 1: the last axis is M
     uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0 must be shown
+    uint32_t rule;        // input: bertc_rule
+    int32_t rule_id;
     uint32_t reserved;
+    int64_t limit;    // input: its values are in [0, limit); 0: any
     int64_t shape[4]; // the other axes; a ragged one holds 0
 } bertc_port;
+
+// Inputs of a model, all i32: [T], rows [R], bounds and row_bounds [S+1].
+#define BERTC_INPUT_LIST(X)                                                                                            \
+    X(IDS, "ids") X(TYPES, "types") X(POSITIONS, "positions") X(BOUNDS, "bounds") X(ROWS, "rows")                      \
+    X(ROW_BOUNDS, "row_bounds") X(COLUMNS, "columns") /* in the caller's grid */                                       \
+    X(TASKS, "tasks") X(GLOBAL, "global") /* 1: attends to all, and all to it */                                       \
+    X(BOX_LEFT, "box_left") X(BOX_TOP, "box_top") X(BOX_RIGHT, "box_right") X(BOX_BOTTOM, "box_bottom")                \
+    X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width")
+
 
 // Where a port stands in a variant's arena.
 typedef struct bertc_slot {

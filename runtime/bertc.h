@@ -91,6 +91,11 @@ typedef struct bertc_batch {
     const int32_t *input_ids;      // [batch, length]; hidden ones are not looked at, unless positions count pads
     const int32_t *attention_mask; // [batch, length], 0 hides; NULL: all shown
     const int32_t *token_type_ids; // NULL: zeros
+    // Of models that take them (else an error); NULL: the model's own rule.
+    const int32_t *position_ids;          // [batch, length]
+    const int32_t *task_type_ids;         // [batch, length], ERNIE's; else zeros
+    const int32_t *global_attention_mask; // [batch, length], Longformer's
+    const int32_t *bbox;                  // [batch, length, 4]: left, top, right, bottom, LayoutLM's; else zeros
 } bertc_batch;
 
 typedef struct bertc_tensor {

@@ -5,7 +5,7 @@
 
 #include "error.h"
 
-enum { MAX_INPUTS = 16, MAX_OUTPUTS = 4096, MAX_VARIANTS = 256, MAX_LABELS = 1 << 20, MAX_NAME = 4096 };
+enum { MAX_INPUTS = 32, MAX_OUTPUTS = 4096, MAX_VARIANTS = 256, MAX_LABELS = 1 << 20, MAX_NAME = 4096 };
 #define MAX_ELEMENTS ((int64_t)1 << 40)
 
 const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint64_t size, uint64_t align,
@@ -45,17 +45,19 @@ int64_t port_width(const bertc_port *p, int64_t ragged) {
 // --- Ports
 
 static bool check_input(const check_source *c, const bertc_port *p) {
-    static const struct {
-        const char *name;
-        bertc_symbol leading;
-    } known[] = {{"ids", BERTC_T},  {"types", BERTC_T},  {"positions", BERTC_T},
-                 {"rows", BERTC_R}, {"bounds", BERTC_S}, {"row_bounds", BERTC_S}};
+    static const char *const known[] = {
+#define X(id, name) name,
+        BERTC_INPUT_LIST(X)
+#undef X
+    };
     const char *name = check_string(c, p->name, "an input's name");
     if (!name) return false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(name, known[i].name) == 0 && p->leading == known[i].leading && p->elem == BERTC_I32 &&
-            p->rank == 0)
-            return true;
+    bool bounds = strcmp(name, "bounds") == 0 || strcmp(name, "row_bounds") == 0;
+    uint32_t leading = bounds ? BERTC_S : strcmp(name, "rows") == 0 ? BERTC_R : BERTC_T;
+    bool good = p->leading == leading && p->elem == BERTC_I32 && p->rank == 0 && p->limit >= 0 &&
+                p->rule < BERTC_RULE_COUNT;
+    for (size_t i = 0; good && i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0) return true;
     return error_set(c->error, "input `%s` is not known to this version", name);
 }
 

@@ -36,18 +36,38 @@ bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t pos
         return error_set(error, "id %d is not in the vocabulary of %lld", id, (long long)d->vocab_size);
     if (s->input_slots[INPUT_TYPES] >= 0 && (type < 0 || type >= d->type_vocab_size))
         return error_set(error, "type %d is not one of %lld", type, (long long)d->type_vocab_size);
-    if (s->input_slots[INPUT_POSITIONS] >= 0 && (position < 0 || position >= d->position_count))
+    if (s->input_slots[INPUT_POSITIONS] >= 0 &&
+        (position < 0 || position >= d->position_count + d->position_start))
         return error_set(error, "position %lld, the model has %lld", (long long)position,
-                         (long long)d->position_count);
+                         (long long)d->position_count + d->position_start);
     return true;
+}
+
+bool session_takes(const bertc_session *s, session_input i, int32_t v) {
+    int k = s->input_slots[i];
+    return k < 0 || (v >= 0 && (!s->model->inputs[k].limit || v < s->model->inputs[k].limit));
 }
 
 void session_begin(bertc_session *s, int64_t place) {
     session_group *g = &s->group;
     g->places[g->sequences] = place;
+    g->passed = false;
     g->sequences++;
     g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
     g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
+}
+
+// What `global` is where the caller does not say.
+static int32_t by_rule(bertc_session *s, int32_t id, int32_t column) {
+    int k = s->input_slots[INPUT_GLOBAL];
+    if (k < 0) return 0;
+    const bertc_port *p = &s->model->inputs[k];
+    if (p->rule == BERTC_RULE_BEFORE) s->group.passed |= id == p->rule_id;
+    return p->rule == BERTC_RULE_FIRST ? column == 0 : p->rule == BERTC_RULE_BEFORE && !s->group.passed;
+}
+
+void session_set(bertc_session *s, session_input i, int32_t v) {
+    s->group.inputs[i][s->group.tokens - 1] = v;
 }
 
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read) {
@@ -56,7 +76,9 @@ void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position,
     g->inputs[INPUT_IDS][t] = id;
     g->inputs[INPUT_TYPES][t] = type;
     g->inputs[INPUT_POSITIONS][t] = position;
-    g->columns[t] = column;
+    g->inputs[INPUT_COLUMNS][t] = column;
+    for (session_input i = INPUT_TASKS; i < INPUT_COUNT; i++) g->inputs[i][t] = 0;
+    g->inputs[INPUT_GLOBAL][t] = by_rule(s, id, column);
     if (read) g->inputs[INPUT_ROWS][g->rows++] = (int32_t)t;
     g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
     g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;

@@ -16,6 +16,69 @@ static int64_t count_shown(const bertc_batch *in, int64_t b) {
     return n;
 }
 
+// --- Inputs that a caller may give
+
+// Those that stand on the grid as they are.
+static const struct {
+    session_input input;
+    const char *name;
+} given[] = {{INPUT_POSITIONS, "position_ids"},
+             {INPUT_TASKS, "task_type_ids"},
+             {INPUT_GLOBAL, "global_attention_mask"},
+             {INPUT_BOX_LEFT, "bbox"},
+             {INPUT_BOX_TOP, "bbox"},
+             {INPUT_BOX_RIGHT, "bbox"},
+             {INPUT_BOX_BOTTOM, "bbox"},
+             {INPUT_BOX_HEIGHT, "bbox"},
+             {INPUT_BOX_WIDTH, "bbox"}};
+enum { GIVEN = sizeof given / sizeof *given };
+
+// The value of a cell; false where the caller gives none.
+static bool give(const bertc_batch *in, session_input i, int64_t cell, int32_t *v) {
+    const int32_t *from = i == INPUT_POSITIONS ? in->position_ids
+                          : i == INPUT_TASKS   ? in->task_type_ids
+                          : i == INPUT_GLOBAL  ? in->global_attention_mask
+                                               : in->bbox;
+    if (!from) return false;
+    const int32_t *box = from + 4 * cell;
+    if (i == INPUT_BOX_HEIGHT)
+        *v = (int32_t)((uint32_t)box[3] - (uint32_t)box[1]);
+    else if (i == INPUT_BOX_WIDTH)
+        *v = (int32_t)((uint32_t)box[2] - (uint32_t)box[0]);
+    else
+        *v = i >= INPUT_BOX_LEFT ? box[i - INPUT_BOX_LEFT] : from[cell];
+    return true;
+}
+
+static bool check_given(const bertc_session *s, const bertc_batch *in, bertc_error *error) {
+    int32_t v;
+    for (int i = 0; i < GIVEN; i++)
+        if (in->batch && in->length && give(in, given[i].input, 0, &v) && s->input_slots[given[i].input] < 0)
+            return error_set(error, "the model takes no %s", given[i].name);
+    return true;
+}
+
+static bool check_cell(const bertc_session *s, const bertc_batch *in, int64_t cell, bertc_error *error) {
+    int32_t v;
+    for (int i = 1; i < GIVEN; i++)
+        if (give(in, given[i].input, cell, &v) && !session_takes(s, given[i].input, v))
+            return error_set(error, "%s: %s%d is outside of what the model has", given[i].name,
+                             given[i].input == INPUT_BOX_HEIGHT  ? "a height of "
+                             : given[i].input == INPUT_BOX_WIDTH ? "a width of "
+                                                                 : "",
+                             v);
+    return true;
+}
+
+// The position of a cell: given, or by the model's rule.
+static int64_t position_of(const bertc_session *s, const bertc_batch *in, int64_t b, int64_t c,
+                           int64_t before) {
+    int64_t cell = b * in->length + c;
+    return in->position_ids ? in->position_ids[cell] : session_position(s, in->input_ids[cell], c, before);
+}
+
+// --- Rows
+
 // Whether every shown cell of a row can be run.
 static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, bool first,
                       bertc_error *error) {
@@ -23,7 +86,8 @@ static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, 
     for (int64_t c = 0; c < in->length; c++) {
         int32_t id = in->input_ids[b * in->length + c];
         int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
-        if (shown(in, b, c) && !session_check(s, id, type, session_position(s, id, c, before), error))
+        if (shown(in, b, c) && (!session_check(s, id, type, position_of(s, in, b, c, before), error) ||
+                                !check_cell(s, in, b * in->length + c, error)))
             return error_prefix(error, "row %lld, column %lld", (long long)b, (long long)c);
         before += id != s->model->descriptor->pad_id;
     }
@@ -40,13 +104,17 @@ static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, 
 
 static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool rows) {
     int64_t before = 0;
+    int32_t v;
     session_begin(s, b);
     for (int64_t c = 0; c < in->length; c++) {
         int32_t id = in->input_ids[b * in->length + c];
         int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
-        if (shown(in, b, c))
-            session_token(s, id, type, (int32_t)session_position(s, id, c, before), (int32_t)c, rows);
         before += id != s->model->descriptor->pad_id;
+        if (!shown(in, b, c)) continue;
+        int64_t left = before - (id != s->model->descriptor->pad_id);
+        session_token(s, id, type, (int32_t)position_of(s, in, b, c, left), (int32_t)c, rows);
+        for (int i = 1; i < GIVEN; i++)
+            if (give(in, given[i].input, b * in->length + c, &v)) session_set(s, given[i].input, v);
     }
 }
 
@@ -76,7 +144,7 @@ static void scatter_ragged(const bertc_session *s, int output, float *buffer, in
     const bertc_port *p = &s->model->outputs[output];
     int64_t ld = ((const bertc_slot *)model_at(s->model, s->current->variant->outputs))[output].ld;
     int64_t from = g->inputs[INPUT_BOUNDS][text], n = g->inputs[INPUT_BOUNDS][text + 1] - from, heads = 1;
-    const int32_t *columns = g->columns + from;
+    const int32_t *columns = g->inputs[INPUT_COLUMNS] + from;
     for (uint32_t i = 0; i + 1 < p->rank; i++) heads *= p->shape[i];
     for (int64_t t = 0; t < n; t++)
         for (int64_t h = 0; h < heads; h++) {
@@ -104,7 +172,7 @@ static void scatter(const bertc_session *s, int output, float *buffer, int64_t l
         for (int64_t r = bounds[q]; r < bounds[q + 1]; r++) {
             int64_t t = p->leading == BERTC_T ? r : g->inputs[INPUT_ROWS][r];
             copy_row(p, slot->ld, session_output(s, output, r),
-                     buffer + (g->places[q] * length + g->columns[t]) * width);
+                     buffer + (g->places[q] * length + g->inputs[INPUT_COLUMNS][t]) * width);
         }
     }
 }
@@ -145,6 +213,7 @@ bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, b
         first |= m->outputs[i].reads_first != 0;
         rows |= m->outputs[i].leading == BERTC_R;
     }
+    if (!check_given(s, in, error)) return false;
     for (int64_t b = 0; b < in->batch; b++)
         if (!check_row(s, in, b, first, error)) return false;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "error.h"
 #include "map.h"
-#include "answer.h"
 
 static size_t round_up(size_t n, size_t to) {
     return (n + to - 1) / to * to;
@@ -19,8 +19,10 @@ static int thread_class(int threads) {
 // Inputs by name; the loader has seen that there are no others.
 static void find_inputs(bertc_session *s) {
     static const char *const names[INPUT_COUNT] = {
-        [INPUT_IDS] = "ids",       [INPUT_TYPES] = "types", [INPUT_POSITIONS] = "positions",
-        [INPUT_BOUNDS] = "bounds", [INPUT_ROWS] = "rows",   [INPUT_ROW_BOUNDS] = "row_bounds"};
+#define X(id, name) name,
+        BERTC_INPUT_LIST(X)
+#undef X
+    };
     const bertc_descriptor *d = s->model->descriptor;
     for (int i = 0; i < INPUT_COUNT; i++) {
         s->input_slots[i] = -1;
@@ -99,9 +101,8 @@ static bool open_group(session_group *g, int64_t tokens, int64_t sequences) {
         g->inputs[i] = calloc((size_t)(bounds ? sequences + 1 : tokens), sizeof(int32_t));
         if (!g->inputs[i]) return false;
     }
-    g->columns = calloc((size_t)tokens, sizeof *g->columns);
     g->places = calloc((size_t)sequences, sizeof *g->places);
-    return g->columns && g->places;
+    return g->places != NULL;
 }
 
 static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_error *error) {
@@ -146,7 +147,6 @@ void bertc_close(bertc_session *s) {
     }
     free(s->variants);
     for (int i = 0; i < INPUT_COUNT; i++) free(s->group.inputs[i]);
-    free(s->group.columns);
     free(s->group.places);
     map_free(s->weights_copy, (size_t)s->model->descriptor->weights_bytes);
     map_free(s->arena, s->arena_bytes);

@@ -11,13 +11,10 @@
 typedef struct answer_state answer_state;
 
 typedef enum session_input {
-    INPUT_IDS,
-    INPUT_TYPES,
-    INPUT_POSITIONS,
-    INPUT_BOUNDS,
-    INPUT_ROWS,
-    INPUT_ROW_BOUNDS,
-    INPUT_COUNT
+#define X(id, name) INPUT_##id,
+    BERTC_INPUT_LIST(X)
+#undef X
+        INPUT_COUNT
 } session_input;
 
 // What of a variant is resolved when the session opens.
@@ -33,10 +30,9 @@ typedef struct session_variant {
 // The texts of the call that is being put together.
 typedef struct session_group {
     int64_t tokens, sequences, rows, longest;
-    int32_t *inputs[INPUT_COUNT]; // ids, types, positions [max_tokens]; bounds [max_sequences + 1]; rows;
-                                  // row_bounds
-    int32_t *columns;             // of each token in the caller's grid
+    int32_t *inputs[INPUT_COUNT]; // [max_tokens]; bounds and row_bounds [max_sequences + 1]
     int64_t *places;              // of each text among the caller's
+    bool passed;                  // the text has had the token that the rule of `global` asks for
 } session_group;
 
 struct bertc_session {
@@ -69,8 +65,12 @@ void session_begin(bertc_session *s, int64_t place);
 int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before);
 // Whether the model has that id, type and position.
 bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error);
-// Adds a token to the text; `read`: a head reads its row.
+// Whether the model takes that value of an input beside these; where it has no such input, any will do.
+bool session_takes(const bertc_session *s, session_input i, int32_t v);
+// Adds a token to the text; `read`: a head reads its row. Inputs beside these get what their rules say.
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
+// Sets another input of the token that was added last.
+void session_set(bertc_session *s, session_input i, int32_t v);
 // Runs the group (which must hold a text) in the smallest variant that holds it.
 void session_execute(bertc_session *s);
 // Row r (of T, S or R) of an output after session_execute: `width` elements for rank 0 and 1.

@@ -158,7 +158,9 @@ bool build_open(build *b, const build_options *o, diag *d) {
                              .position_count = m->position_count,
                              .position_rule = m->position_rule,
                              .position_start = m->position_start,
-                             .pad_id = m->pad_id};
+                             .pad_id = m->pad_id,
+                             .global_rule = m->global_rule,
+                             .sep_id = m->sep_id};
     return true;
 }
 

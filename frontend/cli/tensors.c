@@ -7,9 +7,15 @@
 
 #include "run.h"
 
+// The tensors that a file may hold, by Transformers' names; the first must be there.
+static const char *const names[] = {"input_ids",    "attention_mask", "token_type_ids",
+                                    "position_ids", "task_type_ids",  "global_attention_mask",
+                                    "bbox"};
+enum { IDS, MASK, TYPES, POSITIONS, TASKS, GLOBAL, BOXES, NAME_COUNT };
+
 typedef struct grid {
     int64_t batch, length;
-    int32_t *ids, *mask, *types;
+    int32_t *data[NAME_COUNT]; // NULL: the file has none
 } grid;
 
 static bool place_error(diag *d, const char *file, const char *name, const char *cause) {
@@ -32,9 +38,11 @@ static bool convert(const void *data, bool wide, size_t n, int32_t *out) {
     return true;
 }
 
-// Reads one [batch,length] tensor of whole numbers; *out stays NULL where it is missing and may be.
-static bool read_grid(const safetensors *s, const char *file, const char *name, bool required, grid *g,
-                      int32_t **out, diag *d) {
+// Reads one tensor of whole numbers, [batch,length], of boxes [batch,length,4].
+static bool read_grid(const safetensors *s, const char *file, int which, grid *g, diag *d) {
+    const char *name = names[which];
+    bool required = which == IDS, boxes = which == BOXES;
+    int32_t **out = &g->data[which];
     const char *dtype;
     const int64_t *shape;
     const void *data;
@@ -45,8 +53,8 @@ static bool read_grid(const safetensors *s, const char *file, const char *name, 
     }
     bool wide = !strcmp(dtype, "I64");
     if (!wide && strcmp(dtype, "I32")) return place_error(d, file, name, "must be I32 or I64");
-    if (rank != 2 || shape[0] < 1 || shape[1] < 1)
-        return place_error(d, file, name, "must be [batch, length]");
+    if (rank != 2 + boxes || shape[0] < 1 || shape[1] < 1 || (boxes && shape[2] != 4))
+        return place_error(d, file, name, boxes ? "must be [batch, length, 4]" : "must be [batch, length]");
     if (required) {
         g->batch = shape[0];
         g->length = shape[1];
@@ -62,9 +70,8 @@ static bool read_grid(const safetensors *s, const char *file, const char *name, 
 static bool read_inputs(const char *file, grid *g, diag *d) {
     safetensors *s = safetensors_open(file, d);
     if (!s) return false;
-    bool ok = read_grid(s, file, "input_ids", true, g, &g->ids, d) &&
-              read_grid(s, file, "attention_mask", false, g, &g->mask, d) &&
-              read_grid(s, file, "token_type_ids", false, g, &g->types, d);
+    bool ok = true;
+    for (int i = 0; i < NAME_COUNT && ok; i++) ok = read_grid(s, file, i, g, d);
     safetensors_close(s);
     return ok;
 }
@@ -100,7 +107,15 @@ static bool run_grid(const bertc_model *model, bertc_session *s, const grid *g, 
         ok = buffers[i] != NULL;
     }
     if (!ok) diag_error(d, in, "out of memory: outputs of %" PRId64 " x %" PRId64, g->batch, g->length);
-    bertc_batch b = {g->batch, g->length, g->ids, g->mask, g->types};
+    bertc_batch b = {.batch = g->batch,
+                     .length = g->length,
+                     .input_ids = g->data[IDS],
+                     .attention_mask = g->data[MASK],
+                     .token_type_ids = g->data[TYPES],
+                     .position_ids = g->data[POSITIONS],
+                     .task_type_ids = g->data[TASKS],
+                     .global_attention_mask = g->data[GLOBAL],
+                     .bbox = g->data[BOXES]};
     bertc_error e;
     if (ok && !bertc_run(s, &b, buffers, tensors, &e)) ok = diag_error(d, in, "%s", e.message);
     ok = ok && write_outputs(out, n, tensors, d);
@@ -113,8 +128,6 @@ static bool run_grid(const bertc_model *model, bertc_session *s, const grid *g, 
 bool run_tensors(const bertc_model *model, bertc_session *s, const char *in, const char *out, diag *d) {
     grid g = {0};
     bool ok = read_inputs(in, &g, d) && run_grid(model, s, &g, in, out, d);
-    free(g.ids);
-    free(g.mask);
-    free(g.types);
+    for (int i = 0; i < NAME_COUNT; i++) free(g.data[i]);
     return ok;
 }

@@ -27,7 +27,8 @@ typedef struct hub_model {
     const char *family, *head;
     int64_t vocab_size, type_vocab_size, position_count; // position_count: tokens of the longest text
     bertc_position_rule position_rule;
-    int32_t position_start, pad_id;
+    int32_t position_start, pad_id, sep_id;
+    bertc_rule global_rule; // of the input `global`, where the graph has it
     int64_t hidden_size, layers, heads, intermediate_size, parameters;
     int64_t checkpoint_bytes;
     void *files; // private

@@ -13,7 +13,7 @@ static int32_t *read_ints(const reference *r, const char *name, int64_t *batch, 
     int rank;
     if (!safetensors_entry(r->file, name, &dtype, &rank, &shape, &data, &bytes)) return NULL;
     ck_assert_str_eq(dtype, "I64");
-    ck_assert_int_eq(rank, 2);
+    ck_assert_int_eq(rank, strcmp(name, "bbox") ? 2 : 3);
     *batch = shape[0];
     *length = shape[1];
     size_t n = bytes / 8;
@@ -35,6 +35,10 @@ void reference_open(reference *r, const char *path) {
     r->ids = read_ints(r, "input_ids", &r->batch, &r->length);
     r->mask = read_ints(r, "attention_mask", &r->batch, &r->length);
     r->types = read_ints(r, "token_type_ids", &r->batch, &r->length);
+    r->positions = read_ints(r, "position_ids", &r->batch, &r->length);
+    r->tasks = read_ints(r, "task_type_ids", &r->batch, &r->length);
+    r->global = read_ints(r, "global_attention_mask", &r->batch, &r->length);
+    r->boxes = read_ints(r, "bbox", &r->batch, &r->length);
     ck_assert_ptr_nonnull(r->ids);
     ck_assert_ptr_nonnull(r->mask);
 }
@@ -44,6 +48,10 @@ void reference_close(reference *r) {
     free(r->ids);
     free(r->mask);
     free(r->types);
+    free(r->positions);
+    free(r->tasks);
+    free(r->global);
+    free(r->boxes);
 }
 
 bool reference_hides_first(const reference *r) {
@@ -145,7 +153,8 @@ double reference_check(const reference *r, bertc_model *model, int threads, tole
         buffers[i] = malloc(bytes);
         memset(buffers[i], 0xff, bytes); // NaN: what is not written does not pass
     }
-    bertc_batch b = {r->batch, r->length, r->ids, r->mask, r->types};
+    bertc_batch b = {r->batch,     r->length, r->ids,    r->mask, r->types,
+                     r->positions, r->tasks,  r->global, r->boxes};
     ck_assert_msg(bertc_run(s, &b, buffers, tensors, &e), "%s: %s", what, e.message);
     double worst = 0;
     int compared = 0;

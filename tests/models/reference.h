@@ -8,6 +8,7 @@ typedef struct reference {
     safetensors *file;
     int64_t batch, length;
     int32_t *ids, *mask, *types; // [batch,length]; types NULL where the file has none
+    int32_t *positions, *tasks, *global, *boxes; // NULL where the file has none; boxes [batch,length,4]
 } reference;
 
 // Aborts the running test where the file can't be read.

@@ -1,7 +1,8 @@
 // links: cli
 // Every case of tests/models/cases: the checkpoint compiled (JIT and shared object, each ISA of this machine,
-// 1 and 2 threads) against the outputs of Transformers in io.safetensors, and in masks.safetensors (padding
-// on the left, holes). An argument, or BERTC_CASE, picks the cases whose name begins so.
+// 1 and 2 threads) against the outputs of Transformers in io.safetensors, with other masks (padding on the
+// left, holes: masks.safetensors) and with inputs that may be given (positions.safetensors, ...). An
+// argument, or BERTC_CASE, picks the cases whose name begins so.
 #include <check.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -47,8 +48,9 @@ static void check_file(const char *name, const char *file, bertc_model *model, c
 }
 
 static void check_model(const char *name, bertc_model *model, const char *how) {
-    check_file(name, "io.safetensors", model, how);
-    check_file(name, "masks.safetensors", model, how);
+    static const char *const files[] = {"io.safetensors",    "masks.safetensors", "positions.safetensors",
+                                        "tasks.safetensors", "bbox.safetensors",  "global.safetensors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) check_file(name, files[i], model, how);
 }
 
 static void check_shared_object(const char *name, const artefact *a, const char *how) {
