@@ -1,9 +1,10 @@
 #include "peak.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <string.h>
-
-#include "cli.h"
+#include <time.h>
 
 // Twelve chains cover latency x units (4 x 2, or 4 x 3) of every machine at hand and fit 16 registers.
 #define CHAINS(X)   X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
@@ -53,20 +54,44 @@ static const struct {
 
 typedef struct worker {
     chain_loop run;
+    int cpu; // to stay on, -1: any
     double seconds;
     double loops_per_second;
 } worker;
 
+static double clock_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void stay_on(int cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    sched_setaffinity(0, sizeof(one), &one);
+}
+
 static void *work(void *argument) {
     worker *w = argument;
-    double start = seconds_now(), now = start;
+    if (w->cpu >= 0) stay_on(w->cpu);
+    double start = clock_seconds(), now = start;
     long n = 0;
-    for (; now - start < w->seconds; now = seconds_now()) {
+    for (; now - start < w->seconds; now = clock_seconds()) {
         w->run();
         n++;
     }
     w->loops_per_second = (double)n / (now - start);
     return NULL;
+}
+
+// A CPU of its own for each of n workers, where this process may use so many: a burst is too short for the
+// scheduler to part threads that began on the same one.
+static void spread(worker *workers, int n, const cpu_set_t *allowed) {
+    if (CPU_COUNT(allowed) < n) return;
+    for (int cpu = 0, i = 0; cpu < CPU_SETSIZE && i < n; cpu++) {
+        if (CPU_ISSET((size_t)cpu, allowed)) workers[i++].cpu = cpu;
+    }
 }
 
 double peak_gflops(const char *isa, int threads, double seconds) {
@@ -75,7 +100,10 @@ double peak_gflops(const char *isa, int threads, double seconds) {
     worker workers[PEAK_THREADS_MAX];
     pthread_t ids[PEAK_THREADS_MAX];
     int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX, started = 1;
-    for (int k = 0; k < n; k++) workers[k] = (worker){loops[i].run, seconds, 0};
+    for (int k = 0; k < n; k++) workers[k] = (worker){loops[i].run, -1, seconds, 0};
+    cpu_set_t allowed;
+    bool known = n > 1 && sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+    if (known) spread(workers, n, &allowed);
     for (; started < n; started++) {
         if (pthread_create(&ids[started], NULL, work, &workers[started])) break;
     }
@@ -85,5 +113,6 @@ double peak_gflops(const char *isa, int threads, double seconds) {
         pthread_join(ids[k], NULL);
         sum += workers[k].loops_per_second;
     }
+    if (known) sched_setaffinity(0, sizeof(allowed), &allowed);
     return sum * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
 }
