@@ -10,11 +10,19 @@
 #include "codegen.h"
 
 static void initialise(void) {
+#ifdef BERTC_X86_ONLY // cmake/Portable.cmake
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser();
+#else
     LLVMInitializeAllTargetInfos();
     LLVMInitializeAllTargets();
     LLVMInitializeAllTargetMCs();
     LLVMInitializeAllAsmPrinters();
     LLVMInitializeAllAsmParsers();
+#endif
 }
 
 static bool llvm_error(diag *d, char *message) {

@@ -1,0 +1,152 @@
+// bench_compare: the figures of docs/benchmarks.md, each in one run.
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define ROWS_MAX 64
+
+typedef struct row_list {
+    int count;
+    const bench_row *v[ROWS_MAX];
+} row_list;
+
+static int choose_rows(const option_table *t, const char *shapes, row_list *out) {
+    int n;
+    const bench_row *all = plan_rows(&n);
+    out->count = 0;
+    if (!strcmp(shapes, "all")) {
+        for (int i = 0; i < n; i++) {
+            if (!all[i].by_name_only) out->v[out->count++] = &all[i];
+        }
+        return -1;
+    }
+    for (const char *at = shapes;; at++) {
+        char name[64];
+        size_t length = strcspn(at, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)length, at);
+        const bench_row *r = plan_row(name);
+        if (!r || out->count == ROWS_MAX) return usage_error(t, "--shapes: no row '%s'", name);
+        out->v[out->count++] = r;
+        at += length;
+        if (!*at) return -1;
+    }
+}
+
+// Programs lie beside this one unless they are named.
+static const char *beside_program(const char *given, const char *variable, const char *name, char *buf) {
+    if (given) return given;
+    if (getenv(variable)) return getenv(variable);
+    ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
+    buf[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(buf, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - buf) : 0;
+    snprintf(buf + folder, PATH_BYTES - folder, "%s", name);
+    return buf;
+}
+
+static bool make_folder(const char *path, diag *d) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
+    return diag_error(d, path, "can't be made: %s", strerror(errno));
+}
+
+static void say_who(const bench_options *o) {
+    fprintf(stderr, "bench_compare: %lld rounds; ONNX Runtime: %s; PyTorch: %s%s\n", (long long)o->rounds,
+            !(o->found & PEER_ORT) ? "none"
+            : *o->ort_library      ? o->ort_library
+                                   : "for Python",
+            o->found & PEER_EAGER ? "eager " : "", o->found & PEER_INDUCTOR ? "inductor" : "");
+}
+
+static bool one_row(const bench_options *o, const bench_row *r, int threads, diag *d) {
+    if (r->start) return measure_start(o, r, threads, d);
+    measured m;
+    bool ok = measure_row(o, r, threads, &m, d);
+    if (ok) report_row(o, &m);
+    measured_free(&m);
+    return ok;
+}
+
+static bool compare(bench_options *o, const row_list *rows, diag *d) {
+    if (!peers_find(o, d)) return false;
+    say_who(o);
+    if (o->probe) return true;
+    if (!make_folder(o->work, d)) return false;
+    report_head(o);
+    for (int starts = 0; starts < 2; starts++) { // tables of other columns come last
+        for (int i = 0; i < rows->count; i++) {
+            if (rows->v[i]->start != (starts == 1)) continue;
+            for (int k = 0; k < o->threads.count; k++) {
+                if (!one_row(o, rows->v[i], (int)o->threads.v[k], d)) return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void add_options(option_table *t, bench_options *o) {
+    option_row rows[] = {
+        {"shapes", 0, OPTION_TEXT, "ROWS", "all (default), or names by commas: base-32, base-128, ...",
+         &o->shapes},
+        {"threads", 'j', OPTION_INTS, "LIST", "default 1,2", &o->threads, 1},
+        {"rounds", 0, OPTION_INT, "N", "default 15", &o->rounds, 1},
+        {"json", 0, OPTION_FLAG, NULL, "a JSON object a row", &o->json},
+        {"peers", 0, OPTION_TEXT, "LIST", "ort, eager, inductor, or none (default: those that are here)",
+         &o->peers},
+        {"probe", 0, OPTION_FLAG, NULL, "only say which peers are here; fails where one of --peers is not",
+         &o->probe},
+        {"ort", 0, OPTION_TEXT, "PATH",
+         "libonnxruntime.so, a node_modules folder, or `python` (default: BERTC_BENCH_ORT, or " BENCH_ORT ")",
+         &o->ort},
+        {"python", 0, OPTION_TEXT, "PROGRAM", "with onnx and numpy (default: python3, /usr/bin/python3)",
+         &o->python},
+        {"passes", 0, OPTION_TEXT, "LIST", "of bertc compile", &o->passes},
+        {"huge-pages", 0, OPTION_FLAG, NULL, "bertc's weights in 2 MB pages", &o->huge_pages},
+        {"work", 0, OPTION_TEXT, "FOLDER", "checkpoints, artefacts, graphs: some GB (default bench-work)",
+         &o->work},
+        {"bertc", 0, OPTION_TEXT, "PROGRAM", "default: BERTC, or beside this program", &o->bertc},
+        {"bertc-peer", 0, OPTION_TEXT, "PROGRAM", "default: beside this program", &o->bertc_peer},
+        {"ort-peer", 0, OPTION_TEXT, "PROGRAM", "default: beside this program", &o->ort_peer},
+        {"scripts", 0, OPTION_TEXT, "FOLDER", "with onnx_graph.py and the like (default " BENCH_SCRIPTS ")",
+         &o->scripts},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) options_add(t, rows[i]);
+}
+
+int main(int argc, char **argv) {
+    bench_options o = {.shapes = "all", .threads = {2, {1, 2}}, .rounds = 15, .work = "bench-work"};
+    o.ort = getenv("BERTC_BENCH_ORT") ? getenv("BERTC_BENCH_ORT") : BENCH_ORT;
+    o.scripts = BENCH_SCRIPTS;
+    o.started = time(NULL);
+    option_table t = {
+        .usage = "bench_compare [OPTION]...",
+        .summary =
+            "Times bertc, ONNX Runtime and PyTorch on the same weights, in turn; compares their outputs "
+            "first.",
+        .example = "bench_compare --shapes base-128,minilm-128 --threads 1,2"};
+    add_options(&t, &o);
+    arguments rest;
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status >= 0) return status;
+    if (rest.count) return usage_error(&t, "takes no argument");
+    row_list rows;
+    status = choose_rows(&t, o.shapes, &rows);
+    if (status >= 0) return status;
+    static char bertc[PATH_BYTES], bertc_peer[PATH_BYTES], ort_peer[PATH_BYTES];
+    o.bertc = beside_program(o.bertc, "BERTC", "bertc", bertc);
+    o.bertc_peer = beside_program(o.bertc_peer, "BERTC_BENCH_PEER", "bertc_peer", bertc_peer);
+    o.ort_peer = beside_program(o.ort_peer, "BERTC_BENCH_ORT_PEER", "ort_peer", ort_peer);
+    signal(SIGPIPE, SIG_IGN);
+    diag d;
+    diag_init(&d);
+    compare(&o, &rows, &d);
+    diag_print(&d, stderr);
+    status = diag_failed(&d) ? EXIT_FAILED : EXIT_OK;
+    diag_free(&d);
+    return status;
+}

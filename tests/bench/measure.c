@@ -1,0 +1,270 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+#include "frontend/cli/peak.h"
+
+// ONNX Runtime's threads spin for some milliseconds after a call before they fall asleep.
+#define SETTLE_NANOSECONDS 10000000
+#define PEAK_SECONDS       0.01
+#define WARM_BELOW_MS                                                                                        \
+    100.0 // a shorter call is made twice, and the second counts: the first brings weights and threads back
+#define RETIRE_AFTER 3 // rounds, after which the slower form of ONNX Runtime's graph leaves
+#define RETIRE_RATIO 1.08
+#define TOLERANCE    2e-4 // of max(1, largest value), between bertc and a peer
+
+const char *const contender_names[CONTENDER_KINDS] = {
+    [BERTC] = "bertc",         [BESIDE] = "beside",           [ORT_EXPORTER] = "ort-exporter",
+    [ORT_FUSED] = "ort-fused", [TORCH_EAGER] = "torch-eager", [TORCH_INDUCTOR] = "torch-inductor"};
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median_of(double *v, int64_t n, double *low, double *high) {
+    qsort(v, (size_t)n, sizeof(*v), compare_doubles);
+    if (low) *low = v[n / 4];
+    if (high) *high = v[(3 * n) / 4];
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+// --- Contenders
+
+bool contender_wanted(const bench_options *o, const bench_row *r, contender_kind kind) {
+    switch (kind) {
+    case BERTC: return true;
+    case BESIDE: return r->beside != NULL;
+    case ORT_EXPORTER:
+    case ORT_FUSED: return !r->alone && (o->found & PEER_ORT);
+    case TORCH_EAGER: return !r->alone && !r->start && (o->found & PEER_EAGER);
+    case TORCH_INDUCTOR: return !r->alone && !r->start && (o->found & PEER_INDUCTOR);
+    case CONTENDER_KINDS: break;
+    }
+    return false;
+}
+
+typedef struct start_line {
+    const char *argv[8];
+    char model[PATH_BYTES], script[PATH_BYTES], threads[16], log[PATH_BYTES], name[64];
+} start_line;
+
+static bool bertc_line(start_line *s, const bench_options *o, const bench_row *r, diag *d) {
+    if (!prepare_artefact(o, r->build, s->model, d)) return false;
+    s->argv[0] = o->bertc_peer;
+    s->argv[1] = s->model;
+    s->argv[2] = s->threads;
+    if (o->huge_pages) s->argv[3] = "huge-pages";
+    return true;
+}
+
+static bool ort_line(start_line *s, const bench_options *o, contender_kind kind, const bench_row *r,
+                     diag *d) {
+    const char *form = kind == ORT_FUSED ? "fused" : "exporter";
+    if (!prepare_onnx(o, r->build->model, form, s->model, d)) return false;
+    int n = 0;
+    if (!*o->ort_library) {
+        snprintf(s->script, sizeof(s->script), "%s/ort_peer.py", o->scripts);
+        s->argv[n++] = o->python_onnx;
+        s->argv[n++] = s->script;
+    } else {
+        s->argv[n++] = o->ort_peer;
+        s->argv[n++] = o->ort_library;
+    }
+    s->argv[n++] = s->model;
+    s->argv[n++] = s->threads;
+    return true;
+}
+
+static bool torch_line(start_line *s, const bench_options *o, contender_kind kind, const bench_row *r,
+                       diag *d) {
+    model_sizes unused;
+    if (!prepare_checkpoint(o, r->build->model, s->model, &unused, d)) return false;
+    snprintf(s->script, sizeof(s->script), "%s/torch_peer.py", o->scripts);
+    s->argv[0] = o->python_torch;
+    s->argv[1] = s->script;
+    s->argv[2] = s->model;
+    s->argv[3] = s->threads;
+    s->argv[4] = kind == TORCH_EAGER ? "eager" : "inductor";
+    return true;
+}
+
+bool contender_open(contender *c, const bench_options *o, contender_kind kind, const bench_row *r,
+                    int threads, model_sizes *sizes, diag *d) {
+    *c = (contender){.kind = kind, .row = kind == BESIDE ? plan_row(r->beside) : r};
+    char folder[PATH_BYTES], batch[PATH_BYTES];
+    if (!prepare_checkpoint(o, c->row->build->model, folder, sizes, d) ||
+        !prepare_batch(o, c->row, sizes->vocabulary, batch, d))
+        return false;
+    start_line s = {0};
+    snprintf(s.threads, sizeof(s.threads), "%d", threads);
+    snprintf(s.name, sizeof(s.name), "%s of %s", contender_names[kind], r->name);
+    snprintf(s.log, sizeof(s.log), "%s/%s.%s.log", o->work, r->name, contender_names[kind]);
+    bool ok = false;
+    if (kind == BERTC || kind == BESIDE) ok = bertc_line(&s, o, c->row, d);
+    if (kind == ORT_EXPORTER || kind == ORT_FUSED) ok = ort_line(&s, o, kind, c->row, d);
+    if (kind == TORCH_EAGER || kind == TORCH_INDUCTOR) ok = torch_line(&s, o, kind, c->row, d);
+    if (!ok) return false;
+    c->running = true;
+    if (!peer_start(&c->peer, s.name, s.argv, s.log, d)) return false;
+    c->times = calloc((size_t)o->rounds, sizeof(double));
+    if (!c->times) return diag_error(d, NULL, "out of memory");
+    return peer_batch(&c->peer, batch, c->row->texts, row_length(c->row), d);
+}
+
+void contender_close(contender *c) {
+    if (c->running) peer_stop(&c->peer);
+    free(c->times);
+    c->times = NULL;
+    c->running = false;
+}
+
+// --- Outputs
+
+// Largest difference over what the mask shows, relative to max(1, the largest of a). Values are [texts,
+// length, hidden] first where there are so many, and then one row a text.
+static double difference(const float *a, const float *b, int64_t n, const bench_row *r, int64_t hidden) {
+    double largest = 1, worst = 0;
+    int64_t length = row_length(r), grid = r->texts * length * hidden;
+    for (int64_t i = 0; i < n; i++) {
+        bool shown = n < grid || i >= grid || (i / hidden) % length < r->lengths[i / hidden / length];
+        if (!shown) continue;
+        double delta = fabs((double)a[i] - (double)b[i]);
+        if (!(delta <= worst)) worst = delta; // also where it is no number
+        if (fabs((double)a[i]) > largest) largest = fabs((double)a[i]);
+    }
+    return worst / largest;
+}
+
+static bool compare_outputs(const bench_options *o, measured *m, diag *d) {
+    char file[PATH_BYTES];
+    snprintf(file, sizeof(file), "%s/%s.out", o->work, m->row->name);
+    int64_t n, k;
+    float *own = peer_outputs(&m->contenders[0].peer, file, &n, d);
+    bool ok = own != NULL;
+    for (int i = 1; ok && i < m->count; i++) {
+        contender *c = &m->contenders[i];
+        if (c->kind == BESIDE) continue;
+        float *other = peer_outputs(&c->peer, file, &k, d);
+        ok = other != NULL;
+        if (ok && k != n)
+            ok = diag_error(d, c->peer.name, "gives %lld numbers, bertc %lld", (long long)k, (long long)n);
+        if (ok) {
+            c->difference = difference(own, other, n, m->row, m->sizes.hidden);
+            if (!(c->difference <= TOLERANCE))
+                ok = diag_error(d, c->peer.name, "its outputs differ from bertc's by %g of the largest value",
+                                c->difference);
+        }
+        free(other);
+    }
+    free(own);
+    return ok;
+}
+
+// --- Rounds
+
+static bool time_call(contender *c, diag *d) {
+    double ms;
+    bool long_call = c->count > 0 && c->times[c->count - 1] >= WARM_BELOW_MS;
+    if (!peer_go(&c->peer, long_call ? 1 : 2, &ms, d)) return false;
+    c->times[c->count++] = ms;
+    return true;
+}
+
+static void summarise(contender *c) {
+    c->median = median_of(c->times, c->count, &c->low, &c->high);
+}
+
+// Of the two forms of ONNX Runtime's graph the slower one has shown that it is after a few rounds.
+static void retire_slower_form(measured *m) {
+    contender *a = NULL, *b = NULL;
+    for (int i = 0; i < m->count; i++) {
+        if (m->contenders[i].kind == ORT_EXPORTER) a = &m->contenders[i];
+        if (m->contenders[i].kind == ORT_FUSED) b = &m->contenders[i];
+    }
+    if (!a || !b || a->retired || b->retired || a->count != RETIRE_AFTER) return;
+    double x[RETIRE_AFTER], y[RETIRE_AFTER];
+    memcpy(x, a->times, sizeof(x));
+    memcpy(y, b->times, sizeof(y));
+    double ratio = median_of(x, RETIRE_AFTER, NULL, NULL) / median_of(y, RETIRE_AFTER, NULL, NULL);
+    if (ratio > RETIRE_RATIO) a->retired = true;
+    if (ratio < 1 / RETIRE_RATIO) b->retired = true;
+}
+
+static bool run_rounds(const bench_options *o, measured *m, diag *d) {
+    double *bursts = calloc((size_t)(o->rounds * CONTENDER_KINDS), sizeof(double));
+    if (!bursts) return diag_error(d, NULL, "out of memory");
+    int64_t n = 0;
+    bool ok = true;
+    for (int64_t round = 0; ok && round < o->rounds; round++) {
+        for (int i = 0; ok && i < m->count; i++) {
+            if (m->contenders[i].retired) continue;
+            nanosleep(&(struct timespec){0, SETTLE_NANOSECONDS}, NULL);
+            bursts[n++] = peak_gflops(m->isa, m->threads, PEAK_SECONDS);
+            ok = time_call(&m->contenders[i], d);
+        }
+        retire_slower_form(m);
+    }
+    if (ok) {
+        m->peak = median_of(bursts, n, NULL, NULL);
+        for (int i = 0; i < m->count; i++) summarise(&m->contenders[i]);
+    }
+    free(bursts);
+    return ok;
+}
+
+// One more contender of the row. A peer that was not asked for by name and can't run is left out, with a
+// note.
+static bool add_contender(const bench_options *o, measured *m, contender_kind kind, diag *d) {
+    contender *c = &m->contenders[m->count++];
+    double unused;
+    diag own;
+    diag_init(&own);
+    model_sizes sizes;
+    bool ok =
+        contender_open(c, o, kind, m->row, m->threads, &sizes, &own) && peer_go(&c->peer, 1, &unused, &own);
+    bool needed = kind == BERTC || kind == BESIDE || o->peers;
+    const char *why = own.count ? own.items[own.count - 1].text : "can't run";
+    if (!ok && needed) diag_error(d, NULL, "%s", why);
+    if (!ok && !needed) {
+        diag_note(d, NULL, "left out: %s", why);
+        contender_close(c);
+        m->count--;
+    }
+    diag_free(&own);
+    if (ok && kind == BERTC) {
+        m->sizes = sizes;
+        snprintf(m->isa, sizeof(m->isa), "%s", c->peer.isa);
+    }
+    return ok || !needed;
+}
+
+bool measure_row(const bench_options *o, const bench_row *r, int threads, measured *m, diag *d) {
+    *m = (measured){.row = r, .threads = threads};
+    for (int kind = 0; kind < CONTENDER_KINDS; kind++) {
+        if (!contender_wanted(o, r, (contender_kind)kind)) continue;
+        if (!add_contender(o, m, (contender_kind)kind, d)) return false;
+    }
+    m->flops = row_flops(r, &m->sizes);
+    return compare_outputs(o, m, d) && run_rounds(o, m, d);
+}
+
+void measured_free(measured *m) {
+    for (int i = 0; i < m->count; i++) contender_close(&m->contenders[i]);
+    m->count = 0;
+}
+
+const contender *measured_find(const measured *m, contender_kind kind) {
+    for (int i = 0; i < m->count; i++) {
+        if (m->contenders[i].kind == kind) return &m->contenders[i];
+    }
+    return NULL;
+}
+
+const contender *measured_best_ort(const measured *m) {
+    const contender *a = measured_find(m, ORT_EXPORTER), *b = measured_find(m, ORT_FUSED);
+    if (!a || !b) return a ? a : b;
+    return a->median < b->median ? a : b;
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# smoke.sh PROGRAMS: that the benchmark runs and that the contenders agree, on a model of two layers. Times are not looked at.
+# Skips (77) where ONNX Runtime, or Python's onnx, is not here.
+set -eu
+programs=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
+alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged --threads 1)
+[ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 2 ]
+"$programs/bench_compare" --peers ort --probe 2>/dev/null || exit 77
+with=$("$programs/bench_compare" --work "$work" --peers ort --rounds 2 --json --threads 1,2 \
+    --shapes tiny,tiny-ragged,tiny-classify,tiny-start)
+[ "$(printf '%s\n' "$with" | grep -c '"times_best_ort"')" = 6 ]
+[ "$(printf '%s\n' "$with" | grep -c '"beyond_one_call_milliseconds"')" = 6 ]
