@@ -7,38 +7,47 @@
 #include "check.h"
 #include "error.h"
 
-static bertc_task_kind task_kind(const bertc_session *s) {
+bertc_task_kind answer_task(const bertc_session *s) {
     return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
+}
+
+bool answer_has_masks(const bertc_session *s) {
+    bertc_task_kind kind = answer_task(s);
+    return (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
 }
 
 // --- Opening
 
-// Bytes that the answers to ANSWER_TEXTS texts of max_text_bytes in all take at most. Untouched memory costs
-// nothing.
+// Bytes that the answers to ANSWER_TEXTS texts of max_text_bytes in all take at most, whole or in windows.
+// Untouched memory costs nothing.
 static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
     const bertc_model *m = s->model;
     size_t labels = m->task->label_count, tokens = max_text_bytes + (size_t)ANSWER_TEXTS * 4,
-           masks = max_text_bytes / 3 + 1;
+           masks = max_text_bytes / 3 + 1, all = ANSWER_TEXTS * (sizeof(answer_long) + 16 * 16);
     size_t embedding = s->text->outputs[0] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[0]], 0);
-    switch (task_kind(s)) {
-    case BERTC_TASK_TENSORS:
+    switch (answer_task(s)) {
+    case BERTC_TASK_TENSORS: return 0;
     case BERTC_TASK_ANSWER:
-    case BERTC_TASK_NEXT_SENTENCE: return 0;
-    case BERTC_TASK_EMBEDDING: return ANSWER_TEXTS * (embedding * sizeof(float) + 64);
+    case BERTC_TASK_NEXT_SENTENCE: return all;
+    case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
-    case BERTC_TASK_REGRESSION: return ANSWER_TEXTS * (labels * sizeof(bertc_score) + 64);
+    case BERTC_TASK_REGRESSION: return all + ANSWER_TEXTS * labels * (sizeof(bertc_score) + sizeof(float));
     case BERTC_TASK_ENTITIES:
-        return tokens * sizeof(bertc_entity) + (size_t)s->max_tokens * sizeof(bertc_entity);
+        return all +
+               tokens * (sizeof(bertc_entity) + sizeof(bertc_token) + 2 * sizeof(bertc_score) + sizeof(int)) +
+               (size_t)s->max_tokens * sizeof(bertc_entity);
     case BERTC_TASK_FILL_MASK:
-    case BERTC_TASK_PRETRAINING: return masks * (sizeof(bertc_mask) + ANSWER_TOP * sizeof(bertc_score) + 64);
+    case BERTC_TASK_PRETRAINING:
+        return all + (masks + ANSWER_TEXTS) *
+                         (sizeof(bertc_mask) + ANSWER_TOP * sizeof(bertc_score) + 2 * sizeof(int));
     }
     return 0;
 }
 
 static void find_outputs(bertc_session *s) {
     const char *names[2] = {"logits", NULL};
-    switch (task_kind(s)) {
+    switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
     case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
     case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = "seq_relationship_logits"; break;
@@ -61,8 +70,10 @@ bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     s->text->encoder = encoder_new(&s->model->tokenizer, max_text_bytes, error);
     if (!s->text->encoder) return false;
     s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);
+    s->text->windows = calloc((size_t)s->max_sequences, sizeof *s->text->windows);
     size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes ? max_text_bytes : 65536) : 0;
-    return (s->text->tokens && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");
+    return (s->text->tokens && s->text->windows && store_open(&s->text->store, bytes)) ||
+           error_set(error, "out of memory");
 }
 
 void answer_close(bertc_session *s) {
@@ -70,6 +81,7 @@ void answer_close(bertc_session *s) {
     encoder_free(s->text->encoder);
     store_close(&s->text->store);
     free(s->text->tokens);
+    free(s->text->windows);
     free(s->text);
     s->text = NULL;
 }
@@ -93,10 +105,12 @@ const char *bertc_token_text(const bertc_model *m, int32_t id) {
     return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
 }
 
-// The longest text of a call, in tokens.
+// Tokens of the longest text, or window.
 static int64_t longest(const bertc_session *s) {
-    int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0;
-    return own && own < limit ? own : limit;
+    int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0,
+            asked = s->text->options->max_tokens;
+    if (own && own < limit) limit = own;
+    return asked > 0 && asked < limit ? asked : limit;
 }
 
 static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
@@ -110,13 +124,30 @@ static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size
     return n > 0 || error_set(error, "the text has no token");
 }
 
-// Adds a text's tokens to the group; a head reads the masks' rows.
-static void pack(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n) {
-    bertc_task_kind kind = task_kind(s);
-    bool masks =
-        (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
+// --- Groups
+
+static bool flush(bertc_session *s, bertc_error *error) {
+    bool ok = true;
+    if (s->group.sequences == 0) return true;
+    session_execute(s);
+    for (int64_t q = 0; q < s->group.sequences && ok; q++) {
+        answer_part p = answer_part_of(s, q);
+        if (s->text->windows[q].of)
+            windows_add(&p, &s->text->windows[q]);
+        else
+            ok = answer_decode(&p);
+    }
+    session_clear(s);
+    return ok || error_set(error, "out of memory for the answers");
+}
+
+// Adds the n tokens that stand behind the group's to it; a head reads the masks' rows.
+static bool pack(bertc_session *s, int64_t place, answer_window window, size_t n, bertc_error *error) {
+    bool masks = answer_has_masks(s);
     int64_t before = 0;
-    memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
+    const bertc_token *tokens = s->text->tokens + s->group.tokens;
+    if (!check_tokens(s, tokens, n, error)) return false;
+    s->text->windows[s->group.sequences] = window;
     session_begin(s, place);
     for (size_t i = 0; i < n; i++) {
         int32_t id = tokens[i].id;
@@ -125,54 +156,85 @@ static void pack(bertc_session *s, int64_t place, const bertc_token *tokens, siz
                       masks && id == s->model->task->mask_id);
         before += id != s->model->descriptor->pad_id;
     }
+    return true;
+}
+
+static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
+                      bertc_error *error) {
+    if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
+    memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
+    return pack(s, place, (answer_window){0}, n, error);
+}
+
+static bool add_window(bertc_session *s, const answer_window *w, const bertc_token *tokens, size_t n,
+                       bertc_error *error) {
+    size_t first = (size_t)w->of->first, moving = (size_t)w->of->count, count = (size_t)w->count,
+           rest = n - first - moving;
+    if (!session_room(s, (int64_t)(first + count + rest)) && !flush(s, error)) return false;
+    bertc_token *to = s->text->tokens + s->group.tokens;
+    memcpy(to, tokens, first * sizeof *to);
+    memcpy(to + first, tokens + first + w->start, count * sizeof *to);
+    memcpy(to + first + count, tokens + first + moving, rest * sizeof *to);
+    return pack(s, w->of->place, *w, first + count + rest, error);
+}
+
+static bool add_windows(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
+                        bertc_error *error) {
+    bool pair = s->text->texts[place].pair && answer_task(s) != BERTC_TASK_ENTITIES;
+    answer_long *l = windows_begin(s, place, tokens, n, pair);
+    if (!l) return error_set(error, "out of memory for the answers");
+    int64_t room = longest(s) - ((int64_t)n - l->count), stride = s->text->options->stride;
+    if (room < 1)
+        return error_set(error, "the tokens that stand in every window alone are %lld, and a window has %lld",
+                         (long long)n - l->count, (long long)longest(s));
+    if (!stride) stride = room / 2 < 128 ? room / 2 : 128;
+    if (stride < 0) stride = 0;
+    if (stride >= room)
+        return error_set(error, "windows of %lld tokens of the %s can't share %lld", (long long)room,
+                         pair ? "pair" : "text", (long long)stride);
+    for (int64_t start = 0, stop = 0; stop < l->count; start += room - stride) {
+        stop = start + room < l->count ? start + room : l->count;
+        answer_window w = {l, (int)start, (int)(stop - start)};
+        if (!add_window(s, &w, tokens, n, error)) return false;
+    }
+    return true;
 }
 
 // --- Texts
 
-static bool flush(bertc_session *s, bertc_error *error) {
-    bool ok = true;
-    if (s->group.sequences == 0) return true;
-    session_execute(s);
-    for (int64_t q = 0; q < s->group.sequences && ok; q++) ok = answer_decode(s, q);
-    session_clear(s);
-    return ok || error_set(error, "out of memory for the answers");
-}
-
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
-    if (task_kind(s) == BERTC_TASK_ANSWER && !text->pair)
+    if (answer_task(s) == BERTC_TASK_ANSWER && !text->pair)
         return error_set(error, "question answering takes a question and, as its pair, a context");
     return true;
 }
 
-static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_truncation truncation,
-                     bertc_error *error) {
+static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_error *error) {
+    const bertc_text_options *o = s->text->options;
     const bertc_token *tokens;
     size_t n;
+    int64_t limit = longest(s);
     if (!check_text(s, text, error) ||
-        !encoder_encode(s->text->encoder, text, longest(s), truncation, &tokens, &n, error) ||
-        !check_tokens(s, tokens, n, error))
+        !encoder_encode(s->text->encoder, text, o->windows ? 0 : limit,
+                        o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
         return false;
-    if ((int64_t)n > s->model->max_length)
-        return error_set(error, "%zu tokens, %lld more than the longest text that fits (%lld)", n,
-                         (long long)n - (long long)s->model->max_length, (long long)s->model->max_length);
-    if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
-    pack(s, place, tokens, n);
-    return true;
+    return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
+                              : add_whole(s, place, tokens, n, error);
 }
 
 bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
                         const bertc_text_options *options, bertc_result *results, bertc_error *error) {
     static const bertc_text_options defaults;
     if (!has_tokenizer(s, error)) return false;
-    if (task_kind(s) == BERTC_TASK_TENSORS)
+    if (answer_task(s) == BERTC_TASK_TENSORS)
         return error_set(error, "the model has no head that answers a text: it gives tensors only");
     s->text->texts = texts;
     s->text->options = options ? options : &defaults;
     s->text->results = results;
+    s->text->longs = NULL;
     store_reset(&s->text->store);
     session_clear(s);
     for (size_t i = 0; i < count; i++)
-        if (!add_text(s, (int64_t)i, &texts[i], s->text->options->truncation, error))
+        if (!add_text(s, (int64_t)i, &texts[i], error))
             return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;
-    return flush(s, error);
+    return flush(s, error) && (windows_finish(s) || error_set(error, "out of memory for the answers"));
 }

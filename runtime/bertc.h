@@ -118,7 +118,7 @@ typedef struct bertc_token {
     uint32_t char_start, char_end; // offsets in its text, in characters (code points)
     uint32_t byte_start, byte_end; // and in bytes
     int32_t text;                  // 0: the first text, 1: the pair, -1: a special token of the template
-    int32_t word;                  // index of the pre-token in its text, -1: special
+    int32_t word;                  // index of the pre-token (or of the given word) in its text, -1: special
 } bertc_token;
 
 typedef enum bertc_truncation {
@@ -128,11 +128,19 @@ typedef enum bertc_truncation {
     BERTC_TRUNCATE_ONLY_SECOND
 } bertc_truncation;
 
+typedef struct bertc_word {
+    uint32_t start, end; // bytes of the text
+} bertc_word;
+
 typedef struct bertc_text {
     const char *text;
     size_t size;
     const char *pair; // NULL: none
     size_t pair_size;
+    // NULL, or where the text's words are, in order and not overlapping: it is then split there and nowhere else first, as
+    // Transformers' is_split_into_words. What lies between words is not read; bertc_token.word is the index here.
+    const bertc_word *words;
+    size_t word_count;
 } bertc_text;
 
 // Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's errors="replace".
@@ -169,10 +177,13 @@ typedef struct bertc_mask {
 typedef struct bertc_result {
     int task; // bertc_task_kind: says which of the following are set
     int token_count;
+    int window_count; // 1, or in how many windows the text was read
     int score_count;
     const bertc_score *scores; // labels, best first; of a regression in the labels' order
     int entity_count;
     const bertc_entity *entities;
+    int word_count;             // of a text with `words`: a label a word, from its first token. Without one (cut off, or no
+    const bertc_score *words;   // token): label NULL, id -1. Entities are then made of whole words.
     bertc_answer answer;
     int mask_count;
     const bertc_mask *masks;
@@ -185,6 +196,14 @@ typedef struct bertc_text_options {
     bertc_truncation truncation;
     int top_k;             // 0: 5 for masks, all labels
     int max_answer_tokens; // 0: 15
+    int64_t max_tokens;    // of a text, special tokens counted; 0, or more than the model takes: as many as it takes
+    // A longer text is read in windows of max_tokens; truncation is then not looked at. The pair moves past and the text is
+    // repeated; without a pair, and where entities are looked for, the text moves. The answer is made of all windows': of a
+    // question the best span; entities from each token's label in the window where it stands farthest from an edge, words for a
+    // mask likewise; labels, values and next_sentence from the mean of the logits, the embedding from the mean of the
+    // embeddings, a window counting by its tokens of the moving text (of unit length again where all windows' are).
+    bool windows;
+    int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. Nothing is allocated for up to
@@ -193,7 +212,7 @@ typedef struct bertc_text_options {
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
                                   const bertc_text_options *options, bertc_result *results, bertc_error *error);
 // One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores [{label, score}];
-// entities [{entity_group, score, word, start, end}]; answer, start, end, score; masks [{start, end, scores [{token_str, token,
+// entities [{entity_group, score, word, start, end}] (and labels, one a word, where the text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token,
 // score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like snprintf: returns the
 // length that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer, size_t size);

@@ -142,6 +142,16 @@ static void put_entities(writer *w, const bertc_result *r, const bertc_text *tex
         put(w, "}");
     }
     put(w, "]");
+    if (!r->words) return;
+    put(w, ", \"labels\": [");
+    for (int i = 0; i < r->word_count; i++) {
+        put(w, i ? ", " : "");
+        if (r->words[i].label)
+            put_text(w, r->words[i].label);
+        else
+            put(w, "null");
+    }
+    put(w, "]");
 }
 
 static void put_answer(writer *w, const bertc_answer *a, const bertc_text *text) {

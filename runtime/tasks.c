@@ -91,31 +91,45 @@ static int close_group(group *g, bertc_entity *out, int n) {
     return n + 1;
 }
 
-int task_entities(const bertc_model *m, const bertc_token *tokens, int n, const float *logits, int64_t ld,
+bertc_score task_token(const bertc_model *m, const float *logits) {
+    int labels = (int)m->task->label_count;
+    bertc_score best = {.id = -1};
+    if (!task_top(logits, labels, 1, &best)) return best;
+    best.label = bertc_label(m, best.id);
+    best.score = (float)(1 / exp_sum(logits, labels, best.score));
+    return best;
+}
+
+int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, bool words,
                   bertc_entity *out) {
-    int labels = (int)m->task->label_count, count = 0;
+    int count = 0, word = -1;
     group g = {.count = 0};
-    for (int i = 0; i < n && labels; i++) {
+    for (int i = 0; i < n; i++) {
         const bertc_token *t = &tokens[i];
-        const float *x = logits + i * ld;
-        bertc_score best;
-        if (t->text != 0) continue;
-        task_top(x, labels, 1, &best);
-        const char *label = bertc_label(m, best.id);
-        double score = 1 / exp_sum(x, labels, best.score);
-        bool begins = label[0] == 'B' && label[1] == '-';
-        if (g.count == 0 || begins || strcmp(tag_of(label), tag_of(g.last)) != 0) {
+        const char *label = labels[i].label;
+        if (t->text != 0 || !label) continue;
+        bool begins = label[0] == 'B' && label[1] == '-', goes_on = words && g.count && t->word == word;
+        if (!goes_on && (g.count == 0 || begins || strcmp(tag_of(label), tag_of(g.last)) != 0)) {
             count = close_group(&g, out, count);
             g = (group){
                 .entity = {.type = type_of(label), .char_start = t->char_start, .byte_start = t->byte_start}};
         }
         g.entity.char_end = t->char_end;
         g.entity.byte_end = t->byte_end;
+        word = t->word;
+        if (goes_on) continue;
         g.last = label;
-        g.sum += score;
+        g.sum += (double)labels[i].score;
         g.count++;
     }
     return close_group(&g, out, count);
+}
+
+void task_words(const bertc_token *tokens, int n, const bertc_score *labels, bertc_score *out, size_t count) {
+    for (size_t w = 0; w < count; w++) out[w] = (bertc_score){.id = -1};
+    for (int i = n - 1; i >= 0; i--)
+        if (tokens[i].text == 0 && tokens[i].word >= 0 && (size_t)tokens[i].word < count)
+            out[tokens[i].word] = labels[i];
 }
 
 // --- Answers

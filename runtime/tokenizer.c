@@ -119,19 +119,60 @@ static void encode_part(encoder *e, const span *s) {
     added_split_normalized(e, &normalized, encode_words);
 }
 
+static void encode_bytes(encoder *e, const char *text, size_t size) {
+    text_open(e, text, size);
+    span all = {.bytes = e->text, .size = e->text_size};
+    added_split_raw(e, &all, encode_part);
+}
+
+// Each of the given words alone; offsets are then moved to where it stands in the text.
+static void encode_given(encoder *e, const bertc_text *text, size_t before) {
+    size_t chars = 0, at = 0;
+    for (size_t w = 0; w < text->word_count && e->raw_count < e->raw_stop; w++) {
+        const bertc_word *word = &text->words[w];
+        e->raw_first = e->raw_count;
+        chars += text_characters(text->text + at, word->start - at);
+        encode_bytes(e, text->text + word->start, word->end - word->start);
+        for (size_t i = e->raw_first; i < e->raw_count; i++) {
+            e->raw[i].word = (int32_t)w;
+            e->raw[i].char_start += (uint32_t)chars;
+            e->raw[i].char_end += (uint32_t)chars;
+            e->raw[i].byte_start += word->start;
+            e->raw[i].byte_end += word->start;
+        }
+        at = word->start;
+    }
+    e->raw_first = before;
+}
+
 // Appends the tokens of one text; returns their number. The word that reaches `most` tokens is the last:
 // Hugging Face stops there where it truncates, and which text of a pair is the longer one is decided on what
 // was read.
-static size_t encode_text(encoder *e, int index, const char *text, size_t size, size_t most) {
+static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t most) {
     size_t before = e->raw_count;
     e->raw_first = before;
     e->raw_stop = most ? before + most : SIZE_MAX;
-    text_open(e, text, size);
     e->text_index = index;
     e->word = 0;
-    span all = {.bytes = e->text, .size = e->text_size};
-    added_split_raw(e, &all, encode_part);
+    if (index == 0 && text->words)
+        encode_given(e, text, before);
+    else
+        encode_bytes(e, index ? text->pair : text->text, index ? text->pair_size : text->size);
     return e->raw_count - before;
+}
+
+static bool check_words(const bertc_text *text, bertc_error *error) {
+    uint32_t end = 0;
+    if (!text->words) return true;
+    if (text->word_count > INT32_MAX) return error_set(error, "%zu words", text->word_count);
+    for (size_t w = 0; w < text->word_count; w++) {
+        const bertc_word *word = &text->words[w];
+        if (word->start < end || word->end < word->start || word->end > text->size)
+            return error_set(error, "word %zu is bytes %u to %u, after one that ends at %u, of %zu", w,
+                             word->start, word->end, end, text->size);
+        end = word->end;
+    }
+    return true;
 }
 
 // Tokens of each text that fit in `room`, as Hugging Face's truncate_encodings has it.
@@ -191,13 +232,13 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     *tokens = NULL;
     *count = 0;
     if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
-    if (!reserve(e, size, error)) return false;
+    if (!check_words(text, error) || !reserve(e, size, error)) return false;
     e->raw_count = 0;
     e->failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
-    size_t n[2] = {encode_text(e, 0, text->text, text->size, most), 0};
+    size_t n[2] = {encode_text(e, 0, text, most), 0};
     size_t before[2] = {0, n[0]};
-    if (pair) n[1] = encode_text(e, 1, text->pair, text->pair_size, most);
+    if (pair) n[1] = encode_text(e, 1, text, most);
     if (max_tokens) {
         uint32_t specials = e->t->specials[pair];
         if (max_tokens < specials)

@@ -120,6 +120,8 @@ bool norm_room(encoder *e, norm_text *out, size_t more);
 void split_add(encoder *e, split_list *list, size_t start, size_t end);
 // Sets e->text from the caller's bytes.
 void text_open(encoder *e, const char *text, size_t size);
+// Characters of the caller's bytes; what is no UTF-8 counts as it is replaced.
+size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);

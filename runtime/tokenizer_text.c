@@ -76,6 +76,15 @@ void text_open(encoder *e, const char *text, size_t size) {
     e->ascii = false;
 }
 
+size_t text_characters(const char *text, size_t size) {
+    size_t n = 0, bad;
+    for (size_t i = 0; i < size; n++) {
+        size_t length = utf8_check((const uint8_t *)text + i, size - i, &bad);
+        i += length ? length : bad;
+    }
+    return n;
+}
+
 static size_t count_characters(const uint8_t *p, size_t size) {
     size_t n = 0;
     for (size_t i = 0; i < size; i++) n += (p[i] & 0xc0) != 0x80;

@@ -6,14 +6,27 @@
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *truncate, *tensors, *output;
+    const char *pair, *long_texts, *tensors, *output;
     bertc_truncation truncation;
-    bool json, huge_pages;
-    int64_t top_k, max_answer, threads;
+    bool windows, json, huge_pages;
+    int64_t top_k, max_answer, threads, max_tokens, stride; // stride -1: not given
 } run_options;
+
+bertc_text_options run_text_options(const run_options *o);
 
 // NULL: never; "" or "longest", "first", "second". False for other words.
 bool truncation_of(const char *word, bertc_truncation *out);
+
+// --- run_print.c
+// `several`: the text is printed too.
+void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several);
+bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
+
+// --- run_texts.c: the texts of the command line, or of standard input.
+bool run_texts(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
+               diag *d);
+
+// --- tensors.c
 // input_ids, attention_mask and token_type_ids ([batch,length], I32 or I64; the last two may be missing) from
 // the safetensors file `in`, outputs under Transformers' names as F32 into `out`.
 bool run_tensors(const bertc_model *model, bertc_session *s, const char *in, const char *out, diag *d);

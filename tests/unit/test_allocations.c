@@ -123,8 +123,9 @@ enum { TEXTS = 1024, TEXT_BYTES = 4096 };
 
 // Asserts nothing: Check allocates.
 static bool run_all(bertc_session *s, const bertc_text *texts, size_t n, bertc_result *r, char *json,
-                    size_t size, int top_k) {
-    const bertc_text_options o = {.truncation = BERTC_TRUNCATE_LONGEST_FIRST, .top_k = top_k};
+                    size_t size, int top_k, bool windows) {
+    const bertc_text_options o = {
+        .truncation = BERTC_TRUNCATE_LONGEST_FIRST, .top_k = top_k, .windows = windows};
     if (!bertc_answer_texts(s, texts, n, &o, r, NULL)) return false;
     for (size_t i = 0; i < n; i++) bertc_result_json(&r[i], &texts[i], json, size);
     return true;
@@ -142,14 +143,19 @@ START_TEST(answers) {
         bertc_open(h.model, &(bertc_session_options){.threads = 2, .max_text_bytes = TEXT_BYTES}, NULL);
     for (int i = 0; i < TEXT_BYTES; i++) large[i] = "alice [MASK] lives in paris, \xe2\x82\xac bobs "[i % 35];
     // A context after the question, as its task wants, and for the others two halves.
-    const bertc_text all = {large, TEXT_BYTES / 2, large + TEXT_BYTES / 2, TEXT_BYTES / 2};
+    const bertc_text all = {large, TEXT_BYTES / 2, large + TEXT_BYTES / 2, TEXT_BYTES / 2},
+                     context = {"who", 3, large, TEXT_BYTES - 3};
     for (int i = 0; i < TEXTS; i++)
         small[i] = head_text("a", i % 2 || c->kind == BERTC_TASK_ANSWER ? "." : NULL);
     const bertc_token *tokens;
     size_t n;
     long before = allocations;
-    bool ok = run_all(s, &all, 1, r, json, sizeof json, 0) && run_all(s, &all, 1, r, json, sizeof json, 32) &&
-              run_all(s, small, TEXTS, r, json, sizeof json, 0) &&
+    bool ok = run_all(s, &all, 1, r, json, sizeof json, 0, false) &&
+              run_all(s, &all, 1, r, json, sizeof json, 32, false) &&
+              run_all(s, small, TEXTS, r, json, sizeof json, 0, false) &&
+              run_all(s, &context, 1, r, json, sizeof json, 32, c->kind != BERTC_TASK_ENTITIES) &&
+              run_all(s, &(bertc_text){large, TEXT_BYTES, c->kind == BERTC_TASK_ANSWER ? "." : NULL, 1}, 1, r,
+                      json, sizeof json, 32, c->kind != BERTC_TASK_ANSWER) &&
               bertc_tokenize(s, &all, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, NULL);
     long used = allocations - before;
     ck_assert(ok && n > 500);
@@ -161,7 +167,7 @@ START_TEST(answers) {
         many[i] = i % 2 ? small[i / 2] : head_text("[MASK] alice", "bob [MASK] paris");
     for (int round = 0; round < 3 && ok; round++) {
         before = allocations;
-        ok = run_all(s, many, 2 * TEXTS, more, json, sizeof json, 18);
+        ok = run_all(s, many, 2 * TEXTS, more, json, sizeof json, 18, true);
         used = allocations - before;
     }
     ck_assert(ok);

@@ -1,0 +1,81 @@
+// Answers, for people and as JSON.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+static void print_part(const bertc_text *text, bool pair, uint32_t from, uint32_t to) {
+    const char *of = pair ? text->pair : text->text;
+    fwrite(of + from, 1, to - from, stdout);
+}
+
+static void print_scores(const bertc_result *r, int most) {
+    for (int i = 0; i < r->score_count && i < most; i++) {
+        printf("%s%s %.4f", i ? "  " : "", r->scores[i].label, (double)r->scores[i].score);
+    }
+}
+
+static void print_masks(const bertc_result *r) {
+    for (int i = 0; i < r->mask_count; i++) {
+        const bertc_mask *m = &r->masks[i];
+        for (int k = 0; k < m->score_count; k++)
+            printf("%s%s %.4f", k ? "  " : "", m->scores[k].label, (double)m->scores[k].score);
+        if (i + 1 < r->mask_count) putchar('\n');
+    }
+    if (!r->mask_count) printf("(no mask in the text)");
+}
+
+static void print_entities(const bertc_result *r, const bertc_text *text) {
+    for (int i = 0; i < r->entity_count; i++) {
+        const bertc_entity *e = &r->entities[i];
+        printf("%s%s \"", i ? "  " : "", e->type);
+        print_part(text, false, e->byte_start, e->byte_end);
+        printf("\" %.4f [%" PRIu32 ",%" PRIu32 "]", (double)e->score, e->char_start, e->char_end);
+    }
+    if (!r->entity_count) printf("(no entities)");
+}
+
+static void print_answer(const bertc_result *r, const bertc_text *text) {
+    if (!r->answer.found) {
+        printf("(no answer)");
+        return;
+    }
+    print_part(text, true, r->answer.byte_start, r->answer.byte_end);
+    printf("  %.4f [%" PRIu32 ",%" PRIu32 "]", (double)r->answer.score, r->answer.char_start,
+           r->answer.char_end);
+}
+
+void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
+    switch ((bertc_task_kind)r->task) {
+    case BERTC_TASK_CLASSIFY: print_scores(r, o->top_k ? (int)o->top_k : 1); break;
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: print_scores(r, r->score_count); break;
+    case BERTC_TASK_ENTITIES: print_entities(r, text); break;
+    case BERTC_TASK_ANSWER: print_answer(r, text); break;
+    case BERTC_TASK_FILL_MASK: print_masks(r); break;
+    case BERTC_TASK_NEXT_SENTENCE: printf("is next %.4f", (double)r->next_sentence); break;
+    case BERTC_TASK_PRETRAINING:
+        print_masks(r);
+        if (r->next_sentence >= 0)
+            printf("%sis next %.4f", r->mask_count ? "\n" : "  ", (double)r->next_sentence);
+        break;
+    case BERTC_TASK_EMBEDDING:
+        for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);
+        break;
+    case BERTC_TASK_TENSORS: break;
+    }
+    if (several && r->task != BERTC_TASK_EMBEDDING) printf("\t%.*s", (int)text->size, text->text);
+    putchar('\n');
+}
+
+bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d) {
+    size_t n = bertc_result_json(r, text, NULL, 0);
+    char *buffer = malloc(n + 1);
+    if (!buffer) return diag_error(d, NULL, "out of memory: %zu bytes for an answer", n);
+    bertc_result_json(r, text, buffer, n + 1);
+    puts(buffer);
+    free(buffer);
+    return true;
+}
