@@ -6,6 +6,8 @@
 #   sh setup.sh build    builds alone: build/frontend/cli/bertc
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: a third of the tests with LLVM 19, and under sanitizers
+#   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
+#   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #
 # BERTC_LLVM=19..22 picks the LLVM (default: the newest that is installed, or that can be). It can be run again at any time.
 set -eu
@@ -143,6 +145,54 @@ matrix() {
     run_tests build-sanitize -I 2,,3
 }
 
+ORT_PACKAGE=onnxruntime-node@1.30.0
+
+# ONNX Runtime's CPU library comes inside the npm package; nothing of the package is run.
+peers() {
+    [ -z "${BERTC_BENCH_ORT:-}" ] || return 0
+    [ ! -e build/peers/node_modules/onnxruntime-node/package.json ] || return 0
+    command -v npm >/dev/null 2>&1 || need npm
+    say "fetching $ORT_PACKAGE"
+    mkdir -p build/peers
+    npm install --prefix build/peers --ignore-scripts --no-audit --no-fund --silent "$ORT_PACKAGE" ||
+        die "could not fetch $ORT_PACKAGE"
+}
+
+bench() { # [OPTION-OF-BENCH-COMPARE...]
+    python3 -c 'import onnx, numpy' 2>/dev/null || need python3-onnx python3-numpy
+    configure build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON
+    cmake --build build -j "$(jobs)" --target bertc bench_compare bench_figures bertc_peer ort_peer
+    peers
+    build/frontend/cli/bench_compare --work build/bench "$@"
+    [ $# -gt 0 ] || build/frontend/cli/bench_figures --work build/bench bert-base minilm-l6 examples/models/mini-sst2
+}
+
+# Debian has no static cJSON: its source package, through lists of sources kept beside the build.
+cjson_source() {
+    [ ! -e build-portable/cjson/cJSON.c ] || return 0
+    apt=$PWD/build-portable/apt
+    rm -rf "$apt" build-portable/cjson
+    mkdir -p "$apt/parts" "$apt/lists/partial"
+    for list in debian ubuntu; do
+        from=/etc/apt/sources.list.d/$list.sources
+        [ ! -e "$from" ] || sed 's/^Types:.*/Types: deb-src/' "$from" >"$apt/parts/$list.sources"
+    done
+    [ ! -s /etc/apt/sources.list ] || sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$apt/parts/main.list"
+    set -- -qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$apt/parts" -o "Dir::State::Lists=$apt/lists"
+    apt-get "$@" update && (cd "$apt" && apt-get "$@" source cjson >/dev/null 2>&1) || die "could not fetch cJSON's source package"
+    mv "$apt"/cjson-*/ build-portable/cjson
+    rm -rf "$apt"
+}
+
+portable() {
+    need libzstd-dev zlib1g-dev dpkg-dev g++
+    cjson_source
+    configure build-portable -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBERTC_PORTABLE=ON \
+        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson"
+    cmake --build build-portable -j "$(jobs)" --target portable
+    ls -l build-portable/portable
+}
+
 case "${1:-}" in
 deps) dependencies ;;
 build)
@@ -161,8 +211,17 @@ matrix)
     dependencies
     matrix
     ;;
+bench)
+    shift
+    dependencies
+    bench "$@"
+    ;;
+portable)
+    dependencies
+    portable
+    ;;
 *)
-    sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'
+    sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//'
     exit 2
     ;;
 esac
