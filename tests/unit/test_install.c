@@ -76,7 +76,7 @@ START_TEST(cmake_package) {
         "bertc::static)\n",
         BERTC_TESTS, BERTC_TESTS);
     write_text("CMakeLists.txt", text);
-    must("cmake -S %s -B %s/user -DCMAKE_PREFIX_PATH=%s", root, root, root);
+    must("cmake -G '%s' -S %s -B %s/user -DCMAKE_PREFIX_PATH=%s", BERTC_GENERATOR, root, root, root);
     must("cmake --build %s/user", root);
     try_classify("user/by_shared");
     try_classify("user/by_static");
