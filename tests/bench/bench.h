@@ -99,6 +99,9 @@ typedef struct peer {
 bool peer_start(peer *p, const char *name, const char *const argv[], const char *log, diag *d);
 bool peer_batch(peer *p, const char *file, int64_t batch, int64_t length, diag *d);
 bool peer_go(peer *p, int calls, double *milliseconds, diag *d);
+// Waits until the peer's threads, which may spin after a call, have fallen asleep (or have not within half a
+// second).
+void peer_settle(const peer *p);
 // The outputs of the last call, through `file`; the caller frees.
 float *peer_outputs(peer *p, const char *file, int64_t *count, diag *d);
 void peer_stop(peer *p);
@@ -149,7 +152,8 @@ typedef struct measured {
     contender contenders[CONTENDER_KINDS];
     model_sizes sizes;
     char isa[32];
-    double flops, peak; // peak: GFLOP/s of as many threads, median of all bursts
+    double flops, peak;         // peak: GFLOP/s of as many threads, median of all bursts
+    double peak_low, peak_high; // its quartiles
 } measured;
 
 // Starts one contender of a row and hands it the row's batch.

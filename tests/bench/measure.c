@@ -1,14 +1,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench.h"
 #include "frontend/cli/peak.h"
 
-// ONNX Runtime's threads spin for some milliseconds after a call before they fall asleep.
-#define SETTLE_NANOSECONDS 10000000
-#define PEAK_SECONDS       0.01
+#define PEAK_SECONDS 0.01
 #define WARM_BELOW_MS                                                                                        \
     100.0 // a shorter call is made twice, and the second counts: the first brings weights and threads back
 #define RETIRE_AFTER 3 // rounds, after which the slower form of ONNX Runtime's graph leaves
@@ -170,6 +167,7 @@ static bool time_call(contender *c, diag *d) {
     bool long_call = c->count > 0 && c->times[c->count - 1] >= WARM_BELOW_MS;
     if (!peer_go(&c->peer, long_call ? 1 : 2, &ms, d)) return false;
     c->times[c->count++] = ms;
+    peer_settle(&c->peer); // ONNX Runtime's threads spin for 20 ms and more, on CPUs that the next one needs
     return true;
 }
 
@@ -198,17 +196,17 @@ static bool run_rounds(const bench_options *o, measured *m, diag *d) {
     if (!bursts) return diag_error(d, NULL, "out of memory");
     int64_t n = 0;
     bool ok = true;
+    for (int i = 0; i < m->count; i++) peer_settle(&m->contenders[i].peer);
     for (int64_t round = 0; ok && round < o->rounds; round++) {
         for (int i = 0; ok && i < m->count; i++) {
             if (m->contenders[i].retired) continue;
-            nanosleep(&(struct timespec){0, SETTLE_NANOSECONDS}, NULL);
             bursts[n++] = peak_gflops(m->isa, m->threads, PEAK_SECONDS);
             ok = time_call(&m->contenders[i], d);
         }
         retire_slower_form(m);
     }
     if (ok) {
-        m->peak = median_of(bursts, n, NULL, NULL);
+        m->peak = median_of(bursts, n, &m->peak_low, &m->peak_high);
         for (int i = 0; i < m->count; i++) summarise(&m->contenders[i]);
     }
     free(bursts);

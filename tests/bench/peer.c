@@ -9,7 +9,9 @@
 
 #include "bench.h"
 
-#define LINE_BYTES 1024
+#define LINE_BYTES   1024
+#define SETTLE_PAUSE 5000000 // nanoseconds
+#define SETTLE_TRIES 100
 
 extern char **environ;
 
@@ -121,6 +123,20 @@ bool peer_go(peer *p, int calls, double *milliseconds, diag *d) {
     if (!say(p, line, d) || !answer(p, line, d)) return false;
     *milliseconds = strtod(line, &end);
     return (end != line && !*end) || unexpected(p, line, d);
+}
+
+void peer_settle(const peer *p) {
+    const struct timespec pause = {0, SETTLE_PAUSE};
+    clockid_t clock;
+    struct timespec before, after;
+    if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &before)) return;
+    for (int i = 0; i < SETTLE_TRIES; i++) {
+        nanosleep(&pause, NULL);
+        if (clock_gettime(clock, &after)) return;
+        int64_t used = (int64_t)(after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
+        if (used < SETTLE_PAUSE / 20) return;
+        before = after;
+    }
 }
 
 float *peer_outputs(peer *p, const char *file, int64_t *count, diag *d) {

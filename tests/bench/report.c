@@ -99,6 +99,8 @@ static void report_json(const measured *m) {
     cJSON_AddStringToObject(j, "isa", m->isa);
     cJSON_AddNumberToObject(j, "gflop", m->flops * 1e-9);
     cJSON_AddNumberToObject(j, "peak_gflops", m->peak);
+    cJSON_AddNumberToObject(j, "peak_lower_quartile", m->peak_low);
+    cJSON_AddNumberToObject(j, "peak_upper_quartile", m->peak_high);
     cJSON *list = cJSON_AddArrayToObject(j, "contenders");
     for (int i = 0; i < m->count; i++) cJSON_AddItemToArray(list, contender_json(m, &m->contenders[i]));
     if (ort) cJSON_AddNumberToObject(j, "times_best_ort", ort->median / own->median);
