@@ -10,7 +10,7 @@ static void table_init(option_table *t, run_options *o) {
                                    "head does: label, entities, answer, words for [MASK], embedding. A "
                                    "checkpoint is compiled in memory first.",
                         .example = "bertc run sentiment.so \"This movie was amazing!\""};
-    *o = (run_options){.threads = 1, .stride = -1};
+    *o = (run_options){.stride = -1};
     options_add(t, (option_row){"pair", 0, OPTION_TEXT, "TEXT",
                                 "the second text: context of a question, next sentence", &o->pair});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
@@ -29,15 +29,31 @@ static void table_init(option_table *t, run_options *o) {
     options_add(t,
                 (option_row){"max-tokens", 0, OPTION_INT, "N",
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
-    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1", &o->threads, 1});
+    options_add(
+        t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1; all CPUs with --input", &o->threads, 1});
     options_add(t, (option_row){"tensors", 0, OPTION_TEXT, "FILE",
                                 "input_ids, attention_mask, token_type_ids from a safetensors file",
                                 &o->tensors});
-    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE", "where --tensors writes its outputs",
+    options_add(t, (option_row){"input", 0, OPTION_TEXT, "FILE",
+                                "answer each line of FILE (-: standard input): text (a tab before the "
+                                "second), or JSON with text, pair or words",
+                                &o->input});
+    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
+                                "of --input: JSON lines, or embeddings as .npy; of --tensors: safetensors",
                                 &o->output});
+    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
+                                "go on with --input where a stopped run left --output", &o->resume});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
     build_options_add(t, &o->build);
+}
+
+static bool answers_texts(const bertc_model *model, diag *d) {
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    return info.task != BERTC_TASK_TENSORS || diag_error(d, NULL,
+                                                         "the model has no head that answers texts: use "
+                                                         "--tensors, or compile it with --head embedding");
 }
 
 static void run(const run_options *o, const arguments *rest, diag *d) {
@@ -46,10 +62,16 @@ static void run(const run_options *o, const arguments *rest, diag *d) {
     bertc_error e;
     bertc_session_options so = {.threads = (int)o->threads, .huge_pages = o->huge_pages};
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
+    if (ok && !o->tensors) ok = answers_texts(model.model, d);
+    if (ok && o->input) {
+        run_input(o, model.model, d);
+        opened_close(&model);
+        return;
+    }
     if (ok && !(s = bertc_open(model.model, &so, &e))) ok = runtime_failed(d, &e);
     arguments words = {rest->count - 1, rest->v + 1};
     if (ok && o->tensors) ok = run_tensors(model.model, s, o->tensors, o->output, d);
-    if (ok && !o->tensors) ok = run_texts(o, model.model, s, &words, d);
+    if (ok && !o->tensors) ok = run_texts(o, s, &words, d);
     flush_stdout(d);
     if (s) bertc_close(s);
     opened_close(&model);
@@ -89,6 +111,19 @@ bertc_text_options run_text_options(const run_options *o) {
                                                         : -1};
 }
 
+// -1, or the exit status of a usage error. `texts`: on the command line.
+static int check_options(const option_table *t, run_options *o, int texts) {
+    if (o->tensors && o->input) return usage_error(t, "takes --tensors or --input, not both");
+    if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");
+    if (o->output && !o->tensors && !o->input) return usage_error(t, "-o goes with --tensors or --input");
+    if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");
+    if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
+    if (o->resume && (!o->input || !o->output))
+        return usage_error(t, "--resume goes with --input and --output");
+    if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
+    return -1;
+}
+
 int command_run(int argc, char **argv) {
     option_table t;
     run_options o;
@@ -97,13 +132,12 @@ int command_run(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
-    if (!o.tensors != !o.output) return usage_error(&t, "--tensors and -o go together");
-    if (o.tensors && rest.count > 1) return usage_error(&t, "takes texts or --tensors, not both");
     if (!long_texts_of(&o))
         return usage_error(&t,
                            "--long: '%s' is none of error, truncate, truncate-first, truncate-second, window",
                            o.long_texts);
-    if (o.stride >= 0 && !o.windows) return usage_error(&t, "--stride goes with --long window");
+    status = check_options(&t, &o, rest.count - 1);
+    if (status >= 0) return status;
     diag d;
     diag_init(&d);
     run(&o, &rest, &d);

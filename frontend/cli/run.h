@@ -6,10 +6,12 @@
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *long_texts, *tensors, *output;
+    const char *pair, *long_texts, *tensors, *output, *input;
     bertc_truncation truncation;
-    bool windows, json, huge_pages;
-    int64_t top_k, max_answer, threads, max_tokens, stride; // stride -1: not given
+    bool windows, json, huge_pages, resume;
+    int64_t top_k, max_answer, max_tokens;
+    int64_t threads; // 0: not given
+    int64_t stride;  // -1: not given
 } run_options;
 
 bertc_text_options run_text_options(const run_options *o);
@@ -23,8 +25,10 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
 bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 
 // --- run_texts.c: the texts of the command line, or of standard input.
-bool run_texts(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
-               diag *d);
+bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
+
+// --- run_input.c: answers to the lines of a file.
+bool run_input(const run_options *o, bertc_model *model, diag *d);
 
 // --- tensors.c
 // input_ids, attention_mask and token_type_ids ([batch,length], I32 or I64; the last two may be missing) from

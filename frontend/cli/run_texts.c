@@ -75,14 +75,6 @@ static bool answer_lines(const run_options *o, bertc_session *s, diag *d) {
     return ok;
 }
 
-bool run_texts(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
-               diag *d) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
-    if (info.task == BERTC_TASK_TENSORS) {
-        return diag_error(
-            d, NULL,
-            "the model has no head that answers texts: use --tensors, or compile it with --head embedding");
-    }
+bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d) {
     return words->count ? answer_arguments(o, s, words, d) : answer_lines(o, s, d);
 }

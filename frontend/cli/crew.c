@@ -1,0 +1,203 @@
+#include "crew.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_ROWS 32
+
+// --- Chunks
+
+bool chunk_open(chunk *c) {
+    *c = (chunk){.rows = calloc(CHUNK_ROWS, sizeof *c->rows), .order = calloc(CHUNK_ROWS, sizeof *c->order)};
+    return c->rows && c->order;
+}
+
+void chunk_clear(chunk *c) {
+    for (int i = 0; i < c->count; i++) row_free(&c->rows[i]);
+    c->count = c->good = 0;
+}
+
+void chunk_close(chunk *c) {
+    if (c->rows) chunk_clear(c);
+    free(c->rows);
+    free(c->order);
+    *c = (chunk){0};
+}
+
+static size_t row_bytes(const row *r) {
+    return r->text.size + r->text.pair_size;
+}
+
+static int longer(const void *a, const void *b, void *rows) {
+    const row *x = (const row *)rows + *(const int *)a, *y = (const row *)rows + *(const int *)b;
+    size_t n = row_bytes(x), m = row_bytes(y);
+    if (n != m) return n < m ? 1 : -1;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d) {
+    size_t bytes = 0;
+    chunk_clear(c);
+    while (c->count < rows && bytes < CHUNK_BYTES && lines_next(s, &c->rows[c->count], d)) {
+        row *r = &c->rows[c->count];
+        bytes += row_bytes(r) + r->text.word_count * sizeof *r->words;
+        if (!r->error) c->order[c->good++] = c->count;
+        c->count++;
+    }
+    qsort_r(c->order, (size_t)c->good, sizeof *c->order, longer, c->rows);
+    return c->count > 0;
+}
+
+// --- Workers
+
+typedef struct worker {
+    crew *crew;
+    bertc_session *session;
+    pthread_t thread;
+} worker;
+
+struct crew {
+    const bertc_text_options *options;
+    crew_take take;
+    void *user;
+    worker *workers;
+    int count;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    chunk *chunk;
+    int64_t round; // chunks handed out so far
+    int group;     // rows handed out at a time
+    int64_t rows;  // of the next chunk
+    double started;
+    int busy;
+    bool closing;
+    _Atomic int next; // group
+};
+
+static void take_row(worker *w, row *r, const bertc_result *result) {
+    const char *why = "out of memory";
+    if (!w->crew->take(w->crew->user, r, result, &why)) row_fail(r, why);
+}
+
+// An error is about one text, and none of its group is answered: each alone then.
+static void answer_group(worker *w, row *rows, const int *order, int n) {
+    bertc_text texts[GROUP_ROWS] = {{0}};
+    bertc_result results[GROUP_ROWS];
+    bertc_error e;
+    for (int i = 0; i < n; i++) texts[i] = rows[order[i]].text;
+    if (bertc_answer_texts(w->session, texts, (size_t)n, w->crew->options, results, &e)) {
+        for (int i = 0; i < n; i++) take_row(w, &rows[order[i]], &results[i]);
+    } else if (n == 1) {
+        row_fail(&rows[order[0]], e.message);
+    } else {
+        for (int i = 0; i < n; i++) answer_group(w, rows, order + i, 1);
+    }
+}
+
+static void *work(void *argument) {
+    worker *w = argument;
+    crew *c = w->crew;
+    int64_t round = 0;
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        while (!c->closing && c->round == round) pthread_cond_wait(&c->work, &c->lock);
+        bool closing = c->closing;
+        chunk *now = c->chunk;
+        round = c->round;
+        pthread_mutex_unlock(&c->lock);
+        if (closing) return NULL;
+        for (int at; (at = c->group * atomic_fetch_add(&c->next, 1)) < now->good;)
+            answer_group(w, now->rows, now->order + at,
+                         now->good - at < c->group ? now->good - at : c->group);
+        pthread_mutex_lock(&c->lock);
+        if (--c->busy == 0) pthread_cond_signal(&c->done);
+        pthread_mutex_unlock(&c->lock);
+    }
+}
+
+static int64_t least_rows(const crew *c) {
+    return 32 * (int64_t)c->count;
+}
+
+void crew_start(crew *c, chunk *now) {
+    pthread_mutex_lock(&c->lock);
+    c->chunk = now;
+    c->busy = c->count;
+    c->group = now->good / (4 * c->count);
+    if (c->group < 1) c->group = 1;
+    if (c->group > GROUP_ROWS) c->group = GROUP_ROWS;
+    c->started = seconds_now();
+    c->round++;
+    atomic_store(&c->next, 0);
+    pthread_cond_broadcast(&c->work);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void crew_wait(crew *c) {
+    pthread_mutex_lock(&c->lock);
+    bool waited = c->busy > 0;
+    while (c->busy) pthread_cond_wait(&c->done, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    double seconds = seconds_now() - c->started;
+    if (waited && seconds > 4 && c->rows > least_rows(c)) c->rows /= 2;
+    if (seconds < 1 && c->rows < CHUNK_ROWS) c->rows *= 2;
+}
+
+int64_t crew_rows(const crew *c) {
+    return c->rows < CHUNK_ROWS ? c->rows : CHUNK_ROWS;
+}
+
+crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
+                void *user, diag *d) {
+    crew *c = calloc(1, sizeof *c);
+    if (c) c->workers = calloc((size_t)threads, sizeof *c->workers);
+    if (!c || !c->workers) {
+        free(c);
+        diag_error(d, NULL, "out of memory");
+        return NULL;
+    }
+    c->options = options;
+    c->take = take;
+    c->user = user;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->work, NULL);
+    pthread_cond_init(&c->done, NULL);
+    for (c->count = 0; c->count < threads; c->count++) {
+        worker *w = &c->workers[c->count];
+        bertc_error e = {""};
+        w->crew = c;
+        w->session = bertc_open(model, NULL, &e);
+        if (!w->session) {
+            runtime_failed(d, &e);
+            return crew_close(c), NULL;
+        }
+        bool started = pthread_create(&w->thread, NULL, work, w) == 0;
+        if (!started) {
+            bertc_close(w->session);
+            if (c->count) break; // with those that there are
+            diag_error(d, NULL, "no thread can be started");
+            return crew_close(c), NULL;
+        }
+    }
+    c->rows = least_rows(c);
+    return c;
+}
+
+void crew_close(crew *c) {
+    if (!c) return;
+    pthread_mutex_lock(&c->lock);
+    c->closing = true;
+    pthread_cond_broadcast(&c->work);
+    pthread_mutex_unlock(&c->lock);
+    for (int i = 0; i < c->count; i++) {
+        pthread_join(c->workers[i].thread, NULL);
+        bertc_close(c->workers[i].session);
+    }
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->work);
+    pthread_cond_destroy(&c->done);
+    free(c->workers);
+    free(c);
+}

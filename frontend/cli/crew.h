@@ -1,0 +1,40 @@
+// Many texts on all threads: a chunk of rows is sorted by length and handed out in groups, longest first, to
+// sessions of one thread each. So no thread waits for another within a text, texts of a length stand
+// together, and the groups at the end of a chunk are short.
+#ifndef BERTC_CLI_CREW_H
+#define BERTC_CLI_CREW_H
+
+#include "lines.h"
+
+// Lines and bytes of a chunk at most: what is in memory at a time is two of them.
+#define CHUNK_ROWS  4096
+#define CHUNK_BYTES (8 << 20)
+
+typedef struct chunk {
+    row *rows;  // [CHUNK_ROWS]
+    int *order; // rows without an error, longest text first
+    int count, good;
+} chunk;
+
+bool chunk_open(chunk *c);
+void chunk_clear(chunk *c);
+void chunk_close(chunk *c);
+// Reads until there are `rows` lines (at most CHUNK_ROWS), or CHUNK_BYTES, or no more. False where there was
+// none.
+bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d);
+
+// What a worker does with a row's answer; on any thread, one row at a time on each. false: *why says why.
+typedef bool (*crew_take)(void *user, row *r, const bertc_result *result, const char **why);
+
+typedef struct crew crew;
+crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
+                void *user, diag *d);
+void crew_close(crew *c);
+// Rows that a chunk should have, by how long the last one took: some seconds' work, so that progress shows
+// and a stopped run has lost little.
+int64_t crew_rows(const crew *c);
+// Hands the chunk out and returns at once; its rows then have an answer or an error when crew_wait returns.
+void crew_start(crew *c, chunk *work);
+void crew_wait(crew *c);
+
+#endif

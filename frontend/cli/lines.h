@@ -1,0 +1,50 @@
+// Lines of a file, or of standard input, as texts: plain, or JSON with `text`, `pair`, `words`. A line that
+// is neither is a row with an error, not the end.
+#ifndef BERTC_CLI_LINES_H
+#define BERTC_CLI_LINES_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+// The longest line that is read; what a longer one holds is skipped.
+#define LINE_BYTES_MAX (64 << 20)
+
+typedef struct row {
+    int64_t line; // its number, from 1
+    char *bytes;  // what `text` points into
+    bertc_word *words;
+    bertc_text text;
+    char *error; // NULL, or why it has no answer
+    char *json;  // its answer, or
+    float *embedding;
+} row;
+void row_free(row *r);
+bool row_fail(row *r, const char *why); // returns false
+
+typedef enum line_format {
+    LINES_TEXT, // a tab stands before the pair
+    LINES_JSON,
+    LINES_EITHER // JSON where it begins with {
+} line_format;
+
+typedef struct line_source {
+    FILE *file;
+    const char *name; // for messages
+    line_format format;
+    const char *pair;            // of lines that have none; NULL: none
+    int64_t number, bytes, size; // lines and bytes read; of the file, -1: not known
+    char *buffer;
+    size_t capacity;
+} line_source;
+
+// "-": standard input. By the name's ending: .txt is text; .jsonl, .ndjson, .json are JSON; else either.
+bool lines_open(line_source *s, const char *path, const char *pair, diag *d);
+void lines_close(line_source *s);
+// Reads a line into *r, which row_free frees. False at the end (or on an error, which is in `d`).
+bool lines_next(line_source *s, row *r, diag *d);
+// Steps over `n` lines; false where there are fewer.
+bool lines_skip(line_source *s, int64_t n, diag *d);
+
+#endif

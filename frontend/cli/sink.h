@@ -1,0 +1,25 @@
+// Where the answers to many texts go: JSON lines, or embeddings as .npy. A file is written beside its target,
+// under the name FILE.partial, and renamed when it is whole; what a stopped run left can be gone on with.
+#ifndef BERTC_CLI_SINK_H
+#define BERTC_CLI_SINK_H
+
+#include "lines.h"
+
+typedef struct sink {
+    FILE *file;
+    const char *path;            // NULL: standard output
+    char *partial;               // NULL: written in place (no regular file)
+    bool npy, moved;             // moved: `partial` is what stood under the path
+    int64_t before;              // rows that were there
+    int64_t width, rows, failed; // of an embedding; rows there, and those of them without an answer
+} sink;
+
+bool sink_is_npy(const char *path);
+// `resume`: whole rows that are there already stay, and are counted in `rows`. `width`: of the embeddings.
+bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d);
+bool sink_put(sink *s, const row *r, diag *d);
+bool sink_flush(sink *s, diag *d);
+// `whole`: all rows are there; false leaves what there is for --resume.
+bool sink_close(sink *s, bool whole, diag *d);
+
+#endif

@@ -1,0 +1,73 @@
+# A file of texts: order kept, a broken line alone is lost, memory and threads don't show in the answers, a stopped run goes on.
+succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32,64
+i=0
+while [ $i -lt 300 ]; do
+    case $((i % 5)) in
+    0) echo "a wonderful film" ;;
+    1) echo "dull , dreadful , and far too long for what little it has to say about anything at all" ;;
+    2) echo "I want my money back $i times." ;;
+    3) echo "Amazing!" ;;
+    4) echo "the $i actors were good but the story was not and nobody in the room laughed even once" ;;
+    esac
+    i=$((i + 1))
+done >texts.txt
+succeeds "$BERTC" run m.so --json <texts.txt
+cp out want
+for threads in 1 3; do
+    succeeds "$BERTC" run m.so --input texts.txt --output out.jsonl --threads $threads
+    cmp want out.jsonl || fail "other answers from a file, $threads threads"
+done
+succeeds "$BERTC" run m.so --input texts.txt
+cmp want out || fail "other answers on standard output"
+"$BERTC" run m.so --input - --output piped.jsonl <texts.txt
+cmp want piped.jsonl || fail "other answers from standard input"
+[ ! -e out.jsonl.partial ] || fail "left behind"
+
+# JSON lines, of which some are broken.
+cat >lines.jsonl <<'END'
+{"text": "Amazing!"}
+{"text": 7}
+"Amazing!"
+{"text": "Amazing!"
+{"words": ["Amazing", "!"]}
+{"pair": "x"}
+
+[1]
+{"text": "Amazing!", "pair": null, "id": 3}
+END
+MANY=1 rejects 1 'lines.jsonl:2: "text" must be a string' "$BERTC" run m.so --input lines.jsonl
+for line in 4 6 7 8; do grep -q "lines.jsonl:$line: " err || fail "line $line isn't named: $(cat err)"; done
+grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
+[ "$(wc -l <out)" = 9 ] || fail "$(cat out)"
+[ "$(grep -c '^{"error":' out)" = 5 ] || fail "$(cat out)"
+[ "$(grep '"label"' out | sort -u | wc -l)" = 1 ] || fail "$(cat out)"
+sed -n 9p out | grep -q '"positive"' || fail "order: $(cat out)"
+yes "word" | head -100 | tr '\n' ' ' >long.txt
+printf '\nAmazing!\n' >>long.txt
+MANY=1 rejects 1 'long.txt:1: .*more than the limit of 64' "$BERTC" run m.so --input long.txt
+sed -n 2p out | grep -q '"positive"' || fail "$(cat out)"
+succeeds "$BERTC" run m.so --input long.txt --long window
+
+# Stopped anywhere, it goes on behind the last whole line.
+for bytes in 0 1 100 5000 $(wc -c <want); do
+    head -c "$bytes" want >again.jsonl.partial
+    rm -f again.jsonl
+    succeeds "$BERTC" run m.so --input texts.txt --output again.jsonl --resume
+    cmp want again.jsonl || fail "resumed at byte $bytes"
+done
+head -c 2000 want >cut.jsonl
+succeeds "$BERTC" run m.so --input texts.txt --output cut.jsonl --resume
+cmp want cut.jsonl || fail "resumed from the file itself"
+cat want want >more.jsonl
+rejects 1 'more.jsonl: has 600 rows, more than texts.txt has lines' "$BERTC" run m.so --input texts.txt --output more.jsonl --resume
+[ "$(wc -l <more.jsonl)" = 600 ] || fail "what was there is gone"
+
+rejects 1 'embeddings' "$BERTC" run m.so --input texts.txt --output x.npy
+rejects 1 'nowhere.txt: can.t be read' "$BERTC" run m.so --input nowhere.txt --output x.jsonl
+rejects 1 'nowhere/x.jsonl' "$BERTC" run m.so --input texts.txt --output nowhere/x.jsonl
+rejects 2 'goes with' "$BERTC" run m.so --output x.jsonl
+rejects 2 'goes with' "$BERTC" run m.so --resume --input texts.txt
+rejects 2 'not both' "$BERTC" run m.so --input texts.txt "text"
+: >empty.txt
+succeeds "$BERTC" run m.so --input empty.txt --output empty.jsonl
+[ -e empty.jsonl ] && [ ! -s empty.jsonl ] || fail "of no lines"
