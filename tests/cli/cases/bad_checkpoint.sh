@@ -20,3 +20,15 @@ spoil
 safetensors m/model.safetensors '{}'
 MANY=1 rejects 1 'word_embeddings' "$BERTC" compile m -o x.so
 [ "$(grep -c 'model.safetensors' err)" -gt 50 ] || fail "not all the missing tensors are listed"
+spoil
+safetensors m/model.safetensors '{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}' 8
+rejects 1 'model.safetensors: .*"a"' "$BERTC" compile m -o x.so
+spoil
+safetensors m/model.safetensors '{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}' 8
+rejects 1 'model.safetensors: .*"a"' "$BERTC" compile m -o x.so
+if [ "$(id -u)" != 0 ]; then
+    spoil
+    cp "$MODEL/model.safetensors" m/
+    chmod 0 m/model.safetensors
+    rejects 1 'model.safetensors: .*ermission' "$BERTC" compile m -o x.so
+fi
