@@ -37,4 +37,11 @@ int64_t crew_rows(const crew *c);
 void crew_start(crew *c, chunk *work);
 void crew_wait(crew *c);
 
+// --- crew_stream.c
+
+// What is done with a chunk whose rows have answers or errors; in the lines' order, on the calling thread.
+typedef bool (*chunk_put)(void *user, const line_source *in, const chunk *c, diag *d);
+// All lines, with progress on a terminal.
+bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag *d);
+
 #endif

@@ -201,3 +201,9 @@ bool lines_skip(line_source *s, int64_t n, diag *d) {
         if (at_end(s, read_line(s), d)) return false;
     return true;
 }
+
+void lines_report(const line_source *s, const row *r, int64_t count, diag *d) {
+    char spot[512];
+    snprintf(spot, sizeof spot, "%s:%lld", s->name, (long long)r->line);
+    if (count <= 50) diag_error(d, spot, "%s", r->error);
+}

@@ -46,5 +46,7 @@ void lines_close(line_source *s);
 bool lines_next(line_source *s, row *r, diag *d);
 // Steps over `n` lines; false where there are fewer.
 bool lines_skip(line_source *s, int64_t n, diag *d);
+// Names a line that has an error, of which it is the `count`-th: the first 50 of them.
+void lines_report(const line_source *s, const row *r, int64_t count, diag *d);
 
 #endif

@@ -29,8 +29,8 @@ static void table_init(option_table *t, run_options *o) {
     options_add(t,
                 (option_row){"max-tokens", 0, OPTION_INT, "N",
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
-    options_add(
-        t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1; all CPUs with --input", &o->threads, 1});
+    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
+                                "default 1; all CPUs with --input and --similar", &o->threads, 1});
     options_add(t, (option_row){"tensors", 0, OPTION_TEXT, "FILE",
                                 "input_ids, attention_mask, token_type_ids from a safetensors file",
                                 &o->tensors});
@@ -43,6 +43,12 @@ static void table_init(option_table *t, run_options *o) {
                                 &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
                                 "go on with --input where a stopped run left --output", &o->resume});
+    options_add(
+        t,
+        (option_row){
+            "similar", 0, OPTION_TEXT, "QUERIES",
+            "the --top-k lines (default 5) of the file given as TEXT that are most like each line of QUERIES",
+            &o->similar});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
     build_options_add(t, &o->build);
@@ -63,8 +69,9 @@ static void run(const run_options *o, const arguments *rest, diag *d) {
     bertc_session_options so = {.threads = (int)o->threads, .huge_pages = o->huge_pages};
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
     if (ok && !o->tensors) ok = answers_texts(model.model, d);
-    if (ok && o->input) {
-        run_input(o, model.model, d);
+    if (ok && (o->input || o->similar)) {
+        if (o->input) run_input(o, model.model, d);
+        if (o->similar) run_similar(o, model.model, rest->v[1], d);
         opened_close(&model);
         return;
     }
@@ -113,7 +120,9 @@ bertc_text_options run_text_options(const run_options *o) {
 
 // -1, or the exit status of a usage error. `texts`: on the command line.
 static int check_options(const option_table *t, run_options *o, int texts) {
-    if (o->tensors && o->input) return usage_error(t, "takes --tensors or --input, not both");
+    if (!!o->tensors + !!o->input + !!o->similar > 1)
+        return usage_error(t, "takes one of --tensors, --input, --similar");
+    if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
     if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");
     if (o->output && !o->tensors && !o->input) return usage_error(t, "-o goes with --tensors or --input");
     if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");

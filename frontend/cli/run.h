@@ -6,7 +6,7 @@
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *long_texts, *tensors, *output, *input;
+    const char *pair, *long_texts, *tensors, *output, *input, *similar;
     bertc_truncation truncation;
     bool windows, json, huge_pages, resume;
     int64_t top_k, max_answer, max_tokens;
@@ -28,7 +28,11 @@ bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
 
 // --- run_input.c: answers to the lines of a file.
+int embedding_width(const bertc_model *model); // 0: its answer is no embedding
 bool run_input(const run_options *o, bertc_model *model, diag *d);
+
+// --- run_similar.c: the lines of `corpus` that are most like each line of o->similar.
+bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d);
 
 // --- tensors.c
 // input_ids, attention_mask and token_type_ids ([batch,length], I32 or I64; the last two may be missing) from

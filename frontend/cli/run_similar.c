@@ -1,0 +1,191 @@
+// `bertc run MODEL --similar QUERIES CORPUS`: the lines of a corpus of any size that are most like each
+// query, by the cosine of their embeddings. The queries and their best lines are all that is kept.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crew.h"
+#include "run.h"
+
+typedef struct hit {
+    float score;
+    int64_t line;
+    char *text;
+} hit;
+
+typedef struct query {
+    char *text;
+    float *unit; // its embedding, of length 1
+    hit *best; // best first
+    int count;
+} query;
+
+typedef struct search {
+    query *queries;
+    int count, capacity, top, width;
+    int64_t failed;
+} search;
+
+static double dot(const float *a, const float *b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static char *copy_text(const bertc_text *t) {
+    char *text = malloc(t->size + 1);
+    if (!text) return NULL;
+    memcpy(text, t->text, t->size);
+    text[t->size] = 0;
+    return text;
+}
+
+// --- Queries
+
+static bool take_query(void *user, row *r, const bertc_result *result, const char **why) {
+    (void)user;
+    (void)why;
+    int n = result->embedding_size;
+    double length = sqrt(dot(result->embedding, result->embedding, n));
+    r->embedding = malloc((size_t)n * sizeof(float));
+    for (int i = 0; r->embedding && i < n; i++)
+        r->embedding[i] = length > 0 ? (float)((double)result->embedding[i] / length) : 0;
+    return r->embedding != NULL;
+}
+
+static bool add_query(search *s, const row *r) {
+    if (s->count == s->capacity) {
+        int more = s->capacity ? 2 * s->capacity : 16;
+        query *grown = realloc(s->queries, (size_t)more * sizeof *grown);
+        if (!grown) return false;
+        s->queries = grown;
+        s->capacity = more;
+    }
+    query *q = &s->queries[s->count];
+    size_t bytes = (size_t)s->width * sizeof(float);
+    *q = (query){.text = copy_text(&r->text),
+                 .unit = malloc(bytes),
+                 .best = calloc((size_t)s->top + 1, sizeof *q->best)};
+    s->count++;
+    if (!q->text || !q->unit || !q->best) return false;
+    memcpy(q->unit, r->embedding, bytes);
+    return true;
+}
+
+static bool put_queries(void *user, const line_source *in, const chunk *c, diag *d) {
+    search *s = user;
+    for (int i = 0; i < c->count; i++) {
+        const row *r = &c->rows[i];
+        if (r->error)
+            lines_report(in, r, ++s->failed, d);
+        else if (!add_query(s, r))
+            return diag_error(d, in->name, "out of memory for the queries");
+    }
+    return true;
+}
+
+// --- The corpus
+
+// A row's cosines with all queries.
+static bool take_line(void *user, row *r, const bertc_result *result, const char **why) {
+    const search *s = user;
+    (void)why;
+    double length = sqrt(dot(result->embedding, result->embedding, s->width));
+    r->embedding = malloc((size_t)s->count * sizeof(float));
+    for (int q = 0; r->embedding && q < s->count; q++)
+        r->embedding[q] =
+            length > 0 ? (float)(dot(s->queries[q].unit, result->embedding, s->width) / length) : 0;
+    return r->embedding != NULL;
+}
+
+// Equal ones stay in the corpus' order.
+static bool add_match(search *s, query *q, const row *r, float score) {
+    int at = q->count;
+    while (at > 0 && q->best[at - 1].score < score) at--;
+    if (at == s->top) return true;
+    char *text = copy_text(&r->text);
+    if (!text) return false;
+    if (q->count == s->top) free(q->best[--q->count].text);
+    memmove(&q->best[at + 1], &q->best[at], (size_t)(q->count - at) * sizeof *q->best);
+    q->best[at] = (hit){score, r->line, text};
+    q->count++;
+    return true;
+}
+
+static bool put_lines(void *user, const line_source *in, const chunk *c, diag *d) {
+    search *s = user;
+    for (int i = 0; i < c->count; i++) {
+        const row *r = &c->rows[i];
+        if (r->error) lines_report(in, r, ++s->failed, d);
+        for (int q = 0; !r->error && q < s->count; q++)
+            if (!add_match(s, &s->queries[q], r, r->embedding[q]))
+                return diag_error(d, in->name, "out of memory for the best lines");
+    }
+    return true;
+}
+
+// --- The command
+
+static void print_query(const query *q, bool first) {
+    printf("%s%s\n", first ? "" : "\n", q->text);
+    for (int i = 0; i < q->count; i++)
+        printf("%8.4f  %lld\t%s\n", (double)q->best[i].score, (long long)q->best[i].line, q->best[i].text);
+}
+
+static void print_query_json(const query *q) {
+    cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "matches");
+    cJSON_AddStringToObject(o, "query", q->text);
+    for (int i = 0; i < q->count; i++) {
+        cJSON *m = cJSON_CreateObject();
+        cJSON_AddNumberToObject(m, "score", (double)q->best[i].score);
+        cJSON_AddNumberToObject(m, "line", (double)q->best[i].line);
+        cJSON_AddStringToObject(m, "text", q->best[i].text);
+        cJSON_AddItemToArray(list, m);
+    }
+    print_json(o);
+}
+
+static bool stream(const run_options *o, bertc_model *model, const char *path, crew_take take, chunk_put put,
+                   search *s, diag *d) {
+    bertc_text_options options = run_text_options(o);
+    line_source in = {0};
+    crew *workers = NULL;
+    options.top_k = 0;
+    bool ok = lines_open(&in, path, o->pair, d);
+    if (ok)
+        workers = crew_open(model, o->threads ? (int)o->threads : bertc_cpu_count(), &options, take, s, d);
+    ok = workers && crew_stream(workers, &in, put, s, d);
+    crew_close(workers);
+    lines_close(&in);
+    return ok;
+}
+
+static void search_free(search *s) {
+    for (int q = 0; q < s->count; q++) {
+        query *x = &s->queries[q];
+        for (int i = 0; i < x->count; i++) free(x->best[i].text);
+        free(x->text);
+        free(x->unit);
+        free(x->best);
+    }
+    free(s->queries);
+}
+
+bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d) {
+    search s = {.top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(model)};
+    if (!s.width)
+        return diag_error(d, NULL,
+                          "--similar compares embeddings, and the model gives none (--head embedding)");
+    bool ok = stream(o, model, o->similar, take_query, put_queries, &s, d);
+    if (ok && !s.count) ok = diag_error(d, o->similar, "has no query");
+    ok = ok && stream(o, model, corpus, take_line, put_lines, &s, d);
+    for (int q = 0; ok && q < s.count; q++) {
+        if (o->json)
+            print_query_json(&s.queries[q]);
+        else
+            print_query(&s.queries[q], q == 0);
+    }
+    search_free(&s);
+    return flush_stdout(d) && ok;
+}
