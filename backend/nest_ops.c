@@ -64,6 +64,35 @@ static void gather(nest *n, const node *made, const view *out) {
     walk_end(n->e, &w);
 }
 
+// The leading axes of `v` as those of the result; its last stays.
+static view led(const view *v, const view *out) {
+    int last = out->type.rank - 1, own = v->type.rank - 1;
+    type t = out->type;
+    LLVMValueRef size[IR_MAX_RANK];
+    t.e = v->type.e;
+    for (int i = 0; i < last; i++) size[i] = out->size[i];
+    t.d[last] = v->type.d[own];
+    size[last] = v->size[own];
+    return view_broadcast(v, &t, size);
+}
+
+// Element by element. Ids outside belong to elements that nobody reads: they get element 0.
+static void gather_along(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    view x = led(&n->views[made->inputs[0]], out), ids = led(&n->views[made->inputs[1]], out);
+    walk w = walk_begin(e, out->type.rank - 1, out->size);
+    view row = walk_view(e, &w, &x), at = walk_view(e, &w, &ids), to = walk_view(e, &w, out);
+    for (sweep s = sweep_begin(e, to.size[0], 1, 1); sweep_next(&s);) {
+        LLVMValueRef id = LLVMBuildSExt(e->b, sweep_load(&s, &at), e->i64, "");
+        LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, id, row.size[0], "");
+        id = LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), "");
+        sweep from = s;
+        from.index = id;
+        sweep_store(&s, &to, sweep_load(&from, &row));
+    }
+    walk_end(e, &w);
+}
+
 // [from, from + size of x along the axis) of `out`, where x goes.
 static view part(nest *n, const view *out, const view *x, int axis, LLVMValueRef from) {
     LLVMValueRef begin[IR_MAX_RANK];
@@ -247,6 +276,7 @@ void nest_op(nest *n, value v, const view *out) {
     const node *made = graph_node(n->body, v);
     switch (made->op) {
     case OP_gather: gather(n, made, out); break;
+    case OP_gather_along: gather_along(n, made, out); break;
     case OP_iota: iota(n, made, out); break;
     case OP_matmul: matmul(n, made, out); break;
     case OP_concat: concat(n, made, out); break;

@@ -49,6 +49,7 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_reshape: return true;
     case OP_broadcast: return pointwise_rows(g, n, rows);
     case OP_gather: return !leads;
+    case OP_gather_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
     case OP_matmul:
         return leads && (n->type.rank > 2 || stands(graph_type(g, n->inputs[1]), rows) == STANDS_NOT);
     case OP_transpose: return node_attr(n, ATTR_perm)->u.ints[0] == 0;

@@ -1,4 +1,4 @@
-// Ops that move elements without computing: views, gather, concat, pad, iota.
+// Ops that move elements without computing: views, gather, gather_along, concat, pad, iota.
 #include "eval_ops.h"
 
 #include <inttypes.h>
@@ -43,6 +43,38 @@ bool kernel_gather(const eval_call *c) {
         memcpy(out + (size_t)i * row, (const unsigned char *)table->data + (size_t)id[i] * row, row);
     }
     return true;
+}
+
+// Element by element; along the last axis the step of `x` is not the result's, but the id's.
+static bool gather_along(const eval_call *c, int axis, const unsigned char *x, const int64_t *x_steps,
+                         const unsigned char *ids, const int64_t *id_steps, unsigned char **out) {
+    const tensor *table = eval_operand(c, 0);
+    size_t size = elem_size(c->out->e);
+    int64_t n = c->out->shape[axis], most = table->shape[table->rank - 1];
+    bool last = axis == c->out->rank - 1;
+    for (int64_t i = 0; i < n; i++) {
+        if (!last) {
+            if (!gather_along(c, axis + 1, x + i * x_steps[axis], x_steps, ids + i * id_steps[axis], id_steps,
+                              out))
+                return false;
+            continue;
+        }
+        int32_t id;
+        memcpy(&id, ids + i * id_steps[axis], sizeof(id));
+        if (id < 0 || id >= most)
+            return eval_error(c->g, c->v, c->d, "id %" PRId32 " is not below %" PRId64, id, most);
+        memcpy(*out, x + (size_t)id * size, size);
+        *out += size;
+    }
+    return true;
+}
+
+bool kernel_gather_along(const eval_call *c) {
+    int64_t x[IR_MAX_RANK], ids[IR_MAX_RANK];
+    unsigned char *out = c->out->data;
+    eval_broadcast_steps(eval_operand(c, 0), c->out->rank, x);
+    eval_broadcast_steps(eval_operand(c, 1), c->out->rank, ids);
+    return gather_along(c, 0, eval_operand(c, 0)->data, x, eval_operand(c, 1)->data, ids, &out);
 }
 
 bool kernel_iota(const eval_call *c) {

@@ -14,15 +14,18 @@ typedef enum recipe_kind {
     RECIPE_SCALE,     // scale(r, c): every element times c, in float32
     RECIPE_CAST,      // cast(r, elem)
     RECIPE_RESHAPE,   // reshape(r, [..])
-    RECIPE_PACK       // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+    RECIPE_SLICE,     // slice(r, axis, begin, end)
+    RECIPE_COS,       // cos(f32[P,N], c): cos(p c^(-j/N)), a rotary table
+    RECIPE_SIN,
+    RECIPE_PACK // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
 } recipe_kind;
 
 typedef struct recipe {
     recipe_kind kind;
     type type; // of the result
     const char *tensor;
-    int64_t axis;
-    double scale;
+    int64_t axis, begin; // concat, slice
+    double scale;        // scale; of a table: c
     int part_count;
     struct recipe **parts;
 } recipe;
@@ -51,6 +54,10 @@ recipe *recipe_concat(arena *a, int64_t axis, int n, recipe *const *parts);
 recipe *recipe_scale(arena *a, recipe *r, double c);
 recipe *recipe_cast(arena *a, recipe *r, elem to);
 recipe *recipe_reshape(arena *a, recipe *r, int rank, const int64_t *shape);
+recipe *recipe_slice(arena *a, recipe *r, int64_t axis, int64_t begin, int64_t end);
+recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns,
+                     double c);            // RECIPE_COS, RECIPE_SIN
+const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
 
 bool recipe_eq(const recipe *a, const recipe *b);

@@ -96,6 +96,18 @@ static bool rule_gather(const rule_context *c) {
     return true;
 }
 
+static bool rule_gather_along(const rule_context *c) {
+    const type *x = operand(c, 0), *ids = operand(c, 1);
+    if (ids->e != ELEM_I32 || ids->rank < 1) return misfit(c, "the ids must be i32[..,M]");
+    if (x->rank < 1) return misfit(c, "there must be an axis to gather along");
+    type t = *x, with = *ids;
+    t.d[t.rank - 1] = with.d[with.rank - 1] = dim_num(1);
+    if (!broadcast_into(&t, &with)) return misfit(c, "the leading axes don't broadcast");
+    t.d[t.rank - 1] = ids->d[ids->rank - 1];
+    *c->out = t;
+    return true;
+}
+
 static bool rule_float(const rule_context *c) {
     if (!all_of(c, ELEM_F32)) return misfit(c, "takes f32");
     return broadcast_all(c, ELEM_F32);

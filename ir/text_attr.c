@@ -77,13 +77,6 @@ bool read_type(parser *p, type *out) {
 
 // --- Recipes
 
-static const char *const recipe_words[] = {
-    [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
-    [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
-    [RECIPE_PACK] = "pack",
-};
-#define RECIPE_KINDS (int)(sizeof(recipe_words) / sizeof(recipe_words[0]))
-
 static bool read_recipe(parser *p, int depth, recipe **out);
 
 // Numbers alone, each at least 1, not too many elements.
@@ -153,6 +146,31 @@ static bool read_reshape(parser *p, spot at, recipe *of, recipe **out) {
     return true;
 }
 
+static bool read_slice(parser *p, spot at, recipe *of, recipe **out) {
+    int64_t axis, begin, end;
+    if (!expect(&p->s, ",") || !read_i64(&p->s, &axis) || !expect(&p->s, ",") || !read_i64(&p->s, &begin) ||
+        !expect(&p->s, ",") || !read_i64(&p->s, &end))
+        return false;
+    const type *t = &of->type;
+    if (t->layout != LAYOUT_ROW || axis < 0 || axis >= t->rank || begin < 0 || end <= begin ||
+        end > t->d[axis].n)
+        return scan_error(&p->s, at, "the part is not within the axis");
+    *out = recipe_slice(p->s.a, of, axis, begin, end);
+    return true;
+}
+
+static bool read_waves(parser *p, spot at, recipe_kind kind, recipe **out) {
+    type t;
+    int64_t shape[IR_MAX_RANK];
+    double c;
+    if (!read_type(p, &t) || !known_shape(p, at, &t, shape) || !expect(&p->s, ",") || !read_f64(&p->s, &c))
+        return false;
+    if (t.e != ELEM_F32 || t.rank != 2 || t.layout != LAYOUT_ROW || !(c > 0))
+        return scan_error(&p->s, at, "a table is f32[rows,columns], its base above 0");
+    *out = recipe_waves(p->s.a, kind, shape[0], shape[1], c);
+    return true;
+}
+
 // The kinds that have one part, which stands read in `of`.
 static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
     bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
@@ -160,6 +178,7 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
     double c = 1;
     elem to = ELEM_F32;
     if (kind == RECIPE_RESHAPE) return read_reshape(p, at, of, out);
+    if (kind == RECIPE_SLICE) return read_slice(p, at, of, out);
     if (kind == RECIPE_TRANSPOSE) {
         if (!row || !matrix) return scan_error(&p->s, at, "transposes a row-major matrix");
         *out = recipe_transpose(p->s.a, of);
@@ -186,14 +205,17 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
     recipe *of = NULL;
     if (depth > RECIPE_DEPTH) return scan_error(&p->s, at, "the recipe is nested too deeply");
     if (!read_word(&p->s, false, &w, "a recipe")) return false;
-    while (kind < RECIPE_KINDS && !slice_is(w, recipe_words[kind])) kind++;
-    if (kind == RECIPE_KINDS) return scan_error(&p->s, at, "no recipe is called %.*s", (int)w.n, w.at);
+    while (recipe_word((recipe_kind)kind) && !slice_is(w, recipe_word((recipe_kind)kind))) kind++;
+    if (!recipe_word((recipe_kind)kind))
+        return scan_error(&p->s, at, "no recipe is called %.*s", (int)w.n, w.at);
     if (!expect(&p->s, "(")) return false;
     bool ok;
     if (kind == RECIPE_TENSOR)
         ok = read_tensor(p, at, out);
     else if (kind == RECIPE_CONCAT)
         ok = read_concat(p, at, depth, out);
+    else if (kind == RECIPE_COS || kind == RECIPE_SIN)
+        ok = read_waves(p, at, (recipe_kind)kind, out);
     else
         ok = read_recipe(p, depth + 1, &of) && read_unary(p, at, (recipe_kind)kind, of, out);
     return ok && expect(&p->s, ")");

@@ -136,12 +136,7 @@ static void print_dims(FILE *out, int n, const dim *d) {
 // --- Recipes
 
 static void print_recipe(FILE *out, const recipe *r) {
-    static const char *const words[] = {
-        [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
-        [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
-        [RECIPE_PACK] = "pack",
-    };
-    fprintf(out, "%s(", words[r->kind]);
+    fprintf(out, "%s(", recipe_word(r->kind));
     if (r->kind == RECIPE_CONCAT) fprintf(out, "%" PRId64 ", ", r->axis);
     for (int i = 0; i < r->part_count; i++) {
         if (i) fputs(", ", out);
@@ -161,6 +156,16 @@ static void print_recipe(FILE *out, const recipe *r) {
     case RECIPE_RESHAPE:
         fputs(", ", out);
         print_dims(out, r->type.rank, r->type.d);
+        break;
+    case RECIPE_SLICE:
+        fprintf(out, ", %" PRId64 ", %" PRId64 ", %" PRId64, r->axis, r->begin,
+                r->begin + r->type.d[r->axis].n);
+        break;
+    case RECIPE_COS:
+    case RECIPE_SIN:
+        print_type(out, &r->type);
+        fputs(", ", out);
+        print_f64(out, r->scale);
         break;
     case RECIPE_TRANSPOSE:
     case RECIPE_CONCAT:

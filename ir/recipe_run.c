@@ -1,0 +1,249 @@
+// Recipes executed.
+#include "half.h"
+#include "recipe_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// --- Execution. A view is a matrix with two strides, so that a transposition costs nothing until its
+// elements are copied; what is not a matrix is one row. Data is dense in one of the two orders, and may be
+// unaligned.
+
+typedef struct view {
+    elem e;
+    int64_t rows, cols, row_step, col_step;
+    const unsigned char *data;
+    void *owned;
+} view;
+
+static bool view_dense(const view *v) {
+    return v->col_step == 1;
+}
+
+static view view_of(const type *t, const void *data, void *owned) {
+    bool matrix = t->rank == 2;
+    int64_t rows = matrix ? t->d[0].n : 1, cols = matrix ? t->d[1].n : type_count(t);
+    return (view){t->e, rows, cols, cols, 1, data, owned};
+}
+
+static void widen(elem e, const unsigned char *in, float *out, int64_t n) {
+    uint16_t h;
+    if (e == ELEM_F32) {
+        memcpy(out, in, (size_t)n * 4);
+    } else if (e == ELEM_F16) {
+        for (int64_t i = 0; i < n; i++) memcpy(&h, in + 2 * i, 2), out[i] = from_f16(h);
+    } else {
+        for (int64_t i = 0; i < n; i++) memcpy(&h, in + 2 * i, 2), out[i] = from_bf16(h);
+    }
+}
+
+void elem_convert(elem from, const void *data, elem to, void *out, int64_t n) {
+    const unsigned char *in = data;
+    if (from == to) {
+        memcpy(out, in, (size_t)n * elem_size(to));
+        return;
+    }
+    if (to == ELEM_F32) {
+        widen(from, in, out, n);
+        return;
+    }
+    float block[256];
+    uint16_t *half = out;
+    for (int64_t i = 0; i < n; i += 256) {
+        int64_t m = n - i < 256 ? n - i : 256;
+        widen(from, in + (size_t)i * elem_size(from), block, m);
+        for (int64_t k = 0; k < m; k++) half[i + k] = to == ELEM_F16 ? to_f16(block[k]) : to_bf16(block[k]);
+    }
+}
+
+#define BLOCK 32
+
+// Into a row-major matrix whose rows are `ld` elements apart.
+static void copy_matrix(const view *v, unsigned char *out, int64_t ld) {
+    size_t size = elem_size(v->e);
+    if (view_dense(v)) {
+        for (int64_t i = 0; i < v->rows; i++) {
+            memcpy(out + (size_t)(i * ld) * size, v->data + (size_t)(i * v->row_step) * size,
+                   (size_t)v->cols * size);
+        }
+        return;
+    }
+    for (int64_t i0 = 0; i0 < v->rows; i0 += BLOCK) {
+        for (int64_t j0 = 0; j0 < v->cols; j0 += BLOCK) {
+            int64_t i1 = i0 + BLOCK < v->rows ? i0 + BLOCK : v->rows;
+            int64_t j1 = j0 + BLOCK < v->cols ? j0 + BLOCK : v->cols;
+            for (int64_t i = i0; i < i1; i++) {
+                const unsigned char *from = v->data + (size_t)(i * v->row_step) * size;
+                unsigned char *to = out + (size_t)(i * ld) * size;
+                if (size == 4) {
+                    for (int64_t j = j0; j < j1; j++) memcpy(to + 4 * j, from + 4 * j * v->col_step, 4);
+                } else {
+                    for (int64_t j = j0; j < j1; j++) memcpy(to + 2 * j, from + 2 * j * v->col_step, 2);
+                }
+            }
+        }
+    }
+}
+
+static void pack(const view *v, float *out) {
+    for (int64_t j = 0; j < v->cols; j += PANEL_COLUMNS, out += PANEL_COLUMNS * v->rows) {
+        int64_t n = v->cols - j < PANEL_COLUMNS ? v->cols - j : PANEL_COLUMNS;
+        if (n < PANEL_COLUMNS) memset(out, 0, sizeof(float) * (size_t)(PANEL_COLUMNS * v->rows));
+        for (int64_t k0 = 0; k0 < v->rows; k0 += BLOCK) {
+            int64_t k1 = k0 + BLOCK < v->rows ? k0 + BLOCK : v->rows;
+            for (int64_t c = 0; c < n; c++) {
+                const unsigned char *from = v->data + 4 * (j + c) * v->col_step;
+                for (int64_t k = k0; k < k1; k++)
+                    memcpy(&out[k * PANEL_COLUMNS + c], from + 4 * k * v->row_step, 4);
+            }
+        }
+    }
+}
+
+static bool run(const recipe *r, const tensor_source *source, void *out, diag *d);
+
+// The result as a view; memory of its own where the recipe computes.
+static bool open_view(const recipe *r, const tensor_source *source, view *v, diag *d) {
+    if (r->kind == RECIPE_TENSOR) {
+        tensor_view t;
+        if (!recipe_find_tensor(r, source, &t, d)) return false;
+        *v = view_of(&r->type, t.data, NULL);
+        return true;
+    }
+    if (r->kind == RECIPE_TRANSPOSE) {
+        view x;
+        if (!open_view(r->parts[0], source, &x, d)) return false;
+        *v = (view){x.e, x.cols, x.rows, x.col_step, x.row_step, x.data, x.owned};
+        return true;
+    }
+    if (r->kind == RECIPE_RESHAPE) {
+        if (!open_view(r->parts[0], source, v, d)) return false;
+        if (view_dense(v)) {
+            *v = view_of(&r->type, v->data, v->owned);
+            return true;
+        }
+        free(v->owned);
+    }
+    void *owned = malloc(recipe_bytes(r) + 1);
+    if (!owned) return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
+    if (!run(r, source, owned, d)) {
+        free(owned);
+        return false;
+    }
+    *v = view_of(&r->type, owned, owned);
+    return true;
+}
+
+bool recipe_find_tensor(const recipe *r, const tensor_source *source, tensor_view *t, diag *d) {
+    char place[256], want[96], has[96];
+    snprintf(place, sizeof(place), "tensor \"%s\"", r->tensor);
+    if (!source || !source->find(source->context, r->tensor, t)) {
+        return diag_error(d, place, "is not in the checkpoint");
+    }
+    type found = recipe_type(t->e, t->rank, t->shape);
+    if (type_eq(&found, &r->type)) return true;
+    return diag_error(d, place, "is %s in the checkpoint, not %s", type_print(&found, has, sizeof(has)),
+                      type_print(&r->type, want, sizeof(want)));
+}
+
+// Cast and scale, in the order in which the part lies; a transposed part is transposed afterwards.
+static bool run_elementwise(const recipe *r, const tensor_source *source, void *out, diag *d) {
+    view v;
+    if (!open_view(r->parts[0], source, &v, d)) return false;
+    int64_t n = v.rows * v.cols;
+    unsigned char *to = out;
+    unsigned char *between = view_dense(&v) ? NULL : malloc(recipe_bytes(r) + 1);
+    bool ok = view_dense(&v) || between;
+    if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
+    if (ok && between) to = between;
+    if (ok && r->kind == RECIPE_CAST) elem_convert(v.e, v.data, r->type.e, to, n);
+    if (ok && r->kind == RECIPE_SCALE) {
+        float c = (float)r->scale, x;
+        for (int64_t i = 0; i < n; i++) memcpy(&x, v.data + 4 * i, 4), x *= c, memcpy(to + 4 * i, &x, 4);
+    }
+    if (ok && between) {
+        view result = v;
+        result.e = r->type.e;
+        result.data = between;
+        copy_matrix(&result, out, v.cols);
+    }
+    free(between);
+    free(v.owned);
+    return ok;
+}
+
+static bool run_concat(const recipe *r, const tensor_source *source, unsigned char *out, diag *d) {
+    size_t size = elem_size(r->type.e);
+    int64_t outer = 1, inner = 1, at = 0;
+    for (int i = 0; i < r->type.rank; i++) *(i < r->axis ? &outer : &inner) *= r->type.d[i].n;
+    for (int i = 0; i < r->part_count; i++) {
+        const type *t = &r->parts[i]->type;
+        int64_t cols = type_count(t) / outer;
+        view v;
+        if (!open_view(r->parts[i], source, &v, d)) return false;
+        if (t->rank != 2) {
+            v.rows = outer;
+            v.cols = v.row_step = cols;
+        }
+        copy_matrix(&v, out + (size_t)at * size, t->rank == 2 && r->axis == 0 ? v.cols : inner);
+        at += cols;
+        free(v.owned);
+    }
+    return true;
+}
+
+static bool run_slice(const recipe *r, const tensor_source *source, unsigned char *out, diag *d) {
+    const recipe *part = r->parts[0];
+    size_t inner = elem_size(r->type.e);
+    int64_t outer = 1, rows = part->type.d[r->axis].n, kept = r->type.d[r->axis].n;
+    for (int i = 0; i < r->axis; i++) outer *= r->type.d[i].n;
+    for (int i = (int)r->axis + 1; i < r->type.rank; i++) inner *= (size_t)r->type.d[i].n;
+    view v;
+    if (!open_view(part, source, &v, d)) return false;
+    unsigned char *dense = view_dense(&v) ? NULL : malloc(recipe_bytes(part) + 1);
+    bool ok = view_dense(&v) || dense;
+    if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(part));
+    if (dense) copy_matrix(&v, dense, v.cols);
+    const unsigned char *from = dense ? dense : v.data;
+    for (int64_t i = 0; ok && i < outer; i++) {
+        memcpy(out + (size_t)(i * kept) * inner, from + (size_t)(i * rows + r->begin) * inner,
+               (size_t)kept * inner);
+    }
+    free(dense);
+    free(v.owned);
+    return ok;
+}
+
+// Angles in float, step by step as PyTorch computes them: the tables that models were trained with.
+static void run_waves(const recipe *r, float *out) {
+    int64_t rows = r->type.d[0].n, columns = r->type.d[1].n;
+    for (int64_t j = 0; j < columns; j++) {
+        float frequency = 1 / powf((float)r->scale, (float)(2 * j) / (float)(2 * columns));
+        for (int64_t p = 0; p < rows; p++) {
+            double angle = (float)p * frequency;
+            out[p * columns + j] = (float)(r->kind == RECIPE_COS ? cos(angle) : sin(angle));
+        }
+    }
+}
+
+static bool run(const recipe *r, const tensor_source *source, void *out, diag *d) {
+    if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
+    if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
+    if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
+    if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
+    view v;
+    const recipe *from = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE ? r : r->parts[0];
+    if (!open_view(from, source, &v, d)) return false;
+    if (r->kind == RECIPE_PACK)
+        pack(&v, out);
+    else
+        copy_matrix(&v, out, v.cols);
+    free(v.owned);
+    return true;
+}
+
+bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d) {
+    return run(r, source, out, d);
+}
