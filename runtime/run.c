@@ -60,6 +60,8 @@ static bool check_given(const bertc_session *s, const bertc_batch *in, bertc_err
 
 static bool check_cell(const bertc_session *s, const bertc_batch *in, int64_t cell, bertc_error *error) {
     int32_t v;
+    if (!session_takes(s, INPUT_COLUMNS, (int32_t)(cell % in->length)))
+        return error_set(error, "the model has fewer columns");
     for (int i = 1; i < GIVEN; i++)
         if (give(in, given[i].input, cell, &v) && !session_takes(s, given[i].input, v))
             return error_set(error, "%s: %s%d is outside of what the model has", given[i].name,

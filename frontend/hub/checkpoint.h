@@ -13,6 +13,7 @@ typedef struct hub_weight {
     elem e;
     int rank;
     int64_t shape[2];
+    hub_slice slice; // of its rows
 } hub_weight;
 
 typedef struct hub_checkpoint {

@@ -103,12 +103,29 @@ static bool read_number(const hub_fields *f, const hub_config *c, hub_key key, i
     return !name || hub_field_int(f, name, !*out, 1, most, out);
 }
 
+static bool hub_has_key(const hub_fields *f, const hub_config *c, hub_key key) {
+    const char *name = hub_family_key(c->family, key);
+    return name && hub_field(f, name);
+}
+
 static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
     if (!read_number(f, c, KEY_HEADS, MOST_WIDTH, 0, &c->heads)) return false;
-    if (!width || c->sizes[SIZE_HIDDEN] % c->heads == 0) return true;
-    return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
-                           "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
-                           c->sizes[SIZE_HIDDEN]);
+    int64_t *sizes = c->sizes, each = width ? sizes[SIZE_HIDDEN] / c->heads : 1;
+    bool ok = read_number(f, c, KEY_HEAD, MOST_WIDTH, each, &sizes[SIZE_HEAD]);
+    ok &= read_number(f, c, KEY_KEY_HEADS, MOST_WIDTH, c->heads, &c->key_heads);
+    sizes[SIZE_HEADS] = c->heads;
+    sizes[SIZE_ATTENTION] = c->heads * sizes[SIZE_HEAD];
+    sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
+    if (ok && width && !hub_has_key(f, c, KEY_HEAD) && sizes[SIZE_HIDDEN] % c->heads) {
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
+                               "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
+                               sizes[SIZE_HIDDEN]);
+    }
+    if (ok && (sizes[SIZE_ATTENTION] > MOST_WIDTH || c->heads % c->key_heads)) {
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "%" PRId64 " heads don't fit",
+                               c->heads);
+    }
+    return ok;
 }
 
 static bool read_layers(const hub_fields *f, hub_config *c) {
@@ -124,7 +141,7 @@ static bool read_layers(const hub_fields *f, hub_config *c) {
     return true;
 }
 
-// 0 types are none; task types are there where a flag says so.
+// 0 types are none.
 static bool read_kinds(const hub_fields *f, hub_config *c) {
     const hub_family *family = c->family;
     int64_t types = family->defaults.values[KEY_TYPES];
@@ -132,11 +149,8 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
     c->sizes[SIZE_TYPES] = types ? types : 2;
     if (family->traits & TRAIT_TYPES)
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
-    if (family->modules[MODULE_TASK]) {
-        ok &= hub_field_bool(f, "use_task_id", false, &c->has_tasks);
-        ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
-    }
-    return ok;
+    ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
+    return ok & read_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
 }
 
 static bool read_widths(const hub_fields *f, hub_config *c) {
@@ -169,7 +183,8 @@ static bool read_positions(const hub_fields *f, hub_config *c) {
     c->pad_id = pad;
     if (ok && c->sizes[SIZE_VOCAB] && pad >= c->sizes[SIZE_VOCAB] && hub_field(f, "pad_token_id"))
         ok = hub_field_wrong(f, "pad_token_id", "%" PRId64 " is not below the vocabulary's size", pad);
-    if (c->family->position_rule == BERTC_POSITION_COUNT) c->position_start = (int32_t)pad + 1;
+    c->position_rule = c->rotary == ROTARY_NONE ? c->family->position_rule : BERTC_POSITION_COLUMN;
+    if (c->position_rule == BERTC_POSITION_COUNT) c->position_start = (int32_t)pad + 1;
     if (ok && positions && positions <= c->position_start) {
         ok = hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "leaves no position after %d",
                              (int)c->position_start);
@@ -190,21 +205,49 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     }
     c->activation = arena_strdup(a, c->activation);
     if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
+    key = hub_family_key(family, KEY_HEAD_ACTIVATION);
+    c->predict = family->predict ? family->predict : c->activation;
+    c->classify = family->classify ? family->classify : c->activation;
+    if (key) {
+        ok &= hub_field_text(f, key, false, &c->predict);
+        if (!hub_activation_known(c->predict))
+            ok = hub_field_wrong(f, key, "\"%.100s\" is not known", c->predict);
+        c->predict = arena_strdup(a, c->predict);
+    }
     return ok & hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
 }
 
+// Biases and modules that keys switch.
+static bool read_switches(const hub_fields *f, hub_config *c) {
+    const hub_family *family = c->family;
+    bool ok = true;
+    for (int m = 0; m < MODULE_COUNT; m++) {
+        hub_kind kind = hub_module_of((hub_module)m)->kind;
+        const char *bias = family->biases[m], *on = family->switches[m];
+        c->biased[m] = (kind == KIND_LINEAR || (kind == KIND_NORM && !(family->traits & TRAIT_RMS_NORM))) &&
+                       (!bias || (*bias && *bias != '?'));
+        if (bias && *bias == '?') ok &= hub_field_bool(f, bias + 1, false, &c->biased[m]);
+        bool yes = !on || *on == '+';
+        if (on) ok &= hub_field_bool(f, on + (*on == '+'), false, &yes);
+        c->off[m] = !yes;
+    }
+    return ok;
+}
+
 // What would make another model of it.
-static bool read_variations(const hub_fields *f) {
+static bool read_variations(const hub_fields *f, hub_config *c) {
     bool decoder = false, cross = false;
-    const char *positions = "absolute";
+    const char *positions = c->family->rotary ? "rotary" : "absolute";
     bool ok = hub_field_bool(f, "is_decoder", false, &decoder);
     ok &= hub_field_bool(f, "add_cross_attention", false, &cross);
     ok &= hub_field_text(f, "position_embedding_type", false, &positions);
     if (decoder) ok = hub_field_wrong(f, "is_decoder", "is true: only encoders are supported");
     if (cross) ok = hub_field_wrong(f, "add_cross_attention", "is true: only encoders are supported");
-    if (strcmp(positions, "absolute")) {
-        ok = hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is absolute",
-                             positions);
+    if (c->family->rotary && c->family->modules[MODULE_POSITION] && !strcmp(positions, "absolute")) {
+        c->rotary = ROTARY_NONE; // ESM-1
+    } else if (strcmp(positions, c->family->rotary ? "rotary" : "absolute")) {
+        ok = hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is %s",
+                             positions, c->family->rotary ? "rotary" : "absolute");
     }
     const cJSON *pruned = hub_field(f, "pruned_heads");
     if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");
@@ -278,9 +321,12 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
     if (!read_architecture(&f, head, a, c)) return false;
     ok &= read_sizes(&f, c);
-    ok &= read_positions(&f, c);
     ok &= read_arithmetic(&f, a, c);
-    ok &= read_variations(&f);
+    ok &= read_switches(&f, c);
+    c->rotary = c->family->rotary;
+    ok &= read_variations(&f, c);
+    ok &= read_positions(&f, c);
+    if (ok) ok = hub_config_attention(&f, a, c);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
     if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
     if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
@@ -297,73 +343,4 @@ bool hub_config_read(const char *path, const char *head, const hub_sentence *sen
     bool ok = root && hub_config_from(root, path, head, sentence, a, c, d);
     cJSON_Delete(root);
     return ok;
-}
-
-// --- What follows from it
-
-int64_t hub_weight_sets(const hub_config *c) {
-    return c->groups * c->inner_groups;
-}
-
-// As ALBERT: the layers are dealt to the groups in order, and each passes through all that is in its group.
-int hub_weight_set(const hub_config *c, int layer) {
-    if (layer < 0) return -1;
-    int64_t outer = c->layers / c->inner_groups, i = layer / c->inner_groups;
-    return (int)(i * c->groups / outer * c->inner_groups + layer % c->inner_groups);
-}
-
-char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p) {
-    const char *pattern = c->family->modules[m], *hole = strstr(pattern, "%d"), *second;
-    const char *end = p == PART_BIAS ? ".bias" : hub_module_of(m)->kind == KIND_VECTOR ? "" : ".weight";
-    if (!hole) return arena_printf(a, "%s%s", pattern, end);
-    second = strstr(hole + 2, "%d");
-    if (!second) return arena_printf(a, "%.*s%d%s%s", (int)(hole - pattern), pattern, set, hole + 2, end);
-    int inner = (int)c->inner_groups;
-    return arena_printf(a, "%.*s%d%.*s%d%s%s", (int)(hole - pattern), pattern, set / inner,
-                        (int)(second - hole - 2), hole + 2, set % inner, second + 2, end);
-}
-
-int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]) {
-    const hub_module_shape *s = hub_module_of(m);
-    shape[0] = c->sizes[s->rows];
-    if (s->kind == KIND_NORM || s->kind == KIND_VECTOR || p == PART_BIAS) return 1;
-    shape[1] = c->sizes[s->columns];
-    return 2;
-}
-
-static hub_use use_if(bool yes) {
-    return yes ? USE_YES : USE_NO;
-}
-
-static hub_use base_use(const hub_config *c, hub_module m) {
-    int traits = c->family->traits;
-    hub_head h = c->head;
-    if (m == MODULE_TYPE) return use_if(traits & TRAIT_TYPES && c->sizes[SIZE_TYPES]);
-    if (m == MODULE_TASK) return use_if(c->has_tasks);
-    if (m == MODULE_POSITION) return use_if(traits & TRAIT_POSITIONS);
-    if (m == MODULE_PROJECTION)
-        return use_if(traits & TRAIT_PROJECTS || c->sizes[SIZE_EMBEDDING] != c->sizes[SIZE_HIDDEN]);
-    if (m != MODULE_POOLER) return USE_YES;
-    if (!(traits & TRAIT_POOLER)) return USE_NO;
-    bool text = h == HEAD_SEQUENCE && !c->family->modules[MODULE_CLASSIFIER_DENSE];
-    if (text || h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING) return USE_YES;
-    return h == HEAD_SEQUENCE ? USE_NO : USE_OPTIONAL;
-}
-
-static hub_use head_use(const hub_config *c, hub_module m) {
-    hub_head h = c->head;
-    bool predicts = h == HEAD_MASKED_LM || h == HEAD_PRETRAINING;
-    if (m == MODULE_TRANSFORM || m == MODULE_TRANSFORM_NORM) return use_if(predicts);
-    if (m == MODULE_DECODER) return !predicts ? USE_NO : c->tied ? USE_OPTIONAL : USE_YES;
-    if (m == MODULE_DECODER_BIAS || m == MODULE_PREDICTION_BIAS) return predicts ? USE_OPTIONAL : USE_NO;
-    if (m == MODULE_RELATIONSHIP) return use_if(h == HEAD_NEXT_SENTENCE || h == HEAD_PRETRAINING);
-    if (m == MODULE_CLASSIFIER || m == MODULE_CLASSIFIER_DENSE) return use_if(h == HEAD_SEQUENCE);
-    if (m == MODULE_TAGGER) return use_if(h == HEAD_TOKEN);
-    if (m == MODULE_SPAN) return use_if(h == HEAD_ANSWER);
-    return use_if(h == HEAD_DISCRIMINATOR);
-}
-
-hub_use hub_module_use(const hub_config *c, hub_module m) {
-    if (!c->family->modules[m]) return USE_NO;
-    return hub_module_of(m)->scope == SCOPE_HEAD ? head_use(c, m) : base_use(c, m);
 }

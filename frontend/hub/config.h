@@ -5,9 +5,11 @@
 #include <cJSON.h>
 
 #include "family.h"
+#include "json.h"
 
 typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
-typedef enum hub_pooling { POOLING_CLS, POOLING_MEAN } hub_pooling;
+// POOLING_LATE: the mean of what the classifier makes of each token.
+typedef enum hub_pooling { POOLING_CLS, POOLING_MEAN, POOLING_LATE } hub_pooling;
 
 // A sentence-transformers folder (modules.json).
 typedef struct hub_sentence {
@@ -27,8 +29,23 @@ typedef struct hub_config {
     int64_t layers, heads;
     int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
     int64_t pad_id;
+    bertc_position_rule position_rule;
     int32_t position_start; // of the first token
-    bool has_tasks;         // task type embeddings
+    int64_t key_heads;      // heads of keys and values
+    hub_rotary rotary;
+    double theta[2];  // as hub_family's
+    int64_t *windows; // by layer: how many columns away a token attends to; 0: all
+    bool biased[MODULE_COUNT], off[MODULE_COUNT];
+    struct {
+        bool keys, queries,
+            shared; // terms of disentangled attention; shared: by the projections of the content
+        int64_t span, buckets, most; // positions each way; of which the far ones share buckets (0: none do)
+    } relative;
+    int64_t mask_id, sep_id;         // -1: not said
+    bool drops_masked, turns_values; // values are turned as keys are
+    bertc_rule global_rule;
+    hub_pooling pooling;            // of what a text's classifier reads
+    const char *predict, *classify; // activations of the heads
     double eps;
     const char *activation;
     bool tied;
@@ -55,7 +72,18 @@ int64_t hub_weight_sets(const hub_config *c);
 int hub_weight_set(const hub_config *c, int layer);
 // The name of a module's tensor as the family spells it, without prefix. set: -1 where it is of no layer.
 char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p);
-// The shape of a module's tensor: its rank, and shape[0..rank).
+// Has the module such a tensor?
+bool hub_config_has(const hub_config *c, hub_module m, hub_part p);
+bool hub_config_own_bias(const hub_config *c, hub_module m); // has the bias a name of its own?
+// Which part of the tensor the module is: 0 of 1, or as the family says.
+typedef struct hub_slice {
+    int part, parts;
+    bool by_head;
+} hub_slice;
+hub_slice hub_module_slice(const hub_config *c, hub_module m);
+// What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.
+bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c);
+// The shape of a module's tensor in the checkpoint: its rank, and shape[0..rank).
 int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]);
 // Does the head read the module? OPTIONAL: where the checkpoint has it.
 typedef enum hub_use { USE_NO, USE_OPTIONAL, USE_YES } hub_use;

@@ -8,12 +8,21 @@ static value input(hub_builder *b, const char *name, dim rows) {
     return graph_input(b->g, name, type_make(ELEM_I32, 1, &rows));
 }
 
+static bool reads_columns(const hub_config *c) {
+    bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
+    return turns || c->windows || c->family->modules[MODULE_BUCKET] || c->relative.keys ||
+           c->relative.queries;
+}
+
 static void inputs(hub_builder *b) {
-    hub_head h = b->config->head;
+    const hub_config *c = b->config;
+    hub_head h = c->head;
     b->ids = input(b, "ids", dim_sym(SYM_T));
     b->types = input(b, "types", dim_sym(SYM_T));
     b->positions = input(b, "positions", dim_sym(SYM_T));
-    b->tasks = b->config->has_tasks ? input(b, "tasks", dim_sym(SYM_T)) : VALUE_NONE;
+    b->tasks = hub_build_has(b, MODULE_TASK) ? input(b, "tasks", dim_sym(SYM_T)) : VALUE_NONE;
+    b->columns = reads_columns(b->config) ? input(b, "columns", dim_sym(SYM_T)) : VALUE_NONE;
+    b->global = c->family->modules[MODULE_GLOBAL_QUERY] ? input(b, "global", dim_sym(SYM_T)) : VALUE_NONE;
     b->bounds = input(b, "bounds", (dim){SYM_S, 1});
     b->rows = VALUE_NONE;
     if (h == HEAD_MASKED_LM || h == HEAD_PRETRAINING) {
@@ -30,8 +39,31 @@ static value with(hub_builder *b, value x, hub_module m, value ids) {
     return hub_build_has(b, m) ? graph_op2(b->g, OP_add, x, looked_up(b, m, ids)) : x;
 }
 
+// ESM: mask tokens are zero, and the rest is scaled as if as many were masked as in training. [L,H]
+static value without_masked(hub_builder *b, value x) {
+    const hub_config *c = b->config;
+    graph *body = graph_new(b->g->arena, NULL);
+    dim rows[] = {dim_sym(SYM_L), dim_num(c->sizes[SIZE_EMBEDDING])}, column[] = {rows[0], dim_num(1)};
+    value ids = graph_param(body, "ids", type_make(ELEM_I32, 1, rows));
+    value px = graph_param(body, "x", type_make(ELEM_F32, 2, rows));
+    int32_t mask_id = (int32_t)c->mask_id;
+    int64_t axis = 0;
+    attr eq = attr_word(ATTR_predicate, "eq"), axes = {.id = ATTR_axes, .n = 1, .u.ints = &axis};
+    value mask = hub_build_numbers(body, type_make(ELEM_I32, 0, NULL), &mask_id);
+    value is =
+        graph_append(body, OP_compare, 2, (value[]){graph_reshape(body, ids, 2, column), mask}, 1, &eq);
+    value ones = graph_op3(body, OP_select, is, graph_scalar(body, 1), graph_scalar(body, 0));
+    value share = graph_append(body, OP_reduce_mean, 1, &ones, 1, &axes);
+    value left = graph_op2(body, OP_sub, graph_scalar(body, 1), share);
+    value scale = graph_op2(body, OP_div, graph_scalar(body, 1 - 0.15 * 0.8), left);
+    value kept = graph_op3(body, OP_select, is, graph_scalar(body, 0), px);
+    graph_output_add(body, NULL, graph_op2(body, OP_mul, kept, scale));
+    return graph_region(b->g, OP_per_sequence, 3, (value[]){b->bounds, b->ids, x}, body, 1);
+}
+
 static value embeddings(hub_builder *b) {
     value x = looked_up(b, MODULE_WORD, b->ids);
+    if (b->config->drops_masked) x = without_masked(b, x);
     x = with(b, x, MODULE_TYPE, b->types);
     x = with(b, x, MODULE_POSITION, b->positions);
     x = with(b, x, MODULE_TASK, b->tasks);
@@ -42,18 +74,46 @@ static value embeddings(hub_builder *b) {
 
 // --- Layers
 
+static value projected(hub_builder *b, int i, value x, hub_module m, const char *name) {
+    return hub_build_layer_named(b, hub_build_linear(b, x, m, i), i, name);
+}
+
+static void project_global(hub_builder *b, int i, value x) {
+    hub_projections *p = &b->projections[i];
+    p->global_q = p->global_k = p->global_v = VALUE_NONE;
+    if (b->global == VALUE_NONE) return;
+    p->global_q = projected(b, i, x, MODULE_GLOBAL_QUERY, "attention.global_query");
+    p->global_k = projected(b, i, x, MODULE_GLOBAL_KEY, "attention.global_key");
+    p->global_v = projected(b, i, x, MODULE_GLOBAL_VALUE, "attention.global_value");
+}
+
+static void project_relative(hub_builder *b, int i) {
+    const hub_config *c = b->config;
+    bool shared = c->relative.shared;
+    hub_projections *p = &b->projections[i];
+    p->relative_keys = p->relative_queries = VALUE_NONE;
+    if (c->relative.keys)
+        p->relative_keys = hub_build_linear(b, b->relative, shared ? MODULE_KEY : MODULE_RELATIVE_KEY, i);
+    if (c->relative.queries)
+        p->relative_queries =
+            hub_build_linear(b, b->relative, shared ? MODULE_QUERY : MODULE_RELATIVE_QUERY, i);
+}
+
 static value attention(hub_builder *b, int i, value x) {
-    value q = hub_build_linear(b, x, MODULE_QUERY, i), k = hub_build_linear(b, x, MODULE_KEY, i);
-    value v = hub_build_linear(b, x, MODULE_VALUE, i);
-    b->queries[i] = hub_build_layer_named(b, q, i, "attention.query");
-    b->keys[i] = hub_build_layer_named(b, k, i, "attention.key");
-    hub_build_layer_named(b, v, i, "attention.value");
-    value context = hub_build_layer_named(b, hub_build_context(b, q, k, v), i, "attention.context");
+    hub_projections *p = &b->projections[i];
+    p->q = projected(b, i, x, MODULE_QUERY, "attention.query");
+    p->k = projected(b, i, x, MODULE_KEY, "attention.key");
+    p->v = projected(b, i, x, MODULE_VALUE, "attention.value");
+    project_global(b, i, x);
+    project_relative(b, i);
+    value context = hub_build_layer_named(b, hub_build_context(b, i), i, "attention.context");
     return hub_build_linear(b, context, MODULE_ATTENTION_OUTPUT, i);
 }
 
 static value feed_forward(hub_builder *b, int i, value x) {
     value up = hub_activation(b->g, b->config->activation, hub_build_linear(b, x, MODULE_UP, i));
+    if (b->config->family->modules[MODULE_GATE])
+        up = graph_op2(b->g, OP_mul, up, hub_build_linear(b, x, MODULE_GATE, i));
     return hub_build_linear(b, hub_build_layer_named(b, up, i, "intermediate"), MODULE_DOWN, i);
 }
 
@@ -61,7 +121,8 @@ static value feed_forward(hub_builder *b, int i, value x) {
 static value layer(hub_builder *b, int i, value x) {
     graph *g = b->g;
     bool before = b->config->family->traits & TRAIT_PRE_NORM;
-    value in = before ? hub_build_norm(b, x, MODULE_ATTENTION_NORM, i) : x;
+    bool first = i == 0 && b->config->family->traits & TRAIT_FIRST_BARE;
+    value in = before && !first ? hub_build_norm(b, x, MODULE_ATTENTION_NORM, i) : x;
     value a = graph_op2(g, OP_add, attention(b, i, in), x);
     if (!before) a = hub_build_norm(b, a, MODULE_ATTENTION_NORM, i);
     hub_build_layer_named(b, a, i, "attention.output");
@@ -81,10 +142,10 @@ void hub_build_encoder(hub_builder *b) {
     b->constants = ARENA_ARRAY(b->g->arena, value, constants);
     none(b->constants, constants);
     b->hidden = ARENA_ARRAY(b->g->arena, value, n + 1);
-    b->queries = ARENA_ARRAY(b->g->arena, value, n);
-    b->keys = ARENA_ARRAY(b->g->arena, value, n);
+    b->projections = ARENA_ARRAY(b->g->arena, hub_projections, n);
     b->pooled = VALUE_NONE;
     inputs(b);
+    hub_build_positions(b);
     b->hidden[0] = embeddings(b);
     for (int i = 0; i < n; i++) b->hidden[i + 1] = layer(b, i, b->hidden[i]);
     if (hub_build_has(b, MODULE_FINAL_NORM)) {

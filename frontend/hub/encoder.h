@@ -5,17 +5,30 @@
 
 #include "checkpoint.h"
 
+// What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
+typedef struct hub_projections {
+    value q, k, v, global_q, global_k, global_v, relative_keys, relative_queries;
+} hub_projections;
+
+// MPNet's farthest distance that has a bucket of its own side.
+#define HUB_FARTHEST 128
+
 typedef struct hub_builder {
     graph *g;
     const hub_config *config;
     const hub_checkpoint *checkpoint;
     value ids, types, positions, bounds;
-    value tasks;           // VALUE_NONE: the model has no task types
-    value rows;            // VALUE_NONE: the head reads no chosen rows
-    value *hidden;         // [layers + 1]: the embeddings, then each layer's output, f32[T,H]
-    value *queries, *keys; // [layers], f32[T,H]
-    value pooled;          // f32[S,H], once it is built
-    value *constants;      // [set + 1][module][part], once they are made
+    // VALUE_NONE where the model does not read them, as all that follows.
+    value columns, tasks, global;
+    value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
+    value buckets;                // f32[heads,1,distances], added to scores
+    value relative;               // embeddings of relative positions, f32[2 span,H]
+    value distances;              // which of them stands for a distance, i32[1,distances]
+    value rows;                   // VALUE_NONE: the head reads no chosen rows
+    value *hidden;                // [layers + 1]: the embeddings, then each layer's output, f32[T,H]
+    hub_projections *projections; // [layers]
+    value pooled;                 // f32[S,H], once it is built
+    value *constants;             // [set + 1][module][part], once they are made
 } hub_builder;
 
 // Inputs, embeddings and layers.
@@ -26,8 +39,11 @@ value hub_build_attentions(hub_builder *b, int i);
 // The head and its outputs, then those that `outputs` (a comma list, or NULL) asks for.
 bool hub_build_head(hub_builder *b, const char *outputs, diag *d);
 
-// The attention of q, k and v f32[T,H]: f32[T,H].
-value hub_build_context(hub_builder *b, value q, value k, value v);
+// The attention of a layer whose projections are built: f32[T,heads d].
+value hub_build_context(hub_builder *b, int layer);
+// cosines to distances, where the model has them.
+void hub_build_positions(hub_builder *b);
+value hub_build_numbers(graph *g, type t, const int32_t *data); // a literal, i32
 
 // A tensor as a constant, float32; one of a linear layer's weight is turned to [in, out].
 value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool turned);

@@ -1,9 +1,21 @@
 // Tensors of the checkpoint as constants, each made once, and the layers that are made of them.
 #include "encoder.h"
 
+// The part of the tensor that is meant: rows one after the other, or of each head.
+static recipe *part_of(hub_builder *b, const hub_weight *w, recipe *r) {
+    arena *a = b->g->arena;
+    int64_t parts = w->slice.parts, rows = w->shape[0] / parts, heads = b->config->heads;
+    if (parts == 1) return r;
+    if (!w->slice.by_head) return recipe_slice(a, r, 0, w->slice.part * rows, (w->slice.part + 1) * rows);
+    int64_t columns = w->rank == 2 ? w->shape[1] : 1;
+    r = recipe_reshape(a, r, 4, (int64_t[]){heads, parts, rows / heads, columns});
+    r = recipe_slice(a, r, 1, w->slice.part, w->slice.part + 1);
+    return recipe_reshape(a, r, w->rank, (int64_t[]){rows, columns});
+}
+
 static value constant(hub_builder *b, const hub_weight *w, const char *name, bool turned) {
     arena *a = b->g->arena;
-    recipe *r = recipe_tensor(a, w->tensor, w->e, w->rank, w->shape);
+    recipe *r = part_of(b, w, recipe_tensor(a, w->tensor, w->e, w->rank, w->shape));
     if (w->e != ELEM_F32) r = recipe_cast(a, r, ELEM_F32);
     if (turned) r = recipe_transpose(a, r);
     return graph_constant_recipe(b->g, name, r);
@@ -13,8 +25,10 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
     int set = hub_weight_set(b->config, layer);
     value *known = &b->constants[((set + 1) * MODULE_COUNT + (int)m) * PART_COUNT + (int)p];
     if (*known == VALUE_NONE) {
+        const hub_weight *w = hub_weight_of(b->checkpoint, m, set, p);
         const char *name = hub_tensor_name(b->g->arena, b->config, m, set, p);
-        *known = constant(b, hub_weight_of(b->checkpoint, m, set, p), name, turned);
+        if (w->slice.parts > 1) name = arena_printf(b->g->arena, "%s.%d", name, w->slice.part);
+        *known = constant(b, w, name, turned);
     }
     return *known;
 }
@@ -31,14 +45,23 @@ value hub_build_decoder(hub_builder *b) {
 
 value hub_build_linear(hub_builder *b, value x, hub_module m, int layer) {
     value w = hub_build_weight(b, m, layer, PART_WEIGHT, true);
-    value bias = hub_build_weight(b, m, layer, PART_BIAS, false);
-    return graph_op2(b->g, OP_add, graph_op2(b->g, OP_matmul, x, w), bias);
+    value y = graph_op2(b->g, OP_matmul, x, w);
+    return b->config->biased[m] ? graph_op2(b->g, OP_add, y, hub_build_weight(b, m, layer, PART_BIAS, false))
+                                : y;
+}
+
+static value zeros(hub_builder *b, int64_t n) {
+    dim d = dim_num(n);
+    return graph_constant_f32(b->g, NULL, type_make(ELEM_F32, 1, &d), ARENA_ARRAY(b->g->arena, float, n));
 }
 
 value hub_build_norm(hub_builder *b, value x, hub_module m, int layer) {
     value gamma = hub_build_weight(b, m, layer, PART_WEIGHT, false);
-    value beta = hub_build_weight(b, m, layer, PART_BIAS, false);
     attr eps = attr_float(ATTR_eps, b->config->eps);
+    if (b->config->family->traits & TRAIT_RMS_NORM)
+        return graph_append(b->g, OP_rms_norm, 2, (value[]){x, gamma}, 1, &eps);
+    value beta = b->config->biased[m] ? hub_build_weight(b, m, layer, PART_BIAS, false)
+                                      : zeros(b, graph_type(b->g, gamma)->d[0].n);
     return graph_append(b->g, OP_layer_norm, 3, (value[]){x, gamma, beta}, 1, &eps);
 }
 

@@ -4,6 +4,7 @@
 
 const hub_family hub_families[] = {
 #include "families.def"
+#include "families_attention.def"
 };
 const int hub_family_count = sizeof(hub_families) / sizeof(hub_families[0]);
 
@@ -45,10 +46,6 @@ const hub_module_shape *hub_module_of(hub_module m) {
     return &shapes[m];
 }
 
-bool hub_module_has(hub_module m, hub_part p) {
-    return p == PART_WEIGHT || shapes[m].kind == KIND_LINEAR || shapes[m].kind == KIND_NORM;
-}
-
 const hub_family *hub_family_find(const char *model_type) {
     for (int i = 0; i < hub_family_count; i++) {
         if (!strcmp(model_type, hub_families[i].model_type)) return &hub_families[i];
@@ -75,6 +72,7 @@ const char *hub_family_key(const hub_family *f, hub_key k) {
                                                    [KEY_LAYERS] = "num_hidden_layers",
                                                    [KEY_HEADS] = "num_attention_heads",
                                                    [KEY_ACTIVATION] = "hidden_act",
+                                                   [KEY_BUCKETS] = "relative_attention_num_buckets",
                                                    [KEY_EPS] = "layer_norm_eps"};
     const char *name = f->keys[k] ? f->keys[k] : of_bert[k];
     return name && *name ? name : NULL;

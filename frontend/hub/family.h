@@ -1,4 +1,4 @@
-// Families of encoders as data (families.def): what a family calls its classes, its config keys and its
+// Families of encoders as data (families*.def): what a family calls its classes, its config keys and its
 // tensors, where its positions start, and which parts it has. Nothing outside the table asks which family it
 // works on.
 #ifndef BERTC_HUB_FAMILY_H
@@ -17,7 +17,13 @@ typedef enum hub_size {
     SIZE_EMBEDDING, // width of the embeddings, where they are projected to the hidden size
     SIZE_HIDDEN,
     SIZE_INNER,
-    SIZE_DECODER, // width that the decoder of a masked LM reads
+    SIZE_HEADS,
+    SIZE_HEAD,      // width of a head
+    SIZE_ATTENTION, // of all heads
+    SIZE_KEYS,      // of all heads of keys and values, which may be fewer
+    SIZE_BUCKETS,   // of distances
+    SIZE_RELATIVE,  // positions relative to a token's, both ways
+    SIZE_DECODER,   // width that the decoder of a masked LM reads
     SIZE_LABELS,
     SIZE_ONE, // always 1
     SIZE_TWO, // always 2: next sentence, start and end
@@ -53,12 +59,22 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(POSITION, TABLE, POSITIONS, EMBEDDING, BASE)                                                      \
     MODULE(EMBEDDING_NORM, NORM, EMBEDDING, NONE, BASE)                                                      \
     MODULE(PROJECTION, LINEAR, HIDDEN, EMBEDDING, BASE) /* of the embeddings to the hidden size */           \
-    MODULE(QUERY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
-    MODULE(KEY, LINEAR, HIDDEN, HIDDEN, LAYER)                                                               \
-    MODULE(VALUE, LINEAR, HIDDEN, HIDDEN, LAYER)                                                             \
-    MODULE(ATTENTION_OUTPUT, LINEAR, HIDDEN, HIDDEN, LAYER)                                                  \
+    MODULE(ROTARY, TABLE, POSITIONS, HEAD, BASE)        /* sines, then cosines */                            \
+    MODULE(BUCKET, TABLE, BUCKETS, HEADS, BASE)         /* what a distance adds to a head's scores */        \
+    MODULE(RELATIVE, TABLE, RELATIVE, HIDDEN, BASE)                                                          \
+    MODULE(RELATIVE_NORM, NORM, HIDDEN, NONE, BASE)                                                          \
+    MODULE(QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                          \
+    MODULE(KEY, LINEAR, KEYS, HIDDEN, LAYER)                                                                 \
+    MODULE(VALUE, LINEAR, KEYS, HIDDEN, LAYER)                                                               \
+    MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
+    MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
+    MODULE(GLOBAL_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER) /* of tokens that attend to all */                \
+    MODULE(GLOBAL_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                     \
+    MODULE(GLOBAL_VALUE, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
+    MODULE(ATTENTION_OUTPUT, LINEAR, HIDDEN, ATTENTION, LAYER)                                               \
     MODULE(ATTENTION_NORM, NORM, HIDDEN, NONE, LAYER)                                                        \
     MODULE(UP, LINEAR, INNER, HIDDEN, LAYER)                                                                 \
+    MODULE(GATE, LINEAR, INNER, HIDDEN, LAYER) /* multiplies what is activated */                            \
     MODULE(DOWN, LINEAR, HIDDEN, INNER, LAYER)                                                               \
     MODULE(OUTPUT_NORM, NORM, HIDDEN, NONE, LAYER)                                                           \
     MODULE(FINAL_NORM, NORM, HIDDEN, NONE, BASE)                                                             \
@@ -91,7 +107,6 @@ typedef struct hub_module_shape {
 const hub_module_shape *hub_module_of(hub_module m);
 
 typedef enum hub_part { PART_WEIGHT, PART_BIAS, PART_COUNT } hub_part;
-bool hub_module_has(hub_module m, hub_part p); // has the module such a tensor?
 
 // Keys of config.json, by meaning.
 typedef enum hub_key {
@@ -107,19 +122,32 @@ typedef enum hub_key {
     KEY_GROUPS,       // of layers that share their weights
     KEY_INNER_GROUPS, // layers of a group, one after the other
     KEY_HEADS,
+    KEY_KEY_HEADS,
+    KEY_HEAD,    // width of one
+    KEY_BUCKETS, // of distances
     KEY_ACTIVATION,
+    KEY_HEAD_ACTIVATION, // of the prediction head
     KEY_EPS,
     KEY_COUNT
 } hub_key;
 
 typedef enum hub_traits {
-    TRAIT_TYPES = 1,             // token type embeddings, unless the config says 0 of them
-    TRAIT_POSITIONS = 2,         // absolute positions, a table
-    TRAIT_POOLER = 4,            // the base model ends in a pooler
-    TRAIT_PRE_NORM = 8,          // norms stand before attention and feed-forward, and one behind all layers
-    TRAIT_PROJECTS = 16,         // the embeddings are projected even where they have the hidden size
-    TRAIT_DECODES_EMBEDDING = 32 // the decoder reads rows of the embeddings' width
+    TRAIT_TYPES = 1,              // token type embeddings, unless the config says 0 of them
+    TRAIT_POSITIONS = 2,          // absolute positions, a table
+    TRAIT_POOLER = 4,             // the base model ends in a pooler
+    TRAIT_PRE_NORM = 8,           // norms stand before attention and feed-forward, and one behind all layers
+    TRAIT_PROJECTS = 16,          // the embeddings are projected even where they have the hidden size
+    TRAIT_DECODES_EMBEDDING = 32, // the decoder reads rows of the embeddings' width
+    TRAIT_RMS_NORM = 64,
+    TRAIT_TRANSFORMS = 128,     // classifiers read the prediction head's transform
+    TRAIT_PLAIN_DECODER = 256,  // the decoder may have no bias
+    TRAIT_ROTARY_COLUMNS = 512, // rotary positions are columns, whatever positions are given
+    TRAIT_FIRST_BARE = 2048,    // the first layer has no norm before its attention: the embeddings end in one
+    TRAIT_DROPS_MASKED = 1024   // ESM: mask tokens are zero, and the others scaled by how many there are
 } hub_traits;
+
+// What turns queries and keys by their positions: halves of a head, or pairs of neighbours.
+typedef enum hub_rotary { ROTARY_NONE, ROTARY_HALVES, ROTARY_PAIRS } hub_rotary;
 
 typedef struct hub_family {
     const char *model_type;  // config.json's
@@ -128,9 +156,19 @@ typedef struct hub_family {
     bertc_position_rule position_rule; // where it counts, positions start behind the pad's id; else at 0
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
     const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
-    const char *modules[MODULE_COUNT]; // names of tensors, %d is the layer; NULL: no such module
+    // Names of tensors, %d is the layer; NULL: no such module. "NAME[1/3]": rows of the second of three equal
+    // parts of the tensor; "NAME[1/3h]": of the second of three parts of each head's rows.
+    const char *modules[MODULE_COUNT];
+    // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the
+    // config's key is true; else the name of the tensor.
+    const char *biases[MODULE_COUNT];
+    // Modules that a config's key switches: "key" (false where it is missing) or "+key" (true).
+    const char *switches[MODULE_COUNT];
+    hub_rotary rotary;
+    double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
     // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.
     const char *predict, *classify;
+    const char *pooling; // default of classifier_pooling; NULL: the first row, whatever the config says
     // What Transformers takes where a key is missing; NULL or 0: what BERT takes. Sizes that describe the
     // weights have no default.
     struct {

@@ -12,7 +12,7 @@ static value last(const hub_builder *b) {
 // One row a sequence: its first, or the mean of all.
 static value one_row(hub_builder *b, value x, hub_pooling pooling) {
     graph *body = graph_new(b->g->arena, NULL);
-    dim width = dim_num(b->config->sizes[SIZE_HIDDEN]);
+    dim width = graph_type(b->g, x)->d[1];
     value p = graph_param(body, "x", type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_L), width})), row;
     if (pooling == POOLING_CLS) {
         row = graph_slice(body, p, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_num(1), width});
@@ -34,22 +34,23 @@ static value pooler(hub_builder *b) {
     return b->pooled;
 }
 
-static const char *or_else(const char *own, const char *other) {
-    return own ? own : other;
+static value transformed(hub_builder *b, value x) {
+    if (!hub_build_has(b, MODULE_TRANSFORM)) return x;
+    x = hub_activation(b->g, b->config->predict, hub_build_linear(b, x, MODULE_TRANSFORM, -1));
+    return hub_build_named(b, hub_build_norm(b, x, MODULE_TRANSFORM_NORM, -1), "transform");
 }
 
 // Logits over the vocabulary for the rows that the caller chooses.
 static value predictions(hub_builder *b) {
     graph *g = b->g;
     value x = graph_op2(g, OP_gather, last(b), b->rows);
-    x = hub_build_linear(b, x, MODULE_TRANSFORM, -1);
-    x = hub_activation(g, or_else(b->config->family->predict, b->config->activation), x);
-    x = hub_build_named(b, hub_build_norm(b, x, MODULE_TRANSFORM_NORM, -1), "transform");
+    x = transformed(b, x);
     hub_module bias = MODULE_PREDICTION_BIAS;
     if (!hub_weight_of(b->checkpoint, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
     value w = hub_build_decoder(b);
-    value v = graph_op2(g, OP_add, graph_op2(g, OP_matmul, x, w),
-                        hub_build_weight(b, bias, -1, PART_WEIGHT, false));
+    value v = graph_op2(g, OP_matmul, x, w);
+    if (hub_build_has(b, bias))
+        v = graph_op2(g, OP_add, v, hub_build_weight(b, bias, -1, PART_WEIGHT, false));
     return hub_build_named(b, v, "predictions");
 }
 
@@ -57,11 +58,26 @@ static value classified(hub_builder *b, value x, hub_module m, const char *name)
     return hub_build_named(b, hub_build_linear(b, x, m, -1), name);
 }
 
-// What a text's classifier reads: the pooler, or the first row through a dense layer of its own.
+// What a text's classifier reads: the pooler, or the text's row through a dense layer of its own; of all rows
+// where what the classifier makes of them is pooled.
 static value summary(hub_builder *b) {
-    if (!hub_build_has(b, MODULE_CLASSIFIER_DENSE)) return pooler(b);
-    value x = hub_build_linear(b, one_row(b, last(b), POOLING_CLS), MODULE_CLASSIFIER_DENSE, -1);
-    return hub_activation(b->g, or_else(b->config->family->classify, b->config->activation), x);
+    hub_pooling pooling = b->config->pooling;
+    bool transforms = b->config->family->traits & TRAIT_TRANSFORMS,
+         dense = hub_build_has(b, MODULE_CLASSIFIER_DENSE);
+    if (!transforms && !dense) return pooler(b);
+    value x = pooling == POOLING_LATE ? last(b) : one_row(b, last(b), pooling);
+    if (transforms) return transformed(b, x);
+    return hub_activation(b->g, b->config->classify, hub_build_linear(b, x, MODULE_CLASSIFIER_DENSE, -1));
+}
+
+static value text_logits(hub_builder *b) {
+    value x = classified(b, summary(b), MODULE_CLASSIFIER, "classifier");
+    return b->config->pooling == POOLING_LATE ? one_row(b, x, POOLING_MEAN) : x;
+}
+
+// What a classifier of tokens reads.
+static value tokens(hub_builder *b) {
+    return b->config->family->traits & TRAIT_TRANSFORMS ? transformed(b, last(b)) : last(b);
 }
 
 // Of each token whether it was replaced, [T].
@@ -116,14 +132,12 @@ static void build_head(hub_builder *b, diag *d) {
         x = classified(b, pooler(b), MODULE_RELATIONSHIP, "relationship");
         graph_output_add(g, "seq_relationship_logits", x);
         break;
-    case HEAD_SEQUENCE:
-        graph_output_add(g, "logits", classified(b, summary(b), MODULE_CLASSIFIER, "classifier"));
-        break;
+    case HEAD_SEQUENCE: graph_output_add(g, "logits", text_logits(b)); break;
     case HEAD_TOKEN:
-        graph_output_add(g, "logits", classified(b, last(b), MODULE_TAGGER, "classifier"));
+        graph_output_add(g, "logits", classified(b, tokens(b), MODULE_TAGGER, "classifier"));
         break;
     case HEAD_ANSWER:
-        x = classified(b, last(b), MODULE_SPAN, "spans");
+        x = classified(b, tokens(b), MODULE_SPAN, "spans");
         graph_output_add(g, "start_logits", span_column(b, x, 0));
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;

@@ -113,9 +113,11 @@ static void describe(const opening *o, hub_model *out) {
     out->vocab_size = c->sizes[SIZE_VOCAB];
     // Where nothing reads them, any type will do.
     out->type_vocab_size = hub_module_use(c, MODULE_TYPE) ? c->sizes[SIZE_TYPES] : INT32_MAX;
-    out->position_rule = c->family->position_rule;
+    out->position_rule = c->position_rule;
     out->position_start = c->position_start;
     out->position_count = c->sizes[SIZE_POSITIONS] - out->position_start;
+    out->global_rule = c->global_rule;
+    out->sep_id = (int32_t)c->sep_id;
     out->pad_id = (int32_t)c->pad_id;
     out->hidden_size = c->sizes[SIZE_HIDDEN];
     out->layers = c->layers;

@@ -117,8 +117,11 @@ static void add_tensor(synth *s, hub_module m, int set, hub_part p) {
 
 static void add_module(synth *s, hub_module m, int set) {
     if (!written(s, m)) return;
+    if (m == MODULE_ATTENTION_NORM && set == 0 && s->config.family->traits & TRAIT_FIRST_BARE) return;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) add_tensor(s, m, set, (hub_part)p);
+        bool first = hub_module_slice(&s->config, m).part == 0 ||
+                     (p == PART_BIAS && hub_config_own_bias(&s->config, m));
+        if (first && hub_config_has(&s->config, m, (hub_part)p)) add_tensor(s, m, set, (hub_part)p);
     }
 }
 

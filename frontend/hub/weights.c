@@ -84,7 +84,7 @@ static const char *print_shape(arena *a, int rank, const int64_t *shape) {
 
 static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name) {
     arena *a = l->c->arena;
-    hub_weight w = {.tensor = name};
+    hub_weight w = {.tensor = name, .slice = hub_module_slice(l->config, m)};
     const char *dtype;
     const int64_t *shape;
     const void *data;
@@ -103,8 +103,9 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
                      arena_printf(a, "has the shape %s, the config says %s", print_shape(a, w.rank, shape),
                                   print_shape(a, rank, w.shape)));
     }
+    if (p == PART_BIAS && hub_config_own_bias(l->config, m)) w.slice = (hub_slice){0, 1, false};
     *slot(l->c, m, set, p) = w;
-    l->c->parameters += rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0];
+    l->c->parameters += (rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0]) / w.slice.parts;
     return true;
 }
 
@@ -113,11 +114,11 @@ static bool check_module(lookup *l, hub_module m, int set) {
     const char *names[PART_COUNT];
     bool found[PART_COUNT] = {false}, ok = true;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) names[p] = name_of(l, m, set, (hub_part)p, &found[p]);
+        if (hub_config_has(l->config, m, (hub_part)p)) names[p] = name_of(l, m, set, (hub_part)p, &found[p]);
     }
     if (use == USE_NO || (use == USE_OPTIONAL && !found[PART_WEIGHT] && !found[PART_BIAS])) return true;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_module_has(m, (hub_part)p)) ok &= take(l, m, set, (hub_part)p, names[p]);
+        if (hub_config_has(l->config, m, (hub_part)p)) ok &= take(l, m, set, (hub_part)p, names[p]);
     }
     return ok;
 }
@@ -156,7 +157,9 @@ static bool settle_decoder(lookup *l) {
         }
     }
     if (l->c->tied) forget(l, MODULE_DECODER);
-    if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
+    if (l->config->family->traits & TRAIT_PLAIN_DECODER) {
+        return true;
+    } else if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
         forget(l, MODULE_PREDICTION_BIAS);
     } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
         bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
@@ -197,7 +200,8 @@ bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) 
     for (int m = 0; m < MODULE_COUNT; m++) {
         if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
         bool layered = hub_module_of((hub_module)m)->scope == SCOPE_LAYER;
-        for (int64_t i = layered ? 0 : -1; i < (layered ? sets : 0); i++) {
+        bool bare = m == MODULE_ATTENTION_NORM && config->family->traits & TRAIT_FIRST_BARE;
+        for (int64_t i = layered ? bare : -1; i < (layered ? sets : 0); i++) {
             ok &= check_module(&l, (hub_module)m, (int)i);
         }
     }

@@ -94,9 +94,28 @@ static inline eval_input case_packed(const grid *g, const safetensors *io, const
     return case_vector(name, v, g->tokens);
 }
 
+// Longformer's global tokens: given, or by the model's rule.
+static inline eval_input case_global(const hub_model *m, const grid *g, const safetensors *io, arena *a) {
+    int64_t batch, length;
+    eval_input given = case_packed(g, io, "global", "global_attention_mask", a);
+    if (case_input(io, "global_attention_mask", &batch, &length)) return given;
+    int32_t *v = given.value.data;
+    for (int64_t i = 0; i < g->batch; i++) {
+        bool passed = false;
+        for (int64_t t = g->bounds[i]; t < g->bounds[i + 1]; t++) {
+            passed |= g->ids[t] == m->sep_id;
+            v[t] = m->global_rule == BERTC_RULE_FIRST    ? g->columns[t] == 0
+                   : m->global_rule == BERTC_RULE_BEFORE ? !passed
+                                                         : 0;
+        }
+    }
+    return given;
+}
+
 // The inputs that a graph may have; every token's row is read where the head reads chosen rows.
 #define CASE_INPUTS 9
-static inline void case_inputs(const grid *g, const safetensors *io, arena *a, eval_input *inputs) {
+static inline void case_inputs(const hub_model *m, const grid *g, const safetensors *io, arena *a,
+                               eval_input *inputs) {
     int32_t *rows = ARENA_ARRAY(a, int32_t, g->tokens);
     for (int64_t i = 0; i < g->tokens; i++) rows[i] = (int32_t)i;
     inputs[0] = case_vector("ids", g->ids, g->tokens);
@@ -107,7 +126,7 @@ static inline void case_inputs(const grid *g, const safetensors *io, arena *a, e
     inputs[5] = case_vector("row_bounds", g->bounds, g->batch + 1);
     inputs[6] = case_vector("columns", g->columns, g->tokens);
     inputs[7] = case_packed(g, io, "tasks", "task_type_ids", a);
-    inputs[8] = case_packed(g, io, "global", "global_attention_mask", a);
+    inputs[8] = case_global(m, g, io, a);
 }
 
 // The largest difference of a packed output from the reference, over the rows that the mask shows, and the
@@ -181,7 +200,7 @@ static inline void case_check(const hub_model *m, const safetensors *io, const c
                               double tolerance, arena *a, diag *d) {
     grid g = case_grid(m, io, rows, a);
     eval_input all[CASE_INPUTS], inputs[CASE_INPUTS];
-    case_inputs(&g, io, a, all);
+    case_inputs(m, &g, io, a, all);
     eval_options e = {.source = &m->source, .inputs = inputs};
     for (int i = 0; i < CASE_INPUTS; i++) {
         if (case_has_input(m->graph, all[i].name)) inputs[e.input_count++] = all[i];

@@ -1,4 +1,5 @@
-// Outputs that Transformers gave, read from a case's safetensors file, against what a session gives for the same inputs.
+// Outputs that Transformers gave, read from a case's safetensors file, against what a session gives for the
+// same inputs.
 #ifndef BERTC_TESTS_REFERENCE_H
 #define BERTC_TESTS_REFERENCE_H
 
@@ -7,7 +8,7 @@
 typedef struct reference {
     safetensors *file;
     int64_t batch, length;
-    int32_t *ids, *mask, *types; // [batch,length]; types NULL where the file has none
+    int32_t *ids, *mask, *types;                 // [batch,length]; types NULL where the file has none
     int32_t *positions, *tasks, *global, *boxes; // NULL where the file has none; boxes [batch,length,4]
 } reference;
 
@@ -17,10 +18,11 @@ void reference_close(reference *r);
 // Does a row's mask hide its first column?
 bool reference_hides_first(const reference *r);
 
-// Runs the model on the reference's inputs and compares every output that the file holds ("out.NAME" or NAME), over the
-// rows that the mask shows: |difference| <= max(absolute, relative x largest value). Outputs that read a hidden first
-// column are left out. Where `same_choice`, the largest value of each row's last axis must stand at the same place.
-// Returns the largest difference over its bound; the test fails where it is above 1, or where nothing was compared.
+// Runs the model on the reference's inputs and compares every output that the file holds ("out.NAME" or
+// NAME), over the rows that the mask shows: |difference| <= max(absolute, relative x largest value). Outputs
+// that read a hidden first column are left out. Where `same_choice`, the largest value of each row's last
+// axis must stand at the same place. Returns the largest difference over its bound; the test fails where it
+// is above 1, or where nothing was compared.
 typedef struct tolerance {
     double absolute, relative;
     bool same_choice;

@@ -52,7 +52,7 @@ static void check(const char *folder, const char *file, arena *a) {
     hub_model m;
     hub_options options = {.model = folder, .outputs = more_outputs(io)};
     if (!hub_open(&options, a, &m, &d)) case_fail(&d);
-    if (d.count) case_fail(&d);
+    if (diag_failed(&d)) case_fail(&d);
     if (!graph_verify(m.graph, "hub", &d)) case_fail(&d);
     case_check(&m, io, "out.", 0, 5e-5, a, &d);
     safetensors_close(io);
