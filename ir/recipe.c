@@ -83,6 +83,15 @@ recipe *recipe_slice(arena *a, recipe *r, int64_t axis, int64_t begin, int64_t e
     return part;
 }
 
+recipe *recipe_diagonal(arena *a, recipe *r, int64_t n) {
+    type t = r->type;
+    assert(t.rank == 2 && t.layout == LAYOUT_ROW && n > 0 && t.d[0].n % n == 0);
+    t.d[1].n *= n;
+    recipe *d = make(a, RECIPE_DIAGONAL, t, 1, &r);
+    d->axis = n;
+    return d;
+}
+
 recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns, double c) {
     assert(kind == RECIPE_COS || kind == RECIPE_SIN);
     recipe *r = make(a, kind, recipe_type(ELEM_F32, 2, (int64_t[]){rows, columns}), 0, NULL);
@@ -92,10 +101,9 @@ recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns, 
 
 const char *recipe_word(recipe_kind kind) {
     static const char *const words[] = {
-        [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose",
-        [RECIPE_CONCAT] = "concat", [RECIPE_SCALE] = "scale",
-        [RECIPE_CAST] = "cast",     [RECIPE_RESHAPE] = "reshape",
-        [RECIPE_SLICE] = "slice",   [RECIPE_COS] = "cos",
+        [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
+        [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
+        [RECIPE_SLICE] = "slice",   [RECIPE_DIAGONAL] = "diagonal",   [RECIPE_COS] = "cos",
         [RECIPE_SIN] = "sin",       [RECIPE_PACK] = "pack",
     };
     return kind <= RECIPE_PACK ? words[kind] : NULL;

@@ -15,6 +15,7 @@ typedef enum recipe_kind {
     RECIPE_CAST,      // cast(r, elem)
     RECIPE_RESHAPE,   // reshape(r, [..])
     RECIPE_SLICE,     // slice(r, axis, begin, end)
+    RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each on columns of its own; else zero
     RECIPE_COS,       // cos(f32[P,N], c): cos(p c^(-j/N)), a rotary table
     RECIPE_SIN,
     RECIPE_PACK // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
@@ -24,7 +25,7 @@ typedef struct recipe {
     recipe_kind kind;
     type type; // of the result
     const char *tensor;
-    int64_t axis, begin; // concat, slice
+    int64_t axis, begin; // concat, slice; of a diagonal: how many blocks
     double scale;        // scale; of a table: c
     int part_count;
     struct recipe **parts;
@@ -55,6 +56,7 @@ recipe *recipe_scale(arena *a, recipe *r, double c);
 recipe *recipe_cast(arena *a, recipe *r, elem to);
 recipe *recipe_reshape(arena *a, recipe *r, int rank, const int64_t *shape);
 recipe *recipe_slice(arena *a, recipe *r, int64_t axis, int64_t begin, int64_t end);
+recipe *recipe_diagonal(arena *a, recipe *r, int64_t n);
 recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns,
                      double c);            // RECIPE_COS, RECIPE_SIN
 const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last

@@ -216,6 +216,22 @@ static bool run_slice(const recipe *r, const tensor_source *source, unsigned cha
     return ok;
 }
 
+static bool run_diagonal(const recipe *r, const tensor_source *source, unsigned char *out, diag *d) {
+    const type *t = &r->parts[0]->type;
+    size_t row = (size_t)t->d[1].n * elem_size(t->e);
+    unsigned char *dense = malloc(recipe_bytes(r->parts[0]) + 1);
+    if (!dense)
+        return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[0]));
+    bool ok = run(r->parts[0], source, dense, d);
+    if (ok) memset(out, 0, recipe_bytes(r));
+    for (int64_t i = 0; ok && i < t->d[0].n; i++) {
+        int64_t block = i * r->axis / t->d[0].n;
+        memcpy(out + (size_t)(i * r->axis + block) * row, dense + (size_t)i * row, row);
+    }
+    free(dense);
+    return ok;
+}
+
 // Angles in float, step by step as PyTorch computes them: the tables that models were trained with.
 static void run_waves(const recipe *r, float *out) {
     int64_t rows = r->type.d[0].n, columns = r->type.d[1].n;
@@ -230,6 +246,7 @@ static void run_waves(const recipe *r, float *out) {
 
 static bool run(const recipe *r, const tensor_source *source, void *out, diag *d) {
     if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
+    if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);

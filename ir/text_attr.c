@@ -159,6 +159,17 @@ static bool read_slice(parser *p, spot at, recipe *of, recipe **out) {
     return true;
 }
 
+static bool read_diagonal(parser *p, spot at, recipe *of, recipe **out) {
+    int64_t n;
+    const type *t = &of->type;
+    if (!expect(&p->s, ",") || !read_i64(&p->s, &n)) return false;
+    if (t->layout != LAYOUT_ROW || t->rank != 2 || n < 1 || n > t->d[0].n || t->d[0].n % n ||
+        type_count(t) > RECIPE_COUNT / n)
+        return scan_error(&p->s, at, "the blocks don't divide the rows of a matrix");
+    *out = recipe_diagonal(p->s.a, of, n);
+    return true;
+}
+
 static bool read_waves(parser *p, spot at, recipe_kind kind, recipe **out) {
     type t;
     int64_t shape[IR_MAX_RANK];
@@ -179,6 +190,7 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
     elem to = ELEM_F32;
     if (kind == RECIPE_RESHAPE) return read_reshape(p, at, of, out);
     if (kind == RECIPE_SLICE) return read_slice(p, at, of, out);
+    if (kind == RECIPE_DIAGONAL) return read_diagonal(p, at, of, out);
     if (kind == RECIPE_TRANSPOSE) {
         if (!row || !matrix) return scan_error(&p->s, at, "transposes a row-major matrix");
         *out = recipe_transpose(p->s.a, of);

@@ -161,6 +161,7 @@ static void print_recipe(FILE *out, const recipe *r) {
         fprintf(out, ", %" PRId64 ", %" PRId64 ", %" PRId64, r->axis, r->begin,
                 r->begin + r->type.d[r->axis].n);
         break;
+    case RECIPE_DIAGONAL: fprintf(out, ", %" PRId64, r->axis); break;
     case RECIPE_COS:
     case RECIPE_SIN:
         print_type(out, &r->type);

@@ -95,6 +95,7 @@ static const struct {
     {"leaky_relu", act_leaky_relu},
     {"silu", act_silu},
     {"swish", act_silu},
+    {"swiglu", act_silu}, // of the half that is gated
     {"mish", act_mish},
     {"tanh", act_tanh},
     {"sigmoid", act_sigmoid},

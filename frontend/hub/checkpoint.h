@@ -13,6 +13,8 @@ typedef struct hub_weight {
     elem e;
     int rank;
     int64_t shape[2];
+    bool convolves;  // the tensor has a third axis, of 1
+    int64_t groups;  // of columns, each read by its own rows; shape[1] is one group's
     hub_slice slice; // of its rows
 } hub_weight;
 

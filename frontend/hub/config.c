@@ -94,10 +94,16 @@ static bool read_architecture(const hub_fields *f, const char *wanted, arena *a,
 
 // --- Sizes and the like
 
+// The key's name in this config.
+static const char *key_name(const hub_fields *f, const hub_config *c, hub_key key) {
+    const char *name = hub_family_key(c->family, key), *old = c->family->old_keys[key];
+    return name && old && !hub_field(f, name) && hub_field(f, old) ? old : name;
+}
+
 // A whole number: required where no default is known (0).
 static bool read_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
                         int64_t by_default, int64_t *out) {
-    const char *name = hub_family_key(c->family, key);
+    const char *name = key_name(f, c, key);
     int64_t own = c->family->defaults.values[key];
     *out = own ? own : by_default;
     return !name || hub_field_int(f, name, !*out, 1, most, out);
@@ -149,6 +155,7 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
     c->sizes[SIZE_TYPES] = types ? types : 2;
     if (family->traits & TRAIT_TYPES)
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
+    ok &= read_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
     ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
     return ok & read_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
 }
@@ -194,7 +201,7 @@ static bool read_positions(const hub_fields *f, hub_config *c) {
 
 static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    const char *key = hub_family_key(family, KEY_ACTIVATION), *eps = hub_family_key(family, KEY_EPS);
+    const char *key = key_name(f, c, KEY_ACTIVATION), *eps = key_name(f, c, KEY_EPS);
     c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
     c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
     c->tied = !family->defaults.untied;
@@ -217,6 +224,17 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     return ok & hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
 }
 
+static bool read_groups(const hub_fields *f, hub_config *c, hub_module m) {
+    const char *key = c->family->groups[m];
+    const hub_module_shape *s = hub_module_of(m);
+    c->groups_of[m] = 1;
+    if (!key) return true;
+    c->groups_of[m] = m == MODULE_ATTENTION_OUTPUT ? 1 : 4; // SqueezeBERT's
+    if (!hub_field_int(f, key, false, 1, MOST_WIDTH, &c->groups_of[m])) return false;
+    if (c->sizes[s->columns] % c->groups_of[m] == 0 && c->sizes[s->rows] % c->groups_of[m] == 0) return true;
+    return hub_field_wrong(f, key, "%" PRId64 " groups don't divide the layer", c->groups_of[m]);
+}
+
 // Biases and modules that keys switch.
 static bool read_switches(const hub_fields *f, hub_config *c) {
     const hub_family *family = c->family;
@@ -230,6 +248,7 @@ static bool read_switches(const hub_fields *f, hub_config *c) {
         bool yes = !on || *on == '+';
         if (on) ok &= hub_field_bool(f, on + (*on == '+'), false, &yes);
         c->off[m] = !yes;
+        ok &= read_groups(f, c, (hub_module)m);
     }
     return ok;
 }

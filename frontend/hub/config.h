@@ -33,8 +33,9 @@ typedef struct hub_config {
     int32_t position_start; // of the first token
     int64_t key_heads;      // heads of keys and values
     hub_rotary rotary;
-    double theta[2];  // as hub_family's
-    int64_t *windows; // by layer: how many columns away a token attends to; 0: all
+    double theta[2];                 // as hub_family's
+    int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
+    int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
     struct {
         bool keys, queries,
@@ -83,7 +84,8 @@ typedef struct hub_slice {
 hub_slice hub_module_slice(const hub_config *c, hub_module m);
 // What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.
 bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c);
-// The shape of a module's tensor in the checkpoint: its rank, and shape[0..rank).
+// The shape of a module's tensor in the checkpoint, but for axes of 1 at its end: its rank, and
+// shape[0..rank).
 int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]);
 // Does the head read the module? OPTIONAL: where the checkpoint has it.
 typedef enum hub_use { USE_NO, USE_OPTIONAL, USE_YES } hub_use;

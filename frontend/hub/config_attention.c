@@ -50,7 +50,7 @@ static bool read_rotary(const hub_fields *f, hub_config *c) {
     if (c->rotary == ROTARY_NONE || c->family->modules[MODULE_ROTARY]) return true;
     if (c->sizes[SIZE_HEAD] % 2)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
-    bool ok = rope_base(f, "rope_theta", &theta[0]);
+    bool ok = rope_base(f, "rotary_emb_base", &theta[0]) & rope_base(f, "rope_theta", &theta[0]);
     if (c->family->theta[1] > 0) {
         ok &= rope_base(f, "global_rope_theta", &theta[0]) & rope_base(f, "local_rope_theta", &theta[1]);
     }

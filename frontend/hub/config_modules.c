@@ -52,7 +52,7 @@ int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shap
     int parts = p == PART_BIAS && hub_config_own_bias(c, m) ? 1 : hub_module_slice(c, m).parts;
     shape[0] = c->sizes[s->rows] * parts;
     if (s->kind == KIND_NORM || s->kind == KIND_VECTOR || p == PART_BIAS) return 1;
-    shape[1] = c->sizes[s->columns];
+    shape[1] = c->sizes[s->columns] / c->groups_of[m];
     return 2;
 }
 

@@ -39,6 +39,19 @@ static value with(hub_builder *b, value x, hub_module m, value ids) {
     return hub_build_has(b, m) ? graph_op2(b->g, OP_add, x, looked_up(b, m, ids)) : x;
 }
 
+// LayoutLM: where each token stands on its page.
+static value with_boxes(hub_builder *b, value x) {
+    static const struct {
+        hub_module table;
+        const char *input;
+    } sides[] = {{MODULE_BOX_X, "box_left"},        {MODULE_BOX_Y, "box_top"},
+                 {MODULE_BOX_X, "box_right"},       {MODULE_BOX_Y, "box_bottom"},
+                 {MODULE_BOX_HEIGHT, "box_height"}, {MODULE_BOX_WIDTH, "box_width"}};
+    for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
+        x = with(b, x, sides[i].table, input(b, sides[i].input, dim_sym(SYM_T)));
+    return x;
+}
+
 // ESM: mask tokens are zero, and the rest is scaled as if as many were masked as in training. [L,H]
 static value without_masked(hub_builder *b, value x) {
     const hub_config *c = b->config;
@@ -67,6 +80,7 @@ static value embeddings(hub_builder *b) {
     x = with(b, x, MODULE_TYPE, b->types);
     x = with(b, x, MODULE_POSITION, b->positions);
     x = with(b, x, MODULE_TASK, b->tasks);
+    if (hub_build_has(b, MODULE_BOX_X)) x = with_boxes(b, x);
     if (hub_build_has(b, MODULE_EMBEDDING_NORM)) x = hub_build_norm(b, x, MODULE_EMBEDDING_NORM, -1);
     if (hub_build_has(b, MODULE_PROJECTION)) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
     return hub_build_named(b, x, "embeddings");

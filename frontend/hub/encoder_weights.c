@@ -15,7 +15,12 @@ static recipe *part_of(hub_builder *b, const hub_weight *w, recipe *r) {
 
 static value constant(hub_builder *b, const hub_weight *w, const char *name, bool turned) {
     arena *a = b->g->arena;
-    recipe *r = part_of(b, w, recipe_tensor(a, w->tensor, w->e, w->rank, w->shape));
+    int64_t convolution[] = {w->shape[0], w->shape[1], 1};
+    recipe *r =
+        recipe_tensor(a, w->tensor, w->e, w->convolves ? 3 : w->rank, w->convolves ? convolution : w->shape);
+    if (w->convolves) r = recipe_reshape(a, r, 2, w->shape);
+    r = part_of(b, w, r);
+    if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
     if (w->e != ELEM_F32) r = recipe_cast(a, r, ELEM_F32);
     if (turned) r = recipe_transpose(a, r);
     return graph_constant_recipe(b->g, name, r);

@@ -14,6 +14,7 @@ typedef enum hub_size {
     SIZE_TYPES,
     SIZE_TASKS,
     SIZE_POSITIONS,
+    SIZE_BOXES,     // positions on a page, along each axis
     SIZE_EMBEDDING, // width of the embeddings, where they are projected to the hidden size
     SIZE_HIDDEN,
     SIZE_INNER,
@@ -57,6 +58,10 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(TYPE, TABLE, TYPES, EMBEDDING, BASE)                                                              \
     MODULE(TASK, TABLE, TASKS, EMBEDDING, BASE)                                                              \
     MODULE(POSITION, TABLE, POSITIONS, EMBEDDING, BASE)                                                      \
+    MODULE(BOX_X, TABLE, BOXES, EMBEDDING, BASE)                                                             \
+    MODULE(BOX_Y, TABLE, BOXES, EMBEDDING, BASE)                                                             \
+    MODULE(BOX_HEIGHT, TABLE, BOXES, EMBEDDING, BASE)                                                        \
+    MODULE(BOX_WIDTH, TABLE, BOXES, EMBEDDING, BASE)                                                         \
     MODULE(EMBEDDING_NORM, NORM, EMBEDDING, NONE, BASE)                                                      \
     MODULE(PROJECTION, LINEAR, HIDDEN, EMBEDDING, BASE) /* of the embeddings to the hidden size */           \
     MODULE(ROTARY, TABLE, POSITIONS, HEAD, BASE)        /* sines, then cosines */                            \
@@ -114,6 +119,7 @@ typedef enum hub_key {
     KEY_TYPES,
     KEY_TASKS,
     KEY_POSITIONS,
+    KEY_BOXES,
     KEY_EMBEDDING,
     KEY_HIDDEN,
     KEY_INNER,
@@ -156,9 +162,12 @@ typedef struct hub_family {
     bertc_position_rule position_rule; // where it counts, positions start behind the pad's id; else at 0
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
     const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
+    const char *old_keys[KEY_COUNT];   // read where the key is missing
     // Names of tensors, %d is the layer; NULL: no such module. "NAME[1/3]": rows of the second of three equal
     // parts of the tensor; "NAME[1/3h]": of the second of three parts of each head's rows.
     const char *modules[MODULE_COUNT];
+    const char *groups[MODULE_COUNT]; // keys: how many groups of columns a layer has, each read by its own
+                                      // rows; NULL: 1
     // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the
     // config's key is true; else the name of the tensor.
     const char *biases[MODULE_COUNT];

@@ -84,7 +84,7 @@ static const char *print_shape(arena *a, int rank, const int64_t *shape) {
 
 static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name) {
     arena *a = l->c->arena;
-    hub_weight w = {.tensor = name, .slice = hub_module_slice(l->config, m)};
+    hub_weight w = {.tensor = name, .slice = hub_module_slice(l->config, m), .groups = 1};
     const char *dtype;
     const int64_t *shape;
     const void *data;
@@ -96,7 +96,9 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
                      arena_printf(a, "%s is not supported for weights: F32, F16 and BF16 are", dtype));
     }
     int rank = hub_tensor_shape(l->config, m, p, w.shape);
-    bool fits = rank == w.rank;
+    w.convolves = rank == 2 && w.rank == 3 && shape[2] == 1;
+    if (rank == 2) w.groups = l->config->groups_of[m];
+    bool fits = rank == w.rank || w.convolves;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
     if (!fits) {
         return wrong(l, name,
@@ -104,6 +106,7 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
                                   print_shape(a, rank, w.shape)));
     }
     if (p == PART_BIAS && hub_config_own_bias(l->config, m)) w.slice = (hub_slice){0, 1, false};
+    w.rank = rank;
     *slot(l->c, m, set, p) = w;
     l->c->parameters += (rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0]) / w.slice.parts;
     return true;

@@ -37,7 +37,7 @@ static inline const int64_t *case_input(const safetensors *io, const char *name,
     size_t bytes;
     if (!safetensors_entry(io, name, &dtype, &rank, &shape, &data, &bytes)) return NULL;
     ck_assert_str_eq(dtype, "I64");
-    ck_assert_int_eq(rank, 2);
+    ck_assert_int_eq(rank, strcmp(name, "bbox") ? 2 : 3);
     *batch = shape[0];
     *length = shape[1];
     return data;
@@ -94,6 +94,19 @@ static inline eval_input case_packed(const grid *g, const safetensors *io, const
     return case_vector(name, v, g->tokens);
 }
 
+// One of LayoutLM's sides of a token's box: `column`, less `from` (-1: nothing).
+static inline eval_input case_box(const grid *g, const safetensors *io, const char *name, int column,
+                                  int from, arena *a) {
+    int64_t batch, length;
+    const int64_t *boxes = case_input(io, "bbox", &batch, &length);
+    int32_t *v = ARENA_ARRAY(a, int32_t, g->tokens);
+    for (int64_t i = 0; boxes && i < g->tokens; i++) {
+        const int64_t *box = boxes + 4 * g->cells[i];
+        v[i] = (int32_t)(box[column] - (from < 0 ? 0 : box[from]));
+    }
+    return case_vector(name, v, g->tokens);
+}
+
 // Longformer's global tokens: given, or by the model's rule.
 static inline eval_input case_global(const hub_model *m, const grid *g, const safetensors *io, arena *a) {
     int64_t batch, length;
@@ -113,7 +126,7 @@ static inline eval_input case_global(const hub_model *m, const grid *g, const sa
 }
 
 // The inputs that a graph may have; every token's row is read where the head reads chosen rows.
-#define CASE_INPUTS 9
+#define CASE_INPUTS 15
 static inline void case_inputs(const hub_model *m, const grid *g, const safetensors *io, arena *a,
                                eval_input *inputs) {
     int32_t *rows = ARENA_ARRAY(a, int32_t, g->tokens);
@@ -127,6 +140,12 @@ static inline void case_inputs(const hub_model *m, const grid *g, const safetens
     inputs[6] = case_vector("columns", g->columns, g->tokens);
     inputs[7] = case_packed(g, io, "tasks", "task_type_ids", a);
     inputs[8] = case_global(m, g, io, a);
+    inputs[9] = case_box(g, io, "box_left", 0, -1, a);
+    inputs[10] = case_box(g, io, "box_top", 1, -1, a);
+    inputs[11] = case_box(g, io, "box_right", 2, -1, a);
+    inputs[12] = case_box(g, io, "box_bottom", 3, -1, a);
+    inputs[13] = case_box(g, io, "box_height", 3, 1, a);
+    inputs[14] = case_box(g, io, "box_width", 2, 0, a);
 }
 
 // The largest difference of a packed output from the reference, over the rows that the mask shows, and the
