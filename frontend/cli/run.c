@@ -38,9 +38,10 @@ static void table_init(option_table *t, run_options *o) {
                                 "answer each line of FILE (-: standard input): text (a tab before the "
                                 "second), or JSON with text, pair or words",
                                 &o->input});
-    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
-                                "of --input: JSON lines, or embeddings as .npy; of --tensors: safetensors",
-                                &o->output});
+    options_add(
+        t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
+                        "for the answers: JSON lines or .npy of --input, safetensors of --tensors, SVG, HTML",
+                        &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
                                 "go on with --input where a stopped run left --output", &o->resume});
     options_add(
@@ -49,6 +50,14 @@ static void table_init(option_table *t, run_options *o) {
             "similar", 0, OPTION_TEXT, "QUERIES",
             "the --top-k lines (default 5) of the file given as TEXT that are most like each line of QUERIES",
             &o->similar});
+    options_add(t,
+                (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
+                             "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG",
+                             &o->attention, 0});
+    options_add(t, (option_row){"explain", 0, OPTION_FLAG, NULL,
+                                "what each word does for the label: its score less the score with the word "
+                                "hidden; with -o as HTML",
+                                &o->explain});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
     build_options_add(t, &o->build);
@@ -62,25 +71,41 @@ static bool answers_texts(const bertc_model *model, diag *d) {
                                                          "--tensors, or compile it with --head embedding");
 }
 
-static void run(const run_options *o, const arguments *rest, diag *d) {
-    opened model;
-    bertc_session *s = NULL;
+// A checkpoint is compiled with the output that is to be drawn.
+static void ask_for_attention(run_options *o, char *name, size_t size) {
+    const char *others = o->build.hub.outputs;
+    if (!o->attention.count) return;
+    snprintf(name, size, "%s%sattentions.%lld", others ? others : "", others ? "," : "",
+             (long long)o->attention.v[0]);
+    o->build.hub.outputs = name;
+}
+
+static bool run_session(const run_options *o, bertc_model *model, const arguments *words, diag *d) {
     bertc_error e;
     bertc_session_options so = {.threads = (int)o->threads, .huge_pages = o->huge_pages};
+    bertc_session *s = bertc_open(model, &so, &e);
+    if (!s) return runtime_failed(d, &e);
+    bool ok = o->tensors           ? run_tensors(model, s, o->tensors, o->output, d)
+              : o->attention.count ? run_attention(o, model, s, words->v[0], d)
+              : o->explain         ? run_explain(o, model, s, words, d)
+                                   : run_texts(o, s, words, d);
+    bertc_close(s);
+    return flush_stdout(d) && ok;
+}
+
+static void run(run_options *o, const arguments *rest, diag *d) {
+    opened model;
+    char outputs[1024];
+    const arguments words = {rest->count - 1, rest->v + 1};
+    ask_for_attention(o, outputs, sizeof outputs);
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
-    if (ok && !o->tensors) ok = answers_texts(model.model, d);
-    if (ok && (o->input || o->similar)) {
-        if (o->input) run_input(o, model.model, d);
-        if (o->similar) run_similar(o, model.model, rest->v[1], d);
-        opened_close(&model);
-        return;
-    }
-    if (ok && !(s = bertc_open(model.model, &so, &e))) ok = runtime_failed(d, &e);
-    arguments words = {rest->count - 1, rest->v + 1};
-    if (ok && o->tensors) ok = run_tensors(model.model, s, o->tensors, o->output, d);
-    if (ok && !o->tensors) ok = run_texts(o, s, &words, d);
-    flush_stdout(d);
-    if (s) bertc_close(s);
+    if (ok && !o->tensors && !o->attention.count) ok = answers_texts(model.model, d);
+    if (ok && o->input)
+        run_input(o, model.model, d);
+    else if (ok && o->similar)
+        run_similar(o, model.model, words.v[0], d);
+    else if (ok)
+        run_session(o, model.model, &words, d);
     opened_close(&model);
 }
 
@@ -118,13 +143,24 @@ bertc_text_options run_text_options(const run_options *o) {
                                                         : -1};
 }
 
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
 // -1, or the exit status of a usage error. `texts`: on the command line.
 static int check_options(const option_table *t, run_options *o, int texts) {
-    if (!!o->tensors + !!o->input + !!o->similar > 1)
-        return usage_error(t, "takes one of --tensors, --input, --similar");
+    if (!!o->tensors + !!o->input + !!o->similar + !!o->attention.count + o->explain > 1)
+        return usage_error(t, "takes one of --tensors, --input, --similar, --attention, --explain");
     if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
+    if (o->attention.count && o->attention.count != 2) return usage_error(t, "--attention takes LAYER,HEAD");
+    if (o->attention.count && texts != 1) return usage_error(t, "--attention takes one text");
+    if (o->explain && !texts) return usage_error(t, "--explain takes a text");
     if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");
-    if (o->output && !o->tensors && !o->input) return usage_error(t, "-o goes with --tensors or --input");
+    if (o->output && !o->tensors && !o->input && !o->attention.count && !o->explain)
+        return usage_error(t, "-o goes with --tensors, --input, --attention or --explain");
+    if (o->attention.count && o->output && !ends_with(o->output, ".svg"))
+        return usage_error(t, "--attention is drawn as .svg, not as %s", o->output);
     if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");
     if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
     if (o->resume && (!o->input || !o->output))

@@ -8,7 +8,8 @@ typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *tensors, *output, *input, *similar;
     bertc_truncation truncation;
-    bool windows, json, huge_pages, resume;
+    bool windows, json, huge_pages, resume, explain;
+    int_list attention; // layer, head
     int64_t top_k, max_answer, max_tokens;
     int64_t threads; // 0: not given
     int64_t stride;  // -1: not given
@@ -33,6 +34,14 @@ bool run_input(const run_options *o, bertc_model *model, diag *d);
 
 // --- run_similar.c: the lines of `corpus` that are most like each line of o->similar.
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d);
+
+// --- run_attention.c: whom each token of the text looks at.
+bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,
+                   diag *d);
+
+// --- run_explain.c: what each word of the texts does for their label.
+bool run_explain(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
+                 diag *d);
 
 // --- tensors.c
 // input_ids, attention_mask and token_type_ids ([batch,length], I32 or I64; the last two may be missing) from

@@ -1,0 +1,154 @@
+#include "draw.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Length of the UTF-8 character at s, 0: it is none, or one that XML can't hold.
+static size_t character(const unsigned char *s, size_t left) {
+    unsigned c = s[0];
+    if (c < 0x80) return c >= 0x20 || c == '\t' || c == '\n' || c == '\r';
+    size_t n = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
+    if (!n || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
+        (c == 0xf4 && s[1] > 0x8f) || (c == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
+        return 0;
+    return n;
+}
+
+void draw_text(FILE *f, const char *text, size_t size) {
+    for (size_t i = 0; i < size;) {
+        size_t n = character((const unsigned char *)text + i, size - i);
+        char c = text[i];
+        if (!n)
+            fputs("\xef\xbf\xbd", f);
+        else if (c == '<')
+            fputs("&lt;", f);
+        else if (c == '>')
+            fputs("&gt;", f);
+        else if (c == '&')
+            fputs("&amp;", f);
+        else if (c == '"')
+            fputs("&quot;", f);
+        else
+            fwrite(text + i, 1, n, f);
+        i += n ? n : 1;
+    }
+}
+
+// --- Attention
+
+enum { CELL = 18, LABELS = 110, TITLE = 24 };
+
+static void axis(FILE *f, const attention_map *m, int64_t i, bool top) {
+    int64_t along = LABELS + i * CELL + 13, y = TITLE + (top ? LABELS - 4 : along);
+    if (top)
+        fprintf(f, "<text transform=\"translate(%" PRId64 " %" PRId64 ") rotate(-60)\">", along, y);
+    else
+        fprintf(f, "<text x=\"%d\" y=\"%" PRId64 "\" text-anchor=\"end\">", LABELS - 4, y);
+    draw_text(f, m->tokens[i], strlen(m->tokens[i]));
+    fputs("</text>\n", f);
+}
+
+void draw_attention(FILE *f, const attention_map *m) {
+    int64_t side = LABELS + m->n * CELL + 60;
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" PRId64 "\" height=\"%" PRId64
+            "\" font-family=\"sans-serif\" font-size=\"12\">\n"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
+            "<text x=\"8\" y=\"16\" font-weight=\"bold\">layer %" PRId64 ", head %" PRId64
+            ": a row looks at its columns</text>\n",
+            side, side + TITLE, m->layer, m->head);
+    for (int64_t i = 0; i < m->n; i++) {
+        axis(f, m, i, true);
+        axis(f, m, i, false);
+    }
+    for (int64_t i = 0; i < m->n; i++)
+        for (int64_t k = 0; k < m->n; k++) {
+            double w = (double)m->weights[i * m->n + k];
+            fprintf(f,
+                    "<rect x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%d\" height=\"%d\" fill=\"#10408f\" "
+                    "fill-opacity=\"%.3f\" stroke=\"#ddd\"><title>",
+                    LABELS + k * CELL, TITLE + LABELS + i * CELL, CELL, CELL, w);
+            draw_text(f, m->tokens[i], strlen(m->tokens[i]));
+            fputs(" \xe2\x86\x92 ", f);
+            draw_text(f, m->tokens[k], strlen(m->tokens[k]));
+            fprintf(f, ": %.4f</title></rect>\n", w);
+        }
+    fputs("</svg>\n", f);
+}
+
+// --- Explanations
+
+double explanation_largest(const explanation *x) {
+    double most = 1e-9;
+    for (size_t i = 0; i < x->count; i++) most = fmax(most, fabs(x->words[i].weight));
+    return most;
+}
+
+void draw_explanation_start(FILE *f) {
+    fputs(
+        "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>bertc run --explain</title>\n"
+        "<style>body{font:18px/1.7 sans-serif;max-width:48em;margin:2em auto;padding:0 1em}\n"
+        "p{white-space:pre-wrap}span{border-radius:3px;padding:2px 0}small{color:#555}</style></head><body>\n"
+        "<p><small>Each word was hidden in turn. Green: without it the label's score is lower. Red: higher."
+        "</small></p>\n",
+        f);
+}
+
+static void draw_part(FILE *f, const explanation *x, int text) {
+    const char *bytes = text ? x->text.pair : x->text.text;
+    size_t size = text ? x->text.pair_size : x->text.size, at = 0;
+    double most = explanation_largest(x);
+    fputs("<p>", f);
+    for (size_t i = 0; i < x->count; i++) {
+        const word_weight *w = &x->words[i];
+        if (w->text != text) continue;
+        draw_text(f, bytes + at, w->start - at);
+        fprintf(f, "<span style=\"background:rgba(%s,%.3f)\" title=\"%+.4f\">",
+                w->weight > 0 ? "0,150,60" : "220,40,40", 0.85 * fabs(w->weight) / most, w->weight);
+        draw_text(f, bytes + w->start, w->end - w->start);
+        fputs("</span>", f);
+        at = w->end;
+    }
+    draw_text(f, bytes + at, size - at);
+    fputs("</p>\n", f);
+}
+
+void draw_explanation(FILE *f, const explanation *x) {
+    fputs("<h3>", f);
+    draw_text(f, x->label, strlen(x->label));
+    fprintf(f, " %.4f</h3>\n", x->score);
+    draw_part(f, x, 0);
+    if (x->text.pair) draw_part(f, x, 1);
+}
+
+void draw_explanation_end(FILE *f) {
+    fputs("</body></html>\n", f);
+}
+
+// --- Files
+
+bool write_file(const char *path, const char *bytes, size_t size, diag *d) {
+    struct stat st;
+    bool in_place = stat(path, &st) == 0 && !S_ISREG(st.st_mode); // a device or a pipe stays what it is
+    char *partial = malloc(strlen(path) + sizeof ".partial");
+    if (!partial) return diag_error(d, path, "out of memory");
+    sprintf(partial, "%s%s", path, in_place ? "" : ".partial");
+    FILE *f = fopen(partial, "wb");
+    bool ok = f && fwrite(bytes, 1, size, f) == size;
+    if (f && fclose(f) != 0) ok = false;
+    ok = ok && (in_place || rename(partial, path) == 0);
+    if (!ok) {
+        diag_error(d, path, "can't be written: %s", strerror(errno));
+        if (f && !in_place) unlink(partial);
+    }
+    free(partial);
+    return ok;
+}

@@ -1,0 +1,180 @@
+// `bertc run MODEL --attention LAYER,HEAD TEXT`: whom each token looks at, as a table, JSON or SVG.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "run.h"
+
+typedef struct seen {
+    int64_t n;
+    int32_t *ids, *types;
+    char **tokens;
+    float *weights; // [heads, n, n]
+} seen;
+
+static void seen_free(seen *x) {
+    for (int64_t i = 0; x->tokens && i < x->n; i++) free(x->tokens[i]);
+    free(x->tokens);
+    free(x->ids);
+    free(x->types);
+    free(x->weights);
+}
+
+// A token as it stands in the text, without spaces round it; a special one by its name.
+static char *token_label(const bertc_model *model, const bertc_text *text, const bertc_token *t) {
+    const char *name = bertc_token_text(model, t->id), *of = t->text == 1 ? text->pair : text->text;
+    if (t->text < 0 || t->byte_end <= t->byte_start) return strdup(name ? name : "");
+    const char *from = of + t->byte_start, *to = of + t->byte_end;
+    while (from + 1 < to && (*from == ' ' || *from == '\n' || *from == '\t')) from++;
+    return strndup(from, (size_t)(to - from));
+}
+
+static bool read_tokens(const run_options *o, const bertc_model *model, bertc_session *s,
+                        const bertc_text *text, seen *x, diag *d) {
+    bertc_model_info info;
+    bertc_error e;
+    const bertc_token *tokens;
+    size_t n;
+    bertc_model_describe(model, &info);
+    int64_t most = o->max_tokens && o->max_tokens < info.max_length ? o->max_tokens : info.max_length;
+    if (!bertc_tokenize(s, text, most, o->truncation, &tokens, &n, &e)) return runtime_failed(d, &e);
+    x->n = (int64_t)n;
+    x->ids = calloc(n + 1, sizeof *x->ids);
+    x->types = calloc(n + 1, sizeof *x->types);
+    x->tokens = calloc(n + 1, sizeof *x->tokens);
+    bool ok = x->ids && x->types && x->tokens;
+    for (size_t i = 0; ok && i < n; i++) {
+        x->ids[i] = tokens[i].id;
+        x->types[i] = tokens[i].type;
+        ok = (x->tokens[i] = token_label(model, text, &tokens[i])) != NULL;
+    }
+    return ok || diag_error(d, NULL, "out of memory for %zu tokens", n);
+}
+
+static int find_output(const bertc_model *model, int64_t layer) {
+    char name[48];
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    snprintf(name, sizeof name, "attentions.%" PRId64, layer);
+    for (int i = 0; i < info.output_count; i++)
+        if (!strcmp(bertc_output_name(model, i), name)) return i;
+    return -1;
+}
+
+static bool run_model(const run_options *o, const bertc_model *model, bertc_session *s, seen *x, diag *d) {
+    int64_t layer = o->attention.v[0], head = o->attention.v[1];
+    int output = find_output(model, layer);
+    bertc_model_info info;
+    bertc_error e;
+    bertc_model_describe(model, &info);
+    if (output < 0)
+        return diag_error(d, "--attention",
+                          "the model has no output attentions.%" PRId64
+                          " (compile with --outputs attentions; layers count from 0)",
+                          layer);
+    bertc_tensor *tensors = calloc((size_t)info.output_count, sizeof *tensors);
+    float **buffers = calloc((size_t)info.output_count, sizeof *buffers);
+    x->weights = malloc(bertc_output_bytes(model, output, 1, x->n) + 1);
+    bool ok = tensors && buffers && x->weights;
+    if (!ok) diag_error(d, NULL, "out of memory for %" PRId64 " tokens", x->n);
+    bertc_batch b = {.batch = 1, .length = x->n, .input_ids = x->ids, .token_type_ids = x->types};
+    if (ok) {
+        buffers[output] = x->weights;
+        ok = bertc_run(s, &b, buffers, tensors, &e) || runtime_failed(d, &e);
+    }
+    if (ok && head >= tensors[output].shape[1])
+        ok = diag_error(d, "--attention", "there are heads 0 to %" PRId64, tensors[output].shape[1] - 1);
+    free(tensors);
+    free(buffers);
+    return ok;
+}
+
+// --- As text
+
+static void print_padded(const char *s, int width, bool left) {
+    int n = 0, bytes = 0;
+    for (; s[bytes] && n < width; bytes++) n += (s[bytes] & 0xc0) != 0x80;
+    while ((s[bytes] & 0xc0) == 0x80) bytes++;
+    printf("%*s%.*s%*s", left ? 0 : width - n, "", bytes, s, left ? width - n : 0, "");
+}
+
+static void print_table(const attention_map *m) {
+    print_padded("", 14, true);
+    for (int64_t k = 0; k < m->n; k++) {
+        putchar(' ');
+        print_padded(m->tokens[k], 6, false);
+    }
+    putchar('\n');
+    for (int64_t i = 0; i < m->n; i++) {
+        print_padded(m->tokens[i], 14, true);
+        for (int64_t k = 0; k < m->n; k++) printf(" %6.3f", (double)m->weights[i * m->n + k]);
+        putchar('\n');
+    }
+}
+
+// Whom each token looks at most, where a table would be too wide.
+static void print_best(const attention_map *m) {
+    enum { BEST = 5 };
+    for (int64_t i = 0; i < m->n; i++) {
+        const float *w = m->weights + i * m->n;
+        int64_t best[BEST];
+        print_padded(m->tokens[i], 14, true);
+        for (int b = 0; b < BEST; b++) {
+            best[b] = -1;
+            for (int64_t k = 0; k < m->n; k++) {
+                bool taken = false;
+                for (int c = 0; c < b; c++) taken |= best[c] == k;
+                if (!taken && (best[b] < 0 || w[k] > w[best[b]])) best[b] = k;
+            }
+            printf("  %s %.3f", m->tokens[best[b]], (double)w[best[b]]);
+        }
+        putchar('\n');
+    }
+}
+
+static void print_map_json(const attention_map *m) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddNumberToObject(o, "layer", (double)m->layer);
+    cJSON_AddNumberToObject(o, "head", (double)m->head);
+    cJSON *tokens = cJSON_AddArrayToObject(o, "tokens"), *rows = cJSON_AddArrayToObject(o, "attention");
+    for (int64_t i = 0; i < m->n; i++) {
+        cJSON_AddItemToArray(tokens, cJSON_CreateString(m->tokens[i]));
+        cJSON_AddItemToArray(rows, cJSON_CreateFloatArray(m->weights + i * m->n, (int)m->n));
+    }
+    print_json(o);
+}
+
+static bool save_map(const attention_map *m, const char *path, diag *d) {
+    char *svg = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&svg, &size);
+    if (f) draw_attention(f, m);
+    bool ok = f && fclose(f) == 0;
+    ok = ok ? write_file(path, svg, size, d) : diag_error(d, path, "out of memory");
+    free(svg);
+    return ok;
+}
+
+bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,
+                   diag *d) {
+    seen x = {0};
+    const bertc_text text = {
+        .text = word, .size = strlen(word), .pair = o->pair, .pair_size = o->pair ? strlen(o->pair) : 0};
+    bool ok = read_tokens(o, model, s, &text, &x, d) && run_model(o, model, s, &x, d);
+    if (ok) {
+        attention_map m = {o->attention.v[0], o->attention.v[1], x.n, x.tokens,
+                           x.weights + o->attention.v[1] * x.n * x.n};
+        if (o->output)
+            ok = save_map(&m, o->output, d);
+        else if (o->json)
+            print_map_json(&m);
+        else if (x.n <= 20)
+            print_table(&m);
+        else
+            print_best(&m);
+    }
+    seen_free(&x);
+    return ok;
+}

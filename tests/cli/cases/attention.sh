@@ -1,0 +1,26 @@
+# Whom each token looks at: by JIT without being asked for the output, from an artefact only where it was compiled in.
+text='The <cat> & "dog" sat.'
+succeeds "$BERTC" run "$MODEL" --seq 32 --attention 1,2 "$text"
+[ "$(wc -l <out)" = 13 ] || fail "$(cat out)"
+expect '^\[CLS\] .*[01]\.[0-9]{3}'
+cp out table
+awk 'NR > 1 { sum = 0; for (i = NF - 11; i <= NF; i++) sum += $i; if (sum < 0.99 || sum > 1.01) exit 1 }' table || fail "a row's sum isn't 1"
+succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32 --outputs attentions
+succeeds "$BERTC" run m.so --attention 1,2 "$text"
+cmp table out || fail "the artefact says otherwise"
+succeeds "$BERTC" run m.so --attention 1,2 --json "$text"
+expect '"layer":1,"head":2,"tokens":\["\[CLS\]","The"'
+succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "$text"
+grep -q '&lt;' map.svg && grep -q '&amp;' map.svg && ! grep -q '<cat>' map.svg || fail "not escaped"
+[ "$(grep -c '<title>' map.svg)" = 144 ] || fail "cells: $(grep -c '<title>' map.svg)"
+succeeds "$BERTC" run m.so --attention 0,0 "one two three four five six seven eight nine ten one two three four five six seven eight nine ten"
+[ "$(wc -l <out)" = 22 ] || fail "$(cat out)"
+
+rejects 1 'attentions.9' "$BERTC" run m.so --attention 9,0 "$text"
+rejects 1 'heads 0 to 3' "$BERTC" run m.so --attention 0,4 "$text"
+rejects 2 'LAYER,HEAD' "$BERTC" run m.so --attention 1 "$text"
+rejects 2 'one text' "$BERTC" run m.so --attention 1,2
+rejects 2 'drawn as .svg' "$BERTC" run m.so --attention 1,2 -o map.png "$text"
+rejects 1 'no/such/map.svg' "$BERTC" run m.so --attention 1,2 -o no/such/map.svg "$text"
+succeeds "$BERTC" compile "$MODEL" -o plain.so --seq 32
+rejects 1 'compile with --outputs attentions' "$BERTC" run plain.so --attention 1,2 "$text"
