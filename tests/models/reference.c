@@ -115,6 +115,7 @@ static double compare(const reference *r, const bertc_tensor *t, const float *wa
     double bound = fmax(to.absolute, to.relative * largest);
     ck_assert_msg(worst <= bound, "%s: %s differs by %.3g at %lld: %.6g, not %.6g", what, t->name, worst,
                   (long long)at, (double)t->data[at], (double)want[at]);
+    if (to.largest) *to.largest = fmax(*to.largest, worst);
     if (to.same_choice && t->rank > 1) compare_choices(r, t, want, count, what);
     return worst / bound;
 }

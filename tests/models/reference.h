@@ -26,6 +26,7 @@ bool reference_hides_first(const reference *r);
 typedef struct tolerance {
     double absolute, relative;
     bool same_choice;
+    double *largest; // NULL, or where the largest difference is kept, if it is larger than what stands there
 } tolerance;
 double reference_check(const reference *r, bertc_model *model, int threads, tolerance t, const char *what);
 
