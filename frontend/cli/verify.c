@@ -55,17 +55,41 @@ static tensor vector_of(int32_t *data, int64_t n) {
     return (tensor){.e = ELEM_I32, .rank = 1, .shape = {n}, .data = data};
 }
 
+// Longformer's global tokens, by the rule that the runtime follows.
+static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
+    int32_t *global = ARENA_ARRAY(a, int32_t, x->tokens);
+    bool passed = false;
+    for (int64_t i = 0; i < x->tokens; i++) {
+        passed |= x->ids[i] == m->sep_id;
+        global[i] =
+            m->global_rule == BERTC_RULE_FIRST ? i == 0 : m->global_rule == BERTC_RULE_BEFORE && !passed;
+    }
+    return global;
+}
+
 static bool evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
                      void *context, arena *a, tensor *results, diag *d) {
-    int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds));
-    const eval_input in[] = {{"ids", vector_of(x->ids, x->tokens)},
-                             {"types", vector_of(x->types, x->tokens)},
-                             {"positions", vector_of(x->positions, x->tokens)},
-                             {"bounds", vector_of(bounds, 2)},
-                             {"rows", vector_of(x->rows, x->tokens)},
-                             {"row_bounds", vector_of(bounds, 2)}};
+    int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens);
+    const eval_input known[] = {{"ids", vector_of(x->ids, x->tokens)},
+                                {"types", vector_of(x->types, x->tokens)},
+                                {"positions", vector_of(x->positions, x->tokens)},
+                                {"bounds", vector_of(bounds, 2)},
+                                {"rows", vector_of(x->rows, x->tokens)},
+                                {"row_bounds", vector_of(bounds, 2)},
+                                {"columns", vector_of(x->rows, x->tokens)},
+                                {"global", vector_of(globals(a, m, x), x->tokens)}};
+    eval_input in[32];
+    int count = 0;
+    for (value v = 0; v < g->count && count < 32; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op != OP_input) continue;
+        in[count] = (eval_input){n->name, vector_of(zeros, x->tokens)}; // what is not given
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            if (!strcmp(n->name, known[i].name)) in[count] = known[i];
+        count++;
+    }
     eval_options o = {.source = &m->source,
-                      .input_count = 6,
+                      .input_count = count,
                       .inputs = in,
                       .length = x->tokens,
                       .observe = observe,

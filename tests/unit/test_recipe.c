@@ -138,6 +138,49 @@ START_TEST(scales_and_reshapes) {
 }
 END_TEST
 
+START_TEST(slices) {
+    float *x;
+    recipe *m = matrix("x", 6, 5, &x);
+    float *out = run(recipe_slice(a, m, 0, 2, 5));
+    EACH(i, j, 3, 5) ck_assert(out[i * 5 + j] == x[(i + 2) * 5 + j]);
+    free(out);
+    out = run(recipe_slice(a, m, 1, 1, 4));
+    EACH(i, j, 6, 3) ck_assert(out[i * 3 + j] == x[i * 5 + j + 1]);
+    free(out);
+    out = run(recipe_slice(a, recipe_transpose(a, m), 0, 1, 3)); // of what is not dense
+    EACH(i, j, 2, 6) ck_assert(out[i * 6 + j] == x[j * 5 + i + 1]);
+    free(out);
+    out = run(recipe_transpose(a, recipe_slice(a, recipe_reshape(a, m, 2, (int64_t[]){10, 3}), 0, 9, 10)));
+    for (int i = 0; i < 3; i++) ck_assert(out[i] == x[27 + i]);
+    free(out);
+    recipe *cube = recipe_reshape(a, m, 3, (int64_t[]){2, 3, 5});
+    out = run(recipe_slice(a, cube, 1, 1, 2));
+    EACH(i, j, 2, 5) ck_assert(out[i * 5 + j] == x[(i * 3 + 1) * 5 + j]);
+    free(out);
+}
+END_TEST
+
+START_TEST(diagonals) {
+    float *x;
+    float *out = run(recipe_diagonal(a, matrix("x", 6, 2, &x), 3));
+    EACH(i, j, 6, 6) ck_assert(out[i * 6 + j] == (j / 2 == i / 2 ? x[i * 2 + j % 2] : 0));
+    free(out);
+}
+END_TEST
+
+START_TEST(waves) {
+    float *cosines = run(recipe_waves(a, RECIPE_COS, 40, 3, 10000));
+    float *sines = run(recipe_waves(a, RECIPE_SIN, 40, 3, 10000));
+    EACH(i, j, 40, 3) {
+        double angle = (double)i * pow(10000, -(double)j / 3);
+        ck_assert_double_le(fabs((double)cosines[i * 3 + j] - cos(angle)), 4e-6);
+        ck_assert_double_le(fabs((double)sines[i * 3 + j] - sin(angle)), 4e-6);
+    }
+    free(cosines);
+    free(sines);
+}
+END_TEST
+
 START_TEST(integers_move) {
     int32_t x[] = {1, 2, 3, 4, 5, 6};
     recipe *r = tensor_of("x", ELEM_I32, 2, (int64_t[]){2, 3}, x);
@@ -263,6 +306,9 @@ int main(void) {
                             concats_of_other_ranks,
                             scales_and_reshapes,
                             integers_move,
+                            slices,
+                            diagonals,
+                            waves,
                             every_half,
                             rounds,
                             missing_and_wrong,

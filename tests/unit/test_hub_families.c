@@ -1,0 +1,123 @@
+// links: hub ir
+// What a family's config says of its own: wrong values are named with their key, missing ones take the
+// family's defaults, and a checkpoint of an unknown family is told which are known.
+#include "folder.h"
+
+static const struct {
+    const char *of, *old, *with, *cause;
+} wrong[] = {
+    {"roberta-model", "\"roberta\"", "\"t5\"",
+     "model_type: \"t5\" is not known; known are bert, roberta, xlm-roberta, camembert,"},
+    {"roberta-model", "\"pad_token_id\": 1", "\"pad_token_id\": 81",
+     "max_position_embeddings: leaves no position after 82"},
+    {"albert-groups", "\"num_hidden_groups\": 2", "\"num_hidden_groups\": 5",
+     "num_hidden_groups: is above the number of layers"},
+    {"albert-groups", "\"inner_group_num\": 2", "\"inner_group_num\": 900",
+     "inner_group_num: makes too many layers"},
+    {"modernbert-model", "\"layer_types\": [", "\"layer_types\": [1,",
+     "layer_types: must be an array with a word a layer"},
+    {"modernbert-model", "\"sliding_attention\",", "\"chunked\",", "layer_types: holds what is neither"},
+    {"modernbert-model", "\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"",
+     "rope_parameters.full_attention.rope_type: \"yarn\" is not supported"},
+    {"modernbert-model", "160000.0", "-1", "rope_theta: is -1, outside"},
+    {"eurobert-model", "\"num_key_value_heads\": 4", "\"num_key_value_heads\": 3",
+     "num_attention_heads: 4 heads don't fit"},
+    {"eurobert-model", "\"head_dim\": 12", "\"head_dim\": 11",
+     "num_attention_heads: heads of odd width can't be turned"},
+    {"esm-model", "\"rotary\"", "\"alibi\"",
+     "position_embedding_type: \"alibi\" is not supported; known is rotary"},
+    {"longformer-model", "\"attention_window\": [", "\"attention_window\": [8,",
+     "attention_window: must have a number a layer"},
+    {"longformer-model", "\"attention_window\": [", "\"attention_window\": 7, \"other\": [",
+     "attention_window: 7 is odd"},
+    {"deberta-v2-model", "\"position_buckets\": 16", "\"position_buckets\": 16, \"conv_kernel_size\": 3",
+     "conv_kernel_size: a convolution is not supported"},
+    {"squeezebert-model", "\"q_groups\": 4", "\"q_groups\": 5", "q_groups: 5 groups don't divide the layer"},
+};
+
+static void with_config(const char *of, const char *old, const char *with) {
+    char path[96];
+    snprintf(path, sizeof(path), "%s/config.json", of);
+    char *text = case_text(path), *changed = replaced(text, old, with);
+    write_text("config.json", changed);
+    snprintf(path, sizeof(path), "%s/model.safetensors", of);
+    link_case(path, "model.safetensors");
+    free(changed);
+    free(text);
+}
+
+START_TEST(one_problem) {
+    with_config(wrong[_i].of, wrong[_i].old, wrong[_i].with);
+    opened x = open_model((hub_options){0});
+    if (!says(&x, wrong[_i].cause)) diag_print(&x.d, stderr);
+    ck_assert_msg(!x.ok && says(&x, wrong[_i].cause), "nothing says \"%s\"", wrong[_i].cause);
+    close_model(&x);
+}
+END_TEST
+
+// Cases with a key left out, whose default is what the case has.
+static const struct {
+    const char *of, *old;
+} missing[] = {
+    {"roberta-model", "\"pad_token_id\": 1,"},
+    {"albert-model", "\"inner_group_num\": 1,"},
+    {"albert-model", "\"num_hidden_groups\": 1,"},
+    {"albert-model", "\"hidden_act\": \"gelu_new\","},
+    {"albert-model", "\"layer_norm_eps\": 1e-12,"},
+    {"deberta-v2-model", "\"layer_norm_eps\": 1e-07,"},
+    {"mpnet-model", "\"relative_attention_num_buckets\": 32,"},
+    {"squeezebert-model", "\"q_groups\": 4,"},
+    {"layoutlm-model", "\"max_2d_position_embeddings\": 1024,"},
+    {"eurobert-model", "\"head_dim\": 12,"},
+    {"eurobert-model", "\"num_key_value_heads\": 4,"},
+    {"distilbert-model", "\"activation\": \"gelu\","},
+};
+
+START_TEST(a_default) {
+    with_config(missing[_i].of, missing[_i].old, "");
+    opened without = open_model((hub_options){0});
+    char path[512];
+    snprintf(path, sizeof(path), CASES "%s", missing[_i].of);
+    opened with = open_model((hub_options){.model = path});
+    ck_assert(without.ok && with.ok);
+    char *texts[2];
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        FILE *f = open_memstream(&texts[i], &size);
+        graph_print(i ? with.m.graph : without.m.graph, NULL, f);
+        fclose(f);
+    }
+    ck_assert_str_eq(texts[0], texts[1]);
+    ck_assert_int_eq(with.m.position_start, without.m.position_start);
+    free(texts[0]);
+    free(texts[1]);
+    close_model(&with);
+    close_model(&without);
+}
+END_TEST
+
+// Layers that share their weights read one set: the checkpoint's tensors are each counted once.
+START_TEST(shared_layers) {
+    char path[512];
+    snprintf(path, sizeof(path), CASES "albert-model");
+    opened x = open_model((hub_options){.model = path});
+    ck_assert(x.ok);
+    ck_assert_int_eq(x.m.layers, 3);
+    int weights = 0;
+    for (value v = 0; v < x.m.graph->count; v++)
+        weights += node_attr(graph_node(x.m.graph, v), ATTR_recipe) != NULL;
+    ck_assert_int_eq(weights,
+                     3 + 2 + 2 + 16 + 2); // embeddings, their norm and projection, a layer, the pooler
+    close_model(&x);
+}
+END_TEST
+
+static void add(TCase *c) {
+    tcase_add_loop_test(c, one_problem, 0, sizeof(wrong) / sizeof(wrong[0]));
+    tcase_add_loop_test(c, a_default, 0, sizeof(missing) / sizeof(missing[0]));
+    tcase_add_test(c, shared_layers);
+}
+
+int main(void) {
+    return run_suite("families", add);
+}
