@@ -196,6 +196,7 @@ typedef struct bertc_text_options {
     bertc_truncation truncation;
     int top_k;             // 0: 5 for masks, all labels
     int max_answer_tokens; // 0: 15
+    bool answer_as_tokens; // an answer ends where its tokens do; else it grows to whole words, as Transformers' align_to_words
     int64_t max_tokens;    // of a text, special tokens counted; 0, or more than the model takes: as many as it takes
     // A longer text is read in windows of max_tokens; truncation is then not looked at. The pair moves past and the text is
     // repeated; without a pair, and where entities are looked for, the text moves. The answer is made of all windows': of a

@@ -115,9 +115,10 @@ void answer_next(answer_part *p, const float *logits) {
 }
 
 bertc_answer answer_span(const answer_part *p) {
-    int most = p->session->text->options->max_answer_tokens;
+    const bertc_text_options *o = p->session->text->options;
+    int most = o->max_answer_tokens;
     return task_answer(p->tokens, p->count, answer_row(p, 0, p->first), answer_row(p, 1, p->first),
-                       most > 0 ? most : 15);
+                       most > 0 ? most : 15, !o->answer_as_tokens);
 }
 
 answer_part answer_part_of(bertc_session *s, int64_t q) {

@@ -138,8 +138,8 @@ static bool same_word(const bertc_token *a, const bertc_token *b) {
     return a->text == b->text && a->word == b->word && a->word >= 0;
 }
 
-bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end,
-                         int longest) {
+bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
+                         bool words) {
     bertc_answer a = {.found = false};
     double best = -INFINITY;
     int from = -1, to = -1;
@@ -154,8 +154,8 @@ bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, c
         }
     }
     if (from < 0) return a;
-    while (from > 0 && same_word(&tokens[from - 1], &tokens[from])) from--;
-    while (to + 1 < n && same_word(&tokens[to + 1], &tokens[to])) to++;
+    while (words && from > 0 && same_word(&tokens[from - 1], &tokens[from])) from--;
+    while (words && to + 1 < n && same_word(&tokens[to + 1], &tokens[to])) to++;
     return (bertc_answer){.found = true,
                           .score = (float)best,
                           .char_start = tokens[from].char_start,

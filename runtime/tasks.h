@@ -23,8 +23,9 @@ int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, b
 // The label of each of `count` words of the first text, its first token's; without a token: NULL, -1.
 void task_words(const bertc_token *tokens, int n, const bertc_score *labels, bertc_score *out, size_t count);
 
-// The best span of the pair's tokens (the context), start before end, at most `longest` tokens; offsets go
-// out to whole words, as Transformers' question-answering pipeline does it (align_to_words).
-bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest);
+// The best span of the pair's tokens (the context), start before end, at most `longest` tokens. `words`:
+// offsets go out to whole words, as Transformers' question-answering pipeline does it (align_to_words).
+bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
+                         bool words);
 
 #endif

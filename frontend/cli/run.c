@@ -19,6 +19,9 @@ static void table_init(option_table *t, run_options *o) {
                              "scores to give (default: the best label, 5 words for [MASK])", &o->top_k, 1});
     options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "tokens of the longest answer (default 15)",
                                 &o->max_answer, 1});
+    options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL,
+                                "answers end with their tokens, and don't grow to whole words",
+                                &o->answer_tokens});
     options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
                                 "longer texts: error (default), truncate, truncate-first or -second (of a "
                                 "pair), window: read piece by piece",
@@ -136,6 +139,7 @@ bertc_text_options run_text_options(const run_options *o) {
     return (bertc_text_options){.truncation = o->truncation,
                                 .top_k = (int)o->top_k,
                                 .max_answer_tokens = (int)o->max_answer,
+                                .answer_as_tokens = o->answer_tokens,
                                 .max_tokens = o->max_tokens,
                                 .windows = o->windows,
                                 .stride = o->stride > 0 ? (int)o->stride

@@ -8,7 +8,7 @@ typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *tensors, *output, *input, *similar;
     bertc_truncation truncation;
-    bool windows, json, huge_pages, resume, explain;
+    bool windows, json, huge_pages, resume, explain, answer_tokens;
     int_list attention; // layer, head
     int64_t top_k, max_answer, max_tokens;
     int64_t threads; // 0: not given

@@ -72,7 +72,7 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
     crew_close(workers);
     if (ok && out.failed)
         diag_error(d, o->input, "%" PRId64 " of %" PRId64 " lines have no answer", out.failed, out.rows);
-    if (out.file) ok = sink_close(&out, ok, d) && ok;
+    ok = sink_close(&out, ok, d) && ok;
     lines_close(&in);
     return ok;
 }

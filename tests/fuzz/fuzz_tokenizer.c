@@ -57,19 +57,36 @@ static size_t bpe(char *out) {
     return (size_t)(o - out);
 }
 
-// The tokens of `text` (its first half with the second as a pair too), all within it.
+// Words from the text's own bytes: every third stands a byte behind the one before; some are empty, and some
+// cut a character. Returns how many.
+static size_t cut_words(const uint8_t *text, size_t size, bertc_word *words, size_t most) {
+    size_t n = 0;
+    for (size_t at = 0; at < size && n < most; n++) {
+        size_t end = at + text[at] % 6;
+        if (end > size) end = size;
+        words[n] = (bertc_word){(uint32_t)at, (uint32_t)end};
+        at = end + (n % 3 == 0 || end == at);
+    }
+    return n;
+}
+
+// The tokens of `text` (its first half with the second as a pair too; in words), all within it.
 static void encode(const void *table, size_t table_size, const uint8_t *text, size_t size) {
     bertc_tokenizer_handle *t = bertc_tokenizer_open(table, table_size, 64, NULL);
     if (!t) return;
+    bertc_word words[64];
     bertc_text texts[2] = {{(const char *)text, size, NULL, 0},
                            {(const char *)text, size / 2, (const char *)text + size / 2, size - size / 2}};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 12; i++) {
         const bertc_token *tokens;
         size_t count;
         bertc_error error;
-        const bertc_text *x = &texts[i & 1];
-        if (!bertc_tokenizer_encode(t, x, i < 2 ? 0 : 7, (bertc_truncation)(i / 2 + (i > 1)), &tokens, &count,
-                                    &error))
+        bertc_text *x = &texts[i & 1];
+        int how = i % 6;
+        x->words = i < 6 ? NULL : words;
+        x->word_count = i < 6 ? 0 : cut_words(text, x->size, words, 64);
+        if (!bertc_tokenizer_encode(t, x, how < 2 ? 0 : 7, (bertc_truncation)(how / 2 + (how > 1)), &tokens,
+                                    &count, &error))
             continue;
         for (size_t k = 0; k < count; k++) {
             size_t end = tokens[k].text == 1 ? x->pair_size : tokens[k].text == 0 ? x->size : 0;

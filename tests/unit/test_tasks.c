@@ -116,7 +116,8 @@ static void check_entities(const int *labels, int words, const want_entity *want
         ck_assert_uint_eq(out[i].byte_start, (uint32_t)want[i].from * 5);
         ck_assert_uint_eq(out[i].byte_end, (uint32_t)want[i].to * 5 + 4);
         double mean = 0;
-        for (int w = want[i].from; w <= want[i].to; w++) mean += exp(2 + w) / (exp(2 + w) + (double)LABELS - 1);
+        for (int w = want[i].from; w <= want[i].to; w++)
+            mean += exp(2 + w) / (exp(2 + w) + (double)LABELS - 1);
         ck_assert_double_eq_tol(out[i].score, mean / (want[i].to - want[i].from + 1), 1e-6);
     }
     bertc_unload(m);
@@ -152,7 +153,7 @@ static int answer_tokens(bertc_token *t) {
 
 static void check_answer(const float *start, const float *end, int longest, int from, int to, float score) {
     bertc_token t[10];
-    bertc_answer a = task_answer(t, answer_tokens(t), start, end, longest);
+    bertc_answer a = task_answer(t, answer_tokens(t), start, end, longest, true);
     ck_assert(a.found);
     ck_assert_float_eq(a.score, score);
     ck_assert_uint_eq(a.char_start, (uint32_t)from * 10);
@@ -174,10 +175,14 @@ START_TEST(answers) {
     // Half a word grows to the whole.
     check_answer((float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, 15, 6, 7,
                  18);
+    bertc_token t[10];
+    bertc_answer half = task_answer(t, answer_tokens(t), (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0},
+                                    (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, 15, false);
+    ck_assert(half.char_start == 70 && half.char_end == 79);
     // The first of equals.
     check_answer((float[10]){0}, (float[10]){0}, 15, 4, 4, 0);
     bertc_token none[2] = {{.text = 0}, {.text = -1}};
-    ck_assert(!task_answer(none, 2, (float[2]){0}, (float[2]){0}, 15).found);
+    ck_assert(!task_answer(none, 2, (float[2]){0}, (float[2]){0}, 15, true).found);
 }
 END_TEST
 

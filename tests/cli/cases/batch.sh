@@ -48,6 +48,14 @@ MANY=1 rejects 1 'long.txt:1: .*more than the limit of 64' "$BERTC" run m.so --i
 sed -n 2p out | grep -q '"positive"' || fail "$(cat out)"
 succeeds "$BERTC" run m.so --input long.txt --long window
 
+# Bytes of any kind are lines too, with an answer or an error each.
+head -c 60000 "$BERTC" >bytes
+for name in bytes.txt bytes.jsonl bytes.any; do
+    cp bytes $name
+    "$BERTC" run m.so --input $name --output answers.jsonl --long window 2>err || grep -q 'have no answer' err || fail "$(cat err)"
+    [ "$(wc -l <answers.jsonl)" -ge "$(wc -l <bytes)" ] || fail "lines are missing"
+done
+
 # Stopped anywhere, it goes on behind the last whole line.
 for bytes in 0 1 100 5000 $(wc -c <want); do
     head -c "$bytes" want >again.jsonl.partial
