@@ -13,7 +13,7 @@ void build_options_add(option_table *t, build_options *o) {
     options_add(t,
                 (option_row){"head", 0, OPTION_TEXT, "HEAD",
                              "auto, model, masked-lm, next-sentence, pretraining, sequence-classification, "
-                             "token-classification, question-answering, embedding",
+                             "token-classification, question-answering, discriminator, embedding",
                              &o->hub.head});
     options_add(t,
                 (option_row){"pooling", 0, OPTION_TEXT, "MODE",

@@ -34,9 +34,11 @@ static void table_init(option_table *t, run_options *o) {
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
                                 "default 1; all CPUs with --input and --similar", &o->threads, 1});
-    options_add(t, (option_row){"tensors", 0, OPTION_TEXT, "FILE",
-                                "input_ids, attention_mask, token_type_ids from a safetensors file",
-                                &o->tensors});
+    options_add(
+        t, (option_row){
+               "tensors", 0, OPTION_TEXT, "FILE",
+               "input_ids, and attention_mask, token_type_ids, position_ids, ... from a safetensors file",
+               &o->tensors});
     options_add(t, (option_row){"input", 0, OPTION_TEXT, "FILE",
                                 "answer each line of FILE (-: standard input): text (a tab before the "
                                 "second), or JSON with text, pair or words",

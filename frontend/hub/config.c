@@ -157,7 +157,8 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
     ok &= read_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
     ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
-    return ok & read_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
+    ok &= read_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
+    return ok;
 }
 
 static bool read_widths(const hub_fields *f, hub_config *c) {
@@ -174,9 +175,10 @@ static bool read_widths(const hub_fields *f, hub_config *c) {
 static bool read_sizes(const hub_fields *f, hub_config *c) {
     bool ok = read_number(f, c, KEY_VOCAB, MOST_IDS, 0, &c->sizes[SIZE_VOCAB]);
     ok &= read_number(f, c, KEY_POSITIONS, MOST_IDS, 0, &c->sizes[SIZE_POSITIONS]);
+    c->sizes[SIZE_DISTANCES] = 2 * c->sizes[SIZE_POSITIONS] - 1;
     ok &= read_number(f, c, KEY_INNER, MOST_WIDTH, 0, &c->sizes[SIZE_INNER]);
     bool width = read_widths(f, c);
-    ok &= read_heads(f, c, width) & width;
+    ok &= read_heads(f, c, width) && width;
     ok &= read_layers(f, c);
     ok &= read_kinds(f, c);
     c->sizes[SIZE_ONE] = 1;
@@ -221,7 +223,8 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
             ok = hub_field_wrong(f, key, "\"%.100s\" is not known", c->predict);
         c->predict = arena_strdup(a, c->predict);
     }
-    return ok & hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
+    ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
+    return ok;
 }
 
 static bool read_groups(const hub_fields *f, hub_config *c, hub_module m) {
@@ -253,6 +256,26 @@ static bool read_switches(const hub_fields *f, hub_config *c) {
     return ok;
 }
 
+// Absolute, rotary, or, as BERT once knew them, by the distance of query and key.
+static bool read_position_type(const hub_fields *f, hub_config *c, const char *kind) {
+    const char *own = c->family->rotary ? "rotary" : "absolute";
+    bool query = !strcmp(kind, "relative_key_query");
+    if (!strcmp(kind, own)) return true;
+    if (c->family->rotary && c->family->modules[MODULE_POSITION] && !strcmp(kind, "absolute")) {
+        c->rotary = ROTARY_NONE; // ESM-1
+        return true;
+    }
+    if (c->family->modules[MODULE_DISTANCE] && (query || !strcmp(kind, "relative_key"))) {
+        c->distances = true;
+        c->distances_of_keys = query;
+        c->off[MODULE_POSITION] = true;
+        return true;
+    }
+    return hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is %s%s", kind,
+                           own,
+                           c->family->modules[MODULE_DISTANCE] ? ", relative_key, relative_key_query" : "");
+}
+
 // What would make another model of it.
 static bool read_variations(const hub_fields *f, hub_config *c) {
     bool decoder = false, cross = false;
@@ -262,12 +285,7 @@ static bool read_variations(const hub_fields *f, hub_config *c) {
     ok &= hub_field_text(f, "position_embedding_type", false, &positions);
     if (decoder) ok = hub_field_wrong(f, "is_decoder", "is true: only encoders are supported");
     if (cross) ok = hub_field_wrong(f, "add_cross_attention", "is true: only encoders are supported");
-    if (c->family->rotary && c->family->modules[MODULE_POSITION] && !strcmp(positions, "absolute")) {
-        c->rotary = ROTARY_NONE; // ESM-1
-    } else if (strcmp(positions, c->family->rotary ? "rotary" : "absolute")) {
-        ok = hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is %s",
-                             positions, c->family->rotary ? "rotary" : "absolute");
-    }
+    ok &= read_position_type(f, c, positions);
     const cJSON *pruned = hub_field(f, "pruned_heads");
     if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");
     return ok;

@@ -37,6 +37,8 @@ typedef struct hub_config {
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
+    bool distances,
+        distances_of_keys; // scores of queries, and of keys, with embedded distances: relative_key
     struct {
         bool keys, queries,
             shared; // terms of disentangled attention; shared: by the projections of the content

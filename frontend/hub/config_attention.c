@@ -10,7 +10,7 @@
 
 static bool rope_kind(const hub_fields *f) {
     const char *kind = "default";
-    bool ok = hub_field_text(f, "rope_type", false, &kind) & hub_field_text(f, "type", false, &kind);
+    bool ok = hub_field_text(f, "rope_type", false, &kind) && hub_field_text(f, "type", false, &kind);
     if (!ok || !strcmp(kind, "default")) return ok;
     return hub_field_wrong(f, "rope_type", "\"%.100s\" is not supported; known is default", kind);
 }
@@ -30,13 +30,15 @@ static bool rope_object(const hub_fields *f, const char *key, double theta[2]) {
     if (!cJSON_IsObject(o))
         return hub_field_wrong(f, key, "is %s where an object is expected", hub_json_kind(o));
     hub_fields all = {f->file, key, o, f->d};
-    ok &= rope_kind(&all) & rope_base(&all, "rope_theta", &theta[0]);
+    ok &= rope_kind(&all);
+    ok &= rope_base(&all, "rope_theta", &theta[0]);
     for (int i = 0; i < 2; i++) {
         if (!(v = hub_field(&all, kinds[i]))) continue;
         snprintf(within, sizeof(within), "%s.%s", key, kinds[i]);
         hub_fields one = {f->file, within, v, f->d};
         if (!cJSON_IsObject(v)) return hub_field_wrong(&all, kinds[i], "is no object");
-        ok &= rope_kind(&one) & rope_base(&one, "rope_theta", &theta[i]);
+        ok &= rope_kind(&one);
+        ok &= rope_base(&one, "rope_theta", &theta[i]);
     }
     return ok;
 }
@@ -50,11 +52,15 @@ static bool read_rotary(const hub_fields *f, hub_config *c) {
     if (c->rotary == ROTARY_NONE || c->family->modules[MODULE_ROTARY]) return true;
     if (c->sizes[SIZE_HEAD] % 2)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
-    bool ok = rope_base(f, "rotary_emb_base", &theta[0]) & rope_base(f, "rope_theta", &theta[0]);
+    bool ok = rope_base(f, "rotary_emb_base", &theta[0]);
+    ok &= rope_base(f, "rope_theta", &theta[0]);
     if (c->family->theta[1] > 0) {
-        ok &= rope_base(f, "global_rope_theta", &theta[0]) & rope_base(f, "local_rope_theta", &theta[1]);
+        ok &= rope_base(f, "global_rope_theta", &theta[0]);
+        ok &= rope_base(f, "local_rope_theta", &theta[1]);
     }
-    return ok & rope_object(f, "rope_parameters", theta) & rope_object(f, "rope_scaling", theta);
+    ok &= rope_object(f, "rope_parameters", theta);
+    ok &= rope_object(f, "rope_scaling", theta);
+    return ok;
 }
 
 // --- Windows
@@ -173,5 +179,6 @@ bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c) {
         ok &= hub_field_bool(f, "token_dropout", false, &c->drops_masked);
     if (c->head == HEAD_SEQUENCE) c->global_rule = BERTC_RULE_FIRST;
     if (c->head == HEAD_ANSWER) c->global_rule = BERTC_RULE_BEFORE;
-    return family->pooling ? ok & read_pooling(f, c) : ok;
+    if (family->pooling) ok &= read_pooling(f, c);
+    return ok;
 }

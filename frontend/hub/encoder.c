@@ -10,7 +10,7 @@ static value input(hub_builder *b, const char *name, dim rows) {
 
 static bool reads_columns(const hub_config *c) {
     bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
-    return turns || c->windows || c->family->modules[MODULE_BUCKET] || c->relative.keys ||
+    return turns || c->distances || c->windows || c->family->modules[MODULE_BUCKET] || c->relative.keys ||
            c->relative.queries;
 }
 
@@ -105,7 +105,8 @@ static void project_relative(hub_builder *b, int i) {
     const hub_config *c = b->config;
     bool shared = c->relative.shared;
     hub_projections *p = &b->projections[i];
-    p->relative_keys = p->relative_queries = VALUE_NONE;
+    p->relative_keys = p->relative_queries = p->distances = VALUE_NONE;
+    if (c->distances) p->distances = hub_build_weight(b, MODULE_DISTANCE, i, PART_WEIGHT, false);
     if (c->relative.keys)
         p->relative_keys = hub_build_linear(b, b->relative, shared ? MODULE_KEY : MODULE_RELATIVE_KEY, i);
     if (c->relative.queries)

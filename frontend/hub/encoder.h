@@ -7,7 +7,7 @@
 
 // What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
 typedef struct hub_projections {
-    value q, k, v, global_q, global_k, global_v, relative_keys, relative_queries;
+    value q, k, v, global_q, global_k, global_v, relative_keys, relative_queries, distances;
 } hub_projections;
 
 // MPNet's farthest distance that has a bucket of its own side.

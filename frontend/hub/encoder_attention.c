@@ -15,7 +15,7 @@ typedef struct attention {
     value operands[MOST_OPERANDS];
     // Params; VALUE_NONE: there is no such operand.
     value q, k, v, cosines, sines, columns, global, global_q, global_k, global_v, buckets, distances,
-        relative_keys, relative_queries;
+        relative_keys, relative_queries, embedded;
 } attention;
 
 // --- Operands
@@ -31,7 +31,7 @@ static value operand(attention *at, value v, const char *name) {
 
 static bool counts_columns(const hub_builder *b, int layer) {
     const hub_config *c = b->config;
-    return b->buckets != VALUE_NONE || c->relative.keys || c->relative.queries ||
+    return b->buckets != VALUE_NONE || c->distances || c->relative.keys || c->relative.queries ||
            (c->windows && c->windows[layer]);
 }
 
@@ -51,6 +51,7 @@ static attention attention_begin(hub_builder *b, int layer, bool with_values) {
     at.distances = operand(&at, b->distances, "distances");
     at.relative_keys = operand(&at, p->relative_keys, "relative_keys");
     at.relative_queries = operand(&at, p->relative_queries, "relative_queries");
+    at.embedded = operand(&at, p->distances, "embedded");
     at.global = operand(&at, b->global, "global");
     if (!with_values) return at;
     at.global_q = operand(&at, p->global_q, "global_q");
@@ -195,6 +196,17 @@ static value disentangled(attention *at, value s, value q) {
     return s;
 }
 
+// What a table [2 P - 1, d] of distances says to each query, or key: [heads,L,2 P - 1], chosen by distance.
+static value with_distances(attention *at, value x, bool of_keys) {
+    graph *g = at->body;
+    int32_t span = (int32_t)at->b->config->sizes[SIZE_POSITIONS] - 1;
+    value all = graph_op2(g, OP_matmul, x, graph_transpose(g, at->embedded, 2, (int64_t[]){1, 0}));
+    value index =
+        graph_op2(g, OP_maximum, graph_op2(g, OP_add, distance(at, !of_keys), number(g, span)), number(g, 0));
+    value chosen = graph_op2(g, OP_gather_along, all, at_most(g, index, 2 * span));
+    return of_keys ? graph_transpose(g, chosen, 3, (int64_t[]){0, 2, 1}) : chosen;
+}
+
 static value is_global(attention *at, bool key) {
     dim down[] = {dim_sym(SYM_L), dim_num(1)}, across[] = {dim_num(1), dim_sym(SYM_L)};
     value x = graph_reshape(at->body, at->global, 2, key ? across : down);
@@ -222,6 +234,9 @@ static value probabilities(attention *at) {
     int terms = 1 + c->relative.keys + c->relative.queries;
     value q = queries(at), s = graph_op2(g, OP_matmul, q, keys_across(at));
     s = disentangled(at, s, q);
+    if (at->embedded != VALUE_NONE) s = graph_op2(g, OP_add, s, with_distances(at, q, false));
+    if (at->embedded != VALUE_NONE && c->distances_of_keys)
+        s = graph_op2(g, OP_add, s, with_distances(at, keys(at), true));
     s = graph_op2(g, OP_mul, s, graph_scalar(g, 1 / sqrt((double)(c->sizes[SIZE_HEAD] * terms))));
     if (at->buckets != VALUE_NONE)
         s = graph_op2(g, OP_add, s, looked_up(at, at->buckets, distance(at, false), HUB_FARTHEST));

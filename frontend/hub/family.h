@@ -23,6 +23,7 @@ typedef enum hub_size {
     SIZE_ATTENTION, // of all heads
     SIZE_KEYS,      // of all heads of keys and values, which may be fewer
     SIZE_BUCKETS,   // of distances
+    SIZE_DISTANCES, // both ways, of all positions
     SIZE_RELATIVE,  // positions relative to a token's, both ways
     SIZE_DECODER,   // width that the decoder of a masked LM reads
     SIZE_LABELS,
@@ -71,6 +72,7 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                          \
     MODULE(KEY, LINEAR, KEYS, HIDDEN, LAYER)                                                                 \
     MODULE(VALUE, LINEAR, KEYS, HIDDEN, LAYER)                                                               \
+    MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER) /* BERT's relative_key */                                \
     MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
     MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
     MODULE(GLOBAL_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER) /* of tokens that attend to all */                \

@@ -1,8 +1,9 @@
 // links: cli
 // The graphs of every case, evaluated by the reference evaluator, against what Transformers gives: with the
 // case's inputs, with other masks (padding on the left, holes: masks.safetensors), and with inputs that may
-// be given (positions.safetensors, tasks.safetensors, ...). An argument, or BERTC_CASE, picks the cases whose
-// name begins so.
+// be given (positions.safetensors, tasks.safetensors, ...). The
+// references of bert-relative-key and bert-relative-key-query are made by hand, in double, from the published
+// formula: Transformers 5 has dropped them. An argument, or BERTC_CASE, picks the cases whose name begins so.
 #include <dirent.h>
 
 #include "cases.h"

@@ -41,8 +41,9 @@ static const struct {
     {"\"tie_word_embeddings\": true", "\"tie_word_embeddings\": 1",
      "tie_word_embeddings: is a number where true or false"},
     {"\"is_decoder\": false", "\"is_decoder\": true", "is_decoder: is true"},
-    {"\"use_cache\": true", "\"position_embedding_type\": \"relative_key\"",
-     "position_embedding_type: \"relative_key\""},
+    {"\"use_cache\": true", "\"position_embedding_type\": \"relative\"",
+     "position_embedding_type: \"relative\" is not supported; known is absolute, relative_key, "
+     "relative_key_query"},
     {"\"use_cache\": true", "\"hidden_size\": 48", "hidden_size: stands twice"},
     {"\"BertModel\"", "\"GPT2Model\"",
      "architectures[0]: \"GPT2Model\" is not known; known are BertModel, BertForMaskedLM,"},
