@@ -19,6 +19,7 @@ typedef struct artefact {
     int32_t position_start, pad_id;
     bertc_rule global_rule; // of the input `global`
     int32_t sep_id;         // that the rule may read
+    const progress_hook *progress; // told of stages; NULL: nobody looks
 } artefact;
 
 // Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4, znver4,
@@ -43,6 +44,8 @@ typedef struct emit_options {
 } emit_options;
 // Writes the artefact beside `output` and renames it.
 bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d);
+// The same for text of any kind; a device is written in place.
+bool backend_write_text(const char *output, const char *text, size_t size, diag *d);
 
 // JIT: code and packed weights in this process's memory, for bertc_load_memory.
 typedef struct jit jit;

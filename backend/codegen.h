@@ -52,6 +52,7 @@ typedef struct weights {
     int count;
     int64_t bytes;   // of the whole
     int64_t largest; // bytes of the largest item
+    const progress_hook *progress; // told by weights_fill; NULL: nobody looks
 } weights;
 bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
 // Makes item i at `out` (its bytes long).

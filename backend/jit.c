@@ -30,6 +30,7 @@ void jit_free(jit *j) {
 static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
     weights w;
     if (!weights_collect(a->graph, scratch, &w, d)) return false;
+    w.progress = a->progress;
     if (w.bytes == 0) return true;
     void *p = mmap(NULL, (size_t)w.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
@@ -48,6 +49,7 @@ static bool make_code(jit *j, const artefact *a, int optimise, arena *scratch, b
     emit e;
     double start = backend_seconds();
     build_begin(&e, scratch, d);
+    progress_at(a->progress, "making code", -1);
     bool ok = codegen_artefact(&e, a, false);
     times->emit = backend_seconds() - start;
     if (ok) j->code = jit_code_open(&e, &a->targets[0], optimise, times);

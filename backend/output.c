@@ -15,12 +15,26 @@ typedef struct writer {
     diag *diag;
 } writer;
 
-static bool write_text(writer *w, const char *text, size_t size) {
-    int fd = output_temp(&w->out, w->scratch, w->diag);
+static bool output_text(output *out, const char *text, size_t size, arena *scratch, int64_t *bytes, diag *d) {
+    int fd = output_temp(out, scratch, d);
     if (fd < 0) return false;
-    bool ok = output_write(fd, text, size, w->o->output, w->diag);
-    if (close(fd) && ok) ok = diag_error(w->diag, w->o->output, "cannot write");
-    return ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
+    bool ok = output_write(fd, text, size, out->path, d);
+    if (close(fd) && ok) ok = diag_error(d, out->path, "cannot write");
+    return ok && output_commit(out, bytes, d);
+}
+
+bool backend_write_text(const char *path, const char *text, size_t size, diag *d) {
+    output out = {0};
+    int64_t bytes;
+    arena *scratch = arena_new();
+    bool ok = output_open(&out, path, scratch, d) && output_text(&out, text, size, scratch, &bytes, d);
+    output_close(&out);
+    arena_free(scratch);
+    return ok;
+}
+
+static bool write_text(writer *w, const char *text, size_t size) {
+    return output_text(&w->out, text, size, w->scratch, &w->times->artefact_bytes, w->diag);
 }
 
 static bool write_header(writer *w) {
@@ -49,9 +63,11 @@ static LLVMMemoryBufferRef compile_module(writer *w, emit *e) {
     if (!machine) return NULL;
     LLVMMemoryBufferRef buffer = NULL;
     double start = backend_seconds();
+    progress_at(w->a->progress, "optimising code", -1);
     bool ok = codegen_optimise(e, machine, w->o->optimise);
     w->times->optimise = backend_seconds() - start;
     start = backend_seconds();
+    progress_at(w->a->progress, "making code", -1);
     if (ok) {
         buffer = w->o->kind == EMIT_LLVM
                      ? print_module(e)
@@ -80,8 +96,9 @@ static LLVMMemoryBufferRef compile(writer *w) {
 static bool write_weights(writer *w, int fd) {
     weights all;
     double start = backend_seconds();
-    bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag) &&
-              elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output, w->diag);
+    bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag);
+    all.progress = w->a->progress;
+    ok = ok && elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output, w->diag);
     w->times->weights = backend_seconds() - start;
     return ok;
 }
@@ -99,6 +116,7 @@ static bool link_into_temp(writer *w, int code, int weights_file) {
     if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
     job.inputs[job.input_count++] = code;
     double start = backend_seconds();
+    progress_at(w->a->progress, "linking", -1);
     bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag);
     w->times->link = backend_seconds() - start;
     return ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);

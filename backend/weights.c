@@ -59,6 +59,7 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
 bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d) {
     const node *n = graph_node(w->graph, w->items[i].v);
     const attr *r = node_attr(n, ATTR_recipe), *literal = node_attr(n, ATTR_value);
+    progress_at(w->progress, "weights", (double)w->items[i].at / (double)w->bytes);
     if (r) return recipe_run(r->u.recipe, source, out, d);
     if (!literal) return diag_error(d, n->name, "internal error: a constant without a value or a recipe");
     memcpy(out, literal->u.floats, (size_t)w->items[i].bytes);

@@ -20,6 +20,7 @@ add(diag *d, diag_kind kind, const char *place, const char *format, va_list list
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out) abort();
+    if (!place) place = d->subject;
     if (place) fprintf(out, "%s: ", place);
     vfprintf(out, format, list);
     if (fclose(out) || !text) abort();

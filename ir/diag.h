@@ -16,12 +16,13 @@ typedef struct diag_item {
 typedef struct diag {
     diag_item *items;
     int count, capacity, errors;
+    const char *subject; // borrowed: the file that is worked on, the place of what has none; NULL: unknown
 } diag;
 
 void diag_init(diag *d);
 void diag_free(diag *d);
 
-// Adds "place: message". `place` names the file and the spot in it; NULL where there is none.
+// Adds "place: message". `place` names the file and the spot in it; NULL: it is about the subject.
 // Always returns false, so that a failing function can end with `return diag_error(...)`.
 bool diag_error(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void diag_note(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));

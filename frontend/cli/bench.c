@@ -85,6 +85,7 @@ int command_bench(int argc, char **argv) {
     if (!o.build.lengths.count) o.build.lengths = (int_list){1, {128}};
     diag d;
     diag_init(&d);
+    d.subject = rest.v[0];
     if (o.ablate)
         bench_ablate(&o, rest.v[0], &d);
     else

@@ -84,6 +84,17 @@ static void print_row(const bench_options *o, const char *pass, const contender 
            (double)without->traffic.bytes * 1e-6, without->traffic.flops * 1e-9, bound);
 }
 
+static void print_failure(const bench_options *o, const char *pass, const char *why) {
+    if (!o->json) {
+        printf("%-16s does not compile: %s\n", pass, why);
+        return;
+    }
+    cJSON *j = cJSON_CreateObject();
+    cJSON_AddStringToObject(j, "without", pass);
+    cJSON_AddStringToObject(j, "error", why);
+    print_json(j);
+}
+
 static bool ablate_pass(const bench_options *o, const char *path, const pass_info *p, contender *with,
                         const workload *w, diag *d) {
     char list[80];
@@ -92,7 +103,7 @@ static bool ablate_pass(const bench_options *o, const char *path, const pass_inf
     diag own;
     diag_init(&own);
     bool ok = contender_open(&without, o, path, list, w, &own);
-    if (!ok) printf("%-16s does not compile: %s\n", list, own.count ? own.items[0].text : "?");
+    if (!ok) print_failure(o, list, own.count ? own.items[0].text : "?");
     diag_free(&own);
     if (ok) {
         ok = duel(o, with, &without, w, (int)o->threads.v[0], d);

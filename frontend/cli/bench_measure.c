@@ -182,6 +182,25 @@ static void add_phase(void *user, const bertc_phase_event *event) {
     p->rows[i].bytes += event->bytes;
 }
 
+static void print_phase(const char *name, const phase_time *r, double total, double peak, bool json) {
+    double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
+    double traffic = r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0;
+    double milliseconds = r->seconds / PROFILE_ROUNDS * 1e3;
+    if (!json) {
+        printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f\n", name, milliseconds, 100 * r->seconds / total,
+               rate, 100 * rate / peak, traffic);
+        return;
+    }
+    cJSON *j = cJSON_CreateObject();
+    cJSON_AddStringToObject(j, "phase", name);
+    cJSON_AddNumberToObject(j, "milliseconds", milliseconds);
+    cJSON_AddNumberToObject(j, "percent_of_time", 100 * r->seconds / total);
+    cJSON_AddNumberToObject(j, "gflops", rate);
+    cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / peak);
+    cJSON_AddNumberToObject(j, "gigabytes_per_second", traffic);
+    print_json(j);
+}
+
 bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
                    diag *d) {
     profile *p = calloc(1, sizeof(*p));
@@ -194,14 +213,9 @@ bool bench_profile(const bench_options *o, bertc_model *model, const workload *w
     for (int i = 0; ok && i < PROFILE_ROUNDS; i++) ok = call(&c, w, &seconds, d);
     caller_close(&c);
     for (int i = 0; i < p->count; i++) total += p->rows[i].seconds;
-    if (ok) printf("  %-32s %9s %6s %9s %7s %8s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s");
-    for (int i = 0; ok && i < p->count; i++) {
-        phase_time *r = &p->rows[i];
-        double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
-        printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f\n", p->names[i], r->seconds / PROFILE_ROUNDS * 1e3,
-               100 * r->seconds / total, rate, 100 * rate / peak,
-               r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0);
-    }
+    if (ok && !o->json)
+        printf("  %-32s %9s %6s %9s %7s %8s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s");
+    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, peak, o->json);
     free(p);
     return ok;
 }

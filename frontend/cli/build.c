@@ -34,8 +34,8 @@ void build_options_add(option_table *t, build_options *o) {
                                 &o->passes});
     options_add(t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
                                 "print the IR after this pass (or `all`) to stderr", &o->print_after});
-    options_add(t, (option_row){"report", 0, OPTION_OPTIONAL, "WHAT",
-                                "fusion, memory or time (default: time)", &o->report});
+    options_add(
+        t, (option_row){"report", 0, OPTION_TEXT, "WHAT", "fusion (on stderr), memory or time", &o->report});
     options_add(
         t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0});
 }
@@ -45,7 +45,7 @@ static bool check_words(const build_options *o, diag *d) {
         return diag_error(d, "--dtype", "'%s' is not supported: f32 is", o->dtype);
     }
     const char *r = o->report;
-    if (r && *r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
+    if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
         return diag_error(d, "--report", "'%s' is none of fusion, memory, time", r);
     }
     if (o->optimise > 3) return diag_error(d, "-O", "%d is not within 0 to 3", (int)o->optimise);
@@ -127,7 +127,7 @@ static bool open_parts(build *b, const build_options *o, diag *d) {
     b->checkpoint_seconds = seconds_now() - start;
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
-    c.report = o->report && !strcmp(o->report, "fusion") ? stdout : NULL;
+    c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG
     c.verify = true;
 #endif
@@ -160,7 +160,8 @@ bool build_open(build *b, const build_options *o, diag *d) {
                              .position_start = m->position_start,
                              .pad_id = m->pad_id,
                              .global_rule = m->global_rule,
-                             .sep_id = m->sep_id};
+                             .sep_id = m->sep_id,
+                             .progress = progress_line_open(&b->line)};
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "frontend/hub/hub.h"
 #include "ir/ir.h"
 #include "options.h"
+#include "progress_line.h"
 #include "passes/passes.h"
 #include "runtime/bertc.h"
 
@@ -45,6 +46,7 @@ typedef struct build {
     artefact artefact;
     char *json;
     double checkpoint_seconds, pass_seconds;
+    progress_line line;
 } build;
 
 // Adds the rows that say how a checkpoint is compiled; `o` gets its defaults.

@@ -15,7 +15,9 @@ int finish(diag *d) {
 }
 
 bool runtime_failed(diag *d, const bertc_error *e) {
-    return diag_error(d, NULL, "%s", e->message);
+    size_t n = d->subject ? strlen(d->subject) : 0; // the loader's messages name the file, the others don't
+    bool named = n && !strncmp(e->message, d->subject, n) && !strncmp(e->message + n, ": ", 2);
+    return diag_error(d, NULL, "%s", e->message + (named ? n + 2 : 0));
 }
 
 double seconds_now(void) {

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -45,25 +46,21 @@ static bool emit_kind_of(const char *word, emit_kind *kind) {
     return false;
 }
 
-// The op-graph IR: to stdout, or beside the target and renamed.
+// The op-graph IR.
 static bool write_ir(const build *b, const char *output, diag *d) {
     if (!strcmp(output, "-")) {
         graph_print(b->model.graph, &b->model.source, stdout);
         return flush_stdout(d);
     }
-    char beside[4096];
-    if (snprintf(beside, sizeof(beside), "%s.part", output) >= (int)sizeof(beside)) {
-        return diag_error(d, output, "the path is too long");
-    }
-    FILE *f = fopen(beside, "w");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
     if (!f) return diag_error(d, output, "can't be written: %s", strerror(errno));
     graph_print(b->model.graph, &b->model.source, f);
-    bool ok = !ferror(f);
-    ok = fclose(f) == 0 && ok;
-    if (ok && rename(beside, output) == 0) return true;
-    diag_error(d, output, "can't be written: %s", strerror(errno));
-    remove(beside);
-    return false;
+    bool ok = fclose(f) == 0 || diag_error(d, output, "can't be written: %s", strerror(errno));
+    ok = ok && backend_write_text(output, text, size, d);
+    free(text);
+    return ok;
 }
 
 static void print_times(const build *b, const backend_times *t, double total) {
@@ -109,7 +106,7 @@ static void print_figures(const compile_options *o, const build *b, const backen
     printf("%s: %s (code %s), %.2f s\n", o->output, size_text(t->artefact_bytes, size, sizeof(size)),
            size_text(t->code_bytes, code, sizeof(code)), total);
     const char *report = o->build.report;
-    if (report && (!*report || !strcmp(report, "time"))) print_times(b, t, total);
+    if (report && !strcmp(report, "time")) print_times(b, t, total);
     if (report && !strcmp(report, "memory")) {
         print_memory(b);
         printf("  resident at most %ld kB with the mapped files, linker %ld kB\n", r.ru_maxrss,
@@ -129,6 +126,7 @@ static bool compile(const compile_options *o, diag *d) {
     bool ok = build_open(&b, &with, d);
     if (ok && ir) ok = write_ir(&b, o->output, d);
     if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);
+    progress_line_clear(&b.line);
     if (ok && !ir) print_figures(o, &b, &times, seconds_now() - start);
     build_close(&b);
     return ok && flush_stdout(d);
@@ -147,6 +145,8 @@ int command_compile(int argc, char **argv) {
     if (o.emit && strcmp(o.emit, "ir") && !emit_kind_of(o.emit, &kind)) {
         return usage_error(&t, "--emit: '%s' is none of so, obj, asm, llvm, ir, header", o.emit);
     }
+    if (!strcmp(o.output, "-") && (!o.emit || strcmp(o.emit, "ir")))
+        return usage_error(&t, "-o - is for --emit ir");
     o.build.hub.model = rest.v[0];
     diag d;
     diag_init(&d);

@@ -108,6 +108,7 @@ int command_inspect(int argc, char **argv) {
         return usage_error(&t, "--dot needs a checkpoint: an artefact holds no graph");
     diag d;
     diag_init(&d);
+    d.subject = rest.v[0];
     opened o;
     if (opened_open(&o, rest.v[0], &b, &d)) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));

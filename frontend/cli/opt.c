@@ -39,7 +39,7 @@ static void opt(const char *path, const char *passes, const char *print_after, c
     arena *a = arena_new();
     graph *g = graph_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
     pass_context c = {.diag = d, .print_after = print_after, .print_to = stderr, .verify = true};
-    c.report = report && !strcmp(report, "fusion") ? stderr : NULL;
+    c.report = report ? stderr : NULL;
     if (g && passes_run(g, passes, &c)) {
         graph_print(g, NULL, stdout);
         flush_stdout(d);
@@ -61,7 +61,7 @@ int command_opt(int argc, char **argv) {
                                  "a,b,c: exactly these; -a,+b: the default without a, with b", &passes});
     options_add(&t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
                                  "print the IR after this pass (or `all`) to stderr", &print_after});
-    options_add(&t, (option_row){"report", 0, OPTION_OPTIONAL, "WHAT",
+    options_add(&t, (option_row){"report", 0, OPTION_TEXT, "WHAT",
                                  "fusion: what fused and what did not, to stderr", &report});
     options_add(&t, (option_row){"list", 0, OPTION_FLAG, NULL, "list the passes in the order of the pipeline",
                                  &list});
@@ -69,6 +69,7 @@ int command_opt(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (!list && rest.count != 1) return usage_error(&t, "needs one FILE");
+    if (report && strcmp(report, "fusion")) return usage_error(&t, "--report: '%s' is not fusion", report);
     diag d;
     diag_init(&d);
     for (int i = 0; list && i < passes_count(); i++) {

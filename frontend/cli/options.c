@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELP_COLUMN 30
+#define HELP_WIDTH  70
+
 void options_add(option_table *t, option_row row) {
     assert(t->count < OPTION_ROWS_MAX);
     t->rows[t->count++] = row;
@@ -28,6 +31,21 @@ int usage_error(const option_table *t, const char *format, ...) {
     return EXIT_USAGE;
 }
 
+// A row's text, in lines of HELP_WIDTH columns below each other.
+static void print_wrapped(const char *text) {
+    size_t column = 0;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (column && column + 1 + n > HELP_WIDTH) {
+            printf("\n  %-*s ", HELP_COLUMN, "");
+            column = 0;
+        }
+        column += (size_t)printf("%s%.*s", column ? " " : "", (int)n, text);
+        text += n + strspn(text + n, " ");
+    }
+    putchar('\n');
+}
+
 static void print_help(const option_table *t) {
     printf("usage: %s\n\n%s\n", t->usage, t->summary);
     if (t->count) printf("\n");
@@ -38,10 +56,11 @@ static void print_help(const option_table *t) {
         const char *open = r->kind == OPTION_OPTIONAL ? "[=" : r->argument ? " " : "";
         snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, r->name, open, r->argument ? r->argument : "",
                  r->kind == OPTION_OPTIONAL ? "]" : "");
-        if (strlen(left) > 30)
-            printf("  %s\n  %-30s %s\n", left, "", r->help);
+        if (strlen(left) > HELP_COLUMN)
+            printf("  %s\n  %-*s ", left, HELP_COLUMN, "");
         else
-            printf("  %-30s %s\n", left, r->help);
+            printf("  %-*s ", HELP_COLUMN, left);
+        print_wrapped(r->help);
     }
     if (t->example) printf("\nexample: %s\n", t->example);
 }
@@ -107,12 +126,12 @@ static int parse_one(const option_table *t, int argc, char **argv, int *i) {
     const char *word = argv[*i];
     bool is_long = word[1] == '-';
     const char *name = word + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
-    size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    if (!is_long && n != 1) return usage_error(t, "unknown option %s", word);
+    size_t n = equals ? (size_t)(equals - name) : is_long ? strlen(name) : 1;
     const option_row *r = find_row(t, name, n);
     if (!r || (is_long && n == 1)) return usage_error(t, "unknown option %s", word);
-    if (equals && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);
-    if (equals) return store(t, r, equals + 1);
+    const char *attached = equals ? equals + 1 : name[n] ? name + n : NULL; // "--seq=32", "-O2"
+    if (attached && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);
+    if (attached) return store(t, r, attached);
     if (r->kind == OPTION_FLAG || r->kind == OPTION_OPTIONAL) return store(t, r, "");
     if (*i + 1 >= argc) return usage_error(t, "--%s needs %s", r->name, r->argument);
     return store(t, r, argv[++*i]);

@@ -191,6 +191,7 @@ int command_run(int argc, char **argv) {
     if (status >= 0) return status;
     diag d;
     diag_init(&d);
+    d.subject = rest.v[0];
     run(&o, &rest, &d);
     return finish(&d);
 }

@@ -26,6 +26,9 @@ int command_synth(int argc, char **argv) {
     o.seed = (uint64_t)seed;
     diag d;
     diag_init(&d);
+    progress_line line;
+    o.progress = progress_line_open(&line);
     hub_synth(&o, &d);
+    progress_line_clear(&line);
     return finish(&d);
 }

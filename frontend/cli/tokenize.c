@@ -147,6 +147,7 @@ int command_tokenize(int argc, char **argv) {
         return usage_error(&t, "--truncate: '%s' is none of longest, first, second", truncate);
     diag d;
     diag_init(&d);
+    d.subject = rest.v[0];
     bool ok = encoder_open(&x, rest.v[0], tokenizer, &d);
     for (int i = 1; ok && i < rest.count; i++) {
         bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};

@@ -30,6 +30,7 @@ typedef struct check {
     arena *arena;
     tensor *want; // by value
     row *rows;    // by value
+    const progress_hook *progress;
 } check;
 
 static inputs inputs_make(arena *a, const build *b, int64_t n) {
@@ -100,6 +101,7 @@ static bool evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
 static bool keep(void *context, const graph *g, value v, const tensor *t) {
     check *c = context;
     const node *n = graph_node(g, v);
+    progress_at(c->progress, "reference evaluator", (double)v / g->count);
     if (n->op == OP_constant || n->op == OP_input || t->e != ELEM_F32) return true;
     c->want[v] = *t;
     c->want[v].data = arena_dup(c->arena, t->data, (size_t)tensor_count(t) * sizeof(float));
@@ -201,6 +203,7 @@ static bool compare_unfused(const build_options *options, const inputs *x, const
                             const tensor *fused, row *rows, diag *d) {
     arena *a = arena_new();
     hub_model plain;
+    progress_at(c->progress, "the graph as it was read", -1);
     bool ok = hub_open(&options->hub, a, &plain, d);
     if (ok) {
         tensor *results = ARENA_ARRAY(a, tensor, plain.graph->output_count);
@@ -226,11 +229,18 @@ static bool verify(const char *path, build_options *options, bool json, diag *d)
         arena *a = o.build.arena;
         const graph *g = o.build.model.graph;
         inputs x = inputs_make(a, &o.build, n);
-        check c = {g, &g->variants[0], a, ARENA_ARRAY(a, tensor, g->count), ARENA_ARRAY(a, row, g->count)};
+        check c = {g,
+                   &g->variants[0],
+                   a,
+                   ARENA_ARRAY(a, tensor, g->count),
+                   ARENA_ARRAY(a, row, g->count),
+                   o.build.artefact.progress};
         tensor *results = ARENA_ARRAY(a, tensor, g->output_count);
         row *fused = ARENA_ARRAY(a, row, g->output_count);
         ok = evaluate(g, &o.build.model, &x, keep, &c, a, results, d) && run_compiled(&o, &c, &x, d) &&
-             compare_unfused(options, &x, &c, results, fused, d) && report(&c, fused, json, d);
+             compare_unfused(options, &x, &c, results, fused, d);
+        progress_line_clear(&o.build.line);
+        ok = ok && report(&c, fused, json, d);
     }
     opened_close(&o);
     return ok;
@@ -251,8 +261,10 @@ int command_verify(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one MODEL");
+    if (b.lengths.count > 1) return usage_error(&t, "--seq: one length");
     diag d;
     diag_init(&d);
+    d.subject = rest.v[0];
     if (!is_checkpoint(rest.v[0]))
         diag_error(&d, rest.v[0], "is no checkpoint: a folder, or weights as .safetensors or .st");
     else

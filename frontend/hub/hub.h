@@ -66,6 +66,7 @@ typedef struct synth_options {
     const char *shape, *output, *dtype; // dtype: NULL: F32
     const char *head;                   // NULL: model
     uint64_t seed;
+    const progress_hook *progress; // NULL: nobody looks
 } synth_options;
 bool hub_synth(const synth_options *options, diag *d);
 

@@ -182,7 +182,13 @@ static bool write_weights(const synth *s, const char *path) {
     if (!safetensors_begin(&o, path, s->count, s->items, s->d)) return false;
     float *block = malloc(2 * BLOCK * sizeof(float));
     bool ok = block || diag_error(s->d, path, "out of memory");
-    for (int i = 0; i < s->count && ok; i++) ok = write_tensor(s, i, &o, block, block + BLOCK);
+    size_t total = 0, done = 0;
+    for (int i = 0; i < s->count; i++) total += s->items[i].bytes;
+    for (int i = 0; i < s->count && ok; i++) {
+        progress_at(s->options->progress, "writing weights", (double)done / (double)total);
+        ok = write_tensor(s, i, &o, block, block + BLOCK);
+        done += s->items[i].bytes;
+    }
     free(block);
     return hub_output_end(&o, ok, s->d);
 }

@@ -5,3 +5,15 @@ for kind in obj asm llvm header ir; do
 done
 grep -q bertc_artefact m.asm || fail "no symbol in the assembly"
 grep -q '^define' m.llvm || fail "no function in the LLVM IR"
+# What is no file is written to, never replaced; a full disk is an error for each kind.
+mkfifo pipe
+for kind in so obj asm llvm header ir; do
+    cat pipe >got &
+    succeeds "$BERTC" compile "$MODEL" -o pipe --emit $kind --seq 16
+    [ -p pipe ] || fail "the pipe was replaced by --emit $kind"
+    wait $!
+    [ -s got ] || fail "nothing came through the pipe, --emit $kind"
+    rejects 1 '/dev/full: ' "$BERTC" compile "$MODEL" -o /dev/full --emit $kind --seq 16
+done
+succeeds "$BERTC" compile "$MODEL" -o - --emit ir --seq 16
+cmp -s out m.ir || fail "standard output holds another graph"

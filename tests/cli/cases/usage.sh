@@ -15,3 +15,18 @@ rejects 2 "'0' is no number of 1 or more" "$BERTC" compile "$MODEL" -o x.so --se
 rejects 2 "'elf' is none of" "$BERTC" compile "$MODEL" -o x.so --emit elf
 rejects 2 'go together' "$BERTC" run "$MODEL" --tensors x
 MANY=1 rejects 2 'usage: bertc' "$BERTC"
+# a letter's argument may be attached, as compilers take it
+succeeds "$BERTC" compile "$MODEL" -O1 -ox.so --seq 16
+succeeds "$BERTC" run x.so -j2 "This movie was amazing!"
+rejects 2 "'x' is no number" "$BERTC" run x.so -jx "This movie was amazing!"
+# reports don't mix with figures
+succeeds "$BERTC" compile "$MODEL" -o x.so --seq 16 --report memory
+expect 'resident at most'
+"$BERTC" compile "$MODEL" -o x.so --seq 16 --report fusion --json >out 2>err
+[ "$(wc -l <out)" = 1 ] || fail "more than JSON: $(cat out)"
+grep -q '^fuse_attention' err || fail "no report"
+rejects 1 "--report: 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
+rejects 2 'one length' "$BERTC" verify "$MODEL" --seq 16,32
+rejects 2 'is for --emit ir' "$BERTC" compile "$MODEL" -o -
+"$BERTC" compile --help >out
+[ "$(awk '{ print length($0) }' out | sort -n | tail -1)" -le 110 ] || fail "a help line is too wide"
