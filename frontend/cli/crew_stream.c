@@ -63,5 +63,5 @@ bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag
     end_progress(&p);
     chunk_close(&two[0]);
     chunk_close(&two[1]);
-    return ok && !ferror(in->file);
+    return ok && !in->failed;
 }

@@ -171,7 +171,8 @@ static int64_t read_line(line_source *s) {
     return (int64_t)n;
 }
 
-static bool at_end(const line_source *s, int64_t got, diag *d) {
+static bool at_end(line_source *s, int64_t got, diag *d) {
+    s->failed = got == -2 || (got == -1 && ferror(s->file));
     if (got == -2) diag_error(d, s->name, "out of memory for line %lld", (long long)s->number + 1);
     if (got == -1 && ferror(s->file)) diag_error(d, s->name, "can't be read: %s", strerror(errno));
     return got == -1 || got == -2;
