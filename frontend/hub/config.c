@@ -201,28 +201,31 @@ static bool read_positions(const hub_fields *f, hub_config *c) {
     return ok;
 }
 
+// *out stays what it is where the config says nothing.
+static bool read_activation(const hub_fields *f, hub_key k, arena *a, const hub_config *c, const char **out) {
+    const char *key = key_name(f, c, k);
+    if (!key) return true;
+    if (!hub_field_text(f, key, false, out)) return false;
+    if (!hub_activation_known(*out)) {
+        return hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", *out,
+                               hub_activation_names(a));
+    }
+    *out = arena_strdup(a, *out);
+    return true;
+}
+
 static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    const char *key = key_name(f, c, KEY_ACTIVATION), *eps = key_name(f, c, KEY_EPS);
+    const char *eps = key_name(f, c, KEY_EPS);
     c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
     c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
     c->tied = !family->defaults.untied;
-    bool ok = !key || hub_field_text(f, key, false, &c->activation);
-    if (ok && !hub_activation_known(c->activation)) {
-        ok = hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", c->activation,
-                             hub_activation_names(a));
-    }
-    c->activation = arena_strdup(a, c->activation);
-    if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
-    key = hub_family_key(family, KEY_HEAD_ACTIVATION);
+    bool ok = read_activation(f, KEY_ACTIVATION, a, c, &c->activation);
     c->predict = family->predict ? family->predict : c->activation;
     c->classify = family->classify ? family->classify : c->activation;
-    if (key) {
-        ok &= hub_field_text(f, key, false, &c->predict);
-        if (!hub_activation_known(c->predict))
-            ok = hub_field_wrong(f, key, "\"%.100s\" is not known", c->predict);
-        c->predict = arena_strdup(a, c->predict);
-    }
+    ok &= read_activation(f, KEY_HEAD_ACTIVATION, a, c, &c->predict);
+    ok &= read_activation(f, KEY_POOLER_ACTIVATION, a, c, &c->classify);
+    if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
     ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
     return ok;
 }

@@ -44,7 +44,7 @@ typedef struct hub_config {
             shared; // terms of disentangled attention; shared: by the projections of the content
         int64_t span, buckets, most; // positions each way; of which the far ones share buckets (0: none do)
     } relative;
-    int64_t mask_id, sep_id;         // -1: not said
+    int64_t mask_id, sep_id;         // -1: none
     bool drops_masked, turns_values; // values are turned as keys are
     bertc_rule global_rule;
     hub_pooling pooling;            // of what a text's classifier reads

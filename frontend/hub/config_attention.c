@@ -5,6 +5,7 @@
 #include "config.h"
 
 #define MOST_POSITIONS INT32_MAX
+#define MOST_TABLE     (1 << 20) // positions of a table that is made, not read
 
 // --- Rotary positions
 
@@ -52,6 +53,8 @@ static bool read_rotary(const hub_fields *f, hub_config *c) {
     if (c->rotary == ROTARY_NONE || c->family->modules[MODULE_ROTARY]) return true;
     if (c->sizes[SIZE_HEAD] % 2)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
+    if (c->sizes[SIZE_POSITIONS] > MOST_TABLE)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "is too large");
     bool ok = rope_base(f, "rotary_emb_base", &theta[0]);
     ok &= rope_base(f, "rope_theta", &theta[0]);
     if (c->family->theta[1] > 0) {
@@ -140,8 +143,7 @@ static bool read_relative(const hub_fields *f, hub_config *c) {
     c->sizes[SIZE_RELATIVE] = 2 * c->relative.span;
     c->relative.keys = has_term(terms, "c2p");
     c->relative.queries = has_term(terms, "p2c");
-    if (c->relative.span > MOST_POSITIONS / 4)
-        ok = hub_field_wrong(f, "max_relative_positions", "is too large");
+    if (c->relative.most > MOST_TABLE) ok = hub_field_wrong(f, "max_relative_positions", "is too large");
     return ok;
 }
 
@@ -171,7 +173,8 @@ bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c) {
         else
             ok &= read_relative(f, c);
     }
-    c->mask_id = c->sep_id = -1;
+    c->mask_id = -1;
+    c->sep_id = 2; // RoBERTa's
     c->pooling = POOLING_CLS;
     ok &= hub_field_int(f, "mask_token_id", false, -1, MOST_POSITIONS, &c->mask_id);
     ok &= hub_field_int(f, "sep_token_id", false, -1, MOST_POSITIONS, &c->sep_id);

@@ -134,7 +134,8 @@ typedef enum hub_key {
     KEY_HEAD,    // width of one
     KEY_BUCKETS, // of distances
     KEY_ACTIVATION,
-    KEY_HEAD_ACTIVATION, // of the prediction head
+    KEY_HEAD_ACTIVATION,   // of the prediction head
+    KEY_POOLER_ACTIVATION, // of the classifier's dense layer
     KEY_EPS,
     KEY_COUNT
 } hub_key;

@@ -32,6 +32,12 @@ static const struct {
      "attention_window: 7 is odd"},
     {"deberta-v2-model", "\"position_buckets\": 16", "\"position_buckets\": 16, \"conv_kernel_size\": 3",
      "conv_kernel_size: a convolution is not supported"},
+    {"modernbert-model", "\"max_position_embeddings\": 128", "\"max_position_embeddings\": 2000000000",
+     "max_position_embeddings: is too large"},
+    {"deberta-v2-model", "\"max_relative_positions\": -1", "\"max_relative_positions\": 2000000000",
+     "max_relative_positions: is too large"},
+    {"deberta-v2-model", "\"pooler_hidden_act\": \"gelu\"", "\"pooler_hidden_act\": \"swell\"",
+     "pooler_hidden_act: \"swell\" is not known"},
     {"squeezebert-model", "\"q_groups\": 4", "\"q_groups\": 5", "q_groups: 5 groups don't divide the layer"},
 };
 
