@@ -12,10 +12,11 @@
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "cost.h"
 
-// L3 against memory, for one core (shared/performance.md: 2.5 to 4 on one machine, 1.5 to 2 on the other).
+// The four figures below are assumptions of the model; no split has been timed to set them.
+// L3 against memory, for one core: within what shared/performance.md measured (about 2.6 to 3.9 times on one
+// machine, 1.5 to 1.8 on the other).
 #define L3_SPEEDUP 2.0
-// The share of a prefetched stream that shows all the same: rows in blocks of 32 lose 1 to 6 points against
-// 128.
+// The share of a prefetched stream that shows all the same: what makes the model prefer larger row blocks.
 #define EXPOSED 0.25
 // A barrier between phases, with the wake of its threads.
 #define BARRIER_SECONDS 2e-6

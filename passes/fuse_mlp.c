@@ -12,21 +12,22 @@
 // is there to be measured, and for element types whose products are cheap.
 #include "fuse.h"
 
-// The operand that the product of `v` reads as its left side, where that is all that it is read for;
-// VALUE_NONE otherwise.
-static value left_operand(const graph *g, value v) {
+// The operand that the product of `v` reads as its left side, VALUE_NONE where that is none of v's; *uses:
+// how often the kernel reads it.
+static value left_operand(const graph *g, value v, int *uses) {
     const node *n = graph_node(g, v);
+    *uses = 1;
     if (n->op == OP_matmul) return n->inputs[0];
     if (n->op != OP_fuse) return VALUE_NONE;
     value left = VALUE_NONE;
-    int uses = 0;
     for (value u = 0; u < n->body->count; u++)
         if (op_is(n->body, u, OP_matmul)) left = graph_node(n->body, u)->inputs[0];
     if (left == VALUE_NONE || !op_is(n->body, left, OP_param)) return VALUE_NONE;
+    *uses = 0;
     for (value u = 0; u < n->body->count; u++)
         for (int i = 0; i < graph_node(n->body, u)->input_count; i++)
-            uses += graph_node(n->body, u)->inputs[i] == left;
-    return uses == 1 ? n->inputs[left] : VALUE_NONE;
+            *uses += graph_node(n->body, u)->inputs[i] == left;
+    return n->inputs[left];
 }
 
 static int product_count(const graph *g, value v) {
@@ -39,10 +40,11 @@ static int product_count(const graph *g, value v) {
 static void fuse_pair(rewriter *r, value down, pass *p) {
     graph *g = rewriter_graph(r);
     if (!product_columns(g, down) || product_count(g, down) != 1) return;
-    value up = left_operand(g, down);
+    int uses;
+    value up = left_operand(g, down, &uses);
     if (up == VALUE_NONE || !product_columns(g, up) || product_count(g, up) != 1) return;
     if (holds_norm(g, up)) return; // another block's result
-    if (!has_one_use(r, up)) {
+    if (uses > 1 || !has_one_use(r, up)) {
         pass_missed(p, g, up, "its hidden rows have other uses");
         return;
     }

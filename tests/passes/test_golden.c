@@ -10,13 +10,17 @@
 //   // ---- after
 //   ...
 //
-// BLESS=1 writes what follows the text anew.
+// BLESS=1 writes what follows the text anew. Whatever the file says, the graph must answer as before: both
+// texts are evaluated.
 #include <check.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
 #include "passes/passes.h"
+
+#define TOLERANCE 1e-5
 
 #define REPORT "// ---- report\n"
 #define AFTER  "// ---- after\n"
@@ -76,11 +80,14 @@ static char *run(const char *file, const char *text, size_t size) {
     FILE *out = open_memstream(&result, &n);
     pass_context c = {.diag = &d, .report = out, .verify = true};
     graph *g = graph_parse(a, file, text, size, &d);
+    const tensor *before = g ? answers(graph_clone(a, g), a) : NULL;
     fputs(REPORT, out);
     bool ok = g && passes_run(g, list, &c);
     if (ok && header(text, "// variant: ", words, sizeof(words))) ok = add_variant(g, words, &c);
     fputs(AFTER, out);
     if (ok) graph_print(g, NULL, out);
+    double apart = ok ? answers_apart(g->output_count, before, answers(g, a)) : 0;
+    ck_assert_msg(apart <= TOLERANCE, "%s: the answers are off by %g", file, apart);
     for (int i = 0; i < d.count; i++) fprintf(out, "%s\n", d.items[i].text);
     fclose(out);
     diag_free(&d);

@@ -1,0 +1,110 @@
+// Evaluates any graph of the golden files on made-up inputs and tensors: what it answers before and after
+// passes.
+#ifndef TEST_ANSWERS_H
+#define TEST_ANSWERS_H
+
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/ir.h"
+
+// Three texts of 3, 1 and 4 tokens; a head reads rows 1, 2, 3 and 6: two of the first text, one of the
+// second, one of the third.
+enum { ANSWER_T = 8, ANSWER_S = 3, ANSWER_R = 4 };
+static const int32_t answer_bounds[] = {0, 3, 4, 8}, answer_row_bounds[] = {0, 2, 3, 4},
+                     answer_rows[] = {1, 2, 3, 6};
+
+// Numbers in [-1, 1) that depend on the name and the index alone.
+static float answer_number(const char *name, int64_t i) {
+    uint64_t h = 1469598103934665603u + (uint64_t)i * 0x9e3779b97f4a7c15u;
+    for (const char *p = name; *p; p++) h = (h ^ (uint8_t)*p) * 1099511628211u;
+    h ^= h >> 31;
+    h *= 0x9e3779b97f4a7c15u;
+    return (float)(h >> 40) / 8388608.0f - 1.0f;
+}
+
+typedef struct answer_source {
+    arena *a;
+    const graph *g; // its recipes say which shapes the tensors have
+} answer_source;
+
+static const recipe *answer_tensor_of(const recipe *r, const char *name) {
+    if (r->kind == RECIPE_TENSOR) return strcmp(r->tensor, name) ? NULL : r;
+    for (int i = 0; i < r->part_count; i++) {
+        const recipe *found = answer_tensor_of(r->parts[i], name);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+static bool answer_find(void *context, const char *name, tensor_view *out) {
+    const answer_source *s = context;
+    for (value v = 0; v < s->g->count; v++) {
+        const attr *made = node_attr(graph_node(s->g, v), ATTR_recipe);
+        const recipe *r = made ? answer_tensor_of(made->u.recipe, name) : NULL;
+        if (!r) continue;
+        int64_t n = type_count(&r->type);
+        float *data = ARENA_ARRAY(s->a, float, n);
+        for (int64_t i = 0; i < n; i++) data[i] = answer_number(name, i);
+        *out = (tensor_view){.e = r->type.e, .rank = r->type.rank, .data = data};
+        for (int i = 0; i < out->rank; i++) out->shape[i] = r->type.d[i].n;
+        return true;
+    }
+    return false;
+}
+
+static tensor answer_input(arena *a, const node *n) {
+    bindings b = {.v = {[SYM_T] = ANSWER_T, [SYM_S] = ANSWER_S, [SYM_R] = ANSWER_R}};
+    tensor t = {.e = n->type.e, .rank = n->type.rank};
+    for (int i = 0; i < t.rank; i++) t.shape[i] = dim_value(n->type.d[i], &b);
+    int64_t count = tensor_count(&t);
+    float *floats = ARENA_ARRAY(a, float, count);
+    int32_t *ints = ARENA_ARRAY(a, int32_t, count);
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = answer_number(n->name, i), ints[i] = floats[i] > 0; // every table has two rows
+    if (!strcmp(n->name, "bounds")) memcpy(ints, answer_bounds, sizeof(answer_bounds));
+    if (!strcmp(n->name, "row_bounds")) memcpy(ints, answer_row_bounds, sizeof(answer_row_bounds));
+    if (!strcmp(n->name, "rows")) memcpy(ints, answer_rows, sizeof(answer_rows));
+    t.data = t.e == ELEM_F32 ? (void *)floats : (void *)ints;
+    return t;
+}
+
+// The outputs, in their order.
+static tensor *answers(const graph *g, arena *a) {
+    eval_input inputs[16];
+    int n = 0;
+    for (value v = 0; v < g->count; v++) {
+        if (graph_node(g, v)->op != OP_input) continue;
+        ck_assert_int_lt(n, 16);
+        inputs[n++] = (eval_input){graph_node(g, v)->name, answer_input(a, graph_node(g, v))};
+    }
+    answer_source s = {a, g};
+    tensor_source source = {&s, answer_find};
+    eval_options o = {.source = &source, .input_count = n, .inputs = inputs, .length = ANSWER_T};
+    tensor *results = ARENA_ARRAY(a, tensor, g->output_count);
+    diag d;
+    diag_init(&d);
+    bool ok = graph_eval(g, &o, a, results, &d);
+    diag_print(&d, stderr);
+    diag_free(&d);
+    ck_assert_msg(ok, "@%s does not evaluate", g->name);
+    return results;
+}
+
+// The largest difference of any output, relative where values are above 1; infinite where a number became
+// none.
+static double answers_apart(int n, const tensor *x, const tensor *y) {
+    double worst = 0;
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(tensor_count(&x[i]), tensor_count(&y[i]));
+        const float *p = x[i].data, *q = y[i].data;
+        for (int64_t k = 0; k < tensor_count(&x[i]); k++) {
+            double d = fabs((double)p[k] - (double)q[k]) / fmax(1, fabs((double)p[k]));
+            worst = d > worst || isnan(d) ? (isnan(d) ? INFINITY : d) : worst;
+        }
+    }
+    return worst;
+}
+
+#endif
