@@ -180,9 +180,12 @@ START_TEST(places_have_room) {
 END_TEST
 
 START_TEST(memory_is_reused) {
-    bert deep = base;
+    bert shallow = base, deep;
+    shallow.hidden = 96;
+    shallow.inner = 384;
+    deep = shallow;
     deep.layers = 12;
-    graph *g = prepared(&base, "assign_layouts,pack_weights"),
+    graph *g = prepared(&shallow, "assign_layouts,pack_weights"),
           *h = prepared(&deep, "assign_layouts,pack_weights");
     ck_assert_int_eq(added(g, &avx512, 128, 1)->arena_bytes, added(h, &avx512, 128, 1)->arena_bytes);
 }
