@@ -17,7 +17,8 @@
 typedef enum bertc_tokenizer_model {
     BERTC_TOKENIZER_WORDPIECE = 1,
     BERTC_TOKENIZER_BPE = 2, // byte-level: a word's bytes, merged pair by pair
-    BERTC_TOKENIZER_UNIGRAM = 3
+    BERTC_TOKENIZER_UNIGRAM = 3,
+    BERTC_TOKENIZER_WORDLEVEL = 4 // a word is a piece, or unknown
 } bertc_tokenizer_model;
 
 // bertc_tokenizer.flags
@@ -62,14 +63,36 @@ typedef enum bertc_normalizer_kind {
     BERTC_STEP_COLLAPSE,      // runs of two or more of the character `text` by `text2`
     BERTC_STEP_STRIP,         // whitespace at the start (flag 1) and at the end (flag 2)
     BERTC_STEP_PREPEND,       // `text`
-    BERTC_STEP_CHARSMAP       // sentencepiece's map in `charsmap`
+    BERTC_STEP_CHARSMAP,      // sentencepiece's map in `charsmap`
+    BERTC_STEP_NFC,
+    BERTC_STEP_NFKC,
+    BERTC_STEP_NMT,            // sentencepiece's clean-up: control characters go, odd spaces become a space
+    BERTC_STEP_REPLACE_PATTERN // matches of the PCRE2 pattern `text` by `text2`
 } bertc_normalizer_kind;
 typedef enum bertc_split_kind {
     BERTC_STEP_BERT_SPLIT = 64,  // at whitespace (dropped) and round each punctuation character
     BERTC_STEP_WHITESPACE_SPLIT, // at whitespace (dropped)
     BERTC_STEP_METASPACE,        // spaces become `text`, words begin with it; flags: BERTC_METASPACE_*
-    BERTC_STEP_BYTE_LEVEL        // GPT-2's pattern; flags: BERTC_BYTE_LEVEL_*
+    BERTC_STEP_BYTE_LEVEL,       // GPT-2's pattern; flags: BERTC_BYTE_LEVEL_*
+    BERTC_STEP_WORDS,            // runs of word characters, runs of neither those nor whitespace
+    // What these match is a delimiter; flags: bertc_split_behaviour, BERTC_SPLIT_INVERT
+    BERTC_STEP_PUNCTUATION,  // each punctuation character
+    BERTC_STEP_DIGITS,       // each numeric character
+    BERTC_STEP_SPLIT_TEXT,   // each `text`
+    BERTC_STEP_SPLIT_PATTERN // matches of the PCRE2 pattern `text`
 } bertc_split_kind;
+// What becomes of delimiters, the flags' low bits.
+typedef enum bertc_split_behaviour {
+    BERTC_SPLIT_REMOVED,
+    BERTC_SPLIT_ISOLATED,
+    BERTC_SPLIT_WITH_PREVIOUS,
+    BERTC_SPLIT_WITH_NEXT,
+    BERTC_SPLIT_CONTIGUOUS // those in a row are one
+} bertc_split_behaviour;
+#define BERTC_SPLIT_BEHAVIOUR 7u
+#define BERTC_SPLIT_INVERT    8u // what lies between matches is the delimiter
+// How patterns are compiled, here and where they are checked.
+#define BERTC_PATTERN_OPTIONS   (PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C)
 #define BERTC_METASPACE_ALWAYS  1u // `text` before every split that does not begin with it
 #define BERTC_METASPACE_FIRST   2u // before the one at the text's start
 #define BERTC_METASPACE_SPLIT   4u

@@ -29,6 +29,7 @@ static void free_buffers(encoder *e) {
                    e->symbols,
                    e->heap,
                    e->ways,
+                   e->changes,
                    e->raw,
                    e->out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
@@ -41,6 +42,13 @@ static void make_model_buffers(encoder *e, size_t normalized) {
     }
     if (e->t->table->model == BERTC_TOKENIZER_UNIGRAM)
         encoder_room(e, &e->ways, &e->way_capacity, normalized, sizeof *e->ways);
+}
+
+static bool composes(const tokenizer *t) {
+    for (uint32_t i = 0; i < t->table->normalizer.count; i++) {
+        if (t->normalizer[i].kind == BERTC_STEP_NFC || t->normalizer[i].kind == BERTC_STEP_NFKC) return true;
+    }
+    return false;
 }
 
 // Buffers for texts of `size` bytes, so that encoding these allocates nothing. What a text leaves untouched
@@ -61,6 +69,7 @@ static bool make_buffers(encoder *e, size_t size) {
     encoder_room(e, &e->raw, &e->raw_capacity, 2 * size, sizeof *e->raw);
     encoder_room(e, &e->out, &e->out_capacity, 2 * size + specials, sizeof *e->out);
     decompose_room(e, normalized);
+    if (composes(e->t)) encoder_room(e, &e->changes, &e->change_capacity, normalized, sizeof *e->changes);
     make_model_buffers(e, normalized);
     if (!e->failed) e->max_text = size;
     return !e->failed;
@@ -83,6 +92,7 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
     encoder *e = calloc(1, sizeof *e);
     if (e) {
         e->t = t;
+        if (!matcher_open(e, error)) return encoder_free(e), NULL;
         if (make_buffers(e, size)) {
             normalize_open(e);
             if (added_open(e)) return e;
@@ -96,6 +106,7 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
 void encoder_free(encoder *e) {
     if (!e) return;
     free_buffers(e);
+    matcher_close(e);
     free(e->patterns);
     free(e->pattern_bytes);
     free(e);
@@ -108,6 +119,7 @@ static void encode_words(encoder *e, const span *s) {
         switch ((bertc_tokenizer_model)e->t->table->model) {
         case BERTC_TOKENIZER_WORDPIECE: wordpiece_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_BPE: bpe_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_WORDLEVEL: wordlevel_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
         }
     }
@@ -234,7 +246,7 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
     if (!check_words(text, error) || !reserve(e, size, error)) return false;
     e->raw_count = 0;
-    e->failed = false;
+    e->failed = e->pattern_failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
     size_t n[2] = {encode_text(e, 0, text, most), 0};
     size_t before[2] = {0, n[0]};
@@ -253,6 +265,7 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     *count = fill_template(e, pair, before, n);
     if (e->failed) {
         *count = 0;
+        if (e->pattern_failed) return error_set(error, "a pattern of the tokenizer takes too long to match");
         return error_set(error, "out of memory for a text of %zu bytes", size);
     }
     *tokens = e->out;

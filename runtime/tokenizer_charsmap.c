@@ -35,35 +35,6 @@ static const char *look_up(const tokenizer *t, const uint8_t *p, size_t size) {
     return NULL;
 }
 
-// The steps of Hugging Face's transformation: characters that come out, each with what it does to those that
-// came in. A change of 0 takes the place of one, -n also drops the n behind it, above 0 it is further to the
-// one before.
-typedef struct transform {
-    const span *in;
-    size_t at; // the first character that came in and has not been taken
-    uint32_t c;
-    int64_t change;
-    bool waits; // c, for what is dropped behind it
-} transform;
-
-static void flush(encoder *e, norm_text *out, transform *t) {
-    if (!t->waits) return;
-    t->waits = false;
-    size_t at = t->at;
-    if (t->change > 0 && at) at = (size_t)(utf8_back(t->in->bytes + at) - t->in->bytes);
-    uint32_t source = span_source(t->in, at < t->in->size ? at : 0);
-    if (at >= t->in->size || (t->change > 0 && !t->at)) source |= SOURCE_EMPTY;
-    for (int64_t i = t->change; i <= 0 && t->at < t->in->size; i++) t->at += utf8_length(t->in->bytes[t->at]);
-    norm_put(e, out, t->c, source);
-}
-
-static void next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_t change) {
-    flush(e, out, t);
-    t->c = c;
-    t->change = change;
-    t->waits = true;
-}
-
 static size_t count_characters(const uint8_t *p, size_t size) {
     size_t n = 0;
     for (size_t i = 0; i < size; i++) n += (p[i] & 0xc0) != 0x80;
@@ -76,7 +47,7 @@ static void put_mapped(encoder *e, norm_text *out, transform *t, const char *tex
     size_t count = 0, bad;
     for (; p < end && !e->failed; count++) {
         if (!utf8_check(p, (size_t)(end - p), &bad)) return; // a broken table
-        next(e, out, t, utf8_next(&p), count >= old);
+        transform_next(e, out, t, utf8_next(&p), count >= old);
     }
     if (count < old) t->change -= (int64_t)(old - count); // nothing drops characters that no other precedes
 }
@@ -108,8 +79,8 @@ void normalize_charsmap(encoder *e, const span *in, norm_text *out) {
             if (text)
                 put_mapped(e, out, &t, text, 1), p += n;
             else
-                next(e, out, &t, utf8_next(&p), 0);
+                transform_next(e, out, &t, utf8_next(&p), 0);
         }
     }
-    flush(e, out, &t);
+    transform_flush(e, out, &t);
 }

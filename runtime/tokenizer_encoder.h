@@ -69,6 +69,32 @@ typedef struct unigram_node {
     uint32_t start, id; // start UINT32_MAX: not reached
 } unigram_node;
 
+// A character on its way through composition, with what it does to those that came in: 0 takes the place of
+// one, -n also of the n behind it, 1 is a further one.
+typedef struct composed {
+    uint32_t c;
+    int32_t change;
+    uint8_t class;
+} composed;
+
+// Changes as they are applied to `in`: Hugging Face's NormalizedString::transform.
+typedef struct transform {
+    const span *in;
+    size_t at; // the first character that came in and has not been taken
+    uint32_t c;
+    int64_t change;
+    bool waits; // c, for what is dropped behind it
+} transform;
+
+typedef struct matcher matcher; // tokenizer_pattern.c
+// Matches of a step's pattern in `size` bytes, one after the other.
+typedef struct matches {
+    const uint8_t *bytes;
+    size_t size, next; // where the search goes on
+    size_t last;       // end of the last match
+    bool any;
+} matches;
+
 // A place in a text, in bytes and in characters.
 typedef struct text_place {
     size_t bytes, chars;
@@ -77,7 +103,8 @@ typedef struct text_place {
 struct encoder {
     const tokenizer *t;
     size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
-    bool failed;     // memory ran out, what is there is cut short
+    bool failed;     // memory ran out, or a pattern's limits: what is there is cut short
+    bool pattern_failed;
 
     const uint8_t *text; // being encoded: valid UTF-8
     size_t text_size;
@@ -90,6 +117,9 @@ struct encoder {
     norm_text norm[2]; // steps read one and write the other
     int norm_next;     // the one to write
     mark_run run;
+    composed *changes;
+    size_t change_capacity;
+    matcher *matcher; // NULL: no step has a pattern
     split_list splits, other_splits;
     uint8_t ascii_map[128]; // BERT's normaliser for ASCII, ENCODER_DROPPED: dropped
 
@@ -136,6 +166,10 @@ void normalize(encoder *e, const span *in, span *out);
 void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
 // tokenizer_steps.c: a step that is not BERT's.
 void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+// tokenizer_compose.c: NFC and NFKC; and changes one by one.
+void normalize_compose(encoder *e, bool compatibility, const span *in, norm_text *out);
+void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_t change);
+void transform_flush(encoder *e, norm_text *out, transform *t);
 // tokenizer_charsmap.c.
 void normalize_charsmap(encoder *e, const span *in, norm_text *out);
 // tokenizer_decompose.c: characters one by one to their decompositions in canonical order; BERTC_BERT_STRIP
@@ -157,8 +191,18 @@ void pretokenize(encoder *e, span *s);
 // tokenizer_bytelevel.c: GPT-2's pattern.
 void split_byte_level(encoder *e, const span *s, split part, split_list *out);
 
+// tokenizer_delimit.c: the kinds of split that have a behaviour; words.
+void split_delimiters(encoder *e, const bertc_step *step, const span *s, split part, split_list *out);
+void split_words(encoder *e, const span *s, split part, split_list *out);
+
+// tokenizer_pattern.c: the steps' patterns, compiled. A match that takes too long sets e->failed.
+bool matcher_open(encoder *e, bertc_error *error);
+void matcher_close(encoder *e);
+bool matcher_next(encoder *e, const bertc_step *step, matches *m, size_t *start, size_t *end);
+
 // Models: append the tokens of one word.
 void wordpiece_encode(encoder *e, const span *s, split word);
+void wordlevel_encode(encoder *e, const span *s, split word);
 void bpe_encode(encoder *e, const span *s, split word);
 void unigram_encode(encoder *e, const span *s, split word);
 

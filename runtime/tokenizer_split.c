@@ -77,6 +77,11 @@ static void cut(encoder *e, const bertc_step *step, const span *s, split part, n
                 split_list *out) {
     switch ((bertc_split_kind)step->kind) {
     case BERTC_STEP_WHITESPACE_SPLIT: split_classes(e, s, part, UNICODE_SPACE, 0, out); break;
+    case BERTC_STEP_WORDS: split_words(e, s, part, out); break;
+    case BERTC_STEP_PUNCTUATION:
+    case BERTC_STEP_DIGITS:
+    case BERTC_STEP_SPLIT_TEXT:
+    case BERTC_STEP_SPLIT_PATTERN: split_delimiters(e, step, s, part, out); break;
     case BERTC_STEP_METASPACE: split_metaspace(e, s, part, step, to, out); break;
     case BERTC_STEP_BYTE_LEVEL: {
         span text = *s;

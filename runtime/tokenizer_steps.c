@@ -96,6 +96,31 @@ static void step_strip(encoder *e, unsigned flags, const span *in, norm_text *ou
     }
 }
 
+static void step_nmt(encoder *e, const span *in, norm_text *out) {
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while (p < end) {
+        uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
+        bool space = c == 9 || c == 10 || c == 12 || c == 13 || c == 0x1680 || (c >= 0x200b && c <= 0x200f) ||
+                     c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd;
+        bool dropped = c && !space && (c < 0x20 || c == 0x7f || c == 0x8f || c == 0x9f);
+        if (!dropped) norm_put(e, out, space ? ' ' : c, source);
+    }
+}
+
+// What replaces nothing belongs to the character before it.
+static void step_replace_pattern(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
+    matches m = {.bytes = in->bytes, .size = in->size};
+    size_t at = 0;
+    for (size_t start, end; matcher_next(e, step, &m, &start, &end); at = end) {
+        for (size_t n; at < start; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
+        if (end)
+            put_text(e, out, step, last_source(in, end));
+        else if (in->size)
+            put_text(e, out, step, span_source(in, 0) | SOURCE_EMPTY);
+    }
+    for (size_t n; at < in->size; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
+}
+
 void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
     switch ((bertc_normalizer_kind)step->kind) {
     case BERTC_STEP_NFD: step_decompose(e, false, in, out); break;
@@ -110,6 +135,10 @@ void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_tex
             put_text(e, out, &(bertc_step){.text2 = step->text, .size2 = step->size}, span_source(in, 0));
         step_strip(e, 0, in, out);
         break;
+    case BERTC_STEP_NFC: normalize_compose(e, false, in, out); break;
+    case BERTC_STEP_NFKC: normalize_compose(e, true, in, out); break;
+    case BERTC_STEP_NMT: step_nmt(e, in, out); break;
+    case BERTC_STEP_REPLACE_PATTERN: step_replace_pattern(e, step, in, out); break;
     case BERTC_STEP_CHARSMAP: normalize_charsmap(e, in, out); break;
     case BERTC_STEP_BERT_NORMALIZER: break; // in tokenizer_normalize.c
     }

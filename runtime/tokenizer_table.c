@@ -60,9 +60,13 @@ static bool check_template(const tokenizer *t, const bertc_template_item *items,
 static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) {
     switch ((bertc_normalizer_kind)step->kind) {
     case BERTC_STEP_REPLACE:
-    case BERTC_STEP_COLLAPSE: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_COLLAPSE:
+    case BERTC_STEP_REPLACE_PATTERN: return step->size ? NULL : "lacks its text";
     case BERTC_STEP_CHARSMAP: return t->charsmap_trie ? NULL : "lacks its map";
     case BERTC_STEP_BERT_NORMALIZER:
+    case BERTC_STEP_NFC:
+    case BERTC_STEP_NFKC:
+    case BERTC_STEP_NMT:
     case BERTC_STEP_NFD:
     case BERTC_STEP_NFKD:
     case BERTC_STEP_LOWERCASE:
@@ -75,9 +79,14 @@ static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) 
 
 static const char *split_lacks(const bertc_step *step) {
     switch ((bertc_split_kind)step->kind) {
+    case BERTC_STEP_SPLIT_TEXT:
+    case BERTC_STEP_SPLIT_PATTERN:
     case BERTC_STEP_METASPACE: return step->size ? NULL : "lacks its text";
     case BERTC_STEP_BERT_SPLIT:
     case BERTC_STEP_WHITESPACE_SPLIT:
+    case BERTC_STEP_WORDS:
+    case BERTC_STEP_PUNCTUATION:
+    case BERTC_STEP_DIGITS:
     case BERTC_STEP_BYTE_LEVEL: return NULL;
     }
     return "is not known";
@@ -144,7 +153,7 @@ static bool check_bpe(const tokenizer *t, bertc_error *error) {
 }
 
 static bool check_unigram(const tokenizer *t, bertc_error *error) {
-    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: Unigram without an unknown token");
+    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: no unknown token");
     return t->pieces_trie.count || error_set(error, "tokenizer table: no vocabulary");
 }
 
@@ -152,6 +161,7 @@ static bool check_model(tokenizer *t, bertc_error *error) {
     switch ((bertc_tokenizer_model)t->table->model) {
     case BERTC_TOKENIZER_WORDPIECE: return check_wordpiece(t, error);
     case BERTC_TOKENIZER_BPE: return check_bpe(t, error);
+    case BERTC_TOKENIZER_WORDLEVEL:
     case BERTC_TOKENIZER_UNIGRAM: return check_unigram(t, error);
     }
     return error_set(error, "tokenizer table: unknown model %u", t->table->model);

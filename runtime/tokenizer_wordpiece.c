@@ -1,5 +1,5 @@
 // WordPiece: the longest piece of the vocabulary again and again; behind the first, pieces with the
-// continuing prefix.
+// continuing prefix. And WordLevel, whose words are pieces or unknown.
 #include "tokenizer_encoder.h"
 
 static bool too_long(const uint8_t *p, size_t size, uint32_t max_chars) {
@@ -27,4 +27,11 @@ void wordpiece_encode(encoder *e, const span *s, split word) {
     e->raw_count = first;
     e->at = begin; // counting again from the text's start would make the whole quadratic
     text_token(e, s, word.start, word.end, (uint32_t)t->table->unk_id);
+}
+
+void wordlevel_encode(encoder *e, const span *s, split word) {
+    uint32_t id = 0;
+    size_t n = word.end - word.start;
+    bool known = trie_longest(&e->t->pieces_trie, 0, s->bytes + word.start, n, &id) == n;
+    text_token(e, s, word.start, word.end, known ? id : (uint32_t)e->t->table->unk_id);
 }

@@ -56,6 +56,18 @@ static bool read_wordpiece(tokenizer_spec *s, const cJSON *model) {
     return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
 }
 
+static bool read_wordlevel(tokenizer_spec *s, const cJSON *model) {
+    const hub_fields f = {s->file, "model", model, s->d};
+    const char *unknown = "<unk>";
+    if (!tokenizer_keys(s, model, "model", "type unk_token vocab") ||
+        !hub_field_text(&f, "unk_token", false, &unknown) ||
+        !read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab"))
+        return false;
+    s->model = BERTC_TOKENIZER_WORDLEVEL;
+    s->unk_id = tokenizer_find(s, unknown);
+    return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+}
+
 // --- Byte-level BPE. A byte is written as a printable character: itself, or 256 and up in the order of the
 // rest.
 
@@ -218,6 +230,7 @@ bool tokenizer_model(tokenizer_spec *s, const cJSON *model) {
     // files of 2020 name no type; the option is WordPiece's alone
     if (!kind && cJSON_GetObjectItemCaseSensitive(model, "max_input_chars_per_word")) kind = "WordPiece";
     if (kind && !strcmp(kind, "WordPiece")) return read_wordpiece(s, model);
+    if (kind && !strcmp(kind, "WordLevel")) return read_wordlevel(s, model);
     if (kind && !strcmp(kind, "BPE")) return read_bpe(s, model);
     if (kind && !strcmp(kind, "Unigram")) return read_unigram(s, model);
     return tokenizer_wrong(s, "model.type", "model `%s` is not known", kind ? kind : "");

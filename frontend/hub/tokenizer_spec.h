@@ -50,7 +50,8 @@ typedef struct tokenizer_spec {
     tokenizer_added *added; // special ones first, in the file's order
     int added_count;
     tokenizer_steps normalizer, pretokenizer;
-    bool rewrites; // a pre-tokeniser step rewrites the text
+    bool byte_level; // the last pre-tokeniser step is ByteLevel
+    bool rewrites;   // a pre-tokeniser step rewrites the text
     tokenizer_template single, pair;
     const char *prefix;
     uint32_t flags;            // BERTC_TOKENIZER_*
@@ -74,7 +75,7 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
 // names).
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 
-// tokenizer_parts.c and tokenizer_post.c: the components of tokenizer.json.
+// tokenizer_normalizers.c, tokenizer_pretokenizers.c and tokenizer_post.c: the components of tokenizer.json.
 bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
@@ -100,6 +101,12 @@ int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
 // Puts special tokens first, and checks that no text is there twice.
 bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
 bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
+
+// tokenizer_pattern.c: a regular expression as the runtime compiles it, NULL (with a diagnostic) where it
+// can't.
+const char *tokenizer_pattern(tokenizer_spec *s, const char *text, const char *path);
+bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path, const char **text,
+                            bool *regex);
 
 // tokenizer_models.c: "model" of tokenizer.json, and the ids of a piece's bytes under byte-level BPE.
 bool tokenizer_model(tokenizer_spec *s, const cJSON *model);
