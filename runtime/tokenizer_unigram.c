@@ -29,6 +29,20 @@ static void find_ways(encoder *e, const uint8_t *p, uint32_t n) {
     }
 }
 
+// What is unknown, as one token, or as one a byte where each of its bytes is a piece; these stand for all of
+// it.
+static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
+    const tokenizer *t = e->t;
+    bool bytes = t->table->byte_ids.count == 256;
+    for (size_t i = start; bytes && i < end; i++) bytes = t->byte_ids[s->bytes[i]] != UINT32_MAX;
+    if (!bytes) text_token(e, s, start, end, (uint32_t)t->table->unk_id);
+    text_place begin = e->at;
+    for (size_t i = start; bytes && i < end; i++) {
+        e->at = begin;
+        text_token(e, s, start, end, t->byte_ids[s->bytes[i]]);
+    }
+}
+
 void unigram_encode(encoder *e, const span *s, split word) {
     uint32_t n = word.end - word.start, unknown = (uint32_t)e->t->table->unk_id;
     if (!encoder_room(e, &e->ways, &e->way_capacity, (size_t)n + 1, sizeof *e->ways)) return;
@@ -54,7 +68,10 @@ void unigram_encode(encoder *e, const span *s, split word) {
             next = ways[to].start;
             next_id = ways[to].id;
         }
-        text_token(e, s, word.start + at, word.start + to, id);
+        if (id == unknown)
+            give_unknown(e, s, word.start + at, word.start + to);
+        else
+            text_token(e, s, word.start + at, word.start + to, id);
         at = to;
     }
 }

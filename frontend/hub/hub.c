@@ -68,7 +68,9 @@ static bool settle_head(opening *o, const char **head) {
 
 static bool holds_tokenizer(const opening *o, const char *folder) {
     return hub_is_file(hub_path(o->a, folder, "tokenizer.json")) ||
-           hub_is_file(hub_path(o->a, folder, "vocab.txt"));
+           hub_is_file(hub_path(o->a, folder, "vocab.txt")) ||
+           (hub_is_file(hub_path(o->a, folder, "vocab.json")) &&
+            hub_is_file(hub_path(o->a, folder, "merges.txt")));
 }
 
 // A checkpoint without one is whole: its artefact takes ids alone. What was asked for must be there.

@@ -209,17 +209,29 @@ static bool read_scores(tokenizer_spec *s, const cJSON *list, double *least) {
     return s->piece_count || tokenizer_wrong(s, "model.vocab", "is empty");
 }
 
+// The pieces that stand for an unknown text's bytes: "<0x0A>".
+static void byte_pieces(tokenizer_spec *s) {
+    s->byte_fallback = true;
+    for (int b = 0; b < 256; b++) {
+        char text[8];
+        snprintf(text, sizeof text, "<0x%02X>", (unsigned)b);
+        s->byte_ids[b] = (uint32_t)tokenizer_find(s, text); // UINT32_MAX: none
+    }
+}
+
 static bool read_unigram(tokenizer_spec *s, const cJSON *model) {
     const hub_fields f = {s->file, "model", model, s->d};
     double least = 1e300;
     int64_t unknown = -1;
+    bool bytes = false;
     if (!tokenizer_keys(s, model, "model", "type unk_id vocab byte_fallback") ||
-        !must_be_off(s, model, "byte_fallback") ||
+        !hub_field_bool(&f, "byte_fallback", false, &bytes) ||
         !read_scores(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), &least) ||
         !hub_field_int(&f, "unk_id", true, 0, s->piece_count - 1, &unknown))
         return false;
     s->model = BERTC_TOKENIZER_UNIGRAM;
     s->unk_id = (int32_t)unknown;
+    if (bytes) byte_pieces(s);
     s->unk_score = least - 10; // sentencepiece's penalty
     return true;
 }

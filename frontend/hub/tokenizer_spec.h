@@ -59,6 +59,7 @@ typedef struct tokenizer_spec {
     const bertc_merge *merges; // BPE: by rank
     int merge_count;
     uint32_t byte_ids[256];
+    bool byte_fallback; // Unigram: byte_ids are the pieces of unknown bytes
     const void *charsmap;
     size_t charsmap_bytes;
     uint32_t max_chars, max_length;
@@ -71,6 +72,18 @@ bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
 // `added`: added_tokens.json's object, or NULL.
 bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
                           const cJSON *added);
+// The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
+bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
+                           const cJSON *config, const cJSON *added);
+// Added tokens of tokenizer_config.json (`decoder`: its added_tokens_decoder) and added_tokens.json, with
+// room for five more by tokenizer_add.
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *added);
+bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
+bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
+// The id of an added token or a piece, -1: neither.
+int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
+// What tokenizer_config.json's object (or NULL) says of a key: "[CLS]", or the content of a token's object.
+const char *tokenizer_token_name(const cJSON *config, const char *key);
 // Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (NULL: none; usual
 // names).
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);

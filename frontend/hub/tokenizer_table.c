@@ -198,7 +198,7 @@ bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes)
     t.trie = append_vocabulary(&w, s);
     t.scores = append_scores(&w, s);
     t.merges = append_merges(&w, s, &t.merge_probes);
-    if (s->model == BERTC_TOKENIZER_BPE)
+    if (s->model == BERTC_TOKENIZER_BPE || s->byte_fallback)
         t.byte_ids = append_section(&w, s->byte_ids, 256, sizeof *s->byte_ids);
     t.charsmap = append_section(&w, s->charsmap, s->charsmap_bytes, 1);
     t.added = append_added(&w, s, &text);

@@ -58,13 +58,13 @@ bool tokenizer_sort_added(tokenizer_spec *s, const char *path) {
 }
 
 // "[CLS]", or {"content": "[CLS]", ...} as older files have it.
-static const char *token_name(const cJSON *config, const char *key) {
+const char *tokenizer_token_name(const cJSON *config, const char *key) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(config, key);
     const cJSON *content = cJSON_GetObjectItemCaseSensitive(v, "content");
     return cJSON_GetStringValue(content ? content : v);
 }
 
-static int32_t find_any(const tokenizer_spec *s, const char *text) {
+int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text) {
     for (int i = 0; i < s->added_count; i++) {
         if (!strcmp(s->added[i].text, text)) return s->added[i].id;
     }
@@ -81,9 +81,10 @@ bool tokenizer_roles(tokenizer_spec *s, const cJSON *config) {
                  {"sep_token", {"[SEP]", "</s>"}, &s->sep_id},
                  {"mask_token", {"[MASK]", "<mask>"}, &s->mask_id}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-        const char *name = token_name(config, roles[i].key);
-        if (*roles[i].id < 0 && name) *roles[i].id = find_any(s, name);
-        for (int k = 0; k < 2 && *roles[i].id < 0; k++) *roles[i].id = find_any(s, roles[i].usual[k]);
+        const char *name = tokenizer_token_name(config, roles[i].key);
+        if (*roles[i].id < 0 && name) *roles[i].id = tokenizer_find_any(s, name);
+        for (int k = 0; k < 2 && *roles[i].id < 0; k++)
+            *roles[i].id = tokenizer_find_any(s, roles[i].usual[k]);
     }
     const cJSON *longest = cJSON_GetObjectItemCaseSensitive(config, "model_max_length");
     // Transformers writes 1e30 where there is no limit
@@ -115,7 +116,7 @@ static bool read_lines(tokenizer_spec *s, const char *data, size_t size) {
     return s->piece_count || diag_error(s->d, s->file, "is empty");
 }
 
-static bool add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
+bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
     int32_t known = tokenizer_find(s, text);
     if (known >= 0 && known != id)
         return diag_error(s->d, s->file, "added token `%s` has id %d, but %d in the vocabulary", text, id,
@@ -130,7 +131,7 @@ static uint32_t set(const cJSON *v, const char *key, uint32_t flag) {
 
 // tokenizer_config.json's "added_tokens_decoder": {"0": {"content": "[PAD]", ...}}, and added_tokens.json's
 // {"[NEW]": 30522}.
-static bool read_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *added) {
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *added) {
     s->added =
         ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(decoder) + cJSON_GetArraySize(added) + 5);
     const cJSON *v;
@@ -142,10 +143,11 @@ static bool read_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *add
             return diag_error(s->d, s->file,
                               "added_tokens_decoder of its tokenizer_config.json: `%s` is no token",
                               v->string ? v->string : "");
-        if (!add(s, text, (int32_t)id,
-                 set(v, "lstrip", BERTC_ADDED_LSTRIP) | set(v, "rstrip", BERTC_ADDED_RSTRIP) |
-                     set(v, "single_word", BERTC_ADDED_SINGLE_WORD) |
-                     set(v, "normalized", BERTC_ADDED_NORMALIZED) | set(v, "special", BERTC_ADDED_SPECIAL)))
+        if (!tokenizer_add(s, text, (int32_t)id,
+                           set(v, "lstrip", BERTC_ADDED_LSTRIP) | set(v, "rstrip", BERTC_ADDED_RSTRIP) |
+                               set(v, "single_word", BERTC_ADDED_SINGLE_WORD) |
+                               set(v, "normalized", BERTC_ADDED_NORMALIZED) |
+                               set(v, "special", BERTC_ADDED_SPECIAL)))
             return false;
     }
     if (decoder) return true; // added_tokens.json then says the same
@@ -153,12 +155,12 @@ static bool read_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *add
         int64_t id;
         if (!v->string || !*v->string || !hub_json_int(v, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
             return diag_error(s->d, s->file, "added_tokens.json: `%s` has no id", v->string ? v->string : "");
-        if (!add(s, v->string, (int32_t)id, BERTC_ADDED_NORMALIZED)) return false;
+        if (!tokenizer_add(s, v->string, (int32_t)id, BERTC_ADDED_NORMALIZED)) return false;
     }
     return true;
 }
 
-static bool is_added(const tokenizer_spec *s, const char *text) {
+bool tokenizer_is_added(const tokenizer_spec *s, const char *text) {
     for (int i = 0; i < s->added_count; i++) {
         if (!strcmp(s->added[i].text, text)) return true;
     }
@@ -170,14 +172,15 @@ static bool add_specials(tokenizer_spec *s, const cJSON *config) {
     static const char *const keys[] = {"unk_token", "cls_token", "sep_token", "pad_token", "mask_token"};
     static const char *const usual[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
     for (int i = 0; i < 5; i++) {
-        const char *name = token_name(config, keys[i]);
+        const char *name = tokenizer_token_name(config, keys[i]);
         if (!name) name = usual[i];
-        int32_t id = find_any(s, name);
+        int32_t id = tokenizer_find_any(s, name);
         if (id >= 0)
-            add(s, name, id, BERTC_ADDED_SPECIAL);
+            tokenizer_add(s, name, id, BERTC_ADDED_SPECIAL);
         else if (i < 3)
             return diag_error(s->d, s->file, "lacks `%s`, its %s", name, keys[i]);
-        if (id >= 0 && !is_added(s, name) && !add(s, name, id, BERTC_ADDED_SPECIAL)) return false;
+        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, BERTC_ADDED_SPECIAL))
+            return false;
     }
     return true;
 }
@@ -214,7 +217,7 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
     s->prefix = "##";
     s->max_chars = 100;
     if (!read_lines(s, data, size) || !read_options(s, config) ||
-        !read_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
+        !tokenizer_config_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
         !add_specials(s, config) || !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
         return false;
     bert_template(s);

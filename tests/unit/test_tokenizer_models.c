@@ -163,6 +163,19 @@ START_TEST(unigram) {
 }
 END_TEST
 
+// Each byte of what is unknown in a row, where all of them are pieces.
+START_TEST(unigram_bytes) {
+    const char *file =
+        "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"<unk>\",0.0],"
+        "[\"a\",-1.0],[\"<0x78>\",-2.0],[\"<0xC3>\",-2.0],[\"<0xA9>\",-2.0]]}}";
+    expect(file,
+           "ax\xc3\xa9"
+           "a",
+           "a:0-1 <0x78>:1-3 <0xC3>:1-3 <0xA9>:1-3 a:3-4");
+    expect(file, "axya", "a:0-1 <unk>:1-3 a:3-4");
+}
+END_TEST
+
 #define NORMALIZER(one) "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[" one "]}"
 
 // A tokenizer with a map that makes "c" of "x": the root's unit, x's with a leaf, the leaf's.
@@ -228,8 +241,6 @@ START_TEST(refused) {
            "model.unk_id: is 3, outside 0 to 0");
     refuse("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\"]]}}",
            "model.vocab[0]: is no piece with its score");
-    refuse("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"a\",0]]}}",
-           "model.byte_fallback: is set");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "lacks the byte 0x00");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
            "model.merges[0]: `a` and `b` or both");
@@ -251,6 +262,7 @@ int main(void) {
     tcase_add_test(t, bpe_long_words);
     tcase_add_test(t, gpt2_pattern);
     tcase_add_test(t, unigram);
+    tcase_add_test(t, unigram_bytes);
     tcase_add_test(t, normaliser_steps);
     tcase_add_test(t, refused);
     suite_add_tcase(s, t);

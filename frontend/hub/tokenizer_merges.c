@@ -1,0 +1,85 @@
+// vocab.json and merges.txt without tokenizer.json: byte-level BPE as Transformers builds it for RoBERTa and
+// its kin, and for DeBERTa, which tokenizer_config.json's class tells apart.
+#include <string.h>
+
+#include "tokenizer_spec.h"
+
+// The lines of merges.txt as tokenizer.json has them.
+static cJSON *read_lines(tokenizer_spec *s, const char *data, size_t size) {
+    cJSON *list = cJSON_CreateArray();
+    int line = 0;
+    for (size_t at = 0; list && at < size;) {
+        const char *end = memchr(data + at, '\n', size - at);
+        size_t n = (end ? (size_t)(end - data) : size) - at, next = at + n + 1;
+        if (n && data[at + n - 1] == '\r') n--;
+        const char *text = arena_strndup(s->a, data + at, n);
+        at = next;
+        line++;
+        if (!n || !strncmp(text, "#version", 8)) continue;
+        cJSON *item = cJSON_CreateString(text);
+        if (!item || !cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(list);
+            return diag_error(s->d, s->file, "merges.txt: line %d: out of memory", line), NULL;
+        }
+    }
+    return list;
+}
+
+static bool read_model(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size) {
+    cJSON *model = cJSON_CreateObject(), *list = read_lines(s, merges, size);
+    bool ok = model && list && cJSON_AddStringToObject(model, "type", "BPE") &&
+              cJSON_AddItemToObject(model, "merges", list);
+    if (!ok) cJSON_Delete(list);
+    ok = ok && cJSON_AddItemReferenceToObject(model, "vocab", (cJSON *)vocab) && tokenizer_model(s, model);
+    cJSON_Delete(model);
+    return ok;
+}
+
+// The tokens that the class has whatever its files say. The mask takes the space before it.
+static bool add_specials(tokenizer_spec *s, const cJSON *config, bool deberta) {
+    static const char *const keys[] = {"cls_token", "sep_token", "unk_token", "pad_token", "mask_token"};
+    static const char *const usual[][2] = {
+        {"<s>", "[CLS]"}, {"</s>", "[SEP]"}, {"<unk>", "[UNK]"}, {"<pad>", "[PAD]"}, {"<mask>", "[MASK]"}};
+    for (int i = 0; i < 5; i++) {
+        const char *name = tokenizer_token_name(config, keys[i]);
+        if (!name) name = usual[i][deberta];
+        int32_t id = tokenizer_find_any(s, name);
+        if (id < 0 && i < 2) return diag_error(s->d, s->file, "lacks `%s`, its %s", name, keys[i]);
+        uint32_t flags = BERTC_ADDED_SPECIAL | (i == 4 ? BERTC_ADDED_LSTRIP : 0);
+        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, flags)) return false;
+    }
+    return true;
+}
+
+static void set_templates(tokenizer_spec *s, bool deberta) {
+    const bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, s->cls_id, 0},
+                              end = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 0},
+                              last = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 1};
+    s->single = (tokenizer_template){{begin, {.kind = 0}, end}, 3};
+    if (deberta)
+        s->pair = (tokenizer_template){{begin, {.kind = 0}, end, {.kind = 1, .type = 1}, last}, 5};
+    else
+        s->pair = (tokenizer_template){{begin, {.kind = 0}, end, end, {.kind = 1}, end}, 6};
+}
+
+bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
+                           const cJSON *config, const cJSON *added) {
+    const hub_fields f = {arena_printf(s->a, "%s: tokenizer_config.json", s->file), "", config, s->d};
+    const char *class = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class"));
+    bool deberta = class && !strncmp(class, "Deberta", 7), prefix = false, trim = true;
+    if (config && (!hub_field_bool(&f, "add_prefix_space", false, &prefix) ||
+                   !hub_field_bool(&f, "trim_offsets", false, &trim)))
+        return false;
+    tokenizer_step bytes = {.kind = BERTC_STEP_BYTE_LEVEL,
+                            .flags = (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | BERTC_BYTE_LEVEL_SPLIT};
+    if (!read_model(s, vocab, merges, size) ||
+        !tokenizer_config_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
+        !add_specials(s, config, deberta) || !tokenizer_sort_added(s, "added_tokens") ||
+        !tokenizer_roles(s, config) || !tokenizer_add_step(s, &s->pretokenizer, bytes, ""))
+        return false;
+    s->byte_level = true;
+    if (trim && !deberta) s->flags |= BERTC_TOKENIZER_TRIM | (prefix ? BERTC_TOKENIZER_TRIM_PREFIXED : 0);
+    set_templates(s, deberta);
+    return true;
+}
