@@ -93,8 +93,8 @@ typedef struct place {
     int64_t ld;     // elements from one row to the next (rank >= 2: rows are all but the last axis)
 } place;
 
-// How a phase is cut into tasks for a class of thread counts: 1-2, 3-8, more.
-#define THREAD_CLASSES 3
+// How a phase is cut into tasks for a class of thread counts: 1, 2, 3-8, more.
+#define THREAD_CLASSES 4
 typedef enum split_form {
     FORM_ROWS,   // a task owns whole rows
     FORM_COLUMNS // columns are split too; a norm is a phase of its own

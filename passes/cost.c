@@ -4,18 +4,22 @@
 // A task of (row block x column block) walks over its column panels, and for each panel over its row tiles.
 // So it reads each panel of the weights once, and its rows once a panel, from L2 where the block fits there
 // beside two panels. A panel costs the longest of its arithmetic, the read of the next one (which is
-// prefetched meanwhile) and the reads of rows that L2 does not hold; the first panel of a task, which nothing
-// prefetched, is paid for in full. The first row block reads weights from memory, the others find them in L3
-// where they fit. Threads take tasks in order, so a phase lasts as long as the fullest thread, and ends in a
-// barrier; a norm behind split columns costs one more phase over the rows.
+// prefetched meanwhile) and the reads of rows that L2 does not hold. The first row block reads weights from
+// memory, the others find them in L3 where they fit. The first panel of a task of columns is paid for in
+// full; the phase before has prefetched that of whole rows, which is where its own weights end. Rows that
+// other threads wrote come slowly from their L2; of a task's whole rows about half were its own thread's.
+// Threads take tasks in order, so a phase lasts as long as the fullest thread, and ends in a barrier; a norm
+// behind split columns costs one more phase over the rows.
 //
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "cost.h"
 
-// The four figures below are assumptions of the model; no split has been timed to set them.
+// The five figures below are assumptions of the model; no split has been timed to set them.
 // L3 against memory, for one core: within what shared/performance.md measured (about 2.6 to 3.9 times on one
 // machine, 1.5 to 1.8 on the other).
 #define L3_SPEEDUP 2.0
+// Another core's L2 against L3: misses that nothing foresees. An assumption too.
+#define OTHER_L2_SPEEDUP 0.25
 // The share of a prefetched stream that shows all the same: what makes the model prefer larger row blocks.
 #define EXPOSED 0.25
 // A barrier between phases, with the wake of its threads.
@@ -49,8 +53,10 @@ static int64_t smaller_int(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-// Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory.
-static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bool first) {
+// Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory;
+// `others`: the share of its rows that other threads wrote; `fetched`: its first panel is in L2.
+static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bool first, double others,
+                           bool fetched) {
     const target *t = s->target;
     double flops = t->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * L3_SPEEDUP;
     int64_t k = s->shape.k, panels = ceil_div(columns, s->tile_columns);
@@ -62,7 +68,8 @@ static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bo
     double stream = weights / (first || !in_l3 ? memory : l3);
     double reread = in_l2 ? 0 : block / l3;
     double panel = larger(arithmetic + reread, stream) + EXPOSED * stream;
-    return TASK_SECONDS + stream + block / l3 + (double)panels * panel;
+    double begin = (fetched ? EXPOSED : 1) * stream + others * block / (l3 * OTHER_L2_SPEEDUP);
+    return TASK_SECONDS + begin + (double)panels * panel;
 }
 
 typedef struct candidate {
@@ -77,10 +84,12 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
     int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;
     int64_t last_rows = rows - (outer - 1) * c->block_rows;
     double busy[MOST_THREADS] = {0}, last = 0;
+    double others = (double)(threads - 1) / threads / (c->columns ? 1 : 2);
+    bool fetched = !c->columns || threads == 1;
     if (inner * outer > 16 * threads) {
         int64_t block = smaller_int(c->block_rows, rows);
-        double full = task_seconds(s, block, c->block_columns, false);
-        double first = task_seconds(s, block, c->block_columns, true);
+        double full = task_seconds(s, block, c->block_columns, false, others, fetched);
+        double first = task_seconds(s, block, c->block_columns, true, others, fetched);
         double columns = (double)s->shape.n / (double)c->block_columns;
         double blocks = (double)rows / (double)block;
         return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
@@ -90,8 +99,9 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
             int next = 0;
             for (int t = 1; t < threads; t++)
                 if (busy[t] < busy[next]) next = t;
-            busy[next] += task_seconds(s, i + 1 < outer ? c->block_rows : last_rows,
-                                       j + 1 < inner ? c->block_columns : last_columns, i == 0);
+            busy[next] +=
+                task_seconds(s, i + 1 < outer ? c->block_rows : last_rows,
+                             j + 1 < inner ? c->block_columns : last_columns, i == 0, others, fetched);
             last = larger(last, busy[next]);
         }
     return last;
@@ -107,13 +117,13 @@ static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows
     return seconds + bytes / l3 / threads + barrier;
 }
 
-// Relative to what one thread would need at best, so that full and half-full calls, few and many threads
-// weigh alike.
+// Relative to what one thread would need at best, so that full, half-full and quarter-full calls, few and
+// many threads weigh alike: in a variant for 128 tokens most texts are short, and must keep all threads busy.
 static double candidate_cost(const cost_site *s, const candidate *c, int thread_class) {
-    static const int threads[THREAD_CLASSES][2] = {{1, 2}, {4, 8}, {16, MOST_THREADS}};
+    static const int threads[THREAD_CLASSES][2] = {{1, 1}, {2, 2}, {4, 8}, {16, MOST_THREADS}};
     double sum = 0;
     for (int i = 0; i < 2; i++)
-        for (int part = 1; part <= 2; part++) {
+        for (int part = 1; part <= 4; part *= 2) {
             int64_t rows = ceil_div(s->expected, part);
             int n = threads[thread_class][i];
             double ideal =
@@ -136,6 +146,7 @@ split cost_matmul_split(const cost_site *s, int thread_class) {
     for (int i = 0; i < 7; i++) {
         int64_t rows = round_up(row_blocks[i], s->tile_rows), last = 0;
         if (i == 0 && s->expected > rows) continue;
+        if (row_blocks[i] < 64 && row_blocks[i] * 16 < s->expected) continue; // each streams the weights
         if (i && i + 1 < 7 && row_blocks[i + 1] >= round_up(s->expected, s->tile_rows)) continue;
         for (int j = 0; j < 14; j++) {
             int64_t columns = round_up(ceil_div(s->shape.n, column_blocks[j]), s->tile_columns);

@@ -18,13 +18,13 @@
 //   mlp           chunk: hidden columns a slice; of the model alone, for it orders the sum that makes an
 //   output
 //
-// The number of threads is not known here: a session picks one of the three splits when it opens.
+// The number of threads is not known here: a session picks one of the four splits when it opens.
 #include "cost.h"
 
 // The most threads that a class is planned for, and tasks wanted for each, so that a slow thread does not
 // hold up the rest.
-static const int class_threads[THREAD_CLASSES] = {2, 8, 16};
-static const int class_tasks_a_thread[THREAD_CLASSES] = {1, 2, 3};
+static const int class_threads[THREAD_CLASSES] = {1, 2, 8, 16};
+static const int class_tasks_a_thread[THREAD_CLASSES] = {1, 1, 2, 3};
 
 #define MLP_ROWS 128
 // Hidden columns of fuse_mlp's slices (shared/performance.md: 768 columns).

@@ -11,7 +11,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 2u
+#define BERTC_ABI_VERSION 3u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 
@@ -109,7 +109,7 @@ typedef struct bertc_phase {
     int64_t row_bytes;    // read and written a row
 } bertc_phase;
 
-#define BERTC_THREAD_CLASSES 3 // 1-2, 3-8, more
+#define BERTC_THREAD_CLASSES 4 // 1, 2, 3-8, more
 typedef struct bertc_variant {
     bertc_off name;    // "avx512_s128"
     uint64_t features; // BERTC_FEATURE_*
@@ -121,7 +121,6 @@ typedef struct bertc_variant {
     bertc_off outputs; // bertc_slot[descriptor.output_count]
     bertc_off phases[BERTC_THREAD_CLASSES]; // bertc_phase[phase_count[class]]
     uint32_t phase_count[BERTC_THREAD_CLASSES];
-    uint32_t reserved;
 } bertc_variant;
 
 typedef enum bertc_position_rule {

@@ -13,7 +13,7 @@ static size_t round_up(size_t n, size_t to) {
 }
 
 static int thread_class(int threads) {
-    return threads <= 2 ? 0 : threads <= 8 ? 1 : 2;
+    return threads <= 1 ? 0 : threads <= 2 ? 1 : threads <= 8 ? 2 : 3;
 }
 
 // Inputs by name; the loader has seen that there are no others.

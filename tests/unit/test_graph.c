@@ -141,7 +141,7 @@ START_TEST(copies) {
         "} {weight_bytes = 1024}\n"
         "variant a {isa = i, length = 1, sequences = 1, tokens = 1, row_tile = 1, arena_bytes = 512} {\n"
         "  %bounds at arena+0\n"
-        "  %x at arena+64 ld 16 {tile = [8,48], splits = [rows[1,0], rows[0,0], columns[0,3]]}\n"
+        "  %x at arena+64 ld 16 {tile = [8,48], splits = [rows[1,0], rows[0,0], rows[0,0], columns[0,3]]}\n"
         "  %4 at arena+128 ld 16\n"
         "  %5 at arena+192 ld 16\n"
         "  %y at arena+256 ld 16\n"

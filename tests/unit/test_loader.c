@@ -141,7 +141,7 @@ static const change changes[] = {
     {"truncated: `bertc_artefact`", ELF_SYMBOLS + sizeof(Elf64_Sym) + offsetof(Elf64_Sym, st_value), 0x8000,
      8},
     {"not a bertc artefact: `bertc_artefact` does not", FIELD(magic), 'X', 1},
-    {"made for version 3 of the artefact format, this library reads version 2", FIELD(abi_version), 3, 4},
+    {"made for version 4 of the artefact format, this library reads version 3", FIELD(abi_version), 4, 4},
     {"broken descriptor: 1 bytes", FIELD(size), 1, 4},
     {"broken descriptor: 33 inputs", FIELD(input_count), 33, 4},
     {"broken descriptor: 6 inputs, 0 outputs", FIELD(output_count), 0, 4},

@@ -183,8 +183,8 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                            .row_tile = TOY_TILE,
                            .inputs = blob_put(b, in, sizeof in, 8),
                            .outputs = blob_put(b, out, sizeof out, 8),
-                           .phases = {at, at, at},
-                           .phase_count = {TOY_PHASES, TOY_PHASES, TOY_PHASES}};
+                           .phases = {at, at, at, at},
+                           .phase_count = {TOY_PHASES, TOY_PHASES, TOY_PHASES, TOY_PHASES}};
 }
 
 // Writes a descriptor at the block's start; the block must be empty.

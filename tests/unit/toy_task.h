@@ -103,8 +103,8 @@ static inline bertc_variant head_variant(blob *b, int64_t length, int64_t tokens
                            .row_tile = 1,
                            .inputs = blob_put(b, in, sizeof in, 8),
                            .outputs = blob_put(b, out, sizeof out, 8),
-                           .phases = {p, p, p},
-                           .phase_count = {(uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs}};
+                           .phases = {p, p, p, p},
+                           .phase_count = {(uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs}};
 }
 
 // The tokenizer's table, made from a vocab.txt.
