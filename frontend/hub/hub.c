@@ -66,24 +66,29 @@ static bool settle_head(opening *o, const char **head) {
 
 // --- The tokenizer
 
-static bool holds_tokenizer(const opening *o, const char *folder) {
-    return hub_is_file(hub_path(o->a, folder, "tokenizer.json")) ||
-           hub_is_file(hub_path(o->a, folder, "vocab.txt")) ||
-           (hub_is_file(hub_path(o->a, folder, "vocab.json")) &&
-            hub_is_file(hub_path(o->a, folder, "merges.txt")));
+// The file that hub_tokenizer reads of a folder; NULL: it has none.
+static const char *tokenizer_file(const opening *o, const char *folder) {
+    static const char *const names[] = {"tokenizer.json", "vocab.txt", "vocab.json"};
+    for (int i = 0; i < 3; i++) {
+        const char *path = hub_path(o->a, folder, names[i]);
+        bool merges = i < 2 || hub_is_file(hub_path(o->a, folder, "merges.txt"));
+        if (hub_is_file(path) && merges) return path;
+    }
+    return NULL;
 }
 
 // A checkpoint without one is whole: its artefact takes ids alone. What was asked for must be there.
 static bool open_tokenizer(const opening *o, hub_model *out) {
     const char *path = o->options->tokenizer;
-    if (!path && holds_tokenizer(o, o->folder)) path = o->folder;
-    if (!path && o->sentence.present && holds_tokenizer(o, o->options->model)) path = o->options->model;
+    if (!path && tokenizer_file(o, o->folder)) path = o->folder;
+    if (!path && o->sentence.present && tokenizer_file(o, o->options->model)) path = o->options->model;
     if (!path) return true;
     if (!hub_tokenizer(path, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
     int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
     if ((int64_t)t->vocab_size <= vocabulary) return true;
-    return diag_error(o->d, path,
+    const char *file = tokenizer_file(o, path);
+    return diag_error(o->d, file ? file : path,
                       "the tokenizer's ids go up to %" PRIu32 ", the model's vocabulary has %" PRId64,
                       t->vocab_size - 1, vocabulary);
 }
