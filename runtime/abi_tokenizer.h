@@ -12,19 +12,21 @@
 #include <stdint.h>
 
 #define BERTC_TOKENIZER_MAGIC   0x4b544342u // "BCTK"
-#define BERTC_TOKENIZER_VERSION 1u
+#define BERTC_TOKENIZER_VERSION 2u
 
 typedef enum bertc_tokenizer_model {
     BERTC_TOKENIZER_WORDPIECE = 1,
-    BERTC_TOKENIZER_BPE = 2, // byte-level: a word's bytes, merged pair by pair
+    BERTC_TOKENIZER_BPE = 2, // a word's bytes or characters, merged pair by pair
     BERTC_TOKENIZER_UNIGRAM = 3,
     BERTC_TOKENIZER_WORDLEVEL = 4 // a word is a piece, or unknown
 } bertc_tokenizer_model;
 
 // bertc_tokenizer.flags
-#define BERTC_TOKENIZER_TRIM          1u // offsets leave out a token's spaces at both ends
-#define BERTC_TOKENIZER_TRIM_PREFIXED 2u // but not one at a text's start, which the pre-tokeniser put there
-#define BERTC_TOKENIZER_IGNORE_MERGES 4u // BPE: a word that is a piece is one token
+#define BERTC_TOKENIZER_TRIM          1u  // offsets leave out a token's spaces at both ends
+#define BERTC_TOKENIZER_TRIM_PREFIXED 2u  // but not one at a text's start, which the pre-tokeniser put there
+#define BERTC_TOKENIZER_IGNORE_MERGES 4u  // BPE: a word that is a piece is one token
+#define BERTC_TOKENIZER_CHARACTERS    8u  // BPE: of characters, not byte-level
+#define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {
@@ -138,7 +140,9 @@ typedef struct bertc_tokenizer {
     int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
     uint32_t prefix, prefix_size;                    // WordPiece: continuing subword prefix, in `strings`
     uint32_t merge_probes;
-    double unk_score;      // Unigram: of a character that is no piece
+    uint32_t suffix,
+        suffix_size;  // BPE of characters: of a word's last one, in `strings`; prefix: of all but its first
+    double unk_score; // Unigram: of a character that is no piece
     bertc_section strings; // char: the first and the last are NUL
     bertc_section pieces;  // uint32_t[vocab_size]: an id's text in `strings`, ends in NUL; 0: none
     bertc_section trie;    // bertc_trie_node: the model's pieces (BPE: as raw bytes), values are ids

@@ -1,5 +1,5 @@
-// Byte-level BPE: a word's bytes, of which the pair with the lowest rank is merged, the leftmost first, until
-// none is left.
+// BPE: a word's bytes, or its characters, of which the pair with the lowest rank is merged, the leftmost
+// first, until none is left.
 #include <string.h>
 
 #include "tokenizer_encoder.h"
@@ -26,13 +26,10 @@ static void emit(encoder *e, const span *s, size_t start, size_t end, uint32_t i
               (text_place){trailing, trailing});
 }
 
-static void merge_short(encoder *e, const span *s, split word) {
+// ids: of n symbols, starts: where they begin and where the last one ends.
+static void merge_short(encoder *e, const span *s, uint32_t *ids, uint32_t *starts, uint32_t n) {
     const tokenizer *t = e->t;
-    uint32_t ids[SHORT_WORD], starts[SHORT_WORD + 1], n = word.end - word.start;
     bpe_merge merges[SHORT_WORD]; // of symbol i and the next
-    for (uint32_t i = 0; i < n; i++)
-        ids[i] = t->byte_ids[s->bytes[word.start + i]], starts[i] = word.start + i;
-    starts[n] = word.end;
     for (uint32_t i = 0; i + 1 < n; i++) merges[i] = find_merge(t, ids[i], ids[i + 1]);
     while (n > 1) {
         uint32_t best = 0;
@@ -83,14 +80,9 @@ static void offer(encoder *e, size_t *count, int32_t at) {
     if (m.rank != NO_MERGE) heap_push(e, count, m);
 }
 
-static void merge_long(encoder *e, const span *s, split word) {
-    int32_t n = (int32_t)(word.end - word.start);
+// Of the first n of e->symbols.
+static void merge_long(encoder *e, const span *s, int32_t n) {
     size_t heap = 0;
-    if (!encoder_room(e, &e->symbols, &e->symbol_capacity, (size_t)n, sizeof *e->symbols)) return;
-    for (int32_t i = 0; i < n; i++) {
-        uint32_t at = word.start + (uint32_t)i;
-        e->symbols[i] = (bpe_symbol){e->t->byte_ids[s->bytes[at]], at, at + 1, i - 1, i + 1 < n ? i + 1 : -1};
-    }
     for (int32_t i = 0; i < n; i++) offer(e, &heap, i);
     while (heap) {
         bpe_merge m = heap_pop(e, &heap);
@@ -113,6 +105,91 @@ static void merge_long(encoder *e, const span *s, split word) {
     }
 }
 
+static void encode_bytes(encoder *e, const span *s, split word) {
+    uint32_t ids[SHORT_WORD], starts[SHORT_WORD + 1], n = word.end - word.start;
+    if (n <= SHORT_WORD) {
+        for (uint32_t i = 0; i < n; i++)
+            ids[i] = e->t->byte_ids[s->bytes[word.start + i]], starts[i] = word.start + i;
+        starts[n] = word.end;
+        merge_short(e, s, ids, starts, n);
+        return;
+    }
+    if (!encoder_room(e, &e->symbols, &e->symbol_capacity, n, sizeof *e->symbols)) return;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = word.start + i;
+        e->symbols[i] = (bpe_symbol){e->t->byte_ids[s->bytes[at]], at, at + 1, (int32_t)i - 1,
+                                     i + 1 < n ? (int32_t)i + 1 : -1};
+    }
+    merge_long(e, s, (int32_t)n);
+}
+
+// --- Characters. What becomes no symbol takes no room: offsets behind it move, as they do there.
+
+typedef struct symbols {
+    encoder *e;
+    int32_t count;
+    uint32_t at;      // end of the last symbol
+    uint32_t unknown; // bytes of an unknown token that waits
+} symbols;
+
+static void add_symbol(symbols *x, uint32_t id, uint32_t size) {
+    x->e->symbols[x->count] = (bpe_symbol){id, x->at, x->at + size, x->count - 1, x->count + 1};
+    x->count++;
+    x->at += size;
+}
+
+static void add_unknown(symbols *x) {
+    if (x->unknown) add_symbol(x, (uint32_t)x->e->t->table->unk_id, x->unknown);
+    x->unknown = 0;
+}
+
+// The piece of a character with its prefix and suffix, TRIE_NONE where it is none.
+static uint32_t character_piece(const tokenizer *t, const uint8_t *p, size_t size, bool first, bool last) {
+    const char *suffix = t->strings + t->table->suffix;
+    uint32_t node = first ? 0 : t->continuing;
+    for (size_t i = 0; i < size && node != TRIE_NONE; i++) node = trie_step(&t->pieces_trie, node, p[i]);
+    for (uint32_t i = 0; last && i < t->table->suffix_size && node != TRIE_NONE; i++)
+        node = trie_step(&t->pieces_trie, node, (uint8_t)suffix[i]);
+    return node == TRIE_NONE ? TRIE_NONE : trie_value(&t->pieces_trie, node);
+}
+
+static bool add_byte_pieces(symbols *x, const uint8_t *p, uint32_t size) {
+    const tokenizer *t = x->e->t;
+    if (t->table->byte_ids.count != 256) return false;
+    for (uint32_t i = 0; i < size; i++)
+        if (t->byte_ids[p[i]] == UINT32_MAX) return false;
+    for (uint32_t i = 0; i < size; i++) add_symbol(x, t->byte_ids[p[i]], 1);
+    return true;
+}
+
+static void encode_characters(encoder *e, const span *s, split word) {
+    const tokenizer *t = e->t;
+    symbols x = {.e = e, .at = word.start};
+    if (!encoder_room(e, &e->symbols, &e->symbol_capacity, word.end - word.start, sizeof *e->symbols)) return;
+    for (uint32_t at = word.start, n; at < word.end; at += n) {
+        n = (uint32_t)utf8_length(s->bytes[at]);
+        uint32_t id = character_piece(t, s->bytes + at, n, at == word.start, at + n >= word.end);
+        if (id != TRIE_NONE) {
+            add_unknown(&x);
+            add_symbol(&x, id, n);
+        } else if (!add_byte_pieces(&x, s->bytes + at, n) && t->table->unk_id >= 0) {
+            if (!(t->table->flags & BERTC_TOKENIZER_FUSE_UNKNOWN)) add_unknown(&x);
+            x.unknown += n;
+        }
+    }
+    add_unknown(&x);
+    if (!x.count) return;
+    e->symbols[x.count - 1].next = -1;
+    if (x.count > SHORT_WORD) {
+        merge_long(e, s, x.count);
+        return;
+    }
+    uint32_t ids[SHORT_WORD], starts[SHORT_WORD + 1];
+    for (int32_t i = 0; i < x.count; i++) ids[i] = e->symbols[i].id, starts[i] = e->symbols[i].start;
+    starts[x.count] = x.at;
+    merge_short(e, s, ids, starts, (uint32_t)x.count);
+}
+
 void bpe_encode(encoder *e, const span *s, split word) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
@@ -120,8 +197,8 @@ void bpe_encode(encoder *e, const span *s, split word) {
     if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
         trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
         emit(e, s, word.start, word.end, id);
-    else if (n <= SHORT_WORD)
-        merge_short(e, s, word);
+    else if (t->table->flags & BERTC_TOKENIZER_CHARACTERS)
+        encode_characters(e, s, word);
     else
-        merge_long(e, s, word);
+        encode_bytes(e, s, word);
 }

@@ -130,9 +130,8 @@ static bool check_head(const bertc_tokenizer *t, size_t size, bertc_error *error
     return true;
 }
 
-static bool check_wordpiece(tokenizer *t, bertc_error *error) {
+static bool check_prefix(tokenizer *t, bertc_error *error) {
     const bertc_tokenizer *b = t->table;
-    if (b->unk_id < 0) return error_set(error, "tokenizer table: WordPiece without an unknown token");
     if (!t->pieces_trie.count) return error_set(error, "tokenizer table: no vocabulary");
     if (!check_string(t, b->prefix, b->prefix_size, "prefix", error)) return false;
     t->continuing = 0;
@@ -141,10 +140,17 @@ static bool check_wordpiece(tokenizer *t, bertc_error *error) {
     return true;
 }
 
-static bool check_bpe(const tokenizer *t, bertc_error *error) {
+static bool check_wordpiece(tokenizer *t, bertc_error *error) {
+    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: WordPiece without an unknown token");
+    return check_prefix(t, error);
+}
+
+static bool check_bpe(tokenizer *t, bertc_error *error) {
     const bertc_tokenizer *b = t->table;
     uint32_t n = b->merges.count;
     if (!n || n & (n - 1)) return error_set(error, "tokenizer table: %u merges are no power of 2", n);
+    if (b->flags & BERTC_TOKENIZER_CHARACTERS)
+        return check_prefix(t, error) && check_string(t, b->suffix, b->suffix_size, "suffix", error);
     if (b->byte_ids.count != 256)
         return error_set(error, "tokenizer table: pieces of %u bytes", b->byte_ids.count);
     if (b->flags & BERTC_TOKENIZER_IGNORE_MERGES && !t->pieces_trie.count)

@@ -80,16 +80,21 @@ static bool read_added(tokenizer_spec *s, const cJSON *v) {
     return tokenizer_sort_added(s, "added_tokens");
 }
 
+static bool byte_level_model(const tokenizer_spec *s) {
+    return !s->byte_level || s->model == BERTC_TOKENIZER_BPE ||
+           tokenizer_wrong(s, "pre_tokenizer", "ByteLevel with a model other than BPE is not supported");
+}
+
 static bool read_all(tokenizer_spec *s, const cJSON *root) {
     // truncation and padding are a call's business: Transformers sets them anew with each one as well
     return tokenizer_keys(s, root, "tokenizer.json",
                           "version truncation padding added_tokens normalizer pre_tokenizer post_processor "
                           "decoder model") &&
-           tokenizer_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) &&
-           read_added(s, cJSON_GetObjectItemCaseSensitive(root, "added_tokens")) &&
-           tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer") &&
            tokenizer_pretokenizer(s, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"),
                                   "pre_tokenizer") &&
+           tokenizer_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) && byte_level_model(s) &&
+           read_added(s, cJSON_GetObjectItemCaseSensitive(root, "added_tokens")) &&
+           tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer") &&
            tokenizer_post_processor(s, cJSON_GetObjectItemCaseSensitive(root, "post_processor"),
                                     "post_processor") &&
            tokenizer_decoder(s, cJSON_GetObjectItemCaseSensitive(root, "decoder"), "decoder");

@@ -1,4 +1,4 @@
-// The "model" of tokenizer.json: WordPiece, byte-level BPE, Unigram.
+// The "model" of tokenizer.json: WordPiece, WordLevel, BPE, Unigram.
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +110,12 @@ char *tokenizer_bytes(arena *a, const char *text) {
     return out;
 }
 
+// The right piece of a merge without its prefix, whose length alone counts.
+static const char *behind_prefix(const tokenizer_spec *s, const char *right) {
+    size_t n = s->prefix ? strlen(s->prefix) : 0;
+    return strlen(right) < n ? "" : right + n;
+}
+
 // "a b", or ["a", "b"].
 static bool read_merge(tokenizer_spec *s, const cJSON *v, int rank, bertc_merge *out) {
     const char *path = arena_printf(s->a, "model.merges[%d]", rank), *left = NULL, *right = NULL;
@@ -123,7 +129,7 @@ static bool read_merge(tokenizer_spec *s, const cJSON *v, int rank, bertc_merge 
     }
     if (!left || !right) return tokenizer_wrong(s, path, "is no pair of pieces");
     int32_t ids[3] = {tokenizer_find(s, left), tokenizer_find(s, right),
-                      tokenizer_find(s, arena_printf(s->a, "%s%s", left, right))};
+                      tokenizer_find(s, arena_printf(s->a, "%s%s", left, behind_prefix(s, right)))};
     if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
         return tokenizer_wrong(s, path, "`%s` and `%s` or both are no pieces", left, right);
     *out = (bertc_merge){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)rank, (uint32_t)ids[2]};
@@ -151,37 +157,60 @@ static bool must_be_off(const tokenizer_spec *s, const cJSON *model, const char 
     return off || tokenizer_wrong(s, arena_printf(s->a, "model.%s", key), "is set, which is not supported");
 }
 
-static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
-    static const char *const off[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
-                                      "fuse_unk", "byte_fallback"};
-    const hub_fields f = {s->file, "model", model, s->d};
-    const char *unknown = NULL;
-    bool whole = false;
-    if (!tokenizer_keys(
-            s, model, "model",
-            "type dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback "
-            "ignore_merges vocab merges"))
-        return false;
-    for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
-        if (!must_be_off(s, model, off[i])) return false;
+// The pieces that stand for an unknown text's bytes: "<0x0A>".
+static void byte_pieces(tokenizer_spec *s) {
+    s->byte_fallback = true;
+    for (int b = 0; b < 256; b++) {
+        char text[8];
+        snprintf(text, sizeof text, "<0x%02X>", (unsigned)b);
+        s->byte_ids[b] = (uint32_t)tokenizer_find(s, text); // UINT32_MAX: none
     }
-    if (!hub_field_text(&f, "unk_token", false, &unknown) ||
-        !hub_field_bool(&f, "ignore_merges", false, &whole) ||
-        !read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab") ||
-        !read_merges(s, cJSON_GetObjectItemCaseSensitive(model, "merges")))
-        return false;
+}
+
+// All 256 bytes are pieces: nothing is unknown.
+static bool read_bytes(tokenizer_spec *s) {
     for (int b = 0; b < 256; b++) {
         char text[3];
         byte_text(b, text);
         int32_t id = tokenizer_find(s, text);
-        if (id < 0)
-            return tokenizer_wrong(s, "model.vocab",
-                                   "lacks the byte 0x%02x (only byte-level BPE is supported)", (unsigned)b);
+        if (id < 0) return tokenizer_wrong(s, "model.vocab", "lacks the byte 0x%02x", (unsigned)b);
         s->byte_ids[b] = (uint32_t)id;
     }
+    return true;
+}
+
+static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
+    const hub_fields f = {s->file, "model", model, s->d};
+    const char *unknown = NULL, *prefix = "", *suffix = "";
+    bool whole = false, fuse = false, bytes = false;
+    if (!tokenizer_keys(
+            s, model, "model",
+            "type dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback "
+            "ignore_merges vocab merges") ||
+        !must_be_off(s, model, "dropout") || !hub_field_text(&f, "unk_token", false, &unknown) ||
+        !hub_field_text(&f, "continuing_subword_prefix", false, &prefix) ||
+        !hub_field_text(&f, "end_of_word_suffix", false, &suffix) ||
+        !hub_field_bool(&f, "fuse_unk", false, &fuse) ||
+        !hub_field_bool(&f, "byte_fallback", false, &bytes) ||
+        !hub_field_bool(&f, "ignore_merges", false, &whole))
+        return false;
+    if ((s->byte_level || bytes) && (*prefix || *suffix))
+        return tokenizer_wrong(s, *prefix ? "model.continuing_subword_prefix" : "model.end_of_word_suffix",
+                               "is set, which is not supported with %s",
+                               s->byte_level ? "ByteLevel" : "byte_fallback");
+    s->prefix = arena_strdup(s->a, prefix);
+    s->suffix = arena_strdup(s->a, suffix);
+    if (!read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab") ||
+        !read_merges(s, cJSON_GetObjectItemCaseSensitive(model, "merges")))
+        return false;
     s->model = BERTC_TOKENIZER_BPE;
-    if (whole) s->flags |= BERTC_TOKENIZER_IGNORE_MERGES;
+    s->flags |= (whole ? BERTC_TOKENIZER_IGNORE_MERGES : 0) | (fuse ? BERTC_TOKENIZER_FUSE_UNKNOWN : 0);
     if (unknown) s->unk_id = tokenizer_find(s, unknown);
+    if (s->byte_level) return read_bytes(s);
+    s->flags |= BERTC_TOKENIZER_CHARACTERS;
+    if (unknown && s->unk_id < 0)
+        return tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+    if (bytes) byte_pieces(s);
     return true;
 }
 
@@ -207,16 +236,6 @@ static bool read_scores(tokenizer_spec *s, const cJSON *list, double *least) {
     }
     tokenizer_index(s);
     return s->piece_count || tokenizer_wrong(s, "model.vocab", "is empty");
-}
-
-// The pieces that stand for an unknown text's bytes: "<0x0A>".
-static void byte_pieces(tokenizer_spec *s) {
-    s->byte_fallback = true;
-    for (int b = 0; b < 256; b++) {
-        char text[8];
-        snprintf(text, sizeof text, "<0x%02X>", (unsigned)b);
-        s->byte_ids[b] = (uint32_t)tokenizer_find(s, text); // UINT32_MAX: none
-    }
 }
 
 static bool read_unigram(tokenizer_spec *s, const cJSON *model) {

@@ -53,7 +53,7 @@ typedef struct tokenizer_spec {
     bool byte_level; // the last pre-tokeniser step is ByteLevel
     bool rewrites;   // a pre-tokeniser step rewrites the text
     tokenizer_template single, pair;
-    const char *prefix;
+    const char *prefix, *suffix;
     uint32_t flags;            // BERTC_TOKENIZER_*
     double unk_score;          // Unigram
     const bertc_merge *merges; // BPE: by rank

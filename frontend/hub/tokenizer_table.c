@@ -74,7 +74,7 @@ static bertc_section append_trie(writer *w, const trie_entry *entries, size_t co
 static bertc_section append_vocabulary(writer *w, const tokenizer_spec *s) {
     trie_entry *entries = ARENA_ARRAY(s->a, trie_entry, s->text_count + 1);
     size_t n = 0;
-    bool bytes = s->model == BERTC_TOKENIZER_BPE;
+    bool bytes = s->model == BERTC_TOKENIZER_BPE && !(s->flags & BERTC_TOKENIZER_CHARACTERS);
     if (bytes && !(s->flags & BERTC_TOKENIZER_IGNORE_MERGES))
         return (bertc_section){0}; // merges alone are asked
     for (int i = 0; i < s->text_count; i++) {
@@ -194,11 +194,14 @@ bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes)
     append(&w, &t, sizeof t);
     t.prefix = intern(&text, s->prefix ? s->prefix : "");
     t.prefix_size = s->prefix ? (uint32_t)strlen(s->prefix) : 0;
+    t.suffix = intern(&text, s->suffix ? s->suffix : "");
+    t.suffix_size = s->suffix ? (uint32_t)strlen(s->suffix) : 0;
     t.pieces = append_pieces(&w, s, &text, t.vocab_size);
     t.trie = append_vocabulary(&w, s);
     t.scores = append_scores(&w, s);
     t.merges = append_merges(&w, s, &t.merge_probes);
-    if (s->model == BERTC_TOKENIZER_BPE || s->byte_fallback)
+    bool bytes_alone = s->model == BERTC_TOKENIZER_BPE && !(s->flags & BERTC_TOKENIZER_CHARACTERS);
+    if (bytes_alone || s->byte_fallback)
         t.byte_ids = append_section(&w, s->byte_ids, 256, sizeof *s->byte_ids);
     t.charsmap = append_section(&w, s->charsmap, s->charsmap_bytes, 1);
     t.added = append_added(&w, s, &text);

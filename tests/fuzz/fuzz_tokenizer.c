@@ -1,7 +1,8 @@
 // links: hub ir runtime
 // A tokenizer under any bytes. The first byte says which: 'j' the rest is a tokenizer.json, 'v' a vocab.txt;
-// 't', 'b', 'u' the rest is text for a small WordPiece, BPE, Unigram tokenizer; 'X', 'B', 'U': bytes of that
-// one's table are overwritten, then text.
+// 't', 'b', 'u', 's' the rest is text for a small WordPiece, BPE, Unigram, WordLevel tokenizer (the last with
+// patterns and composition); 'X', 'B', 'U', 'S': bytes of that one's table are overwritten, then text; 'p' a
+// pattern, a NUL, text.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,36 @@ static const char unigram[] =
     "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"\\u2581\",-3],[\"a\",-2],["
     "\"ab\",-2.5],"
     "[\"\\u2581b\",-3],[\"c\",-1]]}}";
+
+static const char steps[] =
+    "{\"added_tokens\":[{\"id\":5,\"content\":\"\\u00e9x\",\"normalized\":true}],\"normalizer\":{\"type\":"
+    "\"Sequence\",\"normalizers\":[{\"type\":\"Nmt\"},{\"type\":\"NFC\"},"
+    "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"c*(?=b)\"},\"content\":\"\\u00e9\"},{\"type\":\"NFKC\"}]}"
+    ","
+    "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":"
+    "\" "
+    "?[^\\\\s\\\\p{L}]+|\\\\s+(?!\\\\S)|(a|aa)+d|(?=x)\"},\"behavior\":\"MergedWithNext\"},{\"type\":"
+    "\"Digits\"},{\"type\":"
+    "\"Split\",\"pattern\":{\"String\":\"--\"},\"behavior\":\"Contiguous\",\"invert\":true},{\"type\":"
+    "\"Punctuation\","
+    "\"behavior\":\"MergedWithPrevious\"},{\"type\":\"Whitespace\"}]},\"model\":{\"type\":\"WordLevel\","
+    "\"unk_token\":\"?\","
+    "\"vocab\":{\"?\":0,\"a\":1,\"\\u00e9\":2,\"ab\":3,\"-\":4}}}";
+
+// A Split at a pattern of the input's.
+static size_t with_pattern(char *out, const uint8_t *pattern, size_t size) {
+    char *o =
+        out +
+        sprintf(out,
+                "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"");
+    for (size_t i = 0; i < size; i++) {
+        bool escape = pattern[i] == '"' || pattern[i] == '\\';
+        o += sprintf(o, escape ? "\\%c" : pattern[i] < 32 ? "\\u%04x" : "%c", pattern[i]);
+    }
+    o += sprintf(o,
+                 "\"}},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1}}}");
+    return (size_t)(o - out);
+}
 
 // The bytes' pieces, then a few merges; in `out`.
 static size_t bpe(char *out) {
@@ -138,13 +169,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         if (from_file(bytes[0] == 'j' ? "tokenizer.json" : "vocab.txt", bytes + 1, size - 1, a, &table,
                       &table_size))
             encode(table, table_size, text, sizeof text - 1);
+    } else if (bytes[0] == 'p') {
+        const uint8_t *nul = memchr(bytes + 1, 0, size - 1), *end = nul ? nul : bytes + size;
+        size_t n = (size_t)(end - bytes) - 1;
+        char *file = malloc(6 * n + 512);
+        n = with_pattern(file, bytes + 1, n);
+        if (from_file("tokenizer.json", file, n, a, &table, &table_size))
+            encode(table, table_size, nul ? nul + 1 : text,
+                   nul ? size - (size_t)(nul + 1 - bytes) : sizeof text - 1);
+        free(file);
     } else {
         char file[8192];
+        bool is_steps = bytes[0] == 's' || bytes[0] == 'S';
         bool is_bpe = bytes[0] == 'b' || bytes[0] == 'B', is_unigram = bytes[0] == 'u' || bytes[0] == 'U';
-        const char *from = is_bpe ? file : is_unigram ? unigram : small;
-        size_t n = is_bpe ? bpe(file) : is_unigram ? sizeof unigram - 1 : sizeof small - 1;
+        const char *from = is_bpe ? file : is_unigram ? unigram : is_steps ? steps : small;
+        size_t n = is_bpe       ? bpe(file)
+                   : is_unigram ? sizeof unigram - 1
+                   : is_steps   ? sizeof steps - 1
+                                : sizeof small - 1;
         if (!from_file("tokenizer.json", from, n, a, &table, &table_size)) abort();
-        if (bytes[0] == 't' || bytes[0] == 'b' || bytes[0] == 'u')
+        if (bytes[0] == 't' || bytes[0] == 'b' || bytes[0] == 'u' || bytes[0] == 's')
             encode(table, table_size, bytes + 1, size - 1);
         else
             corrupt(table, table_size, bytes + 1, size - 1);

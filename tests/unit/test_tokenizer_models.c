@@ -139,6 +139,29 @@ START_TEST(gpt2_pattern) {
 }
 END_TEST
 
+#define CHARACTERS(options)                                                                                  \
+    "{\"model\":{\"type\":\"BPE\"," options "\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3,\"<0xC3>\":4,"      \
+    "\"<0xA9>\":5,\"##b\":6,\"b</w>\":7,\"ab</w>\":8,\"aa\":9},\"merges\":[\"a b\"]}}"
+START_TEST(bpe_characters) {
+    expect(CHARACTERS("\"unk_token\":\"?\","), "abxya", "ab:0-2 ?:2-3 ?:3-4 a:4-5");
+    expect(CHARACTERS("\"unk_token\":\"?\",\"fuse_unk\":true,"), "abxya", "ab:0-2 ?:2-4 a:4-5");
+    expect(CHARACTERS("\"unk_token\":\"?\",\"byte_fallback\":true,"), "a\xc3\xa9x",
+           "a:0-1 <0xC3>:1-2 <0xA9>:1-2 ?:2-3");
+    expect(CHARACTERS(""), "xab", "ab:0-2"); // no unknown token: x takes no room
+    expect(CHARACTERS("\"ignore_merges\":true,"), "aa", "aa:0-2");
+    expect(CHARACTERS(""), "aa", "a:0-1 a:1-2");
+    const char *prefixed =
+        "{\"model\":{\"type\":\"BPE\",\"continuing_subword_prefix\":\"##\",\"vocab\":{\"a\":0,\"##b\":1,"
+        "\"ab\":2},\"merges\":[\"a ##b\"]}}";
+    expect(prefixed, "ab", "ab:0-2");
+    const char *suffixed =
+        "{\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\",\"vocab\":{\"a\":0,\"b\":1,"
+        "\"b</w>\":2,\"ab</w>\":3},\"merges\":[\"a b</w>\"]}}";
+    expect(suffixed, "ab", "ab</w>:0-2");
+    expect(suffixed, "aba", "a:0-1 b:1-2"); // the last a is none with its suffix
+}
+END_TEST
+
 // --- Unigram
 
 #define UNIGRAM(rest)                                                                                        \
@@ -241,7 +264,11 @@ START_TEST(refused) {
            "model.unk_id: is 3, outside 0 to 0");
     refuse("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\"]]}}",
            "model.vocab[0]: is no piece with its score");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "lacks the byte 0x00");
+    refuse("{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+           "\"merges\":[]}}",
+           "lacks the byte 0x00");
+    refuse(UNIGRAM(",\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"),
+           "pre_tokenizer: ByteLevel with a model other");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
            "model.merges[0]: `a` and `b` or both");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"ab\"]}}",
@@ -261,6 +288,7 @@ int main(void) {
     tcase_add_test(t, bpe);
     tcase_add_test(t, bpe_long_words);
     tcase_add_test(t, gpt2_pattern);
+    tcase_add_test(t, bpe_characters);
     tcase_add_test(t, unigram);
     tcase_add_test(t, unigram_bytes);
     tcase_add_test(t, normaliser_steps);
