@@ -5,7 +5,7 @@
 #   sh setup.sh test     builds with its tests, and passes every one
 #   sh setup.sh build    builds alone: build/frontend/cli/bertc
 #   sh setup.sh deps     installs what the build needs, and stops
-#   sh setup.sh matrix   what CI adds to `test`: a third of the tests with LLVM 19, and under sanitizers
+#   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and under sanitizers
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #
@@ -134,8 +134,16 @@ tests() {
     run_tests build
 }
 
+# As .clang-format says, by the version whose output CI holds everybody to.
+format() {
+    need clang-format-19
+    find backend examples frontend ir passes runtime tests -name '*.[ch]' -exec clang-format-19 --dry-run -Werror {} + ||
+        die "not formatted: clang-format-19 -i FILE"
+}
+
 # A fixed third of the tests: every third one from the first.
 matrix() {
+    format
     need llvm-19-dev clang-19 libclang-rt-19-dev
     BERTC_LLVM=19 configure build-llvm19 -DCMAKE_BUILD_TYPE=Release -DBERTC_WERROR=ON
     cmake --build build-llvm19 -j "$(jobs)"

@@ -7,7 +7,7 @@
 
 // What goes into an artefact beside code.
 typedef struct artefact {
-    const graph *graph; // with variants, scheduled and planned
+    const graph *graph;    // with variants, scheduled and planned
     const target *targets; // one an ISA; variant.isa names it
     int target_count;
     const tensor_source *source;
@@ -17,13 +17,13 @@ typedef struct artefact {
     int64_t vocab_size, type_vocab_size, position_count;
     bertc_position_rule position_rule;
     int32_t position_start, pad_id;
-    bertc_rule global_rule; // of the input `global`
-    int32_t sep_id;         // that the rule may read
+    bertc_rule global_rule;        // of the input `global`
+    int32_t sep_id;                // that the rule may read
     const progress_hook *progress; // told of stages; NULL: nobody looks
 } artefact;
 
-// Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4, znver4,
-// sapphirerapids, ...), "generic". False for unknown ones.
+// Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4,
+// znver4, sapphirerapids, ...), "generic". False for unknown ones.
 bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
 // Lists CPUs and triples that `--mcpu` and `--target` take, one a line.
 void target_list(FILE *out);

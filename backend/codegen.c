@@ -13,6 +13,7 @@ typedef struct family {
 } family;
 
 // The first that accepts a node emits it.
+// clang-format off
 static const family families[] = {
     {"mlp", mlp_accepts, mlp_emit},
     {"attention", attention_accepts, attention_emit},
@@ -21,12 +22,13 @@ static const family families[] = {
     {"nest", nest_accepts, nest_emit},
     {NULL, NULL, NULL},
 };
+// clang-format on
 
 typedef struct cache {
     struct {
         kernel_key key;
         const kernel *kernel;
-    } * items;
+    } *items;
     int count, capacity;
 } cache;
 

@@ -50,8 +50,8 @@ typedef struct weights {
     const graph *graph;
     const weight *items; // ascending, none overlapping another
     int count;
-    int64_t bytes;   // of the whole
-    int64_t largest; // bytes of the largest item
+    int64_t bytes;                 // of the whole
+    int64_t largest;               // bytes of the largest item
     const progress_hook *progress; // told by weights_fill; NULL: nobody looks
 } weights;
 bool weights_collect(const graph *g, arena *a, weights *out, diag *d);

@@ -1,5 +1,5 @@
-// What the emitters of backend/ share: the LLVM context of one module, and the interface between the code generator and the kernel
-// families. Private to backend/.
+// What the emitters of backend/ share: the LLVM context of one module, and the interface between the code
+// generator and the kernel families. Private to backend/.
 #ifndef BERTC_BACKEND_EMIT_H
 #define BERTC_BACKEND_EMIT_H
 
@@ -12,20 +12,22 @@ typedef struct emit {
     LLVMModuleRef module;
     LLVMBuilderRef b;
     const target *target;
-    int width; // floats in a vector: target->vector_floats
+    int width;                                                // floats in a vector: target->vector_floats
     LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi, vi1; // vf: <width x float>, vi: <width x i32>
     LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch): bertc_kernel of abi.h
     arena *arena;
     diag *diag;
 } emit;
 
-// Opens a fresh context with an empty module. Later functions are made for the target of the last build_target. What LLVM
-// reports goes to the diag as an internal error. `arena` and `diag` are borrowed; build_end disposes the rest.
+// Opens a fresh context with an empty module. Later functions are made for the target of the last
+// build_target. What LLVM reports goes to the diag as an internal error. `arena` and `diag` are borrowed;
+// build_end disposes the rest.
 void build_begin(emit *e, arena *a, diag *d);
 void build_target(emit *e, const target *t);
 void build_end(emit *e);
 
-// --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's header.
+// --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's
+// header.
 LLVMValueRef math_exp(emit *e, LLVMValueRef x);
 LLVMValueRef math_log(emit *e, LLVMValueRef x);
 LLVMValueRef math_erf(emit *e, LLVMValueRef x);
@@ -46,7 +48,8 @@ void build_store(emit *e, LLVMValueRef v, LLVMValueRef p, unsigned align);
 // Sum / maximum of the lanes in one fixed tree (halves added).
 LLVMValueRef build_reduce_add(emit *e, LLVMValueRef v);
 LLVMValueRef build_reduce_max(emit *e, LLVMValueRef v);
-// for (i = from; i < to; i += step): open positions the builder in the body; close ends it. from < to need not hold.
+// for (i = from; i < to; i += step): open positions the builder in the body; close ends it. from < to need
+// not hold.
 typedef struct loop {
     LLVMBasicBlockRef head, body, exit;
     LLVMValueRef index; // i64
@@ -54,35 +57,38 @@ typedef struct loop {
 } loop;
 loop build_loop(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
 void build_loop_end(emit *e, loop *l);
-// A new internal function with the target's attributes (no-builtins, nounwind, prefer-vector-width, cpu, features);
-// builder at the end of its entry block. A name that is taken gets a number.
+// A new internal function with the target's attributes (no-builtins, nounwind, prefer-vector-width, cpu,
+// features); builder at the end of its entry block. A name that is taken gets a number.
 LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef type);
 // Adds an attribute without value: "noinline", "alwaysinline", ...
 void build_attribute(emit *e, LLVMValueRef function, const char *name);
 // Declares the intrinsic (overloaded on `types`) and calls it: "llvm.sqrt", "llvm.prefetch", ...
-LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n, LLVMValueRef *args);
+LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n,
+                             LLVMValueRef *args);
 // Fields of bertc_call.
-LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);                         // T, S, R
-LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows);                   // ptr to i32
-LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);                               // args[i]
+LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);       // T, S, R
+LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows); // ptr to i32
+LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i]
 
 // --- Kernel families
 
-// One node to be emitted for one variant. Operands' layouts are in the node's types, leading dimensions in the places.
+// One node to be emitted for one variant. Operands' layouts are in the node's types, leading dimensions in
+// the places.
 //
-// Nodes share a function where these are equal, so code may stand on nothing else: the target, the node's op, attributes,
-// body, and type; its operands' types and leading dimensions, and their values where they are scalar literals; which of its
-// operands are the same value; its result's leading dimension; its schedule; the variant's row_tile; and the variant's length
-// where the node is a `per_sequence` or one of these types holds M. Not on the variant's sequences, on offsets, or on names, nor
-// on its tokens, but for what nest_depends_on_tokens says. (codegen_key.c)
+// Nodes share a function where these are equal, so code may stand on nothing else: the target, the node's op,
+// attributes, body, and type; its operands' types and leading dimensions, and their values where they are
+// scalar literals; which of its operands are the same value; its result's leading dimension; its schedule;
+// the variant's row_tile; and the variant's length where the node is a `per_sequence` or one of these types
+// holds M. Not on the variant's sequences, on offsets, or on names, nor on its tokens, but for what
+// nest_depends_on_tokens says. (codegen_key.c)
 typedef struct kernel_site {
     const graph *graph;
     const variant *variant;
     value node;
 } kernel_site;
 
-// One phase of a node: code and its cut into tasks (the meaning of the fields: bertc_phase in abi.h). Arguments are the node's
-// operands in order, then its result; every phase of a node gets all of them.
+// One phase of a node: code and its cut into tasks (the meaning of the fields: bertc_phase in abi.h).
+// Arguments are the node's operands in order, then its result; every phase of a node gets all of them.
 typedef struct kernel_phase {
     LLVMValueRef function;
     sym dim;
@@ -99,8 +105,9 @@ typedef struct kernel {
     int64_t scratch_bytes;
 } kernel;
 
-// Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds functions to the module
-// and describes the phases. The generator asks them in the order of codegen.c's table; nest accepts everything.
+// Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds functions
+// to the module and describes the phases. The generator asks them in the order of codegen.c's table; nest
+// accepts everything.
 bool matmul_accepts(const emit *e, const kernel_site *s);
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out);
 bool mlp_accepts(const emit *e, const kernel_site *s);
@@ -111,11 +118,13 @@ bool row_accepts(const emit *e, const kernel_site *s);
 bool row_emit(emit *e, const kernel_site *s, kernel *out);
 bool nest_accepts(const emit *e, const kernel_site *s);
 bool nest_emit(emit *e, const kernel_site *s, kernel *out);
-// Would the nest's code for it stand on the variant's tokens? (Where its rows are not independent of each other.)
+// Would the nest's code for it stand on the variant's tokens? (Where its rows are not independent of each
+// other.)
 bool nest_depends_on_tokens(arena *a, const kernel_site *s);
 
 // --- pointwise.c: the pointwise ops of a body, on one vector of a row.
-// `load` gives the vector of a value that the walk does not compute (params, the anchor's result), at the current row and column.
+// `load` gives the vector of a value that the walk does not compute (params, the anchor's result), at the
+// current row and column.
 typedef LLVMValueRef (*pointwise_load)(void *context, value v);
 typedef struct pointwise {
     emit *e;
@@ -124,12 +133,14 @@ typedef struct pointwise {
     void *context;
     LLVMValueRef *memo; // by value of the body, NULL: not computed yet; the caller clears it for each vector
 } pointwise;
-// The vector of value v of the body: constants as splats, pointwise ops computed, anything else through `load`.
+// The vector of value v of the body: constants as splats, pointwise ops computed, anything else through
+// `load`.
 LLVMValueRef pointwise_value(pointwise *p, value v);
 
-// --- norm.c: ops that need a whole row, on a row of `n` floats that lies in memory (aligned to 64, stride padded to 16).
-// out may be in. gamma, beta: float[n] (beta may be NULL).
-void norm_layer(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, LLVMValueRef beta, int64_t n, double eps);
+// --- norm.c: ops that need a whole row, on a row of `n` floats that lies in memory (aligned to 64, stride
+// padded to 16). out may be in. gamma, beta: float[n] (beta may be NULL).
+void norm_layer(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, LLVMValueRef beta, int64_t n,
+                double eps);
 void norm_rms(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, int64_t n, double eps);
 
 #endif

@@ -63,9 +63,11 @@ int output_scratch(const output *o, diag *d) {
 }
 
 int output_temp(output *o, arena *a, diag *d) {
-    // The linker removes the file and makes it anew, so names must differ between threads too: `o` stands on one's stack.
+    // The linker removes the file and makes it anew, so names must differ between threads too: `o` stands on
+    // one's stack.
     for (unsigned i = 0; i < 1000; i++) {
-        o->temp = arena_printf(a, "%s/.bertc-%ld-%lx-%u.tmp", o->folder, (long)getpid(), (long)(uintptr_t)o, i);
+        o->temp =
+            arena_printf(a, "%s/.bertc-%ld-%lx-%u.tmp", o->folder, (long)getpid(), (long)(uintptr_t)o, i);
         int fd = open(o->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) return fd;
         if (errno != EEXIST) break;

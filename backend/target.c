@@ -127,7 +127,7 @@ static void feature_string(uint64_t bits, char *out, size_t size) {
     size_t n = 0;
     out[0] = 0;
 #define X(name, bit, text)                                                                                   \
-    if (bits >> (bit)&1u) n += (size_t)snprintf(out + n, size - n, "%s+" text, n ? "," : "");
+    if (bits >> (bit) & 1u) n += (size_t)snprintf(out + n, size - n, "%s+" text, n ? "," : "");
     BERTC_FEATURE_LIST(X)
 #undef X
 }

@@ -12,8 +12,10 @@ int main(int argc, char **argv) {
     bertc_text text = {.text = argv[2], .size = strlen(argv[2])};
     bertc_result result;
     bool ok = session && bertc_answer_texts(session, &text, 1, NULL, &result, &error);
-    if (ok && result.score_count) printf("%s %.4f\n", result.scores[0].label, (double)result.scores[0].score);
-    else fprintf(stderr, "%s\n", ok ? "not a classifier" : error.message);
+    if (ok && result.score_count)
+        printf("%s %.4f\n", result.scores[0].label, (double)result.scores[0].score);
+    else
+        fprintf(stderr, "%s\n", ok ? "not a classifier" : error.message);
     bertc_close(session);
     bertc_unload(model);
     return ok ? 0 : 1;

@@ -14,8 +14,8 @@ void diag_free(diag *d) {
     diag_init(d);
 }
 
-static void __attribute__((format(printf, 4, 0)))
-add(diag *d, diag_kind kind, const char *place, const char *format, va_list list) {
+static void __attribute__((format(printf, 4, 0))) add(diag *d, diag_kind kind, const char *place,
+                                                      const char *format, va_list list) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);

@@ -1,9 +1,11 @@
-// The reference evaluator: plain scalar C, float storage, sums in double. The oracle of every op, pass and kernel test.
+// The reference evaluator: plain scalar C, float storage, sums in double. The oracle of every op, pass and
+// kernel test.
 #ifndef BERTC_IR_EVAL_H
 #define BERTC_IR_EVAL_H
 #include "ir/graph.h"
 
-// A value of concrete shape, row-major. f32 as float, i32 as int32_t, i1 as uint8_t. (f16, bf16: uint16_t bits.)
+// A value of concrete shape, row-major. f32 as float, i32 as int32_t, i1 as uint8_t. (f16, bf16: uint16_t
+// bits.)
 typedef struct tensor {
     elem e;
     int rank;
@@ -18,23 +20,25 @@ typedef struct eval_input {
     tensor value; // borrowed
 } eval_input;
 
-// Called once a top-level node that is no constant, in order, with its value (valid until the call returns). False stops
-// the evaluation, which then ends like a finished one, except that there are no results (graph_eval returns false, without
-// a diagnostic).
+// Called once a top-level node that is no constant, in order, with its value (valid until the call returns).
+// False stops the evaluation, which then ends like a finished one, except that there are no results
+// (graph_eval returns false, without a diagnostic).
 typedef bool (*eval_observer)(void *context, const graph *g, value v, const tensor *t);
 
 typedef struct eval_options {
     const tensor_source *source; // for recipes; may be NULL where there are none
     int input_count;
     const eval_input *inputs;
-    int64_t length; // binds M (0: the longest sequence of the input "bounds"); T, S and R come from the inputs' shapes
+    int64_t length; // binds M (0: the longest sequence of the input "bounds"); T, S and R come from the
+                    // inputs' shapes
     eval_observer observe;
     void *observe_context;
 } eval_options;
 
-// Evaluates a graph that verifies. results[i] (allocated in `a`) is the value of output i, row-major. Constants are made
-// when they are first needed, and everything is freed after its last use. False, with a diagnostic that names the node, where
-// an input is missing or of another type, bounds don't ascend from 0 to the number of rows, a text is empty, an id is
-// outside its table, the source lacks a tensor, or memory runs out.
+// Evaluates a graph that verifies. results[i] (allocated in `a`) is the value of output i, row-major.
+// Constants are made when they are first needed, and everything is freed after its last use. False, with a
+// diagnostic that names the node, where an input is missing or of another type, bounds don't ascend from 0 to
+// the number of rows, a text is empty, an id is outside its table, the source lacks a tensor, or memory runs
+// out.
 bool graph_eval(const graph *g, const eval_options *o, arena *a, tensor *results, diag *d);
 #endif

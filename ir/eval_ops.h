@@ -3,7 +3,8 @@
 #define BERTC_IR_EVAL_OPS_H
 #include "eval.h"
 
-// A value while it lives. What is not owned is borrowed: from an input, an operand, a literal, the checkpoint.
+// A value while it lives. What is not owned is borrowed: from an input, an operand, a literal, the
+// checkpoint.
 typedef struct cell {
     tensor t; // data NULL: not there (yet, or any more)
     void *owned;
@@ -22,7 +23,9 @@ typedef struct eval_call {
 
 typedef bool (*eval_op)(const eval_call *c);
 
-static inline const tensor *eval_operand(const eval_call *c, int i) { return &c->cells[c->n->inputs[i]].t; }
+static inline const tensor *eval_operand(const eval_call *c, int i) {
+    return &c->cells[c->n->inputs[i]].t;
+}
 static inline const type *eval_operand_type(const eval_call *c, int i) {
     return graph_type(c->g, c->n->inputs[i]);
 }

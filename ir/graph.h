@@ -1,17 +1,17 @@
-// The graph: an array of nodes in topological order. A value is the index of the node that makes it; every node
-// has one result. A region (the body of `fuse` and `per_sequence`) is a graph too: its first nodes are `param`s,
-// one an operand (of `per_sequence`: one an operand after the bounds), in their order, and it has one output, the value
-// that it yields.
+// The graph: an array of nodes in topological order. A value is the index of the node that makes it; every
+// node has one result. A region (the body of `fuse` and `per_sequence`) is a graph too: its first nodes are
+// `param`s, one an operand (of `per_sequence`: one an operand after the bounds), in their order, and it has
+// one output, the value that it yields.
 //
 // `fuse` stands for the composition of the ops in its body; it only says: one kernel.
 //
-// `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once a sequence. An operand whose leading
-// dimension is T, R or S is cut along it, and its param has L, Q or 1 there; others (weights) pass whole. The result's
-// leading dimension goes the other way: L -> T, Q -> R, 1 -> S: the results are concatenated along it.
-// Bounds are i32[S+1]: sequence s owns rows bounds[s] .. bounds[s+1].
+// `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once a sequence. An operand whose
+// leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there; others (weights) pass
+// whole. The result's leading dimension goes the other way: L -> T, Q -> R, 1 -> S: the results are
+// concatenated along it. Bounds are i32[S+1]: sequence s owns rows bounds[s] .. bounds[s+1].
 //
-// Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads chosen
-// rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
+// Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
+// chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
 #ifndef BERTC_IR_GRAPH_H
 #define BERTC_IR_GRAPH_H
 
@@ -24,14 +24,7 @@ typedef enum op {
     OP_COUNT
 } op;
 
-typedef enum op_flags {
-    POINTWISE = 1,
-    COMMUTES = 2,
-    REDUCES = 4,
-    VIEW = 8,
-    LEAF = 16,
-    REGION = 32
-} op_flags;
+typedef enum op_flags { POINTWISE = 1, COMMUTES = 2, REDUCES = 4, VIEW = 8, LEAF = 16, REGION = 32 } op_flags;
 
 typedef enum attr_id {
 #define ATTR(name, kind) ATTR_##name,
@@ -41,12 +34,19 @@ typedef enum attr_id {
 } attr_id;
 
 typedef enum attr_kind {
-    ATTR_KIND_INT, ATTR_KIND_FLOAT, ATTR_KIND_INTS, ATTR_KIND_DIMS, ATTR_KIND_NAME,
-    ATTR_KIND_ELEM, ATTR_KIND_LITERAL, ATTR_KIND_RECIPE, ATTR_KIND_HASH
+    ATTR_KIND_INT,
+    ATTR_KIND_FLOAT,
+    ATTR_KIND_INTS,
+    ATTR_KIND_DIMS,
+    ATTR_KIND_NAME,
+    ATTR_KIND_ELEM,
+    ATTR_KIND_LITERAL,
+    ATTR_KIND_RECIPE,
+    ATTR_KIND_HASH
 } attr_kind;
 
 typedef int32_t value;
-#define VALUE_NONE ((value)-1)
+#define VALUE_NONE ((value) - 1)
 
 typedef struct attr {
     attr_id id;
@@ -111,13 +111,13 @@ typedef struct schedule {
 } schedule;
 
 typedef struct variant {
-    const char *name; // "avx512_s128"
-    const char *isa;  // target.isa
+    const char *name;                  // "avx512_s128"
+    const char *isa;                   // target.isa
     int64_t length, sequences, tokens; // longest text, most texts, most tokens (length x batch) of one call;
                                        // any number of texts fits: sequences = tokens
     int64_t row_tile;    // rows are computed up to the next multiple: every T, S or R value has room for them
-    schedule *schedules;               // by value
-    place *places;                     // by value
+    schedule *schedules; // by value
+    place *places;       // by value
     int64_t arena_bytes;
 } variant;
 
@@ -147,8 +147,8 @@ attr_kind attr_kind_of(attr_id id);
 // Does the op take this attribute? *required says whether it must have it.
 bool op_takes(op o, attr_id id, bool *required);
 
-// --- Building. Builders append, infer the type (shape.h) and return the value; operands must be of the graph.
-// A shape that does not fit is a broken invariant here (assert); graph_try_append reports it instead.
+// --- Building. Builders append, infer the type (shape.h) and return the value; operands must be of the
+// graph. A shape that does not fit is a broken invariant here (assert); graph_try_append reports it instead.
 
 graph *graph_new(arena *a, const char *name);
 graph *graph_clone(arena *a, const graph *g); // a deep copy into another arena, variants included
@@ -166,16 +166,22 @@ value graph_op3(graph *g, op o, value a, value b, value c);
 value graph_reshape(graph *g, value a, int rank, const dim *shape);
 value graph_transpose(graph *g, value a, int rank, const int64_t *perm);
 value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end);
-// fuse or per_sequence over a finished body (params and one output); the result's type follows from the body's.
+// fuse or per_sequence over a finished body (params and one output); the result's type follows from the
+// body's.
 value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
-// The same where nothing is known of operands, attributes or body: VALUE_NONE, with a diagnostic, where they don't fit.
-value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count, const attr *attrs,
-                       const char *where, diag *d);
-void graph_output_add(graph *g, const char *name, value v);  // the only way to add one: it keeps the room
-void graph_name(graph *g, value v, const char *name); // copies
+// The same where nothing is known of operands, attributes or body: VALUE_NONE, with a diagnostic, where they
+// don't fit.
+value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count,
+                       const attr *attrs, const char *where, diag *d);
+void graph_output_add(graph *g, const char *name, value v); // the only way to add one: it keeps the room
+void graph_name(graph *g, value v, const char *name);       // copies
 
-static inline node *graph_node(const graph *g, value v) { return &g->nodes[v]; }
-static inline const type *graph_type(const graph *g, value v) { return &g->nodes[v].type; }
+static inline node *graph_node(const graph *g, value v) {
+    return &g->nodes[v];
+}
+static inline const type *graph_type(const graph *g, value v) {
+    return &g->nodes[v].type;
+}
 const attr *node_attr(const node *n, attr_id id); // NULL where it has none
 void node_set_attr(graph *g, node *n, attr a);    // replaces or adds
 attr attr_int(attr_id id, int64_t i);

@@ -1,9 +1,10 @@
 // The rewrite interface of the passes. It keeps the uses; a pass never does.
 //
-// A pattern is a term: `(layer_norm (add (matmul ?x ?w) ?b) ?gamma ?beta)`. `?name` binds any value (the same name, the
-// same value); `!name` binds a constant; a number matches a scalar literal of that value; `_` anything. Ops that
-// commute match either way round. A parenthesised term followed by `@name` binds the value of the term itself. Below the root a term
-// matches only values with one use, unless it is written with `*` after the op: `(matmul* ?x ?w)`.
+// A pattern is a term: `(layer_norm (add (matmul ?x ?w) ?b) ?gamma ?beta)`. `?name` binds any value (the same
+// name, the same value); `!name` binds a constant; a number matches a scalar literal of that value; `_`
+// anything. Ops that commute match either way round. A parenthesised term followed by `@name` binds the value
+// of the term itself. Below the root a term matches only values with one use, unless it is written with `*`
+// after the op: `(matmul* ?x ?w)`.
 #ifndef BERTC_IR_REWRITE_H
 #define BERTC_IR_REWRITE_H
 #include "ir/graph.h"
@@ -14,7 +15,7 @@ typedef struct match_result {
     int count;
     const char *names[MATCH_MAX];
     value values[MATCH_MAX];
-    int op_count;           // the values of the matched terms, root first
+    int op_count; // the values of the matched terms, root first
     value ops[MATCH_MAX];
 } match_result;
 
@@ -33,11 +34,13 @@ bool has_one_use(rewriter *r, value v);
 int users_of(rewriter *r, value v, value *out, int max);
 // Every use of `old` (outputs too) becomes `with`; a name that only `old` had moves on. Types must be equal.
 void replace_all_uses(rewriter *r, value old, value with);
-// Boxes `ops` (values of the graph, one of which, `result`, is used outside; the others only inside) into a `fuse` and
-// replaces `result` by it. Bodies of `fuse`s among them are opened. Operands in order of first use.
+// Boxes `ops` (values of the graph, one of which, `result`, is used outside; the others only inside) into a
+// `fuse` and replaces `result` by it. Bodies of `fuse`s among them are opened. Operands in order of first
+// use.
 value fuse_ops(rewriter *r, int n, const value *ops, value result);
 
-// Appends a copy of `n`, without its name, over other operands. Its type is n's: the caller changes it where it differs.
+// Appends a copy of `n`, without its name, over other operands. Its type is n's: the caller changes it where
+// it differs.
 value copy_node(graph *to, const node *n, const value *inputs);
 
 #endif

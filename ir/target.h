@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 typedef struct target {
-    char isa[16];     // "avx512", "avx2", "generic": names the variant
-    char triple[64];  // "x86_64-unknown-linux-gnu"
-    char cpu[32];     // LLVM's name
-    char features[1024]; // LLVM's feature string
+    char isa[16];          // "avx512", "avx2", "generic": names the variant
+    char triple[64];       // "x86_64-unknown-linux-gnu"
+    char cpu[32];          // LLVM's name
+    char features[1024];   // LLVM's feature string
     uint64_t feature_bits; // BERTC_FEATURE_* of runtime/abi.h that the code needs
     int vector_floats;     // floats in a vector register: 16, 8, 4
     int vector_registers;  // 32 or 16

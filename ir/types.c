@@ -48,8 +48,8 @@ type type_make(elem e, int rank, const dim *d) {
     return t;
 }
 
-static void __attribute__((format(printf, 4, 5)))
-put(char *buf, size_t size, size_t *at, const char *format, ...) {
+static void __attribute__((format(printf, 4, 5))) put(char *buf, size_t size, size_t *at, const char *format,
+                                                      ...) {
     if (*at >= size) return;
     va_list list;
     va_start(list, format);

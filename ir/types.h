@@ -2,8 +2,8 @@
 //
 // A dimension is a number, or a symbol for what is known only at run time, plus a number:
 //   T tokens present, S sequences, R rows that a head reads; and, inside a `per_sequence` body,
-//   L tokens of this sequence and Q rows that a head reads in this sequence. M stands for the variant's length
-//   (the longest sequence that fits), the width to which ragged results are padded.
+//   L tokens of this sequence and Q rows that a head reads in this sequence. M stands for the variant's
+//   length (the longest sequence that fits), the width to which ragged results are padded.
 #ifndef BERTC_IR_TYPES_H
 #define BERTC_IR_TYPES_H
 
@@ -22,8 +22,8 @@ typedef struct dim {
     int64_t n; // the number, or what is added to the symbol
 } dim;
 
-// Layout of a matrix in memory. `row` is row-major. `packed` is [N/16][K][16]: panels of 16 columns, K rows each,
-// the last panel filled with zeros; one packing for every ISA of an architecture.
+// Layout of a matrix in memory. `row` is row-major. `packed` is [N/16][K][16]: panels of 16 columns, K rows
+// each, the last panel filled with zeros; one packing for every ISA of an architecture.
 typedef enum layout { LAYOUT_ROW, LAYOUT_PACKED, LAYOUT_COUNT } layout;
 #define PANEL_COLUMNS 16
 
@@ -34,14 +34,22 @@ typedef struct type {
     dim d[IR_MAX_RANK];
 } type;
 
-static inline dim dim_num(int64_t n) { return (dim){SYM_NONE, n}; }
-static inline dim dim_sym(sym s) { return (dim){s, 0}; }
-static inline bool dim_eq(dim a, dim b) { return a.s == b.s && a.n == b.n; }
-static inline bool dim_is(dim a, int64_t n) { return a.s == SYM_NONE && a.n == n; }
+static inline dim dim_num(int64_t n) {
+    return (dim){SYM_NONE, n};
+}
+static inline dim dim_sym(sym s) {
+    return (dim){s, 0};
+}
+static inline bool dim_eq(dim a, dim b) {
+    return a.s == b.s && a.n == b.n;
+}
+static inline bool dim_is(dim a, int64_t n) {
+    return a.s == SYM_NONE && a.n == n;
+}
 
-const char *elem_name(elem e);  // "f32"
-size_t elem_size(elem e);       // bytes; i1 takes one
-const char *sym_name(sym s);    // "T"
+const char *elem_name(elem e); // "f32"
+size_t elem_size(elem e);      // bytes; i1 takes one
+const char *sym_name(sym s);   // "T"
 bool type_eq(const type *a, const type *b);
 bool type_same_shape(const type *a, const type *b);
 type type_make(elem e, int rank, const dim *d);

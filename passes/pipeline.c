@@ -14,7 +14,9 @@
 typedef struct pass_row {
     pass_info info;
     pass_function run;
+    // clang-format off: `requires` is a word of C++
     unsigned requires, produces;
+    // clang-format on
 } pass_row;
 
 static const pass_row passes[] = {

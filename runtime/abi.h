@@ -1,8 +1,9 @@
 // The one contract between generated code and everything else. Version it with BERTC_ABI_VERSION.
 //
-// An artefact is an ELF shared object (or JIT memory) with one exported symbol, `bertc_artefact`: a bertc_descriptor.
-// Everything in it is reached by 64-bit offsets in bytes from the descriptor's first byte (`bertc_off`; 0: absent), so
-// that it needs no relocation. All of it is read-only. Little-endian. Strings end in NUL.
+// An artefact is an ELF shared object (or JIT memory) with one exported symbol, `bertc_artefact`: a
+// bertc_descriptor. Everything in it is reached by 64-bit offsets in bytes from the descriptor's first byte
+// (`bertc_off`; 0: absent), so that it needs no relocation. All of it is read-only. Little-endian. Strings
+// end in NUL.
 #ifndef BERTC_ABI_H
 #define BERTC_ABI_H
 
@@ -18,12 +19,14 @@
 typedef int64_t bertc_off;
 
 // CPU features that code may need (bits of bertc_variant.features), by LLVM's names.
+// clang-format off
 #define BERTC_FEATURE_LIST(X)                                                                                          \
     X(AVX, 0, "avx") X(AVX2, 1, "avx2") X(FMA, 2, "fma") X(F16C, 3, "f16c") X(AVX512F, 4, "avx512f")                   \
     X(AVX512BW, 5, "avx512bw") X(AVX512CD, 6, "avx512cd") X(AVX512DQ, 7, "avx512dq") X(AVX512VL, 8, "avx512vl")        \
     X(AVX512VNNI, 9, "avx512vnni") X(AVX512BF16, 10, "avx512bf16") X(AVX512VBMI, 11, "avx512vbmi")                     \
     X(AMX_TILE, 12, "amx-tile") X(AMX_INT8, 13, "amx-int8") X(AMX_BF16, 14, "amx-bf16") X(NEON, 15, "neon") \
     X(SSE4_2, 16, "sse4.2")
+// clang-format on
 enum {
 #define X(name, bit, text) BERTC_FEATURE_##name = 1 << bit,
     BERTC_FEATURE_LIST(X)
@@ -39,8 +42,8 @@ typedef struct bertc_call {
     const int32_t *row_bounds;       // [S+1]; NULL where no head reads rows
 } bertc_call;
 
-// One task of one phase. `args`: an address an argument of the phase, in its order (operands of the node, then its
-// result). `scratch`: bertc_variant.scratch_bytes of this thread, aligned to 64.
+// One task of one phase. `args`: an address an argument of the phase, in its order (operands of the node,
+// then its result). `scratch`: bertc_variant.scratch_bytes of this thread, aligned to 64.
 typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t task, void *scratch);
 
 // --- The descriptor.
@@ -48,9 +51,9 @@ typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t 
 typedef enum bertc_elem { BERTC_F32 = 0, BERTC_I32 = 1 } bertc_elem;
 typedef enum bertc_symbol { BERTC_NUMBER = 0, BERTC_T, BERTC_S, BERTC_R, BERTC_M } bertc_symbol;
 
-// A graph input or output: `leading` rows of the product of `shape` elements (where the last axis is M: the product of the
-// others, each with M = the variant's length columns, the key's row in the text).
-// What an input holds where the caller gives none.
+// A graph input or output: `leading` rows of the product of `shape` elements (where the last axis is M: the
+// product of the others, each with M = the variant's length columns, the key's row in the text). What an
+// input holds where the caller gives none.
 typedef enum bertc_rule {
     BERTC_RULE_ZERO = 0,
     BERTC_RULE_FIRST,  // 1 in column 0, else 0
@@ -59,12 +62,13 @@ typedef enum bertc_rule {
 } bertc_rule;
 
 typedef struct bertc_port {
-    bertc_off name;     // input: one of BERTC_INPUT_LIST; output: Transformers' name
-    uint32_t elem;      // bertc_elem
-    uint32_t leading;   // bertc_symbol: T, S or R
-    uint32_t rank;      // without the leading axis
-    uint32_t ragged;    // 1: the last axis is M
-    uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0 must be shown
+    bertc_off name;       // input: one of BERTC_INPUT_LIST; output: Transformers' name
+    uint32_t elem;        // bertc_elem
+    uint32_t leading;     // bertc_symbol: T, S or R
+    uint32_t rank;        // without the leading axis
+    uint32_t ragged;      // 1: the last axis is M
+    uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0
+                          // must be shown
     uint32_t rule;        // input: bertc_rule
     int32_t rule_id;
     uint32_t reserved;
@@ -73,18 +77,20 @@ typedef struct bertc_port {
 } bertc_port;
 
 // Inputs of a model, all i32: [T], rows [R], bounds and row_bounds [S+1].
+// clang-format off
 #define BERTC_INPUT_LIST(X)                                                                                            \
     X(IDS, "ids") X(TYPES, "types") X(POSITIONS, "positions") X(BOUNDS, "bounds") X(ROWS, "rows")                      \
     X(ROW_BOUNDS, "row_bounds") X(COLUMNS, "columns") /* in the caller's grid */                                       \
     X(TASKS, "tasks") X(GLOBAL, "global") /* 1: attends to all, and all to it */                                       \
     X(BOX_LEFT, "box_left") X(BOX_TOP, "box_top") X(BOX_RIGHT, "box_right") X(BOX_BOTTOM, "box_bottom")                \
     X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width")
-
+// clang-format on
 
 // Where a port stands in a variant's arena.
 typedef struct bertc_slot {
     int64_t offset; // bytes, a multiple of 64; -1: the variant does not read this input
-    int64_t ld;     // elements from row to row, where rows are all axes but the last; rank 0: dense, ld is not read
+    int64_t
+        ld; // elements from row to row, where rows are all axes but the last; rank 0: dense, ld is not read
 } bertc_slot;
 
 typedef enum bertc_arg_kind { BERTC_ARG_WEIGHT = 0, BERTC_ARG_ARENA = 1 } bertc_arg_kind;
@@ -93,17 +99,19 @@ typedef struct bertc_arg {
     int64_t offset;
 } bertc_arg;
 
-// One phase: tasks = ceil(size of `dim` / unit) * inner, numbered 0.. ; any order, any thread; a barrier after it.
+// One phase: tasks = ceil(size of `dim` / unit) * inner, numbered 0.. ; any order, any thread; a barrier
+// after it.
 typedef struct bertc_phase {
     bertc_off name;   // of the node, "layer.0.attention.output"
     bertc_off kernel; // code
     bertc_off args;   // bertc_arg[arg_count]
     uint32_t arg_count;
-    uint32_t dim;    // bertc_symbol: T, S or R
-    int64_t unit;    // rows of a task
-    int64_t inner;   // tasks a unit
-    int64_t node;    // the value in the graph whose result is complete after this phase; -1: it is not yet
-    // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * sum of squared sequence lengths.
+    uint32_t dim;  // bertc_symbol: T, S or R
+    int64_t unit;  // rows of a task
+    int64_t inner; // tasks a unit
+    int64_t node;  // the value in the graph whose result is complete after this phase; -1: it is not yet
+    // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * sum of squared
+    // sequence lengths.
     double flops_call, flops_row, flops_pair;
     int64_t weight_bytes; // read once a call
     int64_t row_bytes;    // read and written a row
@@ -111,28 +119,29 @@ typedef struct bertc_phase {
 
 #define BERTC_THREAD_CLASSES 4 // 1, 2, 3-8, more
 typedef struct bertc_variant {
-    bertc_off name;    // "avx512_s128"
-    uint64_t features; // BERTC_FEATURE_*
-    int64_t length, sequences, tokens; // longest text, most texts, most tokens of a call
-    int64_t arena_bytes;   // zeroed once when the session opens; aligned to 64
-    int64_t scratch_bytes; // a thread
-    int64_t row_tile;      // rows are computed up to the next multiple; the arena has them
-    bertc_off inputs;  // bertc_slot[descriptor.input_count]
-    bertc_off outputs; // bertc_slot[descriptor.output_count]
+    bertc_off name;                         // "avx512_s128"
+    uint64_t features;                      // BERTC_FEATURE_*
+    int64_t length, sequences, tokens;      // longest text, most texts, most tokens of a call
+    int64_t arena_bytes;                    // zeroed once when the session opens; aligned to 64
+    int64_t scratch_bytes;                  // a thread
+    int64_t row_tile;                       // rows are computed up to the next multiple; the arena has them
+    bertc_off inputs;                       // bertc_slot[descriptor.input_count]
+    bertc_off outputs;                      // bertc_slot[descriptor.output_count]
     bertc_off phases[BERTC_THREAD_CLASSES]; // bertc_phase[phase_count[class]]
     uint32_t phase_count[BERTC_THREAD_CLASSES];
 } bertc_variant;
 
 typedef enum bertc_position_rule {
     BERTC_POSITION_COLUMN = 0, // the column in the caller's grid, plus position_start
-    BERTC_POSITION_COUNT = 1   // position_start + the count of ids left of it that are not pad_id; pads get pad_id
+    BERTC_POSITION_COUNT =
+        1 // position_start + the count of ids left of it that are not pad_id; pads get pad_id
 } bertc_position_rule;
 
 typedef struct bertc_descriptor {
     char magic[8]; // BERTC_MAGIC, no NUL
     uint32_t abi_version;
-    uint32_t size;       // of this struct
-    uint32_t machine;    // ELF e_machine
+    uint32_t size;    // of this struct
+    uint32_t machine; // ELF e_machine
     uint32_t input_count, output_count, variant_count;
     bertc_off inputs, outputs; // bertc_port[]
     bertc_off variants;        // bertc_variant[], ascending by tokens within an ISA; best ISA first
@@ -147,7 +156,7 @@ typedef struct bertc_descriptor {
     int64_t tokenizer_bytes;
     bertc_off task; // bertc_task, see abi_task.h
     int64_t task_bytes;
-    bertc_off json; // for people and `inspect`
+    bertc_off json;     // for people and `inspect`
     int64_t json_bytes; // with its NUL
 } bertc_descriptor;
 

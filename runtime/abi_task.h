@@ -12,7 +12,7 @@ typedef struct bertc_task {
     uint32_t label_count;
     uint32_t max_length; // the tokenizer's or sentence-transformers' limit in tokens; 0: none
     int32_t mask_id;     // the id of the mask token; -1: none
-    uint64_t labels; // uint64_t[label_count]: offsets of NUL-ended strings
+    uint64_t labels;     // uint64_t[label_count]: offsets of NUL-ended strings
 } bertc_task;
 
 #endif

@@ -1,8 +1,9 @@
 // libbertc: loads what `bertc compile` wrote, and runs it. The one public header of the runtime.
 //
-// A model is immutable and may be shared by any number of sessions on any threads. A session owns its arena and its
-// threads and serves one call at a time; calls on different sessions never wait for each other. After
-// opening, neither ids nor text (up to max_text_bytes) allocate. What a call returns lives in the session until its next call.
+// A model is immutable and may be shared by any number of sessions on any threads. A session owns its arena
+// and its threads and serves one call at a time; calls on different sessions never wait for each other. After
+// opening, neither ids nor text (up to max_text_bytes) allocate. What a call returns lives in the session
+// until its next call.
 #ifndef BERTC_H
 #define BERTC_H
 
@@ -27,11 +28,12 @@ typedef struct bertc_error {
 
 // --- Models. All functions that can fail return false (or NULL) and fill *error (which may be NULL).
 
-// Loads an artefact. Everything is checked on the file before its code is mapped; nothing of the weights is read. The model keeps the
-// file mapped: replace an artefact by renaming another over it, never by writing into it.
+// Loads an artefact. Everything is checked on the file before its code is mapped; nothing of the weights is
+// read. The model keeps the file mapped: replace an artefact by renaming another over it, never by writing
+// into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
-// A descriptor in memory (JIT); `weights` (aligned to 64) overrides the descriptor's offset where not NULL. The caller keeps both
-// alive. Offsets are taken at their word: for descriptors that can be trusted.
+// A descriptor in memory (JIT); `weights` (aligned to 64) overrides the descriptor's offset where not NULL.
+// The caller keeps both alive. Offsets are taken at their word: for descriptors that can be trusted.
 BERTC_API bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error);
 BERTC_API void bertc_unload(bertc_model *model); // after its sessions are closed
 BERTC_API const char *bertc_model_json(const bertc_model *model);
@@ -44,72 +46,79 @@ typedef struct bertc_model_info {
     bool has_tokenizer;
     int label_count, output_count, variant_count;
     int64_t max_length; // tokens of the longest text that fits
-    int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as they fit
+    int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as
+                        // they fit
     int64_t weight_bytes;
-    const char *isa_names; // of the variants that this CPU can run, best first, "avx512,avx2": the first is used
+    // Of the variants that this CPU can run, best first, "avx512,avx2": the first is used.
+    const char *isa_names;
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
 BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
-// Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is asked for.
+// Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is
+// asked for.
 BERTC_API bool bertc_output_reads_first(const bertc_model *model, int index);
 
 // --- Sessions
 
 // Calls body(context, i) for i in [0, n), in any order, on any threads, and returns when all are done.
-typedef void (*bertc_parallel_for)(void *user, int64_t n, void (*body)(void *context, int64_t i), void *context);
+typedef void (*bertc_parallel_for)(void *user, int64_t n, void (*body)(void *context, int64_t i),
+                                   void *context);
 // What a session's hook sees after each phase of each call; `result` is the node's value in the arena.
 typedef struct bertc_phase_event {
     int index;
     const char *name;
-    int64_t node;        // value in the graph, -1: not complete yet
-    const void *result;  // first element
+    int64_t node;       // value in the graph, -1: not complete yet
+    const void *result; // first element
     double seconds, flops;
     int64_t bytes;
 } bertc_phase_event;
 typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
 
 typedef struct bertc_session_options {
-    // The calling thread and threads - 1 of the session's own; 0: 1. Exactly that many: they inherit the affinity of the thread that
-    // opens, are not pinned, and where there are more of them than bertc_cpu_count() they sleep at once instead of spinning
-    // when they wait. With `parallel`, how many of its bodies may run at the same time.
+    // The calling thread and threads - 1 of the session's own; 0: 1. Exactly that many: they inherit the
+    // affinity of the thread that opens, are not pinned, and where there are more of them than
+    // bertc_cpu_count() they sleep at once instead of spinning when they wait. With `parallel`, how many of
+    // its bodies may run at the same time.
     int threads;
     bertc_parallel_for parallel; // NULL: the session's own threads
     void *parallel_user;
     size_t max_text_bytes; // 0: 65536
     bertc_phase_hook hook; // NULL: none; called on the calling thread after each phase
     void *hook_user;
-    bool huge_pages;       // ask for 2 MB pages for a copy of the weights (costs the copy at opening)
+    bool huge_pages; // ask for 2 MB pages for a copy of the weights (costs the copy at opening)
 } bertc_session_options;
-BERTC_API bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error);
+BERTC_API bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options,
+                                    bertc_error *error);
 BERTC_API void bertc_close(bertc_session *session);
 
 // --- Ids in, tensors out
 
 typedef struct bertc_batch {
-    int64_t batch, length;        // the grid; any size: what does not fit in one variant is split
-    const int32_t *input_ids;      // [batch, length]; hidden ones are not looked at, unless positions count pads
+    int64_t batch, length;    // the grid; any size: what does not fit in one variant is split
+    const int32_t *input_ids; // [batch, length]; hidden ones are not looked at, unless positions count pads
     const int32_t *attention_mask; // [batch, length], 0 hides; NULL: all shown
     const int32_t *token_type_ids; // NULL: zeros
     // Of models that take them (else an error); NULL: the model's own rule.
     const int32_t *position_ids;          // [batch, length]
     const int32_t *task_type_ids;         // [batch, length], ERNIE's; else zeros
     const int32_t *global_attention_mask; // [batch, length], Longformer's
-    const int32_t *bbox;                  // [batch, length, 4]: left, top, right, bottom, LayoutLM's; else zeros
+    const int32_t *bbox; // [batch, length, 4]: left, top, right, bottom, LayoutLM's; else zeros
 } bertc_batch;
 
 typedef struct bertc_tensor {
     const char *name;
     int rank;
-    int64_t shape[6]; // on the caller's grid: [batch, length, ...] or [batch, ...]
+    int64_t shape[6];  // on the caller's grid: [batch, length, ...] or [batch, ...]
     const float *data; // row-major; hidden rows zero
 } bertc_tensor;
 
 // Bytes of output `index` for that grid, so that the caller can hand buffers in.
 BERTC_API size_t bertc_output_bytes(const bertc_model *model, int index, int64_t batch, int64_t length);
-// Runs; writes each output i whose buffers[i] is not NULL on the caller's grid, and describes it in tensors[i] (may be NULL).
-BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
-                         bertc_error *error);
+// Runs; writes each output i whose buffers[i] is not NULL on the caller's grid, and describes it in
+// tensors[i] (may be NULL).
+BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *const *buffers,
+                         bertc_tensor *tensors, bertc_error *error);
 
 // --- Tokenizer
 
@@ -122,7 +131,7 @@ typedef struct bertc_token {
 } bertc_token;
 
 typedef enum bertc_truncation {
-    BERTC_TRUNCATE_NEVER = 0,    // longer text is an error that says by how much
+    BERTC_TRUNCATE_NEVER = 0, // longer text is an error that says by how much
     BERTC_TRUNCATE_LONGEST_FIRST,
     BERTC_TRUNCATE_ONLY_FIRST,
     BERTC_TRUNCATE_ONLY_SECOND
@@ -137,16 +146,18 @@ typedef struct bertc_text {
     size_t size;
     const char *pair; // NULL: none
     size_t pair_size;
-    // NULL, or where the text's words are, in order and not overlapping: it is then split there and nowhere else first, as
-    // Transformers' is_split_into_words. What lies between words is not read; bertc_token.word is the index here.
+    // NULL, or where the text's words are, in order and not overlapping: it is then split there and nowhere
+    // else first, as Transformers' is_split_into_words. What lies between words is not read; bertc_token.word
+    // is the index here.
     const bertc_word *words;
     size_t word_count;
 } bertc_text;
 
-// Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's errors="replace".
-// max_tokens 0: no limit. The tokens live in the session until its next call.
+// Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's
+// errors="replace". max_tokens 0: no limit. The tokens live in the session until its next call.
 BERTC_API bool bertc_tokenize(bertc_session *session, const bertc_text *text, int64_t max_tokens,
-                              bertc_truncation truncation, const bertc_token **tokens, size_t *count, bertc_error *error);
+                              bertc_truncation truncation, const bertc_token **tokens, size_t *count,
+                              bertc_error *error);
 // Text of a token id, as in the vocabulary ("##able").
 BERTC_API const char *bertc_token_text(const bertc_model *model, int32_t id);
 
@@ -182,8 +193,9 @@ typedef struct bertc_result {
     const bertc_score *scores; // labels, best first; of a regression in the labels' order
     int entity_count;
     const bertc_entity *entities;
-    int word_count;             // of a text with `words`: a label a word, from its first token. Without one (cut off, or no
-    const bertc_score *words;   // token): label NULL, id -1. Entities are then made of whole words.
+    int word_count; // of a text with `words`: a label a word, from its first token. Without one (cut off, or
+                    // no
+    const bertc_score *words; // token): label NULL, id -1. Entities are then made of whole words.
     bertc_answer answer;
     int mask_count;
     const bertc_mask *masks;
@@ -196,33 +208,42 @@ typedef struct bertc_text_options {
     bertc_truncation truncation;
     int top_k;             // 0: 5 for masks, all labels
     int max_answer_tokens; // 0: 15
-    bool answer_as_tokens; // an answer ends where its tokens do; else it grows to whole words, as Transformers' align_to_words
-    int64_t max_tokens;    // of a text, special tokens counted; 0, or more than the model takes: as many as it takes
-    // A longer text is read in windows of max_tokens; truncation is then not looked at. The pair moves past and the text is
-    // repeated; without a pair, and where entities are looked for, the text moves. The answer is made of all windows': of a
-    // question the best span; entities from each token's label in the window where it stands farthest from an edge, words for a
-    // mask likewise; labels, values and next_sentence from the mean of the logits, the embedding from the mean of the
-    // embeddings, a window counting by its tokens of the moving text (of unit length again where all windows' are).
+    bool answer_as_tokens; // an answer ends where its tokens do; else it grows to whole words, as
+                           // Transformers' align_to_words
+    int64_t
+        max_tokens; // of a text, special tokens counted; 0, or more than the model takes: as many as it takes
+    // A longer text is read in windows of max_tokens; truncation is then not looked at. The pair moves past
+    // and the text is repeated; without a pair, and where entities are looked for, the text moves. The answer
+    // is made of all windows': of a question the best span; entities from each token's label in the window
+    // where it stands farthest from an edge, words for a mask likewise; labels, values and next_sentence from
+    // the mean of the logits, the embedding from the mean of the embeddings, a window counting by its tokens
+    // of the moving text (of unit length again where all windows' are).
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
 } bertc_text_options;
 
-// Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. Nothing is allocated for up to
-// 1024 texts of max_text_bytes in all (top_k up to 32); more grows the session's buffers once. Question answering takes the
-// question as the text and the context as its pair; entities are looked for in the text, not in the pair.
+// Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then.
+// Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32); more grows the
+// session's buffers once. Question answering takes the question as the text and the context as its pair;
+// entities are looked for in the text, not in the pair.
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
-                                  const bertc_text_options *options, bertc_result *results, bertc_error *error);
-// One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores [{label, score}];
-// entities [{entity_group, score, word, start, end}] (and labels, one a word, where the text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token,
-// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like snprintf: returns the
-// length that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
-BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer, size_t size);
+                                  const bertc_text_options *options, bertc_result *results,
+                                  bertc_error *error);
+// One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores
+// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one a word, where the
+// text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token, score}]}];
+// next_sentence; embedding. start and end count characters; what is not there is null. Like snprintf: returns
+// the length that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
+BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
+                                   size_t size);
 
 // --- A tokenizer alone, without a model (bertc tokenize FOLDER)
 typedef struct bertc_tokenizer_handle bertc_tokenizer_handle;
-BERTC_API bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes, bertc_error *error);
+BERTC_API bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes,
+                                                       bertc_error *error);
 BERTC_API bool bertc_tokenizer_encode(bertc_tokenizer_handle *t, const bertc_text *text, int64_t max_tokens,
-                                      bertc_truncation truncation, const bertc_token **tokens, size_t *count, bertc_error *error);
+                                      bertc_truncation truncation, const bertc_token **tokens, size_t *count,
+                                      bertc_error *error);
 BERTC_API const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id);
 BERTC_API void bertc_tokenizer_close(bertc_tokenizer_handle *t);
 

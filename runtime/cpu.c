@@ -38,7 +38,7 @@ uint64_t cpu_features(uint64_t wanted) {
     bool xsave = c >> 27 & 1;
     uint64_t saved = xsave ? saved_registers() : 0, f = 0;
     bool ymm = (saved & YMM) == YMM, zmm = (saved & ZMM) == ZMM, tiles = (saved & TILES) == TILES;
-#define HAS(reg, bit, name) f |= (reg) >> (bit)&1u ? (uint64_t)BERTC_FEATURE_##name : 0
+#define HAS(reg, bit, name) f |= (reg) >> (bit) & 1u ? (uint64_t)BERTC_FEATURE_##name : 0
     HAS(c, 20, SSE4_2);
     if (ymm) {
         HAS(c, 28, AVX);

@@ -9,8 +9,8 @@
 #include "frontend/hub/hub.h"
 #include "ir/ir.h"
 #include "options.h"
-#include "progress_line.h"
 #include "passes/passes.h"
+#include "progress_line.h"
 #include "runtime/bertc.h"
 
 // --- Subcommands: argv[0] is the subcommand's name; the exit status is returned.
@@ -34,7 +34,8 @@ typedef struct build_options {
     int64_t batch, optimise;
     const char *mcpu; // one or several, by commas; NULL: native
     const char *triple, *dtype, *passes, *print_after, *report;
-    bool graph_only; // no variants where the chosen passes leave the weights without places: the graph is only printed
+    bool graph_only; // no variants where the chosen passes leave the weights without places: the graph is
+                     // only printed
 } build_options;
 
 typedef struct build {

@@ -35,7 +35,7 @@ typedef struct line_source {
     line_format format;
     const char *pair;            // of lines that have none; NULL: none
     int64_t number, bytes, size; // lines and bytes read; of the file, -1: not known
-    bool failed; // the lines ended because one couldn't be read
+    bool failed;                 // the lines ended because one couldn't be read
     char *buffer;
     size_t capacity;
 } line_source;

@@ -17,7 +17,7 @@ typedef struct hit {
 typedef struct query {
     char *text;
     float *unit; // its embedding, of length 1
-    hit *best; // best first
+    hit *best;   // best first
     int count;
 } query;
 

@@ -95,16 +95,17 @@ static inline bertc_variant head_variant(blob *b, int64_t length, int64_t tokens
                                   .node = -1};
     }
     int64_t p = blob_put(b, phases, (size_t)outputs * sizeof *phases, 8);
-    return (bertc_variant){.name = blob_string(b, "toy"),
-                           .length = length,
-                           .sequences = tokens,
-                           .tokens = tokens,
-                           .arena_bytes = at,
-                           .row_tile = 1,
-                           .inputs = blob_put(b, in, sizeof in, 8),
-                           .outputs = blob_put(b, out, sizeof out, 8),
-                           .phases = {p, p, p, p},
-                           .phase_count = {(uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs}};
+    return (bertc_variant){
+        .name = blob_string(b, "toy"),
+        .length = length,
+        .sequences = tokens,
+        .tokens = tokens,
+        .arena_bytes = at,
+        .row_tile = 1,
+        .inputs = blob_put(b, in, sizeof in, 8),
+        .outputs = blob_put(b, out, sizeof out, 8),
+        .phases = {p, p, p, p},
+        .phase_count = {(uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs, (uint32_t)outputs}};
 }
 
 // The tokenizer's table, made from a vocab.txt.
