@@ -55,6 +55,7 @@ static void put_mapped(encoder *e, norm_text *out, transform *t, const char *tex
 // End of the grapheme cluster that begins at p.
 static const uint8_t *cluster_end(const uint8_t *p, const uint8_t *end) {
     utf8proc_int32_t state = 0, before = (utf8proc_int32_t)utf8_next(&p);
+    if (p < end && before < 0x80 && *p < 0x80 && before != '\r') return p; // no two ASCII characters are one
     while (p < end) {
         const uint8_t *next = p;
         utf8proc_int32_t c = (utf8proc_int32_t)utf8_next(&next);
