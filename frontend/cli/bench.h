@@ -25,6 +25,7 @@ typedef struct phase_time {
 
 typedef struct measured {
     double seconds; // median
+    double fastest; // seconds of the fastest call
     double flops;   // of one call
     double peak;    // GFLOP/s of as many threads, median of bursts between the rounds
 } measured;

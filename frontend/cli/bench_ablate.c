@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static void add_traffic(void *user, const bertc_phase_event *event) {
 typedef struct contender {
     opened model;
     double milliseconds[ABLATE_TURNS];
+    double fastest; // milliseconds, since the duel began
     double peak;
     traffic traffic;
 } contender;
@@ -49,6 +51,7 @@ static bool duel(const bench_options *o, contender *a, contender *b, const workl
                  diag *d) {
     bench_options few = *o;
     few.rounds = o->rounds / ABLATE_TURNS > 3 ? o->rounds / ABLATE_TURNS : 3;
+    a->fastest = b->fastest = INFINITY;
     for (int i = 0; i < ABLATE_TURNS; i++) {
         measured x, y;
         if (!bench_measure(&few, a->model.model, w, threads, &x, d) ||
@@ -56,6 +59,8 @@ static bool duel(const bench_options *o, contender *a, contender *b, const workl
             return false;
         a->milliseconds[i] = x.seconds * 1e3;
         b->milliseconds[i] = y.seconds * 1e3;
+        a->fastest = fmin(a->fastest, x.fastest * 1e3);
+        b->fastest = fmin(b->fastest, y.fastest * 1e3);
         a->peak = x.peak;
         b->peak = y.peak;
     }
@@ -74,13 +79,17 @@ static void print_row(const bench_options *o, const char *pass, const contender 
         cJSON_AddNumberToObject(j, "milliseconds", y);
         cJSON_AddNumberToObject(j, "default_milliseconds", x);
         cJSON_AddNumberToObject(j, "ratio", y / x);
+        cJSON_AddNumberToObject(j, "fastest_milliseconds", without->fastest);
+        cJSON_AddNumberToObject(j, "default_fastest_milliseconds", with->fastest);
+        cJSON_AddNumberToObject(j, "fastest_ratio", without->fastest / with->fastest);
         cJSON_AddNumberToObject(j, "megabytes", (double)without->traffic.bytes * 1e-6);
         cJSON_AddNumberToObject(j, "gflop", without->traffic.flops * 1e-9);
         cJSON_AddNumberToObject(j, "bound_milliseconds", bound);
         print_json(j);
         return;
     }
-    printf("%-16s %10.3f %10.3f %8.3f %10.1f %8.2f %10.3f\n", pass, y, x, y / x,
+    printf("%-16s %10.3f %10.3f %8.3f %10.3f %10.3f %8.3f %10.1f %8.2f %10.3f\n", pass, y, x, y / x,
+           without->fastest, with->fastest, without->fastest / with->fastest,
            (double)without->traffic.bytes * 1e-6, without->traffic.flops * 1e-9, bound);
 }
 
@@ -126,8 +135,8 @@ bool bench_ablate(const bench_options *o, const char *path, diag *d) {
     if (!ok) return false;
     ok = contender_open(&with, o, path, o->build.passes, &w, d);
     if (ok && !o->json)
-        printf("%-16s %10s %10s %8s %10s %8s %10s\n", "pass list", "ms", "default", "ratio", "MB moved",
-               "GFLOP", "bound ms");
+        printf("%-16s %10s %10s %8s %10s %10s %8s %10s %8s %10s\n", "pass list", "ms", "default", "ratio",
+               "fastest", "default", "ratio", "MB moved", "GFLOP", "bound ms");
     for (int i = 0; ok && i < passes_count(); i++) {
         const pass_info *p = passes_info(i);
         if (!p->per_variant) ok = ablate_pass(o, path, p, &with, &w, d);

@@ -140,7 +140,10 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
         }
         caller_close(&c);
     }
-    if (ok) *out = (measured){median(times, o->rounds), out->flops, median(peaks, o->rounds)};
+    if (ok) {
+        double middle = median(times, o->rounds); // which sorts them
+        *out = (measured){middle, times[0], out->flops, median(peaks, o->rounds)};
+    }
     free(times);
     free(peaks);
     return ok;
