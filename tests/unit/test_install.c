@@ -59,7 +59,7 @@ START_TEST(pkg_config) {
     try_classify("shared");
     must("PKG_CONFIG_PATH=%s/lib/pkgconfig sh -c 'cc %s/../examples/classify.c $(pkg-config --cflags bertc) "
          "%s/lib/libbertc.a "
-         "$(pkg-config --libs libutf8proc) -lpthread -lm -o %s/static'",
+         "$(pkg-config --libs libutf8proc libpcre2-8) -lpthread -lm -o %s/static'",
          root, BERTC_TESTS, root, root);
     try_classify("static");
 }
