@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,8 +203,11 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
     if (ok) {
         int status = 0;
         drain(ends[0], text, sizeof(text), pid, peak_kb);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        struct rusage used = {0};
+        while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
         }
+        // One that ended before the first look: at most this process's own, or its own where that is more.
+        if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
         ok = report(j, path, status, text, d);
     }
     close(ends[0]);

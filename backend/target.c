@@ -64,7 +64,7 @@ static const cpu cpus[] = {
     {"znver2", NULL, LEVEL_AVX2, 1, 32, 512, 16384, 100, 16},
     {"znver3", NULL, LEVEL_AVX2, 1, 32, 512, 32768, 110, 18},
     {"znver4", NULL, LEVEL_AVX512, 1, 32, 1024, 32768, 114, 20},
-    {"znver5", NULL, LEVEL_AVX512, 4, 48, 1024, 32768, 270, 40},
+    {"znver5", NULL, LEVEL_AVX512, 1, 48, 1024, 32768, 270, 40},
     {"generic", NULL, LEVEL_NEON, 1, 64, 1024, 8192, 48, 16},
     {"cortex-a72", NULL, LEVEL_NEON, 1, 32, 1024, 1024, 16, 8},
     {"cortex-a76", NULL, LEVEL_NEON, 1, 64, 512, 2048, 38, 12},

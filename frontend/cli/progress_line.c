@@ -4,15 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-
-#define QUIET_SECONDS 0.2 // short work shows nothing
-
 static void draw(void *user, const char *what, double share) {
     progress_line *l = user;
     int percent = share < 0 ? -1 : (int)(100 * share);
     bool same = l->drawn && percent == l->percent && !strcmp(what, l->what);
-    if (same || seconds_now() - l->start < QUIET_SECONDS) return;
+    if (same) return;
     fprintf(stderr, "\r\033[K%s ", what);
     if (percent < 0)
         fputs("...", stderr);
@@ -24,7 +20,7 @@ static void draw(void *user, const char *what, double share) {
 }
 
 const progress_hook *progress_line_open(progress_line *l) {
-    *l = (progress_line){.hook = {.at = draw, .user = l}, .start = seconds_now()};
+    *l = (progress_line){.hook = {.at = draw, .user = l}};
     return isatty(STDERR_FILENO) ? &l->hook : NULL;
 }
 

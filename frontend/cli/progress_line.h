@@ -6,8 +6,7 @@
 
 typedef struct progress_line {
     progress_hook hook; // its user is this struct, so it stays where it is
-    double start;
-    const char *what; // as it was drawn last
+    const char *what;   // as it was drawn last
     int percent;
     bool drawn;
 } progress_line;
