@@ -1,6 +1,7 @@
 // links: runtime
 // The loader's checks, on artefacts that are broken in every place: a message, never a crash.
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -349,6 +350,30 @@ START_TEST(large_memory) {
 }
 END_TEST
 
+// A large segment, wherever it stands in file and memory, is mapped so that the system may use large pages.
+START_TEST(large_segment) {
+    static const uint64_t large = 2 << 20,
+                          places[][2] = {{0x1000, 0x1000}, {0x1000, 0x5000}, {0x11000, 0x1000}};
+    const uint64_t offset = places[_i][0], vaddr = places[_i][1] + 2 * large;
+    const image im = {
+        .segment_count = 2,
+        .segments = {{.vaddr = 0x3000, .file_size = 8, .memory_size = 8, .align = 0x1000, .flags = PF_R},
+                     {vaddr, offset, 3 * large, 3 * large, 0x1000, PF_R}}};
+    write_file("first", 6);
+    ck_assert_int_eq(truncate(path, (off_t)(offset + 3 * large)), 0);
+    int fd = open(path, O_RDWR);
+    ck_assert_int_eq(pwrite(fd, "large", 6, (off_t)offset), 6);
+    mapping m;
+    bertc_error error;
+    ck_assert_msg(map_image(&m, &im, fd, &error), "%s", error.message);
+    close(fd);
+    ck_assert_str_eq((const char *)(m.bias + 0x3000), "first");
+    ck_assert_str_eq((const char *)(m.bias + vaddr), "large");
+    ck_assert_uint_eq((m.bias + vaddr - offset) % large, 0);
+    map_free(m.address, m.bytes);
+}
+END_TEST
+
 int main(void) {
     snprintf(path, sizeof path, "/tmp/bertc_loader_%d.so", (int)getpid());
     Suite *s = suite_create("loader");
@@ -363,6 +388,7 @@ int main(void) {
     tcase_add_test(t, linked_by_the_system);
     tcase_add_loop_test(t, loads_fast, 0, 2);
     tcase_add_test(t, large_memory);
+    tcase_add_loop_test(t, large_segment, 0, 3);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
