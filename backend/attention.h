@@ -1,29 +1,121 @@
 // The parts of the attention family. Private to backend/.
+//
+//   attention_match.c    what the body says: queries, keys, values, the ops on the scores
+//   attention_view.c     views of operands as heads
+//   attention_pack.c     rows between memory and the tiles' layouts
+//   attention_rows.c     rows that are computed first: rotary positions
+//   attention_frame.c    what a task works on
+//   attention_scores.c   the ops on the scores: bias, windows, what is looked up
+//   attention_softmax.c
+//   attention.c          the kernel
 #ifndef BERTC_BACKEND_ATTENTION_H
 #define BERTC_BACKEND_ATTENTION_H
 
 #include "matmul_epilogue.h"
+#include "view.h"
+
+// A value of the body as a view of an operand's rows: each of its axes walks the rows, or a part of their
+// columns. (attention_view.c)
+typedef struct head_axis {
+    bool row;
+    dim size;
+    int64_t stride; // floats; of columns
+} head_axis;
+typedef struct head_view {
+    value param;
+    int64_t column;
+    int rank;
+    head_axis axes[IR_MAX_RANK];
+} head_view;
+bool attention_view_of(const graph *g, value v, head_view *x);
 
 // One of queries, keys, values: where its heads stand in an operand of the per_sequence.
 typedef struct heads {
     int operand;    // its number among the node's operands
-    dim rows;       // L, Q or 1: rows of one sequence
+    dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
     int64_t ld;     // floats from row to row
     int64_t column; // of head 0
     int64_t stride; // floats from head to head
     int64_t count;  // heads
     int64_t width;  // floats of a head
+    int64_t group;  // heads of queries for each of these
+    value made;     // not VALUE_NONE: rows that the body computes, [heads,rows,width], from those of operands
 } heads;
 
+// The view as heads: axis 0 the heads, `row` the rows, `column` the floats of a head. `operand` is a param's
+// number until the match is done.
+bool attention_as_heads(const graph *g, value v, int row, int column, heads *out);
+
+// Whose rows a vector of the body stands on.
+typedef enum side { SIDE_QUERY, SIDE_KEY } side;
+
+// A number a row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
+typedef struct score_leaf {
+    int operand;
+    side side;
+    elem e;
+    dim rows;
+    int64_t at; // of keys: where their numbers stand in a task's scratch, in bytes
+} score_leaf;
+
+// What is looked up along rows of `n` numbers: gather_along.
+typedef struct score_table {
+    value gather;
+    bool across; // its rows are keys: the body transposes what it found
+    int operand; // of the table
+    elem e;
+    int64_t n;
+    int64_t stride; // elements from head to head
+} score_table;
+
+#define SCORE_MOST 8
+// The ops from the first product to softmax.
+typedef struct score_ops {
+    const graph *body;
+    value anchor, result;
+    epilogue plain; // arithmetic with numbers alone: done on the registers
+    bool apart;     // anything else: in a pass over the tile of scores
+    int leaf_count, table_count;
+    score_leaf leaves[SCORE_MOST];
+    score_table tables[SCORE_MOST];
+} score_ops;
+
 typedef struct attention {
+    const graph *body;     // all values below are of it
+    const value *operands; // of a param of the body: the number of the per_sequence's operand
     heads q, k, v;
-    epilogue scores; // pointwise ops on the scores
+    score_ops scores;
     sym dim;         // leading dimension of the result
     bool row_bounds; // the node has them
 } attention;
 
-// Is the node softmax(pointwise(q k^T)) v over heads of its operands? (attention_match.c)
-bool attention_recognise(const kernel_site *s, attention *out);
+// Is the node softmax(pointwise(q k^T)) v over heads of its operands? (attention_match.c) `a` holds the
+// result's arrays.
+bool attention_recognise(arena *a, const kernel_site *s, attention *out);
+// Collects the ops from scores->anchor to scores->result; false where the family can't compute one.
+// (attention_scores.c)
+bool attention_collect_scores(arena *a, const kernel_site *s, attention *x);
+// Can rows [heads,rows,width] of the body be computed a row and a head at a time? (attention_rows.c)
+bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
+
+// --- What a task works on. It stands at the start of its scratch, for the functions that it calls.
+typedef struct frame {
+    LLVMValueRef args;
+    LLVMValueRef head;           // of the queries
+    LLVMValueRef key, keys;      // first row of the keys in T, and how many
+    LLVMValueRef query, queries; // the same of the queries, in the result's rows
+    LLVMValueRef sequence;
+} frame;
+#define FRAME_BYTES 64
+void attention_frame_store(emit *e, const frame *f, LLVMValueRef scratch);
+frame attention_frame_load(emit *e, LLVMValueRef scratch);
+// Elements from row to row of an operand.
+int64_t attention_ld(const kernel_site *s, int operand);
+// Its first row in this task.
+LLVMValueRef attention_operand(emit *e, const kernel_site *s, const frame *f, int operand);
+// Of the task's head, row 0.
+LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const frame *f, const heads *x);
+LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b);
 
 // Emit functions of their own and return them. All read only rows below `count`: past it the last one stands
 // in, so that padding is finite.
@@ -36,9 +128,18 @@ LLVMValueRef attention_pack_keys(emit *e, const heads *x);
 LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel);
 // void (ptr rows, i64 count, ptr out): `tile` rows, `ld` floats apart.
 LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld);
-// void (ptr tile, i64 count, ptr rows): the first `count` rows of the tile, to rows of x.width floats, out_ld
-// apart.
+// void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
+// to rows of x.width floats, out_ld apart.
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld);
+// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of x.made, `ld` floats apart.
+LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                 int64_t ld);
+// void (ptr scratch): the numbers of the keys (score_leaf), up to a whole panel, to where they stand.
+LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attention *x);
+// void (ptr scratch, i64 row, i64 key, i64 count, ptr scores): the ops on the scores of a tile of queries
+// from `row` on, for `count` keys from `key` on, in place.
+LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention *x, int tile_rows,
+                                  int64_t ld);
 // void (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of `tile`
 // rows; zeros behind them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from the
 // sequence's start, then in a tree.

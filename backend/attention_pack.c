@@ -50,6 +50,20 @@ static void copy_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n) {
     }
 }
 
+// The same, each times `share`.
+static void give_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n, LLVMValueRef share) {
+    LLVMValueRef shares = build_splat(e, share, e->width);
+    int64_t at = 0;
+    for (; at + e->width <= n; at += e->width) {
+        LLVMValueRef x = build_load(e, e->vf, tile_at_constant(e, from, at * 4), 4);
+        build_store(e, LLVMBuildFMul(e->b, x, shares, ""), tile_at_constant(e, to, at * 4), 4);
+    }
+    for (; at < n; at++) {
+        LLVMValueRef x = build_load(e, e->f32, tile_at_constant(e, from, at * 4), 4);
+        build_store(e, LLVMBuildFMul(e->b, x, share, ""), tile_at_constant(e, to, at * 4), 4);
+    }
+}
+
 // v[i][j] becomes v[j][i], in log2(width) rounds: in each, blocks of `s` lanes change places across rows that
 // are `s` apart.
 static void transpose(emit *e, LLVMValueRef *v) {
@@ -140,10 +154,15 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
 
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef f = begin(e, "attention.give");
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
+    LLVMTypeRef t = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false);
+    LLVMValueRef f = build_function(e, "attention.give", t);
+    build_attribute(e, f, "noinline");
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
     LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
-    copy_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, out_ld * 4)), width);
+    LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
+    give_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, out_ld * 4)), width,
+             build_load(e, e->f32, share, 4));
     build_loop_end(e, &row);
     return end(e, f, caller);
 }

@@ -128,6 +128,24 @@ void build_store(emit *e, LLVMValueRef v, LLVMValueRef p, unsigned align) {
     LLVMSetAlignment(LLVMBuildStore(e->b, v, p), align);
 }
 
+// LLVM 22 took the alignment from the operands and made it an attribute of the pointers.
+LLVMValueRef build_gather(emit *e, LLVMTypeRef t, LLVMValueRef pointers) {
+    const char *name = "llvm.masked.gather", *align = "align";
+    LLVMTypeRef types[] = {t, LLVMTypeOf(pointers)};
+    LLVMTypeRef mask = LLVMVectorType(e->i1, LLVMGetVectorSize(t));
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name)), n = 0;
+    unsigned count = LLVMCountParamTypes(LLVMIntrinsicGetType(e->context, id, types, 2));
+    LLVMValueRef args[4];
+    args[n++] = pointers;
+    if (count == 4) args[n++] = LLVMConstInt(e->i32, 4, false);
+    args[n++] = LLVMConstAllOnes(mask);
+    args[n++] = LLVMGetPoison(t);
+    LLVMValueRef got = build_intrinsic(e, name, 2, types, (int)n, args);
+    unsigned kind = LLVMGetEnumAttributeKindForName(align, strlen(align));
+    if (count < 4) LLVMAddCallSiteAttribute(got, 1, LLVMCreateEnumAttribute(e->context, kind, 4));
+    return got;
+}
+
 // --- Reductions
 
 // Lanes [from, from + n) of v.

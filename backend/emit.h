@@ -65,6 +65,8 @@ void build_attribute(emit *e, LLVMValueRef function, const char *name);
 // Declares the intrinsic (overloaded on `types`) and calls it: "llvm.sqrt", "llvm.prefetch", ...
 LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n,
                              LLVMValueRef *args);
+// A vector of type t (elements of 4 bytes) from a vector of addresses.
+LLVMValueRef build_gather(emit *e, LLVMTypeRef t, LLVMValueRef pointers);
 // Fields of bertc_call.
 LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);       // T, S, R
 LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows); // ptr to i32
