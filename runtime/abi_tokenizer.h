@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define BERTC_TOKENIZER_MAGIC   0x4b544342u // "BCTK"
-#define BERTC_TOKENIZER_VERSION 2u
+#define BERTC_TOKENIZER_VERSION 3u
 
 typedef enum bertc_tokenizer_model {
     BERTC_TOKENIZER_WORDPIECE = 1,
@@ -27,6 +27,7 @@ typedef enum bertc_tokenizer_model {
 #define BERTC_TOKENIZER_IGNORE_MERGES 4u  // BPE: a word that is a piece is one token
 #define BERTC_TOKENIZER_CHARACTERS    8u  // BPE: of characters, not byte-level
 #define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
+#define BERTC_TOKENIZER_DROP_UNKNOWN  32u // BPE of characters: unknown ones leave no token
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {
@@ -68,8 +69,9 @@ typedef enum bertc_normalizer_kind {
     BERTC_STEP_CHARSMAP,      // sentencepiece's map in `charsmap`
     BERTC_STEP_NFC,
     BERTC_STEP_NFKC,
-    BERTC_STEP_NMT,            // sentencepiece's clean-up: control characters go, odd spaces become a space
-    BERTC_STEP_REPLACE_PATTERN // matches of the PCRE2 pattern `text` by `text2`
+    BERTC_STEP_NMT,             // sentencepiece's clean-up: control characters go, odd spaces become a space
+    BERTC_STEP_REPLACE_PATTERN, // matches of the PCRE2 pattern `text` by `text2`
+    BERTC_STEP_NORMALIZE_BYTES  // each byte by the character that GPT-2 writes it as
 } bertc_normalizer_kind;
 typedef enum bertc_split_kind {
     BERTC_STEP_BERT_SPLIT = 64,  // at whitespace (dropped) and round each punctuation character
@@ -78,10 +80,11 @@ typedef enum bertc_split_kind {
     BERTC_STEP_BYTE_LEVEL,       // GPT-2's pattern; flags: BERTC_BYTE_LEVEL_*
     BERTC_STEP_WORDS,            // runs of word characters, runs of neither those nor whitespace
     // What these match is a delimiter; flags: bertc_split_behaviour, BERTC_SPLIT_INVERT
-    BERTC_STEP_PUNCTUATION,  // each punctuation character
-    BERTC_STEP_DIGITS,       // each numeric character
-    BERTC_STEP_SPLIT_TEXT,   // each `text`
-    BERTC_STEP_SPLIT_PATTERN // matches of the PCRE2 pattern `text`
+    BERTC_STEP_PUNCTUATION,   // each punctuation character
+    BERTC_STEP_DIGITS,        // each numeric character
+    BERTC_STEP_SPLIT_TEXT,    // each `text`
+    BERTC_STEP_SPLIT_PATTERN, // matches of the PCRE2 pattern `text`
+    BERTC_STEP_SPLIT_BYTES    // cuts nothing: each byte becomes the character that GPT-2 writes it as
 } bertc_split_kind;
 // What becomes of delimiters, the flags' low bits.
 typedef enum bertc_split_behaviour {

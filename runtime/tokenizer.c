@@ -21,6 +21,10 @@ static void free_buffers(encoder *e) {
                    e->norm[0].source,
                    e->norm[1].bytes,
                    e->norm[1].source,
+                   e->norm[2].bytes,
+                   e->norm[2].source,
+                   e->norm[3].bytes,
+                   e->norm[3].source,
                    e->run.marks,
                    e->run.sorted,
                    e->run.sources,
@@ -57,10 +61,13 @@ static bool make_buffers(encoder *e, size_t size) {
     const bertc_tokenizer *b = e->t->table;
     size_t specials = b->single.count > b->pair.count ? b->single.count : b->pair.count;
     size_t normalized = NORMALIZED * size + 16, repaired = e->max_text * NORMALIZED, repaired_at = repaired;
+    uint32_t rewriting = 0;
+    for (uint32_t i = 0; i < b->pretokenizer.count; i++)
+        rewriting += tokenizer_rewrites(&e->t->pretokenizer[i]);
     e->failed = false;
     encoder_room(e, &e->repaired, &repaired, NORMALIZED * size + 1, 1);
     encoder_room(e, &e->repaired_at, &repaired_at, NORMALIZED * size + 1, sizeof *e->repaired_at);
-    for (int i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < 2 + (rewriting < 2 ? rewriting : 2); i++) {
         e->norm[i].size = 0;
         norm_room(e, &e->norm[i], normalized);
     }
@@ -112,9 +119,16 @@ void encoder_free(encoder *e) {
     free(e);
 }
 
+// Byte-level BPE trims each token as it gives it.
+static bool trims_pieces(const bertc_tokenizer *b) {
+    bool bytes = b->model == BERTC_TOKENIZER_BPE && !(b->flags & BERTC_TOKENIZER_CHARACTERS);
+    return b->flags & BERTC_TOKENIZER_TRIM && !bytes;
+}
+
 static void encode_words(encoder *e, const span *s) {
     span words = *s;
     pretokenize(e, &words);
+    size_t first = e->raw_count;
     for (size_t i = 0; i < e->splits.count && e->raw_count < e->raw_stop; i++, e->word++) {
         switch ((bertc_tokenizer_model)e->t->table->model) {
         case BERTC_TOKENIZER_WORDPIECE: wordpiece_encode(e, &words, e->splits.at[i]); break;
@@ -123,6 +137,7 @@ static void encode_words(encoder *e, const span *s) {
         case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
         }
     }
+    if (trims_pieces(e->t->table)) text_trim_pieces(e, first);
 }
 
 static void encode_part(encoder *e, const span *s) {

@@ -35,6 +35,8 @@ typedef struct tokenizer {
 // Checks the sections of a table of `size` bytes (8-byte aligned) that the caller keeps. false: *error says
 // why.
 bool tokenizer_view(tokenizer *t, const void *table, size_t size, bertc_error *error);
+// Whether a pre-tokeniser's step makes another text of its splits.
+bool tokenizer_rewrites(const bertc_step *step);
 // Text of an id as the vocabulary has it ("##able"), NULL where it has none.
 const char *tokenizer_text(const tokenizer *t, int32_t id);
 

@@ -105,26 +105,8 @@ static size_t spaces_after(const span *s, size_t at) {
     return at;
 }
 
-static text_place spaces(const uint8_t *p, const uint8_t *end, bool backwards) {
-    text_place n = {0};
-    while (p < end) {
-        const uint8_t *at = backwards ? utf8_back(end) : p, *next = at;
-        if (!(unicode_flags(utf8_next(&next)) & UNICODE_SPACE)) break;
-        n.chars++;
-        n.bytes += (size_t)(next - at);
-        if (backwards)
-            end = at;
-        else
-            p = next;
-    }
-    return n;
-}
-
 static void give_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
-    bertc_token *token = text_token(e, s, start, end, id);
-    if (e->t->table->flags & BERTC_TOKENIZER_TRIM)
-        text_trim(e, token, spaces(s->bytes + start, s->bytes + end, false),
-                  spaces(s->bytes + start, s->bytes + end, true));
+    text_trim_text(e, text_token(e, s, start, end, id), s->bytes + start, end - start);
 }
 
 static void give_rest(encoder *e, const span *s, size_t start, size_t end, added_rest rest) {

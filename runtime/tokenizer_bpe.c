@@ -20,6 +20,10 @@ static bpe_merge find_merge(const tokenizer *t, uint32_t left, uint32_t right) {
 
 static void emit(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
     size_t leading = 0, trailing = 0;
+    if (e->t->table->flags & BERTC_TOKENIZER_CHARACTERS) {
+        text_token(e, s, start, end, id);
+        return;
+    }
     while (start + leading < end && s->bytes[start + leading] == ' ') leading++;
     while (end - trailing > start && s->bytes[end - trailing - 1] == ' ') trailing++;
     text_trim(e, text_token(e, s, start, end, id), (text_place){leading, leading},
@@ -172,7 +176,8 @@ static void encode_characters(encoder *e, const span *s, split word) {
         if (id != TRIE_NONE) {
             add_unknown(&x);
             add_symbol(&x, id, n);
-        } else if (!add_byte_pieces(&x, s->bytes + at, n) && t->table->unk_id >= 0) {
+        } else if (!add_byte_pieces(&x, s->bytes + at, n) &&
+                   !(t->table->flags & BERTC_TOKENIZER_DROP_UNKNOWN)) {
             if (!(t->table->flags & BERTC_TOKENIZER_FUSE_UNKNOWN)) add_unknown(&x);
             x.unknown += n;
         }

@@ -1,5 +1,6 @@
-// GPT-2's pattern, by hand:
+// What byte-level BPE does to texts: GPT-2's pattern, by hand,
 // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// and, where steps behind it or the model ask for it, its characters for bytes.
 #include <string.h>
 
 #include "tokenizer_encoder.h"
@@ -58,4 +59,19 @@ void split_byte_level(encoder *e, const span *s, split part, split_list *out) {
         split_add(e, out, (size_t)(p - s->bytes), (size_t)(next - s->bytes));
         p = next;
     }
+}
+
+// Printable bytes are themselves; the others are 256 and up, in their order.
+static uint32_t character_of(uint8_t byte) {
+    if (byte <= ' ') return 256u + byte;
+    if (byte < 0x7f) return byte;
+    if (byte <= 0xa0) return 256u + ' ' + 1 + (byte - 0x7fu);
+    return byte == 0xad ? 0x143 : byte;
+}
+
+void normalize_bytes(encoder *e, const span *in, norm_text *out) {
+    transform t = {.in = in};
+    for (size_t i = 0; i < in->size && !e->failed; i++)
+        transform_next(e, out, &t, character_of(in->bytes[i]), (in->bytes[i] & 0xc0) == 0x80);
+    transform_flush(e, out, &t);
 }

@@ -2,7 +2,6 @@
 // up to 5 bytes, else to their characters, the shortest entry that such a piece begins with standing for all
 // of it. Where the map drops characters at a text's start, offsets fall behind there, and so here.
 #include <string.h>
-#include <utf8proc.h>
 
 #include "tokenizer_encoder.h"
 
@@ -54,12 +53,13 @@ static void put_mapped(encoder *e, norm_text *out, transform *t, const char *tex
 
 // End of the grapheme cluster that begins at p.
 static const uint8_t *cluster_end(const uint8_t *p, const uint8_t *end) {
-    utf8proc_int32_t state = 0, before = (utf8proc_int32_t)utf8_next(&p);
+    int32_t state = 0;
+    uint32_t before = utf8_next(&p);
     if (p < end && before < 0x80 && *p < 0x80 && before != '\r') return p; // no two ASCII characters are one
     while (p < end) {
         const uint8_t *next = p;
-        utf8proc_int32_t c = (utf8proc_int32_t)utf8_next(&next);
-        if (utf8proc_grapheme_break_stateful(before, c, &state)) return p;
+        uint32_t c = utf8_next(&next);
+        if (unicode_breaks(before, c, &state)) return p;
         before = c;
         p = next;
     }

@@ -1,7 +1,5 @@
 // Composition (NFC, NFKC), and changes applied as Hugging Face tokenizers applies them: it composes behind a
 // decomposition that knows of each character what it does to those that came in.
-#include <utf8proc.h>
-
 #include "tokenizer_encoder.h"
 
 void transform_flush(encoder *e, norm_text *out, transform *t) {
@@ -20,13 +18,6 @@ void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_
     t->c = c;
     t->change = change;
     t->waits = true;
-}
-
-// The character that two make, 0: none.
-static uint32_t pair(uint32_t a, uint32_t b) {
-    utf8proc_int32_t two[2] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
-    if (utf8proc_normalize_utf32(two, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) != 1) return 0;
-    return unicode_flags((uint32_t)two[0]) & UNICODE_NORMALIZES ? (uint32_t)two[0] : 0;
 }
 
 static bool decompose(encoder *e, bool compatibility, const uint8_t *p, const uint8_t *end, size_t *count) {
@@ -74,7 +65,7 @@ static size_t compose(composed *x, size_t count) {
     int last = -1; // class of the last mark behind the starter that stayed
     for (size_t i = 0; i < count; i++) {
         composed now = x[i];
-        uint32_t c = starter != SIZE_MAX && last < now.class ? pair(x[starter].c, now.c) : 0;
+        uint32_t c = starter != SIZE_MAX && last < now.class ? unicode_compose(x[starter].c, now.c) : 0;
         if (c) {
             x[starter].c = c;
             x[starter].change += now.change - 1;

@@ -46,12 +46,16 @@ static void cut_match(cutter *c, size_t *done, size_t start, size_t end) {
     *done = end;
 }
 
-static void cut_characters(cutter *c, const span *s, split part, unsigned class, size_t *done) {
+static bool is_punctuation(uint32_t c) {
+    return unicode_flags(c) & UNICODE_PUNCTUATION;
+}
+
+static void cut_characters(cutter *c, const span *s, split part, bool (*is)(uint32_t), size_t *done) {
     const uint8_t *p = s->bytes + part.start, *end = s->bytes + part.end;
     while (p < end) {
         size_t at = (size_t)(p - s->bytes);
         uint32_t character = utf8_next(&p);
-        if (unicode_flags(character) & class) cut_match(c, done, at, (size_t)(p - s->bytes));
+        if (is(character)) cut_match(c, done, at, (size_t)(p - s->bytes));
     }
 }
 
@@ -75,8 +79,8 @@ void split_delimiters(encoder *e, const bertc_step *step, const span *s, split p
     cutter c = {.e = e, .out = out, .flags = step->flags};
     size_t done = part.start;
     switch ((int)step->kind) {
-    case BERTC_STEP_PUNCTUATION: cut_characters(&c, s, part, UNICODE_PUNCTUATION, &done); break;
-    case BERTC_STEP_DIGITS: cut_characters(&c, s, part, UNICODE_NUMBER, &done); break;
+    case BERTC_STEP_PUNCTUATION: cut_characters(&c, s, part, is_punctuation, &done); break;
+    case BERTC_STEP_DIGITS: cut_characters(&c, s, part, unicode_is_numeric, &done); break;
     case BERTC_STEP_SPLIT_TEXT: cut_text(&c, step, s, part, &done); break;
     default: cut_pattern(&c, step, s, part, &done); break;
     }

@@ -114,8 +114,8 @@ struct encoder {
     uint8_t *repaired; // `text` where the caller's is no UTF-8
     uint32_t *repaired_at;
 
-    norm_text norm[2]; // steps read one and write the other
-    int norm_next;     // the one to write
+    norm_text norm[4]; // two of the normaliser, two of the pre-tokeniser: steps read one and write the other
+    int norm_next;     // the one of the normaliser's to write
     mark_run run;
     composed *changes;
     size_t change_capacity;
@@ -155,9 +155,13 @@ size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
-// Leaves `leading` and `trailing` spaces of a token, in characters and bytes, out of its offsets, if the
-// tokenizer trims.
+// Leaves `leading` and `trailing` spaces of a token (NULL: of none), in characters and bytes, out of its
+// offsets, if the tokenizer trims.
 void text_trim(encoder *e, bertc_token *token, text_place leading, text_place trailing);
+// The same for those of what it stands for.
+void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t size);
+// The same for tokens from `first` on, by their pieces' texts; an unknown token of Unigram is none.
+void text_trim_pieces(encoder *e, size_t first);
 
 // tokenizer_normalize.c: runs the normaliser's steps over `in`; *out lies in the encoder until the next call.
 void normalize_open(encoder *e);
@@ -172,6 +176,8 @@ void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_
 void transform_flush(encoder *e, norm_text *out, transform *t);
 // tokenizer_charsmap.c.
 void normalize_charsmap(encoder *e, const span *in, norm_text *out);
+// tokenizer_bytelevel.c: bytes as the characters that GPT-2 writes them as.
+void normalize_bytes(encoder *e, const span *in, norm_text *out);
 // tokenizer_decompose.c: characters one by one to their decompositions in canonical order; BERTC_BERT_STRIP
 // and _LOWERCASE of `flags` are done on the way out.
 bool decompose_room(encoder *e, size_t need); // marks in a row

@@ -73,6 +73,16 @@ static split prefix_space(encoder *e, const span *s, split part, norm_text *to) 
     return (split){(uint32_t)start, (uint32_t)to->size};
 }
 
+static void split_bytes(encoder *e, const span *s, split part, norm_text *to, split_list *out) {
+    size_t start = to->size;
+    const span in = {.bytes = s->bytes + part.start,
+                     .source = s->source ? s->source + part.start : NULL,
+                     .base = s->base + part.start,
+                     .size = part.end - part.start};
+    normalize_bytes(e, &in, to);
+    split_add(e, out, start, to->size);
+}
+
 static void cut(encoder *e, const bertc_step *step, const span *s, split part, norm_text *to,
                 split_list *out) {
     switch ((bertc_split_kind)step->kind) {
@@ -83,6 +93,7 @@ static void cut(encoder *e, const bertc_step *step, const span *s, split part, n
     case BERTC_STEP_SPLIT_TEXT:
     case BERTC_STEP_SPLIT_PATTERN: split_delimiters(e, step, s, part, out); break;
     case BERTC_STEP_METASPACE: split_metaspace(e, s, part, step, to, out); break;
+    case BERTC_STEP_SPLIT_BYTES: split_bytes(e, s, part, to, out); break;
     case BERTC_STEP_BYTE_LEVEL: {
         span text = *s;
         if (step->flags & BERTC_BYTE_LEVEL_PREFIX) {
@@ -99,24 +110,22 @@ static void cut(encoder *e, const bertc_step *step, const span *s, split part, n
     }
 }
 
-static bool rewrites(const bertc_step *step) {
-    return step->kind == BERTC_STEP_METASPACE ||
-           (step->kind == BERTC_STEP_BYTE_LEVEL && step->flags & BERTC_BYTE_LEVEL_PREFIX);
-}
-
 void pretokenize(encoder *e, span *s) {
     e->splits.count = 0;
     split_add(e, &e->splits, 0, s->size);
-    norm_text *to = &e->norm[e->norm_next]; // the other one may hold `s`
+    int next = 2;
     for (uint32_t k = 0; k < e->t->table->pretokenizer.count; k++) {
         const bertc_step *step = &e->t->pretokenizer[k];
+        norm_text *to = &e->norm[next];
         e->other_splits.count = 0;
-        if (rewrites(step)) to->size = 0;
+        to->size = 0;
         for (size_t i = 0; i < e->splits.count && !e->failed; i++)
             cut(e, step, s, e->splits.at[i], to, &e->other_splits);
         split_list swap = e->splits;
         e->splits = e->other_splits;
         e->other_splits = swap;
-        if (rewrites(step)) *s = (span){.bytes = to->bytes, .source = to->source, .size = to->size};
+        if (!tokenizer_rewrites(step)) continue;
+        *s = (span){.bytes = to->bytes, .source = to->source, .size = to->size};
+        next ^= 1;
     }
 }

@@ -140,6 +140,7 @@ void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_tex
     case BERTC_STEP_NMT: step_nmt(e, in, out); break;
     case BERTC_STEP_REPLACE_PATTERN: step_replace_pattern(e, step, in, out); break;
     case BERTC_STEP_CHARSMAP: normalize_charsmap(e, in, out); break;
+    case BERTC_STEP_NORMALIZE_BYTES: normalize_bytes(e, in, out); break;
     case BERTC_STEP_BERT_NORMALIZER: break; // in tokenizer_normalize.c
     }
 }

@@ -67,6 +67,7 @@ static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) 
     case BERTC_STEP_NFC:
     case BERTC_STEP_NFKC:
     case BERTC_STEP_NMT:
+    case BERTC_STEP_NORMALIZE_BYTES:
     case BERTC_STEP_NFD:
     case BERTC_STEP_NFKD:
     case BERTC_STEP_LOWERCASE:
@@ -87,24 +88,21 @@ static const char *split_lacks(const bertc_step *step) {
     case BERTC_STEP_WORDS:
     case BERTC_STEP_PUNCTUATION:
     case BERTC_STEP_DIGITS:
-    case BERTC_STEP_BYTE_LEVEL: return NULL;
+    case BERTC_STEP_BYTE_LEVEL:
+    case BERTC_STEP_SPLIT_BYTES: return NULL;
     }
     return "is not known";
 }
 
-// At most one pre-tokeniser step may rewrite the text: the encoder has one buffer for that.
 static bool check_steps(const tokenizer *t, const bertc_step *steps, uint32_t count, const char *name,
                         bool normalizer, bertc_error *error) {
-    uint32_t rewriting = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!check_string(t, steps[i].text, steps[i].size, name, error)) return false;
         if (!check_string(t, steps[i].text2, steps[i].size2, name, error)) return false;
         const char *lacks = normalizer ? normalizer_lacks(t, &steps[i]) : split_lacks(&steps[i]);
         if (lacks) return error_set(error, "tokenizer table: step %u in `%s` %s", steps[i].kind, name, lacks);
-        rewriting += steps[i].kind == BERTC_STEP_METASPACE ||
-                     (steps[i].kind == BERTC_STEP_BYTE_LEVEL && steps[i].flags & BERTC_BYTE_LEVEL_PREFIX);
     }
-    return rewriting < 2 || error_set(error, "tokenizer table: two steps in `%s` rewrite the text", name);
+    return true;
 }
 
 static bool check_added(tokenizer *t, bertc_error *error) {
@@ -215,6 +213,11 @@ bool tokenizer_view(tokenizer *t, const void *table, size_t size, bertc_error *e
            check_steps(t, t->pretokenizer, b->pretokenizer.count, "pretokenizer", false, error) &&
            check_template(t, t->single, b->single.count, 0, &t->specials[0], error) &&
            check_template(t, t->pair, b->pair.count, 1, &t->specials[1], error) && check_model(t, error);
+}
+
+bool tokenizer_rewrites(const bertc_step *step) {
+    return step->kind == BERTC_STEP_METASPACE || step->kind == BERTC_STEP_SPLIT_BYTES ||
+           (step->kind == BERTC_STEP_BYTE_LEVEL && step->flags & BERTC_BYTE_LEVEL_PREFIX);
 }
 
 const char *tokenizer_text(const tokenizer *t, int32_t id) {

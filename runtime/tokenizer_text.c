@@ -4,6 +4,9 @@
 
 #include "tokenizer_encoder.h"
 
+// A table's steps may make a text longer again and again; places in it have 32 bits.
+#define LONGEST_NORMALIZED ((size_t)1 << 31)
+
 bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size) {
     if (need <= *capacity) return true;
     void *old; // `array` points to a pointer of some type
@@ -18,6 +21,7 @@ bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t
 
 bool norm_room(encoder *e, norm_text *out, size_t more) {
     if (out->capacity - out->size >= more) return true;
+    if (out->size + more > LONGEST_NORMALIZED) return e->failed = true, false;
     size_t bytes = out->capacity, sources = out->capacity;
     if (!encoder_room(e, &out->bytes, &bytes, out->size + more, 1) ||
         !encoder_room(e, &out->source, &sources, out->size + more, sizeof *out->source))
@@ -137,11 +141,45 @@ static uint32_t less(uint32_t a, uint32_t b) {
 void text_trim(encoder *e, bertc_token *t, text_place leading, text_place trailing) {
     uint32_t flags = e->t->table->flags;
     if (!t || !(flags & BERTC_TOKENIZER_TRIM)) return;
-    bool first = e->raw_count - 1 == e->raw_first || !t->char_start;
+    bool first = t == &e->raw[e->raw_first] || !t->char_start;
     if (first && flags & BERTC_TOKENIZER_TRIM_PREFIXED && leading.chars == 1) leading = (text_place){0};
     t->char_start = less(t->char_start + (uint32_t)leading.chars, t->char_end);
     t->byte_start = less(t->byte_start + (uint32_t)leading.bytes, t->byte_end);
     if (t->char_end < trailing.chars || t->byte_end < trailing.bytes) return;
     t->char_end -= less((uint32_t)trailing.chars, t->char_end - t->char_start);
     t->byte_end -= less((uint32_t)trailing.bytes, t->byte_end - t->byte_start);
+}
+
+// As Hugging Face counts them: whitespace, and the character that byte-level BPE writes a space as.
+static text_place spaces(const uint8_t *p, const uint8_t *end, bool backwards) {
+    text_place n = {0};
+    while (p < end) {
+        const uint8_t *at = backwards ? utf8_back(end) : p, *next = at;
+        uint32_t c = utf8_next(&next);
+        if (c != 0x120 && !(unicode_flags(c) & UNICODE_SPACE)) break;
+        n.chars++;
+        n.bytes += (size_t)(next - at);
+        if (backwards)
+            end = at;
+        else
+            p = next;
+    }
+    return n;
+}
+
+void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t size) {
+    if (e->t->table->flags & BERTC_TOKENIZER_TRIM)
+        text_trim(e, token, spaces(text, text + size, false), spaces(text, text + size, true));
+}
+
+void text_trim_pieces(encoder *e, size_t first) {
+    const bertc_tokenizer *b = e->t->table;
+    for (size_t i = first, bad; i < e->raw_count; i++) {
+        const char *text = tokenizer_text(e->t, e->raw[i].id);
+        if (!text || (b->model == BERTC_TOKENIZER_UNIGRAM && e->raw[i].id == b->unk_id)) continue;
+        size_t size = 0; // a table's texts may be anything
+        for (size_t n; text[size] && (n = utf8_check((const uint8_t *)text + size, 4, &bad)); size += n) {
+        }
+        text_trim_text(e, &e->raw[i], (const uint8_t *)text, size);
+    }
 }

@@ -35,7 +35,9 @@ static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
     const tokenizer *t = e->t;
     bool bytes = t->table->byte_ids.count == 256;
     for (size_t i = start; bytes && i < end; i++) bytes = t->byte_ids[s->bytes[i]] != UINT32_MAX;
-    if (!bytes) text_token(e, s, start, end, (uint32_t)t->table->unk_id);
+    if (!bytes)
+        text_trim_text(e, text_token(e, s, start, end, (uint32_t)t->table->unk_id), s->bytes + start,
+                       end - start);
     text_place begin = e->at;
     for (size_t i = start; bytes && i < end; i++) {
         e->at = begin;

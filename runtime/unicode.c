@@ -21,6 +21,11 @@ bool unicode_is_chinese(uint32_t c) {
            (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
+bool unicode_is_numeric(uint32_t c) {
+    bool young = (c >= 0x11de0 && c <= 0x11de9) || (c >= 0x16ff4 && c <= 0x16ff6);
+    return young || unicode_flags(c) & UNICODE_NUMBER;
+}
+
 // Lower case of characters younger than the oldest utf8proc that is supported (2.8, Unicode 15).
 static const struct {
     uint32_t first, last, step, lower; // every step-th from first to last; first's lower case
@@ -38,6 +43,31 @@ int unicode_lower(uint32_t c, uint32_t out[2]) {
     }
     out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
     return 1;
+}
+
+// Characters whose part in a grapheme cluster utf8proc 2.8 does not know, or got later.
+static const struct {
+    uint32_t first, last;
+} extends[] = {
+    {0x897, 0x897},     {0x1acf, 0x1add},   {0x1ae0, 0x1aeb},   {0x10d69, 0x10d6d}, {0x10efa, 0x10efc},
+    {0x113b8, 0x113c0}, {0x113c2, 0x113c2}, {0x113c5, 0x113c5}, {0x113c7, 0x113ca}, {0x113cc, 0x113d0},
+    {0x113d2, 0x113d2}, {0x113e1, 0x113e2}, {0x11b60, 0x11b67}, {0x11f5a, 0x11f5a}, {0x1611e, 0x1612f},
+    {0x1e5ee, 0x1e5ef}, {0x1e6e3, 0x1e6e3}, {0x1e6e6, 0x1e6e6}, {0x1e6ee, 0x1e6ef}, {0x1e6f5, 0x1e6f5},
+};
+
+bool unicode_breaks(uint32_t before, uint32_t c, int32_t *state) {
+    for (size_t i = 0; c >= extends[0].first && i < sizeof extends / sizeof *extends; i++)
+        if (c >= extends[i].first && c <= extends[i].last) c = 0x300; // a mark
+    if (before == 0x113d1 || before == 0x11a3a) before = 0x600;       // stand before what they belong to
+    return utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)c, state);
+}
+
+uint32_t unicode_compose(uint32_t a, uint32_t b) {
+    // utf8proc takes it for a final consonant
+    if (b == 0x11a7) return 0;
+    utf8proc_int32_t two[2] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
+    if (utf8proc_normalize_utf32(two, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) != 1) return 0;
+    return unicode_flags((uint32_t)two[0]) & UNICODE_NORMALIZES ? (uint32_t)two[0] : 0;
 }
 
 int unicode_decompose(uint32_t c, bool compatibility, uint32_t out[UNICODE_LONGEST]) {

@@ -1,7 +1,8 @@
 // Unicode as Hugging Face tokenizers 0.23 knows it. Character classes come from one table of ranges, taken
 // from what that library does with every code point: its tables are of several Unicode versions, none of them
-// utf8proc's. Decomposition, combining classes and lower-casing are utf8proc's, kept to what that library
-// also decomposes. Valid code points everywhere: no surrogates, at most U+10FFFF.
+// utf8proc's. Decomposition, composition, combining classes, lower-casing and grapheme clusters
+// are utf8proc's, kept to what that library does. Valid code points everywhere: no surrogates, at most
+// U+10FFFF.
 #ifndef BERTC_UNICODE_H
 #define BERTC_UNICODE_H
 
@@ -26,6 +27,7 @@ extern const size_t unicode_row_count;
 
 unsigned unicode_flags(uint32_t c);
 bool unicode_is_chinese(uint32_t c); // BERT's CJK ideographs
+bool unicode_is_numeric(uint32_t c); // \p{N} as Rust has it
 
 // The full lower-case mapping without context: 1 or 2 code points.
 int unicode_lower(uint32_t c, uint32_t out[2]);
@@ -33,6 +35,10 @@ int unicode_lower(uint32_t c, uint32_t out[2]);
 // UNICODE_LONGEST.
 #define UNICODE_LONGEST 18
 int unicode_decompose(uint32_t c, bool compatibility, uint32_t out[UNICODE_LONGEST]);
+// The character that two make when they are composed, 0: none.
+uint32_t unicode_compose(uint32_t a, uint32_t b);
+// Whether a grapheme cluster ends between two characters; *state is 0 at a cluster's first.
+bool unicode_breaks(uint32_t before, uint32_t c, int32_t *state);
 // The canonical combining class, 0 for a starter.
 uint8_t unicode_combining_class(uint32_t c);
 

@@ -33,16 +33,15 @@ static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path
     return true;
 }
 
-// Hugging Face numbers an added token itself: the vocabulary's id, or the next behind all; a file that says
-// otherwise would give other ids there than here.
+// Hugging Face numbers an added token itself: as the vocabulary does, or from the number of pieces on; a file
+// that says otherwise would give other ids there than here.
 static bool check_added_id(const tokenizer_spec *s, const tokenizer_added *t, const char *path,
                            int32_t next) {
     int32_t id = tokenizer_find(s, t->text);
     if (id >= 0 && id != t->id)
         return tokenizer_wrong(s, path, "`%s` has id %d, but %d in the vocabulary", t->text, t->id, id);
-    if (id < 0 && t->id < next)
-        return tokenizer_wrong(s, path, "`%s` takes id %d, which is the vocabulary's or another's", t->text,
-                               t->id);
+    if (id < 0 && t->id != next)
+        return tokenizer_wrong(s, path, "`%s` takes id %d, but the next one is %d", t->text, t->id, next);
     return true;
 }
 
@@ -70,8 +69,7 @@ static bool read_added(tokenizer_spec *s, const cJSON *v) {
     if (!cJSON_IsArray(v))
         return tokenizer_wrong(s, "added_tokens", "is %s where an array is expected", hub_json_kind(v));
     s->added = ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(v) + 1);
-    int32_t next = 0;
-    for (int i = 0; i < s->piece_count; i++) next = s->pieces[i].id >= next ? s->pieces[i].id + 1 : next;
+    int32_t next = s->model == BERTC_TOKENIZER_UNIGRAM ? s->piece_count : s->text_count;
     const cJSON *child;
     int i = 0;
     cJSON_ArrayForEach(child, v) {
@@ -80,9 +78,9 @@ static bool read_added(tokenizer_spec *s, const cJSON *v) {
     return tokenizer_sort_added(s, "added_tokens");
 }
 
-static bool byte_level_model(const tokenizer_spec *s) {
-    return !s->byte_level || s->model == BERTC_TOKENIZER_BPE ||
-           tokenizer_wrong(s, "pre_tokenizer", "ByteLevel with a model other than BPE is not supported");
+// BPE alone reads bytes.
+static bool byte_level_model(tokenizer_spec *s) {
+    return s->model == BERTC_TOKENIZER_BPE || tokenizer_byte_characters(s);
 }
 
 static bool read_all(tokenizer_spec *s, const cJSON *root) {

@@ -74,10 +74,10 @@ bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *me
     tokenizer_step bytes = {.kind = BERTC_STEP_BYTE_LEVEL,
                             .flags = (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | BERTC_BYTE_LEVEL_SPLIT};
     s->byte_level = true;
-    if (!read_model(s, vocab, merges, size) ||
+    if (!tokenizer_add_step(s, &s->pretokenizer, bytes, "") || !read_model(s, vocab, merges, size) ||
         !tokenizer_config_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
         !add_specials(s, config, deberta) || !tokenizer_sort_added(s, "added_tokens") ||
-        !tokenizer_roles(s, config) || !tokenizer_add_step(s, &s->pretokenizer, bytes, ""))
+        !tokenizer_roles(s, config))
         return false;
     if (trim && !deberta) s->flags |= BERTC_TOKENIZER_TRIM | (prefix ? BERTC_TOKENIZER_TRIM_PREFIXED : 0);
     set_templates(s, deberta);

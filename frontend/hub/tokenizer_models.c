@@ -167,13 +167,14 @@ static void byte_pieces(tokenizer_spec *s) {
     }
 }
 
-// All 256 bytes are pieces: nothing is unknown.
+// Whether the model reads bytes, all of which are pieces: nothing is unknown.
 static bool read_bytes(tokenizer_spec *s) {
+    if (!s->byte_level) return false;
     for (int b = 0; b < 256; b++) {
         char text[3];
         byte_text(b, text);
         int32_t id = tokenizer_find(s, text);
-        if (id < 0) return tokenizer_wrong(s, "model.vocab", "lacks the byte 0x%02x", (unsigned)b);
+        if (id < 0) return false;
         s->byte_ids[b] = (uint32_t)id;
     }
     return true;
@@ -194,10 +195,9 @@ static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
         !hub_field_bool(&f, "byte_fallback", false, &bytes) ||
         !hub_field_bool(&f, "ignore_merges", false, &whole))
         return false;
-    if ((s->byte_level || bytes) && (*prefix || *suffix))
+    if (bytes && (*prefix || *suffix))
         return tokenizer_wrong(s, *prefix ? "model.continuing_subword_prefix" : "model.end_of_word_suffix",
-                               "is set, which is not supported with %s",
-                               s->byte_level ? "ByteLevel" : "byte_fallback");
+                               "is set, which is not supported with byte_fallback");
     s->prefix = arena_strdup(s->a, prefix);
     s->suffix = arena_strdup(s->a, suffix);
     if (!read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab") ||
@@ -206,8 +206,9 @@ static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
     s->model = BERTC_TOKENIZER_BPE;
     s->flags |= (whole ? BERTC_TOKENIZER_IGNORE_MERGES : 0) | (fuse ? BERTC_TOKENIZER_FUSE_UNKNOWN : 0);
     if (unknown) s->unk_id = tokenizer_find(s, unknown);
-    if (s->byte_level) return read_bytes(s);
-    s->flags |= BERTC_TOKENIZER_CHARACTERS;
+    if (!*prefix && !*suffix && read_bytes(s)) return true;
+    if (!tokenizer_byte_characters(s)) return false;
+    s->flags |= BERTC_TOKENIZER_CHARACTERS | (unknown ? 0 : BERTC_TOKENIZER_DROP_UNKNOWN);
     if (unknown && s->unk_id < 0)
         return tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
     if (bytes) byte_pieces(s);

@@ -94,6 +94,7 @@ bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path) {
     } plain[] = {{"NFC", BERTC_STEP_NFC},
                  {"NFKC", BERTC_STEP_NFKC},
                  {"Nmt", BERTC_STEP_NMT},
+                 {"ByteLevel", BERTC_STEP_NORMALIZE_BYTES},
                  {"NFD", BERTC_STEP_NFD},
                  {"NFKD", BERTC_STEP_NFKD},
                  {"Lowercase", BERTC_STEP_LOWERCASE},

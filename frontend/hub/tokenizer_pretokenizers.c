@@ -4,11 +4,16 @@
 
 #include "tokenizer_spec.h"
 
+bool tokenizer_byte_characters(tokenizer_spec *s) {
+    if (!s->byte_level) return true;
+    s->byte_level = false;
+    return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){.kind = BERTC_STEP_SPLIT_BYTES},
+                              "pre_tokenizer");
+}
+
 static bool add_pretokenizer(tokenizer_spec *s, bertc_split_kind kind, uint32_t flags, const char *text,
-                             bool rewrites, const char *path) {
-    if (rewrites && s->rewrites) return tokenizer_wrong(s, path, "a second component that rewrites the text");
-    if (s->byte_level) return tokenizer_wrong(s, path, "stands behind ByteLevel, which is not supported");
-    s->rewrites |= rewrites;
+                             const char *path) {
+    if (!tokenizer_byte_characters(s)) return false; // what stands behind ByteLevel sees its characters
     s->byte_level = kind == BERTC_STEP_BYTE_LEVEL;
     return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){kind, flags, text, NULL}, path);
 }
@@ -38,7 +43,7 @@ static bool split_at_pattern(tokenizer_spec *s, const cJSON *v, const char *path
     if (!*text && !invert) return true; // cuts nowhere
     if (!*text) return tokenizer_wrong(s, path, "an empty pattern, inverted");
     return add_pretokenizer(s, regex ? BERTC_STEP_SPLIT_PATTERN : BERTC_STEP_SPLIT_TEXT,
-                            flags | (invert ? BERTC_SPLIT_INVERT : 0), text, false, path);
+                            flags | (invert ? BERTC_SPLIT_INVERT : 0), text, path);
 }
 
 static bool punctuation(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -46,8 +51,7 @@ static bool punctuation(tokenizer_spec *s, const cJSON *v, const char *path) {
     const char *name = "Isolated";
     uint32_t flags;
     return tokenizer_keys(s, v, path, "type behavior") && hub_field_text(&f, "behavior", false, &name) &&
-           behaviour(s, name, path, &flags) &&
-           add_pretokenizer(s, BERTC_STEP_PUNCTUATION, flags, NULL, false, path);
+           behaviour(s, name, path, &flags) && add_pretokenizer(s, BERTC_STEP_PUNCTUATION, flags, NULL, path);
 }
 
 static bool digits(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -55,7 +59,7 @@ static bool digits(tokenizer_spec *s, const cJSON *v, const char *path) {
     return tokenizer_keys(s, v, path, "type individual_digits") &&
            tokenizer_flag(s, v, path, "individual_digits", false, &single) &&
            add_pretokenizer(s, BERTC_STEP_DIGITS, single ? BERTC_SPLIT_ISOLATED : BERTC_SPLIT_CONTIGUOUS,
-                            NULL, false, path);
+                            NULL, path);
 }
 
 static bool delimiter(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -64,8 +68,7 @@ static bool delimiter(tokenizer_spec *s, const cJSON *v, const char *path) {
     if (!tokenizer_keys(s, v, path, "type delimiter") || !hub_field_text(&f, "delimiter", true, &text))
         return false;
     if (!*text) return tokenizer_wrong(s, path, "delimiter is empty");
-    return add_pretokenizer(s, BERTC_STEP_SPLIT_TEXT, BERTC_SPLIT_REMOVED, arena_strdup(s->a, text), false,
-                            path);
+    return add_pretokenizer(s, BERTC_STEP_SPLIT_TEXT, BERTC_SPLIT_REMOVED, arena_strdup(s->a, text), path);
 }
 
 static bool metaspace(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -86,7 +89,7 @@ static bool metaspace(tokenizer_spec *s, const cJSON *v, const char *path) {
     return add_pretokenizer(s, BERTC_STEP_METASPACE,
                             (always ? BERTC_METASPACE_ALWAYS : 0) | (first ? BERTC_METASPACE_FIRST : 0) |
                                 (splits ? BERTC_METASPACE_SPLIT : 0),
-                            arena_strdup(s->a, mark), true, path);
+                            arena_strdup(s->a, mark), path);
 }
 
 static bool byte_level(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -98,7 +101,7 @@ static bool byte_level(tokenizer_spec *s, const cJSON *v, const char *path) {
         return false;
     return add_pretokenizer(s, BERTC_STEP_BYTE_LEVEL,
                             (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | (regex ? BERTC_BYTE_LEVEL_SPLIT : 0),
-                            NULL, prefix, path);
+                            NULL, path);
 }
 
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -109,13 +112,12 @@ bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path)
     if (tokenizer_is(v, "ByteLevel")) return byte_level(s, v, path);
     if (tokenizer_is(v, "BertPreTokenizer"))
         return tokenizer_keys(s, v, path, "type") &&
-               add_pretokenizer(s, BERTC_STEP_BERT_SPLIT, 0, NULL, false, path);
+               add_pretokenizer(s, BERTC_STEP_BERT_SPLIT, 0, NULL, path);
     if (tokenizer_is(v, "WhitespaceSplit"))
         return tokenizer_keys(s, v, path, "type") &&
-               add_pretokenizer(s, BERTC_STEP_WHITESPACE_SPLIT, 0, NULL, false, path);
+               add_pretokenizer(s, BERTC_STEP_WHITESPACE_SPLIT, 0, NULL, path);
     if (tokenizer_is(v, "Whitespace"))
-        return tokenizer_keys(s, v, path, "type") &&
-               add_pretokenizer(s, BERTC_STEP_WORDS, 0, NULL, false, path);
+        return tokenizer_keys(s, v, path, "type") && add_pretokenizer(s, BERTC_STEP_WORDS, 0, NULL, path);
     if (tokenizer_is(v, "Split")) return split_at_pattern(s, v, path);
     if (tokenizer_is(v, "Punctuation")) return punctuation(s, v, path);
     if (tokenizer_is(v, "Digits")) return digits(s, v, path);

@@ -50,8 +50,7 @@ typedef struct tokenizer_spec {
     tokenizer_added *added; // special ones first, in the file's order
     int added_count;
     tokenizer_steps normalizer, pretokenizer;
-    bool byte_level; // the last pre-tokeniser step is ByteLevel
-    bool rewrites;   // a pre-tokeniser step rewrites the text
+    bool byte_level; // the last pre-tokeniser step is ByteLevel, and the model reads bytes
     tokenizer_template single, pair;
     const char *prefix, *suffix;
     uint32_t flags;            // BERTC_TOKENIZER_*
@@ -91,6 +90,8 @@ bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 // tokenizer_normalizers.c, tokenizer_pretokenizers.c and tokenizer_post.c: the components of tokenizer.json.
 bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
+// Where the last step is ByteLevel: the model reads its characters, not bytes.
+bool tokenizer_byte_characters(tokenizer_spec *s);
 bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path);
 
