@@ -30,6 +30,8 @@ void build_end(emit *e);
 // header.
 LLVMValueRef math_exp(emit *e, LLVMValueRef x);
 LLVMValueRef math_log(emit *e, LLVMValueRef x);
+LLVMValueRef math_cos(emit *e, LLVMValueRef x);
+LLVMValueRef math_sin(emit *e, LLVMValueRef x);
 LLVMValueRef math_erf(emit *e, LLVMValueRef x);
 LLVMValueRef math_tanh(emit *e, LLVMValueRef x);
 LLVMValueRef math_sigmoid(emit *e, LLVMValueRef x);

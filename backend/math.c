@@ -8,6 +8,7 @@
 // | log      | 2 ulp             | denormals included; log(0) = -inf, of a negative number NaN    |
 // | sigmoid  | 2 ulp             | below -86.99: 0                                                |
 // | tanh     | 2 ulp             |                                                                |
+// | cos, sin | 2 ulp, or 1e-7   | up to 2^28 in size, NaN beyond                                 |
 // | erf      | 2 ulp, or 1e-7    | exactly +-1 from 4 on                                          |
 // | rsqrt    | 2 ulp             | a square root and a division; rsqrt(0) = inf, of a negative NaN |
 // | gelu     | 2e-7 max(1, |x|), | exactly x far above 0, exactly 0 far below; gelu(-inf) = NaN   |

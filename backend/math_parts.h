@@ -1,4 +1,4 @@
-// The pieces that math.c and math_gelu.c build their functions from. Private to these two files.
+// The pieces that math.c, math_gelu.c and math_trig.c build their functions from. Private to these.
 #ifndef BERTC_BACKEND_MATH_PARTS_H
 #define BERTC_BACKEND_MATH_PARTS_H
 

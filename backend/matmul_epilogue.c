@@ -5,8 +5,8 @@
 // --- Recognition
 
 static bool is_costly(op o) {
-    return o == OP_div || o == OP_exp || o == OP_log || o == OP_tanh || o == OP_erf || o == OP_rsqrt ||
-           o == OP_sigmoid || o == OP_gelu;
+    return o == OP_div || o == OP_exp || o == OP_log || o == OP_tanh || o == OP_cos || o == OP_sin ||
+           o == OP_erf || o == OP_rsqrt || o == OP_sigmoid || o == OP_gelu;
 }
 
 static bool add_param(const kernel_site *s, const value *operands, epilogue *x, value v) {

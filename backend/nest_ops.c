@@ -296,6 +296,8 @@ void nest_op(nest *n, value v, const view *out) {
     case OP_exp:
     case OP_log:
     case OP_tanh:
+    case OP_cos:
+    case OP_sin:
     case OP_erf:
     case OP_rsqrt:
     case OP_sigmoid:

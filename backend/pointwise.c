@@ -59,6 +59,8 @@ LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValu
     case OP_exp: return math_exp(e, x[0]);
     case OP_log: return math_log(e, x[0]);
     case OP_tanh: return math_tanh(e, x[0]);
+    case OP_cos: return math_cos(e, x[0]);
+    case OP_sin: return math_sin(e, x[0]);
     case OP_erf: return math_erf(e, x[0]);
     case OP_rsqrt: return math_rsqrt(e, x[0]);
     case OP_sigmoid: return math_sigmoid(e, x[0]);

@@ -124,6 +124,12 @@ static double log_f(double a, double b) {
 static double tanh_f(double a, double b) {
     return (void)b, tanh(a);
 }
+static double cos_f(double a, double b) {
+    return (void)b, cos(a);
+}
+static double sin_f(double a, double b) {
+    return (void)b, sin(a);
+}
 static double erf_f(double a, double b) {
     return (void)b, erf(a);
 }
@@ -182,6 +188,12 @@ bool kernel_log(const eval_call *c) {
 }
 bool kernel_tanh(const eval_call *c) {
     return unary(c, tanh_f);
+}
+bool kernel_cos(const eval_call *c) {
+    return unary(c, cos_f);
+}
+bool kernel_sin(const eval_call *c) {
+    return unary(c, sin_f);
 }
 bool kernel_erf(const eval_call *c) {
     return unary(c, erf_f);

@@ -409,6 +409,8 @@ static bool rule_per_sequence(const rule_context *c) {
 #define rule_exp         rule_float
 #define rule_log         rule_float
 #define rule_tanh        rule_float
+#define rule_cos         rule_float
+#define rule_sin         rule_float
 #define rule_erf         rule_float
 #define rule_rsqrt       rule_float
 #define rule_sigmoid     rule_float

@@ -32,6 +32,13 @@ static double ref_gelu_tanh(double x) {
     return x / (1 + exp(-2 * t)); // 0.5 x (1 + tanh t), without its cancellation
 }
 
+static double ref_cos(double x) {
+    return fabs(x) > 0x1p28 ? (double)NAN : cos(x);
+}
+static double ref_sin(double x) {
+    return fabs(x) > 0x1p28 ? (double)NAN : sin(x);
+}
+
 static const struct {
     const char *name;
     LLVMValueRef (*emit)(emit *e, LLVMValueRef x);
@@ -47,6 +54,8 @@ static const struct {
     {"rsqrt", math_rsqrt, ref_rsqrt, 2, 0, 0, 0},
     {"gelu", gelu_exact, ref_gelu, 0, 0, 2e-7, 0},
     {"gelu_tanh", gelu_tanh, ref_gelu_tanh, 0, 0, 2e-7, 0},
+    {"cos", math_cos, ref_cos, 2, 1e-7, 0, 0},
+    {"sin", math_sin, ref_sin, 2, 1e-7, 0, 0},
 };
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]), ISAS = 3, BLOCK = 1 << 14, WORKERS = 2 };
 static const char *const cpus[ISAS] = {"native", "x86-64-v3", "x86-64-v2"};
