@@ -154,10 +154,12 @@ static int64_t picks_below(const graph *g, value v) {
 static bool put_ports(table *t, bertc_descriptor *h, const value *inputs) {
     const graph *g = t->a->graph;
     bertc_port *ports = ARENA_ARRAY(t->e->arena, bertc_port, h->input_count + h->output_count);
+    bool all_columns = false; // hidden tokens too
     for (uint32_t i = 0; i < h->input_count; i++) {
         const char *name = graph_node(g, inputs[i])->name;
         if (!port_init(t, &ports[i], name, inputs[i])) return false;
         ports[i].limit = picks_below(g, inputs[i]);
+        if (!strcmp(name, "mask")) ports[i].rule = BERTC_RULE_ONE, all_columns = true;
         if (strcmp(name, "global")) continue;
         ports[i].rule = t->a->global_rule;
         ports[i].rule_id = t->a->sep_id;
@@ -167,7 +169,7 @@ static bool put_ports(table *t, bertc_descriptor *h, const value *inputs) {
     for (uint32_t i = 0; i < h->output_count; i++) {
         graph_output o = g->outputs[i];
         if (!port_init(t, &outputs[i], o.name, o.value)) return false;
-        outputs[i].reads_first = reads[o.value];
+        outputs[i].reads_first = reads[o.value] && !all_columns;
     }
     h->inputs = put(t, ports, sizeof(*ports) * h->input_count, 8);
     h->outputs = put(t, outputs, sizeof(*ports) * h->output_count, 8);

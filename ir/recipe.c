@@ -99,12 +99,18 @@ recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns, 
     return r;
 }
 
+recipe *recipe_dft(arena *a, recipe_kind kind, int64_t n) {
+    assert(kind == RECIPE_DFT_COS || kind == RECIPE_DFT_SIN);
+    return make(a, kind, recipe_type(ELEM_F32, 2, (int64_t[]){n, n}), 0, NULL);
+}
+
 const char *recipe_word(recipe_kind kind) {
     static const char *const words[] = {
         [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
         [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
         [RECIPE_SLICE] = "slice",   [RECIPE_DIAGONAL] = "diagonal",   [RECIPE_COS] = "cos",
-        [RECIPE_SIN] = "sin",       [RECIPE_PACK] = "pack",
+        [RECIPE_SIN] = "sin",       [RECIPE_DFT_COS] = "dft_cos",     [RECIPE_DFT_SIN] = "dft_sin",
+        [RECIPE_PACK] = "pack",
     };
     return kind <= RECIPE_PACK ? words[kind] : NULL;
 }

@@ -18,6 +18,8 @@ typedef enum recipe_kind {
     RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each on columns of its own; else zero
     RECIPE_COS,       // cos(f32[P,N], c): cos(p c^(-j/N)), a rotary table
     RECIPE_SIN,
+    RECIPE_DFT_COS, // dft_cos(f32[n,n]): cos(2 pi i j / n), of the discrete Fourier transform
+    RECIPE_DFT_SIN,
     RECIPE_PACK // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
 } recipe_kind;
 
@@ -58,8 +60,9 @@ recipe *recipe_reshape(arena *a, recipe *r, int rank, const int64_t *shape);
 recipe *recipe_slice(arena *a, recipe *r, int64_t axis, int64_t begin, int64_t end);
 recipe *recipe_diagonal(arena *a, recipe *r, int64_t n);
 recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns,
-                     double c);            // RECIPE_COS, RECIPE_SIN
-const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
+                     double c);                            // RECIPE_COS, RECIPE_SIN
+recipe *recipe_dft(arena *a, recipe_kind kind, int64_t n); // RECIPE_DFT_COS, RECIPE_DFT_SIN
+const char *recipe_word(recipe_kind kind);                 // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
 
 bool recipe_eq(const recipe *a, const recipe *b);

@@ -244,10 +244,22 @@ static void run_waves(const recipe *r, float *out) {
     }
 }
 
+// i j is taken modulo n, so that angles stay small.
+static void run_dft(const recipe *r, float *out) {
+    int64_t n = r->type.d[0].n;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0, turn = 0; j < n; j++, turn = (turn + i) % n) {
+            double angle = 6.283185307179586477 * (double)turn / (double)n;
+            out[i * n + j] = (float)(r->kind == RECIPE_DFT_COS ? cos(angle) : sin(angle));
+        }
+    }
+}
+
 static bool run(const recipe *r, const tensor_source *source, void *out, diag *d) {
     if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
+    if (r->kind == RECIPE_DFT_COS || r->kind == RECIPE_DFT_SIN) return run_dft(r, out), true;
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
     view v;

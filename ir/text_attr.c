@@ -182,6 +182,16 @@ static bool read_waves(parser *p, spot at, recipe_kind kind, recipe **out) {
     return true;
 }
 
+static bool read_dft(parser *p, spot at, recipe_kind kind, recipe **out) {
+    type t;
+    int64_t shape[IR_MAX_RANK];
+    if (!read_type(p, &t) || !known_shape(p, at, &t, shape)) return false;
+    if (t.e != ELEM_F32 || t.rank != 2 || t.layout != LAYOUT_ROW || shape[0] != shape[1])
+        return scan_error(&p->s, at, "the matrix of a transform is f32[n,n]");
+    *out = recipe_dft(p->s.a, kind, shape[0]);
+    return true;
+}
+
 // The kinds that have one part, which stands read in `of`.
 static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
     bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
@@ -228,6 +238,8 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
         ok = read_concat(p, at, depth, out);
     else if (kind == RECIPE_COS || kind == RECIPE_SIN)
         ok = read_waves(p, at, (recipe_kind)kind, out);
+    else if (kind == RECIPE_DFT_COS || kind == RECIPE_DFT_SIN)
+        ok = read_dft(p, at, (recipe_kind)kind, out);
     else
         ok = read_recipe(p, depth + 1, &of) && read_unary(p, at, (recipe_kind)kind, of, out);
     return ok && expect(&p->s, ")");

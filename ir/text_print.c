@@ -168,6 +168,8 @@ static void print_recipe(FILE *out, const recipe *r) {
         fputs(", ", out);
         print_f64(out, r->scale);
         break;
+    case RECIPE_DFT_COS:
+    case RECIPE_DFT_SIN: print_type(out, &r->type); break;
     case RECIPE_TRANSPOSE:
     case RECIPE_CONCAT:
     case RECIPE_PACK: break;

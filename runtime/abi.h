@@ -58,6 +58,7 @@ typedef enum bertc_rule {
     BERTC_RULE_ZERO = 0,
     BERTC_RULE_FIRST,  // 1 in column 0, else 0
     BERTC_RULE_BEFORE, // 1 before the first token whose id is rule_id, else 0
+    BERTC_RULE_ONE,    // 1
     BERTC_RULE_COUNT
 } bertc_rule;
 
@@ -68,7 +69,7 @@ typedef struct bertc_port {
     uint32_t rank;        // without the leading axis
     uint32_t ragged;      // 1: the last axis is M
     uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0
-                          // must be shown
+                          // must be shown; never of a model with `mask`
     uint32_t rule;        // input: bertc_rule
     int32_t rule_id;
     uint32_t reserved;
@@ -76,14 +77,15 @@ typedef struct bertc_port {
     int64_t shape[4]; // the other axes; a ragged one holds 0
 } bertc_port;
 
-// Inputs of a model, all i32: [T], rows [R], bounds and row_bounds [S+1].
+// Inputs of a model, all i32: [T], rows [R], bounds and row_bounds [S+1]. A model with `mask` reads hidden
+// tokens too: a text of a grid is then all of its row's columns, and the mask is a value.
 // clang-format off
 #define BERTC_INPUT_LIST(X)                                                                                            \
     X(IDS, "ids") X(TYPES, "types") X(POSITIONS, "positions") X(BOUNDS, "bounds") X(ROWS, "rows")                      \
     X(ROW_BOUNDS, "row_bounds") X(COLUMNS, "columns") /* in the caller's grid */                                       \
     X(TASKS, "tasks") X(GLOBAL, "global") /* 1: attends to all, and all to it */                                       \
     X(BOX_LEFT, "box_left") X(BOX_TOP, "box_top") X(BOX_RIGHT, "box_right") X(BOX_BOTTOM, "box_bottom")                \
-    X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width")
+    X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width") X(MASK, "mask") /* 1: shown */
 // clang-format on
 
 // Where a port stands in a variant's arena.

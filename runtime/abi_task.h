@@ -15,4 +15,9 @@ typedef struct bertc_task {
     uint64_t labels;     // uint64_t[label_count]: offsets of NUL-ended strings
 } bertc_task;
 
+// The output of a pretraining task that says whether the second text belongs behind the first, by
+// Transformers' names.
+#define TASK_ORDER       "seq_relationship_logits"
+#define TASK_ORDER_OTHER "sop_logits" // ALBERT's
+
 #endif

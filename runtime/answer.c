@@ -50,7 +50,7 @@ static void find_outputs(bertc_session *s) {
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
     case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
-    case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = "seq_relationship_logits"; break;
+    case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = TASK_ORDER; break;
     case BERTC_TASK_TENSORS:
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
@@ -60,6 +60,7 @@ static void find_outputs(bertc_session *s) {
     case BERTC_TASK_NEXT_SENTENCE: break;
     }
     for (int i = 0; i < 2; i++) s->text->outputs[i] = names[i] ? session_output_index(s, names[i]) : -1;
+    if (names[1] && s->text->outputs[1] < 0) s->text->outputs[1] = session_output_index(s, TASK_ORDER_OTHER);
 }
 
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {

@@ -97,7 +97,9 @@ BERTC_API void bertc_close(bertc_session *session);
 typedef struct bertc_batch {
     int64_t batch, length;    // the grid; any size: what does not fit in one variant is split
     const int32_t *input_ids; // [batch, length]; hidden ones are not looked at, unless positions count pads
-    const int32_t *attention_mask; // [batch, length], 0 hides; NULL: all shown
+    const int32_t
+        *attention_mask; // [batch, length], 0 hides; NULL: all shown. Families that read hidden tokens
+                         // (ConvBERT, MobileBERT, FNet) run those too: their ids must be good
     const int32_t *token_type_ids; // NULL: zeros
     // Of models that take them (else an error); NULL: the model's own rule.
     const int32_t *position_ids;          // [batch, length]

@@ -121,11 +121,12 @@ static const task_need needs[] = {
     {BERTC_TASK_FILL_MASK, "logits", BERTC_R, -2},
     {BERTC_TASK_NEXT_SENTENCE, "logits", BERTC_S, 2},
     {BERTC_TASK_PRETRAINING, "prediction_logits", BERTC_R, -2},
-    {BERTC_TASK_PRETRAINING, "seq_relationship_logits", BERTC_S, 2},
+    {BERTC_TASK_PRETRAINING, TASK_ORDER, BERTC_S, 2},
 };
 
 static bool check_need(const check_source *c, const bertc_task *t, const task_need *n) {
     const bertc_port *p = check_output(c, n->output);
+    if (!p && !strcmp(n->output, TASK_ORDER)) p = check_output(c, TASK_ORDER_OTHER);
     if (!p) return error_set(c->error, "broken descriptor: its task needs the output `%s`", n->output);
     int64_t want = n->width == -1 ? t->label_count : n->width == -2 ? c->descriptor->vocab_size : n->width;
     if (p->leading != n->leading || p->ragged || p->rank > 1 || (want && port_width(p, 0) != want))

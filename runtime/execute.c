@@ -48,6 +48,10 @@ bool session_takes(const bertc_session *s, session_input i, int32_t v) {
     return k < 0 || (v >= 0 && (!s->model->inputs[k].limit || v < s->model->inputs[k].limit));
 }
 
+bool session_keeps_grid(const bertc_session *s) {
+    return s->input_slots[INPUT_MASK] >= 0;
+}
+
 void session_begin(bertc_session *s, int64_t place) {
     session_group *g = &s->group;
     g->places[g->sequences] = place;
@@ -57,13 +61,19 @@ void session_begin(bertc_session *s, int64_t place) {
     g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
 }
 
-// What `global` is where the caller does not say.
-static int32_t by_rule(bertc_session *s, int32_t id, int32_t column) {
-    int k = s->input_slots[INPUT_GLOBAL];
+// What an input is where the caller does not say.
+static int32_t by_rule(bertc_session *s, session_input i, int32_t id, int32_t column) {
+    int k = s->input_slots[i];
     if (k < 0) return 0;
     const bertc_port *p = &s->model->inputs[k];
-    if (p->rule == BERTC_RULE_BEFORE) s->group.passed |= id == p->rule_id;
-    return p->rule == BERTC_RULE_FIRST ? column == 0 : p->rule == BERTC_RULE_BEFORE && !s->group.passed;
+    switch ((bertc_rule)p->rule) {
+    case BERTC_RULE_FIRST: return column == 0;
+    case BERTC_RULE_BEFORE: s->group.passed |= id == p->rule_id; return !s->group.passed;
+    case BERTC_RULE_ONE: return 1;
+    case BERTC_RULE_ZERO:
+    case BERTC_RULE_COUNT: break;
+    }
+    return 0;
 }
 
 void session_set(bertc_session *s, session_input i, int32_t v) {
@@ -77,8 +87,7 @@ void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position,
     g->inputs[INPUT_TYPES][t] = type;
     g->inputs[INPUT_POSITIONS][t] = position;
     g->inputs[INPUT_COLUMNS][t] = column;
-    for (session_input i = INPUT_TASKS; i < INPUT_COUNT; i++) g->inputs[i][t] = 0;
-    g->inputs[INPUT_GLOBAL][t] = by_rule(s, id, column);
+    for (session_input i = INPUT_TASKS; i < INPUT_COUNT; i++) g->inputs[i][t] = by_rule(s, i, id, column);
     if (read) g->inputs[INPUT_ROWS][g->rows++] = (int32_t)t;
     g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
     g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;

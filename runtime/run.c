@@ -16,6 +16,15 @@ static int64_t count_shown(const bertc_batch *in, int64_t b) {
     return n;
 }
 
+// Whether the cell is a token of its text.
+static bool present(const bertc_session *s, const bertc_batch *in, int64_t b, int64_t c) {
+    return session_keeps_grid(s) || shown(in, b, c);
+}
+
+static int64_t count_present(const bertc_session *s, const bertc_batch *in, int64_t b) {
+    return session_keeps_grid(s) ? in->length : count_shown(in, b);
+}
+
 // --- Inputs that a caller may give
 
 // Those that stand on the grid as they are.
@@ -81,19 +90,19 @@ static int64_t position_of(const bertc_session *s, const bertc_batch *in, int64_
 
 // --- Rows
 
-// Whether every shown cell of a row can be run.
+// Whether every cell of a row that is a token can be run.
 static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, bool first,
                       bertc_error *error) {
-    int64_t n = count_shown(in, b), before = 0;
+    int64_t n = count_present(s, in, b), before = 0;
     for (int64_t c = 0; c < in->length; c++) {
         int32_t id = in->input_ids[b * in->length + c];
         int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
-        if (shown(in, b, c) && (!session_check(s, id, type, position_of(s, in, b, c, before), error) ||
-                                !check_cell(s, in, b * in->length + c, error)))
+        if (present(s, in, b, c) && (!session_check(s, id, type, position_of(s, in, b, c, before), error) ||
+                                     !check_cell(s, in, b * in->length + c, error)))
             return error_prefix(error, "row %lld, column %lld", (long long)b, (long long)c);
         before += id != s->model->descriptor->pad_id;
     }
-    if (n == 0) return error_set(error, "row %lld: the mask shows nothing", (long long)b);
+    if (!count_shown(in, b)) return error_set(error, "row %lld: the mask shows nothing", (long long)b);
     if (first && !shown(in, b, 0))
         return error_set(error, "row %lld: the mask hides column 0, which the model's head reads",
                          (long long)b);
@@ -112,9 +121,11 @@ static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool ro
         int32_t id = in->input_ids[b * in->length + c];
         int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
         before += id != s->model->descriptor->pad_id;
-        if (!shown(in, b, c)) continue;
+        if (!present(s, in, b, c)) continue;
+        bool visible = shown(in, b, c);
         int64_t left = before - (id != s->model->descriptor->pad_id);
-        session_token(s, id, type, (int32_t)position_of(s, in, b, c, left), (int32_t)c, rows);
+        session_token(s, id, type, (int32_t)position_of(s, in, b, c, left), (int32_t)c, rows && visible);
+        session_set(s, INPUT_MASK, visible);
         for (int i = 1; i < GIVEN; i++)
             if (give(in, given[i].input, b * in->length + c, &v)) session_set(s, given[i].input, v);
     }
@@ -149,7 +160,7 @@ static void scatter_ragged(const bertc_session *s, int output, float *buffer, in
     const int32_t *columns = g->inputs[INPUT_COLUMNS] + from;
     for (uint32_t i = 0; i + 1 < p->rank; i++) heads *= p->shape[i];
     for (int64_t t = 0; t < n; t++)
-        for (int64_t h = 0; h < heads; h++) {
+        for (int64_t h = 0; h < heads && g->inputs[INPUT_MASK][from + t]; h++) {
             const float *row = session_output(s, output, from + t) + h * ld;
             float *to = buffer + ((g->places[text] * heads + h) * length + columns[t]) * length;
             for (int64_t i = 0; i < n; i++) to[columns[i]] = row[i];
@@ -173,6 +184,7 @@ static void scatter(const bertc_session *s, int output, float *buffer, int64_t l
         const int32_t *bounds = g->inputs[p->leading == BERTC_T ? INPUT_BOUNDS : INPUT_ROW_BOUNDS];
         for (int64_t r = bounds[q]; r < bounds[q + 1]; r++) {
             int64_t t = p->leading == BERTC_T ? r : g->inputs[INPUT_ROWS][r];
+            if (!g->inputs[INPUT_MASK][t]) continue;
             copy_row(p, slot->ld, session_output(s, output, r),
                      buffer + (g->places[q] * length + g->inputs[INPUT_COLUMNS][t]) * width);
         }
@@ -225,7 +237,7 @@ bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, b
     }
     session_clear(s);
     for (int64_t b = 0; b < in->batch; b++) {
-        if (!session_room(s, count_shown(in, b))) execute(s, in, buffers);
+        if (!session_room(s, count_present(s, in, b))) execute(s, in, buffers);
         pack_row(s, in, b, rows);
     }
     if (s->group.sequences) execute(s, in, buffers);

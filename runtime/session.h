@@ -67,6 +67,8 @@ int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int
 bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error);
 // Whether the model takes that value of an input beside these; where it has no such input, any will do.
 bool session_takes(const bertc_session *s, session_input i, int32_t v);
+// Whether a text of a grid is all of its columns, hidden ones too: the model has the input `mask`.
+bool session_keeps_grid(const bertc_session *s);
 // Adds a token to the text; `read`: a head reads its row. Inputs beside these get what their rules say.
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
 // Sets another input of the token that was added last.

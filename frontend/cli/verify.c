@@ -70,7 +70,9 @@ static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
 
 static bool evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
                      void *context, arena *a, tensor *results, diag *d) {
-    int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens);
+    int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens),
+            *ones = ARENA_ARRAY(a, int32_t, x->tokens);
+    for (int64_t i = 0; i < x->tokens; i++) ones[i] = 1;
     const eval_input known[] = {{"ids", vector_of(x->ids, x->tokens)},
                                 {"types", vector_of(x->types, x->tokens)},
                                 {"positions", vector_of(x->positions, x->tokens)},
@@ -78,7 +80,8 @@ static bool evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
                                 {"rows", vector_of(x->rows, x->tokens)},
                                 {"row_bounds", vector_of(bounds, 2)},
                                 {"columns", vector_of(x->rows, x->tokens)},
-                                {"global", vector_of(globals(a, m, x), x->tokens)}};
+                                {"global", vector_of(globals(a, m, x), x->tokens)},
+                                {"mask", vector_of(ones, x->tokens)}};
     eval_input in[32];
     int count = 0;
     for (value v = 0; v < g->count && count < 32; v++) {

@@ -11,11 +11,12 @@
 typedef struct hub_weight {
     const char *tensor;
     elem e;
-    int rank;
-    int64_t shape[2];
-    bool convolves;  // the tensor has a third axis, of 1
-    int64_t groups;  // of columns, each read by its own rows; shape[1] is one group's
-    hub_slice slice; // of its rows
+    int rank; // as hub_tensor_shape says
+    int64_t shape[3];
+    bool one_more;     // the tensor has one axis more, of 1
+    int64_t groups;    // of columns, each read by its own rows; shape[1] is one group's
+    bool groups_first; // the shape is [groups, columns, rows]
+    hub_slice slice;   // of its rows
 } hub_weight;
 
 typedef struct hub_checkpoint {

@@ -100,9 +100,8 @@ static const char *key_name(const hub_fields *f, const hub_config *c, hub_key ke
     return name && old && !hub_field(f, name) && hub_field(f, old) ? old : name;
 }
 
-// A whole number: required where no default is known (0).
-static bool read_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
-                        int64_t by_default, int64_t *out) {
+bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                       int64_t by_default, int64_t *out) {
     const char *name = key_name(f, c, key);
     int64_t own = c->family->defaults.values[key];
     *out = own ? own : by_default;
@@ -115,17 +114,24 @@ static bool hub_has_key(const hub_fields *f, const hub_config *c, hub_key key) {
 }
 
 static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
-    if (!read_number(f, c, KEY_HEADS, MOST_WIDTH, 0, &c->heads)) return false;
-    int64_t *sizes = c->sizes, each = width ? sizes[SIZE_HIDDEN] / c->heads : 1;
-    bool ok = read_number(f, c, KEY_HEAD, MOST_WIDTH, each, &sizes[SIZE_HEAD]);
-    ok &= read_number(f, c, KEY_KEY_HEADS, MOST_WIDTH, c->heads, &c->key_heads);
+    if (!hub_config_number(f, c, KEY_HEADS, MOST_WIDTH, 0, &c->heads)) return false;
+    int64_t *sizes = c->sizes, ratio = 1;
+    bool convolves =
+        c->family->keys[KEY_RATIO] != NULL; // half of the width is a convolution's, and fewer heads are
+    if (!hub_config_number(f, c, KEY_RATIO, MOST_WIDTH, 1, &ratio)) return false;
+    int64_t named = c->heads;
+    if (convolves) c->heads = c->heads < ratio ? 1 : c->heads / ratio;
+    int64_t parts = c->heads * (1 + convolves), each = width ? sizes[SIZE_INSIDE] / parts : 1;
+    bool ok = hub_config_number(f, c, KEY_HEAD, MOST_WIDTH, each ? each : 1, &sizes[SIZE_HEAD]);
+    ok &= hub_config_number(f, c, KEY_KEY_HEADS, MOST_WIDTH, c->heads, &c->key_heads);
     sizes[SIZE_HEADS] = c->heads;
     sizes[SIZE_ATTENTION] = c->heads * sizes[SIZE_HEAD];
     sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
-    if (ok && width && !hub_has_key(f, c, KEY_HEAD) && sizes[SIZE_HIDDEN] % c->heads) {
+    sizes[SIZE_CONTEXT] = sizes[SIZE_ATTENTION] * (1 + convolves);
+    if (ok && width && !hub_has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
-                               "%" PRId64 " heads don't divide the width of %" PRId64, c->heads,
-                               sizes[SIZE_HIDDEN]);
+                               "%" PRId64 " heads don't divide the width of %" PRId64, named,
+                               sizes[SIZE_INSIDE]);
     }
     if (ok && (sizes[SIZE_ATTENTION] > MOST_WIDTH || c->heads % c->key_heads)) {
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "%" PRId64 " heads don't fit",
@@ -135,9 +141,9 @@ static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
 }
 
 static bool read_layers(const hub_fields *f, hub_config *c) {
-    bool ok = read_number(f, c, KEY_LAYERS, MOST_LAYERS, 0, &c->layers);
-    ok &= read_number(f, c, KEY_GROUPS, MOST_LAYERS, ok ? c->layers : 1, &c->groups);
-    ok &= read_number(f, c, KEY_INNER_GROUPS, MOST_LAYERS, 1, &c->inner_groups);
+    bool ok = hub_config_number(f, c, KEY_LAYERS, MOST_LAYERS, 0, &c->layers);
+    ok &= hub_config_number(f, c, KEY_GROUPS, MOST_LAYERS, ok ? c->layers : 1, &c->groups);
+    ok &= hub_config_number(f, c, KEY_INNER_GROUPS, MOST_LAYERS, 1, &c->inner_groups);
     if (!ok) return false;
     if (c->groups > c->layers)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_GROUPS), "is above the number of layers");
@@ -155,28 +161,32 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
     c->sizes[SIZE_TYPES] = types ? types : 2;
     if (family->traits & TRAIT_TYPES)
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
-    ok &= read_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
-    ok &= read_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
-    ok &= read_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
+    ok &= hub_config_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
+    ok &= hub_config_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
+    ok &= hub_config_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
     return ok;
 }
 
 static bool read_widths(const hub_fields *f, hub_config *c) {
     int64_t *sizes = c->sizes, hidden;
-    if (!read_number(f, c, KEY_HIDDEN, MOST_WIDTH, 0, &sizes[SIZE_HIDDEN])) return false;
+    if (!hub_config_number(f, c, KEY_HIDDEN, MOST_WIDTH, 0, &sizes[SIZE_HIDDEN])) return false;
     hidden = sizes[SIZE_HIDDEN];
-    bool ok = read_number(f, c, KEY_EMBEDDING, MOST_WIDTH, hidden, &sizes[SIZE_EMBEDDING]);
-    ok &= read_number(f, c, KEY_OUTPUT_EMBEDDING, MOST_WIDTH,
-                      c->family->traits & TRAIT_DECODES_EMBEDDING ? sizes[SIZE_EMBEDDING] : hidden,
-                      &sizes[SIZE_DECODER]);
+    bool ok = hub_config_number(f, c, KEY_EMBEDDING, MOST_WIDTH, hidden, &sizes[SIZE_EMBEDDING]);
+    ok &= hub_config_number(f, c, KEY_OUTPUT_EMBEDDING, MOST_WIDTH,
+                            c->family->traits & TRAIT_DECODES_EMBEDDING ? sizes[SIZE_EMBEDDING] : hidden,
+                            &sizes[SIZE_DECODER]);
+    sizes[SIZE_WORD] = sizes[SIZE_EMBEDDING];
+    sizes[SIZE_INSIDE] = sizes[SIZE_QUERIED] = sizes[SIZE_VALUED] = hidden;
+    ok = ok && hub_config_narrowing(f, c);
+    sizes[SIZE_TRANSFORM] = sizes[SIZE_DECODER] + sizes[SIZE_REST];
     return ok;
 }
 
 static bool read_sizes(const hub_fields *f, hub_config *c) {
-    bool ok = read_number(f, c, KEY_VOCAB, MOST_IDS, 0, &c->sizes[SIZE_VOCAB]);
-    ok &= read_number(f, c, KEY_POSITIONS, MOST_IDS, 0, &c->sizes[SIZE_POSITIONS]);
+    bool ok = hub_config_number(f, c, KEY_VOCAB, MOST_IDS, 0, &c->sizes[SIZE_VOCAB]);
+    ok &= hub_config_number(f, c, KEY_POSITIONS, MOST_IDS, 0, &c->sizes[SIZE_POSITIONS]);
     c->sizes[SIZE_DISTANCES] = 2 * c->sizes[SIZE_POSITIONS] - 1;
-    ok &= read_number(f, c, KEY_INNER, MOST_WIDTH, 0, &c->sizes[SIZE_INNER]);
+    ok &= hub_config_number(f, c, KEY_INNER, MOST_WIDTH, 0, &c->sizes[SIZE_INNER]);
     bool width = read_widths(f, c);
     ok &= read_heads(f, c, width) && width;
     ok &= read_layers(f, c);
@@ -202,8 +212,7 @@ static bool read_positions(const hub_fields *f, hub_config *c) {
 }
 
 // *out stays what it is where the config says nothing.
-static bool read_activation(const hub_fields *f, hub_key k, arena *a, const hub_config *c, const char **out) {
-    const char *key = key_name(f, c, k);
+bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out) {
     if (!key) return true;
     if (!hub_field_text(f, key, false, out)) return false;
     if (!hub_activation_known(*out)) {
@@ -220,11 +229,11 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
     c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
     c->tied = !family->defaults.untied;
-    bool ok = read_activation(f, KEY_ACTIVATION, a, c, &c->activation);
+    bool ok = hub_config_activation(f, key_name(f, c, KEY_ACTIVATION), a, &c->activation);
     c->predict = family->predict ? family->predict : c->activation;
     c->classify = family->classify ? family->classify : c->activation;
-    ok &= read_activation(f, KEY_HEAD_ACTIVATION, a, c, &c->predict);
-    ok &= read_activation(f, KEY_POOLER_ACTIVATION, a, c, &c->classify);
+    ok &= hub_config_activation(f, key_name(f, c, KEY_HEAD_ACTIVATION), a, &c->predict);
+    ok &= hub_config_activation(f, key_name(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
     if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
     ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
     return ok;
@@ -235,7 +244,8 @@ static bool read_groups(const hub_fields *f, hub_config *c, hub_module m) {
     const hub_module_shape *s = hub_module_of(m);
     c->groups_of[m] = 1;
     if (!key) return true;
-    c->groups_of[m] = m == MODULE_ATTENTION_OUTPUT ? 1 : 4; // SqueezeBERT's
+    if (m != MODULE_ATTENTION_OUTPUT && c->family->defaults.groups)
+        c->groups_of[m] = c->family->defaults.groups;
     if (!hub_field_int(f, key, false, 1, MOST_WIDTH, &c->groups_of[m])) return false;
     if (c->sizes[s->columns] % c->groups_of[m] == 0 && c->sizes[s->rows] % c->groups_of[m] == 0) return true;
     return hub_field_wrong(f, key, "%" PRId64 " groups don't divide the layer", c->groups_of[m]);
@@ -248,7 +258,8 @@ static bool read_switches(const hub_fields *f, hub_config *c) {
     for (int m = 0; m < MODULE_COUNT; m++) {
         hub_kind kind = hub_module_of((hub_module)m)->kind;
         const char *bias = family->biases[m], *on = family->switches[m];
-        c->biased[m] = (kind == KIND_LINEAR || (kind == KIND_NORM && !(family->traits & TRAIT_RMS_NORM))) &&
+        c->biased[m] = (kind == KIND_LINEAR || kind == KIND_CONVOLUTION ||
+                        (kind == KIND_NORM && !(family->traits & TRAIT_RMS_NORM))) &&
                        (!bias || (*bias && *bias != '?'));
         if (bias && *bias == '?') ok &= hub_field_bool(f, bias + 1, false, &c->biased[m]);
         bool yes = !on || *on == '+';
@@ -366,7 +377,8 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     c->rotary = c->family->rotary;
     ok &= read_variations(&f, c);
     ok &= read_positions(&f, c);
-    if (ok) ok = hub_config_attention(&f, a, c);
+    if (ok)
+        ok = hub_config_fourier(&f, c) && hub_config_convolutions(&f, a, c) && hub_config_attention(&f, a, c);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
     if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
     if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {

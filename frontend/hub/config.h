@@ -28,6 +28,12 @@ typedef struct hub_config {
     int64_t sizes[SIZE_COUNT];
     int64_t layers, heads;
     int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
+    int64_t stages;               // feed-forwards of a layer before its last
+    bool narrow_queries, narrow_values; // made from what the layer works on inside
+    bool narrows,
+        shares;       // the layers are narrower inside; queries and keys are made from a module of their own
+    bool trigrams;    // word embeddings with their neighbours'
+    bool plain_norms; // x gamma + beta, but for the prediction head's
     int64_t pad_id;
     bertc_position_rule position_rule;
     int32_t position_start; // of the first token
@@ -48,7 +54,9 @@ typedef struct hub_config {
     bool drops_masked, turns_values; // values are turned as keys are
     bertc_rule global_rule;
     hub_pooling pooling;            // of what a text's classifier reads
+    int64_t transformed;            // tokens that a Fourier transform counts; 0: the text's
     const char *predict, *classify; // activations of the heads
+    const char *convolve;           // and of the convolution beside the first layer
     double eps;
     const char *activation;
     bool tied;
@@ -70,8 +78,9 @@ bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 bool hub_pooling_find(const char *name, hub_pooling *p);
 
 // Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
-// on.
-int64_t hub_weight_sets(const hub_config *c);
+// on. A module of stages has one a stage: layer i's are i * stages and those behind it.
+int64_t hub_weight_sets(const hub_config *c);               // the most that a module has
+int64_t hub_module_sets(const hub_config *c, hub_module m); // 0: it belongs to no layer
 int hub_weight_set(const hub_config *c, int layer);
 // The name of a module's tensor as the family spells it, without prefix. set: -1 where it is of no layer.
 char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p);
@@ -84,11 +93,23 @@ typedef struct hub_slice {
     bool by_head;
 } hub_slice;
 hub_slice hub_module_slice(const hub_config *c, hub_module m);
+// A whole number, at least 1: required where no default is known (0). *out stays where the family has no such
+// key.
+bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                       int64_t by_default, int64_t *out);
+bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out);
+// Layers that are not as wide inside as between them, after the hidden size is read; and convolutions, after
+// heads.
+bool hub_config_narrowing(const hub_fields *f, hub_config *c);
+bool hub_config_fourier(const hub_fields *f, hub_config *c);
+bool hub_config_convolutions(const hub_fields *f, arena *a, hub_config *c);
 // What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.
 bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c);
 // The shape of a module's tensor in the checkpoint, but for axes of 1 at its end: its rank, and
 // shape[0..rank).
-int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[2]);
+int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[3]);
+// Does the tensor stand as [groups, columns, rows], each of one group?
+bool hub_module_groups_first(const hub_config *c, hub_module m);
 // Does the head read the module? OPTIONAL: where the checkpoint has it.
 typedef enum hub_use { USE_NO, USE_OPTIONAL, USE_YES } hub_use;
 hub_use hub_module_use(const hub_config *c, hub_module m);

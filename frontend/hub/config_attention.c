@@ -124,17 +124,15 @@ static bool has_term(const cJSON *terms, const char *name) {
 }
 
 static bool read_relative(const hub_fields *f, hub_config *c) {
-    int64_t most = -1, buckets = -1, kernel = 0;
+    int64_t most = -1, buckets = -1;
     bool talking = false;
     const char *norm = "none";
     const cJSON *terms = hub_field(f, "pos_att_type");
     bool ok = hub_field_int(f, "max_relative_positions", false, -1, MOST_POSITIONS, &most);
     ok &= hub_field_int(f, "position_buckets", false, -1, MOST_POSITIONS, &buckets);
-    ok &= hub_field_int(f, "conv_kernel_size", false, 0, MOST_POSITIONS, &kernel);
     ok &= hub_field_bool(f, "share_att_key", false, &c->relative.shared);
     ok &= hub_field_bool(f, "talking_head", false, &talking);
     ok &= hub_field_text(f, "norm_rel_ebd", false, &norm);
-    if (kernel) ok = hub_field_wrong(f, "conv_kernel_size", "a convolution is not supported");
     if (talking) ok = hub_field_wrong(f, "talking_head", "is not supported");
     c->off[MODULE_RELATIVE_NORM] |= !strstr(norm, "layer_norm");
     c->relative.most = most < 1 ? c->sizes[SIZE_POSITIONS] : most;

@@ -10,8 +10,8 @@ static value input(hub_builder *b, const char *name, dim rows) {
 
 static bool reads_columns(const hub_config *c) {
     bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
-    return turns || c->distances || c->windows || c->family->modules[MODULE_BUCKET] || c->relative.keys ||
-           c->relative.queries;
+    return turns || hub_module_use(c, MODULE_CONVOLUTION) || c->distances || c->windows ||
+           c->family->modules[MODULE_BUCKET] || c->relative.keys || c->relative.queries;
 }
 
 static void inputs(hub_builder *b) {
@@ -23,6 +23,7 @@ static void inputs(hub_builder *b) {
     b->tasks = hub_build_has(b, MODULE_TASK) ? input(b, "tasks", dim_sym(SYM_T)) : VALUE_NONE;
     b->columns = reads_columns(b->config) ? input(b, "columns", dim_sym(SYM_T)) : VALUE_NONE;
     b->global = c->family->modules[MODULE_GLOBAL_QUERY] ? input(b, "global", dim_sym(SYM_T)) : VALUE_NONE;
+    b->mask = c->family->traits & TRAIT_HIDDEN_ROWS ? input(b, "mask", dim_sym(SYM_T)) : VALUE_NONE;
     b->bounds = input(b, "bounds", (dim){SYM_S, 1});
     b->rows = VALUE_NONE;
     if (h == HEAD_MASKED_LM || h == HEAD_PRETRAINING) {
@@ -77,6 +78,8 @@ static value without_masked(hub_builder *b, value x) {
 static value embeddings(hub_builder *b) {
     value x = looked_up(b, MODULE_WORD, b->ids);
     if (b->config->drops_masked) x = without_masked(b, x);
+    if (b->config->trigrams) x = hub_build_trigrams(b, x);
+    if (hub_build_has(b, MODULE_TRIGRAM)) x = hub_build_linear(b, x, MODULE_TRIGRAM, -1);
     x = with(b, x, MODULE_TYPE, b->types);
     x = with(b, x, MODULE_POSITION, b->positions);
     x = with(b, x, MODULE_TASK, b->tasks);
@@ -114,15 +117,36 @@ static void project_relative(hub_builder *b, int i) {
             hub_build_linear(b, b->relative, shared ? MODULE_QUERY : MODULE_RELATIVE_QUERY, i);
 }
 
-static value attention(hub_builder *b, int i, value x) {
+// A linear layer and its norm, over the sum with `x` where there is one.
+static value normed(hub_builder *b, value y, value x, hub_module dense, hub_module norm, int set) {
+    y = hub_build_linear(b, y, dense, set);
+    return hub_build_norm(b, x == VALUE_NONE ? y : graph_op2(b->g, OP_add, y, x), norm, set);
+}
+
+// `inside`: what the layer works on, where that is narrower than its input x.
+static value attention(hub_builder *b, int i, value x, value inside) {
     hub_projections *p = &b->projections[i];
-    p->q = projected(b, i, x, MODULE_QUERY, "attention.query");
-    p->k = projected(b, i, x, MODULE_KEY, "attention.key");
-    p->v = projected(b, i, x, MODULE_VALUE, "attention.value");
+    const hub_config *c = b->config;
+    value asks = c->narrow_queries ? inside : x, gives = c->narrow_values ? inside : x;
+    if (hub_build_has(b, MODULE_SHARED))
+        asks = normed(b, x, VALUE_NONE, MODULE_SHARED, MODULE_SHARED_NORM, i);
+    p->q = projected(b, i, asks, MODULE_QUERY, "attention.query");
+    p->k = projected(b, i, asks, MODULE_KEY, "attention.key");
+    p->v = projected(b, i, gives, MODULE_VALUE, "attention.value");
     project_global(b, i, x);
     project_relative(b, i);
     value context = hub_build_layer_named(b, hub_build_context(b, i), i, "attention.context");
+    if (hub_build_has(b, MODULE_DEPTHWISE)) {
+        attr axis = attr_int(ATTR_axis, 1);
+        value both[] = {context, hub_build_span_convolution(b, i, x, p->q)};
+        context = graph_append(b->g, OP_concat, 2, both, 1, &axis);
+    }
     return hub_build_linear(b, context, MODULE_ATTENTION_OUTPUT, i);
+}
+
+// What mixes the tokens.
+static value mixed(hub_builder *b, int i, value x, value inside) {
+    return b->config->family->traits & TRAIT_FOURIER ? hub_build_fourier(b, x) : attention(b, i, x, inside);
 }
 
 static value feed_forward(hub_builder *b, int i, value x) {
@@ -132,18 +156,34 @@ static value feed_forward(hub_builder *b, int i, value x) {
     return hub_build_linear(b, hub_build_layer_named(b, up, i, "intermediate"), MODULE_DOWN, i);
 }
 
+// The feed-forwards before the last.
+static value stages(hub_builder *b, int i, value x) {
+    int n = (int)b->config->stages;
+    for (int k = i * n; k < (i + 1) * n; k++) {
+        value up = hub_activation(b->g, b->config->activation, hub_build_linear(b, x, MODULE_STAGE_UP, k));
+        x = normed(b, up, x, MODULE_STAGE_DOWN, MODULE_STAGE_NORM, k);
+    }
+    return x;
+}
+
 // Norms behind each half of the layer, over the sum; or before it, where the sum goes on as it is.
 static value layer(hub_builder *b, int i, value x) {
     graph *g = b->g;
-    bool before = b->config->family->traits & TRAIT_PRE_NORM;
+    bool before = b->config->family->traits & TRAIT_PRE_NORM, narrows = b->config->narrows;
     bool first = i == 0 && b->config->family->traits & TRAIT_FIRST_BARE;
     value in = before && !first ? hub_build_norm(b, x, MODULE_ATTENTION_NORM, i) : x;
-    value a = graph_op2(g, OP_add, attention(b, i, in), x);
+    value inside = narrows ? normed(b, in, VALUE_NONE, MODULE_BOTTLENECK, MODULE_BOTTLENECK_NORM, i) : in;
+    value a = graph_op2(g, OP_add, mixed(b, i, in, inside), narrows ? inside : x);
     if (!before) a = hub_build_norm(b, a, MODULE_ATTENTION_NORM, i);
-    hub_build_layer_named(b, a, i, "attention.output");
+    a = stages(b, i, hub_build_layer_named(b, a, i, "attention.output"));
     in = before ? hub_build_norm(b, a, MODULE_OUTPUT_NORM, i) : a;
     value out = graph_op2(g, OP_add, feed_forward(b, i, in), a);
     if (!before) out = hub_build_norm(b, out, MODULE_OUTPUT_NORM, i);
+    if (narrows) out = normed(b, out, x, MODULE_WIDENING, MODULE_WIDENING_NORM, i);
+    if (i == 0 && hub_build_has(b, MODULE_CONVOLUTION)) {
+        out = graph_op2(g, OP_add, out, hub_build_convolution(b, x));
+        out = hub_build_norm(b, out, MODULE_CONVOLUTION_NORM, -1);
+    }
     return hub_build_layer_named(b, out, i, "output");
 }
 
@@ -161,6 +201,7 @@ void hub_build_encoder(hub_builder *b) {
     b->pooled = VALUE_NONE;
     inputs(b);
     hub_build_positions(b);
+    hub_build_turns(b);
     b->hidden[0] = embeddings(b);
     for (int i = 0; i < n; i++) b->hidden[i + 1] = layer(b, i, b->hidden[i]);
     if (hub_build_has(b, MODULE_FINAL_NORM)) {

@@ -14,7 +14,7 @@ typedef struct attention {
     int count;
     value operands[MOST_OPERANDS];
     // Params; VALUE_NONE: there is no such operand.
-    value q, k, v, cosines, sines, columns, global, global_q, global_k, global_v, buckets, distances,
+    value q, k, v, cosines, sines, columns, mask, global, global_q, global_k, global_v, buckets, distances,
         relative_keys, relative_queries, embedded;
 } attention;
 
@@ -47,6 +47,7 @@ static attention attention_begin(hub_builder *b, int layer, bool with_values) {
     at.cosines = operand(&at, b->cosines[turn], "cosines");
     at.sines = operand(&at, b->sines[turn], "sines");
     at.columns = operand(&at, counts_columns(b, layer) ? b->columns : VALUE_NONE, "columns");
+    at.mask = operand(&at, b->mask, "mask");
     at.buckets = operand(&at, b->buckets, "buckets");
     at.distances = operand(&at, b->distances, "distances");
     at.relative_keys = operand(&at, p->relative_keys, "relative_keys");
@@ -228,6 +229,14 @@ static value windowed(attention *at, value s) {
     return graph_op3(g, OP_select, near, s, far);
 }
 
+// Where hidden tokens are rows too, their keys are hidden by the mask.
+static value masked(attention *at, value s) {
+    dim across[] = {dim_num(1), dim_sym(SYM_L)};
+    if (at->mask == VALUE_NONE) return s;
+    return graph_op3(at->body, OP_select, hub_build_is_shown(at->body, at->mask, 2, across), s,
+                     graph_scalar(at->body, HIDDEN));
+}
+
 static value probabilities(attention *at) {
     graph *g = at->body;
     const hub_config *c = at->b->config;
@@ -240,7 +249,7 @@ static value probabilities(attention *at) {
     s = graph_op2(g, OP_mul, s, graph_scalar(g, 1 / sqrt((double)(c->sizes[SIZE_HEAD] * terms))));
     if (at->buckets != VALUE_NONE)
         s = graph_op2(g, OP_add, s, looked_up(at, at->buckets, distance(at, false), HUB_FARTHEST));
-    s = windowed(at, s);
+    s = masked(at, windowed(at, s));
     graph_name(g, s, "scores");
     value p = graph_op1(g, OP_softmax, s);
     graph_name(g, p, "probabilities");

@@ -13,17 +13,43 @@ static recipe *part_of(hub_builder *b, const hub_weight *w, recipe *r) {
     return recipe_reshape(a, r, w->rank, (int64_t[]){rows, columns});
 }
 
-static value constant(hub_builder *b, const hub_weight *w, const char *name, bool turned) {
+// The tensor in the shape that the config says, one that stands [groups, columns, rows] as a matrix of its
+// columns.
+static recipe *as_said(hub_builder *b, const hub_weight *w) {
     arena *a = b->g->arena;
-    int64_t convolution[] = {w->shape[0], w->shape[1], 1};
-    recipe *r =
-        recipe_tensor(a, w->tensor, w->e, w->convolves ? 3 : w->rank, w->convolves ? convolution : w->shape);
-    if (w->convolves) r = recipe_reshape(a, r, 2, w->shape);
-    r = part_of(b, w, r);
+    int64_t stands[4] = {w->shape[0], w->shape[1], w->shape[2]},
+            columns[] = {w->shape[0] * w->shape[1], w->shape[2]};
+    stands[w->rank] = 1;
+    recipe *r = recipe_tensor(a, w->tensor, w->e, w->rank + w->one_more, stands);
+    if (w->groups_first) return recipe_reshape(a, r, 2, columns);
+    return w->one_more ? recipe_reshape(a, r, w->rank, w->shape) : r;
+}
+
+static recipe *as_float(hub_builder *b, const hub_weight *w, recipe *r) {
+    return w->e == ELEM_F32 ? r : recipe_cast(b->g->arena, r, ELEM_F32);
+}
+
+static recipe *of_weight(hub_builder *b, const hub_weight *w, bool turned) {
+    arena *a = b->g->arena;
+    recipe *r = part_of(b, w, as_said(b, w));
     if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
-    if (w->e != ELEM_F32) r = recipe_cast(a, r, ELEM_F32);
-    if (turned) r = recipe_transpose(a, r);
-    return graph_constant_recipe(b->g, name, r);
+    r = as_float(b, w, r);
+    return turned && !w->groups_first ? recipe_transpose(a, r) : r;
+}
+
+// A convolution: a block [columns, rows] a tap, one below the other; of a single column, a row a tap.
+static recipe *of_taps(hub_builder *b, const hub_weight *w) {
+    arena *a = b->g->arena;
+    int64_t rows = w->shape[0], columns = w->shape[1], taps = w->shape[2], matrix[] = {rows, columns};
+    recipe *whole = as_said(b, w), **blocks = ARENA_ARRAY(a, recipe *, taps);
+    if (columns == 1 && w->groups == 1)
+        return recipe_transpose(a, as_float(b, w, recipe_reshape(a, whole, 2, (int64_t[]){rows, taps})));
+    for (int64_t i = 0; i < taps; i++) {
+        recipe *r = recipe_reshape(a, recipe_slice(a, whole, 2, i, i + 1), 2, matrix);
+        if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
+        blocks[i] = recipe_transpose(a, as_float(b, w, r));
+    }
+    return recipe_concat(a, 0, (int)taps, blocks);
 }
 
 value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool turned) {
@@ -33,19 +59,27 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
         const hub_weight *w = hub_weight_of(b->checkpoint, m, set, p);
         const char *name = hub_tensor_name(b->g->arena, b->config, m, set, p);
         if (w->slice.parts > 1) name = arena_printf(b->g->arena, "%s.%d", name, w->slice.part);
-        *known = constant(b, w, name, turned);
+        recipe *r = w->rank == 3 && !w->groups_first ? of_taps(b, w) : of_weight(b, w, turned);
+        *known = graph_constant_recipe(b->g, name, r);
     }
     return *known;
 }
 
 bool hub_build_has(const hub_builder *b, hub_module m) {
-    return hub_weight_of(b->checkpoint, m, -1, PART_WEIGHT)->tensor != NULL;
+    int set = hub_module_sets(b->config, m) ? 0 : -1;
+    return hub_weight_of(b->checkpoint, m, set, PART_WEIGHT)->tensor != NULL;
 }
 
 value hub_build_decoder(hub_builder *b) {
     hub_module from = b->checkpoint->tied ? MODULE_WORD : MODULE_DECODER;
     const char *name = hub_tensor_name(b->g->arena, b->config, MODULE_DECODER, -1, PART_WEIGHT);
-    return constant(b, hub_weight_of(b->checkpoint, from, -1, PART_WEIGHT), name, true);
+    recipe *r = of_weight(b, hub_weight_of(b->checkpoint, from, -1, PART_WEIGHT), true);
+    if (hub_build_has(b, MODULE_DECODER_REST)) {
+        recipe *rest =
+            of_weight(b, hub_weight_of(b->checkpoint, MODULE_DECODER_REST, -1, PART_WEIGHT), false);
+        r = recipe_concat(b->g->arena, 0, 2, (recipe *[]){r, rest});
+    }
+    return graph_constant_recipe(b->g, name, r);
 }
 
 value hub_build_linear(hub_builder *b, value x, hub_module m, int layer) {
@@ -61,8 +95,13 @@ static value zeros(hub_builder *b, int64_t n) {
 }
 
 value hub_build_norm(hub_builder *b, value x, hub_module m, int layer) {
+    const hub_config *c = b->config;
+    double own = c->family->eps[m];
     value gamma = hub_build_weight(b, m, layer, PART_WEIGHT, false);
-    attr eps = attr_float(ATTR_eps, b->config->eps);
+    attr eps = attr_float(ATTR_eps, own > 0 ? own : c->eps);
+    if (c->plain_norms && hub_module_of(m)->scope != SCOPE_HEAD)
+        return graph_op2(b->g, OP_add, graph_op2(b->g, OP_mul, x, gamma),
+                         hub_build_weight(b, m, layer, PART_BIAS, false));
     if (b->config->family->traits & TRAIT_RMS_NORM)
         return graph_append(b->g, OP_rms_norm, 2, (value[]){x, gamma}, 1, &eps);
     value beta = b->config->biased[m] ? hub_build_weight(b, m, layer, PART_BIAS, false)

@@ -15,17 +15,27 @@ typedef enum hub_size {
     SIZE_TASKS,
     SIZE_POSITIONS,
     SIZE_BOXES,     // positions on a page, along each axis
+    SIZE_WORD,      // width of the word embeddings, where they are transformed to that of the others
+    SIZE_TRIGRAM,   // of a token's and its neighbours', or of its own
     SIZE_EMBEDDING, // width of the embeddings, where they are projected to the hidden size
     SIZE_HIDDEN,
+    SIZE_INSIDE,  // width inside of a layer, where it is narrower
+    SIZE_QUERIED, // that queries and keys are made from, and values
+    SIZE_VALUED,
     SIZE_INNER,
     SIZE_HEADS,
     SIZE_HEAD,      // width of a head
     SIZE_ATTENTION, // of all heads
     SIZE_KEYS,      // of all heads of keys and values, which may be fewer
+    SIZE_CONTEXT,   // of what attention gives, and a convolution beside it
+    SIZE_TAPS,      // tokens that a convolution reads
+    SIZE_KERNELS,   // of all heads
     SIZE_BUCKETS,   // of distances
     SIZE_DISTANCES, // both ways, of all positions
     SIZE_RELATIVE,  // positions relative to a token's, both ways
-    SIZE_DECODER,   // width that the decoder of a masked LM reads
+    SIZE_TRANSFORM, // width that the decoder of a masked LM reads
+    SIZE_DECODER,   // of that, what the decoder's own table reads, which may be the word embeddings
+    SIZE_REST,      // and what another does
     SIZE_LABELS,
     SIZE_ONE, // always 1
     SIZE_TWO, // always 2: next sentence, start and end
@@ -49,13 +59,15 @@ bool hub_head_find(const char *name, hub_head *h);
 const char *hub_head_names(void); // all, for messages
 
 // A module is a group of tensors with a name in the checkpoint: a table or a linear layer [rows, columns]
-// (with bias [rows]), a norm (weight and bias [rows]), a vector [rows].
-typedef enum hub_kind { KIND_TABLE, KIND_LINEAR, KIND_NORM, KIND_VECTOR } hub_kind;
-typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
+// (with bias [rows]), a convolution [rows, columns, taps] (likewise), a norm (weight and bias [rows]), a
+// vector [rows]. SCOPE_STAGE: one of the feed-forwards of a layer that has several.
+typedef enum hub_kind { KIND_TABLE, KIND_LINEAR, KIND_CONVOLUTION, KIND_NORM, KIND_VECTOR } hub_kind;
+typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE_COUNT } hub_scope;
 
 // MODULE(id, kind, rows, columns, scope)
 #define HUB_MODULES(MODULE)                                                                                  \
-    MODULE(WORD, TABLE, VOCAB, EMBEDDING, BASE)                                                              \
+    MODULE(WORD, TABLE, VOCAB, WORD, BASE)                                                                   \
+    MODULE(TRIGRAM, LINEAR, EMBEDDING, TRIGRAM, BASE) /* of the word embeddings */                           \
     MODULE(TYPE, TABLE, TYPES, EMBEDDING, BASE)                                                              \
     MODULE(TASK, TABLE, TASKS, EMBEDDING, BASE)                                                              \
     MODULE(POSITION, TABLE, POSITIONS, EMBEDDING, BASE)                                                      \
@@ -69,26 +81,42 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_HEAD } hub_scope;
     MODULE(BUCKET, TABLE, BUCKETS, HEADS, BASE)         /* what a distance adds to a head's scores */        \
     MODULE(RELATIVE, TABLE, RELATIVE, HIDDEN, BASE)                                                          \
     MODULE(RELATIVE_NORM, NORM, HIDDEN, NONE, BASE)                                                          \
-    MODULE(QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                          \
-    MODULE(KEY, LINEAR, KEYS, HIDDEN, LAYER)                                                                 \
-    MODULE(VALUE, LINEAR, KEYS, HIDDEN, LAYER)                                                               \
+    MODULE(BOTTLENECK, LINEAR, INSIDE, HIDDEN, LAYER) /* into the layer */                                   \
+    MODULE(BOTTLENECK_NORM, NORM, INSIDE, NONE, LAYER)                                                       \
+    MODULE(SHARED, LINEAR, INSIDE, HIDDEN, LAYER) /* for queries and keys */                                 \
+    MODULE(SHARED_NORM, NORM, INSIDE, NONE, LAYER)                                                           \
+    MODULE(QUERY, LINEAR, ATTENTION, QUERIED, LAYER)                                                         \
+    MODULE(KEY, LINEAR, KEYS, QUERIED, LAYER)                                                                \
+    MODULE(VALUE, LINEAR, KEYS, VALUED, LAYER)                                                               \
     MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER) /* BERT's relative_key */                                \
     MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
     MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
     MODULE(GLOBAL_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER) /* of tokens that attend to all */                \
     MODULE(GLOBAL_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                     \
     MODULE(GLOBAL_VALUE, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
-    MODULE(ATTENTION_OUTPUT, LINEAR, HIDDEN, ATTENTION, LAYER)                                               \
-    MODULE(ATTENTION_NORM, NORM, HIDDEN, NONE, LAYER)                                                        \
-    MODULE(UP, LINEAR, INNER, HIDDEN, LAYER)                                                                 \
-    MODULE(GATE, LINEAR, INNER, HIDDEN, LAYER) /* multiplies what is activated */                            \
-    MODULE(DOWN, LINEAR, HIDDEN, INNER, LAYER)                                                               \
-    MODULE(OUTPUT_NORM, NORM, HIDDEN, NONE, LAYER)                                                           \
+    MODULE(DEPTHWISE, CONVOLUTION, HIDDEN, ONE, LAYER) /* ConvBERT's span-dynamic convolution */             \
+    MODULE(POINTWISE, LINEAR, ATTENTION, HIDDEN, LAYER)                                                      \
+    MODULE(KERNEL, LINEAR, KERNELS, ATTENTION, LAYER)                                                        \
+    MODULE(CONVOLVED, LINEAR, ATTENTION, HIDDEN, LAYER)                                                      \
+    MODULE(ATTENTION_OUTPUT, LINEAR, INSIDE, CONTEXT, LAYER)                                                 \
+    MODULE(ATTENTION_NORM, NORM, INSIDE, NONE, LAYER)                                                        \
+    MODULE(STAGE_UP, LINEAR, INNER, INSIDE, STAGE) /* of the feed-forwards before the last */                \
+    MODULE(STAGE_DOWN, LINEAR, INSIDE, INNER, STAGE)                                                         \
+    MODULE(STAGE_NORM, NORM, INSIDE, NONE, STAGE)                                                            \
+    MODULE(UP, LINEAR, INNER, INSIDE, LAYER)                                                                 \
+    MODULE(GATE, LINEAR, INNER, INSIDE, LAYER) /* multiplies what is activated */                            \
+    MODULE(DOWN, LINEAR, INSIDE, INNER, LAYER)                                                               \
+    MODULE(OUTPUT_NORM, NORM, INSIDE, NONE, LAYER)                                                           \
+    MODULE(WIDENING, LINEAR, HIDDEN, INSIDE, LAYER) /* out of the layer */                                   \
+    MODULE(WIDENING_NORM, NORM, HIDDEN, NONE, LAYER)                                                         \
+    MODULE(CONVOLUTION, CONVOLUTION, HIDDEN, HIDDEN, BASE) /* beside the first layer */                      \
+    MODULE(CONVOLUTION_NORM, NORM, HIDDEN, NONE, BASE)                                                       \
     MODULE(FINAL_NORM, NORM, HIDDEN, NONE, BASE)                                                             \
     MODULE(POOLER, LINEAR, HIDDEN, HIDDEN, BASE)                                                             \
-    MODULE(TRANSFORM, LINEAR, DECODER, HIDDEN, HEAD)                                                         \
-    MODULE(TRANSFORM_NORM, NORM, DECODER, NONE, HEAD)                                                        \
+    MODULE(TRANSFORM, LINEAR, TRANSFORM, HIDDEN, HEAD)                                                       \
+    MODULE(TRANSFORM_NORM, NORM, TRANSFORM, NONE, HEAD)                                                      \
     MODULE(DECODER, TABLE, VOCAB, DECODER, HEAD)                                                             \
+    MODULE(DECODER_REST, TABLE, REST, VOCAB, HEAD)     /* below the decoder, turned */                       \
     MODULE(DECODER_BIAS, VECTOR, VOCAB, NONE, HEAD)    /* of the decoder itself */                           \
     MODULE(PREDICTION_BIAS, VECTOR, VOCAB, NONE, HEAD) /* read where the decoder has none */                 \
     MODULE(RELATIONSHIP, LINEAR, TWO, HIDDEN, HEAD)                                                          \
@@ -132,6 +160,10 @@ typedef enum hub_key {
     KEY_HEADS,
     KEY_KEY_HEADS,
     KEY_HEAD,    // width of one
+    KEY_RATIO,   // how many heads a convolution stands for
+    KEY_TAPS,    // tokens that a convolution reads
+    KEY_INSIDE,  // width inside of a layer
+    KEY_STAGES,  // feed-forwards of a layer
     KEY_BUCKETS, // of distances
     KEY_ACTIVATION,
     KEY_HEAD_ACTIVATION,   // of the prediction head
@@ -152,7 +184,10 @@ typedef enum hub_traits {
     TRAIT_PLAIN_DECODER = 256,  // the decoder may have no bias
     TRAIT_ROTARY_COLUMNS = 512, // rotary positions are columns, whatever positions are given
     TRAIT_FIRST_BARE = 2048,    // the first layer has no norm before its attention: the embeddings end in one
-    TRAIT_DROPS_MASKED = 1024   // ESM: mask tokens are zero, and the others scaled by how many there are
+    TRAIT_DROPS_MASKED = 1024,  // ESM: mask tokens are zero, and the others scaled by how many there are
+    TRAIT_HIDDEN_ROWS = 4096,  // tokens that the mask hides are read too: a grid's text is all of its columns
+    TRAIT_FOURIER = 8192,      // tokens are mixed by a Fourier transform instead of attention
+    TRAIT_GROUPS_FIRST = 16384 // layers of groups stand as [groups, columns, rows]
 } hub_traits;
 
 // What turns queries and keys by their positions: halves of a head, or pairs of neighbours.
@@ -176,15 +211,18 @@ typedef struct hub_family {
     const char *biases[MODULE_COUNT];
     // Modules that a config's key switches: "key" (false where it is missing) or "+key" (true).
     const char *switches[MODULE_COUNT];
+    double eps[MODULE_COUNT]; // of norms that have not the config's; 0: it has
     hub_rotary rotary;
     double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
     // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.
     const char *predict, *classify;
+    const char
+        *order; // the output of the classifier of pairs beside predictions; NULL: seq_relationship_logits
     const char *pooling; // default of classifier_pooling; NULL: the first row, whatever the config says
     // What Transformers takes where a key is missing; NULL or 0: what BERT takes. Sizes that describe the
     // weights have no default.
     struct {
-        int64_t values[KEY_COUNT], pad_id;
+        int64_t values[KEY_COUNT], pad_id, groups;
         const char *activation;
         double eps;
         bool untied;

@@ -9,26 +9,45 @@ static value last(const hub_builder *b) {
     return b->hidden[b->config->layers];
 }
 
+// The mean of rows [L,W], of those that a mask i32[L] shows where there is one.
+static value mean_row(graph *body, value x, value mask) {
+    int64_t rows = 0;
+    dim down[] = {dim_sym(SYM_L), dim_num(1)};
+    attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &rows};
+    if (mask == VALUE_NONE) return graph_append(body, OP_reduce_mean, 1, &x, 1, &axes);
+    value shown = hub_build_is_shown(body, mask, 2, down), none = graph_scalar(body, 0);
+    value kept = graph_op3(body, OP_select, shown, x, none),
+          one = graph_op3(body, OP_select, shown, graph_scalar(body, 1), none);
+    return graph_op2(body, OP_div, graph_append(body, OP_reduce_sum, 1, &kept, 1, &axes),
+                     graph_append(body, OP_reduce_sum, 1, &one, 1, &axes));
+}
+
 // One row a sequence: its first, or the mean of all.
 static value one_row(hub_builder *b, value x, hub_pooling pooling) {
     graph *body = graph_new(b->g->arena, NULL);
-    dim width = graph_type(b->g, x)->d[1];
-    value p = graph_param(body, "x", type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_L), width})), row;
-    if (pooling == POOLING_CLS) {
+    dim width = graph_type(b->g, x)->d[1], rows = dim_sym(SYM_L);
+    value p = graph_param(body, "x", type_make(ELEM_F32, 2, (dim[]){rows, width})), row;
+    bool masks = pooling != POOLING_CLS && b->mask != VALUE_NONE;
+    if (pooling == POOLING_CLS)
         row = graph_slice(body, p, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_num(1), width});
-    } else {
-        int64_t rows = 0;
-        attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &rows};
-        row = graph_append(body, OP_reduce_mean, 1, &p, 1, &axes);
-    }
+    else
+        row =
+            mean_row(body, p, masks ? graph_param(body, "mask", type_make(ELEM_I32, 1, &rows)) : VALUE_NONE);
     graph_output_add(body, NULL, row);
-    return graph_region(b->g, OP_per_sequence, 2, (value[]){b->bounds, x}, body, 1);
+    return graph_region(b->g, OP_per_sequence, 2 + masks, (value[]){b->bounds, x, b->mask}, body, 1);
+}
+
+// Is there what a pooler gives? One that is switched off gives the first row as it is.
+static bool pools(const hub_builder *b) {
+    return hub_build_has(b, MODULE_POOLER) ||
+           (b->config->family->traits & TRAIT_POOLER && b->config->off[MODULE_POOLER]);
 }
 
 static value pooler(hub_builder *b) {
     if (b->pooled == VALUE_NONE) {
-        value row = one_row(b, last(b), POOLING_CLS);
-        value x = graph_op1(b->g, OP_tanh, hub_build_linear(b, row, MODULE_POOLER, -1));
+        value x = one_row(b, last(b), POOLING_CLS);
+        if (hub_build_has(b, MODULE_POOLER))
+            x = graph_op1(b->g, OP_tanh, hub_build_linear(b, x, MODULE_POOLER, -1));
         b->pooled = hub_build_named(b, x, "pooler");
     }
     return b->pooled;
@@ -117,7 +136,7 @@ static void build_head(hub_builder *b, diag *d) {
     switch (b->config->head) {
     case HEAD_MODEL:
         graph_output_add(g, "last_hidden_state", last(b));
-        if (hub_build_has(b, MODULE_POOLER)) {
+        if (pools(b)) {
             graph_output_add(g, "pooler_output", pooler(b));
         } else if (b->config->family->traits & TRAIT_POOLER) {
             diag_note(d, b->checkpoint->where, "has no pooler: there is no pooler_output");
@@ -130,7 +149,7 @@ static void build_head(hub_builder *b, diag *d) {
     case HEAD_PRETRAINING:
         graph_output_add(g, "prediction_logits", predictions(b));
         x = classified(b, pooler(b), MODULE_RELATIONSHIP, "relationship");
-        graph_output_add(g, "seq_relationship_logits", x);
+        graph_output_add(g, b->config->family->order ? b->config->family->order : TASK_ORDER, x);
         break;
     case HEAD_SEQUENCE: graph_output_add(g, "logits", text_logits(b)); break;
     case HEAD_TOKEN:
@@ -179,13 +198,13 @@ static bool add_series(hub_builder *b, const char *name, const char *what, int n
 }
 
 static bool add_named(hub_builder *b, const char *name, diag *d) {
-    int layers = (int)b->config->layers;
+    int layers = (int)b->config->layers, maps = b->config->family->traits & TRAIT_FOURIER ? 0 : layers;
     if (has_output(b, name)) return true;
-    if (add_series(b, name, "hidden_states", layers + 1) || add_series(b, name, "attentions", layers))
+    if (add_series(b, name, "hidden_states", layers + 1) || add_series(b, name, "attentions", maps))
         return true;
     if (!strcmp(name, "last_hidden_state")) {
         graph_output_add(b->g, name, last(b));
-    } else if (!strcmp(name, "pooler_output") && hub_build_has(b, MODULE_POOLER)) {
+    } else if (!strcmp(name, "pooler_output") && pools(b)) {
         graph_output_add(b->g, name, pooler(b));
     } else {
         return diag_error(

@@ -123,6 +123,7 @@ static void describe(const opening *o, hub_model *out) {
     out->position_rule = c->position_rule;
     out->position_start = c->position_start;
     out->position_count = c->sizes[SIZE_POSITIONS] - out->position_start;
+    if (c->transformed && c->transformed < out->position_count) out->position_count = c->transformed;
     out->global_rule = c->global_rule;
     out->sep_id = (int32_t)c->sep_id;
     out->pad_id = (int32_t)c->pad_id;

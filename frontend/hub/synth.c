@@ -126,15 +126,18 @@ static void add_module(synth *s, hub_module m, int set) {
 }
 
 static void list_tensors(synth *s) {
-    int64_t sets = hub_weight_sets(&s->config);
-    size_t most = ((size_t)sets + 1) * MODULE_COUNT * PART_COUNT;
+    size_t most = ((size_t)hub_weight_sets(&s->config) + 1) * MODULE_COUNT * PART_COUNT;
     s->items = ARENA_ARRAY(s->a, safetensors_item, most);
     s->gammas = ARENA_ARRAY(s->a, bool, most);
-    for (int scope = 0; scope < 3; scope++) {
-        for (int64_t i = 0; i < (scope == SCOPE_LAYER ? sets : 1); i++) {
+    for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+        bool more = true;
+        for (int i = 0; more; i++) {
+            more = false;
             for (int m = 0; m < MODULE_COUNT; m++) {
                 if (hub_module_of((hub_module)m)->scope != (hub_scope)scope) continue;
-                add_module(s, (hub_module)m, scope == SCOPE_LAYER ? (int)i : -1);
+                int64_t sets = hub_module_sets(&s->config, (hub_module)m);
+                add_module(s, (hub_module)m, sets ? i : -1);
+                more |= i + 1 < sets;
             }
         }
     }

@@ -96,9 +96,10 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
                      arena_printf(a, "%s is not supported for weights: F32, F16 and BF16 are", dtype));
     }
     int rank = hub_tensor_shape(l->config, m, p, w.shape);
-    w.convolves = rank == 2 && w.rank == 3 && shape[2] == 1;
-    if (rank == 2) w.groups = l->config->groups_of[m];
-    bool fits = rank == w.rank || w.convolves;
+    w.one_more = w.rank == rank + 1 && shape[rank] == 1;
+    if (rank >= 2) w.groups = l->config->groups_of[m];
+    w.groups_first = rank >= 2 && hub_module_groups_first(l->config, m);
+    bool fits = rank == w.rank || w.one_more;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
     if (!fits) {
         return wrong(l, name,
@@ -108,7 +109,9 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
     if (p == PART_BIAS && hub_config_own_bias(l->config, m)) w.slice = (hub_slice){0, 1, false};
     w.rank = rank;
     *slot(l->c, m, set, p) = w;
-    l->c->parameters += (rank == 2 ? w.shape[0] * w.shape[1] : w.shape[0]) / w.slice.parts;
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) count *= w.shape[i];
+    l->c->parameters += count / w.slice.parts;
     return true;
 }
 
@@ -194,17 +197,16 @@ static void note_unread(lookup *l) {
 }
 
 bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) {
-    int64_t sets = hub_weight_sets(config);
-    size_t slots = ((size_t)sets + 1) * MODULE_COUNT * PART_COUNT;
+    size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
     c->weights = ARENA_ARRAY(c->arena, hub_weight, slots);
     lookup l = {.c = c, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
     find_prefixes(&l);
     bool ok = true;
     for (int m = 0; m < MODULE_COUNT; m++) {
         if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
-        bool layered = hub_module_of((hub_module)m)->scope == SCOPE_LAYER;
+        int64_t sets = hub_module_sets(config, (hub_module)m);
         bool bare = m == MODULE_ATTENTION_NORM && config->family->traits & TRAIT_FIRST_BARE;
-        for (int64_t i = layered ? bare : -1; i < (layered ? sets : 0); i++) {
+        for (int64_t i = sets ? bare : -1; i < sets; i++) {
             ok &= check_module(&l, (hub_module)m, (int)i);
         }
     }

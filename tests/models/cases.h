@@ -14,9 +14,9 @@
 
 typedef struct grid {
     int64_t batch, length, tokens;
-    int32_t *ids, *positions, *columns; // [tokens]
-    int32_t *bounds;                    // [batch + 1]
-    int32_t *cells;                     // [tokens]: the grid's cell (row * length + column) of each token
+    int32_t *ids, *positions, *columns, *shown; // [tokens]
+    int32_t *bounds;                            // [batch + 1]
+    int32_t *cells; // [tokens]: the grid's cell (row * length + column) of each token
 } grid;
 
 // The folder of a case: the copy beside this file, or the shared one; NULL where neither is there.
@@ -53,6 +53,13 @@ static inline int32_t case_position(const hub_model *m, const int64_t *ids, cons
     return ids[i] == m->pad_id ? m->pad_id : n;
 }
 
+static inline bool case_has_input(const graph *g, const char *name) {
+    for (int i = 0; i < g->count; i++) {
+        if (g->nodes[i].op == OP_input && !strcmp(g->nodes[i].name, name)) return true;
+    }
+    return false;
+}
+
 // `rows`: 0, or how many of the batch.
 static inline grid case_grid(const hub_model *m, const safetensors *io, int64_t rows, arena *a) {
     grid g = {0};
@@ -61,16 +68,19 @@ static inline grid case_grid(const hub_model *m, const safetensors *io, int64_t 
     const int64_t *given = case_input(io, "position_ids", &g.batch, &g.length);
     ck_assert_ptr_nonnull(ids);
     if (rows && rows < g.batch) g.batch = rows;
+    bool all = case_has_input(m->graph, "mask"); // hidden tokens too
     int64_t most = g.batch * g.length;
     g.ids = ARENA_ARRAY(a, int32_t, most);
     g.positions = ARENA_ARRAY(a, int32_t, most);
     g.columns = ARENA_ARRAY(a, int32_t, most);
+    g.shown = ARENA_ARRAY(a, int32_t, most);
     g.cells = ARENA_ARRAY(a, int32_t, most);
     g.bounds = ARENA_ARRAY(a, int32_t, g.batch + 1);
     for (int64_t i = 0; i < most; i++) {
         int64_t column = i % g.length;
         if (column == 0) g.bounds[i / g.length] = (int32_t)g.tokens;
-        if (mask && !mask[i]) continue;
+        if (mask && !mask[i] && !all) continue;
+        g.shown[g.tokens] = !mask || mask[i];
         g.ids[g.tokens] = (int32_t)ids[i];
         g.positions[g.tokens] = case_position(m, ids, given, i, column);
         g.columns[g.tokens] = (int32_t)column;
@@ -126,7 +136,7 @@ static inline eval_input case_global(const hub_model *m, const grid *g, const sa
 }
 
 // The inputs that a graph may have; every token's row is read where the head reads chosen rows.
-#define CASE_INPUTS 15
+#define CASE_INPUTS 16
 static inline void case_inputs(const hub_model *m, const grid *g, const safetensors *io, arena *a,
                                eval_input *inputs) {
     int32_t *rows = ARENA_ARRAY(a, int32_t, g->tokens);
@@ -146,6 +156,7 @@ static inline void case_inputs(const hub_model *m, const grid *g, const safetens
     inputs[12] = case_box(g, io, "box_bottom", 3, -1, a);
     inputs[13] = case_box(g, io, "box_height", 3, 1, a);
     inputs[14] = case_box(g, io, "box_width", 2, 0, a);
+    inputs[15] = case_vector("mask", g->shown, g->tokens);
 }
 
 // The largest difference of a packed output from the reference, over the rows that the mask shows, and the
@@ -170,6 +181,7 @@ static inline difference case_compare(const grid *g, const tensor *out, int rank
         int64_t heads = shape[1], width = out->shape[2];
         for (int64_t t = 0; t < g->tokens; t++) {
             int64_t row = g->cells[t] / g->length, column = g->cells[t] % g->length;
+            if (!g->shown[t]) continue;
             for (int64_t h = 0; h < heads; h++) {
                 const float *wants = reference + ((row * heads + h) * g->length + column) * g->length;
                 for (int64_t k = g->bounds[row]; k < g->bounds[row + 1]; k++) {
@@ -186,7 +198,7 @@ static inline difference case_compare(const grid *g, const tensor *out, int rank
     int64_t rows = tokens ? g->tokens : g->batch;
     for (int64_t t = 0; t < rows; t++) {
         // Transformers reads column 0, hidden or not; there is no such row here.
-        if (!tokens && g->cells[g->bounds[t]] % g->length) continue;
+        if (tokens ? !g->shown[t] : g->cells[g->bounds[t]] % g->length) continue;
         const float *wants = reference + (tokens ? g->cells[t] : t) * width;
         for (int64_t i = 0; i < width; i++) difference_add(&d, x[t * width + i], wants[i]);
     }
@@ -196,13 +208,6 @@ static inline difference case_compare(const grid *g, const tensor *out, int rank
 static inline void case_fail(const diag *d) {
     diag_print(d, stderr);
     ck_abort_msg("%s", d->count ? d->items[d->count - 1].text : "failed without a word");
-}
-
-static inline bool case_has_input(const graph *g, const char *name) {
-    for (int i = 0; i < g->count; i++) {
-        if (g->nodes[i].op == OP_input && !strcmp(g->nodes[i].name, name)) return true;
-    }
-    return false;
 }
 
 static inline bool case_is_input(const char *name) {

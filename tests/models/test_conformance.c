@@ -1,8 +1,9 @@
 // links: cli
-// Every case of tests/models/cases: the checkpoint compiled (JIT and shared object, each ISA of this machine,
-// 1 and 2 threads) against the outputs of Transformers in io.safetensors, with other masks (padding on the
-// left, holes: masks.safetensors) and with inputs that may be given (positions.safetensors, ...). An
-// argument, or BERTC_CASE, picks the cases whose name begins so.
+// Every case of tests/models/cases, and those of the shared folder that are too large to stand there: the
+// checkpoint compiled (JIT and shared object, each ISA of this machine, 1 and 2 threads) against the outputs
+// of Transformers in io.safetensors, with other masks (padding on the left, holes: masks.safetensors) and
+// with inputs that may be given (positions.safetensors, ...). An argument, or BERTC_CASE, picks the cases
+// whose name begins so.
 // --table prints what README.md shows: the largest difference of each family and head.
 #include <check.h>
 #include <dirent.h>
@@ -25,6 +26,15 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+// A file of a case, here or in the shared folder; valid until the next call.
+static const char *case_path(const char *name, const char *file) {
+    static char path[1024];
+    snprintf(path, sizeof(path), BERTC_TESTS "/models/cases/%s/config.json", name);
+    const char *root = access(path, R_OK) ? BERTC_SHARED "/conformance/models" : BERTC_TESTS "/models/cases";
+    snprintf(path, sizeof(path), "%s/%s/%s", root, name, file);
+    return path;
+}
+
 static void find_cases(const char *begin) {
     DIR *dir = opendir(BERTC_TESTS "/models/cases");
     for (struct dirent *e; dir && (e = readdir(dir));) {
@@ -32,6 +42,11 @@ static void find_cases(const char *begin) {
         if (!begin || !strncmp(begin, e->d_name, strlen(begin))) cases[case_count++] = strdup(e->d_name);
     }
     if (dir) closedir(dir);
+    static const char *const shared[] = {"convbert-model", "fnet-model", "mobilebert-model"};
+    for (int i = 0; i < 3 && case_count < CASES_MAX; i++)
+        if ((!begin || !strncmp(begin, shared[i], strlen(begin))) &&
+            !access(case_path(shared[i], "config.json"), R_OK))
+            cases[case_count++] = strdup(shared[i]);
     qsort(cases, (size_t)case_count, sizeof(*cases), by_name);
 }
 
@@ -40,8 +55,8 @@ static const char *const files[] = {"io.safetensors",    "masks.safetensors", "p
 
 static void check_file(const char *name, const char *file, bertc_model *model, int threads, tolerance t,
                        const char *how) {
-    char path[1024], what[256];
-    snprintf(path, sizeof(path), BERTC_TESTS "/models/cases/%s/%s", name, file);
+    char what[256];
+    const char *path = case_path(name, file);
     if (access(path, R_OK)) return;
     reference r;
     reference_open(&r, path);
@@ -85,15 +100,13 @@ static bool machine_runs(const char *cpu) {
 
 // Does the reference hold hidden states and attentions too?
 static bool holds_all(const char *name) {
-    char path[1024];
     const char *dtype;
     const int64_t *shape;
     const void *data;
     size_t bytes;
     int rank;
     reference r;
-    snprintf(path, sizeof(path), BERTC_TESTS "/models/cases/%s/io.safetensors", name);
-    reference_open(&r, path);
+    reference_open(&r, case_path(name, "io.safetensors"));
     bool holds = safetensors_entry(r.file, "out.hidden_states.0", &dtype, &rank, &shape, &data, &bytes);
     reference_close(&r);
     return holds;
@@ -101,7 +114,7 @@ static bool holds_all(const char *name) {
 
 static void open_case(opened *m, const char *name, const char *cpu, diag *d) {
     char folder[1024];
-    snprintf(folder, sizeof(folder), BERTC_TESTS "/models/cases/%s", name);
+    snprintf(folder, sizeof(folder), "%s", case_path(name, ""));
     bool all = holds_all(name);
     build_options o = {
         .batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};

@@ -181,6 +181,19 @@ START_TEST(waves) {
 }
 END_TEST
 
+START_TEST(fourier) {
+    const int n = 37;
+    float *cosines = run(recipe_dft(a, RECIPE_DFT_COS, n)), *sines = run(recipe_dft(a, RECIPE_DFT_SIN, n));
+    EACH(i, j, n, n) {
+        double angle = 6.283185307179586477 * (double)(i * j % n) / n;
+        ck_assert_float_eq(cosines[i * n + j], (float)cos(angle));
+        ck_assert_float_eq(sines[i * n + j], (float)sin(angle));
+    }
+    free(cosines);
+    free(sines);
+}
+END_TEST
+
 START_TEST(integers_move) {
     int32_t x[] = {1, 2, 3, 4, 5, 6};
     recipe *r = tensor_of("x", ELEM_I32, 2, (int64_t[]){2, 3}, x);
@@ -309,6 +322,7 @@ int main(void) {
                             slices,
                             diagonals,
                             waves,
+                            fourier,
                             every_half,
                             rounds,
                             missing_and_wrong,
