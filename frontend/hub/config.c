@@ -236,6 +236,12 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     ok &= hub_config_activation(f, key_name(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
     if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
     ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
+    if (family->legacy_key) {
+        bool legacy = true;
+        ok &= hub_field_bool(f, family->legacy_key, false, &legacy);
+        c->modern = !legacy;
+        c->tied |= c->modern;
+    }
     return ok;
 }
 

@@ -21,6 +21,13 @@ typedef struct hub_sentence {
     int64_t max_length; // 0: not said
 } hub_sentence;
 
+// Frequencies of the turns, one a pair of columns, and what multiplies their cosines and sines. NULL: the
+// plain ones of the family's base.
+typedef struct hub_rope {
+    float *frequencies; // [head width / 2]
+    double scale;
+} hub_rope;
+
 typedef struct hub_config {
     const char *file; // for messages
     const hub_family *family;
@@ -39,7 +46,8 @@ typedef struct hub_config {
     int32_t position_start; // of the first token
     int64_t key_heads;      // heads of keys and values
     hub_rotary rotary;
-    double theta[2];                 // as hub_family's
+    double theta[2]; // as hub_family's
+    hub_rope ropes[2];
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
@@ -59,7 +67,7 @@ typedef struct hub_config {
     const char *convolve;           // and of the convolution beside the first layer
     double eps;
     const char *activation;
-    bool tied;
+    bool tied, modern; // modern: as hub_family's
     hub_problem problem;
     const char **labels; // sizes[SIZE_LABELS] of them
     hub_sentence sentence;
@@ -101,6 +109,7 @@ bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const
 // Layers that are not as wide inside as between them, after the hidden size is read; and convolutions, after
 // heads.
 bool hub_config_narrowing(const hub_fields *f, hub_config *c);
+bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c);
 bool hub_config_fourier(const hub_fields *f, hub_config *c);
 bool hub_config_convolutions(const hub_fields *f, arena *a, hub_config *c);
 // What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.

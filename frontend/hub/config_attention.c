@@ -1,4 +1,4 @@
-// config.json, what belongs to attention alone: rotary positions, windows, positions relative to a token's.
+// config.json, what belongs to attention alone: windows, positions relative to a token's.
 #include <inttypes.h>
 #include <string.h>
 
@@ -6,65 +6,6 @@
 
 #define MOST_POSITIONS INT32_MAX
 #define MOST_TABLE     (1 << 20) // positions of a table that is made, not read
-
-// --- Rotary positions
-
-static bool rope_kind(const hub_fields *f) {
-    const char *kind = "default";
-    bool ok = hub_field_text(f, "rope_type", false, &kind) && hub_field_text(f, "type", false, &kind);
-    if (!ok || !strcmp(kind, "default")) return ok;
-    return hub_field_wrong(f, "rope_type", "\"%.100s\" is not supported; known is default", kind);
-}
-
-static bool rope_base(const hub_fields *f, const char *key, double *theta) {
-    if (!hub_field_real(f, key, false, 0, 1e12, theta)) return false;
-    return *theta > 0 || hub_field_wrong(f, key, "must be above 0");
-}
-
-// An object that says all, or one a kind of layer.
-static bool rope_object(const hub_fields *f, const char *key, double theta[2]) {
-    static const char *const kinds[] = {"full_attention", "sliding_attention"};
-    const cJSON *o = hub_field(f, key), *v;
-    char within[64];
-    bool ok = true;
-    if (!o) return true;
-    if (!cJSON_IsObject(o))
-        return hub_field_wrong(f, key, "is %s where an object is expected", hub_json_kind(o));
-    hub_fields all = {f->file, key, o, f->d};
-    ok &= rope_kind(&all);
-    ok &= rope_base(&all, "rope_theta", &theta[0]);
-    for (int i = 0; i < 2; i++) {
-        if (!(v = hub_field(&all, kinds[i]))) continue;
-        snprintf(within, sizeof(within), "%s.%s", key, kinds[i]);
-        hub_fields one = {f->file, within, v, f->d};
-        if (!cJSON_IsObject(v)) return hub_field_wrong(&all, kinds[i], "is no object");
-        ok &= rope_kind(&one);
-        ok &= rope_base(&one, "rope_theta", &theta[i]);
-    }
-    return ok;
-}
-
-static bool read_rotary(const hub_fields *f, hub_config *c) {
-    double *theta = c->theta;
-    theta[0] = c->family->theta[0];
-    theta[1] = c->family->theta[1];
-    if (c->family->rotary == ROTARY_PAIRS && !hub_field_bool(f, "rotary_value", false, &c->turns_values))
-        return false;
-    if (c->rotary == ROTARY_NONE || c->family->modules[MODULE_ROTARY]) return true;
-    if (c->sizes[SIZE_HEAD] % 2)
-        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
-    if (c->sizes[SIZE_POSITIONS] > MOST_TABLE)
-        return hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "is too large");
-    bool ok = rope_base(f, "rotary_emb_base", &theta[0]);
-    ok &= rope_base(f, "rope_theta", &theta[0]);
-    if (c->family->theta[1] > 0) {
-        ok &= rope_base(f, "global_rope_theta", &theta[0]);
-        ok &= rope_base(f, "local_rope_theta", &theta[1]);
-    }
-    ok &= rope_object(f, "rope_parameters", theta);
-    ok &= rope_object(f, "rope_scaling", theta);
-    return ok;
-}
 
 // --- Windows
 
@@ -161,7 +102,7 @@ static bool read_pooling(const hub_fields *f, hub_config *c) {
 
 bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    bool ok = read_rotary(f, c);
+    bool ok = hub_config_rotary(f, a, c);
     if (family->modules[MODULE_GLOBAL_QUERY] || family->theta[1] > 0) all_windows(a, c);
     if (family->modules[MODULE_GLOBAL_QUERY]) ok &= read_attention_window(f, c);
     if (family->theta[1] > 0) ok &= read_local_attention(f, c);

@@ -33,11 +33,16 @@ static char *fill_in(arena *a, int inner, const char *pattern, int set, const ch
                         (int)(second - rest), rest, set % inner, second + 2, end);
 }
 
+static const char *name_of(const hub_config *c, hub_module m) {
+    const char *modern = c->modern ? c->family->modern[m] : NULL;
+    return modern ? modern : c->family->modules[m];
+}
+
 char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p) {
     int inner = (int)(hub_module_of(m)->scope == SCOPE_STAGE ? c->stages : c->inner_groups);
     if (p == PART_BIAS && hub_config_own_bias(c, m)) return fill_in(a, inner, c->family->biases[m], set, "");
     const char *end = p == PART_BIAS ? ".bias" : hub_module_of(m)->kind == KIND_VECTOR ? "" : ".weight";
-    return fill_in(a, inner, c->family->modules[m], set, end);
+    return fill_in(a, inner, name_of(c, m), set, end);
 }
 
 bool hub_config_has(const hub_config *c, hub_module m, hub_part p) {
@@ -121,5 +126,6 @@ static hub_use head_use(const hub_config *c, hub_module m) {
 
 hub_use hub_module_use(const hub_config *c, hub_module m) {
     if (!c->family->modules[m] || c->off[m]) return USE_NO;
+    if (c->modern && (m == MODULE_DECODER || m == MODULE_DECODER_BIAS)) return USE_NO;
     return hub_module_of(m)->scope == SCOPE_HEAD ? head_use(c, m) : base_use(c, m);
 }

@@ -26,12 +26,33 @@ static value half_of_table(hub_builder *b, bool second) {
                                  recipe_slice(a, r, 1, second ? half : 0, second ? 2 * half : half));
 }
 
+// The angles of each token, where the frequencies are not the plain ones: f32[T,d/2].
+static value angles(hub_builder *b, const float *frequencies, int64_t columns, value positions) {
+    graph *g = b->g;
+    dim down[] = {dim_sym(SYM_T), dim_num(1)}, n = dim_num(columns);
+    attr to = {.id = ATTR_to, .u.e = ELEM_F32};
+    value p = graph_append(g, OP_cast, 1, &positions, 1, &to);
+    value f = graph_constant_f32(g, NULL, type_make(ELEM_F32, 1, &n), frequencies);
+    return graph_op2(g, OP_mul, graph_reshape(g, p, 2, down), f);
+}
+
+static value scaled(graph *g, value x, double scale) {
+    return scale < 1 || scale > 1 ? graph_op2(g, OP_mul, x, graph_scalar(g, scale)) : x;
+}
+
 static void rotary(hub_builder *b) {
     const hub_config *c = b->config;
     int64_t rows = c->sizes[SIZE_POSITIONS], columns = c->sizes[SIZE_HEAD] / 2;
     value at = c->family->traits & TRAIT_ROTARY_COLUMNS ? b->columns : b->positions;
     bool given = hub_build_has(b, MODULE_ROTARY);
     for (int i = 0; i < 1 + (c->theta[1] > 0); i++) {
+        const hub_rope *rope = &c->ropes[i];
+        if (rope->frequencies) {
+            value x = angles(b, rope->frequencies, columns, at);
+            b->cosines[i] = scaled(b->g, graph_op1(b->g, OP_cos, x), rope->scale);
+            b->sines[i] = scaled(b->g, graph_op1(b->g, OP_sin, x), rope->scale);
+            continue;
+        }
         recipe *cosines = recipe_waves(b->g->arena, RECIPE_COS, rows, columns, c->theta[i]);
         recipe *sines = recipe_waves(b->g->arena, RECIPE_SIN, rows, columns, c->theta[i]);
         value x = given ? half_of_table(b, true) : graph_constant_recipe(b->g, NULL, cosines);

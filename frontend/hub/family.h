@@ -204,6 +204,8 @@ typedef struct hub_family {
     // Names of tensors, %d is the layer; NULL: no such module. "NAME[1/3]": rows of the second of three equal
     // parts of the tensor; "NAME[1/3h]": of the second of three parts of each head's rows.
     const char *modules[MODULE_COUNT];
+    // Where a key of the config is false: other names, and no decoder but the word embeddings.
+    const char *legacy_key, *modern[MODULE_COUNT];
     const char *groups[MODULE_COUNT]; // keys: how many groups of columns a layer has, each read by its own
                                       // rows; NULL: 1
     // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the
