@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 3u
+#define BERTC_ABI_VERSION 4u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 
@@ -84,6 +84,7 @@ typedef struct bertc_port {
     X(IDS, "ids") X(TYPES, "types") X(POSITIONS, "positions") X(BOUNDS, "bounds") X(ROWS, "rows")                      \
     X(ROW_BOUNDS, "row_bounds") X(COLUMNS, "columns") /* in the caller's grid */                                       \
     X(TASKS, "tasks") X(GLOBAL, "global") /* 1: attends to all, and all to it */                                       \
+    X(PROMPT, "prompt") /* 1: of a prompt, and not pooled */                                                           \
     X(BOX_LEFT, "box_left") X(BOX_TOP, "box_top") X(BOX_RIGHT, "box_right") X(BOX_BOTTOM, "box_bottom")                \
     X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width") X(MASK, "mask") /* 1: shown */
 // clang-format on

@@ -65,22 +65,27 @@ static void find_outputs(bertc_session *s) {
 
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     if (!s->model->descriptor->tokenizer) return true;
+    if (!max_text_bytes) max_text_bytes = 65536;
     s->text = calloc(1, sizeof *s->text);
     if (!s->text) return error_set(error, "out of memory");
     find_outputs(s);
-    s->text->encoder = encoder_new(&s->model->tokenizer, max_text_bytes, error);
+    answer_prompt *p = &s->text->prompt;
+    if (answer_task(s) == BERTC_TASK_EMBEDDING)
+        p->joined = malloc(p->capacity = prompt_room(s, max_text_bytes));
+    s->text->encoder = encoder_new(&s->model->tokenizer, p->capacity ? p->capacity : max_text_bytes, error);
     if (!s->text->encoder) return false;
     s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);
     s->text->windows = calloc((size_t)s->max_sequences, sizeof *s->text->windows);
-    size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes ? max_text_bytes : 65536) : 0;
-    return (s->text->tokens && s->text->windows && store_open(&s->text->store, bytes)) ||
-           error_set(error, "out of memory");
+    size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes) : 0;
+    bool room = s->text->tokens && s->text->windows && (p->joined || !p->capacity);
+    return (room && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");
 }
 
 void answer_close(bertc_session *s) {
     if (!s->text) return;
     encoder_free(s->text->encoder);
     store_close(&s->text->store);
+    free(s->text->prompt.joined);
     free(s->text->tokens);
     free(s->text->windows);
     free(s->text);
@@ -146,6 +151,8 @@ static bool flush(bertc_session *s, bertc_error *error) {
 static bool pack(bertc_session *s, int64_t place, answer_window window, size_t n, bertc_error *error) {
     bool masks = answer_has_masks(s);
     int64_t before = 0;
+    // Something is left to pool, however short the text was cut.
+    size_t skipped = s->text->prompt.tokens < n ? s->text->prompt.tokens : n - 1;
     const bertc_token *tokens = s->text->tokens + s->group.tokens;
     if (!check_tokens(s, tokens, n, error)) return false;
     s->text->windows[s->group.sequences] = window;
@@ -155,6 +162,7 @@ static bool pack(bertc_session *s, int64_t place, answer_window window, size_t n
         int64_t position = session_position(s, id, (int64_t)i, before);
         session_token(s, id, tokens[i].type, (int32_t)position, (int32_t)i,
                       masks && id == s->model->task->mask_id);
+        session_set(s, INPUT_PROMPT, i < skipped);
         before += id != s->model->descriptor->pad_id;
     }
     return true;
@@ -214,8 +222,9 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     const bertc_token *tokens;
     size_t n;
     int64_t limit = longest(s);
-    if (!check_text(s, text, error) ||
-        !encoder_encode(s->text->encoder, text, o->windows ? 0 : limit,
+    bertc_text whole = *text;
+    if (!check_text(s, text, error) || !prompt_join(s, &whole, error) ||
+        !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
                         o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
         return false;
     return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
@@ -234,6 +243,7 @@ bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
     s->text->longs = NULL;
     store_reset(&s->text->store);
     session_clear(s);
+    if (!prompt_begin(s, error)) return false;
     for (size_t i = 0; i < count; i++)
         if (!add_text(s, (int64_t)i, &texts[i], error))
             return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;

@@ -40,8 +40,18 @@ typedef struct answer_window {
     int start, count;
 } answer_window;
 
+// What goes before the call's texts, and the text behind it.
+typedef struct answer_prompt {
+    const char *text;
+    size_t size;   // 0: none
+    size_t tokens; // of a text's, the first so many are the prompt's
+    char *joined;  // [capacity]
+    size_t capacity;
+} answer_prompt;
+
 struct answer_state {
     encoder *encoder;
+    answer_prompt prompt;
     store store;
     bertc_token *tokens;    // [max_tokens], as packed
     answer_window *windows; // [max_sequences], of the group's sequences
@@ -86,10 +96,19 @@ void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_
                  bertc_mask *out);
 bertc_answer answer_span(const answer_part *p);
 
+// --- prompt.c
+
+// Bytes of the longest text with a prompt of the model's before it.
+size_t prompt_room(const bertc_session *s, size_t max_text_bytes);
+// Finds the prompt that the call's options ask for.
+bool prompt_begin(bertc_session *s, bertc_error *error);
+// Puts it before the text, which then is the session's until the next one.
+bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
+
 // --- windows.c
 
-// Starts a text that moves past in windows: `n` tokens, of which those of text `moving` move. NULL: no
-// memory.
+// Starts a text that moves past in windows: `n` tokens, of which those of text `moving` move, but for a
+// prompt's. NULL: no memory.
 answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
 // Gathers what a window's outputs say.
 void windows_add(answer_part *p, const answer_window *w);

@@ -44,7 +44,8 @@ BERTC_API int bertc_cpu_count(void);
 typedef struct bertc_model_info {
     int task; // bertc_task_kind
     bool has_tokenizer;
-    int label_count, output_count, variant_count;
+    int label_count, output_count, variant_count, prompt_count;
+    int default_prompt; // goes before a text to be embedded where none is asked for; -1: none
     int64_t max_length; // tokens of the longest text that fits
     int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as
                         // they fit
@@ -54,6 +55,8 @@ typedef struct bertc_model_info {
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
+// The name of a prompt, and what it says; NULL: there is none.
+BERTC_API const char *bertc_prompt(const bertc_model *model, int index, const char **text);
 BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
 // Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is
 // asked for.
@@ -222,6 +225,9 @@ typedef struct bertc_text_options {
     // of the moving text (of unit length again where all windows' are).
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
+    // Of embeddings: what goes before each text (not before its pair), in every window. The model's prompt of
+    // that name; or the text itself, "" for none. Both NULL: the model's default prompt, where it has one.
+    const char *prompt_name, *prompt;
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then.

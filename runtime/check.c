@@ -5,7 +5,14 @@
 
 #include "error.h"
 
-enum { MAX_INPUTS = 32, MAX_OUTPUTS = 4096, MAX_VARIANTS = 256, MAX_LABELS = 1 << 20, MAX_NAME = 4096 };
+enum {
+    MAX_INPUTS = 32,
+    MAX_OUTPUTS = 4096,
+    MAX_VARIANTS = 256,
+    MAX_LABELS = 1 << 20,
+    MAX_PROMPTS = 4096,
+    MAX_NAME = 4096
+};
 #define MAX_ELEMENTS ((int64_t)1 << 40)
 
 const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint64_t size, uint64_t align,
@@ -134,6 +141,20 @@ static bool check_need(const check_source *c, const bertc_task *t, const task_ne
     return true;
 }
 
+// A list of `count` offsets at `list`, each of a string that ends within the table.
+static bool check_strings(const check_source *c, const bertc_task *t, uint64_t bytes, uint64_t list,
+                          uint32_t count, const char *what) {
+    if (count && (list % 8 || list > bytes || count * sizeof(uint64_t) > bytes - list))
+        return error_set(c->error, "broken descriptor: the %ss of the task table", what);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t at;
+        memcpy(&at, (const char *)t + list + i * sizeof at, sizeof at);
+        if (at >= bytes || !memchr((const char *)t + at, 0, bytes - at))
+            return error_set(c->error, "broken descriptor: %s %u of the task table", what, i);
+    }
+    return true;
+}
+
 bool check_task(const check_source *c) {
     const bertc_descriptor *d = c->descriptor;
     if (d->task == 0) return true;
@@ -144,16 +165,12 @@ bool check_task(const check_source *c) {
     uint64_t bytes = (uint64_t)d->task_bytes;
     if (t->kind > BERTC_TASK_PRETRAINING)
         return error_set(c->error, "task %u is not known to this version", t->kind);
-    if (t->label_count > MAX_LABELS || (t->label_count && (t->labels % 8 || t->labels > bytes)) ||
-        t->label_count * sizeof(uint64_t) > bytes - (t->label_count ? t->labels : 0) || t->mask_id < -1 ||
-        t->mask_id >= d->vocab_size)
+    if (t->label_count > MAX_LABELS || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
-    for (uint32_t i = 0; i < t->label_count; i++) {
-        uint64_t at;
-        memcpy(&at, (const char *)t + t->labels + i * sizeof at, sizeof at);
-        if (at >= bytes || !memchr((const char *)t + at, 0, bytes - at))
-            return error_set(c->error, "broken descriptor: label %u of the task table", i);
-    }
+    if (!check_strings(c, t, bytes, t->labels, t->label_count, "label")) return false;
+    if (t->prompt_count > MAX_PROMPTS || t->default_prompt > t->prompt_count)
+        return error_set(c->error, "broken descriptor: the prompts of the task table");
+    if (!check_strings(c, t, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
     return true;

@@ -153,6 +153,8 @@ void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
                                .label_count = m->task ? (int)m->task->label_count : 0,
                                .output_count = (int)d->output_count,
                                .variant_count = m->variant_count,
+                               .prompt_count = m->task ? (int)m->task->prompt_count : 0,
+                               .default_prompt = m->task ? (int)m->task->default_prompt - 1 : -1,
                                .max_length = m->max_length,
                                .max_batch = m->max_tokens / m->max_length,
                                .weight_bytes = d->weights_bytes,

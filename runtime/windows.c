@@ -70,7 +70,8 @@ answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *t
     answer_long *l = store_take(memory, 1, sizeof *l);
     if (!l) return NULL;
     *l = (answer_long){.before = s->text->longs, .place = place, .unit = true};
-    while ((size_t)l->first < n && tokens[l->first].text != moving) l->first++;
+    size_t held = s->text->prompt.tokens; // in every window
+    while ((size_t)l->first < n && (tokens[l->first].text != moving || (size_t)l->first < held)) l->first++;
     while ((size_t)(l->first + l->count) < n && tokens[l->first + l->count].text == moving) l->count++;
     s->text->results[place] = (bertc_result){.task = (int)kind, .token_count = (int)n, .next_sentence = -1};
     int output = row_output(kind);

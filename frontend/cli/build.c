@@ -17,7 +17,10 @@ void build_options_add(option_table *t, build_options *o) {
                              &o->hub.head});
     options_add(t,
                 (option_row){"pooling", 0, OPTION_TEXT, "MODE",
-                             "of an embedding: cls or mean (default: as the folder says)", &o->hub.pooling});
+                             "of an embedding (default: as the folder says, or mean): cls, max, mean, "
+                             "mean_sqrt_len_tokens, weightedmean, lasttoken; several by commas stand side by "
+                             "side",
+                             &o->hub.pooling});
     options_add(t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
                                 "further outputs: hidden_states, attentions, ...", &o->hub.outputs});
     options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",

@@ -8,6 +8,18 @@ static void add_number(cJSON *o, const char *name, int64_t v) {
     cJSON_AddNumberToObject(o, name, (double)v);
 }
 
+static void add_prompts(cJSON *o, const bertc_task *task) {
+    const char *table = (const char *)task;
+    if (!task->prompt_count) return;
+    cJSON *prompts = cJSON_AddObjectToObject(o, "prompts");
+    for (uint32_t i = 0; i < task->prompt_count; i++) {
+        uint64_t at[2];
+        memcpy(at, table + task->prompts + i * sizeof at, sizeof at);
+        cJSON_AddStringToObject(prompts, table + at[0], table + at[1]);
+        if (i + 1 == task->default_prompt) cJSON_AddStringToObject(o, "default_prompt_name", table + at[0]);
+    }
+}
+
 static cJSON *describe_model(const build *b) {
     const hub_model *m = &b->model;
     cJSON *o = cJSON_CreateObject();
@@ -21,6 +33,7 @@ static cJSON *describe_model(const build *b) {
     add_number(o, "positions", m->position_count);
     add_number(o, "parameters", m->parameters);
     cJSON_AddBoolToObject(o, "tokenizer", m->tokenizer != NULL);
+    add_prompts(o, m->task);
     return o;
 }
 

@@ -14,6 +14,12 @@ static const cJSON *item_of(const cJSON *o, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(o, name);
 }
 
+static void print_prompts(const bertc_model *model, int usual) {
+    const char *name, *text;
+    for (int i = 0; (name = bertc_prompt(model, i, &text)); i++)
+        printf("%-10s %s \"%s\"%s\n", i ? "" : "prompts", name, text, i == usual ? " (default)" : "");
+}
+
 static void print_model(const cJSON *root, const bertc_model *model) {
     const cJSON *m = item_of(root, "model");
     bertc_model_info info;
@@ -30,6 +36,7 @@ static void print_model(const cJSON *root, const bertc_model *model) {
     if (info.label_count) printf("labels    ");
     for (int i = 0; i < info.label_count && i < 16; i++) printf(" %s", bertc_label(model, i));
     if (info.label_count) printf(info.label_count > 16 ? " ... (%d)\n" : "\n", info.label_count);
+    print_prompts(model, info.default_prompt);
     printf("runs here  %s\n", info.isa_names && *info.isa_names ? info.isa_names : "nothing");
 }
 

@@ -13,6 +13,12 @@ static void table_init(option_table *t, run_options *o) {
     *o = (run_options){.stride = -1};
     options_add(t, (option_row){"pair", 0, OPTION_TEXT, "TEXT",
                                 "the second text: context of a question, next sentence", &o->pair});
+    options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
+                                "what goes before texts to be embedded: the model's prompt of that name "
+                                "(default: its default prompt, where it has one)",
+                                &o->prompt_name});
+    options_add(
+        t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
     options_add(t,
                 (option_row){"top-k", 0, OPTION_INT, "N",
@@ -143,6 +149,8 @@ bertc_text_options run_text_options(const run_options *o) {
                                 .max_answer_tokens = (int)o->max_answer,
                                 .answer_as_tokens = o->answer_tokens,
                                 .max_tokens = o->max_tokens,
+                                .prompt_name = o->prompt_name,
+                                .prompt = o->prompt,
                                 .windows = o->windows,
                                 .stride = o->stride > 0 ? (int)o->stride
                                           : o->stride   ? 0
@@ -171,6 +179,9 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
     if (o->resume && (!o->input || !o->output))
         return usage_error(t, "--resume goes with --input and --output");
+    if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
+    if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
+        return usage_error(t, "--prompt goes with texts to be embedded");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
     return -1;
 }

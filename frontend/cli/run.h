@@ -6,7 +6,7 @@
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *long_texts, *tensors, *output, *input, *similar;
+    const char *pair, *long_texts, *prompt, *prompt_name, *tensors, *output, *input, *similar;
     bertc_truncation truncation;
     bool windows, json, huge_pages, resume, explain, answer_tokens;
     int_list attention; // layer, head

@@ -146,12 +146,32 @@ static void print_query_json(const query *q) {
     print_json(o);
 }
 
+// Of `names`, up to NULL, the first that is a prompt of the model's.
+static const char *prompt_of(const bertc_model *model, const char *const *names) {
+    const char *own;
+    for (; *names; names++)
+        for (int i = 0; (own = bertc_prompt(model, i, NULL)); i++)
+            if (!strcmp(own, *names)) return own;
+    return NULL;
+}
+
+// As sentence-transformers' encode_query and encode_document; what the command line asks for is the queries'.
+static bertc_text_options with_prompt(const run_options *o, const bertc_model *model, bool asks) {
+    static const char *const queries[] = {"query", NULL}, *const documents[] = {"document", "passage",
+                                                                                "corpus", NULL};
+    bertc_text_options options = run_text_options(o);
+    options.top_k = 0;
+    if (asks && (o->prompt || o->prompt_name)) return options;
+    options.prompt = NULL;
+    options.prompt_name = prompt_of(model, asks ? queries : documents);
+    return options;
+}
+
 static bool stream(const run_options *o, bertc_model *model, const char *path, crew_take take, chunk_put put,
                    search *s, diag *d) {
-    bertc_text_options options = run_text_options(o);
+    bertc_text_options options = with_prompt(o, model, path == o->similar);
     line_source in = {0};
     crew *workers = NULL;
-    options.top_k = 0;
     bool ok = lines_open(&in, path, o->pair, d);
     if (ok)
         workers = crew_open(model, o->threads ? (int)o->threads : bertc_cpu_count(), &options, take, s, d);

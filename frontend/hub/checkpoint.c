@@ -14,6 +14,11 @@ typedef struct hub_shard_entry {
     const safetensors *file;
 } shard_entry;
 
+typedef struct hub_module_file {
+    const char *folder;
+    safetensors *file;
+} module_file;
+
 static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
     safetensors *s = safetensors_open(path, d);
     if (!s) return false;
@@ -106,8 +111,20 @@ bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d) {
     return open_file(c, weights, d);
 }
 
+bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d) {
+    safetensors *s = safetensors_open(weights, d);
+    if (!s) return false;
+    module_file *grown = ARENA_ARRAY(c->arena, module_file, c->module_count + 1);
+    if (c->module_count) memcpy(grown, c->modules, sizeof(*grown) * (size_t)c->module_count);
+    grown[c->module_count++] = (module_file){arena_strdup(c->arena, folder), s};
+    c->modules = grown;
+    c->bytes += (int64_t)safetensors_file_size(s);
+    return true;
+}
+
 void hub_checkpoint_close(hub_checkpoint *c) {
     for (int i = 0; i < c->file_count; i++) safetensors_close(c->files[i]);
+    for (int i = 0; i < c->module_count; i++) safetensors_close(c->modules[i].file);
     arena_free(c->arena);
     *c = (hub_checkpoint){0};
 }
@@ -122,10 +139,23 @@ const char *hub_checkpoint_name(const hub_checkpoint *c, int i) {
     return c->sharded ? c->index[i].name : safetensors_name(c->files[0], i);
 }
 
+// The file of the module whose FOLDER/ the name begins with, which *name loses; NULL: it is no module's.
+static const safetensors *module_of(const hub_checkpoint *c, const char **name) {
+    for (int i = 0; i < c->module_count; i++) {
+        size_t n = strlen(c->modules[i].folder);
+        if (strncmp(*name, c->modules[i].folder, n) || (*name)[n] != '/') continue;
+        *name += n + 1;
+        return c->modules[i].file;
+    }
+    return NULL;
+}
+
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data) {
     const safetensors *file = c->files[0];
     size_t bytes;
+    const safetensors *module = module_of(c, &name);
+    if (module) return safetensors_entry(module, name, dtype, rank, shape, data, &bytes);
     if (c->sharded) {
         shard_entry key = {.name = name};
         const shard_entry *e =

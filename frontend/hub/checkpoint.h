@@ -27,6 +27,8 @@ typedef struct hub_checkpoint {
     bool sharded;
     struct hub_shard_entry *index; // by name, where it is sharded
     int index_count;
+    struct hub_module_file *modules; // sentence-transformers' modules that have weights
+    int module_count;
     int64_t bytes; // of all files
 
     hub_weight *weights; // [set + 1][module][part]; row 0: what belongs to no layer
@@ -47,6 +49,11 @@ bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char 
 // F32, F16 and BF16 are element types of weights.
 bool hub_weight_elem(const char *dtype, elem *e);
 
+// Opens the weights of a module: its tensors are then found as FOLDER/NAME.
+bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d);
+
+// The modules behind the pooling: their widths follow each other, and their tensors are there.
+bool hub_steps_check(hub_checkpoint *c, const hub_config *config, diag *d);
 // Looks up all that the config's head reads.
 bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d);
 // set: of a layer's weights (hub_weight_set), -1 for what belongs to no layer.

@@ -1,4 +1,4 @@
-// config.json, checked field by field; and what a sentence-transformers folder adds to it.
+// config.json, checked field by field.
 #ifndef BERTC_HUB_CONFIG_H
 #define BERTC_HUB_CONFIG_H
 
@@ -6,20 +6,9 @@
 
 #include "family.h"
 #include "json.h"
+#include "sentence.h"
 
 typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
-// POOLING_LATE: the mean of what the classifier makes of each token.
-typedef enum hub_pooling { POOLING_CLS, POOLING_MEAN, POOLING_LATE } hub_pooling;
-
-// A sentence-transformers folder (modules.json).
-typedef struct hub_sentence {
-    bool present;
-    const char *folder; // of the transformer's config and weights
-    hub_pooling pooling;
-    bool normalize;
-    int64_t width;      // that 1_Pooling expects; 0: not said
-    int64_t max_length; // 0: not said
-} hub_sentence;
 
 // Frequencies of the turns, one a pair of columns, and what multiplies their cosines and sines. NULL: the
 // plain ones of the family's base.
@@ -80,10 +69,6 @@ bool hub_config_read(const char *path, const char *head, const hub_sentence *sen
 // The same from an object; `path` is for messages.
 bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
                      arena *a, hub_config *c, diag *d);
-
-// Reads modules.json and what it names, where the folder has one.
-bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
-bool hub_pooling_find(const char *name, hub_pooling *p);
 
 // Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
 // on. A module of stages has one a stage: layer i's are i * stages and those behind it.

@@ -24,6 +24,8 @@ static void inputs(hub_builder *b) {
     b->columns = reads_columns(b->config) ? input(b, "columns", dim_sym(SYM_T)) : VALUE_NONE;
     b->global = c->family->modules[MODULE_GLOBAL_QUERY] ? input(b, "global", dim_sym(SYM_T)) : VALUE_NONE;
     b->mask = c->family->traits & TRAIT_HIDDEN_ROWS ? input(b, "mask", dim_sym(SYM_T)) : VALUE_NONE;
+    b->prompt =
+        h == HEAD_EMBEDDING && c->sentence.skips_prompt ? input(b, "prompt", dim_sym(SYM_T)) : VALUE_NONE;
     b->bounds = input(b, "bounds", (dim){SYM_S, 1});
     b->rows = VALUE_NONE;
     if (h == HEAD_MASKED_LM || h == HEAD_PRETRAINING) {

@@ -19,7 +19,7 @@ typedef struct hub_builder {
     const hub_checkpoint *checkpoint;
     value ids, types, positions, bounds;
     // VALUE_NONE where the model does not read them, as all that follows.
-    value columns, tasks, global, mask;
+    value columns, tasks, global, mask, prompt;
     value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
     value buckets;                // f32[heads,1,distances], added to scores
     value relative;               // embeddings of relative positions, f32[2 span,H]
@@ -40,6 +40,12 @@ value hub_build_attentions(hub_builder *b, int i);
 
 // The head and its outputs, then those that `outputs` (a comma list, or NULL) asks for.
 bool hub_build_head(hub_builder *b, const char *outputs, diag *d);
+
+// --- embedding.c
+// [S,n W] of [T,W]: a text's row by each of the poolings, side by side. POOLING_LATE is none of them.
+value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings);
+// The embedding of a text, [S,..]: the last layer's rows, pooled, then what the folder's modules make of it.
+value hub_build_embedding(hub_builder *b);
 
 // The attention of a layer whose projections are built: f32[T,heads d].
 value hub_build_context(hub_builder *b, int layer);

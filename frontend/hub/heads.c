@@ -9,34 +9,6 @@ static value last(const hub_builder *b) {
     return b->hidden[b->config->layers];
 }
 
-// The mean of rows [L,W], of those that a mask i32[L] shows where there is one.
-static value mean_row(graph *body, value x, value mask) {
-    int64_t rows = 0;
-    dim down[] = {dim_sym(SYM_L), dim_num(1)};
-    attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &rows};
-    if (mask == VALUE_NONE) return graph_append(body, OP_reduce_mean, 1, &x, 1, &axes);
-    value shown = hub_build_is_shown(body, mask, 2, down), none = graph_scalar(body, 0);
-    value kept = graph_op3(body, OP_select, shown, x, none),
-          one = graph_op3(body, OP_select, shown, graph_scalar(body, 1), none);
-    return graph_op2(body, OP_div, graph_append(body, OP_reduce_sum, 1, &kept, 1, &axes),
-                     graph_append(body, OP_reduce_sum, 1, &one, 1, &axes));
-}
-
-// One row a sequence: its first, or the mean of all.
-static value one_row(hub_builder *b, value x, hub_pooling pooling) {
-    graph *body = graph_new(b->g->arena, NULL);
-    dim width = graph_type(b->g, x)->d[1], rows = dim_sym(SYM_L);
-    value p = graph_param(body, "x", type_make(ELEM_F32, 2, (dim[]){rows, width})), row;
-    bool masks = pooling != POOLING_CLS && b->mask != VALUE_NONE;
-    if (pooling == POOLING_CLS)
-        row = graph_slice(body, p, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_num(1), width});
-    else
-        row =
-            mean_row(body, p, masks ? graph_param(body, "mask", type_make(ELEM_I32, 1, &rows)) : VALUE_NONE);
-    graph_output_add(body, NULL, row);
-    return graph_region(b->g, OP_per_sequence, 2 + masks, (value[]){b->bounds, x, b->mask}, body, 1);
-}
-
 // Is there what a pooler gives? One that is switched off gives the first row as it is.
 static bool pools(const hub_builder *b) {
     return hub_build_has(b, MODULE_POOLER) ||
@@ -45,7 +17,7 @@ static bool pools(const hub_builder *b) {
 
 static value pooler(hub_builder *b) {
     if (b->pooled == VALUE_NONE) {
-        value x = one_row(b, last(b), POOLING_CLS);
+        value x = hub_build_pooled(b, last(b), 1, (hub_pooling[]){POOLING_CLS});
         if (hub_build_has(b, MODULE_POOLER))
             x = graph_op1(b->g, OP_tanh, hub_build_linear(b, x, MODULE_POOLER, -1));
         b->pooled = hub_build_named(b, x, "pooler");
@@ -84,14 +56,15 @@ static value summary(hub_builder *b) {
     bool transforms = b->config->family->traits & TRAIT_TRANSFORMS,
          dense = hub_build_has(b, MODULE_CLASSIFIER_DENSE);
     if (!transforms && !dense) return pooler(b);
-    value x = pooling == POOLING_LATE ? last(b) : one_row(b, last(b), pooling);
+    value x = pooling == POOLING_LATE ? last(b) : hub_build_pooled(b, last(b), 1, &pooling);
     if (transforms) return transformed(b, x);
     return hub_activation(b->g, b->config->classify, hub_build_linear(b, x, MODULE_CLASSIFIER_DENSE, -1));
 }
 
 static value text_logits(hub_builder *b) {
     value x = classified(b, summary(b), MODULE_CLASSIFIER, "classifier");
-    return b->config->pooling == POOLING_LATE ? one_row(b, x, POOLING_MEAN) : x;
+    bool late = b->config->pooling == POOLING_LATE;
+    return late ? hub_build_pooled(b, x, 1, (hub_pooling[]){POOLING_MEAN}) : x;
 }
 
 // What a classifier of tokens reads.
@@ -111,23 +84,6 @@ static value detected(hub_builder *b) {
 static value span_column(hub_builder *b, value spans, int i) {
     dim begin[] = {dim_num(0), dim_num(i)}, end[] = {dim_sym(SYM_T), dim_num(i + 1)}, rows = dim_sym(SYM_T);
     return graph_reshape(b->g, graph_slice(b->g, spans, 2, begin, end), 1, &rows);
-}
-
-// x / max(|x|, 1e-12), the rows of [S,H].
-static value normalized(hub_builder *b, value x) {
-    graph *g = b->g;
-    int64_t axis = 1;
-    attr axes = {.id = ATTR_axes, .n = 1, .u.ints = &axis};
-    value square = graph_op2(g, OP_mul, x, x);
-    value sum = graph_append(g, OP_reduce_sum, 1, &square, 1, &axes);
-    value floored = graph_op2(g, OP_maximum, sum, graph_scalar(g, 1e-24));
-    return graph_op2(g, OP_mul, x, graph_op1(g, OP_rsqrt, floored));
-}
-
-static value embedding(hub_builder *b) {
-    value x = one_row(b, last(b), b->config->sentence.pooling);
-    if (b->config->sentence.normalize) x = normalized(b, x);
-    return hub_build_named(b, x, "embedding");
 }
 
 static void build_head(hub_builder *b, diag *d) {
@@ -161,7 +117,7 @@ static void build_head(hub_builder *b, diag *d) {
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;
     case HEAD_DISCRIMINATOR: graph_output_add(g, "logits", detected(b)); break;
-    case HEAD_EMBEDDING: graph_output_add(g, "embedding", embedding(b)); break;
+    case HEAD_EMBEDDING: graph_output_add(g, "embedding", hub_build_embedding(b)); break;
     case HEAD_COUNT: break;
     }
 }

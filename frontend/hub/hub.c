@@ -9,6 +9,7 @@
 #include "encoder.h"
 #include "file.h"
 #include "task.h"
+#include "tokenizer_spec.h"
 
 typedef struct opening {
     const hub_options *options;
@@ -57,8 +58,9 @@ static bool find_files(opening *o) {
 static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
     if (!o->options->pooling) return true;
-    if (!hub_pooling_find(o->options->pooling, &o->sentence.pooling)) {
-        return diag_error(o->d, "--pooling", "%s is not known; known are cls, mean", o->options->pooling);
+    if (!hub_pooling_read(o->options->pooling, &o->sentence)) {
+        return diag_error(o->d, "--pooling", "%s is not known; known are %s, and several by commas",
+                          o->options->pooling, hub_pooling_names());
     }
     if (!*head) *head = hub_head_name(HEAD_EMBEDDING);
     return true;
@@ -66,28 +68,18 @@ static bool settle_head(opening *o, const char **head) {
 
 // --- The tokenizer
 
-// The file that hub_tokenizer reads of a folder; NULL: it has none.
-static const char *tokenizer_file(const opening *o, const char *folder) {
-    static const char *const names[] = {"tokenizer.json", "vocab.txt", "vocab.json"};
-    for (int i = 0; i < 3; i++) {
-        const char *path = hub_path(o->a, folder, names[i]);
-        bool merges = i < 2 || hub_is_file(hub_path(o->a, folder, "merges.txt"));
-        if (hub_is_file(path) && merges) return path;
-    }
-    return NULL;
-}
-
 // A checkpoint without one is whole: its artefact takes ids alone. What was asked for must be there.
 static bool open_tokenizer(const opening *o, hub_model *out) {
     const char *path = o->options->tokenizer;
-    if (!path && tokenizer_file(o, o->folder)) path = o->folder;
-    if (!path && o->sentence.present && tokenizer_file(o, o->options->model)) path = o->options->model;
+    if (!path && tokenizer_file(o->folder, o->a)) path = o->folder;
+    if (!path && o->sentence.present && tokenizer_file(o->options->model, o->a)) path = o->options->model;
     if (!path) return true;
-    if (!hub_tokenizer(path, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
+    bool lower = o->sentence.lower_case;
+    if (!tokenizer_open(path, lower, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
     int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
     if ((int64_t)t->vocab_size <= vocabulary) return true;
-    const char *file = tokenizer_file(o, path);
+    const char *file = tokenizer_file(path, o->a);
     return diag_error(o->d, file ? file : path,
                       "the tokenizer's ids go up to %" PRIu32 ", the model's vocabulary has %" PRId64,
                       t->vocab_size - 1, vocabulary);
@@ -143,7 +135,9 @@ static bool open_model(opening *o, hub_model *out) {
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
     if (!config || !tensors) return false;
     bool tokens = open_tokenizer(o, out);
-    if (!hub_checkpoint_check(o->checkpoint, &o->read, o->d) || !tokens || !build(o, out)) return false;
+    if (!hub_checkpoint_check(o->checkpoint, &o->read, o->d) || !tokens) return false;
+    if (o->read.head == HEAD_EMBEDDING && !hub_steps_check(o->checkpoint, &o->read, o->d)) return false;
+    if (!build(o, out)) return false;
     describe(o, out);
     open_task(o, out);
     return true;
@@ -152,7 +146,7 @@ static bool open_model(opening *o, hub_model *out) {
 bool hub_open(const hub_options *options, arena *a, hub_model *out, diag *d) {
     *out = (hub_model){0};
     opening o = {.options = options, .a = a, .d = d, .checkpoint = ARENA_NEW(a, hub_checkpoint)};
-    o.sentence.pooling = POOLING_MEAN;
+    o.sentence = hub_sentence_plain();
     out->files = o.checkpoint;
     if (open_model(&o, out)) return true;
     hub_close(out);

@@ -13,7 +13,7 @@ typedef struct hub_options {
     const char *head;      // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining,
                            // sequence-classification, token-classification, question-answering,
                            // discriminator, embedding
-    const char *pooling;   // NULL: as the folder says; cls, mean
+    const char *pooling;   // NULL: as the folder says; cls, mean, ..., or several by commas
     const char *outputs;   // NULL, or a comma list: hidden_states, attentions, and names of outputs
 } hub_options;
 

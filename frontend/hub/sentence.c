@@ -1,125 +1,186 @@
-// sentence-transformers folders: modules.json names the transformer, the pooling and the normalisation, each
-// with a folder.
-#include <inttypes.h>
+#include "sentence.h"
+
 #include <string.h>
 
-#include "config.h"
 #include "file.h"
-#include "json.h"
 
-bool hub_pooling_find(const char *name, hub_pooling *p) {
-    if (!strcmp(name, "cls")) return *p = POOLING_CLS, true;
-    if (!strcmp(name, "mean")) return *p = POOLING_MEAN, true;
-    return false;
+#define MOST_STEPS   32
+#define MOST_PROMPTS 1024
+
+hub_sentence hub_sentence_plain(void) {
+    return (hub_sentence){.poolings = {POOLING_MEAN}, .pooling_count = 1, .default_prompt = -1};
 }
 
-// New spelling: "pooling_mode": "mean". Old: a flag a mode, "pooling_mode_mean_tokens": true.
-static bool read_old_modes(const hub_fields *f, hub_sentence *s) {
-    static const char *const flags[] = {
-        "pooling_mode_cls_token",           "pooling_mode_mean_tokens",
-        "pooling_mode_max_tokens",          "pooling_mode_mean_sqrt_len_tokens",
-        "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
-    int modes = 0;
-    bool ok = true;
-    for (int i = 0; i < 6; i++) {
-        bool on = false;
-        ok &= hub_field_bool(f, flags[i], false, &on);
-        modes += on;
-        if (on && i > 1) ok = hub_field_wrong(f, flags[i], "is not supported; known are cls and mean");
-        if (on) s->pooling = i == 0 ? POOLING_CLS : POOLING_MEAN;
+// --- The transformer
+
+// What the encoder gives must be the last layer's rows.
+static bool read_outputs(const hub_fields *f) {
+    const char *task = "feature-extraction", *output = "token_embeddings", *method = "last_hidden_state";
+    bool ok = hub_field_text(f, "transformer_task", false, &task);
+    ok &= hub_field_text(f, "module_output_name", false, &output);
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(hub_field(f, "modality_config"), "text");
+    const hub_fields of_text = {f->file, "modality_config.text", text, f->d};
+    if (text) ok &= hub_field_text(&of_text, "method_output_name", false, &method);
+    if (!ok) return false;
+    if (strcmp(task, "feature-extraction"))
+        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; feature-extraction is",
+                               task);
+    if (strcmp(output, "token_embeddings"))
+        return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; token_embeddings is",
+                               output);
+    if (strcmp(method, "last_hidden_state"))
+        return hub_field_wrong(&of_text, "method_output_name",
+                               "\"%.100s\" is not supported; last_hidden_state is", method);
+    return true;
+}
+
+static bool read_transformer(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    static const char *const names[] = {
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json"};
+    const char *path = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !path; i++) {
+        const char *one = hub_path(a, folder, names[i]);
+        if (hub_is_file(one)) path = one;
     }
-    if (ok && modes == 0) ok = hub_field_wrong(f, "pooling_mode", "is missing");
-    if (ok && modes > 1) ok = hub_field_wrong(f, flags[0], "several modes at once are not supported");
-    return ok;
-}
-
-static bool read_pooling(const char *path, hub_sentence *s, diag *d) {
+    if (!path) return true;
     cJSON *root = hub_json_load(path, false, d);
     if (!root) return false;
-    hub_fields f = {path, "", root, d};
-    const char *mode = NULL;
-    bool ok = hub_field_int(&f, "word_embedding_dimension", false, 1, INT32_MAX, &s->width);
-    ok &= hub_field_int(&f, "embedding_dimension", false, 1, INT32_MAX, &s->width);
-    const cJSON *v = hub_field(&f, "pooling_mode");
-    if (cJSON_IsArray(v) && cJSON_GetArraySize(v) == 1) v = v->child;
-    if (!v) {
-        ok &= read_old_modes(&f, s);
-    } else if (!cJSON_IsString(v)) {
-        ok = hub_field_wrong(&f, "pooling_mode", "is %s: one mode is supported", hub_json_kind(v));
-    } else if (mode = v->valuestring, !hub_pooling_find(mode, &s->pooling)) {
-        ok = hub_field_wrong(&f, "pooling_mode", "\"%.100s\" is not supported; known are cls and mean", mode);
-    }
-    cJSON_Delete(root);
-    return ok;
-}
-
-static bool read_limit(const char *path, hub_sentence *s, diag *d) {
-    if (!hub_is_file(path)) return true;
-    cJSON *root = hub_json_load(path, false, d);
-    if (!root) return false;
-    hub_fields f = {path, "", root, d};
+    const hub_fields f = {path, "", root, d};
     bool ok = hub_field_int(&f, "max_seq_length", false, 1, INT32_MAX, &s->max_length);
+    ok &= hub_field_bool(&f, "do_lower_case", false, &s->lower_case);
+    ok &= read_outputs(&f);
     cJSON_Delete(root);
     return ok;
 }
 
-typedef struct steps {
-    bool transformer, pooling, normalize;
-} steps;
+// --- Modules
+
+typedef struct reading {
+    const char *folder;
+    arena *a;
+    hub_sentence *s;
+    bool encoder;              // and no more is read
+    bool transformer, pooling; // are there
+} reading;
+
+static bool read_first(reading *r, const char *path, diag *d) {
+    r->transformer = true;
+    r->s->folder = path;
+    // The file has stood beside modules.json, and in the transformer's own folder.
+    return read_transformer(r->folder, r->a, r->s, d) &&
+           (!strcmp(path, r->folder) || read_transformer(path, r->a, r->s, d));
+}
+
+static bool read_step(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
+    hub_step *step = &r->s->steps[r->s->step_count];
+    bool ok;
+    if (!strcmp(kind, "Dropout")) return true; // of training
+    if (r->s->step_count == MOST_STEPS) return hub_field_wrong(f, "type", "is one module too many");
+    if (!strcmp(kind, "Normalize"))
+        ok = hub_normalize_open(path, r->a, step, f->d);
+    else if (!strcmp(kind, "Dense"))
+        ok = hub_dense_open(path, name, r->a, step, f->d);
+    else
+        ok = hub_norm_open(path, name, r->a, step, f->d);
+    r->s->step_count += ok;
+    return ok;
+}
 
 // The class is the last word of the type: "sentence_transformers.models.Pooling".
-static bool read_module(const hub_fields *f, const char *folder, arena *a, steps *done, hub_sentence *s) {
-    const char *kind = NULL, *path = NULL;
-    if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &path)) return false;
+static bool read_module(reading *r, const hub_fields *f) {
+    static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
+    const char *kind = NULL, *name = NULL;
+    if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
     const char *dot = strrchr(kind, '.');
     kind = dot ? dot + 1 : kind;
-    if (!hub_name_stays_inside(path, false)) return hub_field_wrong(f, "path", "leads out of the folder");
-    path = hub_path(a, folder, path);
-    if (!strcmp(kind, "Transformer") && !done->transformer) {
-        done->transformer = true;
-        s->folder = path;
-        // The file has stood beside modules.json, and in the transformer's own folder.
-        return read_limit(hub_path(a, folder, "sentence_bert_config.json"), s, f->d) &&
-               (!strcmp(path, folder) || read_limit(hub_path(a, path, "sentence_bert_config.json"), s, f->d));
+    if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
+    const char *path = hub_path(r->a, r->folder, name);
+    if (!strcmp(kind, "Transformer") && !r->transformer) return read_first(r, path, f->d);
+    if (!strcmp(kind, "Pooling") && r->transformer && !r->pooling) {
+        r->pooling = true;
+        return hub_pooling_open(path, r->a, r->s, f->d);
     }
-    if (!strcmp(kind, "Pooling") && done->transformer && !done->pooling) {
-        done->pooling = true;
-        return read_pooling(hub_path(a, path, "config.json"), s, f->d);
+    for (size_t i = 0; r->pooling && i < sizeof steps / sizeof *steps; i++) {
+        if (!strcmp(kind, steps[i])) return read_step(r, f, kind, name, path);
     }
-    if (!strcmp(kind, "Normalize") && done->pooling) {
-        done->normalize = s->normalize = true;
-        return true;
-    }
-    return hub_field_wrong(
-        f, "type", "%.100s is not supported here; a Transformer, a Pooling and a Normalize are", kind);
+    return hub_field_wrong(f, "type",
+                           "%.100s is not supported here; a Transformer is, then a Pooling, then any of "
+                           "Dense, LayerNorm, Normalize, Dropout",
+                           kind);
 }
 
-bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
-    *s = (hub_sentence){.pooling = POOLING_MEAN};
-    const char *file = hub_path(a, folder, "modules.json");
-    if (!hub_is_file(file)) return true;
+static bool read_modules(reading *r, diag *d) {
+    const char *file = hub_path(r->a, r->folder, "modules.json");
     cJSON *root = hub_json_load(file, true, d);
-    if (!root) return false;
-    s->present = true;
-    s->folder = folder;
-    steps done = {0};
-    bool ok = true;
+    bool ok = root != NULL;
     int i = 0;
     const cJSON *v;
     cJSON_ArrayForEach(v, root) {
-        char within[32];
-        snprintf(within, sizeof(within), "[%d]", i++);
-        if (!cJSON_IsObject(v)) {
-            ok = diag_error(d, file, "%s is no object", within);
-            break;
-        }
-        hub_fields f = {file, within, v, d};
-        if (!read_module(&f, folder, a, &done, s)) {
-            ok = false;
-            break;
-        }
+        const char *within = arena_printf(r->a, "[%d]", i++);
+        const hub_fields f = {file, within, v, d};
+        ok = cJSON_IsObject(v) ? read_module(r, &f) : diag_error(d, file, "%s is no object", within);
+        if (!ok || (r->encoder && r->transformer)) break;
     }
-    if (ok && !done.pooling) ok = diag_error(d, file, "names no Transformer and Pooling");
+    if (ok && !r->pooling && !(r->encoder && r->transformer))
+        ok = diag_error(d, file, "names no Transformer and Pooling");
     cJSON_Delete(root);
     return ok;
+}
+
+// --- Prompts
+
+static bool read_prompt_list(const hub_fields *f, const cJSON *list, arena *a, hub_sentence *s) {
+    const cJSON *v;
+    if (!cJSON_IsObject(list))
+        return hub_field_wrong(f, "prompts", "is %s where an object is expected", hub_json_kind(list));
+    if (cJSON_GetArraySize(list) > MOST_PROMPTS)
+        return hub_field_wrong(f, "prompts", "has more than %d prompts", MOST_PROMPTS);
+    const char *twice = hub_json_repeated(list);
+    if (twice) return hub_field_wrong(f, "prompts", "has \"%.100s\" twice", twice);
+    s->prompts = ARENA_ARRAY(a, hub_prompt, cJSON_GetArraySize(list) + 1);
+    cJSON_ArrayForEach(v, list) {
+        const char *text = cJSON_IsNull(v) ? "" : cJSON_GetStringValue(v);
+        if (!text)
+            return hub_field_wrong(f, arena_printf(a, "prompts.%.60s", v->string),
+                                   "is %s where a string is expected", hub_json_kind(v));
+        s->prompts[s->prompt_count++] = (hub_prompt){arena_strdup(a, v->string), arena_strdup(a, text)};
+    }
+    return true;
+}
+
+static bool read_prompts(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    const char *path = hub_path(a, folder, "config_sentence_transformers.json"), *usual = NULL;
+    if (!hub_is_file(path)) return true;
+    cJSON *root = hub_json_load(path, false, d);
+    if (!root) return false;
+    const hub_fields f = {path, "", root, d};
+    const cJSON *list = hub_field(&f, "prompts");
+    bool ok = (!list || read_prompt_list(&f, list, a, s)) &&
+              hub_field_text(&f, "default_prompt_name", false, &usual);
+    for (int i = 0; ok && usual && i < s->prompt_count; i++)
+        if (!strcmp(usual, s->prompts[i].name)) s->default_prompt = i;
+    if (ok && usual && s->default_prompt < 0)
+        ok = hub_field_wrong(&f, "default_prompt_name", "\"%.100s\" is none of the prompts", usual);
+    cJSON_Delete(root);
+    return ok;
+}
+
+bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    *s = hub_sentence_plain();
+    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
+    s->present = true;
+    s->folder = folder;
+    s->steps = ARENA_ARRAY(a, hub_step, MOST_STEPS);
+    reading r = {.folder = folder, .a = a, .s = s};
+    return read_modules(&r, d) && read_prompts(folder, a, s, d);
+}
+
+bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    *s = hub_sentence_plain();
+    s->folder = folder;
+    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
+    s->present = true;
+    reading r = {.folder = folder, .a = a, .s = s, .encoder = true};
+    return read_modules(&r, d);
 }

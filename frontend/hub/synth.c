@@ -58,7 +58,7 @@ static cJSON *named_shape(const char *name) {
 
 static bool find_shape(synth *s) {
     const char *shape = s->options->shape, *head = s->options->head;
-    const hub_sentence none = {.present = false};
+    const hub_sentence none = hub_sentence_plain();
     s->json = named_shape(shape);
     if (s->json) {
         if (!head) head = "model";

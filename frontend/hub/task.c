@@ -23,24 +23,46 @@ static bertc_task_kind kind_of(const hub_config *c) {
     return BERTC_TASK_TENSORS;
 }
 
+// Strings behind the table's fields, reached by lists of their offsets.
+typedef struct table {
+    char *bytes;
+    size_t list, at; // where the next offset and the next string go
+} table;
+
+static void put(table *t, const char *text) {
+    size_t n = strlen(text) + 1;
+    uint64_t at = t->at;
+    memcpy(t->bytes + t->list, &at, sizeof at);
+    memcpy(t->bytes + t->at, text, n);
+    t->list += sizeof at;
+    t->at += n;
+}
+
 const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a,
                            size_t *bytes) {
-    size_t n = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
-    size_t at = sizeof(bertc_task) + n * sizeof(uint64_t);
-    *bytes = at;
-    for (size_t i = 0; i < n; i++) *bytes += strlen(c->labels[i]) + 1;
-    char *table = arena_alloc(a, *bytes);
-    bertc_task *task = (bertc_task *)(void *)table;
-    uint64_t *labels = (uint64_t *)(void *)(table + sizeof(bertc_task));
+    const hub_sentence *s = &c->sentence;
+    size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
+    size_t prompts = c->head == HEAD_EMBEDDING ? (size_t)s->prompt_count : 0;
+    table t = {.list = sizeof(bertc_task)};
+    t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
+    *bytes = t.at;
+    for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;
+    for (size_t i = 0; i < prompts; i++)
+        *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
+    t.bytes = arena_alloc(a, *bytes);
+    bertc_task *task = (bertc_task *)(void *)t.bytes;
     *task = (bertc_task){.kind = kind_of(c),
-                         .label_count = (uint32_t)n,
+                         .label_count = (uint32_t)labels,
                          .max_length = (uint32_t)max_length,
                          .mask_id = mask_id,
-                         .labels = n ? sizeof(bertc_task) : 0};
-    for (size_t i = 0; i < n; i++) {
-        labels[i] = at;
-        memcpy(table + at, c->labels[i], strlen(c->labels[i]) + 1);
-        at += strlen(c->labels[i]) + 1;
+                         .labels = labels ? t.list : 0,
+                         .prompt_count = (uint32_t)prompts,
+                         .default_prompt = prompts ? (uint32_t)(s->default_prompt + 1) : 0,
+                         .prompts = prompts ? t.list + labels * sizeof(uint64_t) : 0};
+    for (size_t i = 0; i < labels; i++) put(&t, c->labels[i]);
+    for (size_t i = 0; i < prompts; i++) {
+        put(&t, s->prompts[i].name);
+        put(&t, s->prompts[i].text);
     }
-    return table;
+    return t.bytes;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "sentence.h"
 #include "tokenizer_spec.h"
 
 // A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
@@ -49,21 +50,49 @@ static bool read(tokenizer_spec *s, const hub_file *f) {
     return ok;
 }
 
-bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d) {
+// A step before all others, unless there is one.
+static bool lower_case(tokenizer_spec *s) {
+    tokenizer_steps *steps = &s->normalizer;
+    for (int i = 0; i < steps->count; i++)
+        if (steps->at[i].kind == BERTC_STEP_LOWERCASE) return true;
+    if (!tokenizer_add_step(s, steps, (tokenizer_step){BERTC_STEP_LOWERCASE, 0, NULL, NULL}, "normalizer"))
+        return false;
+    const tokenizer_step last = steps->at[steps->count - 1];
+    memmove(steps->at + 1, steps->at, sizeof(last) * (size_t)(steps->count - 1));
+    steps->at[0] = last;
+    return true;
+}
+
+bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d) {
     tokenizer_spec s = {
         .a = a, .d = d, .file = path, .unk_id = -1, .pad_id = -1, .cls_id = -1, .sep_id = -1, .mask_id = -1};
     if (hub_is_folder(path)) {
-        s.file = hub_path(a, path, "tokenizer.json");
-        if (!hub_is_file(s.file) && hub_is_file(hub_path(a, path, "merges.txt")))
-            s.file = hub_path(a, path, "vocab.json");
-        if (!hub_is_file(s.file)) s.file = hub_path(a, path, "vocab.txt");
-        if (!hub_is_file(s.file))
+        s.file = tokenizer_file(path, a);
+        if (!s.file)
             return diag_error(d, path,
                               "has no tokenizer.json, no vocab.json with merges.txt, and no vocab.txt");
     }
     hub_file f;
     if (!hub_file_map(s.file, &f, d)) return false;
-    bool ok = read(&s, &f) && tokenizer_table(&s, table, bytes);
+    bool ok = read(&s, &f) && (!lower || lower_case(&s)) && tokenizer_table(&s, table, bytes);
     hub_file_unmap(&f);
     return ok;
+}
+
+const char *tokenizer_file(const char *folder, arena *a) {
+    static const char *const names[] = {"tokenizer.json", "vocab.json", "vocab.txt"};
+    for (int i = 0; i < 3; i++) {
+        const char *path = hub_path(a, folder, names[i]);
+        bool merges = i != 1 || hub_is_file(hub_path(a, folder, "merges.txt"));
+        if (hub_is_file(path) && merges) return path;
+    }
+    return NULL;
+}
+
+bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d) {
+    hub_sentence s = hub_sentence_plain();
+    if (!hub_is_folder(path)) return tokenizer_open(path, false, a, table, bytes, d);
+    if (!hub_sentence_encoder(path, a, &s, d)) return false;
+    const char *folder = tokenizer_file(s.folder, a) ? s.folder : path;
+    return tokenizer_open(folder, s.lower_case, a, table, bytes, d);
 }

@@ -65,6 +65,11 @@ typedef struct tokenizer_spec {
     int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
 } tokenizer_spec;
 
+// --- tokenizer_open.c
+// The table of a file, or of a folder's. `lower`: texts are put in lower case before all else.
+bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d);
+const char *tokenizer_file(const char *folder, arena *a); // that tokenizer_open reads; NULL: it has none
+
 // Fills `s` (its a, d, file are set) from tokenizer.json's text.
 bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
 // The same from the lines of vocab.txt and, where not NULL, tokenizer_config.json's object.

@@ -136,7 +136,7 @@ static inline eval_input case_global(const hub_model *m, const grid *g, const sa
 }
 
 // The inputs that a graph may have; every token's row is read where the head reads chosen rows.
-#define CASE_INPUTS 16
+#define CASE_INPUTS 17
 static inline void case_inputs(const hub_model *m, const grid *g, const safetensors *io, arena *a,
                                eval_input *inputs) {
     int32_t *rows = ARENA_ARRAY(a, int32_t, g->tokens);
@@ -157,6 +157,7 @@ static inline void case_inputs(const hub_model *m, const grid *g, const safetens
     inputs[13] = case_box(g, io, "box_height", 3, 1, a);
     inputs[14] = case_box(g, io, "box_width", 2, 0, a);
     inputs[15] = case_vector("mask", g->shown, g->tokens);
+    inputs[16] = case_packed(g, io, "prompt", "prompt", a);
 }
 
 // The largest difference of a packed output from the reference, over the rows that the mask shows, and the

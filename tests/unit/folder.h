@@ -111,6 +111,32 @@ static inline void expect_failure(hub_options o, const char *cause, int errors) 
     close_model(&x);
 }
 
+static inline void link_base(void) {
+    link_case("bert-base-model/config.json", "config.json");
+    link_case("bert-base-model/model.safetensors", "model.safetensors");
+}
+
+// Evaluates on two short texts; the first output's values.
+static inline tensor evaluated(opened *x) {
+    static const int32_t ids[] = {2, 50, 60, 70, 3, 2, 9, 3}, types[] = {0, 0, 0, 1, 1, 0, 0, 0};
+    static const int32_t positions[] = {0, 1, 2, 3, 4, 0, 1, 2}, bounds[] = {0, 5, 8};
+    const eval_input inputs[] = {
+        {"ids", {ELEM_I32, 1, {8}, (void *)(uintptr_t)ids}},
+        {"types", {ELEM_I32, 1, {8}, (void *)(uintptr_t)types}},
+        {"positions", {ELEM_I32, 1, {8}, (void *)(uintptr_t)positions}},
+        {"bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)bounds}},
+    };
+    eval_options e = {.source = &x->m.source, .input_count = 4, .inputs = inputs};
+    tensor *results = ARENA_ARRAY(x->a, tensor, x->m.graph->output_count);
+    if (!graph_eval(x->m.graph, &e, x->a, results, &x->d)) diag_print(&x->d, stderr);
+    ck_assert(!diag_failed(&x->d));
+    return results[0];
+}
+
+static inline const char *output_name(const opened *x, int i) {
+    return i < x->m.graph->output_count ? x->m.graph->outputs[i].name : "none";
+}
+
 static inline int run_suite(const char *name, void (*add)(TCase *c)) {
     Suite *suite = suite_create(name);
     TCase *c = tcase_create(name);

@@ -1,138 +1,7 @@
 // links: hub ir
-// What a checkpoint's folder may look like: one file or shards, .st, a sentence-transformers folder; heads
-// and outputs that are asked for; names with other prefixes; files that can't be had.
-#include <math.h>
-
+// What a checkpoint's folder may look like: one file or shards, .st; heads and outputs that are asked for;
+// names with other prefixes; files that can't be had.
 #include "folder.h"
-
-static void link_base(void) {
-    link_case("bert-base-model/config.json", "config.json");
-    link_case("bert-base-model/model.safetensors", "model.safetensors");
-}
-
-// Evaluates on two short texts; the first output's values.
-static tensor evaluated(opened *x) {
-    static const int32_t ids[] = {2, 50, 60, 70, 3, 2, 9, 3}, types[] = {0, 0, 0, 1, 1, 0, 0, 0};
-    static const int32_t positions[] = {0, 1, 2, 3, 4, 0, 1, 2}, bounds[] = {0, 5, 8};
-    const eval_input inputs[] = {
-        {"ids", {ELEM_I32, 1, {8}, (void *)(uintptr_t)ids}},
-        {"types", {ELEM_I32, 1, {8}, (void *)(uintptr_t)types}},
-        {"positions", {ELEM_I32, 1, {8}, (void *)(uintptr_t)positions}},
-        {"bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)bounds}},
-    };
-    eval_options e = {.source = &x->m.source, .input_count = 4, .inputs = inputs};
-    tensor *results = ARENA_ARRAY(x->a, tensor, x->m.graph->output_count);
-    if (!graph_eval(x->m.graph, &e, x->a, results, &x->d)) diag_print(&x->d, stderr);
-    ck_assert(!diag_failed(&x->d));
-    return results[0];
-}
-
-static const char *output_name(const opened *x, int i) {
-    return i < x->m.graph->output_count ? x->m.graph->outputs[i].name : "none";
-}
-
-// --- sentence-transformers
-
-#define MODULE(type, path)                                                                                   \
-    "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"sentence_transformers.models." type "\"}"
-
-static void sentence_folder(const char *modules, const char *pooling) {
-    write_text("modules.json", modules);
-    if (access(in_folder("config.json"), F_OK)) {
-        link_base();
-        make_folder("1_Pooling");
-        write_text("sentence_bert_config.json", "{\"max_seq_length\": 64, \"do_lower_case\": false}");
-    }
-    write_text("1_Pooling/config.json", pooling);
-}
-
-#define THREE                                                                                                \
-    "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "," MODULE("Normalize",                 \
-                                                                                "2_Normalize") "]"
-#define TWO "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]"
-
-START_TEST(pooling) {
-    link_base();
-    opened base = open_model((hub_options){0});
-    const float *rows = evaluated(&base).data;
-    unlink(in_folder("config.json"));
-    unlink(in_folder("model.safetensors"));
-    static const struct {
-        const char *modules, *pooling;
-        bool cls, normalized;
-    } cases[] = {
-        {THREE, "{\"embedding_dimension\":48,\"pooling_mode\":\"mean\"}", false, true},
-        {TWO, "{\"embedding_dimension\":48,\"pooling_mode\":\"cls\"}", true, false},
-        {TWO,
-         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":"
-         "true}",
-         false, false},
-        {THREE,
-         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":"
-         "false}",
-         true, true},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        sentence_folder(cases[i].modules, cases[i].pooling);
-        opened x = open_model((hub_options){0});
-        ck_assert(x.ok);
-        ck_assert_str_eq(x.m.head, "embedding");
-        ck_assert_str_eq(output_name(&x, 0), "embedding");
-        ck_assert_int_eq(x.m.graph->output_count, 1);
-        const bertc_task *task = x.m.task;
-        ck_assert_uint_eq(task->kind, BERTC_TASK_EMBEDDING);
-        ck_assert_uint_eq(task->max_length, 64);
-        tensor t = evaluated(&x);
-        ck_assert_int_eq(t.shape[0], 2);
-        double wanted[48], norm = 0;
-        for (int k = 0; k < 48; k++) {
-            wanted[k] = 0; // of the second text: rows 5, 6, 7
-            for (int r = 5; r < (cases[i].cls ? 6 : 8); r++)
-                wanted[k] += rows[r * 48 + k] / (cases[i].cls ? 1 : 3.0);
-            norm += wanted[k] * wanted[k];
-        }
-        norm = cases[i].normalized ? sqrt(norm) : 1;
-        for (int k = 0; k < 48; k++)
-            ck_assert_double_eq_tol(((float *)t.data)[48 + k], wanted[k] / norm, 1e-6);
-        close_model(&x);
-    }
-    close_model(&base);
-}
-END_TEST
-
-START_TEST(wrong_sentence_folders) {
-    static const char *const good = "{\"pooling_mode\":\"mean\"}";
-    static const struct {
-        const char *modules, *pooling, *cause;
-    } cases[] = {
-        {"{}", good, "modules.json: holds an object where an array"},
-        {"[]", good, "modules.json: names no Transformer and Pooling"},
-        {"[3]", good, "[0] is no object"},
-        {"[{\"path\":\"\"}]", good, "[0].type: is missing"},
-        {"[{\"type\":\"Transformer\"}]", good, "[0].path: is missing"},
-        {"[" MODULE("Pooling", "1_Pooling") "]", good, "[0].type: Pooling is not supported here"},
-        {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", good,
-         "[1].type: Dense is not supported"},
-        {"[" MODULE("Transformer", "../x") "]", good, "[0].path: leads out of the folder"},
-        {"[" MODULE("Transformer", "/etc") "]", good, "[0].path: leads out of the folder"},
-        {"[" MODULE("Transformer", "") "," MODULE("Pooling", "nowhere") "]", good,
-         "nowhere/config.json: can't be opened"},
-        {TWO, "{\"pooling_mode\":\"max\"}", "pooling_mode: \"max\" is not supported; known are cls and mean"},
-        {TWO, "{\"pooling_mode\":[\"mean\",\"cls\"]}", "pooling_mode: is an array: one mode"},
-        {TWO, "{\"pooling_mode_max_tokens\":true}", "pooling_mode_max_tokens: is not supported"},
-        {TWO, "{\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":true}", "several modes"},
-        {TWO, "{}", "pooling_mode: is missing"},
-        {TWO, "{\"embedding_dimension\":49,\"pooling_mode\":\"mean\"}",
-         "the width that the pooling expects, 49"},
-        {TWO, "{\"embedding_dimension\":\"x\",\"pooling_mode\":\"mean\"}",
-         "embedding_dimension: is a string"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        sentence_folder(cases[i].modules, cases[i].pooling);
-        expect_failure((hub_options){0}, cases[i].cause, 1);
-    }
-}
-END_TEST
 
 // --- Heads and outputs
 
@@ -156,7 +25,8 @@ START_TEST(heads_and_outputs) {
     expect_failure((hub_options){.outputs = "attentions.2,x"}, "--outputs: x is not known", 2);
     expect_failure((hub_options){.outputs = "hidden_states."}, "is not known", 1);
     expect_failure((hub_options){.head = "nothing"}, "nothing is not known; heads are model, masked-lm,", 1);
-    expect_failure((hub_options){.pooling = "max"}, "max is not known; known are cls, mean", 1);
+    expect_failure((hub_options){.pooling = "mean,median"}, "mean,median is not known; known are cls, max,",
+                   1);
     expect_failure((hub_options){.head = "masked-lm"}, "tensor \"cls.predictions.bias\": is missing", 5);
     expect_failure((hub_options){.head = "next-sentence"},
                    "tensor \"cls.seq_relationship.weight\": is missing", 2);
@@ -394,8 +264,6 @@ START_TEST(tokenizer) {
 END_TEST
 
 static void add(TCase *c) {
-    tcase_add_test(c, pooling);
-    tcase_add_test(c, wrong_sentence_folders);
     tcase_add_test(c, heads_and_outputs);
     tcase_add_test(c, model_of_a_head_without_pooler);
     tcase_add_test(c, one_file);

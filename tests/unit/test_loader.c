@@ -20,16 +20,23 @@ static void write_file(const void *bytes, size_t size) {
     ck_assert(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
 }
 
-// A task table with two labels.
+// A task table with two labels and a prompt.
 typedef struct labels {
     bertc_task task;
-    uint64_t at[2];
+    uint64_t at[2], prompt[2];
     char text[16];
 } labels;
 static labels two_labels(uint32_t kind) {
-    labels l = {.task = {.kind = kind, .label_count = 2, .mask_id = -1, .labels = offsetof(labels, at)},
+    labels l = {.task = {.kind = kind,
+                         .label_count = 2,
+                         .mask_id = -1,
+                         .labels = offsetof(labels, at),
+                         .prompt_count = 1,
+                         .default_prompt = 1,
+                         .prompts = offsetof(labels, prompt)},
                 .at = {offsetof(labels, text), offsetof(labels, text) + 4},
-                .text = "bad\0good"};
+                .prompt = {offsetof(labels, text) + 9, offsetof(labels, text) + 11},
+                .text = "bad\0good\0q\0q: "};
     return l;
 }
 
@@ -64,6 +71,10 @@ START_TEST(loads_and_maps) {
     bertc_model *m = bertc_load(path, &error), *again = bertc_load(path, NULL);
     ck_assert_msg(m && again, "%s", error.message);
     ck_assert_str_eq(bertc_label(m, 1), "good");
+    const char *text;
+    ck_assert_str_eq(bertc_prompt(m, 0, &text), "q");
+    ck_assert_str_eq(text, "q: ");
+    ck_assert_ptr_null(bertc_prompt(m, 1, &text));
     ck_assert_str_eq(bertc_model_json(m), "{\"toy\": true}");
     // The kernels (ret) run from the mapping; outputs stay as the arena was: zero.
     bertc_session *s = bertc_open(m, &(bertc_session_options){.threads = 2}, &error);
@@ -142,7 +153,7 @@ static const change changes[] = {
     {"truncated: `bertc_artefact`", ELF_SYMBOLS + sizeof(Elf64_Sym) + offsetof(Elf64_Sym, st_value), 0x8000,
      8},
     {"not a bertc artefact: `bertc_artefact` does not", FIELD(magic), 'X', 1},
-    {"made for version 4 of the artefact format, this library reads version 3", FIELD(abi_version), 4, 4},
+    {"made for version 5 of the artefact format, this library reads version 4", FIELD(abi_version), 5, 4},
     {"broken descriptor: 1 bytes", FIELD(size), 1, 4},
     {"broken descriptor: 33 inputs", FIELD(input_count), 33, 4},
     {"broken descriptor: 6 inputs, 0 outputs", FIELD(output_count), 0, 4},
@@ -180,14 +191,14 @@ static void expect(blob *b, const char *message) {
     *b = make();
 }
 
-START_TEST(variants_and_tasks) {
-    blob b = make();
 #define VARIANT ((bertc_variant *)(void *)(b.data + ELF_DATA + descriptor_of(&b)->variants))
 #define PHASE   ((bertc_phase *)(void *)(b.data + ELF_DATA + VARIANT->phases[0]))
 #define INPUT   ((bertc_slot *)(void *)(b.data + ELF_DATA + VARIANT->inputs))
 #define OUTPUT  ((bertc_slot *)(void *)(b.data + ELF_DATA + VARIANT->outputs))
 #define PORT    ((bertc_port *)(void *)(b.data + ELF_DATA + descriptor_of(&b)->outputs))
 #define TASK    ((labels *)(void *)(b.data + ELF_DATA + descriptor_of(&b)->task))
+START_TEST(variants) {
+    blob b = make();
     VARIANT->length = 9;
     expect(&b, "broken descriptor: variant toy_s8: its capacity");
     VARIANT->arena_bytes -= 1024;
@@ -225,12 +236,30 @@ START_TEST(variants_and_tasks) {
     VARIANT->features = (uint64_t)1 << 40;
     VARIANT[1].features = (uint64_t)1 << 40;
     expect(&b, "it needs the CPU feature unknown, which this machine lacks");
+    free(b.data);
+}
+END_TEST
+
+START_TEST(tasks) {
+    blob b = make();
     TASK->task.kind = 10;
     expect(&b, "task 10 is not known to this version");
     TASK->task.label_count = 1000;
     expect(&b, "broken descriptor: the labels of the task table");
     TASK->at[1] = 500;
     expect(&b, "broken descriptor: label 1 of the task table");
+    TASK->task.labels = UINT64_MAX - 7;
+    expect(&b, "broken descriptor: the labels of the task table");
+    TASK->task.prompt_count = 1000;
+    expect(&b, "broken descriptor: the prompts of the task table");
+    TASK->task.prompt_count = UINT32_MAX;
+    expect(&b, "broken descriptor: the prompts of the task table");
+    TASK->task.default_prompt = 2;
+    expect(&b, "broken descriptor: the prompts of the task table");
+    TASK->task.prompts = offsetof(labels, prompt) + 4;
+    expect(&b, "broken descriptor: the prompts of the task table");
+    TASK->prompt[1] = sizeof(labels);
+    expect(&b, "broken descriptor: prompt 1 of the task table");
     TASK->task.kind = BERTC_TASK_ENTITIES;
     expect(&b, "broken descriptor: output `logits` does not fit its task");
     TASK->task.kind = BERTC_TASK_ANSWER;
@@ -382,7 +411,8 @@ int main(void) {
     tcase_add_test(t, loads_and_maps);
     tcase_add_test(t, no_file);
     tcase_add_loop_test(t, one_field_broken, 0, (int)(sizeof changes / sizeof *changes));
-    tcase_add_test(t, variants_and_tasks);
+    tcase_add_test(t, variants);
+    tcase_add_test(t, tasks);
     tcase_add_test(t, truncated_anywhere);
     tcase_add_loop_test(t, random_damage, 0, 4);
     tcase_add_test(t, linked_by_the_system);

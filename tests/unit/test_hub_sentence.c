@@ -1,0 +1,247 @@
+// links: hub ir
+// What a sentence-transformers folder may look like, and what is wrong with one. What it computes:
+// models/test_sentences.c.
+#include <math.h>
+
+#include "folder.h"
+
+#define MODULE(type, path)                                                                                   \
+    "{\"idx\":0,\"name\":\"0\",\"path\":\"" path "\",\"type\":\"sentence_transformers.models." type "\"}"
+
+static void sentence_folder(const char *modules, const char *pooling) {
+    write_text("modules.json", modules);
+    if (access(in_folder("config.json"), F_OK)) {
+        link_base();
+        make_folder("1_Pooling");
+        write_text("sentence_bert_config.json", "{\"max_seq_length\": 64, \"do_lower_case\": false}");
+    }
+    write_text("1_Pooling/config.json", pooling);
+}
+
+#define THREE                                                                                                \
+    "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "," MODULE("Normalize",                 \
+                                                                                "2_Normalize") "]"
+#define TWO "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]"
+
+START_TEST(pooling) {
+    link_base();
+    opened base = open_model((hub_options){0});
+    const float *rows = evaluated(&base).data;
+    unlink(in_folder("config.json"));
+    unlink(in_folder("model.safetensors"));
+    static const struct {
+        const char *modules, *pooling;
+        bool cls, normalized;
+    } cases[] = {
+        {THREE, "{\"embedding_dimension\":48,\"pooling_mode\":\"mean\"}", false, true},
+        {TWO, "{\"embedding_dimension\":48,\"pooling_mode\":\"cls\"}", true, false},
+        {TWO,
+         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":false,\"pooling_mode_mean_tokens\":"
+         "true}",
+         false, false},
+        {THREE,
+         "{\"word_embedding_dimension\":48,\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":"
+         "false}",
+         true, true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        sentence_folder(cases[i].modules, cases[i].pooling);
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        ck_assert_str_eq(x.m.head, "embedding");
+        ck_assert_str_eq(output_name(&x, 0), "embedding");
+        ck_assert_int_eq(x.m.graph->output_count, 1);
+        const bertc_task *task = x.m.task;
+        ck_assert_uint_eq(task->kind, BERTC_TASK_EMBEDDING);
+        ck_assert_uint_eq(task->max_length, 64);
+        tensor t = evaluated(&x);
+        ck_assert_int_eq(t.shape[0], 2);
+        double wanted[48], norm = 0;
+        for (int k = 0; k < 48; k++) {
+            wanted[k] = 0; // of the second text: rows 5, 6, 7
+            for (int r = 5; r < (cases[i].cls ? 6 : 8); r++)
+                wanted[k] += rows[r * 48 + k] / (cases[i].cls ? 1 : 3.0);
+            norm += wanted[k] * wanted[k];
+        }
+        norm = cases[i].normalized ? sqrt(norm) : 1;
+        for (int k = 0; k < 48; k++)
+            ck_assert_double_eq_tol(((float *)t.data)[48 + k], wanted[k] / norm, 1e-6);
+        close_model(&x);
+    }
+    close_model(&base);
+}
+END_TEST
+
+START_TEST(wrong_sentence_folders) {
+    static const char *const good = "{\"pooling_mode\":\"mean\"}";
+    static const struct {
+        const char *modules, *pooling, *cause;
+    } cases[] = {
+        {"{}", good, "modules.json: holds an object where an array"},
+        {"[]", good, "modules.json: names no Transformer and Pooling"},
+        {"[3]", good, "[0] is no object"},
+        {"[{\"path\":\"\"}]", good, "[0].type: is missing"},
+        {"[{\"type\":\"Transformer\"}]", good, "[0].path: is missing"},
+        {"[" MODULE("Pooling", "1_Pooling") "]", good, "[0].type: Pooling is not supported here"},
+        {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", good,
+         "[1].type: Dense is not supported"},
+        {"[" MODULE("Transformer", "../x") "]", good, "[0].path: leads out of the folder"},
+        {"[" MODULE("Transformer", "/etc") "]", good, "[0].path: leads out of the folder"},
+        {"[" MODULE("Transformer", "") "," MODULE("Pooling", "nowhere") "]", good,
+         "nowhere/config.json: can't be opened"},
+        {TWO, "{\"pooling_mode\":\"median\"}",
+         "pooling_mode: \"median\" is not known; known are cls, max, mean,"},
+        {TWO, "{\"pooling_mode\":[\"mean\",3]}", "pooling_mode: \"a number\" is not known"},
+        {TWO, "{\"pooling_mode\":[]}", "pooling_mode: is empty"},
+        {TWO, "{\"pooling_mode\":true}", "pooling_mode: is true or false where a string or an array"},
+        {TWO,
+         "{\"pooling_mode\":[\"mean\",\"cls\",\"max\",\"mean\",\"cls\",\"max\",\"mean\",\"cls\",\"max\","
+         "\"mean\","
+         "\"cls\",\"max\",\"mean\",\"cls\",\"max\",\"mean\",\"cls\"]}",
+         "pooling_mode: has more than 16 modes"},
+        {TWO, "{\"pooling_mode_median_tokens\":true}", "pooling_mode_median_tokens: is not known"},
+        {TWO, "{\"pooling_mode_max_tokens\":1}", "pooling_mode_max_tokens: is a number"},
+        {TWO, "{\"include_prompt\":1}", "include_prompt: is a number"},
+        {"[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "," MODULE("CNN", "2_CNN") "]",
+         good, "[2].type: CNN is not supported here; a Transformer is, then a Pooling, then any of Dense,"},
+        {"[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "," MODULE("Pooling",
+                                                                                     "1_Pooling") "]",
+         good, "[2].type: Pooling is not supported here"},
+        {TWO, "{\"embedding_dimension\":49,\"pooling_mode\":\"mean\"}",
+         "the width that the pooling expects, 49"},
+        {TWO, "{\"embedding_dimension\":\"x\",\"pooling_mode\":\"mean\"}",
+         "embedding_dimension: is a string"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        sentence_folder(cases[i].modules, cases[i].pooling);
+        expect_failure((hub_options){0}, cases[i].cause, 1);
+    }
+}
+END_TEST
+
+// A folder with one module behind the pooling.
+static void module_folder(const char *class, const char *config, bool weights) {
+    static const float zeros[64 * 64];
+    const safetensors_item items[] = {{"linear.weight", "F32", 2, {2, 48}, zeros, 2 * 48 * 4},
+                                      {"linear.bias", "F32", 1, {2}, zeros, 2 * 4},
+                                      {"norm.weight", "I32", 1, {48}, zeros, 48 * 4}};
+    char modules[512];
+    diag d;
+    diag_init(&d);
+    snprintf(modules, sizeof modules,
+             "[" MODULE("Transformer", "") "," MODULE("Pooling",
+                                                      "1_Pooling") ",{\"path\":\"2\",\"type\":\"x.%s\"}]",
+             class);
+    sentence_folder(modules, "{\"pooling_mode\":\"mean\"}");
+    if (access(in_folder("2"), F_OK)) make_folder("2");
+    write_text("2/config.json", config);
+    unlink(in_folder("2/model.safetensors"));
+    if (weights) ck_assert(safetensors_write(in_folder("2/model.safetensors"), 3, items, &d));
+    diag_free(&d);
+}
+
+#define DENSE                                                                                                \
+    "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"torch.nn.modules.activation.Tanh\""
+
+START_TEST(modules) {
+    static const struct {
+        const char *class, *config, *cause;
+        int errors;
+    } cases[] = {
+        {"Dense", DENSE "}", NULL, 0},
+        {"Dense", DENSE ",\"use_residual\":true}", "tensor \"residual.weight\": is missing", 1},
+        {"Dense", "{\"in_features\":47,\"out_features\":2}",
+         "2/config.json: in_features: 47 is not the width that comes in, 48", 1},
+        {"Dense", "{\"in_features\":48,\"out_features\":3}", "tensor \"linear.weight\": has another shape",
+         2},
+        {"Dense",
+         "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"torch.nn.modules.activation."
+         "ELU\"}",
+         "2/config.json: activation_function: \"torch.nn.modules.activation.ELU\" is not known; known are",
+         1},
+        {"Dense", "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"mine.Tanh\"}",
+         "activation_function: \"mine.Tanh\" is not known", 1},
+        {"Dense", DENSE ",\"module_input_name\":\"token_embeddings\"}",
+         "module_input_name: \"token_embeddings\" is not supported", 1},
+        {"Dense", "{}", "in_features: is missing", 2},
+        {"Normalize", "{\"module_output_name\":\"token_embeddings\"}",
+         "module_output_name: \"token_embeddings\"", 1},
+        {"LayerNorm", "{\"dimension\":2}", "2/config.json: dimension: 2 is not the width that comes in, 48",
+         1},
+        {"LayerNorm", "{\"dimension\":48}", "tensor \"norm.weight\": I32 is not supported for weights", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        module_folder(cases[i].class, cases[i].config, true);
+        if (cases[i].cause) {
+            expect_failure((hub_options){0}, cases[i].cause, cases[i].errors);
+            continue;
+        }
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        tensor t = evaluated(&x);
+        ck_assert_int_eq(t.shape[1], 2);
+        close_model(&x);
+    }
+    module_folder("Dense", DENSE "}", false);
+    expect_failure((hub_options){0}, "/2: holds no model.safetensors", 1);
+    write_text("2/pytorch_model.bin", "");
+    expect_failure((hub_options){0}, "pytorch_model.bin is not read", 1);
+}
+END_TEST
+
+START_TEST(transformers_and_prompts) {
+    static const struct {
+        const char *file, *text, *cause;
+    } cases[] = {
+        {"sentence_bert_config.json", "{\"max_seq_length\":0}", "max_seq_length: is 0, outside"},
+        {"sentence_bert_config.json", "{\"transformer_task\":\"fill-mask\"}",
+         "transformer_task: \"fill-mask\" is not supported"},
+        {"sentence_bert_config.json",
+         "{\"modality_config\":{\"text\":{\"method_output_name\":\"pooler_output\"}}}",
+         "modality_config.text.method_output_name: \"pooler_output\" is not supported"},
+        {"sentence_bert_config.json", "{\"module_output_name\":\"x\"}",
+         "module_output_name: \"x\" is not supported"},
+        {"config_sentence_transformers.json", "{\"prompts\":[]}", "prompts: is an array where an object"},
+        {"config_sentence_transformers.json", "{\"prompts\":{\"a\":3}}",
+         "prompts.a: is a number where a string"},
+        {"config_sentence_transformers.json", "{\"prompts\":{\"a\":\"\",\"a\":\"\"}}",
+         "prompts: has \"a\" twice"},
+        {"config_sentence_transformers.json", "{\"default_prompt_name\":\"a\",\"prompts\":{\"b\":\"x\"}}",
+         "default_prompt_name: \"a\" is none of the prompts"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sentence_folder(TWO, "{}");
+        write_text("sentence_bert_config.json", "{}");
+        write_text("config_sentence_transformers.json", "{}");
+        write_text(cases[i].file, cases[i].text);
+        expect_failure((hub_options){0}, cases[i].cause, 1);
+    }
+    write_text("config_sentence_transformers.json",
+               "{\"default_prompt_name\":\"b\",\"prompts\":{\"a\":null,\"b\":\"x: \"}}");
+    opened x = open_model((hub_options){0});
+    ck_assert(x.ok);
+    const bertc_task *task = x.m.task;
+    uint64_t at[4];
+    ck_assert_uint_eq(task->prompt_count, 2);
+    ck_assert_uint_eq(task->default_prompt, 2);
+    memcpy(at, (const char *)task + task->prompts, sizeof at);
+    static const char *const strings[] = {"a", "", "b", "x: "};
+    for (int i = 0; i < 4; i++) ck_assert_str_eq((const char *)task + at[i], strings[i]);
+    close_model(&x);
+    x = open_model((hub_options){.head = "model"}); // which answers no text
+    ck_assert(x.ok);
+    ck_assert_uint_eq(((const bertc_task *)x.m.task)->prompt_count, 0);
+    close_model(&x);
+}
+END_TEST
+
+static void add(TCase *c) {
+    tcase_add_test(c, pooling);
+    tcase_add_test(c, wrong_sentence_folders);
+    tcase_add_test(c, modules);
+    tcase_add_test(c, transformers_and_prompts);
+}
+
+int main(void) {
+    return run_suite("sentence-transformers folders", add);
+}
