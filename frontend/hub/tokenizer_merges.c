@@ -4,6 +4,8 @@
 
 #include "tokenizer_spec.h"
 
+#define CLASSES "Roberta Longformer LED Bart Deberta PreTrained TokenizersBackend"
+
 // The lines of merges.txt as tokenizer.json has them.
 static cJSON *read_lines(tokenizer_spec *s, const char *data, size_t size) {
     cJSON *list = cJSON_CreateArray();
@@ -67,7 +69,11 @@ bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *me
                            const cJSON *config, const cJSON *added) {
     const hub_fields f = {arena_printf(s->a, "%s: tokenizer_config.json", s->file), "", config, s->d};
     const char *class = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class"));
-    bool deberta = class && !strncmp(class, "Deberta", 7), prefix = false, trim = true;
+    bool deberta = class && tokenizer_class_is(class, "Deberta"), prefix = false, trim = true;
+    if (class && !tokenizer_class_is(class, CLASSES))
+        return diag_error(
+            s->d, s->file,
+            "tokenizer_config.json: what `%s` makes of it is not known; a tokenizer.json would say", class);
     if (config && (!hub_field_bool(&f, "add_prefix_space", false, &prefix) ||
                    !hub_field_bool(&f, "trim_offsets", false, &trim)))
         return false;
@@ -75,9 +81,8 @@ bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *me
                             .flags = (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | BERTC_BYTE_LEVEL_SPLIT};
     s->byte_level = true;
     if (!tokenizer_add_step(s, &s->pretokenizer, bytes, "") || !read_model(s, vocab, merges, size) ||
-        !tokenizer_config_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
-        !add_specials(s, config, deberta) || !tokenizer_sort_added(s, "added_tokens") ||
-        !tokenizer_roles(s, config))
+        !tokenizer_config_added(s, config, added, 5) || !add_specials(s, config, deberta) ||
+        !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
         return false;
     if (trim && !deberta) s->flags |= BERTC_TOKENIZER_TRIM | (prefix ? BERTC_TOKENIZER_TRIM_PREFIXED : 0);
     set_templates(s, deberta);

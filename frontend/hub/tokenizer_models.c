@@ -256,11 +256,18 @@ static bool read_unigram(tokenizer_spec *s, const cJSON *model) {
     return true;
 }
 
+// Files of 2020 name no type.
+static const char *guess_kind(const cJSON *model) {
+    if (cJSON_GetObjectItemCaseSensitive(model, "merges")) return "BPE";
+    if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(model, "vocab"))) return "Unigram";
+    if (cJSON_GetObjectItemCaseSensitive(model, "continuing_subword_prefix")) return "WordPiece";
+    return cJSON_GetObjectItemCaseSensitive(model, "vocab") ? "WordLevel" : NULL;
+}
+
 bool tokenizer_model(tokenizer_spec *s, const cJSON *model) {
     if (!cJSON_IsObject(model)) return tokenizer_wrong(s, "model", "is missing");
     const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(model, "type"));
-    // files of 2020 name no type; the option is WordPiece's alone
-    if (!kind && cJSON_GetObjectItemCaseSensitive(model, "max_input_chars_per_word")) kind = "WordPiece";
+    if (!kind) kind = guess_kind(model);
     if (kind && !strcmp(kind, "WordPiece")) return read_wordpiece(s, model);
     if (kind && !strcmp(kind, "WordLevel")) return read_wordlevel(s, model);
     if (kind && !strcmp(kind, "BPE")) return read_bpe(s, model);

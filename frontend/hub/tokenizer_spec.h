@@ -79,9 +79,11 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
 // The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
 bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
                            const cJSON *config, const cJSON *added);
-// Added tokens of tokenizer_config.json (`decoder`: its added_tokens_decoder) and added_tokens.json, with
-// room for five more by tokenizer_add.
-bool tokenizer_config_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *added);
+// Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
+// tokenizer_add.
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
+// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
+bool tokenizer_class_is(const char *class, const char *names);
 bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
 bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
 // The id of an added token or a piece, -1: neither.

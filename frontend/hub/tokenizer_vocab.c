@@ -1,5 +1,6 @@
-// vocab.txt, one piece a line, with what tokenizer_config.json says: BERT's tokenizer as Transformers builds
-// it from these. And what both kinds of tokenizer share: the vocabulary by text, the roles of special tokens.
+// vocab.txt, one piece a line, with what tokenizer_config.json says: the tokenizers of BERT, MPNet and ESM as
+// Transformers builds them from these. And what all kinds of tokenizer share: the vocabulary by text, the
+// roles of special tokens.
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,9 +132,10 @@ static uint32_t set(const cJSON *v, const char *key, uint32_t flag) {
 
 // tokenizer_config.json's "added_tokens_decoder": {"0": {"content": "[PAD]", ...}}, and added_tokens.json's
 // {"[NEW]": 30522}.
-bool tokenizer_config_added(tokenizer_spec *s, const cJSON *decoder, const cJSON *added) {
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room) {
+    const cJSON *decoder = cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder");
     s->added =
-        ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(decoder) + cJSON_GetArraySize(added) + 5);
+        ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(decoder) + cJSON_GetArraySize(added) + room);
     const cJSON *v;
     cJSON_ArrayForEach(v, decoder) {
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "content"));
@@ -167,33 +169,7 @@ bool tokenizer_is_added(const tokenizer_spec *s, const char *text) {
     return false;
 }
 
-// The tokens that BERT's tokenizer has whatever its files say; pad and mask may be missing.
-static bool add_specials(tokenizer_spec *s, const cJSON *config) {
-    static const char *const keys[] = {"unk_token", "cls_token", "sep_token", "pad_token", "mask_token"};
-    static const char *const usual[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
-    for (int i = 0; i < 5; i++) {
-        const char *name = tokenizer_token_name(config, keys[i]);
-        if (!name) name = usual[i];
-        int32_t id = tokenizer_find_any(s, name);
-        if (id >= 0)
-            tokenizer_add(s, name, id, BERTC_ADDED_SPECIAL);
-        else if (i < 3)
-            return diag_error(s->d, s->file, "lacks `%s`, its %s", name, keys[i]);
-        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, BERTC_ADDED_SPECIAL))
-            return false;
-    }
-    return true;
-}
-
-static void bert_template(tokenizer_spec *s) {
-    bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, s->cls_id, 0},
-                        end = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 0};
-    bertc_template_item last = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 1};
-    s->single = (tokenizer_template){{begin, {.kind = 0}, end}, 3};
-    s->pair = (tokenizer_template){{begin, {.kind = 0}, end, {.kind = 1, .type = 1}, last}, 5};
-}
-
-static bool read_options(tokenizer_spec *s, const cJSON *config) {
+static bool bert_options(tokenizer_spec *s, const cJSON *config) {
     const hub_fields f = {arena_printf(s->a, "%s: tokenizer_config.json", s->file), "", config, s->d};
     bool lower = true, chinese = true, clean = true, basic = true;
     if (config && (!hub_field_bool(&f, "do_lower_case", false, &lower) ||
@@ -211,15 +187,98 @@ static bool read_options(tokenizer_spec *s, const cJSON *config) {
            tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){.kind = BERTC_STEP_BERT_SPLIT}, "");
 }
 
+enum { UNK, CLS, SEP, PAD, MASK, SPECIALS };
+
+// A class of tokenizers that reads vocab.txt: its tokens where tokenizer_config.json doesn't name them; pad
+// and mask may be missing.
+typedef struct vocab_class {
+    const char *names; // without "Tokenizer" and "Fast"
+    const char *usual[SPECIALS];
+    enum { FORM_BERT, FORM_MPNET, FORM_ESM } form;
+} vocab_class;
+
+static const vocab_class classes[] = {
+    {"Bert DistilBert Electra MobileBert SqueezeBert LayoutLM ConvBert Lxmert DPRQuestionEncoder "
+     "DPRContextEncoder DPRReader RetriBert Ernie PreTrained TokenizersBackend",
+     {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"},
+     FORM_BERT},
+    {"MPNet", {"[UNK]", "<s>", "</s>", "<pad>", "<mask>"}, FORM_MPNET},
+    {"Esm", {"<unk>", "<cls>", "<eos>", "<pad>", "<mask>"}, FORM_ESM},
+};
+
+bool tokenizer_class_is(const char *class, const char *names) {
+    const char *end = strstr(class, "Tokenizer");
+    size_t n = end && end > class ? (size_t)(end - class) : strlen(class);
+    for (const char *p = names; *p; p += strspn(p, " ")) {
+        size_t size = strcspn(p, " ");
+        if (size == n && !strncmp(p, class, n)) return true;
+        p += size;
+    }
+    return false;
+}
+
+static const vocab_class *find_class(const tokenizer_spec *s, const cJSON *config) {
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class"));
+    if (!name) return &classes[0];
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (tokenizer_class_is(name, classes[i].names)) return &classes[i];
+    diag_error(s->d, s->file,
+               "tokenizer_config.json: what `%s` makes of it is not known; a tokenizer.json would say", name);
+    return NULL;
+}
+
+static bool add_specials(tokenizer_spec *s, const vocab_class *class, const cJSON *config) {
+    static const char *const keys[] = {"unk_token", "cls_token", "sep_token", "pad_token", "mask_token"};
+    int32_t *const ids[] = {&s->unk_id, &s->cls_id, &s->sep_id, &s->pad_id, &s->mask_id};
+    for (int i = 0; i < SPECIALS; i++) {
+        const char *key = i == SEP && class->form == FORM_ESM ? "eos_token" : keys[i];
+        const char *name = tokenizer_token_name(config, key);
+        if (!name) name = class->usual[i];
+        int32_t id = *ids[i] = tokenizer_find_any(s, name);
+        if (id < 0 && i <= SEP) return diag_error(s->d, s->file, "lacks `%s`, its %s", name, key);
+        uint32_t flags =
+            BERTC_ADDED_SPECIAL | (i == MASK && class->form == FORM_MPNET ? BERTC_ADDED_LSTRIP : 0);
+        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, flags)) return false;
+    }
+    return true;
+}
+
+// ESM's words are what stands between spaces, and every piece ends a word where it is found.
+static bool esm_options(tokenizer_spec *s) {
+    s->model = BERTC_TOKENIZER_WORDLEVEL;
+    for (int i = 0; i < s->text_count; i++) {
+        const tokenizer_piece *piece = &s->by_text[i];
+        if (*piece->text && !tokenizer_is_added(s, piece->text) &&
+            !tokenizer_add(s, piece->text, piece->id, 0))
+            return false;
+    }
+    return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){.kind = BERTC_STEP_WHITESPACE_SPLIT}, "");
+}
+
+static void set_templates(tokenizer_spec *s, const vocab_class *class) {
+    const bertc_template_item text = {.kind = 0}, pair = {.kind = 1, .type = class->form != FORM_ESM};
+    const bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, s->cls_id, 0},
+                              end = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 0},
+                              last = {BERTC_TEMPLATE_SPECIAL, s->sep_id, pair.type};
+    s->single = (tokenizer_template){{begin, text, end}, 3};
+    if (class->form == FORM_MPNET)
+        s->pair = (tokenizer_template){{begin, text, end, end, pair, last}, 6};
+    else
+        s->pair = (tokenizer_template){{begin, text, end, pair, last}, 5};
+}
+
 bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
                           const cJSON *added) {
+    const vocab_class *class = find_class(s, config);
     s->model = BERTC_TOKENIZER_WORDPIECE;
     s->prefix = "##";
     s->max_chars = 100;
-    if (!read_lines(s, data, size) || !read_options(s, config) ||
-        !tokenizer_config_added(s, cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder"), added) ||
-        !add_specials(s, config) || !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
+    if (!class || !read_lines(s, data, size) ||
+        !tokenizer_config_added(s, config, added, s->text_count + SPECIALS) ||
+        !add_specials(s, class, config) ||
+        !(class->form == FORM_ESM ? esm_options(s) : bert_options(s, config)) ||
+        !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
         return false;
-    bert_template(s);
+    set_templates(s, class);
     return true;
 }
