@@ -33,6 +33,7 @@ static void free_buffers(encoder *e) {
                    e->symbols,
                    e->heap,
                    e->ways,
+                   e->cache,
                    e->changes,
                    e->raw,
                    e->out};
@@ -102,7 +103,7 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
         if (!matcher_open(e, error)) return encoder_free(e), NULL;
         if (make_buffers(e, size)) {
             normalize_open(e);
-            if (added_open(e)) return e;
+            if (cache_open(e) && added_open(e)) return e;
         }
         encoder_free(e);
     }
@@ -119,12 +120,6 @@ void encoder_free(encoder *e) {
     free(e);
 }
 
-// Byte-level BPE trims each token as it gives it.
-static bool trims_pieces(const bertc_tokenizer *b) {
-    bool bytes = b->model == BERTC_TOKENIZER_BPE && !(b->flags & BERTC_TOKENIZER_CHARACTERS);
-    return b->flags & BERTC_TOKENIZER_TRIM && !bytes;
-}
-
 static void encode_words(encoder *e, const span *s) {
     span words = *s;
     pretokenize(e, &words);
@@ -137,7 +132,7 @@ static void encode_words(encoder *e, const span *s) {
         case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
         }
     }
-    if (trims_pieces(e->t->table)) text_trim_pieces(e, first);
+    if (e->t->table->flags & BERTC_TOKENIZER_TRIM && !e->t->bytes) text_trim_pieces(e, first);
 }
 
 static void encode_part(encoder *e, const span *s) {

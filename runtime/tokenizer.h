@@ -26,6 +26,7 @@ typedef struct tokenizer {
     const bertc_added_token *added;
     const bertc_step *normalizer, *pretokenizer;
     const bertc_template_item *single, *pair;
+    bool bytes;             // BPE of bytes
     uint32_t continuing;    // node of the continuing subword prefix in pieces_trie, UINT32_MAX: none
     uint32_t specials[2];   // special tokens that `single` and `pair` add
     uint32_t normalized;    // added tokens that match the normalised text

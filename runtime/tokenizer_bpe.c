@@ -18,20 +18,8 @@ static bpe_merge find_merge(const tokenizer *t, uint32_t left, uint32_t right) {
     return (bpe_merge){.rank = NO_MERGE};
 }
 
-static void emit(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
-    size_t leading = 0, trailing = 0;
-    if (e->t->table->flags & BERTC_TOKENIZER_CHARACTERS) {
-        text_token(e, s, start, end, id);
-        return;
-    }
-    while (start + leading < end && s->bytes[start + leading] == ' ') leading++;
-    while (end - trailing > start && s->bytes[end - trailing - 1] == ' ') trailing++;
-    text_trim(e, text_token(e, s, start, end, id), (text_place){leading, leading},
-              (text_place){trailing, trailing});
-}
-
-// ids: of n symbols, starts: where they begin and where the last one ends.
-static void merge_short(encoder *e, const span *s, uint32_t *ids, uint32_t *starts, uint32_t n) {
+// ids: of the word's n symbols, starts: where they begin and where the last one ends.
+static void merge_short(encoder *e, const span *s, split word, uint32_t *ids, uint32_t *starts, uint32_t n) {
     const tokenizer *t = e->t;
     bpe_merge merges[SHORT_WORD]; // of symbol i and the next
     for (uint32_t i = 0; i + 1 < n; i++) merges[i] = find_merge(t, ids[i], ids[i + 1]);
@@ -49,7 +37,8 @@ static void merge_short(encoder *e, const span *s, uint32_t *ids, uint32_t *star
         if (best) merges[best - 1] = find_merge(t, ids[best - 1], ids[best]);
         if (best + 1 < n) merges[best] = find_merge(t, ids[best], ids[best + 1]);
     }
-    for (uint32_t i = 0; i < n; i++) emit(e, s, starts[i], starts[i + 1], ids[i]);
+    for (uint32_t i = 0; i < n; i++) text_piece(e, s, starts[i], starts[i + 1], ids[i]);
+    cache_put(e, s, word, ids, starts + 1, n);
 }
 
 static bool before(const bpe_merge *a, const bpe_merge *b) {
@@ -79,8 +68,11 @@ static bpe_merge heap_pop(encoder *e, size_t *count) {
 static void offer(encoder *e, size_t *count, int32_t at) {
     const bpe_symbol *left = &e->symbols[at];
     if (left->next < 0) return;
-    bpe_merge m = find_merge(e->t, left->id, e->symbols[left->next].id);
+    uint32_t right = e->symbols[left->next].id;
+    bpe_merge m = find_merge(e->t, left->id, right);
     m.at = (uint32_t)at;
+    m.left = left->id;
+    m.right = right;
     if (m.rank != NO_MERGE) heap_push(e, count, m);
 }
 
@@ -93,8 +85,10 @@ static void merge_long(encoder *e, const span *s, int32_t n) {
         bpe_symbol *left = &e->symbols[m.at];
         if (left->start == left->end || left->next < 0) continue;
         bpe_symbol *right = &e->symbols[left->next];
-        bpe_merge now = find_merge(e->t, left->id, right->id); // one of the two may have been merged since
-        if (now.rank == NO_MERGE || now.id != m.id) continue;
+        if (left->id != m.left || right->id != m.right) { // one of the two has been merged since
+            bpe_merge now = find_merge(e->t, left->id, right->id);
+            if (now.rank == NO_MERGE || now.id != m.id) continue;
+        }
         left->id = m.id;
         left->end = right->end;
         left->next = right->next;
@@ -105,7 +99,7 @@ static void merge_long(encoder *e, const span *s, int32_t n) {
     }
     for (int32_t i = 0; i >= 0 && n; i = e->symbols[i].next) {
         bpe_symbol symbol = e->symbols[i];
-        emit(e, s, symbol.start, symbol.end, symbol.id);
+        text_piece(e, s, symbol.start, symbol.end, symbol.id);
     }
 }
 
@@ -115,7 +109,7 @@ static void encode_bytes(encoder *e, const span *s, split word) {
         for (uint32_t i = 0; i < n; i++)
             ids[i] = e->t->byte_ids[s->bytes[word.start + i]], starts[i] = word.start + i;
         starts[n] = word.end;
-        merge_short(e, s, ids, starts, n);
+        merge_short(e, s, word, ids, starts, n);
         return;
     }
     if (!encoder_room(e, &e->symbols, &e->symbol_capacity, n, sizeof *e->symbols)) return;
@@ -192,16 +186,17 @@ static void encode_characters(encoder *e, const span *s, split word) {
     uint32_t ids[SHORT_WORD], starts[SHORT_WORD + 1];
     for (int32_t i = 0; i < x.count; i++) ids[i] = e->symbols[i].id, starts[i] = e->symbols[i].start;
     starts[x.count] = x.at;
-    merge_short(e, s, ids, starts, (uint32_t)x.count);
+    merge_short(e, s, word, ids, starts, (uint32_t)x.count);
 }
 
 void bpe_encode(encoder *e, const span *s, split word) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
     size_t n = word.end - word.start;
+    if (cache_give(e, s, word)) return;
     if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
         trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
-        emit(e, s, word.start, word.end, id);
+        text_piece(e, s, word.start, word.end, id);
     else if (t->table->flags & BERTC_TOKENIZER_CHARACTERS)
         encode_characters(e, s, word);
     else

@@ -66,6 +66,13 @@ static const uint8_t *cluster_end(const uint8_t *p, const uint8_t *end) {
     return p;
 }
 
+void charsmap_open(encoder *e) {
+    for (uint8_t c = 0; e->t->charsmap_trie && c < 128; c++) {
+        const char *text = look_up(e->t, &c, 1);
+        e->map_keeps[c] = c != '\r' && (!text || (text[0] == (char)c && !text[1])); // "\r\n" is one cluster
+    }
+}
+
 void normalize_charsmap(encoder *e, const span *in, norm_text *out) {
     transform t = {.in = in};
     const uint8_t *p = in->bytes, *end = p + in->size;

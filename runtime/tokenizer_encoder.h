@@ -62,7 +62,7 @@ typedef struct bpe_symbol {
     int32_t before, next; // -1: none
 } bpe_symbol;
 typedef struct bpe_merge {
-    uint32_t rank, at, id;
+    uint32_t rank, at, id, left, right; // at: index of the left one
 } bpe_merge;
 typedef struct unigram_node {
     double score;
@@ -86,7 +86,8 @@ typedef struct transform {
     bool waits; // c, for what is dropped behind it
 } transform;
 
-typedef struct matcher matcher; // tokenizer_pattern.c
+typedef struct cached_word cached_word; // tokenizer_cache.c
+typedef struct matcher matcher;         // tokenizer_pattern.c
 // Matches of a step's pattern in `size` bytes, one after the other.
 typedef struct matches {
     const uint8_t *bytes;
@@ -122,10 +123,12 @@ struct encoder {
     matcher *matcher; // NULL: no step has a pattern
     split_list splits, other_splits;
     uint8_t ascii_map[128]; // BERT's normaliser for ASCII, ENCODER_DROPPED: dropped
+    bool map_keeps[128];    // ASCII characters that sentencepiece's map leaves as they are
 
     bpe_symbol *symbols;
     bpe_merge *heap;
     unigram_node *ways;
+    cached_word *cache; // NULL: the model needs none
     size_t symbol_capacity, heap_capacity, way_capacity;
 
     bool first_raw[256], first_normalized[256]; // bytes that an added token begins with
@@ -155,6 +158,8 @@ size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// The same for a piece, which byte-level BPE trims.
+void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
 // Leaves `leading` and `trailing` spaces of a token (NULL: of none), in characters and bytes, out of its
 // offsets, if the tokenizer trims.
 void text_trim(encoder *e, bertc_token *token, text_place leading, text_place trailing);
@@ -168,13 +173,16 @@ void normalize_open(encoder *e);
 void normalize(encoder *e, const span *in, span *out);
 // Appends a character.
 void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
-// tokenizer_steps.c: a step that is not BERT's.
+// tokenizer_steps.c: whether a step leaves a text as it is, as far as a look can tell; a step that is not
+// BERT's.
+bool normalize_keeps(const encoder *e, const bertc_step *step, const span *in);
 void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out);
 // tokenizer_compose.c: NFC and NFKC; and changes one by one.
 void normalize_compose(encoder *e, bool compatibility, const span *in, norm_text *out);
 void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_t change);
 void transform_flush(encoder *e, norm_text *out, transform *t);
 // tokenizer_charsmap.c.
+void charsmap_open(encoder *e);
 void normalize_charsmap(encoder *e, const span *in, norm_text *out);
 // tokenizer_bytelevel.c: bytes as the characters that GPT-2 writes them as.
 void normalize_bytes(encoder *e, const span *in, norm_text *out);
@@ -205,6 +213,14 @@ void split_words(encoder *e, const span *s, split part, split_list *out);
 bool matcher_open(encoder *e, bertc_error *error);
 void matcher_close(encoder *e);
 bool matcher_next(encoder *e, const bertc_step *step, matches *m, size_t *start, size_t *end);
+
+// tokenizer_cache.c. False: out of memory.
+bool cache_open(encoder *e);
+// Appends a word's tokens, if it is there.
+bool cache_give(encoder *e, const span *s, split word);
+// Keeps a word, if its pieces, which end at `ends` of `s`, are all of it.
+void cache_put(encoder *e, const span *s, split word, const uint32_t *ids, const uint32_t *ends,
+               size_t count);
 
 // Models: append the tokens of one word.
 void wordpiece_encode(encoder *e, const span *s, split word);

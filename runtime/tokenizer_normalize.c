@@ -47,6 +47,7 @@ static void normalize_bert(encoder *e, unsigned flags, const span *in, norm_text
 
 void normalize_open(encoder *e) {
     unsigned flags = 0;
+    charsmap_open(e);
     for (uint32_t i = 0; i < e->t->table->normalizer.count; i++)
         if (e->t->normalizer[i].kind == BERTC_STEP_BERT_NORMALIZER) flags = e->t->normalizer[i].flags;
     for (uint32_t c = 0; c < 128; c++) {
@@ -63,6 +64,7 @@ void normalize(encoder *e, const span *in, span *out) {
     *out = *in;
     for (uint32_t i = 0; i < e->t->table->normalizer.count; i++) {
         const bertc_step *step = &e->t->normalizer[i];
+        if (normalize_keeps(e, step, out)) continue;
         norm_text *to = &e->norm[e->norm_next];
         to->size = 0;
         if (step->kind == BERTC_STEP_BERT_NORMALIZER)

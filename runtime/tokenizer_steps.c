@@ -121,6 +121,60 @@ static void step_replace_pattern(encoder *e, const bertc_step *step, const span 
     for (size_t n; at < in->size; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
 }
 
+static bool is_ascii(const span *in) {
+    size_t i = 0;
+    for (uint64_t eight; i + 8 <= in->size; i += 8) {
+        memcpy(&eight, in->bytes + i, 8);
+        if (eight & 0x8080808080808080u) return false;
+    }
+    while (i < in->size && in->bytes[i] < 0x80) i++;
+    return i == in->size;
+}
+
+static bool has_upper(const span *in) {
+    bool has = false;
+    for (size_t i = 0; i < in->size; i++) has |= in->bytes[i] >= 'A' && in->bytes[i] <= 'Z';
+    return has;
+}
+
+// Whether a step's text is there, `times` in a row.
+static bool has_text(const encoder *e, const bertc_step *step, int times, const span *in) {
+    const char *text = e->t->strings + step->text;
+    const uint8_t *p = in->bytes, *end = p + in->size;
+    while ((p = memmem(p, (size_t)(end - p), text, step->size))) {
+        p += step->size;
+        if (times == 1 || ((size_t)(end - p) >= step->size && !memcmp(p, text, step->size))) return true;
+    }
+    return false;
+}
+
+bool normalize_keeps(const encoder *e, const bertc_step *step, const span *in) {
+    if (step->kind == BERTC_STEP_REPLACE) return !has_text(e, step, 1, in);
+    if (step->kind == BERTC_STEP_COLLAPSE) return !has_text(e, step, 2, in);
+    if (step->kind == BERTC_STEP_BERT_NORMALIZER || !is_ascii(in)) return false;
+    switch ((bertc_normalizer_kind)step->kind) {
+    case BERTC_STEP_NFD:
+    case BERTC_STEP_NFKD:
+    case BERTC_STEP_NFC:
+    case BERTC_STEP_NFKC:
+    case BERTC_STEP_STRIP_ACCENTS: return true;
+    case BERTC_STEP_LOWERCASE: return !has_upper(in);
+    case BERTC_STEP_CHARSMAP:
+        for (size_t i = 0; i < in->size; i++)
+            if (!e->map_keeps[in->bytes[i]]) return false;
+        return true;
+    case BERTC_STEP_REPLACE:
+    case BERTC_STEP_COLLAPSE:
+    case BERTC_STEP_BERT_NORMALIZER:
+    case BERTC_STEP_STRIP:
+    case BERTC_STEP_PREPEND:
+    case BERTC_STEP_NMT:
+    case BERTC_STEP_REPLACE_PATTERN:
+    case BERTC_STEP_NORMALIZE_BYTES: return false;
+    }
+    return false;
+}
+
 void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
     switch ((bertc_normalizer_kind)step->kind) {
     case BERTC_STEP_NFD: step_decompose(e, false, in, out); break;

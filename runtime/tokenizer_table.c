@@ -149,6 +149,7 @@ static bool check_bpe(tokenizer *t, bertc_error *error) {
     if (!n || n & (n - 1)) return error_set(error, "tokenizer table: %u merges are no power of 2", n);
     if (b->flags & BERTC_TOKENIZER_CHARACTERS)
         return check_prefix(t, error) && check_string(t, b->suffix, b->suffix_size, "suffix", error);
+    t->bytes = true;
     if (b->byte_ids.count != 256)
         return error_set(error, "tokenizer table: pieces of %u bytes", b->byte_ids.count);
     if (b->flags & BERTC_TOKENIZER_IGNORE_MERGES && !t->pieces_trie.count)

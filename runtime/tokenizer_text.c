@@ -150,6 +150,15 @@ void text_trim(encoder *e, bertc_token *t, text_place leading, text_place traili
     t->byte_end -= less((uint32_t)trailing.bytes, t->byte_end - t->byte_start);
 }
 
+void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
+    bertc_token *token = text_token(e, s, start, end, id);
+    if (!e->t->bytes || !(e->t->table->flags & BERTC_TOKENIZER_TRIM)) return;
+    size_t leading = 0, trailing = 0;
+    while (start + leading < end && s->bytes[start + leading] == ' ') leading++;
+    while (end - trailing > start && s->bytes[end - trailing - 1] == ' ') trailing++;
+    text_trim(e, token, (text_place){leading, leading}, (text_place){trailing, trailing});
+}
+
 // As Hugging Face counts them: whitespace, and the character that byte-level BPE writes a space as.
 static text_place spaces(const uint8_t *p, const uint8_t *end, bool backwards) {
     text_place n = {0};

@@ -2,6 +2,8 @@
 // are one unknown token.
 #include "tokenizer_encoder.h"
 
+#define KEPT 8 // pieces of a word that may be kept for its next time
+
 static void reach(unigram_node *to, double score, uint32_t start, uint32_t id) {
     if (to->start == UINT32_MAX || score > to->score) *to = (unigram_node){score, start, id};
 }
@@ -47,6 +49,7 @@ static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
 
 void unigram_encode(encoder *e, const span *s, split word) {
     uint32_t n = word.end - word.start, unknown = (uint32_t)e->t->table->unk_id;
+    if (cache_give(e, s, word)) return;
     if (!encoder_room(e, &e->ways, &e->way_capacity, (size_t)n + 1, sizeof *e->ways)) return;
     find_ways(e, s->bytes + word.start, n);
     unigram_node *ways = e->ways;
@@ -61,6 +64,8 @@ void unigram_encode(encoder *e, const span *s, split word) {
         end = way.start;
         if (end > n) return; // a piece that ends within a character: a broken table
     }
+    uint32_t ids[KEPT], ends[KEPT];
+    size_t count = 0;
     for (uint32_t at = 0; at < n;) {
         uint32_t to = next, id = next_id;
         next = ways[to].start;
@@ -70,10 +75,15 @@ void unigram_encode(encoder *e, const span *s, split word) {
             next = ways[to].start;
             next_id = ways[to].id;
         }
-        if (id == unknown)
+        if (id == unknown) {
             give_unknown(e, s, word.start + at, word.start + to);
-        else
+            count = KEPT;
+        } else {
             text_token(e, s, word.start + at, word.start + to, id);
+        }
+        if (count < KEPT) ids[count] = id, ends[count] = word.start + to;
+        count += count < KEPT;
         at = to;
     }
+    if (count < KEPT) cache_put(e, s, word, ids, ends, count);
 }

@@ -2,7 +2,7 @@
 
 #include <utf8proc.h>
 
-unsigned unicode_flags(uint32_t c) {
+unsigned unicode_find(uint32_t c) {
     size_t low = 0, high = unicode_row_count;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;

@@ -25,7 +25,11 @@
 extern const uint32_t unicode_rows[];
 extern const size_t unicode_row_count;
 
-unsigned unicode_flags(uint32_t c);
+extern const uint16_t unicode_ascii[128]; // the flags of these
+unsigned unicode_find(uint32_t c);
+static inline unsigned unicode_flags(uint32_t c) {
+    return c < 128 ? unicode_ascii[c] : unicode_find(c);
+}
 bool unicode_is_chinese(uint32_t c); // BERT's CJK ideographs
 bool unicode_is_numeric(uint32_t c); // \p{N} as Rust has it
 
