@@ -13,6 +13,21 @@ static int by_bytes(const void *a, const void *b) {
     return x->token < y->token ? -1 : x->token > y->token;
 }
 
+static void add_pair(byte_pairs *pairs, const uint8_t *text, size_t size) {
+    if (!size) return;
+    pairs->first[text[0]] = true;
+    uint8_t *second = pairs->second[text[0]];
+    if (size == 1)
+        memset(second, 0xff, sizeof pairs->second[0]);
+    else
+        second[text[1] >> 3] |= (uint8_t)(1u << (text[1] & 7));
+}
+
+// Whether what begins at p may be one of the texts.
+static inline bool may_begin(const byte_pairs *pairs, const uint8_t *p, size_t size) {
+    return pairs->first[p[0]] && (size < 2 || pairs->second[p[0]][p[1] >> 3] >> (p[1] & 7) & 1);
+}
+
 // The patterns of the tokens that match normalised text: their own text, normalised. Of equal ones the first
 // counts.
 static bool open_patterns(encoder *e) {
@@ -40,15 +55,19 @@ static bool open_patterns(encoder *e) {
         const pattern *p = &e->patterns[i],
                       *last = e->pattern_count ? &e->patterns[e->pattern_count - 1] : NULL;
         if (last && last->size == p->size && !memcmp(last->bytes, p->bytes, p->size)) continue;
-        e->first_normalized[p->bytes[0]] = true;
+        add_pair(&e->normalized_pairs, p->bytes, p->size);
         e->patterns[e->pattern_count++] = *p;
     }
     return true;
 }
 
 bool added_open(encoder *e) {
-    const trie *t = &e->t->added_trie;
-    for (unsigned c = 1; t->count && c < 256; c++) e->first_raw[c] = trie_step(t, 0, (uint8_t)c) != TRIE_NONE;
+    const tokenizer *t = e->t;
+    for (uint32_t i = 0; i < t->table->added.count; i++) {
+        const bertc_added_token *a = &t->added[i];
+        if (!(a->flags & BERTC_ADDED_NORMALIZED))
+            add_pair(&e->raw_pairs, (const uint8_t *)t->strings + a->text, a->size);
+    }
     return open_patterns(e);
 }
 
@@ -119,11 +138,11 @@ static void give_rest(encoder *e, const span *s, size_t start, size_t end, added
 }
 
 static void split_added(encoder *e, const span *s, bool normalized, added_rest rest) {
-    const bool *first = normalized ? e->first_normalized : e->first_raw;
+    const byte_pairs *pairs = normalized ? &e->normalized_pairs : &e->raw_pairs;
     size_t done = 0, at = 0;
     while (at < s->size && e->raw_count < e->raw_stop) {
         uint32_t token = 0;
-        if (!first[s->bytes[at]] && ++at) continue;
+        if (!may_begin(pairs, s->bytes + at, s->size - at) && ++at) continue;
         size_t n = normalized ? longest_pattern(e, s->bytes + at, s->size - at, &token)
                               : trie_longest(&e->t->added_trie, 0, s->bytes + at, s->size - at, &token);
         if ((!n || token >= e->t->table->added.count) && ++at) continue;

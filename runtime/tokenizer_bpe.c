@@ -189,14 +189,36 @@ static void encode_characters(encoder *e, const span *s, split word) {
     merge_short(e, s, word, ids, starts, (uint32_t)x.count);
 }
 
+#define MARK_SIZE 3 // of U+2581
+
+static bool is_mark(const uint8_t *p) {
+    return !memcmp(p, "\xe2\x96\x81", MARK_SIZE);
+}
+
+// A text without words, in those that sentencepiece would see: nothing is merged over their bounds.
+static void encode_marked(encoder *e, const span *s, split word) {
+    for (uint32_t start = word.start, at; start < word.end; start = at) {
+        const uint8_t *p = s->bytes;
+        for (at = start + 1; at < word.end; at++) {
+            if (p[at] != 0xe2 || word.end - at < MARK_SIZE || !is_mark(p + at)) continue;
+            if (at < word.start + MARK_SIZE || !is_mark(p + at - MARK_SIZE)) break;
+        }
+        split part = {start, at};
+        if (!cache_give(e, s, part)) encode_characters(e, s, part);
+    }
+}
+
 void bpe_encode(encoder *e, const span *s, split word) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
     size_t n = word.end - word.start;
     if (cache_give(e, s, word)) return;
     if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
-        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
+        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n) {
         text_piece(e, s, word.start, word.end, id);
+        cache_put(e, s, word, &id, &word.end, 1);
+    } else if (t->table->flags & BERTC_TOKENIZER_SPACE_BEGINS)
+        encode_marked(e, s, word);
     else if (t->table->flags & BERTC_TOKENIZER_CHARACTERS)
         encode_characters(e, s, word);
     else

@@ -1,5 +1,5 @@
 // Words that came before, with their pieces: BPE and Unigram make the same of a word wherever it stands. A
-// word has one place, where the last one stays; long words and such with many pieces are not kept.
+// word has two places, which the last ones take; long words and such with many pieces are not kept.
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static uint64_t mix(uint64_t h, uint64_t v) {
     return h ^ h >> 32;
 }
 
-// Where a word of 1 to BYTES bytes stands.
+// The two places of a word of 1 to BYTES bytes.
 static cached_word *place(const encoder *e, const uint8_t *p, size_t n) {
     uint64_t h = n;
     if (n < 8) {
@@ -46,14 +46,16 @@ static cached_word *place(const encoder *e, const uint8_t *p, size_t n) {
         for (size_t i = 0; i + 8 < n; i += 8) h = mix(h, load(p + i));
         h = mix(h, load(p + n - 8));
     }
-    return &e->cache[h & (WORDS - 1)];
+    return &e->cache[h & (WORDS - 2)];
 }
 
 bool cache_give(encoder *e, const span *s, split word) {
     size_t n = word.end - word.start, start = word.start;
     if (n > BYTES || !e->cache) return false;
-    const cached_word *w = place(e, s->bytes + word.start, n);
-    if (w->size != n || memcmp(w->bytes, s->bytes + word.start, n)) return false;
+    const uint8_t *p = s->bytes + word.start;
+    const cached_word *w = place(e, p, n);
+    if (w->size != n || memcmp(w->bytes, p, n)) w++;
+    if (w->size != n || memcmp(w->bytes, p, n)) return false;
     for (uint32_t i = 0; i < w->count; i++) {
         text_piece(e, s, start, word.start + w->ends[i], w->ids[i]);
         start = word.start + w->ends[i];
@@ -66,6 +68,7 @@ void cache_put(encoder *e, const span *s, split word, const uint32_t *ids, const
     size_t n = word.end - word.start;
     if (n > BYTES || count > MOST || !count || ends[count - 1] != word.end || !e->cache) return;
     cached_word *w = place(e, s->bytes + word.start, n);
+    w[1] = w[0];
     w->size = (uint8_t)n;
     w->count = (uint8_t)count;
     for (size_t i = 0; i < count; i++) {

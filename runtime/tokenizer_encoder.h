@@ -48,6 +48,12 @@ typedef struct pattern {
     uint32_t size, token; // index in the table's `added`
 } pattern;
 
+// The first two bytes of some texts; of a text of one byte, that one with all others behind it.
+typedef struct byte_pairs {
+    bool first[256];
+    uint8_t second[256][32]; // a bit a byte
+} byte_pairs;
+
 typedef struct split {
     uint32_t start, end;
 } split;
@@ -131,8 +137,8 @@ struct encoder {
     cached_word *cache; // NULL: the model needs none
     size_t symbol_capacity, heap_capacity, way_capacity;
 
-    bool first_raw[256], first_normalized[256]; // bytes that an added token begins with
-    pattern *patterns;                          // ascending, one a text
+    byte_pairs raw_pairs, normalized_pairs; // that an added token begins with
+    pattern *patterns;                      // ascending, one a text
     size_t pattern_count;
     uint8_t *pattern_bytes;
 

@@ -72,13 +72,10 @@ static bool read_wordlevel(tokenizer_spec *s, const cJSON *model) {
 // rest.
 
 static uint32_t byte_character(int byte) {
-    uint32_t next = 256;
-    for (int b = 0; b < 256; b++) {
-        bool itself = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-        if (b == byte) return itself ? (uint32_t)b : next;
-        if (!itself) next++;
-    }
-    return 0;
+    if (byte <= ' ') return 256u + (uint32_t)byte;
+    if (byte < 0x7f) return (uint32_t)byte;
+    if (byte <= 0xa0) return 256u + ' ' + 1 + (uint32_t)byte - 0x7f;
+    return byte == 0xad ? 0x143 : (uint32_t)byte;
 }
 
 static void byte_text(int byte, char out[3]) {
@@ -116,6 +113,13 @@ static const char *behind_prefix(const tokenizer_spec *s, const char *right) {
     return strlen(right) < n ? "" : right + n;
 }
 
+// Whether a merge joins U+2581 to what is before it and is none.
+static bool joins_space(const char *left, const char *right) {
+    static const char mark[] = "\xe2\x96\x81";
+    size_t n = strlen(left);
+    return !strncmp(right, mark, 3) && (n < 3 || strcmp(left + n - 3, mark));
+}
+
 // "a b", or ["a", "b"].
 static bool read_merge(tokenizer_spec *s, const cJSON *v, int rank, bertc_merge *out) {
     const char *path = arena_printf(s->a, "model.merges[%d]", rank), *left = NULL, *right = NULL;
@@ -128,6 +132,7 @@ static bool read_merge(tokenizer_spec *s, const cJSON *v, int rank, bertc_merge 
         right = cJSON_GetStringValue(cJSON_GetArrayItem(v, 1));
     }
     if (!left || !right) return tokenizer_wrong(s, path, "is no pair of pieces");
+    s->joins_space |= joins_space(left, right);
     int32_t ids[3] = {tokenizer_find(s, left), tokenizer_find(s, right),
                       tokenizer_find(s, arena_printf(s->a, "%s%s", left, behind_prefix(s, right)))};
     if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
@@ -212,6 +217,8 @@ static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
     if (unknown && s->unk_id < 0)
         return tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
     if (bytes) byte_pieces(s);
+    if (unknown && !*prefix && !*suffix && !s->joins_space && tokenizer_find(s, "\xe2\x96\x81") >= 0)
+        s->flags |= BERTC_TOKENIZER_SPACE_BEGINS;
     return true;
 }
 

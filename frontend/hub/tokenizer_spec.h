@@ -58,6 +58,7 @@ typedef struct tokenizer_spec {
     const bertc_merge *merges; // BPE: by rank
     int merge_count;
     uint32_t byte_ids[256];
+    bool joins_space;   // BPE: a merge joins U+2581 to what is before it and is none
     bool byte_fallback; // Unigram: byte_ids are the pieces of unknown bytes
     const void *charsmap;
     size_t charsmap_bytes;
