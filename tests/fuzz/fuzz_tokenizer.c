@@ -1,8 +1,8 @@
 // links: hub ir runtime
 // A tokenizer under any bytes. The first byte says which: 'j' the rest is a tokenizer.json, 'v' a vocab.txt;
-// 't', 'b', 'u', 's', 'c' the rest is text for a small WordPiece, BPE, Unigram, WordLevel, BPE of characters
-// (WordLevel with patterns and composition); 'X', 'B', 'U', 'S', 'C': bytes of that one's table are
-// overwritten, then text; 'p' a pattern, a NUL, text.
+// 't', 'b', 'u', 's', 'c', 'r' the rest is text for a small WordPiece, BPE, Unigram, WordLevel (with patterns
+// and composition), BPE of characters, Unigram behind steps that rewrite; 'X', 'B', 'U', 'S', 'C', 'R': bytes
+// of that one's table are overwritten, then text; 'p' a pattern, a NUL, text.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +68,21 @@ static size_t with_pattern(char *out, const uint8_t *pattern, size_t size) {
     return (size_t)(o - out);
 }
 
-static const char characters[] = "{\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Digits\"},"
-                                 "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\","
-                                 "\"fuse_unk\":true,\"byte_fallback\":true,\"vocab\":{\"?\":0,\"a\":1,\"b\":"
-                                 "2,\"ab\":3,\"<0xC3>\":4,\"<0xA9>\":5,"
-                                 "\"aa\":6},\"merges\":[\"a b\",\"a a\"]}}";
+static const char characters[] =
+    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Replace\","
+    "\"pattern\":{\"String\":\" \"},\"content\":\"\\u2581\"}]},\"pre_tokenizer\":{\"type\":\"Digits\"},"
+    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"fuse_unk\":true,\"byte_fallback\":true,\"vocab\":{"
+    "\"?\":0,\"a\":1,\"b\":2,\"ab\":3,\"<0xC3>\":4,\"<0xA9>\":5,\"aa\":6,\"\\u2581\":7,\"\\u2581a\":8},"
+    "\"merges\":[\"a b\",\"a a\",\"\\u2581 a\"]}}";
+
+// Steps that rewrite the text again and again.
+static const char rewriting[] =
+    "{\"normalizer\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+    "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\"},{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"},{"
+    "\"type\":"
+    "\"Metaspace\",\"replacement\":\"-\",\"prepend_scheme\":\"first\",\"split\":false}]},\"post_processor\":{"
+    "\"type\":\"ByteLevel\",\"trim_offsets\":true},\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[["
+    "\"<unk>\",0],[\"a\",-1],[\"\\u0120\",-1.5],[\"\\u00e2\",-2],[\"-\",-2.5]]}}";
 
 // The bytes' pieces, then a few merges; in `out`.
 static size_t bpe(char *out) {
@@ -186,21 +196,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         free(file);
     } else {
         char file[8192];
-        bool is_characters = bytes[0] == 'c' || bytes[0] == 'C';
-        bool is_steps = bytes[0] == 's' || bytes[0] == 'S';
-        bool is_bpe = bytes[0] == 'b' || bytes[0] == 'B', is_unigram = bytes[0] == 'u' || bytes[0] == 'U';
-        const char *from = is_bpe          ? file
-                           : is_unigram    ? unigram
-                           : is_steps      ? steps
-                           : is_characters ? characters
-                                           : small;
-        size_t n = is_bpe          ? bpe(file)
-                   : is_unigram    ? sizeof unigram - 1
-                   : is_steps      ? sizeof steps - 1
-                   : is_characters ? sizeof characters - 1
-                                   : sizeof small - 1;
-        if (!from_file("tokenizer.json", from, n, a, &table, &table_size)) abort();
-        if (bytes[0] == 't' || bytes[0] == 'b' || bytes[0] == 'u' || bytes[0] == 's' || bytes[0] == 'c')
+        const char *from = small;
+        switch (bytes[0] | 0x20) {
+        case 'b': file[bpe(file)] = 0, from = file; break;
+        case 'u': from = unigram; break;
+        case 's': from = steps; break;
+        case 'c': from = characters; break;
+        case 'r': from = rewriting; break;
+        default: break;
+        }
+        if (!from_file("tokenizer.json", from, strlen(from), a, &table, &table_size)) abort();
+        if (bytes[0] >= 'a')
             encode(table, table_size, bytes + 1, size - 1);
         else
             corrupt(table, table_size, bytes + 1, size - 1);
