@@ -78,6 +78,8 @@ int command_bench(int argc, char **argv) {
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
     if (o.ablate && !is_checkpoint(rest.v[0])) return usage_error(&t, "--ablate needs a checkpoint");
+    status = build_options_check(&t, &o.build, rest.v[0], true);
+    if (status >= 0) return status;
     if (o.texts.count) {
         int64_t longest = 0;
         for (int i = 0; i < o.texts.count; i++) longest = o.texts.v[i] > longest ? o.texts.v[i] : longest;

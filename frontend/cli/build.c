@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -41,6 +42,31 @@ void build_options_add(option_table *t, build_options *o) {
         t, (option_row){"report", 0, OPTION_TEXT, "WHAT", "fusion (on stderr), memory or time", &o->report});
     options_add(
         t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0});
+}
+
+int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes) {
+    const struct {
+        const char *name;
+        bool given;
+    } all[] = {{"--config", o->hub.config},
+               {"--tokenizer", o->hub.tokenizer},
+               {"--head", o->hub.head},
+               {"--pooling", o->hub.pooling},
+               {"--outputs", o->hub.outputs},
+               {"--seq", o->lengths.count && !sizes},
+               {"--batch", o->batch != 1 && !sizes},
+               {"--mcpu", o->mcpu},
+               {"--target", o->triple},
+               {"--dtype", o->dtype},
+               {"--passes", o->passes},
+               {"--print-after", o->print_after},
+               {"--report", o->report},
+               {"-O", o->optimise != 2}};
+    if (is_checkpoint(path) || access(path, R_OK)) return -1;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given)
+            return usage_error(t, "%s has no effect on %s, which is compiled already", all[i].name, path);
+    return -1;
 }
 
 static bool check_words(const build_options *o, diag *d) {

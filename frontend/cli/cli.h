@@ -52,6 +52,9 @@ typedef struct build {
 
 // Adds the rows that say how a checkpoint is compiled; `o` gets its defaults.
 void build_options_add(option_table *t, build_options *o);
+// What is compiled already can't be compiled otherwise: -1, or, where `path` is an artefact and one of these
+// options was given, a usage error. `sizes`: --seq and --batch have a meaning of their own.
+int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes);
 // Reads the checkpoint, runs the passes, adds the variants. False with diagnostics. build_close in both
 // cases.
 bool build_open(build *b, const build_options *o, diag *d);

@@ -111,6 +111,8 @@ int command_inspect(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
+    status = build_options_check(&t, &b, rest.v[0], false);
+    if (status >= 0) return status;
     if (dot && !is_checkpoint(rest.v[0]))
         return usage_error(&t, "--dot needs a checkpoint: an artefact holds no graph");
     diag d;

@@ -3,14 +3,8 @@
 
 #include "run.h"
 
-static void table_init(option_table *t, run_options *o) {
-    *t = (option_table){.usage = "bertc run model.so|MODEL [TEXT]... [OPTION]...",
-                        .summary = "Answers each TEXT (without any: each line of standard input, a tab "
-                                   "before the second text) as the model's\n"
-                                   "head does: label, entities, answer, words for [MASK], embedding. A "
-                                   "checkpoint is compiled in memory first.",
-                        .example = "bertc run sentiment.so \"This movie was amazing!\""};
-    *o = (run_options){.stride = -1};
+// What is read, and how long texts are.
+static void add_texts(option_table *t, run_options *o) {
     options_add(t, (option_row){"pair", 0, OPTION_TEXT, "TEXT",
                                 "the second text: context of a question, next sentence", &o->pair});
     options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
@@ -40,6 +34,10 @@ static void table_init(option_table *t, run_options *o) {
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
                                 "default 1; all CPUs with --input and --similar", &o->threads, 1});
+}
+
+// What is done with it.
+static void add_modes(option_table *t, run_options *o) {
     options_add(
         t, (option_row){
                "tensors", 0, OPTION_TEXT, "FILE",
@@ -71,6 +69,18 @@ static void table_init(option_table *t, run_options *o) {
                                 &o->explain});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
+}
+
+static void table_init(option_table *t, run_options *o) {
+    *t = (option_table){.usage = "bertc run model.so|MODEL [TEXT]... [OPTION]...",
+                        .summary = "Answers each TEXT (without any: each line of standard input, a tab "
+                                   "before the second text) as the model's\n"
+                                   "head does: label, entities, answer, words for [MASK], embedding. A "
+                                   "checkpoint is compiled in memory first.",
+                        .example = "bertc run sentiment.so \"This movie was amazing!\""};
+    *o = (run_options){.stride = -1};
+    add_texts(t, o);
+    add_modes(t, o);
     build_options_add(t, &o->build);
 }
 
@@ -182,6 +192,8 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
     if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--prompt goes with texts to be embedded");
+    if (o->huge_pages && (o->input || o->similar))
+        return usage_error(t, "--huge-pages would copy the weights for each thread of --input and --similar");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
     return -1;
 }
@@ -198,6 +210,8 @@ int command_run(int argc, char **argv) {
         return usage_error(&t,
                            "--long: '%s' is none of error, truncate, truncate-first, truncate-second, window",
                            o.long_texts);
+    status = build_options_check(&t, &o.build, rest.v[0], false);
+    if (status >= 0) return status;
     status = check_options(&t, &o, rest.count - 1);
     if (status >= 0) return status;
     diag d;

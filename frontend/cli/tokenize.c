@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
 #include "run.h"
 
 // A tokenizer of an artefact (through a session), or alone.
@@ -16,11 +17,16 @@ typedef struct encoder {
     int64_t max_tokens;
 } encoder;
 
+// A checkpoint, or a tokenizer's file; else an artefact.
+static bool reads_files(const char *path) {
+    size_t n = strlen(path);
+    return is_checkpoint(path) || (n >= 4 && !strcmp(path + n - 4, ".txt"));
+}
+
 static bool encoder_open(encoder *x, const char *path, const char *tokenizer, diag *d) {
     bertc_error e;
-    size_t n = strlen(path);
     x->arena = arena_new();
-    if (!is_checkpoint(path) && (n < 4 || strcmp(path + n - 4, ".txt"))) {
+    if (!reads_files(path)) {
         x->model = bertc_load(path, &e);
         if (x->model) x->session = bertc_open(x->model, NULL, &e);
         return x->session || runtime_failed(d, &e);
@@ -59,6 +65,13 @@ static void print_tokens_json(const bertc_token *t, size_t n) {
     printf("],\"offsets\":[");
     for (size_t i = 0; i < n; i++)
         printf("%s[%" PRIu32 ",%" PRIu32 "]", i ? "," : "", t[i].char_start, t[i].char_end);
+    printf("],\"words\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (t[i].word < 0)
+            printf("%snull", i ? "," : "");
+        else
+            printf("%s%" PRId32, i ? "," : "", t[i].word);
+    }
     printf("]}\n");
 }
 
@@ -84,38 +97,31 @@ static bool show(encoder *x, const bertc_text *text, bool json, diag *d) {
     return true;
 }
 
-// A line of JSON: {"text": ..., "pair": ...}.
-static bool show_json_line(encoder *x, const char *line, size_t size, int64_t number, diag *d) {
-    char spot[64];
-    snprintf(spot, sizeof(spot), "standard input:%" PRId64, number);
-    cJSON *o = cJSON_ParseWithLength(line, size);
-    const cJSON *text = cJSON_GetObjectItemCaseSensitive(o, "text"),
-                *pair = cJSON_GetObjectItemCaseSensitive(o, "pair");
-    bool ok = cJSON_IsString(text) && (!pair || cJSON_IsNull(pair) || cJSON_IsString(pair));
-    if (!o)
-        diag_error(d, spot, "is no JSON");
-    else if (!ok)
-        diag_error(d, spot, "needs \"text\": a string, and \"pair\", where there is one, a string");
-    if (ok) {
-        bool has_pair = cJSON_IsString(pair);
-        bertc_text t = {text->valuestring, strlen(text->valuestring), has_pair ? pair->valuestring : NULL,
-                        has_pair ? strlen(pair->valuestring) : 0};
-        ok = show(x, &t, true, d);
+// Lines of JSON, up to the first that is broken.
+static bool show_json_lines(encoder *x, const char *pair, diag *d) {
+    line_source in;
+    row r;
+    bool ok = lines_open(&in, "-", pair, d);
+    in.format = LINES_JSON;
+    while (ok && lines_next(&in, &r, d)) {
+        if (r.error) lines_report(&in, &r, 1, d);
+        ok = !r.error && show(x, &r.text, true, d);
+        row_free(&r);
     }
-    cJSON_Delete(o);
+    lines_close(&in);
     return ok;
 }
 
-static bool show_lines(encoder *x, const char *pair, bool json, diag *d) {
+static bool show_lines(encoder *x, const char *pair, diag *d) {
     char *line = NULL;
     size_t capacity = 0;
     bool ok = true;
     ssize_t got;
-    for (int64_t number = 1; ok && (got = getline(&line, &capacity, stdin)) >= 0; number++) {
+    while (ok && (got = getline(&line, &capacity, stdin)) >= 0) {
         size_t n = (size_t)got;
         if (n && line[n - 1] == '\n') n--;
         bertc_text t = {line, n, pair, pair ? strlen(pair) : 0};
-        ok = json ? show_json_line(x, line, n, number, d) : show(x, &t, false, d);
+        ok = show(x, &t, false, d);
     }
     free(line);
     return ok && (!ferror(stdin) || diag_error(d, "standard input", "can't be read: %s", strerror(errno)));
@@ -128,11 +134,14 @@ int command_tokenize(int argc, char **argv) {
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
                       .summary = "Tokens, ids, types and offsets of each TEXT; without any, of each line of "
                                  "standard input (with --json\n"
-                                 "each line is a JSON object with `text` and, where there is one, `pair`).",
+                                 "each line is JSON as of `bertc run --input`: a string, or an object with "
+                                 "`text` or `words`, and perhaps `pair`).",
                       .example = "bertc tokenize sentiment.so \"unaffable\""};
     options_add(&t, (option_row){"pair", 0, OPTION_TEXT, "TEXT", "the second text", &pair});
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL,
-                                 "ids, types and offsets as JSON, a line a text", &json});
+    options_add(&t,
+                (option_row){"json", 0, OPTION_FLAG, NULL,
+                             "ids, types, offsets and the words that tokens are of, as JSON, a line a text",
+                             &json});
     options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: cut to so many tokens",
                                  &x.max_tokens, 1});
     options_add(&t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW", "longest (default), first or second",
@@ -143,6 +152,8 @@ int command_tokenize(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count < 1) return usage_error(&t, "needs an artefact, a folder or a tokenizer file");
+    if (tokenizer && !reads_files(rest.v[0]))
+        return usage_error(&t, "--tokenizer has no effect on %s, which holds its own", rest.v[0]);
     if (!truncation_of(truncate, &x.truncation))
         return usage_error(&t, "--truncate: '%s' is none of longest, first, second", truncate);
     diag d;
@@ -153,7 +164,7 @@ int command_tokenize(int argc, char **argv) {
         bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};
         ok = show(&x, &text, json, &d);
     }
-    if (ok && rest.count == 1) show_lines(&x, pair, json, &d);
+    if (ok && rest.count == 1) json ? show_json_lines(&x, pair, &d) : show_lines(&x, pair, &d);
     flush_stdout(&d);
     encoder_close(&x);
     return finish(&d);

@@ -174,15 +174,14 @@ static bool report(const check *c, const row *fused, bool json, diag *d) {
     for (int i = 0; i < c->graph->output_count; i++) {
         print_row(&fused[i], "output", json, list);
         if (row_fails(&fused[i]))
-            diag_error(d, fused[i].name, "the fused graph differs by %.2e from the graph as read",
+            diag_error(d, NULL, "%s: the fused graph differs by %.2e from the graph as read", fused[i].name,
                        fused[i].error);
     }
     if (json) print_json(list);
     if (!worst) return diag_error(d, NULL, "no kernel ran");
     if (row_fails(worst))
-        return diag_error(d, worst->name,
-                          "compiled code differs by %.2e from the evaluator at element %" PRId64,
-                          worst->error, worst->at);
+        return diag_error(d, NULL, "%s: compiled code differs by %.2e from the evaluator at element %" PRId64,
+                          worst->name ? worst->name : "a kernel", worst->error, worst->at);
     if (!json)
         printf("%d kernels, largest error %.2e of %.3g in %s\n", seen, worst->error, worst->largest,
                worst->name ? worst->name : "?");

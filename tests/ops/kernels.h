@@ -190,6 +190,54 @@ static inline void run_poison(char *at, int64_t bytes) {
     for (int64_t i = 0; i < bytes / 4; i++) ((float *)(void *)at)[i] = -77.25f;
 }
 
+typedef char kernel_names[KERNEL_MAX_PHASES][64];
+
+// Makes the kernels' functions known by name; returns the scratch that they need.
+static inline int64_t run_export(const run *r, const kernel *const *kernels, kernel_names *names) {
+    int64_t scratch = 64;
+    for (value i = 0; i < r->g->count; i++) {
+        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
+            LLVMValueRef f = kernels[i]->phases[0][p].function;
+            size_t size;
+            LLVMSetLinkage(f, LLVMExternalLinkage);
+            snprintf(names[i][p], sizeof names[i][p], "%s", LLVMGetValueName2(f, &size));
+            ck_assert_uint_lt(size, sizeof names[i][p]);
+        }
+        if (kernels[i] && kernels[i]->scratch_bytes > scratch) scratch = kernels[i]->scratch_bytes;
+    }
+    return (scratch + 63) / 64 * 64;
+}
+
+// Runs the phases on memory of their own; the output's rows, dense, in the site's arena.
+static inline float *run_all(run *r, const kernel *const *kernels, const kernel_names *names, int64_t scratch,
+                             const jit_code *code, bool backward) {
+    site *s = r->s;
+    int64_t bytes = (r->v->arena_bytes + 63) / 64 * 64;
+    r->arena = aligned_alloc(64, (size_t)bytes);
+    r->scratch = aligned_alloc(64, (size_t)scratch);
+    r->weights = run_weights(r->g, s);
+    run_poison(r->arena, bytes);
+    run_poison(r->scratch, scratch);
+    r->call = (bertc_call){.tokens = s->tokens, .sequences = s->sequences, .rows = s->rows};
+    run_write_inputs(r);
+    for (value i = 0; i < r->g->count; i++) {
+        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
+            bertc_kernel f = (bertc_kernel)(uintptr_t)jit_code_symbol(code, names[i][p]);
+            run_phase(r, &kernels[i]->phases[0][p], f, i, backward);
+        }
+    }
+    value out = r->g->outputs[0].value;
+    const type *ot = graph_type(r->g, out);
+    int64_t rows = site_size(s, ot->d[0]), n = ot->d[1].n;
+    float *result = ARENA_ARRAY(s->a, float, rows *n + 1);
+    for (int64_t k = 0; k < rows; k++)
+        memcpy(result + k * n, (char *)run_place(r, out) + k * r->v->places[out].ld * 4, (size_t)n * 4);
+    free(r->arena);
+    free(r->scratch);
+    free(r->weights);
+    return result;
+}
+
 // Compiles and runs; the output's rows, dense, in the site's arena.
 static inline float *site_run(site *s, const way *w) {
     target t;
@@ -211,44 +259,11 @@ static inline float *site_run(site *s, const way *w) {
     artefact a = {.graph = r.g, .targets = &t, .target_count = 1, .source = &source};
     const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, r.g->count);
     ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
-    const char *names[64][KERNEL_MAX_PHASES] = {0};
-    int64_t scratch = 64;
-    ck_assert_int_lt(r.g->count, 64);
-    for (value i = 0; i < r.g->count; i++) {
-        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
-            LLVMValueRef f = kernels[i]->phases[0][p].function;
-            size_t size;
-            LLVMSetLinkage(f, LLVMExternalLinkage);
-            names[i][p] = arena_strdup(s->a, LLVMGetValueName2(f, &size));
-        }
-        if (kernels[i] && kernels[i]->scratch_bytes > scratch) scratch = kernels[i]->scratch_bytes;
-    }
+    kernel_names *names = ARENA_ARRAY(s->a, kernel_names, r.g->count);
+    int64_t scratch = run_export(&r, kernels, names);
     jit_code *code = jit_code_open(&e, &t, 2, NULL);
     ck_assert(site_ok(s, code != NULL));
-    scratch = (scratch + 63) / 64 * 64;
-    int64_t bytes = (v->arena_bytes + 63) / 64 * 64;
-    r.arena = aligned_alloc(64, (size_t)bytes);
-    r.scratch = aligned_alloc(64, (size_t)scratch);
-    r.weights = run_weights(r.g, s);
-    run_poison(r.arena, bytes);
-    run_poison(r.scratch, scratch);
-    r.call = (bertc_call){.tokens = s->tokens, .sequences = s->sequences, .rows = s->rows};
-    run_write_inputs(&r);
-    for (value i = 0; i < r.g->count; i++) {
-        for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
-            bertc_kernel f = (bertc_kernel)(uintptr_t)jit_code_symbol(code, names[i][p]);
-            run_phase(&r, &kernels[i]->phases[0][p], f, i, w->backward);
-        }
-    }
-    value out = r.g->outputs[0].value;
-    const type *ot = graph_type(r.g, out);
-    int64_t rows = site_size(s, ot->d[0]), n = ot->d[1].n;
-    float *result = ARENA_ARRAY(s->a, float, rows *n + 1);
-    for (int64_t k = 0; k < rows; k++)
-        memcpy(result + k * n, (char *)run_place(&r, out) + k * v->places[out].ld * 4, (size_t)n * 4);
-    free(r.arena);
-    free(r.scratch);
-    free(r.weights);
+    float *result = run_all(&r, kernels, names, scratch, code, w->backward);
     jit_code_close(code);
     build_end(&e);
     return result;

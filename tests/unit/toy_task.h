@@ -124,26 +124,43 @@ static inline void head_tokenizer(head_model *h, const void **table, size_t *byt
     rmdir(folder);
 }
 
-static inline head_model head_open(bertc_task_kind kind, head_output first, head_output second,
-                                   const char *const *labels) {
+static inline void head_ports(blob *b, bertc_descriptor *d) {
     static const char *const inputs[4] = {"ids", "types", "positions", "rows"};
     const uint32_t leading[4] = {BERTC_T, BERTC_T, BERTC_T, BERTC_R};
+    bertc_port in[4] = {0}, out[2] = {0};
+    for (int i = 0; i < 4; i++)
+        in[i] = (bertc_port){.name = blob_string(b, inputs[i]), .elem = BERTC_I32, .leading = leading[i]};
+    for (uint32_t i = 0; i < d->output_count; i++)
+        out[i] = (bertc_port){.name = blob_string(b, head_outputs[i].name),
+                              .leading = head_outputs[i].leading,
+                              .rank = head_outputs[i].width ? 1 : 0,
+                              .shape = {head_outputs[i].width}};
+    d->inputs = blob_put(b, in, sizeof in, 8);
+    d->outputs = blob_put(b, out, d->output_count * sizeof *out, 8);
+}
+
+static inline void head_task(blob *b, bertc_descriptor *d, bertc_task_kind kind, const char *const *labels) {
     struct {
         bertc_task task;
         uint64_t at[HEAD_LABELS];
         char text[HEAD_LABELS][16];
     } table = {.task = {.kind = kind, .mask_id = MASK, .labels = sizeof(bertc_task)}};
-    head_model h = {.memory = blob_new(1 << 16)};
-    blob *b = &h.memory;
-    int outputs = second.name ? 2 : 1;
-    head_outputs[0] = first;
-    head_outputs[1] = second;
     for (uint32_t i = 0; labels && labels[i]; i++) {
         table.at[i] = (uint64_t)((char *)table.text[i] - (char *)&table);
         snprintf(table.text[i], sizeof table.text[i], "%s", labels[i]);
         table.task.label_count = i + 1;
     }
-    h.tokenizer = arena_new();
+    d->task = blob_put(b, &table, sizeof table, 8);
+    d->task_bytes = sizeof table;
+}
+
+static inline head_model head_open(bertc_task_kind kind, head_output first, head_output second,
+                                   const char *const *labels) {
+    head_model h = {.memory = blob_new(1 << 16), .tokenizer = arena_new()};
+    blob *b = &h.memory;
+    int outputs = second.name ? 2 : 1;
+    head_outputs[0] = first;
+    head_outputs[1] = second;
     bertc_descriptor d = {.abi_version = BERTC_ABI_VERSION,
                           .size = sizeof d,
                           .input_count = 4,
@@ -156,21 +173,11 @@ static inline head_model head_open(bertc_task_kind kind, head_output first, head
     size_t bytes;
     memcpy(d.magic, BERTC_MAGIC, sizeof d.magic);
     blob_room(b, sizeof d, 64);
-    bertc_port in[4] = {0}, out[2] = {0};
-    for (int i = 0; i < 4; i++)
-        in[i] = (bertc_port){.name = blob_string(b, inputs[i]), .elem = BERTC_I32, .leading = leading[i]};
-    for (int i = 0; i < outputs; i++)
-        out[i] = (bertc_port){.name = blob_string(b, head_outputs[i].name),
-                              .leading = head_outputs[i].leading,
-                              .rank = head_outputs[i].width ? 1 : 0,
-                              .shape = {head_outputs[i].width}};
-    d.inputs = blob_put(b, in, sizeof in, 8);
-    d.outputs = blob_put(b, out, (size_t)outputs * sizeof *out, 8);
+    head_ports(b, &d);
     bertc_variant v[2] = {head_variant(b, 8, 8, outputs, 4),
                           head_variant(b, HEAD_LENGTH, HEAD_TOKENS, outputs, 4)};
     d.variants = blob_put(b, v, sizeof v, 8);
-    d.task = blob_put(b, &table, sizeof table, 8);
-    d.task_bytes = sizeof table;
+    head_task(b, &d, kind, labels);
     head_tokenizer(&h, &tokenizer, &bytes);
     d.tokenizer = (int64_t)((uintptr_t)tokenizer - (uintptr_t)b->data);
     d.tokenizer_bytes = (int64_t)bytes;
