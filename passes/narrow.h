@@ -25,7 +25,7 @@ typedef struct narrowed_body {
 } narrowed_body;
 
 // The body of a per_sequence again, yielding chosen rows only: `rows` is Q (those that a head reads) or 1
-// (the first). False, with the cause, where its rows are not independent.
-bool narrow_body(arena *a, const graph *body, dim rows, narrowed_body *out, const char **cause);
+// (the first, or the last). False, with the cause, where its rows are not independent.
+bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_body *out, const char **cause);
 
 #endif

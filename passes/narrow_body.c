@@ -18,6 +18,7 @@ typedef struct narrower {
     const graph *from;
     graph *to;
     dim rows;                  // what the rows' axis becomes: Q or 1
+    bool first;                // it is row 0 that is read
     value *whole;              // in `to`, of values that are needed whole
     value (*cut)[IR_MAX_RANK]; // in `to`, by value and axis of the rows
     const char *cause;         // why it can't be
@@ -51,7 +52,7 @@ static value narrow_op(narrower *s, value v, int axis) {
     if (n->op == OP_param) return fail(s, "a param's rows are not its first axis");
     if (n->op == OP_constant || n->body) return fail(s, "an op is not known row by row");
     // Of an iota along the rows only the first value is known, and only where it is row 0 that is read.
-    if (n->op == OP_iota && node_attr(n, ATTR_axis)->u.i == axis && s->rows.s != SYM_NONE)
+    if (n->op == OP_iota && node_attr(n, ATTR_axis)->u.i == axis && !s->first)
         return fail(s, "the body counts its rows");
     value *inputs = ARENA_ARRAY(s->scratch, value, n->input_count);
     for (int i = 0; i < n->input_count; i++) {
@@ -124,12 +125,13 @@ static void make_params(narrower *s, const bool *whole, bool (*cut)[IR_MAX_RANK]
     }
 }
 
-bool narrow_body(arena *a, const graph *body, dim rows, narrowed_body *out, const char **cause) {
+bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_body *out, const char **cause) {
     arena *scratch = arena_new();
     size_t n = (size_t)body->count;
     bool *whole = ARENA_ARRAY(scratch, bool, n);
     bool(*cut)[IR_MAX_RANK] = arena_alloc(scratch, sizeof(*cut) * n);
-    narrower s = {.from = body, .to = graph_new(a, body->name), .rows = rows, .scratch = scratch};
+    narrower s = {
+        .from = body, .to = graph_new(a, body->name), .rows = rows, .first = first, .scratch = scratch};
     s.whole = ARENA_ARRAY(scratch, value, n);
     s.cut = arena_alloc(scratch, sizeof(*s.cut) * n);
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-// narrow_rows: a head that reads the first row of each text, or chosen rows, pulls that choice up through
-// every op that works row by row.
+// narrow_rows: a head that reads the first or the last row of each text, or chosen rows, pulls that choice up
+// through every op that works row by row.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -20,7 +20,7 @@
 #include <string.h>
 
 typedef struct choice {
-    bool first;               // the first row of each text; otherwise those that `rows` names
+    bool first, last;         // of each text; otherwise those that `rows` names
     value rows;               // i32[R]
     value bounds, row_bounds; // row_bounds VALUE_NONE: the model has none
 } choice;
@@ -41,15 +41,16 @@ typedef struct narrowing {
 
 // --- Choices
 
-// per_sequence (bounds, x) { slice x, the first row }
-static bool is_first_row(const graph *g, value v) {
+// per_sequence (bounds, x) { slice x, the first row, or the last }
+static bool is_end_row(const graph *g, value v, bool *last) {
     const node *n = graph_node(g, v);
     if (n->op != OP_per_sequence || n->input_count != 2 || n->body->count != 2) return false;
     const node *s = graph_node(n->body, 1);
     if (s->op != OP_slice || n->body->outputs[0].value != 1 || !dim_is(s->type.d[0], 1)) return false;
     if (!narrow_has_rows(graph_type(g, n->inputs[1]), 0, SYM_T)) return false;
     const type *x = graph_type(n->body, 0);
-    for (int i = 0; i < s->type.rank; i++) {
+    *last = dim_eq(node_attr(s, ATTR_begin)->u.dims[0], (dim){SYM_L, -1});
+    for (int i = *last; i < s->type.rank; i++) {
         if (!dim_is(node_attr(s, ATTR_begin)->u.dims[i], 0)) return false;
         if (i && !dim_eq(s->type.d[i], x->d[i])) return false;
     }
@@ -65,17 +66,23 @@ static bool is_gathered_rows(const graph *g, value v) {
 
 static bool find_choice(const graph *g, value v, choice *c) {
     const node *n = graph_node(g, v);
-    if (is_first_row(g, v)) {
-        *c = (choice){true, VALUE_NONE, n->inputs[0], VALUE_NONE};
+    bool last;
+    if (is_end_row(g, v, &last)) {
+        *c = (choice){!last, last, VALUE_NONE, n->inputs[0], VALUE_NONE};
         return true;
     }
     if (!is_gathered_rows(g, v)) return false;
-    *c = (choice){false, n->inputs[1], VALUE_NONE, VALUE_NONE};
+    *c = (choice){false, false, n->inputs[1], VALUE_NONE, VALUE_NONE};
     return true;
 }
 
+static bool one_a_text(const choice *c) {
+    return c->first || c->last;
+}
+
 static bool same_choice(const choice *a, const choice *b) {
-    return a->first == b->first && a->rows == b->rows && (!a->first || a->bounds == b->bounds);
+    return a->first == b->first && a->last == b->last && a->rows == b->rows &&
+           (!one_a_text(a) || a->bounds == b->bounds);
 }
 
 static value choice_source(const graph *g, value v) {
@@ -128,10 +135,10 @@ static bool readers_narrow(narrowing *s, value v) {
 static bool narrows_sequence(narrowing *s, value v) {
     const node *n = graph_node(s->g, v);
     if (node_attr(n, ATTR_bounds)->u.i != 1) return s->cause[v] = "it reads rows already", false;
-    if (s->c.first ? n->inputs[0] != s->c.bounds : s->c.row_bounds == VALUE_NONE)
+    if (one_a_text(&s->c) ? n->inputs[0] != s->c.bounds : s->c.row_bounds == VALUE_NONE)
         return s->cause[v] = "the model has no bounds for the rows", false;
-    dim rows = s->c.first ? dim_num(1) : dim_sym(SYM_Q);
-    return narrow_body(s->g->arena, n->body, rows, &s->bodies[v], &s->cause[v]);
+    dim rows = one_a_text(&s->c) ? dim_num(1) : dim_sym(SYM_Q);
+    return narrow_body(s->g->arena, n->body, rows, s->c.first, &s->bodies[v], &s->cause[v]);
 }
 
 static bool narrows(narrowing *s, value v) {
@@ -151,15 +158,19 @@ static bool narrows(narrowing *s, value v) {
 
 static value choose_rows(narrowing *s, value x) {
     graph *g = s->g;
-    if (!s->c.first) return graph_op2(g, OP_gather, x, s->c.rows);
+    if (!one_a_text(&s->c)) return graph_op2(g, OP_gather, x, s->c.rows);
     graph *body = graph_new(g->arena, NULL);
     type t = *graph_type(g, x);
     t.d[0] = dim_sym(SYM_L);
     dim begin[IR_MAX_RANK], end[IR_MAX_RANK];
     for (int i = 0; i < t.rank; i++) {
         begin[i] = dim_num(0);
-        end[i] = i ? t.d[i] : dim_num(1);
+        end[i] = t.d[i];
     }
+    if (s->c.last)
+        begin[0] = (dim){SYM_L, -1};
+    else
+        end[0] = dim_num(1);
     value param = graph_param(body, "x", t);
     graph_output_add(body, NULL, graph_slice(body, param, t.rank, begin, end));
     return graph_region(g, OP_per_sequence, 2, (value[]){s->c.bounds, x}, body, 1);
@@ -176,7 +187,7 @@ static value rows_of(narrowing *s, value x) {
 static value make_sequence(narrowing *s, value v) {
     const node *n = graph_node(s->g, v);
     const narrowed_body *b = &s->bodies[v];
-    int bounds = s->c.first ? 1 : 2;
+    int bounds = one_a_text(&s->c) ? 1 : 2;
     value *inputs = ARENA_ARRAY(s->scratch, value, b->count + bounds), *old = n->inputs;
     inputs[0] = old[0];
     if (bounds == 2) inputs[1] = s->c.row_bounds;
@@ -194,7 +205,7 @@ static value make_op(narrowing *s, value v) {
         bool along = narrow_operand_axis(s->g, &n, i, 0, SYM_T) == 0;
         inputs[i] = along ? rows_of(s, n.inputs[i]) : n.inputs[i];
     }
-    attr *attrs = narrow_attrs(s->scratch, &n, 0, dim_sym(s->c.first ? SYM_S : SYM_R));
+    attr *attrs = narrow_attrs(s->scratch, &n, 0, dim_sym(one_a_text(&s->c) ? SYM_S : SYM_R));
     return graph_append(s->g, n.op, n.input_count, inputs, n.attr_count, attrs);
 }
 
@@ -210,7 +221,9 @@ static double row_flops(const graph *g, value v) {
 }
 
 static void report(const narrowing *s, value v, int nodes, double flops) {
-    const char *rows = s->c.first ? "the first row of each text" : "the rows that are read";
+    const char *rows = s->c.first  ? "the first row of each text"
+                       : s->c.last ? "the last row of each text"
+                                   : "the rows that are read";
     value x = choice_source(s->g, v);
     if (s->narrow[x]) {
         pass_fired(s->p, s->g, v, "%d nodes on %s, %.0f flops a token spared", nodes, rows, flops);
