@@ -14,14 +14,23 @@
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "cost.h"
 
-// The five figures below are assumptions of the model; no split has been timed to set them.
-// L3 against memory, for one core: within what shared/performance.md measured (about 2.6 to 3.9 times on one
-// machine, 1.5 to 1.8 on the other).
-#define L3_SPEEDUP 2.0
-// Another core's L2 against L3: misses that nothing foresees. An assumption too.
-#define OTHER_L2_SPEEDUP 0.25
-// The share of a prefetched stream that shows all the same: what makes the model prefer larger row blocks.
-#define EXPOSED 0.25
+// What a core sees of memory, relative to the target's figure for memory itself. Two cores: assumptions,
+// which no timing of splits has set. More: chosen so that the model picks what was best of a
+// dozen splits timed on 16 cores of a shared machine (BERT-base at 32, 128 and 512 tokens,
+// docs/benchmarks.md), where tall blocks and narrow columns won: weights that another core has read come no
+// faster than from memory, and rows that it has written no slower.
+typedef struct memory_view {
+    double l3;       // L3 against memory
+    double other_l2; // another core's L2 against L3: misses that nothing foresees
+    double exposed;  // the share of a prefetched stream that shows all the same: favours tall row blocks
+    double slow;     // speed of each fourth thread: neighbours on the same core, a clock of its own
+} memory_view;
+static const memory_view few_cores = {2.0, 0.25, 0.25, 1.0}, many_cores = {1.0, 1.0, 0.5, 0.6};
+
+static const memory_view *view_of(int threads) {
+    return threads <= 2 ? &few_cores : &many_cores;
+}
+// The figures below are assumptions of the model.
 // A barrier between phases, with the wake of its threads.
 #define BARRIER_SECONDS 2e-6
 // Taking a task and setting up its pointers.
@@ -55,10 +64,10 @@ static int64_t smaller_int(int64_t a, int64_t b) {
 
 // Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory;
 // `others`: the share of its rows that other threads wrote; `fetched`: its first panel is in L2.
-static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bool first, double others,
-                           bool fetched) {
+static double task_seconds(const cost_site *s, const memory_view *m, int64_t rows, int64_t columns,
+                           bool first, double others, bool fetched) {
     const target *t = s->target;
-    double flops = t->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * L3_SPEEDUP;
+    double flops = t->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * m->l3;
     int64_t k = s->shape.k, panels = ceil_div(columns, s->tile_columns);
     double weights = 4.0 * (double)(k * columns) / (double)panels;
     double block = 4.0 * (double)(rows * k);
@@ -67,8 +76,8 @@ static double task_seconds(const cost_site *s, int64_t rows, int64_t columns, bo
     double arithmetic = 2.0 * (double)(rows * k) * (double)columns / (double)panels / flops;
     double stream = weights / (first || !in_l3 ? memory : l3);
     double reread = in_l2 ? 0 : block / l3;
-    double panel = larger(arithmetic + reread, stream) + EXPOSED * stream;
-    double begin = (fetched ? EXPOSED : 1) * stream + others * block / (l3 * OTHER_L2_SPEEDUP);
+    double panel = larger(arithmetic + reread, stream) + m->exposed * stream;
+    double begin = (fetched ? m->exposed : 1) * stream + others * block / (l3 * m->other_l2);
     return TASK_SECONDS + begin + (double)panels * panel;
 }
 
@@ -86,10 +95,11 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
     double busy[MOST_THREADS] = {0}, last = 0;
     double others = (double)(threads - 1) / threads / (c->columns ? 1 : 2);
     bool fetched = !c->columns || threads == 1;
+    const memory_view *m = view_of(threads);
     if (inner * outer > 16 * threads) {
         int64_t block = smaller_int(c->block_rows, rows);
-        double full = task_seconds(s, block, c->block_columns, false, others, fetched);
-        double first = task_seconds(s, block, c->block_columns, true, others, fetched);
+        double full = task_seconds(s, m, block, c->block_columns, false, others, fetched);
+        double first = task_seconds(s, m, block, c->block_columns, true, others, fetched);
         double columns = (double)s->shape.n / (double)c->block_columns;
         double blocks = (double)rows / (double)block;
         return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
@@ -99,9 +109,10 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
             int next = 0;
             for (int t = 1; t < threads; t++)
                 if (busy[t] < busy[next]) next = t;
-            busy[next] +=
-                task_seconds(s, i + 1 < outer ? c->block_rows : last_rows,
+            double seconds =
+                task_seconds(s, m, i + 1 < outer ? c->block_rows : last_rows,
                              j + 1 < inner ? c->block_columns : last_columns, i == 0, others, fetched);
+            busy[next] += next % 4 == 3 ? seconds / m->slow : seconds;
             last = larger(last, busy[next]);
         }
     return last;
@@ -113,7 +124,7 @@ static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows
     rows = round_up(rows, s->tile_rows);
     double seconds = tasks_seconds(s, c, rows, threads) + barrier;
     if (!s->shape.norm || !c->columns) return seconds;
-    double bytes = 8.0 * (double)(rows * s->shape.n), l3 = s->target->memory_gbs * 1e9 * L3_SPEEDUP;
+    double bytes = 8.0 * (double)(rows * s->shape.n), l3 = s->target->memory_gbs * 1e9 * view_of(threads)->l3;
     return seconds + bytes / l3 / threads + barrier;
 }
 

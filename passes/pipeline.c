@@ -185,7 +185,10 @@ static int read_list(const char *list, int *order, diag *d) {
 
 static bool print_after_known(const pass_context *c) {
     if (!c->print_after || !strcmp(c->print_after, "all")) return true;
-    if (find_pass(c->print_after, strlen(c->print_after)) >= 0) return true;
+    int i = find_pass(c->print_after, strlen(c->print_after));
+    if (i >= 0 && passes[i].info.per_variant && !(passes[i].produces & FACT_PLANNED))
+        return diag_error(c->diag, "--print-after", "a variant can be printed once it is whole: plan_memory");
+    if (i >= 0) return true;
     return diag_error(c->diag, "--print-after", "there is no pass %.64s", c->print_after);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFAULT_LENGTH 128
+
 static void print_measured(const bench_options *o, const workload *w, int64_t seq, int64_t threads,
                            const measured *m) {
     double rate = m->flops / m->seconds * 1e-9;
@@ -48,8 +50,13 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
         printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s\n", "batch", "seq", "threads", "ms", "fastest",
                "GFLOP/s", "peak", "% peak", "tokens/s");
     }
-    for (int i = 0; ok && i < o->build.lengths.count; i++)
-        ok = bench_length(o, model.model, o->build.lengths.v[i], d);
+    int_list lengths = o->build.lengths;
+    if (ok && !lengths.count) { // of an artefact: no longer than it was compiled for
+        bertc_model_info info;
+        bertc_model_describe(model.model, &info);
+        lengths = (int_list){1, {info.max_length < DEFAULT_LENGTH ? info.max_length : DEFAULT_LENGTH}};
+    }
+    for (int i = 0; ok && i < lengths.count; i++) ok = bench_length(o, model.model, lengths.v[i], d);
     opened_close(&model);
     return ok;
 }
@@ -86,7 +93,7 @@ int command_bench(int argc, char **argv) {
         o.build.lengths = (int_list){1, {longest}};
         o.build.batch = o.texts.count;
     }
-    if (!o.build.lengths.count) o.build.lengths = (int_list){1, {128}};
+    if (!o.build.lengths.count && is_checkpoint(rest.v[0])) o.build.lengths = (int_list){1, {DEFAULT_LENGTH}};
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
