@@ -18,6 +18,7 @@ typedef struct pass_info {
     const char *name, *summary;
     bool on_by_default;
     bool per_variant; // schedule, plan_memory
+    bool needed;      // by a later pass
 } pass_info;
 int passes_count(void);
 const pass_info *passes_info(int i);

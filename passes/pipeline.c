@@ -21,7 +21,7 @@ typedef struct pass_row {
 
 static const pass_row passes[] = {
 #define PASS(name, requires, produces, on, per_variant, summary)                                             \
-    {{#name, summary, on, per_variant}, pass_##name, requires, produces},
+    {{#name, summary, on, per_variant, (produces) != 0}, pass_##name, requires, produces},
 #include "passes.def"
 #undef PASS
 };

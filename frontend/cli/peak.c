@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -54,10 +55,20 @@ static const struct {
 
 typedef struct worker {
     chain_loop run;
+    const uint64_t *words; // where not NULL: this many are read instead
+    size_t count;
     int cpu; // to stay on, -1: any
     double seconds;
     double loops_per_second;
 } worker;
+
+// Eight sums, so that no add waits for another; the empty asm keeps them alive.
+static void read_words(const uint64_t *words, size_t count) {
+    uint64_t sum[8] = {0};
+    for (size_t i = 0; i + 8 <= count; i += 8)
+        for (int j = 0; j < 8; j++) sum[j] += words[i + (size_t)j];
+    for (int j = 0; j < 8; j++) __asm__ volatile("" ::"r"(sum[j]));
+}
 
 static double clock_seconds(void) {
     struct timespec t;
@@ -78,7 +89,10 @@ static void *work(void *argument) {
     double start = clock_seconds(), now = start;
     long n = 0;
     for (; now - start < w->seconds; now = clock_seconds()) {
-        w->run();
+        if (w->words)
+            read_words(w->words, w->count);
+        else
+            w->run();
         n++;
     }
     w->loops_per_second = (double)n / (now - start);
@@ -94,13 +108,10 @@ static void spread(worker *workers, int n, const cpu_set_t *allowed) {
     }
 }
 
-double peak_gflops(const char *isa, int threads, double seconds) {
-    size_t i = 0;
-    while (*loops[i].isa && strncmp(isa, loops[i].isa, strlen(loops[i].isa))) i++;
-    worker workers[PEAK_THREADS_MAX];
+// Runs the workers at once; the sum of their loops a second.
+static double run_all(worker *workers, int n) {
     pthread_t ids[PEAK_THREADS_MAX];
-    int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX, started = 1;
-    for (int k = 0; k < n; k++) workers[k] = (worker){loops[i].run, -1, seconds, 0};
+    int started = 1;
     cpu_set_t allowed;
     bool known = n > 1 && sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
     if (known) spread(workers, n, &allowed);
@@ -114,5 +125,30 @@ double peak_gflops(const char *isa, int threads, double seconds) {
         sum += workers[k].loops_per_second;
     }
     if (known) sched_setaffinity(0, sizeof(allowed), &allowed);
-    return sum * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
+    return sum;
+}
+
+double peak_gflops(const char *isa, int threads, double seconds) {
+    size_t i = 0;
+    while (*loops[i].isa && strncmp(isa, loops[i].isa, strlen(loops[i].isa))) i++;
+    worker workers[PEAK_THREADS_MAX];
+    int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
+    for (int k = 0; k < n; k++) workers[k] = (worker){.run = loops[i].run, .cpu = -1, .seconds = seconds};
+    return run_all(workers, n) * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
+}
+
+double peak_read_gbs(int64_t bytes, int threads, double seconds) {
+    worker workers[PEAK_THREADS_MAX];
+    int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
+    size_t each = (size_t)bytes / sizeof(uint64_t) / (size_t)n / 8 * 8 + 8;
+    uint64_t *words = malloc(each * (size_t)n * sizeof(*words));
+    if (!words) return 0;
+    memset(words, 1,
+           each * (size_t)n * sizeof(*words)); // pages that nothing has written are all the same one
+    for (int k = 0; k < n; k++)
+        workers[k] =
+            (worker){.words = words + each * (size_t)k, .count = each, .cpu = -1, .seconds = seconds};
+    double loops_per_second = run_all(workers, n);
+    free(words);
+    return loops_per_second * (double)each * sizeof(uint64_t) * 1e-9;
 }
