@@ -13,7 +13,7 @@ typedef struct bertc_task {
     uint32_t max_length; // the tokenizer's or sentence-transformers' limit in tokens; 0: none
     int32_t mask_id;     // the id of the mask token; -1: none
     uint64_t labels;     // uint64_t[label_count]: offsets of NUL-ended strings
-    // What goes before texts that are embedded, by name.
+    // What goes before texts that get an embedding or labels, by name.
     uint32_t prompt_count;
     uint32_t default_prompt; // where none is asked for: its number, from 1; 0: none
     uint64_t prompts; // uint64_t[2 * prompt_count]: offsets of NUL-ended strings, name and text of each

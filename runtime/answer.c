@@ -70,8 +70,7 @@ bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     if (!s->text) return error_set(error, "out of memory");
     find_outputs(s);
     answer_prompt *p = &s->text->prompt;
-    if (answer_task(s) == BERTC_TASK_EMBEDDING)
-        p->joined = malloc(p->capacity = prompt_room(s, max_text_bytes));
+    if (prompt_taken(s)) p->joined = malloc(p->capacity = prompt_room(s, max_text_bytes));
     s->text->encoder = encoder_new(&s->model->tokenizer, p->capacity ? p->capacity : max_text_bytes, error);
     if (!s->text->encoder) return false;
     s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);

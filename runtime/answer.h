@@ -98,6 +98,8 @@ bertc_answer answer_span(const answer_part *p);
 
 // --- prompt.c
 
+// Does the model's task take prompts?
+bool prompt_taken(const bertc_session *s);
 // Bytes of the longest text with a prompt of the model's before it.
 size_t prompt_room(const bertc_session *s, size_t max_text_bytes);
 // Finds the prompt that the call's options ask for.

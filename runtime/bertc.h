@@ -45,7 +45,7 @@ typedef struct bertc_model_info {
     int task; // bertc_task_kind
     bool has_tokenizer;
     int label_count, output_count, variant_count, prompt_count;
-    int default_prompt; // goes before a text to be embedded where none is asked for; -1: none
+    int default_prompt; // goes before a text where none is asked for; -1: none
     int64_t max_length; // tokens of the longest text that fits
     int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as
                         // they fit
@@ -225,8 +225,9 @@ typedef struct bertc_text_options {
     // of the moving text (of unit length again where all windows' are).
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
-    // Of embeddings: what goes before each text (not before its pair), in every window. The model's prompt of
-    // that name; or the text itself, "" for none. Both NULL: the model's default prompt, where it has one.
+    // Of embeddings and labels: what goes before each text (not before its pair), in every window. The
+    // model's prompt of that name; or the text itself, "" for none. Both NULL: the model's default prompt,
+    // where it has one.
     const char *prompt_name, *prompt;
 } bertc_text_options;
 

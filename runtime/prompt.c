@@ -1,5 +1,6 @@
-// Prompts: what goes before texts that are embedded. The prompt and the text are tokenized as one; how many
-// of the tokens are the prompt's is what the prompt has alone, as sentence-transformers counts them.
+// Prompts: what goes before texts that get an embedding or labels. The prompt and the text are tokenized as
+// one; how many of the tokens are the prompt's is what the prompt has alone, as sentence-transformers counts
+// them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,23 @@ static size_t longest_prompt(const bertc_model *m) {
     for (int i = 0; bertc_prompt(m, i, &text); i++)
         if (strlen(text) > most) most = strlen(text);
     return most;
+}
+
+// Answers that say where in a text something stands take no prompt.
+bool prompt_taken(const bertc_session *s) {
+    switch (answer_task(s)) {
+    case BERTC_TASK_EMBEDDING:
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: return true;
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_ENTITIES:
+    case BERTC_TASK_ANSWER:
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_NEXT_SENTENCE:
+    case BERTC_TASK_PRETRAINING: break;
+    }
+    return false;
 }
 
 size_t prompt_room(const bertc_session *s, size_t max_text_bytes) {
@@ -59,9 +77,10 @@ bool prompt_begin(bertc_session *s, bertc_error *error) {
     answer_prompt *p = &s->text->prompt;
     const bertc_text_options *o = s->text->options;
     p->size = p->tokens = 0;
-    if (answer_task(s) != BERTC_TASK_EMBEDDING)
+    if (!prompt_taken(s))
         return (!o->prompt && !o->prompt_name) ||
-               error_set(error, "a prompt goes before texts that are embedded, and the model gives none");
+               error_set(error, "a prompt goes before texts that get an embedding or labels, and the model "
+                                "gives none");
     if (!find(s, &p->text, error)) return false;
     p->size = strlen(p->text);
     if (!p->size) return true;

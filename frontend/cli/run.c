@@ -7,10 +7,12 @@
 static void add_texts(option_table *t, run_options *o) {
     options_add(t, (option_row){"pair", 0, OPTION_TEXT, "TEXT",
                                 "the second text: context of a question, next sentence", &o->pair});
-    options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                                "what goes before texts to be embedded: the model's prompt of that name "
-                                "(default: its default prompt, where it has one)",
-                                &o->prompt_name});
+    options_add(
+        t,
+        (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
+                     "what goes before each text, of embeddings and labels: the model's prompt of that name "
+                     "(default: its default prompt, where it has one)",
+                     &o->prompt_name});
     options_add(
         t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
@@ -184,14 +186,15 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->output && !o->tensors && !o->input && !o->attention.count && !o->explain)
         return usage_error(t, "-o goes with --tensors, --input, --attention or --explain");
     if (o->attention.count && o->output && !ends_with(o->output, ".svg"))
-        return usage_error(t, "--attention is drawn as .svg, not as %s", o->output);
+        return usage_error(t, "--attention is drawn as .svg, not as %s: rsvg-convert makes a PNG of it",
+                           o->output);
     if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");
     if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
     if (o->resume && (!o->input || !o->output))
         return usage_error(t, "--resume goes with --input and --output");
     if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
     if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
-        return usage_error(t, "--prompt goes with texts to be embedded");
+        return usage_error(t, "--prompt goes with texts that get an embedding or labels");
     if (o->huge_pages && (o->input || o->similar))
         return usage_error(t, "--huge-pages would copy the weights for each thread of --input and --similar");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");

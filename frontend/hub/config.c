@@ -48,7 +48,7 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
                           c->family->model_type);
     }
-    if (c->sentence.present) {
+    if (c->sentence.present && !c->sentence.scores) {
         c->head = HEAD_EMBEDDING;
     } else if (architecture) {
         const char *class = c->family->classes[by_class];
@@ -370,6 +370,31 @@ static bool read_problem(const hub_fields *f, hub_config *c) {
                            names[2], names[3]);
 }
 
+// What a cross-encoder makes of its logits: said beside modules.json, in a key of this file, or in one that
+// is older; else it is a sigmoid where there is one label.
+static bool read_scores(const hub_fields *f, hub_config *c) {
+    const hub_fields own = {f->file, "sentence_transformers", hub_field(f, "sentence_transformers"), f->d};
+    const char *given = NULL;
+    bool one = c->sizes[SIZE_LABELS] == 1;
+    if (!hub_field_text(f, "sbert_ce_default_activation_function", false, &given) ||
+        (cJSON_IsObject(own.object) && !hub_field_text(&own, "activation_fn", false, &given)))
+        return false;
+    if (c->sentence.scores && c->sentence.activation) given = c->sentence.activation;
+    if (!given) {
+        if (c->sentence.scores && one && c->problem == PROBLEM_NONE) c->problem = PROBLEM_MULTI;
+        return true;
+    }
+    const char *class = hub_torch_class(given);
+    if (!class || (strcmp(class, "Sigmoid") && strcmp(class, "Identity") && strcmp(class, "Softmax")))
+        return hub_field_wrong(f, "activation_fn",
+                               "\"%.100s\" is not known; known are torch.nn's Sigmoid, Identity, Softmax",
+                               given);
+    if (!strcmp(class, "Sigmoid")) c->problem = PROBLEM_MULTI;
+    if (!strcmp(class, "Identity") && one) c->problem = PROBLEM_REGRESSION;
+    if (!strcmp(class, "Softmax")) c->problem = PROBLEM_SINGLE;
+    return true;
+}
+
 bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
                      arena *a, hub_config *c, diag *d) {
     *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
@@ -386,7 +411,7 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     if (ok)
         ok = hub_config_fourier(&f, c) && hub_config_convolutions(&f, a, c) && hub_config_attention(&f, a, c);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
-    if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c);
+    if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c) && read_scores(&f, c);
     if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
         ok = hub_field_wrong(&f, "hidden_size",
                              "%" PRId64 " is not the width that the pooling expects, %" PRId64,

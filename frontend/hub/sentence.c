@@ -13,25 +13,29 @@ hub_sentence hub_sentence_plain(void) {
 
 // --- The transformer
 
-// What the encoder gives must be the last layer's rows.
-static bool read_outputs(const hub_fields *f) {
-    const char *task = "feature-extraction", *output = "token_embeddings", *method = "last_hidden_state";
-    bool ok = hub_field_text(f, "transformer_task", false, &task);
-    ok &= hub_field_text(f, "module_output_name", false, &output);
+// What the encoder gives must be the last layer's rows, or a cross-encoder's logits.
+static bool read_outputs(const hub_fields *f, hub_sentence *s) {
+    static const char *const scored[] = {"sequence-classification", "scores", "logits"},
+                             *const embedded[] = {"feature-extraction", "token_embeddings",
+                                                  "last_hidden_state"};
+    const char *task = embedded[0];
+    if (!hub_field_text(f, "transformer_task", false, &task)) return false;
+    s->scores = !strcmp(task, scored[0]);
+    const char *const *known = s->scores ? scored : embedded, *output = known[1], *method = known[2];
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(hub_field(f, "modality_config"), "text");
     const hub_fields of_text = {f->file, "modality_config.text", text, f->d};
-    if (text) ok &= hub_field_text(&of_text, "method_output_name", false, &method);
+    bool ok = hub_field_text(f, "module_output_name", false, &output) &&
+              (!text || hub_field_text(&of_text, "method_output_name", false, &method));
     if (!ok) return false;
-    if (strcmp(task, "feature-extraction"))
-        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; feature-extraction is",
-                               task);
-    if (strcmp(output, "token_embeddings"))
-        return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; token_embeddings is",
-                               output);
-    if (strcmp(method, "last_hidden_state"))
-        return hub_field_wrong(&of_text, "method_output_name",
-                               "\"%.100s\" is not supported; last_hidden_state is", method);
-    return true;
+    if (strcmp(task, known[0]))
+        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; %s and %s are", task,
+                               embedded[0], scored[0]);
+    if (strcmp(output, known[1]))
+        return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; %s is", output,
+                               known[1]);
+    return !strcmp(method, known[2]) ||
+           hub_field_wrong(&of_text, "method_output_name", "\"%.100s\" is not supported; %s is", method,
+                           known[2]);
 }
 
 static bool read_transformer(const char *folder, arena *a, hub_sentence *s, diag *d) {
@@ -49,7 +53,7 @@ static bool read_transformer(const char *folder, arena *a, hub_sentence *s, diag
     const hub_fields f = {path, "", root, d};
     bool ok = hub_field_int(&f, "max_seq_length", false, 1, INT32_MAX, &s->max_length);
     ok &= hub_field_bool(&f, "do_lower_case", false, &s->lower_case);
-    ok &= read_outputs(&f);
+    ok &= read_outputs(&f, s);
     cJSON_Delete(root);
     return ok;
 }
@@ -97,7 +101,7 @@ static bool read_module(reading *r, const hub_fields *f) {
     if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
     const char *path = hub_path(r->a, r->folder, name);
     if (!strcmp(kind, "Transformer") && !r->transformer) return read_first(r, path, f->d);
-    if (!strcmp(kind, "Pooling") && r->transformer && !r->pooling) {
+    if (!strcmp(kind, "Pooling") && r->transformer && !r->s->scores && !r->pooling) {
         r->pooling = true;
         return hub_pooling_open(path, r->a, r->s, f->d);
     }
@@ -122,7 +126,7 @@ static bool read_modules(reading *r, diag *d) {
         ok = cJSON_IsObject(v) ? read_module(r, &f) : diag_error(d, file, "%s is no object", within);
         if (!ok || (r->encoder && r->transformer)) break;
     }
-    if (ok && !r->pooling && !(r->encoder && r->transformer))
+    if (ok && !r->pooling && !r->s->scores && !(r->encoder && r->transformer))
         ok = diag_error(d, file, "names no Transformer and Pooling");
     cJSON_Delete(root);
     return ok;
@@ -157,7 +161,9 @@ static bool read_prompts(const char *folder, arena *a, hub_sentence *s, diag *d)
     const hub_fields f = {path, "", root, d};
     const cJSON *list = hub_field(&f, "prompts");
     bool ok = (!list || read_prompt_list(&f, list, a, s)) &&
-              hub_field_text(&f, "default_prompt_name", false, &usual);
+              hub_field_text(&f, "default_prompt_name", false, &usual) &&
+              hub_field_text(&f, "activation_fn", false, &s->activation);
+    if (s->activation) s->activation = arena_strdup(a, s->activation);
     for (int i = 0; ok && usual && i < s->prompt_count; i++)
         if (!strcmp(usual, s->prompts[i].name)) s->default_prompt = i;
     if (ok && usual && s->default_prompt < 0)

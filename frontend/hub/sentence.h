@@ -1,5 +1,6 @@
 // A sentence-transformers folder: modules.json lists a Transformer, a Pooling, and what else is done to the
-// text's row, each module with a folder of its own; config_sentence_transformers.json holds prompts.
+// text's row, each module with a folder of its own; config_sentence_transformers.json holds prompts. A
+// cross-encoder's lists a Transformer alone, which ends in a classifier.
 #ifndef BERTC_HUB_SENTENCE_H
 #define BERTC_HUB_SENTENCE_H
 
@@ -48,8 +49,9 @@ typedef struct hub_prompt {
 } hub_prompt;
 
 typedef struct hub_sentence {
-    bool present;
-    const char *folder; // of the transformer's config and weights
+    bool present, scores;   // scores: a cross-encoder
+    const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
+    const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];
     int pooling_count;
     bool skips_prompt; // a prompt's tokens are not pooled
@@ -73,6 +75,10 @@ bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d
 // "mean", or several by commas, into *s; false where one is not known.
 bool hub_pooling_read(const char *names, hub_sentence *s);
 const char *hub_pooling_names(void); // all, for messages
+
+// The word of an activation's class: "Tanh" of "torch.nn.modules.activation.Tanh"; NULL: it is none of
+// PyTorch's.
+const char *hub_torch_class(const char *name);
 
 // --- sentence_modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
 bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d);

@@ -127,7 +127,11 @@ static bool find_weights(const char *path, arena *a, hub_step *step, diag *d) {
                       pickled ? " (pytorch_model.bin is not read: save it as safetensors)" : "");
 }
 
-// The class is the last word of "torch.nn.modules.activation.Tanh".
+const char *hub_torch_class(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot && !strncmp(name, "torch.", strlen("torch.")) ? dot + 1 : NULL;
+}
+
 static bool read_activation(const hub_fields *f, const char **out) {
     static const struct {
         const char *class, *name;
@@ -136,10 +140,9 @@ static bool read_activation(const hub_fields *f, const char **out) {
                    {"Mish", "mish"},   {"Sigmoid", "sigmoid"}, {"LeakyReLU", "leaky_relu"}};
     const char *given = "torch.nn.modules.activation.Tanh";
     if (!hub_field_text(f, "activation_function", false, &given)) return false;
-    const char *dot = strrchr(given, '.'), *class = dot ? dot + 1 : given;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        if (!strncmp(given, "torch.", strlen("torch.")) && !strcmp(class, classes[i].class))
-            return *out = classes[i].name, true;
+    const char *class = hub_torch_class(given);
+    for (size_t i = 0; class && i < sizeof classes / sizeof *classes; i++) {
+        if (!strcmp(class, classes[i].class)) return *out = classes[i].name, true;
     }
     return hub_field_wrong(f, "activation_function",
                            "\"%.100s\" is not known; known are torch.nn's Tanh, Identity, ReLU, ReLU6, GELU, "

@@ -42,7 +42,8 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                            size_t *bytes) {
     const hub_sentence *s = &c->sentence;
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
-    size_t prompts = c->head == HEAD_EMBEDDING ? (size_t)s->prompt_count : 0;
+    bool prompted = c->head == HEAD_EMBEDDING || (s->scores && c->head == HEAD_SEQUENCE);
+    size_t prompts = prompted ? (size_t)s->prompt_count : 0;
     table t = {.list = sizeof(bertc_task)};
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
     *bytes = t.at;

@@ -131,6 +131,13 @@ static bool run_all(bertc_session *s, const bertc_text *texts, size_t n, bertc_r
     return true;
 }
 
+static bool run_prompted(bertc_session *s, const task_case *c, bertc_result *r) {
+    const bertc_text text = head_text("lives in paris", NULL);
+    const bertc_text_options o = {.prompt = "alice "};
+    return c->second.name || c->first.leading != BERTC_S || c->kind == BERTC_TASK_NEXT_SENTENCE ||
+           bertc_answer_texts(s, &text, 1, &o, r, NULL);
+}
+
 START_TEST(answers) {
     static const char *const tags[] = {"O", "B-PER", "I-PER", "B-LOC", NULL};
     static bertc_text small[TEXTS];
@@ -156,7 +163,7 @@ START_TEST(answers) {
               run_all(s, &context, 1, r, json, sizeof json, 32, c->kind != BERTC_TASK_ENTITIES) &&
               run_all(s, &(bertc_text){large, TEXT_BYTES, c->kind == BERTC_TASK_ANSWER ? "." : NULL, 1}, 1, r,
                       json, sizeof json, 32, c->kind != BERTC_TASK_ANSWER) &&
-              bertc_tokenize(s, &all, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, NULL);
+              run_prompted(s, c, r) && bertc_tokenize(s, &all, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, NULL);
     long used = allocations - before;
     ck_assert(ok && n > 500);
     ck_assert_int_eq(used, 0);

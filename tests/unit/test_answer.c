@@ -85,6 +85,30 @@ START_TEST(embeddings) {
 }
 END_TEST
 
+START_TEST(prompts) {
+    toy_logit = good_logit;
+    head_model h =
+        head_open(BERTC_TASK_CLASSIFY, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
+    bertc_session *s = session_of(&h);
+    const bertc_text texts[] = {head_text("bad", NULL), head_text("", NULL), head_text("bad", "bad")};
+    bertc_result r[3];
+    answer(s, texts, 3, &(bertc_text_options){.prompt = "good "}, r);
+    for (int i = 0; i < 3; i++) ck_assert_str_eq(r[i].scores[0].label, "good"); // of the first word
+    ck_assert(r[0].token_count == 4 && r[1].token_count == 3 && r[2].token_count == 6);
+    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.prompt_name = "x"}, r, &error));
+    ck_assert_str_eq(error.message, "the model has no prompts, and so none of the name `x`");
+    bertc_close(s);
+    head_close(&h);
+    h = head_open(BERTC_TASK_ENTITIES, (head_output){"logits", BERTC_T, 3}, (head_output){0}, moods);
+    s = session_of(&h);
+    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.prompt = ""}, r, &error));
+    ck_assert_ptr_nonnull(
+        strstr(error.message, "a prompt goes before texts that get an embedding or labels"));
+    bertc_close(s);
+    head_close(&h);
+}
+END_TEST
+
 // --- Entities
 
 static float name_logit(int o, int32_t id, int64_t c) {
@@ -280,6 +304,7 @@ int main(void) {
     tcase_add_test(t, labels);
     tcase_add_test(t, other_scores);
     tcase_add_test(t, embeddings);
+    tcase_add_test(t, prompts);
     tcase_add_test(t, entities);
     tcase_add_test(t, questions);
     tcase_add_test(t, masks);

@@ -195,7 +195,7 @@ START_TEST(transformers_and_prompts) {
     } cases[] = {
         {"sentence_bert_config.json", "{\"max_seq_length\":0}", "max_seq_length: is 0, outside"},
         {"sentence_bert_config.json", "{\"transformer_task\":\"fill-mask\"}",
-         "transformer_task: \"fill-mask\" is not supported"},
+         "transformer_task: \"fill-mask\" is not supported; feature-extraction and"},
         {"sentence_bert_config.json",
          "{\"modality_config\":{\"text\":{\"method_output_name\":\"pooler_output\"}}}",
          "modality_config.text.method_output_name: \"pooler_output\" is not supported"},
@@ -235,11 +235,69 @@ START_TEST(transformers_and_prompts) {
 }
 END_TEST
 
+// A cross-encoder as sentence-transformers 6 saves it, and as older versions do: what becomes of its logit.
+START_TEST(cross_encoders) {
+    static const struct {
+        const char *folder, *key; // what the folder says, and config.json in a further key
+        bertc_task_kind kind;
+        const char *cause;
+    } cases[] = {
+        {"{\"prompts\":{\"q\":\"query: \"}}", NULL, BERTC_TASK_MULTI_LABEL, NULL},
+        {"{\"activation_fn\":\"torch.nn.modules.activation.Sigmoid\"}", NULL, BERTC_TASK_MULTI_LABEL, NULL},
+        {"{\"activation_fn\":\"torch.nn.modules.linear.Identity\"}",
+         "\"sbert_ce_default_activation_function\":\"torch.nn.modules.activation.Sigmoid\"",
+         BERTC_TASK_REGRESSION, NULL},
+        {"{}", "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.linear.Identity\"}",
+         BERTC_TASK_REGRESSION, NULL},
+        {NULL, NULL, BERTC_TASK_REGRESSION, NULL},
+        {NULL, "\"sbert_ce_default_activation_function\":\"torch.nn.modules.activation.Sigmoid\"",
+         BERTC_TASK_MULTI_LABEL, NULL},
+        {NULL, "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.activation.Tanh\"}",
+         BERTC_TASK_TENSORS, "activation_fn: \"torch.nn.modules.activation.Tanh\" is not known; known are"},
+        {"{\"activation_fn\":\"mine.Sigmoid\"}", NULL, BERTC_TASK_TENSORS, "\"mine.Sigmoid\" is not known"},
+    };
+    char *config = case_text("bert-seqcls-regression/config.json");
+    link_case("bert-seqcls-regression/model.safetensors", "model.safetensors");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char key[256];
+        snprintf(key, sizeof key, "{%s%s", cases[i].key ? cases[i].key : "", cases[i].key ? "," : "");
+        char *changed = replaced(config, "{", key);
+        write_text("config.json", changed);
+        free(changed);
+        unlink(in_folder("modules.json"));
+        if (cases[i].folder) {
+            write_text("modules.json", "[" MODULE("Transformer", "") "]");
+            write_text("config_sentence_transformers.json", cases[i].folder);
+            write_text(
+                "sentence_bert_config.json",
+                "{\"transformer_task\":\"sequence-classification\",\"module_output_name\":\"scores\","
+                "\"modality_config\":{\"text\":{\"method\":\"forward\",\"method_output_name\":\"logits\"}}}");
+        }
+        if (cases[i].cause) {
+            expect_failure((hub_options){0}, cases[i].cause, 1);
+            continue;
+        }
+        opened x = open_model((hub_options){0});
+        if (!x.ok) diag_print(&x.d, stderr);
+        ck_assert(x.ok);
+        ck_assert_str_eq(x.m.head, "sequence-classification");
+        const bertc_task *task = x.m.task;
+        ck_assert_msg(task->kind == cases[i].kind, "case %zu: task %u", i, task->kind);
+        ck_assert_uint_eq(task->prompt_count, i == 0);
+        close_model(&x);
+    }
+    free(config);
+    write_text("modules.json", "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]");
+    expect_failure((hub_options){0}, "[1].type: Pooling is not supported here", 1);
+}
+END_TEST
+
 static void add(TCase *c) {
     tcase_add_test(c, pooling);
     tcase_add_test(c, wrong_sentence_folders);
     tcase_add_test(c, modules);
     tcase_add_test(c, transformers_and_prompts);
+    tcase_add_test(c, cross_encoders);
 }
 
 int main(void) {

@@ -22,9 +22,8 @@ printf 'a cat\n' >texts.txt
 succeeds "$BERTC" run st.so --input texts.txt --prompt-name passage --output lines.jsonl
 grep -q '^{"embedding": \[' lines.jsonl || fail "$(cat lines.jsonl)"
 rejects 1 'has no prompt `nope`; it has document, passage, query' "$BERTC" run st.so --prompt-name nope "a cat"
-rejects 1 'a prompt goes before texts that are embedded' "$BERTC" run "$MODEL" --prompt x "a cat"
 rejects 2 'not both' "$BERTC" run st.so --prompt x --prompt-name query "a cat"
-rejects 2 'texts to be embedded' "$BERTC" run "$MODEL" --prompt x --explain "a cat"
+rejects 2 'texts that get an embedding or labels' "$BERTC" run "$MODEL" --prompt x --explain "a cat"
 succeeds "$BERTC" inspect st.so
 expect '^ +query "query: " \(default\)$'
 # A search puts `query` before the one, `document` before the other; one is then not most like itself.
