@@ -57,6 +57,8 @@ START_TEST(vocabularies) {
     refuse("{\"added_tokens\":[{\"id\":2,\"content\":\"x\"}]," MODEL "}", NULL, "`x` takes id 2");
     refuse("{\"added_tokens\":[{\"id\":5,\"content\":\"x\"},{\"id\":6,\"content\":\"x\"}]," MODEL "}", NULL,
            "`x` is there twice");
+    refuse("{\"added_tokens\":[{\"id\":6,\"content\":\"x\"}]," MODEL "}", NULL,
+           "`x` takes id 6, but the next one is 5");
     // ids with holes
     accept("{" MODEL_WITH("\"[UNK]\":7,\"a\":3") "}", NULL, "a b", "[UNK]:0-3");
     accept("{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," MODEL_WITH("\"[UNK]\":7,\"a\":3,\"\":5") "}",
@@ -108,6 +110,44 @@ START_TEST(vocab_txt) {
     accept(LINES, "{\"strip_accents\":false}", "CAF\xc3\x89", "[CLS] [UNK]:0-4 [SEP]");
     accept(LINES, "{\"tokenize_chinese_chars\":false}", "a\xe4\xb8\xad", "[CLS] [UNK]:0-2 [SEP]");
     accept(LINES, "{\"cls_token\":{\"content\":\"A\"},\"sep_token\":\"cafe\"}", "a", "A a:0-1 cafe");
+}
+END_TEST
+
+// MPNet's [CLS] is an ordinary piece; ESM's pieces end words.
+START_TEST(vocab_txt_classes) {
+    const char *mpnet = "<s>\n<pad>\n</s>\n<unk>\n[UNK]\n[CLS]\na\n##b\n<mask>\n",
+               *class = "{\"tokenizer_class\":\"MPNetTokenizer\"}";
+    accept(mpnet, class, "Ab x  <mask>", "<s> a:0-1 ##b:1-2 [UNK]:3-4 <mask>:4-12 </s>");
+    tokenizer_case c;
+    ck_assert(case_open_text(&c, mpnet, class));
+    size_t count;
+    const bertc_token *tokens = case_encode(&c, &(bertc_text){"a", 1, "ab", 2}, &count);
+    ck_assert_str_eq(case_line(&c, tokens, count, false, true),
+                     "<s>/0 a:0-1/0 </s>/0 </s>/0 a:0-1/1 ##b:1-2/1 </s>/1");
+    case_close(&c);
+    const char *esm = "<cls>\n<pad>\n<eos>\n<unk>\nM\nK\n<mask>\n";
+    class = "{\"tokenizer_class\":\"EsmTokenizer\"}";
+    accept(esm, class, "MK M<mask>xy K", "<cls> M:0-1 K:1-2 M:3-4 <mask>:4-10 <unk>:10-12 K:13-14 <eos>");
+    ck_assert(case_open_text(&c, esm, class));
+    tokens = case_encode(&c, &(bertc_text){"M", 1, "K", 1}, &count);
+    ck_assert_str_eq(case_line(&c, tokens, count, false, true), "<cls>/0 M:0-1/0 <eos>/0 K:0-1/0 <eos>/0");
+    case_close(&c);
+    accept(LINES, "{\"tokenizer_class\":\"ElectraTokenizerFast\"}", "a", "[CLS] a:0-1 [SEP]");
+    refuse(LINES, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
+           "what `BertJapaneseTokenizer` makes of it is not known");
+    refuse(LINES, class, "lacks `<unk>`, its unk_token");
+}
+END_TEST
+
+// Files of 2020 name no type.
+START_TEST(untyped) {
+    accept(
+        "{\"model\":{\"unk_token\":\"?\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":9,"
+        "\"vocab\":{\"?\":0,\"a\":1,\"##a\":2}}}",
+        NULL, "aa", "a:0-1 ##a:1-2");
+    accept("{\"model\":{\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"aa\":1}}}", NULL, "aa", "aa:0-2");
+    accept("{\"model\":{\"vocab\":{\"a\":0,\"aa\":1},\"merges\":[\"a a\"]}}", NULL, "aaa", "aa:0-2 a:2-3");
+    accept("{\"model\":{\"unk_id\":0,\"vocab\":[[\"?\",0.0],[\"aa\",-1.0]]}}", NULL, "aa", "aa:0-2");
 }
 END_TEST
 
@@ -193,6 +233,8 @@ int main(void) {
     tcase_add_test(t, vocabularies);
     tcase_add_test(t, templates);
     tcase_add_test(t, vocab_txt);
+    tcase_add_test(t, vocab_txt_classes);
+    tcase_add_test(t, untyped);
     tcase_add_test(t, vocab_txt_refused);
     tcase_add_test(t, roles);
     tcase_add_test(t, tries);
