@@ -256,7 +256,7 @@ static bool esm_options(tokenizer_spec *s) {
 }
 
 static void set_templates(tokenizer_spec *s, const vocab_class *class) {
-    const bertc_template_item text = {.kind = 0}, pair = {.kind = 1, .type = class->form != FORM_ESM};
+    const bertc_template_item text = {.kind = 0}, pair = {.kind = 1, .type = class->form != FORM_MPNET};
     const bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, s->cls_id, 0},
                               end = {BERTC_TEMPLATE_SPECIAL, s->sep_id, 0},
                               last = {BERTC_TEMPLATE_SPECIAL, s->sep_id, pair.type};

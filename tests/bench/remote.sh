@@ -3,6 +3,7 @@
 # and prints the table against the peers that Python finds there (onnxruntime, torch).
 #
 #   sh remote.sh [OPTION of bench_compare]...     default: --shapes base-128 --threads 1,4,8,16
+#   sh remote.sh tokenizers TEXT_FILE TOKENIZER...  against Hugging Face tokenizers instead: see tokenizer_speed.py
 #
 # Files of some GB go to BERTC_BENCH_WORK (default: a folder under /tmp, removed at the end).
 set -eu
@@ -21,6 +22,11 @@ programs=$work/programs
 
 grep -m1 'model name' /proc/cpuinfo || true
 echo "CPUs $(getconf _NPROCESSORS_ONLN), $("$programs/bertc" --version), load $(cut -d' ' -f1-3 /proc/loadavg)"
+if [ "${1:-}" = tokenizers ]; then
+    shift
+    "$python" "$programs/tokenizer_speed.py" "$@"
+    exit
+fi
 "$python" -c 'import onnxruntime; print("ONNX Runtime", onnxruntime.__version__)' 2>/dev/null || echo "no ONNX Runtime for Python"
 "$python" -c 'import torch; print("PyTorch", torch.__version__)' 2>/dev/null || echo "no PyTorch"
 # Artefacts need a linker; without one, only what bertc compiles in memory can be timed.
