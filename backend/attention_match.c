@@ -50,22 +50,6 @@ static bool rows_of(const graph *g, value v, bool turned, heads *out) {
     return attention_makes_rows(g, v, out->rows, out->count);
 }
 
-static bool recognise_body(arena *a, const kernel_site *s, attention *x) {
-    const graph *g = x->body;
-    value o;
-    if (!merges_heads(g, g->outputs[0].value, &o)) return false;
-    const node *product = graph_node(g, o);
-    if (product->op != OP_matmul) return false;
-    const node *softmax = graph_node(g, product->inputs[0]);
-    if (softmax->op != OP_softmax) return false;
-    x->scores.body = g;
-    x->scores.result = softmax->inputs[0];
-    if (!attention_collect_scores(a, s, x)) return false;
-    const node *dots = graph_node(g, x->scores.anchor);
-    return rows_of(g, dots->inputs[0], false, &x->q) && rows_of(g, dots->inputs[1], true, &x->k) &&
-           rows_of(g, product->inputs[1], false, &x->v);
-}
-
 // From a param of the fuse to the operand of the per_sequence.
 static bool find_operand(const kernel_site *s, const attention *x, heads *h) {
     if (h->made != VALUE_NONE) return true;
@@ -89,6 +73,72 @@ static bool leaves_fit(const attention *x) {
     return true;
 }
 
+static bool same_rows(const heads *a, const heads *b) {
+    if (a->made != b->made || a->group != b->group) return false;
+    return a->made != VALUE_NONE || (a->operand == b->operand && a->column == b->column &&
+                                     a->stride == b->stride && a->count == b->count && a->width == b->width);
+}
+
+// The left operands of products that are looked up are the queries, or the keys.
+static bool tables_fit(const kernel_site *s, const attention *x) {
+    for (int i = 0; i < x->scores.table_count; i++) {
+        const score_table *t = &x->scores.tables[i];
+        const heads *own = t->across ? &x->k : &x->q;
+        heads left;
+        if (!t->product) continue;
+        if (!rows_of(x->body, t->left, false, &left) || !find_operand(s, x, &left)) return false;
+        if (!same_rows(&left, own) || t->of.width != own->width || t->of.count != x->q.count ||
+            own->group != 1)
+            return false;
+    }
+    return true;
+}
+
+static bool parts_fit(const kernel_site *s, const attention *x) {
+    const node *n = graph_node(s->graph, s->node);
+    dim length = dim_sym(SYM_L), rows = x->q.rows;
+    bool one = dim_is(rows, 1) && x->dim == SYM_S, all = dim_eq(rows, length) && x->dim == SYM_T;
+    bool some = dim_eq(rows, dim_sym(SYM_Q)) && x->dim == SYM_R && x->row_bounds;
+    return (one || all || some) && n->type.d[0].n == 0 && x->q.group == 1 && fits(x, &x->k) &&
+           fits(x, &x->v) && x->q.width == x->k.width && leaves_fit(x) && tables_fit(s, x);
+}
+
+// softmax(scores) v: [heads,rows,width].
+static bool recognise_product(arena *a, const kernel_site *s, value v, attention *x) {
+    const graph *g = x->body;
+    const node *product = graph_node(g, v);
+    if (product->op != OP_matmul) return false;
+    const node *softmax = graph_node(g, product->inputs[0]);
+    if (softmax->op != OP_softmax) return false;
+    x->scores.body = g;
+    x->scores.result = softmax->inputs[0];
+    if (!attention_collect_scores(a, s, x)) return false;
+    const node *dots = graph_node(g, x->scores.anchor);
+    return rows_of(g, dots->inputs[0], false, &x->q) && rows_of(g, dots->inputs[1], true, &x->k) &&
+           rows_of(g, product->inputs[1], false, &x->v) && find_operand(s, x, &x->q) &&
+           find_operand(s, x, &x->k) && find_operand(s, x, &x->v) && parts_fit(s, x);
+}
+
+// The rows of one attention, or, by a condition on their numbers, those of another.
+static bool recognise_body(arena *a, const kernel_site *s, attention *x) {
+    const graph *g = x->body;
+    value o;
+    if (!merges_heads(g, g->outputs[0].value, &o)) return false;
+    const node *choice = graph_node(g, o);
+    if (choice->op != OP_select) return recognise_product(a, s, o, x);
+    x->other = ARENA_NEW(a, attention);
+    x->chooser = ARENA_NEW(a, attention);
+    *x->other = *x->chooser = *x;
+    x->other->other = x->other->chooser = x->chooser->other = x->chooser->chooser = NULL;
+    x->chooser->scores = (score_ops){.body = g, .anchor = VALUE_NONE, .result = choice->inputs[0]};
+    if (!recognise_product(a, s, choice->inputs[1], x->other) ||
+        !recognise_product(a, s, choice->inputs[2], x))
+        return false;
+    x->chooser->q = x->q;
+    return x->other->q.count == x->q.count && x->other->v.width == x->v.width &&
+           attention_collect_condition(a, s, x->chooser) && leaves_fit(x->chooser);
+}
+
 bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
     const node *n = graph_node(s->graph, s->node);
     *out = (attention){0};
@@ -106,12 +156,5 @@ bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
     out->operands = operands;
     out->dim = n->type.d[0].s;
     out->row_bounds = bounds == 2;
-    if (!recognise_body(a, s, out) || !find_operand(s, out, &out->q) || !find_operand(s, out, &out->k) ||
-        !find_operand(s, out, &out->v))
-        return false;
-    dim length = dim_sym(SYM_L), rows = out->q.rows;
-    bool one = dim_is(rows, 1) && out->dim == SYM_S, all = dim_eq(rows, length) && out->dim == SYM_T;
-    bool some = dim_eq(rows, dim_sym(SYM_Q)) && out->dim == SYM_R && out->row_bounds;
-    return (one || all || some) && n->type.d[0].n == 0 && out->q.group == 1 && fits(out, &out->k) &&
-           fits(out, &out->v) && out->q.width == out->k.width && leaves_fit(out);
+    return recognise_body(a, s, out);
 }

@@ -247,3 +247,28 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
     return fn;
 }
+
+// --- A tile of rows
+
+row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                            int tile_rows, int64_t ld, int64_t at) {
+    row_source r = {.rows = rows, .tile = tile_rows, .ld = ld, .at = at};
+    if (rows->made == VALUE_NONE)
+        r.take = attention_take_rows(e, rows, tile_rows, ld);
+    else
+        r.make = attention_make_rows(e, s, x, rows, ld);
+    return r;
+}
+
+void attention_take(emit *e, const kernel_site *s, const frame *f, const row_source *r, LLVMValueRef scratch,
+                    LLVMValueRef from, LLVMValueRef until) {
+    LLVMValueRef to = tile_at_constant(e, scratch, r->at);
+    if (r->make) {
+        LLVMValueRef args[] = {scratch, from, build_const_i64(e, r->tile), to};
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->make), r->make, args, 4, "");
+        return;
+    }
+    LLVMValueRef rows = tile_at(e, attention_head_at(e, s, f, r->rows), tile_mul(e, from, r->rows->ld * 4));
+    LLVMValueRef args[] = {rows, LLVMBuildSub(e->b, until, from, ""), to};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->take), r->take, args, 3, "");
+}

@@ -8,6 +8,8 @@
 // `across` where its rows are keys.
 #include "attention.h"
 
+#include "matmul_blocks.h"
+
 #include <assert.h>
 
 // --- Collection
@@ -45,7 +47,7 @@ static side side_of(const graph *g, const node *n, bool across) {
     return last != across ? SIDE_KEY : SIDE_QUERY;
 }
 
-static int find_leaf(const attention *x, const node *n, bool across) {
+int attention_leaf(const attention *x, const node *n, bool across) {
     side of = side_of(x->body, n, across);
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];
@@ -62,7 +64,7 @@ static bool add_leaf(const collector *c, const node *n, bool across) {
     if (from->e != ELEM_I32 && from->e != ELEM_F32) return false;
     for (int i = 0; i < r; i++) wide += !dim_is(n->type.d[i], 1) ? (i < r - 2 ? 2 : 1) : 0;
     if (wide > 1) return false;
-    if (find_leaf(c->x, n, across) >= 0) return true;
+    if (attention_leaf(c->x, n, across) >= 0) return true;
     if (x->leaf_count == SCORE_MOST) return false;
     x->leaves[x->leaf_count++] = (score_leaf){.operand = c->x->operands[n->inputs[0]],
                                               .side = side_of(x->body, n, across),
@@ -72,25 +74,67 @@ static bool add_leaf(const collector *c, const node *n, bool across) {
 }
 
 // A table [..,n] that is the same for all queries and keys: one a head, or one for all.
-static bool add_table(const collector *c, value v, bool across) {
-    score_ops *x = &c->x->scores;
-    const node *n = graph_node(x->body, v);
-    const node *table = graph_node(x->body, n->inputs[0]);
+static bool lone_table(const collector *c, const node *n, score_table *out) {
+    const node *table = graph_node(c->x->body, n->inputs[0]);
     const type *t = &table->type;
     if (table->op != OP_param || t->layout != LAYOUT_ROW || t->rank < 1 || t->rank > 3) return false;
-    if ((t->e != ELEM_F32 && t->e != ELEM_I32) || x->table_count == SCORE_MOST) return false;
+    if (t->e != ELEM_F32 && t->e != ELEM_I32) return false;
     for (int i = 0; i < t->rank; i++)
         if (t->d[i].s != SYM_NONE || t->d[i].n < 1) return false;
     if (t->rank > 1 && !dim_is(t->d[t->rank - 2], 1)) return false;
-    int64_t count = t->d[t->rank - 1].n;
-    bool apart = t->rank == 3 && t->d[0].n > 1;
-    x->tables[x->table_count++] = (score_table){.gather = v,
-                                                .across = across,
-                                                .operand = c->x->operands[n->inputs[0]],
-                                                .e = t->e,
-                                                .n = count,
-                                                .stride = apart ? count : 0};
+    out->e = t->e;
+    out->n = t->d[t->rank - 1].n;
+    out->operand = c->x->operands[n->inputs[0]];
+    out->stride = t->rank == 3 && t->d[0].n > 1 ? out->n : 0;
     return true;
+}
+
+// A product of queries or keys [heads,L,d] with the rows of an operand: [heads,d,n], or [d,n] for all heads.
+static bool product_table(const collector *c, const node *n, score_table *out) {
+    const graph *g = c->x->body;
+    const node *product = graph_node(g, n->inputs[0]);
+    if (product->op != OP_matmul || product->type.rank != 3) return false;
+    const node *right = graph_node(g, product->inputs[1]);
+    const attr *perm = right->op == OP_transpose ? node_attr(right, ATTR_perm) : NULL;
+    if (attention_as_heads(g, product->inputs[1], 2, 1, &out->of)) {
+        out->of.operand = c->x->operands[out->of.operand];
+    } else if (perm && right->type.rank == 2 && perm->u.ints[0] == 1 &&
+               graph_node(g, right->inputs[0])->op == OP_param) {
+        const type *t = graph_type(g, right->inputs[0]);
+        out->of = (heads){.operand = c->x->operands[right->inputs[0]],
+                          .rows = t->d[0],
+                          .count = product->type.d[0].n,
+                          .width = t->d[1].n,
+                          .group = 1,
+                          .made = VALUE_NONE};
+    } else {
+        return false;
+    }
+    const type *t =
+        &graph_node(c->s->graph, graph_node(c->s->graph, c->s->node)->inputs[out->of.operand])->type;
+    if (out->of.rows.s != SYM_NONE || t->e != ELEM_F32 || t->layout != LAYOUT_ROW) return false;
+    out->product = true;
+    out->left = product->inputs[0];
+    out->e = ELEM_F32;
+    out->n = out->of.rows.n;
+    out->of.ld = attention_ld(c->s, out->of.operand);
+    out->ld = (block_round_up(out->n, PANEL_COLUMNS) / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
+    return out->ld * c->s->variant->length < INT32_MAX / 8; // lanes address it by i32
+}
+
+static bool add_table(const collector *c, value v, bool across) {
+    score_ops *x = &c->x->scores;
+    const node *n = graph_node(x->body, v);
+    score_table t = {.gather = v, .across = across};
+    if (x->table_count == SCORE_MOST || (!lone_table(c, n, &t) && !product_table(c, n, &t))) return false;
+    x->tables[x->table_count++] = t;
+    return true;
+}
+
+int attention_table(const score_ops *x, value v, bool across) {
+    int i = 0;
+    while (x->tables[i].gather != v || x->tables[i].across != across) i++;
+    return i;
 }
 
 static bool collect(const collector *c, value v, bool across) {
@@ -139,6 +183,18 @@ bool attention_collect_scores(arena *a, const kernel_site *s, attention *x) {
     return collect(&c, y->result, false) && y->anchor != VALUE_NONE;
 }
 
+bool attention_collect_condition(arena *a, const kernel_site *s, attention *x) {
+    collector c = {.s = s, .x = x};
+    for (int i = 0; i < 2; i++) c.seen[i] = ARENA_ARRAY(a, bool, x->body->count);
+    if (graph_type(x->body, x->scores.result)->e != ELEM_I1 || !collect(&c, x->scores.result, false))
+        return false;
+    for (int i = 0; i < x->scores.leaf_count; i++)
+        if (x->scores.leaves[i].side == SIDE_KEY) return false;
+    return x->scores.anchor == VALUE_NONE && x->scores.table_count == 0 &&
+           dim_is(graph_type(x->body, x->scores.result)->d[graph_type(x->body, x->scores.result)->rank - 1],
+                  1);
+}
+
 // --- Emission
 
 // The pairs of one query and a vector of keys.
@@ -182,12 +238,16 @@ static LLVMValueRef iota_value(const pairs *p, const node *n, bool across) {
 static LLVMValueRef looked_up(const pairs *p, value v, bool across, LLVMValueRef ids) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
-    int i = 0;
-    while (x->tables[i].gather != v || x->tables[i].across != across) i++;
+    int i = attention_table(x, v, across);
     const score_table *t = &x->tables[i];
     LLVMValueRef n = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->n, false), e->width);
     LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, ids, n, "");
     ids = LLVMBuildSelect(e->b, inside, ids, LLVMConstNull(e->vi), "");
+    if (t->product && across) { // each lane has a row of its own
+        LLVMValueRef rows = LLVMBuildAdd(e->b, splat_i64(e, p->key), lane_numbers(e), "");
+        LLVMValueRef ld = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->ld, false), e->width);
+        ids = LLVMBuildAdd(e->b, ids, LLVMBuildMul(e->b, rows, ld, ""), "");
+    }
     LLVMTypeRef of = t->e == ELEM_F32 ? e->f32 : e->i32, vector = t->e == ELEM_F32 ? e->vf : e->vi;
     LLVMValueRef at = LLVMBuildGEP2(e->b, of, p->tables[i], &ids, 1, "");
     return build_gather(e, vector, at);
@@ -202,7 +262,7 @@ static LLVMValueRef compute(pairs *p, value v, bool across) {
     const node *n = graph_node(g, v);
     if (v == x->anchor) return p->sum;
     if (is_scalar(g, v)) return pointwise_literal(e, n, e->width);
-    if (n->op == OP_reshape) return leaf_value(p, find_leaf(p->x, n, across));
+    if (n->op == OP_reshape) return leaf_value(p, attention_leaf(p->x, n, across));
     if (n->op == OP_iota) return iota_value(p, n, across);
     if (n->op == OP_transpose) return pair_value(p, n->inputs[0], !across);
     if (n->op == OP_broadcast) return pair_value(p, n->inputs[0], across);
@@ -225,13 +285,19 @@ static void open_pairs(pairs *p, const kernel_site *s, const frame *f, LLVMValue
         if (x->leaves[i].side == SIDE_KEY) p->leaves[i] = tile_at_constant(e, scratch, x->leaves[i].at);
     for (int i = 0; i < x->table_count; i++) {
         const score_table *t = &x->tables[i];
-        p->tables[i] =
-            tile_at(e, attention_operand(e, s, f, t->operand), tile_mul(e, f->head, t->stride * 4));
+        if (t->product) {
+            p->tables[i] = tile_at_constant(e, scratch, t->at);
+            continue;
+        }
+        LLVMValueRef table = attention_operand(e, s, f, t->operand);
+        p->tables[i] = tile_at(e, table, tile_mul(e, f->head, t->stride * 4));
     }
     for (int i = 0; i < 2; i++) p->memo[i] = ARENA_ARRAY(e->arena, LLVMValueRef, x->body->count);
 }
 
-static void open_row(pairs *p, const kernel_site *s, const frame *f) {
+// `in_tile`: the row's number in the tile.
+static void open_row(pairs *p, const kernel_site *s, const frame *f, LLVMValueRef scratch,
+                     LLVMValueRef in_tile) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
     for (int i = 0; i < x->leaf_count; i++) {
@@ -239,6 +305,11 @@ static void open_row(pairs *p, const kernel_site *s, const frame *f) {
         if (l->side == SIDE_KEY) continue;
         LLVMValueRef at = tile_at(e, attention_operand(e, s, f, l->operand), tile_mul(e, p->row, 4));
         p->leaves[i] = build_load(e, l->e == ELEM_F32 ? e->f32 : e->i32, at, 4);
+    }
+    for (int i = 0; i < x->table_count; i++) {
+        const score_table *t = &x->tables[i];
+        if (t->product && !t->across)
+            p->tables[i] = tile_at(e, tile_at_constant(e, scratch, t->at), tile_mul(e, in_tile, t->ld * 4));
     }
 }
 
@@ -256,7 +327,7 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
     loop r = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
     p.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), r.index, ""),
                               LLVMBuildSub(e->b, f.queries, build_const_i64(e, 1), ""));
-    open_row(&p, s, &f);
+    open_row(&p, s, &f, scratch, r.index);
     LLVMValueRef scores = tile_at(e, LLVMGetParam(fn, 4), tile_mul(e, r.index, ld * 4));
     loop c = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 3), e->width, "column");
     LLVMValueRef at = tile_at(e, scores, tile_mul(e, c.index, 4));
@@ -292,6 +363,22 @@ LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attentio
         build_loop_end(e, &k);
     }
     LLVMBuildRetVoid(e->b);
+    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
+    return fn;
+}
+
+LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64};
+    LLVMValueRef fn = build_function(e, "attention.chosen", LLVMFunctionType(e->i1, params, 2, false));
+    build_attribute(e, fn, "noinline");
+    LLVMValueRef scratch = LLVMGetParam(fn, 0);
+    frame f = attention_frame_load(e, scratch);
+    pairs p = {.e = e, .x = x, .row = LLVMGetParam(fn, 1), .key = build_const_i64(e, 0)};
+    open_pairs(&p, s, &f, scratch);
+    open_row(&p, s, &f, scratch, build_const_i64(e, 0));
+    LLVMValueRef holds = pair_value(&p, x->scores.result, false);
+    LLVMBuildRet(e->b, LLVMBuildExtractElement(e->b, holds, LLVMConstInt(e->i32, 0, false), ""));
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
     return fn;
 }

@@ -61,8 +61,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
     unsigned align = (unsigned)e->width * 4;
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
-    LLVMValueRef f = build_function(e, "attention.softmax",
-                                    LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 3, false));
+    LLVMValueRef f = build_function(e, "attention.softmax", LLVMFunctionType(e->f32, params, 3, false));
     build_attribute(e, f, "noinline");
     LLVMValueRef scores = LLVMGetParam(f, 0), count = LLVMGetParam(f, 1), out = LLVMGetParam(f, 2);
     hide_rest(e, scores, count, tile_rows, ld);
@@ -72,8 +71,13 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
         next[r] = larger(e, most.phi[r], build_load(e, e->vf, tile_at_constant(e, at, r * ld * 4), align));
     }
     carry_end(e, &most, next);
-    LLVMValueRef top[MAX_TILE_ROWS];
-    for (int r = 0; r < tile_rows; r++) top[r] = build_splat(e, build_reduce_max(e, most.phi[r]), e->width);
+    LLVMValueRef top[MAX_TILE_ROWS], least = NULL;
+    for (int r = 0; r < tile_rows; r++) {
+        LLVMValueRef x = build_reduce_max(e, most.phi[r]);
+        LLVMValueRef below = least ? LLVMBuildFCmp(e->b, LLVMRealOLT, x, least, "") : NULL;
+        least = least ? LLVMBuildSelect(e->b, below, x, least, "") : x;
+        top[r] = build_splat(e, x, e->width);
+    }
     for (int r = 0; r < tile_rows; r++) {
         sums sum = carry_begin(e, count, 1, LLVMConstNull(e->vf));
         LLVMValueRef p = tile_at(e, tile_at_constant(e, scores, r * ld * 4), tile_mul(e, sum.l.index, 4));
@@ -84,7 +88,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
         LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), build_reduce_add(e, sum.phi[0]), "");
         build_store(e, share, tile_at_constant(e, out, r * 4), 4);
     }
-    LLVMBuildRetVoid(e->b);
+    LLVMBuildRet(e->b, least);
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
     return f;
 }
