@@ -235,6 +235,24 @@ START_TEST(transformers_and_prompts) {
 }
 END_TEST
 
+// A cross-encoder's folder: `key` is one more of config.json's; `more`: what
+// config_sentence_transformers.json says, NULL: a folder of Transformers' own.
+static void cross_folder(const char *key, const char *more) {
+    char *config = case_text("bert-seqcls-regression/config.json"), begin[256];
+    snprintf(begin, sizeof begin, "{%s%s", key ? key : "", key ? "," : "");
+    char *changed = replaced(config, "{", begin);
+    write_text("config.json", changed);
+    free(changed);
+    free(config);
+    unlink(in_folder("modules.json"));
+    if (!more) return;
+    write_text("modules.json", "[" MODULE("Transformer", "") "]");
+    write_text("config_sentence_transformers.json", more);
+    write_text("sentence_bert_config.json",
+               "{\"transformer_task\":\"sequence-classification\",\"module_output_name\":\"scores\","
+               "\"modality_config\":{\"text\":{\"method\":\"forward\",\"method_output_name\":\"logits\"}}}");
+}
+
 // A cross-encoder as sentence-transformers 6 saves it, and as older versions do: what becomes of its logit.
 START_TEST(cross_encoders) {
     static const struct {
@@ -256,23 +274,9 @@ START_TEST(cross_encoders) {
          BERTC_TASK_TENSORS, "activation_fn: \"torch.nn.modules.activation.Tanh\" is not known; known are"},
         {"{\"activation_fn\":\"mine.Sigmoid\"}", NULL, BERTC_TASK_TENSORS, "\"mine.Sigmoid\" is not known"},
     };
-    char *config = case_text("bert-seqcls-regression/config.json");
     link_case("bert-seqcls-regression/model.safetensors", "model.safetensors");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char key[256];
-        snprintf(key, sizeof key, "{%s%s", cases[i].key ? cases[i].key : "", cases[i].key ? "," : "");
-        char *changed = replaced(config, "{", key);
-        write_text("config.json", changed);
-        free(changed);
-        unlink(in_folder("modules.json"));
-        if (cases[i].folder) {
-            write_text("modules.json", "[" MODULE("Transformer", "") "]");
-            write_text("config_sentence_transformers.json", cases[i].folder);
-            write_text(
-                "sentence_bert_config.json",
-                "{\"transformer_task\":\"sequence-classification\",\"module_output_name\":\"scores\","
-                "\"modality_config\":{\"text\":{\"method\":\"forward\",\"method_output_name\":\"logits\"}}}");
-        }
+        cross_folder(cases[i].key, cases[i].folder);
         if (cases[i].cause) {
             expect_failure((hub_options){0}, cases[i].cause, 1);
             continue;
@@ -286,7 +290,6 @@ START_TEST(cross_encoders) {
         ck_assert_uint_eq(task->prompt_count, i == 0);
         close_model(&x);
     }
-    free(config);
     write_text("modules.json", "[" MODULE("Transformer", "") "," MODULE("Pooling", "1_Pooling") "]");
     expect_failure((hub_options){0}, "[1].type: Pooling is not supported here", 1);
 }
