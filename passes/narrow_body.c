@@ -114,7 +114,8 @@ static void make_params(narrower *s, const bool *whole, bool (*cut)[IR_MAX_RANK]
             out->operands[out->count] = v;
             out->narrow[out->count++] = true;
         }
-        if (whole[v]) {
+        // A body that reads no param keeps one: its rows say how many there are.
+        if (whole[v] || (v == n - 1 && !out->count)) {
             const char *name =
                 cut[v][0] ? region_free_name(s->from, arena_printf(s->to->arena, "%s_all", param->name))
                           : param->name;

@@ -51,6 +51,23 @@ static const struct {
     {"deberta-v2-model", "\"pooler_hidden_act\": \"gelu\"", "\"pooler_hidden_act\": \"swell\"",
      "pooler_hidden_act: \"swell\" is not known"},
     {"squeezebert-model", "\"q_groups\": 4", "\"q_groups\": 5", "q_groups: 5 groups don't divide the layer"},
+    {"convbert-groups", "\"conv_kernel_size\": 5", "\"conv_kernel_size\": 6", "conv_kernel_size: 6 is even"},
+    {"convbert-groups", "\"num_groups\": 2", "\"num_groups\": 5",
+     "num_groups: 5 groups don't divide the layer"},
+    {"convbert-groups", "\"num_attention_heads\": 4", "\"num_attention_heads\": 20",
+     "num_attention_heads: 20 heads don't divide the width of 12"},
+    {"mobilebert-all", "\"key_query_shared_bottleneck\": true", "\"key_query_shared_bottleneck\": false",
+     "key_query_shared_bottleneck: is false: queries of 8 can't be made from a width of 16"},
+    {"mobilebert-all", "\"no_norm\"", "\"batch_norm\"",
+     "normalization_type: \"batch_norm\" is not known; known are no_norm, layer_norm"},
+    {"mobilebert-all", "\"embedding_size\": 8", "\"embedding_size\": 17",
+     "embedding_size: is above the hidden size"},
+    {"mobilebert-all", "\"num_feedforward_networks\": 3", "\"num_feedforward_networks\": 0",
+     "num_feedforward_networks: is 0, outside"},
+    {"fnet-all", "\"max_position_embeddings\": 16", "\"max_position_embeddings\": 40000",
+     "max_position_embeddings: is above 32768"},
+    {"deberta-v2-mlm-modern", "\"legacy\": false", "\"legacy\": 1",
+     "legacy: is a number where true or false"},
 };
 
 static void with_config(const char *of, const char *old, const char *with) {
@@ -89,6 +106,13 @@ static const struct {
     {"eurobert-model", "\"head_dim\": 12,"},
     {"eurobert-model", "\"num_key_value_heads\": 4,"},
     {"distilbert-model", "\"activation\": \"gelu\","},
+    {"convbert-mlm", "\"head_ratio\": 2,"},
+    {"convbert-mlm", "\"num_groups\": 1,"},
+    {"mobilebert-all", "\"hidden_act\": \"relu\","},
+    {"mobilebert-all", "\"trigram_input\": true,"},
+    {"mobilebert-all", "\"normalization_type\": \"no_norm\","},
+    {"fnet-all", "\"hidden_act\": \"gelu_new\","},
+    {"fnet-all", "\"use_tpu_fourier_optimizations\": false,"},
 };
 
 START_TEST(a_default) {
