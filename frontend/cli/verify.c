@@ -194,7 +194,10 @@ static bool run_compiled(opened *o, check *c, const inputs *x, diag *d) {
     bertc_session *s = bertc_open(o->model, &so, &e);
     if (!s) return runtime_failed(d, &e);
     bertc_batch b = {1, x->tokens, x->ids, NULL, x->types};
-    float **buffers = ARENA_ARRAY(c->arena, float *, c->graph->output_count);
+    float **buffers =
+        ARENA_ARRAY(c->arena, float *, c->graph->output_count); // all: a head reads rows where wanted
+    for (int i = 0; i < c->graph->output_count; i++)
+        buffers[i] = arena_alloc(c->arena, bertc_output_bytes(o->model, i, 1, x->tokens));
     bool ok = bertc_run(s, &b, buffers, NULL, &e) || runtime_failed(d, &e);
     bertc_close(s);
     return ok;

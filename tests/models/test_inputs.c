@@ -108,6 +108,27 @@ START_TEST(boxes_on_their_page) {
 }
 END_TEST
 
+// FNet reads tokens that the mask hides: they change what is shown, have no output, and must be good.
+START_TEST(hidden_tokens) {
+    run_of r = open_case("fnet-all");
+    int32_t mask[2 * LENGTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, other[2 * LENGTH];
+    enum { WIDTH = 12, HIDDEN = 10 * WIDTH };
+    float *buffers[8] = {r.out};
+    bertc_batch b = {2, LENGTH, other, mask, NULL};
+    memcpy(other, ids, sizeof(other));
+    ck_assert(bertc_run(r.s, &b, buffers, NULL, &r.error));
+    float first = r.out[0], shown = r.out[11 * WIDTH];
+    for (int i = 0; i < WIDTH; i++) ck_assert(r.out[HIDDEN + i] == 0);
+    other[10] = 20;
+    ck_assert(bertc_run(r.s, &b, buffers, NULL, &r.error));
+    ck_assert(r.out[0] == first && r.out[11 * WIDTH] != shown);
+    other[10] = 37;
+    ck_assert(!bertc_run(r.s, &b, buffers, NULL, &r.error));
+    ck_assert_str_eq(r.error.message, "row 1, column 4: id 37 is not in the vocabulary of 37");
+    close_case(&r);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("given inputs");
     TCase *c = tcase_create("given inputs");
@@ -115,6 +136,7 @@ int main(void) {
     tcase_add_test(c, positions_behind_the_pad);
     tcase_add_test(c, tasks_in_their_table);
     tcase_add_test(c, boxes_on_their_page);
+    tcase_add_test(c, hidden_tokens);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_NORMAL);
