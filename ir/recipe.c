@@ -104,13 +104,51 @@ recipe *recipe_dft(arena *a, recipe_kind kind, int64_t n) {
     return make(a, kind, recipe_type(ELEM_F32, 2, (int64_t[]){n, n}), 0, NULL);
 }
 
+static bool is_plain(const type *t, int rank) {
+    return t->e == ELEM_F32 && t->layout == LAYOUT_ROW && t->rank == rank;
+}
+
+bool recipe_fits(recipe_kind kind, int n, recipe *const *parts) {
+    if (n != (kind == RECIPE_NORM ? 3 : 2) || !is_plain(&parts[0]->type, 2)) return false;
+    const type *x = &parts[0]->type, *y = &parts[1]->type;
+    bool vector = is_plain(y, 1) && y->d[0].n == x->d[1].n;
+    if (kind == RECIPE_PRODUCT) return is_plain(y, 2) && x->d[1].n == y->d[0].n;
+    if (kind == RECIPE_SUM) return vector || type_eq(x, y);
+    return kind == RECIPE_NORM && vector && type_eq(y, &parts[2]->type);
+}
+
+recipe *recipe_product(arena *a, recipe *x, recipe *w) {
+    recipe *parts[] = {x, w};
+    assert(recipe_fits(RECIPE_PRODUCT, 2, parts));
+    type t = x->type;
+    t.d[1] = w->type.d[1];
+    return make(a, RECIPE_PRODUCT, t, 2, parts);
+}
+
+recipe *recipe_sum(arena *a, recipe *x, recipe *y) {
+    recipe *parts[] = {x, y};
+    assert(recipe_fits(RECIPE_SUM, 2, parts));
+    return make(a, RECIPE_SUM, x->type, 2, parts);
+}
+
+recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps) {
+    recipe *parts[] = {x, gamma, beta};
+    assert(recipe_fits(RECIPE_NORM, 3, parts));
+    recipe *r = make(a, RECIPE_NORM, x->type, 3, parts);
+    r->scale = eps;
+    return r;
+}
+
 const char *recipe_word(recipe_kind kind) {
     static const char *const words[] = {
-        [RECIPE_TENSOR] = "tensor", [RECIPE_TRANSPOSE] = "transpose", [RECIPE_CONCAT] = "concat",
-        [RECIPE_SCALE] = "scale",   [RECIPE_CAST] = "cast",           [RECIPE_RESHAPE] = "reshape",
-        [RECIPE_SLICE] = "slice",   [RECIPE_DIAGONAL] = "diagonal",   [RECIPE_COS] = "cos",
-        [RECIPE_SIN] = "sin",       [RECIPE_DFT_COS] = "dft_cos",     [RECIPE_DFT_SIN] = "dft_sin",
-        [RECIPE_PACK] = "pack",
+        [RECIPE_TENSOR] = "tensor",   [RECIPE_TRANSPOSE] = "transpose",
+        [RECIPE_CONCAT] = "concat",   [RECIPE_SCALE] = "scale",
+        [RECIPE_CAST] = "cast",       [RECIPE_RESHAPE] = "reshape",
+        [RECIPE_SLICE] = "slice",     [RECIPE_DIAGONAL] = "diagonal",
+        [RECIPE_COS] = "cos",         [RECIPE_SIN] = "sin",
+        [RECIPE_DFT_COS] = "dft_cos", [RECIPE_DFT_SIN] = "dft_sin",
+        [RECIPE_PRODUCT] = "product", [RECIPE_SUM] = "sum",
+        [RECIPE_NORM] = "norm",       [RECIPE_PACK] = "pack",
     };
     return kind <= RECIPE_PACK ? words[kind] : NULL;
 }

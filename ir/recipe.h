@@ -20,7 +20,10 @@ typedef enum recipe_kind {
     RECIPE_SIN,
     RECIPE_DFT_COS, // dft_cos(f32[n,n]): cos(2 pi i j / n), of the discrete Fourier transform
     RECIPE_DFT_SIN,
-    RECIPE_PACK // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+    RECIPE_PRODUCT, // product(r, r): of two f32 matrices
+    RECIPE_SUM,     // sum(r, r): a f32 matrix and another, or a vector for each of its rows
+    RECIPE_NORM,    // norm(r, gamma, beta, eps): layer_norm of the rows of a f32 matrix
+    RECIPE_PACK     // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
 } recipe_kind;
 
 typedef struct recipe {
@@ -28,7 +31,7 @@ typedef struct recipe {
     type type; // of the result
     const char *tensor;
     int64_t axis, begin; // concat, slice; of a diagonal: how many blocks
-    double scale;        // scale; of a table: c
+    double scale;        // scale; of a table: c; of a norm: eps
     int part_count;
     struct recipe **parts;
 } recipe;
@@ -62,7 +65,12 @@ recipe *recipe_diagonal(arena *a, recipe *r, int64_t n);
 recipe *recipe_waves(arena *a, recipe_kind kind, int64_t rows, int64_t columns,
                      double c);                            // RECIPE_COS, RECIPE_SIN
 recipe *recipe_dft(arena *a, recipe_kind kind, int64_t n); // RECIPE_DFT_COS, RECIPE_DFT_SIN
-const char *recipe_word(recipe_kind kind);                 // "tensor"; NULL beyond the last
+recipe *recipe_product(arena *a, recipe *x, recipe *w);
+recipe *recipe_sum(arena *a, recipe *x, recipe *y);
+recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps);
+// Do these parts fit such a recipe?
+bool recipe_fits(recipe_kind kind, int n, recipe *const *parts);
+const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
 
 bool recipe_eq(const recipe *a, const recipe *b);

@@ -260,6 +260,8 @@ static bool run(const recipe *r, const tensor_source *source, void *out, diag *d
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
     if (r->kind == RECIPE_DFT_COS || r->kind == RECIPE_DFT_SIN) return run_dft(r, out), true;
+    if (r->kind == RECIPE_PRODUCT || r->kind == RECIPE_SUM || r->kind == RECIPE_NORM)
+        return recipe_compute(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
     view v;

@@ -192,6 +192,24 @@ static bool read_dft(parser *p, spot at, recipe_kind kind, recipe **out) {
     return true;
 }
 
+// product, sum and norm, whose first part stands read in `of`.
+static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recipe *of, recipe **out) {
+    recipe *parts[3] = {of};
+    int n = kind == RECIPE_NORM ? 3 : 2;
+    double eps = 0;
+    for (int i = 1; i < n; i++)
+        if (!expect(&p->s, ",") || !read_recipe(p, depth + 1, &parts[i])) return false;
+    if (kind == RECIPE_NORM && (!expect(&p->s, ",") || !read_f64(&p->s, &eps))) return false;
+    if (!recipe_fits(kind, n, parts) || !(eps >= 0))
+        return scan_error(&p->s, at, "the parts don't fit a %s", recipe_word(kind));
+    if (kind == RECIPE_PRODUCT && of->type.d[0].n > RECIPE_COUNT / parts[1]->type.d[1].n)
+        return scan_error(&p->s, at, "the recipe makes too many elements");
+    *out = kind == RECIPE_PRODUCT ? recipe_product(p->s.a, of, parts[1])
+           : kind == RECIPE_SUM   ? recipe_sum(p->s.a, of, parts[1])
+                                  : recipe_norm(p->s.a, of, parts[1], parts[2], eps);
+    return true;
+}
+
 // The kinds that have one part, which stands read in `of`.
 static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
     bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
@@ -240,6 +258,8 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
         ok = read_waves(p, at, (recipe_kind)kind, out);
     else if (kind == RECIPE_DFT_COS || kind == RECIPE_DFT_SIN)
         ok = read_dft(p, at, (recipe_kind)kind, out);
+    else if (kind == RECIPE_PRODUCT || kind == RECIPE_SUM || kind == RECIPE_NORM)
+        ok = read_recipe(p, depth + 1, &of) && read_computed(p, at, depth, (recipe_kind)kind, of, out);
     else
         ok = read_recipe(p, depth + 1, &of) && read_unary(p, at, (recipe_kind)kind, of, out);
     return ok && expect(&p->s, ")");

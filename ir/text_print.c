@@ -148,6 +148,7 @@ static void print_recipe(FILE *out, const recipe *r) {
         fputs(", ", out);
         print_type(out, &r->type);
         break;
+    case RECIPE_NORM:
     case RECIPE_SCALE:
         fputs(", ", out);
         print_f64(out, r->scale);
@@ -172,6 +173,8 @@ static void print_recipe(FILE *out, const recipe *r) {
     case RECIPE_DFT_SIN: print_type(out, &r->type); break;
     case RECIPE_TRANSPOSE:
     case RECIPE_CONCAT:
+    case RECIPE_PRODUCT:
+    case RECIPE_SUM:
     case RECIPE_PACK: break;
     }
     putc(')', out);

@@ -14,13 +14,16 @@
 //      mul (add (matmul %x, %w), %b), c, moves the same way.
 //
 //   2. transpose, reshape, cast and concat of constants, and constants times a number, become recipes of any
-//   size.
+//   size; so do products, sums and norms of matrices that are not small (DeBERTa's relative positions in each
+//   layer's projections).
 //   3. Whatever else has constant operands alone and a result under 1 MiB is evaluated; in bodies, scalars.
 #include "constants.h"
 
 #include <string.h>
 
 #define EVALUATED_BYTES ((int64_t)1 << 20)
+// Products, sums and norms from here on are recipes.
+#define COMPUTED_BYTES ((int64_t)1 << 16)
 
 // --- 1. Scales
 
@@ -205,11 +208,27 @@ static recipe *cast_or_scaled(const graph *g, value v) {
     return scale_of(g, v, &factor) ? recipe_scale(g->arena, r, factor) : NULL;
 }
 
+// A product, a sum or a norm of matrices: what a model says of positions alone. Small ones are evaluated.
+static recipe *computed(const graph *g, const node *n) {
+    recipe *parts[3] = {NULL};
+    if (n->type.rank != 2 || type_count(&n->type) * 4 < COMPUTED_BYTES) return NULL;
+    for (int i = 0; i < n->input_count; i++) {
+        parts[i] = recipe_at(g, n, i);
+        if (!parts[i]) return NULL;
+    }
+    recipe_kind kind = n->op == OP_matmul ? RECIPE_PRODUCT : n->op == OP_add ? RECIPE_SUM : RECIPE_NORM;
+    if (!recipe_fits(kind, n->input_count, parts)) return NULL;
+    if (kind == RECIPE_PRODUCT) return recipe_product(g->arena, parts[0], parts[1]);
+    if (kind == RECIPE_SUM) return recipe_sum(g->arena, parts[0], parts[1]);
+    return recipe_norm(g->arena, parts[0], parts[1], parts[2], node_attr(n, ATTR_eps)->u.f);
+}
+
 static recipe *as_recipe(const graph *g, value v) {
     const node *n = graph_node(g, v);
     if (n->op == OP_transpose) return transposed(g, n);
     if (n->op == OP_reshape) return reshaped(g, n);
     if (n->op == OP_concat) return concatenated(g, n);
+    if (n->op == OP_matmul || n->op == OP_add || n->op == OP_layer_norm) return computed(g, n);
     if (n->op == OP_cast || n->op == OP_mul || n->op == OP_div) return cast_or_scaled(g, v);
     return NULL;
 }

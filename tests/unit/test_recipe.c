@@ -53,6 +53,10 @@ static float *floats(int64_t n, int seed) {
     for (int64_t i = 0; i < n; i++) x[i] = (float)((i * 37 + seed) % 101) / 8 - 6;
     return x;
 }
+static recipe *vector(const char *name, int64_t n, float **data) {
+    *data = floats(n, (int)n);
+    return tensor_of(name, ELEM_F32, 1, &n, *data);
+}
 static recipe *matrix(const char *name, int64_t rows, int64_t cols, float **data) {
     *data = floats(rows * cols, (int)(rows * 7 + cols));
     return tensor_of(name, ELEM_F32, 2, (int64_t[]){rows, cols}, *data);
@@ -164,6 +168,41 @@ START_TEST(diagonals) {
     float *x;
     float *out = run(recipe_diagonal(a, matrix("x", 6, 2, &x), 3));
     EACH(i, j, 6, 6) ck_assert(out[i * 6 + j] == (j / 2 == i / 2 ? x[i * 2 + j % 2] : 0));
+    free(out);
+}
+END_TEST
+
+// Odd sizes, and a transposed part.
+START_TEST(products) {
+    float *x, *w, *b;
+    recipe *m = matrix("x", 5, 13, &x), *t = recipe_transpose(a, matrix("w", 19, 13, &w)),
+           *v = vector("b", 19, &b);
+    recipe *product = recipe_product(a, m, t);
+    float *out = run(recipe_sum(a, recipe_sum(a, product, v), product));
+    EACH(i, j, 5, 19) {
+        double sum = 0;
+        for (int k = 0; k < 13; k++) sum += (double)x[i * 13 + k] * (double)w[j * 13 + k];
+        ck_assert_double_le(fabs((double)out[i * 19 + j] - (2 * sum + (double)b[j])), 1e-4);
+    }
+    free(out);
+    ck_assert(!recipe_fits(RECIPE_PRODUCT, 2, (recipe *[]){m, m}));
+    ck_assert(!recipe_fits(RECIPE_SUM, 2, (recipe *[]){m, v}));
+}
+END_TEST
+
+START_TEST(norms) {
+    float *x, *g, *b;
+    recipe *m = matrix("x", 7, 11, &x), *gamma = vector("g", 11, &g), *beta = vector("b", 11, &b);
+    float *out = run(recipe_norm(a, m, gamma, beta, 1e-5));
+    for (int i = 0; i < 7; i++) {
+        double mean = 0, variance = 0;
+        for (int j = 0; j < 11; j++) mean += (double)x[i * 11 + j] / 11;
+        for (int j = 0; j < 11; j++) variance += pow((double)x[i * 11 + j] - mean, 2) / 11;
+        for (int j = 0; j < 11; j++) {
+            double y = ((double)x[i * 11 + j] - mean) / sqrt(variance + 1e-5) * (double)g[j] + (double)b[j];
+            ck_assert_double_le(fabs((double)out[i * 11 + j] - y), 1e-5);
+        }
+    }
     free(out);
 }
 END_TEST
@@ -321,6 +360,8 @@ int main(void) {
                             integers_move,
                             slices,
                             diagonals,
+                            products,
+                            norms,
                             waves,
                             fourier,
                             every_half,

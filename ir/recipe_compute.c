@@ -1,0 +1,80 @@
+// Recipes that do arithmetic on whole matrices: what a model says of positions alone, before it has read a
+// text. In double, each sum in ascending order, rounded once.
+#include "recipe_parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// Columns and rows of a product that are summed at once: as many sums as stay in registers.
+#define COLUMNS 8
+#define ROWS    2
+
+// y[rows,n] of x[rows,k] and w[k,n], `rows` and `n` at most ROWS and COLUMNS; ld: from row to row of w and y.
+static void product_block(const float *x, const float *w, float *y, int64_t rows, int64_t k, int64_t n,
+                          int64_t ld) {
+    double sums[ROWS][COLUMNS] = {{0}};
+    if (rows == ROWS && n == COLUMNS) {
+        for (int64_t i = 0; i < k; i++) {
+            for (int r = 0; r < ROWS; r++)
+                for (int c = 0; c < COLUMNS; c++) sums[r][c] += (double)x[r * k + i] * (double)w[i * ld + c];
+        }
+    } else {
+        for (int64_t i = 0; i < k; i++) {
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t c = 0; c < n; c++) sums[r][c] += (double)x[r * k + i] * (double)w[i * ld + c];
+        }
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < n; c++) y[r * ld + c] = (float)sums[r][c];
+}
+
+static void product(const recipe *r, float *const *parts, float *out) {
+    int64_t rows = r->type.d[0].n, n = r->type.d[1].n, k = r->parts[1]->type.d[0].n;
+    for (int64_t i = 0; i < rows; i += ROWS) {
+        int64_t height = rows - i < ROWS ? rows - i : ROWS;
+        for (int64_t j = 0; j < n; j += COLUMNS) {
+            int64_t width = n - j < COLUMNS ? n - j : COLUMNS;
+            product_block(parts[0] + i * k, parts[1] + j, out + i * n + j, height, k, width, n);
+        }
+    }
+}
+
+static void sum(const recipe *r, float *const *parts, float *out) {
+    int64_t rows = r->type.d[0].n, n = r->type.d[1].n;
+    bool vector = r->parts[1]->type.rank == 1;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++)
+            out[i * n + j] = parts[0][i * n + j] + parts[1][vector ? j : i * n + j];
+}
+
+static void norm(const recipe *r, float *const *parts, float *out) {
+    int64_t rows = r->type.d[0].n, n = r->type.d[1].n;
+    for (int64_t i = 0; i < rows; i++) {
+        const float *x = parts[0] + i * n;
+        double mean = 0, variance = 0;
+        for (int64_t j = 0; j < n; j++) mean += (double)x[j];
+        mean /= (double)n;
+        for (int64_t j = 0; j < n; j++) variance += ((double)x[j] - mean) * ((double)x[j] - mean);
+        double scale = 1 / sqrt(variance / (double)n + r->scale);
+        for (int64_t j = 0; j < n; j++)
+            out[i * n + j] =
+                (float)(((double)x[j] - mean) * scale * (double)parts[1][j] + (double)parts[2][j]);
+    }
+}
+
+bool recipe_compute(const recipe *r, const tensor_source *source, float *out, diag *d) {
+    float *parts[RECIPE_COMPUTED_PARTS] = {NULL};
+    bool ok = true;
+    for (int i = 0; ok && i < r->part_count; i++) {
+        parts[i] = malloc(recipe_bytes(r->parts[i]) + 1);
+        if (!parts[i])
+            ok = diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[i]));
+        else
+            ok = recipe_run(r->parts[i], source, parts[i], d);
+    }
+    if (ok && r->kind == RECIPE_PRODUCT) product(r, parts, out);
+    if (ok && r->kind == RECIPE_SUM) sum(r, parts, out);
+    if (ok && r->kind == RECIPE_NORM) norm(r, parts, out);
+    for (int i = 0; i < r->part_count; i++) free(parts[i]);
+    return ok;
+}
