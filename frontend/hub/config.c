@@ -149,6 +149,8 @@ static bool read_layers(const hub_fields *f, hub_config *c) {
         return hub_field_wrong(f, hub_family_key(c->family, KEY_GROUPS), "is above the number of layers");
     if (c->layers * c->inner_groups > MOST_LAYERS)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_INNER_GROUPS), "makes too many layers");
+    if (c->layers * c->stages > MOST_LAYERS)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_STAGES), "makes too many layers");
     c->layers *= c->inner_groups;
     return true;
 }

@@ -7,7 +7,7 @@
 
 #define MOST_WIDTH       (1 << 20)
 #define MOST_STAGES      1000
-#define MOST_TAPS        1001
+#define MOST_TAPS        101
 #define MOST_TRANSFORMED 32768 // products of two columns fit an int32
 
 // --- Bottlenecks

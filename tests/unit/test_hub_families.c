@@ -64,6 +64,8 @@ static const struct {
      "embedding_size: is above the hidden size"},
     {"mobilebert-all", "\"num_feedforward_networks\": 3", "\"num_feedforward_networks\": 0",
      "num_feedforward_networks: is 0, outside"},
+    {"mobilebert-all", "\"num_feedforward_networks\": 3", "\"num_feedforward_networks\": 900",
+     "num_feedforward_networks: makes too many layers"},
     {"fnet-all", "\"max_position_embeddings\": 16", "\"max_position_embeddings\": 40000",
      "max_position_embeddings: is above 32768"},
     {"deberta-v2-mlm-modern", "\"legacy\": false", "\"legacy\": 1",
