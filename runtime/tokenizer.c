@@ -124,13 +124,14 @@ static void encode_words(encoder *e, const span *s) {
     span words = *s;
     pretokenize(e, &words);
     size_t first = e->raw_count;
-    for (size_t i = 0; i < e->splits.count && e->raw_count < e->raw_stop; i++, e->word++) {
+    for (size_t i = 0; i < e->splits.count && !e->stopped; i++, e->word++) {
         switch ((bertc_tokenizer_model)e->t->table->model) {
         case BERTC_TOKENIZER_WORDPIECE: wordpiece_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_BPE: bpe_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_WORDLEVEL: wordlevel_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
         }
+        e->stopped = e->raw_count >= e->raw_stop;
     }
     if (e->t->table->flags & BERTC_TOKENIZER_TRIM && !e->t->bytes) text_trim_pieces(e, first);
 }
@@ -142,17 +143,20 @@ static void encode_part(encoder *e, const span *s) {
 }
 
 static void encode_bytes(encoder *e, const char *text, size_t size) {
+    e->stopped = false;
     text_open(e, text, size);
     span all = {.bytes = e->text, .size = e->text_size};
     added_split_raw(e, &all, encode_part);
 }
 
-// Each of the given words alone; offsets are then moved to where it stands in the text.
-static void encode_given(encoder *e, const bertc_text *text, size_t before) {
+// Each of the given words alone; offsets are then moved to where it stands in the text. Beside a pair each
+// may have `most` tokens.
+static void encode_given(encoder *e, const bertc_text *text, size_t before, size_t most) {
     size_t chars = 0, at = 0;
     for (size_t w = 0; w < text->word_count && e->raw_count < e->raw_stop; w++) {
         const bertc_word *word = &text->words[w];
         e->raw_first = e->raw_count;
+        if (text->pair && most) e->raw_stop = e->raw_count + most;
         chars += text_characters(text->text + at, word->start - at);
         encode_bytes(e, text->text + word->start, word->end - word->start);
         for (size_t i = e->raw_first; i < e->raw_count; i++) {
@@ -167,9 +171,9 @@ static void encode_given(encoder *e, const bertc_text *text, size_t before) {
     e->raw_first = before;
 }
 
-// Appends the tokens of one text; returns their number. The word that reaches `most` tokens is the last:
-// Hugging Face stops there where it truncates, and which text of a pair is the longer one is decided on what
-// was read.
+// Appends the tokens of one text; returns their number. The word that reaches `most` tokens, with the added
+// tokens before it, is the last: Hugging Face stops there where it truncates, and which text of a pair is the
+// longer one is decided on what was read.
 static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t most) {
     size_t before = e->raw_count;
     e->raw_first = before;
@@ -177,7 +181,7 @@ static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t 
     e->text_index = index;
     e->word = 0;
     if (index == 0 && text->words)
-        encode_given(e, text, before);
+        encode_given(e, text, before, most);
     else
         encode_bytes(e, index ? text->pair : text->text, index ? text->pair_size : text->size);
     return e->raw_count - before;
@@ -258,7 +262,8 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     e->raw_count = 0;
     e->failed = e->pattern_failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
-    size_t n[2] = {encode_text(e, 0, text, most), 0};
+    // the first text is read whole where only the second may be cut
+    size_t n[2] = {encode_text(e, 0, text, truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
     size_t before[2] = {0, n[0]};
     if (pair) n[1] = encode_text(e, 1, text, most);
     if (max_tokens) {

@@ -140,7 +140,7 @@ static void give_rest(encoder *e, const span *s, size_t start, size_t end, added
 static void split_added(encoder *e, const span *s, bool normalized, added_rest rest) {
     const byte_pairs *pairs = normalized ? &e->normalized_pairs : &e->raw_pairs;
     size_t done = 0, at = 0;
-    while (at < s->size && e->raw_count < e->raw_stop) {
+    while (at < s->size && !e->stopped) {
         uint32_t token = 0;
         if (!may_begin(pairs, s->bytes + at, s->size - at) && ++at) continue;
         size_t n = normalized ? longest_pattern(e, s->bytes + at, s->size - at, &token)
@@ -155,11 +155,11 @@ static void split_added(encoder *e, const span *s, bool normalized, added_rest r
         if (a->flags & BERTC_ADDED_LSTRIP && start > done) start = spaces_before(s, start, done);
         if (a->flags & BERTC_ADDED_RSTRIP) end = spaces_after(s, end);
         if (done < start) give_rest(e, s, done, start, rest);
-        if (e->raw_count < e->raw_stop) give_token(e, s, start, end, a->id);
+        if (!e->stopped) give_token(e, s, start, end, a->id);
         e->word++;
         done = end;
     }
-    if (done < s->size && e->raw_count < e->raw_stop) give_rest(e, s, done, s->size, rest);
+    if (done < s->size && !e->stopped) give_rest(e, s, done, s->size, rest);
 }
 
 void added_split_raw(encoder *e, const span *s, added_rest rest) {

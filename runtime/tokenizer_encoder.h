@@ -145,7 +145,8 @@ struct encoder {
     bertc_token *raw, *out; // the tokens of the texts, and these within their template
     size_t raw_count, raw_capacity, out_capacity;
     size_t raw_first; // of the text being encoded
-    size_t raw_stop;  // no word begins once there are so many
+    size_t raw_stop;  // the word that reaches so many is the last
+    bool stopped;
     int32_t text_index, word;
     text_place at; // where the last token begins
 };

@@ -178,6 +178,16 @@ START_TEST(truncation) {
                      "the second text has 1 tokens and would have to lose 3");
     ck_assert_str_eq(cut(&c, "a a a", NULL, 4, BERTC_TRUNCATE_ONLY_SECOND),
                      "only the second text may be cut, and there is none");
+    // reading stops at a word, not at an added token: the first text is the longer one, by 9 to 8
+    ck_assert_str_eq(cut(&c, "[MASK][MASK][MASK][MASK][MASK][MASK][MASK][MASK] a a", "a a a a a a a a a", 8,
+                         BERTC_TRUNCATE_LONGEST_FIRST),
+                     "[CLS] [MASK]:0-6 [MASK]:6-12 [MASK]:12-18 [SEP] a:0-1 a:2-3 [SEP]");
+    case_close(&c);
+    // without special tokens too
+    ck_assert(
+        case_open_text(&c, "{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":" MODEL "}", NULL));
+    ck_assert_str_eq(cut(&c, "a a a", NULL, 2, BERTC_TRUNCATE_ONLY_SECOND),
+                     "only the second text may be cut, and there is none");
     case_close(&c);
 }
 END_TEST
