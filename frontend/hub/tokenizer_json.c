@@ -33,16 +33,16 @@ static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path
     return true;
 }
 
-// Hugging Face numbers an added token itself: as the vocabulary does, or from the number of pieces on; a file
-// that says otherwise would give other ids there than here.
-static bool check_added_id(const tokenizer_spec *s, const tokenizer_added *t, const char *path,
-                           int32_t next) {
-    int32_t id = tokenizer_find(s, t->text);
-    if (id >= 0 && id != t->id)
-        return tokenizer_wrong(s, path, "`%s` has id %d, but %d in the vocabulary", t->text, t->id, id);
-    if (id < 0 && t->id != next)
-        return tokenizer_wrong(s, path, "`%s` takes id %d, but the next one is %d", t->text, t->id, next);
-    return true;
+// Hugging Face numbers an added token itself, whatever the file says: as the vocabulary does, or from the
+// number of pieces on.
+static int32_t added_id(const tokenizer_spec *s, const char *text, const char *path, int32_t given,
+                        int32_t next) {
+    int32_t id = tokenizer_find(s, text);
+    if (id < 0) id = next;
+    if (id != given)
+        diag_note(s->d, s->file, "%s: `%s` has id %d, not %d: so Hugging Face numbers it", path, text, id,
+                  given);
+    return id;
 }
 
 static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path, int32_t *next) {
@@ -56,9 +56,13 @@ static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path
         !read_added_flags(s, v, path, &t.flags))
         return false;
     if (!*text) return true; // Hugging Face passes over them too
+    for (int i = 0; i < s->added_count; i++) {
+        if (strcmp(s->added[i].text, text)) continue;
+        s->added[i].flags = t.flags;
+        return diag_note(s->d, s->file, "%s: `%s` is there again; this one's rules count", path, text), true;
+    }
     t.text = arena_strdup(s->a, text);
-    t.id = (int32_t)id;
-    if (!check_added_id(s, &t, path, *next)) return false;
+    t.id = added_id(s, text, path, (int32_t)id, *next);
     if (t.id >= *next) *next = t.id + 1;
     s->added[s->added_count++] = t;
     return true;

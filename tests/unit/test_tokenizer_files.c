@@ -52,17 +52,35 @@ START_TEST(vocabularies) {
     refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":1.5") "}", NULL, "`a` has no id between");
     refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":99999999") "}", NULL, "`a` has no id between");
     refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\\u0000b\":1") "}", NULL, "a NUL in a string");
-    refuse("{\"added_tokens\":[{\"id\":5,\"content\":\"a\"}]," MODEL "}", NULL,
-           "`a` has id 5, but 1 in the vocabulary");
-    refuse("{\"added_tokens\":[{\"id\":2,\"content\":\"x\"}]," MODEL "}", NULL, "`x` takes id 2");
-    refuse("{\"added_tokens\":[{\"id\":5,\"content\":\"x\"},{\"id\":6,\"content\":\"x\"}]," MODEL "}", NULL,
-           "`x` is there twice");
-    refuse("{\"added_tokens\":[{\"id\":6,\"content\":\"x\"}]," MODEL "}", NULL,
-           "`x` takes id 6, but the next one is 5");
     // ids with holes
     accept("{" MODEL_WITH("\"[UNK]\":7,\"a\":3") "}", NULL, "a b", "[UNK]:0-3");
     accept("{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," MODEL_WITH("\"[UNK]\":7,\"a\":3,\"\":5") "}",
            NULL, "a b", "a:0-1 [UNK]:2-3");
+}
+END_TEST
+
+// Ids that the file gives added tokens don't count: the vocabulary's do, else the next ones.
+START_TEST(added_ids) {
+    tokenizer_case c;
+    ck_assert(
+        case_open_text(&c,
+                       "{\"added_tokens\":[{\"id\":5,\"content\":\"a\"},{\"id\":2,\"content\":\"x\"},{\"id\":"
+                       "9,\"content\":\"y\"}]," MODEL "}",
+                       NULL));
+    ck_assert_int_eq(c.d.count, 3);
+    ck_assert_ptr_nonnull(strstr(c.d.items[2].text, "added_tokens[2]: `y` has id 6, not 9"));
+    size_t count;
+    const bertc_token *tokens = case_encode(&c, &(bertc_text){"axy", 3, NULL, 0}, &count);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_int_eq(tokens[0].id, 1);
+    ck_assert_int_eq(tokens[1].id, 5);
+    ck_assert_int_eq(tokens[2].id, 6);
+    case_close(&c);
+    // one that is there twice has the last one's rules
+    accept(
+        "{\"added_tokens\":[{\"id\":5,\"content\":\"x\",\"lstrip\":true},{\"id\":6,\"content\":\"x\"}]," MODEL
+        "}",
+        NULL, "a x", "[UNK]:0-2 x:2-3");
 }
 END_TEST
 
@@ -231,6 +249,7 @@ int main(void) {
     TCase *t = tcase_create("files");
     tcase_add_test(t, unknown_parts);
     tcase_add_test(t, vocabularies);
+    tcase_add_test(t, added_ids);
     tcase_add_test(t, templates);
     tcase_add_test(t, vocab_txt);
     tcase_add_test(t, vocab_txt_classes);
