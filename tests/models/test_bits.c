@@ -2,6 +2,7 @@
 // What a text's answer may not depend on: the variant, the other texts of the call, threads, padding. Equal
 // bits.
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,11 +113,78 @@ START_TEST(equal_bits) {
 }
 END_TEST
 
+// --- Attention that looks at distances: windows, biases, relative and rotary positions
+
+typedef struct family {
+    const char *name;
+    int64_t length; // of its longest text
+} family;
+static const family families[] = {{"modernbert-model", 64}, {"longformer-model", 64},
+                                  {"deberta-v2-model", 64}, {"mpnet-model", 64},
+                                  {"roformer-mlm", 64},     {"bert-relative-key-query", 16}};
+
+// The last hidden state (or logits) of text `which` of `batch` texts, whose lengths are `lengths`.
+static float *rows_of(bertc_model *model, int threads, int batch, const int64_t *lengths, int64_t grid,
+                      int which, size_t *bytes) {
+    bertc_error e = {""};
+    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
+    ck_assert_msg(s != NULL, "%s", e.message);
+    int32_t *ids = calloc((size_t)(batch * grid), 4), *mask = calloc((size_t)(batch * grid), 4);
+    for (int t = 0; t < batch; t++) {
+        for (int64_t i = 0; i < lengths[t]; i++) {
+            ids[t * grid + i] = (int32_t)(5 + (lengths[t] * 31 + i * 17) % 40);
+            mask[t * grid + i] = 1;
+        }
+    }
+    float *buffers[16] = {0};
+    size_t row = bertc_output_bytes(model, 0, 1, 1);
+    *bytes = row * (size_t)lengths[which];
+    buffers[0] = malloc(bertc_output_bytes(model, 0, batch, grid));
+    float *out = malloc(*bytes);
+    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s",
+                  e.message);
+    memcpy(out, (char *)buffers[0] + row * (size_t)(grid * which), *bytes);
+    free(buffers[0]);
+    free(ids);
+    free(mask);
+    bertc_close(s);
+    return out;
+}
+
+START_TEST(families_alike) {
+    const family *f = &families[_i];
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/models/cases/%s", BERTC_TESTS, f->name);
+    diag d;
+    diag_init(&d);
+    opened m;
+    build_options o = {.batch = 3, .optimise = 2, .lengths = {2, {f->length * 3 / 4, f->length}}};
+    must_diag(opened_open(&m, path, &o, &d), &d, path);
+    const int64_t n = f->length * 2 / 3, three[] = {f->length - 1, n, 3};
+    size_t bytes, other;
+    float *alone = rows_of(m.model, 1, 1, &n, n, 0, &bytes);
+    for (int threads = 1; threads <= 17; threads += 8) {
+        float *padded = rows_of(m.model, threads, 1, &n, f->length, 0, &other);
+        ck_assert_msg(bytes == other && !memcmp(alone, padded, bytes), "%s, padded, %d threads", f->name,
+                      threads);
+        float *among = rows_of(m.model, threads, 3, three, f->length, 1, &other);
+        ck_assert_msg(bytes == other && !memcmp(alone, among, bytes), "%s, of three, %d threads", f->name,
+                      threads);
+        free(padded);
+        free(among);
+    }
+    free(alone);
+    opened_close(&m);
+    diag_free(&d);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("bits");
     TCase *t = tcase_create("texts");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, equal_bits, 0, (int)(sizeof(cpus) / sizeof(cpus[0])));
+    tcase_add_loop_test(t, families_alike, 0, (int)(sizeof(families) / sizeof(families[0])));
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
