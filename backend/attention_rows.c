@@ -11,11 +11,6 @@
 
 // --- Recognition
 
-static bool is_scalar(const graph *g, value v) {
-    double x;
-    return value_is_scalar(g, v, &x);
-}
-
 // A view whose axes stand where those of a value of `rank` axes do: heads, rows, columns.
 static bool leaf_view(const graph *g, value v, int rank, head_view *x) {
     if (!attention_view_of(g, v, x)) return false;
@@ -37,7 +32,7 @@ static bool makes(const graph *g, value v, int rank, dim rows, int64_t count) {
     const node *n = graph_node(g, v);
     head_view x;
     if (n->type.e != ELEM_F32) return false;
-    if (is_scalar(g, v)) return true;
+    if (value_is_scalar(g, v, NULL)) return true;
     if (leaf_view(g, v, rank, &x)) {
         const head_axis *h = x.rank == rank ? &x.axes[0] : NULL;
         return dim_eq(x.axes[h ? 1 : 0].size, rows) && (!h || dim_is(h->size, count) || dim_is(h->size, 1));
@@ -60,7 +55,7 @@ static bool makes(const graph *g, value v, int rank, dim rows, int64_t count) {
 static bool pointwise_reads_views(const graph *g, value v, int rank, bool inside) {
     const node *n = graph_node(g, v);
     head_view x;
-    if (is_scalar(g, v) || leaf_view(g, v, rank, &x)) return true;
+    if (value_is_scalar(g, v, NULL) || leaf_view(g, v, rank, &x)) return true;
     bool computes = op_flag_bits(n->op) & POINTWISE;
     if (inside && !computes) return false;
     for (int i = 0; i < n->input_count; i++) {
@@ -135,7 +130,7 @@ typedef struct line {
 static bool gather_leaves(line *l, value v, LLVMValueRef other) {
     const graph *g = l->m->x->body;
     head_view x;
-    if (is_scalar(g, v)) return true;
+    if (value_is_scalar(g, v, NULL)) return true;
     if (leaf_view(g, v, l->rank, &x)) {
         for (int i = 0; i < l->count; i++)
             if (l->leaves[i] == v) return true;
@@ -155,7 +150,7 @@ static LLVMValueRef line_value(const line *l, value v) {
     emit *e = l->m->e;
     const graph *g = l->m->x->body;
     const node *n = graph_node(g, v);
-    if (is_scalar(g, v)) return pointwise_literal(e, n, l->s->width);
+    if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, l->s->width);
     for (int i = 0; i < l->count; i++)
         if (l->leaves[i] == v) return sweep_load(l->s, &l->views[i]);
     LLVMValueRef operands[3];

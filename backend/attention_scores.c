@@ -20,11 +20,6 @@ typedef struct collector {
     bool *seen[2]; // across or not
 } collector;
 
-static bool is_scalar(const graph *g, value v) {
-    double x;
-    return value_is_scalar(g, v, &x);
-}
-
 static bool swaps_last_axes(const node *n) {
     const attr *perm = node_attr(n, ATTR_perm);
     int r = n->type.rank;
@@ -141,7 +136,7 @@ static bool collect(const collector *c, value v, bool across) {
     score_ops *x = &c->x->scores;
     const graph *g = x->body;
     const node *n = graph_node(g, v);
-    if (c->seen[across][v] || is_scalar(g, v)) return true;
+    if (c->seen[across][v] || value_is_scalar(g, v, NULL)) return true;
     c->seen[across][v] = true;
     if (n->op == OP_matmul) {
         if (across || n->type.rank != 3 || (x->anchor != VALUE_NONE && x->anchor != v)) return false;
@@ -166,7 +161,7 @@ static bool collect_plain(const kernel_site *s, score_ops *x) {
     while (graph_node(g, v)->op != OP_matmul) {
         const node *n = graph_node(g, v);
         if (!(op_flag_bits(n->op) & POINTWISE)) return false;
-        v = n->inputs[is_scalar(g, n->inputs[0]) && n->input_count > 1];
+        v = n->inputs[value_is_scalar(g, n->inputs[0], NULL) && n->input_count > 1];
     }
     x->anchor = v;
     return epilogue_collect(s, g, NULL, v, x->result, &x->plain);
@@ -261,7 +256,7 @@ static LLVMValueRef compute(pairs *p, value v, bool across) {
     const graph *g = x->body;
     const node *n = graph_node(g, v);
     if (v == x->anchor) return p->sum;
-    if (is_scalar(g, v)) return pointwise_literal(e, n, e->width);
+    if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, e->width);
     if (n->op == OP_reshape) return leaf_value(p, attention_leaf(p->x, n, across));
     if (n->op == OP_iota) return iota_value(p, n, across);
     if (n->op == OP_transpose) return pair_value(p, n->inputs[0], !across);
