@@ -78,23 +78,14 @@ static void all_tiles(emit *e, const parts *p, const frame *f, LLVMValueRef scra
 // if (condition holds for a row of [from, to)): the builder goes on inside; the block behind it.
 static LLVMBasicBlockRef if_any(emit *e, LLVMValueRef condition, LLVMValueRef scratch, LLVMValueRef from,
                                 LLVMValueRef to) {
-    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), some = view_stack(e, e->i1);
+    LLVMValueRef some = view_stack(e, e->i1);
     build_store(e, LLVMConstInt(e->i1, 0, false), some, 1);
     loop l = build_loop(e, from, to, 1, "row");
     LLVMValueRef args[] = {scratch, l.index};
     LLVMValueRef holds = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(condition), condition, args, 2, "");
     build_store(e, LLVMBuildOr(e->b, build_load(e, e->i1, some, 1), holds, ""), some, 1);
     build_loop_end(e, &l);
-    LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(e->context, function, "some");
-    LLVMBasicBlockRef behind = LLVMAppendBasicBlockInContext(e->context, function, "none");
-    LLVMBuildCondBr(e->b, build_load(e, e->i1, some, 1), inside, behind);
-    LLVMPositionBuilderAtEnd(e->b, inside);
-    return behind;
-}
-
-static void end_if(emit *e, LLVMBasicBlockRef behind) {
-    LLVMBuildBr(e->b, behind);
-    LLVMPositionBuilderAtEnd(e->b, behind);
+    return build_if(e, build_load(e, e->i1, some, 1));
 }
 
 static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const frame *f,
@@ -115,11 +106,11 @@ static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const 
         build_const_i64(e, 1), result_at(e, p, f, r.index),
         tile_at(e, tile_at_constant(e, scratch, p->at.sums), tile_mul(e, in_tile, 4))};
     attention_call(e, p->give, 4, args);
-    end_if(e, row);
+    build_if_end(e, row);
     build_loop_end(e, &r);
-    end_if(e, some);
+    build_if_end(e, some);
     build_loop_end(e, &l);
-    end_if(e, task);
+    build_if_end(e, task);
 }
 
 // Tasks of a sequence: `blocks` blocks of `rows` query rows a head.

@@ -206,6 +206,20 @@ void build_loop_end(emit *e, loop *l) {
     LLVMPositionBuilderAtEnd(e->b, l->exit);
 }
 
+LLVMBasicBlockRef build_if(emit *e, LLVMValueRef condition) {
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b));
+    LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(e->context, f, "then");
+    LLVMBasicBlockRef behind = LLVMAppendBasicBlockInContext(e->context, f, "behind");
+    LLVMBuildCondBr(e->b, condition, inside, behind);
+    LLVMPositionBuilderAtEnd(e->b, inside);
+    return behind;
+}
+
+void build_if_end(emit *e, LLVMBasicBlockRef behind) {
+    LLVMBuildBr(e->b, behind);
+    LLVMPositionBuilderAtEnd(e->b, behind);
+}
+
 // --- What a kernel is called with
 
 static LLVMValueRef field(emit *e, LLVMValueRef base, size_t offset, LLVMTypeRef t) {

@@ -59,6 +59,9 @@ typedef struct loop {
 } loop;
 loop build_loop(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
 void build_loop_end(emit *e, loop *l);
+// if (condition): opens with the builder inside; close ends it. Gives the block behind.
+LLVMBasicBlockRef build_if(emit *e, LLVMValueRef condition);
+void build_if_end(emit *e, LLVMBasicBlockRef behind);
 // A new internal function with the target's attributes (no-builtins, nounwind, prefer-vector-width, cpu,
 // features); builder at the end of its entry block. A name that is taken gets a number.
 LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef type);

@@ -1,6 +1,7 @@
 // The matmul family: a product with a packed weight, pointwise ops on its sums, and a norm over its rows.
 //
 //   y[X,N] = norm(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))        X: T, S or R
+//   y[X,N] = select(a number a row against a number, pointwise(...), 0): rows that are not chosen are skipped
 //
 //   FORM_ROWS      tasks own whole rows; the norm runs over a task's rows after its last panel, while they
 //   are hot FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
@@ -15,6 +16,7 @@ typedef struct matmul {
     int64_t k, n;
     epilogue after;
     closing norm;
+    row_choice choice;
 } matmul;
 
 static bool operands_fit(const kernel_site *s, matmul *m) {
@@ -51,7 +53,8 @@ static bool recognise(const kernel_site *s, matmul *m) {
         return false;
     m->x = a->inputs[0];
     m->w = a->inputs[1];
-    value result = closing_collect(body, body->outputs[0].value, &m->norm);
+    value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
+    if (!m->choice.body) result = closing_collect(body, result, &m->norm);
     return operands_fit(s, m) && epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
 }
 
@@ -74,14 +77,23 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .streams = plan->prefetch,
                 .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
                 .context = (void *)&m->after,
-                .extra_count = m->after.count};
+                .extra_count = m->after.count,
+                .choice = m->choice};
     for (int i = 0; i < p.extra_count; i++) p.extras[i] = m->after.extras[i];
     return p;
 }
 
+// Zeros in the task's rows that are not chosen.
+static void clear_rows(emit *e, LLVMValueRef clear, const panels_args *v, LLVMValueRef rows) {
+    LLVMValueRef columns = tile_mul(e, LLVMBuildSub(e->b, v->to, v->from, ""), PANEL_COLUMNS);
+    LLVMValueRef args[] = {v->numbers, rows, tile_at(e, v->c, tile_mul(e, v->from, PANEL_COLUMNS * 4)),
+                           columns};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(clear), clear, args, 4, "");
+}
+
 // One task: row block task / inner, column block task % inner (of `width` panels).
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, const panels *p, int64_t unit,
-                                int64_t width, int64_t inner, LLVMValueRef norm) {
+                                int64_t width, int64_t inner, LLVMValueRef last) {
     const node *n = graph_node(s->graph, s->node);
     int64_t count = block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
@@ -109,8 +121,12 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
         if (p->extras[i].kind == EXTRA_ROWS)
             v.extra[i] = tile_at(e, v.extra[i], tile_mul(e, x.first, p->extras[i].ld * 4));
     }
+    if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
     panels_call(e, p, &v);
-    if (norm) closing_call(e, &m->norm, norm, v.c, x.count, args);
+    if (m->choice.body)
+        clear_rows(e, last, &v, x.count);
+    else if (last)
+        closing_call(e, &m->norm, last, v.c, x.count, args);
     LLVMBuildRetVoid(e->b);
     return f;
 }
@@ -121,28 +137,32 @@ static int64_t row_bytes(const matmul *m) {
     return floats * 4;
 }
 
+// Rows that are chosen are few: they don't count.
+static double row_flops(const matmul *m) {
+    return m->choice.body ? 0 : (2.0 * (double)m->k + (double)m->after.op_count) * (double)m->n;
+}
+
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const split *cut,
-                       LLVMValueRef norm, kernel *out, int class) {
+                       LLVMValueRef last, kernel *out, int class) {
     int64_t count = block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
     bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0;
     int64_t width = columns ? block_round_up(cut->block_columns, PANEL_COLUMNS) / PANEL_COLUMNS : count;
     if (width > count) width = count;
     int64_t inner = (count + width - 1) / width;
-    bool apart = norm && inner > 1;
+    bool apart = m->norm.op != OP_COUNT && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
                             .unit = block_unit(s, cut->block_rows),
                             .inner = inner,
-                            .flops_row =
-                                2.0 * (double)m->k * (double)m->n + (double)m->after.op_count * (double)m->n,
+                            .flops_row = row_flops(m),
                             .row_bytes = row_bytes(m),
                             .suffix = ""};
-    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : norm);
+    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : last);
     if (!apart) phase->flops_row += closing_flops(&m->norm);
     out->phase_count[class] = 1;
     if (!apart) return;
     int64_t unit = s->variant->row_tile;
-    out->phases[class][1] = (kernel_phase){.function = block_norm_kernel(e, s, m->dim, unit, &m->norm, norm),
+    out->phases[class][1] = (kernel_phase){.function = block_norm_kernel(e, s, m->dim, unit, &m->norm, last),
                                            .dim = m->dim,
                                            .unit = unit,
                                            .inner = 1,
@@ -161,14 +181,17 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     if (!recognise(s, &m)) return false;
     panels p = product(s, &m);
     panels_emit(e, &p);
-    LLVMValueRef norm = m.norm.op == OP_COUNT ? NULL : closing_emit(e, &m.norm, p.ldc, "norm.rows");
+    // What is done with a task's rows when their products are there.
+    LLVMValueRef last = m.choice.body           ? row_choice_clear(e, &m.choice, p.ldc)
+                        : m.norm.op == OP_COUNT ? NULL
+                                                : closing_emit(e, &m.norm, p.ldc, "norm.rows");
     *out = (kernel){0};
     const split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int like = 0;
         while (like < class && !same_split(&splits[like], &splits[class])) like++;
         if (like == class) {
-            emit_split(e, s, &m, &p, &splits[class], norm, out, class);
+            emit_split(e, s, &m, &p, &splits[class], last, out, class);
             continue;
         }
         out->phase_count[class] = out->phase_count[like];

@@ -81,6 +81,11 @@ static void row_tiles(emit *e, const panels *p, const tile *t, const panels_args
                       LLVMValueRef column, LLVMValueRef ahead, LLVMValueRef step) {
     loop rows = build_loop(e, build_const_i64(e, 0), x->tiles, 1, "row");
     LLVMValueRef i = rows.index;
+    LLVMBasicBlockRef skipped = NULL;
+    if (p->choice.body) {
+        LLVMValueRef numbers = tile_at(e, x->numbers, tile_mul(e, i, p->rows * 4));
+        skipped = build_if(e, row_choice_any(e, &p->choice, numbers, p->rows));
+    }
     LLVMValueRef a = tile_at(e, x->a, tile_mul(e, i, p->rows * p->lda * 4));
     LLVMValueRef c =
         tile_at(e, tile_at(e, x->c, tile_mul(e, i, p->rows * p->ldc * 4)), tile_mul(e, column, 4));
@@ -88,6 +93,7 @@ static void row_tiles(emit *e, const panels *p, const tile *t, const panels_args
     for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], i, column);
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / 4), "");
     tile_call(e, t, a, b, c, tile_at(e, ahead, fetched), step, x->k, extra);
+    if (skipped) build_if_end(e, skipped);
     build_loop_end(e, &rows);
 }
 
@@ -147,9 +153,10 @@ void panels_emit(emit *e, panels *p) {
     assert(p->extra_count <= TILE_MAX_EXTRAS);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     add_widths(e, p);
-    LLVMTypeRef params[8 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
+    LLVMTypeRef params[9 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
     unsigned n = 7;
     if (p->k == 0) params[n++] = e->i64;
+    if (p->choice.body) params[n++] = e->ptr;
     for (int i = 0; i < p->extra_count; i++) params[n++] = e->ptr;
     p->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
     p->function = build_function(e, p->name, p->type);
@@ -163,6 +170,7 @@ void panels_emit(emit *e, panels *p) {
                      .after = LLVMGetParam(p->function, 6)};
     unsigned at = 7;
     if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
+    if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
     for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
     emit_body(e, p, &x);
     LLVMBuildRetVoid(e->b);
@@ -170,9 +178,10 @@ void panels_emit(emit *e, panels *p) {
 }
 
 void panels_call(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef args[8 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
+    LLVMValueRef args[9 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
     unsigned n = 7;
     if (p->k == 0) args[n++] = x->k;
+    if (p->choice.body) args[n++] = x->numbers;
     for (int i = 0; i < p->extra_count; i++) args[n++] = x->extra[i];
     LLVMBuildCall2(e->b, p->type, p->function, args, n, "");
 }

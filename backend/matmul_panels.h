@@ -3,7 +3,7 @@
 #ifndef BERTC_BACKEND_MATMUL_PANELS_H
 #define BERTC_BACKEND_MATMUL_PANELS_H
 
-#include "matmul_tile.h"
+#include "matmul_rows.h"
 
 typedef enum extra_kind {
     EXTRA_COLUMNS, // float[N]: moves with the columns
@@ -30,6 +30,7 @@ typedef struct panels {
     void *context;
     int extra_count;
     panel_extra extras[TILE_MAX_EXTRAS];
+    row_choice choice; // row tiles without a chosen row are left as they are
 
     int width_count;
     tile tiles[PANELS_MAX_WIDTHS]; // widest first
@@ -42,9 +43,10 @@ typedef struct panels {
 // tiles, the register tile. While one tile of columns is worked through, the next is touched; after the last,
 // what stands at `after`.
 void panels_emit(emit *e, panels *p);
-// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0. k: NULL where constant.
+// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; numbers: of choice, the
+// first row's. k: NULL where constant.
 typedef struct panels_args {
-    LLVMValueRef a, b, c, tiles, from, to, after, k;
+    LLVMValueRef a, b, c, tiles, from, to, after, k, numbers;
     LLVMValueRef extra[TILE_MAX_EXTRAS];
 } panels_args;
 void panels_call(emit *e, const panels *p, const panels_args *args);

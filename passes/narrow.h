@@ -24,6 +24,11 @@ typedef struct narrowed_body {
     bool *narrow;  // along its rows (then its operand must be narrowed too), or whole
 } narrowed_body;
 
+// Which values of a per_sequence's body are reached along their rows, by which axis, and which are needed
+// whole, where each row of its result is asked for by itself. `whole` and `cut` are false beforehand, by
+// value. False, with the cause, where its rows are not independent.
+bool narrow_needs(const graph *body, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause);
+
 // The body of a per_sequence again, yielding chosen rows only: `rows` is Q (those that a head reads) or 1
 // (the first, or the last). False, with the cause, where its rows are not independent.
 bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_body *out, const char **cause);

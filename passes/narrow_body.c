@@ -78,9 +78,8 @@ static value narrow_value(narrower *s, value v, int axis) {
 
 // --- Params
 
-// Which params are reached along their rows, which whole? By walking once over what `needs_*` mark, from the
-// result up.
-static bool find_needs(const graph *g, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause) {
+// By walking once over what is marked, from the result up.
+bool narrow_needs(const graph *g, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause) {
     value result = g->outputs[0].value;
     if (!narrow_has_rows(graph_type(g, result), 0, SYM_L))
         return *cause = "its result has no row a token", false;
@@ -143,7 +142,7 @@ bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_bod
     *out = (narrowed_body){.operands = ARENA_ARRAY(a, int, 2 * params),
                            .narrow = ARENA_ARRAY(a, bool, 2 * params)};
     *cause = NULL;
-    bool ok = find_needs(body, whole, cut, cause);
+    bool ok = narrow_needs(body, whole, cut, cause);
     if (ok) {
         make_params(&s, whole, cut, out);
         value result = narrow_value(&s, body->outputs[0].value, 0);

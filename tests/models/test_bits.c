@@ -118,22 +118,26 @@ END_TEST
 typedef struct family {
     const char *name;
     int64_t length; // of its longest text
+    int64_t global; // of every so many tokens of texts of even length one is global; 0: none is
 } family;
-static const family families[] = {{"modernbert-model", 64}, {"longformer-model", 64},
-                                  {"deberta-v2-model", 64}, {"mpnet-model", 64},
-                                  {"roformer-mlm", 64},     {"bert-relative-key-query", 16}};
+static const family families[] = {{"modernbert-model", 64, 0},  {"longformer-model", 64, 0},
+                                  {"longformer-model", 64, 50}, {"longformer-model", 64, 11},
+                                  {"deberta-v2-model", 64, 0},  {"mpnet-model", 64, 0},
+                                  {"roformer-mlm", 64, 0},      {"bert-relative-key-query", 16, 0}};
 
 // The last hidden state (or logits) of text `which` of `batch` texts, whose lengths are `lengths`.
-static float *rows_of(bertc_model *model, int threads, int batch, const int64_t *lengths, int64_t grid,
-                      int which, size_t *bytes) {
+static float *rows_of(bertc_model *model, const family *f, int threads, int batch, const int64_t *lengths,
+                      int64_t grid, int which, size_t *bytes) {
     bertc_error e = {""};
     bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
     ck_assert_msg(s != NULL, "%s", e.message);
     int32_t *ids = calloc((size_t)(batch * grid), 4), *mask = calloc((size_t)(batch * grid), 4);
+    int32_t *global = calloc((size_t)(batch * grid), 4);
     for (int t = 0; t < batch; t++) {
         for (int64_t i = 0; i < lengths[t]; i++) {
             ids[t * grid + i] = (int32_t)(5 + (lengths[t] * 31 + i * 17) % 40);
             mask[t * grid + i] = 1;
+            global[t * grid + i] = f->global && lengths[t] % 2 == 0 && i % f->global == 5;
         }
     }
     float *buffers[16] = {0};
@@ -141,12 +145,14 @@ static float *rows_of(bertc_model *model, int threads, int batch, const int64_t 
     *bytes = row * (size_t)lengths[which];
     buffers[0] = malloc(bertc_output_bytes(model, 0, batch, grid));
     float *out = malloc(*bytes);
-    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s",
-                  e.message);
+    bertc_batch texts = {batch, grid, ids, mask, NULL};
+    if (f->global) texts.global_attention_mask = global;
+    ck_assert_msg(bertc_run(s, &texts, buffers, NULL, &e), "%s", e.message);
     memcpy(out, (char *)buffers[0] + row * (size_t)(grid * which), *bytes);
     free(buffers[0]);
     free(ids);
     free(mask);
+    free(global);
     bertc_close(s);
     return out;
 }
@@ -162,12 +168,12 @@ START_TEST(families_alike) {
     must_diag(opened_open(&m, path, &o, &d), &d, path);
     const int64_t n = f->length * 2 / 3, three[] = {f->length - 1, n, 3};
     size_t bytes, other;
-    float *alone = rows_of(m.model, 1, 1, &n, n, 0, &bytes);
+    float *alone = rows_of(m.model, f, 1, 1, &n, n, 0, &bytes);
     for (int threads = 1; threads <= 17; threads += 8) {
-        float *padded = rows_of(m.model, threads, 1, &n, f->length, 0, &other);
+        float *padded = rows_of(m.model, f, threads, 1, &n, f->length, 0, &other);
         ck_assert_msg(bytes == other && !memcmp(alone, padded, bytes), "%s, padded, %d threads", f->name,
                       threads);
-        float *among = rows_of(m.model, threads, 3, three, f->length, 1, &other);
+        float *among = rows_of(m.model, f, threads, 3, three, f->length, 1, &other);
         ck_assert_msg(bytes == other && !memcmp(alone, among, bytes), "%s, of three, %d threads", f->name,
                       threads);
         free(padded);
