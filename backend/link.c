@@ -168,9 +168,14 @@ static bool spawn(const command *c, const link_job *j, int out, pid_t *pid) {
     // Onto itself: the child keeps it, though it is closed on exec.
     for (int i = 0; i < j->input_count; i++)
         posix_spawn_file_actions_adddup2(&actions, j->inputs[i], j->inputs[i]);
-    errno = posix_spawn(pid, c->argv[0], &actions, NULL, c->argv, environ);
+    posix_spawnattr_t own_group; // so that the guard can stop a compiler with the linker that it calls
+    posix_spawnattr_init(&own_group);
+    posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
+    int status = posix_spawn(pid, c->argv[0], &actions, &own_group, c->argv, environ);
+    posix_spawnattr_destroy(&own_group);
     posix_spawn_file_actions_destroy(&actions);
-    return errno == 0;
+    errno = status;
+    return status == 0;
 }
 
 static bool report(const link_job *j, const char *linker, int status, char *text, diag *d) {
@@ -181,6 +186,13 @@ static bool report(const link_job *j, const char *linker, int status, char *text
     }
     text[strcspn(text, "\n")] = 0;
     return diag_error(d, j->path, "%s failed%s%s", linker, *text ? ": " : "", text);
+}
+
+// A program that is no linker may succeed and write nothing.
+static bool made(const link_job *j, const char *linker, diag *d) {
+    struct stat s;
+    return (!stat(j->output, &s) && s.st_size) ||
+           diag_error(d, j->path, "%s wrote nothing: is it a linker?", linker);
 }
 
 bool link_run(const link_job *j, long *peak_kb, diag *d) {
@@ -202,13 +214,14 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
     close(ends[1]);
     if (ok) {
         int status = 0;
+        guard_linker(j->guard, pid);
         drain(ends[0], text, sizeof(text), pid, peak_kb);
         struct rusage used = {0};
         while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
         }
         // One that ended before the first look: at most this process's own, or its own where that is more.
         if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
-        ok = report(j, path, status, text, d);
+        ok = report(j, path, status, text, d) && made(j, path, d);
     }
     close(ends[0]);
     return ok;

@@ -108,18 +108,23 @@ static bool link_into_temp(writer *w, int code, int weights_file) {
     int temp = output_temp(&w->out, w->scratch, w->diag);
     if (temp < 0) return false;
     close(temp);
+    guard after;
+    guard_open(&after, w->out.temp);
     link_job job = {.linker = w->o->linker,
                     .output = w->out.temp,
                     .path = w->o->output,
                     .relocatable = w->o->kind == EMIT_OBJ,
-                    .target = &w->a->targets[0]};
+                    .target = &w->a->targets[0],
+                    .guard = &after};
     if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
     job.inputs[job.input_count++] = code;
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);
     bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag);
     w->times->link = backend_seconds() - start;
-    return ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
+    ok = ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
+    guard_close(&after);
+    return ok;
 }
 
 static bool write_linked(writer *w, LLVMMemoryBufferRef code) {

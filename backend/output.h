@@ -37,6 +37,15 @@ bool elf_weights_write(int fd, const weights *w, const tensor_source *source, co
 // --- output_header.c: a C header with the artefact's sizes and names. `path` gives the prefix.
 void header_print(const artefact *a, const char *path, FILE *out);
 
+// --- guard.c: a process that stops the linker and removes `file` where this one ends (is killed) between
+// guard_open and guard_close.
+typedef struct guard {
+    int pid, end; // -1: there is none, as where the system gives no process
+} guard;
+void guard_open(guard *g, const char *file);
+void guard_linker(const guard *g, int group); // the linker's process group
+void guard_close(guard *g);                   // all is well: the file is the caller's again
+
 // --- link.c: the system's linker.
 typedef struct link_job {
     const char *linker; // NULL: the first one found
@@ -46,6 +55,7 @@ typedef struct link_job {
     const target *target;
     int input_count;
     int inputs[4]; // descriptors of object files, in this order
+    const guard *guard;
 } link_job;
 bool link_run(const link_job *j, long *peak_kb, diag *d);
 

@@ -1,0 +1,35 @@
+# Stopped while the linker runs, by whatever signal: the linker ends too, and nothing is left beside the output.
+cat >slow-ld <<'END'
+#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+echo half >"$2"
+echo $$ >"$STARTED"
+sleep 60
+END
+chmod +x slow-ld
+wait_for() { # wait_for COMMAND...: until it succeeds, ten seconds at most
+    for _ in $(seq 200); do
+        "$@" && return
+        sleep 0.05
+    done
+    fail "in vain: $*"
+}
+gone() { # whoever adopts it may be slow to take note of its end
+    [ -z "$(ls -A made)" ] || return 1
+    state=$(grep State "/proc/$(cat started)/status" 2>/dev/null || echo 'State: Z')
+    [ "${state#State:*Z}" != "$state" ]
+}
+mkdir made
+for signal in TERM HUP KILL; do
+    rm -f started
+    STARTED=$PWD/started "$BERTC" compile "$MODEL" -o made/x.so --seq 8 --linker ./slow-ld >out 2>err &
+    compiler=$!
+    wait_for test -s started
+    [ -n "$(ls -A made)" ] || fail "where does it write?"
+    kill -$signal $compiler
+    wait $compiler && fail "not stopped by $signal"
+    wait_for gone
+done
+# a linker that does nothing is no linker
+rejects 1 'true wrote nothing' "$BERTC" compile "$MODEL" -o x.so --seq 8 --linker true
+rejects 1 'false failed' "$BERTC" compile "$MODEL" -o x.so --seq 8 --linker false
