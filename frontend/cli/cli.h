@@ -84,6 +84,10 @@ double seconds_now(void);                          // monotonic
 int compare_doubles(const void *a, const void *b); // for qsort
 // Flushes stdout; false, with a diagnostic, where it can't be written (a full disk).
 bool flush_stdout(diag *d);
+// Whether two paths lead to one regular file.
+bool same_file(const char *a, const char *b);
+// False, with a diagnostic, where the output would take the place of a file that the checkpoint is read from.
+bool spares_checkpoint(const hub_options *o, const char *output, diag *d);
 // "12.3 MB"; into buf, which is returned.
 const char *size_text(int64_t bytes, char *buf, size_t size);
 // Prints a cJSON value on one line and deletes it.

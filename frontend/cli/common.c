@@ -1,8 +1,10 @@
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli.h"
@@ -34,6 +36,54 @@ int compare_doubles(const void *a, const void *b) {
 bool flush_stdout(diag *d) {
     if (fflush(stdout) == 0 && !ferror(stdout)) return true;
     return diag_error(d, "standard output", "can't be written: %s", strerror(errno));
+}
+
+// --- Outputs that would replace what is read
+
+bool same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+// By their endings: an artefact may stand beside the checkpoint that it is made from.
+static bool is_model_file(const char *name) {
+    static const char *const endings[] = {".safetensors", ".st", ".json", ".txt"};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t m = strlen(endings[i]);
+        if (n > m && !strcmp(name + n - m, endings[i])) return true;
+    }
+    return false;
+}
+
+// `depth`: of folders below it (the modules of sentence-transformers).
+static bool folder_holds(const char *folder, int depth, const char *output) {
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+        char path[4096];
+        if (snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path) continue;
+        if (is_model_file(e->d_name))
+            found = same_file(path, output);
+        else if (depth && e->d_name[0] != '.')
+            found = folder_holds(path, depth - 1, output);
+    }
+    if (dir) closedir(dir);
+    return found;
+}
+
+bool spares_checkpoint(const hub_options *o, const char *output, diag *d) {
+    struct stat s;
+    if (stat(output, &s) || !S_ISREG(s.st_mode)) return true;
+    char folder[4096];
+    const char *slash = strrchr(o->model, '/');
+    bool is_folder = !stat(o->model, &s) && S_ISDIR(s.st_mode);
+    int n = is_folder || slash ? (int)(is_folder ? strlen(o->model) : (size_t)(slash - o->model) + 1) : 1;
+    snprintf(folder, sizeof folder, "%.*s", n, is_folder || slash ? o->model : ".");
+    bool read = same_file(o->model, output) || folder_holds(folder, 1, output) ||
+                (o->config && same_file(o->config, output)) ||
+                (o->tokenizer && same_file(o->tokenizer, output));
+    return !read || diag_error(d, output, "is a file of the checkpoint, and would be replaced");
 }
 
 const char *size_text(int64_t bytes, char *buf, size_t size) {

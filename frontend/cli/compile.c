@@ -123,6 +123,7 @@ static bool compile(const compile_options *o, diag *d) {
     if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
     build_options with = o->build;
     with.graph_only = ir;
+    if (!spares_checkpoint(&o->build.hub, o->output, d)) return false;
     bool ok = build_open(&b, &with, d);
     if (ok && ir) ok = write_ir(&b, o->output, d);
     if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);

@@ -116,11 +116,24 @@ static bool run_session(const run_options *o, bertc_model *model, const argument
     return flush_stdout(d) && ok;
 }
 
+// False where -o names what is read.
+static bool spares_inputs(const run_options *o, const char *model, diag *d) {
+    const char *const inputs[] = {o->input, o->tensors, model};
+    if (!o->output) return true;
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        if (inputs[i] && same_file(inputs[i], o->output))
+            return diag_error(d, o->output, "is what is read, and would be replaced");
+    hub_options hub = o->build.hub;
+    hub.model = model;
+    return !is_checkpoint(model) || spares_checkpoint(&hub, o->output, d);
+}
+
 static void run(run_options *o, const arguments *rest, diag *d) {
     opened model;
     char outputs[1024];
     const arguments words = {rest->count - 1, rest->v + 1};
     ask_for_attention(o, outputs, sizeof outputs);
+    if (!spares_inputs(o, rest->v[0], d)) return;
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
     if (ok && !o->tensors && !o->attention.count) ok = answers_texts(model.model, d);
     if (ok && o->input)

@@ -79,23 +79,31 @@ static bool count_npy(sink *s, FILE *f, int64_t *end, diag *d) {
     return true;
 }
 
-// Opens what a stopped run left, at the end of its last whole row. A file under the final name is taken too:
-// it may have been moved there, or copied.
-static bool open_again(sink *s, diag *d) {
+static bool count_rows(sink *s, diag *d) {
     int64_t end = 0;
+    if (s->npy && !count_npy(s, s->file, &end, d)) return false;
+    if (!s->npy) s->rows = count_lines(s->file, &end, &s->failed);
+    s->before = s->rows;
+    return (!ferror(s->file) && ftruncate(fileno(s->file), end) == 0 &&
+            fseeko(s->file, end, SEEK_SET) == 0) ||
+           broken(s, d);
+}
+
+// Opens what a stopped run left, at the end of its last whole row. A file under the final name is taken too:
+// it may have been moved there, or copied. What can't be gone on with stays as it was.
+static bool open_again(sink *s, diag *d) {
     s->file = fopen(s->partial, "r+b");
     if (!s->file && errno == ENOENT) {
-        s->moved = rename(s->path, s->partial) == 0;
+        s->moved = rename(s->real, s->partial) == 0;
         if (!s->moved && errno != ENOENT) return broken(s, d);
         s->file = fopen(s->partial, "r+b");
     }
     if (!s->file) return errno == ENOENT || broken(s, d);
-    if (s->npy && !count_npy(s, s->file, &end, d)) return false;
-    if (!s->npy) s->rows = count_lines(s->file, &end, &s->failed);
-    s->before = s->rows;
-    if (ferror(s->file) || ftruncate(fileno(s->file), end) != 0 || fseeko(s->file, end, SEEK_SET) != 0)
-        return broken(s, d);
-    return true;
+    if (count_rows(s, d)) return true;
+    fclose(s->file);
+    s->file = NULL;
+    if (s->moved) rename(s->partial, s->real);
+    return false;
 }
 
 // --- Writing
@@ -112,9 +120,11 @@ bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
     if (!path) return true;
     s->file = NULL;
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
-        s->partial = malloc(strlen(path) + sizeof ".partial");
+        s->real = realpath(path, NULL);
+        if (!s->real) s->real = strdup(path);
+        s->partial = s->real ? malloc(strlen(s->real) + sizeof ".partial") : NULL;
         if (!s->partial) return diag_error(d, path, "out of memory");
-        sprintf(s->partial, "%s.partial", path);
+        sprintf(s->partial, "%s.partial", s->real);
     } else if (resume || s->npy) {
         return diag_error(d, path, "is no regular file");
     }
@@ -162,15 +172,16 @@ bool sink_close(sink *s, bool whole, diag *d) {
         ok = broken(s, d);
     if (s->file) fclose(s->file);
     if (s->file && s->partial) {
-        if (whole && ok) ok = rename(s->partial, s->path) == 0 || broken(s, d);
+        if (whole && ok) ok = rename(s->partial, s->real) == 0 || broken(s, d);
         bool same = !whole && s->moved && s->rows == s->before; // nothing was done
-        if (same) rename(s->partial, s->path);
+        if (same) rename(s->partial, s->real);
         if (!whole && !s->rows && !same) unlink(s->partial);
         if ((!whole || !ok) && s->rows && !same)
             diag_note(d, s->partial, "holds %" PRId64 " rows: --resume goes on behind them", s->rows);
     }
     free(s->partial);
-    s->partial = NULL;
+    free(s->real);
+    s->partial = s->real = NULL;
     s->file = NULL;
     return ok;
 }

@@ -8,6 +8,7 @@
 typedef struct sink {
     FILE *file;
     const char *path;            // NULL: standard output
+    char *real;                  // the path, links followed
     char *partial;               // NULL: written in place (no regular file)
     bool npy, moved;             // moved: `partial` is what stood under the path
     int64_t before;              // rows that were there

@@ -99,7 +99,10 @@ static bool written(const synth *s, hub_module m) {
     hub_head h = s->config.head;
     if (use != USE_OPTIONAL) return use == USE_YES;
     if (m == MODULE_POOLER) return h == HEAD_MODEL || h == HEAD_EMBEDDING;
-    return m == MODULE_PREDICTION_BIAS || !s->config.tied; // a tied decoder stands in what it shares
+    // A tied decoder stands in what it shares; its bias under the decoder's name where there is no other.
+    bool own_bias = m == MODULE_PREDICTION_BIAS ||
+                    (m == MODULE_DECODER_BIAS && !s->config.family->modules[MODULE_PREDICTION_BIAS]);
+    return own_bias || !s->config.tied;
 }
 
 static void add_tensor(synth *s, hub_module m, int set, hub_part p) {
@@ -220,8 +223,21 @@ static bool write_config(synth *s, const char *path) {
     return ok;
 }
 
+// The folder that the shape is read from may hold the weights that its config.json belongs to.
+static bool spares_weights(synth *s) {
+    const char *shape = s->options->shape;
+    struct stat own, other;
+    if (!hub_is_file(hub_path(s->a, s->options->output, "model.safetensors"))) return true;
+    bool same = !stat(hub_path(s->a, s->options->output, "config.json"), &own) &&
+                !stat(hub_is_folder(shape) ? hub_path(s->a, shape, "config.json") : shape, &other) &&
+                own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+    return !same || diag_error(s->d, s->options->output,
+                               "holds weights beside this config.json, and random ones would replace them");
+}
+
 static bool write_folder(synth *s) {
     const char *folder = s->options->output;
+    if (!spares_weights(s)) return false;
     bool made = !mkdir(folder, 0777);
     if (!made && (errno != EEXIST || !hub_is_folder(folder))) {
         return diag_error(s->d, folder, "can't be made: %s", strerror(errno));

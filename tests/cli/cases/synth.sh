@@ -8,3 +8,9 @@ succeeds "$BERTC" verify tiny
 succeeds "$BERTC" bench tiny --seq 32 --threads 1,2 --rounds 3 --json
 expect '"percent_of_peak"'
 rejects 1 'no-such-shape' "$BERTC" synth no-such-shape -o x
+# a decoder whose weight is the embedding's, and whose bias is its own
+cat >tied.json <<'END'
+{"model_type": "distilbert", "dim": 32, "n_heads": 2, "n_layers": 1, "hidden_dim": 64, "vocab_size": 50, "max_position_embeddings": 16}
+END
+succeeds "$BERTC" synth tied.json --head masked-lm -o tied
+succeeds "$BERTC" verify tied --seq 8
