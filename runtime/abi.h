@@ -15,6 +15,7 @@
 #define BERTC_ABI_VERSION 4u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
+#define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
 
 typedef int64_t bertc_off;
 

@@ -6,7 +6,6 @@
 #include "error.h"
 
 enum { MAX_PHASES = 1 << 16, MAX_ARGS = 64, MAX_ROW_TILE = 4096 };
-#define MAX_TOKENS  ((int64_t)1 << 28)
 #define MAX_ARENA   ((int64_t)1 << 46)
 #define MAX_SCRATCH ((int64_t)1 << 34)
 #define MAX_TASKS   ((int64_t)1 << 30)
@@ -18,7 +17,7 @@ static bool broken(const check_source *c, const bertc_variant *v, const char *wh
 
 static bool check_sizes(const check_source *c, const bertc_variant *v) {
     if (!check_string(c, v->name, "a variant's name")) return false;
-    if (v->length < 1 || v->tokens < v->length || v->tokens > MAX_TOKENS || v->sequences < 1 ||
+    if (v->length < 1 || v->tokens < v->length || v->tokens > BERTC_TOKENS_MAX || v->sequences < 1 ||
         v->sequences > v->tokens)
         return broken(c, v, "its capacity");
     if (v->arena_bytes < 0 || v->arena_bytes > MAX_ARENA || v->scratch_bytes < 0 ||

@@ -128,7 +128,7 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
         free(peaks);
         return diag_error(d, NULL, "out of memory: %" PRId64 " rounds", o->rounds);
     }
-    caller c;
+    caller c = {0};
     bool ok =
         count_flops(o, model, w, &out->flops, d) && caller_open(&c, o, model, w, threads, NULL, NULL, d);
     if (ok) {
@@ -138,8 +138,8 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
             peaks[i] = peak_gflops(isa, threads, PEAK_SECONDS);
             ok = call(&c, w, &ignored, d) && call(&c, w, &times[i], d); // the first brings the weights back
         }
-        caller_close(&c);
     }
+    caller_close(&c);
     if (ok) {
         double middle = median(times, o->rounds); // which sorts them
         *out = (measured){middle, times[0], out->flops, median(peaks, o->rounds)};

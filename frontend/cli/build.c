@@ -41,7 +41,7 @@ void build_options_add(option_table *t, build_options *o) {
     options_add(
         t, (option_row){"report", 0, OPTION_TEXT, "WHAT", "fusion (on stderr), memory or time", &o->report});
     options_add(
-        t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0});
+        t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0, 3});
 }
 
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes) {
@@ -77,7 +77,6 @@ static bool check_words(const build_options *o, diag *d) {
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
         return diag_error(d, "--report", "'%s' is none of fusion, memory, time", r);
     }
-    if (o->optimise > 3) return diag_error(d, "-O", "%d is not within 0 to 3", (int)o->optimise);
     return true;
 }
 
@@ -100,6 +99,10 @@ static bool choose_lengths(const build_options *o, const hub_model *m, int_list 
             out->v[k - 1] = t;
         }
     }
+    if (o->batch > BERTC_TOKENS_MAX / out->v[out->count - 1])
+        return diag_error(d, "--batch", "%lld texts of %lld tokens are more than %lld tokens in one call",
+                          (long long)o->batch, (long long)out->v[out->count - 1],
+                          (long long)BERTC_TOKENS_MAX);
     int n = 0;
     for (int i = 0; i < out->count; i++) {
         if (!n || out->v[n - 1] != out->v[i]) out->v[n++] = out->v[i];

@@ -91,6 +91,17 @@ static bool parse_object(const line_source *s, const cJSON *o, row *r) {
     return !second || add_pair(r, second);
 }
 
+// A NUL, as it is or as \u0000: cJSON's strings end there, and the answer would be to a part of the text.
+static bool holds_nul(const char *line, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (!line[i]) return true;
+        if (line[i] != '\\') continue;
+        if (n - i >= 6 && !memcmp(line + i, "\\u0000", 6)) return true;
+        i++;
+    }
+    return false;
+}
+
 static bool parse_json(const line_source *s, const char *line, size_t n, row *r) {
     const char *end = NULL;
     cJSON *o = cJSON_ParseWithLengthOpts(line, n + 1, &end, false); // with the NUL behind it
@@ -101,6 +112,8 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
     }
     if (!ok)
         row_fail(r, "is no JSON");
+    else if (holds_nul(line, n))
+        row_fail(r, "holds a NUL character");
     else if (cJSON_IsString(o))
         row_text(r, o->valuestring, strlen(o->valuestring), s->pair, s->pair ? strlen(s->pair) : 0);
     else if (cJSON_IsObject(o))

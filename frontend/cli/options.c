@@ -77,6 +77,15 @@ static bool parse_int(const char *text, size_t n, int64_t *out) {
     return true;
 }
 
+// A number of the row's range: true, or false when a usage error has been said.
+static bool number(const option_table *t, const option_row *r, const char *text, size_t n, int64_t *out) {
+    int64_t most = r->most ? r->most : INT32_MAX;
+    if (parse_int(text, n, out) && *out >= r->least && *out <= most) return true;
+    usage_error(t, "--%s: '%.*s' is no number from %lld to %lld", r->name, (int)n, text, (long long)r->least,
+                (long long)most);
+    return false;
+}
+
 static int store_ints(const option_table *t, const option_row *r, const char *text) {
     int_list list = {0};
     for (const char *at = text;;) {
@@ -84,10 +93,7 @@ static int store_ints(const option_table *t, const option_row *r, const char *te
         if (list.count == INT_LIST_MAX) {
             return usage_error(t, "--%s: more than %d numbers", r->name, INT_LIST_MAX);
         }
-        if (!parse_int(at, n, &list.v[list.count]) || list.v[list.count] < r->least) {
-            return usage_error(t, "--%s: '%.*s' is no number of %lld or more", r->name, (int)n, at,
-                               (long long)r->least);
-        }
+        if (!number(t, r, at, n, &list.v[list.count])) return EXIT_USAGE;
         list.count++;
         if (!at[n]) break;
         at += n + 1;
@@ -105,9 +111,7 @@ static int store(const option_table *t, const option_row *r, const char *text) {
     case OPTION_INT: break;
     }
     int64_t v;
-    if (!parse_int(text, strlen(text), &v) || v < r->least) {
-        return usage_error(t, "--%s: '%s' is no number of %lld or more", r->name, text, (long long)r->least);
-    }
+    if (!number(t, r, text, strlen(text), &v)) return EXIT_USAGE;
     *(int64_t *)r->out = v;
     return -1;
 }

@@ -10,8 +10,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef enum option_kind {
     OPTION_FLAG,    // bool, no argument
     OPTION_TEXT,    // const char *
-    OPTION_INT,     // int64_t, at least `least`
-    OPTION_INTS,    // int_list, each at least `least`
+    OPTION_INT,     // int64_t, from `least` to `most`
+    OPTION_INTS,    // int_list, each from `least` to `most`
     OPTION_OPTIONAL // const char *: "--report" alone sets it to "", "--report=x" to x
 } option_kind;
 
@@ -28,7 +28,7 @@ typedef struct option_row {
     const char *argument; // in the help: "FILE"
     const char *help;
     void *out;
-    int64_t least;
+    int64_t least, most; // most 0: INT32_MAX, so that it may be kept as an int
 } option_row;
 
 #define OPTION_ROWS_MAX 40

@@ -17,8 +17,8 @@ typedef struct hit {
 typedef struct query {
     char *text;
     float *unit; // its embedding, of length 1
-    hit *best;   // best first
-    int count;
+    hit *best;   // best first, at most search.top
+    int count, room;
 } query;
 
 typedef struct search {
@@ -64,11 +64,9 @@ static bool add_query(search *s, const row *r) {
     }
     query *q = &s->queries[s->count];
     size_t bytes = (size_t)s->width * sizeof(float);
-    *q = (query){.text = copy_text(&r->text),
-                 .unit = malloc(bytes),
-                 .best = calloc((size_t)s->top + 1, sizeof *q->best)};
+    *q = (query){.text = copy_text(&r->text), .unit = malloc(bytes)};
     s->count++;
-    if (!q->text || !q->unit || !q->best) return false;
+    if (!q->text || !q->unit) return false;
     memcpy(q->unit, r->embedding, bytes);
     return true;
 }
@@ -99,14 +97,25 @@ static bool take_line(void *user, row *r, const bertc_result *result, const char
     return r->embedding != NULL;
 }
 
+// Room for one more; --top-k may ask for more than the corpus has.
+static bool more_room(query *q) {
+    if (q->count < q->room) return true;
+    int room = q->room ? q->room + q->room / 2 + 1 : 8;
+    hit *grown = realloc(q->best, (size_t)room * sizeof *grown);
+    if (!grown) return false;
+    q->best = grown;
+    q->room = room;
+    return true;
+}
+
 // Equal ones stay in the corpus' order.
 static bool add_match(search *s, query *q, const row *r, float score) {
     int at = q->count;
     while (at > 0 && q->best[at - 1].score < score) at--;
     if (at == s->top) return true;
     char *text = copy_text(&r->text);
-    if (!text) return false;
     if (q->count == s->top) free(q->best[--q->count].text);
+    if (!text || !more_room(q)) return free(text), false;
     memmove(&q->best[at + 1], &q->best[at], (size_t)(q->count - at) * sizeof *q->best);
     q->best[at] = (hit){score, r->line, text};
     q->count++;

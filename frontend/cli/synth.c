@@ -13,7 +13,7 @@ int command_synth(int argc, char **argv) {
                       .example = "bertc synth bert-base -o base/"};
     options_add(&t,
                 (option_row){"output", 'o', OPTION_TEXT, "FOLDER", "made where it is missing", &o.output});
-    options_add(&t, (option_row){"seed", 0, OPTION_INT, "N", "default 1", &seed, 0});
+    options_add(&t, (option_row){"seed", 0, OPTION_INT, "N", "default 1", &seed, 0, INT64_MAX});
     options_add(&t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE", "F32 (default), F16 or BF16", &o.dtype});
     options_add(&t, (option_row){"head", 0, OPTION_TEXT, "HEAD",
                                  "model (default), sequence-classification, ...", &o.head});

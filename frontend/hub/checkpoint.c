@@ -97,7 +97,8 @@ static bool open_index(hub_checkpoint *c, const char *path, diag *d) {
         hub_fields f = {path, "weight_map", map, d};
         ok = read_map(c, &f, hub_path_folder(c->arena, path));
     } else {
-        diag_error(d, path, "weight_map: is missing, or no object");
+        diag_error(d, path,
+                   "weight_map: is missing, or no object (MODEL is a folder, its weights, or their index)");
     }
     cJSON_Delete(root);
     return ok;

@@ -1,5 +1,6 @@
 # What the options ask for and can't be had.
 rejects 1 '513.*512 positions' "$BERTC" compile "$MODEL" -o x.so --seq 513
+rejects 1 '--batch: .* more than 268435456 tokens' "$BERTC" compile "$MODEL" -o x.so --seq 512 --batch 524289
 rejects 1 'pentium9' "$BERTC" compile "$MODEL" -o x.so --mcpu pentium9
 rejects 1 'vax-dec-vms' "$BERTC" compile "$MODEL" -o x.so --target vax-dec-vms
 rejects 1 'no-such-linker' "$BERTC" compile "$MODEL" -o x.so --seq 16 --linker no-such-linker

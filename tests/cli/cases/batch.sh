@@ -42,6 +42,10 @@ grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 [ "$(grep -c '^{"error":' out)" = 5 ] || fail "$(cat out)"
 [ "$(grep '"label"' out | sort -u | wc -l)" = 1 ] || fail "$(cat out)"
 sed -n 9p out | grep -q '"positive"' || fail "order: $(cat out)"
+# cJSON's strings end at a NUL: the rest of the text would be lost
+printf '"a\\u0000b"\n{"text": "a\\\\u0000"}\n"a\000b"\n' >nul.jsonl
+MANY=1 rejects 1 'nul.jsonl:1: holds a NUL character' "$BERTC" run m.so --input nul.jsonl
+[ "$(cut -c1-9 out | tr '\n' ' ')" = '{"error": {"label": {"error": ' ] || fail "$(cat out)"
 yes "word" | head -100 | tr '\n' ' ' >long.txt
 printf '\nAmazing!\n' >>long.txt
 MANY=1 rejects 1 'long.txt:1: .*more than the limit of 64' "$BERTC" run m.so --input long.txt

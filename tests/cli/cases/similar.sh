@@ -23,3 +23,5 @@ rejects 2 'one file' "$BERTC" run "$MODEL" --similar query.txt
 : >empty.txt
 rejects 1 'empty.txt: has no query' "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar empty.txt corpus.txt
 rejects 1 'nowhere.txt' "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt nowhere.txt
+succeeds "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt corpus.txt --top-k 2147483647
+[ "$(wc -l <out)" = 13 ] || fail "$(cat out)"

@@ -11,7 +11,9 @@ rejects 2 'needs one MODEL' "$BERTC" compile -o x.so
 rejects 2 'needs -o FILE' "$BERTC" compile "$MODEL"
 rejects 2 'unknown option --frob' "$BERTC" compile "$MODEL" -o x.so --frob
 rejects 2 "'12x' is no number" "$BERTC" compile "$MODEL" -o x.so --seq 12x
-rejects 2 "'0' is no number of 1 or more" "$BERTC" compile "$MODEL" -o x.so --seq 0
+rejects 2 "'0' is no number from 1 to 2147483647" "$BERTC" compile "$MODEL" -o x.so --seq 0
+rejects 2 "'4294967297' is no number from 1 to 2147483647" "$BERTC" run "$MODEL" --threads 4294967297 x
+rejects 2 "'4' is no number from 0 to 3" "$BERTC" compile "$MODEL" -o x.so -O4
 rejects 2 "'elf' is none of" "$BERTC" compile "$MODEL" -o x.so --emit elf
 rejects 2 'go together' "$BERTC" run "$MODEL" --tensors x
 MANY=1 rejects 2 'usage: bertc' "$BERTC"
