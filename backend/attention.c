@@ -12,15 +12,6 @@
 
 #include "matmul_blocks.h"
 
-// The first row of sequence i in T (or R), and how many it has.
-static void rows_of(emit *e, LLVMValueRef c, bool chosen, LLVMValueRef i, LLVMValueRef *first,
-                    LLVMValueRef *count) {
-    LLVMValueRef p = tile_at(e, build_call_bounds(e, c, chosen), tile_mul(e, i, 4));
-    *first = LLVMBuildSExt(e->b, build_load(e, e->i32, p, 4), e->i64, "");
-    LLVMValueRef end = build_load(e, e->i32, tile_at_constant(e, p, 4), 4);
-    *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
-}
-
 // The task's sequence, head and block of `rows` query rows; the builder goes on where there are some, and at
 // `done` where there are none.
 static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64_t rows, int64_t blocks,
@@ -33,9 +24,9 @@ static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64
                .head = LLVMBuildUDiv(e->b, rest, per, ""),
                .queries = build_const_i64(e, 1)};
     f.query = f.sequence;
-    rows_of(e, c, false, f.sequence, &f.key, &f.keys);
+    block_sequence(e, c, false, f.sequence, &f.key, &f.keys);
     if (x->dim == SYM_T) f.query = f.key, f.queries = f.keys;
-    if (x->dim == SYM_R) rows_of(e, c, true, f.sequence, &f.query, &f.queries);
+    if (x->dim == SYM_R) block_sequence(e, c, true, f.sequence, &f.query, &f.queries);
     *from = tile_mul(e, number, rows);
     *to = attention_smaller(e, LLVMBuildAdd(e->b, *from, build_const_i64(e, rows), ""), f.queries);
     LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSLT, *from, *to, "");

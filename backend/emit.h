@@ -121,6 +121,8 @@ bool mlp_accepts(const emit *e, const kernel_site *s);
 bool mlp_emit(emit *e, const kernel_site *s, kernel *out);
 bool attention_accepts(const emit *e, const kernel_site *s);
 bool attention_emit(emit *e, const kernel_site *s, kernel *out);
+bool mix_accepts(const emit *e, const kernel_site *s);
+bool mix_emit(emit *e, const kernel_site *s, kernel *out);
 bool row_accepts(const emit *e, const kernel_site *s);
 bool row_emit(emit *e, const kernel_site *s, kernel *out);
 bool nest_accepts(const emit *e, const kernel_site *s);

@@ -24,6 +24,14 @@ block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int
     return x;
 }
 
+void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
+                    LLVMValueRef *count) {
+    LLVMValueRef p = tile_at(e, build_call_bounds(e, call, chosen), tile_mul(e, i, 4));
+    *first = LLVMBuildSExt(e->b, build_load(e, e->i32, p, 4), e->i64, "");
+    LLVMValueRef end = build_load(e, e->i32, tile_at_constant(e, p, 4), 4);
+    *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
+}
+
 LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,
                                LLVMValueRef norm) {
     const node *n = graph_node(s->graph, s->node);

@@ -18,6 +18,11 @@ typedef struct block {
 block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,
                  LLVMValueRef number);
 
+// The first row of sequence number i (i64) in T, or among the rows that a head reads (`chosen`), and how many
+// it has.
+void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
+                    LLVMValueRef *count);
+
 // Emits void (args, call, task, scratch) that normalises the result's rows of a task: the phase ".norm".
 // `norm`: closing_emit's.
 LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,

@@ -235,7 +235,8 @@ static void export_functions(run *r, int sites) {
             LLVMValueRef f = k->phases[i % THREAD_CLASSES][p].function;
             LLVMSetLinkage(f, LLVMExternalLinkage);
             const char *name = arena_strdup(r->a, LLVMGetValueName(f)), *family = r->h->family;
-            ck_assert_msg(!family || !strncmp(name, family, strlen(family)), "%s is not of the family %s",
+            bool asked = family && !holds(r->g, i / THREAD_CLASSES % r->g->count, SYM_M);
+            ck_assert_msg(!asked || !strncmp(name, family, strlen(family)), "%s is not of the family %s",
                           name, family);
             r->names[i * KERNEL_MAX_PHASES + p] = name;
         }

@@ -40,6 +40,7 @@ typedef struct harness {
     harness_weights *weights;
     const char
         *family; // what every kernel's function is named after: the family that must have taken it, or NULL
+                 // (but for values that hold M: they can't be inputs, so a test's graph makes them first)
     const char *only; // one of "native", "x86-64-v3", "x86-64-v2", or NULL: all
 } harness;
 
