@@ -146,6 +146,17 @@ LLVMValueRef build_gather(emit *e, LLVMTypeRef t, LLVMValueRef pointers) {
     return got;
 }
 
+bool build_permutes(const emit *e) {
+    return (e->width == 16 && strstr(e->target->features, "+avx512f")) ||
+           (e->width == 8 && strstr(e->target->features, "+avx2"));
+}
+
+LLVMValueRef build_permute(emit *e, LLVMValueRef v, LLVMValueRef index) {
+    const char *name = e->width == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
+    LLVMValueRef args[] = {LLVMBuildBitCast(e->b, v, e->vf, ""), index};
+    return LLVMBuildBitCast(e->b, build_intrinsic(e, name, 0, NULL, 2, args), LLVMTypeOf(v), "");
+}
+
 // --- Reductions
 
 // Lanes [from, from + n) of v.
