@@ -9,6 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+// What a clone without Git LFS has in place of a large file.
+static bool is_pointer(const hub_file *f) {
+    static const char start[] = "version https://git-lfs.github.com/spec/";
+    return f->size < 1024 && f->size > sizeof start && !memcmp(f->data, start, sizeof start - 1);
+}
+
 bool hub_file_map(const char *path, hub_file *out, diag *d) {
     *out = (hub_file){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hold us up
@@ -37,7 +43,9 @@ bool hub_file_map(const char *path, hub_file *out, diag *d) {
         out->data = p;
     }
     close(fd);
-    return true;
+    if (!is_pointer(out)) return true;
+    hub_file_unmap(out);
+    return diag_error(d, path, "is a Git LFS pointer in place of the file: `git lfs pull` gets it");
 }
 
 void hub_file_unmap(hub_file *f) {
@@ -47,7 +55,7 @@ void hub_file_unmap(hub_file *f) {
 
 bool hub_is_file(const char *path) {
     struct stat s;
-    return !stat(path, &s) && S_ISREG(s.st_mode);
+    return !lstat(path, &s) && (stat(path, &s) || !S_ISDIR(s.st_mode));
 }
 
 bool hub_is_folder(const char *path) {

@@ -13,6 +13,8 @@ typedef struct hub_file {
 bool hub_file_map(const char *path, hub_file *out, diag *d);
 void hub_file_unmap(hub_file *f);
 
+// Whether anything but a folder stands there. What can't be read (a link to nowhere, a pipe) counts: it was
+// meant to be read, so it is hub_file_map's error, and not as if it were missing.
 bool hub_is_file(const char *path);
 bool hub_is_folder(const char *path);
 bool hub_ends_with(const char *s, const char *end);

@@ -32,3 +32,24 @@ if [ "$(id -u)" != 0 ]; then
     chmod 0 m/model.safetensors
     rejects 1 'model.safetensors: .*ermission' "$BERTC" compile m -o x.so
 fi
+# what a link to nowhere, a pipe or a clone without Git LFS left is not read as if nothing stood there
+spoil
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n' >m/model.safetensors
+rejects 1 'model.safetensors: is a Git LFS pointer' "$BERTC" compile m -o x.so
+spoil
+ln -s nowhere m/model.safetensors
+rejects 1 'm/model.safetensors: can.t be opened' "$BERTC" compile m -o x.so
+spoil
+cp "$MODEL/model.safetensors" m/
+for file in tokenizer.json tokenizer_config.json; do
+    mv m/$file kept
+    ln -s nowhere m/$file
+    rejects 1 "m/$file: can.t be opened" "$BERTC" compile m -o x.so
+    rm m/$file
+    mkfifo m/$file
+    rejects 1 "m/$file: is no file" "$BERTC" compile m -o x.so
+    rm m/$file
+    mv kept m/$file
+done
+ln -s nowhere m/modules.json
+rejects 1 "m/modules.json: can.t be opened" "$BERTC" compile m -o x.so
