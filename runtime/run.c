@@ -219,9 +219,9 @@ bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, b
                bertc_error *error) {
     const bertc_model *m = s->model;
     bool first = false, rows = false; // what the wanted outputs read
-    if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX ||
-        (in->batch && in->length && !in->input_ids))
+    if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX)
         return error_set(error, "a grid of %lld x %lld", (long long)in->batch, (long long)in->length);
+    if (in->batch && in->length && !in->input_ids) return error_set(error, "input_ids is missing");
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         if (!buffers || !buffers[i]) continue;
         first |= m->outputs[i].reads_first != 0;

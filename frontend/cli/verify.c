@@ -20,8 +20,8 @@ typedef struct inputs {
 typedef struct row { // one kernel's result against the evaluator's
     const char *name;
     double error, largest;
-    int64_t at; // index of the largest error
-    bool seen;
+    int64_t at;          // index of the largest error
+    bool seen, unfinite; // unfinite: the evaluator's holds infinities or what is no number
 } row;
 
 typedef struct check {
@@ -117,8 +117,10 @@ static void compare(row *r, const float *got, int64_t ld, const tensor *want) {
     const float *w = want->data;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t k = 0; k < columns; k++) {
-            double x = (double)w[i * columns + k], error = fabs((double)got[i * ld + k] - x);
-            if (fabs(x) > r->largest) r->largest = fabs(x);
+            double x = (double)w[i * columns + k], y = (double)got[i * ld + k];
+            double error = x == y || (isnan(x) && isnan(y)) ? 0 : fabs(y - x);
+            r->unfinite |= !isfinite(x);
+            if (isfinite(x) && fabs(x) > r->largest) r->largest = fabs(x);
             if (error > r->error || isnan(error)) {
                 r->error = isnan(error) ? INFINITY : error;
                 r->at = i * columns + k;
@@ -153,23 +155,28 @@ static void print_row(const row *r, const char *fallback, bool json, cJSON *list
         return;
     }
     printf("%-36s %10.2e %10.3g  %" PRId64 "%s\n", name, r->error, r->largest, r->at,
-           row_fails(r) ? "  WRONG" : "");
+           row_fails(r)  ? "  WRONG"
+           : r->unfinite ? "  not all finite"
+                         : "");
 }
 
 // Prints the rows; false where one is beyond the tolerance.
 static bool report(const check *c, const row *fused, bool json, diag *d) {
     cJSON *list = json ? cJSON_CreateArray() : NULL;
     const row *worst = NULL;
+    char fallback[32], worst_name[32] = "";
     int seen = 0;
     if (!json) printf("%-36s %10s %10s  %s\n", "kernel", "error", "largest", "at element");
     for (value v = 0; v < c->graph->count; v++) {
         const row *r = &c->rows[v];
         if (!r->seen) continue;
-        char fallback[32];
         snprintf(fallback, sizeof(fallback), "%%%d", v);
         print_row(r, fallback, json, list);
         seen++;
-        if (!worst || r->error / fmax(1, r->largest) > worst->error / fmax(1, worst->largest)) worst = r;
+        if (!worst || r->error / fmax(1, r->largest) > worst->error / fmax(1, worst->largest)) {
+            worst = r;
+            memcpy(worst_name, fallback, sizeof(fallback));
+        }
     }
     for (int i = 0; i < c->graph->output_count; i++) {
         print_row(&fused[i], "output", json, list);
@@ -181,10 +188,10 @@ static bool report(const check *c, const row *fused, bool json, diag *d) {
     if (!worst) return diag_error(d, NULL, "no kernel ran");
     if (row_fails(worst))
         return diag_error(d, NULL, "%s: compiled code differs by %.2e from the evaluator at element %" PRId64,
-                          worst->name ? worst->name : "a kernel", worst->error, worst->at);
+                          worst->name ? worst->name : worst_name, worst->error, worst->at);
     if (!json)
         printf("%d kernels, largest error %.2e of %.3g in %s\n", seen, worst->error, worst->largest,
-               worst->name ? worst->name : "?");
+               worst->name ? worst->name : worst_name);
     return true;
 }
 
