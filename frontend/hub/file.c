@@ -104,6 +104,51 @@ static void output_forget(hub_output *o) {
     *o = (hub_output){.fd = -1};
 }
 
+static void proc_path(const hub_output *o, char out[32]) {
+    snprintf(out, 32, "/proc/self/fd/%d", o->fd);
+}
+
+// A file in the target's folder that has no name yet, so that nothing is left however this process ends;
+// false where the system has none.
+static bool begin_nameless(hub_output *o) {
+    char *folder = strdup(o->path), proc[32];
+    if (!folder) return false;
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    o->fd = open(slash ? folder : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(folder);
+    if (o->fd < 0) return false;
+    proc_path(o, proc);
+    o->nameless = !access(proc, F_OK); // by which it gets its name
+    if (!o->nameless) close(o->fd), o->fd = -1;
+    return o->nameless;
+}
+
+// A free name beside the target, which `take` takes: sets o->temporary.
+static bool take_temporary(hub_output *o, bool (*take)(hub_output *o)) {
+    size_t size = strlen(o->path) + 48;
+    o->temporary = malloc(size);
+    for (int i = 0; o->temporary && i < 1000; i++) {
+        snprintf(o->temporary, size, "%s.%ld.%d.part", o->path, (long)getpid(), i);
+        if (take(o)) return true;
+        if (errno != EEXIST) break;
+    }
+    free(o->temporary);
+    o->temporary = NULL;
+    return false;
+}
+
+static bool take_by_open(hub_output *o) {
+    o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return o->fd >= 0;
+}
+
+static bool take_by_link(hub_output *o) {
+    char proc[32];
+    proc_path(o, proc);
+    return !linkat(AT_FDCWD, proc, AT_FDCWD, o->temporary, AT_SYMLINK_FOLLOW);
+}
+
 bool hub_output_begin(hub_output *o, const char *path, diag *d) {
     struct stat s;
     bool exists = !stat(path, &s);
@@ -112,14 +157,8 @@ bool hub_output_begin(hub_output *o, const char *path, diag *d) {
     if (!o->path) return diag_error(d, path, "can't be written: %s", strerror(errno));
     if (exists && !S_ISREG(s.st_mode)) {
         o->fd = open(o->path, O_WRONLY | O_CLOEXEC);
-    } else {
-        size_t size = strlen(o->path) + 48;
-        o->temporary = malloc(size);
-        for (int i = 0; o->temporary && o->fd < 0 && i < 1000; i++) {
-            snprintf(o->temporary, size, "%s.%ld.%d.part", o->path, (long)getpid(), i);
-            o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-            if (o->fd < 0 && errno != EEXIST) break;
-        }
+    } else if (!begin_nameless(o)) {
+        take_temporary(o, take_by_open);
     }
     if (o->fd >= 0) return true;
     diag_error(d, path, "can't be written: %s", strerror(errno));
@@ -142,6 +181,8 @@ bool hub_output_write(hub_output *o, const void *data, size_t size, diag *d) {
 bool hub_output_end(hub_output *o, bool keep, diag *d) {
     if (o->fd < 0) return false;
     bool ok = keep;
+    if (ok && o->nameless && !take_temporary(o, take_by_link))
+        ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
     if (close(o->fd) && ok) ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
     if (ok && o->temporary && rename(o->temporary, o->path)) {
         ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));

@@ -31,7 +31,8 @@ bool hub_name_stays_inside(const char *name, bool plain);
 // place.
 typedef struct hub_output {
     int fd;
-    char *path, *temporary; // temporary: NULL for a device
+    char *path, *temporary; // temporary: NULL for a device, and for what has no name yet
+    bool nameless;
 } hub_output;
 bool hub_output_begin(hub_output *o, const char *path, diag *d);
 bool hub_output_write(hub_output *o, const void *data, size_t size, diag *d);
