@@ -305,8 +305,9 @@ LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, L
 
 // --- How far a query sees
 
-// Whether the key that stands x further on than a query is seen; the same conditions, on constants.
-static bool sees(emit *e, const attention *x, int64_t distance) {
+// Whether the key that stands x further on than a query is seen; the same conditions, on constants. What only
+// keys have is 0 (no global token), or not known.
+static bool sees(emit *e, const attention *x, int64_t distance, bool known) {
     ranges r = {.e = e, .x = x};
     const score_ops *o = &x->scores;
     LLVMValueRef zero = LLVMConstNull(e->i32),
@@ -318,18 +319,20 @@ static bool sees(emit *e, const attention *x, int64_t distance) {
         for (int k = 0; k < o->leaf_count; k++)
             position |=
                 o->leaves[k].operand == o->leaves[i].operand && o->leaves[k].side != o->leaves[i].side;
-        r.lo[i] = r.hi[i] = position && o->leaves[i].side == SIDE_KEY ? there : zero;
+        bool key = o->leaves[i].side == SIDE_KEY;
+        r.lo[i] = r.hi[i] = !key ? zero : position ? there : known ? zero : NULL;
     }
     LLVMValueRef yes = seen(&r, o->result);
     return !yes || !LLVMIsConstant(yes) || LLVMConstIntGetZExtValue(yes) != 0;
 }
 
 int64_t attention_reach(emit *e, const attention *x, int64_t length) {
-    int64_t lo = 0, hi = length; // sees lo, not hi
-    if (!attention_hides(x) || sees(e, x, length)) return length;
+    int64_t lo = 0, hi = length;      // sees lo, not hi
+    bool known = sees(e, x, 0, true); // otherwise 0 says that a key is hidden (a mask)
+    if (!attention_hides(x) || sees(e, x, length, known)) return length;
     while (hi - lo > 1) {
         int64_t middle = (lo + hi) / 2;
-        *(sees(e, x, middle) ? &lo : &hi) = middle;
+        *(sees(e, x, middle, known) ? &lo : &hi) = middle;
     }
     return 2 * lo + 1 < length ? 2 * lo + 1 : length;
 }
