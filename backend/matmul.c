@@ -14,6 +14,8 @@ typedef struct matmul {
     sym dim;
     int x, w; // operands
     int64_t k, n;
+    int64_t parts,
+        blocks; // of w: how many parts stand side by side, and the blocks down the diagonal of each
     epilogue after;
     closing norm;
     row_choice choice;
@@ -32,12 +34,20 @@ static bool operands_fit(const kernel_site *s, matmul *m) {
     return t->d[0].n == 0 && (m->dim == SYM_T || m->dim == SYM_S || m->dim == SYM_R) && m->k > 0 && m->n > 0;
 }
 
+static void find_blocks(const node *product, matmul *m) {
+    const attr *a = node_attr(product, ATTR_blocks);
+    m->parts = a ? a->u.ints[0] : 1;
+    m->blocks = a ? a->u.ints[1] : 1;
+}
+
 static bool recognise(const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (matmul){.norm = {.op = OP_COUNT, .beta = -1}};
     if (n->op == OP_matmul) {
         m->w = 1;
-        return operands_fit(s, m);
+        if (!operands_fit(s, m)) return false;
+        find_blocks(n, m);
+        return true;
     }
     if (n->op != OP_fuse) return false;
     const graph *body = n->body;
@@ -55,7 +65,9 @@ static bool recognise(const kernel_site *s, matmul *m) {
     m->w = a->inputs[1];
     value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
     if (!m->choice.body) result = closing_collect(body, result, &m->norm);
-    return operands_fit(s, m) && epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
+    if (!operands_fit(s, m)) return false;
+    find_blocks(a, m);
+    return epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
 }
 
 bool matmul_accepts(const emit *e, const kernel_site *s) {
@@ -64,13 +76,23 @@ bool matmul_accepts(const emit *e, const kernel_site *s) {
     return recognise(s, &m);
 }
 
+// Blocks of w are told apart where each tile of columns, and four steps of k, lie in one; else w is taken
+// whole.
+static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
+    int64_t planned = s->variant->schedules[s->node].tile_columns, columns = m->n / m->parts / m->blocks;
+    int64_t widest = (int64_t)tile_vectors(e, block_tile_rows(s), planned) * e->width;
+    if (widest < PANEL_COLUMNS) widest = PANEL_COLUMNS;
+    if (planned < 1 || columns % planned || columns % widest || m->k / m->blocks % 4)
+        m->parts = m->blocks = 1;
+}
+
 static panels product(const kernel_site *s, const matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const schedule *plan = &s->variant->schedules[s->node];
     panels p = {.name = "matmul",
                 .rows = block_tile_rows(s),
                 .columns = plan->tile_columns,
-                .k = m->k,
+                .k = m->k / m->blocks,
                 .lda = s->variant->places[n->inputs[m->x]].ld,
                 .ldc = s->variant->places[s->node].ld,
                 .panel = m->k * PANEL_COLUMNS * 4,
@@ -78,6 +100,8 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
                 .context = (void *)&m->after,
                 .extra_count = m->after.count,
+                .block_columns = m->blocks > 1 ? m->n / m->parts / m->blocks : 0,
+                .part_columns = m->n / m->parts,
                 .choice = m->choice};
     for (int i = 0; i < p.extra_count; i++) p.extras[i] = m->after.extras[i];
     return p;
@@ -139,7 +163,7 @@ static int64_t row_bytes(const matmul *m) {
 
 // Rows that are chosen are few: they don't count.
 static double row_flops(const matmul *m) {
-    return m->choice.body ? 0 : (2.0 * (double)m->k + (double)m->after.op_count) * (double)m->n;
+    return m->choice.body ? 0 : (2.0 * (double)(m->k / m->blocks) + (double)m->after.op_count) * (double)m->n;
 }
 
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const split *cut,
@@ -179,6 +203,7 @@ static bool same_split(const split *a, const split *b) {
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     matmul m;
     if (!recognise(s, &m)) return false;
+    keep_blocks(e, s, &m);
     panels p = product(s, &m);
     panels_emit(e, &p);
     // What is done with a task's rows when their products are there.

@@ -75,6 +75,20 @@ static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base,
     return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * 4));
 }
 
+// Rows of B above the block in which panel `l` lies.
+static LLVMValueRef rows_above(emit *e, const panels *p, LLVMValueRef l) {
+    if (p->block_columns == 0) return build_const_i64(e, 0);
+    LLVMValueRef part = build_const_i64(e, p->part_columns / PANEL_COLUMNS),
+                 block = build_const_i64(e, p->block_columns / PANEL_COLUMNS);
+    LLVMValueRef in_part = LLVMBuildURem(e->b, l, part, "");
+    return tile_mul(e, LLVMBuildUDiv(e->b, in_part, block, ""), p->k);
+}
+
+static LLVMValueRef panel_at(emit *e, const panels *p, LLVMValueRef b, LLVMValueRef l) {
+    b = tile_at(e, b, tile_mul(e, l, p->panel));
+    return p->block_columns ? tile_at(e, b, tile_mul(e, rows_above(e, p, l), PANEL_COLUMNS * 4)) : b;
+}
+
 // The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
 // starts.
 static void row_tiles(emit *e, const panels *p, const tile *t, const panels_args *x, LLVMValueRef b,
@@ -105,17 +119,18 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
     int64_t columns = (int64_t)t->vectors * e->width;
     LLVMValueRef step = stream_step(e, t, width, x->tiles);
     loop l = build_loop(e, from, to, width, "panel");
-    LLVMValueRef b = tile_at(e, x->b, tile_mul(e, l.index, p->panel));
+    LLVMValueRef b = panel_at(e, p, x->b, l.index);
+    panels_args block = *x;
+    if (p->block_columns) block.a = tile_at(e, x->a, tile_mul(e, rows_above(e, p, l.index), 4));
     LLVMValueRef column = tile_mul(e, l.index, PANEL_COLUMNS);
     LLVMValueRef next = LLVMBuildAdd(e->b, l.index, build_const_i64(e, width), "");
     LLVMValueRef last = LLVMBuildICmp(e->b, LLVMIntSGE, next, x->to, "");
-    LLVMValueRef ahead =
-        LLVMBuildSelect(e->b, last, x->after, tile_at(e, x->b, tile_mul(e, next, p->panel)), "");
-    row_tiles(e, p, t, x, b, column, ahead, step);
+    LLVMValueRef ahead = LLVMBuildSelect(e->b, last, x->after, panel_at(e, p, x->b, next), "");
+    row_tiles(e, p, t, &block, b, column, ahead, step);
     // a tile narrower than a panel: the rest of the panel
     for (int64_t done = columns; done < PANEL_COLUMNS; done += columns) {
         LLVMValueRef at = LLVMBuildAdd(e->b, column, build_const_i64(e, done), "");
-        row_tiles(e, p, t, x, tile_at_constant(e, b, done * 4), at, ahead, step);
+        row_tiles(e, p, t, &block, tile_at_constant(e, b, done * 4), at, ahead, step);
     }
     build_loop_end(e, &l);
 }

@@ -24,6 +24,9 @@ typedef struct panels {
     int64_t columns; // of the widest one; 0: as many as the registers hold
     int64_t k;       // as in tile: 0: run time
     int64_t lda, ldc, panel;
+    // 0, or: B is zero but for blocks down its diagonal of `k` rows and so many columns, and begins anew with
+    // each part. Tiles lie in one block each.
+    int64_t block_columns, part_columns;
     bool accumulate;
     int streams; // distant places from which the next tile of columns is fetched; 0: it is not
     tile_finish finish;

@@ -154,6 +154,13 @@ static bool rule_iota(const rule_context *c) {
     return true;
 }
 
+// [parts, n]: of a matrix whose sizes are numbers.
+static bool blocks_fit(const attr *a, const type *w) {
+    if (a->n != 2 || w->rank != 2 || w->d[0].s != SYM_NONE || w->d[1].s != SYM_NONE) return false;
+    int64_t parts = a->u.ints[0], n = a->u.ints[1];
+    return parts > 0 && n > 0 && w->d[1].n % parts == 0 && w->d[1].n / parts % n == 0 && w->d[0].n % n == 0;
+}
+
 static bool rule_matmul(const rule_context *c) {
     const type *x = operand(c, 0), *w = operand(c, 1);
     if (!all_of(c, ELEM_F32)) return misfit(c, "takes f32");
@@ -164,6 +171,8 @@ static bool rule_matmul(const rule_context *c) {
         if (!dim_eq(x->d[i], w->d[i])) return misfit(c, "the leading axes differ");
     }
     if (!dim_eq(x->d[x->rank - 1], w->d[w->rank - 2])) return misfit(c, "the inner axes differ");
+    if (attribute(c, ATTR_blocks) && !blocks_fit(attribute(c, ATTR_blocks), w))
+        return misfit(c, "blocks don't divide the right operand");
     *c->out = *x;
     c->out->d[x->rank - 1] = w->d[w->rank - 1];
     return true;

@@ -7,6 +7,10 @@
 //   after     %w = constant f32[768,3072] packed {recipe = pack(transpose(...))}
 //             %u = fuse (%x, %w, %b) { %0 = matmul %x, %w ... }            param w: f32[768,3072] packed
 //
+// A weight that is made of blocks down its diagonal (grouped projections) is packed whole; the product says
+// so
+// (`blocks`), so that its kernel reads and multiplies the blocks alone.
+//
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses, where they
 // are constants with a recipe. A constant that is also read some other way stays for those uses, beside its
 // packed copy. Literals stay row-major (a literal is), and so does what per_sequence bodies read.
@@ -34,6 +38,39 @@ static bool operand_packs(const graph *g, const node *n, int i) {
     return n->op == OP_fuse && param_packs(n->body, i);
 }
 
+// --- Block diagonals (grouped projections)
+
+// Blocks down the diagonal of a matrix that is zero beside them; 1 where that can't be said.
+static int64_t diagonal_blocks(const recipe *r) {
+    while (r->kind == RECIPE_SCALE || r->kind == RECIPE_CAST || r->kind == RECIPE_TRANSPOSE) r = r->parts[0];
+    return r->kind == RECIPE_DIAGONAL ? r->axis : 1;
+}
+
+// The attribute of a product with such a matrix, or with equal ones side by side; false where it is none.
+static bool blocks_of(arena *a, const recipe *r, attr *out) {
+    bool joined = r->kind == RECIPE_CONCAT && r->axis == 1;
+    int64_t parts = joined ? r->part_count : 1, blocks = diagonal_blocks(joined ? r->parts[0] : r);
+    for (int i = 1; joined && i < r->part_count; i++)
+        if (diagonal_blocks(r->parts[i]) != blocks || !type_eq(&r->parts[i]->type, &r->parts[0]->type))
+            return false;
+    *out = attr_ints(a, ATTR_blocks, 2, (int64_t[]){parts, blocks});
+    return blocks > 1;
+}
+
+// The product, or those of the fuse `n`, whose right operand is number i.
+static void mark_blocks(graph *g, node *n, int i, const recipe *r) {
+    attr blocks;
+    if (!blocks_of(g->arena, r, &blocks)) return;
+    if (n->op == OP_matmul) {
+        node_set_attr(g, n, blocks);
+        return;
+    }
+    for (value v = 0; v < n->body->count; v++) {
+        node *m = graph_node(n->body, v);
+        if (m->op == OP_matmul && m->inputs[1] == i) node_set_attr(n->body, m, blocks);
+    }
+}
+
 static value packed_copy(graph *g, value w) {
     recipe *row = (recipe *)(uintptr_t)node_attr(graph_node(g, w), ATTR_recipe)->u.recipe;
     return graph_constant_recipe(g, NULL, recipe_pack(g->arena, row));
@@ -59,6 +96,7 @@ bool pass_assign_layouts(graph *g, pass *p) {
             value w = graph_node(g, v)->inputs[i];
             if (packed[w] == VALUE_NONE) packed[w] = packed_copy(g, w);
             node *n = graph_node(g, v);
+            mark_blocks(g, n, i, node_attr(graph_node(g, w), ATTR_recipe)->u.recipe);
             n->inputs[i] = packed[w];
             if (n->op == OP_fuse) graph_node(n->body, i)->type = *graph_type(g, packed[w]);
             pass_fired(p, g, v, "operand %d packed", i);
