@@ -1,10 +1,8 @@
 // Texts from the command line or from standard input, answered as they come.
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
 #include "run.h"
 
 #define BATCH_TEXTS 64 // lines of standard input answered in one call
@@ -37,41 +35,29 @@ static bool answer_arguments(const run_options *o, bertc_session *s, const argum
     return true;
 }
 
-typedef struct line_batch {
-    char *lines[BATCH_TEXTS];
-    size_t capacity[BATCH_TEXTS];
-    bertc_text texts[BATCH_TEXTS];
-} line_batch;
-
-static bertc_text text_of_line(const run_options *o, const char *line, size_t n) {
-    const char *tab = o->pair ? NULL : memchr(line, '\t', n);
-    if (tab) return (bertc_text){line, (size_t)(tab - line), tab + 1, n - (size_t)(tab - line) - 1};
-    return (bertc_text){line, n, o->pair, o->pair ? strlen(o->pair) : 0};
-}
-
+// Up to the first line that can't be answered.
 static bool answer_lines(const run_options *o, bertc_session *s, diag *d) {
-    line_batch b = {0};
-    int64_t line = 0;
-    bool ok = true, more = true;
+    row rows[BATCH_TEXTS];
+    bertc_text texts[BATCH_TEXTS];
+    line_source in;
+    bool ok = lines_open(&in, "-", o->pair, d), more = ok;
+    in.format = LINES_TEXT;
     while (ok && more) {
+        int64_t first = in.number + 1;
         size_t n = 0;
-        for (; n < BATCH_TEXTS; n++) {
-            ssize_t got = getline(&b.lines[n], &b.capacity[n], stdin);
-            more = got >= 0;
-            if (!more) break;
-            size_t size = (size_t)got;
-            if (size && b.lines[n][size - 1] == '\n') size--;
-            if (size && b.lines[n][size - 1] == '\r') size--;
-            b.texts[n] = text_of_line(o, b.lines[n], size);
+        while (ok && n < BATCH_TEXTS && (more = lines_next(&in, &rows[n], d))) {
+            ok = !rows[n].error;
+            if (!ok) lines_report(&in, &rows[n], 1, d);
+            texts[n] = rows[n].text;
+            n++;
         }
         int errors = d->errors;
-        ok = !n || answer(o, s, b.texts, n, true, d);
-        if (d->errors > errors)
-            diag_note(d, "standard input", "in lines %" PRId64 " to %" PRId64, line + 1, line + (int64_t)n);
-        line += (int64_t)n;
+        if (ok && n) ok = answer(o, s, texts, n, true, d);
+        if (d->errors > errors) diag_note(d, in.name, "in lines %" PRId64 " to %" PRId64, first, in.number);
+        for (size_t i = 0; i < n; i++) row_free(&rows[i]);
     }
-    if (ferror(stdin)) ok = diag_error(d, "standard input", "can't be read: %s", strerror(errno));
-    for (size_t i = 0; i < BATCH_TEXTS; i++) free(b.lines[i]);
+    ok = ok && !in.failed;
+    lines_close(&in);
     return ok;
 }
 

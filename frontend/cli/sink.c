@@ -170,13 +170,16 @@ bool sink_close(sink *s, bool whole, diag *d) {
         ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
     if (s->file && ok && (fflush(s->file) != 0 || (whole && s->partial && fsync(fileno(s->file)) != 0)))
         ok = broken(s, d);
+    bool torn = s->file && ferror(s->file) != 0; // fewer rows than were put are there
     if (s->file) fclose(s->file);
     if (s->file && s->partial) {
         if (whole && ok) ok = rename(s->partial, s->real) == 0 || broken(s, d);
         bool same = !whole && s->moved && s->rows == s->before; // nothing was done
         if (same) rename(s->partial, s->real);
         if (!whole && !s->rows && !same) unlink(s->partial);
-        if ((!whole || !ok) && s->rows && !same)
+        if ((!whole || !ok) && s->rows && !same && torn)
+            diag_note(d, s->partial, "holds the rows that fitted: --resume goes on behind them");
+        else if ((!whole || !ok) && s->rows && !same)
             diag_note(d, s->partial, "holds %" PRId64 " rows: --resume goes on behind them", s->rows);
     }
     free(s->partial);

@@ -83,3 +83,11 @@ rejects 2 'not both' "$BERTC" run m.so --input texts.txt "text"
 : >empty.txt
 succeeds "$BERTC" run m.so --input empty.txt --output empty.jsonl
 [ -e empty.jsonl ] && [ ! -s empty.jsonl ] || fail "of no lines"
+# standard input without a line's end is not held in memory whole
+head -c 70000000 /dev/zero | tr '\0' a >endless
+rejects 1 'standard input:1: is longer than 64 MiB' "$BERTC" run m.so <endless
+rm endless
+printf '\357\273\277a film\r\nfine\tday' >marked.txt
+"$BERTC" run m.so --json <marked.txt >got
+succeeds "$BERTC" run m.so --input marked.txt
+cmp got out || fail "other answers from standard input"
