@@ -72,7 +72,8 @@ LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMType
                              LLVMValueRef *args);
 // A vector of type t (elements of 4 bytes) from a vector of addresses.
 LLVMValueRef build_gather(emit *e, LLVMTypeRef t, LLVMValueRef pointers);
-// Has the target an instruction that gives lane index[i] of v in lane i, of a whole vector of 4-byte elements?
+// Has the target an instruction that gives lane index[i] of v in lane i, of a whole vector of 4-byte
+// elements?
 bool build_permutes(const emit *e);
 // That; index: <width x i32>, below the width.
 LLVMValueRef build_permute(emit *e, LLVMValueRef v, LLVMValueRef index);
