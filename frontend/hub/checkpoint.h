@@ -46,6 +46,8 @@ int hub_checkpoint_count(const hub_checkpoint *c);
 const char *hub_checkpoint_name(const hub_checkpoint *c, int i);
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data);
+// Whose tensors they are, by their names with a family's prefix.
+hub_hint hub_checkpoint_hint(const hub_checkpoint *c);
 // F32, F16 and BF16 are element types of weights.
 bool hub_weight_elem(const char *dtype, elem *e);
 

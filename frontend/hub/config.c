@@ -13,85 +13,6 @@
 #define MOST_LABELS 100000
 #define MOST_IDS    INT32_MAX
 
-static const char *quoted(arena *a, const cJSON *v) {
-    return cJSON_IsString(v) ? arena_printf(a, "\"%.100s\"", v->valuestring) : hub_json_kind(v);
-}
-
-static const char *known_families(arena *a) {
-    char *s = arena_strdup(a, "");
-    for (int i = 0; i < hub_family_count; i++) {
-        s = arena_printf(a, "%s%s%s", s, i ? ", " : "", hub_families[i].model_type);
-    }
-    return s;
-}
-
-static const char *known_classes(arena *a, const hub_family *f) {
-    char *s = arena_strdup(a, "");
-    for (int i = 0; i < hub_family_count; i++) {
-        for (int k = 0; k < HEAD_COUNT; k++) {
-            const char *name = hub_families[i].classes[k];
-            if (name && (!f || f == &hub_families[i])) s = arena_printf(a, "%s%s%s", s, *s ? ", " : "", name);
-        }
-    }
-    return s;
-}
-
-// --- Which family, which head
-
-static bool read_head(const hub_fields *f, const char *wanted, const cJSON *architecture, hub_head by_class,
-                      arena *a, hub_config *c) {
-    if (wanted && strcmp(wanted, "auto")) {
-        if (!hub_head_find(wanted, &c->head)) {
-            return diag_error(f->d, "--head", "%s is not known; heads are %s", wanted, hub_head_names());
-        }
-        if (c->head == HEAD_EMBEDDING || c->family->classes[c->head]) return true;
-        return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
-                          c->family->model_type);
-    }
-    if (c->sentence.present && !c->sentence.scores) {
-        c->head = HEAD_EMBEDDING;
-    } else if (architecture) {
-        const char *class = c->family->classes[by_class];
-        if (!cJSON_IsString(architecture) || !class || strcmp(class, architecture->valuestring)) {
-            return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s",
-                                   quoted(a, architecture), known_classes(a, c->family));
-        }
-        c->head = by_class;
-    } else {
-        diag_note(f->d, f->file, "names no architecture: taken for the base model (--head picks another)");
-        c->head = HEAD_MODEL;
-    }
-    return true;
-}
-
-static bool read_architecture(const hub_fields *f, const char *wanted, arena *a, hub_config *c) {
-    const char *model_type = NULL;
-    hub_head by_class = HEAD_MODEL;
-    const cJSON *list = hub_field(f, "architectures");
-    if (list && !cJSON_IsArray(list)) {
-        return hub_field_wrong(f, "architectures", "is %s where an array is expected", hub_json_kind(list));
-    }
-    const cJSON *first = list ? list->child : NULL;
-    const hub_family *of_class =
-        cJSON_IsString(first) ? hub_family_of_class(first->valuestring, &by_class) : NULL;
-    if (!hub_field_text(f, "model_type", !first, &model_type)) return false;
-    if (model_type) {
-        c->family = hub_family_find(model_type);
-        if (!c->family) {
-            return hub_field_wrong(f, "model_type", "\"%.100s\" is not known; known are %s", model_type,
-                                   known_families(a));
-        }
-    } else if (of_class) {
-        c->family = of_class;
-    } else {
-        return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
-                               known_classes(a, NULL));
-    }
-    if (of_class && of_class != c->family)
-        by_class = HEAD_EMBEDDING; // has no class: read_head then says which there are
-    return read_head(f, wanted, first, of_class ? by_class : HEAD_EMBEDDING, a, c);
-}
-
 // --- Sizes and the like
 
 // The key's name in this config.
@@ -283,8 +204,9 @@ static bool read_position_type(const hub_fields *f, hub_config *c, const char *k
     const char *own = c->family->rotary ? "rotary" : "absolute";
     bool query = !strcmp(kind, "relative_key_query");
     if (!strcmp(kind, own)) return true;
-    if (c->family->rotary && c->family->modules[MODULE_POSITION] && !strcmp(kind, "absolute")) {
-        c->rotary = ROTARY_NONE; // ESM-1
+    if (c->family->rotary && !strcmp(kind, "absolute")) {
+        // ESM-1. What has no table of positions turns them all the same: ModernBERT's configs say "absolute".
+        if (c->family->modules[MODULE_POSITION]) c->rotary = ROTARY_NONE;
         return true;
     }
     if (c->family->modules[MODULE_DISTANCE] && (query || !strcmp(kind, "relative_key"))) {
@@ -397,13 +319,13 @@ static bool read_scores(const hub_fields *f, hub_config *c) {
     return true;
 }
 
-bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
-                     arena *a, hub_config *c, diag *d) {
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_hint *hint,
+                     const hub_sentence *sentence, arena *a, hub_config *c, diag *d) {
     *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
     hub_fields f = {c->file, "", root, d};
     const char *twice = hub_json_repeated(root);
     bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
-    if (!read_architecture(&f, head, a, c)) return false;
+    if (!hub_config_architecture(&f, head, hint, a, c)) return false;
     ok &= read_sizes(&f, c);
     ok &= read_arithmetic(&f, a, c);
     ok &= read_switches(&f, c);
@@ -422,10 +344,10 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     return ok;
 }
 
-bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
-                     hub_config *c, diag *d) {
+bool hub_config_read(const char *path, const char *head, const hub_hint *hint, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d) {
     cJSON *root = hub_json_load(path, false, d);
-    bool ok = root && hub_config_from(root, path, head, sentence, a, c, d);
+    bool ok = root && hub_config_from(root, path, head, hint, sentence, a, c, d);
     cJSON_Delete(root);
     return ok;
 }

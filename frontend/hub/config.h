@@ -62,13 +62,22 @@ typedef struct hub_config {
     hub_sentence sentence;
 } hub_config;
 
-// Reads `path`. `head`: NULL or "auto": by the architecture, or the folder. Every problem found is in `d`.
-bool hub_config_read(const char *path, const char *head, const hub_sentence *sentence, arena *a,
-                     hub_config *c, diag *d);
+// What the names of the tensors tell of a config that says nothing: the family whose they are, and another
+// whose there are too. NULL: none.
+typedef struct hub_hint {
+    const hub_family *family, *other;
+} hub_hint;
+
+// Reads `path`. `head`: NULL or "auto": by the architecture, or the folder. `hint`: NULL: the config must
+// name its family. Every problem found is in `d`.
+bool hub_config_read(const char *path, const char *head, const hub_hint *hint, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d);
 
 // The same from an object; `path` is for messages.
-bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_sentence *sentence,
-                     arena *a, hub_config *c, diag *d);
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_hint *hint,
+                     const hub_sentence *sentence, arena *a, hub_config *c, diag *d);
+bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_hint *hint, arena *a,
+                             hub_config *c);
 
 // Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
 // on. A module of stages has one a stage: layer i's are i * stages and those behind it.

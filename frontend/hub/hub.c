@@ -131,8 +131,10 @@ static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
     // Each is read before the first that failed stops the way, so that the problems of all are seen.
-    bool config = hub_config_read(o->config, head, &o->sentence, o->a, &o->read, o->d);
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
+    hub_hint hint = tensors ? hub_checkpoint_hint(o->checkpoint) : (hub_hint){0};
+    bool config =
+        hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence, o->a, &o->read, o->d);
     if (!config || !tensors) return false;
     bool tokens = open_tokenizer(o, out);
     if (!hub_checkpoint_check(o->checkpoint, &o->read, o->d) || !tokens) return false;

@@ -73,7 +73,7 @@ static bool find_shape(synth *s) {
         }
         return diag_error(s->d, shape, "is no known shape; known are %sor a config.json", known);
     }
-    return hub_config_from(s->json, shape, head, &none, s->a, &s->config, s->d);
+    return hub_config_from(s->json, shape, head, NULL, &none, s->a, &s->config, s->d);
 }
 
 static bool find_dtype(synth *s) {

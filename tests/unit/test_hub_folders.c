@@ -119,33 +119,7 @@ START_TEST(shards) {
 }
 END_TEST
 
-// --- Names and types of tensors: a copy of a case, each tensor put through `change`.
-
-typedef bool (*change)(safetensors_item *t, arena *a);
-
-static void copy_weights(const char *from, change f) {
-    char path[512];
-    snprintf(path, sizeof(path), CASES "%s/model.safetensors", from);
-    diag d;
-    diag_init(&d);
-    arena *a = arena_new();
-    safetensors *s = safetensors_open(path, &d);
-    ck_assert_ptr_nonnull(s);
-    safetensors_item *items = ARENA_ARRAY(a, safetensors_item, safetensors_count(s));
-    int n = 0;
-    for (int i = 0; i < safetensors_count(s); i++) {
-        safetensors_item *t = &items[n];
-        const int64_t *shape;
-        t->name = safetensors_name(s, i);
-        ck_assert(safetensors_entry(s, t->name, &t->dtype, &t->rank, &shape, &t->data, &t->bytes));
-        for (int k = 0; k < t->rank; k++) t->shape[k] = shape[k];
-        n += f(t, a);
-    }
-    ck_assert(safetensors_write(in_folder("model.safetensors"), n, items, &d));
-    safetensors_close(s);
-    arena_free(a);
-    diag_free(&d);
-}
+// --- Names and types of tensors
 
 static bool with_prefix(safetensors_item *t, arena *a) {
     t->name = arena_printf(a, "module.bert.%s", t->name);
