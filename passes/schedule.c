@@ -27,7 +27,7 @@ static const int class_threads[THREAD_CLASSES] = {1, 2, 8, 16};
 static const int class_tasks_a_thread[THREAD_CLASSES] = {1, 1, 2, 3};
 
 #define MLP_ROWS 128
-// Hidden columns of fuse_mlp's slices (shared/performance.md: 768 columns).
+// Hidden columns of fuse_mlp's slices: what was fastest of those measured.
 #define MLP_CHUNK 768
 
 static int64_t capacity_rows(dim d, const variant *x) {
@@ -84,7 +84,7 @@ static void schedule_matmul(schedule *s, const kernel_shape *k, const variant *x
     for (int i = 0; i < THREAD_CLASSES; i++) s->splits[i] = cost_matmul_split(&site, i);
 }
 
-// Streams of the next panel's prefetch: a model whose weights stay in L3 wants few (shared/performance.md).
+// Streams of the next panel's prefetch: a model whose weights stay in L3 wants few.
 static int32_t prefetch_streams(const graph *g, const target *t) {
     int32_t few = t->prefetch_streams < 2 ? t->prefetch_streams : 2;
     return g->weight_bytes <= t->l3_bytes ? few : t->prefetch_streams;

@@ -2,7 +2,7 @@
 // by JIT for each ISA of this machine, run, and every top-level value is held against the reference
 // evaluator.
 //
-// Each graph runs in two capacities, in all three thread classes, with tasks in ascending, descending and
+// Each graph runs in two capacities, in all four thread classes, with tasks in ascending, descending and
 // shuffled order; all runs must give the same bits (values that hold M: within one capacity). The arena
 // starts full of large finite numbers, as kernels may find there, and arena, scratch and weights end where
 // the process may not read or write.
