@@ -95,7 +95,6 @@ static const struct {
     {"leaky_relu", act_leaky_relu},
     {"silu", act_silu},
     {"swish", act_silu},
-    {"swiglu", act_silu}, // of the half that is gated
     {"mish", act_mish},
     {"tanh", act_tanh},
     {"sigmoid", act_sigmoid},

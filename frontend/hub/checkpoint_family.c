@@ -35,7 +35,7 @@ hub_hint hub_checkpoint_hint(const hub_checkpoint *c) {
     hub_hint hint = {0};
     for (int i = 0; i < hub_family_count && !hint.other; i++) {
         const hub_family *f = &hub_families[i];
-        if (!fits(c, f)) continue;
+        if (f->when || !fits(c, f)) continue;
         if (!hint.family)
             hint.family = f;
         else if (strcmp(hint.family->base_prefix, f->base_prefix))

@@ -114,6 +114,7 @@ static bool read_sizes(const hub_fields *f, hub_config *c) {
     ok &= read_heads(f, c, width) && width;
     ok &= read_layers(f, c);
     ok &= read_kinds(f, c);
+    ok = ok && hub_config_rounding(f, c);
     c->sizes[SIZE_ONE] = 1;
     c->sizes[SIZE_TWO] = 2;
     return ok;
@@ -152,8 +153,11 @@ static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
     c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
     c->tied = !family->defaults.untied;
-    bool ok = hub_config_activation(f, key_name(f, c, KEY_ACTIVATION), a, &c->activation);
+    const char *activation = key_name(f, c, KEY_ACTIVATION);
+    bool gates = family->gates[0].name;
+    bool ok = gates || hub_config_activation(f, activation, a, &c->activation);
     c->predict = family->predict ? family->predict : c->activation;
+    if (gates) ok = hub_config_gate(f, activation, c);
     c->classify = family->classify ? family->classify : c->activation;
     ok &= hub_config_activation(f, key_name(f, c, KEY_HEAD_ACTIVATION), a, &c->predict);
     ok &= hub_config_activation(f, key_name(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
@@ -190,7 +194,10 @@ static bool read_switches(const hub_fields *f, hub_config *c) {
         c->biased[m] = (kind == KIND_LINEAR || kind == KIND_CONVOLUTION ||
                         (kind == KIND_NORM && !(family->traits & TRAIT_RMS_NORM))) &&
                        (!bias || (*bias && *bias != '?'));
-        if (bias && *bias == '?') ok &= hub_field_bool(f, bias + 1, false, &c->biased[m]);
+        if (bias && *bias == '?') {
+            c->biased[m] = bias[1] == '+';
+            ok &= hub_field_bool(f, bias + 1 + c->biased[m], false, &c->biased[m]);
+        }
         bool yes = !on || *on == '+';
         if (on) ok &= hub_field_bool(f, on + (*on == '+'), false, &yes);
         c->off[m] = !yes;
@@ -330,6 +337,8 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     ok &= read_arithmetic(&f, a, c);
     ok &= read_switches(&f, c);
     c->rotary = c->family->rotary;
+    ok &= hub_config_refusals(&f, c);
+    ok &= hub_config_fraction(&f, c);
     ok &= read_variations(&f, c);
     ok &= read_positions(&f, c);
     if (ok)

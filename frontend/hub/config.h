@@ -13,7 +13,7 @@ typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_
 // Frequencies of the turns, one a pair of columns, and what multiplies their cosines and sines. NULL: the
 // plain ones of the family's base.
 typedef struct hub_rope {
-    float *frequencies; // [head width / 2]
+    float *frequencies; // [what is turned of a head / 2]
     double scale;
 } hub_rope;
 
@@ -103,6 +103,11 @@ bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const
 // Layers that are not as wide inside as between them, after the hidden size is read; and convolutions, after
 // heads.
 bool hub_config_narrowing(const hub_fields *f, hub_config *c);
+// config_custom.c: after which keys, the activation, the sizes, the heads are read.
+bool hub_config_refusals(const hub_fields *f, const hub_config *c);
+bool hub_config_gate(const hub_fields *f, const char *key, hub_config *c);
+bool hub_config_rounding(const hub_fields *f, hub_config *c);
+bool hub_config_fraction(const hub_fields *f, hub_config *c);
 bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c);
 bool hub_config_fourier(const hub_fields *f, hub_config *c);
 bool hub_config_convolutions(const hub_fields *f, arena *a, hub_config *c);

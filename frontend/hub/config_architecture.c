@@ -11,7 +11,8 @@ static const char *quoted(arena *a, const cJSON *v) {
 static const char *known_families(arena *a) {
     char *s = arena_strdup(a, "");
     for (int i = 0; i < hub_family_count; i++) {
-        s = arena_printf(a, "%s%s%s", s, i ? ", " : "", hub_families[i].model_type);
+        if (!hub_families[i].when)
+            s = arena_printf(a, "%s%s%s", s, *s ? ", " : "", hub_families[i].model_type);
     }
     return s;
 }
@@ -27,8 +28,8 @@ static const char *known_classes(arena *a, const hub_family *f) {
     return s;
 }
 
-static bool read_head(const hub_fields *f, const char *wanted, const cJSON *architecture, hub_head by_class,
-                      arena *a, hub_config *c) {
+static bool read_head(const hub_fields *f, const char *wanted, const cJSON *architecture, arena *a,
+                      hub_config *c) {
     if (wanted && strcmp(wanted, "auto")) {
         if (!hub_head_find(wanted, &c->head)) {
             return diag_error(f->d, "--head", "%s is not known; heads are %s", wanted, hub_head_names());
@@ -40,12 +41,11 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
     if (c->sentence.present && !c->sentence.scores) {
         c->head = HEAD_EMBEDDING;
     } else if (architecture) {
-        const char *class = c->family->classes[by_class];
-        if (!cJSON_IsString(architecture) || !class || strcmp(class, architecture->valuestring)) {
+        if (!cJSON_IsString(architecture) ||
+            !hub_family_head(c->family, architecture->valuestring, &c->head)) {
             return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s",
                                    quoted(a, architecture), known_classes(a, c->family));
         }
-        c->head = by_class;
     } else {
         diag_note(f->d, f->file, "names no architecture: taken for the base model (--head picks another)");
         c->head = HEAD_MODEL;
@@ -68,33 +68,42 @@ static bool take_hint(const hub_fields *f, const hub_hint *hint, hub_config *c) 
     return true;
 }
 
+// By the model_type, or, where that is NULL, by the class. A row that is for configs with a certain key goes
+// before one that is for all.
+static const hub_family *find(const hub_fields *f, const char *model_type, const char *class) {
+    const hub_family *found = NULL;
+    hub_head h;
+    for (int i = 0; i < hub_family_count; i++) {
+        const hub_family *row = &hub_families[i];
+        if (row->when && !hub_field(f, row->when)) continue;
+        if (model_type ? strcmp(model_type, row->model_type) : !hub_family_head(row, class, &h)) continue;
+        if (!found || row->when) found = row;
+    }
+    return found;
+}
+
 bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_hint *hint, arena *a,
                              hub_config *c) {
     const char *model_type = NULL;
-    hub_head by_class = HEAD_MODEL;
     const cJSON *list = hub_field(f, "architectures");
     if (list && !cJSON_IsArray(list)) {
         return hub_field_wrong(f, "architectures", "is %s where an array is expected", hub_json_kind(list));
     }
     const cJSON *first = list ? list->child : NULL;
-    const hub_family *of_class =
-        cJSON_IsString(first) ? hub_family_of_class(first->valuestring, &by_class) : NULL;
     if (!hub_field_text(f, "model_type", !first && !hint, &model_type)) return false;
     if (model_type) {
-        c->family = hub_family_find(model_type);
+        c->family = find(f, model_type, NULL);
         if (!c->family) {
             return hub_field_wrong(f, "model_type", "\"%.100s\" is not known; known are %s", model_type,
                                    known_families(a));
         }
-    } else if (of_class) {
-        c->family = of_class;
-    } else if (!first) {
-        if (!take_hint(f, hint, c)) return false;
-    } else {
-        return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
-                               known_classes(a, NULL));
+    } else if (first) {
+        c->family = cJSON_IsString(first) ? find(f, NULL, first->valuestring) : NULL;
+        if (!c->family)
+            return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
+                                   known_classes(a, NULL));
+    } else if (!take_hint(f, hint, c)) {
+        return false;
     }
-    if (of_class && of_class != c->family)
-        by_class = HEAD_EMBEDDING; // has no class: read_head then says which there are
-    return read_head(f, wanted, first, of_class ? by_class : HEAD_EMBEDDING, a, c);
+    return read_head(f, wanted, first, a, c);
 }

@@ -109,13 +109,20 @@ static bool read_llama3(const hub_fields *f, scaling *s) {
     return ok && (s->high > s->low || hub_field_wrong(f, "high_freq_factor", "is not above low_freq_factor"));
 }
 
+// Transformers turns whole heads in these families, whatever part a config says.
+static bool read_part(const hub_fields *f, const char *key) {
+    double part = 1;
+    if (!hub_field_real(f, key, false, 0, 1, &part)) return false;
+    return part >= 1 || hub_field_wrong(f, key, "%g is not supported", part);
+}
+
 // dynamic scales texts alone that are longer than the positions, and such don't fit: as the default.
 static bool read_kind(const hub_fields *f, scaling *s) {
     static const char *const kinds[] = {"default", "dynamic", "linear", "yarn", "llama3"};
-    double part = 1;
     size_t i = 0, n = sizeof(kinds) / sizeof(kinds[0]);
     const char *kind = "default";
     bool ok = hub_field_text(f, "type", false, &kind) && hub_field_text(f, "rope_type", false, &kind);
+    ok = read_part(f, "partial_rotary_factor") && ok;
     while (ok && i < n && strcmp(kind, kinds[i])) i++;
     if (ok && i == n)
         return hub_field_wrong(
@@ -124,9 +131,7 @@ static bool read_kind(const hub_fields *f, scaling *s) {
     if (!ok || i < 2) return ok;
     s->kind = kinds[i];
     ok &= hub_field_real(f, "factor", true, 1e-6, 1e9, &s->factor);
-    ok &= hub_field_real(f, "partial_rotary_factor", false, 0, 1, &part);
     ok &= hub_field_real(f, "original_max_position_embeddings", false, 1, 1e12, &s->original);
-    if (part < 1) ok = hub_field_wrong(f, "partial_rotary_factor", "%g is not supported", part);
     if (!strcmp(kind, "yarn")) ok &= read_yarn(f, s);
     if (!strcmp(kind, "llama3")) ok &= read_llama3(f, s);
     return ok;
@@ -163,7 +168,10 @@ bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c) {
     if (c->family->rotary == ROTARY_PAIRS && !hub_field_bool(f, "rotary_value", false, &c->turns_values))
         return false;
     if (c->rotary == ROTARY_NONE || c->family->modules[MODULE_ROTARY]) return true;
-    if (c->sizes[SIZE_HEAD] % 2)
+    bool whole = !hub_family_key(c->family, KEY_FRACTION);
+    if (!read_part(f, "partial_rotary_factor") || (whole && !read_part(f, "rotary_emb_fraction")))
+        return false;
+    if (c->sizes[SIZE_TURNED] % 2)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
     if (c->sizes[SIZE_POSITIONS] > MOST_TABLE)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "is too large");
@@ -178,6 +186,6 @@ bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c) {
     ok &= read_object(f, "rope_parameters", false, theta, s);
     ok &= read_object(f, "rope_scaling", two, theta, s);
     for (int i = 0; ok && i < 1 + two; i++)
-        if (s[i].kind) scale(&s[i], theta[i], c->sizes[SIZE_HEAD] / 2, a, &c->ropes[i]);
+        if (s[i].kind) scale(&s[i], theta[i], c->sizes[SIZE_TURNED] / 2, a, &c->ropes[i]);
     return ok;
 }

@@ -90,12 +90,11 @@ static value joined(graph *body, value x, value y) {
 }
 
 // Each pair (x, y) turned by its angle: (x cos - y sin, y cos + x sin). [heads,L,d]
-static value turned(attention *at, value x) {
+static value turned_whole(attention *at, value x) {
     graph *g = at->body;
     type t = *graph_type(g, x), whole = t;
     int64_t half = t.d[2].n / 2, step = half;
     value cosines = at->cosines, sines = at->sines;
-    if (cosines == VALUE_NONE) return x;
     bool pairs = at->b->config->rotary == ROTARY_PAIRS;
     if (pairs) { // neighbours: along an axis of their own
         t.rank = 4;
@@ -112,6 +111,15 @@ static value turned(attention *at, value x) {
     value right = graph_op2(g, OP_add, graph_op2(g, OP_mul, b, cosines), graph_op2(g, OP_mul, a, sines));
     value y = joined(g, left, right);
     return pairs ? graph_reshape(g, y, 3, whole.d) : y;
+}
+
+// What is turned of each head, and what goes on as it is behind it.
+static value turned(attention *at, value x) {
+    int64_t width = graph_type(at->body, x)->d[2].n, part = at->b->config->sizes[SIZE_TURNED];
+    if (at->cosines == VALUE_NONE) return x;
+    if (part == width) return turned_whole(at, x);
+    value y = turned_whole(at, sliced(at->body, x, 0, part));
+    return joined(at->body, y, sliced(at->body, x, part, width));
 }
 
 // Heads of keys or values, [n,..,..], each as often as there are heads of queries for it.

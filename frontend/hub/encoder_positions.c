@@ -42,7 +42,7 @@ static value scaled(graph *g, value x, double scale) {
 
 static void rotary(hub_builder *b) {
     const hub_config *c = b->config;
-    int64_t rows = c->sizes[SIZE_POSITIONS], columns = c->sizes[SIZE_HEAD] / 2;
+    int64_t rows = c->sizes[SIZE_POSITIONS], columns = c->sizes[SIZE_TURNED] / 2;
     value at = c->family->traits & TRAIT_ROTARY_COLUMNS ? b->columns : b->positions;
     bool given = hub_build_has(b, MODULE_ROTARY);
     for (int i = 0; i < 1 + (c->theta[1] > 0); i++) {

@@ -5,6 +5,7 @@
 const hub_family hub_families[] = {
 #include "families.def"
 #include "families_attention.def"
+#include "families_custom.def"
 };
 const int hub_family_count = sizeof(hub_families) / sizeof(hub_families[0]);
 
@@ -46,21 +47,11 @@ const hub_module_shape *hub_module_of(hub_module m) {
     return &shapes[m];
 }
 
-const hub_family *hub_family_find(const char *model_type) {
-    for (int i = 0; i < hub_family_count; i++) {
-        if (!strcmp(model_type, hub_families[i].model_type)) return &hub_families[i];
+bool hub_family_head(const hub_family *f, const char *architecture, hub_head *h) {
+    for (int k = 0; k < HEAD_COUNT; k++) {
+        if (f->classes[k] && !strcmp(f->classes[k], architecture)) return *h = (hub_head)k, true;
     }
-    return NULL;
-}
-
-const hub_family *hub_family_of_class(const char *architecture, hub_head *h) {
-    for (int i = 0; i < hub_family_count; i++) {
-        for (int k = 0; k < HEAD_COUNT; k++) {
-            const char *known = hub_families[i].classes[k];
-            if (known && !strcmp(known, architecture)) return *h = (hub_head)k, &hub_families[i];
-        }
-    }
-    return NULL;
+    return false;
 }
 
 const char *hub_family_key(const hub_family *f, hub_key k) {

@@ -25,6 +25,7 @@ typedef enum hub_size {
     SIZE_INNER,
     SIZE_HEADS,
     SIZE_HEAD,      // width of a head
+    SIZE_TURNED,    // of that, from its start, what rotary positions turn
     SIZE_ATTENTION, // of all heads
     SIZE_KEYS,      // of all heads of keys and values, which may be fewer
     SIZE_CONTEXT,   // of what attention gives, and a convolution beside it
@@ -159,12 +160,14 @@ typedef enum hub_key {
     KEY_INNER_GROUPS, // layers of a group, one after the other
     KEY_HEADS,
     KEY_KEY_HEADS,
-    KEY_HEAD,    // width of one
-    KEY_RATIO,   // how many heads a convolution stands for
-    KEY_TAPS,    // tokens that a convolution reads
-    KEY_INSIDE,  // width inside of a layer
-    KEY_STAGES,  // feed-forwards of a layer
-    KEY_BUCKETS, // of distances
+    KEY_HEAD,           // width of one
+    KEY_RATIO,          // how many heads a convolution stands for
+    KEY_TAPS,           // tokens that a convolution reads
+    KEY_INSIDE,         // width inside of a layer
+    KEY_STAGES,         // feed-forwards of a layer
+    KEY_BUCKETS,        // of distances
+    KEY_VOCAB_MULTIPLE, // the vocabulary is rounded up to a multiple of it
+    KEY_FRACTION,       // of a head that rotary positions turn; 0: positions are a table
     KEY_ACTIVATION,
     KEY_HEAD_ACTIVATION,   // of the prediction head
     KEY_POOLER_ACTIVATION, // of the classifier's dense layer
@@ -181,7 +184,6 @@ typedef enum hub_traits {
     TRAIT_DECODES_EMBEDDING = 32, // the decoder reads rows of the embeddings' width
     TRAIT_RMS_NORM = 64,
     TRAIT_TRANSFORMS = 128,     // classifiers read the prediction head's transform
-    TRAIT_PLAIN_DECODER = 256,  // the decoder may have no bias
     TRAIT_ROTARY_COLUMNS = 512, // rotary positions are columns, whatever positions are given
     TRAIT_FIRST_BARE = 2048,    // the first layer has no norm before its attention: the embeddings end in one
     TRAIT_DROPS_MASKED = 1024,  // ESM: mask tokens are zero, and the others scaled by how many there are
@@ -193,8 +195,18 @@ typedef enum hub_traits {
 // What turns queries and keys by their positions: halves of a head, or pairs of neighbours.
 typedef enum hub_rotary { ROTARY_NONE, ROTARY_HALVES, ROTARY_PAIRS } hub_rotary;
 
+// An activation that says how the feed-forward is gated: what activates its one half, and the prediction
+// head.
+typedef struct hub_gate {
+    const char *name, *activation, *predict;
+} hub_gate;
+
+#define HUB_MOST_REFUSED 12
+#define HUB_MOST_GATES   3
+
 typedef struct hub_family {
     const char *model_type;  // config.json's
+    const char *when;        // a key: the row is for configs that have it, before a row that says nothing
     const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
     int traits;
     bertc_position_rule position_rule; // where it counts, positions start behind the pad's id; else at 0
@@ -209,7 +221,7 @@ typedef struct hub_family {
     const char *groups[MODULE_COUNT]; // keys: how many groups of columns a layer has, each read by its own
                                       // rows; NULL: 1
     // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the
-    // config's key is true; else the name of the tensor.
+    // config's key is true ("?+key": or missing); else the name of the tensor.
     const char *biases[MODULE_COUNT];
     // Modules that a config's key switches: "key" (false where it is missing) or "+key" (true).
     const char *switches[MODULE_COUNT];
@@ -220,7 +232,11 @@ typedef struct hub_family {
     const char *predict, *classify;
     const char
         *order; // the output of the classifier of pairs beside predictions; NULL: seq_relationship_logits
-    const char *pooling; // default of classifier_pooling; NULL: the first row, whatever the config says
+    // Keys that would make another model of it: "key" must be false, 0 or missing, "+key" true or missing.
+    const char *refused[HUB_MOST_REFUSED];
+    hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them
+    int64_t inner_multiple; // the feed-forward's width is rounded up to a multiple of it; 0: it is not
+    const char *pooling;    // default of classifier_pooling; NULL: the first row, whatever the config says
     // What Transformers takes where a key is missing; NULL or 0: what BERT takes. Sizes that describe the
     // weights have no default.
     struct {
@@ -233,9 +249,7 @@ typedef struct hub_family {
 
 extern const hub_family hub_families[];
 extern const int hub_family_count;
-const hub_family *hub_family_find(const char *model_type);
-// By a class of the family; NULL where no family has it.
-const hub_family *hub_family_of_class(const char *architecture, hub_head *h);
-const char *hub_family_key(const hub_family *f, hub_key k); // NULL: it has no such key
+bool hub_family_head(const hub_family *f, const char *architecture, hub_head *h); // by a class of the family
+const char *hub_family_key(const hub_family *f, hub_key k);                       // NULL: it has no such key
 
 #endif

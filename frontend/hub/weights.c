@@ -163,9 +163,8 @@ static bool settle_decoder(lookup *l) {
         }
     }
     if (l->c->tied) forget(l, MODULE_DECODER);
-    if (l->config->family->traits & TRAIT_PLAIN_DECODER) {
-        return true;
-    } else if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
+    if (l->config->off[MODULE_DECODER_BIAS]) return true;
+    if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
         forget(l, MODULE_PREDICTION_BIAS);
     } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
         bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
