@@ -77,9 +77,8 @@ typedef struct making {
     emit *e;
     const kernel_site *s;
     const attention *x;
-    const heads *rows;
     const frame *f;
-    LLVMValueRef row, head; // i64; head: of rows->made
+    LLVMValueRef row, head; // i64; head: of heads that are made
     LLVMValueRef *bases;    // by param: its first row in this task
 } making;
 
@@ -225,7 +224,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                                      LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false));
     build_attribute(e, fn, "noinline");
     frame f = attention_frame_load(e, LLVMGetParam(fn, 0));
-    making m = {.e = e, .s = s, .x = x, .rows = rows, .f = &f};
+    making m = {.e = e, .s = s, .x = x, .f = &f};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
     open_params(&m);
     bool keys = dim_eq(rows->rows, dim_sym(SYM_L));

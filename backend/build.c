@@ -43,7 +43,6 @@ void build_target(emit *e, const target *t) {
     e->width = t->vector_floats;
     e->vf = LLVMVectorType(e->f32, (unsigned)e->width);
     e->vi = LLVMVectorType(e->i32, (unsigned)e->width);
-    e->vi1 = LLVMVectorType(e->i1, (unsigned)e->width);
     LLVMSetTarget(e->module, t->triple);
 }
 

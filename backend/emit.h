@@ -12,8 +12,8 @@ typedef struct emit {
     LLVMModuleRef module;
     LLVMBuilderRef b;
     const target *target;
-    int width;                                                // floats in a vector: target->vector_floats
-    LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi, vi1; // vf: <width x float>, vi: <width x i32>
+    int width;                                           // floats in a vector: target->vector_floats
+    LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi; // vf: <width x float>, vi: <width x i32>
     LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch): bertc_kernel of abi.h
     arena *arena;
     diag *diag;

@@ -33,7 +33,6 @@ graph *nest_flatten(arena *a, const graph *g, value v);
 bool nest_body(nest *n, const view *result);
 // The sizes of t's axes in this task.
 void nest_sizes(const nest *n, const type *t, LLVMValueRef *size);
-LLVMValueRef nest_dim(const nest *n, dim d);
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
 view nest_swept(nest *n, const view *v);
 

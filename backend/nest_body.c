@@ -46,14 +46,14 @@ graph *nest_flatten(arena *a, const graph *g, value v) {
 
 // --- Sizes and buffers
 
-LLVMValueRef nest_dim(const nest *n, dim d) {
+static LLVMValueRef dim_size(const nest *n, dim d) {
     if (d.s == SYM_NONE) return build_const_i64(n->e, d.n);
     assert(n->size[d.s]);
     return LLVMBuildNSWAdd(n->e->b, n->size[d.s], build_const_i64(n->e, d.n), "");
 }
 
 void nest_sizes(const nest *n, const type *t, LLVMValueRef *size) {
-    for (int i = 0; i < t->rank; i++) size[i] = nest_dim(n, t->d[i]);
+    for (int i = 0; i < t->rank; i++) size[i] = dim_size(n, t->d[i]);
 }
 
 static void rooms(const nest *n, const type *t, int64_t *room) {
@@ -151,7 +151,7 @@ static view view_op(nest *n, const node *made, int last) {
     if (made->op == OP_broadcast) return view_broadcast(x, &made->type, size);
     if (made->op == OP_reshape) return reshaped(n, made, x, last);
     assert(made->op == OP_slice);
-    for (int i = 0; i < made->type.rank; i++) begin[i] = nest_dim(n, node_attr(made, ATTR_begin)->u.dims[i]);
+    for (int i = 0; i < made->type.rank; i++) begin[i] = dim_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
     return view_slice(n->e, x, &made->type, begin, size);
 }
 

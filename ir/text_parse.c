@@ -20,7 +20,7 @@ typedef struct scope_slot {
     value v;
 } scope_slot;
 
-scope scope_new(parser *p, graph *g, level l) {
+static scope scope_new(parser *p, graph *g, level l) {
     scope s = {.g = g, .level = l, .capacity = 16};
     s.slots = ARENA_ARRAY(p->s.a, scope_slot, s.capacity);
     return s;
@@ -47,7 +47,8 @@ static void scope_grow(parser *p, scope *s) {
     }
 }
 
-bool scope_add(parser *p, scope *s, const label *l, value v) {
+// False, reported, where it stands there already.
+static bool scope_add(parser *p, scope *s, const label *l, value v) {
     if (2 * s->count >= s->capacity) scope_grow(p, s);
     scope_slot *slot = scope_find(s, l);
     if (slot->text) return scan_error(&p->s, l->at, "%%%s is defined twice", l->text);
@@ -56,7 +57,7 @@ bool scope_add(parser *p, scope *s, const label *l, value v) {
     return true;
 }
 
-bool read_label(parser *p, label *out) {
+static bool read_label(parser *p, label *out) {
     *out = (label){.at = here(&p->s)};
     if (!expect(&p->s, "%")) return false;
     if (!looks_at(&p->s, "0123456789")) return read_name(&p->s, &out->text, "a name or number");

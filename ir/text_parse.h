@@ -24,10 +24,6 @@ typedef struct parser {
     arena *a;  // the graph's
 } parser;
 
-scope scope_new(parser *p, graph *g, level l);
-bool scope_add(parser *p, scope *s, const label *l,
-               value v); // false, reported, where it stands there already
-bool read_label(parser *p, label *out);
 // A label of a value that stands before; reports one that does not.
 bool read_value(parser *p, const scope *s, value *out);
 

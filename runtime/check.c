@@ -82,7 +82,7 @@ static bool check_shape(const check_source *c, const bertc_port *p) {
     return good || error_set(c->error, "broken descriptor: the shape of output `%s`", name);
 }
 
-bool check_ports(const check_source *c) {
+static bool check_ports(const check_source *c) {
     const bertc_descriptor *d = c->descriptor;
     if (d->input_count > MAX_INPUTS || d->output_count == 0 || d->output_count > MAX_OUTPUTS)
         return error_set(c->error, "broken descriptor: %u inputs, %u outputs", d->input_count,
@@ -98,7 +98,8 @@ bool check_ports(const check_source *c) {
     return true;
 }
 
-const bertc_port *check_output(const check_source *c, const char *name) {
+// The output of that name, NULL: there is none.
+static const bertc_port *check_output(const check_source *c, const char *name) {
     const bertc_descriptor *d = c->descriptor;
     const bertc_port *out = check_at(c, d->outputs, d->output_count, sizeof *out, 8, 0, "outputs");
     for (uint32_t i = 0; out && i < d->output_count; i++) {
@@ -155,7 +156,7 @@ static bool check_strings(const check_source *c, const bertc_task *t, uint64_t b
     return true;
 }
 
-bool check_task(const check_source *c) {
+static bool check_task(const check_source *c) {
     const bertc_descriptor *d = c->descriptor;
     if (d->task == 0) return true;
     if (d->task_bytes < (int64_t)sizeof(bertc_task))

@@ -22,13 +22,9 @@ const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint6
 const char *check_string(const check_source *c, bertc_off off, const char *what);
 
 bool check_descriptor(const check_source *c); // all of what follows, and the tables
-bool check_ports(const check_source *c);
 bool check_variant(const check_source *c, const bertc_variant *v);
-bool check_task(const check_source *c);
 
 // The number of elements of one leading row of an output; M counts as `ragged`.
 int64_t port_width(const bertc_port *p, int64_t ragged);
-// The output's name, for comparisons.
-const bertc_port *check_output(const check_source *c, const char *name);
 
 #endif

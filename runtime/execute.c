@@ -11,7 +11,8 @@ void session_clear(bertc_session *s) {
     g->inputs[INPUT_BOUNDS][0] = g->inputs[INPUT_ROW_BOUNDS][0] = 0;
 }
 
-int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest) {
+// The smallest variant that holds so much, or -1.
+static int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest) {
     for (int i = 0; i < s->model->variant_count; i++) {
         const bertc_variant *v = s->variants[i].variant;
         if (tokens <= v->tokens && sequences <= v->sequences && longest <= v->length) return i;

@@ -55,8 +55,6 @@ struct bertc_session {
 };
 
 void session_clear(bertc_session *s);
-// The smallest variant that holds so much, or -1.
-int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest);
 // Whether a text of n tokens can still join the group.
 bool session_room(const bertc_session *s, int64_t n);
 // Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.

@@ -167,10 +167,7 @@ size_t text_characters(const char *text, size_t size);
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
 // The same for a piece, which byte-level BPE trims.
 void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
-// Leaves `leading` and `trailing` spaces of a token (NULL: of none), in characters and bytes, out of its
-// offsets, if the tokenizer trims.
-void text_trim(encoder *e, bertc_token *token, text_place leading, text_place trailing);
-// The same for those of what it stands for.
+// Leaves the spaces of what a token (NULL: none) stands for out of its offsets, if the tokenizer trims.
 void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t size);
 // The same for tokens from `first` on, by their pieces' texts; an unknown token of Unigram is none.
 void text_trim_pieces(encoder *e, size_t first);

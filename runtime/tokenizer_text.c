@@ -138,7 +138,9 @@ static uint32_t less(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-void text_trim(encoder *e, bertc_token *t, text_place leading, text_place trailing) {
+// Leaves `leading` and `trailing` spaces of a token (NULL: of none) out of its offsets, if the tokenizer
+// trims.
+static void text_trim(encoder *e, bertc_token *t, text_place leading, text_place trailing) {
     uint32_t flags = e->t->table->flags;
     if (!t || !(flags & BERTC_TOKENIZER_TRIM)) return;
     bool first = t == &e->raw[e->raw_first] || !t->char_start;

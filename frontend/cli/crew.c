@@ -14,7 +14,7 @@ bool chunk_open(chunk *c) {
     return c->rows && c->order;
 }
 
-void chunk_clear(chunk *c) {
+static void chunk_clear(chunk *c) {
     for (int i = 0; i < c->count; i++) row_free(&c->rows[i]);
     c->count = c->good = 0;
 }

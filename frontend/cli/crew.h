@@ -17,7 +17,6 @@ typedef struct chunk {
 } chunk;
 
 bool chunk_open(chunk *c);
-void chunk_clear(chunk *c);
 void chunk_close(chunk *c);
 // Reads until there are `rows` lines (at most CHUNK_ROWS), or CHUNK_BYTES, or no more. False where there was
 // none.

@@ -22,7 +22,8 @@ static size_t character(const unsigned char *s, size_t left) {
     return n;
 }
 
-void draw_text(FILE *f, const char *text, size_t size) {
+// A piece of text as XML and HTML want it.
+static void draw_text(FILE *f, const char *text, size_t size) {
     for (size_t i = 0; i < size;) {
         size_t n = character((const unsigned char *)text + i, size - i);
         char c = text[i];

@@ -7,9 +7,6 @@
 
 #include "cli.h"
 
-// A piece of text as XML and HTML want it.
-void draw_text(FILE *f, const char *text, size_t size);
-
 // Who looks at whom: n x n weights from 0 to 1, row i: whom token i looks at.
 typedef struct attention_map {
     int64_t layer, head, n;

@@ -23,7 +23,6 @@ static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
     safetensors *s = safetensors_open(path, d);
     if (!s) return false;
     c->files[c->file_count++] = s;
-    c->bytes += (int64_t)safetensors_file_size(s);
     return true;
 }
 
@@ -119,7 +118,6 @@ bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weigh
     if (c->module_count) memcpy(grown, c->modules, sizeof(*grown) * (size_t)c->module_count);
     grown[c->module_count++] = (module_file){arena_strdup(c->arena, folder), s};
     c->modules = grown;
-    c->bytes += (int64_t)safetensors_file_size(s);
     return true;
 }
 

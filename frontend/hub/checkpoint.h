@@ -29,7 +29,6 @@ typedef struct hub_checkpoint {
     int index_count;
     struct hub_module_file *modules; // sentence-transformers' modules that have weights
     int module_count;
-    int64_t bytes; // of all files
 
     hub_weight *weights; // [set + 1][module][part]; row 0: what belongs to no layer
     bool tied;           // the decoder reads the word embeddings

@@ -81,11 +81,6 @@ char *hub_path_folder(arena *a, const char *path) {
     return arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-const char *hub_path_file(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 bool hub_name_stays_inside(const char *name, bool plain) {
     if (name[0] == '/' || (plain && (!name[0] || strchr(name, '/')))) return false;
     for (const char *part = name;; part++) {

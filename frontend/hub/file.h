@@ -20,9 +20,8 @@ bool hub_is_folder(const char *path);
 bool hub_ends_with(const char *s, const char *end);
 // `folder`/`name`; `name` alone where the folder is "".
 char *hub_path(arena *a, const char *folder, const char *name);
-// What stands before the last slash ("." where there is none), and behind it.
+// What stands before the last slash ("." where there is none).
 char *hub_path_folder(arena *a, const char *path);
-const char *hub_path_file(const char *path);
 // May a name from an untrusted file be looked up below its folder: relative, no "..", and one component if
 // `plain`?
 bool hub_name_stays_inside(const char *name, bool plain);

@@ -124,7 +124,6 @@ static void describe(const opening *o, hub_model *out) {
     out->heads = c->heads;
     out->intermediate_size = c->sizes[SIZE_INNER];
     out->parameters = o->checkpoint->parameters;
-    out->checkpoint_bytes = o->checkpoint->bytes;
 }
 
 static bool open_model(opening *o, hub_model *out) {

@@ -30,7 +30,6 @@ typedef struct hub_model {
     int32_t position_start, pad_id, sep_id;
     bertc_rule global_rule; // of the input `global`, where the graph has it
     int64_t hidden_size, layers, heads, intermediate_size, parameters;
-    int64_t checkpoint_bytes;
     void *files; // private
 } hub_model;
 

@@ -233,10 +233,6 @@ const char *safetensors_name(const safetensors *s, int i) {
     return s->entries[i].name;
 }
 
-size_t safetensors_file_size(const safetensors *s) {
-    return s->file.size;
-}
-
 bool safetensors_entry(const safetensors *s, const char *name, const char **dtype, int *rank,
                        const int64_t **shape, const void **data, size_t *bytes) {
     entry key = {.name = name}, *wanted = &key;

@@ -7,7 +7,6 @@
 
 // Bytes of an element; 0: no dtype that is known.
 size_t safetensors_dtype_size(const char *dtype);
-size_t safetensors_file_size(const safetensors *s);
 // Bytes of a shape; false where they overflow, or a dimension is negative.
 bool safetensors_shape_bytes(const char *dtype, int rank, const int64_t *shape, size_t *bytes);
 

@@ -348,7 +348,8 @@ static bool check(tokenizer_spec *s, const char *pattern, const char *path) {
                            (const char *)cause, at);
 }
 
-const char *tokenizer_pattern(tokenizer_spec *s, const char *text, const char *path) {
+// The regular expression as the runtime compiles it, NULL (with a diagnostic) where it can't.
+static const char *rewritten(tokenizer_spec *s, const char *text, const char *path) {
     size_t size = strlen(text);
     if (!size || size > MOST_PATTERN)
         return tokenizer_wrong(s, path, "a regular expression of %zu bytes", size), NULL;
@@ -364,8 +365,6 @@ const char *tokenizer_pattern(tokenizer_spec *s, const char *text, const char *p
     return check(s, w.text, path) ? w.text : NULL;
 }
 
-// {"pattern": {"String": "x"}} or {"pattern": {"Regex": "x"}}: *text is one, the pattern that the runtime
-// compiles where *regex.
 bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path, const char **text,
                             bool *regex) {
     const cJSON *pattern = cJSON_GetObjectItemCaseSensitive(v, "pattern");
@@ -374,6 +373,6 @@ bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path,
     if (cJSON_GetArraySize(pattern) != 1 || (!string && !expression))
         return tokenizer_wrong(s, path, "lacks a pattern, a String or a Regex");
     *regex = expression != NULL;
-    *text = expression ? tokenizer_pattern(s, expression, path) : arena_strdup(s->a, string);
+    *text = expression ? rewritten(s, expression, path) : arena_strdup(s->a, string);
     return *text != NULL;
 }

@@ -124,9 +124,8 @@ int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
 bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
 bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
 
-// tokenizer_pattern.c: a regular expression as the runtime compiles it, NULL (with a diagnostic) where it
-// can't.
-const char *tokenizer_pattern(tokenizer_spec *s, const char *text, const char *path);
+// tokenizer_pattern.c: {"pattern": {"String": "x"}} or {"pattern": {"Regex": "x"}}: *text is one, the pattern
+// that the runtime compiles where *regex.
 bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path, const char **text,
                             bool *regex);
 
