@@ -73,6 +73,8 @@ static bool open_tokenizer(const opening *o, hub_model *out) {
     const char *path = o->options->tokenizer;
     if (!path && tokenizer_file(o->folder, o->a)) path = o->folder;
     if (!path && o->sentence.present && tokenizer_file(o->options->model, o->a)) path = o->options->model;
+    const char *unread = path ? NULL : tokenizer_unread(o->folder, o->a);
+    if (unread) diag_note(o->d, unread, TOKENIZER_UNREAD "; until then the model takes ids only");
     if (!path) return true;
     bool lower = o->sentence.lower_case;
     if (!tokenizer_open(path, lower, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;

@@ -40,18 +40,15 @@ static bool read_model(tokenizer_spec *s, const cJSON *vocab, const char *merges
 
 // The tokens that the class has whatever its files say. The mask takes the space before it.
 static bool add_specials(tokenizer_spec *s, const cJSON *config, bool deberta) {
-    static const char *const keys[] = {"cls_token", "sep_token", "unk_token", "pad_token", "mask_token"};
-    static const char *const usual[][2] = {
-        {"<s>", "[CLS]"}, {"</s>", "[SEP]"}, {"<unk>", "[UNK]"}, {"<pad>", "[PAD]"}, {"<mask>", "[MASK]"}};
-    for (int i = 0; i < 5; i++) {
-        const char *name = tokenizer_token_name(config, keys[i]);
-        if (!name) name = usual[i][deberta];
-        int32_t id = tokenizer_find_any(s, name);
-        if (id < 0 && i < 2) return diag_error(s->d, s->file, "lacks `%s`, its %s", name, keys[i]);
-        uint32_t flags = BERTC_ADDED_SPECIAL | (i == 4 ? BERTC_ADDED_LSTRIP : 0);
-        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, flags)) return false;
-    }
-    return true;
+    const tokenizer_special specials[] = {
+        {"cls_token", deberta ? "[CLS]" : "<s>", 0, true, &s->cls_id},
+        {"sep_token", deberta ? "[SEP]" : "</s>", 0, true, &s->sep_id},
+        {"unk_token", deberta ? "[UNK]" : "<unk>", 0, false, &s->unk_id},
+        {"pad_token", deberta ? "[PAD]" : "<pad>", 0, false, &s->pad_id},
+        {"mask_token", deberta ? "[MASK]" : "<mask>", BERTC_ADDED_LSTRIP, false, &s->mask_id}};
+    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
+        if (!tokenizer_add_special(s, config, specials[i])) return false;
+    return tokenizer_add_listed(s, config);
 }
 
 static void set_templates(tokenizer_spec *s, bool deberta) {

@@ -5,15 +5,6 @@
 #include "sentence.h"
 #include "tokenizer_spec.h"
 
-// A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
-static bool beside(const tokenizer_spec *s, const char *name, cJSON **out) {
-    const char *path = hub_path(s->a, hub_path_folder(s->a, s->file), name);
-    *out = NULL;
-    if (!hub_is_file(path)) return true;
-    *out = hub_json_load(path, false, s->d);
-    return *out != NULL;
-}
-
 static bool is_json(const hub_file *f) {
     size_t i = 0;
     while (i < f->size && strchr(" \t\r\n", f->data[i])) i++;
@@ -35,15 +26,16 @@ static bool read_merges(tokenizer_spec *s, const hub_file *f, const cJSON *confi
 
 static bool read(tokenizer_spec *s, const hub_file *f) {
     cJSON *config = NULL, *added = NULL;
-    bool ok = beside(s, "tokenizer_config.json", &config);
-    if (ok && hub_ends_with(s->file, "vocab.json")) {
-        ok = beside(s, "added_tokens.json", &added) && read_merges(s, f, config, added);
-    } else if (ok && hub_ends_with(s->file, ".json")) {
+    bool merges = hub_ends_with(s->file, "vocab.json"), whole = !merges && hub_ends_with(s->file, ".json");
+    bool ok =
+        tokenizer_config(s, !whole, &config) && (whole || tokenizer_beside(s, "added_tokens.json", &added));
+    if (ok && merges) {
+        ok = read_merges(s, f, config, added);
+    } else if (ok && whole) {
         ok = is_json(f) ? tokenizer_from_json(s, f->data, f->size) && tokenizer_roles(s, config)
                         : diag_error(s->d, s->file, "is no tokenizer.json");
     } else if (ok) {
-        ok = beside(s, "added_tokens.json", &added) &&
-             tokenizer_from_vocab(s, f->data, f->size, config, added);
+        ok = tokenizer_from_vocab(s, f->data, f->size, config, added);
     }
     cJSON_Delete(config);
     cJSON_Delete(added);
@@ -68,10 +60,13 @@ bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, 
         .a = a, .d = d, .file = path, .unk_id = -1, .pad_id = -1, .cls_id = -1, .sep_id = -1, .mask_id = -1};
     if (hub_is_folder(path)) {
         s.file = tokenizer_file(path, a);
+        const char *unread = s.file ? NULL : tokenizer_unread(path, a);
+        if (unread) return diag_error(d, unread, TOKENIZER_UNREAD);
         if (!s.file)
             return diag_error(d, path,
                               "has no tokenizer.json, no vocab.json with merges.txt, and no vocab.txt");
     }
+    if (hub_ends_with(s.file, ".model")) return diag_error(d, s.file, TOKENIZER_UNREAD);
     hub_file f;
     if (!hub_file_map(s.file, &f, d)) return false;
     bool ok = read(&s, &f) && (!lower || lower_case(&s)) && tokenizer_table(&s, table, bytes);
@@ -85,6 +80,16 @@ const char *tokenizer_file(const char *folder, arena *a) {
         const char *path = hub_path(a, folder, names[i]);
         bool merges = i != 1 || hub_is_file(hub_path(a, folder, "merges.txt"));
         if (hub_is_file(path) && merges) return path;
+    }
+    return NULL;
+}
+
+const char *tokenizer_unread(const char *folder, arena *a) {
+    static const char *const names[] = {"spiece.model", "sentencepiece.bpe.model", "spm.model",
+                                        "tokenizer.model"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = hub_path(a, folder, names[i]);
+        if (hub_is_file(path)) return path;
     }
     return NULL;
 }

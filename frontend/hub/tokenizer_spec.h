@@ -70,6 +70,11 @@ typedef struct tokenizer_spec {
 // The table of a file, or of a folder's. `lower`: texts are put in lower case before all else.
 bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d);
 const char *tokenizer_file(const char *folder, arena *a); // that tokenizer_open reads; NULL: it has none
+// A file of sentencepiece's in a folder, which is not read; NULL: it has none.
+const char *tokenizer_unread(const char *folder, arena *a);
+#define TOKENIZER_UNREAD                                                                                     \
+    "is sentencepiece's, which is not read; AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "  \
+    "of Transformers writes the tokenizer.json that is"
 
 // Fills `s` (its a, d, file are set) from tokenizer.json's text.
 bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
@@ -80,19 +85,35 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
 // The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
 bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
                            const cJSON *config, const cJSON *added);
+// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
+bool tokenizer_class_is(const char *class, const char *names);
+// The id of an added token or a piece, -1: neither.
+int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
+
+// --- tokenizer_config.c
+// A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
+bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out);
+// tokenizer_config.json's object with what older folders say elsewhere; the caller ends it. `vocabulary`: its
+// class is asked for.
+bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
 // Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
 // tokenizer_add.
 bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
-// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
-bool tokenizer_class_is(const char *class, const char *names);
 bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
 bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
-// The id of an added token or a piece, -1: neither.
-int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
-// What tokenizer_config.json's object (or NULL) says of a key: "[CLS]", or the content of a token's object.
-const char *tokenizer_token_name(const cJSON *config, const char *key);
-// Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (NULL: none; usual
-// names).
+// A special token of a class: its key in tokenizer_config.json, its name and rules where that doesn't say
+// them. One that is no piece is left out, an error where `needed`.
+typedef struct tokenizer_special {
+    const char *key, *usual;
+    uint32_t flags;
+    bool needed;
+    int32_t *id; // set
+} tokenizer_special;
+bool tokenizer_add_special(tokenizer_spec *s, const cJSON *config, tokenizer_special special);
+// Those that the class has no name for.
+bool tokenizer_add_listed(tokenizer_spec *s, const cJSON *config);
+// Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (usual names where
+// it is silent).
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 
 // tokenizer_normalizers.c, tokenizer_pretokenizers.c and tokenizer_post.c: the components of tokenizer.json.

@@ -1,6 +1,5 @@
 // vocab.txt, one piece a line, with what tokenizer_config.json says: the tokenizers of BERT, MPNet and ESM as
-// Transformers builds them from these. And what all kinds of tokenizer share: the vocabulary by text, the
-// roles of special tokens.
+// Transformers builds them from these. And what all kinds of tokenizer share: the vocabulary by text.
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,40 +57,11 @@ bool tokenizer_sort_added(tokenizer_spec *s, const char *path) {
     return true;
 }
 
-// "[CLS]", or {"content": "[CLS]", ...} as older files have it.
-const char *tokenizer_token_name(const cJSON *config, const char *key) {
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(config, key);
-    const cJSON *content = cJSON_GetObjectItemCaseSensitive(v, "content");
-    return cJSON_GetStringValue(content ? content : v);
-}
-
 int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text) {
     for (int i = 0; i < s->added_count; i++) {
         if (!strcmp(s->added[i].text, text)) return s->added[i].id;
     }
     return tokenizer_find(s, text);
-}
-
-bool tokenizer_roles(tokenizer_spec *s, const cJSON *config) {
-    const struct {
-        const char *key, *usual[2];
-        int32_t *id;
-    } roles[] = {{"unk_token", {"[UNK]", "<unk>"}, &s->unk_id},
-                 {"pad_token", {"[PAD]", "<pad>"}, &s->pad_id},
-                 {"cls_token", {"[CLS]", "<s>"}, &s->cls_id},
-                 {"sep_token", {"[SEP]", "</s>"}, &s->sep_id},
-                 {"mask_token", {"[MASK]", "<mask>"}, &s->mask_id}};
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-        const char *name = tokenizer_token_name(config, roles[i].key);
-        if (*roles[i].id < 0 && name) *roles[i].id = tokenizer_find_any(s, name);
-        for (int k = 0; k < 2 && *roles[i].id < 0; k++)
-            *roles[i].id = tokenizer_find_any(s, roles[i].usual[k]);
-    }
-    const cJSON *longest = cJSON_GetObjectItemCaseSensitive(config, "model_max_length");
-    // Transformers writes 1e30 where there is no limit
-    if (cJSON_IsNumber(longest) && longest->valuedouble >= 1 && longest->valuedouble < 1 << 24)
-        s->max_length = (uint32_t)longest->valuedouble;
-    return true;
 }
 
 static bool read_lines(tokenizer_spec *s, const char *data, size_t size) {
@@ -117,58 +87,6 @@ static bool read_lines(tokenizer_spec *s, const char *data, size_t size) {
     return s->piece_count || diag_error(s->d, s->file, "is empty");
 }
 
-bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
-    int32_t known = tokenizer_find(s, text);
-    if (known >= 0 && known != id)
-        return diag_error(s->d, s->file, "added token `%s` has id %d, but %d in the vocabulary", text, id,
-                          known);
-    s->added[s->added_count++] = (tokenizer_added){arena_strdup(s->a, text), id, flags};
-    return true;
-}
-
-static uint32_t set(const cJSON *v, const char *key, uint32_t flag) {
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(v, key)) ? flag : 0;
-}
-
-// tokenizer_config.json's "added_tokens_decoder": {"0": {"content": "[PAD]", ...}}, and added_tokens.json's
-// {"[NEW]": 30522}.
-bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room) {
-    const cJSON *decoder = cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder");
-    s->added =
-        ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(decoder) + cJSON_GetArraySize(added) + room);
-    const cJSON *v;
-    cJSON_ArrayForEach(v, decoder) {
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "content"));
-        char *end = NULL;
-        long id = v->string && *v->string ? strtol(v->string, &end, 10) : -1;
-        if (!text || !*text || !end || *end || id < 0 || id >= TOKENIZER_MOST_IDS)
-            return diag_error(s->d, s->file,
-                              "added_tokens_decoder of its tokenizer_config.json: `%s` is no token",
-                              v->string ? v->string : "");
-        if (!tokenizer_add(s, text, (int32_t)id,
-                           set(v, "lstrip", BERTC_ADDED_LSTRIP) | set(v, "rstrip", BERTC_ADDED_RSTRIP) |
-                               set(v, "single_word", BERTC_ADDED_SINGLE_WORD) |
-                               set(v, "normalized", BERTC_ADDED_NORMALIZED) |
-                               set(v, "special", BERTC_ADDED_SPECIAL)))
-            return false;
-    }
-    if (decoder) return true; // added_tokens.json then says the same
-    cJSON_ArrayForEach(v, added) {
-        int64_t id;
-        if (!v->string || !*v->string || !hub_json_int(v, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
-            return diag_error(s->d, s->file, "added_tokens.json: `%s` has no id", v->string ? v->string : "");
-        if (!tokenizer_add(s, v->string, (int32_t)id, BERTC_ADDED_NORMALIZED)) return false;
-    }
-    return true;
-}
-
-bool tokenizer_is_added(const tokenizer_spec *s, const char *text) {
-    for (int i = 0; i < s->added_count; i++) {
-        if (!strcmp(s->added[i].text, text)) return true;
-    }
-    return false;
-}
-
 static bool bert_options(tokenizer_spec *s, const cJSON *config) {
     const hub_fields f = {arena_printf(s->a, "%s: tokenizer_config.json", s->file), "", config, s->d};
     bool lower = true, chinese = true, clean = true, basic = true;
@@ -180,6 +98,9 @@ static bool bert_options(tokenizer_spec *s, const cJSON *config) {
     bool strip = lower;
     if (config && !hub_field_bool(&f, "strip_accents", false, &strip)) return false;
     if (!basic) return hub_field_wrong(&f, "do_basic_tokenize", "is false, which is not supported");
+    const char *words = "basic"; // Japanese models', and of a class that older ones don't name
+    if (config && !hub_field_text(&f, "word_tokenizer_type", false, &words)) return false;
+    if (strcmp(words, "basic")) return hub_field_wrong(&f, "word_tokenizer_type", "`%s` is not known", words);
     uint32_t flags = (clean ? BERTC_BERT_CLEAN : 0) | (chinese ? BERTC_BERT_CHINESE : 0) |
                      (strip ? BERTC_BERT_STRIP : 0) | (lower ? BERTC_BERT_LOWERCASE : 0);
     return tokenizer_add_step(s, &s->normalizer,
@@ -231,16 +152,15 @@ static bool add_specials(tokenizer_spec *s, const vocab_class *class, const cJSO
     static const char *const keys[] = {"unk_token", "cls_token", "sep_token", "pad_token", "mask_token"};
     int32_t *const ids[] = {&s->unk_id, &s->cls_id, &s->sep_id, &s->pad_id, &s->mask_id};
     for (int i = 0; i < SPECIALS; i++) {
-        const char *key = i == SEP && class->form == FORM_ESM ? "eos_token" : keys[i];
-        const char *name = tokenizer_token_name(config, key);
-        if (!name) name = class->usual[i];
-        int32_t id = *ids[i] = tokenizer_find_any(s, name);
-        if (id < 0 && i <= SEP) return diag_error(s->d, s->file, "lacks `%s`, its %s", name, key);
-        uint32_t flags =
-            BERTC_ADDED_SPECIAL | (i == MASK && class->form == FORM_MPNET ? BERTC_ADDED_LSTRIP : 0);
-        if (id >= 0 && !tokenizer_is_added(s, name) && !tokenizer_add(s, name, id, flags)) return false;
+        const tokenizer_special special = {
+            .key = i == SEP && class->form == FORM_ESM ? "eos_token" : keys[i],
+            .usual = class->usual[i],
+            .flags = i == MASK && class->form == FORM_MPNET ? BERTC_ADDED_LSTRIP : 0,
+            .needed = i <= SEP,
+            .id = ids[i]};
+        if (!tokenizer_add_special(s, config, special)) return false;
     }
-    return true;
+    return tokenizer_add_listed(s, config);
 }
 
 // ESM's words are what stands between spaces, and every piece ends a word where it is found.

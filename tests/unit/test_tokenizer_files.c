@@ -169,6 +169,73 @@ START_TEST(untyped) {
 }
 END_TEST
 
+// A folder of some files, each a name and its text; what it makes of `input`, or its first message.
+static void folder(const char *const files[][2], int count, const char *input, const char *line) {
+    char path[] = "/tmp/bertc-tokenizer-XXXXXX", name[96];
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    for (int i = 0; i < count; i++) case_write(path, files[i][0], files[i][1], strlen(files[i][1]));
+    tokenizer_case c;
+    if (case_open(&c, path))
+        ck_assert_str_eq(case_tokens(&c, input, strlen(input)), line);
+    else
+        ck_assert_msg(strstr(c.line, line) != NULL, "`%s` lacks `%s`", c.line, line);
+    case_close(&c);
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%s/%s", path, files[i][0]);
+        unlink(name);
+    }
+    rmdir(path);
+}
+
+// What older folders say in special_tokens_map.json and added_tokens.json.
+START_TEST(special_tokens_map) {
+    static const char lines[] = LINES "\n[q]\n[Z]";
+    const char *map = "{\"mask_token\":{\"content\":\"a\",\"lstrip\":true},\"sep_token\":\"A\",\"additional_"
+                      "special_tokens\":"
+                      "[\"[q]\",{\"content\":\"new\",\"rstrip\":true}]}";
+    // `new` is no piece: it has the next id
+    folder((const char *const[][2]){{"vocab.txt", lines}, {"special_tokens_map.json", map}}, 2,
+           "x a[q]new ##b", "[CLS] [UNK]:0-1 a:1-3 [q]:3-6 new:6-10 [UNK]:10-11 [UNK]:11-12 [UNK]:12-13 A");
+    const char *config = "{\"sep_token\":\"[MASK]\",\"additional_special_tokens\":[\"[Z]\"]}";
+    folder((const char *const[][2]){{"vocab.txt", lines},
+                                    {"special_tokens_map.json", map},
+                                    {"tokenizer_config.json", config}},
+           3, "[Z][q]", "[CLS] [Z]:0-3 [q]:3-6 A");
+    config = "{\"sep_token\":\"[MASK]\",\"added_tokens_decoder\":{}}"; // the newer form, beside which it says
+                                                                       // nothing
+    folder((const char *const[][2]){{"vocab.txt", lines},
+                                    {"special_tokens_map.json", map},
+                                    {"tokenizer_config.json", config}},
+           3, "a", "[CLS] a:0-1 [MASK]");
+    // a special one's text is not normalised
+    const char *added = "{\"NEW\":12,\"OLD\":13}";
+    folder((const char *const[][2]){{"vocab.txt", lines},
+                                    {"special_tokens_map.json", "{\"additional_special_tokens\":[\"NEW\"]}"},
+                                    {"added_tokens.json", added}},
+           3, "NEW new OLD old", "[CLS] NEW:0-3 [UNK]:4-7 OLD:8-11 OLD:12-15 [SEP]");
+    folder((const char *const[][2]){{"vocab.txt", lines},
+                                    {"special_tokens_map.json", "{\"additional_special_tokens\":[3]}"}},
+           2, "", "`additional_special_tokens` holds a number where a token is expected");
+}
+END_TEST
+
+// Where tokenizer_config.json names no class, config.json does, or its model.
+START_TEST(class_of_model) {
+    const char *mpnet = "<s>\n<pad>\n</s>\n<unk>\n[UNK]\n[CLS]\n[SEP]\na\n##b\n<mask>\n";
+    folder((const char *const[][2]){{"vocab.txt", mpnet}, {"config.json", "{\"model_type\":\"mpnet\"}"}}, 2,
+           "ab", "<s> a:0-1 ##b:1-2 </s>");
+    folder((const char *const[][2]){{"vocab.txt", LINES}, {"config.json", "{\"model_type\":\"roformer\"}"}},
+           2, "", "what `RoFormerTokenizer` makes of it is not known");
+    folder((const char *const[][2]){{"vocab.txt", LINES},
+                                    {"config.json", "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}"}},
+           2, "", "what `BertJapaneseTokenizer` makes of it is not known");
+    folder((const char *const[][2]){{"vocab.txt", LINES},
+                                    {"tokenizer_config.json", "{\"word_tokenizer_type\":\"mecab\"}"}},
+           2, "", "tokenizer_config.json: word_tokenizer_type: `mecab` is not known");
+    folder((const char *const[][2]){{"spiece.model", "x"}}, 1, "", "spiece.model: is sentencepiece's");
+}
+END_TEST
+
 START_TEST(vocab_txt_refused) {
     refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
     refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
@@ -254,6 +321,8 @@ int main(void) {
     tcase_add_test(t, vocab_txt);
     tcase_add_test(t, vocab_txt_classes);
     tcase_add_test(t, untyped);
+    tcase_add_test(t, special_tokens_map);
+    tcase_add_test(t, class_of_model);
     tcase_add_test(t, vocab_txt_refused);
     tcase_add_test(t, roles);
     tcase_add_test(t, tries);
