@@ -6,16 +6,7 @@
 // void (ptr, i64, ptr); the builder at its entry.
 static LLVMValueRef begin(emit *e, const char *name) {
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
-    LLVMTypeRef t = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 3, false);
-    LLVMValueRef f = build_function(e, name, t);
-    build_attribute(e, f, "noinline");
-    return f;
-}
-
-static LLVMValueRef end(emit *e, LLVMValueRef f, LLVMBasicBlockRef caller) {
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
+    return build_helper(e, name, NULL, 3, params);
 }
 
 // The address of row i, or of the last of `count` rows.
@@ -122,7 +113,7 @@ LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
     pack_key_vectors(e, x, LLVMGetParam(f, 0), count, first, tile_at(e, to, tile_mul(e, part.index, 4)));
     build_loop_end(e, &part);
     build_loop_end(e, &panel);
-    return end(e, f, caller);
+    return build_helper_end(e, f, NULL, caller);
 }
 
 LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
@@ -138,7 +129,7 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
         copy_row(e, tile_at_constant(e, from, c * 4), tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
     }
     build_loop_end(e, &row);
-    return end(e, f, caller);
+    return build_helper_end(e, f, NULL, caller);
 }
 
 LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld) {
@@ -149,20 +140,18 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     fetch_ahead(e, x, from, tile_rows); // the next tile's
     copy_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
     build_loop_end(e, &row);
-    return end(e, f, caller);
+    return build_helper_end(e, f, NULL, caller);
 }
 
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
-    LLVMTypeRef t = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false);
-    LLVMValueRef f = build_function(e, "attention.give", t);
-    build_attribute(e, f, "noinline");
+    LLVMValueRef f = build_helper(e, "attention.give", NULL, 4, params);
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
     LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
     LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
     give_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, out_ld * 4)), width,
              build_load(e, e->f32, share, 4));
     build_loop_end(e, &row);
-    return end(e, f, caller);
+    return build_helper_end(e, f, NULL, caller);
 }

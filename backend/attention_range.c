@@ -23,9 +23,7 @@ typedef struct span {
 LLVMValueRef attention_scan(emit *e) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
-    LLVMValueRef fn = build_function(e, "attention.scan",
-                                     LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.scan", NULL, 4, params);
     LLVMValueRef p = LLVMGetParam(fn, 0), out = LLVMGetParam(fn, 3), from = LLVMGetParam(fn, 1);
     LLVMValueRef first = build_load(e, e->i32, tile_at(e, p, tile_mul(e, from, 4)), 4);
     LLVMValueRef lo = view_stack(e, e->i32), hi = view_stack(e, e->i32);
@@ -41,9 +39,7 @@ LLVMValueRef attention_scan(emit *e) {
     build_loop_end(e, &l);
     build_store(e, build_load(e, e->i32, lo, 4), out, 4);
     build_store(e, build_load(e, e->i32, hi, 4), tile_at_constant(e, out, 4), 4);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 static span scan(const ranges *r, LLVMValueRef p, LLVMValueRef from, LLVMValueRef to) {
@@ -235,9 +231,7 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
 
 LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef scanner) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef fn = build_function(e, "attention.spans",
-                                     LLVMFunctionType(LLVMVoidTypeInContext(e->context), &e->ptr, 1, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.spans", NULL, 1, &e->ptr);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), panel = build_const_i64(e, PANEL_COLUMNS);
     frame f = attention_frame_load(e, scratch);
     for (int i = 0; i < x->scores.leaf_count; i++) {
@@ -251,9 +245,7 @@ LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef sca
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(scanner), scanner, args, 4, "");
         build_loop_end(e, &k);
     }
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 static LLVMValueRef panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef panel) {
@@ -275,8 +267,7 @@ LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, L
                             int tile_rows, int64_t runs) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64};
-    LLVMValueRef fn = build_function(e, "attention.runs", LLVMFunctionType(e->i64, params, 2, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.runs", e->i64, 2, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), row = LLVMGetParam(fn, 1), one = build_const_i64(e, 1);
     frame f = attention_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scanner};
@@ -298,9 +289,7 @@ LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, L
     build_loop_end(e, &l);
     LLVMValueRef n = build_load(e, e->i64, count, 8);
     build_store(e, all, tile_at(e, out, tile_mul(e, n, 8)), 8);
-    LLVMBuildRet(e->b, LLVMBuildAdd(e->b, n, LLVMBuildAnd(e->b, n, one, ""), ""));
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, LLVMBuildAdd(e->b, n, LLVMBuildAnd(e->b, n, one, ""), ""), caller);
 }
 
 // --- How far a query sees

@@ -220,9 +220,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                                  int64_t ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
-    LLVMValueRef fn = build_function(e, "attention.rows",
-                                     LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.rows", NULL, 4, params);
     frame f = attention_frame_load(e, LLVMGetParam(fn, 0));
     making m = {.e = e, .s = s, .x = x, .f = &f};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
@@ -237,9 +235,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                   .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, ld * 4))};
     make_columns(&m, rows->made, 3, &to);
     build_loop_end(e, &l);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 // --- A tile of rows

@@ -353,9 +353,7 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
                                   int64_t ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->i64, e->ptr};
-    LLVMValueRef fn = build_function(e, "attention.pairs",
-                                     LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 5, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.pairs", NULL, 5, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), key = LLVMGetParam(fn, 2);
     frame f = attention_frame_load(e, scratch);
     pairs p = {.e = e, .x = x};
@@ -372,17 +370,13 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
     build_store(e, pair_value(&p, x->scores.result, false), at, (unsigned)e->width * 4);
     build_loop_end(e, &c);
     build_loop_end(e, &r);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attention *x) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr};
-    LLVMValueRef fn = build_function(e, "attention.numbers",
-                                     LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 1, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.numbers", NULL, 1, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
     frame f = attention_frame_load(e, scratch);
     LLVMValueRef last = LLVMBuildSub(e->b, f.keys, build_const_i64(e, 1), "");
@@ -398,23 +392,19 @@ LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attentio
                     tile_at(e, tile_at_constant(e, scratch, l->at), tile_mul(e, k.index, 4)), 4);
         build_loop_end(e, &k);
     }
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64};
-    LLVMValueRef fn = build_function(e, "attention.chosen", LLVMFunctionType(e->i1, params, 2, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.chosen", e->i1, 2, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
     frame f = attention_frame_load(e, scratch);
     pairs p = {.e = e, .x = x, .row = LLVMGetParam(fn, 1), .key = build_const_i64(e, 0)};
     open_pairs(&p, s, &f, scratch);
     open_row(&p, s, &f, scratch, build_const_i64(e, 0));
     LLVMValueRef holds = pair_value(&p, x->scores.result, false);
-    LLVMBuildRet(e->b, LLVMBuildExtractElement(e->b, holds, LLVMConstInt(e->i32, 0, false), ""));
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, LLVMBuildExtractElement(e->b, holds, LLVMConstInt(e->i32, 0, false), ""),
+                            caller);
 }

@@ -61,8 +61,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
     unsigned align = (unsigned)e->width * 4;
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
-    LLVMValueRef f = build_function(e, "attention.softmax", LLVMFunctionType(e->f32, params, 3, false));
-    build_attribute(e, f, "noinline");
+    LLVMValueRef f = build_helper(e, "attention.softmax", e->f32, 3, params);
     LLVMValueRef scores = LLVMGetParam(f, 0), count = LLVMGetParam(f, 1), out = LLVMGetParam(f, 2);
     hide_rest(e, scores, count, tile_rows, ld);
     sums most = carry_begin(e, count, tile_rows, build_splat(e, LLVMConstReal(e->f32, -INFINITY), e->width));
@@ -88,7 +87,5 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
         LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), build_reduce_add(e, sum.phi[0]), "");
         build_store(e, share, tile_at_constant(e, out, r * 4), 4);
     }
-    LLVMBuildRet(e->b, least);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
+    return build_helper_end(e, f, least, caller);
 }

@@ -7,19 +7,6 @@
 // Only the panels of columns are computed that the pairs at hand can look up: neighbours look up neighbours.
 #include "attention.h"
 
-static LLVMValueRef begin(emit *e, const char *name, int n, LLVMTypeRef *params) {
-    LLVMValueRef f = build_function(
-        e, name, LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, (unsigned)n, false));
-    build_attribute(e, f, "noinline");
-    return f;
-}
-
-static LLVMValueRef end(emit *e, LLVMValueRef f, LLVMBasicBlockRef caller) {
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
-}
-
 // Packs the rows of the table that queries [from, to) and all keys look up.
 static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention *x, const score_table *t,
                                  LLVMValueRef scan) {
@@ -27,7 +14,7 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     heads rows = t->of;
     LLVMValueRef pack = attention_pack_keys(e, &rows);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
-    LLVMValueRef fn = begin(e, "attention.prepare", 3, params), scratch = LLVMGetParam(fn, 0);
+    LLVMValueRef fn = build_helper(e, "attention.prepare", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
     frame f = attention_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     LLVMValueRef first, last;
@@ -41,7 +28,7 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, t->packed), tile_mul(e, row, t->of.width * 4));
     LLVMValueRef args[] = {from, LLVMBuildSub(e->b, until, row, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(pack), pack, args, 3, "");
-    return end(e, fn, caller);
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 // One tile of rows times the panels that `r` can look up.
@@ -63,7 +50,7 @@ static LLVMValueRef emit_straight(emit *e, const kernel_site *s, const attention
                                   LLVMValueRef scan, const panels *p) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
-    LLVMValueRef fn = begin(e, "attention.straight", 3, params), scratch = LLVMGetParam(fn, 0);
+    LLVMValueRef fn = build_helper(e, "attention.straight", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
     LLVMValueRef row = LLVMGetParam(fn, 1);
     frame f = attention_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
@@ -72,14 +59,14 @@ static LLVMValueRef emit_straight(emit *e, const kernel_site *s, const attention
     attention_ranges_rows(&r, s, &f, row, attention_smaller(e, until, f.queries));
     attention_ranges_keys(&r, scratch, build_const_i64(e, 0), f.keys);
     multiply(e, p, &r, t, scratch, LLVMGetParam(fn, 2), tile_at_constant(e, scratch, t->at));
-    return end(e, fn, caller);
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 static LLVMValueRef emit_across(emit *e, const kernel_site *s, const attention *x, const score_table *t,
                                 LLVMValueRef scan, const panels *p, const row_source *keys) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
-    LLVMValueRef fn = begin(e, "attention.across", 3, params), scratch = LLVMGetParam(fn, 0);
+    LLVMValueRef fn = build_helper(e, "attention.across", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
     frame f = attention_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     LLVMValueRef rows = build_const_i64(e, p->rows), at = tile_at_constant(e, scratch, keys->at);
@@ -92,7 +79,7 @@ static LLVMValueRef emit_across(emit *e, const kernel_site *s, const attention *
     LLVMValueRef c = tile_at(e, tile_at_constant(e, scratch, t->at), tile_mul(e, l.index, t->ld * 4));
     multiply(e, p, &r, t, scratch, at, c);
     build_loop_end(e, &l);
-    return end(e, fn, caller);
+    return build_helper_end(e, fn, NULL, caller);
 }
 
 table_code attention_table_code(emit *e, const kernel_site *s, const attention *x, const score_table *t,

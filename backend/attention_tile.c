@@ -95,8 +95,7 @@ static LLVMValueRef softmax(emit *e, const parts *p, LLVMValueRef scratch, LLVMV
 LLVMValueRef attention_over(emit *e, const parts *p) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
-    LLVMValueRef fn = build_function(e, "attention.over", LLVMFunctionType(e->f32, params, 3, false));
-    build_attribute(e, fn, "noinline");
+    LLVMValueRef fn = build_helper(e, "attention.over", e->f32, 3, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
     frame f = attention_frame_load(e, scratch);
     LLVMValueRef hidden = view_stack(e, e->i64); // columns behind the last key
@@ -110,9 +109,7 @@ LLVMValueRef attention_over(emit *e, const parts *p) {
     run_end(e, &r);
     LLVMValueRef count =
         LLVMBuildSub(e->b, build_load(e, e->i64, r.slot, 8), build_load(e, e->i64, hidden, 8), "");
-    LLVMBuildRet(e->b, softmax(e, p, scratch, count));
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return fn;
+    return build_helper_end(e, fn, softmax(e, p, scratch, count), caller);
 }
 
 // Scores and softmax over what the tile may see; how many numbers its runs are.

@@ -86,6 +86,22 @@ LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef t) {
     return f;
 }
 
+LLVMValueRef build_helper(emit *e, const char *name, LLVMTypeRef result, int n, LLVMTypeRef *params) {
+    if (!result) result = LLVMVoidTypeInContext(e->context);
+    LLVMValueRef f = build_function(e, name, LLVMFunctionType(result, params, (unsigned)n, false));
+    build_attribute(e, f, "noinline");
+    return f;
+}
+
+LLVMValueRef build_helper_end(emit *e, LLVMValueRef f, LLVMValueRef result, LLVMBasicBlockRef caller) {
+    if (result)
+        LLVMBuildRet(e->b, result);
+    else
+        LLVMBuildRetVoid(e->b);
+    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
+    return f;
+}
+
 LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n,
                              LLVMValueRef *args) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));

@@ -67,6 +67,11 @@ void build_if_end(emit *e, LLVMBasicBlockRef behind);
 LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef type);
 // Adds an attribute without value: "noinline", "alwaysinline", ...
 void build_attribute(emit *e, LLVMValueRef function, const char *name);
+// Such a function that kernels call and that LLVM does not inline: `result` (NULL: void) of n params. The end
+// returns `result` (NULL: nothing), puts the builder back to the block `caller` (NULL: there is none) and
+// gives the function.
+LLVMValueRef build_helper(emit *e, const char *name, LLVMTypeRef result, int n, LLVMTypeRef *params);
+LLVMValueRef build_helper_end(emit *e, LLVMValueRef f, LLVMValueRef result, LLVMBasicBlockRef caller);
 // Declares the intrinsic (overloaded on `types`) and calls it: "llvm.sqrt", "llvm.prefetch", ...
 LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMTypeRef *types, int n,
                              LLVMValueRef *args);

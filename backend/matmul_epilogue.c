@@ -156,9 +156,7 @@ void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
 LLVMValueRef closing_emit(emit *e, const closing *c, int64_t ld, const char *name) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
-    LLVMTypeRef t = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false);
-    LLVMValueRef f = build_function(e, name, t);
-    build_attribute(e, f, "noinline");
+    LLVMValueRef f = build_helper(e, name, NULL, 4, params);
     loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
     LLVMValueRef row = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, rows.index, ld * 4));
     LLVMValueRef gamma = LLVMGetParam(f, 2), beta = c->beta < 0 ? NULL : LLVMGetParam(f, 3);
@@ -167,9 +165,7 @@ LLVMValueRef closing_emit(emit *e, const closing *c, int64_t ld, const char *nam
     else
         norm_rms(e, row, row, gamma, c->n, c->eps);
     build_loop_end(e, &rows);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
+    return build_helper_end(e, f, NULL, caller);
 }
 
 void closing_call(emit *e, const closing *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,

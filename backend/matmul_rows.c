@@ -40,9 +40,7 @@ LLVMValueRef row_choice_any(emit *e, const row_choice *x, LLVMValueRef numbers, 
 LLVMValueRef row_choice_clear(emit *e, const row_choice *x, int64_t ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64};
-    LLVMValueRef f = build_function(e, "matmul.clear",
-                                    LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false));
-    build_attribute(e, f, "noinline");
+    LLVMValueRef f = build_helper(e, "matmul.clear", NULL, 4, params);
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
     LLVMValueRef holds = row_choice_any(e, x, tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, 4)), 1);
     LLVMBasicBlockRef chosen = build_if(e, LLVMBuildNot(e->b, holds, ""));
@@ -55,7 +53,5 @@ LLVMValueRef row_choice_clear(emit *e, const row_choice *x, int64_t ld) {
     build_loop_end(e, &column);
     build_if_end(e, chosen);
     build_loop_end(e, &row);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
+    return build_helper_end(e, f, NULL, caller);
 }

@@ -109,9 +109,7 @@ typedef struct code {
 static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64, e->i64};
-    LLVMValueRef f = build_function(e, negated ? "mix.negated" : "mix.pack",
-                                    LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 5, false));
-    build_attribute(e, f, "noinline");
+    LLVMValueRef f = build_helper(e, negated ? "mix.negated" : "mix.pack", NULL, 5, params);
     LLVMValueRef count = LLVMGetParam(f, 1), zero = build_const_i64(e, 0);
     LLVMValueRef whole = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
     whole = LLVMBuildAnd(e->b, whole, build_const_i64(e, -4), "");
@@ -131,9 +129,7 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
         build_loop_end(e, &r);
     }
     build_loop_end(e, &p);
-    LLVMBuildRetVoid(e->b);
-    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
-    return f;
+    return build_helper_end(e, f, NULL, caller);
 }
 
 static void emit_parts(emit *e, const kernel_site *s, const mix *m, code *k) {

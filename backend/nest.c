@@ -27,24 +27,13 @@ typedef struct site {
 
 // --- Addresses
 
-// Leading dimensions beyond the number present are not strides, so any capacity that holds them will do.
-static bindings capacity(const kernel_site *s) {
-    const variant *x = s->variant;
-    int64_t rows = (x->tokens + x->row_tile - 1) / x->row_tile * x->row_tile;
-    return (bindings){.v = {[SYM_T] = rows,
-                            [SYM_S] = rows,
-                            [SYM_R] = rows,
-                            [SYM_L] = x->length,
-                            [SYM_Q] = x->length,
-                            [SYM_M] = x->length}};
-}
-
 // A top-level value as it lies in memory, its base at argument i. Rows in the arena are padded, and so, for
 // reading, are constants.
 static view placed(const site *k, const nest *n, value v, int i, const type *t) {
     const graph *g = k->s->graph;
     bool constant = node_is_constant(graph_node(g, v));
-    bindings room = capacity(k->s);
+    // Leading dimensions beyond the number present are not strides, so any capacity that holds them will do.
+    bindings room = variant_most(k->s->variant);
     LLVMValueRef size[IR_MAX_RANK];
     int64_t rooms[IR_MAX_RANK], ld = !constant && t->rank >= 2 ? k->s->variant->places[v].ld : 0;
     nest_sizes(n, t, size);
@@ -105,7 +94,11 @@ static cut cut_block(const site *k, nest *n, sym rows, int64_t unit) {
 // --- The function
 
 static nest nest_open(const site *k) {
-    nest n = {.e = k->e, .body = k->body, .most = capacity(k->s), .rows = SYM_NONE, .scratch = k->scratch};
+    nest n = {.e = k->e,
+              .body = k->body,
+              .most = variant_most(k->s->variant),
+              .rows = SYM_NONE,
+              .scratch = k->scratch};
     for (sym s = SYM_T; s <= SYM_R; s++) n.size[s] = build_call_size(k->e, k->call, s);
     n.size[SYM_M] = build_const_i64(k->e, k->s->variant->length);
     n.views = ARENA_ARRAY(k->e->arena, view, k->body->count + 1);
@@ -162,7 +155,7 @@ static int64_t block_rows(const kernel_site *s, int class) {
 // Bytes of a row of the operands and the result that lead with `rows`.
 static int64_t row_bytes(const site *k, sym rows) {
     int64_t bytes = 0;
-    bindings b = capacity(k->s);
+    bindings b = variant_most(k->s->variant);
     for (int i = k->bounds; rows != SYM_NONE && i <= k->node->input_count; i++) {
         type t = *graph_type(k->s->graph, i < k->node->input_count ? k->node->inputs[i] : k->s->node);
         if (t.rank == 0 || t.d[0].s != rows) continue;

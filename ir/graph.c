@@ -249,6 +249,16 @@ bool node_is_constant(const node *n) {
     return n->op == OP_constant;
 }
 
+bindings variant_most(const variant *x) {
+    int64_t rows = (x->tokens + x->row_tile - 1) / x->row_tile * x->row_tile;
+    return (bindings){.v = {[SYM_T] = rows,
+                            [SYM_S] = rows,
+                            [SYM_R] = rows,
+                            [SYM_L] = x->length,
+                            [SYM_Q] = x->length,
+                            [SYM_M] = x->length}};
+}
+
 bool value_is_scalar(const graph *g, value v, double *x) {
     const node *n = graph_node(g, v);
     const attr *a = node_is_constant(n) ? node_attr(n, ATTR_value) : NULL;

@@ -192,5 +192,7 @@ attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
+// The most that each symbol stands for in a call of the variant, T, S and R in whole row tiles.
+bindings variant_most(const variant *x);
 
 #endif

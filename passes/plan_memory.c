@@ -28,16 +28,6 @@ typedef struct span {
     int64_t bytes, offset;
 } span;
 
-static bindings capacity(const variant *x) {
-    int64_t rows = round_up(x->tokens, x->row_tile);
-    return (bindings){.v = {[SYM_T] = rows,
-                            [SYM_S] = rows,
-                            [SYM_R] = rows,
-                            [SYM_L] = x->length,
-                            [SYM_Q] = x->length,
-                            [SYM_M] = x->length}};
-}
-
 // Bytes of a value, and the stride of its rows; -1 where it is too large.
 static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
     int64_t elements = type_count_bound(t, b), bytes;
@@ -95,7 +85,7 @@ static int64_t find_gap(const span *s, const span *placed, int n, const span **l
 // The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
 static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
     variant *x = p->variant;
-    bindings b = capacity(x);
+    bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {

@@ -150,12 +150,18 @@ static bool read_activation(const hub_fields *f, const char **out) {
                            given);
 }
 
-bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d) {
-    *step = (hub_step){.kind = STEP_DENSE,
+// A step with weights, and its config; NULL: it can't be read.
+static cJSON *step_begin(hub_step *step, hub_step_kind kind, const char *path, const char *name, arena *a,
+                         diag *d) {
+    *step = (hub_step){.kind = kind,
                        .folder = arena_strdup(a, name),
                        .config = hub_path(a, path, "config.json"),
                        .biased = true};
-    cJSON *root = hub_json_load(step->config, false, d);
+    return hub_json_load(step->config, false, d);
+}
+
+bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d) {
+    cJSON *root = step_begin(step, STEP_DENSE, path, name, a, d);
     if (!root) return false;
     const hub_fields f = {step->config, "", root, d};
     bool ok = hub_field_int(&f, "in_features", true, 1, MOST_WIDTH, &step->in);
@@ -172,11 +178,7 @@ bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step
 }
 
 bool hub_norm_open(const char *path, const char *name, arena *a, hub_step *step, diag *d) {
-    *step = (hub_step){.kind = STEP_NORM,
-                       .folder = arena_strdup(a, name),
-                       .config = hub_path(a, path, "config.json"),
-                       .biased = true};
-    cJSON *root = hub_json_load(step->config, false, d);
+    cJSON *root = step_begin(step, STEP_NORM, path, name, a, d);
     if (!root) return false;
     const hub_fields f = {step->config, "", root, d};
     bool ok = hub_field_int(&f, "dimension", true, 1, MOST_WIDTH, &step->in);

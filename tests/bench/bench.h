@@ -95,6 +95,9 @@ typedef struct peer {
     char isa[32];
 } peer;
 
+// Where a program is: as given, as the environment's `variable` (NULL: none) says, or, into `buf`, beside
+// this one.
+const char *peer_program(const char *given, const char *variable, const char *name, char *buf);
 // argv[0] is found in PATH; stderr goes to `log`. On failure the diagnostic names the log.
 bool peer_start(peer *p, const char *name, const char *const argv[], const char *log, diag *d);
 bool peer_batch(peer *p, const char *file, int64_t batch, int64_t length, diag *d);

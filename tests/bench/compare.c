@@ -38,18 +38,6 @@ static int choose_rows(const option_table *t, const char *shapes, row_list *out)
     }
 }
 
-// Programs lie beside this one unless they are named.
-static const char *beside_program(const char *given, const char *variable, const char *name, char *buf) {
-    if (given) return given;
-    if (getenv(variable)) return getenv(variable);
-    ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
-    buf[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(buf, '/');
-    size_t folder = slash ? (size_t)(slash + 1 - buf) : 0;
-    snprintf(buf + folder, PATH_BYTES - folder, "%s", name);
-    return buf;
-}
-
 static bool make_folder(const char *path, diag *d) {
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
     return diag_error(d, path, "can't be made: %s", strerror(errno));
@@ -138,9 +126,9 @@ int main(int argc, char **argv) {
     status = choose_rows(&t, o.shapes, &rows);
     if (status >= 0) return status;
     static char bertc[PATH_BYTES], bertc_peer[PATH_BYTES], ort_peer[PATH_BYTES];
-    o.bertc = beside_program(o.bertc, "BERTC", "bertc", bertc);
-    o.bertc_peer = beside_program(o.bertc_peer, "BERTC_BENCH_PEER", "bertc_peer", bertc_peer);
-    o.ort_peer = beside_program(o.ort_peer, "BERTC_BENCH_ORT_PEER", "ort_peer", ort_peer);
+    o.bertc = peer_program(o.bertc, "BERTC", "bertc", bertc);
+    o.bertc_peer = peer_program(o.bertc_peer, "BERTC_BENCH_PEER", "bertc_peer", bertc_peer);
+    o.ort_peer = peer_program(o.ort_peer, "BERTC_BENCH_ORT_PEER", "ort_peer", ort_peer);
     signal(SIGPIPE, SIG_IGN);
     diag d;
     diag_init(&d);

@@ -22,16 +22,6 @@ typedef struct figures {
     double code_bytes, artefact_bytes, weight_bytes, linker_kb, load_ms;
 } figures;
 
-static const char *program(const char *given, const char *name, char *buf) {
-    if (given) return given;
-    ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
-    buf[n > 0 ? n : 0] = 0;
-    char *slash = strrchr(buf, '/');
-    size_t folder = slash ? (size_t)(slash + 1 - buf) : 0;
-    snprintf(buf + folder, PATH_BYTES - folder, "%s", name);
-    return buf;
-}
-
 static bool is_folder(const char *path) {
     struct stat s;
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
@@ -181,8 +171,8 @@ int main(int argc, char **argv) {
     if (status >= 0) return status;
     if (!rest.count) return usage_error(&t, "needs a SHAPE or FOLDER");
     static char bertc[PATH_BYTES], bertc_peer[PATH_BYTES];
-    o.bertc = program(o.bertc, "bertc", bertc);
-    o.bertc_peer = program(o.bertc_peer, "bertc_peer", bertc_peer);
+    o.bertc = peer_program(o.bertc, NULL, "bertc", bertc);
+    o.bertc_peer = peer_program(o.bertc_peer, NULL, "bertc_peer", bertc_peer);
     signal(SIGPIPE, SIG_IGN);
     diag d;
     diag_init(&d);

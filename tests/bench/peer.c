@@ -36,6 +36,17 @@ static bool spawn(const char *const argv[], int in, int out, const char *log, pi
     return !error || diag_error(d, argv[0], "can't be started: %s", strerror(error));
 }
 
+const char *peer_program(const char *given, const char *variable, const char *name, char *buf) {
+    if (given) return given;
+    if (variable && getenv(variable)) return getenv(variable);
+    ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
+    buf[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(buf, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - buf) : 0;
+    snprintf(buf + folder, PATH_BYTES - folder, "%s", name);
+    return buf;
+}
+
 static long anonymous_kb(pid_t pid) {
     char path[64], line[256];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);

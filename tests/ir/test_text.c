@@ -1,33 +1,20 @@
 // links: ir
-// Golden files of the text form: tests/ir/*.ir. A file holds the text that is parsed, then, after a line "//
-// ---- prints" or
-// "// ---- fails", what printing it gives, or the diagnostics. Without such a line it prints as it stands
-// (less the comments it opens with). What was printed must parse and print to itself. BLESS=1 writes the
-// second part anew.
+// Golden files of the text form: tests/ir/*.ir. A file holds the text that is parsed, then, behind a line
+// `// ---- prints` or `// ---- fails`, what printing it gives, or the diagnostics. Without such a line it
+// prints as it stands (less the comments it opens with). What was printed must parse and print to itself.
+// BLESS=1 writes the second part anew.
 #include <check.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "ir/ir.h"
 
 #define PRINTS "// ---- prints\n"
 #define FAILS  "// ---- fails\n"
 
 static glob_t files;
-
-static char *read_file(const char *path) {
-    FILE *in = fopen(path, "rb");
-    ck_assert_msg(in != NULL, "%s", path);
-    fseek(in, 0, SEEK_END);
-    size_t size = (size_t)ftell(in);
-    rewind(in);
-    char *text = malloc(size + 1);
-    ck_assert(text && fread(text, 1, size, in) == size);
-    text[size] = 0;
-    fclose(in);
-    return text;
-}
 
 // What the parser and printer make of `text`: the text form (*ok), or the diagnostics.
 static char *round_trip(const char *file, const char *text, size_t size, bool *ok) {
@@ -66,7 +53,7 @@ static void bless(const char *path, const char *text, size_t input, bool ok, con
 
 START_TEST(golden) {
     const char *path = files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
-    char *text = read_file(path);
+    char *text = file_text(path, NULL);
     const char *prints = strstr(text, PRINTS), *fails = strstr(text, FAILS);
     const char *marker = prints ? prints : fails;
     size_t input = marker ? (size_t)(marker - text) : strlen(text);

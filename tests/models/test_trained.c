@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "models/reference.h"
 
 #define MODELS       BERTC_SHARED "/models/"
@@ -44,22 +45,10 @@ static void close_model(fixture *f) {
     diag_free(&f->d);
 }
 
-static char *read_file(const char *path) {
-    FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "%s", path);
-    fseek(f, 0, SEEK_END);
-    size_t n = (size_t)ftell(f);
-    rewind(f);
-    char *text = calloc(n + 1, 1);
-    ck_assert_uint_eq(fread(text, 1, n, f), n);
-    fclose(f);
-    return text;
-}
-
 static cJSON *read_json(const char *name, const char *file) {
     char path[1024];
     snprintf(path, sizeof(path), MODELS "%s/%s", name, file);
-    char *text = read_file(path);
+    char *text = file_text(path, NULL);
     cJSON *json = cJSON_Parse(text);
     ck_assert_ptr_nonnull(json);
     free(text);

@@ -1,5 +1,6 @@
 // The differential harness (harness.h).
 #include "harness_parts.h"
+#include "host.h"
 
 #include "passes/passes.h"
 #include <inttypes.h>
@@ -263,15 +264,6 @@ static void prepare(run *r, const graph *g) {
     must(r, passes_run(r->g, list, &c), "passes");
     must(r, passes_add_variant(r->g, r->h->length, r->h->batch, &c) == 0, "the first variant");
     must(r, passes_add_variant(r->g, r->h->length + 5, r->h->batch + 1, &c) == 1, "the second variant");
-}
-
-static bool runs_here(const target *t) {
-    target host;
-    diag d;
-    diag_init(&d);
-    bool ok = target_init(&host, NULL, "native", &d) && (t->feature_bits & ~host.feature_bits) == 0;
-    diag_free(&d);
-    return ok;
 }
 
 static void check_cpu(const graph *g, const harness *h, const char *cpu) {

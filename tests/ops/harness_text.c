@@ -1,20 +1,9 @@
 // Differential tests as IR text (harness.h).
+#include "file.h"
 #include "harness_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static char *read_file(arena *a, const char *path, size_t *size) {
-    FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "can't read %s", path);
-    fseek(f, 0, SEEK_END);
-    *size = (size_t)ftell(f);
-    rewind(f);
-    char *text = arena_alloc(a, *size + 1);
-    ck_assert_uint_eq(fread(text, 1, *size, f), *size);
-    fclose(f);
-    return text;
-}
 
 // --- "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1, tolerance = 1e-5, passes = a b, family =
 // row"
@@ -88,11 +77,12 @@ const graph *harness_parse(arena *a, const char *path, harness *h) {
     diag d;
     diag_init(&d);
     size_t size;
-    char *text = read_file(a, path, &size);
+    char *text = file_text(path, &size);
     const graph *g = graph_parse(a, path, text, size, &d);
     diag_print(&d, stderr);
     ck_assert_msg(g != NULL, "%s", d.count ? d.items[0].text : path);
     read_options(a, text, h);
+    free(text);
     diag_free(&d);
     return g;
 }

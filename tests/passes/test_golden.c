@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "answers.h"
+#include "file.h"
 #include "passes/passes.h"
 
 #define TOLERANCE 1e-5
@@ -37,19 +38,6 @@ static const target targets[] = {{.isa = "avx512",
                                   .memory_gbs = 20}};
 
 static glob_t files;
-
-static char *read_file(const char *path) {
-    FILE *in = fopen(path, "rb");
-    ck_assert_msg(in != NULL, "%s", path);
-    fseek(in, 0, SEEK_END);
-    size_t size = (size_t)ftell(in);
-    rewind(in);
-    char *text = malloc(size + 1);
-    ck_assert(text && fread(text, 1, size, in) == size);
-    text[size] = 0;
-    fclose(in);
-    return text;
-}
 
 // What stands behind "// KEY: " at the start of a line, into `out`; false where there is none.
 static bool header(const char *text, const char *key, char *out, size_t size) {
@@ -97,7 +85,7 @@ static char *run(const char *file, const char *text, size_t size) {
 
 START_TEST(golden) {
     const char *path = files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
-    char *text = read_file(path);
+    char *text = file_text(path, NULL);
     const char *marker = strstr(text, REPORT);
     size_t input = marker ? (size_t)(marker - text) : strlen(text);
     char *got = run(base, text, input);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "file.h"
 #include "passes/passes.h"
 #include "runtime/bertc.h"
 
@@ -123,15 +124,9 @@ static inline bool write_as(model *m, emit_kind kind, const char *path, const ch
 }
 
 static inline char *read_file(model *m, const char *path, size_t *size) {
-    FILE *f = fopen(path, "rb");
-    ck_assert_ptr_nonnull(f);
-    fseek(f, 0, SEEK_END);
-    *size = (size_t)ftell(f);
-    char *text = arena_alloc(m->arena, *size + 1);
-    rewind(f);
-    ck_assert_uint_eq(fread(text, 1, *size, f), *size);
-    fclose(f);
-    return text;
+    char *text = file_text(path, size), *kept = arena_dup(m->arena, text, *size + 1);
+    free(text);
+    return kept;
 }
 
 // --- What a descriptor says, and running it

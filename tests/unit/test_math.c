@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/codegen.h"
+#include "host.h"
 
 // --- The functions and what is promised of them (backend/math.c)
 
@@ -78,15 +79,6 @@ static void emit_loop(emit *e, const char *name, LLVMValueRef (*of)(emit *, LLVM
     build_store(e, of(e, build_load(e, e->vf, build_gep(e, in, at), 4)), build_gep(e, out, at), 4);
     build_loop_end(e, &l);
     LLVMBuildRetVoid(e->b);
-}
-
-static bool runs_here(const target *t) {
-    target host;
-    diag d;
-    diag_init(&d);
-    bool ok = target_init(&host, NULL, "native", &d) && (t->feature_bits & ~host.feature_bits) == 0;
-    diag_free(&d);
-    return ok;
 }
 
 static code make_code(const char *cpu) {

@@ -1,22 +1,11 @@
 // links: hub ir runtime
 // Small tokenizer.json files, laid out as those of each family, and what Hugging Face tokenizers makes of
 // random texts under them: tests/tokenizers, which make.py there wrote.
+#include "file.h"
 #include "tokenizer_case.h"
 
 #include <cjson/cJSON.h>
 #include <glob.h>
-
-static char *read_text(const char *path) {
-    FILE *f = fopen(path, "rb");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
-    long size = ftell(f);
-    rewind(f);
-    char *text = calloc(1, (size_t)size + 1);
-    ck_assert_uint_eq(fread(text, 1, (size_t)size, f), (size_t)size);
-    fclose(f);
-    return text;
-}
 
 // A row is [text, pair or null, [id, type, start, end, ...]].
 static bool is_equal(tokenizer_case *c, const cJSON *row, const char *name) {
@@ -42,7 +31,7 @@ static bool is_equal(tokenizer_case *c, const cJSON *row, const char *name) {
 }
 
 static void run(const char *path) {
-    char *text = read_text(path), *name = strrchr(path, '/') + 1;
+    char *text = file_text(path, NULL), *name = strrchr(path, '/') + 1;
     cJSON *root = cJSON_Parse(text);
     ck_assert_ptr_nonnull(root);
     char *file = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(root, "tokenizer"));
