@@ -29,8 +29,9 @@ typedef enum bertc_tokenizer_model {
 #define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
 #define BERTC_TOKENIZER_DROP_UNKNOWN  32u // BPE of characters: unknown ones leave no token
 #define BERTC_TOKENIZER_SPACE_BEGINS                                                                         \
-    64u // BPE of characters: U+2581 is a piece, and no merge joins it to what
-        // is before it and is no U+2581
+    64u                                 // BPE of characters: U+2581 is a piece, and no merge joins it to what
+                                        // is before it and is no U+2581
+#define BERTC_TOKENIZER_NO_UNKNOWN 128u // there is no unknown token: a text that needs one is an error
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {
@@ -87,7 +88,8 @@ typedef enum bertc_split_kind {
     BERTC_STEP_DIGITS,        // each numeric character
     BERTC_STEP_SPLIT_TEXT,    // each `text`
     BERTC_STEP_SPLIT_PATTERN, // matches of the PCRE2 pattern `text`
-    BERTC_STEP_SPLIT_BYTES    // cuts nothing: each byte becomes the character that GPT-2 writes it as
+    BERTC_STEP_SPLIT_BYTES,   // cuts nothing: each byte becomes the character that GPT-2 writes it as
+    BERTC_STEP_FIXED_LENGTH   // each `flags` characters
 } bertc_split_kind;
 // What becomes of delimiters, the flags' low bits.
 typedef enum bertc_split_behaviour {

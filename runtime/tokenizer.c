@@ -131,7 +131,7 @@ static void encode_words(encoder *e, const span *s) {
         case BERTC_TOKENIZER_WORDLEVEL: wordlevel_encode(e, &words, e->splits.at[i]); break;
         case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
         }
-        e->stopped = e->raw_count >= e->raw_stop;
+        e->stopped |= e->raw_count >= e->raw_stop;
     }
     if (e->t->table->flags & BERTC_TOKENIZER_TRIM && !e->t->bytes) text_trim_pieces(e, first);
 }
@@ -260,7 +260,7 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
     if (!check_words(text, error) || !reserve(e, size, error)) return false;
     e->raw_count = 0;
-    e->failed = e->pattern_failed = false;
+    e->failed = e->pattern_failed = e->unknown_failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
     // the first text is read whole where only the second may be cut
     size_t n[2] = {encode_text(e, 0, text, truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
@@ -281,6 +281,9 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (e->failed) {
         *count = 0;
         if (e->pattern_failed) return error_set(error, "a pattern of the tokenizer takes too long to match");
+        if (e->unknown_failed)
+            return error_set(error,
+                             "the text holds what is no piece, and the tokenizer has no unknown token");
         return error_set(error, "out of memory for a text of %zu bytes", size);
     }
     *tokens = e->out;

@@ -172,6 +172,10 @@ static void encode_characters(encoder *e, const span *s, split word) {
             add_symbol(&x, id, n);
         } else if (!add_byte_pieces(&x, s->bytes + at, n) &&
                    !(t->table->flags & BERTC_TOKENIZER_DROP_UNKNOWN)) {
+            if (t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN) {
+                text_unknown(e, s, at, at + n);
+                return;
+            }
             if (!(t->table->flags & BERTC_TOKENIZER_FUSE_UNKNOWN)) add_unknown(&x);
             x.unknown += n;
         }

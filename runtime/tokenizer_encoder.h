@@ -111,7 +111,7 @@ struct encoder {
     const tokenizer *t;
     size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
     bool failed;     // memory ran out, or a pattern's limits: what is there is cut short
-    bool pattern_failed;
+    bool pattern_failed, unknown_failed; // why, where not for memory
 
     const uint8_t *text; // being encoded: valid UTF-8
     size_t text_size;
@@ -165,6 +165,8 @@ size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// The same for the unknown token; NULL, and e->failed, where there is none.
+bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end);
 // The same for a piece, which byte-level BPE trims.
 void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
 // Leaves the spaces of what a token (NULL: none) stands for out of its offsets, if the tokenizer trims.

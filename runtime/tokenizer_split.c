@@ -73,6 +73,13 @@ static split prefix_space(encoder *e, const span *s, split part, norm_text *to) 
     return (split){(uint32_t)start, (uint32_t)to->size};
 }
 
+static void split_fixed(encoder *e, const span *s, split part, uint32_t length, split_list *out) {
+    for (size_t start = part.start, at = start; start < part.end; start = at) {
+        for (uint32_t i = 0; i < length && at < part.end; i++) at += utf8_length(s->bytes[at]);
+        split_add(e, out, start, at);
+    }
+}
+
 static void split_bytes(encoder *e, const span *s, split part, norm_text *to, split_list *out) {
     size_t start = to->size;
     const span in = {.bytes = s->bytes + part.start,
@@ -93,6 +100,7 @@ static void cut(encoder *e, const bertc_step *step, const span *s, split part, n
     case BERTC_STEP_SPLIT_TEXT:
     case BERTC_STEP_SPLIT_PATTERN: split_delimiters(e, step, s, part, out); break;
     case BERTC_STEP_METASPACE: split_metaspace(e, s, part, step, to, out); break;
+    case BERTC_STEP_FIXED_LENGTH: split_fixed(e, s, part, step->flags, out); break;
     case BERTC_STEP_SPLIT_BYTES: split_bytes(e, s, part, to, out); break;
     case BERTC_STEP_BYTE_LEVEL: {
         span text = *s;

@@ -83,6 +83,7 @@ static const char *split_lacks(const bertc_step *step) {
     case BERTC_STEP_SPLIT_TEXT:
     case BERTC_STEP_SPLIT_PATTERN:
     case BERTC_STEP_METASPACE: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_FIXED_LENGTH: return step->flags ? NULL : "has no length";
     case BERTC_STEP_BERT_SPLIT:
     case BERTC_STEP_WHITESPACE_SPLIT:
     case BERTC_STEP_WORDS:
@@ -138,9 +139,13 @@ static bool check_prefix(tokenizer *t, bertc_error *error) {
     return true;
 }
 
+static bool check_unknown(const tokenizer *t, bertc_error *error) {
+    return t->table->unk_id >= 0 || t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN ||
+           error_set(error, "tokenizer table: no unknown token");
+}
+
 static bool check_wordpiece(tokenizer *t, bertc_error *error) {
-    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: WordPiece without an unknown token");
-    return check_prefix(t, error);
+    return check_unknown(t, error) && check_prefix(t, error);
 }
 
 static bool check_bpe(tokenizer *t, bertc_error *error) {
@@ -158,7 +163,7 @@ static bool check_bpe(tokenizer *t, bertc_error *error) {
 }
 
 static bool check_unigram(const tokenizer *t, bertc_error *error) {
-    if (t->table->unk_id < 0) return error_set(error, "tokenizer table: no unknown token");
+    if (!check_unknown(t, error)) return false;
     return t->pieces_trie.count || error_set(error, "tokenizer table: no vocabulary");
 }
 

@@ -134,6 +134,13 @@ bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uin
     return token;
 }
 
+bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end) {
+    if (!(e->t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN))
+        return text_token(e, s, start, end, (uint32_t)e->t->table->unk_id);
+    e->failed = e->unknown_failed = e->stopped = true;
+    return NULL;
+}
+
 static uint32_t less(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }

@@ -8,9 +8,11 @@ static void reach(unigram_node *to, double score, uint32_t start, uint32_t id) {
     if (to->start == UINT32_MAX || score > to->score) *to = (unigram_node){score, start, id};
 }
 
-// Fills e->ways for a word of n bytes: the best way to each of its bytes.
-static void find_ways(encoder *e, const uint8_t *p, uint32_t n) {
+// Fills e->ways for a word of n bytes: the best way to each of its bytes. False: one has an unknown
+// character, for which there is no token.
+static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
     const tokenizer *t = e->t;
+    bool lacks = t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN;
     unigram_node *ways = e->ways;
     for (uint32_t i = 0; i <= n; i++) ways[i].start = UINT32_MAX;
     ways[0].score = 0;
@@ -27,19 +29,26 @@ static void find_ways(encoder *e, const uint8_t *p, uint32_t n) {
             reach(&ways[i + 1], score + t->scores[id], at, id);
             single |= i + 1 == at + length;
         }
-        if (!single) reach(&ways[at + length], score + t->table->unk_score, at, (uint32_t)t->table->unk_id);
+        if (single) continue;
+        unigram_node *to = &ways[at + length];
+        reach(to, score + t->table->unk_score, at, (uint32_t)t->table->unk_id);
+        if (lacks && to->start == at && to->id == (uint32_t)t->table->unk_id) return false;
     }
+    return true;
 }
 
-// What is unknown, as one token, or as one a byte where each of its bytes is a piece; these stand for all of
-// it.
+// What is unknown, as one token (which may have the very text of a piece), or as one a byte where each of its
+// bytes is a piece; these stand for all of it.
 static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
     const tokenizer *t = e->t;
+    uint32_t id = 0;
+    if (trie_longest(&t->pieces_trie, 0, s->bytes + start, end - start, &id) == end - start) {
+        text_trim_text(e, text_token(e, s, start, end, id), s->bytes + start, end - start);
+        return;
+    }
     bool bytes = t->table->byte_ids.count == 256;
     for (size_t i = start; bytes && i < end; i++) bytes = t->byte_ids[s->bytes[i]] != UINT32_MAX;
-    if (!bytes)
-        text_trim_text(e, text_token(e, s, start, end, (uint32_t)t->table->unk_id), s->bytes + start,
-                       end - start);
+    if (!bytes) text_trim_text(e, text_unknown(e, s, start, end), s->bytes + start, end - start);
     text_place begin = e->at;
     for (size_t i = start; bytes && i < end; i++) {
         e->at = begin;
@@ -48,10 +57,14 @@ static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
 }
 
 void unigram_encode(encoder *e, const span *s, split word) {
-    uint32_t n = word.end - word.start, unknown = (uint32_t)e->t->table->unk_id;
+    bool lacks = e->t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN;
+    uint32_t n = word.end - word.start, unknown = lacks ? UINT32_MAX : (uint32_t)e->t->table->unk_id;
     if (cache_give(e, s, word)) return;
     if (!encoder_room(e, &e->ways, &e->way_capacity, (size_t)n + 1, sizeof *e->ways)) return;
-    find_ways(e, s->bytes + word.start, n);
+    if (!find_ways(e, s->bytes + word.start, n)) {
+        text_unknown(e, s, word.start, word.end);
+        return;
+    }
     unigram_node *ways = e->ways;
     // turn the links round: each node of the way then knows where its piece ends
     uint32_t end = n, next = UINT32_MAX, next_id = 0;

@@ -26,12 +26,14 @@ void wordpiece_encode(encoder *e, const span *s, split word) {
     if (known) return;
     e->raw_count = first;
     e->at = begin; // counting again from the text's start would make the whole quadratic
-    text_token(e, s, word.start, word.end, (uint32_t)t->table->unk_id);
+    text_unknown(e, s, word.start, word.end);
 }
 
 void wordlevel_encode(encoder *e, const span *s, split word) {
     uint32_t id = 0;
     size_t n = word.end - word.start;
-    bool known = trie_longest(&e->t->pieces_trie, 0, s->bytes + word.start, n, &id) == n;
-    text_token(e, s, word.start, word.end, known ? id : (uint32_t)e->t->table->unk_id);
+    if (trie_longest(&e->t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
+        text_token(e, s, word.start, word.end, id);
+    else
+        text_unknown(e, s, word.start, word.end);
 }

@@ -38,6 +38,16 @@ static bool read_vocabulary(tokenizer_spec *s, const cJSON *v, const char *path)
     return distinct_ids(s, path);
 }
 
+// As in Hugging Face's, an unknown token that is no piece stops those texts alone that need it.
+static void find_unknown(tokenizer_spec *s, const char *unknown) {
+    s->unk_id = tokenizer_find(s, unknown);
+    if (s->unk_id >= 0) return;
+    s->flags |= BERTC_TOKENIZER_NO_UNKNOWN;
+    diag_note(s->d, s->file,
+              "model.unk_token: `%s` is not in the vocabulary: a text that needs it will be an error",
+              unknown);
+}
+
 static bool read_wordpiece(tokenizer_spec *s, const cJSON *model) {
     const hub_fields f = {s->file, "model", model, s->d};
     const char *prefix = "##", *unknown = "[UNK]";
@@ -52,8 +62,8 @@ static bool read_wordpiece(tokenizer_spec *s, const cJSON *model) {
     s->model = BERTC_TOKENIZER_WORDPIECE;
     s->prefix = arena_strdup(s->a, prefix);
     s->max_chars = (uint32_t)chars;
-    s->unk_id = tokenizer_find(s, unknown);
-    return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+    find_unknown(s, unknown);
+    return true;
 }
 
 static bool read_wordlevel(tokenizer_spec *s, const cJSON *model) {
@@ -64,8 +74,8 @@ static bool read_wordlevel(tokenizer_spec *s, const cJSON *model) {
         !read_vocabulary(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), "model.vocab"))
         return false;
     s->model = BERTC_TOKENIZER_WORDLEVEL;
-    s->unk_id = tokenizer_find(s, unknown);
-    return s->unk_id >= 0 || tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+    find_unknown(s, unknown);
+    return true;
 }
 
 // --- Byte-level BPE. A byte is written as a printable character: itself, or 256 and up in the order of the
@@ -214,8 +224,7 @@ static bool read_bpe(tokenizer_spec *s, const cJSON *model) {
     if (!*prefix && !*suffix && read_bytes(s)) return true;
     if (!tokenizer_byte_characters(s)) return false;
     s->flags |= BERTC_TOKENIZER_CHARACTERS | (unknown ? 0 : BERTC_TOKENIZER_DROP_UNKNOWN);
-    if (unknown && s->unk_id < 0)
-        return tokenizer_wrong(s, "model.unk_token", "`%s` is not in the vocabulary", unknown);
+    if (unknown) find_unknown(s, unknown);
     if (bytes) byte_pieces(s);
     if (unknown && !*prefix && !*suffix && !s->joins_space && tokenizer_find(s, "\xe2\x96\x81") >= 0)
         s->flags |= BERTC_TOKENIZER_SPACE_BEGINS;
@@ -254,10 +263,14 @@ static bool read_unigram(tokenizer_spec *s, const cJSON *model) {
     if (!tokenizer_keys(s, model, "model", "type unk_id vocab byte_fallback") ||
         !hub_field_bool(&f, "byte_fallback", false, &bytes) ||
         !read_scores(s, cJSON_GetObjectItemCaseSensitive(model, "vocab"), &least) ||
-        !hub_field_int(&f, "unk_id", true, 0, s->piece_count - 1, &unknown))
+        !hub_field_int(&f, "unk_id", false, 0, s->piece_count - 1, &unknown))
         return false;
     s->model = BERTC_TOKENIZER_UNIGRAM;
     s->unk_id = (int32_t)unknown;
+    if (unknown < 0) {
+        s->flags |= BERTC_TOKENIZER_NO_UNKNOWN;
+        diag_note(s->d, s->file, "model.unk_id: is not there: a text that needs it will be an error");
+    }
     if (bytes) byte_pieces(s);
     s->unk_score = least - 10; // sentencepiece's penalty
     return true;

@@ -62,13 +62,27 @@ static bool digits(tokenizer_spec *s, const cJSON *v, const char *path) {
                             NULL, path);
 }
 
+static bool is_character(const char *text) {
+    size_t n = 0;
+    for (; *text; text++) n += (*text & 0xc0) != 0x80;
+    return n == 1;
+}
+
 static bool delimiter(tokenizer_spec *s, const cJSON *v, const char *path) {
     const hub_fields f = {s->file, path, v, s->d};
     const char *text = NULL;
     if (!tokenizer_keys(s, v, path, "type delimiter") || !hub_field_text(&f, "delimiter", true, &text))
         return false;
-    if (!*text) return tokenizer_wrong(s, path, "delimiter is empty");
+    if (!is_character(text)) return tokenizer_wrong(s, path, "delimiter is not one character");
     return add_pretokenizer(s, BERTC_STEP_SPLIT_TEXT, BERTC_SPLIT_REMOVED, arena_strdup(s->a, text), path);
+}
+
+static bool fixed_length(tokenizer_spec *s, const cJSON *v, const char *path) {
+    const hub_fields f = {s->file, path, v, s->d};
+    int64_t length = 5;
+    return tokenizer_keys(s, v, path, "type length") &&
+           hub_field_int(&f, "length", false, 1, UINT32_MAX, &length) &&
+           add_pretokenizer(s, BERTC_STEP_FIXED_LENGTH, (uint32_t)length, NULL, path);
 }
 
 static bool metaspace(tokenizer_spec *s, const cJSON *v, const char *path) {
@@ -85,7 +99,7 @@ static bool metaspace(tokenizer_spec *s, const cJSON *v, const char *path) {
     bool always = !strcmp(scheme, "always"), first = !strcmp(scheme, "first");
     if (!always && !first && strcmp(scheme, "never"))
         return tokenizer_wrong(s, path, "prepend_scheme `%s` is not known", scheme);
-    if (!*mark) return tokenizer_wrong(s, path, "replacement is empty");
+    if (!is_character(mark)) return tokenizer_wrong(s, path, "replacement is not one character");
     return add_pretokenizer(s, BERTC_STEP_METASPACE,
                             (always ? BERTC_METASPACE_ALWAYS : 0) | (first ? BERTC_METASPACE_FIRST : 0) |
                                 (splits ? BERTC_METASPACE_SPLIT : 0),
@@ -122,5 +136,6 @@ bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path)
     if (tokenizer_is(v, "Punctuation")) return punctuation(s, v, path);
     if (tokenizer_is(v, "Digits")) return digits(s, v, path);
     if (tokenizer_is(v, "CharDelimiterSplit")) return delimiter(s, v, path);
+    if (tokenizer_is(v, "FixedLength")) return fixed_length(s, v, path);
     return tokenizer_wrong(s, path, "pre-tokeniser `%s` is not known", tokenizer_type(v));
 }

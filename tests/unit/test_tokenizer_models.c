@@ -285,6 +285,43 @@ START_TEST(normaliser_steps) {
 }
 END_TEST
 
+// Without an unknown token a text that needs one is an error, and the next one is not.
+static void fails(const char *file, const char *text, const char *other) {
+    tokenizer_case c;
+    bertc_error error = {""};
+    const bertc_token *tokens;
+    size_t count;
+    ck_assert_msg(case_open_text(&c, file, NULL), "%s", c.line);
+    ck_assert_int_eq(c.d.count, 1);
+    ck_assert_ptr_nonnull(strstr(c.d.items[0].text, "a text that needs it will be an error"));
+    ck_assert(!bertc_tokenizer_encode(c.handle, &(bertc_text){text, strlen(text), NULL, 0}, 0,
+                                      BERTC_TRUNCATE_NEVER, &tokens, &count, &error));
+    ck_assert_str_eq(error.message,
+                     "the text holds what is no piece, and the tokenizer has no unknown token");
+    ck_assert_str_eq(case_tokens(&c, "ab", 2), other);
+    case_close(&c);
+}
+
+START_TEST(no_unknown) {
+    fails("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0,\"##b\":1}}}", "ac", "a:0-1 ##b:1-2");
+    fails("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"ab\":0}}}", "ac", "ab:0-2");
+    fails("{\"model\":{\"type\":\"BPE\",\"unk_token\":\"x\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}",
+          "cc", "a:0-1 b:1-2");
+    fails("{\"model\":{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",-1.0],[\"b\",-2.0]]}}", "ac",
+          "a:0-1 b:1-2");
+    // of an unknown character that a longer piece holds too
+    fails("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1.0],[\"b\",-2.0],[\"cd\",-1.0]]}}", "cd",
+          "a:0-1 b:1-2");
+    // two of the piece that is named so stay two
+    expect("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"<unk>\",-1.0],[\"<\",-9.0],[\"u\",-9.0],[\"n\",-9."
+           "0],[\"k\",-9.0],[\">\",-9.0]]}}",
+           "<unk><unk>", "<unk>:0-5 <unk>:5-10");
+    expect("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"xx\",9.0],"
+           "[\"<0x78>\",9.0]]}}",
+           "xx", "xx:0-2");
+}
+END_TEST
+
 static void refuse(const char *file, const char *cause) {
     tokenizer_case c;
     ck_assert_msg(!case_open_text(&c, file, NULL), "accepted: %s", file);
@@ -322,6 +359,7 @@ int main(void) {
     tcase_add_test(t, unigram);
     tcase_add_test(t, unigram_bytes);
     tcase_add_test(t, normaliser_steps);
+    tcase_add_test(t, no_unknown);
     tcase_add_test(t, refused);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

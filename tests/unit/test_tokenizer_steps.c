@@ -32,8 +32,6 @@ static void refuse(const char *file, const char *cause) {
 START_TEST(word_level) {
     expect(WORDS(""), "ab", "ab:0-2");
     expect(WORDS(""), "abc", "?:0-3");
-    refuse("{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"x\",\"vocab\":{\"a\":0}}}",
-           "model.unk_token: `x` is not in the vocabulary");
 }
 END_TEST
 
@@ -101,6 +99,15 @@ START_TEST(pretokenisers) {
     expect(PRE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":"
                "\"Digits\"}]}"),
            "a1 b", "a:0-1 ?:1-2 b:3-4");
+    expect(PRE("{\"type\":\"FixedLength\",\"length\":2}"), "ab\xc3\xa9-b", "ab:0-2 ?:2-4 b:4-5");
+    expect(PRE("{\"type\":\"FixedLength\"}"), "ababab", "?:0-5 b:5-6");
+    expect(PRE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},{\"type\":"
+               "\"FixedLength\",\"length\":1}]}"),
+           "ab a", "a:0-1 b:1-2 a:3-4");
+    refuse(PRE("{\"type\":\"FixedLength\",\"length\":0}"), "pre_tokenizer.length: is 0, outside 1");
+    refuse(PRE("{\"type\":\"UnicodeScripts\"}"), "pre-tokeniser `UnicodeScripts` is not known");
+    refuse(PRE("{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}"), "delimiter is not one character");
+    refuse(PRE("{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"), "replacement is not one character");
     refuse(PRE("{\"type\":\"Digits\",\"some\":1}"), "pre_tokenizer: option `some` is not known");
 }
 END_TEST
