@@ -101,6 +101,7 @@ static bool read_widths(const hub_fields *f, hub_config *c) {
     sizes[SIZE_WORD] = sizes[SIZE_EMBEDDING];
     sizes[SIZE_INSIDE] = sizes[SIZE_QUERIED] = sizes[SIZE_VALUED] = hidden;
     ok = ok && hub_config_narrowing(f, c);
+    sizes[SIZE_NORMED] = c->family->traits & TRAIT_PROJECTS_FIRST ? hidden : sizes[SIZE_EMBEDDING];
     sizes[SIZE_TRANSFORM] = sizes[SIZE_DECODER] + sizes[SIZE_REST];
     return ok;
 }
@@ -211,11 +212,13 @@ static bool read_position_type(const hub_fields *f, hub_config *c, const char *k
     const char *own = c->family->rotary ? "rotary" : "absolute";
     bool query = !strcmp(kind, "relative_key_query");
     if (!strcmp(kind, own)) return true;
+    bool table = c->family->modules[MODULE_POSITION];
     if (c->family->rotary && !strcmp(kind, "absolute")) {
         // ESM-1. What has no table of positions turns them all the same: ModernBERT's configs say "absolute".
-        if (c->family->modules[MODULE_POSITION]) c->rotary = ROTARY_NONE;
+        if (table) c->rotary = ROTARY_NONE;
         return true;
     }
+    if (c->family->rotary && !table && !strcmp(kind, "sans_pos")) return true; // mmBERT
     if (c->family->modules[MODULE_DISTANCE] && (query || !strcmp(kind, "relative_key"))) {
         c->distances = true;
         c->distances_of_keys = query;

@@ -88,15 +88,15 @@ static bool read_relative(const hub_fields *f, hub_config *c) {
 
 static bool read_pooling(const hub_fields *f, hub_config *c) {
     const char *pooling = c->family->pooling;
-    if (!hub_field_text(f, "classifier_pooling", false, &pooling)) return false;
+    const char *key = hub_field(f, "classifier_pooling") ? "classifier_pooling" : "clf_pooling"; // EuroBERT's
+    if (!hub_field_text(f, key, false, &pooling)) return false;
     bool ok = true;
     if (!strcmp(pooling, "mean"))
         c->pooling = POOLING_MEAN;
     else if (!strcmp(pooling, "late"))
         c->pooling = POOLING_LATE;
     else if (strcmp(pooling, "cls") && strcmp(pooling, "bos"))
-        ok = hub_field_wrong(f, "classifier_pooling",
-                             "\"%.100s\" is not known; known are cls, bos, mean, late", pooling);
+        ok = hub_field_wrong(f, key, "\"%.100s\" is not known; known are cls, bos, mean, late", pooling);
     return ok;
 }
 

@@ -89,7 +89,7 @@ static hub_use base_use(const hub_config *c, hub_module m) {
     if (m == MODULE_TYPE) return use_if(traits & TRAIT_TYPES && c->sizes[SIZE_TYPES]);
     if (m == MODULE_POSITION) return use_if(traits & TRAIT_POSITIONS || c->rotary != c->family->rotary);
     if (m == MODULE_DISTANCE) return use_if(c->distances);
-    if (m == MODULE_ROTARY) return use_if(c->rotary != ROTARY_NONE);
+    if (m == MODULE_ROTARY) return USE_OPTIONAL; // made where the checkpoint has none: it is never trained
     if (m == MODULE_RELATIVE_QUERY) return use_if(c->relative.queries && !c->relative.shared);
     if (m == MODULE_RELATIVE_KEY) return use_if(c->relative.keys && !c->relative.shared);
     if (m == MODULE_TRIGRAM) return use_if(c->trigrams || c->sizes[SIZE_WORD] != c->sizes[SIZE_EMBEDDING]);

@@ -86,8 +86,11 @@ static value embeddings(hub_builder *b) {
     x = with(b, x, MODULE_POSITION, b->positions);
     x = with(b, x, MODULE_TASK, b->tasks);
     if (hub_build_has(b, MODULE_BOX_X)) x = with_boxes(b, x);
+    bool first = b->config->family->traits & TRAIT_PROJECTS_FIRST,
+         projects = hub_build_has(b, MODULE_PROJECTION);
+    if (projects && first) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
     if (hub_build_has(b, MODULE_EMBEDDING_NORM)) x = hub_build_norm(b, x, MODULE_EMBEDDING_NORM, -1);
-    if (hub_build_has(b, MODULE_PROJECTION)) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
+    if (projects && !first) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
     return hub_build_named(b, x, "embeddings");
 }
 

@@ -18,6 +18,7 @@ typedef enum hub_size {
     SIZE_WORD,      // width of the word embeddings, where they are transformed to that of the others
     SIZE_TRIGRAM,   // of a token's and its neighbours', or of its own
     SIZE_EMBEDDING, // width of the embeddings, where they are projected to the hidden size
+    SIZE_NORMED,    // width that the embeddings have in their norm
     SIZE_HIDDEN,
     SIZE_INSIDE,  // width inside of a layer, where it is narrower
     SIZE_QUERIED, // that queries and keys are made from, and values
@@ -76,7 +77,7 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(BOX_Y, TABLE, BOXES, EMBEDDING, BASE)                                                             \
     MODULE(BOX_HEIGHT, TABLE, BOXES, EMBEDDING, BASE)                                                        \
     MODULE(BOX_WIDTH, TABLE, BOXES, EMBEDDING, BASE)                                                         \
-    MODULE(EMBEDDING_NORM, NORM, EMBEDDING, NONE, BASE)                                                      \
+    MODULE(EMBEDDING_NORM, NORM, NORMED, NONE, BASE)                                                         \
     MODULE(PROJECTION, LINEAR, HIDDEN, EMBEDDING, BASE) /* of the embeddings to the hidden size */           \
     MODULE(ROTARY, TABLE, POSITIONS, HEAD, BASE)        /* sines, then cosines */                            \
     MODULE(BUCKET, TABLE, BUCKETS, HEADS, BASE)         /* what a distance adds to a head's scores */        \
@@ -184,6 +185,7 @@ typedef enum hub_traits {
     TRAIT_DECODES_EMBEDDING = 32, // the decoder reads rows of the embeddings' width
     TRAIT_RMS_NORM = 64,
     TRAIT_TRANSFORMS = 128,     // classifiers read the prediction head's transform
+    TRAIT_PROJECTS_FIRST = 256, // the embeddings are projected before their norm
     TRAIT_ROTARY_COLUMNS = 512, // rotary positions are columns, whatever positions are given
     TRAIT_FIRST_BARE = 2048,    // the first layer has no norm before its attention: the embeddings end in one
     TRAIT_DROPS_MASKED = 1024,  // ESM: mask tokens are zero, and the others scaled by how many there are

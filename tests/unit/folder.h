@@ -111,12 +111,10 @@ static inline void expect_failure(hub_options o, const char *cause, int errors) 
     close_model(&x);
 }
 
-// A copy of a case's weights, each tensor put through `change`; false leaves it out.
+// The folder's weights, or a case's, each tensor put through `change`; false leaves it out.
 typedef bool (*change)(safetensors_item *t, arena *a);
 
-static inline void copy_weights(const char *from, change f) {
-    char path[512];
-    snprintf(path, sizeof(path), CASES "%s/model.safetensors", from);
+static inline void change_weights(const char *path, change f) {
     diag d;
     diag_init(&d);
     arena *a = arena_new();
@@ -138,6 +136,12 @@ static inline void copy_weights(const char *from, change f) {
     diag_free(&d);
 }
 
+static inline void copy_weights(const char *from, change f) {
+    char path[512];
+    snprintf(path, sizeof(path), CASES "%s/model.safetensors", from);
+    change_weights(path, f);
+}
+
 static inline void link_base(void) {
     link_case("bert-base-model/config.json", "config.json");
     link_case("bert-base-model/model.safetensors", "model.safetensors");
@@ -145,16 +149,20 @@ static inline void link_base(void) {
 
 // Evaluates on two short texts, of 5 and 3 tokens; all outputs' values.
 static inline const tensor *all_evaluated(opened *x) {
-    static const int32_t ids[] = {2, 50, 60, 70, 3, 2, 9, 3}, pair[] = {0, 0, 0, 1, 1, 0, 0, 0}, one[8];
+    static const int32_t pair[] = {0, 0, 0, 1, 1, 0, 0, 0}, one[8];
+    int32_t ids[] = {2, 50, 60, 70, 3, 2, 9, 3};
     const int32_t *types = x->m.type_vocab_size > 1 ? pair : one;
+    for (int i = 0; i < 8; i++) ids[i] %= (int32_t)x->m.vocab_size;
     static const int32_t positions[] = {0, 1, 2, 3, 4, 0, 1, 2}, bounds[] = {0, 5, 8};
+    static const int32_t columns[] = {0, 1, 2, 3, 4, 0, 1, 2};
     const eval_input inputs[] = {
-        {"ids", {ELEM_I32, 1, {8}, (void *)(uintptr_t)ids}},
+        {"ids", {ELEM_I32, 1, {8}, ids}},
         {"types", {ELEM_I32, 1, {8}, (void *)(uintptr_t)types}},
         {"positions", {ELEM_I32, 1, {8}, (void *)(uintptr_t)positions}},
         {"bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)bounds}},
+        {"columns", {ELEM_I32, 1, {8}, (void *)(uintptr_t)columns}},
     };
-    eval_options e = {.source = &x->m.source, .input_count = 4, .inputs = inputs, .length = 5};
+    eval_options e = {.source = &x->m.source, .input_count = 5, .inputs = inputs, .length = 5};
     tensor *results = ARENA_ARRAY(x->a, tensor, x->m.graph->output_count);
     if (!graph_eval(x->m.graph, &e, x->a, results, &x->d)) diag_print(&x->d, stderr);
     ck_assert(!diag_failed(&x->d));
