@@ -141,6 +141,64 @@ START_TEST(eurobert_pooling) {
 }
 END_TEST
 
+// Jina's code: queries, keys and values in one, and other names.
+static const safetensors_item *query_and_key[2][2]; // [which][bias, weight]
+
+static void join(safetensors_item *v, arena *a) {
+    size_t bytes = v->bytes;
+    int part = v->rank - 1;
+    char *all = arena_alloc(a, 3 * bytes);
+    memcpy(all, query_and_key[0][part]->data, bytes);
+    memcpy(all + bytes, query_and_key[1][part]->data, bytes);
+    memcpy(all + 2 * bytes, v->data, bytes);
+    v->data = all;
+    v->bytes = 3 * bytes;
+    v->shape[0] *= 3;
+}
+
+static bool as_jina(safetensors_item *t, arena *a) {
+    static const char *const names[][2] = {
+        {"embeddings.LayerNorm", "emb_ln"},
+        {"attention.output.LayerNorm", "norm1"},
+        {"attention.output.dense", "mixer.out_proj"},
+        {"attention.self.value", "mixer.Wqkv"},
+        {"intermediate.dense", "mlp.fc1"},
+        {"output.dense", "mlp.fc2"},
+        {"output.LayerNorm", "norm2"},
+        {"encoder.layer.", "encoder.layers."},
+    };
+    bool query = strstr(t->name, "self.query"), key = strstr(t->name, "self.key");
+    if (query || key) {
+        query_and_key[key][t->rank - 1] =
+            arena_dup(a, t, sizeof(*t)); // they stand before their layer's value in the file
+        return false;
+    }
+    if (strstr(t->name, "self.value")) join(t, a);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *at = strstr(t->name, names[i][0]);
+        if (at)
+            t->name = arena_printf(a, "%.*s%s%s", (int)(at - t->name), t->name, names[i][1],
+                                   at + strlen(names[i][0]));
+    }
+    return true;
+}
+
+START_TEST(jina_as_published) {
+    const char *const flash[][2] = {
+        {"\"use_cache\"",
+         "\"use_flash_attn\": true, \"position_embedding_type\": \"absolute\", \"use_cache\""},
+        {NULL, NULL}};
+    config_of("xlm-roberta-seqcls", flash);
+    copy_weights("xlm-roberta-seqcls", as_jina);
+    expect_same("xlm-roberta-seqcls");
+    write_published(
+        "jina-reranker-v2-base-multilingual",
+        (const char *const[][2]){
+            {"\"lora_adaptations\": null", "\"lora_adaptations\": [\"retrieval.query\"]"}, {NULL, NULL}});
+    expect_failure((hub_options){0}, "lora_adaptations: an array is not supported", 1);
+}
+END_TEST
+
 // A decoder has no bias where the config says so, and nowhere else.
 static bool without_bias(safetensors_item *t, arena *a) {
     (void)a;
@@ -289,6 +347,7 @@ static void add(TCase *c) {
     tcase_add_test(c, roformer_without_table);
     tcase_add_test(c, deberta_narrow_embeddings);
     tcase_add_test(c, eurobert_pooling);
+    tcase_add_test(c, jina_as_published);
     tcase_add_test(c, decoder_bias);
     tcase_add_test(c, nomic_as_published);
     tcase_add_loop_test(c, nomic_key, 0, sizeof(nomic_keys) / sizeof(nomic_keys[0]));

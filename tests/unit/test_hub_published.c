@@ -35,6 +35,7 @@ static const struct {
     {"bge-reranker-base",
      "sequence-classification",
      {"1 tensor is not read: roberta.embeddings.position_ids"}},
+    {"jina-reranker-v2-base-multilingual", "sequence-classification", {NULL}},
     {"camembert-base", "masked-lm", {UNTIED, "1 tensor is not read: roberta.embeddings.position_ids"}},
     {"mpnet-base", "masked-lm", {UNTIED, "1 tensor is not read: mpnet.embeddings.position_ids"}},
     {"deberta-v3-base", "model", {NO_HEAD, "12 tensors are not read: deberta.embeddings.position_ids, "}},
