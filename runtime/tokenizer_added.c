@@ -152,8 +152,10 @@ static void split_added(encoder *e, const span *s, bool normalized, added_rest r
         if (a->flags & BERTC_ADDED_SINGLE_WORD &&
             ((start && is_word_before(s, start)) || (end < s->size && is_word_at(s, end))))
             continue;
-        if (a->flags & BERTC_ADDED_LSTRIP && start > done) start = spaces_before(s, start, done);
+        // the token before may have taken a space that this one begins with, and more
+        if (a->flags & BERTC_ADDED_LSTRIP) start = start > done ? spaces_before(s, start, done) : done;
         if (a->flags & BERTC_ADDED_RSTRIP) end = spaces_after(s, end);
+        if (end < start) end = start;
         if (done < start) give_rest(e, s, done, start, rest);
         if (!e->stopped) give_token(e, s, start, end, a->id);
         e->word++;

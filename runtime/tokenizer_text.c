@@ -95,17 +95,18 @@ static size_t count_characters(const uint8_t *p, size_t size) {
     return n;
 }
 
-// The characters of the encoder's text that bytes [start, end) of `s` come from.
+// The characters of the encoder's text that bytes [start, end) of `s` come from; of none, behind the first
+// character, the place behind the one before.
 static void find_source(const encoder *e, const span *s, size_t start, size_t end, size_t *from, size_t *to) {
     if (s->source) {
         uint32_t last = s->source[end - 1];
-        *from = s->source[start] & ~SOURCE_EMPTY;
         *to = last & ~SOURCE_EMPTY;
         if (!(last & SOURCE_EMPTY)) *to += utf8_length(e->text[*to]);
+        *from = start < end ? s->source[start] & ~SOURCE_EMPTY : *to;
     } else { // a byte of a character stands for all of it
         *from = s->base + start;
         *to = s->base + end;
-        while (*from && (e->text[*from] & 0xc0) == 0x80) --*from;
+        while (*from && *from < e->text_size && (e->text[*from] & 0xc0) == 0x80) --*from;
         while (*to < e->text_size && (e->text[*to] & 0xc0) == 0x80) ++*to;
     }
     if (*to < *from) *to = *from;

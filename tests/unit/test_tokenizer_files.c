@@ -80,6 +80,10 @@ START_TEST(added_ids) {
         "{\"added_tokens\":[{\"id\":5,\"content\":\"x\",\"lstrip\":true},{\"id\":6,\"content\":\"x\"}]," MODEL
         "}",
         NULL, "a x", "[UNK]:0-2 x:2-3");
+    // the one before has taken the space that ` y` begins with: nothing is taken twice
+    accept("{\"added_tokens\":[{\"id\":5,\"content\":\"x\",\"rstrip\":true},{\"id\":6,\"content\":\" "
+           "y\",\"lstrip\":true},{\"id\":7,\"content\":\" \",\"lstrip\":true}]," MODEL "}",
+           NULL, "x yx ", "x:0-2  y:2-3 x:3-5  :5-5");
 }
 END_TEST
 
