@@ -17,3 +17,31 @@ rejects 1 'standard input:1: "text" must be a string' "$BERTC" tokenize --json m
 printf '{"words":["a,b","c"]}\n' >lines
 succeeds "$BERTC" tokenize --json m.so <lines
 expect '"words":\[null,0,0,0,1,null\]\}$'
+
+# An empty second text is one: its special token is there. Words may be empty too.
+pair='"types":\[0,0,0,1\],"offsets":\[\[0,0\],\[0,1\],\[0,0\],\[0,0\]\],"words":\[null,0,null,null\]\}$'
+succeeds "$BERTC" tokenize --json m.so a --pair ""
+expect "$pair"
+printf '{"text":"a","pair":""}\n' >lines
+succeeds "$BERTC" tokenize --json m.so <lines
+expect "$pair"
+succeeds "$BERTC" run m.so --json a --pair ""
+cp out wanted
+printf 'a\t\n' >lines
+succeeds "$BERTC" run m.so --json <lines
+cmp out wanted || fail "a tab with nothing behind it is no empty second text"
+printf '{"words":["","a",""," "]}\n' >lines
+succeeds "$BERTC" tokenize --json m.so <lines
+expect '"types":\[0,0,0\].*"words":\[null,1,null\]\}$'
+printf '{"words":[]}\n' >lines
+succeeds "$BERTC" tokenize --json m.so <lines
+expect '"types":\[0,0\].*"words":\[null,null\]\}$'
+
+# sentencepiece's own file alone: what makes it readable is said, and the model takes ids till then.
+copy_model spm
+rm spm/tokenizer.json spm/vocab.txt
+printf x >spm/spiece.model
+rejects 1 'spiece.model: is sentencepiece.*save_pretrained' "$BERTC" tokenize spm a
+succeeds "$BERTC" compile spm -o spm.so --seq 32
+grep -q 'note: .*spiece.model: is sentencepiece.*takes ids only' err || fail "no note: $(cat err)"
+rejects 1 'spiece.model: is sentencepiece' "$BERTC" compile "$MODEL" --tokenizer spm/spiece.model -o none.so
