@@ -79,6 +79,28 @@ bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config) 
     return add_special_map(s, *config) && (!vocabulary || add_class(s, *config));
 }
 
+void tokenizer_compare(const tokenizer_spec *s, const cJSON *config) {
+    static const struct {
+        const char *key, *option;
+        uint32_t flag;
+    } known[] = {{"do_lower_case", "lowercase", BERTC_BERT_LOWERCASE},
+                 {"strip_accents", "strip_accents", BERTC_BERT_STRIP},
+                 {"tokenize_chinese_chars", "handle_chinese_chars", BERTC_BERT_CHINESE}};
+    const char *class = text_of(config, "tokenizer_class");
+    if (!class || s->normalizer.count != 1 || s->normalizer.at[0].kind != BERTC_STEP_BERT_NORMALIZER ||
+        !tokenizer_class_is(class, "Bert DistilBert Electra MobileBert SqueezeBert LayoutLM ConvBert MPNet"))
+        return;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const cJSON *v = cJSON_GetObjectItemCaseSensitive(config, known[i].key);
+        bool here = s->normalizer.at[0].flags & known[i].flag;
+        if (cJSON_IsBool(v) && cJSON_IsTrue(v) != here)
+            diag_note(s->d, s->file,
+                      "normalizer: %s is %s, while %s of tokenizer_config.json is not: this file counts, but "
+                      "Transformers goes by that one",
+                      known[i].option, here ? "true" : "false", known[i].key);
+    }
+}
+
 // "[CLS]", or {"content": "[CLS]", ...}.
 static const char *token_text(const cJSON *v) {
     const cJSON *content = cJSON_GetObjectItemCaseSensitive(v, "content");

@@ -34,6 +34,7 @@ static bool read(tokenizer_spec *s, const hub_file *f) {
     } else if (ok && whole) {
         ok = is_json(f) ? tokenizer_from_json(s, f->data, f->size) && tokenizer_roles(s, config)
                         : diag_error(s->d, s->file, "is no tokenizer.json");
+        if (ok) tokenizer_compare(s, config);
     } else if (ok) {
         ok = tokenizer_from_vocab(s, f->data, f->size, config, added);
     }

@@ -96,6 +96,9 @@ bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out);
 // tokenizer_config.json's object with what older folders say elsewhere; the caller ends it. `vocabulary`: its
 // class is asked for.
 bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
+// Notes where tokenizer.json's normaliser differs from what tokenizer_config.json's object says, which
+// Transformers' BERT classes put in its place.
+void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
 // Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
 // tokenizer_add.
 bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);

@@ -239,6 +239,31 @@ START_TEST(class_of_model) {
 }
 END_TEST
 
+// Both files may say how texts are normalised; where they differ, a note.
+START_TEST(normaliser_twice) {
+    static const char text[] =
+        "{\"normalizer\":{\"type\":\"BertNormalizer\",\"strip_accents\":null}," MODEL "}";
+    static const struct {
+        const char *config;
+        int notes;
+    } cases[] = {
+        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":null}", 0},
+        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false,\"tokenize_chinese_chars\":false}",
+         2},
+        {"{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"do_lower_case\":false}", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tokenizer_case c;
+        ck_assert_msg(case_open_text(&c, text, cases[i].config), "%s", c.line);
+        ck_assert_int_eq(c.d.count, cases[i].notes);
+        if (cases[i].notes)
+            ck_assert_ptr_nonnull(
+                strstr(c.d.items[0].text, "normalizer: lowercase is true, while do_lower_case"));
+        ck_assert_str_eq(case_tokens(&c, "A", 1), "a:0-1");
+        case_close(&c);
+    }
+}
+END_TEST
+
 START_TEST(vocab_txt_refused) {
     refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
     refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
@@ -326,6 +351,7 @@ int main(void) {
     tcase_add_test(t, untyped);
     tcase_add_test(t, special_tokens_map);
     tcase_add_test(t, class_of_model);
+    tcase_add_test(t, normaliser_twice);
     tcase_add_test(t, vocab_txt_refused);
     tcase_add_test(t, roles);
     tcase_add_test(t, tries);
