@@ -42,6 +42,10 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "bertc: no command '%s' (bertc --help)\n", argv[1]);
+    const char *near = NULL;
+    for (size_t i = 0; i < COMMANDS && !near; i++)
+        if (word_edits(argv[1], strlen(argv[1]), commands[i].name) > 0) near = commands[i].name;
+    fprintf(stderr, "bertc: no command '%s'%s%s%s (bertc --help)\n", argv[1], near ? ", did you mean " : "",
+            near ? near : "", near ? "?" : "");
     return EXIT_USAGE;
 }

@@ -116,6 +116,38 @@ static int store(const option_table *t, const option_row *r, const char *text) {
     return -1;
 }
 
+#define WORD_MOST 32
+
+int word_edits(const char *word, size_t n, const char *other) {
+    size_t m = strlen(other), row[WORD_MOST + 1]; // edits from the letters so far to each start of `other`
+    if (n > WORD_MOST || m > WORD_MOST) return -1;
+    for (size_t k = 0; k <= m; k++) row[k] = k;
+    for (size_t i = 1; i <= n; i++) {
+        size_t across = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= m; k++) {
+            size_t edits = across + (word[i - 1] != other[k - 1]);
+            across = row[k];
+            if (row[k] + 1 < edits) edits = row[k] + 1;
+            if (row[k - 1] + 1 < edits) edits = row[k - 1] + 1;
+            row[k] = edits;
+        }
+    }
+    return row[m] * 3 <= n ? (int)row[m] : -1;
+}
+
+static int unknown_option(const option_table *t, const char *word, const char *name, size_t n) {
+    const char *near = NULL;
+    for (int i = 0, best = WORD_MOST; i < t->count; i++) {
+        int edits = word_edits(name, n, t->rows[i].name);
+        if (edits < 0 || edits >= best) continue;
+        best = edits;
+        near = t->rows[i].name;
+    }
+    if (!near) return usage_error(t, "unknown option %s", word);
+    return usage_error(t, "unknown option %s, did you mean --%s?", word, near);
+}
+
 static const option_row *find_row(const option_table *t, const char *name, size_t n) {
     for (int i = 0; i < t->count; i++) {
         const option_row *r = &t->rows[i];
@@ -132,7 +164,7 @@ static int parse_one(const option_table *t, int argc, char **argv, int *i) {
     const char *name = word + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = equals ? (size_t)(equals - name) : is_long ? strlen(name) : 1;
     const option_row *r = find_row(t, name, n);
-    if (!r || (is_long && n == 1)) return usage_error(t, "unknown option %s", word);
+    if (!r || (is_long && n == 1)) return unknown_option(t, word, name, n);
     const char *attached = equals ? equals + 1 : name[n] ? name + n : NULL; // "--seq=32", "-O2"
     if (attached && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);
     if (attached) return store(t, r, attached);

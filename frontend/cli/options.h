@@ -3,6 +3,7 @@
 #define BERTC_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -52,5 +53,9 @@ typedef struct arguments {
 int options_parse(const option_table *t, int argc, char **argv, arguments *rest);
 // "bertc run: MESSAGE" and where the help is; returns EXIT_USAGE.
 int usage_error(const option_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Is `other` what somebody may have meant who wrote `word` (n letters)? A letter in three may be wrong,
+// missing or too many. How many are, or -1.
+int word_edits(const char *word, size_t n, const char *other);
 
 #endif

@@ -6,10 +6,13 @@ done
 succeeds "$BERTC" --help
 succeeds "$BERTC" --version
 expect '^bertc [0-9]'
-rejects 2 "no command 'frobnicate'" "$BERTC" frobnicate
+rejects 2 "no command 'frobnicate' \(" "$BERTC" frobnicate
 rejects 2 'needs one MODEL' "$BERTC" compile -o x.so
 rejects 2 'needs -o FILE' "$BERTC" compile "$MODEL"
-rejects 2 'unknown option --frob' "$BERTC" compile "$MODEL" -o x.so --frob
+rejects 2 'unknown option --frob \(' "$BERTC" compile "$MODEL" -o x.so --frob
+rejects 2 'unknown option --thread=2, did you mean --threads\?' "$BERTC" run "$MODEL" --thread=2 x
+rejects 2 'unknown option --outptu, did you mean --output\?' "$BERTC" compile "$MODEL" --outptu x.so
+rejects 2 "no command 'complie', did you mean compile\?" "$BERTC" complie "$MODEL"
 rejects 2 "'12x' is no number" "$BERTC" compile "$MODEL" -o x.so --seq 12x
 rejects 2 "'0' is no number from 1 to 2147483647" "$BERTC" compile "$MODEL" -o x.so --seq 0
 rejects 2 "'4294967297' is no number from 1 to 2147483647" "$BERTC" run "$MODEL" --threads 4294967297 x
