@@ -4,6 +4,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,36 @@ START_TEST(opens_and_closes) {
 }
 END_TEST
 
+typedef struct masks {
+    _Atomic int begun;
+    _Atomic bool blocked[2]; // by thread
+} masks;
+
+static int64_t two_tasks(void *context, int phase) {
+    (void)context, (void)phase;
+    return 2;
+}
+
+static void look_at_mask(void *context, int phase, int64_t task, int thread) {
+    (void)phase, (void)task;
+    masks *m = context;
+    sigset_t now;
+    pthread_sigmask(SIG_BLOCK, NULL, &now);
+    m->blocked[thread] = sigismember(&now, SIGUSR1);
+    for (atomic_fetch_add(&m->begun, 1); m->begun < 2;) sched_yield(); // a task on each of the threads
+}
+
+// Signals of the application come to its own threads.
+START_TEST(signals_stay_out) {
+    masks m = {0};
+    const pool_work work = {&m, two_tasks, look_at_mask};
+    pool *p = pool_open(2, NULL, NULL, NULL);
+    pool_run(p, &work, 0, 1);
+    ck_assert(!m.blocked[0] && m.blocked[1]);
+    pool_close(p);
+}
+END_TEST
+
 // The affinity mask counts, in what is said and in how long a thread spins.
 START_TEST(one_cpu) {
     cpu_set_t one;
@@ -141,6 +172,7 @@ int main(void) {
     tcase_add_test(t, sleeps_and_wakes);
     tcase_add_test(t, idle_threads_sleep);
     tcase_add_test(t, opens_and_closes);
+    tcase_add_test(t, signals_stay_out);
     tcase_add_test(t, one_cpu);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

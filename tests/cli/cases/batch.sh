@@ -42,6 +42,10 @@ grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 [ "$(grep -c '^{"error":' out)" = 5 ] || fail "$(cat out)"
 [ "$(grep '"label"' out | sort -u | wc -l)" = 1 ] || fail "$(cat out)"
 sed -n 9p out | grep -q '"positive"' || fail "order: $(cat out)"
+# lines that had no answer before a stop have none after it
+! "$BERTC" run m.so --input lines.jsonl --output lines.out 2>err || fail "lines without an answer are no error"
+! "$BERTC" run m.so --input lines.jsonl --output lines.out --resume 2>err || fail "resumed, they are none"
+grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 # cJSON's strings end at a NUL: the rest of the text would be lost
 printf '"a\\u0000b"\n{"text": "a\\\\u0000"}\n"a\000b"\n' >nul.jsonl
 MANY=1 rejects 1 'nul.jsonl:1: holds a NUL character' "$BERTC" run m.so --input nul.jsonl

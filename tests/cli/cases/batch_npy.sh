@@ -23,3 +23,5 @@ printf '\nA man is playing guitar number 0.\n' >>long.txt
 grep -q 'long.txt:1: ' err || fail "$(cat err)"
 tail -c $((384 * 4)) long.npy >second
 head -c $((128 + 384 * 4)) want.npy | tail -c $((384 * 4)) | cmp - second || fail "a row behind a broken one"
+! "$BERTC" run st.so --input long.txt --output long.npy --resume 2>err || fail "resumed, it is none"
+grep -q '1 of 2 lines have no answer' err || fail "$(cat err)"
