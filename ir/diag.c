@@ -27,6 +27,11 @@ static void __attribute__((format(printf, 4, 0))) add(diag *d, diag_kind kind, c
     for (char *c = text; *c; c++) { // one line, whatever a file name or a tensor name holds
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
     }
+    for (int i = 0; kind == DIAG_NOTE && i < d->count; i++) { // what is read twice is said once
+        if (d->items[i].kind != kind || strcmp(d->items[i].text, text)) continue;
+        free(text);
+        return;
+    }
     if (d->count == d->capacity) {
         d->capacity = d->capacity ? d->capacity * 2 : 8;
         d->items = realloc(d->items, sizeof(*d->items) * (size_t)d->capacity);

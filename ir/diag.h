@@ -25,6 +25,7 @@ void diag_free(diag *d);
 // Adds "place: message". `place` names the file and the spot in it; NULL: it is about the subject.
 // Always returns false, so that a failing function can end with `return diag_error(...)`.
 bool diag_error(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// A note that is there already is not added again.
 void diag_note(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool diag_failed(const diag *d);
 

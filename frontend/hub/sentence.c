@@ -91,11 +91,14 @@ static bool read_step(reading *r, const hub_fields *f, const char *kind, const c
     return ok;
 }
 
-// The class is the last word of the type: "sentence_transformers.models.Pooling".
+// The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
+// and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
 static bool read_module(reading *r, const hub_fields *f) {
     static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
     const char *kind = NULL, *name = NULL;
     if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
+    if (strncmp(kind, "sentence_transformers.", strlen("sentence_transformers.")) != 0)
+        return hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", kind);
     const char *dot = strrchr(kind, '.');
     kind = dot ? dot + 1 : kind;
     if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");

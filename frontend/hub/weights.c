@@ -13,6 +13,7 @@ typedef struct lookup {
     const char *base, *head; // prefixes
     int used_count;
     const char **used;
+    bool head_there, head_lacks; // a tensor of the head
     diag *d;
 } lookup;
 
@@ -124,7 +125,9 @@ static bool check_module(lookup *l, hub_module m, int set) {
     }
     if (use == USE_NO || (use == USE_OPTIONAL && !found[PART_WEIGHT] && !found[PART_BIAS])) return true;
     for (int p = 0; p < PART_COUNT; p++) {
-        if (hub_config_has(l->config, m, (hub_part)p)) ok &= take(l, m, set, (hub_part)p, names[p]);
+        if (!hub_config_has(l->config, m, (hub_part)p)) continue;
+        if (hub_module_of(m)->scope == SCOPE_HEAD) *(found[p] ? &l->head_there : &l->head_lacks) = true;
+        ok &= take(l, m, set, (hub_part)p, names[p]);
     }
     return ok;
 }
@@ -211,5 +214,8 @@ bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) 
     }
     if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
     if (ok) note_unread(&l);
+    // Encoders are published with the config of the model that they were cut out of.
+    if (l.head_lacks && !l.head_there && slot(c, MODULE_WORD, -1, PART_WEIGHT)->tensor)
+        diag_note(d, c->where, "nothing of the head is there: --head model compiles the encoder alone");
     return ok;
 }

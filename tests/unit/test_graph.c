@@ -37,6 +37,7 @@ START_TEST(diagnostics) {
     diag d;
     diag_init(&d);
     diag_note(&d, "a.json", "%d layers", 2);
+    diag_note(&d, "a.json", "%d layers", 2); // is said once
     ck_assert(!diag_failed(&d));
     ck_assert(!diag_error(&d, NULL, "two\nlines\x7f"));
     for (int i = 0; i < 20; i++) diag_error(&d, "x", "%d", i);

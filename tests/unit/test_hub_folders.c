@@ -28,6 +28,8 @@ START_TEST(heads_and_outputs) {
     expect_failure((hub_options){.pooling = "mean,median"}, "mean,median is not known; known are cls, max,",
                    1);
     expect_failure((hub_options){.head = "masked-lm"}, "tensor \"cls.predictions.bias\": is missing", 5);
+    expect_failure((hub_options){.head = "masked-lm"}, "nothing of the head is there: --head model compiles",
+                   5);
     expect_failure((hub_options){.head = "next-sentence"},
                    "tensor \"cls.seq_relationship.weight\": is missing", 2);
 }

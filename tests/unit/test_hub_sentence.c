@@ -82,6 +82,8 @@ START_TEST(wrong_sentence_folders) {
         {"[3]", good, "[0] is no object"},
         {"[{\"path\":\"\"}]", good, "[0].type: is missing"},
         {"[{\"type\":\"Transformer\"}]", good, "[0].path: is missing"},
+        {"[{\"type\":\"custom_st.Transformer\",\"path\":\"\"}]", good,
+         "[0].type: custom_st.Transformer is none of sentence-transformers' own classes"},
         {"[" MODULE("Pooling", "1_Pooling") "]", good, "[0].type: Pooling is not supported here"},
         {"[" MODULE("Transformer", "") "," MODULE("Dense", "2_Dense") "]", good,
          "[1].type: Dense is not supported"},
@@ -129,8 +131,8 @@ static void module_folder(const char *class, const char *config, bool weights) {
     diag d;
     diag_init(&d);
     snprintf(modules, sizeof modules,
-             "[" MODULE("Transformer", "") "," MODULE("Pooling",
-                                                      "1_Pooling") ",{\"path\":\"2\",\"type\":\"x.%s\"}]",
+             "[" MODULE("Transformer", "") "," MODULE(
+                 "Pooling", "1_Pooling") ",{\"path\":\"2\",\"type\":\"sentence_transformers.x.%s\"}]",
              class);
     sentence_folder(modules, "{\"pooling_mode\":\"mean\"}");
     if (access(in_folder("2"), F_OK)) make_folder("2");
