@@ -19,6 +19,7 @@
 #include "error.h"
 #include "floats.h"
 #include "futex.h"
+#include "placement.h"
 
 enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000 };
 
@@ -49,6 +50,7 @@ struct pool {
     int64_t count;
     share *shares;
     worker *workers;
+    placement *places; // of worker i, at i - 1
     int started;
 };
 
@@ -58,8 +60,8 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-// Returns once the turn is no longer `turn`.
-static void wait_turn(pool *p, uint32_t turn) {
+// Returns once the turn is no longer `turn`. `place`: of a worker.
+static void wait_turn(pool *p, uint32_t turn, placement *place) {
     if (p->spin) {
         int64_t until = 0;
         for (int i = 1;; i++) {
@@ -73,9 +75,11 @@ static void wait_turn(pool *p, uint32_t turn) {
                 break;
         }
     }
+    if (place) placement_sleep(place);
     atomic_fetch_add(&p->sleepers, 1);
     while (atomic_load(&p->turn) == turn) futex_wait(&p->turn, turn);
     atomic_fetch_sub(&p->sleepers, 1);
+    if (place) placement_wake(place);
 }
 
 // Both sides are sequentially consistent: either the sleeper sees the new turn, or this sees the sleeper.
@@ -143,14 +147,16 @@ static void work_turn(pool *p, uint32_t turn, int self) {
 static void *worker_main(void *argument) {
     worker *w = argument;
     pool *p = w->pool;
+    placement *place = &p->places[w->index - 1];
     floats_default(NULL);
+    placement_begin(place);
     atomic_fetch_add(&p->ready, 1);
     futex_wake_all(&p->ready);
     for (;;) {
         uint32_t turn = atomic_load_explicit(&p->turn, memory_order_acquire);
         if (atomic_load_explicit(&p->closing, memory_order_acquire)) break;
         if (!is_rest(turn)) work_turn(p, turn, w->index);
-        wait_turn(p, turn);
+        wait_turn(p, turn, place);
     }
     return NULL;
 }
@@ -199,10 +205,12 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
         run_alone(p);
     else {
         uint32_t turn;
+        // Where there are fewer CPUs than threads, they share them anyway.
+        if (p->spin && atomic_load(&p->sleepers) > 0) placement_spread(p->places, p->started);
         next_turn(p);
         while (!is_rest(turn = atomic_load_explicit(&p->turn, memory_order_acquire))) {
             work_turn(p, turn, 0);
-            wait_turn(p, turn);
+            wait_turn(p, turn, NULL);
         }
     }
     floats_restore(&state);
@@ -241,8 +249,9 @@ pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, b
     p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
     p->shares = aligned_alloc(CACHE_LINE, (size_t)threads * sizeof *p->shares);
     p->workers = calloc((size_t)threads, sizeof *p->workers);
+    p->places = calloc((size_t)threads, sizeof *p->places);
     if (p->shares) memset(p->shares, 0, (size_t)threads * sizeof *p->shares);
-    if (!p->shares || !p->workers)
+    if (!p->shares || !p->workers || !p->places)
         error_set(error, "out of memory");
     else if (start_workers(p, error))
         return p;
@@ -256,6 +265,7 @@ void pool_close(pool *p) {
     publish(p, atomic_load(&p->turn) + 2);
     for (int i = 1; i <= p->started; i++) pthread_join(p->workers[i].thread, NULL);
     free(p->workers);
+    free(p->places);
     free(p->shares);
     free(p);
 }

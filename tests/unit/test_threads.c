@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/futex.h"
+#include "runtime/placement.h"
 #include "runtime/pool.h"
 
 enum { PHASES = 40, MOST = 97, THREADS = 16 };
@@ -163,6 +165,77 @@ START_TEST(one_cpu) {
 }
 END_TEST
 
+typedef struct sleeper {
+    placement place;
+    _Atomic uint32_t slept, woken;
+    cpu_set_t after;
+} sleeper;
+
+static void *sleep_once(void *context) {
+    sleeper *s = context;
+    placement_begin(&s->place);
+    placement_sleep(&s->place);
+    atomic_store(&s->slept, 1);
+    futex_wake_all(&s->slept);
+    while (!atomic_load(&s->woken)) futex_wait(&s->woken, 0);
+    placement_wake(&s->place);
+    sched_getaffinity(0, sizeof s->after, &s->after);
+    return NULL;
+}
+
+// Two workers that sleep on the caller's CPU, or on one CPU, wake on others, and have their own masks again.
+START_TEST(sleepers_make_way) {
+    cpu_set_t all;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    if (CPU_COUNT(&all) < 2) return;
+    sleeper s[2] = {0};
+    pthread_t threads[2];
+    placement places[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, sleep_once, &s[i]), 0);
+        while (!atomic_load(&s[i].slept)) futex_wait(&s[i].slept, 0);
+        places[i].id = s[i].place.id;
+    }
+    cpu_set_t here, now[2];
+    CPU_ZERO(&here);
+    CPU_SET((size_t)sched_getcpu(), &here);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+    for (int i = 0; i < 2; i++) atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
+    placement_spread(places, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(sched_getaffinity(places[i].id, sizeof now[i], &now[i]), 0);
+        bool room = CPU_COUNT(&all) > i + 1; // for the caller, and one after the other
+        ck_assert_int_eq(places[i].moved, room);
+        ck_assert_int_eq(CPU_COUNT(&now[i]), room ? 1 : CPU_COUNT(&all));
+        ck_assert(!room || !CPU_ISSET((size_t)sched_getcpu(), &now[i]));
+        s[i].place.before = places[i].before;
+        atomic_store(&s[i].place.moved, places[i].moved);
+    }
+    ck_assert(CPU_COUNT(&all) < 3 || !CPU_EQUAL(&now[0], &now[1]));
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&s[i].woken, 1);
+        futex_wake_all(&s[i].woken);
+        pthread_join(threads[i], NULL);
+        ck_assert(CPU_EQUAL(&s[i].after, &all));
+        ck_assert_int_eq(s[i].place.cpu, -1);
+        ck_assert(!s[i].place.moved);
+    }
+}
+END_TEST
+
+// Who sleeps elsewhere, or is awake, stays where it is.
+START_TEST(others_stay) {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET((size_t)sched_getcpu(), &here);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+    placement places[2] = {{.id = -1, .cpu = sched_getcpu() + 1}, {.id = -1, .cpu = -1}};
+    placement_spread(places, 2);
+    ck_assert(!places[0].moved && !places[1].moved);
+    ck_assert(!places[0].in_the_way && !places[1].in_the_way);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("threads");
     TCase *t = tcase_create("pool");
@@ -174,6 +247,8 @@ int main(void) {
     tcase_add_test(t, opens_and_closes);
     tcase_add_test(t, signals_stay_out);
     tcase_add_test(t, one_cpu);
+    tcase_add_test(t, sleepers_make_way);
+    tcase_add_test(t, others_stay);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
