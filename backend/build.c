@@ -34,8 +34,8 @@ void build_begin(emit *e, arena *a, diag *d) {
     e->i32 = LLVMInt32TypeInContext(e->context);
     e->i64 = LLVMInt64TypeInContext(e->context);
     e->ptr = LLVMPointerTypeInContext(e->context, 0);
-    LLVMTypeRef params[] = {e->ptr, e->ptr, e->i64, e->ptr};
-    e->kernel_type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 4, false);
+    LLVMTypeRef params[] = {e->ptr, e->ptr, e->i64, e->ptr, e->ptr, e->i64};
+    e->kernel_type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 6, false);
 }
 
 void build_target(emit *e, const target *t) {

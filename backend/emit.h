@@ -14,7 +14,8 @@ typedef struct emit {
     const target *target;
     int width;                                           // floats in a vector: target->vector_floats
     LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi; // vf: <width x float>, vi: <width x i32>
-    LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch): bertc_kernel of abi.h
+    LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch, ptr next, i64 next_bytes):
+                             // bertc_kernel of abi.h
     arena *arena;
     diag *diag;
 } emit;
@@ -112,7 +113,9 @@ typedef struct kernel_phase {
     int64_t unit, inner;
     double flops_call, flops_row, flops_pair;
     int64_t row_bytes;
-    const char *suffix; // "" or e.g. ".norm": appended to the node's name
+    int stream;                        // the operand (weights) that tasks stream, where stream_bytes is not 0
+    int64_t stream_step, stream_bytes; // as in bertc_phase
+    const char *suffix;                // "" or e.g. ".norm": appended to the node's name
 } kernel_phase;
 
 #define KERNEL_MAX_PHASES 3

@@ -97,6 +97,7 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .ldc = s->variant->places[s->node].ld,
                 .panel = m->k * PANEL_COLUMNS * 4,
                 .streams = plan->prefetch,
+                .next = plan->prefetch > 0 && m->k / m->blocks >= 16,
                 .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
                 .context = (void *)&m->after,
                 .extra_count = m->after.count,
@@ -139,7 +140,9 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                      .tiles = LLVMBuildUDiv(e->b, x.count, build_const_i64(e, p->rows), ""),
                      .from = from,
                      .to = to,
-                     .after = LLVMBuildSelect(e->b, again, b, behind, "")};
+                     .after = LLVMBuildSelect(e->b, again, b, behind, ""),
+                     .next = LLVMGetParam(f, 4),
+                     .next_bytes = LLVMGetParam(f, 5)};
     for (int i = 0; i < p->extra_count; i++) {
         v.extra[i] = build_arg(e, args, m->after.params[i]);
         if (p->extras[i].kind == EXTRA_ROWS)
@@ -175,12 +178,16 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     int64_t inner = (count + width - 1) / width;
     bool apart = m->norm.op != OP_COUNT && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
-    *phase = (kernel_phase){.dim = m->dim,
-                            .unit = block_unit(s, cut->block_rows),
-                            .inner = inner,
-                            .flops_row = row_flops(m),
-                            .row_bytes = row_bytes(m),
-                            .suffix = ""};
+    *phase =
+        (kernel_phase){.dim = m->dim,
+                       .unit = block_unit(s, cut->block_rows),
+                       .inner = inner,
+                       .flops_row = row_flops(m),
+                       .row_bytes = row_bytes(m),
+                       .stream = m->w,
+                       .stream_step = width * p->panel,
+                       .stream_bytes = p->next ? (width < p->widths[0] ? width : p->widths[0]) * p->panel : 0,
+                       .suffix = ""};
     phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : last);
     if (!apart) phase->flops_row += closing_flops(&m->norm);
     out->phase_count[class] = 1;

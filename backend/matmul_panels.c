@@ -44,8 +44,15 @@ static void add_width(emit *e, panels *p, int vectors, int width) {
         t->touch_ld[i] = p->extras[i].ld;
     }
     plan_lines(p, t, width);
-    p->widths[p->width_count++] = width;
     tile_emit(e, t);
+    if (p->next) {
+        tile *f = &p->fetching[p->width_count];
+        *f = *t;
+        f->next = true;
+        f->name = arena_printf(e->arena, "%s.next", t->name);
+        tile_emit(e, f);
+    }
+    p->widths[p->width_count++] = width;
 }
 
 static void add_widths(emit *e, panels *p) {
@@ -89,9 +96,42 @@ static LLVMValueRef panel_at(emit *e, const panels *p, LLVMValueRef b, LLVMValue
     return p->block_columns ? tile_at(e, b, tile_mul(e, rows_above(e, p, l), PANEL_COLUMNS * 4)) : b;
 }
 
+// A panel's part of a row tile fetches so much of `next`.
+static int64_t next_share(const panels *p) {
+    return p->k / 4 * TILE_NEXT_BYTES / p->widths[0] / LINE * LINE;
+}
+
+// Where in `next` the first share of all begins: as far before it as there are shares too many, which come
+// first.
+static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
+    LLVMValueRef shares = LLVMBuildMul(e->b, LLVMBuildSub(e->b, x->to, x->from, ""), x->tiles, "");
+    LLVMValueRef begin = LLVMBuildSub(e->b, x->next_bytes, tile_mul(e, shares, next_share(p)), "");
+    LLVMValueRef early = LLVMBuildICmp(e->b, LLVMIntSLT, begin, build_const_i64(e, 0), "");
+    return LLVMBuildSelect(e->b, early, begin, build_const_i64(e, 0), "");
+}
+
+// Calls the tile, or, where it has a share, its twin that fetches.
+static void call_tile(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef row_tile,
+                      tile_args *args) {
+    if (!p->next) {
+        tile_call(e, &p->tiles[which], args);
+        return;
+    }
+    LLVMValueRef before = tile_mul(e, row_tile, p->widths[which] * next_share(p));
+    LLVMValueRef at = LLVMBuildAdd(e->b, x->next_begin, before, "");
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, at, x->next_bytes, "");
+    LLVMBasicBlockRef end = build_if(e, some);
+    args->next = tile_at(e, x->next, at);
+    tile_call(e, &p->fetching[which], args);
+    build_if_end(e, end);
+    end = build_if(e, LLVMBuildNot(e->b, some, ""));
+    tile_call(e, &p->tiles[which], args);
+    build_if_end(e, end);
+}
+
 // The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
 // starts.
-static void row_tiles(emit *e, const panels *p, const tile *t, const panels_args *x, LLVMValueRef b,
+static void row_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef b,
                       LLVMValueRef column, LLVMValueRef ahead, LLVMValueRef step) {
     loop rows = build_loop(e, build_const_i64(e, 0), x->tiles, 1, "row");
     LLVMValueRef i = rows.index;
@@ -106,7 +146,9 @@ static void row_tiles(emit *e, const panels *p, const tile *t, const panels_args
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], i, column);
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / 4), "");
-    tile_call(e, t, a, b, c, tile_at(e, ahead, fetched), step, x->k, extra);
+    tile_args args = {
+        .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
+    call_tile(e, p, which, x, i, &args);
     if (skipped) build_if_end(e, skipped);
     build_loop_end(e, &rows);
 }
@@ -122,20 +164,25 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
     LLVMValueRef b = panel_at(e, p, x->b, l.index);
     panels_args block = *x;
     if (p->block_columns) block.a = tile_at(e, x->a, tile_mul(e, rows_above(e, p, l.index), 4));
+    if (p->next) {
+        LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->tiles, "");
+        block.next_begin = LLVMBuildAdd(e->b, x->next_begin, tile_mul(e, before, next_share(p)), "");
+    }
     LLVMValueRef column = tile_mul(e, l.index, PANEL_COLUMNS);
     LLVMValueRef next = LLVMBuildAdd(e->b, l.index, build_const_i64(e, width), "");
     LLVMValueRef last = LLVMBuildICmp(e->b, LLVMIntSGE, next, x->to, "");
     LLVMValueRef ahead = LLVMBuildSelect(e->b, last, x->after, panel_at(e, p, x->b, next), "");
-    row_tiles(e, p, t, &block, b, column, ahead, step);
+    row_tiles(e, p, which, &block, b, column, ahead, step);
     // a tile narrower than a panel: the rest of the panel
     for (int64_t done = columns; done < PANEL_COLUMNS; done += columns) {
         LLVMValueRef at = LLVMBuildAdd(e->b, column, build_const_i64(e, done), "");
-        row_tiles(e, p, t, &block, tile_at_constant(e, b, done * 4), at, ahead, step);
+        row_tiles(e, p, which, &block, tile_at_constant(e, b, done * 4), at, ahead, step);
     }
     build_loop_end(e, &l);
 }
 
-static void emit_body(emit *e, const panels *p, const panels_args *x) {
+static void emit_body(emit *e, const panels *p, panels_args *x) {
+    if (p->next) x->next_begin = next_begin(e, p, x);
     if (p->width_count == 1) {
         column_tiles(e, p, 0, x, x->from, x->to);
         return;
@@ -168,8 +215,9 @@ void panels_emit(emit *e, panels *p) {
     assert(p->extra_count <= TILE_MAX_EXTRAS);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     add_widths(e, p);
-    LLVMTypeRef params[9 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
+    LLVMTypeRef params[11 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
     unsigned n = 7;
+    if (p->next) params[n++] = e->ptr, params[n++] = e->i64;
     if (p->k == 0) params[n++] = e->i64;
     if (p->choice.body) params[n++] = e->ptr;
     for (int i = 0; i < p->extra_count; i++) params[n++] = e->ptr;
@@ -184,6 +232,7 @@ void panels_emit(emit *e, panels *p) {
                      .to = LLVMGetParam(p->function, 5),
                      .after = LLVMGetParam(p->function, 6)};
     unsigned at = 7;
+    if (p->next) x.next = LLVMGetParam(p->function, at++), x.next_bytes = LLVMGetParam(p->function, at++);
     if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
     if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
     for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
@@ -193,8 +242,9 @@ void panels_emit(emit *e, panels *p) {
 }
 
 void panels_call(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef args[9 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
+    LLVMValueRef args[11 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
     unsigned n = 7;
+    if (p->next) args[n++] = x->next, args[n++] = x->next_bytes;
     if (p->k == 0) args[n++] = x->k;
     if (p->choice.body) args[n++] = x->numbers;
     for (int i = 0; i < p->extra_count; i++) args[n++] = x->extra[i];

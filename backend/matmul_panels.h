@@ -29,6 +29,7 @@ typedef struct panels {
     int64_t block_columns, part_columns;
     bool accumulate;
     int streams; // distant places from which the next tile of columns is fetched; 0: it is not
+    bool next;   // what the caller names is fetched towards the end; `k` is constant
     tile_finish finish;
     void *context;
     int extra_count;
@@ -36,21 +37,24 @@ typedef struct panels {
     row_choice choice; // row tiles without a chosen row are left as they are
 
     int width_count;
-    tile tiles[PANELS_MAX_WIDTHS]; // widest first
-    int widths[PANELS_MAX_WIDTHS]; // panels of each; a tile narrower than a panel counts as 1
+    tile tiles[PANELS_MAX_WIDTHS];    // widest first
+    tile fetching[PANELS_MAX_WIDTHS]; // where `next`: the same, and they fetch it
+    int widths[PANELS_MAX_WIDTHS];    // panels of each; a tile narrower than a panel counts as 1
     LLVMTypeRef type;
     LLVMValueRef function;
 } panels;
 
 // Adds the function. What it does: for each tile of columns in panels [from, to), for each of `tiles` row
 // tiles, the register tile. While one tile of columns is worked through, the next is touched; after the last,
-// what stands at `after`.
+// what stands at `after`. The last tiles of all, as many as it takes at a line in four steps of k, fetch
+// `next`.
 void panels_emit(emit *e, panels *p);
-// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; numbers: of choice, the
-// first row's. k: NULL where constant.
+// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
+// towards the end, next_bytes of it; numbers: of choice, the first row's. k: NULL where constant.
 typedef struct panels_args {
-    LLVMValueRef a, b, c, tiles, from, to, after, k, numbers;
+    LLVMValueRef a, b, c, tiles, from, to, after, next, next_bytes, k, numbers;
     LLVMValueRef extra[TILE_MAX_EXTRAS];
+    LLVMValueRef next_begin; // set by panels_emit: where in `next` the share of row tile 0 begins
 } panels_args;
 void panels_call(emit *e, const panels *p, const panels_args *args);
 

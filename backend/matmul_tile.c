@@ -7,6 +7,9 @@
 
 #define UNROLL 4
 
+// The function's parameters up to its first optional one.
+enum { PARAM_A, PARAM_B, PARAM_C, PARAM_AHEAD, PARAM_STEP, PARAM_NEXT };
+
 LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes) {
     return LLVMBuildGEP2(e->b, e->i8, base, &bytes, 1, "");
 }
@@ -66,7 +69,7 @@ static LLVMValueRef phi(emit *e, LLVMTypeRef t, LLVMValueRef from, LLVMBasicBloc
 
 // sum over `end - b` bytes of B, UNROLL steps at a time; leaves a, b and the sums where the loop ended.
 static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLVMValueRef end,
-                   LLVMValueRef ahead, LLVMValueRef step, LLVMValueRef *acc) {
+                   LLVMValueRef *acc) {
     int n = t->rows * t->vectors;
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMValueRef f = LLVMGetBasicBlockParent(before);
@@ -77,8 +80,10 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     LLVMValueRef *sums = ARENA_ARRAY(e->arena, LLVMValueRef, n);
     for (int i = 0; i < n; i++) acc[i] = sums[i] = phi(e, e->vf, acc[i], before);
     LLVMValueRef at_a = phi(e, e->ptr, *a, before), at_b = phi(e, e->ptr, *b, before);
-    LLVMValueRef at_ahead = phi(e, e->ptr, ahead, before);
+    LLVMValueRef at_ahead = phi(e, e->ptr, LLVMGetParam(t->function, PARAM_AHEAD), before);
+    LLVMValueRef at_next = t->next ? phi(e, e->ptr, LLVMGetParam(t->function, PARAM_NEXT), before) : NULL;
     int touched = 0;
+    if (t->next) tile_prefetch(e, at_next, false, 2);
     for (int u = 0; u < UNROLL; u++) {
         for (; touched < t->line_count * (u + 1) / UNROLL; touched++) {
             tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
@@ -87,10 +92,14 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     }
     *a = tile_at_constant(e, at_a, UNROLL * 4);
     *b = tile_at_constant(e, at_b, UNROLL * PANEL_COLUMNS * 4);
-    LLVMValueRef next_ahead = tile_at(e, at_ahead, step);
+    LLVMValueRef next_ahead = tile_at(e, at_ahead, LLVMGetParam(t->function, PARAM_STEP));
     LLVMAddIncoming(at_a, a, &body, 1);
     LLVMAddIncoming(at_b, b, &body, 1);
     LLVMAddIncoming(at_ahead, &next_ahead, &body, 1);
+    if (t->next) {
+        LLVMValueRef on = tile_at_constant(e, at_next, TILE_NEXT_BYTES);
+        LLVMAddIncoming(at_next, &on, &body, 1);
+    }
     for (int i = 0; i < n; i++) LLVMAddIncoming(sums[i], &acc[i], &body, 1);
     LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntNE, *b, end, "");
     LLVMBuildCondBr(e->b, more, body, exit);
@@ -121,8 +130,9 @@ void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
 }
 
 static void function_begin(emit *e, tile *t) {
-    LLVMTypeRef params[6 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
-    unsigned n = 5;
+    LLVMTypeRef params[7 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
+    unsigned n = PARAM_NEXT;
+    if (t->next) params[n++] = e->ptr;
     if (t->k == 0) params[n++] = e->i64;
     for (int i = 0; i < t->extra_count; i++) {
         t->extra[i] = NULL;
@@ -131,7 +141,7 @@ static void function_begin(emit *e, tile *t) {
     t->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
     t->function = build_function(e, t->name, t->type);
     build_attribute(e, t->function, "noinline");
-    t->c = LLVMGetParam(t->function, 2);
+    t->c = LLVMGetParam(t->function, PARAM_C);
     for (int i = 0; i < t->extra_count; i++) {
         t->extra[i] = LLVMGetParam(t->function, n - (unsigned)t->extra_count + (unsigned)i);
     }
@@ -141,7 +151,7 @@ void tile_emit(emit *e, tile *t) {
     assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     function_begin(e, t);
-    LLVMValueRef a = LLVMGetParam(t->function, 0), b = LLVMGetParam(t->function, 1);
+    LLVMValueRef a = LLVMGetParam(t->function, PARAM_A), b = LLVMGetParam(t->function, PARAM_B);
     int n = t->rows * t->vectors;
     LLVMValueRef *acc = ARENA_ARRAY(e->arena, LLVMValueRef, n);
     for (int i = 0; i < n; i++) {
@@ -150,11 +160,11 @@ void tile_emit(emit *e, tile *t) {
                                : LLVMConstNull(e->vf);
     }
     touch_rows(e, t);
-    LLVMValueRef steps =
-        t->k == 0 ? LLVMGetParam(t->function, 5) : build_const_i64(e, t->k / UNROLL * UNROLL);
+    LLVMValueRef steps = t->k == 0 ? LLVMGetParam(t->function, t->next ? PARAM_NEXT + 1 : PARAM_NEXT)
+                                   : build_const_i64(e, t->k / UNROLL * UNROLL);
     if (t->k == 0 || t->k >= UNROLL) {
         LLVMValueRef end = tile_at(e, b, tile_mul(e, steps, PANEL_COLUMNS * 4));
-        k_loop(e, t, &a, &b, end, LLVMGetParam(t->function, 3), LLVMGetParam(t->function, 4), acc);
+        k_loop(e, t, &a, &b, end, acc);
     }
     for (int u = 0; u < t->k % UNROLL; u++) multiply(e, t, a, b, u, acc);
     if (t->finish)
@@ -165,11 +175,11 @@ void tile_emit(emit *e, tile *t) {
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
 }
 
-void tile_call(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c, LLVMValueRef ahead,
-               LLVMValueRef step, LLVMValueRef k, LLVMValueRef *extra) {
-    LLVMValueRef args[6 + TILE_MAX_EXTRAS] = {a, b, c, ahead, step};
-    unsigned n = 5;
-    if (t->k == 0) args[n++] = k;
-    for (int i = 0; i < t->extra_count; i++) args[n++] = extra[i];
+void tile_call(emit *e, const tile *t, const tile_args *x) {
+    LLVMValueRef args[7 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->ahead, x->step};
+    unsigned n = PARAM_NEXT;
+    if (t->next) args[n++] = x->next;
+    if (t->k == 0) args[n++] = x->k;
+    for (int i = 0; i < t->extra_count; i++) args[n++] = x->extra[i];
     LLVMBuildCall2(e->b, t->type, t->function, args, n, "");
 }

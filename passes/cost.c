@@ -5,27 +5,26 @@
 // So it reads each panel of the weights once, and its rows once a panel, from L2 where the block fits there
 // beside two panels. A panel costs the longest of its arithmetic, the read of the next one (which is
 // prefetched meanwhile) and the reads of rows that L2 does not hold. The first row block reads weights from
-// memory, the others find them in L3 where they fit. The first panel of a task of columns is paid for in
-// full; the phase before has prefetched that of whole rows, which is where its own weights end. Rows that
-// other threads wrote come slowly from their L2; of a task's whole rows about half were its own thread's.
-// Threads take tasks in order, so a phase lasts as long as the fullest thread, and ends in a barrier; a norm
-// behind split columns costs one more phase over the rows.
+// memory, the others find them in L3 where they fit. The first panel of a task has been fetched by what its
+// thread did before; that of a task taken from another thread is paid for in full. Rows that other threads
+// wrote come slowly from their L2; of a task's whole rows about half were its own thread's. A phase lasts as
+// long as the fullest thread, and ends in a barrier; a norm behind split columns costs one more phase over
+// the rows.
 //
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "cost.h"
 
 // What a core sees of memory, relative to the target's figure for memory itself. Two cores: assumptions,
-// which no timing of splits has set. More: chosen so that the model picks what was best of a
-// dozen splits timed on 16 cores of a shared machine (BERT-base at 32, 128 and 512 tokens,
-// docs/benchmarks.md), where tall blocks and narrow columns won: weights that another core has read come no
-// faster than from memory, and rows that it has written no slower.
+// which no timing of splits has set. More: chosen so that the model picks what was best of a dozen splits
+// timed on 16 cores of a shared machine (docs/benchmarks.md), where narrow columns and many tasks won:
+// weights that another core has read come no faster than from memory, and rows that it has written no slower.
 typedef struct memory_view {
     double l3;       // L3 against memory
     double other_l2; // another core's L2 against L3: misses that nothing foresees
     double exposed;  // the share of a prefetched stream that shows all the same: favours tall row blocks
-    double slow;     // speed of each fourth thread: neighbours on the same core, a clock of its own
+    double slow;     // speed of each fourth thread: a busy neighbour on the same core
 } memory_view;
-static const memory_view few_cores = {2.0, 0.25, 0.25, 1.0}, many_cores = {1.0, 1.0, 0.5, 0.6};
+static const memory_view few_cores = {2.0, 0.25, 0.25, 1.0}, many_cores = {1.0, 1.0, 0.5, 0.4};
 
 static const memory_view *view_of(int threads) {
     return threads <= 2 ? &few_cores : &many_cores;
@@ -86,35 +85,57 @@ typedef struct candidate {
     bool columns;                      // form
 } candidate;
 
-// The tasks of a phase, handed out in order, each to the thread that is free first: seconds until all are
-// done. Of many tasks a thread, half of one is what the threads end apart.
+// Of a phase's tasks a thread's run of neighbours (runtime/pool.h): those from `begin` to `end` are left.
+typedef struct share {
+    int64_t begin, end;
+    double busy; // seconds
+} share;
+
+// A task for the thread that is free first: its own next one, or the last one of the next thread that has
+// some.
+static int64_t next_task(share *shares, int threads, int *thread, bool *stolen) {
+    int first = 0;
+    for (int t = 1; t < threads; t++)
+        if (shares[t].busy < shares[first].busy) first = t;
+    *thread = first;
+    *stolen = shares[first].begin == shares[first].end;
+    if (!*stolen) return shares[first].begin++;
+    int victim = first;
+    while (shares[victim].begin == shares[victim].end) victim = victim + 1 < threads ? victim + 1 : 0;
+    return --shares[victim].end;
+}
+
+// The tasks of a phase, dealt out and taken as the pool does: seconds until all are done. Of many tasks a
+// thread, half of one is what the threads end apart.
 static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
     int64_t inner = ceil_div(s->shape.n, c->block_columns), outer = ceil_div(rows, c->block_rows);
     int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;
     int64_t last_rows = rows - (outer - 1) * c->block_rows;
-    double busy[MOST_THREADS] = {0}, last = 0;
-    double others = (double)(threads - 1) / threads / (c->columns ? 1 : 2);
-    bool fetched = !c->columns || threads == 1;
+    double last = 0, others = (double)(threads - 1) / threads / (c->columns ? 1 : 2);
     const memory_view *m = view_of(threads);
     if (inner * outer > 16 * threads) {
         int64_t block = smaller_int(c->block_rows, rows);
-        double full = task_seconds(s, m, block, c->block_columns, false, others, fetched);
-        double first = task_seconds(s, m, block, c->block_columns, true, others, fetched);
+        double full = task_seconds(s, m, block, c->block_columns, false, others, true);
+        double first = task_seconds(s, m, block, c->block_columns, true, others, true);
         double columns = (double)s->shape.n / (double)c->block_columns;
         double blocks = (double)rows / (double)block;
         return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
     }
-    for (int64_t i = 0; i < outer; i++)
-        for (int64_t j = 0; j < inner; j++) {
-            int next = 0;
-            for (int t = 1; t < threads; t++)
-                if (busy[t] < busy[next]) next = t;
-            double seconds =
-                task_seconds(s, m, i + 1 < outer ? c->block_rows : last_rows,
-                             j + 1 < inner ? c->block_columns : last_columns, i == 0, others, fetched);
-            busy[next] += next % 4 == 3 ? seconds / m->slow : seconds;
-            last = larger(last, busy[next]);
-        }
+    share shares[MOST_THREADS] = {0};
+    for (int t = 0; t < threads; t++) {
+        shares[t].begin = t ? shares[t - 1].end : 0;
+        shares[t].end = shares[t].begin + inner * outer / threads + (t < inner * outer % threads);
+    }
+    for (int64_t n = 0; n < inner * outer; n++) {
+        int thread;
+        bool stolen;
+        int64_t task = next_task(shares, threads, &thread, &stolen);
+        double seconds = task_seconds(s, m, task / inner + 1 < outer ? c->block_rows : last_rows,
+                                      task % inner + 1 < inner ? c->block_columns : last_columns,
+                                      task < inner, others, !stolen);
+        shares[thread].busy += thread % 4 == 3 ? seconds / m->slow : seconds;
+        last = larger(last, shares[thread].busy);
+    }
     return last;
 }
 
@@ -144,8 +165,17 @@ static double candidate_cost(const cost_site *s, const candidate *c, int thread_
     return sum;
 }
 
-static bool same_cost(double a, double b) {
-    return a <= b * 1.002 && b <= a * 1.002;
+// As good as equal: the taller block it is. The more threads, the less the model knows.
+static bool same_cost(double a, double b, int thread_class) {
+    double most = thread_class > 1 ? 1.01 : 1.002;
+    return a <= b * most && b <= a * most;
+}
+
+// Few row blocks, the last one less than half as tall: dealt out in equal numbers, they are unequal work, and
+// what one thread takes from another comes slowly.
+static bool uneven(const cost_site *s, int64_t block_rows) {
+    int64_t blocks = ceil_div(s->expected, block_rows);
+    return blocks > 1 && blocks <= 4 && 2 * (s->expected - (blocks - 1) * block_rows) < block_rows;
 }
 
 split cost_matmul_split(const cost_site *s, int thread_class) {
@@ -157,6 +187,7 @@ split cost_matmul_split(const cost_site *s, int thread_class) {
     for (int i = 0; i < 7; i++) {
         int64_t rows = round_up(row_blocks[i], s->tile_rows), last = 0;
         if (i == 0 && s->expected > rows) continue;
+        if (thread_class > 1 && uneven(s, rows)) continue;
         if (row_blocks[i] < 64 && row_blocks[i] * 16 < s->expected) continue; // each streams the weights
         if (i && i + 1 < 7 && row_blocks[i + 1] >= round_up(s->expected, s->tile_rows)) continue;
         for (int j = 0; j < 14; j++) {
@@ -165,7 +196,7 @@ split cost_matmul_split(const cost_site *s, int thread_class) {
             last = columns;
             candidate c = {rows, smaller_int(columns, s->shape.n), column_blocks[j] > 1};
             double cost = candidate_cost(s, &c, thread_class);
-            if (best.block_rows && (cost > best_cost || same_cost(cost, best_cost))) continue;
+            if (best.block_rows && (cost > best_cost || same_cost(cost, best_cost, thread_class))) continue;
             best = c;
             best_cost = cost;
         }

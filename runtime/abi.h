@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 4u
+#define BERTC_ABI_VERSION 5u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 #define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
@@ -44,8 +44,11 @@ typedef struct bertc_call {
 } bertc_call;
 
 // One task of one phase. `args`: an address an argument of the phase, in its order (operands of the node,
-// then its result). `scratch`: bertc_variant.scratch_bytes of this thread, aligned to 64.
-typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t task, void *scratch);
+// then its result). `scratch`: bertc_variant.scratch_bytes of this thread, aligned to 64. `next`: the first
+// next_bytes of the weights that this thread streams in a later phase, for the kernel to fetch meanwhile;
+// only with the last task that it is expected to have in this phase, else 0 bytes.
+typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                             const void *next, int64_t next_bytes);
 
 // --- The descriptor.
 
@@ -113,7 +116,10 @@ typedef struct bertc_phase {
     uint32_t dim;  // bertc_symbol: T, S or R
     int64_t unit;  // rows of a task
     int64_t inner; // tasks a unit
-    int64_t node;  // the value in the graph whose result is complete after this phase; -1: it is not yet
+    // What a task streams first, before its own fetching is ahead: stream_bytes (0: nothing) of argument
+    // number `stream`, a weight, from (task % inner) * stream_step on.
+    int64_t stream, stream_step, stream_bytes;
+    int64_t node; // the value in the graph whose result is complete after this phase; -1: it is not yet
     // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * sum of squared
     // sequence lengths.
     double flops_call, flops_row, flops_pair;

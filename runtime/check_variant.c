@@ -70,6 +70,16 @@ static bool check_outputs(const check_source *c, const bertc_variant *v) {
     return true;
 }
 
+// Each task's beginning; what it fetches may reach beyond the end.
+static bool stream_inside(const check_source *c, const bertc_phase *p, const bertc_arg *args) {
+    int64_t end = c->descriptor->weights_bytes, last;
+    if (p->stream_bytes == 0) return true;
+    return p->stream_bytes > 0 && p->stream_bytes <= end && p->stream >= 0 && p->stream < p->arg_count &&
+           args[p->stream].kind == BERTC_ARG_WEIGHT && p->stream_step >= 0 &&
+           !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) &&
+           last < end - args[p->stream].offset;
+}
+
 static bool check_phase(const check_source *c, const bertc_variant *v, const bertc_phase *p) {
     if (!check_string(c, p->name, "a phase's name")) return false;
     if (!check_at(c, p->kernel, 1, 1, 1, PF_X, "a kernel")) return false;
@@ -87,6 +97,7 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
     if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||
         __builtin_mul_overflow((size - 1) / p->unit + 1, p->inner, &tasks) || tasks > MAX_TASKS)
         return broken(c, v, "the tasks of a phase");
+    if (!stream_inside(c, p, args)) return broken(c, v, "what a phase streams");
     return true;
 }
 

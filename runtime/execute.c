@@ -133,11 +133,27 @@ static int64_t phase_count(void *context, int phase) {
     return size ? ((size - 1) / p->unit + 1) * p->inner : 0;
 }
 
-static void phase_task(void *context, int phase, int64_t task, int thread) {
+// What the thread streams first in the next phase that streams: *bytes at the address; 0: none.
+static const void *next_stream(const bertc_session *s, int phase, int thread, int64_t *bytes) {
+    const session_variant *v = s->current;
+    while (++phase < v->phase_count && v->phases[phase].stream_bytes == 0) continue;
+    *bytes = 0;
+    if (phase >= v->phase_count) return NULL;
+    const bertc_phase *p = &v->phases[phase];
+    int64_t count = phase_count((void *)(uintptr_t)s, phase), task = pool_first(count, s->threads, thread);
+    if (task == pool_first(count, s->threads, thread + 1)) return NULL;
+    *bytes = p->stream_bytes;
+    return (const char *)v->args[v->arg_at[phase] + (int)p->stream] + task % p->inner * p->stream_step;
+}
+
+static void phase_task(void *context, int phase, int64_t task, int thread, bool last) {
     const bertc_session *s = context;
     const session_variant *v = s->current;
     bertc_kernel kernel = (bertc_kernel)(uintptr_t)model_at(s->model, v->phases[phase].kernel);
-    kernel(v->args + v->arg_at[phase], &s->call, task, s->scratch + s->scratch_stride * (size_t)thread);
+    int64_t bytes = 0;
+    const void *next = last ? next_stream(s, phase, thread, &bytes) : NULL;
+    kernel(v->args + v->arg_at[phase], &s->call, task, s->scratch + s->scratch_stride * (size_t)thread, next,
+           bytes);
 }
 
 static double now(void) {

@@ -1,11 +1,13 @@
 // The thread pool. How it stays right:
 //
-// `turn` numbers the states of the pool: one a phase, and one (odd) for each rest between two calls. A
-// thread's share of the phase is one 64-bit word, (turn, next task), and a task is taken by compare-and-swap
-// on it. So a task can be taken only in the turn that the taker believes in, and while it runs, that turn
-// cannot end: `left` counts the tasks that are not done, and only the thread that brings it to 0 sets up the
-// next turn. A late thread finds words of another turn and looks again. The caller goes on only when it sees
-// the rest's turn, which is the last thing that the finisher writes.
+// `turn` numbers the states of the pool: one a phase, and one (odd) for each rest between two calls. What is
+// left of a thread's share of the phase is one 64-bit word, (turn, end, begin), and a lot of tasks is taken
+// by compare-and-swap on it: by its thread from the beginning, by others from the end, so that what a thread
+// has just fetched for its next task stays its own. So a lot can be taken only in the turn that the taker
+// believes in, and while it runs, that turn cannot end: `left` counts the lots that are not done, and only
+// the thread that brings it to 0 sets up the next turn. A late thread finds words of another turn and looks
+// again. The caller goes on only when it sees the rest's turn, which is the last thing that the finisher
+// writes.
 #include "pool.h"
 
 #include <pthread.h>
@@ -21,11 +23,11 @@
 #include "futex.h"
 #include "placement.h"
 
-enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000 };
+enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000, MOST_LOTS = UINT16_MAX };
 
 typedef struct share {
-    _Alignas(CACHE_LINE) _Atomic uint64_t word; // turn << 32 | next task
-    _Atomic uint32_t end;                       // of the turn in `word`
+    _Alignas(CACHE_LINE) _Atomic uint64_t word; // turn << 32 | end << 16 | begin, counted from `first`
+    int64_t first;                              // lot; written between turns
 } share;
 
 typedef struct worker {
@@ -37,9 +39,10 @@ typedef struct worker {
 struct pool {
     _Alignas(CACHE_LINE) _Atomic uint32_t turn; // the futex that all wait on
     _Atomic uint32_t sleepers;
-    _Alignas(CACHE_LINE) _Atomic int64_t left; // tasks of this turn that are not done
+    _Alignas(CACHE_LINE) _Atomic int64_t left; // lots of this turn that are not done
     _Alignas(CACHE_LINE) pool_work work;       // of this call; written between calls
     int phase, end;                            // this turn's phase; written between turns
+    int64_t tasks, lot;                        // its tasks, and how many neighbours are taken at a time
     _Atomic bool closing;
     _Atomic uint32_t ready; // workers that have begun
     int threads;
@@ -102,41 +105,48 @@ static void next_turn(pool *p) {
         publish(p, turn | 1);
         return;
     }
-    atomic_store_explicit(&p->left, count, memory_order_relaxed);
-    int64_t each = count / p->threads, more = count % p->threads, from = 0;
+    p->tasks = count;
+    p->lot = (count - 1) / ((int64_t)MOST_LOTS * p->threads) + 1; // 1, but where there are very many
+    int64_t lots = (count - 1) / p->lot + 1;
+    atomic_store_explicit(&p->left, lots, memory_order_relaxed);
     for (int i = 0; i < p->threads; i++) {
-        int64_t to = from + each + (i < more);
-        // First a word that gives no task: who sees the new end must not take it for the old turn's.
-        atomic_store_explicit(&p->shares[i].word, UINT32_MAX, memory_order_relaxed);
-        atomic_store_explicit(&p->shares[i].end, (uint32_t)to, memory_order_release);
-        atomic_store_explicit(&p->shares[i].word, (uint64_t)turn << 32 | (uint32_t)from,
-                              memory_order_release);
-        from = to;
+        share *s = &p->shares[i];
+        s->first = pool_first(lots, p->threads, i);
+        uint64_t n = (uint64_t)(pool_first(lots, p->threads, i + 1) - s->first);
+        atomic_store_explicit(&s->word, (uint64_t)turn << 32 | n << 16, memory_order_release);
     }
     publish(p, turn);
 }
 
-// The next task of a share in that turn, or -1.
-static int64_t take(share *s, uint32_t turn) {
+// A lot of a share in that turn, or -1: the first one for its own thread, which learns whether it is the
+// `last` that is left, else the last one.
+static int64_t take(share *s, uint32_t turn, bool own, bool *last) {
     uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
     for (;;) {
-        uint32_t task = (uint32_t)word;
-        if (word >> 32 != turn || task >= atomic_load_explicit(&s->end, memory_order_acquire)) return -1;
-        if (atomic_compare_exchange_weak_explicit(&s->word, &word, word + 1, memory_order_acquire,
-                                                  memory_order_acquire))
-            return task;
+        uint32_t begin = word & MOST_LOTS, end = word >> 16 & MOST_LOTS;
+        if (word >> 32 != turn || begin == end) return -1;
+        *last = own && begin + 1 == end;
+        if (atomic_compare_exchange_weak_explicit(&s->word, &word, own ? word + 1 : word - (1 << 16),
+                                                  memory_order_acquire, memory_order_acquire))
+            return s->first + (own ? begin : end - 1);
     }
 }
 
-// Takes tasks of that turn, its own first, until there are none.
+static void run_lot(pool *p, int64_t lot, int self, bool last) {
+    int64_t end = (lot + 1) * p->lot;
+    if (end > p->tasks) end = p->tasks;
+    for (int64_t i = lot * p->lot; i < end; i++)
+        p->work.task(p->work.context, p->phase, i, self, last && i + 1 == end);
+}
+
+// Takes lots of that turn, its own first, until there are none.
 static void work_turn(pool *p, uint32_t turn, int self) {
-    int64_t done = 0, task;
+    int64_t done = 0, lot;
+    bool last;
     for (int i = 0; i < p->threads; i++) {
         int victim = self + i < p->threads ? self + i : self + i - p->threads;
-        while ((task = take(&p->shares[victim], turn)) >= 0) {
-            p->work.task(p->work.context, p->phase, task, self);
-            done++;
-        }
+        for (; (lot = take(&p->shares[victim], turn, i == 0, &last)) >= 0; done++)
+            run_lot(p, lot, self, last);
     }
     if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) {
         p->phase++;
@@ -169,7 +179,7 @@ static void body(void *context, int64_t self) {
     floats_default(&state);
     int64_t task;
     while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->count)
-        p->work.task(p->work.context, p->phase, task, (int)self);
+        p->work.task(p->work.context, p->phase, task, (int)self, false);
     floats_restore(&state);
 }
 
@@ -189,7 +199,7 @@ static void run_parallel(pool *p) {
 static void run_alone(pool *p) {
     for (; p->phase < p->end; p->phase++) {
         int64_t count = p->work.count(p->work.context, p->phase);
-        for (int64_t i = 0; i < count; i++) p->work.task(p->work.context, p->phase, i, 0);
+        for (int64_t i = 0; i < count; i++) p->work.task(p->work.context, p->phase, i, 0, false);
     }
 }
 

@@ -7,18 +7,25 @@
 #ifndef BERTC_POOL_H
 #define BERTC_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/bertc.h"
 
 typedef struct pool pool;
 
+// The first of `count` tasks that is dealt out to a thread; up to the next thread's.
+static inline int64_t pool_first(int64_t count, int threads, int thread) {
+    int64_t more = count % threads;
+    return count / threads * thread + (thread < more ? thread : more);
+}
+
 // Number of tasks of phase i, and one of its tasks. `thread` in [0, threads): no two tasks run at once with
-// the same one.
+// the same one. `last`: of those dealt out to this thread.
 typedef struct pool_work {
     void *context;
     int64_t (*count)(void *context, int phase); // at most 2^30; asked once a phase, before its first task
-    void (*task)(void *context, int phase, int64_t task, int thread);
+    void (*task)(void *context, int phase, int64_t task, int thread, bool last);
 } pool_work;
 
 // `threads` >= 1 in all, the caller's among them. With `parallel`, no thread is started and `threads` bodies

@@ -184,7 +184,7 @@ static inline void run_phase(const bertc_descriptor *d, const bertc_phase *p, co
             (args[i].kind == BERTC_ARG_WEIGHT ? (char *)(uintptr_t)weights : memory) + args[i].offset;
     bertc_kernel kernel = (bertc_kernel)(uintptr_t)at(d, p->kernel);
     for (int64_t task = 0; task < (call->tokens + p->unit - 1) / p->unit * p->inner; task++)
-        kernel(addresses, call, task, scratch);
+        kernel(addresses, call, task, scratch, NULL, 0);
 }
 
 static inline void check_answer(const model *m, const bertc_descriptor *d, const char *weights) {

@@ -69,7 +69,7 @@ START_TEST(loops_and_reductions) {
     for (int i = 0; i < n; i++) x[i] = (float)(i % 7) - 2, sum += 2.0 * x[i];
     for (int64_t rows = 0; rows <= 5; rows += 5) {
         bertc_call call = {.tokens = rows};
-        run((void *[]){x, y}, &call, 0, NULL);
+        run((void *[]){x, y}, &call, 0, NULL, NULL, 0);
         ck_assert_float_eq(y[0], rows ? (float)sum : 0);
         ck_assert_float_eq(y[1], rows ? 8.0f : -1e30f);
     }

@@ -153,7 +153,7 @@ static const change changes[] = {
     {"truncated: `bertc_artefact`", ELF_SYMBOLS + sizeof(Elf64_Sym) + offsetof(Elf64_Sym, st_value), 0x8000,
      8},
     {"not a bertc artefact: `bertc_artefact` does not", FIELD(magic), 'X', 1},
-    {"made for version 5 of the artefact format, this library reads version 4", FIELD(abi_version), 5, 4},
+    {"made for version 6 of the artefact format, this library reads version 5", FIELD(abi_version), 6, 4},
     {"broken descriptor: 1 bytes", FIELD(size), 1, 4},
     {"broken descriptor: 33 inputs", FIELD(input_count), 33, 4},
     {"broken descriptor: 6 inputs, 0 outputs", FIELD(output_count), 0, 4},
@@ -221,6 +221,16 @@ START_TEST(variants) {
     expect(&b, "broken descriptor: a kernel outside of the file, or misaligned");
     PHASE[1].arg_count = 65;
     expect(&b, "broken descriptor: variant toy_s8: the arguments of a phase");
+    PHASE[1].stream = 6;
+    expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
+    PHASE[1].stream = 0; // no weight
+    expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
+    PHASE[1].stream_bytes = -1;
+    expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
+    PHASE[1].stream_step = 64; // the second task's is behind the weights
+    expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
+    PHASE[1].stream_step = INT64_MAX;
+    expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
     PHASE[1].dim = BERTC_M;
     expect(&b, "broken descriptor: variant toy_s8: the tasks of a phase");
     PHASE[1].unit = 0;

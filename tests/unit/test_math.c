@@ -147,7 +147,7 @@ static void compare_block(worker *w, const float *x, int n) {
         for (int i = 0; i < n; i++) want[i] = functions[f].reference((double)x[i]);
         for (int c = 0; c < ISAS; c++) {
             if (!w->codes[c].there) continue;
-            w->codes[c].f[f]((void *[]){(void *)(uintptr_t)x, got}, &call, 0, NULL);
+            w->codes[c].f[f]((void *[]){(void *)(uintptr_t)x, got}, &call, 0, NULL, NULL, 0);
             for (int i = 0; i < n; i++) {
                 if (got[i] == (float)want[i]) continue;
                 double bad = badness(f, w->codes[c].slack, x[i], want[i], got[i]);
@@ -219,7 +219,7 @@ START_TEST(edges) {
     float x[64] = {6, -6, 1e30f, -1e30f, INFINITY, -INFINITY, 0, -0.0f, -100}, y[64];
     bertc_call call = {.tokens = 64};
     for (int f = 6; f < 8; f++) {
-        c.f[f]((void *[]){x, y}, &call, 0, NULL);
+        c.f[f]((void *[]){x, y}, &call, 0, NULL, NULL, 0);
         ck_assert(y[2] == x[2] && y[3] == 0 && y[4] == INFINITY && isnan(y[5]) && y[6] == 0 && y[7] == 0);
         ck_assert(fabsf(y[8]) < 1e-30f);
     }

@@ -360,6 +360,30 @@ START_TEST(hook_sees_each_phase) {
 }
 END_TEST
 
+// A thread's last task of a phase is told where its first task of the next phase that streams begins.
+START_TEST(tells_what_is_streamed_next) {
+    for (int threads = 1; threads <= 2; threads++) {
+        memset(toy_fetches, 0, sizeof toy_fetches);
+        toy_wrong_fetches = 0;
+        toy_pause = 200000; // so that each thread comes to its own task
+        run_case c = open_case(&plain, &(bertc_session_options){.threads = threads});
+        grid *g = grid_new(1, 16);
+        put_row(g, 0, 0, 16, 70);
+        for (int i = 0; i < 20; i++) ck_assert(grid_run(&c, g));
+        check_grid(g);
+        ck_assert_int_eq(toy_wrong_fetches, 0);
+        toy_pause = 0;
+        // one text: task 0 is the first thread's, task 1 the second one's
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(toy_fetches[TOY_POOLER][i] > 0, threads == 2);
+            ck_assert_int_eq(toy_fetches[TOY_ATTENTION][i] > 0, threads == 2);
+        }
+        grid_free(g);
+        close_case(&c);
+    }
+}
+END_TEST
+
 START_TEST(takes_the_best_instruction_set_that_runs) {
     const toy_variant sets[] = {{"none_s8", 1ull << 62, 8, 8},
                                 {"none_s32", 1ull << 62, 32, 32},
@@ -423,6 +447,7 @@ int main(void) {
     tcase_add_test(t, floating_point_modes);
 #endif
     tcase_add_test(t, hook_sees_each_phase);
+    tcase_add_test(t, tells_what_is_streamed_next);
     tcase_add_test(t, takes_the_best_instruction_set_that_runs);
     tcase_add_test(t, weights_from_the_caller);
     suite_add_tcase(s, t);

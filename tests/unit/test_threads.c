@@ -24,14 +24,15 @@ typedef struct record {
     int plain[PHASES *
               MOST]; // written without atomics: a barrier that leaks is a race, seen by a race detector
     _Atomic bool wrong;
-    int sleep;
+    _Atomic int lasts[PHASES][THREADS];
+    int sleep, threads;
 } record;
 
 static int64_t count_of(void *context, int phase) {
     return ((record *)context)->counts[phase];
 }
 
-static void task_of(void *context, int phase, int64_t task, int thread) {
+static void task_of(void *context, int phase, int64_t task, int thread, bool last) {
     record *r = context;
     if (thread < 0 || thread >= THREADS || atomic_fetch_add(&r->busy[thread], 1) != 0) r->wrong = true;
     if (atomic_exchange(&r->in_phase, phase) > phase) r->wrong = true;
@@ -41,6 +42,13 @@ static void task_of(void *context, int phase, int64_t task, int thread) {
     if (phase > 0 && sum != r->counts[phase - 1]) r->wrong = true; // all of the phase before is done
     r->plain[phase * MOST + task] = 1;
     atomic_fetch_add(&r->done[phase][task], 1);
+    // The last of its own: once a thread and phase, and never another's.
+    if (last) {
+        int64_t n = r->counts[phase];
+        if (atomic_fetch_add(&r->lasts[phase][thread], 1) != 0) r->wrong = true;
+        if (task < pool_first(n, r->threads, thread) || task >= pool_first(n, r->threads, thread + 1))
+            r->wrong = true;
+    }
     if (r->sleep && task == 0) nanosleep(&(struct timespec){.tv_nsec = r->sleep}, NULL);
     atomic_fetch_sub(&r->busy[thread], 1);
 }
@@ -49,6 +57,7 @@ static void run_once(pool *p, record *r, int first, int end) {
     const pool_work work = {r, count_of, task_of};
     memset(r->done, 0, sizeof r->done);
     memset(r->plain, 0, sizeof r->plain);
+    memset(r->lasts, 0, sizeof r->lasts);
     r->in_phase = 0;
     pool_run(p, &work, first, end);
     ck_assert(!r->wrong);
@@ -56,17 +65,23 @@ static void run_once(pool *p, record *r, int first, int end) {
         for (int k = 0; k < MOST; k++) ck_assert_int_eq(r->done[i][k], k < r->counts[i]);
 }
 
-static record *new_record(void) {
+static record *new_record(int threads) {
     record *r = calloc(1, sizeof *r);
+    r->threads = threads;
     for (int i = 0; i < PHASES; i++) r->counts[i] = i % 7 == 3 ? 0 : i * 31 % MOST + 1;
     return r;
 }
 
 START_TEST(each_task_once) {
     const int threads[] = {1, 2, 3, 8, 16};
-    record *r = new_record();
+    record *r = new_record(threads[_i]);
+    int lasts = 0;
     pool *p = pool_open(threads[_i], NULL, NULL, NULL);
-    for (int round = 0; round < 60; round++) run_once(p, r, 0, PHASES);
+    for (int round = 0; round < 60; round++) {
+        run_once(p, r, 0, PHASES);
+        for (int i = 0; i < PHASES * THREADS; i++) lasts += r->lasts[0][i];
+    }
+    ck_assert(threads[_i] == 1 ? lasts == 0 : lasts > 0);
     for (int i = 0; i < PHASES; i++) r->counts[i] = 1;
     for (int round = 0; round < 60; round++) run_once(p, r, 0, PHASES);
     pool_close(p);
@@ -76,6 +91,7 @@ END_TEST
 
 START_TEST(nothing_to_do) {
     record *r = calloc(1, sizeof *r);
+    r->threads = 3;
     pool *p = pool_open(3, NULL, NULL, NULL);
     run_once(p, r, 0, PHASES);
     run_once(p, r, 5, 5);
@@ -86,7 +102,7 @@ END_TEST
 
 // Threads fall asleep in a long task and between calls, and wake.
 START_TEST(sleeps_and_wakes) {
-    record *r = new_record();
+    record *r = new_record(2);
     r->sleep = 300000;
     pool *p = pool_open(2, NULL, NULL, NULL);
     for (int round = 0; round < 5; round++) {
@@ -100,7 +116,7 @@ END_TEST
 
 // A pool at rest uses no time.
 START_TEST(idle_threads_sleep) {
-    record *r = new_record();
+    record *r = new_record(2);
     pool *p = pool_open(2, NULL, NULL, NULL);
     run_once(p, r, 0, PHASES);
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
@@ -112,6 +128,38 @@ START_TEST(idle_threads_sleep) {
     ck_assert_double_lt(used, 0.02);
     pool_close(p);
     free(r);
+}
+END_TEST
+
+// More tasks than a share's counters hold: they are taken in lots.
+typedef struct many {
+    int64_t count;
+    unsigned char *done;
+    _Atomic int64_t sum;
+} many;
+
+static int64_t many_tasks(void *context, int phase) {
+    (void)phase;
+    return ((many *)context)->count;
+}
+
+static void one_of_many(void *context, int phase, int64_t task, int thread, bool last) {
+    (void)phase, (void)thread, (void)last;
+    many *m = context;
+    m->done[task]++;
+    if (task % 1024 == 0) atomic_fetch_add(&m->sum, 1);
+}
+
+START_TEST(very_many_tasks) {
+    const int64_t counts[] = {2 * 65535, 2 * 65535 + 1, 1000003};
+    many m = {.count = counts[_i], .done = calloc((size_t)counts[_i], 1)};
+    const pool_work work = {&m, many_tasks, one_of_many};
+    pool *p = pool_open(2, NULL, NULL, NULL);
+    pool_run(p, &work, 0, 1);
+    pool_close(p);
+    for (int64_t i = 0; i < m.count; i++) ck_assert_int_eq(m.done[i], 1);
+    ck_assert_int_eq(m.sum, (m.count + 1023) / 1024);
+    free(m.done);
 }
 END_TEST
 
@@ -130,8 +178,8 @@ static int64_t two_tasks(void *context, int phase) {
     return 2;
 }
 
-static void look_at_mask(void *context, int phase, int64_t task, int thread) {
-    (void)phase, (void)task;
+static void look_at_mask(void *context, int phase, int64_t task, int thread, bool last) {
+    (void)phase, (void)task, (void)last;
     masks *m = context;
     sigset_t now;
     pthread_sigmask(SIG_BLOCK, NULL, &now);
@@ -157,7 +205,7 @@ START_TEST(one_cpu) {
     CPU_SET((size_t)sched_getcpu(), &one);
     ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
     ck_assert_int_eq(bertc_cpu_count(), 1);
-    record *r = new_record();
+    record *r = new_record(4);
     pool *p = pool_open(4, NULL, NULL, NULL);
     for (int round = 0; round < 20; round++) run_once(p, r, 0, PHASES);
     pool_close(p);
@@ -244,6 +292,7 @@ int main(void) {
     tcase_add_test(t, nothing_to_do);
     tcase_add_test(t, sleeps_and_wakes);
     tcase_add_test(t, idle_threads_sleep);
+    tcase_add_loop_test(t, very_many_tasks, 0, 3);
     tcase_add_test(t, opens_and_closes);
     tcase_add_test(t, signals_stay_out);
     tcase_add_test(t, one_cpu);

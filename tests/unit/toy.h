@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/abi.h"
 #include "runtime/bertc.h"
@@ -20,7 +21,7 @@
 enum { TOY_VOCAB = 100, TOY_TYPES = 3, TOY_POSITIONS = 64, TOY_TILE = 8 };
 enum { TOY_HIDDEN, TOY_POOLER, TOY_LOGITS, TOY_ATTENTION, TOY_OUTPUTS };
 enum { TOY_IDS, TOY_TYPE_IDS, TOY_POSITION_IDS, TOY_BOUNDS, TOY_ROWS, TOY_ROW_BOUNDS, TOY_INPUTS };
-enum { TOY_PHASES = 4, TOY_HIDDEN_WIDTH = 4, TOY_LD = 16, TOY_COLUMNS = 64 };
+enum { TOY_PHASES = 4, TOY_HIDDEN_WIDTH = 4, TOY_LD = 16, TOY_COLUMNS = 64, TOY_STREAM = 16 };
 
 // A test that can't be set up must not go on, in release builds either.
 static inline void toy_check(bool good) {
@@ -50,17 +51,31 @@ static inline int64_t blob_string(blob *b, const char *s) {
 }
 
 // --- Kernels. args: ids, types, positions, rows, weights, result.
+
+// What kernels were given to fetch: from where in the weights, by task's parity of the phase that is meant.
+static _Atomic int toy_fetches[TOY_PHASES][2], toy_wrong_fetches;
+static long toy_pause; // nanoseconds that a task takes at least
 typedef struct toy_args {
     const int32_t *ids, *types, *positions, *rows;
     const float *weights;
     float *out;
 } toy_args;
-static inline toy_args toy_read(void *const *a) {
-    return (toy_args){a[0], a[1], a[2], a[3], a[4], a[5]};
+// Pool and attention stream: two tasks a text, TOY_STREAM bytes apart (below).
+static inline toy_args toy_read(void *const *a, int phase, const void *next, int64_t next_bytes) {
+    toy_args t = {a[0], a[1], a[2], a[3], a[4], a[5]};
+    int64_t at = (const char *)next - (const char *)a[4];
+    int meant = phase < TOY_POOLER ? TOY_POOLER : TOY_ATTENTION;
+    if (next_bytes == TOY_STREAM && phase < TOY_ATTENTION && (at == 0 || at == TOY_STREAM))
+        toy_fetches[meant][at > 0]++;
+    else if (next_bytes != 0 || next)
+        toy_wrong_fetches++;
+    if (toy_pause) nanosleep(&(struct timespec){.tv_nsec = toy_pause}, NULL);
+    return t;
 }
 
-static inline void toy_embed(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    toy_args a = toy_read(args);
+static inline void toy_embed(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                             const void *next, int64_t next_bytes) {
+    toy_args a = toy_read(args, TOY_HIDDEN, next, next_bytes);
     float *tile = scratch; // as a kernel would
     for (int64_t t = task * TOY_TILE; t < (task + 1) * TOY_TILE; t++) {
         int64_t s = 0;
@@ -73,8 +88,9 @@ static inline void toy_embed(void *const *args, const bertc_call *call, int64_t 
     }
 }
 // inner = 2: one task a column.
-static inline void toy_pool(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    toy_args a = toy_read(args);
+static inline void toy_pool(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                            const void *next, int64_t next_bytes) {
+    toy_args a = toy_read(args, TOY_POOLER, next, next_bytes);
     (void)scratch;
     int64_t s = task / 2;
     float sum = 0;
@@ -82,14 +98,16 @@ static inline void toy_pool(void *const *args, const bertc_call *call, int64_t t
         sum = sum * a.weights[0] + (float)a.ids[t] * 0.1f; // rounds at each step: the order shows
     a.out[s * TOY_LD + task % 2] = task % 2 ? (float)a.ids[call->bounds[s]] : sum;
 }
-static inline void toy_logits(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    toy_args a = toy_read(args);
+static inline void toy_logits(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                              const void *next, int64_t next_bytes) {
+    toy_args a = toy_read(args, TOY_LOGITS, next, next_bytes);
     (void)scratch;
     for (int64_t r = task * TOY_TILE; r < (task + 1) * TOY_TILE && r < call->rows; r++)
         for (int v = 0; v < 8; v++) a.out[r * TOY_LD + v] = (float)(10 * a.ids[a.rows[r]] + v);
 }
-static inline void toy_attend(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    toy_args a = toy_read(args);
+static inline void toy_attend(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                              const void *next, int64_t next_bytes) {
+    toy_args a = toy_read(args, TOY_ATTENTION, next, next_bytes);
     (void)scratch;
     int64_t ld = TOY_COLUMNS, from = call->bounds[task / 2], to = call->bounds[task / 2 + 1], h = task % 2;
     for (int64_t t = from; t < to; t++)
@@ -165,6 +183,9 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                                   .dim = dims[i],
                                   .unit = rowwise ? TOY_TILE : 1,
                                   .inner = rowwise ? 1 : 2,
+                                  .stream = 4,
+                                  .stream_step = rowwise ? 0 : TOY_STREAM,
+                                  .stream_bytes = rowwise ? 0 : TOY_STREAM,
                                   .node = i,
                                   .flops_call = 1,
                                   .flops_row = 2,

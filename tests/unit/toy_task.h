@@ -65,12 +65,14 @@ static inline void head_write(int o, const head_output *p, void *const *args, co
     for (int64_t c = 0; c < p->width; c++) out[task * HEAD_LD + c] = toy_logit(o, id, c);
 }
 static head_output head_outputs[2];
-static inline void head_first(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    (void)scratch;
+static inline void head_first(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                              const void *next, int64_t next_bytes) {
+    (void)scratch, (void)next, (void)next_bytes;
     head_write(0, &head_outputs[0], args, call, task);
 }
-static inline void head_second(void *const *args, const bertc_call *call, int64_t task, void *scratch) {
-    (void)scratch;
+static inline void head_second(void *const *args, const bertc_call *call, int64_t task, void *scratch,
+                               const void *next, int64_t next_bytes) {
+    (void)scratch, (void)next, (void)next_bytes;
     head_write(1, &head_outputs[1], args, call, task);
 }
 
