@@ -97,7 +97,7 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .ldc = s->variant->places[s->node].ld,
                 .panel = m->k * PANEL_COLUMNS * 4,
                 .streams = plan->prefetch,
-                .next = plan->prefetch > 0 && m->k / m->blocks >= 16,
+                .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // a line a panel at least
                 .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
                 .context = (void *)&m->after,
                 .extra_count = m->after.count,
@@ -169,6 +169,13 @@ static double row_flops(const matmul *m) {
     return m->choice.body ? 0 : (2.0 * (double)(m->k / m->blocks) + (double)m->after.op_count) * (double)m->n;
 }
 
+// Panels of `width` that a task reads before it has fetched any: none where it reads parts of panels, or, as
+// a rule, no row.
+static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
+    if (!p->next || m->blocks > 1 || m->choice.body) return 0;
+    return width < p->widths[0] ? width : p->widths[0];
+}
+
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const split *cut,
                        LLVMValueRef last, kernel *out, int class) {
     int64_t count = block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
@@ -178,16 +185,15 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     int64_t inner = (count + width - 1) / width;
     bool apart = m->norm.op != OP_COUNT && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
-    *phase =
-        (kernel_phase){.dim = m->dim,
-                       .unit = block_unit(s, cut->block_rows),
-                       .inner = inner,
-                       .flops_row = row_flops(m),
-                       .row_bytes = row_bytes(m),
-                       .stream = m->w,
-                       .stream_step = width * p->panel,
-                       .stream_bytes = p->next ? (width < p->widths[0] ? width : p->widths[0]) * p->panel : 0,
-                       .suffix = ""};
+    *phase = (kernel_phase){.dim = m->dim,
+                            .unit = block_unit(s, cut->block_rows),
+                            .inner = inner,
+                            .flops_row = row_flops(m),
+                            .row_bytes = row_bytes(m),
+                            .stream = m->w,
+                            .stream_step = width * p->panel,
+                            .stream_bytes = streamed_first(m, p, width) * p->panel,
+                            .suffix = ""};
     phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : last);
     if (!apart) phase->flops_row += closing_flops(&m->norm);
     out->phase_count[class] = 1;

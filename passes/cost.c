@@ -15,8 +15,8 @@
 #include "cost.h"
 
 // What a core sees of memory, relative to the target's figure for memory itself. Two cores: assumptions,
-// which no timing of splits has set. More: chosen so that the model picks what was best of a dozen splits
-// timed on 16 cores of a shared machine (docs/benchmarks.md), where narrow columns and many tasks won:
+// which no timing of splits has set. More: chosen so that the model picks what was best of eleven splits
+// timed at 128 tokens on 16 threads of a shared machine, where narrow columns and many tasks won:
 // weights that another core has read come no faster than from memory, and rows that it has written no slower.
 typedef struct memory_view {
     double l3;       // L3 against memory

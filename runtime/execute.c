@@ -126,11 +126,14 @@ static int64_t dim_size(const bertc_session *s, uint32_t dim) {
     }
 }
 
-static int64_t phase_count(void *context, int phase) {
-    const bertc_session *s = context;
+static int64_t tasks_of(const bertc_session *s, int phase) {
     const bertc_phase *p = &s->current->phases[phase];
     int64_t size = dim_size(s, p->dim); // unit may be as large as an int64_t: all rows in one task
     return size ? ((size - 1) / p->unit + 1) * p->inner : 0;
+}
+
+static int64_t phase_count(void *context, int phase) {
+    return tasks_of(context, phase);
 }
 
 // What the thread streams first in the next phase that streams: *bytes at the address; 0: none.
@@ -140,7 +143,7 @@ static const void *next_stream(const bertc_session *s, int phase, int thread, in
     *bytes = 0;
     if (phase >= v->phase_count) return NULL;
     const bertc_phase *p = &v->phases[phase];
-    int64_t count = phase_count((void *)(uintptr_t)s, phase), task = pool_first(count, s->threads, thread);
+    int64_t count = tasks_of(s, phase), task = pool_first(count, s->threads, thread);
     if (task == pool_first(count, s->threads, thread + 1)) return NULL;
     *bytes = p->stream_bytes;
     return (const char *)v->args[v->arg_at[phase] + (int)p->stream] + task % p->inner * p->stream_step;

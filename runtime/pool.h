@@ -1,9 +1,9 @@
 // The threads of a session: they run a list of phases, each cut into tasks, with a barrier after each phase.
 //
 // A phase's tasks are dealt out as one run of neighbouring tasks a thread, so that a thread meets the same
-// rows again in the next phase; whoever has done its own takes from the others. A phase ends when its tasks
-// are done, not when all threads have turned up: a thread that sleeps through a phase holds nobody up.
-// Waiting spins for some microseconds, then sleeps. Nothing is allocated after pool_open.
+// rows again in the next phase; whoever has done its own takes from the others' far ends. A phase ends when
+// its tasks are done, not when all threads have turned up: a thread that sleeps through a phase holds nobody
+// up. Waiting spins for some microseconds, then sleeps. Nothing is allocated after pool_open.
 #ifndef BERTC_POOL_H
 #define BERTC_POOL_H
 
@@ -21,7 +21,8 @@ static inline int64_t pool_first(int64_t count, int threads, int thread) {
 }
 
 // Number of tasks of phase i, and one of its tasks. `thread` in [0, threads): no two tasks run at once with
-// the same one. `last`: of those dealt out to this thread.
+// the same one. `last`: it is the last that is left of those dealt out to this thread; never with one thread,
+// or with `parallel`.
 typedef struct pool_work {
     void *context;
     int64_t (*count)(void *context, int phase); // at most 2^30; asked once a phase, before its first task

@@ -168,7 +168,7 @@ static void run_phase(const run *r, const kernel_phase *p, const char *name, voi
         order[i] = order[k];
         order[k] = t;
     }
-    for (int64_t i = 0; i < tasks; i++) f(args, call, order[i], scratch, r->weights.data, i % 2 ? 4096 : 0);
+    for (int64_t i = 0; i < tasks; i++) f(args, call, order[i], scratch, r->weights.data, i % 2 ? 0 : 4096);
     free(order);
 }
 

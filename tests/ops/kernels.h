@@ -172,7 +172,7 @@ static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, v
     args[n->input_count] = run_place(r, v);
     int64_t size = p->dim == SYM_T ? r->call.tokens : p->dim == SYM_S ? r->call.sequences : r->call.rows;
     int64_t tasks = (size + p->unit - 1) / p->unit * p->inner;
-    // Each second task fetches something: nothing, a part of its tiles' share, more than that.
+    // Each second task fetches, from one line to more than its tiles' shares.
     for (int64_t t = 0; t < tasks; t++)
         code(args, &r->call, backward ? tasks - 1 - t : t, r->scratch, r->weights,
              t % 2 ? 0 : (int64_t)64 << 3 * (t / 2 % 5));

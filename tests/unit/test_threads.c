@@ -65,6 +65,14 @@ static void run_once(pool *p, record *r, int first, int end) {
         for (int k = 0; k < MOST; k++) ck_assert_int_eq(r->done[i][k], k < r->counts[i]);
 }
 
+// Binds the calling thread to the CPU that it is on.
+static void stay_here(void) {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET((size_t)sched_getcpu(), &here);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+}
+
 static record *new_record(int threads) {
     record *r = calloc(1, sizeof *r);
     r->threads = threads;
@@ -201,10 +209,7 @@ END_TEST
 
 // The affinity mask counts, in what is said and in how long a thread spins.
 START_TEST(one_cpu) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET((size_t)sched_getcpu(), &one);
-    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    stay_here();
     ck_assert_int_eq(bertc_cpu_count(), 1);
     record *r = new_record(4);
     pool *p = pool_open(4, NULL, NULL, NULL);
@@ -245,10 +250,8 @@ START_TEST(sleepers_make_way) {
         while (!atomic_load(&s[i].slept)) futex_wait(&s[i].slept, 0);
         places[i].id = s[i].place.id;
     }
-    cpu_set_t here, now[2];
-    CPU_ZERO(&here);
-    CPU_SET((size_t)sched_getcpu(), &here);
-    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+    cpu_set_t now[2];
+    stay_here();
     for (int i = 0; i < 2; i++) atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
     placement_spread(places, 2);
     for (int i = 0; i < 2; i++) {
@@ -274,10 +277,7 @@ END_TEST
 
 // Who sleeps elsewhere, or is awake, stays where it is.
 START_TEST(others_stay) {
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET((size_t)sched_getcpu(), &here);
-    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+    stay_here();
     placement places[2] = {{.id = -1, .cpu = sched_getcpu() + 1}, {.id = -1, .cpu = -1}};
     placement_spread(places, 2);
     ck_assert(!places[0].moved && !places[1].moved);
