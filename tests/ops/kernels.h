@@ -164,6 +164,22 @@ static inline void run_write_inputs(run *r) {
     }
 }
 
+static int phases_that_stream;
+
+// A packed weight's panels: each of the tasks beside each other begins with whole ones of its own.
+static inline void check_stream(const run *r, const kernel_phase *p, const node *n) {
+    if (!p->stream_bytes) return;
+    phases_that_stream++;
+    ck_assert(p->stream >= 0 && p->stream < n->input_count);
+    const node *w = graph_node(r->g, n->inputs[p->stream]);
+    ck_assert(node_is_constant(w) && w->type.layout == LAYOUT_PACKED);
+    int64_t panel = w->type.d[0].n * PANEL_COLUMNS * 4;
+    int64_t bytes = (w->type.d[1].n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * panel;
+    ck_assert(p->stream_bytes % panel == 0 && p->stream_step % panel == 0);
+    ck_assert(p->stream_bytes > 0 && p->stream_bytes <= p->stream_step);
+    ck_assert(p->stream_step * p->inner >= bytes && p->stream_step * (p->inner - 1) < bytes);
+}
+
 static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, value v, bool backward) {
     const node *n = graph_node(r->g, v);
     void *args[16];
@@ -172,6 +188,7 @@ static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, v
     args[n->input_count] = run_place(r, v);
     int64_t size = p->dim == SYM_T ? r->call.tokens : p->dim == SYM_S ? r->call.sequences : r->call.rows;
     int64_t tasks = (size + p->unit - 1) / p->unit * p->inner;
+    check_stream(r, p, n);
     // Each second task fetches, from one line to more than its tiles' shares.
     for (int64_t t = 0; t < tasks; t++)
         code(args, &r->call, backward ? tasks - 1 - t : t, r->scratch, r->weights,

@@ -111,6 +111,7 @@ START_TEST(plain) {
     s.tokens = s.sequences = s.rows = 21;
     value x = site_input(&s, "x", dim_sym(SYM_T), 40), w = site_weight(&s, "w", 40, 90, 0, 1);
     check_node(&s, graph_op2(s.g, OP_matmul, x, w));
+    ck_assert_int_gt(phases_that_stream, 0); // each task's beginning: kernels.h
     site_close(&s);
 }
 END_TEST
