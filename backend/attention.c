@@ -8,9 +8,9 @@
 // queries at a time, scores, the ops on them, softmax and the product with the values, all of it in L1 and
 // L2. Scores are computed whole, a row of them in the order of the keys, so nothing depends on blocks or
 // capacity.
-#include "attention.h"
+#include "backend/attention.h"
 
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 // The task's sequence, head and block of `rows` query rows; the builder goes on where there are some, and at
 // `done` where there are none.

@@ -13,8 +13,8 @@
 #ifndef BERTC_BACKEND_ATTENTION_H
 #define BERTC_BACKEND_ATTENTION_H
 
-#include "matmul_epilogue.h"
-#include "view.h"
+#include "backend/matmul_epilogue.h"
+#include "backend/view.h"
 
 // A value of the body as a view of an operand's rows: each of its axes walks the rows, or a part of their
 // columns. (attention_view.c)

@@ -1,6 +1,6 @@
 // What a task of attention works on: kept at the start of its scratch, so that the functions that it calls
 // need one address.
-#include "attention.h"
+#include "backend/attention.h"
 
 #define FRAME_FIELDS 7
 

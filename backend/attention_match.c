@@ -1,5 +1,5 @@
 // Recognises attention in the body of a per_sequence.
-#include "attention.h"
+#include "backend/attention.h"
 
 // out[row, head * width + c] of o[head, row, c].
 static bool merges_heads(const graph *g, value v, value *o) {

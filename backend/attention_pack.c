@@ -1,5 +1,5 @@
 // Moves the rows of one head between memory and the layouts that the register tiles read and write.
-#include "attention.h"
+#include "backend/attention.h"
 
 #include <assert.h>
 

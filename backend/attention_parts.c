@@ -1,8 +1,8 @@
 // The functions that make up an attention kernel, where they keep things, and what a task does before its
 // first tile.
-#include "attention.h"
+#include "backend/attention.h"
 
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 // Numbers of keys and their spans, in scratch from `at` on; where they end.
 static int64_t plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at) {

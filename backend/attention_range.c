@@ -5,9 +5,9 @@
 //   select |i - j| <= w, score, -3e38     queries 80..87, keys 0..15:  65 <= i - j <= 87, none within w
 //
 // Leaves are the numbers of queries and keys. An op that is not known here says nothing: everything may be.
-#include "attention.h"
+#include "backend/attention.h"
 
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 //                       pointwise ops             x cos - y sin
 //                       concat along columns      (left half, right half)
 //                       a reshape of columns      d as [d/2,2]
-#include "attention.h"
+#include "backend/attention.h"
 
 #include <assert.h>
 

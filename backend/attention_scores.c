@@ -6,9 +6,9 @@
 //
 // The body's axes are (head, query, key); a transposition changes the last two, so a value is computed
 // `across` where its rows are keys.
-#include "attention.h"
+#include "backend/attention.h"
 
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 #include <assert.h>
 

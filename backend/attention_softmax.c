@@ -1,7 +1,7 @@
 // Softmax over the scores of a tile of queries, which lie in L1: the maximum of all rows at once, then a row
 // at a time its exponentials and their sum. The division is left to the product with the values, whose rows
 // are shorter.
-#include "attention.h"
+#include "backend/attention.h"
 
 #include <assert.h>
 #include <math.h>

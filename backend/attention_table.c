@@ -5,7 +5,7 @@
 //   across     k[j] . table[ids[j,i]]    all keys, once a task
 //
 // Only the panels of columns are computed that the pairs at hand can look up: neighbours look up neighbours.
-#include "attention.h"
+#include "backend/attention.h"
 
 // Packs the rows of the table that queries [from, to) and all keys look up.
 static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention *x, const score_table *t,

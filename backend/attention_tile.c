@@ -9,7 +9,7 @@
 // What is left out would be zeros in sums that run in the order of the keys, each lane with its own: their
 // bits are the same with and without it. A row that sees nothing at all sees all keys alike; then the tile is
 // done again, over all of them.
-#include "attention.h"
+#include "backend/attention.h"
 
 // Beside a row's maximum above it, what is hidden is nothing.
 #define SEEN (-1e29)

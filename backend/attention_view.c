@@ -1,6 +1,6 @@
 // Views of the body's values as rows and columns of its operands, whatever mixture of slices, reshapes and
 // transposes cuts the heads out.
-#include "attention.h"
+#include "backend/attention.h"
 
 static bool view_slice_of(const node *n, const type *from, head_view *x) {
     const attr *begin = node_attr(n, ATTR_begin), *end = node_attr(n, ATTR_end);

@@ -1,5 +1,5 @@
 // The emission context of one module and the small helpers that every kernel family uses.
-#include "emit.h"
+#include "backend/emit.h"
 
 #include <assert.h>
 #include <stddef.h>

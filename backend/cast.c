@@ -1,7 +1,7 @@
 // Casts between element types, lane by lane. LLVM's own conversions of f16 and bf16 become library calls on
 // targets without the instruction, so those are sequences of integer and float32 operations here (ir/half.h
 // holds the same in C).
-#include "view.h"
+#include "backend/view.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 // The code generator: asks the kernel families, in the order of a table, who emits a node, and lets equal
 // nodes share one function.
-#include "codegen.h"
+#include "backend/codegen.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 
 #include <llvm-c/TargetMachine.h>
 
-#include "backend.h"
-#include "emit.h"
+#include "backend/backend.h"
+#include "backend/emit.h"
 
 #define WEIGHTS_SYMBOL "bertc_weights"
 

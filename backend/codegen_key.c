@@ -1,6 +1,6 @@
 // What a kernel's code depends on (emit.h, kernel_site), as bytes: nodes with equal keys share one function,
 // so that twelve layers, and variants where only the number of tokens differs, compile once.
-#include "codegen.h"
+#include "backend/codegen.h"
 
 #include <stdio.h>
 #include <stdlib.h>

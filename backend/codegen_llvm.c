@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "backend/codegen.h"
 
 static void initialise(void) {
 #ifdef BERTC_X86_ONLY // cmake/Portable.cmake

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 #define PAGE 4096
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 #define PATIENCE_MS 1000 // for a linker that was asked to end
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "codegen.h"
+#include "backend/codegen.h"
 
 struct jit {
     jit_code *code;

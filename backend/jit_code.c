@@ -3,7 +3,7 @@
 #include <llvm-c/Orc.h>
 #include <stdlib.h>
 
-#include "codegen.h"
+#include "backend/codegen.h"
 
 struct jit_code {
     LLVMOrcLLJITRef jit;

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 #define PATH_BYTES 4096
 #define LLD_NEWEST 30 // ld.lld-30 .. ld.lld-14 are tried

@@ -16,7 +16,7 @@
 //
 // Measured: exp 0.9 ulp (1.2 without FMA), log 0.9, sigmoid, tanh and rsqrt 1.6, gelu 1.8e-7 (2.1e-7), by
 // tanh 1.3e-7. NaN gives NaN everywhere. tests/unit/test_math.c holds every function against these figures.
-#include "math_parts.h"
+#include "backend/math_parts.h"
 
 LLVMValueRef math_const(emit *e, LLVMValueRef like, double c) {
     LLVMTypeRef t = LLVMTypeOf(like);

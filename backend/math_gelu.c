@@ -1,7 +1,7 @@
 // erf and gelu. Both forms of gelu are hot (3072 columns a row in BERT-base), so as short as their accuracy
 // allows: the exact one is a polynomial without exp and division, 19 instructions; the one by tanh has one
 // division and 16 others.
-#include "math_parts.h"
+#include "backend/math_parts.h"
 
 // Up to 1 an odd polynomial, beyond it one in |x| - 2.5.
 LLVMValueRef math_erf(emit *e, LLVMValueRef x) {

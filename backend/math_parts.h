@@ -2,7 +2,7 @@
 #ifndef BERTC_BACKEND_MATH_PARTS_H
 #define BERTC_BACKEND_MATH_PARTS_H
 
-#include "emit.h"
+#include "backend/emit.h"
 
 // `c`, rounded to float32, in the type of `like` (float or <n x float>).
 LLVMValueRef math_const(emit *e, LLVMValueRef like, double c);

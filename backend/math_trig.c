@@ -1,7 +1,7 @@
 // cos and sin, see the table in math.c. The argument is reduced in double: x = n pi/2 + r, |r| <= pi/4, with
 // pi/2 in two parts, the first with so few bits that n times it is exact for n below 2^28; then a float
 // polynomial in r, the one or the other by the quarter turn that n is. No fused operation is needed for that.
-#include "math_parts.h"
+#include "backend/math_parts.h"
 
 #define LARGEST 0x1p28 // NaN beyond: neighbouring floats are turns apart
 

@@ -7,7 +7,7 @@
 //   are hot FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
 //
 // The order of each sum is the same in both, and so are the bits.
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 // The parts of a node of this family.
 typedef struct matmul {

@@ -1,4 +1,4 @@
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 // Units are int64 rows; one that no call reaches.
 #define ALL_ROWS (INT64_C(1) << 48)

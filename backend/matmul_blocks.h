@@ -2,7 +2,7 @@
 #ifndef BERTC_BACKEND_MATMUL_BLOCKS_H
 #define BERTC_BACKEND_MATMUL_BLOCKS_H
 
-#include "matmul_epilogue.h"
+#include "backend/matmul_epilogue.h"
 
 // Rows of a register tile: the schedule's where the variant's row tile is made of whole ones, else the row
 // tile.

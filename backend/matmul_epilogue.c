@@ -1,4 +1,4 @@
-#include "matmul_epilogue.h"
+#include "backend/matmul_epilogue.h"
 
 #include <assert.h>
 

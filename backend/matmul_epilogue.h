@@ -3,7 +3,7 @@
 #ifndef BERTC_BACKEND_MATMUL_EPILOGUE_H
 #define BERTC_BACKEND_MATMUL_EPILOGUE_H
 
-#include "matmul_panels.h"
+#include "backend/matmul_panels.h"
 
 // The pointwise ops of a body from the anchor's sums to `result`.
 typedef struct epilogue {

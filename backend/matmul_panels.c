@@ -1,4 +1,4 @@
-#include "matmul_panels.h"
+#include "backend/matmul_panels.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
 #ifndef BERTC_BACKEND_MATMUL_PANELS_H
 #define BERTC_BACKEND_MATMUL_PANELS_H
 
-#include "matmul_rows.h"
+#include "backend/matmul_rows.h"
 
 typedef enum extra_kind {
     EXTRA_COLUMNS, // float[N]: moves with the columns

@@ -1,4 +1,4 @@
-#include "matmul_rows.h"
+#include "backend/matmul_rows.h"
 
 // Of `param`, the body's numbers a row: rank 1, the product's rows.
 static bool numbers_fit(const graph *body, const node *c, row_choice *out) {

@@ -6,8 +6,8 @@
 #ifndef BERTC_BACKEND_MATMUL_ROWS_H
 #define BERTC_BACKEND_MATMUL_ROWS_H
 
-#include "matmul_tile.h"
-#include "view.h"
+#include "backend/matmul_tile.h"
+#include "backend/view.h"
 
 typedef struct row_choice {
     const graph *body; // NULL: all rows are wanted

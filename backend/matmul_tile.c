@@ -1,7 +1,7 @@
 // The inner kernel of every product. A is read in place, row-major, one float broadcast at a time; B streams
 // through in panels of PANEL_COLUMNS; the sums stay in registers. The only integer work in the loop is the
 // advance of three pointers.
-#include "matmul_tile.h"
+#include "backend/matmul_tile.h"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
 #ifndef BERTC_BACKEND_MATMUL_TILE_H
 #define BERTC_BACKEND_MATMUL_TILE_H
 
-#include "emit.h"
+#include "backend/emit.h"
 
 #define TILE_MAX_EXTRAS 8
 #define TILE_MAX_LINES  24

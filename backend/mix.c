@@ -7,7 +7,7 @@
 // block at a time, so that a block of a_t is read once into L2. Rows that fill no tile are done by a tile
 // that ends with the last row, or, in a text shorter than a tile, one by one. k ascends through the terms in
 // their order, so nothing depends on blocks or capacity.
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 #define MOST_TERMS 4
 #define ROW_BLOCK  4 // tiles

@@ -9,7 +9,7 @@
 //
 // The second product takes its k in the same order as a matmul kernel would, y holding the sums between
 // slices, so the bits are those of two kernels.
-#include "matmul_blocks.h"
+#include "backend/matmul_blocks.h"
 
 // Rows that share a slice of the hidden columns: SLICE_ROWS x 768 floats fit in L2.
 #define SLICE_ROWS 128

@@ -7,7 +7,7 @@
 // Intermediates lie in the task's scratch, laid out for the variant's capacity. Sums run over k in ascending
 // order with one accumulator an output element, or over a row's lanes in one fixed tree; neither depends on
 // capacity, tasks or threads.
-#include "nest.h"
+#include "backend/nest.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef BERTC_BACKEND_NEST_H
 #define BERTC_BACKEND_NEST_H
 
-#include "view.h"
+#include "backend/view.h"
 
 // One task's evaluation of a flat body (no regions inside).
 typedef struct nest {

@@ -1,6 +1,6 @@
 // A body as one flat graph, its values as views, its intermediates in scratch buffers that are shared once
 // they are no longer read.
-#include "nest.h"
+#include "backend/nest.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // The nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors, over
 // views of its operands.
-#include "nest.h"
+#include "backend/nest.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 // What can be said of a body without emitting it: whether its rows are independent, and how much work it is.
-#include "nest.h"
+#include "backend/nest.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // be known at run time alone. Each sum runs over SWEEP_SLOTS vectors of accumulators and one fixed tree, so
 // its bits follow from the row's length and the target's width, never from where the row lies; elements past
 // the row's end don't count.
-#include "view.h"
+#include "backend/view.h"
 
 static sweep row_sweep(emit *e, const view *in, int slots) {
     return sweep_begin(e, in->size[0], e->width, slots);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 typedef struct writer {
     const artefact *a;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 #define WRITE_MAX ((size_t)1 << 30) // one write(2) moves less than 2 GiB
 

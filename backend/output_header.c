@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "output.h"
+#include "backend/output.h"
 
 #define PREFIX_BYTES 64
 

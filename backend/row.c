@@ -7,7 +7,7 @@
 // Ops that need the whole row (`row ops`) are stages: what one reads is computed into a row of scratch, the
 // op runs on it in place. Between stages pointwise ops are computed where they are read, again for each stage
 // that reads them.
-#include "nest.h"
+#include "backend/nest.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 // Sweeps: rows by vectors with a masked tail, loads and stores of every element type, accumulators.
-#include "view.h"
+#include "backend/view.h"
 
 #include <assert.h>
 #include <string.h>

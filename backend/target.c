@@ -3,12 +3,12 @@
 // What code may use is decided by the level of a CPU (below); its LLVM feature string is made from those bits
 // alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every CPU of
 // the same level.
-#include "target.h"
+#include "backend/target.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "backend.h"
+#include "backend/backend.h"
 
 #define BITS_AVX2                                                                                            \
     (BERTC_FEATURE_SSE4_2 | BERTC_FEATURE_AVX | BERTC_FEATURE_AVX2 | BERTC_FEATURE_FMA | BERTC_FEATURE_F16C)

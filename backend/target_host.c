@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "target.h"
+#include "backend/target.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

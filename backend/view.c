@@ -1,5 +1,5 @@
 // Views and walks: the one place where indices become addresses.
-#include "view.h"
+#include "backend/view.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
 #ifndef BERTC_BACKEND_VIEW_H
 #define BERTC_BACKEND_VIEW_H
 
-#include "emit.h"
+#include "backend/emit.h"
 
 // Sizes may be known at run time alone; strides, in elements, are numbers, for buffers are laid out for the
 // variant's capacity.

@@ -1,7 +1,8 @@
 # The arrows of docs/architecture.md, enforced: a folder sees its own files and the public headers of the folders that it names.
+# Every include names a file by its path from the root of the repository.
 #
 # bertc_module(NAME DIR PUBLIC header... USES module... LIBS library...)
-# adds the static library bertc_NAME from DIR's *.c. Its public headers are staged under ${CMAKE_BINARY_DIR}/include/NAME, as
+# adds the static library bertc_NAME from the *.c of DIR and its sub-folders. Its public headers are staged under ${CMAKE_BINARY_DIR}/include/NAME, as
 # links, so that `#include "ir/ir.h"` works for those targets alone that list `ir` in USES.
 add_library(bertc_warnings INTERFACE)
 target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch-enum
@@ -28,11 +29,21 @@ function(bertc_stage name dir)
     target_include_directories(bertc_${name}_headers INTERFACE "${CMAKE_BINARY_DIR}/include/${name}")
 endfunction()
 
+# Lets `target` include what lies in DIR.
+function(bertc_sees_own target dir)
+    set(own "${CMAKE_BINARY_DIR}/own/${dir}")
+    get_filename_component(folder "${own}/${dir}" DIRECTORY)
+    file(MAKE_DIRECTORY "${folder}")
+    file(CREATE_LINK "${CMAKE_SOURCE_DIR}/${dir}" "${own}/${dir}" SYMBOLIC)
+    target_include_directories(${target} PRIVATE "${own}")
+endfunction()
+
 function(bertc_module name dir)
     cmake_parse_arguments(M "" "" "PUBLIC;USES;LIBS" ${ARGN})
     bertc_stage(${name} ${dir} ${M_PUBLIC})
-    file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.c")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${dir}/*.c")
     add_library(bertc_${name} STATIC ${sources})
+    bertc_sees_own(bertc_${name} ${dir})
     target_link_libraries(bertc_${name} PUBLIC bertc_${name}_headers PRIVATE bertc_warnings)
     foreach(used ${M_USES})
         if(TARGET bertc_${used})

@@ -1,4 +1,4 @@
-#include "arena.h"
+#include "ir/arena.h"
 
 #include <stdint.h>
 #include <stdio.h>

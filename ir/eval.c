@@ -1,7 +1,7 @@
 // The reference evaluator: walks a graph, makes constants when they are needed, runs regions, frees what
 // nobody reads any more. The ops themselves stand in eval_*.c.
-#include "eval.h"
-#include "eval_ops.h"
+#include "ir/eval.h"
+#include "ir/eval_ops.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ typedef struct frame {
 #define kernel_per_sequence NULL
 static const eval_op kernels[] = {
 #define OP(name, least, most, attrs, flags) [OP_##name] = kernel_##name,
-#include "ops.def"
+#include "ir/ops.def"
 #undef OP
 };
 _Static_assert(sizeof(kernels) / sizeof(kernels[0]) == OP_COUNT, "a row an op");

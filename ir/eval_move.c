@@ -1,5 +1,5 @@
 // Ops that move elements without computing: views, gather, gather_along, concat, pad, iota.
-#include "eval_ops.h"
+#include "ir/eval_ops.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // The evaluator's kernels: one function an op over concrete tensors. Private to ir/.
 #ifndef BERTC_IR_EVAL_OPS_H
 #define BERTC_IR_EVAL_OPS_H
-#include "eval.h"
+#include "ir/eval.h"
 
 // A value while it lives. What is not owned is borrowed: from an input, an operand, a literal, the
 // checkpoint.
@@ -41,7 +41,7 @@ void eval_broadcast_steps(const tensor *t, int rank, int64_t *steps);
 
 // An op without a kernel does not link. (Leaves that only stand for data, and regions, are eval.c's own.)
 #define OP(name, least, most, attrs, flags) bool kernel_##name(const eval_call *c);
-#include "ops.def"
+#include "ir/ops.def"
 #undef OP
 
 #endif

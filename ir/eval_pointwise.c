@@ -1,7 +1,7 @@
 // Ops that work element by element, their operands broadcast as numpy does. Floats are computed in double and
 // rounded once; i32 wraps.
-#include "eval_ops.h"
-#include "half.h"
+#include "ir/eval_ops.h"
+#include "ir/half.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // Ops that sum: matmul, reductions, softmax, norms. Every sum is kept in double.
-#include "eval_ops.h"
+#include "ir/eval_ops.h"
 
 #include <math.h>
 #include <stdlib.h>

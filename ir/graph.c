@@ -1,5 +1,5 @@
-#include "graph.h"
-#include "shape.h"
+#include "ir/graph.h"
+#include "ir/shape.h"
 
 #include <assert.h>
 #include <stdlib.h>

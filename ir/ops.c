@@ -1,5 +1,5 @@
 // The op and attribute tables, from ops.def and attrs.def.
-#include "graph.h"
+#include "ir/graph.h"
 
 #include <assert.h>
 #include <string.h>
@@ -11,7 +11,7 @@ typedef struct op_row {
 
 static const op_row ops[] = {
 #define OP(name, least, most, attrs, flags) [OP_##name] = {#name, attrs, least, most, flags},
-#include "ops.def"
+#include "ir/ops.def"
 #undef OP
 };
 static_assert(sizeof(ops) / sizeof(ops[0]) == OP_COUNT, "a row an op");
@@ -21,7 +21,7 @@ static const struct {
     attr_kind kind;
 } attrs[] = {
 #define ATTR(name, kind) [ATTR_##name] = {#name, ATTR_KIND_##kind},
-#include "attrs.def"
+#include "ir/attrs.def"
 #undef ATTR
 };
 static_assert(sizeof(attrs) / sizeof(attrs[0]) == ATTR_COUNT, "a row an attribute");

@@ -1,5 +1,5 @@
-#include "recipe.h"
-#include "recipe_parts.h"
+#include "ir/recipe.h"
+#include "ir/recipe_parts.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 // Recipes that do arithmetic on whole matrices: what a model says of positions alone, before it has read a
 // text. In double, each sum in ascending order, rounded once.
-#include "recipe_parts.h"
+#include "ir/recipe_parts.h"
 
 #include <math.h>
 #include <stdlib.h>

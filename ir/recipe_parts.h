@@ -1,7 +1,7 @@
 // What recipe.c and recipe_run.c share. Private to ir/.
 #ifndef BERTC_IR_RECIPE_PARTS_H
 #define BERTC_IR_RECIPE_PARTS_H
-#include "recipe.h"
+#include "ir/recipe.h"
 
 type recipe_type(elem e, int rank, const int64_t *shape);
 // Executes a product, a sum or a norm. (recipe_compute.c)

@@ -1,6 +1,6 @@
 // Recipes executed.
-#include "half.h"
-#include "recipe_parts.h"
+#include "ir/half.h"
+#include "ir/recipe_parts.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "shape.h"
+#include "ir/shape.h"
 
 #include <assert.h>
 #include <string.h>
@@ -431,7 +431,7 @@ static bool rule_per_sequence(const rule_context *c) {
 #define rule_rms_norm    rule_row
 static const rule rules[] = {
 #define OP(name, least, most, attrs, flags) [OP_##name] = rule_##name,
-#include "ops.def"
+#include "ir/ops.def"
 #undef OP
 };
 static_assert(sizeof(rules) / sizeof(rules[0]) == OP_COUNT, "a rule an op");

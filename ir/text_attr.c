@@ -1,5 +1,5 @@
 // Types, attributes and recipes of the text form. Recipes are checked here before recipe.h's makers see them.
-#include "text_parse.h"
+#include "ir/text_parse.h"
 
 #include <string.h>
 

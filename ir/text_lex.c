@@ -1,4 +1,4 @@
-#include "text_lex.h"
+#include "ir/text_lex.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 // The scanner of the text form: a cursor over bytes that may hold anything. Private to ir/.
 #ifndef BERTC_IR_TEXT_LEX_H
 #define BERTC_IR_TEXT_LEX_H
-#include "graph.h"
+#include "ir/graph.h"
 
 typedef struct spot {
     int line, column; // from 1; the column in bytes

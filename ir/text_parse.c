@@ -2,10 +2,10 @@
 //
 // It stops at the first error. What it has read is checked node by node, so that a misfit is reported with
 // its line; graph_verify looks at the whole once more.
-#include "text_parse.h"
-#include "shape.h"
-#include "text.h"
-#include "verify.h"
+#include "ir/text_parse.h"
+#include "ir/shape.h"
+#include "ir/text.h"
+#include "ir/verify.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 // What the parser's files share. Private to ir/.
 #ifndef BERTC_IR_TEXT_PARSE_H
 #define BERTC_IR_TEXT_PARSE_H
-#include "text_lex.h"
-#include "verify_node.h"
+#include "ir/text_lex.h"
+#include "ir/verify_node.h"
 
 // "%layer.0.output", %"any bytes", or "%12": a label by number, which names nothing.
 typedef struct label {

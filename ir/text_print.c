@@ -1,5 +1,5 @@
 // The printer of the text form. Grammar: docs/ir.md.
-#include "text.h"
+#include "ir/text.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 // Variants of the text form: capacities, places, schedules.
-#include "text_parse.h"
+#include "ir/text_parse.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "types.h"
+#include "ir/types.h"
 
 #include <assert.h>
 #include <inttypes.h>

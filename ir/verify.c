@@ -1,6 +1,6 @@
-#include "verify.h"
-#include "shape.h"
-#include "verify_node.h"
+#include "ir/verify.h"
+#include "ir/shape.h"
+#include "ir/verify_node.h"
 
 #include <inttypes.h>
 #include <stdio.h>

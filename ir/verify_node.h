@@ -2,7 +2,7 @@
 // Private to ir/.
 #ifndef BERTC_IR_VERIFY_NODE_H
 #define BERTC_IR_VERIFY_NODE_H
-#include "graph.h"
+#include "ir/graph.h"
 
 // Where a graph stands.
 typedef enum level { LEVEL_TOP, LEVEL_SEQUENCE, LEVEL_FUSE, LEVEL_FUSE_IN_SEQUENCE } level;

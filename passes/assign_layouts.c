@@ -14,7 +14,7 @@
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses, where they
 // are constants with a recipe. A constant that is also read some other way stays for those uses, beside its
 // packed copy. Literals stay row-major (a literal is), and so does what per_sequence bodies read.
-#include "pass.h"
+#include "passes/pass.h"
 
 // Is parameter v of a body read as the right operand of matmuls alone?
 static bool param_packs(const graph *body, value v) {

@@ -12,7 +12,7 @@
 //   %7 = gather %t, %i   %8 = gather %t, %i         %7 twice                  equal nodes, equal constants
 //
 // At the top level and in the bodies of regions.
-#include "constants.h"
+#include "passes/constants.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "constants.h"
+#include "passes/constants.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef BERTC_PASSES_CONSTANTS_H
 #define BERTC_PASSES_CONSTANTS_H
 
-#include "pass.h"
+#include "passes/pass.h"
 
 // The same elements? (Names and places do not count.)
 bool constant_eq(const node *a, const node *b);

@@ -3,7 +3,7 @@
 #ifndef BERTC_PASSES_COST_H
 #define BERTC_PASSES_COST_H
 
-#include "pass.h"
+#include "passes/pass.h"
 
 typedef struct cost_site {
     kernel_shape shape;

@@ -1,5 +1,5 @@
 // What a top-level node is as a kernel: the anchor in its region and the sizes that a schedule needs.
-#include "pass.h"
+#include "passes/pass.h"
 
 #include <string.h>
 

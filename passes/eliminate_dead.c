@@ -8,7 +8,7 @@
 //
 // Nodes of the top level and of bodies, operands of regions that their bodies do not read, and operands that
 // are given twice. Inputs of the model stay: callers pass them.
-#include "region.h"
+#include "passes/region.h"
 
 // For each operand: the earlier one that is the same value, itself, or -1 where the body does not read it.
 static int choose_operands(const node *n, int bounds, const bool *live, int *keep) {

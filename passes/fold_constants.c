@@ -17,7 +17,7 @@
 //   size; so do products, sums and norms of matrices that are not small (DeBERTa's relative positions in each
 //   layer's projections).
 //   3. Whatever else has constant operands alone and a result under 1 MiB is evaluated; in bodies, scalars.
-#include "constants.h"
+#include "passes/constants.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef BERTC_PASSES_FUSE_H
 #define BERTC_PASSES_FUSE_H
 
-#include "pass.h"
+#include "passes/pass.h"
 
 #define BOX_MAX 24
 typedef struct box {

@@ -13,8 +13,8 @@
 // It fires for two projections or more of the same value, of any widths, where all have a bias or none has,
 // and all weights are recipes or all are literals. Where a head reads few rows, q stands on those rows, and k
 // and v are merged.
-#include "constants.h"
-#include "region.h"
+#include "passes/constants.h"
+#include "passes/region.h"
 
 #include <string.h>
 

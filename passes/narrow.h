@@ -2,7 +2,7 @@
 #ifndef BERTC_PASSES_NARROW_H
 #define BERTC_PASSES_NARROW_H
 
-#include "pass.h"
+#include "passes/pass.h"
 
 // --- narrow_axes.c: which rows of an op's operands its rows depend on.
 

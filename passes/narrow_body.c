@@ -10,9 +10,9 @@
 //             s = matmul q', k'      [h,L,L]                                    [h,1,L]
 //             p = softmax s          [h,L,L]                                    [h,1,L]
 //             yield matmul p, v'     [L,H]                                      [1,H]
-#include "narrow.h"
+#include "passes/narrow.h"
 
-#include "region.h"
+#include "passes/region.h"
 
 typedef struct narrower {
     const graph *from;

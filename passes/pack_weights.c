@@ -10,7 +10,7 @@
 // Offsets follow the order of the nodes, which is that of first use. Each constant's bytes are followed by
 // zeros to the next multiple of 64, so that kernels read vectors whole; 64 bytes stand behind the last.
 // Constants in bodies are scalar literals and take no place.
-#include "pass.h"
+#include "passes/pass.h"
 
 static int64_t constant_bytes(const node *n) {
     const attr *made = node_attr(n, ATTR_recipe);

@@ -25,7 +25,7 @@ typedef struct pass {
 typedef bool (*pass_function)(graph *g, pass *p);
 
 #define PASS(name, requires, produces, on, per_variant, summary) bool pass_##name(graph *g, pass *p);
-#include "passes.def"
+#include "passes/passes.def"
 #undef PASS
 
 // The fusion report: at value v of g (by its name, or %number) the pass changed something, or did not where

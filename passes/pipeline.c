@@ -6,7 +6,7 @@
 //               "a,b,c": exactly these, in this order; "" runs none
 //
 // Passes of variants (schedule, plan_memory) run when a variant is added, never from a list.
-#include "pass.h"
+#include "passes/pass.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,7 +22,7 @@ typedef struct pass_row {
 static const pass_row passes[] = {
 #define PASS(name, requires, produces, on, per_variant, summary)                                             \
     {{#name, summary, on, per_variant, (produces) != 0}, pass_##name, requires, produces},
-#include "passes.def"
+#include "passes/passes.def"
 #undef PASS
 };
 enum { PASS_COUNT = sizeof(passes) / sizeof(passes[0]) };

@@ -15,7 +15,7 @@
 //
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. The stride of f32 matrices is
 // the last axis rounded up to 16 floats; everything else is dense.
-#include "pass.h"
+#include "passes/pass.h"
 
 #include <stdlib.h>
 #include <string.h>

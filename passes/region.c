@@ -1,4 +1,4 @@
-#include "region.h"
+#include "passes/region.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef BERTC_PASSES_REGION_H
 #define BERTC_PASSES_REGION_H
 
-#include "pass.h"
+#include "passes/pass.h"
 
 // Copies the nodes of `from` that are no params and that its output needs into `to`. map[v] is the value in
 // `to`: given for the params that are needed, filled in for the rest. Returns what `from` yields.

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "bertc_task.h"
+#include "runtime/bertc_task.h"
 
 typedef struct bertc_task {
     uint32_t kind; // bertc_task_kind

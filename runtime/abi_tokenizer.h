@@ -28,10 +28,9 @@ typedef enum bertc_tokenizer_model {
 #define BERTC_TOKENIZER_CHARACTERS    8u  // BPE: of characters, not byte-level
 #define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
 #define BERTC_TOKENIZER_DROP_UNKNOWN  32u // BPE of characters: unknown ones leave no token
-#define BERTC_TOKENIZER_SPACE_BEGINS                                                                         \
-    64u                                 // BPE of characters: U+2581 is a piece, and no merge joins it to what
-                                        // is before it and is no U+2581
-#define BERTC_TOKENIZER_NO_UNKNOWN 128u // there is no unknown token: a text that needs one is an error
+// BPE of characters: U+2581 is a piece, and no merge joins it to what is before it and is no U+2581.
+#define BERTC_TOKENIZER_SPACE_BEGINS 64u
+#define BERTC_TOKENIZER_NO_UNKNOWN   128u // there is no unknown token: a text that needs one is an error
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {

@@ -1,11 +1,11 @@
 // Text in: the session's encoder, tokens packed into groups, groups run, answers decoded.
-#include "answer.h"
+#include "runtime/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "error.h"
+#include "runtime/check.h"
+#include "runtime/error.h"
 
 bertc_task_kind answer_task(const bertc_session *s) {
     return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;

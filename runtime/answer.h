@@ -7,9 +7,9 @@
 #ifndef BERTC_ANSWER_H
 #define BERTC_ANSWER_H
 
-#include "session.h"
-#include "store.h"
-#include "tokenizer.h"
+#include "runtime/session.h"
+#include "runtime/store.h"
+#include "runtime/tokenizer.h"
 
 enum {
     ANSWER_TEXTS = 1024,

@@ -1,9 +1,9 @@
 // The descriptor itself: sizes, limits, weights, ports, the task table, the JSON text.
-#include "check.h"
+#include "runtime/check.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "runtime/error.h"
 
 enum {
     MAX_INPUTS = 32,

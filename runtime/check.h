@@ -3,8 +3,8 @@
 #ifndef BERTC_CHECK_H
 #define BERTC_CHECK_H
 
-#include "image.h"
 #include "runtime/abi.h"
+#include "runtime/image.h"
 
 // Where a descriptor's bytes are looked up. `im` NULL: in memory, where offsets are taken at their word.
 typedef struct check_source {

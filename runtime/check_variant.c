@@ -1,9 +1,9 @@
 // One variant of a descriptor: its sizes, where its inputs and outputs stand in the arena, and its phases.
-#include "check.h"
+#include "runtime/check.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "runtime/error.h"
 
 enum { MAX_PHASES = 1 << 16, MAX_ARGS = 64, MAX_ROW_TILE = 4096 };
 #define MAX_ARENA   ((int64_t)1 << 46)

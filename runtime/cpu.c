@@ -1,5 +1,5 @@
 // CPU features by CPUID and XGETBV, and the affinity and cgroup limits of this process.
-#include "cpu.h"
+#include "runtime/cpu.h"
 
 #include <limits.h>
 #include <sched.h>

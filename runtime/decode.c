@@ -1,9 +1,9 @@
 // The answer to one text of a group that has been run, by the model's task.
 #include <string.h>
 
-#include "answer.h"
-#include "check.h"
-#include "tasks.h"
+#include "runtime/answer.h"
+#include "runtime/check.h"
+#include "runtime/tasks.h"
 
 const float *answer_row(const answer_part *p, int output, int64_t r) {
     return session_output(p->session, p->session->text->outputs[output], r);

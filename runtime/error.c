@@ -1,5 +1,5 @@
 // Errors of the runtime: one line in the caller's bertc_error.
-#include "error.h"
+#include "runtime/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>

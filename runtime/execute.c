@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "error.h"
-#include "session.h"
+#include "runtime/error.h"
+#include "runtime/session.h"
 
 void session_clear(bertc_session *s) {
     session_group *g = &s->group;

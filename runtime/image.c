@@ -1,11 +1,11 @@
 // The checks of an artefact's ELF structure. Nothing here trusts a number before it has been held against the
 // file.
-#include "image.h"
+#include "runtime/image.h"
 
 #include <string.h>
 
-#include "error.h"
 #include "runtime/abi.h"
+#include "runtime/error.h"
 
 // Offsets and addresses beyond this are refused, so that sums of two cannot wrap.
 #define LIMIT ((uint64_t)1 << 56)

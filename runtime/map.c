@@ -5,14 +5,14 @@
 // (seen on Linux 6.18 with ext4; older ones give small pages), and what is not in the cache yet is read in
 // such pieces. For BERT-base that makes 200 faults of 5,000, before whose end a kernel's prefetches are lost:
 // its first call takes 2 to 5 ms more than the later ones, instead of 33.
-#include "map.h"
+#include "runtime/map.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "runtime/error.h"
 
 #define LARGE_PAGE ((size_t)2 << 20)
 

@@ -4,7 +4,7 @@
 #ifndef BERTC_MAP_H
 #define BERTC_MAP_H
 
-#include "image.h"
+#include "runtime/image.h"
 
 typedef struct mapping {
     void *address; // of the lowest page; munmap(address, bytes) undoes it

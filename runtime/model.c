@@ -1,5 +1,5 @@
 // Loading: a file is mapped read-only, checked whole, and only then mapped to run. Nothing reads the weights.
-#include "model.h"
+#include "runtime/model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "cpu.h"
-#include "error.h"
-#include "map.h"
+#include "runtime/check.h"
+#include "runtime/cpu.h"
+#include "runtime/error.h"
+#include "runtime/map.h"
 
 // Appends the instruction set of a variant's name ("avx512_s128") unless it is there.
 static void add_isa(bertc_model *m, const char *name) {

@@ -4,7 +4,7 @@
 
 #include "runtime/abi.h"
 #include "runtime/bertc.h"
-#include "tokenizer.h"
+#include "runtime/tokenizer.h"
 
 struct bertc_model {
     const bertc_descriptor *descriptor;

@@ -1,4 +1,4 @@
-#include "placement.h"
+#include "runtime/placement.h"
 
 #include <unistd.h>
 

@@ -8,7 +8,7 @@
 // the thread that brings it to 0 sets up the next turn. A late thread finds words of another turn and looks
 // again. The caller goes on only when it sees the rest's turn, which is the last thing that the finisher
 // writes.
-#include "pool.h"
+#include "runtime/pool.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -17,11 +17,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cpu.h"
-#include "error.h"
-#include "floats.h"
-#include "futex.h"
-#include "placement.h"
+#include "runtime/cpu.h"
+#include "runtime/error.h"
+#include "runtime/floats.h"
+#include "runtime/futex.h"
+#include "runtime/placement.h"
 
 enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000, MOST_LOTS = UINT16_MAX };
 

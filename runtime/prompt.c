@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "error.h"
+#include "runtime/answer.h"
+#include "runtime/error.h"
 
 const char *bertc_prompt(const bertc_model *m, int index, const char **text) {
     if (!m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;

@@ -2,9 +2,9 @@
 // outputs scattered back to the grid.
 #include <string.h>
 
-#include "check.h"
-#include "error.h"
-#include "session.h"
+#include "runtime/check.h"
+#include "runtime/error.h"
+#include "runtime/session.h"
 
 static bool shown(const bertc_batch *in, int64_t b, int64_t c) {
     return !in->attention_mask || in->attention_mask[b * in->length + c] != 0;

@@ -1,12 +1,12 @@
 // Opening and closing a session: all of its memory, resolved addresses, threads.
-#include "session.h"
+#include "runtime/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "error.h"
-#include "map.h"
+#include "runtime/answer.h"
+#include "runtime/error.h"
+#include "runtime/map.h"
 
 static size_t round_up(size_t n, size_t to) {
     return (n + to - 1) / to * to;

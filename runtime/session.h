@@ -5,8 +5,8 @@
 #ifndef BERTC_SESSION_H
 #define BERTC_SESSION_H
 
-#include "model.h"
-#include "pool.h"
+#include "runtime/model.h"
+#include "runtime/pool.h"
 
 typedef struct answer_state answer_state;
 

@@ -1,5 +1,5 @@
 // Memory for what a call returns.
-#include "store.h"
+#include "runtime/store.h"
 
 #include <stdalign.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // Answers from logits.
-#include "tasks.h"
+#include "runtime/tasks.h"
 
 #include <math.h>
 #include <string.h>

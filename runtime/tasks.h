@@ -2,7 +2,7 @@
 #ifndef BERTC_TASKS_H
 #define BERTC_TASKS_H
 
-#include "model.h"
+#include "runtime/model.h"
 
 // The `k` (clamped to n) best of n logits, best first, the lower index first where equal: out[i].id is the
 // index, out[i].score the logit. Labels are not set. Returns how many.

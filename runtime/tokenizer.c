@@ -1,11 +1,11 @@
 // The encoder: texts through added tokens, normaliser, pre-tokeniser and model; truncation; the template.
-#include "tokenizer.h"
+#include "runtime/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "tokenizer_encoder.h"
+#include "runtime/error.h"
+#include "runtime/tokenizer_encoder.h"
 
 #define DEFAULT_TEXT 65536
 #define LONGEST_TEXT ((size_t)1 << 30)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 static int by_bytes(const void *a, const void *b) {
     const pattern *x = a, *y = b;

@@ -1,8 +1,8 @@
 // A tokenizer alone: bertc_tokenizer_* of bertc.h.
 #include <stdlib.h>
 
-#include "error.h"
-#include "tokenizer.h"
+#include "runtime/error.h"
+#include "runtime/tokenizer.h"
 
 struct bertc_tokenizer_handle {
     tokenizer view;

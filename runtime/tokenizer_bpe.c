@@ -2,7 +2,7 @@
 // first, until none is left.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 #define SHORT_WORD 48 // up to this many symbols a scan for the lowest rank beats a heap
 #define NO_MERGE   UINT32_MAX

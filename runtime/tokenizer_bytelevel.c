@@ -3,7 +3,7 @@
 // and, where steps behind it or the model ask for it, its characters for bytes.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 typedef enum kind { LETTER, NUMBER, OTHER, SPACE } kind;
 

@@ -3,7 +3,7 @@
 // of it. Where the map drops characters at a text's start, offsets fall behind there, and so here.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 // A unit of the darts-clone trie.
 static bool unit(const tokenizer *t, uint32_t at, uint32_t *out) {

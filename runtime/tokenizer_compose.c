@@ -1,6 +1,6 @@
 // Composition (NFC, NFKC), and changes applied as Hugging Face tokenizers applies them: it composes behind a
 // decomposition that knows of each character what it does to those that came in.
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 void transform_flush(encoder *e, norm_text *out, transform *t) {
     if (!t->waits) return;

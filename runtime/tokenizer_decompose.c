@@ -1,5 +1,5 @@
 // Decompositions in canonical order, character by character.
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 void decompose_put(encoder *e, norm_text *out, uint32_t c, uint32_t source, unsigned flags) {
     if (flags & BERTC_BERT_STRIP && unicode_flags(c) & UNICODE_NONSPACING) return;

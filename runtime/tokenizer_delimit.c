@@ -2,7 +2,7 @@
 // is neither word nor space.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 // A stretch that may still grow: matches and what lies between them come in order.
 typedef struct cutter {

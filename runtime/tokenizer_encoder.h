@@ -2,9 +2,9 @@
 #ifndef BERTC_TOKENIZER_ENCODER_H
 #define BERTC_TOKENIZER_ENCODER_H
 
-#include "tokenizer.h"
-#include "tokenizer_trie.h"
-#include "unicode.h"
+#include "runtime/tokenizer.h"
+#include "runtime/tokenizer_trie.h"
+#include "runtime/unicode.h"
 
 // A stretch of text on its way. Byte i comes from the character at `source[i]` of the encoder's text, or,
 // where `source` is NULL, is byte base + i of it. A source with SOURCE_EMPTY is the empty place before that

@@ -1,6 +1,6 @@
 // The normaliser: text to text, each byte with the character that it comes from, aligned as Hugging Face
 // tokenizers aligns them (its NormalizedString::transform).
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source) {
     if (out->capacity - out->size < 4 && !norm_room(e, out, 4)) return;

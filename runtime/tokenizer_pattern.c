@@ -4,8 +4,8 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-#include "error.h"
-#include "tokenizer_encoder.h"
+#include "runtime/error.h"
+#include "runtime/tokenizer_encoder.h"
 
 #define MOST_STEPS   1000000u // of backtracking in a match
 #define MOST_HEAP    65536u   // KiB

@@ -1,7 +1,7 @@
 // Pre-tokenisers: where a text's words are. Each step cuts the splits of the one before.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 static bool is_alphanumeric(uint32_t c) {
     return (c | 0x20) - 'a' < 26 || c - '0' < 10;

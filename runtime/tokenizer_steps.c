@@ -1,7 +1,7 @@
 // Normaliser steps other than BERT's.
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 static void step_decompose(encoder *e, bool compatibility, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;

@@ -2,9 +2,9 @@
 // vocabulary; the vocabulary's own elements are checked where they are used.
 #include <string.h>
 
-#include "error.h"
-#include "tokenizer.h"
-#include "tokenizer_trie.h"
+#include "runtime/error.h"
+#include "runtime/tokenizer.h"
+#include "runtime/tokenizer_trie.h"
 
 // Address of a section whose elements have `size` bytes, NULL (with an error) where it leaves the table.
 static const void *section(const bertc_tokenizer *t, bertc_section s, size_t size, const char *name,

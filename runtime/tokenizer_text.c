@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 // A table's steps may make a text longer again and again; places in it have 32 bits.
 #define LONGEST_NORMALIZED ((size_t)1 << 31)

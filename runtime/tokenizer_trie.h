@@ -3,7 +3,7 @@
 #ifndef BERTC_TOKENIZER_TRIE_H
 #define BERTC_TOKENIZER_TRIE_H
 
-#include "tokenizer.h"
+#include "runtime/tokenizer.h"
 
 #define TRIE_NONE UINT32_MAX
 

@@ -1,6 +1,6 @@
 // Unigram: the way through a word whose pieces' scores sum to the most; characters that are no piece in a row
 // are one unknown token.
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 #define KEPT 8 // pieces of a word that may be kept for its next time
 

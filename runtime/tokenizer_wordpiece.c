@@ -1,6 +1,6 @@
 // WordPiece: the longest piece of the vocabulary again and again; behind the first, pieces with the
 // continuing prefix. And WordLevel, whose words are pieces or unknown.
-#include "tokenizer_encoder.h"
+#include "runtime/tokenizer_encoder.h"
 
 static bool too_long(const uint8_t *p, size_t size, uint32_t max_chars) {
     if (size <= max_chars) return false;

@@ -1,5 +1,5 @@
 // Character classes of Hugging Face tokenizers 0.23.2, probed code point by code point: see unicode.h.
-#include "unicode.h"
+#include "runtime/unicode.h"
 
 // clang-format off
 const uint32_t unicode_rows[] = {

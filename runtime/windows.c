@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "answer.h"
-#include "tasks.h"
+#include "runtime/answer.h"
+#include "runtime/tasks.h"
 
 static float *zeros(store *s, int n) {
     float *x = store_take(s, (size_t)(n ? n : 1), sizeof *x);

@@ -1,4 +1,4 @@
-#include "bench.h"
+#include "frontend/cli/bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>

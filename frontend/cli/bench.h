@@ -2,7 +2,7 @@
 #ifndef BERTC_CLI_BENCH_H
 #define BERTC_CLI_BENCH_H
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 typedef struct bench_options {
     build_options build;

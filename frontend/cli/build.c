@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 void build_options_add(option_table *t, build_options *o) {
     *o = (build_options){.batch = 1, .optimise = 2};

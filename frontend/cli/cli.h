@@ -6,11 +6,11 @@
 #include <cjson/cJSON.h>
 
 #include "backend/backend.h"
+#include "frontend/cli/options.h"
+#include "frontend/cli/progress_line.h"
 #include "frontend/hub/hub.h"
 #include "ir/ir.h"
-#include "options.h"
 #include "passes/passes.h"
-#include "progress_line.h"
 #include "runtime/bertc.h"
 
 // --- Subcommands: argv[0] is the subcommand's name; the exit status is returned.

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 int finish(diag *d) {
     int status = diag_failed(d) ? EXIT_FAILED : EXIT_OK;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 typedef struct compile_options {
     build_options build;

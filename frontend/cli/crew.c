@@ -1,4 +1,4 @@
-#include "crew.h"
+#include "frontend/cli/crew.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
 // runtime never parses it.
 #include <string.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 static void add_number(cJSON *o, const char *name, int64_t v) {
     cJSON_AddNumberToObject(o, name, (double)v);

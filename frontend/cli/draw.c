@@ -1,4 +1,4 @@
-#include "draw.h"
+#include "frontend/cli/draw.h"
 
 #include <errno.h>
 #include <inttypes.h>

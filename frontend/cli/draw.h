@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 // Who looks at whom: n x n weights from 0 to 1, row i: whom token i looks at.
 typedef struct attention_map {

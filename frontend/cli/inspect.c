@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 static const char *text_of(const cJSON *o, const char *name) {
     const cJSON *s = cJSON_GetObjectItemCaseSensitive(o, name);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 // The longest line that is read; what a longer one holds is skipped.
 #define LINE_BYTES_MAX (64 << 20)

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 static const struct {
     const char *name, *summary;

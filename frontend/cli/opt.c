@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 

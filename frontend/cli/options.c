@@ -1,4 +1,4 @@
-#include "options.h"
+#include "frontend/cli/options.h"
 
 #include <assert.h>
 #include <errno.h>

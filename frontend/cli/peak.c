@@ -1,4 +1,4 @@
-#include "peak.h"
+#include "frontend/cli/peak.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "progress_line.h"
+#include "frontend/cli/progress_line.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef BERTC_CLI_RUN_H
 #define BERTC_CLI_RUN_H
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 typedef struct run_options {
     build_options build;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "draw.h"
-#include "run.h"
+#include "frontend/cli/draw.h"
+#include "frontend/cli/run.h"
 
 typedef struct seen {
     int64_t n;

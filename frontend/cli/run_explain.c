@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "draw.h"
-#include "run.h"
+#include "frontend/cli/draw.h"
+#include "frontend/cli/run.h"
 
 #define BATCH_TEXTS 64
 

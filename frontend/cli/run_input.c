@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crew.h"
-#include "run.h"
-#include "sink.h"
+#include "frontend/cli/crew.h"
+#include "frontend/cli/run.h"
+#include "frontend/cli/sink.h"
 
 // --- Answers
 

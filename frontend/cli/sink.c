@@ -1,4 +1,4 @@
-#include "sink.h"
+#include "frontend/cli/sink.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #ifndef BERTC_CLI_SINK_H
 #define BERTC_CLI_SINK_H
 
-#include "lines.h"
+#include "frontend/cli/lines.h"
 
 typedef struct sink {
     FILE *file;

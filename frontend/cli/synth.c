@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 int command_synth(int argc, char **argv) {
     synth_options o = {0};

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 int command_targets(int argc, char **argv) {
     option_table t = {.usage = "bertc targets", .summary = "Lists what --mcpu and --target take."};

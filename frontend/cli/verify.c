@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "frontend/cli/cli.h"
 
 #define TOKENS_DEFAULT 16
 #define TOLERANCE      5e-5 // times the larger of 1 and the largest value

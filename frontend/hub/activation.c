@@ -1,4 +1,4 @@
-#include "activation.h"
+#include "frontend/hub/activation.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
-#include "checkpoint.h"
+#include "frontend/hub/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "safetensors.h"
+#include "frontend/hub/json.h"
+#include "frontend/hub/safetensors.h"
 
 #define MOST_FILES 4096
 #define MOST_WRONG 1000

@@ -3,8 +3,8 @@
 #ifndef BERTC_HUB_CHECKPOINT_H
 #define BERTC_HUB_CHECKPOINT_H
 
-#include "config.h"
-#include "hub.h"
+#include "frontend/hub/config.h"
+#include "frontend/hub/hub.h"
 
 // One tensor that the model reads, under the name that the checkpoint gives it. tensor: NULL where it has
 // none.

@@ -1,11 +1,11 @@
-#include "config.h"
+#include "frontend/hub/config.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "activation.h"
-#include "json.h"
+#include "frontend/hub/activation.h"
+#include "frontend/hub/json.h"
 
 // Bounds that keep products and lists small; far above any encoder there is.
 #define MOST_WIDTH  (1 << 20)

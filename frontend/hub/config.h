@@ -4,9 +4,9 @@
 
 #include <cJSON.h>
 
-#include "family.h"
-#include "json.h"
-#include "sentence.h"
+#include "frontend/hub/family.h"
+#include "frontend/hub/json.h"
+#include "frontend/hub/sentence.h"
 
 typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
 

@@ -2,7 +2,7 @@
 // names neither, by the names of the tensors.
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 static const char *quoted(arena *a, const cJSON *v) {
     return cJSON_IsString(v) ? arena_printf(a, "\"%.100s\"", v->valuestring) : hub_json_kind(v);

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 #define MOST_POSITIONS INT32_MAX
 #define MOST_TABLE     (1 << 20) // positions of a table that is made, not read

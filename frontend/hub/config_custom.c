@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 static bool is_usual(const cJSON *v, bool yes) {
     if (cJSON_IsNumber(v)) return (v->valuedouble < 0 || v->valuedouble > 0) == yes;

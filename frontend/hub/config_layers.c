@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 #define MOST_WIDTH       (1 << 20)
 #define MOST_STAGES      1000

@@ -1,7 +1,7 @@
 // What follows from a config: which modules the model reads, by what names, and their shapes.
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 int64_t hub_weight_sets(const hub_config *c) {
     return c->groups * c->inner_groups * (c->stages > 1 ? c->stages : 1);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 #define MOST_TABLE (1 << 20) // positions of a table that is made, not read
 

@@ -2,8 +2,8 @@
 // of it is primitive ops; pooling stands in per_sequence.
 #include <string.h>
 
-#include "activation.h"
-#include "encoder.h"
+#include "frontend/hub/activation.h"
+#include "frontend/hub/encoder.h"
 
 // --- Pooling
 

@@ -1,6 +1,6 @@
-#include "encoder.h"
+#include "frontend/hub/encoder.h"
 
-#include "activation.h"
+#include "frontend/hub/activation.h"
 
 // --- Embeddings
 

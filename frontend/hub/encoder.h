@@ -3,7 +3,7 @@
 #ifndef BERTC_HUB_ENCODER_H
 #define BERTC_HUB_ENCODER_H
 
-#include "checkpoint.h"
+#include "frontend/hub/checkpoint.h"
 
 // What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
 typedef struct hub_projections {

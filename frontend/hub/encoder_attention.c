@@ -2,7 +2,7 @@
 // body.
 #include <math.h>
 
-#include "encoder.h"
+#include "frontend/hub/encoder.h"
 
 #define MOST_OPERANDS 16
 #define HIDDEN        -3.4e38 // a score that softmax makes 0

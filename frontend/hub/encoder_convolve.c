@@ -1,7 +1,7 @@
 // Convolutions over a text's tokens: bodies over one sequence's rows, in which a neighbour is a slice of the
 // rows with zeros before and behind.
-#include "activation.h"
-#include "encoder.h"
+#include "frontend/hub/activation.h"
+#include "frontend/hub/encoder.h"
 
 value hub_build_is_shown(graph *body, value mask, int rank, const dim *shape) {
     int32_t zero = 0;

@@ -2,7 +2,7 @@
 // stands for a distance.
 #include <math.h>
 
-#include "encoder.h"
+#include "frontend/hub/encoder.h"
 
 value hub_build_numbers(graph *g, type t, const int32_t *data) {
     int n = (int)type_count(&t);

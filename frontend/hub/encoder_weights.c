@@ -1,5 +1,5 @@
 // Tensors of the checkpoint as constants, each made once, and the layers that are made of them.
-#include "encoder.h"
+#include "frontend/hub/encoder.h"
 
 // The part of the tensor that is meant: rows one after the other, or of each head.
 static recipe *part_of(hub_builder *b, const hub_weight *w, recipe *r) {

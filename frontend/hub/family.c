@@ -1,11 +1,11 @@
-#include "family.h"
+#include "frontend/hub/family.h"
 
 #include <string.h>
 
 const hub_family hub_families[] = {
-#include "families.def"
-#include "families_attention.def"
-#include "families_custom.def"
+#include "frontend/hub/families.def"
+#include "frontend/hub/families_attention.def"
+#include "frontend/hub/families_custom.def"
 };
 const int hub_family_count = sizeof(hub_families) / sizeof(hub_families[0]);
 

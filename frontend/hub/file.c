@@ -1,4 +1,4 @@
-#include "file.h"
+#include "frontend/hub/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

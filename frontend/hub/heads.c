@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activation.h"
-#include "encoder.h"
+#include "frontend/hub/activation.h"
+#include "frontend/hub/encoder.h"
 
 static value last(const hub_builder *b) {
     return b->hidden[b->config->layers];

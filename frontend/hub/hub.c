@@ -1,15 +1,15 @@
 // hub_open: from a folder or a file to a checked graph with its tables.
-#include "hub.h"
+#include "frontend/hub/hub.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "encoder.h"
-#include "file.h"
-#include "task.h"
-#include "tokenizer_spec.h"
+#include "frontend/hub/encoder.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/task.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 typedef struct opening {
     const hub_options *options;

@@ -1,4 +1,4 @@
-#include "json.h"
+#include "frontend/hub/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
+#include "frontend/hub/file.h"
 
 #define MOST_BYTES  ((size_t)256 << 20)
 #define MOST_VALUES 4000000

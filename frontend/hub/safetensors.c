@@ -1,13 +1,13 @@
 // A safetensors file: 8 bytes of header length (little-endian), a JSON object of name -> {dtype, shape,
 // data_offsets}, and the data, which the entries cover without a gap. As in the format's reference, the
 // header may list them in any order. https://github.com/huggingface/safetensors#format
-#include "safetensors.h"
+#include "frontend/hub/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "frontend/hub/json.h"
 
 #define MOST_HEADER 100000000 // the format's own limit
 #define MOST_RANK   32

@@ -2,8 +2,8 @@
 #ifndef BERTC_HUB_SAFETENSORS_H
 #define BERTC_HUB_SAFETENSORS_H
 
-#include "file.h"
-#include "hub.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/hub.h"
 
 // Bytes of an element; 0: no dtype that is known.
 size_t safetensors_dtype_size(const char *dtype);

@@ -1,5 +1,5 @@
 // Writing safetensors: the header, padded so that the data is aligned to 8, then the data as it comes.
-#include "safetensors.h"
+#include "frontend/hub/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-#include "sentence.h"
+#include "frontend/hub/sentence.h"
 
 #include <string.h>
 
-#include "file.h"
+#include "frontend/hub/file.h"
 
 #define MOST_STEPS   32
 #define MOST_PROMPTS 1024

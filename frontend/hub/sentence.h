@@ -4,7 +4,7 @@
 #ifndef BERTC_HUB_SENTENCE_H
 #define BERTC_HUB_SENTENCE_H
 
-#include "json.h"
+#include "frontend/hub/json.h"
 
 // A text's row of its tokens' rows. LATE: the mean of what a classifier makes of each token.
 typedef enum hub_pooling {

@@ -2,9 +2,9 @@
 // Dense, LayerNorm, Normalize. What they do: embedding.c.
 #include <string.h>
 
-#include "activation.h"
-#include "file.h"
-#include "sentence.h"
+#include "frontend/hub/activation.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/sentence.h"
 
 // --- Pooling
 

@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "file.h"
-#include "json.h"
-#include "safetensors.h"
+#include "frontend/hub/config.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/json.h"
+#include "frontend/hub/safetensors.h"
 
 static const struct {
     const char *name;

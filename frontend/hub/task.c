@@ -1,4 +1,4 @@
-#include "task.h"
+#include "frontend/hub/task.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef BERTC_HUB_TASK_H
 #define BERTC_HUB_TASK_H
 
-#include "config.h"
+#include "frontend/hub/config.h"
 
 // What the answer is, the labels, and the longest text in tokens (0: no limit but the positions). Memory from
 // `a`.

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
-#include "tokenizer_spec.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out) {
     const char *path = hub_path(s->a, hub_path_folder(s->a, s->file), name);

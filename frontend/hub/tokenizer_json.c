@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 // cJSON ends a string at an escaped NUL; a vocabulary that holds one can't be read by it.
 static bool no_nul(const tokenizer_spec *s, const char *data, size_t size) {

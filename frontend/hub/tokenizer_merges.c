@@ -2,7 +2,7 @@
 // its kin, and for DeBERTa, which tokenizer_config.json's class tells apart.
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 #define CLASSES "Roberta Longformer LED Bart Deberta PreTrained TokenizersBackend"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 static int by_id(const void *a, const void *b) {
     const tokenizer_piece *x = a, *y = b;

@@ -2,7 +2,7 @@
 // JSON path.
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 static bool add_normalizer(tokenizer_spec *s, bertc_normalizer_kind kind, uint32_t flags, const char *text,
                            const char *text2, const char *path) {

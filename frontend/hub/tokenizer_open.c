@@ -1,9 +1,9 @@
 // hub_tokenizer: finds a tokenizer's files and makes the runtime's table of them.
 #include <string.h>
 
-#include "file.h"
-#include "sentence.h"
-#include "tokenizer_spec.h"
+#include "frontend/hub/file.h"
+#include "frontend/hub/sentence.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 static bool is_json(const hub_file *f) {
     size_t i = 0;

@@ -2,7 +2,7 @@
 // component or an option that is not known is an error with its JSON path.
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *format, ...) {
     char cause[400];

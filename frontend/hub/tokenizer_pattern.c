@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 #define MOST_PATTERN  4096  // bytes, as it is given
 #define MOST_COMPILED 65536 // as the runtime takes it

@@ -2,7 +2,7 @@
 // ids are not decoded.
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path) {
     static const char *const known[] = {"WordPiece", "ByteLevel", "Metaspace", "BPEDecoder",  "Replace",

@@ -2,7 +2,7 @@
 // its JSON path.
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 bool tokenizer_byte_characters(tokenizer_spec *s) {
     if (!s->byte_level) return true;

@@ -3,8 +3,8 @@
 #ifndef BERTC_HUB_TOKENIZER_SPEC_H
 #define BERTC_HUB_TOKENIZER_SPEC_H
 
-#include "hub.h"
-#include "json.h"
+#include "frontend/hub/hub.h"
+#include "frontend/hub/json.h"
 
 #define TOKENIZER_MOST_IDS   (1 << 24)
 #define TOKENIZER_MOST_STEPS 32

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 typedef struct writer {
     uint8_t *data; // zeroed where not written

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 #define BLOCK      256u
 #define SEARCHED   16u // blocks

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer_spec.h"
+#include "frontend/hub/tokenizer_spec.h"
 
 static int by_text(const void *a, const void *b) {
     const tokenizer_piece *const *x = a, *const *y = b;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint.h"
-#include "file.h"
+#include "frontend/hub/checkpoint.h"
+#include "frontend/hub/file.h"
 
 typedef struct lookup {
     hub_checkpoint *c;
