@@ -6,7 +6,7 @@
 #include <llvm-c/TargetMachine.h>
 
 #include "backend/backend.h"
-#include "backend/emit.h"
+#include "backend/emit/emit.h"
 
 #define WEIGHTS_SYMBOL "bertc_weights"
 

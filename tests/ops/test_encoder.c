@@ -4,7 +4,7 @@
 #include <check.h>
 
 #include "backend/backend.h"
-#include "backend/emit.h"
+#include "backend/emit/emit.h"
 #include "harness.h"
 #include "passes/bert.h"
 #include "passes/passes.h"

@@ -1,5 +1,5 @@
 // links: backend ir llvm
-// Which nodes share one function: those that differ in nothing that code may stand on (backend/emit.h,
+// Which nodes share one function: those that differ in nothing that code may stand on (backend/emit/emit.h,
 // kernel_site).
 #include <check.h>
 #include <stdlib.h>

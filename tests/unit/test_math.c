@@ -11,7 +11,7 @@
 #include "backend/codegen.h"
 #include "host.h"
 
-// --- The functions and what is promised of them (backend/math.c)
+// --- The functions and what is promised of them (backend/emit/math.c)
 
 static LLVMValueRef gelu_exact(emit *e, LLVMValueRef x) {
     return math_gelu(e, x, false);

@@ -1,0 +1,171 @@
+// The attention family: softmax(pointwise(q k^T)) v for each head of each sequence.
+//
+//   out[r, head * dv + c] = sum_j softmax_j(f(sum_d q[r,head,d] k[j,head,d])) v[j,head,c]
+//   r: the sequence's tokens (L), the rows that a head reads of it (Q), or one row (1); j: its tokens
+//
+// A task is (sequence, head, block of query rows). It packs the head's keys and values into scratch, in the
+// panels that the register tile reads, turned by their positions where the body does that; then, a tile of
+// queries at a time, scores, the ops on them, softmax and the product with the values, all of it in L1 and
+// L2. Scores are computed whole, a row of them in the order of the keys, so nothing depends on blocks or
+// capacity.
+#include "backend/attention/attention.h"
+
+#include "backend/matmul/blocks.h"
+
+// The task's sequence, head and block of `rows` query rows; the builder goes on where there are some, and at
+// `done` where there are none.
+static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64_t rows, int64_t blocks,
+                       LLVMValueRef *from, LLVMValueRef *to) {
+    LLVMValueRef c = LLVMGetParam(function, 1), task = LLVMGetParam(function, 2);
+    LLVMValueRef inner = build_const_i64(e, x->q.count * blocks), per = build_const_i64(e, blocks);
+    LLVMValueRef rest = LLVMBuildURem(e->b, task, inner, ""), number = LLVMBuildURem(e->b, rest, per, "");
+    frame f = {.args = LLVMGetParam(function, 0),
+               .sequence = LLVMBuildUDiv(e->b, task, inner, ""),
+               .head = LLVMBuildUDiv(e->b, rest, per, ""),
+               .queries = build_const_i64(e, 1)};
+    f.query = f.sequence;
+    block_sequence(e, c, false, f.sequence, &f.key, &f.keys);
+    if (x->dim == SYM_T) f.query = f.key, f.queries = f.keys;
+    if (x->dim == SYM_R) block_sequence(e, c, true, f.sequence, &f.query, &f.queries);
+    *from = tile_mul(e, number, rows);
+    *to = attention_smaller(e, LLVMBuildAdd(e->b, *from, build_const_i64(e, rows), ""), f.queries);
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSLT, *from, *to, "");
+    some = LLVMBuildAnd(e->b, some, LLVMBuildICmp(e->b, LLVMIntSGT, f.keys, build_const_i64(e, 0), ""), "");
+    LLVMBasicBlockRef work = LLVMAppendBasicBlockInContext(e->context, function, "work");
+    LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, function, "done");
+    LLVMBuildCondBr(e->b, some, work, done);
+    LLVMPositionBuilderAtEnd(e->b, done);
+    LLVMBuildRetVoid(e->b);
+    LLVMPositionBuilderAtEnd(e->b, work);
+    return f;
+}
+
+// Where row `row` of the task's queries goes.
+static LLVMValueRef result_at(emit *e, const parts *p, const frame *f, LLVMValueRef row) {
+    const kernel_site *s = p->s;
+    LLVMValueRef result = build_arg(e, f->args, graph_node(s->graph, s->node)->input_count);
+    result = tile_at(e, result, tile_mul(e, f->head, p->x->v.width * 4));
+    return tile_at(e, result,
+                   tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), s->variant->places[s->node].ld * 4));
+}
+
+// All tiles of the rows [from, to).
+static void all_tiles(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
+                      LLVMValueRef to) {
+    attention_prepare(e, p, f, scratch, from, to);
+    loop l = build_loop(e, from, to, p->at.tile, "tile");
+    LLVMValueRef rows = build_const_i64(e, p->at.tile);
+    LLVMValueRef until = attention_smaller(e, LLVMBuildAdd(e->b, l.index, rows, ""), to);
+    attention_tile(e, p, f, scratch, l.index, until);
+    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->at.outs), LLVMBuildSub(e->b, until, l.index, ""),
+                           result_at(e, p, f, l.index), tile_at_constant(e, scratch, p->at.sums)};
+    attention_call(e, p->give, 4, args);
+    build_loop_end(e, &l);
+}
+
+// --- Rows for which another attention stands (Longformer's global tokens): nothing is done where there is
+// none.
+
+// if (condition holds for a row of [from, to)): the builder goes on inside; the block behind it.
+static LLVMBasicBlockRef if_any(emit *e, LLVMValueRef condition, LLVMValueRef scratch, LLVMValueRef from,
+                                LLVMValueRef to) {
+    LLVMValueRef some = view_stack(e, e->i1);
+    build_store(e, LLVMConstInt(e->i1, 0, false), some, 1);
+    loop l = build_loop(e, from, to, 1, "row");
+    LLVMValueRef args[] = {scratch, l.index};
+    LLVMValueRef holds = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(condition), condition, args, 2, "");
+    build_store(e, LLVMBuildOr(e->b, build_load(e, e->i1, some, 1), holds, ""), some, 1);
+    build_loop_end(e, &l);
+    return build_if(e, build_load(e, e->i1, some, 1));
+}
+
+static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const frame *f,
+                         LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to) {
+    LLVMBasicBlockRef task = if_any(e, condition, scratch, from, to);
+    attention_prepare(e, p, f, scratch, from, to);
+    loop l = build_loop(e, from, to, p->at.tile, "tile");
+    LLVMValueRef until =
+        attention_smaller(e, LLVMBuildAdd(e->b, l.index, build_const_i64(e, p->at.tile), ""), to);
+    LLVMBasicBlockRef some = if_any(e, condition, scratch, l.index, until);
+    attention_tile(e, p, f, scratch, l.index, until);
+    loop r = build_loop(e, l.index, until, 1, "row");
+    LLVMBasicBlockRef row =
+        if_any(e, condition, scratch, r.index, LLVMBuildAdd(e->b, r.index, build_const_i64(e, 1), ""));
+    LLVMValueRef in_tile = LLVMBuildSub(e->b, r.index, l.index, "");
+    LLVMValueRef args[] = {
+        tile_at(e, tile_at_constant(e, scratch, p->at.outs), tile_mul(e, in_tile, p->at.out_ld * 4)),
+        build_const_i64(e, 1), result_at(e, p, f, r.index),
+        tile_at(e, tile_at_constant(e, scratch, p->at.sums), tile_mul(e, in_tile, 4))};
+    attention_call(e, p->give, 4, args);
+    build_if_end(e, row);
+    build_loop_end(e, &r);
+    build_if_end(e, some);
+    build_loop_end(e, &l);
+    build_if_end(e, task);
+}
+
+// Tasks of a sequence: `blocks` blocks of `rows` query rows a head.
+static LLVMValueRef emit_kernel(emit *e, const parts *p, const parts *other, LLVMValueRef condition,
+                                int64_t rows, int64_t blocks) {
+    LLVMValueRef function = build_function(e, "attention", e->kernel_type),
+                 scratch = LLVMGetParam(function, 3);
+    LLVMValueRef from, to;
+    frame f = open_task(e, function, p->x, rows, blocks, &from, &to);
+    attention_frame_store(e, &f, scratch);
+    all_tiles(e, p, &f, scratch, from, to);
+    if (other) chosen_tiles(e, other, condition, &f, scratch, from, to);
+    LLVMBuildRetVoid(e->b);
+    return function;
+}
+
+bool attention_accepts(const emit *e, const kernel_site *s) {
+    attention x;
+    return attention_recognise(e->arena, s, &x);
+}
+
+// Of a pair of tokens in a sequence of full length, where a query may see only some of the keys.
+static double pair_flops(emit *e, const attention *x, int64_t length) {
+    double width = (double)(x->q.width + x->v.width);
+    for (int i = 0; i < x->scores.table_count; i++)
+        width += x->scores.tables[i].product ? (double)x->q.width : 0;
+    return 2.0 * (double)x->q.count * width * (double)attention_reach(e, x, length) / (double)length;
+}
+
+bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
+    attention x;
+    if (!attention_recognise(e->arena, s, &x)) return false;
+    parts p, other;
+    LLVMValueRef condition = NULL;
+    attention_parts(e, s, &x, &p);
+    *out = (kernel){.scratch_bytes = p.at.bytes};
+    if (x.other) {
+        attention_parts(e, s, x.other, &other);
+        condition = attention_condition(e, s, x.chooser);
+        if (other.at.bytes > out->scratch_bytes) out->scratch_bytes = other.at.bytes;
+    }
+    int64_t most = x.dim == SYM_S ? 1 : s->variant->length;
+    // Two products over the pairs of rows of a sequence; where few of its rows ask, they hardly count.
+    int64_t row = (x.q.width + x.v.width) * x.q.count * 4;
+    int64_t bytes = row * s->variant->length + row * most; // of a sequence of full length
+    double pair = pair_flops(e, &x, s->variant->length);
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;
+        rows = rows > 0 && rows < most ? block_round_up(rows, p.at.tile) : most;
+        int64_t blocks = (most + rows - 1) / rows;
+        kernel_phase *phase = &out->phases[class][0];
+        for (int like = 0; like < class; like++) {
+            if (out->phases[like][0].inner == blocks * x.q.count) *phase = out->phases[like][0];
+        }
+        out->phase_count[class] = 1;
+        if (phase->function) continue;
+        *phase =
+            (kernel_phase){.function = emit_kernel(e, &p, x.other ? &other : NULL, condition, rows, blocks),
+                           .dim = SYM_S,
+                           .unit = 1,
+                           .inner = blocks * x.q.count,
+                           .flops_pair = x.dim == SYM_T ? pair : 0,
+                           .row_bytes = bytes,
+                           .suffix = ""};
+    }
+    return true;
+}

@@ -1,0 +1,252 @@
+// The parts of the attention family. Private to backend/.
+//
+//   match.c    what the body says: queries, keys, values, the ops on the scores
+//   view.c     views of operands as heads
+//   pack.c     rows between memory and the tiles' layouts
+//   rows.c     rows that are computed first: rotary positions
+//   frame.c    what a task works on
+//   scores.c   the ops on the scores: bias, windows, what is looked up
+//   range.c    what their integers can be: which keys are seen, what is looked up
+//   table.c    products that are looked up: disentangled terms
+//   softmax.c
+//   attention.c          the kernel
+#ifndef BERTC_BACKEND_ATTENTION_H
+#define BERTC_BACKEND_ATTENTION_H
+
+#include "backend/emit/view.h"
+#include "backend/matmul/epilogue.h"
+
+// A value of the body as a view of an operand's rows: each of its axes walks the rows, or a part of their
+// columns. (view.c)
+typedef struct head_axis {
+    bool row;
+    dim size;
+    int64_t stride; // floats; of columns
+} head_axis;
+typedef struct head_view {
+    value param;
+    int64_t column;
+    int rank;
+    head_axis axes[IR_MAX_RANK];
+} head_view;
+bool attention_view_of(const graph *g, value v, head_view *x);
+
+// One of queries, keys, values: where its heads stand in an operand of the per_sequence.
+typedef struct heads {
+    int operand;    // its number among the node's operands
+    dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
+    int64_t ld;     // floats from row to row
+    int64_t column; // of head 0
+    int64_t stride; // floats from head to head
+    int64_t count;  // heads
+    int64_t width;  // floats of a head
+    int64_t group;  // heads of queries for each of these
+    value made;     // not VALUE_NONE: rows that the body computes, [heads,rows,width], from those of operands
+} heads;
+
+// The view as heads: axis 0 the heads, `row` the rows, `column` the floats of a head. `operand` is a param's
+// number until the match is done.
+bool attention_as_heads(const graph *g, value v, int row, int column, heads *out);
+
+// Whose rows a vector of the body stands on.
+typedef enum side { SIDE_QUERY, SIDE_KEY } side;
+
+// A number a row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
+typedef struct score_leaf {
+    int operand;
+    side side;
+    elem e;
+    dim rows;
+    // Of keys: where in a task's scratch their numbers stand, in bytes, and the least and the largest of each
+    // panel.
+    int64_t at, spans;
+} score_leaf;
+
+// What is looked up along rows of `n` numbers: gather_along.
+typedef struct score_table {
+    value gather;
+    bool across; // its rows are keys: the body transposes what it found
+    elem e;
+    int64_t n;
+    // The same for all queries and keys,
+    int operand;
+    int64_t stride; // elements from head to head
+    // or a product of the queries (`across`: the keys) with rows of an operand.
+    bool product;
+    value left;         // of the product
+    heads of;           // its rows are the columns of the right operand
+    int64_t packed, at; // in a task's scratch: the panels of the right operand, and the result
+    int64_t ld;         // floats from row to row of the result
+} score_table;
+
+#define SCORE_MOST 8
+// The ops from the first product to softmax.
+typedef struct score_ops {
+    const graph *body;
+    value anchor, result;
+    epilogue plain; // arithmetic with numbers alone: done on the registers
+    bool apart;     // anything else: in a pass over the tile of scores
+    int leaf_count, table_count;
+    score_leaf leaves[SCORE_MOST];
+    score_table tables[SCORE_MOST];
+} score_ops;
+
+typedef struct attention {
+    const graph *body;     // all values below are of it
+    const value *operands; // of a param of the body: the number of the per_sequence's operand
+    heads q, k, v;
+    score_ops scores;
+    sym dim;         // leading dimension of the result
+    bool row_bounds; // the node has them
+    // NULL, or what stands for it in the rows for which `chooser`, a condition on their numbers, holds.
+    struct attention *other, *chooser;
+} attention;
+
+// Is the node softmax(pointwise(q k^T)) v over heads of its operands? (match.c) `a` holds the
+// result's arrays.
+bool attention_recognise(arena *a, const kernel_site *s, attention *out);
+// Collects the ops from scores->anchor to scores->result; false where the family can't compute one.
+// (scores.c)
+bool attention_collect_scores(arena *a, const kernel_site *s, attention *x);
+// Which leaf the reshape `n` is, which table the gather_along `v`; `across` or not.
+int attention_leaf(const attention *x, const node *n, bool across);
+int attention_table(const score_ops *x, value v, bool across);
+// The same of a condition on the rows' numbers, x->scores.result.
+bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
+// Can rows [heads,rows,width] of the body be computed a row and a head at a time? (rows.c)
+bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
+
+// Does a select hide scores?
+bool attention_hides(const attention *x);
+// How many keys a query sees in a sequence of that length; the length where it can't be said.
+int64_t attention_reach(emit *e, const attention *x, int64_t length);
+
+// --- What a task works on. It stands at the start of its scratch, for the functions that it calls.
+typedef struct frame {
+    LLVMValueRef args;
+    LLVMValueRef head;           // of the queries
+    LLVMValueRef key, keys;      // first row of the keys in T, and how many
+    LLVMValueRef query, queries; // the same of the queries, in the result's rows
+    LLVMValueRef sequence;
+} frame;
+#define FRAME_BYTES 64
+void attention_frame_store(emit *e, const frame *f, LLVMValueRef scratch);
+frame attention_frame_load(emit *e, LLVMValueRef scratch);
+// Elements from row to row of an operand.
+int64_t attention_ld(const kernel_site *s, int operand);
+// Its first row in this task.
+LLVMValueRef attention_operand(emit *e, const kernel_site *s, const frame *f, int operand);
+// Of the task's head, row 0.
+LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const frame *f, const heads *x);
+LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b);
+
+// What numbers the leaves have in a block of queries and keys. (range.c)
+typedef struct ranges {
+    emit *e;
+    const attention *x;
+    LLVMValueRef scan;                           // attention_scan's
+    LLVMValueRef row_lo, row_hi, key_lo, key_hi; // i32: numbers of rows and keys
+    LLVMValueRef lo[SCORE_MOST], hi[SCORE_MOST]; // i32; NULL: unknown
+    LLVMValueRef tables[SCORE_MOST];             // address of the head's row
+} ranges;
+void attention_ranges_open(ranges *r, const kernel_site *s, const frame *f);
+// Queries [from, to) of the task's sequence, keys [from, to).
+void attention_ranges_rows(ranges *r, const kernel_site *s, const frame *f, LLVMValueRef from,
+                           LLVMValueRef to);
+void attention_ranges_keys(ranges *r, LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to);
+// The panels of columns of a table that these pairs look up.
+void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValueRef *from, LLVMValueRef *to);
+
+// Emit functions of their own and return them. All read only rows below `count`: past it the last one stands
+// in, so that padding is finite.
+
+// void (ptr rows, i64 count, ptr out): rows of x.width floats, x.ld apart, into panels [count/16][width][16],
+// each a key's column.
+LLVMValueRef attention_pack_keys(emit *e, const heads *x);
+// void (ptr rows, i64 count, ptr out): into panels [width/16][..][16], `panel` bytes apart, of count rows
+// rounded up to 4.
+LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel);
+// void (ptr rows, i64 count, ptr out): `tile` rows, `ld` floats apart.
+LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld);
+// void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
+// to rows of x.width floats, out_ld apart.
+LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld);
+// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of x.made, `ld` floats apart.
+LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                 int64_t ld);
+// void (ptr scratch): the numbers of the keys (score_leaf), up to a whole panel, to where they stand.
+LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attention *x);
+// void (ptr scratch, i64 row, i64 key, i64 count, ptr scores): the ops on the scores of a tile of queries
+// from `row` on, for `count` keys from `key` on, in place.
+LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention *x, int tile_rows,
+                                  int64_t ld);
+// void (ptr p, i64 from, i64 to, ptr out): the least and the largest of the i32 [from, to) at p.
+LLVMValueRef attention_scan(emit *e);
+// void (ptr scratch): those of each panel of keys.
+LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef scan);
+// i64 (ptr scratch, i64 row): the runs of panels of keys of which a tile of queries from `row` on may see
+// some: where each begins and ends, as i64 from `runs` in scratch on; how many numbers these are.
+LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scan,
+                            int tile_rows, int64_t runs);
+// A tile of rows of queries or keys on its way to scratch.
+typedef struct row_source {
+    const heads *rows;
+    int tile;
+    int64_t ld, at;          // floats from row to row there; bytes in scratch
+    LLVMValueRef take, make; // attention_take_rows, or attention_make_rows
+} row_source;
+row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                            int tile_rows, int64_t ld, int64_t at);
+// Rows from `from` on, of which those up to `until` are there.
+void attention_take(emit *e, const kernel_site *s, const frame *f, const row_source *from_rows,
+                    LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef until);
+
+// Functions of a table that is a product. prepare: void (ptr scratch, i64 from, i64 to), for a task of the
+// queries [from, to). multiply: where it is straight, void (ptr scratch, i64 row, ptr queries) for a tile of
+// queries; across, the same as prepare, for all keys. (table.c)
+typedef struct table_code {
+    LLVMValueRef prepare, multiply;
+} table_code;
+table_code attention_table_code(emit *e, const kernel_site *s, const attention *x, const score_table *t,
+                                LLVMValueRef scan, const row_source *keys, const row_source *queries);
+// i1 (ptr scratch, i64 row): does the condition x->scores.result hold for that query?
+LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x);
+// float (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of
+// `tile` rows; zeros behind them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
+// the sequence's start, then in a tree. Gives the least maximum of these rows.
+LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
+
+// --- The kernel's parts (parts.c)
+
+// Where things lie in a task's scratch, in bytes, and the strides of its tiles, in floats.
+typedef struct layout_of {
+    int tile;
+    int64_t score_ld, query_ld, out_ld, value_panel, made_ld;
+    int64_t keys, values, queries, scores, outs, sums, made, runs, bytes;
+} layout_of;
+
+typedef struct parts {
+    const kernel_site *s;
+    attention *x;
+    layout_of at;
+    panels score, value;
+    row_source queries;
+    LLVMValueRef pack_keys, pack_values, give, softmax;
+    LLVMValueRef make_keys, make_values; // NULL: they lie in an operand
+    LLVMValueRef numbers, pass;          // NULL: the scores are plain
+    LLVMValueRef spans, runs, over;      // NULL: no score is hidden
+    table_code tables[SCORE_MOST];
+} parts;
+void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p);
+// Packs what a task of the queries [from, to) reads, for the tiles that follow.
+void attention_prepare(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
+                       LLVMValueRef to);
+// The tile of queries from `row` on: outs and sums of scratch, for rows up to `until`. (tile.c)
+void attention_tile(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
+                    LLVMValueRef until);
+// What attention_parts adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
+// the runs; the least maximum of the rows.
+LLVMValueRef attention_over(emit *e, const parts *p);
+void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args);
+
+#endif

@@ -1,0 +1,157 @@
+// Moves the rows of one head between memory and the layouts that the register tiles read and write.
+#include "backend/attention/attention.h"
+
+#include <assert.h>
+
+// void (ptr, i64, ptr); the builder at its entry.
+static LLVMValueRef begin(emit *e, const char *name) {
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
+    return build_helper(e, name, NULL, 3, params);
+}
+
+// The address of row i, or of the last of `count` rows.
+static LLVMValueRef row_at(emit *e, LLVMValueRef rows, LLVMValueRef i, LLVMValueRef count, int64_t ld) {
+    LLVMValueRef last = LLVMBuildSub(e->b, count, build_const_i64(e, 1), "");
+    LLVMValueRef within = LLVMBuildICmp(e->b, LLVMIntSLT, i, last, "");
+    return tile_at(e, rows, tile_mul(e, LLVMBuildSelect(e->b, within, i, last, ""), ld * 4));
+}
+
+static LLVMValueRef plus(emit *e, LLVMValueRef x, int64_t n) {
+    return n == 0 ? x : LLVMBuildAdd(e->b, x, build_const_i64(e, n), "");
+}
+
+// Fetches the row that lies `rows` further on: each lies in a page of its own, where the hardware looks ahead
+// no further.
+static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows) {
+    for (int64_t c = 0; c < x->width; c += 16) {
+        tile_prefetch(e, tile_at_constant(e, row, (rows * x->ld + c) * 4), false, 3);
+    }
+}
+
+// Copies `n` floats, not all of them whole vectors.
+static void copy_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n) {
+    int64_t at = 0;
+    for (; at + e->width <= n; at += e->width) {
+        build_store(e, build_load(e, e->vf, tile_at_constant(e, from, at * 4), 4),
+                    tile_at_constant(e, to, at * 4), 4);
+    }
+    for (; at < n; at++) {
+        build_store(e, build_load(e, e->f32, tile_at_constant(e, from, at * 4), 4),
+                    tile_at_constant(e, to, at * 4), 4);
+    }
+}
+
+// The same, each times `share`.
+static void give_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n, LLVMValueRef share) {
+    LLVMValueRef shares = build_splat(e, share, e->width);
+    int64_t at = 0;
+    for (; at + e->width <= n; at += e->width) {
+        LLVMValueRef x = build_load(e, e->vf, tile_at_constant(e, from, at * 4), 4);
+        build_store(e, LLVMBuildFMul(e->b, x, shares, ""), tile_at_constant(e, to, at * 4), 4);
+    }
+    for (; at < n; at++) {
+        LLVMValueRef x = build_load(e, e->f32, tile_at_constant(e, from, at * 4), 4);
+        build_store(e, LLVMBuildFMul(e->b, x, share, ""), tile_at_constant(e, to, at * 4), 4);
+    }
+}
+
+// v[i][j] becomes v[j][i], in log2(width) rounds: in each, blocks of `s` lanes change places across rows that
+// are `s` apart.
+static void transpose(emit *e, LLVMValueRef *v) {
+    int w = e->width;
+    for (int s = 1; s < w; s *= 2) {
+        LLVMValueRef low[64], high[64];
+        assert(w <= 64);
+        for (int l = 0; l < w; l++) {
+            low[l] = LLVMConstInt(e->i32, (unsigned)(l & s ? w + l - s : l), false);
+            high[l] = LLVMConstInt(e->i32, (unsigned)(l & s ? w + l : l + s), false);
+        }
+        LLVMValueRef pick_low = LLVMConstVector(low, (unsigned)w),
+                     pick_high = LLVMConstVector(high, (unsigned)w);
+        for (int i = 0; i < w; i++) {
+            if (i & s) continue;
+            LLVMValueRef a = v[i], b = v[i + s];
+            v[i] = LLVMBuildShuffleVector(e->b, a, b, pick_low, "");
+            v[i + s] = LLVMBuildShuffleVector(e->b, a, b, pick_high, "");
+        }
+    }
+}
+
+// `width` keys from key i on, as columns of the panel from `to` on.
+static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMValueRef count, LLVMValueRef i,
+                             LLVMValueRef to) {
+    LLVMValueRef from[64], v[64];
+    for (int k = 0; k < e->width; k++) {
+        from[k] = row_at(e, rows, plus(e, i, k), count, x->ld);
+        fetch_ahead(e, x, from[k], PANEL_COLUMNS);
+    }
+    int64_t c = 0;
+    for (; c + e->width <= x->width; c += e->width) {
+        for (int k = 0; k < e->width; k++)
+            v[k] = build_load(e, e->vf, tile_at_constant(e, from[k], c * 4), 4);
+        transpose(e, v);
+        for (int k = 0; k < e->width; k++) {
+            build_store(e, v[k], tile_at_constant(e, to, (c + k) * PANEL_COLUMNS * 4),
+                        (unsigned)e->width * 4);
+        }
+    }
+    for (; c < x->width; c++) {
+        for (int k = 0; k < e->width; k++) {
+            LLVMValueRef f = build_load(e, e->f32, tile_at_constant(e, from[k], c * 4), 4);
+            build_store(e, f, tile_at_constant(e, to, (c * PANEL_COLUMNS + k) * 4), 4);
+        }
+    }
+}
+
+LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = begin(e, "attention.keys"), count = LLVMGetParam(f, 1);
+    loop panel = build_loop(e, build_const_i64(e, 0), count, PANEL_COLUMNS, "panel");
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, panel.index, x->width * 4));
+    loop part = build_loop(e, build_const_i64(e, 0), build_const_i64(e, PANEL_COLUMNS), e->width, "part");
+    LLVMValueRef first = LLVMBuildAdd(e->b, panel.index, part.index, "");
+    pack_key_vectors(e, x, LLVMGetParam(f, 0), count, first, tile_at(e, to, tile_mul(e, part.index, 4)));
+    build_loop_end(e, &part);
+    build_loop_end(e, &panel);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = begin(e, "attention.values"), count = LLVMGetParam(f, 1);
+    LLVMValueRef up = LLVMBuildAnd(e->b, plus(e, count, 3), build_const_i64(e, -4), "");
+    loop row = build_loop(e, build_const_i64(e, 0), up, 1, "row");
+    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, count, x->ld);
+    fetch_ahead(e, x, from, PANEL_COLUMNS);
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, PANEL_COLUMNS * 4));
+    for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
+        int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
+        copy_row(e, tile_at_constant(e, from, c * 4), tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
+    }
+    build_loop_end(e, &row);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = begin(e, "attention.queries");
+    loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
+    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), x->ld);
+    fetch_ahead(e, x, from, tile_rows); // the next tile's
+    copy_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
+    build_loop_end(e, &row);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
+    LLVMValueRef f = build_helper(e, "attention.give", NULL, 4, params);
+    loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
+    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
+    LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
+    give_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, out_ld * 4)), width,
+             build_load(e, e->f32, share, 4));
+    build_loop_end(e, &row);
+    return build_helper_end(e, f, NULL, caller);
+}

@@ -1,0 +1,154 @@
+// The functions that make up an attention kernel, where they keep things, and what a task does before its
+// first tile.
+#include "backend/attention/attention.h"
+
+#include "backend/matmul/blocks.h"
+
+// Numbers of keys and their spans, in scratch from `at` on; where they end.
+static int64_t plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at) {
+    for (int i = 0; i < x->leaf_count; i++) {
+        if (x->leaves[i].side != SIDE_KEY) continue;
+        x->leaves[i].at = at;
+        at += length * 4;
+        x->leaves[i].spans = at;
+        at += hides ? block_round_up(length / PANEL_COLUMNS * 8, 64) : 0;
+    }
+    return at;
+}
+
+static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t at) {
+    for (int i = 0; i < x->table_count; i++) {
+        score_table *t = &x->tables[i];
+        if (!t->product) continue;
+        int64_t rows = t->across ? block_round_up(length, tile_rows) : tile_rows;
+        if (t->across && rows < length + tile_rows) rows = length + tile_rows;
+        t->packed = at,
+        at += block_round_up(t->n, PANEL_COLUMNS) * block_round_up(t->of.width, PANEL_COLUMNS) * 4;
+        t->at = at, at += rows * t->ld * 4;
+    }
+    return at;
+}
+
+static layout_of plan(const kernel_site *s, attention *x) {
+    int64_t length = block_round_up(s->variant->length, PANEL_COLUMNS);
+    layout_of l = {.tile = block_tile_rows(s)};
+    // Odd multiples of a line: rows of a power of two would share few sets of the cache.
+    l.score_ld = (length / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
+    l.query_ld = block_round_up(x->q.width, PANEL_COLUMNS);
+    l.out_ld = block_round_up(x->v.width, PANEL_COLUMNS);
+    l.value_panel = (length | 1) * PANEL_COLUMNS * 4;
+    l.made_ld = block_round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
+    bool made = x->k.made != VALUE_NONE || x->v.made != VALUE_NONE, hides = attention_hides(x);
+    int64_t at = plan_numbers(&x->scores, length, hides, FRAME_BYTES);
+    l.keys = at, at += length * block_round_up(x->k.width, PANEL_COLUMNS) * 4;
+    l.values = at, at += l.out_ld / PANEL_COLUMNS * l.value_panel;
+    l.queries = at, at += l.tile * l.query_ld * 4;
+    l.scores = at, at += l.tile * l.score_ld * 4;
+    l.outs = at, at += l.tile * l.out_ld * 4;
+    l.sums = at, at += block_round_up(l.tile, PANEL_COLUMNS) * 4;
+    l.made = at, at += made ? PANEL_COLUMNS * l.made_ld * 4 : 0;
+    l.runs = at, at += hides ? block_round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
+    l.bytes = plan_tables(&x->scores, length, l.tile, at);
+    return l;
+}
+
+void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args) {
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, (unsigned)n, "");
+}
+
+// Keys or values of a panel, made first: as they lie there.
+static heads made_rows(const heads *x, const layout_of *l) {
+    return (heads){.ld = l->made_ld, .width = x->width, .count = 1, .group = 1, .made = VALUE_NONE};
+}
+
+static void emit_products(emit *e, parts *p) {
+    const attention *x = p->x;
+    const layout_of *l = &p->at;
+    p->score = (panels){.name = "attention.score",
+                        .rows = l->tile,
+                        .k = x->q.width,
+                        .lda = l->query_ld,
+                        .ldc = l->score_ld,
+                        .panel = x->k.width * PANEL_COLUMNS * 4,
+                        .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
+                        .context = (void *)&x->scores.plain};
+    p->value = (panels){.name = "attention.value",
+                        .rows = l->tile,
+                        .lda = l->score_ld,
+                        .ldc = l->out_ld,
+                        .panel = l->value_panel,
+                        .accumulate = attention_hides(x)};
+    panels_emit(e, &p->score);
+    panels_emit(e, &p->value);
+}
+
+// What the ops on the scores need.
+static void emit_scores(emit *e, parts *p) {
+    const kernel_site *s = p->s;
+    const attention *x = p->x;
+    const layout_of *l = &p->at;
+    LLVMValueRef scan = attention_scan(e);
+    bool across = false;
+    for (int i = 0; i < x->scores.table_count; i++)
+        across |= x->scores.tables[i].product && x->scores.tables[i].across;
+    row_source keys = {0};
+    if (across) keys = attention_source(e, s, x, &x->k, l->tile, l->query_ld, l->queries);
+    p->numbers = attention_key_numbers(e, s, x);
+    p->pass = attention_score_pass(e, s, x, l->tile, l->score_ld);
+    for (int i = 0; i < x->scores.table_count; i++) {
+        const score_table *t = &x->scores.tables[i];
+        if (t->product) p->tables[i] = attention_table_code(e, s, x, t, scan, &keys, &p->queries);
+    }
+    if (!attention_hides(x)) return;
+    p->spans = attention_panel_spans(e, x, scan);
+    p->runs = attention_runs(e, s, x, scan, l->tile, l->runs);
+    p->over = attention_over(e, p);
+}
+
+void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p) {
+    *p = (parts){.s = s, .x = x, .at = plan(s, x)};
+    const layout_of *l = &p->at;
+    emit_products(e, p);
+    heads keys = x->k.made == VALUE_NONE ? x->k : made_rows(&x->k, l),
+          values = x->v.made == VALUE_NONE ? x->v : made_rows(&x->v, l);
+    p->pack_keys = attention_pack_keys(e, &keys);
+    p->pack_values = attention_pack_values(e, &values, l->value_panel);
+    p->queries = attention_source(e, s, x, &x->q, l->tile, l->query_ld, l->queries);
+    if (x->k.made != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->made_ld);
+    if (x->v.made != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->made_ld);
+    p->give = attention_give_rows(e, x->v.width, l->out_ld, s->variant->places[s->node].ld);
+    p->softmax = attention_softmax(e, l->tile, l->score_ld);
+    if (x->scores.apart) emit_scores(e, p);
+}
+
+// Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.
+static void pack(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, const heads *x,
+                 LLVMValueRef make, LLVMValueRef packer, LLVMValueRef to, int64_t step) {
+    if (!make) {
+        attention_call(e, packer, 3, (LLVMValueRef[]){attention_head_at(e, p->s, f, x), f->keys, to});
+        return;
+    }
+    LLVMValueRef made = tile_at_constant(e, scratch, p->at.made), n = build_const_i64(e, PANEL_COLUMNS);
+    loop l = build_loop(e, build_const_i64(e, 0), f->keys, PANEL_COLUMNS, "made");
+    attention_call(e, make, 4, (LLVMValueRef[]){scratch, l.index, n, made});
+    LLVMValueRef there = tile_at(e, to, tile_mul(e, l.index, step / PANEL_COLUMNS));
+    attention_call(e, packer, 3, (LLVMValueRef[]){made, n, there});
+    build_loop_end(e, &l);
+}
+
+void attention_prepare(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
+                       LLVMValueRef to) {
+    const attention *x = p->x;
+    LLVMValueRef keys = tile_at_constant(e, scratch, p->at.keys),
+                 values = tile_at_constant(e, scratch, p->at.values);
+    if (p->numbers) attention_call(e, p->numbers, 1, &scratch);
+    if (p->spans) attention_call(e, p->spans, 1, &scratch);
+    pack(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);
+    pack(e, p, f, scratch, &x->v, p->make_values, p->pack_values, values, PANEL_COLUMNS * PANEL_COLUMNS * 4);
+    for (int i = 0; i < x->scores.table_count; i++) {
+        LLVMValueRef args[] = {scratch, from, to};
+        if (!x->scores.tables[i].product) continue;
+        attention_call(e, p->tables[i].prepare, 3, args);
+        if (x->scores.tables[i].across) attention_call(e, p->tables[i].multiply, 3, args);
+    }
+}

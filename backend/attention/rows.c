@@ -1,0 +1,264 @@
+// Rows of queries, keys or values that the body computes from those of operands: rotary positions. One row of
+// one head at a time, a vector of its columns at a time; each element by itself, so no order of them matters.
+//
+//   [heads,rows,d] of   view of an operand        x, cosines
+//                       pointwise ops             x cos - y sin
+//                       concat along columns      (left half, right half)
+//                       a reshape of columns      d as [d/2,2]
+#include "backend/attention/attention.h"
+
+#include <assert.h>
+
+// --- Recognition
+
+// A view whose axes stand where those of a value of `rank` axes do: heads, rows, columns.
+static bool leaf_view(const graph *g, value v, int rank, head_view *x) {
+    if (!attention_view_of(g, v, x)) return false;
+    int missing = rank - x->rank;
+    if (missing < 0 || missing > 1) return false;
+    for (int i = 0; i < x->rank; i++)
+        if (x->axes[i].row != (i + missing == 1)) return false;
+    return true;
+}
+
+// Axes 0 and 1 of both are heads and rows: only columns change their shape.
+static bool reshapes_columns(const graph *g, const node *n) {
+    const type *from = graph_type(g, n->inputs[0]), *to = &n->type;
+    return n->op == OP_reshape && from->rank >= 3 && to->rank >= 3 && from->rank <= 4 && to->rank <= 4 &&
+           dim_eq(from->d[0], to->d[0]) && dim_eq(from->d[1], to->d[1]);
+}
+
+static bool makes(const graph *g, value v, int rank, dim rows, int64_t count) {
+    const node *n = graph_node(g, v);
+    head_view x;
+    if (n->type.e != ELEM_F32) return false;
+    if (value_is_scalar(g, v, NULL)) return true;
+    if (leaf_view(g, v, rank, &x)) {
+        const head_axis *h = x.rank == rank ? &x.axes[0] : NULL;
+        return dim_eq(x.axes[h ? 1 : 0].size, rows) && (!h || dim_is(h->size, count) || dim_is(h->size, 1));
+    }
+    if (n->type.rank != rank || !dim_is(n->type.d[0], count) || !dim_eq(n->type.d[1], rows)) return false;
+    for (int i = 2; i < rank; i++)
+        if (n->type.d[i].s != SYM_NONE) return false;
+    if (reshapes_columns(g, n)) return makes(g, n->inputs[0], graph_type(g, n->inputs[0])->rank, rows, count);
+    if (n->op == OP_concat ? node_attr(n, ATTR_axis)->u.i < 2 : !(op_flag_bits(n->op) & POINTWISE))
+        return false;
+    for (int i = 0; i < n->input_count; i++) {
+        const type *t = graph_type(g, n->inputs[i]);
+        if (n->op == OP_concat && t->rank != rank) return false;
+        if (!makes(g, n->inputs[i], rank, rows, count)) return false;
+    }
+    return true;
+}
+
+// What pointwise ops read is a view or made by pointwise ops: a concat or a reshape has no place in a vector.
+static bool pointwise_reads_views(const graph *g, value v, int rank, bool inside) {
+    const node *n = graph_node(g, v);
+    head_view x;
+    if (value_is_scalar(g, v, NULL) || leaf_view(g, v, rank, &x)) return true;
+    bool computes = op_flag_bits(n->op) & POINTWISE;
+    if (inside && !computes) return false;
+    for (int i = 0; i < n->input_count; i++) {
+        int below = n->op == OP_reshape ? graph_type(g, n->inputs[i])->rank : rank;
+        if (!pointwise_reads_views(g, n->inputs[i], below, computes)) return false;
+    }
+    return true;
+}
+
+bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count) {
+    return graph_type(g, v)->rank == 3 && makes(g, v, 3, rows, count) &&
+           pointwise_reads_views(g, v, 3, false);
+}
+
+// --- Emission
+
+// One row of one head: its columns are one axis, or two.
+typedef struct making {
+    emit *e;
+    const kernel_site *s;
+    const attention *x;
+    const frame *f;
+    LLVMValueRef row, head; // i64; head: of heads that are made
+    LLVMValueRef *bases;    // by param: its first row in this task
+} making;
+
+typedef struct columns {
+    int rank; // 1 or 2
+    int64_t size[2], stride[2];
+    LLVMValueRef base;
+} columns;
+
+// The part of a leaf that stands in this row, its axes those of `to`; axes of length 1 spread.
+static columns leaf_columns(const making *m, const head_view *x, int rank) {
+    emit *e = m->e;
+    bool has_heads = x->rank == rank;
+    int64_t ld = attention_ld(m->s, m->x->operands[x->param]);
+    LLVMValueRef p = tile_at(e, m->bases[x->param], tile_mul(e, m->row, ld * 4));
+    if (has_heads && !dim_is(x->axes[0].size, 1))
+        p = tile_at(e, p, tile_mul(e, m->head, x->axes[0].stride * 4));
+    columns c = {.rank = rank - 2, .base = tile_at_constant(e, p, x->column * 4)};
+    for (int i = 0; i < c.rank; i++) {
+        const head_axis *a = &x->axes[i + x->rank - c.rank];
+        c.size[i] = a->size.n;
+        c.stride[i] = a->size.n == 1 ? 0 : a->stride;
+    }
+    return c;
+}
+
+static view line_of(const making *m, const columns *c, int axis, LLVMValueRef other) {
+    emit *e = m->e;
+    dim n = dim_num(c->size[axis]);
+    view v = {.type = type_make(ELEM_F32, 1, &n),
+              .size = {build_const_i64(e, n.n)},
+              .stride = {c->stride[axis]},
+              .base = c->base,
+              .buffer = -1};
+    if (c->rank == 2) v.base = tile_at(e, v.base, tile_mul(e, other, c->stride[!axis] * 4));
+    return v;
+}
+
+#define MOST_LEAVES 16
+typedef struct line {
+    const making *m;
+    int rank, axis, count;
+    value leaves[MOST_LEAVES];
+    view views[MOST_LEAVES];
+    sweep *s;
+} line;
+
+static bool gather_leaves(line *l, value v, LLVMValueRef other) {
+    const graph *g = l->m->x->body;
+    head_view x;
+    if (value_is_scalar(g, v, NULL)) return true;
+    if (leaf_view(g, v, l->rank, &x)) {
+        for (int i = 0; i < l->count; i++)
+            if (l->leaves[i] == v) return true;
+        if (l->count == MOST_LEAVES) return false;
+        columns c = leaf_columns(l->m, &x, l->rank);
+        l->views[l->count] = line_of(l->m, &c, l->axis, other);
+        l->leaves[l->count++] = v;
+        return true;
+    }
+    const node *n = graph_node(g, v);
+    for (int i = 0; i < n->input_count; i++)
+        if (!gather_leaves(l, n->inputs[i], other)) return false;
+    return true;
+}
+
+static LLVMValueRef line_value(const line *l, value v) {
+    emit *e = l->m->e;
+    const graph *g = l->m->x->body;
+    const node *n = graph_node(g, v);
+    if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, l->s->width);
+    for (int i = 0; i < l->count; i++)
+        if (l->leaves[i] == v) return sweep_load(l->s, &l->views[i]);
+    LLVMValueRef operands[3];
+    for (int i = 0; i < n->input_count; i++) operands[i] = line_value(l, n->inputs[i]);
+    return pointwise_op(e, g, n, operands);
+}
+
+// Pointwise ops and views: swept along the longer axis of columns, the other one walked.
+static void make_pointwise(const making *m, value v, int rank, const columns *to) {
+    emit *e = m->e;
+    int axis = to->rank == 2 && to->size[1] > to->size[0];
+    walk w = walk_begin(e, to->rank - 1, (LLVMValueRef[]){build_const_i64(e, to->size[!axis])});
+    line l = {.m = m, .rank = rank, .axis = axis};
+    bool room = gather_leaves(&l, v, w.index[0]);
+    assert(room);
+    (void)room;
+    view out = line_of(m, to, axis, w.index[0]);
+    const view *all[MOST_LEAVES + 1] = {&out};
+    for (int i = 0; i < l.count; i++) all[i + 1] = &l.views[i];
+    for (sweep s = sweep_of(e, &out, l.count + 1, all); sweep_next(&s);) {
+        l.s = &s;
+        sweep_store(&s, &out, line_value(&l, v));
+    }
+    walk_end(e, &w);
+}
+
+static void make_columns(const making *m, value v, int rank, const columns *to) {
+    const graph *g = m->x->body;
+    const node *n = graph_node(g, v);
+    head_view x;
+    if (leaf_view(g, v, rank, &x) || (op_flag_bits(n->op) & POINTWISE)) {
+        make_pointwise(m, v, rank, to);
+        return;
+    }
+    if (n->op == OP_concat) {
+        int axis = (int)node_attr(n, ATTR_axis)->u.i - 2;
+        columns part = *to;
+        for (int i = 0; i < n->input_count; i++) {
+            part.size[axis] = graph_type(g, n->inputs[i])->d[axis + 2].n;
+            make_columns(m, n->inputs[i], rank, &part);
+            part.base = tile_at_constant(m->e, part.base, part.size[axis] * part.stride[axis] * 4);
+        }
+        return;
+    }
+    assert(n->op == OP_reshape);
+    const type *t = graph_type(g, n->inputs[0]);
+    columns from = {.rank = t->rank - 2, .base = to->base};
+    int64_t step = to->stride[to->rank - 1];
+    for (int i = from.rank - 1; i >= 0; i--) {
+        from.size[i] = t->d[i + 2].n;
+        from.stride[i] = step;
+        step *= from.size[i];
+    }
+    make_columns(m, n->inputs[0], t->rank, &from);
+}
+
+static void open_params(making *m) {
+    const graph *g = m->x->body;
+    m->bases = ARENA_ARRAY(m->e->arena, LLVMValueRef, g->count);
+    for (value v = 0; v < g->count; v++) {
+        const node *p = graph_node(g, v);
+        if (p->op != OP_param || p->type.rank != 2 || p->type.e != ELEM_F32) continue;
+        m->bases[v] = attention_operand(m->e, m->s, m->f, m->x->operands[v]);
+    }
+}
+
+LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                 int64_t ld) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
+    LLVMValueRef fn = build_helper(e, "attention.rows", NULL, 4, params);
+    frame f = attention_frame_load(e, LLVMGetParam(fn, 0));
+    making m = {.e = e, .s = s, .x = x, .f = &f};
+    m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
+    open_params(&m);
+    bool keys = dim_eq(rows->rows, dim_sym(SYM_L));
+    LLVMValueRef last = LLVMBuildSub(e->b, keys ? f.keys : f.queries, build_const_i64(e, 1), "");
+    loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
+    m.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), l.index, ""), last);
+    columns to = {.rank = 1,
+                  .size = {rows->width},
+                  .stride = {1},
+                  .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, ld * 4))};
+    make_columns(&m, rows->made, 3, &to);
+    build_loop_end(e, &l);
+    return build_helper_end(e, fn, NULL, caller);
+}
+
+// --- A tile of rows
+
+row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                            int tile_rows, int64_t ld, int64_t at) {
+    row_source r = {.rows = rows, .tile = tile_rows, .ld = ld, .at = at};
+    if (rows->made == VALUE_NONE)
+        r.take = attention_take_rows(e, rows, tile_rows, ld);
+    else
+        r.make = attention_make_rows(e, s, x, rows, ld);
+    return r;
+}
+
+void attention_take(emit *e, const kernel_site *s, const frame *f, const row_source *r, LLVMValueRef scratch,
+                    LLVMValueRef from, LLVMValueRef until) {
+    LLVMValueRef to = tile_at_constant(e, scratch, r->at);
+    if (r->make) {
+        LLVMValueRef args[] = {scratch, from, build_const_i64(e, r->tile), to};
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->make), r->make, args, 4, "");
+        return;
+    }
+    LLVMValueRef rows = tile_at(e, attention_head_at(e, s, f, r->rows), tile_mul(e, from, r->rows->ld * 4));
+    LLVMValueRef args[] = {rows, LLVMBuildSub(e->b, until, from, ""), to};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->take), r->take, args, 3, "");
+}

@@ -1,0 +1,169 @@
+// One tile of queries: scores, the ops on them, softmax, and the product with the values.
+//
+// Where scores are hidden, only the panels of keys that the tile may see are worked on. They lie in `runs`,
+// and their scores side by side:
+//
+//   panels of keys     0 [1 2 3] 4 5 [6] 7        a window, and a token that all see
+//   the tile's scores    1 2 3 6
+//
+// What is left out would be zeros in sums that run in the order of the keys, each lane with its own: their
+// bits are the same with and without it. A row that sees nothing at all sees all keys alike; then the tile is
+// done again, over all of them.
+#include "backend/attention/attention.h"
+
+// Beside a row's maximum above it, what is hidden is nothing.
+#define SEEN (-1e29)
+
+static LLVMValueRef up_to(emit *e, LLVMValueRef x, int64_t n) {
+    LLVMValueRef up = LLVMBuildAdd(e->b, x, build_const_i64(e, n - 1), "");
+    return LLVMBuildAnd(e->b, up, build_const_i64(e, -n), "");
+}
+
+static LLVMValueRef panels_of(emit *e, LLVMValueRef keys) {
+    return LLVMBuildUDiv(e->b, up_to(e, keys, PANEL_COLUMNS), build_const_i64(e, PANEL_COLUMNS), "");
+}
+
+// --- Over runs
+
+typedef struct run {
+    loop l;
+    LLVMValueRef from, to; // panels
+    LLVMValueRef at, slot; // the run's first column among the scores
+} run;
+
+static run run_begin(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef n) {
+    run r = {.slot = view_stack(e, e->i64)};
+    build_store(e, build_const_i64(e, 0), r.slot, 8);
+    r.l = build_loop(e, build_const_i64(e, 0), n, 2, "run");
+    LLVMValueRef at = tile_at(e, tile_at_constant(e, scratch, p->at.runs), tile_mul(e, r.l.index, 8));
+    r.from = build_load(e, e->i64, at, 8);
+    r.to = build_load(e, e->i64, tile_at_constant(e, at, 8), 8);
+    r.at = build_load(e, e->i64, r.slot, 8);
+    return r;
+}
+
+static LLVMValueRef run_columns(emit *e, const run *r) {
+    return tile_mul(e, LLVMBuildSub(e->b, r->to, r->from, ""), PANEL_COLUMNS);
+}
+
+static void run_end(emit *e, run *r) {
+    build_store(e, LLVMBuildAdd(e->b, r->at, run_columns(e, r), ""), r->slot, 8);
+    build_loop_end(e, &r->l);
+}
+
+// Scores of the panels [from, to), from column `at` of the tile on.
+static void score(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef row, LLVMValueRef from,
+                  LLVMValueRef to, LLVMValueRef at) {
+    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->at.scores), tile_mul(e, at, 4));
+    // The product writes a panel to the column of its number.
+    LLVMValueRef zero = tile_at(e, scores, tile_mul(e, from, -PANEL_COLUMNS * 4));
+    panels_args x = {.a = tile_at_constant(e, scratch, p->at.queries),
+                     .b = tile_at_constant(e, scratch, p->at.keys),
+                     .c = zero,
+                     .tiles = build_const_i64(e, 1),
+                     .from = from,
+                     .to = to,
+                     .after = scratch};
+    panels_call(e, &p->score, &x);
+    if (!p->pass) return;
+    LLVMValueRef key = tile_mul(e, from, PANEL_COLUMNS);
+    LLVMValueRef columns = tile_mul(e, LLVMBuildSub(e->b, to, from, ""), PANEL_COLUMNS);
+    attention_call(e, p->pass, 5, (LLVMValueRef[]){scratch, row, key, columns, scores});
+}
+
+// The scores' first `k` columns from column `at` on times the values from key `key` on.
+static void value_product(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef at, LLVMValueRef key,
+                          LLVMValueRef k) {
+    panels_args x = {
+        .a = tile_at(e, tile_at_constant(e, scratch, p->at.scores), tile_mul(e, at, 4)),
+        .b = tile_at(e, tile_at_constant(e, scratch, p->at.values), tile_mul(e, key, PANEL_COLUMNS * 4)),
+        .c = tile_at_constant(e, scratch, p->at.outs),
+        .tiles = build_const_i64(e, 1),
+        .from = build_const_i64(e, 0),
+        .to = build_const_i64(e, p->at.out_ld / PANEL_COLUMNS),
+        .after = scratch,
+        .k = k};
+    panels_call(e, &p->value, &x);
+}
+
+static LLVMValueRef softmax(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef count) {
+    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->at.scores), count,
+                           tile_at_constant(e, scratch, p->at.sums)};
+    return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->softmax), p->softmax, args, 3, "");
+}
+
+LLVMValueRef attention_over(emit *e, const parts *p) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
+    LLVMValueRef fn = build_helper(e, "attention.over", e->f32, 3, params);
+    LLVMValueRef scratch = LLVMGetParam(fn, 0);
+    frame f = attention_frame_load(e, scratch);
+    LLVMValueRef hidden = view_stack(e, e->i64); // columns behind the last key
+    build_store(e, build_const_i64(e, 0), hidden, 8);
+    run r = run_begin(e, p, scratch, LLVMGetParam(fn, 2));
+    score(e, p, scratch, LLVMGetParam(fn, 1), r.from, r.to, r.at);
+    LLVMValueRef past = LLVMBuildSub(e->b, tile_mul(e, r.to, PANEL_COLUMNS), f.keys, ""),
+                 none = build_const_i64(e, 0);
+    past = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, past, none, ""), past, none, "");
+    build_store(e, past, hidden, 8);
+    run_end(e, &r);
+    LLVMValueRef count =
+        LLVMBuildSub(e->b, build_load(e, e->i64, r.slot, 8), build_load(e, e->i64, hidden, 8), "");
+    return build_helper_end(e, fn, softmax(e, p, scratch, count), caller);
+}
+
+// Scores and softmax over what the tile may see; how many numbers its runs are.
+static LLVMValueRef probabilities(emit *e, const parts *p, const frame *f, LLVMValueRef scratch,
+                                  LLVMValueRef row) {
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), find[] = {scratch, row};
+    LLVMValueRef n = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->runs), p->runs, find, 2, "");
+    LLVMValueRef args[] = {scratch, row, n}, two = build_const_i64(e, 2);
+    LLVMValueRef least = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->over), p->over, args, 3, "");
+    LLVMValueRef saw = LLVMBuildFCmp(e->b, LLVMRealOGT, least, build_const_f32(e, SEEN), "");
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMBasicBlockRef again = LLVMAppendBasicBlockInContext(e->context, function, "again");
+    LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, function, "seen");
+    LLVMBuildCondBr(e->b, saw, done, again);
+    LLVMPositionBuilderAtEnd(e->b, again);
+    LLVMValueRef runs = tile_at_constant(e, scratch, p->at.runs);
+    build_store(e, build_const_i64(e, 0), runs, 8);
+    build_store(e, panels_of(e, f->keys), tile_at_constant(e, runs, 8), 8);
+    args[2] = two;
+    attention_call(e, p->over, 3, args);
+    LLVMBuildBr(e->b, done);
+    LLVMPositionBuilderAtEnd(e->b, done);
+    LLVMValueRef count = LLVMBuildPhi(e->b, e->i64, "");
+    LLVMAddIncoming(count, (LLVMValueRef[]){n, two}, (LLVMBasicBlockRef[]){here, again}, 2);
+    return count;
+}
+
+static void values_over(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef n) {
+    LLVMValueRef outs = tile_at_constant(e, scratch, p->at.outs);
+    loop l =
+        build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->at.tile * p->at.out_ld), e->width, "zero");
+    build_store(e, LLVMConstNull(e->vf), tile_at(e, outs, tile_mul(e, l.index, 4)), (unsigned)e->width * 4);
+    build_loop_end(e, &l);
+    run r = run_begin(e, p, scratch, n);
+    LLVMValueRef key = tile_mul(e, r.from, PANEL_COLUMNS);
+    LLVMValueRef end = attention_smaller(e, tile_mul(e, r.to, PANEL_COLUMNS), up_to(e, f->keys, 4));
+    value_product(e, p, scratch, r.at, key, LLVMBuildSub(e->b, end, key, ""));
+    run_end(e, &r);
+}
+
+void attention_tile(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
+                    LLVMValueRef until) {
+    LLVMValueRef zero = build_const_i64(e, 0);
+    attention_take(e, p->s, f, &p->queries, scratch, row, until);
+    for (int i = 0; i < p->x->scores.table_count; i++) {
+        const score_table *t = &p->x->scores.tables[i];
+        LLVMValueRef args[] = {scratch, row, tile_at_constant(e, scratch, p->at.queries)};
+        if (t->product && !t->across) attention_call(e, p->tables[i].multiply, 3, args);
+    }
+    if (p->runs) {
+        values_over(e, p, f, scratch, probabilities(e, p, f, scratch, row));
+        return;
+    }
+    score(e, p, scratch, row, zero, panels_of(e, f->keys), zero);
+    softmax(e, p, scratch, f->keys);
+    value_product(e, p, scratch, zero, zero, up_to(e, f->keys, 4));
+}

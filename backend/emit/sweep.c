@@ -1,0 +1,235 @@
+// Sweeps: rows by vectors with a masked tail, loads and stores of every element type, accumulators.
+#include "backend/emit/view.h"
+
+#include <assert.h>
+#include <string.h>
+
+LLVMTypeRef view_elem(const emit *e, elem x, int width) {
+    LLVMTypeRef t = NULL;
+    switch (x) {
+    case ELEM_F32: t = e->f32; break;
+    case ELEM_I32: t = e->i32; break;
+    case ELEM_F16:
+    case ELEM_BF16: t = e->i16; break;
+    case ELEM_I1: t = e->i1; break;
+    case ELEM_COUNT: break;
+    }
+    assert(t);
+    return width == 1 ? t : LLVMVectorType(t, (unsigned)width);
+}
+
+// What lies in memory: i1 takes a byte.
+static LLVMTypeRef stored(const emit *e, elem x, int width) {
+    if (x != ELEM_I1) return view_elem(e, x, width);
+    return width == 1 ? e->i8 : LLVMVectorType(e->i8, (unsigned)width);
+}
+
+LLVMValueRef view_stack(emit *e, LLVMTypeRef t) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(LLVMGetBasicBlockParent(here));
+    LLVMValueRef first = LLVMGetFirstInstruction(entry);
+    if (first)
+        LLVMPositionBuilderBefore(e->b, first);
+    else
+        LLVMPositionBuilderAtEnd(e->b, entry);
+    LLVMValueRef at = LLVMBuildAlloca(e->b, t, "");
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return at;
+}
+
+// --- The loop
+
+enum { PART_SLOTS, PART_VECTORS, PART_TAIL, PART_END };
+
+sweep sweep_begin(emit *e, LLVMValueRef n, int width, int slots) {
+    assert(slots <= SWEEP_SLOTS);
+    return (sweep){.e = e, .n = n, .full = build_const_i64(e, 0), .width = width, .slots = slots, .part = -1};
+}
+
+// n rounded down to a multiple of `step`.
+static LLVMValueRef whole(emit *e, LLVMValueRef n, int64_t step) {
+    LLVMValueRef k = build_const_i64(e, step);
+    return LLVMBuildNSWMul(e->b, LLVMBuildUDiv(e->b, n, k, ""), k, "");
+}
+
+static LLVMValueRef lane_numbers(emit *e, int width) {
+    LLVMValueRef index[64];
+    assert(width <= 64);
+    for (int i = 0; i < width; i++) index[i] = LLVMConstInt(e->i32, (unsigned)i, false);
+    return LLVMConstVector(index, (unsigned)width);
+}
+
+static LLVMValueRef tail_mask(const sweep *s) {
+    emit *e = s->e;
+    LLVMValueRef left = LLVMBuildTrunc(e->b, LLVMBuildSub(e->b, s->n, s->index, ""), e->i32, "");
+    return LLVMBuildICmp(e->b, LLVMIntSLT, lane_numbers(e, s->width), build_splat(e, left, s->width), "");
+}
+
+// Is the part known to be empty?
+static bool empty_part(const sweep *s, LLVMValueRef to) {
+    if (s->part == PART_SLOTS && s->slots == 1) return true;
+    if (s->part == PART_TAIL && s->width == 1) return true;
+    return LLVMIsConstant(s->full) && LLVMIsConstant(to) &&
+           LLVMConstIntGetSExtValue(s->full) >= LLVMConstIntGetSExtValue(to);
+}
+
+static void open_part(sweep *s, LLVMValueRef to, int64_t step) {
+    emit *e = s->e;
+    s->l = build_loop(e, s->full, to, step, "sweep");
+    // The tail of a row of known length is one vector at a known place.
+    bool known = s->part == PART_TAIL && LLVMIsConstant(s->full);
+    s->index = known ? s->full : s->l.index;
+    s->mask = s->part == PART_TAIL ? tail_mask(s) : NULL;
+    s->slot = 0;
+    s->full = to;
+}
+
+bool sweep_next(sweep *s) {
+    emit *e = s->e;
+    if (s->part == PART_SLOTS && s->slot + 1 < s->slots) {
+        s->slot++;
+        s->index = LLVMBuildNSWAdd(e->b, s->l.index, build_const_i64(e, (int64_t)s->slot * s->width), "");
+        return true;
+    }
+    if (s->part >= 0) build_loop_end(e, &s->l);
+    while (++s->part < PART_END) {
+        int64_t step = s->part == PART_SLOTS ? (int64_t)s->width * s->slots : s->width;
+        LLVMValueRef to = s->part == PART_TAIL ? s->n : whole(e, s->n, step);
+        if (empty_part(s, to)) continue;
+        open_part(s, to, step);
+        return true;
+    }
+    return false;
+}
+
+// --- Loads and stores
+
+static LLVMValueRef lane_address(const sweep *s, const view *row) {
+    int64_t step = row->stride[0] * (int64_t)elem_size(row->type.e);
+    return build_gep(s->e, row->base, LLVMBuildNSWMul(s->e->b, s->index, build_const_i64(s->e, step), ""));
+}
+
+// Up to LLVM 21 the alignment is an operand before the mask; then it became an attribute of the pointer.
+static LLVMValueRef masked(const sweep *s, const char *name, LLVMValueRef v, LLVMValueRef at,
+                           LLVMValueRef other, unsigned align) {
+    emit *e = s->e;
+    LLVMTypeRef types[] = {LLVMTypeOf(v ? v : other), e->ptr};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    bool operand = LLVMCountParamTypes(LLVMIntrinsicGetType(e->context, id, types, 2)) == 4;
+    LLVMValueRef args[4];
+    int n = 0;
+    if (v) args[n++] = v;
+    args[n++] = at;
+    if (operand) args[n++] = LLVMConstInt(e->i32, align, false);
+    args[n++] = s->mask;
+    if (other) args[n++] = other;
+    LLVMValueRef call = build_intrinsic(e, name, 2, types, n, args);
+    if (!operand) {
+        unsigned kind = LLVMGetEnumAttributeKindForName("align", strlen("align"));
+        LLVMAddCallSiteAttribute(call, v ? 2 : 1, LLVMCreateEnumAttribute(e->context, kind, align));
+    }
+    return call;
+}
+
+// i1 from its byte.
+static LLVMValueRef from_memory(emit *e, elem x, LLVMValueRef v) {
+    if (x != ELEM_I1) return v;
+    return LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
+}
+
+LLVMValueRef sweep_load(const sweep *s, const view *row) {
+    emit *e = s->e;
+    elem x = row->type.e;
+    unsigned align = (unsigned)elem_size(x);
+    bool spread = row->type.rank == 0 || row->stride[0] == 0;
+    if (row->immediate) return s->width == 1 ? row->immediate : build_splat(e, row->immediate, s->width);
+    if (spread) {
+        LLVMValueRef v = from_memory(e, x, build_load(e, stored(e, x, 1), row->base, align));
+        return s->width == 1 ? v : build_splat(e, v, s->width);
+    }
+    assert(s->width == 1 || row->stride[0] == 1);
+    LLVMTypeRef t = stored(e, x, s->width);
+    LLVMValueRef at = lane_address(s, row);
+    bool all = !s->mask || row->padded;
+    return from_memory(e, x,
+                       all ? build_load(e, t, at, align)
+                           : masked(s, "llvm.masked.load", NULL, at, LLVMConstNull(t), align));
+}
+
+void sweep_store(const sweep *s, const view *row, LLVMValueRef v) {
+    emit *e = s->e;
+    elem x = row->type.e;
+    unsigned align = (unsigned)elem_size(x);
+    assert(s->width == 1 || row->stride[0] == 1);
+    LLVMValueRef at = lane_address(s, row);
+    if (x == ELEM_I1) v = LLVMBuildZExt(e->b, v, stored(e, x, s->width), "");
+    if (!s->mask)
+        build_store(e, v, at, align);
+    else if (row->padded) // what stands in the padding must be finite
+        build_store(e, LLVMBuildSelect(e->b, s->mask, v, LLVMConstNull(LLVMTypeOf(v)), ""), at, align);
+    else
+        masked(s, "llvm.masked.store", v, at, NULL, align);
+}
+
+LLVMValueRef sweep_masked(const sweep *s, LLVMValueRef v, double other) {
+    if (!s->mask) return v;
+    LLVMValueRef k = build_splat(s->e, build_const_f32(s->e, other), s->width);
+    return LLVMBuildSelect(s->e->b, s->mask, v, k, "");
+}
+
+sweep sweep_of(emit *e, const view *row, int n, const view *const *rows) {
+    bool vectors = row->type.rank > 0;
+    for (int i = 0; i < n; i++) {
+        const view *r = rows[i];
+        if (!r->immediate && r->type.rank > 0 && r->stride[0] != 0 && r->stride[0] != 1) vectors = false;
+    }
+    LLVMValueRef length = row->type.rank > 0 ? row->size[0] : build_const_i64(e, 1);
+    return sweep_begin(e, length, vectors ? e->width : 1, 1);
+}
+
+LLVMValueRef sweep_lanes(const sweep *s) {
+    return lane_numbers(s->e, s->width);
+}
+
+// --- Accumulators
+
+accumulator accumulator_make(emit *e, int width, int n, double start) {
+    accumulator a = {.type = view_elem(e, ELEM_F32, width), .n = n};
+    LLVMValueRef first = build_const_f32(e, start);
+    if (width > 1) first = build_splat(e, first, width);
+    for (int i = 0; i < n; i++) {
+        a.at[i] = view_stack(e, a.type);
+        LLVMBuildStore(e->b, first, a.at[i]);
+    }
+    return a;
+}
+
+LLVMValueRef accumulator_get(const sweep *s, const accumulator *a) {
+    return LLVMBuildLoad2(s->e->b, a->type, a->at[s->slot], "");
+}
+
+void accumulator_set(const sweep *s, const accumulator *a, LLVMValueRef v) {
+    LLVMBuildStore(s->e->b, v, a->at[s->slot]);
+}
+
+static LLVMValueRef larger(emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef collapse(emit *e, const accumulator *a, bool maximum) {
+    LLVMValueRef v[SWEEP_SLOTS];
+    for (int i = 0; i < a->n; i++) v[i] = LLVMBuildLoad2(e->b, a->type, a->at[i], "");
+    for (int n = a->n; n > 1; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            v[i] =
+                maximum ? larger(e, v[2 * i], v[2 * i + 1]) : LLVMBuildFAdd(e->b, v[2 * i], v[2 * i + 1], "");
+    if (LLVMGetTypeKind(a->type) != LLVMVectorTypeKind) return v[0];
+    return maximum ? build_reduce_max(e, v[0]) : build_reduce_add(e, v[0]);
+}
+
+LLVMValueRef accumulator_sum(emit *e, const accumulator *a) {
+    return collapse(e, a, false);
+}
+LLVMValueRef accumulator_max(emit *e, const accumulator *a) {
+    return collapse(e, a, true);
+}

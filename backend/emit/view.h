@@ -1,0 +1,106 @@
+// Views: how a kernel addresses a value, one base and a stride an axis; and sweeps over rows of views, a
+// vector at a time. Shared by the row family, the norms and the nest. Private to backend/.
+#ifndef BERTC_BACKEND_VIEW_H
+#define BERTC_BACKEND_VIEW_H
+
+#include "backend/emit/emit.h"
+
+// Sizes may be known at run time alone; strides, in elements, are numbers, for buffers are laid out for the
+// variant's capacity.
+typedef struct view {
+    type type;
+    LLVMValueRef size[IR_MAX_RANK]; // i64
+    int64_t stride[IR_MAX_RANK];    // of a packed matrix: unused
+    LLVMValueRef base;
+    LLVMValueRef immediate; // a scalar literal stands for its memory; or NULL
+    bool padded;            // whole vectors may be read and written past the end of the last axis
+    int buffer;             // nest: the scratch buffer that holds it, or -1
+} view;
+
+// A view of `t` at `base`: strides of a dense block whose axes have at least `room` elements each; `ld`: the
+// stride of the next to last axis, where it is wider (0: dense).
+view view_make(const type *t, LLVMValueRef base, const LLVMValueRef *size, const int64_t *room, int64_t ld);
+view view_immediate(emit *e, const graph *g, value v); // a literal of one element
+
+// The first axis taken out, at `index` (i64).
+view view_at(emit *e, const view *v, LLVMValueRef index);
+view view_transpose(const view *v, const type *t, const attr *perm);
+// [begin, begin + size) along each axis; begin: i64s.
+view view_slice(emit *e, const view *v, const type *t, const LLVMValueRef *begin, const LLVMValueRef *size);
+// Numpy's rule, up to t.
+view view_broadcast(const view *v, const type *t, const LLVMValueRef *size);
+// The same elements under another shape, where strides can express it; false where only a copy can.
+bool view_reshape(const view *v, const type *t, const LLVMValueRef *size, view *out);
+// The address of element `index[]`.
+LLVMValueRef view_address(emit *e, const view *v, const LLVMValueRef *index);
+
+// Loops over the first `n` axes; `index` holds their counters. The builder stands inside until walk_end.
+typedef struct walk {
+    int n;
+    loop loops[IR_MAX_RANK];
+    LLVMValueRef index[IR_MAX_RANK];
+} walk;
+walk walk_begin(emit *e, int n, const LLVMValueRef *size);
+void walk_end(emit *e, walk *w);
+// v at the walk's place: its first w->n axes taken out.
+view walk_view(emit *e, const walk *w, const view *v);
+
+// A sweep runs over a row of n elements, `width` at a time, then over the last few under a mask:
+//
+//   for (sweep s = sweep_begin(e, n, width, 1); sweep_next(&s);)
+//       sweep_store(&s, &out, f(sweep_load(&s, &in)));
+//
+// The body is emitted once a part. With `slots` > 1 the main part takes that many vectors a turn, each with
+// its own number in s.slot, so that reductions can keep independent accumulators. The order in which elements
+// meet an accumulator follows from n, width and slots alone.
+typedef struct sweep {
+    emit *e;
+    LLVMValueRef n, full; // full: where the next part begins
+    int width, slots, part, slot;
+    loop l;
+    LLVMValueRef index, mask; // first element; lanes that are in the row, or NULL: all
+} sweep;
+sweep sweep_begin(emit *e, LLVMValueRef n, int width, int slots);
+bool sweep_next(sweep *s);
+// Rows: views of rank 1 whose stride is 1 or 0, or, with width 1, anything. Lanes that the mask hides are
+// unspecified. i1 comes as <width x i1>, f16 and bf16 as their bits in i16.
+LLVMValueRef sweep_load(const sweep *s, const view *row);
+void sweep_store(const sweep *s, const view *row, LLVMValueRef v);
+// v where the row is, `other` (a number, for f32) in lanes past its end.
+LLVMValueRef sweep_masked(const sweep *s, LLVMValueRef v, double other);
+// A sweep along `row`: by vectors of the target's width where all `rows` allow it, else element by element.
+sweep sweep_of(emit *e, const view *row, int n, const view *const *rows);
+LLVMValueRef sweep_lanes(const sweep *s); // <0, 1, ...>, i32
+
+// Accumulators of a sweep: a stack slot each, which LLVM keeps in registers.
+#define SWEEP_SLOTS 4
+typedef struct accumulator {
+    LLVMTypeRef type;
+    LLVMValueRef at[SWEEP_SLOTS];
+    int n;
+} accumulator;
+accumulator accumulator_make(emit *e, int width, int n, double start);
+LLVMValueRef accumulator_get(const sweep *s, const accumulator *a);
+void accumulator_set(const sweep *s, const accumulator *a, LLVMValueRef v);
+// All slots and lanes, in one fixed tree.
+LLVMValueRef accumulator_sum(emit *e, const accumulator *a);
+LLVMValueRef accumulator_max(emit *e, const accumulator *a);
+
+LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1
+// A stack slot in the function's entry block.
+LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
+
+// --- norm.c: the bodies of row ops on views of rank 1 with stride 1. out may be in.
+void rows_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps);
+void rows_softmax(emit *e, const view *in, const view *out);
+void rows_copy(emit *e, const view *in, const view *out);
+LLVMValueRef rows_sum(emit *e, const view *in);
+LLVMValueRef rows_max(emit *e, const view *in);
+
+// --- pointwise.c: one op on operands of one shape (scalars or vectors).
+LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *operands);
+LLVMValueRef pointwise_literal(emit *e, const node *n, int width);
+// --- cast.c
+LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
+
+#endif

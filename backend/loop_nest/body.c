@@ -1,0 +1,200 @@
+// A body as one flat graph, its values as views, its intermediates in scratch buffers that are shared once
+// they are no longer read.
+#include "backend/loop_nest/loop_nest.h"
+
+#include <assert.h>
+#include <string.h>
+
+// --- Flattening
+
+static void flatten_body(graph *to, const graph *body, const value *params, value *result) {
+    value *map = ARENA_ARRAY(to->arena, value, body->count + 1);
+    int next = 0;
+    for (value v = 0; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        if (n->op == OP_param) {
+            map[v] = params[next++];
+            continue;
+        }
+        value *inputs = ARENA_ARRAY(to->arena, value, n->input_count + 1);
+        for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
+        if (n->body)
+            flatten_body(to, n->body, inputs, &map[v]);
+        else
+            map[v] = copy_node(to, n, inputs);
+    }
+    *result = map[body->outputs[0].value];
+}
+
+graph *nest_flatten(arena *a, const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    graph *to = graph_new(a, NULL);
+    int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0,
+        count = n->input_count - bounds;
+    value *params = ARENA_ARRAY(a, value, count + 1), result;
+    for (int i = 0; i < count; i++) {
+        type t = n->body ? *graph_type(n->body, i) : *graph_type(g, n->inputs[i]);
+        params[i] = graph_param(to, "x", t);
+    }
+    if (n->body)
+        flatten_body(to, n->body, params, &result);
+    else
+        result = copy_node(to, n, params);
+    graph_output_add(to, NULL, result);
+    return to;
+}
+
+// --- Sizes and buffers
+
+static LLVMValueRef dim_size(const nest *n, dim d) {
+    if (d.s == SYM_NONE) return build_const_i64(n->e, d.n);
+    assert(n->size[d.s]);
+    return LLVMBuildNSWAdd(n->e->b, n->size[d.s], build_const_i64(n->e, d.n), "");
+}
+
+void nest_sizes(const nest *n, const type *t, LLVMValueRef *size) {
+    for (int i = 0; i < t->rank; i++) size[i] = dim_size(n, t->d[i]);
+}
+
+static void rooms(const nest *n, const type *t, int64_t *room) {
+    for (int i = 0; i < t->rank; i++) room[i] = dim_value(t->d[i], &n->most);
+}
+
+// First fit among the buffers that are still read.
+static int64_t find_room(const nest *n, int64_t bytes) {
+    int64_t at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n->buffer_count; i++) {
+            const nest_buffer *b = &n->buffers[i];
+            if (b->last < n->now || at + bytes <= b->offset || b->offset + b->bytes <= at) continue;
+            at = b->offset + b->bytes;
+            moved = true;
+        }
+    }
+    return at;
+}
+
+static view allocate(nest *n, const type *t, int last) {
+    LLVMValueRef size[IR_MAX_RANK];
+    int64_t room[IR_MAX_RANK], count = 1;
+    nest_sizes(n, t, size);
+    rooms(n, t, room);
+    for (int i = 0; i < t->rank; i++) count *= room[i] > 0 ? room[i] : 1;
+    int64_t bytes = (count * (int64_t)elem_size(t->e) + 63) / 64 * 64, at = find_room(n, bytes);
+    n->buffers[n->buffer_count] = (nest_buffer){at, bytes, last};
+    if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
+    view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);
+    v.type.layout = LAYOUT_ROW;
+    v.buffer = n->buffer_count++;
+    return v;
+}
+
+view nest_swept(nest *n, const view *v) {
+    int last = v->type.rank - 1;
+    if (v->immediate || v->type.layout != LAYOUT_ROW || last < 0 || v->stride[last] == 1 ||
+        v->stride[last] == 0)
+        return *v;
+    view copy = allocate(n, &v->type, n->now);
+    nest_copy(n, v, &copy);
+    return copy;
+}
+
+// --- Values that are not computed
+
+// A literal of several elements lies in the code's read-only data.
+static view literal_view(nest *n, value v) {
+    emit *e = n->e;
+    const node *made = graph_node(n->body, v);
+    const attr *literal = node_attr(made, ATTR_value);
+    double x;
+    if (value_is_scalar(n->body, v, &x) || literal->n == 1) return view_immediate(e, n->body, v);
+    LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, literal->n);
+    for (int i = 0; i < literal->n; i++) {
+        items[i] = made->type.e == ELEM_F32
+                       ? build_const_f32(e, (double)literal->u.floats[i])
+                       : LLVMConstInt(e->i32, (unsigned long long)(int64_t)literal->u.i32s[i], true);
+    }
+    LLVMTypeRef of = view_elem(e, made->type.e, 1);
+    LLVMValueRef data = LLVMAddGlobal(e->module, LLVMArrayType2(of, (uint64_t)literal->n), "literal");
+    LLVMSetInitializer(data, LLVMConstArray2(of, items, (uint64_t)literal->n));
+    LLVMSetGlobalConstant(data, true);
+    LLVMSetLinkage(data, LLVMPrivateLinkage);
+    LLVMValueRef size[IR_MAX_RANK];
+    int64_t room[IR_MAX_RANK];
+    nest_sizes(n, &made->type, size);
+    rooms(n, &made->type, room);
+    return view_make(&made->type, data, size, room, 0);
+}
+
+static view reshaped(nest *n, const node *made, const view *x, int last) {
+    LLVMValueRef size[IR_MAX_RANK];
+    view r;
+    nest_sizes(n, &made->type, size);
+    if (view_reshape(x, &made->type, size, &r)) return r;
+    view copy = allocate(n, &x->type, last);
+    if (view_reshape(&copy, &made->type, size, &r)) {
+        nest_copy(n, x, &copy);
+        return r;
+    }
+    n->buffer_count--;
+    copy = allocate(n, &made->type, last);
+    nest_copy_linear(n, x, &copy);
+    return copy;
+}
+
+static view view_op(nest *n, const node *made, int last) {
+    const view *x = &n->views[made->inputs[0]];
+    LLVMValueRef size[IR_MAX_RANK], begin[IR_MAX_RANK];
+    nest_sizes(n, &made->type, size);
+    if (made->op == OP_transpose) return view_transpose(x, &made->type, node_attr(made, ATTR_perm));
+    if (made->op == OP_broadcast) return view_broadcast(x, &made->type, size);
+    if (made->op == OP_reshape) return reshaped(n, made, x, last);
+    assert(made->op == OP_slice);
+    for (int i = 0; i < made->type.rank; i++) begin[i] = dim_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
+    return view_slice(n->e, x, &made->type, begin, size);
+}
+
+// --- The walk
+
+// The last node that reads each value that the result needs; -1 for values that it does not.
+static int *last_reads(const nest *n) {
+    const graph *g = n->body;
+    int *last = ARENA_ARRAY(n->e->arena, int, g->count + 1);
+    for (value v = 0; v < g->count; v++) last[v] = -1;
+    last[g->outputs[0].value] = g->count;
+    for (value v = g->count - 1; v >= 0; v--) {
+        const node *made = graph_node(g, v);
+        for (int i = 0; last[v] >= 0 && i < made->input_count; i++)
+            if (last[made->inputs[i]] < v) last[made->inputs[i]] = v;
+    }
+    return last;
+}
+
+bool nest_body(nest *n, const view *result) {
+    const graph *g = n->body;
+    const int *last = last_reads(n);
+    value yields = g->outputs[0].value;
+    // At most a value of its own, a reshape's copy, and copies of an op's operands.
+    n->buffers = ARENA_ARRAY(n->e->arena, nest_buffer, 4 * g->count + 4);
+    bool written = false;
+    for (value v = 0; v < g->count; v++) {
+        const node *made = graph_node(g, v);
+        n->now = v;
+        if (last[v] < 0 || made->op == OP_param) continue;
+        if (made->op == OP_constant) {
+            n->views[v] = literal_view(n, v);
+        } else if (op_flag_bits(made->op) & VIEW) {
+            n->views[v] = view_op(n, made, last[v]);
+            int buffer = n->views[v].buffer;
+            if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
+        } else {
+            written = v == yields;
+            n->views[v] = written ? *result : allocate(n, &made->type, last[v]);
+            nest_op(n, v, &n->views[v]);
+        }
+    }
+    n->now = g->count;
+    if (!written) nest_copy(n, &n->views[yields], result);
+    return !diag_failed(n->e->diag);
+}

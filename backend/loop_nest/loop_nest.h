@@ -1,0 +1,55 @@
+// The nest: any body, op by op, with intermediates in scratch. Private to nest*.c and rowwise.c.
+#ifndef BERTC_BACKEND_NEST_H
+#define BERTC_BACKEND_NEST_H
+
+#include "backend/emit/view.h"
+
+// One task's evaluation of a flat body (no regions inside).
+typedef struct nest {
+    emit *e;
+    const graph *body;
+    LLVMValueRef size[SYM_COUNT]; // i64: what the symbols stand for in this task
+    bindings most;                // the largest that they can stand for: strides and scratch follow from it
+    sym rows;                     // the symbol of which a task sees a block, or SYM_NONE
+    LLVMValueRef first_row;       // of the block
+    LLVMValueRef scratch;
+    view *views; // by value of the body
+    struct nest_buffer *buffers;
+    int buffer_count, now; // now: the node that is being emitted
+    int64_t scratch_bytes; // high-water mark
+} nest;
+
+typedef struct nest_buffer {
+    int64_t offset, bytes;
+    int last; // the last node that reads it
+} nest_buffer;
+
+// --- body.c
+
+// The node's computation as one flat graph: a param an operand (per_sequence: an operand after the bounds),
+// primitive ops, one output.
+graph *nest_flatten(arena *a, const graph *g, value v);
+// Emits the whole body: params from n->views (filled in by the caller), the result into `result`.
+bool nest_body(nest *n, const view *result);
+// The sizes of t's axes in this task.
+void nest_sizes(const nest *n, const type *t, LLVMValueRef *size);
+// v where its last axis can be swept by vectors, else a copy of it that lives for this node.
+view nest_swept(nest *n, const view *v);
+
+// --- loop_nest.c: tasks, arguments and phases of a node, round a body that `body` emits.
+typedef bool (*nest_emitter)(nest *n, const view *result);
+bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family, nest_emitter body);
+
+// --- ops.c: computes node v of the body into `out`.
+void nest_op(nest *n, value v, const view *out);
+// The row of `table` that element `at` of `ids` names.
+view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at);
+void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
+void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
+
+// --- rows.c: is every value that holds `rows` computed row by row along its first axis?
+bool nest_row_wise(const graph *body, sym rows);
+// The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.
+void nest_work(const graph *body, double work[3]);
+
+#endif

@@ -1,0 +1,319 @@
+// The nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors, over
+// views of its operands.
+#include "backend/loop_nest/loop_nest.h"
+
+#include <assert.h>
+
+// --- Moving
+
+void nest_copy(nest *n, const view *from, const view *to) {
+    emit *e = n->e;
+    walk w = walk_begin(e, to->type.rank > 0 ? to->type.rank - 1 : 0, to->size);
+    view in = walk_view(e, &w, from), out = walk_view(e, &w, to);
+    rows_copy(e, &in, &out);
+    walk_end(e, &w);
+}
+
+// Element by element: its number in `to`, taken apart along the axes of `from`.
+void nest_copy_linear(nest *n, const view *from, const view *to) {
+    emit *e = n->e;
+    walk w = walk_begin(e, to->type.rank, to->size);
+    LLVMValueRef number = build_const_i64(e, 0), index[IR_MAX_RANK];
+    for (int i = 0; i < to->type.rank; i++)
+        number = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, number, to->size[i], ""), w.index[i], "");
+    for (int i = from->type.rank - 1; i >= 0; i--) {
+        index[i] = LLVMBuildURem(e->b, number, from->size[i], "");
+        number = LLVMBuildUDiv(e->b, number, from->size[i], "");
+    }
+    unsigned bytes = (unsigned)elem_size(from->type.e);
+    LLVMTypeRef t = LLVMIntTypeInContext(e->context, 8 * bytes);
+    LLVMValueRef x = build_load(e, t, view_address(e, from, index), bytes);
+    build_store(e, x, view_address(e, to, w.index), bytes);
+    walk_end(e, &w);
+}
+
+static void fill(nest *n, const view *out, double number) {
+    emit *e = n->e;
+    walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
+    view row = walk_view(e, &w, out);
+    for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
+        LLVMTypeRef t = view_elem(e, out->type.e, s.width);
+        LLVMValueRef x = LLVMConstNull(t);
+        if (number != 0)
+            x = s.width == 1 ? build_const_f32(e, number)
+                             : build_splat(e, build_const_f32(e, number), s.width);
+        sweep_store(&s, &row, x);
+    }
+    walk_end(e, &w);
+}
+
+// Ids outside the table belong to rows past the last token, whose results nobody reads: they get row 0.
+view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at) {
+    emit *e = n->e;
+    LLVMValueRef id = build_load(e, e->i32, view_address(e, ids, &at), 4);
+    id = LLVMBuildSExt(e->b, id, e->i64, "");
+    LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, id, table->size[0], "");
+    return view_at(e, table, LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), ""));
+}
+
+static void gather(nest *n, const node *made, const view *out) {
+    walk w = walk_begin(n->e, 1, out->size);
+    view from = nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w.index[0]);
+    view to = walk_view(n->e, &w, out);
+    nest_copy(n, &from, &to);
+    walk_end(n->e, &w);
+}
+
+// The leading axes of `v` as those of the result; its last stays.
+static view led(const view *v, const view *out) {
+    int last = out->type.rank - 1, own = v->type.rank - 1;
+    type t = out->type;
+    LLVMValueRef size[IR_MAX_RANK];
+    t.e = v->type.e;
+    for (int i = 0; i < last; i++) size[i] = out->size[i];
+    t.d[last] = v->type.d[own];
+    size[last] = v->size[own];
+    return view_broadcast(v, &t, size);
+}
+
+// Element by element. Ids outside belong to elements that nobody reads: they get element 0.
+static void gather_along(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    view x = led(&n->views[made->inputs[0]], out), ids = led(&n->views[made->inputs[1]], out);
+    walk w = walk_begin(e, out->type.rank - 1, out->size);
+    view row = walk_view(e, &w, &x), at = walk_view(e, &w, &ids), to = walk_view(e, &w, out);
+    for (sweep s = sweep_begin(e, to.size[0], 1, 1); sweep_next(&s);) {
+        LLVMValueRef id = LLVMBuildSExt(e->b, sweep_load(&s, &at), e->i64, "");
+        LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, id, row.size[0], "");
+        id = LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), "");
+        sweep from = s;
+        from.index = id;
+        sweep_store(&s, &to, sweep_load(&from, &row));
+    }
+    walk_end(e, &w);
+}
+
+// [from, from + size of x along the axis) of `out`, where x goes.
+static view part(nest *n, const view *out, const view *x, int axis, LLVMValueRef from) {
+    LLVMValueRef begin[IR_MAX_RANK];
+    for (int i = 0; i < out->type.rank; i++) begin[i] = i == axis ? from : build_const_i64(n->e, 0);
+    return view_slice(n->e, out, &x->type, begin, x->size);
+}
+
+static void concat(nest *n, const node *made, const view *out) {
+    int axis = (int)node_attr(made, ATTR_axis)->u.i;
+    LLVMValueRef from = build_const_i64(n->e, 0);
+    for (int i = 0; i < made->input_count; i++) {
+        const view *x = &n->views[made->inputs[i]];
+        view to = part(n, out, x, axis, from);
+        nest_copy(n, x, &to);
+        from = LLVMBuildNSWAdd(n->e->b, from, x->size[axis], "");
+    }
+}
+
+static void pad(nest *n, const node *made, const view *out) {
+    const view *x = &n->views[made->inputs[0]];
+    view to = part(n, out, x, 0, build_const_i64(n->e, 0));
+    fill(n, out, 0);
+    nest_copy(n, x, &to);
+}
+
+static void iota(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    int axis = (int)node_attr(made, ATTR_axis)->u.i, last = out->type.rank - 1;
+    walk w = walk_begin(e, last, out->size);
+    view row = walk_view(e, &w, out);
+    for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
+        LLVMValueRef at = axis == last ? s.index : w.index[axis];
+        if (axis == 0 && n->rows != SYM_NONE && made->type.d[0].s == n->rows)
+            at = LLVMBuildAdd(e->b, at, n->first_row, "");
+        at = LLVMBuildTrunc(e->b, at, e->i32, "");
+        if (s.width > 1) at = build_splat(e, at, s.width);
+        if (s.width > 1 && axis == last) at = LLVMBuildAdd(e->b, at, sweep_lanes(&s), "");
+        sweep_store(&s, &row, at);
+    }
+    walk_end(e, &w);
+}
+
+// --- Pointwise
+
+static void pointwise_nest(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    int count = made->input_count, last = out->type.rank > 0 ? out->type.rank - 1 : 0;
+    view rows[4];
+    const view *all[4];
+    walk w = walk_begin(e, last, out->size);
+    for (int i = 0; i < count; i++) {
+        rows[i] = view_broadcast(&n->views[made->inputs[i]], &out->type, out->size);
+        rows[i] = walk_view(e, &w, &rows[i]);
+        all[i] = &rows[i];
+    }
+    rows[count] = walk_view(e, &w, out);
+    all[count] = &rows[count];
+    for (sweep s = sweep_of(e, &rows[count], count + 1, all); sweep_next(&s);) {
+        LLVMValueRef x[3];
+        for (int i = 0; i < count; i++) x[i] = sweep_load(&s, &rows[i]);
+        sweep_store(&s, &rows[count], pointwise_op(e, n->body, made, x));
+    }
+    walk_end(e, &w);
+}
+
+// --- matmul: k ascending, one accumulator an output element
+
+// Columns [s->index, ...) of row k of a packed matrix of `inner` rows: [N/16][K][16], its last panel whole.
+static LLVMValueRef packed_columns(const sweep *s, const view *w, LLVMValueRef inner, LLVMValueRef k) {
+    emit *e = s->e;
+    LLVMValueRef columns = build_const_i64(e, PANEL_COLUMNS);
+    LLVMValueRef panel = LLVMBuildUDiv(e->b, s->index, columns, ""),
+                 in = LLVMBuildURem(e->b, s->index, columns, "");
+    LLVMValueRef at = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, panel, inner, ""), k, "");
+    at = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, at, columns, ""), in, "");
+    LLVMTypeRef t = view_elem(e, ELEM_F32, s->width);
+    return build_load(e, t, build_gep(e, w->base, LLVMBuildMul(e->b, at, build_const_i64(e, 4), "")), 4);
+}
+
+static void matmul_row(nest *n, const view *x, const view *w, const view *out) {
+    emit *e = n->e;
+    for (sweep s = sweep_begin(e, out->size[0], e->width, 1); sweep_next(&s);) {
+        accumulator sum = accumulator_make(e, s.width, 1, 0);
+        loop k = build_loop(e, build_const_i64(e, 0), x->size[0], 1, "k");
+        view element = view_at(e, x, k.index);
+        LLVMValueRef a = sweep_load(&s, &element), b;
+        if (w->type.layout == LAYOUT_PACKED) {
+            b = packed_columns(&s, w, x->size[0], k.index);
+        } else {
+            view row = view_at(e, w, k.index);
+            b = sweep_load(&s, &row);
+        }
+        accumulator_set(&s, &sum, math_fma(e, a, b, accumulator_get(&s, &sum)));
+        build_loop_end(e, &k);
+        sweep_store(&s, out, accumulator_get(&s, &sum));
+    }
+}
+
+static void matmul(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    int rank = out->type.rank;
+    view x = n->views[made->inputs[0]], w = nest_swept(n, &n->views[made->inputs[1]]);
+    walk at = walk_begin(e, rank - 1, out->size);
+    view row = walk_view(e, &at, &x), to = walk_view(e, &at, out);
+    for (int i = 0; w.type.rank > 2; i++) w = view_at(e, &w, at.index[i]);
+    matmul_row(n, &row, &w, &to);
+    walk_end(e, &at);
+}
+
+// --- Reductions
+
+static LLVMValueRef combine(emit *e, op o, LLVMValueRef had, LLVMValueRef x) {
+    if (o != OP_reduce_max) return LLVMBuildFAdd(e->b, had, x, "");
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, had, x, ""), had, x, "");
+}
+
+// One row of the operand onto what its place in the result holds: `to` has stride 0 where the last axis is
+// reduced.
+static void reduce_row(emit *e, op o, const view *x, const view *to, bool whole) {
+    if (whole) {
+        LLVMValueRef sum = o == OP_reduce_max ? rows_max(e, x) : rows_sum(e, x);
+        sum = combine(e, o, build_load(e, e->f32, to->base, 4), sum);
+        build_store(e, sum, to->base, 4);
+        return;
+    }
+    for (sweep s = sweep_of(e, x, 2, (const view *[]){x, to}); sweep_next(&s);)
+        sweep_store(&s, to, combine(e, o, sweep_load(&s, to), sweep_load(&s, x)));
+}
+
+static void divide(nest *n, const view *out, LLVMValueRef count) {
+    emit *e = n->e;
+    LLVMValueRef by = LLVMBuildSIToFP(e->b, count, e->f32, "");
+    walk w = walk_begin(e, out->type.rank - 1, out->size);
+    view row = walk_view(e, &w, out);
+    for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
+        LLVMValueRef k = s.width > 1 ? build_splat(e, by, s.width) : by;
+        sweep_store(&s, &row, LLVMBuildFDiv(e->b, sweep_load(&s, &row), k, ""));
+    }
+    walk_end(e, &w);
+}
+
+static void reduce(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    const attr *axes = node_attr(made, ATTR_axes);
+    view x = n->views[made->inputs[0]], sums;
+    int last = x.type.rank - 1;
+    bool whole = false;
+    LLVMValueRef count = build_const_i64(e, 1);
+    for (int i = 0; i < axes->n; i++) {
+        whole |= axes->u.ints[i] == last;
+        count = LLVMBuildMul(e->b, count, x.size[axes->u.ints[i]], "");
+    }
+    if (whole) x = nest_swept(n, &x);
+    fill(n, out, made->op == OP_reduce_max ? -__builtin_inf() : 0);
+    sums = view_broadcast(out, &x.type, x.size);
+    walk w = walk_begin(e, last, x.size);
+    view from = walk_view(e, &w, &x), to = walk_view(e, &w, &sums);
+    reduce_row(e, made->op, &from, &to, whole);
+    walk_end(e, &w);
+    if (made->op == OP_reduce_mean) divide(n, out, count);
+}
+
+// --- Along rows
+
+static void row_op(nest *n, const node *made, const view *out) {
+    emit *e = n->e;
+    int last = out->type.rank - 1;
+    view x = nest_swept(n, &n->views[made->inputs[0]]), vectors[2];
+    for (int i = 1; i < made->input_count; i++) vectors[i - 1] = nest_swept(n, &n->views[made->inputs[i]]);
+    walk w = walk_begin(e, last, out->size);
+    view from = walk_view(e, &w, &x), to = walk_view(e, &w, out);
+    if (made->op == OP_softmax)
+        rows_softmax(e, &from, &to);
+    else
+        rows_norm(e, &from, &to, &vectors[0], made->op == OP_layer_norm ? &vectors[1] : NULL,
+                  node_attr(made, ATTR_eps)->u.f);
+    walk_end(e, &w);
+}
+
+void nest_op(nest *n, value v, const view *out) {
+    const node *made = graph_node(n->body, v);
+    switch (made->op) {
+    case OP_gather: gather(n, made, out); break;
+    case OP_gather_along: gather_along(n, made, out); break;
+    case OP_iota: iota(n, made, out); break;
+    case OP_matmul: matmul(n, made, out); break;
+    case OP_concat: concat(n, made, out); break;
+    case OP_pad: pad(n, made, out); break;
+    case OP_reduce_sum:
+    case OP_reduce_max:
+    case OP_reduce_mean: reduce(n, made, out); break;
+    case OP_softmax:
+    case OP_layer_norm:
+    case OP_rms_norm: row_op(n, made, out); break;
+    case OP_add:
+    case OP_sub:
+    case OP_mul:
+    case OP_div:
+    case OP_maximum:
+    case OP_neg:
+    case OP_exp:
+    case OP_log:
+    case OP_tanh:
+    case OP_cos:
+    case OP_sin:
+    case OP_erf:
+    case OP_rsqrt:
+    case OP_sigmoid:
+    case OP_gelu:
+    case OP_select:
+    case OP_compare:
+    case OP_cast: pointwise_nest(n, made, out); break;
+    case OP_input:
+    case OP_param:
+    case OP_constant:
+    case OP_transpose:
+    case OP_reshape:
+    case OP_slice:
+    case OP_broadcast:
+    case OP_fuse:
+    case OP_per_sequence:
+    case OP_COUNT: assert(0 && "an op that computes"); break;
+    }
+}

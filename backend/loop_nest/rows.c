@@ -1,0 +1,118 @@
+// What can be said of a body without emitting it: whether its rows are independent, and how much work it is.
+#include "backend/loop_nest/loop_nest.h"
+
+#include <string.h>
+
+// --- Rows
+
+typedef enum standing { STANDS_NOT, STANDS_FIRST, STANDS_ELSEWHERE } standing;
+
+// Where a symbol stands in a type.
+static standing stands(const type *t, sym rows) {
+    standing at = STANDS_NOT;
+    for (int i = 0; i < t->rank; i++) {
+        if (t->d[i].s != rows) continue;
+        if (i > 0 || t->d[i].n != 0) return STANDS_ELSEWHERE;
+        at = STANDS_FIRST;
+    }
+    return at;
+}
+
+static bool is_whole(const attr *begin, const attr *end, sym rows) {
+    return dim_is(begin->u.dims[0], 0) && dim_eq(end->u.dims[0], dim_sym(rows));
+}
+
+static bool has_axis(const attr *axes, int64_t axis) {
+    for (int i = 0; i < axes->n; i++)
+        if (axes->u.ints[i] == axis) return true;
+    return false;
+}
+
+static bool pointwise_rows(const graph *g, const node *n, sym rows) {
+    for (int i = 0; i < n->input_count; i++) {
+        const type *t = graph_type(g, n->inputs[i]);
+        if (stands(t, rows) == STANDS_FIRST && t->rank != n->type.rank) return false;
+    }
+    return true;
+}
+
+// Given that rows stand first in the result, and nowhere or first in each operand: does row i of the result
+// depend on row i of those operands alone?
+static bool node_row_wise(const graph *g, const node *n, sym rows) {
+    const type *first = n->input_count ? graph_type(g, n->inputs[0]) : NULL;
+    bool leads = first && stands(first, rows) == STANDS_FIRST;
+    if (op_flag_bits(n->op) & POINTWISE) return pointwise_rows(g, n, rows);
+    switch ((int)n->op) {
+    case OP_param:
+    case OP_constant:
+    case OP_iota:
+    case OP_reshape: return true;
+    case OP_broadcast: return pointwise_rows(g, n, rows);
+    case OP_gather: return !leads;
+    case OP_gather_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
+    case OP_matmul:
+        return leads && (n->type.rank > 2 || stands(graph_type(g, n->inputs[1]), rows) == STANDS_NOT);
+    case OP_transpose: return node_attr(n, ATTR_perm)->u.ints[0] == 0;
+    case OP_slice: return is_whole(node_attr(n, ATTR_begin), node_attr(n, ATTR_end), rows);
+    case OP_concat: return node_attr(n, ATTR_axis)->u.i != 0;
+    case OP_pad: return leads;
+    case OP_reduce_sum:
+    case OP_reduce_max:
+    case OP_reduce_mean: return !has_axis(node_attr(n, ATTR_axes), 0);
+    case OP_softmax:
+    case OP_layer_norm:
+    case OP_rms_norm: return n->type.rank > 1;
+    default: return false; // one task, then
+    }
+}
+
+bool nest_row_wise(const graph *body, sym rows) {
+    for (value v = 0; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        standing result = stands(&n->type, rows);
+        bool reads = false;
+        for (int i = 0; i < n->input_count; i++)
+            reads |= stands(graph_type(body, n->inputs[i]), rows) != STANDS_NOT;
+        if (result == STANDS_ELSEWHERE) return false;
+        if (result == STANDS_NOT && reads) return false;
+        if (result == STANDS_FIRST && !node_row_wise(body, n, rows)) return false;
+    }
+    return stands(graph_type(body, body->outputs[0].value), rows) == STANDS_FIRST;
+}
+
+// --- Work
+
+// Elements without the symbols, and how many symbols there are (M counts as none: it is a number of the
+// variant).
+static double elements(const type *t, int *symbols) {
+    double n = 1;
+    *symbols = 0;
+    for (int i = 0; i < t->rank; i++) {
+        if (t->d[i].s == SYM_NONE)
+            n *= (double)t->d[i].n;
+        else if (t->d[i].s != SYM_M)
+            ++*symbols;
+    }
+    return n;
+}
+
+static void node_work(const graph *g, const node *n, double work[3]) {
+    int flags = op_flag_bits(n->op), symbols, inner_symbols = 0;
+    if (flags & (VIEW | LEAF | REGION)) return;
+    double count = elements(&n->type, &symbols), each = flags & (POINTWISE | REDUCES) ? 1 : 0;
+    if (n->op == OP_matmul) {
+        const type *x = graph_type(g, n->inputs[0]);
+        type inner = type_make(ELEM_F32, 1, &x->d[x->rank - 1]);
+        each = 2 * elements(&inner, &inner_symbols);
+    } else if (flags & REDUCES) {
+        count = elements(graph_type(g, n->inputs[0]), &symbols);
+        if (n->op == OP_layer_norm || n->op == OP_rms_norm || n->op == OP_softmax) each = 5;
+    }
+    symbols += inner_symbols;
+    work[symbols < 2 ? symbols : 2] += count * each;
+}
+
+void nest_work(const graph *body, double work[3]) {
+    memset(work, 0, 3 * sizeof(*work));
+    for (value v = 0; v < body->count; v++) node_work(body, graph_node(body, v), work);
+}

@@ -1,0 +1,263 @@
+// The mixing family: sums of products of a sequence's tokens with each other, without a softmax between.
+//
+//   y[r,c] = sum_t +- sum_j a_t[r,j] x_t[j,c]        r, j: the sequence's tokens; a_t[T,M], x_t[T,N]
+//
+// It makes FNet's Fourier transform over tokens. A task is (sequence, block of columns): it packs its columns
+// of x_t into scratch, in the panels that the register tile reads, with their signs, and goes over the rows a
+// block at a time, so that a block of a_t is read once into L2. Rows that fill no tile are done by a tile
+// that ends with the last row, or, in a text shorter than a tile, one by one. k ascends through the terms in
+// their order, so nothing depends on blocks or capacity.
+#include "backend/matmul/blocks.h"
+
+#define MOST_TERMS 4
+#define ROW_BLOCK  4 // tiles
+
+typedef struct term {
+    int a, x; // operands
+    bool negated;
+    int64_t lda, ldx, column; // of x, where its part starts
+} term;
+
+typedef struct mix {
+    int count;
+    term terms[MOST_TERMS];
+    int64_t n; // columns
+} mix;
+
+// [L,M] of which the first L columns are read.
+static bool square_of(const graph *body, value v, int *param) {
+    const node *n = graph_node(body, v);
+    if (n->op != OP_slice || graph_node(body, n->inputs[0])->op != OP_param) return false;
+    const type *from = graph_type(body, n->inputs[0]);
+    const attr *begin = node_attr(n, ATTR_begin);
+    *param = n->inputs[0];
+    return from->e == ELEM_F32 && from->rank == 2 && dim_eq(from->d[0], dim_sym(SYM_L)) &&
+           dim_eq(from->d[1], dim_sym(SYM_M)) && dim_is(begin->u.dims[0], 0) && dim_is(begin->u.dims[1], 0) &&
+           dim_eq(n->type.d[0], dim_sym(SYM_L)) && dim_eq(n->type.d[1], dim_sym(SYM_L));
+}
+
+// [L,N] of an operand, or N of its columns.
+static bool columns_of(const graph *body, value v, int *param, int64_t *column) {
+    const node *n = graph_node(body, v);
+    *column = 0;
+    if (n->op == OP_slice) {
+        const attr *begin = node_attr(n, ATTR_begin);
+        if (n->type.rank != 2 || !dim_is(begin->u.dims[0], 0)) return false;
+        *column = begin->u.dims[1].n;
+        v = n->inputs[0];
+    }
+    const type *from = graph_type(body, v);
+    *param = v;
+    return graph_node(body, v)->op == OP_param && from->e == ELEM_F32 && from->layout == LAYOUT_ROW &&
+           from->rank == 2 && dim_eq(from->d[0], dim_sym(SYM_L)) && dim_eq(n->type.d[0], from->d[0]);
+}
+
+static bool find_ld(const kernel_site *s, int operand, int64_t *ld) {
+    value v = graph_node(s->graph, s->node)->inputs[operand];
+    if (node_is_constant(graph_node(s->graph, v))) return false;
+    *ld = s->variant->places[v].ld;
+    return true;
+}
+
+static bool collect(const kernel_site *s, const graph *body, value v, bool negated, mix *m) {
+    const node *n = graph_node(body, v);
+    if (n->op == OP_add || n->op == OP_sub)
+        return collect(s, body, n->inputs[0], negated, m) &&
+               collect(s, body, n->inputs[1], negated != (n->op == OP_sub), m);
+    if (n->op != OP_matmul || m->count == MOST_TERMS) return false;
+    term *t = &m->terms[m->count++];
+    t->negated = negated;
+    if (!square_of(body, n->inputs[0], &t->a) || !columns_of(body, n->inputs[1], &t->x, &t->column))
+        return false;
+    t->a++, t->x++; // behind the bounds
+    // whole panels are read
+    return find_ld(s, t->a, &t->lda) && find_ld(s, t->x, &t->ldx) &&
+           t->column + block_round_up(m->n, PANEL_COLUMNS) <= t->ldx;
+}
+
+static bool recognise(const kernel_site *s, mix *m) {
+    const node *n = graph_node(s->graph, s->node);
+    *m = (mix){0};
+    if (n->op != OP_per_sequence || n->type.rank != 2 || !dim_eq(n->type.d[0], dim_sym(SYM_T))) return false;
+    if (node_attr(n, ATTR_bounds)->u.i != 1 || n->type.d[1].s != SYM_NONE) return false;
+    m->n = n->type.d[1].n;
+    if (!collect(s, n->body, n->body->outputs[0].value, false, m)) return false;
+    for (int i = 1; i < m->count; i++)
+        if (m->terms[i].lda != m->terms[0].lda) return false;
+    return true;
+}
+
+bool mix_accepts(const emit *e, const kernel_site *s) {
+    (void)e;
+    mix m;
+    return recognise(s, &m);
+}
+
+// --- Emission
+
+typedef struct code {
+    const kernel_site *s;
+    const mix *m;
+    panels tile[2], row[2]; // the first term, and those that are added to it; of a tile of rows, of one
+    LLVMValueRef pack[2];   // as it is, and negated
+    int64_t panel, term;    // bytes from one panel, and from one term, to the next in scratch
+    int64_t width;          // panels of a task
+} code;
+
+// void (ptr rows, i64 count, ptr out, i64 panels, i64 stride): columns of `count` rows, `stride` bytes apart,
+// into panels, then zeros up to a multiple of 4 rows.
+static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64, e->i64};
+    LLVMValueRef f = build_helper(e, negated ? "mix.negated" : "mix.pack", NULL, 5, params);
+    LLVMValueRef count = LLVMGetParam(f, 1), zero = build_const_i64(e, 0);
+    LLVMValueRef whole = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
+    whole = LLVMBuildAnd(e->b, whole, build_const_i64(e, -4), "");
+    loop p = build_loop(e, zero, LLVMGetParam(f, 3), 1, "panel");
+    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, p.index, PANEL_COLUMNS * 4));
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, p.index, panel));
+    for (int rest = 0; rest < 2; rest++) {
+        loop r = build_loop(e, rest ? count : zero, rest ? whole : count, 1, rest ? "rest" : "row");
+        LLVMValueRef row = tile_at(e, from, LLVMBuildMul(e->b, r.index, LLVMGetParam(f, 4), ""));
+        LLVMValueRef at = tile_at(e, to, tile_mul(e, r.index, PANEL_COLUMNS * 4));
+        for (int i = 0; i < PANEL_COLUMNS; i += e->width) {
+            LLVMValueRef v = LLVMConstNull(e->vf);
+            if (!rest) v = build_load(e, e->vf, tile_at_constant(e, row, i * 4), 4);
+            if (!rest && negated) v = LLVMBuildFNeg(e->b, v, "");
+            build_store(e, v, tile_at_constant(e, at, i * 4), (unsigned)e->width * 4);
+        }
+        build_loop_end(e, &r);
+    }
+    build_loop_end(e, &p);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+static void emit_parts(emit *e, const kernel_site *s, const mix *m, code *k) {
+    *k = (code){.s = s, .m = m};
+    k->panel =
+        (block_round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
+    for (int i = 0; i < 2; i++) {
+        k->tile[i] = (panels){.name = "mix.tile",
+                              .rows = block_tile_rows(s),
+                              .lda = m->terms[0].lda,
+                              .ldc = s->variant->places[s->node].ld,
+                              .panel = k->panel,
+                              .accumulate = i > 0};
+        k->row[i] = k->tile[i];
+        k->row[i].name = "mix.row";
+        k->row[i].rows = 1;
+        k->row[i].columns = PANEL_COLUMNS;
+        panels_emit(e, &k->tile[i]);
+        panels_emit(e, &k->row[i]);
+        k->pack[i] = emit_pack(e, i > 0, k->panel);
+    }
+}
+
+// Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
+static int64_t task_panels(const emit *e, const code *k, int class) {
+    int64_t count = block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
+    int64_t most = e->target->l2_bytes / 2 / (k->panel * k->m->count) / 3 * 3;
+    if (most < 3 || class > 1) most = 3;
+    return most < count ? most : count;
+}
+
+// A task's panels of the terms, to scratch.
+static void pack(emit *e, const code *k, LLVMValueRef args, LLVMValueRef scratch, LLVMValueRef first,
+                 LLVMValueRef count, LLVMValueRef from, LLVMValueRef to) {
+    for (int t = 0; t < k->m->count; t++) {
+        const term *x = &k->m->terms[t];
+        LLVMValueRef rows = tile_at_constant(e, build_arg(e, args, x->x), x->column * 4);
+        rows = tile_at(e, tile_at(e, rows, tile_mul(e, first, x->ldx * 4)),
+                       tile_mul(e, from, PANEL_COLUMNS * 4));
+        LLVMValueRef f = k->pack[x->negated],
+                     pack_args[] = {rows, count, tile_at_constant(e, scratch, t * k->term),
+                                    LLVMBuildSub(e->b, to, from, ""), build_const_i64(e, x->ldx * 4)};
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, pack_args, 5, "");
+    }
+}
+
+// All terms for `tiles` tiles (or rows) of the call's rows from `row` on.
+static void multiply(emit *e, const code *k, const panels *p, const panels_args *of, LLVMValueRef args,
+                     LLVMValueRef row, LLVMValueRef tiles) {
+    int result = graph_node(k->s->graph, k->s->node)->input_count;
+    for (int t = 0; t < k->m->count; t++) {
+        const term *x = &k->m->terms[t];
+        panels_args v = *of;
+        v.a = tile_at(e, build_arg(e, args, x->a), tile_mul(e, row, x->lda * 4));
+        v.b = tile_at_constant(e, of->b, t * k->term);
+        v.c = tile_at(e, build_arg(e, args, result), tile_mul(e, row, p->ldc * 4));
+        v.tiles = tiles;
+        panels_call(e, &p[t > 0], &v);
+    }
+}
+
+// The rows of a sequence: blocks of tiles, then those that are left.
+static void all_rows(emit *e, const code *k, const panels_args *of, LLVMValueRef args, LLVMValueRef first,
+                     LLVMValueRef count) {
+    int64_t rows = k->tile[0].rows;
+    LLVMValueRef one = build_const_i64(e, 1),
+                 tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, rows), "");
+    loop l = build_loop(e, build_const_i64(e, 0), tiles, ROW_BLOCK, "block");
+    LLVMValueRef left = LLVMBuildSub(e->b, tiles, l.index, ""), most = build_const_i64(e, ROW_BLOCK);
+    LLVMValueRef n = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
+    multiply(e, k, k->tile, of, args, LLVMBuildAdd(e->b, first, tile_mul(e, l.index, rows), ""), n);
+    build_loop_end(e, &l);
+    LLVMValueRef done = tile_mul(e, tiles, rows), none = build_const_i64(e, 0);
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, tiles, none, "");
+    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntSLT, done, count, "");
+    LLVMBasicBlockRef behind = build_if(e, LLVMBuildAnd(e->b, some, more, ""));
+    LLVMValueRef end = LLVMBuildAdd(e->b, first, count, "");
+    multiply(e, k, k->tile, of, args, LLVMBuildSub(e->b, end, build_const_i64(e, rows), ""), one);
+    build_if_end(e, behind);
+    behind = build_if(e, LLVMBuildNot(e->b, some, ""));
+    multiply(e, k, k->row, of, args, first, count);
+    build_if_end(e, behind);
+}
+
+static LLVMValueRef emit_kernel(emit *e, const code *k, int64_t inner) {
+    LLVMValueRef f = build_function(e, "mix", e->kernel_type), args = LLVMGetParam(f, 0);
+    LLVMValueRef task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3), per = build_const_i64(e, inner);
+    LLVMValueRef first, count,
+        all = build_const_i64(e, block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS);
+    block_sequence(e, LLVMGetParam(f, 1), false, LLVMBuildUDiv(e->b, task, per, ""), &first, &count);
+    LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), k->width);
+    LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, k->width), "");
+    to = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, to, all, ""), to, all, "");
+    pack(e, k, args, scratch, first, count, from, to);
+    LLVMValueRef steps = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
+    panels_args of = {.b = tile_at(e, scratch, tile_mul(e, from, -k->panel)), // of panel 0
+                      .from = from,
+                      .to = to,
+                      .after = scratch,
+                      .k = LLVMBuildAnd(e->b, steps, build_const_i64(e, -4), "")};
+    all_rows(e, k, &of, args, first, count);
+    LLVMBuildRetVoid(e->b);
+    return f;
+}
+
+bool mix_emit(emit *e, const kernel_site *s, kernel *out) {
+    mix m;
+    code k;
+    if (!recognise(s, &m)) return false;
+    emit_parts(e, s, &m, &k);
+    *out = (kernel){0};
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        int64_t count = block_round_up(m.n, PANEL_COLUMNS) / PANEL_COLUMNS;
+        k.width = task_panels(e, &k, class);
+        k.term = k.width * k.panel;
+        int64_t inner = (count + k.width - 1) / k.width;
+        kernel_phase *phase = &out->phases[class][0];
+        for (int like = 0; like < class; like++)
+            if (out->phases[like][0].inner == inner) *phase = out->phases[like][0];
+        out->phase_count[class] = 1;
+        if (k.term * m.count > out->scratch_bytes) out->scratch_bytes = k.term * m.count;
+        if (phase->function) continue;
+        *phase = (kernel_phase){.function = emit_kernel(e, &k, inner),
+                                .dim = SYM_S,
+                                .unit = 1,
+                                .inner = inner,
+                                .flops_pair = 2.0 * m.count * (double)m.n,
+                                .suffix = ""};
+    }
+    return true;
+}

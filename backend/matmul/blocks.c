@@ -1,0 +1,51 @@
+#include "backend/matmul/blocks.h"
+
+// Units are int64 rows; one that no call reaches.
+#define ALL_ROWS (INT64_C(1) << 48)
+
+int block_tile_rows(const kernel_site *s) {
+    int64_t rows = s->variant->schedules[s->node].tile_rows, whole = s->variant->row_tile;
+    return (int)(rows > 0 && whole % rows == 0 ? rows : whole);
+}
+
+int64_t block_unit(const kernel_site *s, int64_t rows) {
+    return rows > 0 ? block_round_up(rows, s->variant->row_tile) : ALL_ROWS;
+}
+
+block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,
+                 LLVMValueRef number) {
+    int64_t whole = s->variant->row_tile;
+    LLVMValueRef up = LLVMBuildAdd(e->b, build_call_size(e, call, rows), build_const_i64(e, whole - 1), "");
+    LLVMValueRef present = tile_mul(e, LLVMBuildUDiv(e->b, up, build_const_i64(e, whole), ""), whole);
+    block x = {.first = tile_mul(e, number, unit)};
+    LLVMValueRef end = LLVMBuildAdd(e->b, x.first, build_const_i64(e, unit), "");
+    x.last = LLVMBuildICmp(e->b, LLVMIntSGE, end, present, "");
+    x.count = LLVMBuildSub(e->b, LLVMBuildSelect(e->b, x.last, present, end, ""), x.first, "");
+    return x;
+}
+
+void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
+                    LLVMValueRef *count) {
+    LLVMValueRef p = tile_at(e, build_call_bounds(e, call, chosen), tile_mul(e, i, 4));
+    *first = LLVMBuildSExt(e->b, build_load(e, e->i32, p, 4), e->i64, "");
+    LLVMValueRef end = build_load(e, e->i32, tile_at_constant(e, p, 4), 4);
+    *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
+}
+
+LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,
+                               LLVMValueRef norm) {
+    const node *n = graph_node(s->graph, s->node);
+    LLVMValueRef f = build_function(e, "norm", e->kernel_type);
+    LLVMValueRef args = LLVMGetParam(f, 0);
+    block x = block_rows(e, s, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
+    int64_t ld = s->variant->places[s->node].ld;
+    LLVMValueRef c_rows = tile_at(e, build_arg(e, args, n->input_count), tile_mul(e, x.first, ld * 4));
+    closing_call(e, c, norm, c_rows, x.count, args);
+    LLVMBuildRetVoid(e->b);
+    return f;
+}
+
+// Two sums over the row, then scale and shift.
+double closing_flops(const closing *c) {
+    return c->op == OP_COUNT ? 0 : (c->op == OP_layer_norm ? 7.0 : 4.0) * (double)c->n;
+}

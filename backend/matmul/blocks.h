@@ -1,0 +1,36 @@
+// How kernels over rows of C are cut into tasks. Private to backend/.
+#ifndef BERTC_BACKEND_MATMUL_BLOCKS_H
+#define BERTC_BACKEND_MATMUL_BLOCKS_H
+
+#include "backend/matmul/epilogue.h"
+
+// Rows of a register tile: the schedule's where the variant's row tile is made of whole ones, else the row
+// tile.
+int block_tile_rows(const kernel_site *s);
+// The unit of a phase whose tasks take `rows` rows; 0: all.
+int64_t block_unit(const kernel_site *s, int64_t rows);
+
+// The rows of block number `block` (i64): first, and how many (up to the rows present, rounded up to the row
+// tile); `last`: i1, no rows follow.
+typedef struct block {
+    LLVMValueRef first, count, last;
+} block;
+block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,
+                 LLVMValueRef number);
+
+// The first row of sequence number i (i64) in T, or among the rows that a head reads (`chosen`), and how many
+// it has.
+void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
+                    LLVMValueRef *count);
+
+// Emits void (args, call, task, scratch) that normalises the result's rows of a task: the phase ".norm".
+// `norm`: closing_emit's.
+LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,
+                               LLVMValueRef norm);
+double closing_flops(const closing *c); // a row
+
+static inline int64_t block_round_up(int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+}
+
+#endif

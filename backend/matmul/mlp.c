@@ -1,0 +1,234 @@
+// The mlp family: two products in one kernel, so that the hidden rows between them never leave the cache.
+//
+//   y[X,N] = norm(after(f(x[X,K] w1[K,H]) w2[H,N]))        f, after: pointwise, as in the matmul family
+//
+//   for each SLICE_ROWS rows of the task:
+//     for each slice of schedule.chunk hidden columns:   h = f(x w1[:, slice])      in scratch
+//                                                        y += h w2[slice, :]        in the result's own rows
+//     the last slice's tiles finish with `after`; then the norm
+//
+// The second product takes its k in the same order as a matmul kernel would, y holding the sums between
+// slices, so the bits are those of two kernels.
+#include "backend/matmul/blocks.h"
+
+// Rows that share a slice of the hidden columns: SLICE_ROWS x 768 floats fit in L2.
+#define SLICE_ROWS 128
+
+typedef struct mlp {
+    sym dim;
+    int x, w1, w2; // operands
+    int64_t k, hidden, n;
+    epilogue between, after;
+    closing norm;
+} mlp;
+
+static bool packed(const kernel_site *s, int operand, int64_t *k, int64_t *n) {
+    const type *t = graph_type(s->graph, graph_node(s->graph, s->node)->inputs[operand]);
+    if (t->e != ELEM_F32 || t->rank != 2 || t->layout != LAYOUT_PACKED) return false;
+    *k = t->d[0].n;
+    *n = t->d[1].n;
+    return t->d[0].s == SYM_NONE && t->d[1].s == SYM_NONE && *k > 0 && *n > 0;
+}
+
+static bool find_products(const graph *body, value *anchors) {
+    int n = 0;
+    for (value v = 0; v < body->count; v++) {
+        if (graph_node(body, v)->op != OP_matmul) continue;
+        if (n == 2) return false;
+        anchors[n++] = v;
+    }
+    return n == 2;
+}
+
+static bool recognise(const kernel_site *s, mlp *m) {
+    const node *n = graph_node(s->graph, s->node);
+    *m = (mlp){0};
+    value anchors[2];
+    if (n->op != OP_fuse || !find_products(n->body, anchors)) return false;
+    const graph *body = n->body;
+    const node *up = graph_node(body, anchors[0]), *down = graph_node(body, anchors[1]);
+    const node *x = graph_node(body, up->inputs[0]);
+    if (x->op != OP_param || graph_node(body, up->inputs[1])->op != OP_param ||
+        graph_node(body, down->inputs[1])->op != OP_param)
+        return false;
+    m->x = up->inputs[0];
+    m->w1 = up->inputs[1];
+    m->w2 = down->inputs[1];
+    int64_t hidden;
+    if (!packed(s, m->w1, &m->k, &m->hidden) || !packed(s, m->w2, &hidden, &m->n)) return false;
+    m->dim = x->type.d[0].s;
+    if (x->type.e != ELEM_F32 || x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0)
+        return false;
+    if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
+    if (node_is_constant(graph_node(s->graph, n->inputs[m->x])) || hidden != m->hidden) return false;
+    value result = closing_collect(body, body->outputs[0].value, &m->norm);
+    return epilogue_collect(s, body, n->inputs, anchors[0], down->inputs[0], &m->between) &&
+           epilogue_collect(s, body, n->inputs, anchors[1], result, &m->after);
+}
+
+bool mlp_accepts(const emit *e, const kernel_site *s) {
+    (void)e;
+    mlp m;
+    return recognise(s, &m);
+}
+
+// The products of a node.
+typedef struct parts {
+    int64_t chunk, slices, last; // hidden columns of a slice, slices, columns of the last
+    int64_t rows;                // SLICE_ROWS in whole row tiles
+    panels up;
+    panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
+    LLVMValueRef norm;
+} parts;
+
+static void set_epilogue(panels *p, const epilogue *x) {
+    p->extra_count = x->count;
+    for (int i = 0; i < x->count; i++) p->extras[i] = x->extras[i];
+    p->finish = x->op_count ? epilogue_finish : NULL;
+    p->context = (void *)x;
+}
+
+static void emit_parts(emit *e, const kernel_site *s, const mlp *m, parts *p) {
+    const schedule *plan = &s->variant->schedules[s->node];
+    const place *places = s->variant->places;
+    *p = (parts){.chunk = block_round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
+    p->slices = (m->hidden + p->chunk - 1) / p->chunk;
+    p->last = m->hidden - (p->slices - 1) * p->chunk;
+    p->rows = block_round_up(SLICE_ROWS, s->variant->row_tile);
+    int tile_rows = block_tile_rows(s);
+    p->up = (panels){.name = "mlp.up",
+                     .rows = tile_rows,
+                     .columns = plan->tile_columns,
+                     .k = m->k,
+                     .lda = places[graph_node(s->graph, s->node)->inputs[m->x]].ld,
+                     .ldc = p->chunk,
+                     .panel = m->k * PANEL_COLUMNS * 4,
+                     .streams = plan->prefetch};
+    set_epilogue(&p->up, &m->between);
+    panels down = {.name = "mlp.down",
+                   .rows = tile_rows,
+                   .columns = plan->tile_columns,
+                   .k = p->chunk,
+                   .lda = p->chunk,
+                   .ldc = places[s->node].ld,
+                   .panel = m->hidden * PANEL_COLUMNS * 4,
+                   .streams = plan->prefetch};
+    p->first = p->middle = p->end = down;
+    p->middle.accumulate = true;
+    p->end.accumulate = p->slices > 1;
+    p->end.k = p->last;
+    set_epilogue(&p->end, &m->after);
+    panels_emit(e, &p->up);
+    panels_emit(e, &p->end);
+    if (p->slices > 1) panels_emit(e, &p->first);
+    if (p->slices > 2) panels_emit(e, &p->middle);
+    if (m->norm.op != OP_COUNT) p->norm = closing_emit(e, &m->norm, down.ldc, "norm.rows");
+}
+
+// Where the kernel stands: `row` of X, `tiles` row tiles from it on.
+typedef struct at {
+    LLVMValueRef args, scratch, row, tiles;
+} at;
+
+static LLVMValueRef rows_at(emit *e, const at *a, int operand, int64_t ld) {
+    return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld * 4));
+}
+
+static void set_extras(emit *e, const at *a, const epilogue *x, panels_args *v) {
+    for (int i = 0; i < x->count; i++) {
+        v->extra[i] = x->extras[i].kind == EXTRA_ROWS ? rows_at(e, a, x->params[i], x->extras[i].ld)
+                                                      : build_arg(e, a->args, x->params[i]);
+    }
+}
+
+// The slice of `columns` hidden columns from column `from` (i64) on.
+static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, const at *a, LLVMValueRef from,
+                  int64_t columns, const panels *down) {
+    LLVMValueRef w1 = build_arg(e, a->args, m->w1);
+    LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
+    LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
+    int64_t count = block_round_up(columns, PANEL_COLUMNS) / PANEL_COLUMNS;
+    LLVMValueRef next = LLVMBuildAdd(e->b, first, build_const_i64(e, count), "");
+    panels_args v = {.a = rows_at(e, a, m->x, p->up.lda),
+                     .b = w1,
+                     // column `from` of C is the slice's first
+                     .c = tile_at(e, a->scratch, tile_mul(e, from, -4)),
+                     .tiles = a->tiles,
+                     .from = first,
+                     .to = next,
+                     .after = w2};
+    set_extras(e, a, &m->between, &v);
+    panels_call(e, &p->up, &v);
+    v = (panels_args){.a = a->scratch,
+                      .b = w2,
+                      .c = rows_at(e, a, graph_node(s->graph, s->node)->input_count, down->ldc),
+                      .tiles = a->tiles,
+                      .from = build_const_i64(e, 0),
+                      .to = build_const_i64(e, block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS),
+                      .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
+    if (down == &p->end) set_extras(e, a, &m->after, &v);
+    panels_call(e, down, &v);
+}
+
+static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, const at *a) {
+    LLVMValueRef last = build_const_i64(e, (p->slices - 1) * p->chunk);
+    if (p->slices > 1) slice(e, s, m, p, a, build_const_i64(e, 0), p->chunk, &p->first);
+    if (p->slices > 2) {
+        loop l = build_loop(e, build_const_i64(e, p->chunk), last, p->chunk, "slice");
+        slice(e, s, m, p, a, l.index, p->chunk, &p->middle);
+        build_loop_end(e, &l);
+    }
+    slice(e, s, m, p, a, last, p->last, &p->end);
+}
+
+static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const parts *p, int64_t unit) {
+    LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
+    at a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
+    block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
+    LLVMValueRef end = LLVMBuildAdd(e->b, x.first, x.count, "");
+    loop l = build_loop(e, x.first, end, p->rows, "rows");
+    a.row = l.index;
+    LLVMValueRef left = LLVMBuildSub(e->b, end, l.index, ""), most = build_const_i64(e, p->rows);
+    LLVMValueRef count =
+        LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
+    a.tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, p->up.rows), "");
+    slices(e, s, m, p, &a);
+    if (p->norm) {
+        LLVMValueRef rows = rows_at(e, &a, graph_node(s->graph, s->node)->input_count, p->end.ldc);
+        closing_call(e, &m->norm, p->norm, rows, count, a.args);
+    }
+    build_loop_end(e, &l);
+    LLVMBuildRetVoid(e->b);
+    return f;
+}
+
+bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
+    mlp m;
+    if (!recognise(s, &m)) return false;
+    parts p;
+    emit_parts(e, s, &m, &p);
+    *out = (kernel){.scratch_bytes = p.rows * p.chunk * 4};
+    double flops = 2.0 * (double)m.hidden * (double)(m.k + m.n) +
+                   (double)m.between.op_count * (double)m.hidden + (double)m.after.op_count * (double)m.n +
+                   closing_flops(&m.norm);
+    int64_t floats = m.k + m.n;
+    for (int i = 0; i < m.after.count; i++) floats += m.after.extras[i].kind == EXTRA_ROWS ? m.n : 0;
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        // Both products want the whole of a row: tasks are rows, whatever the form.
+        int64_t unit = block_unit(s, s->variant->schedules[s->node].splits[class].block_rows);
+        kernel_phase *phase = &out->phases[class][0];
+        for (int like = 0; like < class; like++) {
+            if (out->phases[like][0].unit == unit) *phase = out->phases[like][0];
+        }
+        out->phase_count[class] = 1;
+        if (phase->function) continue;
+        *phase = (kernel_phase){.function = emit_kernel(e, s, &m, &p, unit),
+                                .dim = m.dim,
+                                .unit = unit,
+                                .inner = 1,
+                                .flops_row = flops,
+                                .row_bytes = floats * 4,
+                                .suffix = ""};
+    }
+    return true;
+}

@@ -1,0 +1,252 @@
+#include "backend/matmul/panels.h"
+
+#include <assert.h>
+
+#define LINE          64
+#define LINES_A_PANEL 2
+
+// The lines that four steps of k fetch of the next tile of columns: `streams` distant places part it evenly,
+// and each goes on by whole lines. Two lines a panel are enough for two row tiles to fetch all of it; with
+// more rows lines are asked for again, which costs a load each, and makes up for those that the core drops.
+static void plan_lines(const panels *p, tile *t, int width) {
+    if (p->streams == 0) return;
+    // Where B's panels follow each other without a gap, a stream may run from one into the next.
+    bool gapless = p->panel == p->k * PANEL_COLUMNS * 4;
+    int streams = gapless ? p->streams : (p->streams + width - 1) / width * width;
+    if (streams > TILE_MAX_LINES) streams = width;
+    int each = (LINES_A_PANEL * width + streams - 1) / streams;
+    int parts = gapless ? streams : streams / width;
+    int64_t bytes = p->k * PANEL_COLUMNS * 4 * (gapless ? width : 1);
+    t->line_count = streams * each;
+    t->line_advance = each * LINE;
+    for (int i = 0; i < streams; i++) {
+        int64_t at = i / parts * p->panel + bytes * (i % parts) / parts / LINE * LINE;
+        for (int j = 0; j < each; j++) t->lines[j * streams + i] = at + j * LINE;
+    }
+}
+
+// Tiles of that width, `panels` 16-column panels each.
+static void add_width(emit *e, panels *p, int vectors, int width) {
+    tile *t = &p->tiles[p->width_count];
+    *t = (tile){.name = arena_printf(e->arena, "%s.tile%dx%d", p->name, p->rows, vectors * e->width),
+                .rows = p->rows,
+                .vectors = vectors,
+                .k = p->k,
+                .lda = p->lda,
+                .ldc = p->ldc,
+                .panel = p->panel,
+                .accumulate = p->accumulate,
+                .finish = p->finish,
+                .context = p->context,
+                .extra_count = p->extra_count};
+    for (int i = 0; i < p->extra_count; i++) {
+        if (p->extras[i].kind == EXTRA_ROWS) t->touch |= 1u << i;
+        t->touch_ld[i] = p->extras[i].ld;
+    }
+    plan_lines(p, t, width);
+    tile_emit(e, t);
+    if (p->next) {
+        tile *f = &p->fetching[p->width_count];
+        *f = *t;
+        f->next = true;
+        f->name = arena_printf(e->arena, "%s.next", t->name);
+        tile_emit(e, f);
+    }
+    p->widths[p->width_count++] = width;
+}
+
+static void add_widths(emit *e, panels *p) {
+    int widest = tile_vectors(e, p->rows, p->columns), in_panel = PANEL_COLUMNS / e->width;
+    p->width_count = 0;
+    add_width(e, p, widest, widest > in_panel ? widest / in_panel : 1);
+    if (p->widths[0] > 2) add_width(e, p, 2 * in_panel, 2);
+    if (p->widths[0] > 1) add_width(e, p, in_panel, 1);
+}
+
+// Bytes by which the streams go on in four steps of k, so that `tiles` row tiles fetch the whole of a tile of
+// columns; at most as far as they have fetched.
+static LLVMValueRef stream_step(emit *e, const tile *t, int width, LLVMValueRef tiles) {
+    if (t->line_count == 0) return build_const_i64(e, 0);
+    int64_t streams = t->line_count * LINE / t->line_advance;
+    LLVMValueRef share = tile_mul(e, tiles, streams), most = build_const_i64(e, t->line_advance);
+    LLVMValueRef up = LLVMBuildAdd(e->b, share, build_const_i64(e, 4 * LINE * width - 1), "");
+    LLVMValueRef step = LLVMBuildUDiv(e->b, up, share, "");
+    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntULT, step, most, ""), step, most, "");
+}
+
+static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base, LLVMValueRef row_tile,
+                             LLVMValueRef column) {
+    const panel_extra *x = &p->extras[i];
+    if (x->kind == EXTRA_FIXED) return base;
+    LLVMValueRef at = tile_at(e, base, tile_mul(e, column, 4));
+    return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * 4));
+}
+
+// Rows of B above the block in which panel `l` lies.
+static LLVMValueRef rows_above(emit *e, const panels *p, LLVMValueRef l) {
+    if (p->block_columns == 0) return build_const_i64(e, 0);
+    LLVMValueRef part = build_const_i64(e, p->part_columns / PANEL_COLUMNS),
+                 block = build_const_i64(e, p->block_columns / PANEL_COLUMNS);
+    LLVMValueRef in_part = LLVMBuildURem(e->b, l, part, "");
+    return tile_mul(e, LLVMBuildUDiv(e->b, in_part, block, ""), p->k);
+}
+
+static LLVMValueRef panel_at(emit *e, const panels *p, LLVMValueRef b, LLVMValueRef l) {
+    b = tile_at(e, b, tile_mul(e, l, p->panel));
+    return p->block_columns ? tile_at(e, b, tile_mul(e, rows_above(e, p, l), PANEL_COLUMNS * 4)) : b;
+}
+
+// A panel's part of a row tile fetches so much of `next`.
+static int64_t next_share(const panels *p) {
+    return p->k / 4 * TILE_NEXT_BYTES / p->widths[0] / LINE * LINE;
+}
+
+// Where in `next` the first share of all begins: as far before it as there are shares too many, which come
+// first.
+static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
+    LLVMValueRef shares = LLVMBuildMul(e->b, LLVMBuildSub(e->b, x->to, x->from, ""), x->tiles, "");
+    LLVMValueRef begin = LLVMBuildSub(e->b, x->next_bytes, tile_mul(e, shares, next_share(p)), "");
+    LLVMValueRef early = LLVMBuildICmp(e->b, LLVMIntSLT, begin, build_const_i64(e, 0), "");
+    return LLVMBuildSelect(e->b, early, begin, build_const_i64(e, 0), "");
+}
+
+// Calls the tile, or, where it has a share, its twin that fetches.
+static void call_tile(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef row_tile,
+                      tile_args *args) {
+    if (!p->next) {
+        tile_call(e, &p->tiles[which], args);
+        return;
+    }
+    LLVMValueRef before = tile_mul(e, row_tile, p->widths[which] * next_share(p));
+    LLVMValueRef at = LLVMBuildAdd(e->b, x->next_begin, before, "");
+    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, at, x->next_bytes, "");
+    LLVMBasicBlockRef end = build_if(e, some);
+    args->next = tile_at(e, x->next, at);
+    tile_call(e, &p->fetching[which], args);
+    build_if_end(e, end);
+    end = build_if(e, LLVMBuildNot(e->b, some, ""));
+    tile_call(e, &p->tiles[which], args);
+    build_if_end(e, end);
+}
+
+// The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
+// starts.
+static void row_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef b,
+                      LLVMValueRef column, LLVMValueRef ahead, LLVMValueRef step) {
+    loop rows = build_loop(e, build_const_i64(e, 0), x->tiles, 1, "row");
+    LLVMValueRef i = rows.index;
+    LLVMBasicBlockRef skipped = NULL;
+    if (p->choice.body) {
+        LLVMValueRef numbers = tile_at(e, x->numbers, tile_mul(e, i, p->rows * 4));
+        skipped = build_if(e, row_choice_any(e, &p->choice, numbers, p->rows));
+    }
+    LLVMValueRef a = tile_at(e, x->a, tile_mul(e, i, p->rows * p->lda * 4));
+    LLVMValueRef c =
+        tile_at(e, tile_at(e, x->c, tile_mul(e, i, p->rows * p->ldc * 4)), tile_mul(e, column, 4));
+    LLVMValueRef extra[TILE_MAX_EXTRAS];
+    for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], i, column);
+    LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / 4), "");
+    tile_args args = {
+        .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
+    call_tile(e, p, which, x, i, &args);
+    if (skipped) build_if_end(e, skipped);
+    build_loop_end(e, &rows);
+}
+
+// Tiles of columns [from, to) of one width.
+static void column_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef from,
+                         LLVMValueRef to) {
+    const tile *t = &p->tiles[which];
+    int width = p->widths[which];
+    int64_t columns = (int64_t)t->vectors * e->width;
+    LLVMValueRef step = stream_step(e, t, width, x->tiles);
+    loop l = build_loop(e, from, to, width, "panel");
+    LLVMValueRef b = panel_at(e, p, x->b, l.index);
+    panels_args block = *x;
+    if (p->block_columns) block.a = tile_at(e, x->a, tile_mul(e, rows_above(e, p, l.index), 4));
+    if (p->next) {
+        LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->tiles, "");
+        block.next_begin = LLVMBuildAdd(e->b, x->next_begin, tile_mul(e, before, next_share(p)), "");
+    }
+    LLVMValueRef column = tile_mul(e, l.index, PANEL_COLUMNS);
+    LLVMValueRef next = LLVMBuildAdd(e->b, l.index, build_const_i64(e, width), "");
+    LLVMValueRef last = LLVMBuildICmp(e->b, LLVMIntSGE, next, x->to, "");
+    LLVMValueRef ahead = LLVMBuildSelect(e->b, last, x->after, panel_at(e, p, x->b, next), "");
+    row_tiles(e, p, which, &block, b, column, ahead, step);
+    // a tile narrower than a panel: the rest of the panel
+    for (int64_t done = columns; done < PANEL_COLUMNS; done += columns) {
+        LLVMValueRef at = LLVMBuildAdd(e->b, column, build_const_i64(e, done), "");
+        row_tiles(e, p, which, &block, tile_at_constant(e, b, done * 4), at, ahead, step);
+    }
+    build_loop_end(e, &l);
+}
+
+static void emit_body(emit *e, const panels *p, panels_args *x) {
+    if (p->next) x->next_begin = next_begin(e, p, x);
+    if (p->width_count == 1) {
+        column_tiles(e, p, 0, x, x->from, x->to);
+        return;
+    }
+    // Panels by width: as many of the widest as fit; where one panel would be left over and the widest takes
+    // three, two and two do better than three and one.
+    int widest = p->widths[0];
+    LLVMValueRef count = LLVMBuildSub(e->b, x->to, x->from, "");
+    LLVMValueRef wide = tile_mul(e, LLVMBuildUDiv(e->b, count, build_const_i64(e, widest), ""), widest);
+    if (widest == 3) {
+        LLVMValueRef left = LLVMBuildSub(e->b, count, wide, "");
+        LLVMValueRef one = LLVMBuildICmp(e->b, LLVMIntEQ, left, build_const_i64(e, 1), "");
+        LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, wide, build_const_i64(e, 0), "");
+        LLVMValueRef less = LLVMBuildSub(e->b, wide, build_const_i64(e, 3), "");
+        wide = LLVMBuildSelect(e->b, LLVMBuildAnd(e->b, one, some, ""), less, wide, "");
+    }
+    LLVMValueRef at = LLVMBuildAdd(e->b, x->from, wide, "");
+    column_tiles(e, p, 0, x, x->from, at);
+    for (int i = 1; i < p->width_count; i++) {
+        LLVMValueRef left = LLVMBuildSub(e->b, x->to, at, "");
+        LLVMValueRef some =
+            tile_mul(e, LLVMBuildUDiv(e->b, left, build_const_i64(e, p->widths[i]), ""), p->widths[i]);
+        LLVMValueRef until = LLVMBuildAdd(e->b, at, some, "");
+        column_tiles(e, p, i, x, at, until);
+        at = until;
+    }
+}
+
+void panels_emit(emit *e, panels *p) {
+    assert(p->extra_count <= TILE_MAX_EXTRAS);
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    add_widths(e, p);
+    LLVMTypeRef params[11 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
+    unsigned n = 7;
+    if (p->next) params[n++] = e->ptr, params[n++] = e->i64;
+    if (p->k == 0) params[n++] = e->i64;
+    if (p->choice.body) params[n++] = e->ptr;
+    for (int i = 0; i < p->extra_count; i++) params[n++] = e->ptr;
+    p->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
+    p->function = build_function(e, p->name, p->type);
+    build_attribute(e, p->function, "noinline");
+    panels_args x = {.a = LLVMGetParam(p->function, 0),
+                     .b = LLVMGetParam(p->function, 1),
+                     .c = LLVMGetParam(p->function, 2),
+                     .tiles = LLVMGetParam(p->function, 3),
+                     .from = LLVMGetParam(p->function, 4),
+                     .to = LLVMGetParam(p->function, 5),
+                     .after = LLVMGetParam(p->function, 6)};
+    unsigned at = 7;
+    if (p->next) x.next = LLVMGetParam(p->function, at++), x.next_bytes = LLVMGetParam(p->function, at++);
+    if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
+    if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
+    for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
+    emit_body(e, p, &x);
+    LLVMBuildRetVoid(e->b);
+    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
+}
+
+void panels_call(emit *e, const panels *p, const panels_args *x) {
+    LLVMValueRef args[11 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
+    unsigned n = 7;
+    if (p->next) args[n++] = x->next, args[n++] = x->next_bytes;
+    if (p->k == 0) args[n++] = x->k;
+    if (p->choice.body) args[n++] = x->numbers;
+    for (int i = 0; i < p->extra_count; i++) args[n++] = x->extra[i];
+    LLVMBuildCall2(e->b, p->type, p->function, args, n, "");
+}

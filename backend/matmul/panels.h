@@ -1,0 +1,61 @@
+// The loops round the register tile: column panels outside, row tiles inside, so that B streams from memory
+// once for all rows; and the next panel on its way into L2 meanwhile. Private to backend/.
+#ifndef BERTC_BACKEND_MATMUL_PANELS_H
+#define BERTC_BACKEND_MATMUL_PANELS_H
+
+#include "backend/matmul/rows.h"
+
+typedef enum extra_kind {
+    EXTRA_COLUMNS, // float[N]: moves with the columns
+    EXTRA_ROWS,    // rows of ld floats: moves with rows and columns
+    EXTRA_FIXED    // stays
+} extra_kind;
+typedef struct panel_extra {
+    extra_kind kind;
+    int64_t ld;
+} panel_extra;
+
+#define PANELS_MAX_WIDTHS 3
+
+// rows x columns of C, all of `k`. The caller fills in the first part.
+typedef struct panels {
+    const char *name;
+    int rows;        // of a register tile
+    int64_t columns; // of the widest one; 0: as many as the registers hold
+    int64_t k;       // as in tile: 0: run time
+    int64_t lda, ldc, panel;
+    // 0, or: B is zero but for blocks down its diagonal of `k` rows and so many columns, and begins anew with
+    // each part. Tiles lie in one block each.
+    int64_t block_columns, part_columns;
+    bool accumulate;
+    int streams; // distant places from which the next tile of columns is fetched; 0: it is not
+    bool next;   // what the caller names is fetched towards the end; `k` is constant
+    tile_finish finish;
+    void *context;
+    int extra_count;
+    panel_extra extras[TILE_MAX_EXTRAS];
+    row_choice choice; // row tiles without a chosen row are left as they are
+
+    int width_count;
+    tile tiles[PANELS_MAX_WIDTHS];    // widest first
+    tile fetching[PANELS_MAX_WIDTHS]; // where `next`: the same, and they fetch it
+    int widths[PANELS_MAX_WIDTHS];    // panels of each; a tile narrower than a panel counts as 1
+    LLVMTypeRef type;
+    LLVMValueRef function;
+} panels;
+
+// Adds the function. What it does: for each tile of columns in panels [from, to), for each of `tiles` row
+// tiles, the register tile. While one tile of columns is worked through, the next is touched; after the last,
+// what stands at `after`. The last tiles of all, as many as it takes at a line in four steps of k, fetch
+// `next`.
+void panels_emit(emit *e, panels *p);
+// a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
+// towards the end, next_bytes of it; numbers: of choice, the first row's. k: NULL where constant.
+typedef struct panels_args {
+    LLVMValueRef a, b, c, tiles, from, to, after, next, next_bytes, k, numbers;
+    LLVMValueRef extra[TILE_MAX_EXTRAS];
+    LLVMValueRef next_begin; // set by panels_emit: where in `next` the share of row tile 0 begins
+} panels_args;
+void panels_call(emit *e, const panels *p, const panels_args *args);
+
+#endif

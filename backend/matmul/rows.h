@@ -1,0 +1,25 @@
+// Products of which only chosen rows are wanted:
+//
+//   select (compare numbers [X,1], a number), what the product and its epilogue give [X,N], 0
+//
+// Row tiles without a chosen row are skipped, and rows that are not chosen are zeros. Private to backend/.
+#ifndef BERTC_BACKEND_MATMUL_ROWS_H
+#define BERTC_BACKEND_MATMUL_ROWS_H
+
+#include "backend/emit/view.h"
+#include "backend/matmul/tile.h"
+
+typedef struct row_choice {
+    const graph *body; // NULL: all rows are wanted
+    value param;       // f32[X] or i32[X]: a number a row
+    const node *compare;
+} row_choice;
+// Is `v`, what a body yields, such a select? The value that it chooses; `v` itself otherwise.
+value row_choice_collect(const graph *body, value v, row_choice *out);
+// i1: does the condition hold for one of the `n` numbers at `numbers`?
+LLVMValueRef row_choice_any(emit *e, const row_choice *x, LLVMValueRef numbers, int n);
+// A function void (ptr numbers, i64 rows, ptr c, i64 columns): zeros in the rows of C, `ld` floats apart,
+// that are not chosen. Columns are whole panels.
+LLVMValueRef row_choice_clear(emit *e, const row_choice *x, int64_t ld);
+
+#endif

@@ -1,0 +1,185 @@
+// The inner kernel of every product. A is read in place, row-major, one float broadcast at a time; B streams
+// through in panels of PANEL_COLUMNS; the sums stay in registers. The only integer work in the loop is the
+// advance of three pointers.
+#include "backend/matmul/tile.h"
+
+#include <assert.h>
+
+#define UNROLL 4
+
+// The function's parameters up to its first optional one.
+enum { PARAM_A, PARAM_B, PARAM_C, PARAM_AHEAD, PARAM_STEP, PARAM_NEXT };
+
+LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes) {
+    return LLVMBuildGEP2(e->b, e->i8, base, &bytes, 1, "");
+}
+
+LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes) {
+    return bytes == 0 ? base : tile_at(e, base, build_const_i64(e, bytes));
+}
+
+LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y) {
+    return LLVMBuildMul(e->b, x, build_const_i64(e, y), "");
+}
+
+void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality) {
+    LLVMValueRef args[] = {p, LLVMConstInt(e->i32, write, false),
+                           LLVMConstInt(e->i32, (unsigned)locality, false), LLVMConstInt(e->i32, 1, false)};
+    build_intrinsic(e, "llvm.prefetch", 1, &e->ptr, 4, args);
+}
+
+int tile_vectors(const emit *e, int rows, int64_t columns) {
+    int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
+    int vectors = 1;
+    for (int v = 1; rows * v + v + 1 <= registers; v++) {
+        if (v % in_panel != 0 && in_panel % v != 0) continue;
+        if (columns == 0 || (int64_t)v * e->width <= columns) vectors = v;
+    }
+    return vectors;
+}
+
+// Column `vector` of the tile in row k of B, relative to the tile's first panel.
+static int64_t column_bytes(const emit *e, const tile *t, int vector) {
+    int64_t column = (int64_t)vector * e->width;
+    return column / PANEL_COLUMNS * t->panel + column % PANEL_COLUMNS * 4;
+}
+
+// One step of k: `a` and `b` stand at step `at` of a group.
+static void multiply(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, LLVMValueRef *acc) {
+    LLVMValueRef column[32];
+    for (int v = 0; v < t->vectors; v++) {
+        int64_t bytes = column_bytes(e, t, v) + (int64_t)at * PANEL_COLUMNS * 4;
+        column[v] = build_load(e, e->vf, tile_at_constant(e, b, bytes), (unsigned)e->width * 4);
+    }
+    for (int r = 0; r < t->rows; r++) {
+        LLVMValueRef p = tile_at_constant(e, a, (r * t->lda + at) * 4);
+        LLVMValueRef x = build_splat(e, build_load(e, e->f32, p, 4), e->width);
+        for (int v = 0; v < t->vectors; v++) {
+            LLVMValueRef *sum = &acc[r * t->vectors + v];
+            *sum = math_fma(e, x, column[v], *sum);
+        }
+    }
+}
+
+static LLVMValueRef phi(emit *e, LLVMTypeRef t, LLVMValueRef from, LLVMBasicBlockRef block) {
+    LLVMValueRef p = LLVMBuildPhi(e->b, t, "");
+    LLVMAddIncoming(p, &from, &block, 1);
+    return p;
+}
+
+// sum over `end - b` bytes of B, UNROLL steps at a time; leaves a, b and the sums where the loop ended.
+static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLVMValueRef end,
+                   LLVMValueRef *acc) {
+    int n = t->rows * t->vectors;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = LLVMGetBasicBlockParent(before);
+    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, f, "k");
+    LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(e->context, f, "done");
+    LLVMBuildBr(e->b, body);
+    LLVMPositionBuilderAtEnd(e->b, body);
+    LLVMValueRef *sums = ARENA_ARRAY(e->arena, LLVMValueRef, n);
+    for (int i = 0; i < n; i++) acc[i] = sums[i] = phi(e, e->vf, acc[i], before);
+    LLVMValueRef at_a = phi(e, e->ptr, *a, before), at_b = phi(e, e->ptr, *b, before);
+    LLVMValueRef at_ahead = phi(e, e->ptr, LLVMGetParam(t->function, PARAM_AHEAD), before);
+    LLVMValueRef at_next = t->next ? phi(e, e->ptr, LLVMGetParam(t->function, PARAM_NEXT), before) : NULL;
+    int touched = 0;
+    if (t->next) tile_prefetch(e, at_next, false, 2);
+    for (int u = 0; u < UNROLL; u++) {
+        for (; touched < t->line_count * (u + 1) / UNROLL; touched++) {
+            tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
+        }
+        multiply(e, t, at_a, at_b, u, acc);
+    }
+    *a = tile_at_constant(e, at_a, UNROLL * 4);
+    *b = tile_at_constant(e, at_b, UNROLL * PANEL_COLUMNS * 4);
+    LLVMValueRef next_ahead = tile_at(e, at_ahead, LLVMGetParam(t->function, PARAM_STEP));
+    LLVMAddIncoming(at_a, a, &body, 1);
+    LLVMAddIncoming(at_b, b, &body, 1);
+    LLVMAddIncoming(at_ahead, &next_ahead, &body, 1);
+    if (t->next) {
+        LLVMValueRef on = tile_at_constant(e, at_next, TILE_NEXT_BYTES);
+        LLVMAddIncoming(at_next, &on, &body, 1);
+    }
+    for (int i = 0; i < n; i++) LLVMAddIncoming(sums[i], &acc[i], &body, 1);
+    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntNE, *b, end, "");
+    LLVMBuildCondBr(e->b, more, body, exit);
+    LLVMPositionBuilderAtEnd(e->b, exit);
+}
+
+static void touch_rows(emit *e, const tile *t) {
+    for (int i = 0; i < t->extra_count; i++) {
+        if (!(t->touch >> i & 1)) continue;
+        for (int r = 0; r < t->rows; r++) {
+            for (int64_t c = 0; c < (int64_t)t->vectors * e->width; c += PANEL_COLUMNS) {
+                tile_prefetch(e, tile_at_constant(e, t->extra[i], (r * t->touch_ld[i] + c) * 4), false, 3);
+            }
+        }
+    }
+}
+
+static LLVMValueRef c_at(emit *e, const tile *t, int row, int vector) {
+    return tile_at_constant(e, t->c, (row * t->ldc + (int64_t)vector * e->width) * 4);
+}
+
+void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
+    for (int r = 0; r < t->rows; r++) {
+        for (int v = 0; v < t->vectors; v++) {
+            build_store(e, acc[r * t->vectors + v], c_at(e, t, r, v), (unsigned)e->width * 4);
+        }
+    }
+}
+
+static void function_begin(emit *e, tile *t) {
+    LLVMTypeRef params[7 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
+    unsigned n = PARAM_NEXT;
+    if (t->next) params[n++] = e->ptr;
+    if (t->k == 0) params[n++] = e->i64;
+    for (int i = 0; i < t->extra_count; i++) {
+        t->extra[i] = NULL;
+        params[n++] = e->ptr;
+    }
+    t->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
+    t->function = build_function(e, t->name, t->type);
+    build_attribute(e, t->function, "noinline");
+    t->c = LLVMGetParam(t->function, PARAM_C);
+    for (int i = 0; i < t->extra_count; i++) {
+        t->extra[i] = LLVMGetParam(t->function, n - (unsigned)t->extra_count + (unsigned)i);
+    }
+}
+
+void tile_emit(emit *e, tile *t) {
+    assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    function_begin(e, t);
+    LLVMValueRef a = LLVMGetParam(t->function, PARAM_A), b = LLVMGetParam(t->function, PARAM_B);
+    int n = t->rows * t->vectors;
+    LLVMValueRef *acc = ARENA_ARRAY(e->arena, LLVMValueRef, n);
+    for (int i = 0; i < n; i++) {
+        acc[i] = t->accumulate ? build_load(e, e->vf, c_at(e, t, i / t->vectors, i % t->vectors),
+                                            (unsigned)e->width * 4)
+                               : LLVMConstNull(e->vf);
+    }
+    touch_rows(e, t);
+    LLVMValueRef steps = t->k == 0 ? LLVMGetParam(t->function, t->next ? PARAM_NEXT + 1 : PARAM_NEXT)
+                                   : build_const_i64(e, t->k / UNROLL * UNROLL);
+    if (t->k == 0 || t->k >= UNROLL) {
+        LLVMValueRef end = tile_at(e, b, tile_mul(e, steps, PANEL_COLUMNS * 4));
+        k_loop(e, t, &a, &b, end, acc);
+    }
+    for (int u = 0; u < t->k % UNROLL; u++) multiply(e, t, a, b, u, acc);
+    if (t->finish)
+        t->finish(e, t, acc);
+    else
+        tile_store(e, t, acc);
+    LLVMBuildRetVoid(e->b);
+    if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
+}
+
+void tile_call(emit *e, const tile *t, const tile_args *x) {
+    LLVMValueRef args[7 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->ahead, x->step};
+    unsigned n = PARAM_NEXT;
+    if (t->next) args[n++] = x->next;
+    if (t->k == 0) args[n++] = x->k;
+    for (int i = 0; i < t->extra_count; i++) args[n++] = x->extra[i];
+    LLVMBuildCall2(e->b, t->type, t->function, args, n, "");
+}

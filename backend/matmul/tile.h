@@ -1,0 +1,65 @@
+// The register tile of every product: a block of rows x columns of C, its accumulators in registers, over a
+// stretch of k. The matmul, mlp and attention families build their loops from it. Private to backend/.
+//
+// k ascends with one accumulator an element of C, so how a matrix is cut into tiles changes no bit of it.
+#ifndef BERTC_BACKEND_MATMUL_TILE_H
+#define BERTC_BACKEND_MATMUL_TILE_H
+
+#include "backend/emit/emit.h"
+
+#define TILE_MAX_EXTRAS 8
+#define TILE_MAX_LINES  24
+// Of `next`, in four steps of k: a line.
+#define TILE_NEXT_BYTES 64
+
+typedef struct tile tile;
+// Emits what happens to the sums: acc[row * vectors + vector]. t->c and t->extra hold the function's
+// parameters.
+typedef void (*tile_finish)(emit *e, const tile *t, LLVMValueRef *acc);
+
+struct tile {
+    const char *name;
+    int rows, vectors; // rows * vectors + vectors + 1 registers are in use
+    int64_t k;         // constant; 0: known at run time, a multiple of 4, a parameter of the function
+    int64_t lda, ldc;  // floats from row to row
+    int64_t panel;   // bytes from one panel of PANEL_COLUMNS columns of B to the next; from k to k + 1 it is
+                     // always 64
+    bool accumulate; // the sums go on from what C holds
+    // Four steps of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
+    // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles.
+    int line_count;
+    int64_t lines[TILE_MAX_LINES];
+    int64_t line_advance; // the most that `step` may be
+    bool next;            // and the line at `next`, which goes on by TILE_NEXT_BYTES
+    tile_finish finish;   // NULL: the sums are stored to C
+    void *context;        // finish's own
+    int extra_count;      // pointers handed through to finish
+    uint32_t touch;       // bit i: extra i points to rows like C's, of leading dimension touch_ld[i], touched
+                          // before the k loop
+    int64_t touch_ld[TILE_MAX_EXTRAS];
+
+    // set by tile_emit
+    LLVMTypeRef type; // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] ptr extra...)
+    LLVMValueRef function, c, extra[TILE_MAX_EXTRAS];
+};
+
+// Vectors of the widest tile of that many rows that stays within the registers, suits PANEL_COLUMNS, and has
+// at most `columns` columns (0: any number).
+int tile_vectors(const emit *e, int rows, int64_t columns);
+// Adds the function (noinline: the register allocator sees one kernel at a time).
+void tile_emit(emit *e, tile *t);
+// Stores the sums to C: what a finish does last.
+void tile_store(emit *e, const tile *t, LLVMValueRef *acc);
+// Calls it. extra: t->extra_count pointers; next, k: NULL where the function has none.
+typedef struct tile_args {
+    LLVMValueRef a, b, c, ahead, step, next, k, *extra;
+} tile_args;
+void tile_call(emit *e, const tile *t, const tile_args *x);
+
+// Address arithmetic that may leave its object (prefetches run past the end of the weights).
+LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes);
+LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes);
+LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y); // i64 x * y
+void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality);
+
+#endif

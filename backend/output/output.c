@@ -1,0 +1,162 @@
+// What `bertc compile` writes: shared objects and object files (code, weights, the system's linker), and
+// text.
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/output/output.h"
+
+typedef struct writer {
+    const artefact *a;
+    const emit_options *o;
+    backend_times *times;
+    arena *scratch;
+    output out;
+    diag *diag;
+} writer;
+
+static bool output_text(output *out, const char *text, size_t size, arena *scratch, int64_t *bytes, diag *d) {
+    int fd = output_temp(out, scratch, d);
+    if (fd < 0) return false;
+    bool ok = output_write(fd, text, size, out->path, d);
+    if (close(fd) && ok) ok = diag_error(d, out->path, "cannot write");
+    return ok && output_commit(out, bytes, d);
+}
+
+bool backend_write_text(const char *path, const char *text, size_t size, diag *d) {
+    output out = {0};
+    int64_t bytes;
+    arena *scratch = arena_new();
+    bool ok = output_open(&out, path, scratch, d) && output_text(&out, text, size, scratch, &bytes, d);
+    output_close(&out);
+    arena_free(scratch);
+    return ok;
+}
+
+static bool write_text(writer *w, const char *text, size_t size) {
+    return output_text(&w->out, text, size, w->scratch, &w->times->artefact_bytes, w->diag);
+}
+
+static bool write_header(writer *w) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    header_print(w->a, w->o->output, f);
+    if (fclose(f) || !text) abort();
+    bool ok = write_text(w, text, size);
+    free(text);
+    return ok;
+}
+
+// --- Code
+
+static LLVMMemoryBufferRef print_module(emit *e) {
+    char *text = LLVMPrintModuleToString(e->module);
+    LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "module");
+    LLVMDisposeMessage(text);
+    return buffer;
+}
+
+static LLVMMemoryBufferRef compile_module(writer *w, emit *e) {
+    LLVMTargetMachineRef machine = codegen_machine(&w->a->targets[0], w->o->optimise, w->diag);
+    if (!machine) return NULL;
+    LLVMMemoryBufferRef buffer = NULL;
+    double start = backend_seconds();
+    progress_at(w->a->progress, "optimising code", -1);
+    bool ok = codegen_optimise(e, machine, w->o->optimise);
+    w->times->optimise = backend_seconds() - start;
+    start = backend_seconds();
+    progress_at(w->a->progress, "making code", -1);
+    if (ok) {
+        buffer = w->o->kind == EMIT_LLVM
+                     ? print_module(e)
+                     : codegen_emit(e, machine, w->o->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
+    }
+    w->times->codegen = backend_seconds() - start;
+    LLVMDisposeTargetMachine(machine);
+    return buffer;
+}
+
+// The module's code, in the form that is asked for; LLVM's memory is freed before anything else is done.
+static LLVMMemoryBufferRef compile(writer *w) {
+    emit e;
+    double start = backend_seconds();
+    build_begin(&e, w->scratch, w->diag);
+    bool ok = codegen_artefact(&e, w->a, true);
+    w->times->emit = backend_seconds() - start;
+    LLVMMemoryBufferRef buffer = ok ? compile_module(w, &e) : NULL;
+    build_end(&e);
+    if (buffer) w->times->code_bytes = (int64_t)LLVMGetBufferSize(buffer);
+    return buffer;
+}
+
+// --- Linking
+
+static bool write_weights(writer *w, int fd) {
+    weights all;
+    double start = backend_seconds();
+    bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag);
+    all.progress = w->a->progress;
+    ok = ok && elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output, w->diag);
+    w->times->weights = backend_seconds() - start;
+    return ok;
+}
+
+// The linker makes the file anew under the temporary name.
+static bool link_into_temp(writer *w, int code, int weights_file) {
+    int temp = output_temp(&w->out, w->scratch, w->diag);
+    if (temp < 0) return false;
+    close(temp);
+    guard after;
+    guard_open(&after, w->out.temp);
+    link_job job = {.linker = w->o->linker,
+                    .output = w->out.temp,
+                    .path = w->o->output,
+                    .relocatable = w->o->kind == EMIT_OBJ,
+                    .target = &w->a->targets[0],
+                    .guard = &after};
+    if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
+    job.inputs[job.input_count++] = code;
+    double start = backend_seconds();
+    progress_at(w->a->progress, "linking", -1);
+    bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag);
+    w->times->link = backend_seconds() - start;
+    ok = ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
+    guard_close(&after);
+    return ok;
+}
+
+static bool write_linked(writer *w, LLVMMemoryBufferRef code) {
+    int code_file = output_scratch(&w->out, w->diag);
+    int weights_file = code_file < 0 ? -1 : output_scratch(&w->out, w->diag);
+    bool ok =
+        weights_file >= 0 &&
+        output_write(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), w->o->output, w->diag) &&
+        write_weights(w, weights_file) && link_into_temp(w, code_file, weights_file);
+    if (weights_file >= 0) close(weights_file);
+    if (code_file >= 0) close(code_file);
+    return ok;
+}
+
+static bool write_artefact(writer *w) {
+    if (!output_open(&w->out, w->o->output, w->scratch, w->diag)) return false;
+    if (w->o->kind == EMIT_HEADER) return write_header(w);
+    LLVMMemoryBufferRef code = compile(w);
+    if (!code) return false;
+    bool linked = w->o->kind == EMIT_SO || w->o->kind == EMIT_OBJ;
+    bool ok =
+        linked ? write_linked(w, code) : write_text(w, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
+    LLVMDisposeMemoryBuffer(code);
+    return ok;
+}
+
+bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d) {
+    backend_times unused;
+    writer w = {.a = a, .o = o, .times = times ? times : &unused, .scratch = arena_new(), .diag = d};
+    *w.times = (backend_times){0};
+    bool ok = write_artefact(&w);
+    output_close(&w.out);
+    arena_free(w.scratch);
+    return ok;
+}

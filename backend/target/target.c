@@ -1,0 +1,187 @@
+// Targets: the CPUs, levels and triples that bertc knows, as ir/target.h describes them.
+//
+// What code may use is decided by the level of a CPU (below); its LLVM feature string is made from those bits
+// alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every CPU of
+// the same level.
+#include "backend/target/target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+
+#define BITS_AVX2                                                                                            \
+    (BERTC_FEATURE_SSE4_2 | BERTC_FEATURE_AVX | BERTC_FEATURE_AVX2 | BERTC_FEATURE_FMA | BERTC_FEATURE_F16C)
+#define BITS_AVX512                                                                                          \
+    (BITS_AVX2 | BERTC_FEATURE_AVX512F | BERTC_FEATURE_AVX512BW | BERTC_FEATURE_AVX512CD |                   \
+     BERTC_FEATURE_AVX512DQ | BERTC_FEATURE_AVX512VL)
+
+typedef struct level {
+    const char *isa;
+    target_arch arch;
+    uint64_t features;
+    int vector_floats, vector_registers;
+    bool fma;
+} level;
+
+enum { LEVEL_SSE2, LEVEL_SSE4, LEVEL_AVX2, LEVEL_AVX512, LEVEL_NEON, LEVEL_COUNT };
+static const level levels[LEVEL_COUNT] = {
+    [LEVEL_SSE2] = {"generic", ARCH_X86_64, 0, 4, 16, false},
+    [LEVEL_SSE4] = {"generic", ARCH_X86_64, BERTC_FEATURE_SSE4_2, 4, 16, false},
+    [LEVEL_AVX2] = {"avx2", ARCH_X86_64, BITS_AVX2, 8, 16, true},
+    [LEVEL_AVX512] = {"avx512", ARCH_X86_64, BITS_AVX512, 16, 32, true},
+    [LEVEL_NEON] = {"neon", ARCH_AARCH64, BERTC_FEATURE_NEON, 4, 32, true},
+};
+
+// `tune`: LLVM's name where it differs. Streams: docs/abi.md, "Targets". Caches in KiB, of one core; the last
+// level is the part that one core of a busy machine can count on. Rates: one core, rough.
+typedef struct cpu {
+    const char *name, *tune;
+    int level, streams;
+    int l1, l2, l3;
+    double gflops, gbs;
+} cpu;
+
+static const cpu cpus[] = {
+    {"generic", "x86-64", LEVEL_SSE2, 2, 32, 512, 8192, 24, 10},
+    {"x86-64", NULL, LEVEL_SSE2, 2, 32, 512, 8192, 24, 10},
+    {"x86-64-v2", NULL, LEVEL_SSE4, 2, 32, 512, 8192, 24, 10},
+    {"x86-64-v3", NULL, LEVEL_AVX2, 2, 32, 512, 8192, 100, 14},
+    {"x86-64-v4", NULL, LEVEL_AVX512, 2, 32, 1024, 16384, 150, 16},
+    {"nehalem", NULL, LEVEL_SSE4, 2, 32, 256, 8192, 24, 10},
+    {"haswell", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 100, 12},
+    {"broadwell", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 100, 12},
+    {"skylake", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 110, 14},
+    {"alderlake", NULL, LEVEL_AVX2, 4, 48, 1280, 16384, 130, 20},
+    {"skylake-avx512", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 170, 12},
+    {"cascadelake", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 180, 12},
+    {"cooperlake", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 180, 12},
+    {"icelake-server", NULL, LEVEL_AVX512, 4, 48, 1280, 16384, 190, 14},
+    {"sapphirerapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 18},
+    {"emeraldrapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 18},
+    {"graniterapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 20},
+    {"znver1", NULL, LEVEL_AVX2, 1, 32, 512, 8192, 50, 14},
+    {"znver2", NULL, LEVEL_AVX2, 1, 32, 512, 16384, 100, 16},
+    {"znver3", NULL, LEVEL_AVX2, 1, 32, 512, 32768, 110, 18},
+    {"znver4", NULL, LEVEL_AVX512, 1, 32, 1024, 32768, 114, 20},
+    {"znver5", NULL, LEVEL_AVX512, 1, 48, 1024, 32768, 270, 40},
+    {"generic", NULL, LEVEL_NEON, 1, 64, 1024, 8192, 48, 16},
+    {"cortex-a72", NULL, LEVEL_NEON, 1, 32, 1024, 1024, 16, 8},
+    {"cortex-a76", NULL, LEVEL_NEON, 1, 64, 512, 2048, 38, 12},
+    {"neoverse-n1", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 40, 14},
+    {"neoverse-v1", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 80, 18},
+    {"neoverse-n2", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 48, 18},
+    {"neoverse-v2", NULL, LEVEL_NEON, 1, 64, 2048, 16384, 100, 24},
+};
+#define CPU_COUNT ((int)(sizeof(cpus) / sizeof(cpus[0])))
+
+static const struct {
+    target_arch arch;
+    const char *name, *other, *triple;
+} arches[] = {
+    {ARCH_X86_64, "x86_64", "amd64", "x86_64-unknown-linux-gnu"},
+    {ARCH_AARCH64, "aarch64", "arm64", "aarch64-unknown-linux-gnu"},
+};
+#define ARCH_COUNT ((int)(sizeof(arches) / sizeof(arches[0])))
+
+// A triple's architecture; ARCH_NONE where bertc has no code for it.
+static target_arch arch_of(const char *triple) {
+    size_t n = strcspn(triple, "-");
+    if (!strstr(triple + n, "-linux")) return ARCH_NONE;
+    for (int i = 0; i < ARCH_COUNT; i++) {
+        if ((strlen(arches[i].name) == n && memcmp(triple, arches[i].name, n) == 0) ||
+            (strlen(arches[i].other) == n && memcmp(triple, arches[i].other, n) == 0))
+            return arches[i].arch;
+    }
+    return ARCH_NONE;
+}
+
+static const cpu *find_cpu(target_arch arch, const char *name) {
+    for (int i = 0; i < CPU_COUNT; i++) {
+        if (levels[cpus[i].level].arch == arch && strcmp(cpus[i].name, name) == 0) return &cpus[i];
+    }
+    return NULL;
+}
+
+// The host by what it has, not by what it calls itself: a virtual machine may hide features of the CPU under
+// it.
+static const char *host_cpu(const target_host *h) {
+    if (h->arch == ARCH_AARCH64) return "generic";
+    bool amd = strcmp(h->vendor, "AuthenticAMD") == 0;
+    uint64_t f = h->features;
+    if ((f & BITS_AVX512) == BITS_AVX512) {
+        if (f & BERTC_FEATURE_AMX_TILE) return "sapphirerapids";
+        if (amd) return h->family >= 0x1a ? "znver5" : "znver4";
+        if (f & BERTC_FEATURE_AVX512BF16) return "cooperlake";
+        if (f & BERTC_FEATURE_AVX512VBMI) return "icelake-server";
+        return f & BERTC_FEATURE_AVX512VNNI ? "cascadelake" : "skylake-avx512";
+    }
+    if ((f & BITS_AVX2) == BITS_AVX2) {
+        if (amd) return h->family >= 0x19 ? "znver3" : "znver2";
+        return strcmp(h->vendor, "GenuineIntel") == 0 ? "skylake" : "x86-64-v3";
+    }
+    return f & BERTC_FEATURE_SSE4_2 ? "x86-64-v2" : "x86-64";
+}
+
+static void feature_string(uint64_t bits, char *out, size_t size) {
+    size_t n = 0;
+    out[0] = 0;
+#define X(name, bit, text)                                                                                   \
+    if (bits >> (bit) & 1u) n += (size_t)snprintf(out + n, size - n, "%s+" text, n ? "," : "");
+    BERTC_FEATURE_LIST(X)
+#undef X
+}
+
+static void fill(target *t, target_arch arch, const cpu *c) {
+    const level *l = &levels[c->level];
+    *t = (target){.feature_bits = l->features,
+                  .vector_floats = l->vector_floats,
+                  .vector_registers = l->vector_registers,
+                  .fma = l->fma,
+                  .l1_bytes = (int64_t)c->l1 << 10,
+                  .l2_bytes = (int64_t)c->l2 << 10,
+                  .l3_bytes = (int64_t)c->l3 << 10,
+                  .prefetch_streams = c->streams,
+                  .peak_gflops = c->gflops,
+                  .memory_gbs = c->gbs};
+    for (int i = 0; i < ARCH_COUNT; i++) {
+        if (arches[i].arch == arch) snprintf(t->triple, sizeof(t->triple), "%s", arches[i].triple);
+    }
+    snprintf(t->isa, sizeof(t->isa), "%s", l->isa);
+    snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
+    feature_string(l->features, t->features, sizeof(t->features));
+}
+
+bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
+    target_host host;
+    target_host_read(&host);
+    target_arch arch = triple ? arch_of(triple) : host.arch;
+    if (arch == ARCH_NONE) {
+        return diag_error(d, triple ? triple : "target",
+                          "is no target that bertc has code for (x86_64 and aarch64 Linux)");
+    }
+    bool native = mcpu && strcmp(mcpu, "native") == 0;
+    if (native && arch != host.arch)
+        return diag_error(d, "native", "is no CPU of another architecture: %s", triple);
+    if (!mcpu) native = arch == host.arch;
+    const cpu *c = find_cpu(arch, native ? host_cpu(&host) : mcpu ? mcpu : "generic");
+    if (!c) return diag_error(d, mcpu, "is no CPU that bertc knows (`bertc targets` lists them)");
+    fill(t, arch, c);
+    if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
+    if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
+    if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;
+    return true;
+}
+
+void target_list(FILE *out) {
+    target_host host;
+    target_host_read(&host);
+    for (int i = 0; i < ARCH_COUNT; i++) {
+        fprintf(out, "%s\n", arches[i].triple);
+        if (arches[i].arch == host.arch) fprintf(out, "  %-16s %s\n", "native", host_cpu(&host));
+        for (int k = 0; k < CPU_COUNT; k++) {
+            const level *l = &levels[cpus[k].level];
+            if (l->arch == arches[i].arch) fprintf(out, "  %-16s %s\n", cpus[k].name, l->isa);
+        }
+    }
+}
