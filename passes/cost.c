@@ -85,7 +85,7 @@ typedef struct candidate {
     bool columns;                      // form
 } candidate;
 
-// Of a phase's tasks a thread's run of neighbours (runtime/pool.h): those from `begin` to `end` are left.
+// Of a phase's tasks a thread's run of neighbours (runtime/session/pool.h): those from `begin` to `end` are left.
 typedef struct share {
     int64_t begin, end;
     double busy; // seconds

@@ -7,7 +7,7 @@
 
 #include <sanitizer/asan_interface.h>
 
-#include "runtime/check.h"
+#include "runtime/load/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

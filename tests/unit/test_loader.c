@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "elf_toy.h"
-#include "runtime/check.h"
-#include "runtime/map.h"
+#include "runtime/load/check.h"
+#include "runtime/load/map.h"
 
 static const toy_variant two[] = {{"toy_s8", 0, 8, 8}, {"toy_s32", 0, 32, 32}};
 static char path[64];

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "runtime/store.h"
-#include "runtime/tasks.h"
+#include "runtime/answer/store.h"
+#include "runtime/answer/tasks.h"
 #include "toy.h"
 
 static void check_top(const float *x, int n, int k, const int *want) {

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/futex.h"
-#include "runtime/placement.h"
-#include "runtime/pool.h"
+#include "runtime/session/futex.h"
+#include "runtime/session/placement.h"
+#include "runtime/session/pool.h"
 
 enum { PHASES = 40, MOST = 97, THREADS = 16 };
 

@@ -1,0 +1,250 @@
+// Text in: the session's encoder, tokens packed into groups, groups run, answers decoded.
+#include "runtime/answer/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/load/check.h"
+
+bertc_task_kind answer_task(const bertc_session *s) {
+    return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
+}
+
+bool answer_has_masks(const bertc_session *s) {
+    bertc_task_kind kind = answer_task(s);
+    return (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
+}
+
+// --- Opening
+
+// Bytes that the answers to ANSWER_TEXTS texts of max_text_bytes in all take at most, whole or in windows.
+// Untouched memory costs nothing.
+static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
+    const bertc_model *m = s->model;
+    size_t labels = m->task->label_count, tokens = max_text_bytes + (size_t)ANSWER_TEXTS * 4,
+           masks = max_text_bytes / 3 + 1, all = ANSWER_TEXTS * (sizeof(answer_long) + 16 * 16);
+    size_t embedding = s->text->outputs[0] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[0]], 0);
+    switch (answer_task(s)) {
+    case BERTC_TASK_TENSORS: return 0;
+    case BERTC_TASK_ANSWER:
+    case BERTC_TASK_NEXT_SENTENCE: return all;
+    case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: return all + ANSWER_TEXTS * labels * (sizeof(bertc_score) + sizeof(float));
+    case BERTC_TASK_ENTITIES:
+        return all +
+               tokens * (sizeof(bertc_entity) + sizeof(bertc_token) + 2 * sizeof(bertc_score) + sizeof(int)) +
+               (size_t)s->max_tokens * sizeof(bertc_entity);
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_PRETRAINING:
+        return all + (masks + ANSWER_TEXTS) *
+                         (sizeof(bertc_mask) + ANSWER_TOP * sizeof(bertc_score) + 2 * sizeof(int));
+    }
+    return 0;
+}
+
+static void find_outputs(bertc_session *s) {
+    const char *names[2] = {"logits", NULL};
+    switch (answer_task(s)) {
+    case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
+    case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
+    case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = TASK_ORDER; break;
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION:
+    case BERTC_TASK_ENTITIES:
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_NEXT_SENTENCE: break;
+    }
+    for (int i = 0; i < 2; i++) s->text->outputs[i] = names[i] ? session_output_index(s, names[i]) : -1;
+    if (names[1] && s->text->outputs[1] < 0) s->text->outputs[1] = session_output_index(s, TASK_ORDER_OTHER);
+}
+
+bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
+    if (!s->model->descriptor->tokenizer) return true;
+    if (!max_text_bytes) max_text_bytes = 65536;
+    s->text = calloc(1, sizeof *s->text);
+    if (!s->text) return error_set(error, "out of memory");
+    find_outputs(s);
+    answer_prompt *p = &s->text->prompt;
+    if (prompt_taken(s)) p->joined = malloc(p->capacity = prompt_room(s, max_text_bytes));
+    s->text->encoder = encoder_new(&s->model->tokenizer, p->capacity ? p->capacity : max_text_bytes, error);
+    if (!s->text->encoder) return false;
+    s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);
+    s->text->windows = calloc((size_t)s->max_sequences, sizeof *s->text->windows);
+    size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes) : 0;
+    bool room = s->text->tokens && s->text->windows && (p->joined || !p->capacity);
+    return (room && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");
+}
+
+void answer_close(bertc_session *s) {
+    if (!s->text) return;
+    encoder_free(s->text->encoder);
+    store_close(&s->text->store);
+    free(s->text->prompt.joined);
+    free(s->text->tokens);
+    free(s->text->windows);
+    free(s->text);
+    s->text = NULL;
+}
+
+// --- Tokens
+
+static bool has_tokenizer(const bertc_session *s, bertc_error *error) {
+    return s->text ||
+           error_set(error,
+                     "the model has no tokenizer, so it takes ids only: compile it with tokenizer.json or "
+                     "vocab.txt beside the checkpoint");
+}
+
+bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+    return has_tokenizer(s, error) &&
+           encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
+}
+
+const char *bertc_token_text(const bertc_model *m, int32_t id) {
+    return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
+}
+
+// Tokens of the longest text, or window.
+static int64_t longest(const bertc_session *s) {
+    int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0,
+            asked = s->text->options->max_tokens;
+    if (own && own < limit) limit = own;
+    return asked > 0 && asked < limit ? asked : limit;
+}
+
+static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
+    int64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t position = session_position(s, tokens[i].id, (int64_t)i, before);
+        if (!session_check(s, tokens[i].id, tokens[i].type, position, error))
+            return error_prefix(error, "token %zu", i);
+        before += tokens[i].id != s->model->descriptor->pad_id;
+    }
+    return n > 0 || error_set(error, "the text has no token");
+}
+
+// --- Groups
+
+static bool flush(bertc_session *s, bertc_error *error) {
+    bool ok = true;
+    if (s->group.sequences == 0) return true;
+    session_execute(s);
+    for (int64_t q = 0; q < s->group.sequences && ok; q++) {
+        answer_part p = answer_part_of(s, q);
+        if (s->text->windows[q].of)
+            windows_add(&p, &s->text->windows[q]);
+        else
+            ok = answer_decode(&p);
+    }
+    session_clear(s);
+    return ok || error_set(error, "out of memory for the answers");
+}
+
+// Adds the n tokens that stand behind the group's to it; a head reads the masks' rows.
+static bool pack(bertc_session *s, int64_t place, answer_window window, size_t n, bertc_error *error) {
+    bool masks = answer_has_masks(s);
+    int64_t before = 0;
+    // Something is left to pool, however short the text was cut.
+    size_t skipped = s->text->prompt.tokens < n ? s->text->prompt.tokens : n - 1;
+    const bertc_token *tokens = s->text->tokens + s->group.tokens;
+    if (!check_tokens(s, tokens, n, error)) return false;
+    s->text->windows[s->group.sequences] = window;
+    session_begin(s, place);
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = tokens[i].id;
+        int64_t position = session_position(s, id, (int64_t)i, before);
+        session_token(s, id, tokens[i].type, (int32_t)position, (int32_t)i,
+                      masks && id == s->model->task->mask_id);
+        session_set(s, INPUT_PROMPT, i < skipped);
+        before += id != s->model->descriptor->pad_id;
+    }
+    return true;
+}
+
+static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
+                      bertc_error *error) {
+    if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
+    memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
+    return pack(s, place, (answer_window){0}, n, error);
+}
+
+static bool add_window(bertc_session *s, const answer_window *w, const bertc_token *tokens, size_t n,
+                       bertc_error *error) {
+    size_t first = (size_t)w->of->first, moving = (size_t)w->of->count, count = (size_t)w->count,
+           rest = n - first - moving;
+    if (!session_room(s, (int64_t)(first + count + rest)) && !flush(s, error)) return false;
+    bertc_token *to = s->text->tokens + s->group.tokens;
+    memcpy(to, tokens, first * sizeof *to);
+    memcpy(to + first, tokens + first + w->start, count * sizeof *to);
+    memcpy(to + first + count, tokens + first + moving, rest * sizeof *to);
+    return pack(s, w->of->place, *w, first + count + rest, error);
+}
+
+static bool add_windows(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
+                        bertc_error *error) {
+    bool pair = s->text->texts[place].pair && answer_task(s) != BERTC_TASK_ENTITIES;
+    answer_long *l = windows_begin(s, place, tokens, n, pair);
+    if (!l) return error_set(error, "out of memory for the answers");
+    int64_t room = longest(s) - ((int64_t)n - l->count), stride = s->text->options->stride;
+    if (room < 1)
+        return error_set(error, "the tokens that stand in every window alone are %lld, and a window has %lld",
+                         (long long)n - l->count, (long long)longest(s));
+    if (!stride) stride = room / 2 < 128 ? room / 2 : 128;
+    if (stride < 0) stride = 0;
+    if (stride >= room)
+        return error_set(error, "windows of %lld tokens of the %s can't share %lld", (long long)room,
+                         pair ? "pair" : "text", (long long)stride);
+    for (int64_t start = 0, stop = 0; stop < l->count; start += room - stride) {
+        stop = start + room < l->count ? start + room : l->count;
+        answer_window w = {l, (int)start, (int)(stop - start)};
+        if (!add_window(s, &w, tokens, n, error)) return false;
+    }
+    return true;
+}
+
+// --- Texts
+
+static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
+    if (answer_task(s) == BERTC_TASK_ANSWER && !text->pair)
+        return error_set(error, "question answering takes a question and, as its pair, a context");
+    return true;
+}
+
+static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_error *error) {
+    const bertc_text_options *o = s->text->options;
+    const bertc_token *tokens;
+    size_t n;
+    int64_t limit = longest(s);
+    bertc_text whole = *text;
+    if (!check_text(s, text, error) || !prompt_join(s, &whole, error) ||
+        !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
+                        o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
+        return false;
+    return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
+                              : add_whole(s, place, tokens, n, error);
+}
+
+bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
+                        const bertc_text_options *options, bertc_result *results, bertc_error *error) {
+    static const bertc_text_options defaults;
+    if (!has_tokenizer(s, error)) return false;
+    if (answer_task(s) == BERTC_TASK_TENSORS)
+        return error_set(error, "the model has no head that answers a text: it gives tensors only");
+    s->text->texts = texts;
+    s->text->options = options ? options : &defaults;
+    s->text->results = results;
+    s->text->longs = NULL;
+    store_reset(&s->text->store);
+    session_clear(s);
+    if (!prompt_begin(s, error)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!add_text(s, (int64_t)i, &texts[i], error))
+            return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;
+    return flush(s, error) && (windows_finish(s) || error_set(error, "out of memory for the answers"));
+}

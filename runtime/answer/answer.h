@@ -1,0 +1,120 @@
+// The text side of a session: its encoder, the tokens of the group that is being put together, and the memory
+// of the answers.
+//
+// A text that fits is one sequence of a group and is answered from its outputs (decode.c). A longer one that
+// may be read in windows is a sequence a window; their outputs are gathered (windows.c), and the answer is
+// made when all groups of the call have run.
+#ifndef BERTC_ANSWER_H
+#define BERTC_ANSWER_H
+
+#include "runtime/answer/store.h"
+#include "runtime/session/session.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+enum {
+    ANSWER_TEXTS = 1024,
+    ANSWER_TOP = 32
+}; // texts a call, and choices a mask, that the store has room for at opening
+
+// What is gathered of a text that is read in windows. Of its tokens (as the encoder gave them) those from
+// `first` on, `count` of them, move past; all others stand in every window.
+typedef struct answer_long answer_long;
+struct answer_long {
+    answer_long *before; // of this call
+    int64_t place;       // among the call's texts
+    int first, count;
+    double weight;       // tokens of the windows so far
+    bool unit;           // all windows' embeddings have length 1
+    float *sums;         // weighted rows of the output: embeddings or logits
+    bertc_token *tokens; // the moving ones, of entities
+    bertc_score *labels; // their labels
+    int *nearest;        // of each such token, or mask: how far from an edge it was seen; -1: not yet
+    int *mask_at;        // ascending, the masks' tokens
+    bertc_mask *masks;
+    bertc_score *mask_scores;
+};
+
+// A sequence of the group: tokens [start, start + count) of the moving ones; of NULL: a whole text.
+typedef struct answer_window {
+    answer_long *of;
+    int start, count;
+} answer_window;
+
+// What goes before the call's texts, and the text behind it.
+typedef struct answer_prompt {
+    const char *text;
+    size_t size;   // 0: none
+    size_t tokens; // of a text's, the first so many are the prompt's
+    char *joined;  // [capacity]
+    size_t capacity;
+} answer_prompt;
+
+struct answer_state {
+    encoder *encoder;
+    answer_prompt prompt;
+    store store;
+    bertc_token *tokens;    // [max_tokens], as packed
+    answer_window *windows; // [max_sequences], of the group's sequences
+    answer_long *longs;     // the call's, last first
+    int outputs[2];         // that the task reads; -1: none
+    const bertc_text *texts;
+    const bertc_text_options *options;
+    bertc_result *results;
+};
+
+// Sets s->text, where the model has a tokenizer.
+bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error);
+void answer_close(bertc_session *s);
+bertc_task_kind answer_task(const bertc_session *s);
+bool answer_has_masks(const bertc_session *s);
+
+// --- decode.c. What returns false found no memory.
+
+// One text, and what of the group and its outputs belongs to it.
+typedef struct answer_part {
+    bertc_session *session;
+    const bertc_text *text;
+    const bertc_token *tokens;
+    int64_t index, first, row; // the sequence's number in the group, its first row in T, and in R
+    int count, rows;
+    bertc_result *result;
+} answer_part;
+
+answer_part answer_part_of(bertc_session *s, int64_t q); // sequence q of the group that has just been run
+const float *answer_row(const answer_part *p, int output, int64_t r); // `output`: index in s->text->outputs
+int answer_width(const bertc_session *s, int output);
+int answer_choices(const bertc_session *s); // for a mask
+
+// A whole text's answer.
+bool answer_decode(answer_part *p);
+// The same from an embedding, logits, or labels of the text's tokens.
+bool answer_embedding(answer_part *p, const float *row);
+bool answer_labels(answer_part *p, const float *logits);
+void answer_next(answer_part *p, const float *logits);
+bool answer_entities(answer_part *p, const bertc_score *labels);
+void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,
+                 bertc_mask *out);
+bertc_answer answer_span(const answer_part *p);
+
+// --- prompt.c
+
+// Does the model's task take prompts?
+bool prompt_taken(const bertc_session *s);
+// Bytes of the longest text with a prompt of the model's before it.
+size_t prompt_room(const bertc_session *s, size_t max_text_bytes);
+// Finds the prompt that the call's options ask for.
+bool prompt_begin(bertc_session *s, bertc_error *error);
+// Puts it before the text, which then is the session's until the next one.
+bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
+
+// --- windows.c
+
+// Starts a text that moves past in windows: `n` tokens, of which those of text `moving` move, but for a
+// prompt's. NULL: no memory.
+answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
+// Gathers what a window's outputs say.
+void windows_add(answer_part *p, const answer_window *w);
+// Answers the call's long texts.
+bool windows_finish(bertc_session *s);
+
+#endif

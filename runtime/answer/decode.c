@@ -1,0 +1,155 @@
+// The answer to one text of a group that has been run, by the model's task.
+#include <string.h>
+
+#include "runtime/answer/answer.h"
+#include "runtime/answer/tasks.h"
+#include "runtime/load/check.h"
+
+const float *answer_row(const answer_part *p, int output, int64_t r) {
+    return session_output(p->session, p->session->text->outputs[output], r);
+}
+
+int answer_width(const bertc_session *s, int output) {
+    return (int)port_width(&s->model->outputs[s->text->outputs[output]], 0);
+}
+
+int answer_choices(const bertc_session *s) {
+    int n = (int)s->model->descriptor->vocab_size,
+        k = s->text->options->top_k > 0 ? s->text->options->top_k : 5;
+    return k < n ? k : n;
+}
+
+bool answer_embedding(answer_part *p, const float *row) {
+    int n = answer_width(p->session, 0);
+    float *out = store_take(&p->session->text->store, (size_t)n, sizeof *out);
+    if (!out) return false;
+    memcpy(out, row, (size_t)n * sizeof *out);
+    p->result->embedding = out;
+    p->result->embedding_size = n;
+    return true;
+}
+
+bool answer_labels(answer_part *p, const float *logits) {
+    const bertc_model *m = p->session->model;
+    bertc_task_kind kind = answer_task(p->session);
+    int n = (int)m->task->label_count, most = p->session->text->options->top_k,
+        k = most > 0 && most < n ? most : n;
+    bertc_score *out = store_take(&p->session->text->store, (size_t)(k ? k : 1), sizeof *out);
+    if (!out) return false;
+    if (kind == BERTC_TASK_REGRESSION) // values, not ranks: in the labels' order
+        for (int i = 0; i < k; i++) out[i] = (bertc_score){.id = i, .score = logits[i]};
+    else
+        k = task_top(logits, n, k, out);
+    if (kind == BERTC_TASK_CLASSIFY && k) task_softmax(logits, n, out, k);
+    if (kind == BERTC_TASK_MULTI_LABEL) task_sigmoid(out, k);
+    for (int i = 0; i < k; i++) out[i].label = bertc_label(m, out[i].id);
+    p->result->scores = out;
+    p->result->score_count = k;
+    return true;
+}
+
+bool answer_entities(answer_part *p, const bertc_score *labels) {
+    store *s = &p->session->text->store;
+    const bertc_text *text = p->text;
+    if (text->words) {
+        bertc_score *words = store_take(s, text->word_count ? text->word_count : 1, sizeof *words);
+        if (!words) return false;
+        task_words(p->tokens, p->count, labels, words, text->word_count);
+        p->result->words = words;
+        p->result->word_count = (int)text->word_count;
+    }
+    bertc_entity *out = store_take(s, (size_t)p->count, sizeof *out);
+    if (!out) return false;
+    int n = task_entities(p->tokens, p->count, labels, text->words != NULL, out);
+    store_trim(s, out, (size_t)n * sizeof *out);
+    p->result->entities = out;
+    p->result->entity_count = n;
+    return true;
+}
+
+static bool decode_entities(answer_part *p) {
+    bertc_score *labels = store_take(&p->session->text->store, (size_t)p->count, sizeof *labels);
+    if (!labels) return false;
+    for (int i = 0; i < p->count; i++)
+        labels[i] = task_token(p->session->model, answer_row(p, 0, p->first + i));
+    return answer_entities(p, labels);
+}
+
+void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,
+                 bertc_mask *out) {
+    const bertc_model *m = p->session->model;
+    int n = (int)m->descriptor->vocab_size;
+    const float *logits = answer_row(p, 0, row);
+    int k = task_top(logits, n, answer_choices(p->session), scores);
+    task_softmax(logits, n, scores, k);
+    for (int i = 0; i < k; i++) scores[i].label = bertc_token_text(m, scores[i].id);
+    *out = (bertc_mask){.char_start = t->char_start,
+                        .char_end = t->char_end,
+                        .byte_start = t->byte_start,
+                        .byte_end = t->byte_end,
+                        .text = t->text,
+                        .score_count = k,
+                        .scores = scores};
+}
+
+static bool decode_masks(answer_part *p) {
+    store *s = &p->session->text->store;
+    size_t rows = (size_t)(p->rows ? p->rows : 1), k = (size_t)answer_choices(p->session);
+    bertc_mask *out = store_take(s, rows, sizeof *out);
+    bertc_score *scores = out ? store_take(s, rows * k, sizeof *scores) : NULL;
+    if (!scores) return false;
+    const int32_t *at = p->session->group.inputs[INPUT_ROWS];
+    for (int i = 0; i < p->rows; i++)
+        answer_mask(p, &p->session->text->tokens[at[p->row + i]], p->row + i, scores + (size_t)i * k,
+                    &out[i]);
+    p->result->masks = out;
+    p->result->mask_count = p->rows;
+    return true;
+}
+
+// Index 0 says that the pair is the next sentence.
+void answer_next(answer_part *p, const float *logits) {
+    bertc_score first = {.score = logits[0]};
+    task_softmax(logits, 2, &first, 1);
+    p->result->next_sentence = p->text->pair ? first.score : -1;
+}
+
+bertc_answer answer_span(const answer_part *p) {
+    const bertc_text_options *o = p->session->text->options;
+    int most = o->max_answer_tokens;
+    return task_answer(p->tokens, p->count, answer_row(p, 0, p->first), answer_row(p, 1, p->first),
+                       most > 0 ? most : 15, !o->answer_as_tokens);
+}
+
+answer_part answer_part_of(bertc_session *s, int64_t q) {
+    const int32_t *bounds = s->group.inputs[INPUT_BOUNDS], *row_bounds = s->group.inputs[INPUT_ROW_BOUNDS];
+    int64_t place = s->group.places[q];
+    return (answer_part){.session = s,
+                         .text = &s->text->texts[place],
+                         .tokens = s->text->tokens + bounds[q],
+                         .index = q,
+                         .first = bounds[q],
+                         .row = row_bounds[q],
+                         .count = bounds[q + 1] - bounds[q],
+                         .rows = row_bounds[q + 1] - row_bounds[q],
+                         .result = &s->text->results[place]};
+}
+
+bool answer_decode(answer_part *p) {
+    bertc_task_kind kind = answer_task(p->session);
+    *p->result =
+        (bertc_result){.task = (int)kind, .token_count = p->count, .window_count = 1, .next_sentence = -1};
+    switch (kind) {
+    case BERTC_TASK_TENSORS: return true;
+    case BERTC_TASK_EMBEDDING: return answer_embedding(p, answer_row(p, 0, p->index));
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: return answer_labels(p, answer_row(p, 0, p->index));
+    case BERTC_TASK_ENTITIES: return decode_entities(p);
+    case BERTC_TASK_ANSWER: p->result->answer = answer_span(p); return true;
+    case BERTC_TASK_FILL_MASK: return decode_masks(p);
+    case BERTC_TASK_NEXT_SENTENCE: answer_next(p, answer_row(p, 0, p->index)); return true;
+    case BERTC_TASK_PRETRAINING: answer_next(p, answer_row(p, 1, p->index)); return decode_masks(p);
+    }
+    return true;
+}

@@ -1,0 +1,113 @@
+// Prompts: what goes before texts that get an embedding or labels. The prompt and the text are tokenized as
+// one; how many of the tokens are the prompt's is what the prompt has alone, as sentence-transformers counts
+// them.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/answer/answer.h"
+#include "runtime/error.h"
+
+const char *bertc_prompt(const bertc_model *m, int index, const char **text) {
+    if (!m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;
+    uint64_t at[2];
+    const char *table = (const char *)m->task;
+    memcpy(at, table + m->task->prompts + (size_t)index * sizeof at, sizeof at);
+    if (text) *text = table + at[1];
+    return table + at[0];
+}
+
+static size_t longest_prompt(const bertc_model *m) {
+    const char *text;
+    size_t most = 0;
+    for (int i = 0; bertc_prompt(m, i, &text); i++)
+        if (strlen(text) > most) most = strlen(text);
+    return most;
+}
+
+// Answers that say where in a text something stands take no prompt.
+bool prompt_taken(const bertc_session *s) {
+    switch (answer_task(s)) {
+    case BERTC_TASK_EMBEDDING:
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: return true;
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_ENTITIES:
+    case BERTC_TASK_ANSWER:
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_NEXT_SENTENCE:
+    case BERTC_TASK_PRETRAINING: break;
+    }
+    return false;
+}
+
+size_t prompt_room(const bertc_session *s, size_t max_text_bytes) {
+    return max_text_bytes + longest_prompt(s->model);
+}
+
+static bool no_such(const bertc_model *m, const char *name, bertc_error *error) {
+    char list[400] = "";
+    const char *one;
+    for (int i = 0; (one = bertc_prompt(m, i, NULL)); i++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", one);
+    }
+    return *list ? error_set(error, "the model has no prompt `%.64s`; it has %s", name, list)
+                 : error_set(error, "the model has no prompts, and so none of the name `%.64s`", name);
+}
+
+static bool find(const bertc_session *s, const char **text, bertc_error *error) {
+    const bertc_text_options *o = s->text->options;
+    const bertc_model *m = s->model;
+    *text = o->prompt ? o->prompt : "";
+    if (o->prompt) return true;
+    if (!o->prompt_name) {
+        if (m->task->default_prompt) bertc_prompt(m, (int)m->task->default_prompt - 1, text);
+        return true;
+    }
+    for (int i = 0;; i++) {
+        const char *name = bertc_prompt(m, i, text);
+        if (!name) return no_such(m, o->prompt_name, error);
+        if (!strcmp(name, o->prompt_name)) return true;
+    }
+}
+
+bool prompt_begin(bertc_session *s, bertc_error *error) {
+    answer_prompt *p = &s->text->prompt;
+    const bertc_text_options *o = s->text->options;
+    p->size = p->tokens = 0;
+    if (!prompt_taken(s))
+        return (!o->prompt && !o->prompt_name) ||
+               error_set(error, "a prompt goes before texts that get an embedding or labels, and the model "
+                                "gives none");
+    if (!find(s, &p->text, error)) return false;
+    p->size = strlen(p->text);
+    if (!p->size) return true;
+    const bertc_text alone = {.text = p->text, .size = p->size};
+    const bertc_token *tokens;
+    size_t n;
+    if (!encoder_encode(s->text->encoder, &alone, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, error))
+        return error_prefix(error, "the prompt");
+    if (n && tokens[n - 1].text < 0) n--; // the end of a text, which is not here
+    p->tokens = n;
+    return true;
+}
+
+bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error) {
+    answer_prompt *p = &s->text->prompt;
+    if (!p->size) return true;
+    if (text->words) return error_set(error, "a prompt and a text that is split into words");
+    size_t size = p->size + text->size;
+    if (size > p->capacity) {
+        char *grown = realloc(p->joined, size);
+        if (!grown) return error_set(error, "out of memory");
+        p->joined = grown;
+        p->capacity = size;
+    }
+    memcpy(p->joined, p->text, p->size);
+    if (text->size) memcpy(p->joined + p->size, text->text, text->size);
+    text->text = p->joined;
+    text->size = size;
+    return true;
+}

@@ -1,0 +1,232 @@
+// The descriptor itself: sizes, limits, weights, ports, the task table, the JSON text.
+#include "runtime/load/check.h"
+
+#include <string.h>
+
+#include "runtime/error.h"
+
+enum {
+    MAX_INPUTS = 32,
+    MAX_OUTPUTS = 4096,
+    MAX_VARIANTS = 256,
+    MAX_LABELS = 1 << 20,
+    MAX_PROMPTS = 4096,
+    MAX_NAME = 4096
+};
+#define MAX_ELEMENTS ((int64_t)1 << 40)
+
+const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint64_t size, uint64_t align,
+                     uint32_t flags, const char *what) {
+    uint64_t bytes;
+    if (off == 0 || __builtin_mul_overflow(count, size, &bytes)) {
+        error_set(c->error, "broken descriptor: %s", what);
+        return NULL;
+    }
+    const void *p;
+    if (c->im) {
+        uint64_t at = c->im->descriptor + (uint64_t)off; // may wrap: then no segment holds it
+        p = at % align == 0 ? image_at(c->im, at, bytes, flags) : NULL;
+    } else {
+        uintptr_t at = (uintptr_t)c->descriptor + (uintptr_t)off;
+        p = at % align == 0 ? (const void *)at : NULL;
+    }
+    if (!p) error_set(c->error, "broken descriptor: %s outside of the file, or misaligned", what);
+    return p;
+}
+
+const char *check_string(const check_source *c, bertc_off off, const char *what) {
+    const char *s = check_at(c, off, 1, 1, 1, 0, what);
+    if (!s) return NULL;
+    uint64_t room = c->im ? image_room(c->im, c->im->descriptor + (uint64_t)off) : MAX_NAME;
+    if (memchr(s, 0, room < MAX_NAME ? room : MAX_NAME)) return s;
+    error_set(c->error, "broken descriptor: %s does not end", what);
+    return NULL;
+}
+
+int64_t port_width(const bertc_port *p, int64_t ragged) {
+    int64_t n = 1;
+    for (uint32_t i = 0; i < p->rank; i++) n *= p->ragged && i + 1 == p->rank ? ragged : p->shape[i];
+    return n;
+}
+
+// --- Ports
+
+static bool check_input(const check_source *c, const bertc_port *p) {
+    static const char *const known[] = {
+#define X(id, name) name,
+        BERTC_INPUT_LIST(X)
+#undef X
+    };
+    const char *name = check_string(c, p->name, "an input's name");
+    if (!name) return false;
+    bool bounds = strcmp(name, "bounds") == 0 || strcmp(name, "row_bounds") == 0;
+    uint32_t leading = bounds ? BERTC_S : strcmp(name, "rows") == 0 ? BERTC_R : BERTC_T;
+    bool good = p->leading == leading && p->elem == BERTC_I32 && p->rank == 0 && p->limit >= 0 &&
+                p->rule < BERTC_RULE_COUNT;
+    for (size_t i = 0; good && i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0) return true;
+    return error_set(c->error, "input `%s` is not known to this version", name);
+}
+
+static bool check_shape(const check_source *c, const bertc_port *p) {
+    const char *name = check_string(c, p->name, "an output's name");
+    if (!name) return false;
+    bool good = p->elem == BERTC_F32 && p->leading >= BERTC_T && p->leading <= BERTC_R && p->rank <= 4 &&
+                p->ragged <= 1 && (!p->ragged || (p->rank >= 1 && p->leading == BERTC_T));
+    int64_t n = 1;
+    for (uint32_t i = 0; good && i < p->rank; i++) {
+        if (p->ragged && i + 1 == p->rank) continue;
+        good = p->shape[i] > 0 && p->shape[i] <= MAX_ELEMENTS / n;
+        if (good) n *= p->shape[i];
+    }
+    return good || error_set(c->error, "broken descriptor: the shape of output `%s`", name);
+}
+
+static bool check_ports(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (d->input_count > MAX_INPUTS || d->output_count == 0 || d->output_count > MAX_OUTPUTS)
+        return error_set(c->error, "broken descriptor: %u inputs, %u outputs", d->input_count,
+                         d->output_count);
+    const bertc_port *in = check_at(c, d->inputs, d->input_count, sizeof *in, 8, 0, "inputs");
+    const bertc_port *out =
+        in ? check_at(c, d->outputs, d->output_count, sizeof *out, 8, 0, "outputs") : NULL;
+    if (!out) return false;
+    for (uint32_t i = 0; i < d->input_count; i++)
+        if (!check_input(c, &in[i])) return false;
+    for (uint32_t i = 0; i < d->output_count; i++)
+        if (!check_shape(c, &out[i])) return false;
+    return true;
+}
+
+// The output of that name, NULL: there is none.
+static const bertc_port *check_output(const check_source *c, const char *name) {
+    const bertc_descriptor *d = c->descriptor;
+    const bertc_port *out = check_at(c, d->outputs, d->output_count, sizeof *out, 8, 0, "outputs");
+    for (uint32_t i = 0; out && i < d->output_count; i++) {
+        const char *own = check_string(c, out[i].name, "an output's name");
+        if (own && strcmp(own, name) == 0) return &out[i];
+    }
+    return NULL;
+}
+
+// --- The task table
+
+// What each task reads. width 0: any; -1: the number of labels; -2: the vocabulary.
+typedef struct task_need {
+    bertc_task_kind kind;
+    const char *output;
+    bertc_symbol leading;
+    int width;
+} task_need;
+static const task_need needs[] = {
+    {BERTC_TASK_EMBEDDING, "embedding", BERTC_S, 0},
+    {BERTC_TASK_CLASSIFY, "logits", BERTC_S, -1},
+    {BERTC_TASK_MULTI_LABEL, "logits", BERTC_S, -1},
+    {BERTC_TASK_REGRESSION, "logits", BERTC_S, -1},
+    {BERTC_TASK_ENTITIES, "logits", BERTC_T, -1},
+    {BERTC_TASK_ANSWER, "start_logits", BERTC_T, 1},
+    {BERTC_TASK_ANSWER, "end_logits", BERTC_T, 1},
+    {BERTC_TASK_FILL_MASK, "logits", BERTC_R, -2},
+    {BERTC_TASK_NEXT_SENTENCE, "logits", BERTC_S, 2},
+    {BERTC_TASK_PRETRAINING, "prediction_logits", BERTC_R, -2},
+    {BERTC_TASK_PRETRAINING, TASK_ORDER, BERTC_S, 2},
+};
+
+static bool check_need(const check_source *c, const bertc_task *t, const task_need *n) {
+    const bertc_port *p = check_output(c, n->output);
+    if (!p && !strcmp(n->output, TASK_ORDER)) p = check_output(c, TASK_ORDER_OTHER);
+    if (!p) return error_set(c->error, "broken descriptor: its task needs the output `%s`", n->output);
+    int64_t want = n->width == -1 ? t->label_count : n->width == -2 ? c->descriptor->vocab_size : n->width;
+    if (p->leading != n->leading || p->ragged || p->rank > 1 || (want && port_width(p, 0) != want))
+        return error_set(c->error, "broken descriptor: output `%s` does not fit its task", n->output);
+    return true;
+}
+
+// A list of `count` offsets at `list`, each of a string that ends within the table.
+static bool check_strings(const check_source *c, const bertc_task *t, uint64_t bytes, uint64_t list,
+                          uint32_t count, const char *what) {
+    if (count && (list % 8 || list > bytes || count * sizeof(uint64_t) > bytes - list))
+        return error_set(c->error, "broken descriptor: the %ss of the task table", what);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t at;
+        memcpy(&at, (const char *)t + list + i * sizeof at, sizeof at);
+        if (at >= bytes || !memchr((const char *)t + at, 0, bytes - at))
+            return error_set(c->error, "broken descriptor: %s %u of the task table", what, i);
+    }
+    return true;
+}
+
+static bool check_task(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (d->task == 0) return true;
+    if (d->task_bytes < (int64_t)sizeof(bertc_task))
+        return error_set(c->error, "broken descriptor: the task table");
+    const bertc_task *t = check_at(c, d->task, (uint64_t)d->task_bytes, 1, 8, 0, "the task table");
+    if (!t) return false;
+    uint64_t bytes = (uint64_t)d->task_bytes;
+    if (t->kind > BERTC_TASK_PRETRAINING)
+        return error_set(c->error, "task %u is not known to this version", t->kind);
+    if (t->label_count > MAX_LABELS || t->mask_id < -1 || t->mask_id >= d->vocab_size)
+        return error_set(c->error, "broken descriptor: the labels of the task table");
+    if (!check_strings(c, t, bytes, t->labels, t->label_count, "label")) return false;
+    if (t->prompt_count > MAX_PROMPTS || t->default_prompt > t->prompt_count)
+        return error_set(c->error, "broken descriptor: the prompts of the task table");
+    if (!check_strings(c, t, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+        if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
+    return true;
+}
+
+// --- The whole
+
+static bool check_head(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (memcmp(d->magic, BERTC_MAGIC, sizeof d->magic) != 0)
+        return error_set(c->error,
+                         "not a bertc artefact: `" BERTC_SYMBOL "` does not begin with " BERTC_MAGIC);
+    if (d->abi_version != BERTC_ABI_VERSION)
+        return error_set(
+            c->error,
+            "made for version %u of the artefact format, this library reads version %u: compile it again",
+            d->abi_version, BERTC_ABI_VERSION);
+    if (d->size != sizeof *d)
+        return error_set(c->error, "broken descriptor: %u bytes, not %zu", d->size, sizeof *d);
+    return true;
+}
+
+static bool check_limits(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (d->vocab_size < 1 || d->vocab_size > INT32_MAX || d->type_vocab_size < 0 ||
+        d->type_vocab_size > INT32_MAX || d->position_count < 0 || d->position_count > INT32_MAX ||
+        d->position_rule > BERTC_POSITION_COUNT || d->position_start < 0 || d->position_start > 1 << 20)
+        return error_set(c->error, "broken descriptor: vocabulary, types or positions");
+    if (d->weights_bytes < 0 || d->tokenizer_bytes < 0 || d->task_bytes < 0 || d->json_bytes < 0)
+        return error_set(c->error, "broken descriptor: a negative size");
+    if (c->weights_given || d->weights_bytes == 0) return true;
+    return check_at(c, d->weights, (uint64_t)d->weights_bytes, 1, 64, PF_R, "the weights") != NULL;
+}
+
+static bool check_texts(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (d->json) {
+        const char *json = check_at(c, d->json, (uint64_t)d->json_bytes, 1, 1, 0, "the JSON text");
+        if (!json) return false;
+        if (d->json_bytes < 1 || json[d->json_bytes - 1] != 0)
+            return error_set(c->error, "broken descriptor: the JSON text does not end");
+    }
+    if (!d->tokenizer) return true;
+    return check_at(c, d->tokenizer, (uint64_t)d->tokenizer_bytes, 1, 8, 0, "the tokenizer") != NULL;
+}
+
+bool check_descriptor(const check_source *c) {
+    const bertc_descriptor *d = c->descriptor;
+    if (!check_head(c) || !check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c))
+        return false;
+    if (d->variant_count == 0 || d->variant_count > MAX_VARIANTS)
+        return error_set(c->error, "broken descriptor: %u variants", d->variant_count);
+    const bertc_variant *v = check_at(c, d->variants, d->variant_count, sizeof *v, 8, 0, "variants");
+    if (!v) return false;
+    for (uint32_t i = 0; i < d->variant_count; i++)
+        if (!check_variant(c, &v[i])) return false;
+    return true;
+}

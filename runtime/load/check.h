@@ -1,0 +1,30 @@
+// The checks of an artefact's descriptor: every count, offset, array, string and size in it, held against the
+// file (or, for a descriptor in memory, against itself) before anything reads it.
+#ifndef BERTC_CHECK_H
+#define BERTC_CHECK_H
+
+#include "runtime/abi.h"
+#include "runtime/load/image.h"
+
+// Where a descriptor's bytes are looked up. `im` NULL: in memory, where offsets are taken at their word.
+typedef struct check_source {
+    const image *im;
+    const bertc_descriptor *descriptor; // in the file's bytes, or in memory
+    bool weights_given;                 // the caller brings the weights
+    bertc_error *error;
+} check_source;
+
+// Bytes [off, off + count * size) from the descriptor, in a segment with all of `flags`; NULL and an error
+// that names `what` where they are not there, or not aligned to `align`.
+const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint64_t size, uint64_t align,
+                     uint32_t flags, const char *what);
+// A string that ends within the file.
+const char *check_string(const check_source *c, bertc_off off, const char *what);
+
+bool check_descriptor(const check_source *c); // all of what follows, and the tables
+bool check_variant(const check_source *c, const bertc_variant *v);
+
+// The number of elements of one leading row of an output; M counts as `ragged`.
+int64_t port_width(const bertc_port *p, int64_t ragged);
+
+#endif

@@ -1,0 +1,21 @@
+// Maps the segments of a checked artefact to run. By hand, and not by dlopen: the very file that was checked
+// is what is mapped, the same path may be loaded again after it was replaced, and a static program can do it
+// too. An artefact has no relocation, so nothing but the mapping is to be done.
+#ifndef BERTC_MAP_H
+#define BERTC_MAP_H
+
+#include "runtime/load/image.h"
+
+typedef struct mapping {
+    void *address; // of the lowest page; munmap(address, bytes) undoes it
+    size_t bytes;
+    uintptr_t bias; // add to a vaddr
+} mapping;
+
+bool map_image(mapping *out, const image *im, int fd, bertc_error *error);
+// An anonymous, zeroed mapping that starts at a multiple of 2 MB, in large pages where the system gives them.
+// `bytes` is rounded up to pages; NULL where there is no memory.
+void *map_large(size_t bytes);
+void map_free(void *address, size_t bytes);
+
+#endif

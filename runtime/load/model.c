@@ -1,0 +1,178 @@
+// Loading: a file is mapped read-only, checked whole, and only then mapped to run. Nothing reads the weights.
+#include "runtime/load/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/error.h"
+#include "runtime/load/check.h"
+#include "runtime/load/cpu.h"
+#include "runtime/load/map.h"
+
+// Appends the instruction set of a variant's name ("avx512_s128") unless it is there.
+static void add_isa(bertc_model *m, const char *name) {
+    size_t n = strcspn(name, "_"), used = strlen(m->isa_names);
+    for (const char *p = m->isa_names; *p; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == n && strncmp(p, name, n) == 0) return;
+    if (used + n + 2 > sizeof m->isa_names) return;
+    if (used) m->isa_names[used++] = ',';
+    memcpy(m->isa_names + used, name, n);
+    m->isa_names[used + n] = 0;
+}
+
+// Sets the variants that this CPU runs: the first instruction set of the list whose features are all there.
+// All calls of a model use one instruction set, for bits differ between them.
+static bool choose_variants(bertc_model *m, bertc_error *error) {
+    const bertc_descriptor *d = m->descriptor;
+    const bertc_variant *all = model_at(m, d->variants);
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; i < d->variant_count; i++) wanted |= all[i].features;
+    uint64_t have = cpu_features(wanted);
+    for (uint32_t i = 0; i < d->variant_count; i++) {
+        const bertc_variant *v = &all[i];
+        if (v->features & ~have) continue;
+        add_isa(m, model_at(m, v->name));
+        if (!m->variants) m->variants = v;
+        if (v->features != m->variants->features || v != m->variants + m->variant_count) continue;
+        m->variant_count++;
+        if (v->length > m->max_length) m->max_length = v->length;
+        if (v->tokens > m->max_tokens) m->max_tokens = v->tokens;
+    }
+    if (m->variants) return true;
+    uint64_t missing = all[d->variant_count - 1].features & ~have;
+    return error_set(error, "it needs the CPU feature %s, which this machine lacks",
+                     cpu_feature_name(missing));
+}
+
+// The tokenizer's table at `table`, which stays there.
+static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *table, bertc_error *error) {
+    if (!d->tokenizer || tokenizer_view(t, table, (size_t)d->tokenizer_bytes, error)) return true;
+    return error_prefix(error, "its tokenizer");
+}
+
+static bool init(bertc_model *m, const bertc_descriptor *d, const void *weights, bertc_error *error) {
+    m->descriptor = d;
+    m->weights = weights ? weights : d->weights ? model_at(m, d->weights) : NULL;
+    m->inputs = model_at(m, d->inputs);
+    m->outputs = model_at(m, d->outputs);
+    m->task = d->task ? model_at(m, d->task) : NULL;
+    return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && choose_variants(m, error);
+}
+
+static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, bertc_error *error) {
+    image im;
+    if (!image_read(&im, bytes, size, error)) return false;
+    check_source source = {
+        .im = &im, .descriptor = image_at(&im, im.descriptor, sizeof(bertc_descriptor), 0), .error = error};
+    if (!check_descriptor(&source)) return false;
+    const bertc_descriptor *d = source.descriptor;
+    tokenizer view;
+    mapping map;
+    if (!view_tokenizer(&view, d, image_at(&im, im.descriptor + (uint64_t)d->tokenizer, 0, 0), error))
+        return false;
+    if (!map_image(&map, &im, fd, error)) return false;
+    m->mapping = map.address;
+    m->mapping_bytes = map.bytes;
+    return init(m, (const void *)(map.bias + im.descriptor), NULL, error);
+}
+
+static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return error_set(error, "%s", strerror(errno));
+    bool ok = false;
+    if (fstat(fd, &st) != 0)
+        error_set(error, "%s", strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        error_set(error, "not a bertc artefact: %s", S_ISDIR(st.st_mode) ? "a folder" : "no file");
+    else if (st.st_size == 0)
+        error_set(error, "not a bertc artefact: empty");
+    else {
+        size_t size = (size_t)st.st_size;
+        void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (bytes == MAP_FAILED)
+            error_set(error, "%s", strerror(errno));
+        else {
+            ok = load_image(m, bytes, size, fd, error);
+            munmap(bytes, size);
+        }
+    }
+    close(fd);
+    return ok;
+}
+
+bertc_model *bertc_load(const char *path, bertc_error *error) {
+    bertc_model *m = calloc(1, sizeof *m);
+    if (!m)
+        error_set(error, "out of memory");
+    else if (load_file(m, path, error))
+        return m;
+    error_prefix(error, "%s", path);
+    bertc_unload(m);
+    return NULL;
+}
+
+bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error) {
+    check_source source = {.descriptor = descriptor, .weights_given = weights != NULL, .error = error};
+    bertc_model *m = calloc(1, sizeof *m);
+    if (!m)
+        error_set(error, "out of memory");
+    else if ((uintptr_t)weights % 64)
+        error_set(error, "the weights do not start at a multiple of 64");
+    else if (check_descriptor(&source) && init(m, descriptor, weights, error))
+        return m;
+    bertc_unload(m);
+    return NULL;
+}
+
+void bertc_unload(bertc_model *m) {
+    if (!m) return;
+    map_free(m->mapping, m->mapping_bytes);
+    free(m);
+}
+
+// --- What is in it
+
+const char *bertc_version(void) {
+    return BERTC_VERSION;
+}
+
+const char *bertc_model_json(const bertc_model *m) {
+    return m->descriptor->json ? model_at(m, m->descriptor->json) : "{}";
+}
+
+void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
+    const bertc_descriptor *d = m->descriptor;
+    *info = (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
+                               .has_tokenizer = d->tokenizer != 0,
+                               .label_count = m->task ? (int)m->task->label_count : 0,
+                               .output_count = (int)d->output_count,
+                               .variant_count = m->variant_count,
+                               .prompt_count = m->task ? (int)m->task->prompt_count : 0,
+                               .default_prompt = m->task ? (int)m->task->default_prompt - 1 : -1,
+                               .max_length = m->max_length,
+                               .max_batch = m->max_tokens / m->max_length,
+                               .weight_bytes = d->weights_bytes,
+                               .isa_names = m->isa_names};
+}
+
+const char *bertc_label(const bertc_model *m, int index) {
+    if (!m->task || index < 0 || (uint32_t)index >= m->task->label_count) return NULL;
+    uint64_t at;
+    memcpy(&at, (const char *)m->task + m->task->labels + (size_t)index * sizeof at, sizeof at);
+    return (const char *)m->task + at;
+}
+
+const char *bertc_output_name(const bertc_model *m, int index) {
+    return index < 0 || (uint32_t)index >= m->descriptor->output_count ? NULL
+                                                                       : model_at(m, m->outputs[index].name);
+}
+
+bool bertc_output_reads_first(const bertc_model *m, int index) {
+    return index >= 0 && (uint32_t)index < m->descriptor->output_count && m->outputs[index].reads_first;
+}

@@ -1,0 +1,222 @@
+// One call: a group of packed texts goes through the phases of a variant.
+#include <string.h>
+#include <time.h>
+
+#include "runtime/error.h"
+#include "runtime/session/session.h"
+
+void session_clear(bertc_session *s) {
+    session_group *g = &s->group;
+    g->tokens = g->sequences = g->rows = g->longest = 0;
+    g->inputs[INPUT_BOUNDS][0] = g->inputs[INPUT_ROW_BOUNDS][0] = 0;
+}
+
+// The smallest variant that holds so much, or -1.
+static int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest) {
+    for (int i = 0; i < s->model->variant_count; i++) {
+        const bertc_variant *v = s->variants[i].variant;
+        if (tokens <= v->tokens && sequences <= v->sequences && longest <= v->length) return i;
+    }
+    return -1;
+}
+
+bool session_room(const bertc_session *s, int64_t n) {
+    const session_group *g = &s->group;
+    return session_fit(s, g->tokens + n, g->sequences + 1, n > g->longest ? n : g->longest) >= 0;
+}
+
+int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before) {
+    const bertc_descriptor *d = s->model->descriptor;
+    if (d->position_rule == BERTC_POSITION_COLUMN) return column + d->position_start;
+    return id == d->pad_id ? d->pad_id : before + d->position_start;
+}
+
+bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error) {
+    const bertc_descriptor *d = s->model->descriptor;
+    if (id < 0 || id >= d->vocab_size)
+        return error_set(error, "id %d is not in the vocabulary of %lld", id, (long long)d->vocab_size);
+    if (s->input_slots[INPUT_TYPES] >= 0 && (type < 0 || type >= d->type_vocab_size))
+        return error_set(error, "type %d is not one of %lld", type, (long long)d->type_vocab_size);
+    if (s->input_slots[INPUT_POSITIONS] >= 0 &&
+        (position < 0 || position >= d->position_count + d->position_start))
+        return error_set(error, "position %lld, the model has %lld", (long long)position,
+                         (long long)d->position_count + d->position_start);
+    return true;
+}
+
+bool session_takes(const bertc_session *s, session_input i, int32_t v) {
+    int k = s->input_slots[i];
+    return k < 0 || (v >= 0 && (!s->model->inputs[k].limit || v < s->model->inputs[k].limit));
+}
+
+bool session_keeps_grid(const bertc_session *s) {
+    return s->input_slots[INPUT_MASK] >= 0;
+}
+
+void session_begin(bertc_session *s, int64_t place) {
+    session_group *g = &s->group;
+    g->places[g->sequences] = place;
+    g->passed = false;
+    g->sequences++;
+    g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
+    g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
+}
+
+// What an input is where the caller does not say.
+static int32_t by_rule(bertc_session *s, session_input i, int32_t id, int32_t column) {
+    int k = s->input_slots[i];
+    if (k < 0) return 0;
+    const bertc_port *p = &s->model->inputs[k];
+    switch ((bertc_rule)p->rule) {
+    case BERTC_RULE_FIRST: return column == 0;
+    case BERTC_RULE_BEFORE: s->group.passed |= id == p->rule_id; return !s->group.passed;
+    case BERTC_RULE_ONE: return 1;
+    case BERTC_RULE_ZERO:
+    case BERTC_RULE_COUNT: break;
+    }
+    return 0;
+}
+
+void session_set(bertc_session *s, session_input i, int32_t v) {
+    s->group.inputs[i][s->group.tokens - 1] = v;
+}
+
+void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read) {
+    session_group *g = &s->group;
+    int64_t t = g->tokens++;
+    g->inputs[INPUT_IDS][t] = id;
+    g->inputs[INPUT_TYPES][t] = type;
+    g->inputs[INPUT_POSITIONS][t] = position;
+    g->inputs[INPUT_COLUMNS][t] = column;
+    for (session_input i = INPUT_TASKS; i < INPUT_COUNT; i++) g->inputs[i][t] = by_rule(s, i, id, column);
+    if (read) g->inputs[INPUT_ROWS][g->rows++] = (int32_t)t;
+    g->inputs[INPUT_BOUNDS][g->sequences] = (int32_t)g->tokens;
+    g->inputs[INPUT_ROW_BOUNDS][g->sequences] = (int32_t)g->rows;
+    int64_t length = g->tokens - g->inputs[INPUT_BOUNDS][g->sequences - 1];
+    if (length > g->longest) g->longest = length;
+}
+
+// Copies the group's inputs to their slots; rows up to the next row tile are 0, so that they are read without
+// harm.
+static void write_inputs(bertc_session *s, const session_variant *v) {
+    const session_group *g = &s->group;
+    const bertc_slot *slots = model_at(s->model, v->variant->inputs);
+    int64_t tile = v->variant->row_tile;
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        int k = s->input_slots[i];
+        if (k < 0 || slots[k].offset < 0) continue;
+        int64_t n = i == INPUT_ROWS                              ? g->rows
+                    : i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS ? g->sequences + 1
+                                                                 : g->tokens;
+        int64_t room = i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS ? n : (n + tile - 1) / tile * tile;
+        int32_t *to = (int32_t *)(void *)(v->arena + slots[k].offset);
+        memcpy(to, g->inputs[i], (size_t)n * sizeof *to);
+        memset(to + n, 0, (size_t)(room - n) * sizeof *to);
+    }
+}
+
+// --- Phases
+
+static int64_t dim_size(const bertc_session *s, uint32_t dim) {
+    switch (dim) {
+    case BERTC_T: return s->call.tokens;
+    case BERTC_S: return s->call.sequences;
+    case BERTC_R: return s->call.rows;
+    default: return 1;
+    }
+}
+
+static int64_t tasks_of(const bertc_session *s, int phase) {
+    const bertc_phase *p = &s->current->phases[phase];
+    int64_t size = dim_size(s, p->dim); // unit may be as large as an int64_t: all rows in one task
+    return size ? ((size - 1) / p->unit + 1) * p->inner : 0;
+}
+
+static int64_t phase_count(void *context, int phase) {
+    return tasks_of(context, phase);
+}
+
+// What the thread streams first in the next phase that streams: *bytes at the address; 0: none.
+static const void *next_stream(const bertc_session *s, int phase, int thread, int64_t *bytes) {
+    const session_variant *v = s->current;
+    while (++phase < v->phase_count && v->phases[phase].stream_bytes == 0) continue;
+    *bytes = 0;
+    if (phase >= v->phase_count) return NULL;
+    const bertc_phase *p = &v->phases[phase];
+    int64_t count = tasks_of(s, phase), task = pool_first(count, s->threads, thread);
+    if (task == pool_first(count, s->threads, thread + 1)) return NULL;
+    *bytes = p->stream_bytes;
+    return (const char *)v->args[v->arg_at[phase] + (int)p->stream] + task % p->inner * p->stream_step;
+}
+
+static void phase_task(void *context, int phase, int64_t task, int thread, bool last) {
+    const bertc_session *s = context;
+    const session_variant *v = s->current;
+    bertc_kernel kernel = (bertc_kernel)(uintptr_t)model_at(s->model, v->phases[phase].kernel);
+    int64_t bytes = 0;
+    const void *next = last ? next_stream(s, phase, thread, &bytes) : NULL;
+    kernel(v->args + v->arg_at[phase], &s->call, task, s->scratch + s->scratch_stride * (size_t)thread, next,
+           bytes);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+// Phase by phase, for a hook that must see each result.
+static void run_observed(bertc_session *s, const pool_work *work) {
+    const session_variant *v = s->current;
+    double pairs = 0;
+    for (int64_t i = 0; i < s->call.sequences; i++) {
+        double n = s->call.bounds[i + 1] - s->call.bounds[i];
+        pairs += n * n;
+    }
+    for (int i = 0; i < v->phase_count; i++) {
+        const bertc_phase *p = &v->phases[i];
+        double size = (double)dim_size(s, p->dim), start = now();
+        pool_run(s->pool, work, i, i + 1);
+        bertc_phase_event event = {.index = i,
+                                   .name = model_at(s->model, p->name),
+                                   .node = p->node,
+                                   .result = v->args[v->arg_at[i] + (int)p->arg_count - 1],
+                                   .seconds = now() - start,
+                                   .flops = p->flops_call + p->flops_row * size + p->flops_pair * pairs,
+                                   .bytes = p->weight_bytes + (int64_t)(size * (double)p->row_bytes)};
+        s->hook(s->hook_user, &event);
+    }
+}
+
+void session_execute(bertc_session *s) {
+    const session_group *g = &s->group;
+    s->current = &s->variants[session_fit(s, g->tokens, g->sequences, g->longest)];
+    s->call = (bertc_call){.tokens = g->tokens,
+                           .sequences = g->sequences,
+                           .rows = g->rows,
+                           .bounds = g->inputs[INPUT_BOUNDS],
+                           .row_bounds = g->inputs[INPUT_ROW_BOUNDS]};
+    write_inputs(s, s->current);
+    const pool_work work = {.context = s, .count = phase_count, .task = phase_task};
+    if (s->hook)
+        run_observed(s, &work);
+    else
+        pool_run(s->pool, &work, 0, s->current->phase_count);
+}
+
+// --- Outputs
+
+const float *session_output(const bertc_session *s, int output, int64_t r) {
+    const bertc_port *p = &s->model->outputs[output];
+    const bertc_slot *slot = (const bertc_slot *)model_at(s->model, s->current->variant->outputs) + output;
+    int64_t rows = 1; // of all axes but the last, in a leading row
+    for (uint32_t i = 0; i + 1 < p->rank; i++) rows *= p->shape[i];
+    const float *base = (const float *)(const void *)(s->current->arena + slot->offset);
+    return base + r * rows * (p->rank ? slot->ld : 1);
+}
+
+int session_output_index(const bertc_session *s, const char *name) {
+    for (uint32_t i = 0; i < s->model->descriptor->output_count; i++)
+        if (strcmp(model_at(s->model, s->model->outputs[i].name), name) == 0) return (int)i;
+    return -1;
+}

@@ -1,0 +1,281 @@
+// The thread pool. How it stays right:
+//
+// `turn` numbers the states of the pool: one a phase, and one (odd) for each rest between two calls. What is
+// left of a thread's share of the phase is one 64-bit word, (turn, end, begin), and a lot of tasks is taken
+// by compare-and-swap on it: by its thread from the beginning, by others from the end, so that what a thread
+// has just fetched for its next task stays its own. So a lot can be taken only in the turn that the taker
+// believes in, and while it runs, that turn cannot end: `left` counts the lots that are not done, and only
+// the thread that brings it to 0 sets up the next turn. A late thread finds words of another turn and looks
+// again. The caller goes on only when it sees the rest's turn, which is the last thing that the finisher
+// writes.
+#include "runtime/session/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/error.h"
+#include "runtime/load/cpu.h"
+#include "runtime/session/floats.h"
+#include "runtime/session/futex.h"
+#include "runtime/session/placement.h"
+
+enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000, MOST_LOTS = UINT16_MAX };
+
+typedef struct share {
+    _Alignas(CACHE_LINE) _Atomic uint64_t word; // turn << 32 | end << 16 | begin, counted from `first`
+    int64_t first;                              // lot; written between turns
+} share;
+
+typedef struct worker {
+    pool *pool;
+    pthread_t thread;
+    int index;
+} worker;
+
+struct pool {
+    _Alignas(CACHE_LINE) _Atomic uint32_t turn; // the futex that all wait on
+    _Atomic uint32_t sleepers;
+    _Alignas(CACHE_LINE) _Atomic int64_t left; // lots of this turn that are not done
+    _Alignas(CACHE_LINE) pool_work work;       // of this call; written between calls
+    int phase, end;                            // this turn's phase; written between turns
+    int64_t tasks, lot;                        // its tasks, and how many neighbours are taken at a time
+    _Atomic bool closing;
+    _Atomic uint32_t ready; // workers that have begun
+    int threads;
+    int64_t spin;
+    bertc_parallel_for parallel;
+    void *parallel_user;
+    _Atomic int64_t next; // task of the phase, where the caller's parallel_for runs it
+    int64_t count;
+    share *shares;
+    worker *workers;
+    placement *places; // of worker i, at i - 1
+    int started;
+};
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// Returns once the turn is no longer `turn`. `place`: of a worker.
+static void wait_turn(pool *p, uint32_t turn, placement *place) {
+    if (p->spin) {
+        int64_t until = 0;
+        for (int i = 1;; i++) {
+            if (atomic_load_explicit(&p->turn, memory_order_acquire) != turn) return;
+            cpu_relax();
+            if (i % 64) continue;
+            int64_t t = now();
+            if (until == 0)
+                until = t + p->spin;
+            else if (t > until)
+                break;
+        }
+    }
+    if (place) placement_sleep(place);
+    atomic_fetch_add(&p->sleepers, 1);
+    while (atomic_load(&p->turn) == turn) futex_wait(&p->turn, turn);
+    atomic_fetch_sub(&p->sleepers, 1);
+    if (place) placement_wake(place);
+}
+
+// Both sides are sequentially consistent: either the sleeper sees the new turn, or this sees the sleeper.
+static void publish(pool *p, uint32_t turn) {
+    atomic_store(&p->turn, turn);
+    if (atomic_load(&p->sleepers) > 0) futex_wake_all(&p->turn);
+}
+
+static bool is_rest(uint32_t turn) {
+    return turn & 1;
+}
+
+// Sets up the next turn: the first phase from p->phase on that has tasks, or the rest. Called by one thread,
+// when no task runs.
+static void next_turn(pool *p) {
+    uint32_t turn = (atomic_load_explicit(&p->turn, memory_order_relaxed) | 1) + 1;
+    int64_t count = 0;
+    while (p->phase < p->end && (count = p->work.count(p->work.context, p->phase)) <= 0) p->phase++;
+    if (p->phase == p->end) {
+        publish(p, turn | 1);
+        return;
+    }
+    p->tasks = count;
+    p->lot = (count - 1) / ((int64_t)MOST_LOTS * p->threads) + 1; // 1, but where there are very many
+    int64_t lots = (count - 1) / p->lot + 1;
+    atomic_store_explicit(&p->left, lots, memory_order_relaxed);
+    for (int i = 0; i < p->threads; i++) {
+        share *s = &p->shares[i];
+        s->first = pool_first(lots, p->threads, i);
+        uint64_t n = (uint64_t)(pool_first(lots, p->threads, i + 1) - s->first);
+        atomic_store_explicit(&s->word, (uint64_t)turn << 32 | n << 16, memory_order_release);
+    }
+    publish(p, turn);
+}
+
+// A lot of a share in that turn, or -1: the first one for its own thread, which learns whether it is the
+// `last` that is left, else the last one.
+static int64_t take(share *s, uint32_t turn, bool own, bool *last) {
+    uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
+    for (;;) {
+        uint32_t begin = word & MOST_LOTS, end = word >> 16 & MOST_LOTS;
+        if (word >> 32 != turn || begin == end) return -1;
+        *last = own && begin + 1 == end;
+        if (atomic_compare_exchange_weak_explicit(&s->word, &word, own ? word + 1 : word - (1 << 16),
+                                                  memory_order_acquire, memory_order_acquire))
+            return s->first + (own ? begin : end - 1);
+    }
+}
+
+static void run_lot(pool *p, int64_t lot, int self, bool last) {
+    int64_t end = (lot + 1) * p->lot;
+    if (end > p->tasks) end = p->tasks;
+    for (int64_t i = lot * p->lot; i < end; i++)
+        p->work.task(p->work.context, p->phase, i, self, last && i + 1 == end);
+}
+
+// Takes lots of that turn, its own first, until there are none.
+static void work_turn(pool *p, uint32_t turn, int self) {
+    int64_t done = 0, lot;
+    bool last;
+    for (int i = 0; i < p->threads; i++) {
+        int victim = self + i < p->threads ? self + i : self + i - p->threads;
+        for (; (lot = take(&p->shares[victim], turn, i == 0, &last)) >= 0; done++)
+            run_lot(p, lot, self, last);
+    }
+    if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) {
+        p->phase++;
+        next_turn(p);
+    }
+}
+
+static void *worker_main(void *argument) {
+    worker *w = argument;
+    pool *p = w->pool;
+    placement *place = &p->places[w->index - 1];
+    floats_default(NULL);
+    placement_begin(place);
+    atomic_fetch_add(&p->ready, 1);
+    futex_wake_all(&p->ready);
+    for (;;) {
+        uint32_t turn = atomic_load_explicit(&p->turn, memory_order_acquire);
+        if (atomic_load_explicit(&p->closing, memory_order_acquire)) break;
+        if (!is_rest(turn)) work_turn(p, turn, w->index);
+        wait_turn(p, turn, place);
+    }
+    return NULL;
+}
+
+// --- The caller's parallel_for: one call of it a phase.
+
+static void body(void *context, int64_t self) {
+    pool *p = context;
+    floats_state state;
+    floats_default(&state);
+    int64_t task;
+    while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->count)
+        p->work.task(p->work.context, p->phase, task, (int)self, false);
+    floats_restore(&state);
+}
+
+static void run_parallel(pool *p) {
+    for (; p->phase < p->end; p->phase++) {
+        p->count = p->work.count(p->work.context, p->phase);
+        atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+        if (p->count <= 0) continue;
+        int64_t bodies = p->count < p->threads ? p->count : p->threads;
+        if (bodies == 1)
+            body(p, 0);
+        else
+            p->parallel(p->parallel_user, bodies, body, p);
+    }
+}
+
+static void run_alone(pool *p) {
+    for (; p->phase < p->end; p->phase++) {
+        int64_t count = p->work.count(p->work.context, p->phase);
+        for (int64_t i = 0; i < count; i++) p->work.task(p->work.context, p->phase, i, 0, false);
+    }
+}
+
+void pool_run(pool *p, const pool_work *work, int first, int end) {
+    floats_state state;
+    floats_default(&state);
+    p->work = *work;
+    p->phase = first;
+    p->end = end;
+    if (p->parallel)
+        run_parallel(p);
+    else if (p->threads == 1)
+        run_alone(p);
+    else {
+        uint32_t turn;
+        // Where there are fewer CPUs than threads, they share them anyway.
+        if (p->spin && atomic_load(&p->sleepers) > 0) placement_spread(p->places, p->started);
+        next_turn(p);
+        while (!is_rest(turn = atomic_load_explicit(&p->turn, memory_order_acquire))) {
+            work_turn(p, turn, 0);
+            wait_turn(p, turn, NULL);
+        }
+    }
+    floats_restore(&state);
+}
+
+// --- Opening and closing
+
+static bool start_workers(pool *p, bertc_error *error) {
+    sigset_t all, old;
+    sigfillset(&all); // the application's signals are for its own threads
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int code = 0;
+    for (int i = 1; i < p->threads && code == 0; i++) {
+        p->workers[i] = (worker){.pool = p, .index = i};
+        code = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
+        if (code == 0) p->started = i;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    // A thread's own start may allocate: it belongs to the opening.
+    for (uint32_t n; (n = atomic_load(&p->ready)) != (uint32_t)p->started;) futex_wait(&p->ready, n);
+    return code == 0 || error_set(error, "can't start thread %d: %s", p->started + 1, strerror(code));
+}
+
+pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, bertc_error *error) {
+    pool *p = aligned_alloc(CACHE_LINE, sizeof *p);
+    if (!p) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    memset(p, 0, sizeof *p);
+    p->threads = threads;
+    p->parallel = parallel;
+    p->parallel_user = parallel_user;
+    atomic_store(&p->turn, 1);
+    if (parallel || threads == 1) return p;
+    p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
+    p->shares = aligned_alloc(CACHE_LINE, (size_t)threads * sizeof *p->shares);
+    p->workers = calloc((size_t)threads, sizeof *p->workers);
+    p->places = calloc((size_t)threads, sizeof *p->places);
+    if (p->shares) memset(p->shares, 0, (size_t)threads * sizeof *p->shares);
+    if (!p->shares || !p->workers || !p->places)
+        error_set(error, "out of memory");
+    else if (start_workers(p, error))
+        return p;
+    pool_close(p);
+    return NULL;
+}
+
+void pool_close(pool *p) {
+    if (!p) return;
+    atomic_store_explicit(&p->closing, true, memory_order_release);
+    publish(p, atomic_load(&p->turn) + 2);
+    for (int i = 1; i <= p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    free(p->workers);
+    free(p->places);
+    free(p->shares);
+    free(p);
+}

@@ -1,0 +1,245 @@
+// bertc_run: the caller's grid is checked, packed by its mask, run in as many calls as it takes, and the
+// outputs scattered back to the grid.
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/load/check.h"
+#include "runtime/session/session.h"
+
+static bool shown(const bertc_batch *in, int64_t b, int64_t c) {
+    return !in->attention_mask || in->attention_mask[b * in->length + c] != 0;
+}
+
+static int64_t count_shown(const bertc_batch *in, int64_t b) {
+    int64_t n = 0;
+    for (int64_t c = 0; c < in->length; c++) n += shown(in, b, c);
+    return n;
+}
+
+// Whether the cell is a token of its text.
+static bool present(const bertc_session *s, const bertc_batch *in, int64_t b, int64_t c) {
+    return session_keeps_grid(s) || shown(in, b, c);
+}
+
+static int64_t count_present(const bertc_session *s, const bertc_batch *in, int64_t b) {
+    return session_keeps_grid(s) ? in->length : count_shown(in, b);
+}
+
+// --- Inputs that a caller may give
+
+// Those that stand on the grid as they are.
+static const struct {
+    session_input input;
+    const char *name;
+} given[] = {{INPUT_POSITIONS, "position_ids"},
+             {INPUT_TASKS, "task_type_ids"},
+             {INPUT_GLOBAL, "global_attention_mask"},
+             {INPUT_BOX_LEFT, "bbox"},
+             {INPUT_BOX_TOP, "bbox"},
+             {INPUT_BOX_RIGHT, "bbox"},
+             {INPUT_BOX_BOTTOM, "bbox"},
+             {INPUT_BOX_HEIGHT, "bbox"},
+             {INPUT_BOX_WIDTH, "bbox"}};
+enum { GIVEN = sizeof given / sizeof *given };
+
+// The value of a cell; false where the caller gives none.
+static bool give(const bertc_batch *in, session_input i, int64_t cell, int32_t *v) {
+    const int32_t *from = i == INPUT_POSITIONS ? in->position_ids
+                          : i == INPUT_TASKS   ? in->task_type_ids
+                          : i == INPUT_GLOBAL  ? in->global_attention_mask
+                                               : in->bbox;
+    if (!from) return false;
+    const int32_t *box = from + 4 * cell;
+    if (i == INPUT_BOX_HEIGHT)
+        *v = (int32_t)((uint32_t)box[3] - (uint32_t)box[1]);
+    else if (i == INPUT_BOX_WIDTH)
+        *v = (int32_t)((uint32_t)box[2] - (uint32_t)box[0]);
+    else
+        *v = i >= INPUT_BOX_LEFT ? box[i - INPUT_BOX_LEFT] : from[cell];
+    return true;
+}
+
+static bool check_given(const bertc_session *s, const bertc_batch *in, bertc_error *error) {
+    int32_t v;
+    for (int i = 0; i < GIVEN; i++)
+        if (in->batch && in->length && give(in, given[i].input, 0, &v) && s->input_slots[given[i].input] < 0)
+            return error_set(error, "the model takes no %s", given[i].name);
+    return true;
+}
+
+static bool check_cell(const bertc_session *s, const bertc_batch *in, int64_t cell, bertc_error *error) {
+    int32_t v;
+    if (!session_takes(s, INPUT_COLUMNS, (int32_t)(cell % in->length)))
+        return error_set(error, "the model has fewer columns");
+    for (int i = 1; i < GIVEN; i++)
+        if (give(in, given[i].input, cell, &v) && !session_takes(s, given[i].input, v))
+            return error_set(error, "%s: %s%d is outside of what the model has", given[i].name,
+                             given[i].input == INPUT_BOX_HEIGHT  ? "a height of "
+                             : given[i].input == INPUT_BOX_WIDTH ? "a width of "
+                                                                 : "",
+                             v);
+    return true;
+}
+
+// The position of a cell: given, or by the model's rule.
+static int64_t position_of(const bertc_session *s, const bertc_batch *in, int64_t b, int64_t c,
+                           int64_t before) {
+    int64_t cell = b * in->length + c;
+    return in->position_ids ? in->position_ids[cell] : session_position(s, in->input_ids[cell], c, before);
+}
+
+// --- Rows
+
+// Whether every cell of a row that is a token can be run.
+static bool check_row(const bertc_session *s, const bertc_batch *in, int64_t b, bool first,
+                      bertc_error *error) {
+    int64_t n = count_present(s, in, b), before = 0;
+    for (int64_t c = 0; c < in->length; c++) {
+        int32_t id = in->input_ids[b * in->length + c];
+        int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
+        if (present(s, in, b, c) && (!session_check(s, id, type, position_of(s, in, b, c, before), error) ||
+                                     !check_cell(s, in, b * in->length + c, error)))
+            return error_prefix(error, "row %lld, column %lld", (long long)b, (long long)c);
+        before += id != s->model->descriptor->pad_id;
+    }
+    if (!count_shown(in, b)) return error_set(error, "row %lld: the mask shows nothing", (long long)b);
+    if (first && !shown(in, b, 0))
+        return error_set(error, "row %lld: the mask hides column 0, which the model's head reads",
+                         (long long)b);
+    if (n > s->model->max_length)
+        return error_set(error, "row %lld: %lld tokens, %lld more than the longest text that fits (%lld)",
+                         (long long)b, (long long)n, (long long)(n - s->model->max_length),
+                         (long long)s->model->max_length);
+    return true;
+}
+
+static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool rows) {
+    int64_t before = 0;
+    int32_t v;
+    session_begin(s, b);
+    for (int64_t c = 0; c < in->length; c++) {
+        int32_t id = in->input_ids[b * in->length + c];
+        int32_t type = in->token_type_ids ? in->token_type_ids[b * in->length + c] : 0;
+        before += id != s->model->descriptor->pad_id;
+        if (!present(s, in, b, c)) continue;
+        bool visible = shown(in, b, c);
+        int64_t left = before - (id != s->model->descriptor->pad_id);
+        session_token(s, id, type, (int32_t)position_of(s, in, b, c, left), (int32_t)c, rows && visible);
+        session_set(s, INPUT_MASK, visible);
+        for (int i = 1; i < GIVEN; i++)
+            if (give(in, given[i].input, b * in->length + c, &v)) session_set(s, given[i].input, v);
+    }
+}
+
+// --- Outputs
+
+size_t bertc_output_bytes(const bertc_model *m, int index, int64_t batch, int64_t length) {
+    if (index < 0 || (uint32_t)index >= m->descriptor->output_count || batch < 0 || length < 0) return 0;
+    const bertc_port *p = &m->outputs[index];
+    size_t n = (size_t)batch;
+    if (p->leading != BERTC_S && __builtin_mul_overflow(n, (size_t)length, &n)) return SIZE_MAX;
+    if (__builtin_mul_overflow(n, (size_t)port_width(p, 1), &n)) return SIZE_MAX;
+    if (p->ragged && __builtin_mul_overflow(n, (size_t)length, &n)) return SIZE_MAX;
+    return __builtin_mul_overflow(n, sizeof(float), &n) ? SIZE_MAX : n;
+}
+
+// One leading row of an output to its place.
+static void copy_row(const bertc_port *p, int64_t ld, const float *from, float *to) {
+    int64_t last = p->rank ? p->shape[p->rank - 1] : 1, rows = 1;
+    for (uint32_t i = 0; i + 1 < p->rank; i++) rows *= p->shape[i];
+    for (int64_t r = 0; r < rows; r++) memcpy(to + r * last, from + r * ld, (size_t)last * sizeof *to);
+}
+
+// An axis "the key's row" lies behind the heads, the token before them: [T,h,M] goes to
+// [batch,h,length,length].
+static void scatter_ragged(const bertc_session *s, int output, float *buffer, int64_t length, int64_t text) {
+    const session_group *g = &s->group;
+    const bertc_port *p = &s->model->outputs[output];
+    int64_t ld = ((const bertc_slot *)model_at(s->model, s->current->variant->outputs))[output].ld;
+    int64_t from = g->inputs[INPUT_BOUNDS][text], n = g->inputs[INPUT_BOUNDS][text + 1] - from, heads = 1;
+    const int32_t *columns = g->inputs[INPUT_COLUMNS] + from;
+    for (uint32_t i = 0; i + 1 < p->rank; i++) heads *= p->shape[i];
+    for (int64_t t = 0; t < n; t++)
+        for (int64_t h = 0; h < heads && g->inputs[INPUT_MASK][from + t]; h++) {
+            const float *row = session_output(s, output, from + t) + h * ld;
+            float *to = buffer + ((g->places[text] * heads + h) * length + columns[t]) * length;
+            for (int64_t i = 0; i < n; i++) to[columns[i]] = row[i];
+        }
+}
+
+static void scatter(const bertc_session *s, int output, float *buffer, int64_t length) {
+    const session_group *g = &s->group;
+    const bertc_port *p = &s->model->outputs[output];
+    const bertc_slot *slot = (const bertc_slot *)model_at(s->model, s->current->variant->outputs) + output;
+    int64_t width = port_width(p, 0);
+    for (int64_t q = 0; q < g->sequences; q++) {
+        if (p->ragged) {
+            scatter_ragged(s, output, buffer, length, q);
+            continue;
+        }
+        if (p->leading == BERTC_S) {
+            copy_row(p, slot->ld, session_output(s, output, q), buffer + g->places[q] * width);
+            continue;
+        }
+        const int32_t *bounds = g->inputs[p->leading == BERTC_T ? INPUT_BOUNDS : INPUT_ROW_BOUNDS];
+        for (int64_t r = bounds[q]; r < bounds[q + 1]; r++) {
+            int64_t t = p->leading == BERTC_T ? r : g->inputs[INPUT_ROWS][r];
+            if (!g->inputs[INPUT_MASK][t]) continue;
+            copy_row(p, slot->ld, session_output(s, output, r),
+                     buffer + (g->places[q] * length + g->inputs[INPUT_COLUMNS][t]) * width);
+        }
+    }
+}
+
+static void describe(const bertc_model *m, int index, const bertc_batch *in, const float *data,
+                     bertc_tensor *out) {
+    const bertc_port *p = &m->outputs[index];
+    *out = (bertc_tensor){.name = bertc_output_name(m, index), .data = data};
+    out->shape[out->rank++] = in->batch;
+    if (p->ragged) {
+        for (uint32_t i = 0; i + 1 < p->rank; i++) out->shape[out->rank++] = p->shape[i];
+        out->shape[out->rank++] = in->length;
+        out->shape[out->rank++] = in->length;
+        return;
+    }
+    if (p->leading != BERTC_S) out->shape[out->rank++] = in->length;
+    for (uint32_t i = 0; i < p->rank; i++) out->shape[out->rank++] = p->shape[i];
+}
+
+// --- The call
+
+static void execute(bertc_session *s, const bertc_batch *in, float *const *buffers) {
+    session_execute(s);
+    for (uint32_t i = 0; buffers && i < s->model->descriptor->output_count; i++)
+        if (buffers[i]) scatter(s, (int)i, buffers[i], in->length);
+    session_clear(s);
+}
+
+bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
+               bertc_error *error) {
+    const bertc_model *m = s->model;
+    bool first = false, rows = false; // what the wanted outputs read
+    if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX)
+        return error_set(error, "a grid of %lld x %lld", (long long)in->batch, (long long)in->length);
+    if (in->batch && in->length && !in->input_ids) return error_set(error, "input_ids is missing");
+    for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
+        if (!buffers || !buffers[i]) continue;
+        first |= m->outputs[i].reads_first != 0;
+        rows |= m->outputs[i].leading == BERTC_R;
+    }
+    if (!check_given(s, in, error)) return false;
+    for (int64_t b = 0; b < in->batch; b++)
+        if (!check_row(s, in, b, first, error)) return false;
+    for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
+        float *to = buffers ? buffers[i] : NULL;
+        if (to) memset(to, 0, bertc_output_bytes(m, (int)i, in->batch, in->length));
+        if (tensors) describe(m, (int)i, in, to, &tensors[i]);
+    }
+    session_clear(s);
+    for (int64_t b = 0; b < in->batch; b++) {
+        if (!session_room(s, count_present(s, in, b))) execute(s, in, buffers);
+        pack_row(s, in, b, rows);
+    }
+    if (s->group.sequences) execute(s, in, buffers);
+    return true;
+}

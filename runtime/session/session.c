@@ -1,0 +1,155 @@
+// Opening and closing a session: all of its memory, resolved addresses, threads.
+#include "runtime/session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/answer/answer.h"
+#include "runtime/error.h"
+#include "runtime/load/map.h"
+
+static size_t round_up(size_t n, size_t to) {
+    return (n + to - 1) / to * to;
+}
+
+static int thread_class(int threads) {
+    return threads <= 1 ? 0 : threads <= 2 ? 1 : threads <= 8 ? 2 : 3;
+}
+
+// Inputs by name; the loader has seen that there are no others.
+static void find_inputs(bertc_session *s) {
+    static const char *const names[INPUT_COUNT] = {
+#define X(id, name) name,
+        BERTC_INPUT_LIST(X)
+#undef X
+    };
+    const bertc_descriptor *d = s->model->descriptor;
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        s->input_slots[i] = -1;
+        for (uint32_t k = 0; k < d->input_count; k++)
+            if (strcmp(model_at(s->model, s->model->inputs[k].name), names[i]) == 0)
+                s->input_slots[i] = (int)k;
+    }
+}
+
+static bool resolve(bertc_session *s, session_variant *v) {
+    size_t count = 0, n = 0;
+    for (int i = 0; i < v->phase_count; i++) count += v->phases[i].arg_count;
+    v->args = calloc(count ? count : 1, sizeof *v->args);
+    v->arg_at = calloc((size_t)v->phase_count, sizeof *v->arg_at);
+    if (!v->args || !v->arg_at) return false;
+    for (int i = 0; i < v->phase_count; i++) {
+        const bertc_arg *a = model_at(s->model, v->phases[i].args);
+        v->arg_at[i] = (int)n;
+        for (uint32_t k = 0; k < v->phases[i].arg_count; k++) {
+            const char *base = a[k].kind == BERTC_ARG_WEIGHT ? s->weights : v->arena;
+            v->args[n++] = (void *)(uintptr_t)(base + a[k].offset);
+        }
+    }
+    return true;
+}
+
+// One arena for each variant, side by side: what one leaves behind is never read as something else by
+// another.
+static bool open_memory(bertc_session *s) {
+    const bertc_model *m = s->model;
+    size_t total = 0, scratch = 0;
+    for (int i = 0; i < m->variant_count; i++) {
+        total += round_up((size_t)m->variants[i].arena_bytes, 4096);
+        if ((size_t)m->variants[i].scratch_bytes > scratch) scratch = (size_t)m->variants[i].scratch_bytes;
+    }
+    s->arena_bytes = total;
+    s->scratch_stride = round_up(scratch, 4096) + 128; // not all threads' in the same cache sets
+    s->scratch_bytes = s->scratch_stride * (size_t)s->threads;
+    s->arena = map_large(s->arena_bytes);
+    s->scratch = map_large(s->scratch_bytes);
+    return s->arena && s->scratch;
+}
+
+static bool copy_weights(bertc_session *s) {
+    size_t bytes = (size_t)s->model->descriptor->weights_bytes;
+    s->weights_copy = map_large(bytes);
+    if (!s->weights_copy) return false;
+    memcpy(s->weights_copy, s->model->weights, bytes);
+    s->weights = s->weights_copy;
+    return true;
+}
+
+static bool open_variants(bertc_session *s) {
+    const bertc_model *m = s->model;
+    int c = thread_class(s->threads);
+    size_t at = 0;
+    s->variants = calloc((size_t)m->variant_count, sizeof *s->variants);
+    if (!s->variants) return false;
+    for (int i = 0; i < m->variant_count; i++) {
+        const bertc_variant *v = &m->variants[i];
+        s->variants[i] = (session_variant){.variant = v,
+                                           .phases = model_at(m, v->phases[c]),
+                                           .phase_count = (int)v->phase_count[c],
+                                           .arena = s->arena + at};
+        if (!resolve(s, &s->variants[i])) return false;
+        at += round_up((size_t)v->arena_bytes, 4096);
+        if (v->tokens > s->max_tokens) s->max_tokens = v->tokens;
+        if (v->sequences > s->max_sequences) s->max_sequences = v->sequences;
+    }
+    return true;
+}
+
+static bool open_group(session_group *g, int64_t tokens, int64_t sequences) {
+    for (int i = 0; i < INPUT_COUNT; i++) {
+        bool bounds = i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS;
+        g->inputs[i] = calloc((size_t)(bounds ? sequences + 1 : tokens), sizeof(int32_t));
+        if (!g->inputs[i]) return false;
+    }
+    g->places = calloc((size_t)sequences, sizeof *g->places);
+    return g->places != NULL;
+}
+
+static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_error *error) {
+    s->weights = s->model->weights;
+    find_inputs(s);
+    if (!open_memory(s) || (o->huge_pages && s->model->descriptor->weights_bytes && !copy_weights(s)) ||
+        !open_variants(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
+        return error_set(error, "out of memory: the session needs %zu bytes",
+                         s->arena_bytes + s->scratch_bytes);
+    if (!answer_open(s, o->max_text_bytes, error)) return false;
+    s->pool = pool_open(s->threads, o->parallel, o->parallel_user, error);
+    return s->pool != NULL;
+}
+
+bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error) {
+    bertc_session_options o = options ? *options : (bertc_session_options){0};
+    if (o.threads < 0 || o.threads > 4096) {
+        error_set(error, "%d threads: not between 1 and 4096", o.threads);
+        return NULL;
+    }
+    bertc_session *s = calloc(1, sizeof *s);
+    if (!s) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    s->model = model;
+    s->threads = o.threads ? o.threads : 1;
+    s->hook = o.hook;
+    s->hook_user = o.hook_user;
+    if (open_all(s, &o, error)) return s;
+    bertc_close(s);
+    return NULL;
+}
+
+void bertc_close(bertc_session *s) {
+    if (!s) return;
+    pool_close(s->pool);
+    answer_close(s);
+    for (int i = 0; s->variants && i < s->model->variant_count; i++) {
+        free(s->variants[i].args);
+        free(s->variants[i].arg_at);
+    }
+    free(s->variants);
+    for (int i = 0; i < INPUT_COUNT; i++) free(s->group.inputs[i]);
+    free(s->group.places);
+    map_free(s->weights_copy, (size_t)s->model->descriptor->weights_bytes);
+    map_free(s->arena, s->arena_bytes);
+    map_free(s->scratch, s->scratch_bytes);
+    free(s);
+}

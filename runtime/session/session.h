@@ -1,0 +1,81 @@
+// A session: the arena, the threads, and one call of a variant at a time.
+//
+// A call takes a group of texts, packed: session_clear, then for each text session_begin and its tokens, then
+// session_execute; outputs are then read in the arena, until the next execute.
+#ifndef BERTC_SESSION_H
+#define BERTC_SESSION_H
+
+#include "runtime/load/model.h"
+#include "runtime/session/pool.h"
+
+typedef struct answer_state answer_state;
+
+typedef enum session_input {
+#define X(id, name) INPUT_##id,
+    BERTC_INPUT_LIST(X)
+#undef X
+        INPUT_COUNT
+} session_input;
+
+// What of a variant is resolved when the session opens.
+typedef struct session_variant {
+    const bertc_variant *variant;
+    const bertc_phase *phases;
+    int phase_count;
+    char *arena; // its own part, zeroed at opening
+    void **args; // addresses, all phases' one after the other
+    int *arg_at; // first of a phase
+} session_variant;
+
+// The texts of the call that is being put together.
+typedef struct session_group {
+    int64_t tokens, sequences, rows, longest;
+    int32_t *inputs[INPUT_COUNT]; // [max_tokens]; bounds and row_bounds [max_sequences + 1]
+    int64_t *places;              // of each text among the caller's
+    bool passed;                  // the text has had the token that the rule of `global` asks for
+} session_group;
+
+struct bertc_session {
+    bertc_model *model;
+    pool *pool;
+    bertc_phase_hook hook;
+    void *hook_user;
+    int threads;
+    const char *weights;
+    void *weights_copy; // in large pages, or NULL
+    char *arena, *scratch;
+    size_t arena_bytes, scratch_bytes, scratch_stride;
+    session_variant *variants;    // model->variant_count
+    int input_slots[INPUT_COUNT]; // index of the descriptor's input, -1: the model has none
+    int64_t max_tokens, max_sequences;
+    session_group group;
+    const session_variant *current; // of the last execute
+    bertc_call call;
+    answer_state *text; // NULL: the model has no tokenizer
+};
+
+void session_clear(bertc_session *s);
+// Whether a text of n tokens can still join the group.
+bool session_room(const bertc_session *s, int64_t n);
+// Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.
+void session_begin(bertc_session *s, int64_t place);
+// The position of a token by the model's rule; `before`: ids left of it that are not the pad.
+int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before);
+// Whether the model has that id, type and position.
+bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error);
+// Whether the model takes that value of an input beside these; where it has no such input, any will do.
+bool session_takes(const bertc_session *s, session_input i, int32_t v);
+// Whether a text of a grid is all of its columns, hidden ones too: the model has the input `mask`.
+bool session_keeps_grid(const bertc_session *s);
+// Adds a token to the text; `read`: a head reads its row. Inputs beside these get what their rules say.
+void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
+// Sets another input of the token that was added last.
+void session_set(bertc_session *s, session_input i, int32_t v);
+// Runs the group (which must hold a text) in the smallest variant that holds it.
+void session_execute(bertc_session *s);
+// Row r (of T, S or R) of an output after session_execute: `width` elements for rank 0 and 1.
+const float *session_output(const bertc_session *s, int output, int64_t r);
+// Index of an output by name, -1: none.
+int session_output_index(const bertc_session *s, const char *name);
+
+#endif

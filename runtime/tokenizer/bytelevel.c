@@ -1,0 +1,77 @@
+// What byte-level BPE does to texts: GPT-2's pattern, by hand,
+// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// and, where steps behind it or the model ask for it, its characters for bytes.
+#include <string.h>
+
+#include "runtime/tokenizer/encoder.h"
+
+typedef enum kind { LETTER, NUMBER, OTHER, SPACE } kind;
+
+static kind kind_of(uint32_t c) {
+    if ((c | 0x20) - 'a' < 26) return LETTER;
+    if (c - '0' < 10) return NUMBER;
+    unsigned flags = unicode_flags(c);
+    return flags & UNICODE_LETTER   ? LETTER
+           : flags & UNICODE_NUMBER ? NUMBER
+           : flags & UNICODE_SPACE  ? SPACE
+                                    : OTHER;
+}
+
+static size_t contraction(const uint8_t *p, size_t left) {
+    static const char *const all[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        size_t n = strlen(all[i]);
+        if (left >= n && !memcmp(p, all[i], n)) return n;
+    }
+    return 0;
+}
+
+// Behind the run of characters of `kind` that begins at p; *last: where its last one begins.
+static const uint8_t *run(const uint8_t *p, const uint8_t *end, kind k, const uint8_t **last) {
+    while (p < end) {
+        const uint8_t *next = p;
+        if (kind_of(utf8_next(&next)) != k) break;
+        *last = p;
+        p = next;
+    }
+    return p;
+}
+
+static const uint8_t *match(const uint8_t *p, const uint8_t *end) {
+    size_t n = *p == '\'' ? contraction(p, (size_t)(end - p)) : 0;
+    if (n) return p + n;
+    const uint8_t *next = p, *last = p;
+    kind k = kind_of(utf8_next(&next));
+    if (*p == ' ' && next < end) {
+        const uint8_t *behind = next;
+        kind follows = kind_of(utf8_next(&behind));
+        if (follows != SPACE) return run(next, end, follows, &last);
+    }
+    next = run(p, end, k, &last);
+    // whitespace leaves its last character to the word behind it, if that leaves any
+    return k == SPACE && next < end && last > p ? last : next;
+}
+
+void split_byte_level(encoder *e, const span *s, split part, split_list *out) {
+    const uint8_t *p = s->bytes + part.start, *end = s->bytes + part.end;
+    while (p < end) {
+        const uint8_t *next = match(p, end);
+        split_add(e, out, (size_t)(p - s->bytes), (size_t)(next - s->bytes));
+        p = next;
+    }
+}
+
+// Printable bytes are themselves; the others are 256 and up, in their order.
+static uint32_t character_of(uint8_t byte) {
+    if (byte <= ' ') return 256u + byte;
+    if (byte < 0x7f) return byte;
+    if (byte <= 0xa0) return 256u + ' ' + 1 + (byte - 0x7fu);
+    return byte == 0xad ? 0x143 : byte;
+}
+
+void normalize_bytes(encoder *e, const span *in, norm_text *out) {
+    transform t = {.in = in};
+    for (size_t i = 0; i < in->size && !e->failed; i++)
+        transform_next(e, out, &t, character_of(in->bytes[i]), (in->bytes[i] & 0xc0) == 0x80);
+    transform_flush(e, out, &t);
+}

@@ -1,0 +1,237 @@
+// What the files of the encoder share: the text on its way through normaliser, pre-tokeniser and model.
+#ifndef BERTC_TOKENIZER_ENCODER_H
+#define BERTC_TOKENIZER_ENCODER_H
+
+#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/trie.h"
+#include "runtime/tokenizer/unicode.h"
+
+// A stretch of text on its way. Byte i comes from the character at `source[i]` of the encoder's text, or,
+// where `source` is NULL, is byte base + i of it. A source with SOURCE_EMPTY is the empty place before that
+// character.
+typedef struct span {
+    const uint8_t *bytes;
+    const uint32_t *source;
+    uint32_t base;
+    size_t size;
+} span;
+#define SOURCE_EMPTY 0x80000000u
+
+static inline uint32_t span_source(const span *s, size_t at) {
+    return s->source ? s->source[at] : s->base + (uint32_t)at;
+}
+
+// Where a normaliser step writes.
+typedef struct norm_text {
+    uint8_t *bytes;
+    uint32_t *source;
+    size_t size, capacity;
+} norm_text;
+
+// Characters of a run of marks that wait to be put in canonical order.
+typedef struct pending_mark {
+    uint32_t c;
+    uint8_t class;
+    bool added; // a further character of a decomposition: HF gives it the source of the character before it
+} pending_mark;
+typedef struct mark_run {
+    pending_mark *marks, *sorted;
+    uint32_t *sources; // of the characters that came in
+    size_t count, source_count, capacity;
+    uint32_t last; // source of the last character that went out
+    bool unsorted;
+} mark_run;
+
+// An added token as it looks after the normaliser.
+typedef struct pattern {
+    const uint8_t *bytes;
+    uint32_t size, token; // index in the table's `added`
+} pattern;
+
+// The first two bytes of some texts; of a text of one byte, that one with all others behind it.
+typedef struct byte_pairs {
+    bool first[256];
+    uint8_t second[256][32]; // a bit a byte
+} byte_pairs;
+
+typedef struct split {
+    uint32_t start, end;
+} split;
+typedef struct split_list {
+    split *at;
+    size_t count, capacity;
+} split_list;
+
+// A symbol of a word under BPE, a way through a word under Unigram, and a merge that may come.
+typedef struct bpe_symbol {
+    uint32_t id, start, end;
+    int32_t before, next; // -1: none
+} bpe_symbol;
+typedef struct bpe_merge {
+    uint32_t rank, at, id, left, right; // at: index of the left one
+} bpe_merge;
+typedef struct unigram_node {
+    double score;
+    uint32_t start, id; // start UINT32_MAX: not reached
+} unigram_node;
+
+// A character on its way through composition, with what it does to those that came in: 0 takes the place of
+// one, -n also of the n behind it, 1 is a further one.
+typedef struct composed {
+    uint32_t c;
+    int32_t change;
+    uint8_t class;
+} composed;
+
+// Changes as they are applied to `in`: Hugging Face's NormalizedString::transform.
+typedef struct transform {
+    const span *in;
+    size_t at; // the first character that came in and has not been taken
+    uint32_t c;
+    int64_t change;
+    bool waits; // c, for what is dropped behind it
+} transform;
+
+typedef struct cached_word cached_word; // cache.c
+typedef struct matcher matcher;         // pattern.c
+// Matches of a step's pattern in `size` bytes, one after the other.
+typedef struct matches {
+    const uint8_t *bytes;
+    size_t size, next; // where the search goes on
+    size_t last;       // end of the last match
+    bool any;
+} matches;
+
+// A place in a text, in bytes and in characters.
+typedef struct text_place {
+    size_t bytes, chars;
+} text_place;
+
+struct encoder {
+    const tokenizer *t;
+    size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
+    bool failed;     // memory ran out, or a pattern's limits: what is there is cut short
+    bool pattern_failed, unknown_failed; // why, where not for memory
+
+    const uint8_t *text; // being encoded: valid UTF-8
+    size_t text_size;
+    const uint32_t
+        *original;     // offset in the caller's text of each byte of `text` and of its end; NULL: the same
+    bool ascii;        // all of `text`
+    uint8_t *repaired; // `text` where the caller's is no UTF-8
+    uint32_t *repaired_at;
+
+    norm_text norm[4]; // two of the normaliser, two of the pre-tokeniser: steps read one and write the other
+    int norm_next;     // the one of the normaliser's to write
+    mark_run run;
+    composed *changes;
+    size_t change_capacity;
+    matcher *matcher; // NULL: no step has a pattern
+    split_list splits, other_splits;
+    uint8_t ascii_map[128]; // BERT's normaliser for ASCII, ENCODER_DROPPED: dropped
+    bool map_keeps[128];    // ASCII characters that sentencepiece's map leaves as they are
+
+    bpe_symbol *symbols;
+    bpe_merge *heap;
+    unigram_node *ways;
+    cached_word *cache; // NULL: the model needs none
+    size_t symbol_capacity, heap_capacity, way_capacity;
+
+    byte_pairs raw_pairs, normalized_pairs; // that an added token begins with
+    pattern *patterns;                      // ascending, one a text
+    size_t pattern_count;
+    uint8_t *pattern_bytes;
+
+    bertc_token *raw, *out; // the tokens of the texts, and these within their template
+    size_t raw_count, raw_capacity, out_capacity;
+    size_t raw_first; // of the text being encoded
+    size_t raw_stop;  // the word that reaches so many is the last
+    bool stopped;
+    int32_t text_index, word;
+    text_place at; // where the last token begins
+};
+
+#define ENCODER_DROPPED 0xff
+
+// text.c.
+// Room for `need` elements of `size` bytes at *array; false, and e->failed, where memory runs out.
+bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size);
+bool norm_room(encoder *e, norm_text *out, size_t more);
+void split_add(encoder *e, split_list *list, size_t start, size_t end);
+// Sets e->text from the caller's bytes.
+void text_open(encoder *e, const char *text, size_t size);
+// Characters of the caller's bytes; what is no UTF-8 counts as it is replaced.
+size_t text_characters(const char *text, size_t size);
+// Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
+// none becomes the unknown token.
+bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// The same for the unknown token; NULL, and e->failed, where there is none.
+bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end);
+// The same for a piece, which byte-level BPE trims.
+void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
+// Leaves the spaces of what a token (NULL: none) stands for out of its offsets, if the tokenizer trims.
+void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t size);
+// The same for tokens from `first` on, by their pieces' texts; an unknown token of Unigram is none.
+void text_trim_pieces(encoder *e, size_t first);
+
+// normalize.c: runs the normaliser's steps over `in`; *out lies in the encoder until the next call.
+void normalize_open(encoder *e);
+void normalize(encoder *e, const span *in, span *out);
+// Appends a character.
+void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
+// steps.c: whether a step leaves a text as it is, as far as a look can tell; a step that is not
+// BERT's.
+bool normalize_keeps(const encoder *e, const bertc_step *step, const span *in);
+void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+// compose.c: NFC and NFKC; and changes one by one.
+void normalize_compose(encoder *e, bool compatibility, const span *in, norm_text *out);
+void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_t change);
+void transform_flush(encoder *e, norm_text *out, transform *t);
+// charsmap.c.
+void charsmap_open(encoder *e);
+void normalize_charsmap(encoder *e, const span *in, norm_text *out);
+// bytelevel.c: bytes as the characters that GPT-2 writes them as.
+void normalize_bytes(encoder *e, const span *in, norm_text *out);
+// decompose.c: characters one by one to their decompositions in canonical order; BERTC_BERT_STRIP
+// and _LOWERCASE of `flags` are done on the way out.
+bool decompose_room(encoder *e, size_t need); // marks in a row
+void decompose_put(encoder *e, norm_text *out, uint32_t c, uint32_t source, unsigned flags);
+void decompose_next(encoder *e, norm_text *out, uint32_t c, uint32_t source, bool compatibility,
+                    unsigned flags);
+void decompose_flush(encoder *e, norm_text *out, unsigned flags);
+
+// added.c: calls `rest` for what lies between added tokens, and appends these.
+typedef void (*added_rest)(encoder *e, const span *s);
+bool added_open(encoder *e);
+void added_split_raw(encoder *e, const span *s, added_rest rest);
+void added_split_normalized(encoder *e, const span *s, added_rest rest);
+
+// split.c: the words of `s` in e->splits; a step that rewrites the text makes `s` the new one.
+void pretokenize(encoder *e, span *s);
+// bytelevel.c: GPT-2's pattern.
+void split_byte_level(encoder *e, const span *s, split part, split_list *out);
+
+// delimit.c: the kinds of split that have a behaviour; words.
+void split_delimiters(encoder *e, const bertc_step *step, const span *s, split part, split_list *out);
+void split_words(encoder *e, const span *s, split part, split_list *out);
+
+// pattern.c: the steps' patterns, compiled. A match that takes too long sets e->failed.
+bool matcher_open(encoder *e, bertc_error *error);
+void matcher_close(encoder *e);
+bool matcher_next(encoder *e, const bertc_step *step, matches *m, size_t *start, size_t *end);
+
+// cache.c. False: out of memory.
+bool cache_open(encoder *e);
+// Appends a word's tokens, if it is there.
+bool cache_give(encoder *e, const span *s, split word);
+// Keeps a word, if its pieces, which end at `ends` of `s`, are all of it.
+void cache_put(encoder *e, const span *s, split word, const uint32_t *ids, const uint32_t *ends,
+               size_t count);
+
+// Models: append the tokens of one word.
+void wordpiece_encode(encoder *e, const span *s, split word);
+void wordlevel_encode(encoder *e, const span *s, split word);
+void bpe_encode(encoder *e, const span *s, split word);
+void unigram_encode(encoder *e, const span *s, split word);
+
+#endif

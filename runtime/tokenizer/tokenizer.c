@@ -1,0 +1,291 @@
+// The encoder: texts through added tokens, normaliser, pre-tokeniser and model; truncation; the template.
+#include "runtime/tokenizer/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/tokenizer/encoder.h"
+
+#define DEFAULT_TEXT 65536
+#define LONGEST_TEXT ((size_t)1 << 30)
+// What a byte of text, one replaced by U+FFFD included, becomes at most under BERT's normaliser: 3 bytes (the
+// widest decomposition with its lower case; spaces round an ideograph make 6 of 3), and one token. Other
+// normalisers may make more; buffers then grow.
+#define NORMALIZED 3
+
+static void free_buffers(encoder *e) {
+    void *all[] = {e->repaired,
+                   e->repaired_at,
+                   e->norm[0].bytes,
+                   e->norm[0].source,
+                   e->norm[1].bytes,
+                   e->norm[1].source,
+                   e->norm[2].bytes,
+                   e->norm[2].source,
+                   e->norm[3].bytes,
+                   e->norm[3].source,
+                   e->run.marks,
+                   e->run.sorted,
+                   e->run.sources,
+                   e->splits.at,
+                   e->other_splits.at,
+                   e->symbols,
+                   e->heap,
+                   e->ways,
+                   e->cache,
+                   e->changes,
+                   e->raw,
+                   e->out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+static void make_model_buffers(encoder *e, size_t normalized) {
+    if (e->t->table->model == BERTC_TOKENIZER_BPE) {
+        encoder_room(e, &e->symbols, &e->symbol_capacity, normalized, sizeof *e->symbols);
+        encoder_room(e, &e->heap, &e->heap_capacity, 3 * normalized, sizeof *e->heap);
+    }
+    if (e->t->table->model == BERTC_TOKENIZER_UNIGRAM)
+        encoder_room(e, &e->ways, &e->way_capacity, normalized, sizeof *e->ways);
+}
+
+static bool composes(const tokenizer *t) {
+    for (uint32_t i = 0; i < t->table->normalizer.count; i++) {
+        if (t->normalizer[i].kind == BERTC_STEP_NFC || t->normalizer[i].kind == BERTC_STEP_NFKC) return true;
+    }
+    return false;
+}
+
+// Buffers for texts of `size` bytes, so that encoding these allocates nothing. What a text leaves untouched
+// is never mapped.
+static bool make_buffers(encoder *e, size_t size) {
+    const bertc_tokenizer *b = e->t->table;
+    size_t specials = b->single.count > b->pair.count ? b->single.count : b->pair.count;
+    size_t normalized = NORMALIZED * size + 16, repaired = e->max_text * NORMALIZED, repaired_at = repaired;
+    uint32_t rewriting = 0;
+    for (uint32_t i = 0; i < b->pretokenizer.count; i++)
+        rewriting += tokenizer_rewrites(&e->t->pretokenizer[i]);
+    e->failed = false;
+    encoder_room(e, &e->repaired, &repaired, NORMALIZED * size + 1, 1);
+    encoder_room(e, &e->repaired_at, &repaired_at, NORMALIZED * size + 1, sizeof *e->repaired_at);
+    for (uint32_t i = 0; i < 2 + (rewriting < 2 ? rewriting : 2); i++) {
+        e->norm[i].size = 0;
+        norm_room(e, &e->norm[i], normalized);
+    }
+    encoder_room(e, &e->splits.at, &e->splits.capacity, normalized, sizeof *e->splits.at);
+    encoder_room(e, &e->other_splits.at, &e->other_splits.capacity, normalized, sizeof *e->splits.at);
+    encoder_room(e, &e->raw, &e->raw_capacity, 2 * size, sizeof *e->raw);
+    encoder_room(e, &e->out, &e->out_capacity, 2 * size + specials, sizeof *e->out);
+    decompose_room(e, normalized);
+    if (composes(e->t)) encoder_room(e, &e->changes, &e->change_capacity, normalized, sizeof *e->changes);
+    make_model_buffers(e, normalized);
+    if (!e->failed) e->max_text = size;
+    return !e->failed;
+}
+
+// Room for a longer text than the encoder was made for.
+static bool reserve(encoder *e, size_t size, bertc_error *error) {
+    if (size <= e->max_text) return true;
+    if (size > LONGEST_TEXT)
+        return error_set(error, "text of %zu bytes; the longest that can be encoded has %zu", size,
+                         LONGEST_TEXT);
+    return make_buffers(e, size) || error_set(error, "out of memory for a text of %zu bytes", size);
+}
+
+encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error) {
+    size_t size = max_text_bytes ? max_text_bytes : DEFAULT_TEXT;
+    for (uint32_t i = 0; i < t->table->added.count; i++)
+        if (t->added[i].size > size) size = t->added[i].size;
+    if (size > LONGEST_TEXT) return error_set(error, "max_text_bytes of %zu is too large", size), NULL;
+    encoder *e = calloc(1, sizeof *e);
+    if (e) {
+        e->t = t;
+        if (!matcher_open(e, error)) return encoder_free(e), NULL;
+        if (make_buffers(e, size)) {
+            normalize_open(e);
+            if (cache_open(e) && added_open(e)) return e;
+        }
+        encoder_free(e);
+    }
+    error_set(error, "out of memory for texts of %zu bytes", size);
+    return NULL;
+}
+
+void encoder_free(encoder *e) {
+    if (!e) return;
+    free_buffers(e);
+    matcher_close(e);
+    free(e->patterns);
+    free(e->pattern_bytes);
+    free(e);
+}
+
+static void encode_words(encoder *e, const span *s) {
+    span words = *s;
+    pretokenize(e, &words);
+    size_t first = e->raw_count;
+    for (size_t i = 0; i < e->splits.count && !e->stopped; i++, e->word++) {
+        switch ((bertc_tokenizer_model)e->t->table->model) {
+        case BERTC_TOKENIZER_WORDPIECE: wordpiece_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_BPE: bpe_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_WORDLEVEL: wordlevel_encode(e, &words, e->splits.at[i]); break;
+        case BERTC_TOKENIZER_UNIGRAM: unigram_encode(e, &words, e->splits.at[i]); break;
+        }
+        e->stopped |= e->raw_count >= e->raw_stop;
+    }
+    if (e->t->table->flags & BERTC_TOKENIZER_TRIM && !e->t->bytes) text_trim_pieces(e, first);
+}
+
+static void encode_part(encoder *e, const span *s) {
+    span normalized;
+    normalize(e, s, &normalized);
+    added_split_normalized(e, &normalized, encode_words);
+}
+
+static void encode_bytes(encoder *e, const char *text, size_t size) {
+    e->stopped = false;
+    text_open(e, text, size);
+    span all = {.bytes = e->text, .size = e->text_size};
+    added_split_raw(e, &all, encode_part);
+}
+
+// Each of the given words alone; offsets are then moved to where it stands in the text. Beside a pair each
+// may have `most` tokens.
+static void encode_given(encoder *e, const bertc_text *text, size_t before, size_t most) {
+    size_t chars = 0, at = 0;
+    for (size_t w = 0; w < text->word_count && e->raw_count < e->raw_stop; w++) {
+        const bertc_word *word = &text->words[w];
+        e->raw_first = e->raw_count;
+        if (text->pair && most) e->raw_stop = e->raw_count + most;
+        chars += text_characters(text->text + at, word->start - at);
+        encode_bytes(e, text->text + word->start, word->end - word->start);
+        for (size_t i = e->raw_first; i < e->raw_count; i++) {
+            e->raw[i].word = (int32_t)w;
+            e->raw[i].char_start += (uint32_t)chars;
+            e->raw[i].char_end += (uint32_t)chars;
+            e->raw[i].byte_start += word->start;
+            e->raw[i].byte_end += word->start;
+        }
+        at = word->start;
+    }
+    e->raw_first = before;
+}
+
+// Appends the tokens of one text; returns their number. The word that reaches `most` tokens, with the added
+// tokens before it, is the last: Hugging Face stops there where it truncates, and which text of a pair is the
+// longer one is decided on what was read.
+static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t most) {
+    size_t before = e->raw_count;
+    e->raw_first = before;
+    e->raw_stop = most ? before + most : SIZE_MAX;
+    e->text_index = index;
+    e->word = 0;
+    if (index == 0 && text->words)
+        encode_given(e, text, before, most);
+    else
+        encode_bytes(e, index ? text->pair : text->text, index ? text->pair_size : text->size);
+    return e->raw_count - before;
+}
+
+static bool check_words(const bertc_text *text, bertc_error *error) {
+    uint32_t end = 0;
+    if (!text->words) return true;
+    if (text->word_count > INT32_MAX) return error_set(error, "%zu words", text->word_count);
+    for (size_t w = 0; w < text->word_count; w++) {
+        const bertc_word *word = &text->words[w];
+        if (word->start < end || word->end < word->start || word->end > text->size)
+            return error_set(error, "word %zu is bytes %u to %u, after one that ends at %u, of %zu", w,
+                             word->start, word->end, end, text->size);
+        end = word->end;
+    }
+    return true;
+}
+
+// Tokens of each text that fit in `room`, as Hugging Face's truncate_encodings has it.
+static bool truncate_lengths(size_t n[2], bool pair, size_t room, bertc_truncation truncation,
+                             bertc_error *error) {
+    size_t total = n[0] + n[1];
+    if (total <= room) return true;
+    size_t over = total - room;
+    if (!room) {
+        n[0] = n[1] = 0;
+        return true;
+    }
+    if (truncation == BERTC_TRUNCATE_LONGEST_FIRST) {
+        if (!pair) return n[0] = room, true;
+        size_t low = n[0] < n[1] ? n[0] : n[1], high = low > room || room - low < low ? low : room - low;
+        bool swapped = n[0] > n[1];
+        if (low + high > room) low = room / 2, high = low + room % 2;
+        n[swapped] = low;
+        n[!swapped] = high;
+        return true;
+    }
+    int which = truncation == BERTC_TRUNCATE_ONLY_SECOND;
+    if (which && !pair) return error_set(error, "only the second text may be cut, and there is none");
+    if (n[which] <= over)
+        return error_set(error, "the %s text has %zu tokens and would have to lose %zu",
+                         which ? "second" : "first", n[which], over);
+    n[which] -= over;
+    return true;
+}
+
+// The texts' tokens within their template.
+static size_t fill_template(encoder *e, bool pair, const size_t before[2], const size_t n[2]) {
+    static const bertc_template_item plain[2] = {{.kind = 0}, {.kind = 1, .type = 1}};
+    const bertc_tokenizer *b = e->t->table;
+    uint32_t items = pair ? b->pair.count : b->single.count;
+    const bertc_template_item *item = pair ? e->t->pair : e->t->single;
+    if (!items) item = plain, items = pair ? 2 : 1;
+    size_t count = 0;
+    if (!encoder_room(e, &e->out, &e->out_capacity, n[0] + n[1] + items, sizeof *e->out)) return 0;
+    for (uint32_t i = 0; i < items; i++, item++) {
+        if (item->kind == BERTC_TEMPLATE_SPECIAL) {
+            e->out[count++] = (bertc_token){.id = item->id, .type = item->type, .text = -1, .word = -1};
+            continue;
+        }
+        for (size_t k = 0; k < n[item->kind]; k++) {
+            e->out[count] = e->raw[before[item->kind] + k];
+            e->out[count++].type = item->type;
+        }
+    }
+    return count;
+}
+
+bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+    bool pair = text->pair != NULL;
+    size_t size = pair && text->pair_size > text->size ? text->pair_size : text->size;
+    *tokens = NULL;
+    *count = 0;
+    if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
+    if (!check_words(text, error) || !reserve(e, size, error)) return false;
+    e->raw_count = 0;
+    e->failed = e->pattern_failed = e->unknown_failed = false;
+    size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
+    // the first text is read whole where only the second may be cut
+    size_t n[2] = {encode_text(e, 0, text, truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
+    size_t before[2] = {0, n[0]};
+    if (pair) n[1] = encode_text(e, 1, text, most);
+    if (max_tokens) {
+        uint32_t specials = e->t->specials[pair];
+        if (max_tokens < specials)
+            return error_set(error, "max_tokens is %lld, the special tokens alone are %u",
+                             (long long)max_tokens, specials);
+        size_t total = n[0] + n[1] + specials;
+        if (truncation == BERTC_TRUNCATE_NEVER && total > (size_t)max_tokens)
+            return error_set(error, "text of %zu tokens, %zu more than the limit of %lld", total,
+                             total - (size_t)max_tokens, (long long)max_tokens);
+        if (!truncate_lengths(n, pair, (size_t)max_tokens - specials, truncation, error)) return false;
+    }
+    *count = fill_template(e, pair, before, n);
+    if (e->failed) {
+        *count = 0;
+        if (e->pattern_failed) return error_set(error, "a pattern of the tokenizer takes too long to match");
+        if (e->unknown_failed)
+            return error_set(error,
+                             "the text holds what is no piece, and the tokenizer has no unknown token");
+        return error_set(error, "out of memory for a text of %zu bytes", size);
+    }
+    *tokens = e->out;
+    return true;
+}
