@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/hub/encoder.h"
-#include "frontend/hub/file.h"
-#include "frontend/hub/task.h"
-#include "frontend/hub/tokenizer_spec.h"
+#include "frontend/hub/config/task.h"
+#include "frontend/hub/encoder/encoder.h"
+#include "frontend/hub/files/file.h"
+#include "frontend/hub/tokenizer/spec.h"
 
 typedef struct opening {
     const hub_options *options;

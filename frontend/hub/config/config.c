@@ -1,0 +1,365 @@
+#include "frontend/hub/config/config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/files/json.h"
+
+// Bounds that keep products and lists small; far above any encoder there is.
+#define MOST_WIDTH  (1 << 20)
+#define MOST_LAYERS 1000
+#define MOST_LABELS 100000
+#define MOST_IDS    INT32_MAX
+
+// --- Sizes and the like
+
+// The key's name in this config.
+static const char *key_name(const hub_fields *f, const hub_config *c, hub_key key) {
+    const char *name = hub_family_key(c->family, key), *old = c->family->old_keys[key];
+    return name && old && !hub_field(f, name) && hub_field(f, old) ? old : name;
+}
+
+bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                       int64_t by_default, int64_t *out) {
+    const char *name = key_name(f, c, key);
+    int64_t own = c->family->defaults.values[key];
+    *out = own ? own : by_default;
+    return !name || hub_field_int(f, name, !*out, 1, most, out);
+}
+
+static bool hub_has_key(const hub_fields *f, const hub_config *c, hub_key key) {
+    const char *name = hub_family_key(c->family, key);
+    return name && hub_field(f, name);
+}
+
+static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
+    if (!hub_config_number(f, c, KEY_HEADS, MOST_WIDTH, 0, &c->heads)) return false;
+    int64_t *sizes = c->sizes, ratio = 1;
+    bool convolves =
+        c->family->keys[KEY_RATIO] != NULL; // half of the width is a convolution's, and fewer heads are
+    if (!hub_config_number(f, c, KEY_RATIO, MOST_WIDTH, 1, &ratio)) return false;
+    int64_t named = c->heads;
+    if (convolves) c->heads = c->heads < ratio ? 1 : c->heads / ratio;
+    int64_t parts = c->heads * (1 + convolves), each = width ? sizes[SIZE_INSIDE] / parts : 1;
+    bool ok = hub_config_number(f, c, KEY_HEAD, MOST_WIDTH, each ? each : 1, &sizes[SIZE_HEAD]);
+    ok &= hub_config_number(f, c, KEY_KEY_HEADS, MOST_WIDTH, c->heads, &c->key_heads);
+    sizes[SIZE_HEADS] = c->heads;
+    sizes[SIZE_ATTENTION] = c->heads * sizes[SIZE_HEAD];
+    sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
+    sizes[SIZE_CONTEXT] = sizes[SIZE_ATTENTION] * (1 + convolves);
+    if (ok && width && !hub_has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
+                               "%" PRId64 " heads don't divide the width of %" PRId64, named,
+                               sizes[SIZE_INSIDE]);
+    }
+    if (ok && (sizes[SIZE_ATTENTION] > MOST_WIDTH || c->heads % c->key_heads)) {
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "%" PRId64 " heads don't fit",
+                               c->heads);
+    }
+    return ok;
+}
+
+static bool read_layers(const hub_fields *f, hub_config *c) {
+    bool ok = hub_config_number(f, c, KEY_LAYERS, MOST_LAYERS, 0, &c->layers);
+    ok &= hub_config_number(f, c, KEY_GROUPS, MOST_LAYERS, ok ? c->layers : 1, &c->groups);
+    ok &= hub_config_number(f, c, KEY_INNER_GROUPS, MOST_LAYERS, 1, &c->inner_groups);
+    if (!ok) return false;
+    if (c->groups > c->layers)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_GROUPS), "is above the number of layers");
+    if (c->layers * c->inner_groups > MOST_LAYERS)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_INNER_GROUPS), "makes too many layers");
+    if (c->layers * c->stages > MOST_LAYERS)
+        return hub_field_wrong(f, hub_family_key(c->family, KEY_STAGES), "makes too many layers");
+    c->layers *= c->inner_groups;
+    return true;
+}
+
+// 0 types are none.
+static bool read_kinds(const hub_fields *f, hub_config *c) {
+    const hub_family *family = c->family;
+    int64_t types = family->defaults.values[KEY_TYPES];
+    bool ok = true;
+    c->sizes[SIZE_TYPES] = types ? types : 2;
+    if (family->traits & TRAIT_TYPES)
+        ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
+    ok &= hub_config_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
+    ok &= hub_config_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
+    ok &= hub_config_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
+    return ok;
+}
+
+static bool read_widths(const hub_fields *f, hub_config *c) {
+    int64_t *sizes = c->sizes, hidden;
+    if (!hub_config_number(f, c, KEY_HIDDEN, MOST_WIDTH, 0, &sizes[SIZE_HIDDEN])) return false;
+    hidden = sizes[SIZE_HIDDEN];
+    bool ok = hub_config_number(f, c, KEY_EMBEDDING, MOST_WIDTH, hidden, &sizes[SIZE_EMBEDDING]);
+    ok &= hub_config_number(f, c, KEY_OUTPUT_EMBEDDING, MOST_WIDTH,
+                            c->family->traits & TRAIT_DECODES_EMBEDDING ? sizes[SIZE_EMBEDDING] : hidden,
+                            &sizes[SIZE_DECODER]);
+    sizes[SIZE_WORD] = sizes[SIZE_EMBEDDING];
+    sizes[SIZE_INSIDE] = sizes[SIZE_QUERIED] = sizes[SIZE_VALUED] = hidden;
+    ok = ok && hub_config_narrowing(f, c);
+    sizes[SIZE_NORMED] = c->family->traits & TRAIT_PROJECTS_FIRST ? hidden : sizes[SIZE_EMBEDDING];
+    sizes[SIZE_TRANSFORM] = sizes[SIZE_DECODER] + sizes[SIZE_REST];
+    return ok;
+}
+
+static bool read_sizes(const hub_fields *f, hub_config *c) {
+    bool ok = hub_config_number(f, c, KEY_VOCAB, MOST_IDS, 0, &c->sizes[SIZE_VOCAB]);
+    ok &= hub_config_number(f, c, KEY_POSITIONS, MOST_IDS, 0, &c->sizes[SIZE_POSITIONS]);
+    c->sizes[SIZE_DISTANCES] = 2 * c->sizes[SIZE_POSITIONS] - 1;
+    ok &= hub_config_number(f, c, KEY_INNER, MOST_WIDTH, 0, &c->sizes[SIZE_INNER]);
+    bool width = read_widths(f, c);
+    ok &= read_heads(f, c, width) && width;
+    ok &= read_layers(f, c);
+    ok &= read_kinds(f, c);
+    ok = ok && hub_config_rounding(f, c);
+    c->sizes[SIZE_ONE] = 1;
+    c->sizes[SIZE_TWO] = 2;
+    return ok;
+}
+
+static bool read_positions(const hub_fields *f, hub_config *c) {
+    int64_t pad = c->family->defaults.pad_id, positions = c->sizes[SIZE_POSITIONS];
+    bool ok = hub_field_int(f, "pad_token_id", false, -1, MOST_IDS - 1, &pad);
+    c->pad_id = pad;
+    if (ok && c->sizes[SIZE_VOCAB] && pad >= c->sizes[SIZE_VOCAB] && hub_field(f, "pad_token_id"))
+        ok = hub_field_wrong(f, "pad_token_id", "%" PRId64 " is not below the vocabulary's size", pad);
+    c->position_rule = c->rotary == ROTARY_NONE ? c->family->position_rule : BERTC_POSITION_COLUMN;
+    if (c->position_rule == BERTC_POSITION_COUNT) c->position_start = (int32_t)pad + 1;
+    if (ok && positions && positions <= c->position_start) {
+        ok = hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "leaves no position after %d",
+                             (int)c->position_start);
+    }
+    return ok;
+}
+
+// *out stays what it is where the config says nothing.
+bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out) {
+    if (!key) return true;
+    if (!hub_field_text(f, key, false, out)) return false;
+    if (!hub_activation_known(*out)) {
+        return hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", *out,
+                               hub_activation_names(a));
+    }
+    *out = arena_strdup(a, *out);
+    return true;
+}
+
+static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
+    const hub_family *family = c->family;
+    const char *eps = key_name(f, c, KEY_EPS);
+    c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
+    c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
+    c->tied = !family->defaults.untied;
+    const char *activation = key_name(f, c, KEY_ACTIVATION);
+    bool gates = family->gates[0].name;
+    bool ok = gates || hub_config_activation(f, activation, a, &c->activation);
+    c->predict = family->predict ? family->predict : c->activation;
+    if (gates) ok = hub_config_gate(f, activation, c);
+    c->classify = family->classify ? family->classify : c->activation;
+    ok &= hub_config_activation(f, key_name(f, c, KEY_HEAD_ACTIVATION), a, &c->predict);
+    ok &= hub_config_activation(f, key_name(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
+    if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
+    ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
+    if (family->legacy_key) {
+        bool legacy = true;
+        ok &= hub_field_bool(f, family->legacy_key, false, &legacy);
+        c->modern = !legacy;
+        c->tied |= c->modern;
+    }
+    return ok;
+}
+
+static bool read_groups(const hub_fields *f, hub_config *c, hub_module m) {
+    const char *key = c->family->groups[m];
+    const hub_module_shape *s = hub_module_of(m);
+    c->groups_of[m] = 1;
+    if (!key) return true;
+    if (m != MODULE_ATTENTION_OUTPUT && c->family->defaults.groups)
+        c->groups_of[m] = c->family->defaults.groups;
+    if (!hub_field_int(f, key, false, 1, MOST_WIDTH, &c->groups_of[m])) return false;
+    if (c->sizes[s->columns] % c->groups_of[m] == 0 && c->sizes[s->rows] % c->groups_of[m] == 0) return true;
+    return hub_field_wrong(f, key, "%" PRId64 " groups don't divide the layer", c->groups_of[m]);
+}
+
+// Biases and modules that keys switch.
+static bool read_switches(const hub_fields *f, hub_config *c) {
+    const hub_family *family = c->family;
+    bool ok = true;
+    for (int m = 0; m < MODULE_COUNT; m++) {
+        hub_kind kind = hub_module_of((hub_module)m)->kind;
+        const char *bias = family->biases[m], *on = family->switches[m];
+        c->biased[m] = (kind == KIND_LINEAR || kind == KIND_CONVOLUTION ||
+                        (kind == KIND_NORM && !(family->traits & TRAIT_RMS_NORM))) &&
+                       (!bias || (*bias && *bias != '?'));
+        if (bias && *bias == '?') {
+            c->biased[m] = bias[1] == '+';
+            ok &= hub_field_bool(f, bias + 1 + c->biased[m], false, &c->biased[m]);
+        }
+        bool yes = !on || *on == '+';
+        if (on) ok &= hub_field_bool(f, on + (*on == '+'), false, &yes);
+        c->off[m] = !yes;
+        ok &= read_groups(f, c, (hub_module)m);
+    }
+    return ok;
+}
+
+// Absolute, rotary, or, as BERT once knew them, by the distance of query and key.
+static bool read_position_type(const hub_fields *f, hub_config *c, const char *kind) {
+    const char *own = c->family->rotary ? "rotary" : "absolute";
+    bool query = !strcmp(kind, "relative_key_query");
+    if (!strcmp(kind, own)) return true;
+    bool table = c->family->modules[MODULE_POSITION];
+    if (c->family->rotary && !strcmp(kind, "absolute")) {
+        // ESM-1. What has no table of positions turns them all the same: ModernBERT's configs say "absolute".
+        if (table) c->rotary = ROTARY_NONE;
+        return true;
+    }
+    if (c->family->rotary && !table && !strcmp(kind, "sans_pos")) return true; // mmBERT
+    if (c->family->modules[MODULE_DISTANCE] && (query || !strcmp(kind, "relative_key"))) {
+        c->distances = true;
+        c->distances_of_keys = query;
+        c->off[MODULE_POSITION] = true;
+        return true;
+    }
+    return hub_field_wrong(f, "position_embedding_type", "\"%.100s\" is not supported; known is %s%s", kind,
+                           own,
+                           c->family->modules[MODULE_DISTANCE] ? ", relative_key, relative_key_query" : "");
+}
+
+// What would make another model of it.
+static bool read_variations(const hub_fields *f, hub_config *c) {
+    bool decoder = false, cross = false;
+    const char *positions = c->family->rotary ? "rotary" : "absolute";
+    bool ok = hub_field_bool(f, "is_decoder", false, &decoder);
+    ok &= hub_field_bool(f, "add_cross_attention", false, &cross);
+    ok &= hub_field_text(f, "position_embedding_type", false, &positions);
+    if (decoder) ok = hub_field_wrong(f, "is_decoder", "is true: only encoders are supported");
+    if (cross) ok = hub_field_wrong(f, "add_cross_attention", "is true: only encoders are supported");
+    ok &= read_position_type(f, c, positions);
+    const cJSON *pruned = hub_field(f, "pruned_heads");
+    if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");
+    return ok;
+}
+
+// --- Labels
+
+static bool read_label(const hub_fields *f, const cJSON *v, int64_t n, arena *a, const char **labels) {
+    char *end;
+    const char *key = v->string;
+    long long i = key[0] >= '0' && key[0] <= '9' ? strtoll(key, &end, 10) : -1;
+    char where[120];
+    snprintf(where, sizeof(where), "id2label.%.80s", key);
+    if (i < 0 || *end) return hub_field_wrong(f, where, "the key is no number");
+    if (i >= n) return hub_field_wrong(f, where, "is not below the number of labels, %" PRId64, n);
+    if (!cJSON_IsString(v)) {
+        return hub_field_wrong(f, where, "is %s where a string is expected", hub_json_kind(v));
+    }
+    if (labels[i]) return hub_field_wrong(f, where, "stands twice");
+    labels[i] = arena_strdup(a, v->valuestring);
+    return true;
+}
+
+// id2label in the order of its numbers; LABEL_0 and so on where there are none.
+static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
+    const cJSON *names = hub_field(f, "id2label"), *v;
+    int64_t n = 2, said = 0;
+    bool ok = hub_field_int(f, "num_labels", false, 1, MOST_LABELS, &said);
+    if (names && !cJSON_IsObject(names)) {
+        return hub_field_wrong(f, "id2label", "is %s where an object is expected", hub_json_kind(names));
+    }
+    if (names) {
+        n = cJSON_GetArraySize(names);
+        if (n < 1) return hub_field_wrong(f, "id2label", "is empty");
+        if (n > MOST_LABELS) return hub_field_wrong(f, "id2label", "has more than %d labels", MOST_LABELS);
+        if (said && said != n) {
+            diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
+        }
+    } else if (said) {
+        n = said;
+    }
+    c->labels = ARENA_ARRAY(a, const char *, n);
+    if (names) cJSON_ArrayForEach(v, names) ok &= read_label(f, v, n, a, c->labels);
+    for (int64_t i = 0; i < n; i++) {
+        if (!c->labels[i]) c->labels[i] = arena_printf(a, "LABEL_%" PRId64, i);
+    }
+    c->sizes[SIZE_LABELS] = n;
+    return ok;
+}
+
+static bool read_problem(const hub_fields *f, hub_config *c) {
+    static const char *const names[] = {"", "single_label_classification", "multi_label_classification",
+                                        "regression"};
+    const char *name = NULL;
+    if (!hub_field_text(f, "problem_type", false, &name)) return false;
+    c->problem = PROBLEM_NONE;
+    if (!name) return true;
+    for (int i = 1; i < 4; i++) {
+        if (!strcmp(name, names[i])) return c->problem = (hub_problem)i, true;
+    }
+    return hub_field_wrong(f, "problem_type", "\"%.100s\" is not known; known are %s, %s, %s", name, names[1],
+                           names[2], names[3]);
+}
+
+// What a cross-encoder makes of its logits: said beside modules.json, in a key of this file, or in one that
+// is older; else it is a sigmoid where there is one label.
+static bool read_scores(const hub_fields *f, hub_config *c) {
+    const hub_fields own = {f->file, "sentence_transformers", hub_field(f, "sentence_transformers"), f->d};
+    const char *given = NULL;
+    bool one = c->sizes[SIZE_LABELS] == 1;
+    if (!hub_field_text(f, "sbert_ce_default_activation_function", false, &given) ||
+        (cJSON_IsObject(own.object) && !hub_field_text(&own, "activation_fn", false, &given)))
+        return false;
+    if (c->sentence.scores && c->sentence.activation) given = c->sentence.activation;
+    if (!given) {
+        if (c->sentence.scores && one && c->problem == PROBLEM_NONE) c->problem = PROBLEM_MULTI;
+        return true;
+    }
+    const char *class = hub_torch_class(given);
+    if (!class || (strcmp(class, "Sigmoid") && strcmp(class, "Identity") && strcmp(class, "Softmax")))
+        return hub_field_wrong(f, "activation_fn",
+                               "\"%.100s\" is not known; known are torch.nn's Sigmoid, Identity, Softmax",
+                               given);
+    if (!strcmp(class, "Sigmoid")) c->problem = PROBLEM_MULTI;
+    if (!strcmp(class, "Identity") && one) c->problem = PROBLEM_REGRESSION;
+    if (!strcmp(class, "Softmax")) c->problem = PROBLEM_SINGLE;
+    return true;
+}
+
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_hint *hint,
+                     const hub_sentence *sentence, arena *a, hub_config *c, diag *d) {
+    *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
+    hub_fields f = {c->file, "", root, d};
+    const char *twice = hub_json_repeated(root);
+    bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
+    if (!hub_config_architecture(&f, head, hint, a, c)) return false;
+    ok &= read_sizes(&f, c);
+    ok &= read_arithmetic(&f, a, c);
+    ok &= read_switches(&f, c);
+    c->rotary = c->family->rotary;
+    ok &= hub_config_refusals(&f, c);
+    ok &= hub_config_fraction(&f, c);
+    ok &= read_variations(&f, c);
+    ok &= read_positions(&f, c);
+    if (ok)
+        ok = hub_config_fourier(&f, c) && hub_config_convolutions(&f, a, c) && hub_config_attention(&f, a, c);
+    if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
+    if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c) && read_scores(&f, c);
+    if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
+        ok = hub_field_wrong(&f, "hidden_size",
+                             "%" PRId64 " is not the width that the pooling expects, %" PRId64,
+                             c->sizes[SIZE_HIDDEN], sentence->width);
+    }
+    return ok;
+}
+
+bool hub_config_read(const char *path, const char *head, const hub_hint *hint, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d) {
+    cJSON *root = hub_json_load(path, false, d);
+    bool ok = root && hub_config_from(root, path, head, hint, sentence, a, c, d);
+    cJSON_Delete(root);
+    return ok;
+}

@@ -1,0 +1,125 @@
+// config.json, checked field by field.
+#ifndef BERTC_HUB_CONFIG_H
+#define BERTC_HUB_CONFIG_H
+
+#include <cJSON.h>
+
+#include "frontend/hub/config/family.h"
+#include "frontend/hub/files/json.h"
+#include "frontend/hub/sentence/sentence.h"
+
+typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
+
+// Frequencies of the turns, one a pair of columns, and what multiplies their cosines and sines. NULL: the
+// plain ones of the family's base.
+typedef struct hub_rope {
+    float *frequencies; // [what is turned of a head / 2]
+    double scale;
+} hub_rope;
+
+typedef struct hub_config {
+    const char *file; // for messages
+    const hub_family *family;
+    hub_head head;
+    int64_t sizes[SIZE_COUNT];
+    int64_t layers, heads;
+    int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
+    int64_t stages;               // feed-forwards of a layer before its last
+    bool narrow_queries, narrow_values; // made from what the layer works on inside
+    bool narrows,
+        shares;       // the layers are narrower inside; queries and keys are made from a module of their own
+    bool trigrams;    // word embeddings with their neighbours'
+    bool plain_norms; // x gamma + beta, but for the prediction head's
+    int64_t pad_id;
+    bertc_position_rule position_rule;
+    int32_t position_start; // of the first token
+    int64_t key_heads;      // heads of keys and values
+    hub_rotary rotary;
+    double theta[2]; // as hub_family's
+    hub_rope ropes[2];
+    int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
+    int64_t groups_of[MODULE_COUNT]; // as hub_family's
+    bool biased[MODULE_COUNT], off[MODULE_COUNT];
+    bool distances,
+        distances_of_keys; // scores of queries, and of keys, with embedded distances: relative_key
+    struct {
+        bool keys, queries,
+            shared; // terms of disentangled attention; shared: by the projections of the content
+        int64_t span, buckets, most; // positions each way; of which the far ones share buckets (0: none do)
+    } relative;
+    int64_t mask_id, sep_id;         // -1: none
+    bool drops_masked, turns_values; // values are turned as keys are
+    bertc_rule global_rule;
+    hub_pooling pooling;            // of what a text's classifier reads
+    int64_t transformed;            // tokens that a Fourier transform counts; 0: the text's
+    const char *predict, *classify; // activations of the heads
+    const char *convolve;           // and of the convolution beside the first layer
+    double eps;
+    const char *activation;
+    bool tied, modern; // modern: as hub_family's
+    hub_problem problem;
+    const char **labels; // sizes[SIZE_LABELS] of them
+    hub_sentence sentence;
+} hub_config;
+
+// What the names of the tensors tell of a config that says nothing: the family whose they are, and another
+// whose there are too. NULL: none.
+typedef struct hub_hint {
+    const hub_family *family, *other;
+} hub_hint;
+
+// Reads `path`. `head`: NULL or "auto": by the architecture, or the folder. `hint`: NULL: the config must
+// name its family. Every problem found is in `d`.
+bool hub_config_read(const char *path, const char *head, const hub_hint *hint, const hub_sentence *sentence,
+                     arena *a, hub_config *c, diag *d);
+
+// The same from an object; `path` is for messages.
+bool hub_config_from(const cJSON *root, const char *path, const char *head, const hub_hint *hint,
+                     const hub_sentence *sentence, arena *a, hub_config *c, diag *d);
+bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_hint *hint, arena *a,
+                             hub_config *c);
+
+// Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
+// on. A module of stages has one a stage: layer i's are i * stages and those behind it.
+int64_t hub_weight_sets(const hub_config *c);               // the most that a module has
+int64_t hub_module_sets(const hub_config *c, hub_module m); // 0: it belongs to no layer
+int hub_weight_set(const hub_config *c, int layer);
+// The name of a module's tensor as the family spells it, without prefix. set: -1 where it is of no layer.
+char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p);
+// Has the module such a tensor?
+bool hub_config_has(const hub_config *c, hub_module m, hub_part p);
+bool hub_config_own_bias(const hub_config *c, hub_module m); // has the bias a name of its own?
+// Which part of the tensor the module is: 0 of 1, or as the family says.
+typedef struct hub_slice {
+    int part, parts;
+    bool by_head;
+} hub_slice;
+hub_slice hub_module_slice(const hub_config *c, hub_module m);
+// A whole number, at least 1: required where no default is known (0). *out stays where the family has no such
+// key.
+bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                       int64_t by_default, int64_t *out);
+bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out);
+// Layers that are not as wide inside as between them, after the hidden size is read; and convolutions, after
+// heads.
+bool hub_config_narrowing(const hub_fields *f, hub_config *c);
+// custom.c: after which keys, the activation, the sizes, the heads are read.
+bool hub_config_refusals(const hub_fields *f, const hub_config *c);
+bool hub_config_gate(const hub_fields *f, const char *key, hub_config *c);
+bool hub_config_rounding(const hub_fields *f, hub_config *c);
+bool hub_config_fraction(const hub_fields *f, hub_config *c);
+bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c);
+bool hub_config_fourier(const hub_fields *f, hub_config *c);
+bool hub_config_convolutions(const hub_fields *f, arena *a, hub_config *c);
+// What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.
+bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c);
+// The shape of a module's tensor in the checkpoint, but for axes of 1 at its end: its rank, and
+// shape[0..rank).
+int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[3]);
+// Does the tensor stand as [groups, columns, rows], each of one group?
+bool hub_module_groups_first(const hub_config *c, hub_module m);
+// Does the head read the module? OPTIONAL: where the checkpoint has it.
+typedef enum hub_use { USE_NO, USE_OPTIONAL, USE_YES } hub_use;
+hub_use hub_module_use(const hub_config *c, hub_module m);
+
+#endif

@@ -1,0 +1,69 @@
+#include "frontend/hub/config/task.h"
+
+#include <string.h>
+
+static bertc_task_kind kind_of(const hub_config *c) {
+    switch (c->head) {
+    case HEAD_MASKED_LM: return BERTC_TASK_FILL_MASK;
+    case HEAD_NEXT_SENTENCE: return BERTC_TASK_NEXT_SENTENCE;
+    case HEAD_PRETRAINING: return BERTC_TASK_PRETRAINING;
+    case HEAD_TOKEN: return BERTC_TASK_ENTITIES;
+    case HEAD_ANSWER: return BERTC_TASK_ANSWER;
+    case HEAD_EMBEDDING: return BERTC_TASK_EMBEDDING;
+    case HEAD_SEQUENCE:
+        if (c->problem == PROBLEM_MULTI) return BERTC_TASK_MULTI_LABEL;
+        // As Transformers trains it: one label without a word on the problem is a regression.
+        if (c->problem == PROBLEM_REGRESSION) return BERTC_TASK_REGRESSION;
+        if (c->problem == PROBLEM_NONE && c->sizes[SIZE_LABELS] == 1) return BERTC_TASK_REGRESSION;
+        return BERTC_TASK_CLASSIFY;
+    case HEAD_MODEL:
+    case HEAD_DISCRIMINATOR:
+    case HEAD_COUNT: break;
+    }
+    return BERTC_TASK_TENSORS;
+}
+
+// Strings behind the table's fields, reached by lists of their offsets.
+typedef struct table {
+    char *bytes;
+    size_t list, at; // where the next offset and the next string go
+} table;
+
+static void put(table *t, const char *text) {
+    size_t n = strlen(text) + 1;
+    uint64_t at = t->at;
+    memcpy(t->bytes + t->list, &at, sizeof at);
+    memcpy(t->bytes + t->at, text, n);
+    t->list += sizeof at;
+    t->at += n;
+}
+
+const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a,
+                           size_t *bytes) {
+    const hub_sentence *s = &c->sentence;
+    size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
+    bool prompted = c->head == HEAD_EMBEDDING || (s->scores && c->head == HEAD_SEQUENCE);
+    size_t prompts = prompted ? (size_t)s->prompt_count : 0;
+    table t = {.list = sizeof(bertc_task)};
+    t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
+    *bytes = t.at;
+    for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;
+    for (size_t i = 0; i < prompts; i++)
+        *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
+    t.bytes = arena_alloc(a, *bytes);
+    bertc_task *task = (bertc_task *)(void *)t.bytes;
+    *task = (bertc_task){.kind = kind_of(c),
+                         .label_count = (uint32_t)labels,
+                         .max_length = (uint32_t)max_length,
+                         .mask_id = mask_id,
+                         .labels = labels ? t.list : 0,
+                         .prompt_count = (uint32_t)prompts,
+                         .default_prompt = prompts ? (uint32_t)(s->default_prompt + 1) : 0,
+                         .prompts = prompts ? t.list + labels * sizeof(uint64_t) : 0};
+    for (size_t i = 0; i < labels; i++) put(&t, c->labels[i]);
+    for (size_t i = 0; i < prompts; i++) {
+        put(&t, s->prompts[i].name);
+        put(&t, s->prompts[i].text);
+    }
+    return t.bytes;
+}

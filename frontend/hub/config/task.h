@@ -1,0 +1,11 @@
+// The task table of an artefact (runtime/abi_task.h), as the frontend writes it.
+#ifndef BERTC_HUB_TASK_H
+#define BERTC_HUB_TASK_H
+
+#include "frontend/hub/config/config.h"
+
+// What the answer is, the labels, and the longest text in tokens (0: no limit but the positions). Memory from
+// `a`.
+const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a, size_t *bytes);
+
+#endif

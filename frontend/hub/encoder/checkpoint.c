@@ -1,0 +1,183 @@
+#include "frontend/hub/encoder/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/hub/files/json.h"
+#include "frontend/hub/files/safetensors.h"
+
+#define MOST_FILES 4096
+#define MOST_WRONG 1000
+
+typedef struct hub_shard_entry {
+    const char *name;
+    const safetensors *file;
+} shard_entry;
+
+typedef struct hub_module_file {
+    const char *folder;
+    safetensors *file;
+} module_file;
+
+static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
+    safetensors *s = safetensors_open(path, d);
+    if (!s) return false;
+    c->files[c->file_count++] = s;
+    return true;
+}
+
+// --- Shards
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const shard_entry *)a)->name, ((const shard_entry *)b)->name);
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Opens each file that the map names, once; `names` holds the distinct ones, sorted, as files[] does.
+static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *folder, const char **names,
+                        int *count) {
+    int n = 0, kept = 0;
+    const cJSON *v;
+    cJSON_ArrayForEach(v, f->object) {
+        if (!cJSON_IsString(v) || !hub_name_stays_inside(v->valuestring, true)) {
+            return hub_field_wrong(f, v->string, "is no name of a file in this folder");
+        }
+        names[n++] = v->valuestring;
+    }
+    qsort(names, (size_t)n, sizeof(*names), by_text);
+    for (int i = 0; i < n; i++) {
+        if (!kept || strcmp(names[kept - 1], names[i])) names[kept++] = names[i];
+    }
+    *count = kept;
+    if (kept > MOST_FILES) return diag_error(f->d, f->file, "names too many files: %d", kept);
+    c->files = ARENA_ARRAY(c->arena, safetensors *, kept + 1);
+    bool ok = true; // every file that can't be opened is reported; a name keeps its number only while all can
+    for (int i = 0; i < kept; i++) ok &= open_file(c, hub_path(c->arena, folder, names[i]), f->d);
+    return ok;
+}
+
+static bool read_map(hub_checkpoint *c, const hub_fields *f, const char *folder) {
+    int n = cJSON_GetArraySize(f->object), files = 0;
+    const char **names = ARENA_ARRAY(c->arena, const char *, n + 1);
+    const char *twice = hub_json_repeated(f->object);
+    if (twice) return hub_field_wrong(f, twice, "stands twice");
+    if (!open_shards(c, f, folder, names, &files)) return false;
+    c->index = ARENA_ARRAY(c->arena, shard_entry, n + 1);
+    int wrong = 0; // an index that has nothing to do with its files need not be listed whole
+    const cJSON *v;
+    cJSON_ArrayForEach(v, f->object) {
+        const char *key = v->valuestring, **at = bsearch(&key, names, (size_t)files, sizeof(*names), by_text);
+        shard_entry *e = &c->index[c->index_count++];
+        *e = (shard_entry){arena_strdup(c->arena, v->string), c->files[at - names]};
+        const char *dtype;
+        int rank;
+        const int64_t *shape;
+        const void *data;
+        size_t bytes;
+        if (!safetensors_entry(e->file, e->name, &dtype, &rank, &shape, &data, &bytes)) {
+            hub_field_wrong(f, v->string, "is not in %.100s", key);
+            if (++wrong == MOST_WRONG) return false;
+        }
+    }
+    qsort(c->index, (size_t)c->index_count, sizeof(shard_entry), by_name);
+    return !wrong;
+}
+
+static bool open_index(hub_checkpoint *c, const char *path, diag *d) {
+    cJSON *root = hub_json_load(path, false, d);
+    if (!root) return false;
+    c->sharded = true;
+    const cJSON *map = cJSON_GetObjectItemCaseSensitive(root, "weight_map");
+    bool ok = cJSON_IsObject(map);
+    if (ok) {
+        hub_fields f = {path, "weight_map", map, d};
+        ok = read_map(c, &f, hub_path_folder(c->arena, path));
+    } else {
+        diag_error(d, path,
+                   "weight_map: is missing, or no object (MODEL is a folder, its weights, or their index)");
+    }
+    cJSON_Delete(root);
+    return ok;
+}
+
+bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d) {
+    *c = (hub_checkpoint){.arena = arena_new()};
+    c->where = arena_strdup(c->arena, weights);
+    if (hub_ends_with(weights, ".json")) return open_index(c, weights, d);
+    c->files = ARENA_ARRAY(c->arena, safetensors *, 1);
+    return open_file(c, weights, d);
+}
+
+bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d) {
+    safetensors *s = safetensors_open(weights, d);
+    if (!s) return false;
+    module_file *grown = ARENA_ARRAY(c->arena, module_file, c->module_count + 1);
+    if (c->module_count) memcpy(grown, c->modules, sizeof(*grown) * (size_t)c->module_count);
+    grown[c->module_count++] = (module_file){arena_strdup(c->arena, folder), s};
+    c->modules = grown;
+    return true;
+}
+
+void hub_checkpoint_close(hub_checkpoint *c) {
+    for (int i = 0; i < c->file_count; i++) safetensors_close(c->files[i]);
+    for (int i = 0; i < c->module_count; i++) safetensors_close(c->modules[i].file);
+    arena_free(c->arena);
+    *c = (hub_checkpoint){0};
+}
+
+// --- Looking up
+
+int hub_checkpoint_count(const hub_checkpoint *c) {
+    return c->sharded ? c->index_count : safetensors_count(c->files[0]);
+}
+
+const char *hub_checkpoint_name(const hub_checkpoint *c, int i) {
+    return c->sharded ? c->index[i].name : safetensors_name(c->files[0], i);
+}
+
+// The file of the module whose FOLDER/ the name begins with, which *name loses; NULL: it is no module's.
+static const safetensors *module_of(const hub_checkpoint *c, const char **name) {
+    for (int i = 0; i < c->module_count; i++) {
+        size_t n = strlen(c->modules[i].folder);
+        if (strncmp(*name, c->modules[i].folder, n) || (*name)[n] != '/') continue;
+        *name += n + 1;
+        return c->modules[i].file;
+    }
+    return NULL;
+}
+
+bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
+                          const int64_t **shape, const void **data) {
+    const safetensors *file = c->files[0];
+    size_t bytes;
+    const safetensors *module = module_of(c, &name);
+    if (module) return safetensors_entry(module, name, dtype, rank, shape, data, &bytes);
+    if (c->sharded) {
+        shard_entry key = {.name = name};
+        const shard_entry *e =
+            c->index_count ? bsearch(&key, c->index, (size_t)c->index_count, sizeof(key), by_name) : NULL;
+        if (!e) return false;
+        file = e->file;
+    }
+    return safetensors_entry(file, name, dtype, rank, shape, data, &bytes);
+}
+
+bool hub_weight_elem(const char *dtype, elem *e) {
+    if (!strcmp(dtype, "F32")) return *e = ELEM_F32, true;
+    if (!strcmp(dtype, "F16")) return *e = ELEM_F16, true;
+    if (!strcmp(dtype, "BF16")) return *e = ELEM_BF16, true;
+    return false;
+}
+
+bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out) {
+    const hub_checkpoint *c = checkpoint;
+    const char *dtype;
+    const int64_t *shape;
+    if (!hub_checkpoint_entry(c, name, &dtype, &out->rank, &shape, &out->data)) return false;
+    if (out->rank > IR_MAX_RANK || !hub_weight_elem(dtype, &out->e)) return false;
+    for (int i = 0; i < out->rank; i++) out->shape[i] = shape[i];
+    return true;
+}

@@ -1,0 +1,77 @@
+// The graph of a checked checkpoint, plain and unfused: one op a node, and what people may want to see has a
+// name.
+#ifndef BERTC_HUB_ENCODER_H
+#define BERTC_HUB_ENCODER_H
+
+#include "frontend/hub/encoder/checkpoint.h"
+
+// What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
+typedef struct hub_projections {
+    value q, k, v, global_q, global_k, global_v, relative_keys, relative_queries, distances;
+} hub_projections;
+
+// MPNet's farthest distance that has a bucket of its own side.
+#define HUB_FARTHEST 128
+
+typedef struct hub_builder {
+    graph *g;
+    const hub_config *config;
+    const hub_checkpoint *checkpoint;
+    value ids, types, positions, bounds;
+    // VALUE_NONE where the model does not read them, as all that follows.
+    value columns, tasks, global, mask, prompt;
+    value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
+    value buckets;                // f32[heads,1,distances], added to scores
+    value relative;               // embeddings of relative positions, f32[2 span,H]
+    value distances;              // which of them stands for a distance, i32[1,distances]
+    value transforms[2];          // matrices of the transform over columns, f32[H,H], once they are made
+    value turns[2];               // cosines and sines of the texts' transform over tokens, f32[T,M]
+    value rows;                   // VALUE_NONE: the head reads no chosen rows
+    value *hidden;                // [layers + 1]: the embeddings, then each layer's output, f32[T,H]
+    hub_projections *projections; // [layers]
+    value pooled;                 // f32[S,H], once it is built
+    value *constants;             // [set + 1][module][part], once they are made
+} hub_builder;
+
+// Inputs, embeddings and layers.
+void hub_build_encoder(hub_builder *b);
+// The probabilities of layer `i`, f32[T,heads,M].
+value hub_build_attentions(hub_builder *b, int i);
+
+// The head and its outputs, then those that `outputs` (a comma list, or NULL) asks for.
+bool hub_build_head(hub_builder *b, const char *outputs, diag *d);
+
+// --- embedding.c
+// [S,n W] of [T,W]: a text's row by each of the poolings, side by side. POOLING_LATE is none of them.
+value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings);
+// The embedding of a text, [S,..]: the last layer's rows, pooled, then what the folder's modules make of it.
+value hub_build_embedding(hub_builder *b);
+
+// The attention of a layer whose projections are built: f32[T,heads d].
+value hub_build_context(hub_builder *b, int layer);
+// Beside it, ConvBERT's convolution of `x`, whose kernels are made from q: f32[T,heads d].
+value hub_build_span_convolution(hub_builder *b, int layer, value x, value q);
+// DeBERTa-v2's convolution of the embeddings, f32[T,H].
+value hub_build_convolution(hub_builder *b, value x);
+// Of [T,W] each token's next, its own and its previous row: [T,3 W].
+value hub_build_trigrams(hub_builder *b, value x);
+// FNet's transform over columns and tokens, its real part: [T,H].
+value hub_build_fourier(hub_builder *b, value x);
+value hub_build_is_shown(graph *body, value mask, int rank,
+                         const dim *shape); // a mask i32[L] as i1 of that shape
+// cosines to distances, and turns, where the model has them.
+void hub_build_positions(hub_builder *b);
+void hub_build_turns(hub_builder *b);
+value hub_build_numbers(graph *g, type t, const int32_t *data); // a literal, i32
+
+// A tensor as a constant, float32; one of a linear layer's weight is turned to [in, out], a convolution's to
+// [taps in, out], or where each column is convolved alone, [taps, columns].
+value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool turned);
+bool hub_build_has(const hub_builder *b, hub_module m); // does the model read it?
+value hub_build_decoder(hub_builder *b);                // [width,V]: the word embeddings, where it is tied
+value hub_build_linear(hub_builder *b, value x, hub_module m, int layer);
+value hub_build_norm(hub_builder *b, value x, hub_module m, int layer);
+value hub_build_named(hub_builder *b, value v, const char *name); // names v and returns it
+value hub_build_layer_named(hub_builder *b, value v, int layer, const char *what);
+
+#endif

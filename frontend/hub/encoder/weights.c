@@ -1,0 +1,221 @@
+// What the model reads of a checkpoint. Names stand there with the family's prefix, another, or none; norms
+// are called weight and bias, or gamma and beta.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/hub/encoder/checkpoint.h"
+#include "frontend/hub/files/file.h"
+
+typedef struct lookup {
+    hub_checkpoint *c;
+    const hub_config *config;
+    const char *base, *head; // prefixes
+    int used_count;
+    const char **used;
+    bool head_there, head_lacks; // a tensor of the head
+    diag *d;
+} lookup;
+
+static hub_weight *slot(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
+    return &c->weights[((size_t)(set + 1) * MODULE_COUNT + m) * PART_COUNT + p];
+}
+
+const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
+    return slot(c, m, set, p);
+}
+
+// --- Names
+
+static bool has(const lookup *l, const char *name) {
+    const char *dtype;
+    int rank;
+    const int64_t *shape;
+    const void *data;
+    return hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data);
+}
+
+// The base model's prefix is what stands before the word embeddings' name.
+static void find_prefixes(lookup *l) {
+    arena *a = l->c->arena;
+    const hub_family *f = l->config->family;
+    const char *word = hub_tensor_name(a, l->config, MODULE_WORD, -1, PART_WEIGHT), *best = NULL;
+    bool prefixed = false;
+    for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
+        const char *name = hub_checkpoint_name(l->c, i);
+        size_t n = strlen(name), m = strlen(word);
+        prefixed |= !strncmp(name, f->base_prefix, strlen(f->base_prefix));
+        if (!hub_ends_with(name, word) || (n > m && name[n - m - 1] != '.')) continue;
+        if (!best || n < strlen(best)) best = name;
+    }
+    const char *usual = arena_printf(a, "%s%s", f->base_prefix, word);
+    if (has(l, usual)) best = usual;
+    l->base = best ? arena_strndup(a, best, strlen(best) - strlen(word)) : prefixed ? f->base_prefix : "";
+    bool wrapped = hub_ends_with(l->base, f->base_prefix);
+    l->head = wrapped ? arena_strndup(a, l->base, strlen(l->base) - strlen(f->base_prefix)) : "";
+}
+
+// The name in the checkpoint, or, where it has none, the one that was looked for; *found says which.
+static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, bool *found) {
+    arena *a = l->c->arena;
+    const char *own = hub_tensor_name(a, l->config, m, set, p);
+    const char *name =
+        arena_printf(a, "%s%s", hub_module_of(m)->scope == SCOPE_HEAD ? l->head : l->base, own);
+    *found = has(l, name);
+    if (*found || hub_module_of(m)->kind != KIND_NORM) return name;
+    const char *old = arena_printf(a, "%.*s%s", (int)(strrchr(name, '.') - name), name,
+                                   p == PART_WEIGHT ? ".gamma" : ".beta");
+    *found = has(l, old);
+    return *found ? old : name;
+}
+
+// --- Checks
+
+static bool wrong(const lookup *l, const char *name, const char *cause) {
+    char where[700];
+    snprintf(where, sizeof(where), "%.400s: tensor \"%.200s\"", l->c->where, name);
+    return diag_error(l->d, where, "%s", cause);
+}
+
+static const char *print_shape(arena *a, int rank, const int64_t *shape) {
+    char *s = arena_strdup(a, "[");
+    for (int i = 0; i < rank; i++) s = arena_printf(a, "%s%s%" PRId64, s, i ? "," : "", shape[i]);
+    return arena_printf(a, "%s]", s);
+}
+
+static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name) {
+    arena *a = l->c->arena;
+    hub_weight w = {.tensor = name, .slice = hub_module_slice(l->config, m), .groups = 1};
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    if (!hub_checkpoint_entry(l->c, name, &dtype, &w.rank, &shape, &data))
+        return wrong(l, name, "is missing");
+    l->used[l->used_count++] = name;
+    if (!hub_weight_elem(dtype, &w.e)) {
+        return wrong(l, name,
+                     arena_printf(a, "%s is not supported for weights: F32, F16 and BF16 are", dtype));
+    }
+    int rank = hub_tensor_shape(l->config, m, p, w.shape);
+    w.one_more = w.rank == rank + 1 && shape[rank] == 1;
+    if (rank >= 2) w.groups = l->config->groups_of[m];
+    w.groups_first = rank >= 2 && hub_module_groups_first(l->config, m);
+    bool fits = rank == w.rank || w.one_more;
+    for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
+    if (!fits) {
+        return wrong(l, name,
+                     arena_printf(a, "has the shape %s, the config says %s", print_shape(a, w.rank, shape),
+                                  print_shape(a, rank, w.shape)));
+    }
+    if (p == PART_BIAS && hub_config_own_bias(l->config, m)) w.slice = (hub_slice){0, 1, false};
+    w.rank = rank;
+    *slot(l->c, m, set, p) = w;
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) count *= w.shape[i];
+    l->c->parameters += count / w.slice.parts;
+    return true;
+}
+
+static bool check_module(lookup *l, hub_module m, int set) {
+    hub_use use = hub_module_use(l->config, m);
+    const char *names[PART_COUNT];
+    bool found[PART_COUNT] = {false}, ok = true;
+    for (int p = 0; p < PART_COUNT; p++) {
+        if (hub_config_has(l->config, m, (hub_part)p)) names[p] = name_of(l, m, set, (hub_part)p, &found[p]);
+    }
+    if (use == USE_NO || (use == USE_OPTIONAL && !found[PART_WEIGHT] && !found[PART_BIAS])) return true;
+    for (int p = 0; p < PART_COUNT; p++) {
+        if (!hub_config_has(l->config, m, (hub_part)p)) continue;
+        if (hub_module_of(m)->scope == SCOPE_HEAD) *(found[p] ? &l->head_there : &l->head_lacks) = true;
+        ok &= take(l, m, set, (hub_part)p, names[p]);
+    }
+    return ok;
+}
+
+// --- The decoder of a masked LM
+
+static void forget(lookup *l, hub_module m) {
+    hub_weight *w = slot(l->c, m, -1, PART_WEIGHT);
+    if (!w->tensor) return;
+    l->c->parameters -= w->rank == 2 ? w->shape[0] * w->shape[1] : w->shape[0];
+    *w = (hub_weight){0};
+}
+
+static bool same_tensor(const lookup *l, const hub_weight *x, const hub_weight *y) {
+    tensor_view a, b;
+    if (x->e != y->e || !hub_checkpoint_find(l->c, x->tensor, &a) ||
+        !hub_checkpoint_find(l->c, y->tensor, &b)) {
+        return false;
+    }
+    size_t bytes = (size_t)x->shape[0] * (size_t)x->shape[1] * elem_size(x->e);
+    return !memcmp(a.data, b.data, bytes);
+}
+
+// A tied decoder reads the word embeddings, and the predictions' bias. As in Transformers, a weight or a bias
+// of its own in the file that differs from what it is tied to is meant, and stands.
+static bool settle_decoder(lookup *l) {
+    const hub_weight *word = slot(l->c, MODULE_WORD, -1, PART_WEIGHT);
+    const hub_weight *decoder = slot(l->c, MODULE_DECODER, -1, PART_WEIGHT);
+    l->c->tied = l->config->tied;
+    if (l->c->tied && decoder->tensor && word->tensor) {
+        l->c->tied = same_tensor(l, word, decoder);
+        if (!l->c->tied) {
+            diag_note(l->d, l->c->where,
+                      "tensor \"%.200s\" differs from the word embeddings: read as it stands",
+                      decoder->tensor);
+        }
+    }
+    if (l->c->tied) forget(l, MODULE_DECODER);
+    if (l->config->off[MODULE_DECODER_BIAS]) return true;
+    if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
+        forget(l, MODULE_PREDICTION_BIAS);
+    } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
+        bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
+        hub_module m = other ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
+        return wrong(l, name_of(l, m, -1, PART_WEIGHT, &found), "is missing");
+    }
+    return true;
+}
+
+// --- What is left over
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void note_unread(lookup *l) {
+    char list[200] = "";
+    int unread = 0;
+    qsort(l->used, (size_t)l->used_count, sizeof(*l->used), by_text);
+    for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
+        const char *name = hub_checkpoint_name(l->c, i);
+        if (bsearch(&name, l->used, (size_t)l->used_count, sizeof(*l->used), by_text)) continue;
+        size_t n = strlen(list);
+        if (unread++ < 3) snprintf(list + n, sizeof(list) - n, "%s%.60s", n ? ", " : "", name);
+    }
+    if (!unread) return;
+    diag_note(l->d, l->c->where, "%d tensor%s not read: %s%s", unread, unread == 1 ? " is" : "s are", list,
+              unread > 3 ? ", ..." : "");
+}
+
+bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) {
+    size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
+    c->weights = ARENA_ARRAY(c->arena, hub_weight, slots);
+    lookup l = {.c = c, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
+    find_prefixes(&l);
+    bool ok = true;
+    for (int m = 0; m < MODULE_COUNT; m++) {
+        if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
+        int64_t sets = hub_module_sets(config, (hub_module)m);
+        bool bare = m == MODULE_ATTENTION_NORM && config->family->traits & TRAIT_FIRST_BARE;
+        for (int64_t i = sets ? bare : -1; i < sets; i++) {
+            ok &= check_module(&l, (hub_module)m, (int)i);
+        }
+    }
+    if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
+    if (ok) note_unread(&l);
+    // Encoders are published with the config of the model that they were cut out of.
+    if (l.head_lacks && !l.head_there && slot(c, MODULE_WORD, -1, PART_WEIGHT)->tensor)
+        diag_note(d, c->where, "nothing of the head is there: --head model compiles the encoder alone");
+    return ok;
+}

@@ -1,0 +1,17 @@
+// What frontend/hub knows of safetensors beyond hub.h: dtypes, and a writer that streams.
+#ifndef BERTC_HUB_SAFETENSORS_H
+#define BERTC_HUB_SAFETENSORS_H
+
+#include "frontend/hub/files/file.h"
+#include "frontend/hub/hub.h"
+
+// Bytes of an element; 0: no dtype that is known.
+size_t safetensors_dtype_size(const char *dtype);
+// Bytes of a shape; false where they overflow, or a dimension is negative.
+bool safetensors_shape_bytes(const char *dtype, int rank, const int64_t *shape, size_t *bytes);
+
+// Begins a file with these entries (their `data` is not looked at); the bytes of all of them follow in their
+// order.
+bool safetensors_begin(hub_output *o, const char *path, int n, const safetensors_item *items, diag *d);
+
+#endif

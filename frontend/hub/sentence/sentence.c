@@ -1,0 +1,195 @@
+#include "frontend/hub/sentence/sentence.h"
+
+#include <string.h>
+
+#include "frontend/hub/files/file.h"
+
+#define MOST_STEPS   32
+#define MOST_PROMPTS 1024
+
+hub_sentence hub_sentence_plain(void) {
+    return (hub_sentence){.poolings = {POOLING_MEAN}, .pooling_count = 1, .default_prompt = -1};
+}
+
+// --- The transformer
+
+// What the encoder gives must be the last layer's rows, or a cross-encoder's logits.
+static bool read_outputs(const hub_fields *f, hub_sentence *s) {
+    static const char *const scored[] = {"sequence-classification", "scores", "logits"},
+                             *const embedded[] = {"feature-extraction", "token_embeddings",
+                                                  "last_hidden_state"};
+    const char *task = embedded[0];
+    if (!hub_field_text(f, "transformer_task", false, &task)) return false;
+    s->scores = !strcmp(task, scored[0]);
+    const char *const *known = s->scores ? scored : embedded, *output = known[1], *method = known[2];
+    const cJSON *text = cJSON_GetObjectItemCaseSensitive(hub_field(f, "modality_config"), "text");
+    const hub_fields of_text = {f->file, "modality_config.text", text, f->d};
+    bool ok = hub_field_text(f, "module_output_name", false, &output) &&
+              (!text || hub_field_text(&of_text, "method_output_name", false, &method));
+    if (!ok) return false;
+    if (strcmp(task, known[0]))
+        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; %s and %s are", task,
+                               embedded[0], scored[0]);
+    if (strcmp(output, known[1]))
+        return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; %s is", output,
+                               known[1]);
+    return !strcmp(method, known[2]) ||
+           hub_field_wrong(&of_text, "method_output_name", "\"%.100s\" is not supported; %s is", method,
+                           known[2]);
+}
+
+static bool read_transformer(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    static const char *const names[] = {
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json"};
+    const char *path = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !path; i++) {
+        const char *one = hub_path(a, folder, names[i]);
+        if (hub_is_file(one)) path = one;
+    }
+    if (!path) return true;
+    cJSON *root = hub_json_load(path, false, d);
+    if (!root) return false;
+    const hub_fields f = {path, "", root, d};
+    bool ok = hub_field_int(&f, "max_seq_length", false, 1, INT32_MAX, &s->max_length);
+    ok &= hub_field_bool(&f, "do_lower_case", false, &s->lower_case);
+    ok &= read_outputs(&f, s);
+    cJSON_Delete(root);
+    return ok;
+}
+
+// --- Modules
+
+typedef struct reading {
+    const char *folder;
+    arena *a;
+    hub_sentence *s;
+    bool encoder;              // and no more is read
+    bool transformer, pooling; // are there
+} reading;
+
+static bool read_first(reading *r, const char *path, diag *d) {
+    r->transformer = true;
+    r->s->folder = path;
+    // The file has stood beside modules.json, and in the transformer's own folder.
+    return read_transformer(r->folder, r->a, r->s, d) &&
+           (!strcmp(path, r->folder) || read_transformer(path, r->a, r->s, d));
+}
+
+static bool read_step(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
+    hub_step *step = &r->s->steps[r->s->step_count];
+    bool ok;
+    if (!strcmp(kind, "Dropout")) return true; // of training
+    if (r->s->step_count == MOST_STEPS) return hub_field_wrong(f, "type", "is one module too many");
+    if (!strcmp(kind, "Normalize"))
+        ok = hub_normalize_open(path, r->a, step, f->d);
+    else if (!strcmp(kind, "Dense"))
+        ok = hub_dense_open(path, name, r->a, step, f->d);
+    else
+        ok = hub_norm_open(path, name, r->a, step, f->d);
+    r->s->step_count += ok;
+    return ok;
+}
+
+// The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
+// and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
+static bool read_module(reading *r, const hub_fields *f) {
+    static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
+    const char *kind = NULL, *name = NULL;
+    if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
+    if (strncmp(kind, "sentence_transformers.", strlen("sentence_transformers.")) != 0)
+        return hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", kind);
+    const char *dot = strrchr(kind, '.');
+    kind = dot ? dot + 1 : kind;
+    if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
+    const char *path = hub_path(r->a, r->folder, name);
+    if (!strcmp(kind, "Transformer") && !r->transformer) return read_first(r, path, f->d);
+    if (!strcmp(kind, "Pooling") && r->transformer && !r->s->scores && !r->pooling) {
+        r->pooling = true;
+        return hub_pooling_open(path, r->a, r->s, f->d);
+    }
+    for (size_t i = 0; r->pooling && i < sizeof steps / sizeof *steps; i++) {
+        if (!strcmp(kind, steps[i])) return read_step(r, f, kind, name, path);
+    }
+    return hub_field_wrong(f, "type",
+                           "%.100s is not supported here; a Transformer is, then a Pooling, then any of "
+                           "Dense, LayerNorm, Normalize, Dropout",
+                           kind);
+}
+
+static bool read_modules(reading *r, diag *d) {
+    const char *file = hub_path(r->a, r->folder, "modules.json");
+    cJSON *root = hub_json_load(file, true, d);
+    bool ok = root != NULL;
+    int i = 0;
+    const cJSON *v;
+    cJSON_ArrayForEach(v, root) {
+        const char *within = arena_printf(r->a, "[%d]", i++);
+        const hub_fields f = {file, within, v, d};
+        ok = cJSON_IsObject(v) ? read_module(r, &f) : diag_error(d, file, "%s is no object", within);
+        if (!ok || (r->encoder && r->transformer)) break;
+    }
+    if (ok && !r->pooling && !r->s->scores && !(r->encoder && r->transformer))
+        ok = diag_error(d, file, "names no Transformer and Pooling");
+    cJSON_Delete(root);
+    return ok;
+}
+
+// --- Prompts
+
+static bool read_prompt_list(const hub_fields *f, const cJSON *list, arena *a, hub_sentence *s) {
+    const cJSON *v;
+    if (!cJSON_IsObject(list))
+        return hub_field_wrong(f, "prompts", "is %s where an object is expected", hub_json_kind(list));
+    if (cJSON_GetArraySize(list) > MOST_PROMPTS)
+        return hub_field_wrong(f, "prompts", "has more than %d prompts", MOST_PROMPTS);
+    const char *twice = hub_json_repeated(list);
+    if (twice) return hub_field_wrong(f, "prompts", "has \"%.100s\" twice", twice);
+    s->prompts = ARENA_ARRAY(a, hub_prompt, cJSON_GetArraySize(list) + 1);
+    cJSON_ArrayForEach(v, list) {
+        const char *text = cJSON_IsNull(v) ? "" : cJSON_GetStringValue(v);
+        if (!text)
+            return hub_field_wrong(f, arena_printf(a, "prompts.%.60s", v->string),
+                                   "is %s where a string is expected", hub_json_kind(v));
+        s->prompts[s->prompt_count++] = (hub_prompt){arena_strdup(a, v->string), arena_strdup(a, text)};
+    }
+    return true;
+}
+
+static bool read_prompts(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    const char *path = hub_path(a, folder, "config_sentence_transformers.json"), *usual = NULL;
+    if (!hub_is_file(path)) return true;
+    cJSON *root = hub_json_load(path, false, d);
+    if (!root) return false;
+    const hub_fields f = {path, "", root, d};
+    const cJSON *list = hub_field(&f, "prompts");
+    bool ok = (!list || read_prompt_list(&f, list, a, s)) &&
+              hub_field_text(&f, "default_prompt_name", false, &usual) &&
+              hub_field_text(&f, "activation_fn", false, &s->activation);
+    if (s->activation) s->activation = arena_strdup(a, s->activation);
+    for (int i = 0; ok && usual && i < s->prompt_count; i++)
+        if (!strcmp(usual, s->prompts[i].name)) s->default_prompt = i;
+    if (ok && usual && s->default_prompt < 0)
+        ok = hub_field_wrong(&f, "default_prompt_name", "\"%.100s\" is none of the prompts", usual);
+    cJSON_Delete(root);
+    return ok;
+}
+
+bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    *s = hub_sentence_plain();
+    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
+    s->present = true;
+    s->folder = folder;
+    s->steps = ARENA_ARRAY(a, hub_step, MOST_STEPS);
+    reading r = {.folder = folder, .a = a, .s = s};
+    return read_modules(&r, d) && read_prompts(folder, a, s, d);
+}
+
+bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d) {
+    *s = hub_sentence_plain();
+    s->folder = folder;
+    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
+    s->present = true;
+    reading r = {.folder = folder, .a = a, .s = s, .encoder = true};
+    return read_modules(&r, d);
+}

@@ -1,0 +1,89 @@
+// A sentence-transformers folder: modules.json lists a Transformer, a Pooling, and what else is done to the
+// text's row, each module with a folder of its own; config_sentence_transformers.json holds prompts. A
+// cross-encoder's lists a Transformer alone, which ends in a classifier.
+#ifndef BERTC_HUB_SENTENCE_H
+#define BERTC_HUB_SENTENCE_H
+
+#include "frontend/hub/files/json.h"
+
+// A text's row of its tokens' rows. LATE: the mean of what a classifier makes of each token.
+typedef enum hub_pooling {
+    POOLING_CLS, // the first
+    POOLING_MAX,
+    POOLING_MEAN,
+    POOLING_MEAN_SQRT, // the sum over the square root of how many they are
+    POOLING_WEIGHTED,  // the mean, the n-th token counting n times
+    POOLING_LAST,
+    POOLING_LATE
+} hub_pooling;
+#define HUB_POOLINGS_MOST 16 // side by side
+
+typedef enum hub_step_kind {
+    STEP_NORMALIZE, // to length 1
+    STEP_DENSE,     // a linear layer, its activation, and perhaps what came in added
+    STEP_NORM       // a layer norm
+} hub_step_kind;
+
+// A tensor of a module: its name among all of the checkpoint, "2_Dense/linear.weight".
+typedef struct hub_step_tensor {
+    const char *name;
+    elem e;
+    int rank;
+    int64_t shape[2];
+} hub_step_tensor;
+
+// A module behind the pooling, [S,in] -> [S,out].
+typedef struct hub_step {
+    hub_step_kind kind;
+    const char *folder; // as modules.json names it
+    const char *config; // its config.json, for messages
+    const char *weights;
+    int64_t in, out;
+    const char *activation; // by ACT2FN's name
+    bool biased, residual;
+    hub_step_tensor weight, bias, shortcut; // shortcut: of a residual between two widths
+} hub_step;
+
+typedef struct hub_prompt {
+    const char *name, *text;
+} hub_prompt;
+
+typedef struct hub_sentence {
+    bool present, scores;   // scores: a cross-encoder
+    const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
+    const char *folder;     // of the transformer's config and weights
+    hub_pooling poolings[HUB_POOLINGS_MOST];
+    int pooling_count;
+    bool skips_prompt; // a prompt's tokens are not pooled
+    hub_step *steps;
+    int step_count;
+    int64_t width;      // that 1_Pooling expects; 0: not said
+    int64_t max_length; // 0: not said
+    bool lower_case;    // texts, before they are tokenized
+    hub_prompt *prompts;
+    int prompt_count, default_prompt; // default_prompt -1: none
+} hub_sentence;
+
+// A plain embedding: the mean of all tokens.
+hub_sentence hub_sentence_plain(void);
+// Reads modules.json and what it names, where the folder has one; else *s is a plain embedding.
+bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
+
+// The same, but only what tokenizing needs: the transformer's folder, length and case.
+bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d);
+
+// "mean", or several by commas, into *s; false where one is not known.
+bool hub_pooling_read(const char *names, hub_sentence *s);
+const char *hub_pooling_names(void); // all, for messages
+
+// The word of an activation's class: "Tanh" of "torch.nn.modules.activation.Tanh"; NULL: it is none of
+// PyTorch's.
+const char *hub_torch_class(const char *name);
+
+// --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
+bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d);
+bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
+bool hub_norm_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
+bool hub_normalize_open(const char *path, arena *a, hub_step *step, diag *d);
+
+#endif

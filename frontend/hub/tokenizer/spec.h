@@ -1,0 +1,172 @@
+// A tokenizer as its files describe it, on the way to the table that the runtime reads. Everything lives in
+// the arena.
+#ifndef BERTC_HUB_TOKENIZER_SPEC_H
+#define BERTC_HUB_TOKENIZER_SPEC_H
+
+#include "frontend/hub/files/json.h"
+#include "frontend/hub/hub.h"
+
+#define TOKENIZER_MOST_IDS   (1 << 24)
+#define TOKENIZER_MOST_STEPS 32
+#define TOKENIZER_MOST_ITEMS 64
+
+typedef struct tokenizer_piece {
+    const char *text;
+    int32_t id;
+    double score; // Unigram
+} tokenizer_piece;
+
+typedef struct tokenizer_step {
+    uint32_t kind; // bertc_normalizer_kind or bertc_split_kind
+    uint32_t flags;
+    const char *text, *text2; // NULL: none
+} tokenizer_step;
+
+typedef struct tokenizer_steps {
+    tokenizer_step at[TOKENIZER_MOST_STEPS];
+    int count;
+} tokenizer_steps;
+
+typedef struct tokenizer_template {
+    bertc_template_item at[TOKENIZER_MOST_ITEMS];
+    int count;
+} tokenizer_template;
+
+typedef struct tokenizer_added {
+    const char *text;
+    int32_t id;
+    uint32_t flags; // BERTC_ADDED_*
+} tokenizer_added;
+
+typedef struct tokenizer_spec {
+    arena *a;
+    diag *d;
+    const char *file; // opens every message
+    bertc_tokenizer_model model;
+    tokenizer_piece *pieces; // the model's vocabulary; of equal texts the last counts
+    int piece_count;
+    const tokenizer_piece *by_text; // the same, ascending, one a text
+    int text_count;
+    tokenizer_added *added; // special ones first, in the file's order
+    int added_count;
+    tokenizer_steps normalizer, pretokenizer;
+    bool byte_level; // the last pre-tokeniser step is ByteLevel, and the model reads bytes
+    tokenizer_template single, pair;
+    const char *prefix, *suffix;
+    uint32_t flags;            // BERTC_TOKENIZER_*
+    double unk_score;          // Unigram
+    const bertc_merge *merges; // BPE: by rank
+    int merge_count;
+    uint32_t byte_ids[256];
+    bool joins_space;   // BPE: a merge joins U+2581 to what is before it and is none
+    bool byte_fallback; // Unigram: byte_ids are the pieces of unknown bytes
+    const void *charsmap;
+    size_t charsmap_bytes;
+    uint32_t max_chars, max_length;
+    int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
+} tokenizer_spec;
+
+// --- open.c
+// The table of a file, or of a folder's. `lower`: texts are put in lower case before all else.
+bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d);
+const char *tokenizer_file(const char *folder, arena *a); // that tokenizer_open reads; NULL: it has none
+// A file of sentencepiece's in a folder, which is not read; NULL: it has none.
+const char *tokenizer_unread(const char *folder, arena *a);
+#define TOKENIZER_UNREAD                                                                                     \
+    "is sentencepiece's, which is not read; AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "  \
+    "of Transformers writes the tokenizer.json that is"
+
+// Fills `s` (its a, d, file are set) from tokenizer.json's text.
+bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
+// The same from the lines of vocab.txt and, where not NULL, tokenizer_config.json's object.
+// `added`: added_tokens.json's object, or NULL.
+bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
+                          const cJSON *added);
+// The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
+bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
+                           const cJSON *config, const cJSON *added);
+// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
+bool tokenizer_class_is(const char *class, const char *names);
+// The id of an added token or a piece, -1: neither.
+int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
+
+// --- config.c
+// A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
+bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out);
+// tokenizer_config.json's object with what older folders say elsewhere; the caller ends it. `vocabulary`: its
+// class is asked for.
+bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
+// Notes where tokenizer.json's normaliser differs from what tokenizer_config.json's object says, which
+// Transformers' BERT classes put in its place.
+void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
+// Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
+// tokenizer_add.
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
+bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
+bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
+// A special token of a class: its key in tokenizer_config.json, its name and rules where that doesn't say
+// them. One that is no piece is left out, an error where `needed`.
+typedef struct tokenizer_special {
+    const char *key, *usual;
+    uint32_t flags;
+    bool needed;
+    int32_t *id; // set
+} tokenizer_special;
+bool tokenizer_add_special(tokenizer_spec *s, const cJSON *config, tokenizer_special special);
+// Those that the class has no name for.
+bool tokenizer_add_listed(tokenizer_spec *s, const cJSON *config);
+// Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (usual names where
+// it is silent).
+bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
+
+// normalizers.c, pretokenizers.c and post.c: the components of tokenizer.json.
+bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
+bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
+// Where the last step is ByteLevel: the model reads its characters, not bytes.
+bool tokenizer_byte_characters(tokenizer_spec *s);
+bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
+bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path);
+
+// "FILE: PATH: cause"; returns false.
+bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Every key of `v`, which must be an object, is in the space-separated list.
+bool tokenizer_keys(const tokenizer_spec *s, const cJSON *v, const char *path, const char *known);
+// Makes `by_text`, once `pieces` are there.
+void tokenizer_index(tokenizer_spec *s);
+// The component's name ("": it has none), and whether it is that one.
+const char *tokenizer_type(const cJSON *v);
+bool tokenizer_is(const cJSON *v, const char *kind);
+bool tokenizer_flag(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key, bool usual,
+                    bool *out);
+// Calls `one` for each component of a Sequence, whose list is `key`.
+bool tokenizer_each(tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
+                    bool (*one)(tokenizer_spec *, const cJSON *, const char *));
+// The id of a text in the vocabulary, -1 where it is not there.
+int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
+// Puts special tokens first, and checks that no text is there twice.
+bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
+bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
+
+// pattern.c: {"pattern": {"String": "x"}} or {"pattern": {"Regex": "x"}}: *text is one, the pattern
+// that the runtime compiles where *regex.
+bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path, const char **text,
+                            bool *regex);
+
+// models.c: "model" of tokenizer.json, and the ids of a piece's bytes under byte-level BPE.
+bool tokenizer_model(tokenizer_spec *s, const cJSON *model);
+// The bytes that a byte-level text stands for, as a text; NULL where it stands for none, or for a NUL.
+char *tokenizer_bytes(arena *a, const char *text);
+
+// table.c: the table, in the arena. The vocabulary is indexed, added tokens are sorted.
+bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes);
+
+// trie.c: a double-array trie of texts that ascend and differ, none empty. Values below 2^31.
+typedef struct trie_entry {
+    const char *text;
+    uint32_t value;
+} trie_entry;
+bertc_trie_node *trie_build(const trie_entry *entries, size_t count,
+                            uint32_t *node_count); // the caller frees it
+
+#endif
