@@ -1,4 +1,4 @@
-// The nest: any body, op by op, with intermediates in scratch. Private to nest*.c and rowwise.c.
+// The nest: any body, op by op, with intermediates in scratch. Private to loop_nest/
 #ifndef BERTC_BACKEND_NEST_H
 #define BERTC_BACKEND_NEST_H
 

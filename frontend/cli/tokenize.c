@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/lines.h"
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/lines.h"
+#include "frontend/cli/run/run.h"
 
 // A tokenizer of an artefact (through a session), or alone.
 typedef struct encoder {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "frontend/cli/peak.h"
+#include "frontend/cli/bench/peak.h"
 
 #define PEAK_SECONDS 0.01
 #define WARM_BELOW_MS                                                                                        \

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/bench.h"
-#include "frontend/cli/peak.h"
+#include "frontend/cli/bench/bench.h"
+#include "frontend/cli/bench/peak.h"
 
 #define WARM_ROUNDS    2
 #define PEAK_SECONDS   0.01

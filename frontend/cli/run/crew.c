@@ -1,4 +1,4 @@
-#include "frontend/cli/crew.h"
+#include "frontend/cli/run/crew.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

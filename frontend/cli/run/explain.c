@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/cli/draw.h"
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/draw.h"
+#include "frontend/cli/run/run.h"
 
 #define BATCH_TEXTS 64
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/run.h"
 
 static void print_part(const bertc_text *text, bool pair, uint32_t from, uint32_t to) {
     const char *of = pair ? text->pair : text->text;

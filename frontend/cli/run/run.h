@@ -20,26 +20,26 @@ bertc_text_options run_text_options(const run_options *o);
 // NULL: never; "" or "longest", "first", "second". False for other words.
 bool truncation_of(const char *word, bertc_truncation *out);
 
-// --- run_print.c
+// --- print.c
 // `several`: the text is printed too.
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several);
 bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 
-// --- run_texts.c: the texts of the command line, or of standard input.
+// --- texts.c: the texts of the command line, or of standard input.
 bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
 
-// --- run_input.c: answers to the lines of a file.
+// --- input.c: answers to the lines of a file.
 int embedding_width(const bertc_model *model); // 0: its answer is no embedding
 bool run_input(const run_options *o, bertc_model *model, diag *d);
 
-// --- run_similar.c: the lines of `corpus` that are most like each line of o->similar.
+// --- similar.c: the lines of `corpus` that are most like each line of o->similar.
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d);
 
-// --- run_attention.c: whom each token of the text looks at.
+// --- attention.c: whom each token of the text looks at.
 bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,
                    diag *d);
 
-// --- run_explain.c: what each word of the texts does for their label.
+// --- explain.c: what each word of the texts does for their label.
 bool run_explain(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
                  diag *d);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/draw.h"
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/draw.h"
+#include "frontend/cli/run/run.h"
 
 typedef struct seen {
     int64_t n;

@@ -3,7 +3,7 @@
 #ifndef BERTC_CLI_SINK_H
 #define BERTC_CLI_SINK_H
 
-#include "frontend/cli/lines.h"
+#include "frontend/cli/run/lines.h"
 
 typedef struct sink {
     FILE *file;

@@ -1,4 +1,4 @@
-#include "frontend/cli/peak.h"
+#include "frontend/cli/bench/peak.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "frontend/cli/lines.h"
+#include "frontend/cli/run/lines.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "frontend/cli/crew.h"
+#include "frontend/cli/run/crew.h"
 
 // --- Progress, on a terminal
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/bench.h"
-#include "frontend/cli/peak.h"
+#include "frontend/cli/bench/bench.h"
+#include "frontend/cli/bench/peak.h"
 
 #define READ_SECONDS 0.1
 #define ABLATE_TURNS 5 // with and without in turn, so that both see the same neighbours

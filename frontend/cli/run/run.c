@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/run.h"
 
 // What is read, and how long texts are.
 static void add_texts(option_table *t, run_options *o) {

@@ -1,4 +1,4 @@
-#include "frontend/cli/draw.h"
+#include "frontend/cli/run/draw.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "frontend/cli/sink.h"
+#include "frontend/cli/run/sink.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "frontend/cli/bench.h"
+#include "frontend/cli/bench/bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/crew.h"
-#include "frontend/cli/run.h"
-#include "frontend/cli/sink.h"
+#include "frontend/cli/run/crew.h"
+#include "frontend/cli/run/run.h"
+#include "frontend/cli/run/sink.h"
 
 // --- Answers
 

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "frontend/cli/lines.h"
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/lines.h"
+#include "frontend/cli/run/run.h"
 
 #define BATCH_TEXTS 64 // lines of standard input answered in one call
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/crew.h"
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/crew.h"
+#include "frontend/cli/run/run.h"
 
 typedef struct hit {
     float score;

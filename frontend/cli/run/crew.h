@@ -4,7 +4,7 @@
 #ifndef BERTC_CLI_CREW_H
 #define BERTC_CLI_CREW_H
 
-#include "frontend/cli/lines.h"
+#include "frontend/cli/run/lines.h"
 
 // Lines and bytes of a chunk at most: what is in memory at a time is two of them.
 #define CHUNK_ROWS  4096

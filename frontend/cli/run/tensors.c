@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/run.h"
+#include "frontend/cli/run/run.h"
 
 // The tensors that a file may hold, by Transformers' names; the first must be there.
 static const char *const names[] = {"input_ids",    "attention_mask", "token_type_ids",
