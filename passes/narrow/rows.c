@@ -15,7 +15,7 @@
 // A node is narrowed where every reader of it is such a choice, or is narrowed and reads it along its rows:
 // nothing is computed twice. So it stops at outputs, at values that somebody needs whole, and at ops that mix
 // rows; there the choice is made.
-#include "passes/narrow.h"
+#include "passes/narrow/narrow.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // narrow_rows, op by op: which rows of the operands the rows of a result depend on.
-#include "passes/narrow.h"
+#include "passes/narrow/narrow.h"
 
 bool narrow_has_rows(const type *t, int axis, sym rows) {
     return axis >= 0 && axis < t->rank && dim_eq(t->d[axis], dim_sym(rows));

@@ -11,7 +11,7 @@
 // The anchor is a matmul over a constant. Ops join that are pointwise over [X,N] with constant vectors [N],
 // numbers, and rows [X,N], for as long as one value of the box is used outside; so x * sigmoid x joins whole,
 // or not at all.
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
     graph *g = rewriter_graph(r);

@@ -1,4 +1,4 @@
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 bool box_holds(const box *b, value v) {
     for (int i = 0; i < b->count; i++)

@@ -10,7 +10,7 @@
 // It fires where the second product is the only reader of the first one's rows, and reads them as its left
 // operand. Off by default: in float32 it costs 1 to 7 % on most shapes; it is there to be measured, and for
 // element types whose products are cheap.
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 // The operand that the product of `v` reads as its left side, VALUE_NONE where that is none of v's; *uses:
 // how often the kernel reads it.

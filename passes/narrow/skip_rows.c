@@ -16,7 +16,7 @@
 // It fires on operands of a per_sequence that only one side of the select reads: row by row (the queries that
 // are projected for global tokens), or whole (their keys and values). What such a select excludes the matmul
 // kernel skips. It stands before merge_qkv, which would join these products with those that all rows need.
-#include "passes/narrow.h"
+#include "passes/narrow/narrow.h"
 
 #include "passes/region.h"
 

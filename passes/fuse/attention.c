@@ -14,7 +14,7 @@
 // It fires on every body in which a product leads to a softmax and that to another product, whatever stands
 // between and around them: bias, positions, windows, rotations. A body without them is one kernel too, but no
 // attention.
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 // Marks what depends on an op of kind `from`, through the body.
 static void mark_below(const graph *body, op from, const bool *start, bool *below) {

@@ -11,7 +11,7 @@
 // It takes layer_norm and rms_norm over rows [X,N] with constant vectors, where the norm is the only reader
 // of what it norms. Whether the kernel keeps whole rows, or splits columns and norms in a phase of its own,
 // is schedule's choice.
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 static bool is_norm_op(op o) {
     return o == OP_layer_norm || o == OP_rms_norm;

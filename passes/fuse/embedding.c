@@ -12,7 +12,7 @@
 //
 // The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the first norm,
 // each read once.
-#include "passes/fuse.h"
+#include "passes/fuse/fuse.h"
 
 static bool is_lookup(const graph *g, value v) {
     const node *n = graph_node(g, v);

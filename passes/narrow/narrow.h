@@ -4,7 +4,7 @@
 
 #include "passes/pass.h"
 
-// --- narrow_axes.c: which rows of an op's operands its rows depend on.
+// --- axes.c: which rows of an op's operands its rows depend on.
 
 // The axis of operand i that holds the rows that `axis` of node n's result holds (n's type has the symbol
 // `rows` there: T at the top level, L in a body): element j of the result along it depends on element j of
@@ -15,7 +15,7 @@ int narrow_operand_axis(const graph *g, const node *n, int i, int axis, sym rows
 attr *narrow_attrs(arena *a, const node *n, int axis, dim rows);
 bool narrow_has_rows(const type *t, int axis, sym rows);
 
-// --- narrow_body.c
+// --- body.c
 
 typedef struct narrowed_body {
     graph *body;

@@ -12,7 +12,7 @@
 // the rows.
 //
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
-#include "passes/cost.h"
+#include "passes/plan/cost.h"
 
 // What a core sees of memory, relative to the target's figure for memory itself. Two cores: assumptions,
 // which no timing of splits has set. More: chosen so that the model picks what was best of eleven splits

@@ -10,7 +10,7 @@
 //             s = matmul q', k'      [h,L,L]                                    [h,1,L]
 //             p = softmax s          [h,L,L]                                    [h,1,L]
 //             yield matmul p, v'     [L,H]                                      [1,H]
-#include "passes/narrow.h"
+#include "passes/narrow/narrow.h"
 
 #include "passes/region.h"
 

@@ -19,7 +19,7 @@
 //   output
 //
 // The number of threads is not known here: a session picks one of the four splits when it opens.
-#include "passes/cost.h"
+#include "passes/plan/cost.h"
 
 // The most threads that a class is planned for, and tasks wanted for each, so that a slow thread does not
 // hold up the rest.
