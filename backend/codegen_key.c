@@ -1,6 +1,7 @@
 // What a kernel's code depends on (emit.h, kernel_site), as bytes: nodes with equal keys share one function,
 // so that twelve layers, and variants where only the number of tokens differs, compile once.
 #include "backend/codegen.h"
+#include "ir/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,8 +105,7 @@ kernel_key codegen_key(arena *a, const kernel_site *s, const target *t) {
     const node *n = graph_node(s->graph, s->node);
     char *text = NULL;
     size_t size = 0;
-    key k = {.out = open_memstream(&text, &size), .length = n->op == OP_per_sequence};
-    if (!k.out) abort();
+    key k = {.out = memory_must(memory_stream(&text, &size)), .length = n->op == OP_per_sequence};
     put_bytes(&k, t->isa, strlen(t->isa));
     put(&k, s->variant->row_tile);
     put_node(&k, n);
@@ -114,7 +114,7 @@ kernel_key codegen_key(arena *a, const kernel_site *s, const target *t) {
     put_schedule(&k, &s->variant->schedules[s->node]);
     put(&k, k.length ? s->variant->length : 0);
     put(&k, nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);
-    if (fclose(k.out) || !text) abort();
+    if (!memory_stream_end(k.out, &text)) memory_exhausted();
     kernel_key result = {arena_dup(a, text, size), size};
     free(text);
     return result;

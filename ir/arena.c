@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/memory.h"
+
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define ALIGNMENT   ((size_t)16)
 
@@ -18,13 +20,8 @@ struct arena {
     chunk *chunks; // the one that is being filled first
 };
 
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
-
 arena *arena_new(void) {
-    return must(calloc(1, sizeof(arena)));
+    return memory_must(memory_zero(1, sizeof(arena)));
 }
 
 void arena_free(arena *a) {
@@ -38,14 +35,13 @@ void arena_free(arena *a) {
 }
 
 static chunk *chunk_new(size_t size) {
-    if (size > SIZE_MAX - sizeof(chunk)) abort();
-    chunk *c = must(calloc(1, sizeof(chunk) + size));
+    chunk *c = memory_must(memory_zero(1, sizeof(chunk) + size));
     c->size = size;
     return c;
 }
 
 void *arena_alloc(arena *a, size_t size) {
-    if (size > SIZE_MAX / 2) abort();
+    if (size > SIZE_MAX / 2) memory_exhausted();
     size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     chunk *c = a->chunks;
     if (c && c->size - c->used >= size) {
@@ -65,6 +61,12 @@ void *arena_alloc(arena *a, size_t size) {
     fresh->next = c;
     a->chunks = fresh;
     return fresh->bytes;
+}
+
+void *arena_array(arena *a, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) memory_exhausted();
+    return arena_alloc(a, bytes);
 }
 
 void *arena_dup(arena *a, const void *data, size_t size) {
@@ -89,7 +91,7 @@ char *arena_printf(arena *a, const char *format, ...) {
     va_copy(again, list);
     int n = vsnprintf(NULL, 0, format, list);
     va_end(list);
-    if (n < 0) abort();
+    if (n < 0) memory_exhausted();
     char *p = arena_alloc(a, (size_t)n + 1);
     vsnprintf(p, (size_t)n + 1, format, again);
     va_end(again);

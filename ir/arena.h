@@ -7,12 +7,13 @@
 
 typedef struct arena arena;
 
-// A new, empty arena; the caller owns it and ends it with arena_free. Aborts when memory runs out.
+// A new, empty arena; the caller owns it and ends it with arena_free. Here as below, memory_exhausted() when memory runs out.
 arena *arena_new(void);
 void arena_free(arena *a);
 
 // `size` bytes, zeroed, aligned to 16; never NULL.
 void *arena_alloc(arena *a, size_t size);
+void *arena_array(arena *a, size_t count, size_t size); // `count` elements of `size` bytes, likewise
 // Copies into the arena.
 void *arena_dup(arena *a, const void *data, size_t size);
 char *arena_strdup(arena *a, const char *s);
@@ -20,6 +21,6 @@ char *arena_strndup(arena *a, const char *s, size_t n);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define ARENA_NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
-#define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
+#define ARENA_ARRAY(a, T, n) ((T *)arena_array((a), (size_t)(n), sizeof(T)))
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/memory.h"
+
 void diag_init(diag *d) {
     *d = (diag){0};
 }
@@ -18,12 +20,11 @@ static void __attribute__((format(printf, 4, 0))) add(diag *d, diag_kind kind, c
                                                       const char *format, va_list list) {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) abort();
+    FILE *out = memory_must(memory_stream(&text, &size));
     if (!place) place = d->subject;
     if (place) fprintf(out, "%s: ", place);
     vfprintf(out, format, list);
-    if (fclose(out) || !text) abort();
+    if (!memory_stream_end(out, &text)) memory_exhausted();
     for (char *c = text; *c; c++) { // one line, whatever a file name or a tensor name holds
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
     }
@@ -34,8 +35,7 @@ static void __attribute__((format(printf, 4, 0))) add(diag *d, diag_kind kind, c
     }
     if (d->count == d->capacity) {
         d->capacity = d->capacity ? d->capacity * 2 : 8;
-        d->items = realloc(d->items, sizeof(*d->items) * (size_t)d->capacity);
-        if (!d->items) abort();
+        d->items = memory_must(memory_grow(d->items, (size_t)d->capacity, sizeof(*d->items)));
     }
     d->items[d->count++] = (diag_item){kind, text};
 }

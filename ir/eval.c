@@ -2,6 +2,7 @@
 // nobody reads any more. The ops themselves stand in eval_*.c.
 #include "ir/eval.h"
 #include "ir/eval_ops.h"
+#include "ir/memory.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -85,7 +86,7 @@ static bool concrete(const frame *f, value v, tensor *out) {
 static bool cell_allocate(const frame *f, value v) {
     cell *c = &f->cells[v];
     if (!concrete(f, v, &c->t)) return false;
-    c->owned = calloc((size_t)tensor_count(&c->t) + 1, elem_size(c->t.e));
+    c->owned = memory_zero((size_t)tensor_count(&c->t), elem_size(c->t.e));
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory");
     c->t.data = c->owned;
     return true;
@@ -116,7 +117,7 @@ static bool make_constant(const frame *f, value v) {
         return true;
     }
     size_t bytes = recipe_bytes(made->u.recipe);
-    c->owned = malloc(bytes + 1);
+    c->owned = memory_alloc(bytes, 1);
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory: %zu bytes", bytes);
     c->t.data = c->owned;
     return recipe_run(made->u.recipe, f->e->o->source, c->owned, f->e->d);
@@ -179,8 +180,8 @@ static void bind_length(frame *f) {
 static bool frame_open(frame *f, evaluator *e, const graph *g) {
     *f = (frame){.e = e, .g = g};
     for (int s = 0; s < SYM_COUNT; s++) f->b.v[s] = UNBOUND;
-    f->cells = calloc((size_t)g->count + 1, sizeof(*f->cells));
-    f->last = calloc((size_t)g->count + 1, sizeof(*f->last));
+    f->cells = memory_zero((size_t)g->count, sizeof(*f->cells));
+    f->last = memory_zero((size_t)g->count, sizeof(*f->last));
     if (!f->cells || !f->last) return diag_error(e->d, NULL, "out of memory");
     for (value v = 0; v < g->count; v++) {
         f->last[v] = v;
@@ -219,7 +220,7 @@ static bool run_body(frame *f, const tensor *params) {
 
 static bool run_fuse(frame *f, value v) {
     const node *n = graph_node(f->g, v);
-    tensor *params = calloc((size_t)n->input_count, sizeof(*params)), *out = &f->cells[v].t;
+    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params)), *out = &f->cells[v].t;
     if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
     for (int i = 0; i < n->input_count; i++) params[i] = f->cells[n->inputs[i]].t;
     frame body;
@@ -303,7 +304,7 @@ static bool run_per_sequence(frame *f, value v) {
     const tensor *texts = &f->cells[n->inputs[0]].t, *rows = bounds == 2 ? &f->cells[n->inputs[1]].t : NULL;
     if (!check_bounds(f, v, texts, f->b.v[SYM_T], 1)) return false;
     if (rows && !check_bounds(f, v, rows, f->b.v[SYM_R], 0)) return false;
-    tensor *params = calloc((size_t)n->input_count, sizeof(*params));
+    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
     if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
     frame body;
     bool ok = frame_open(&body, f->e, n->body);

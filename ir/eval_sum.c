@@ -1,5 +1,6 @@
 // Ops that sum: matmul, reductions, softmax, norms. Every sum is kept in double.
 #include "ir/eval_ops.h"
+#include "ir/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ static bool reduce(const eval_call *c, reduction kind, double scale) {
     const float *in = x->data;
     int64_t count = tensor_count(x), results = tensor_count(c->out), steps[IR_MAX_RANK];
     int64_t at[IR_MAX_RANK] = {0}, to = 0;
-    double *sums = malloc(sizeof(double) * (size_t)(results + 1));
+    double *sums = memory_alloc((size_t)results, sizeof(double));
     if (!sums) return eval_error(c->g, c->v, c->d, "out of memory");
     for (int64_t i = 0; i < results; i++) sums[i] = kind == REDUCE_MAX ? -INFINITY : 0;
     eval_broadcast_steps(c->out, x->rank, steps);

@@ -1,5 +1,6 @@
 // Recipes that do arithmetic on whole matrices: what a model says of positions alone, before it has read a
 // text. In double, each sum in ascending order, rounded once.
+#include "ir/memory.h"
 #include "ir/recipe_parts.h"
 
 #include <math.h>
@@ -66,7 +67,7 @@ bool recipe_compute(const recipe *r, const tensor_source *source, float *out, di
     float *parts[RECIPE_COMPUTED_PARTS] = {NULL};
     bool ok = true;
     for (int i = 0; ok && i < r->part_count; i++) {
-        parts[i] = malloc(recipe_bytes(r->parts[i]) + 1);
+        parts[i] = memory_alloc(recipe_bytes(r->parts[i]), 1);
         if (!parts[i])
             ok = diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[i]));
         else

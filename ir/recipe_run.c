@@ -1,5 +1,6 @@
 // Recipes executed.
 #include "ir/half.h"
+#include "ir/memory.h"
 #include "ir/recipe_parts.h"
 
 #include <math.h>
@@ -126,7 +127,7 @@ static bool open_view(const recipe *r, const tensor_source *source, view *v, dia
         }
         free(v->owned);
     }
-    void *owned = malloc(recipe_bytes(r) + 1);
+    void *owned = memory_alloc(recipe_bytes(r), 1);
     if (!owned) return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
     if (!run(r, source, owned, d)) {
         free(owned);
@@ -154,7 +155,7 @@ static bool run_elementwise(const recipe *r, const tensor_source *source, void *
     if (!open_view(r->parts[0], source, &v, d)) return false;
     int64_t n = v.rows * v.cols;
     unsigned char *to = out;
-    unsigned char *between = view_dense(&v) ? NULL : malloc(recipe_bytes(r) + 1);
+    unsigned char *between = view_dense(&v) ? NULL : memory_alloc(recipe_bytes(r), 1);
     bool ok = view_dense(&v) || between;
     if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
     if (ok && between) to = between;
@@ -202,7 +203,7 @@ static bool run_slice(const recipe *r, const tensor_source *source, unsigned cha
     for (int i = (int)r->axis + 1; i < r->type.rank; i++) inner *= (size_t)r->type.d[i].n;
     view v;
     if (!open_view(part, source, &v, d)) return false;
-    unsigned char *dense = view_dense(&v) ? NULL : malloc(recipe_bytes(part) + 1);
+    unsigned char *dense = view_dense(&v) ? NULL : memory_alloc(recipe_bytes(part), 1);
     bool ok = view_dense(&v) || dense;
     if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(part));
     if (dense) copy_matrix(&v, dense, v.cols);
@@ -219,7 +220,7 @@ static bool run_slice(const recipe *r, const tensor_source *source, unsigned cha
 static bool run_diagonal(const recipe *r, const tensor_source *source, unsigned char *out, diag *d) {
     const type *t = &r->parts[0]->type;
     size_t row = (size_t)t->d[1].n * elem_size(t->e);
-    unsigned char *dense = malloc(recipe_bytes(r->parts[0]) + 1);
+    unsigned char *dense = memory_alloc(recipe_bytes(r->parts[0]), 1);
     if (!dense)
         return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[0]));
     bool ok = run(r->parts[0], source, dense, d);

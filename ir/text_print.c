@@ -1,4 +1,5 @@
 // The printer of the text form. Grammar: docs/ir.md.
+#include "ir/memory.h"
 #include "ir/text.h"
 
 #include <inttypes.h>
@@ -28,9 +29,8 @@ static int by_name(const void *a, const void *b) {
 }
 
 static labels labels_new(const graph *g) {
-    labels l = {g, calloc((size_t)g->count + 1, sizeof(bool))};
-    label_entry *entries = malloc(sizeof(*entries) * ((size_t)g->count + 1));
-    if (!l.named || !entries) abort();
+    labels l = {g, memory_must(memory_zero((size_t)g->count, sizeof(bool)))};
+    label_entry *entries = memory_must(memory_alloc((size_t)g->count, sizeof(*entries)));
     int n = 0;
     for (value v = 0; v < g->count; v++)
         if (g->nodes[v].name) entries[n++] = (label_entry){g->nodes[v].name, v};

@@ -1,4 +1,5 @@
 #include "ir/verify.h"
+#include "ir/memory.h"
 #include "ir/shape.h"
 #include "ir/verify_node.h"
 
@@ -42,7 +43,7 @@ static const char *repeated(const char **names, int n) {
 }
 
 static bool check_names(const checker *c, const graph *g) {
-    const char **names = malloc(sizeof(*names) * (size_t)(g->count + g->output_count + 1));
+    const char **names = memory_alloc((size_t)g->count + (size_t)g->output_count, sizeof(*names));
     if (!names) return wrong(c, g, VALUE_NONE, "out of memory");
     int n = 0;
     for (int i = 0; i < g->count; i++) {
@@ -300,8 +301,8 @@ static bool check_variant(const checker *c, const graph *g, const variant *x) {
     if (x->row_tile < 1) return wrong(c, g, VALUE_NONE, "a variant's row tile is below 1");
     if (x->row_tile > LENGTH_MAX) return wrong(c, g, VALUE_NONE, "a variant's row tile is out of range");
     if (x->arena_bytes < 0) return wrong(c, g, VALUE_NONE, "a variant's arena is below 0 bytes");
-    int *last = malloc(sizeof(*last) * (size_t)(g->count + 1));
-    span *spans = malloc(sizeof(*spans) * (size_t)(g->count + 1));
+    int *last = memory_alloc((size_t)g->count, sizeof(*last));
+    span *spans = memory_alloc((size_t)g->count + 1, sizeof(*spans));
     bool ok = last && spans ? true : wrong(c, g, VALUE_NONE, "out of memory");
     int n = 0;
     if (ok) find_lives(g, last);
@@ -320,7 +321,7 @@ bool graph_verify(const graph *g, const char *stage, diag *d) {
     checker c = {stage, d, g};
     if (!check_graph(&c, g, LEVEL_TOP)) return false;
     bool ok = true;
-    const char **names = malloc(sizeof(*names) * (size_t)(g->variant_count + 1));
+    const char **names = memory_alloc((size_t)g->variant_count, sizeof(*names));
     if (!names) return wrong(&c, g, VALUE_NONE, "out of memory");
     int n = 0;
     for (int i = 0; i < g->variant_count; i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/codegen.h"
+#include "ir/memory.h"
 #include "runtime/abi.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tables are built as they lie, little-endian");
@@ -33,9 +34,7 @@ typedef struct table {
 static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
     if (need <= *capacity) return p;
     while (*capacity < need) *capacity = *capacity ? *capacity * 2 : 256;
-    p = realloc(p, *capacity * item);
-    if (!p) abort();
-    return p;
+    return memory_must(memory_grow(p, *capacity, item));
 }
 
 // Appends; the offset of the first byte.

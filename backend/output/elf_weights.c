@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/output/output.h"
+#include "ir/memory.h"
 
 #define PAGE 4096
 
@@ -77,7 +78,7 @@ static bool put_zeros(stream *s, int64_t n) {
 }
 
 static bool put_weights(stream *s, const weights *w, const tensor_source *source) {
-    void *buffer = malloc((size_t)w->largest + 1);
+    void *buffer = memory_alloc((size_t)w->largest, 1);
     if (!buffer)
         return diag_error(s->diag, s->path, "out of memory: %lld bytes for a constant",
                           (long long)w->largest);

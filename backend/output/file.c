@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backend/output/output.h"
+#include "ir/memory.h"
 
 #define WRITE_MAX ((size_t)1 << 30) // one write(2) moves less than 2 GiB
 
@@ -41,7 +42,7 @@ bool output_open(output *o, const char *path, arena *a, diag *d) {
     if (access(path, W_OK)) return cannot(d, path, "cannot write");
     o->in_place = !S_ISREG(s.st_mode);
     if (!o->in_place) {
-        char *real = realpath(path, NULL);
+        char *real = memory_realpath(path);
         if (!real) return cannot(d, path, "cannot write");
         o->real = arena_strdup(a, real);
         free(real);

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "backend/codegen.h"
+#include "ir/memory.h"
 
 struct jit {
     jit_code *code;
@@ -32,9 +33,8 @@ static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
     if (!weights_collect(a->graph, scratch, &w, d)) return false;
     w.progress = a->progress;
     if (w.bytes == 0) return true;
-    void *p = mmap(NULL, (size_t)w.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return diag_error(d, "JIT", "no memory for %lld bytes of weights", (long long)w.bytes);
+    void *p = memory_pages((size_t)w.bytes);
+    if (!p) return diag_error(d, "JIT", "out of memory: %lld bytes of weights", (long long)w.bytes);
     j->weights = p;
     j->weights_bytes = (size_t)w.bytes;
     for (int i = 0; i < w.count; i++) {
@@ -60,8 +60,7 @@ static bool make_code(jit *j, const artefact *a, int optimise, arena *scratch, b
 }
 
 jit *backend_jit(const artefact *a, int optimise, backend_times *times, diag *d) {
-    jit *j = calloc(1, sizeof(*j));
-    if (!j) abort();
+    jit *j = memory_must(memory_zero(1, sizeof(*j)));
     arena *scratch = arena_new();
     backend_times unused;
     if (!times) times = &unused;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backend/codegen.h"
+#include "ir/memory.h"
 
 struct jit_code {
     LLVMOrcLLJITRef jit;
@@ -39,8 +40,7 @@ jit_code *jit_code_open(emit *e, const target *t, int optimise, backend_times *t
     LLVMMemoryBufferRef object = compile(e, t, optimise, times);
     if (!object) return NULL;
     double start = backend_seconds();
-    jit_code *c = calloc(1, sizeof(*c));
-    if (!c) abort();
+    jit_code *c = memory_must(memory_zero(1, sizeof(*c)));
     bool ok = jit_error(e->diag, LLVMOrcCreateLLJIT(&c->jit, NULL));
     if (!ok) c->jit = NULL;
     if (ok) // takes the object, also where it fails

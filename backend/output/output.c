@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ir/memory.h"
+
 #include "backend/output/output.h"
 
 typedef struct writer {
@@ -40,10 +42,9 @@ static bool write_text(writer *w, const char *text, size_t size) {
 static bool write_header(writer *w) {
     char *text = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) abort();
+    FILE *f = memory_must(memory_stream(&text, &size));
     header_print(w->a, w->o->output, f);
-    if (fclose(f) || !text) abort();
+    if (!memory_stream_end(f, &text)) memory_exhausted();
     bool ok = write_text(w, text, size);
     free(text);
     return ok;

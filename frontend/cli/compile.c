@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "frontend/cli/cli.h"
+#include "ir/memory.h"
 
 typedef struct compile_options {
     build_options build;
@@ -54,10 +55,10 @@ static bool write_ir(const build *b, const char *output, diag *d) {
     }
     char *text = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
+    FILE *f = memory_stream(&text, &size);
     if (!f) return diag_error(d, output, "can't be written: %s", strerror(errno));
     graph_print(b->model.graph, &b->model.source, f);
-    bool ok = fclose(f) == 0 || diag_error(d, output, "can't be written: %s", strerror(errno));
+    bool ok = memory_stream_end(f, &text) || diag_error(d, output, "can't be written: %s", strerror(errno));
     ok = ok && backend_write_text(output, text, size, d);
     free(text);
     return ok;

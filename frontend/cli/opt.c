@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/cli/cli.h"
+#include "ir/memory.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
@@ -15,10 +16,10 @@ static char *read_all(const char *path, size_t *size, diag *d) {
         return NULL;
     }
     size_t capacity = 1 << 16, n = 0;
-    char *text = malloc(capacity);
+    char *text = memory_alloc(capacity, 1);
     while (text && !feof(f) && !ferror(f) && n < TEXT_BYTES_MAX) {
         if (n == capacity) {
-            char *larger = realloc(text, capacity *= 2);
+            char *larger = memory_grow(text, capacity *= 2, 1);
             if (!larger) break;
             text = larger;
         }

@@ -6,6 +6,7 @@
 
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 // A tokenizer of an artefact (through a session), or alone.
 typedef struct encoder {
@@ -117,7 +118,7 @@ static bool show_lines(encoder *x, const char *pair, diag *d) {
     size_t capacity = 0;
     bool ok = true;
     ssize_t got;
-    while (ok && (got = getline(&line, &capacity, stdin)) >= 0) {
+    while (ok && (got = memory_line(&line, &capacity, stdin)) >= 0) {
         size_t n = (size_t)got;
         if (n && line[n - 1] == '\n') n--;
         bertc_text t = {line, n, pair, pair ? strlen(pair) : 0};

@@ -6,6 +6,7 @@
 
 #include "runtime/error.h"
 #include "runtime/load/check.h"
+#include "runtime/memory.h"
 
 bertc_task_kind answer_task(const bertc_session *s) {
     return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
@@ -66,15 +67,15 @@ static void find_outputs(bertc_session *s) {
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     if (!s->model->descriptor->tokenizer) return true;
     if (!max_text_bytes) max_text_bytes = 65536;
-    s->text = calloc(1, sizeof *s->text);
+    s->text = heap_zero(1, sizeof *s->text);
     if (!s->text) return error_set(error, "out of memory");
     find_outputs(s);
     answer_prompt *p = &s->text->prompt;
-    if (prompt_taken(s)) p->joined = malloc(p->capacity = prompt_room(s, max_text_bytes));
+    if (prompt_taken(s)) p->joined = heap_alloc(p->capacity = prompt_room(s, max_text_bytes), 1);
     s->text->encoder = encoder_new(&s->model->tokenizer, p->capacity ? p->capacity : max_text_bytes, error);
     if (!s->text->encoder) return false;
-    s->text->tokens = calloc((size_t)s->max_tokens, sizeof *s->text->tokens);
-    s->text->windows = calloc((size_t)s->max_sequences, sizeof *s->text->windows);
+    s->text->tokens = heap_zero((size_t)s->max_tokens, sizeof *s->text->tokens);
+    s->text->windows = heap_zero((size_t)s->max_sequences, sizeof *s->text->windows);
     size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes) : 0;
     bool room = s->text->tokens && s->text->windows && (p->joined || !p->capacity);
     return (room && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");

@@ -7,6 +7,7 @@
 
 #include "runtime/answer/answer.h"
 #include "runtime/error.h"
+#include "runtime/memory.h"
 
 const char *bertc_prompt(const bertc_model *m, int index, const char **text) {
     if (!m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;
@@ -100,7 +101,7 @@ bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error) {
     if (text->words) return error_set(error, "a prompt and a text that is split into words");
     size_t size = p->size + text->size;
     if (size > p->capacity) {
-        char *grown = realloc(p->joined, size);
+        char *grown = heap_grow(p->joined, size, 1);
         if (!grown) return error_set(error, "out of memory");
         p->joined = grown;
         p->capacity = size;

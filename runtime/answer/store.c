@@ -4,6 +4,8 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
+#include "runtime/memory.h"
+
 struct store_block {
     store_block *before;
     size_t size, used;
@@ -15,7 +17,7 @@ static size_t aligned(size_t n) {
 }
 
 static store_block *block_new(size_t size, store_block *before) {
-    store_block *b = malloc(sizeof *b + size);
+    store_block *b = heap_alloc(sizeof *b + size, 1);
     if (!b) return NULL;
     b->before = before;
     b->size = size;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/memory.h"
 
 #define LARGE_PAGE ((size_t)2 << 20)
 
@@ -27,8 +28,8 @@ static uint64_t round_up(uint64_t n, uint64_t to) {
 // them multiples of a page, `align` a power of two).
 static void *reserve(size_t bytes, size_t align, size_t phase) {
     size_t page = (size_t)page_size(), more = align > page ? align - page : 0;
-    char *p = mmap(NULL, bytes + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) return NULL;
+    char *p = heap_reserve(bytes + more);
+    if (!p) return NULL;
     size_t before = (size_t)((phase - (uintptr_t)p) & (align - 1));
     if (before) munmap(p, before);
     if (more - before) munmap(p + before + bytes, more - before);

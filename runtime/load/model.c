@@ -13,6 +13,7 @@
 #include "runtime/load/check.h"
 #include "runtime/load/cpu.h"
 #include "runtime/load/map.h"
+#include "runtime/memory.h"
 
 // Appends the instruction set of a variant's name ("avx512_s128") unless it is there.
 static void add_isa(bertc_model *m, const char *name) {
@@ -107,7 +108,7 @@ static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
 }
 
 bertc_model *bertc_load(const char *path, bertc_error *error) {
-    bertc_model *m = calloc(1, sizeof *m);
+    bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
     else if (load_file(m, path, error))
@@ -119,7 +120,7 @@ bertc_model *bertc_load(const char *path, bertc_error *error) {
 
 bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error) {
     check_source source = {.descriptor = descriptor, .weights_given = weights != NULL, .error = error};
-    bertc_model *m = calloc(1, sizeof *m);
+    bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
     else if ((uintptr_t)weights % 64)

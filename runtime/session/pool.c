@@ -19,6 +19,7 @@
 
 #include "runtime/error.h"
 #include "runtime/load/cpu.h"
+#include "runtime/memory.h"
 #include "runtime/session/floats.h"
 #include "runtime/session/futex.h"
 #include "runtime/session/placement.h"
@@ -245,22 +246,20 @@ static bool start_workers(pool *p, bertc_error *error) {
 }
 
 pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, bertc_error *error) {
-    pool *p = aligned_alloc(CACHE_LINE, sizeof *p);
+    pool *p = heap_aligned(CACHE_LINE, 1, sizeof *p);
     if (!p) {
         error_set(error, "out of memory");
         return NULL;
     }
-    memset(p, 0, sizeof *p);
     p->threads = threads;
     p->parallel = parallel;
     p->parallel_user = parallel_user;
     atomic_store(&p->turn, 1);
     if (parallel || threads == 1) return p;
     p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
-    p->shares = aligned_alloc(CACHE_LINE, (size_t)threads * sizeof *p->shares);
-    p->workers = calloc((size_t)threads, sizeof *p->workers);
-    p->places = calloc((size_t)threads, sizeof *p->places);
-    if (p->shares) memset(p->shares, 0, (size_t)threads * sizeof *p->shares);
+    p->shares = heap_aligned(CACHE_LINE, (size_t)threads, sizeof *p->shares);
+    p->workers = heap_zero((size_t)threads, sizeof *p->workers);
+    p->places = heap_zero((size_t)threads, sizeof *p->places);
     if (!p->shares || !p->workers || !p->places)
         error_set(error, "out of memory");
     else if (start_workers(p, error))

@@ -7,6 +7,7 @@
 #include "runtime/answer/answer.h"
 #include "runtime/error.h"
 #include "runtime/load/map.h"
+#include "runtime/memory.h"
 
 static size_t round_up(size_t n, size_t to) {
     return (n + to - 1) / to * to;
@@ -35,8 +36,8 @@ static void find_inputs(bertc_session *s) {
 static bool resolve(bertc_session *s, session_variant *v) {
     size_t count = 0, n = 0;
     for (int i = 0; i < v->phase_count; i++) count += v->phases[i].arg_count;
-    v->args = calloc(count ? count : 1, sizeof *v->args);
-    v->arg_at = calloc((size_t)v->phase_count, sizeof *v->arg_at);
+    v->args = heap_zero(count, sizeof *v->args);
+    v->arg_at = heap_zero((size_t)v->phase_count, sizeof *v->arg_at);
     if (!v->args || !v->arg_at) return false;
     for (int i = 0; i < v->phase_count; i++) {
         const bertc_arg *a = model_at(s->model, v->phases[i].args);
@@ -79,7 +80,7 @@ static bool open_variants(bertc_session *s) {
     const bertc_model *m = s->model;
     int c = thread_class(s->threads);
     size_t at = 0;
-    s->variants = calloc((size_t)m->variant_count, sizeof *s->variants);
+    s->variants = heap_zero((size_t)m->variant_count, sizeof *s->variants);
     if (!s->variants) return false;
     for (int i = 0; i < m->variant_count; i++) {
         const bertc_variant *v = &m->variants[i];
@@ -98,10 +99,10 @@ static bool open_variants(bertc_session *s) {
 static bool open_group(session_group *g, int64_t tokens, int64_t sequences) {
     for (int i = 0; i < INPUT_COUNT; i++) {
         bool bounds = i == INPUT_BOUNDS || i == INPUT_ROW_BOUNDS;
-        g->inputs[i] = calloc((size_t)(bounds ? sequences + 1 : tokens), sizeof(int32_t));
+        g->inputs[i] = heap_zero((size_t)(bounds ? sequences + 1 : tokens), sizeof(int32_t));
         if (!g->inputs[i]) return false;
     }
-    g->places = calloc((size_t)sequences, sizeof *g->places);
+    g->places = heap_zero((size_t)sequences, sizeof *g->places);
     return g->places != NULL;
 }
 
@@ -123,7 +124,7 @@ bertc_session *bertc_open(bertc_model *model, const bertc_session_options *optio
         error_set(error, "%d threads: not between 1 and 4096", o.threads);
         return NULL;
     }
-    bertc_session *s = calloc(1, sizeof *s);
+    bertc_session *s = heap_zero(1, sizeof *s);
     if (!s) {
         error_set(error, "out of memory");
         return NULL;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
 static int by_bytes(const void *a, const void *b) {
@@ -33,11 +34,11 @@ static inline bool may_begin(const byte_pairs *pairs, const uint8_t *p, size_t s
 static bool open_patterns(encoder *e) {
     const tokenizer *t = e->t;
     if (!t->normalized) return true;
-    e->patterns = calloc(t->normalized, sizeof *e->patterns);
+    e->patterns = heap_zero(t->normalized, sizeof *e->patterns);
     size_t bytes = 0, at = 0, n = 0;
     for (uint32_t i = 0; i < t->table->added.count; i++)
         if (t->added[i].flags & BERTC_ADDED_NORMALIZED) bytes += 36 * (size_t)t->added[i].size + 64;
-    e->pattern_bytes = malloc(bytes);
+    e->pattern_bytes = heap_alloc(bytes, 1);
     if (!e->patterns || !e->pattern_bytes) return false;
     for (uint32_t i = 0; i < t->table->added.count; i++) {
         const bertc_added_token *a = &t->added[i];

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/memory.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 struct bertc_tokenizer_handle {
@@ -11,7 +12,7 @@ struct bertc_tokenizer_handle {
 
 bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes,
                                              bertc_error *error) {
-    bertc_tokenizer_handle *t = calloc(1, sizeof *t);
+    bertc_tokenizer_handle *t = heap_zero(1, sizeof *t);
     if (!t) return error_set(error, "out of memory"), NULL;
     if (tokenizer_view(&t->view, table, size, error))
         t->encoder = encoder_new(&t->view, max_text_bytes, error);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
 #define WORDS 8192u // a power of 2
@@ -20,7 +21,7 @@ struct cached_word { // one cache line
 bool cache_open(encoder *e) {
     uint32_t model = e->t->table->model;
     if (model != BERTC_TOKENIZER_BPE && model != BERTC_TOKENIZER_UNIGRAM) return true;
-    e->cache = calloc(WORDS, sizeof *e->cache);
+    e->cache = heap_zero(WORDS, sizeof *e->cache);
     return e->cache != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/error.h"
+#include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
 #define MOST_STEPS   1000000u // of backtracking in a match
@@ -56,7 +57,7 @@ bool matcher_open(encoder *e, bertc_error *error) {
     size_t count = step_count(e), patterns = 0;
     for (size_t i = 0; i < count; i++) patterns += has_pattern(step_at(e, i));
     if (!patterns) return true;
-    matcher *m = e->matcher = calloc(1, sizeof *m + count * sizeof *m->codes);
+    matcher *m = e->matcher = heap_zero(1, sizeof *m + count * sizeof *m->codes);
     if (!m) return error_set(error, "out of memory");
     m->limits = pcre2_match_context_create(NULL);
     m->found = pcre2_match_data_create(1, NULL);

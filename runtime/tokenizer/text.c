@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
 // A table's steps may make a text longer again and again; places in it have 32 bits.
@@ -12,7 +13,7 @@ bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t
     void *old; // `array` points to a pointer of some type
     memcpy(&old, array, sizeof old);
     size_t more = need + need / 2;
-    void *grown = more > SIZE_MAX / size ? NULL : realloc(old, more * size);
+    void *grown = heap_grow(old, more, size);
     if (!grown) return e->failed = true, false;
     memcpy(array, &grown, sizeof grown);
     *capacity = more;

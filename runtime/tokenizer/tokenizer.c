@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
 #define DEFAULT_TEXT 65536
@@ -97,7 +98,7 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
     for (uint32_t i = 0; i < t->table->added.count; i++)
         if (t->added[i].size > size) size = t->added[i].size;
     if (size > LONGEST_TEXT) return error_set(error, "max_text_bytes of %zu is too large", size), NULL;
-    encoder *e = calloc(1, sizeof *e);
+    encoder *e = heap_zero(1, sizeof *e);
     if (e) {
         e->t = t;
         if (!matcher_open(e, error)) return encoder_free(e), NULL;

@@ -5,6 +5,7 @@
 
 #include "frontend/cli/bench/bench.h"
 #include "frontend/cli/bench/peak.h"
+#include "ir/memory.h"
 
 #define READ_SECONDS 0.1
 #define ABLATE_TURNS 5 // with and without in turn, so that both see the same neighbours
@@ -41,7 +42,7 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     bertc_session *s = bertc_open(c->model.model, &so, &e);
     if (!s) return runtime_failed(d, &e);
     int n = c->model.build.model.graph->output_count;
-    float **none = calloc((size_t)n, sizeof(*none));
+    float **none = memory_zero((size_t)n, sizeof(*none));
     bertc_batch batch = {w->batch, w->length, w->ids, w->mask, NULL};
     bool ok = none && (bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e));
     free(none);

@@ -5,6 +5,7 @@
 
 #include "frontend/cli/bench/bench.h"
 #include "frontend/cli/bench/peak.h"
+#include "ir/memory.h"
 
 #define WARM_ROUNDS    2
 #define PEAK_SECONDS   0.01
@@ -32,8 +33,8 @@ bool workload_make(workload *w, const bench_options *o, const bertc_model *model
     *w = (workload){.batch = o->texts.count ? texts->count : o->build.batch};
     for (int i = 0; i < texts->count; i++) w->length = texts->v[i] > w->length ? texts->v[i] : w->length;
     size_t n = (size_t)(w->batch * w->length);
-    w->ids = calloc(n, sizeof(int32_t));
-    w->mask = calloc(n, sizeof(int32_t));
+    w->ids = memory_zero(n, sizeof(int32_t));
+    w->mask = memory_zero(n, sizeof(int32_t));
     if (!w->ids || !w->mask) return diag_error(d, NULL, "out of memory: a batch of %zu ids", n);
     int64_t vocab = described_number(model, "vocab_size", 2);
     uint32_t state = 2463534242u;
@@ -70,12 +71,12 @@ static bool caller_open(caller *c, const bench_options *o, bertc_model *model, c
     bertc_model_describe(model, &info);
     bertc_session_options so = {
         .threads = threads, .hook = hook, .hook_user = user, .huge_pages = o->huge_pages};
-    *c =
-        (caller){.outputs = info.output_count, .buffers = calloc((size_t)info.output_count, sizeof(float *))};
+    *c = (caller){.outputs = info.output_count,
+                  .buffers = memory_zero((size_t)info.output_count, sizeof(float *))};
     c->session = bertc_open(model, &so, &e);
     if (!c->session) return runtime_failed(d, &e);
     for (int i = 0; c->buffers && i < c->outputs; i++) {
-        c->buffers[i] = malloc(bertc_output_bytes(model, i, w->batch, w->length) + 1);
+        c->buffers[i] = memory_alloc(bertc_output_bytes(model, i, w->batch, w->length), 1);
         if (!c->buffers[i])
             return diag_error(d, NULL, "out of memory: output %s", bertc_output_name(model, i));
     }
@@ -121,8 +122,8 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
                    diag *d) {
     char isa[64];
     isa_of(model, isa, sizeof(isa));
-    double *times = calloc((size_t)o->rounds, sizeof(double)),
-           *peaks = calloc((size_t)o->rounds, sizeof(double));
+    double *times = memory_zero((size_t)o->rounds, sizeof(double)),
+           *peaks = memory_zero((size_t)o->rounds, sizeof(double));
     if (!times || !peaks) {
         free(times);
         free(peaks);
@@ -206,7 +207,7 @@ static void print_phase(const char *name, const phase_time *r, double total, dou
 
 bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
                    diag *d) {
-    profile *p = calloc(1, sizeof(*p));
+    profile *p = memory_zero(1, sizeof(*p));
     if (!p) return diag_error(d, NULL, "out of memory: a profile");
     caller c;
     double seconds, total = 0;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ir/memory.h"
+
 // Twelve chains cover latency x units (4 x 2, or 4 x 3) of every machine at hand and fit 16 registers.
 #define CHAINS(X)   X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #define CHAIN_COUNT 12.0
@@ -141,7 +143,7 @@ double peak_read_gbs(int64_t bytes, int threads, double seconds) {
     worker workers[PEAK_THREADS_MAX];
     int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
     size_t each = (size_t)bytes / sizeof(uint64_t) / (size_t)n / 8 * 8 + 8;
-    uint64_t *words = malloc(each * (size_t)n * sizeof(*words));
+    uint64_t *words = memory_alloc(each * (size_t)n, sizeof(*words));
     if (!words) return 0;
     memset(words, 1,
            each * (size_t)n * sizeof(*words)); // pages that nothing has written are all the same one

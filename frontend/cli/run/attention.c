@@ -6,6 +6,7 @@
 
 #include "frontend/cli/run/draw.h"
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 typedef struct seen {
     int64_t n;
@@ -25,10 +26,10 @@ static void seen_free(seen *x) {
 // A token as it stands in the text, without spaces round it; a special one by its name.
 static char *token_label(const bertc_model *model, const bertc_text *text, const bertc_token *t) {
     const char *name = bertc_token_text(model, t->id), *of = t->text == 1 ? text->pair : text->text;
-    if (t->text < 0 || t->byte_end <= t->byte_start) return strdup(name ? name : "");
+    if (t->text < 0 || t->byte_end <= t->byte_start) return memory_strdup(name ? name : "");
     const char *from = of + t->byte_start, *to = of + t->byte_end;
     while (from + 1 < to && (*from == ' ' || *from == '\n' || *from == '\t')) from++;
-    return strndup(from, (size_t)(to - from));
+    return memory_strndup(from, (size_t)(to - from));
 }
 
 static bool read_tokens(const run_options *o, const bertc_model *model, bertc_session *s,
@@ -41,9 +42,9 @@ static bool read_tokens(const run_options *o, const bertc_model *model, bertc_se
     int64_t most = o->max_tokens && o->max_tokens < info.max_length ? o->max_tokens : info.max_length;
     if (!bertc_tokenize(s, text, most, o->truncation, &tokens, &n, &e)) return runtime_failed(d, &e);
     x->n = (int64_t)n;
-    x->ids = calloc(n + 1, sizeof *x->ids);
-    x->types = calloc(n + 1, sizeof *x->types);
-    x->tokens = calloc(n + 1, sizeof *x->tokens);
+    x->ids = memory_zero(n, sizeof *x->ids);
+    x->types = memory_zero(n, sizeof *x->types);
+    x->tokens = memory_zero(n, sizeof *x->tokens);
     bool ok = x->ids && x->types && x->tokens;
     for (size_t i = 0; ok && i < n; i++) {
         x->ids[i] = tokens[i].id;
@@ -74,9 +75,9 @@ static bool run_model(const run_options *o, const bertc_model *model, bertc_sess
                           "the model has no output attentions.%" PRId64
                           " (compile with --outputs attentions; layers count from 0)",
                           layer);
-    bertc_tensor *tensors = calloc((size_t)info.output_count, sizeof *tensors);
-    float **buffers = calloc((size_t)info.output_count, sizeof *buffers);
-    x->weights = malloc(bertc_output_bytes(model, output, 1, x->n) + 1);
+    bertc_tensor *tensors = memory_zero((size_t)info.output_count, sizeof *tensors);
+    float **buffers = memory_zero((size_t)info.output_count, sizeof *buffers);
+    x->weights = memory_alloc(bertc_output_bytes(model, output, 1, x->n), 1);
     bool ok = tensors && buffers && x->weights;
     if (!ok) diag_error(d, NULL, "out of memory for %" PRId64 " tokens", x->n);
     bertc_batch b = {.batch = 1, .length = x->n, .input_ids = x->ids, .token_type_ids = x->types};
@@ -149,9 +150,9 @@ static void print_map_json(const attention_map *m) {
 static bool save_map(const attention_map *m, const char *path, diag *d) {
     char *svg = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&svg, &size);
+    FILE *f = memory_stream(&svg, &size);
     if (f) draw_attention(f, m);
-    bool ok = f && fclose(f) == 0;
+    bool ok = f && memory_stream_end(f, &svg);
     ok = ok ? write_file(path, svg, size, d) : diag_error(d, path, "out of memory");
     free(svg);
     return ok;

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/memory.h"
+
 #define GROUP_ROWS 32
 
 // --- Chunks
 
 bool chunk_open(chunk *c) {
-    *c = (chunk){.rows = calloc(CHUNK_ROWS, sizeof *c->rows), .order = calloc(CHUNK_ROWS, sizeof *c->order)};
+    *c = (chunk){.rows = memory_zero(CHUNK_ROWS, sizeof *c->rows),
+                 .order = memory_zero(CHUNK_ROWS, sizeof *c->order)};
     return c->rows && c->order;
 }
 
@@ -151,8 +154,8 @@ int64_t crew_rows(const crew *c) {
 
 crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
                 void *user, diag *d) {
-    crew *c = calloc(1, sizeof *c);
-    if (c) c->workers = calloc((size_t)threads, sizeof *c->workers);
+    crew *c = memory_zero(1, sizeof *c);
+    if (c) c->workers = memory_zero((size_t)threads, sizeof *c->workers);
     if (!c || !c->workers) {
         free(c);
         diag_error(d, NULL, "out of memory");

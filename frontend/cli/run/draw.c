@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ir/memory.h"
+
 // Length of the UTF-8 character at s, 0: it is none, or one that XML can't hold.
 static size_t character(const unsigned char *s, size_t left) {
     unsigned c = s[0];
@@ -139,7 +141,7 @@ void draw_explanation_end(FILE *f) {
 bool write_file(const char *path, const char *bytes, size_t size, diag *d) {
     struct stat st;
     bool in_place = stat(path, &st) == 0 && !S_ISREG(st.st_mode); // a device or a pipe stays what it is
-    char *partial = malloc(strlen(path) + sizeof ".partial");
+    char *partial = memory_alloc(strlen(path) + sizeof ".partial", 1);
     if (!partial) return diag_error(d, path, "out of memory");
     sprintf(partial, "%s%s", path, in_place ? "" : ".partial");
     FILE *f = fopen(partial, "wb");

@@ -7,6 +7,7 @@
 
 #include "frontend/cli/run/draw.h"
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 #define BATCH_TEXTS 64
 
@@ -17,7 +18,7 @@ static bool find_words(bertc_session *s, explanation *x, diag *d) {
     size_t n;
     bertc_error e;
     if (!bertc_tokenize(s, &x->text, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, &e)) return runtime_failed(d, &e);
-    x->words = calloc(n + 1, sizeof *x->words);
+    x->words = memory_zero(n, sizeof *x->words);
     if (!x->words) return diag_error(d, NULL, "out of memory");
     for (size_t i = 0; i < n; i++) {
         const bertc_token *t = &tokens[i];
@@ -62,7 +63,7 @@ static bertc_text hide(const bertc_text *t, const word_weight *w, const char *ma
     const char *of = w->text ? t->pair : t->text;
     size_t size = w->text ? t->pair_size : t->size, n = strlen(mask);
     bertc_text out = *t;
-    *own = malloc(size + n + 1);
+    *own = memory_alloc(size + n + 1, 1);
     if (!*own) return out;
     memcpy(*own, of, w->start);
     memcpy(*own + w->start, mask, n);
@@ -166,9 +167,10 @@ static void print_explanation_json(const explanation *x) {
     cJSON *list = cJSON_AddArrayToObject(o, "words");
     for (size_t i = 0; i < x->count; i++) {
         const word_weight *w = &x->words[i];
-        char *word = strndup((w->text ? x->text.pair : x->text.text) + w->start, w->end - w->start);
+        char *word = memory_must(
+            memory_strndup((w->text ? x->text.pair : x->text.text) + w->start, w->end - w->start));
         cJSON *one = cJSON_CreateObject();
-        cJSON_AddStringToObject(one, "word", word ? word : "");
+        cJSON_AddStringToObject(one, "word", word);
         cJSON_AddNumberToObject(one, "weight", w->weight);
         if (w->text) cJSON_AddNumberToObject(one, "text", 1);
         cJSON_AddItemToArray(list, one);
@@ -211,9 +213,9 @@ bool run_explain(const run_options *o, const bertc_model *model, bertc_session *
     if (!o->output) return explain_all(o, model, s, words, NULL, d);
     char *text = NULL;
     size_t size = 0;
-    FILE *html = open_memstream(&text, &size);
+    FILE *html = memory_stream(&text, &size);
     bool ok = html && explain_all(o, model, s, words, html, d);
-    if (html && fclose(html) != 0) ok = false;
+    if (html && !memory_stream_end(html, &text)) ok = false;
     if (!ok && !diag_failed(d)) diag_error(d, o->output, "out of memory");
     ok = ok && write_file(o->output, text, size, d);
     free(text);

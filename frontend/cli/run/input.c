@@ -8,6 +8,7 @@
 #include "frontend/cli/run/crew.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/cli/run/sink.h"
+#include "ir/memory.h"
 
 // --- Answers
 
@@ -15,7 +16,7 @@ static bool take_json(void *user, row *r, const bertc_result *result, const char
     (void)user;
     (void)why;
     size_t n = bertc_result_json(result, &r->text, NULL, 0);
-    r->json = malloc(n + 1);
+    r->json = memory_alloc(n + 1, 1);
     if (r->json) bertc_result_json(result, &r->text, r->json, n + 1);
     return r->json != NULL;
 }
@@ -24,7 +25,7 @@ static bool take_embedding(void *user, row *r, const bertc_result *result, const
     (void)user;
     (void)why;
     size_t n = (size_t)result->embedding_size * sizeof(float);
-    r->embedding = malloc(n);
+    r->embedding = memory_alloc(n, 1);
     if (r->embedding) memcpy(r->embedding, result->embedding, n);
     return r->embedding != NULL;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ir/memory.h"
+
 void row_free(row *r) {
     free(r->bytes);
     free(r->words);
@@ -15,14 +17,14 @@ void row_free(row *r) {
 }
 
 bool row_fail(row *r, const char *why) {
-    if (!r->error) r->error = strdup(why);
+    if (!r->error) r->error = memory_strdup(why);
     return false;
 }
 
 // --- One line
 
 static row *row_text(row *r, const char *text, size_t size, const char *pair, size_t pair_size) {
-    r->bytes = malloc(size + pair_size + 1);
+    r->bytes = memory_alloc(size + pair_size + 1, 1);
     if (!r->bytes) return row_fail(r, "out of memory"), r;
     memcpy(r->bytes, text, size);
     if (pair) memcpy(r->bytes + size, pair, pair_size);
@@ -49,8 +51,8 @@ static bool join_words(const cJSON *words, row *r) {
         size += strlen(word->valuestring) + 1;
         count++;
     }
-    r->bytes = malloc(size + 1);
-    r->words = malloc((count + 1) * sizeof *r->words);
+    r->bytes = memory_alloc(size + 1, 1);
+    r->words = memory_alloc(count, sizeof *r->words);
     if (!r->bytes || !r->words) return row_fail(r, "out of memory");
     count = 0;
     cJSON_ArrayForEach(word, words) {
@@ -66,7 +68,7 @@ static bool join_words(const cJSON *words, row *r) {
 
 static bool add_pair(row *r, const char *pair) {
     size_t n = strlen(pair);
-    char *both = realloc(r->bytes, r->text.size + n + 1);
+    char *both = memory_grow(r->bytes, r->text.size + n + 1, 1);
     if (!both) return row_fail(r, "out of memory");
     memcpy(both + r->text.size, pair, n);
     r->bytes = both;
@@ -163,7 +165,7 @@ static int64_t read_line(line_source *s) {
         if (over) continue;
         if (n + 2 > s->capacity) {
             size_t more = s->capacity ? 2 * s->capacity : 4096;
-            char *grown = realloc(s->buffer, more);
+            char *grown = memory_grow(s->buffer, more, 1);
             if (!grown) return -2;
             s->buffer = grown;
             s->capacity = more;
@@ -176,7 +178,7 @@ static int64_t read_line(line_source *s) {
     s->number++;
     if (over) return -3;
     if (!s->capacity) {
-        s->buffer = malloc(s->capacity = 4096);
+        s->buffer = memory_alloc(s->capacity = 4096, 1);
         if (!s->buffer) return -2;
     }
     if (n && s->buffer[n - 1] == '\r') n--;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 static void print_part(const bertc_text *text, bool pair, uint32_t from, uint32_t to) {
     const char *of = pair ? text->pair : text->text;
@@ -72,7 +73,7 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
 
 bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d) {
     size_t n = bertc_result_json(r, text, NULL, 0);
-    char *buffer = malloc(n + 1);
+    char *buffer = memory_alloc(n + 1, 1);
     if (!buffer) return diag_error(d, NULL, "out of memory: %zu bytes for an answer", n);
     bertc_result_json(r, text, buffer, n + 1);
     puts(buffer);

@@ -7,6 +7,7 @@
 
 #include "frontend/cli/run/crew.h"
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 typedef struct hit {
     float score;
@@ -34,7 +35,7 @@ static double dot(const float *a, const float *b, int n) {
 }
 
 static char *copy_text(const bertc_text *t) {
-    char *text = malloc(t->size + 1);
+    char *text = memory_alloc(t->size + 1, 1);
     if (!text) return NULL;
     memcpy(text, t->text, t->size);
     text[t->size] = 0;
@@ -48,7 +49,7 @@ static bool take_query(void *user, row *r, const bertc_result *result, const cha
     (void)why;
     int n = result->embedding_size;
     double length = sqrt(dot(result->embedding, result->embedding, n));
-    r->embedding = malloc((size_t)n * sizeof(float));
+    r->embedding = memory_alloc((size_t)n, sizeof(float));
     for (int i = 0; r->embedding && i < n; i++)
         r->embedding[i] = length > 0 ? (float)((double)result->embedding[i] / length) : 0;
     return r->embedding != NULL;
@@ -57,14 +58,14 @@ static bool take_query(void *user, row *r, const bertc_result *result, const cha
 static bool add_query(search *s, const row *r) {
     if (s->count == s->capacity) {
         int more = s->capacity ? 2 * s->capacity : 16;
-        query *grown = realloc(s->queries, (size_t)more * sizeof *grown);
+        query *grown = memory_grow(s->queries, (size_t)more, sizeof *grown);
         if (!grown) return false;
         s->queries = grown;
         s->capacity = more;
     }
     query *q = &s->queries[s->count];
     size_t bytes = (size_t)s->width * sizeof(float);
-    *q = (query){.text = copy_text(&r->text), .unit = malloc(bytes)};
+    *q = (query){.text = copy_text(&r->text), .unit = memory_alloc(bytes, 1)};
     s->count++;
     if (!q->text || !q->unit) return false;
     memcpy(q->unit, r->embedding, bytes);
@@ -90,7 +91,7 @@ static bool take_line(void *user, row *r, const bertc_result *result, const char
     const search *s = user;
     (void)why;
     double length = sqrt(dot(result->embedding, result->embedding, s->width));
-    r->embedding = malloc((size_t)s->count * sizeof(float));
+    r->embedding = memory_alloc((size_t)s->count, sizeof(float));
     for (int q = 0; r->embedding && q < s->count; q++)
         r->embedding[q] =
             length > 0 ? (float)(dot(s->queries[q].unit, result->embedding, s->width) / length) : 0;
@@ -101,7 +102,7 @@ static bool take_line(void *user, row *r, const bertc_result *result, const char
 static bool more_room(query *q) {
     if (q->count < q->room) return true;
     int room = q->room ? q->room + q->room / 2 + 1 : 8;
-    hit *grown = realloc(q->best, (size_t)room * sizeof *grown);
+    hit *grown = memory_grow(q->best, (size_t)room, sizeof *grown);
     if (!grown) return false;
     q->best = grown;
     q->room = room;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ir/memory.h"
+
 #define NPY_HEADER 128 // room for any number of rows, so that it can be written again at the end
 
 static bool broken(const sink *s, diag *d) {
@@ -120,9 +122,9 @@ bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
     if (!path) return true;
     s->file = NULL;
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
-        s->real = realpath(path, NULL);
-        if (!s->real) s->real = strdup(path);
-        s->partial = s->real ? malloc(strlen(s->real) + sizeof ".partial") : NULL;
+        s->real = memory_realpath(path);
+        if (!s->real) s->real = memory_strdup(path);
+        s->partial = s->real ? memory_alloc(strlen(s->real) + sizeof ".partial", 1) : NULL;
         if (!s->partial) return diag_error(d, path, "out of memory");
         sprintf(s->partial, "%s.partial", s->real);
     } else if (resume || s->npy) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/cli/run/run.h"
+#include "ir/memory.h"
 
 // The tensors that a file may hold, by Transformers' names; the first must be there.
 static const char *const names[] = {"input_ids",    "attention_mask", "token_type_ids",
@@ -62,7 +63,7 @@ static bool read_grid(const safetensors *s, const char *file, int which, grid *g
         return place_error(d, file, name, "has another shape than input_ids");
     }
     size_t n = bytes / (wide ? 8 : 4);
-    *out = malloc(n * sizeof(int32_t));
+    *out = memory_alloc(n, sizeof(int32_t));
     if (!*out) return diag_error(d, file, "out of memory: %zu token ids", n);
     return convert(data, wide, n, *out) || place_error(d, file, name, "holds a number beyond 32 bits");
 }
@@ -77,7 +78,7 @@ static bool read_inputs(const char *file, grid *g, diag *d) {
 }
 
 static bool write_outputs(const char *file, int n, const bertc_tensor *tensors, diag *d) {
-    safetensors_item *items = calloc((size_t)n, sizeof(*items));
+    safetensors_item *items = memory_zero((size_t)n, sizeof(*items));
     if (!items) return diag_error(d, file, "out of memory");
     for (int i = 0; i < n; i++) {
         const bertc_tensor *t = &tensors[i];
@@ -99,11 +100,11 @@ static bool run_grid(const bertc_model *model, bertc_session *s, const grid *g, 
     bertc_model_info info;
     bertc_model_describe(model, &info);
     int n = info.output_count;
-    float **buffers = calloc((size_t)n, sizeof(*buffers));
-    bertc_tensor *tensors = calloc((size_t)n, sizeof(*tensors));
+    float **buffers = memory_zero((size_t)n, sizeof(*buffers));
+    bertc_tensor *tensors = memory_zero((size_t)n, sizeof(*tensors));
     bool ok = buffers && tensors;
     for (int i = 0; ok && i < n; i++) {
-        buffers[i] = malloc(bertc_output_bytes(model, i, g->batch, g->length) + 1);
+        buffers[i] = memory_alloc(bertc_output_bytes(model, i, g->batch, g->length), 1);
         ok = buffers[i] != NULL;
     }
     if (!ok) diag_error(d, in, "out of memory: outputs of %" PRId64 " x %" PRId64, g->batch, g->length);

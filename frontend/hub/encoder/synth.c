@@ -11,6 +11,7 @@
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/safetensors.h"
+#include "ir/memory.h"
 
 static const struct {
     const char *name;
@@ -186,7 +187,7 @@ static bool write_tensor(const synth *s, int i, hub_output *o, float *block, voi
 static bool write_weights(const synth *s, const char *path) {
     hub_output o;
     if (!safetensors_begin(&o, path, s->count, s->items, s->d)) return false;
-    float *block = malloc(2 * BLOCK * sizeof(float));
+    float *block = memory_alloc(2 * BLOCK, sizeof(float));
     bool ok = block || diag_error(s->d, path, "out of memory");
     size_t total = 0, done = 0;
     for (int i = 0; i < s->count; i++) total += s->items[i].bytes;

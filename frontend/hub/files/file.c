@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ir/memory.h"
+
 // What a clone without Git LFS has in place of a large file.
 static bool is_pointer(const hub_file *f) {
     static const char start[] = "version https://git-lfs.github.com/spec/";
@@ -106,7 +108,7 @@ static void proc_path(const hub_output *o, char out[32]) {
 // A file in the target's folder that has no name yet, so that nothing is left however this process ends;
 // false where the system has none.
 static bool begin_nameless(hub_output *o) {
-    char *folder = strdup(o->path), proc[32];
+    char *folder = memory_strdup(o->path), proc[32];
     if (!folder) return false;
     char *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder] = 0;
@@ -122,7 +124,7 @@ static bool begin_nameless(hub_output *o) {
 // A free name beside the target, which `take` takes: sets o->temporary.
 static bool take_temporary(hub_output *o, bool (*take)(hub_output *o)) {
     size_t size = strlen(o->path) + 48;
-    o->temporary = malloc(size);
+    o->temporary = memory_alloc(size, 1);
     for (int i = 0; o->temporary && i < 1000; i++) {
         snprintf(o->temporary, size, "%s.%ld.%d.part", o->path, (long)getpid(), i);
         if (take(o)) return true;
@@ -148,7 +150,7 @@ bool hub_output_begin(hub_output *o, const char *path, diag *d) {
     struct stat s;
     bool exists = !stat(path, &s);
     if (exists && S_ISDIR(s.st_mode)) return diag_error(d, path, "can't be written: is a folder");
-    *o = (hub_output){.fd = -1, .path = exists ? realpath(path, NULL) : strdup(path)};
+    *o = (hub_output){.fd = -1, .path = exists ? memory_realpath(path) : memory_strdup(path)};
     if (!o->path) return diag_error(d, path, "can't be written: %s", strerror(errno));
     if (exists && !S_ISREG(s.st_mode)) {
         o->fd = open(o->path, O_WRONLY | O_CLOEXEC);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "frontend/hub/files/file.h"
+#include "ir/memory.h"
 
 #define MOST_BYTES  ((size_t)256 << 20)
 #define MOST_VALUES 4000000
@@ -51,7 +52,8 @@ static bool scan(const char *where, const unsigned char *p, size_t size, diag *d
 cJSON *hub_json_parse(const char *where, const void *data, size_t size, diag *d) {
     if (size > MOST_BYTES) return diag_error(d, where, "is too long: %zu bytes", size), NULL;
     if (!scan(where, data, size, d)) return NULL;
-    char *text = malloc(size + 1); // cJSON reads one byte past a length that ends in the middle of an object
+    char *text =
+        memory_alloc(size + 1, 1); // cJSON reads one byte past a length that ends in the middle of an object
     if (!text) return diag_error(d, where, "out of memory"), NULL;
     memcpy(text, data, size);
     text[size] = 0;
@@ -90,7 +92,7 @@ const char *hub_json_repeated(const cJSON *object) {
     size_t n = 0;
     const cJSON *v;
     cJSON_ArrayForEach(v, object) n++;
-    const char **keys = malloc(sizeof(*keys) * (n + 1)), *twice = NULL;
+    const char **keys = memory_alloc(n, sizeof(*keys)), *twice = NULL;
     if (!keys) return NULL;
     n = 0;
     cJSON_ArrayForEach(v, object) if (v->string) keys[n++] = v->string;

@@ -1,5 +1,6 @@
 // Writing safetensors: the header, padded so that the data is aligned to 8, then the data as it comes.
 #include "frontend/hub/files/safetensors.h"
+#include "ir/memory.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -44,10 +45,10 @@ static bool print_header(FILE *out, const char *path, int n, const safetensors_i
 bool safetensors_begin(hub_output *o, const char *path, int n, const safetensors_item *items, diag *d) {
     char *header = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&header, &size);
+    FILE *out = memory_stream(&header, &size);
     if (!out) return diag_error(d, path, "out of memory");
     bool ok = print_header(out, path, n, items, d);
-    if (fclose(out) && ok) ok = diag_error(d, path, "out of memory");
+    if (!memory_stream_end(out, &header) && ok) ok = diag_error(d, path, "out of memory");
     if (ok && hub_output_begin(o, path, d)) {
         unsigned char length[8];
         for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)size >> (8 * i));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frontend/hub/tokenizer/spec.h"
+#include "ir/memory.h"
 
 typedef struct writer {
     uint8_t *data; // zeroed where not written
@@ -16,7 +17,7 @@ static uint32_t append(writer *w, const void *data, size_t bytes) {
     if (w->failed || end > UINT32_MAX) return w->failed = true, 0;
     if (end > w->capacity) {
         size_t capacity = end * 2;
-        uint8_t *grown = realloc(w->data, capacity);
+        uint8_t *grown = memory_grow(w->data, capacity, 1);
         if (!grown) return w->failed = true, 0;
         memset(grown + w->capacity, 0, capacity - w->capacity);
         w->data = grown;
@@ -44,7 +45,7 @@ static uint32_t intern(strings *s, const char *text) {
     if (!text && s->size) return 0;
     if (s->size + least + n > s->capacity) {
         size_t capacity = (s->size + least + n) * 2;
-        char *grown = capacity > INT32_MAX ? NULL : realloc(s->data, capacity);
+        char *grown = capacity > INT32_MAX ? NULL : memory_grow(s->data, capacity, 1);
         if (!grown) return s->failed = true, 0;
         s->data = grown;
         s->capacity = capacity;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "frontend/hub/tokenizer/spec.h"
+#include "ir/memory.h"
 
 #define BLOCK      256u
 #define SEARCHED   16u // blocks
@@ -31,7 +32,7 @@ static bool add_block(builder *b) {
     if (b->count == b->capacity) {
         b->capacity = b->capacity ? b->capacity * 2 : 64 * BLOCK;
         bertc_trie_node *nodes =
-            b->capacity > MOST_NODES ? NULL : realloc(b->nodes, b->capacity * sizeof *nodes);
+            b->capacity > MOST_NODES ? NULL : memory_grow(b->nodes, b->capacity, sizeof *nodes);
         if (!nodes) return false;
         b->nodes = nodes;
     }
@@ -70,7 +71,7 @@ static uint32_t find_base(builder *b, const uint8_t *labels, size_t count) {
 static bool push(builder *b, work w) {
     if (b->queue_count == b->queue_capacity) {
         b->queue_capacity = b->queue_capacity ? b->queue_capacity * 2 : 1024;
-        work *queue = realloc(b->queue, b->queue_capacity * sizeof *queue);
+        work *queue = memory_grow(b->queue, b->queue_capacity, sizeof *queue);
         if (!queue) return false;
         b->queue = queue;
     }
