@@ -156,7 +156,6 @@ struct encoder {
 // text.c.
 // Room for `need` elements of `size` bytes at *array; false, and e->failed, where memory runs out.
 bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size);
-bool norm_room(encoder *e, norm_text *out, size_t more);
 void split_add(encoder *e, split_list *list, size_t start, size_t end);
 // Sets e->text from the caller's bytes.
 void text_open(encoder *e, const char *text, size_t size);
@@ -174,15 +173,27 @@ void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t 
 // The same for tokens from `first` on, by their pieces' texts; an unknown token of Unigram is none.
 void text_trim_pieces(encoder *e, size_t first);
 
+// norm.c: room for so many more bytes; appends a character.
+bool norm_room(encoder *e, norm_text *out, size_t more);
+void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
+
 // normalize.c: runs the normaliser's steps over `in`; *out lies in the encoder until the next call.
 void normalize_open(encoder *e);
 void normalize(encoder *e, const span *in, span *out);
-// Appends a character.
-void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source);
-// steps.c: whether a step leaves a text as it is, as far as a look can tell; a step that is not
-// BERT's.
+// bert.c.
+void bert_open(encoder *e);
+void normalize_bert(encoder *e, unsigned flags, const span *in, norm_text *out);
+// steps.c: whether a step leaves a text as it is, as far as a look can tell; the plain steps.
 bool normalize_keeps(const encoder *e, const bertc_step *step, const span *in);
-void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+void normalize_decompose(encoder *e, bool compatibility, const span *in, norm_text *out);
+void normalize_lowercase(encoder *e, const span *in, norm_text *out);
+void normalize_strip_accents(encoder *e, const span *in, norm_text *out);
+// `least` of the step's text in a row or more.
+void normalize_replace(encoder *e, const bertc_step *step, size_t least, const span *in, norm_text *out);
+void normalize_replace_pattern(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+void normalize_strip(encoder *e, unsigned flags, const span *in, norm_text *out);
+void normalize_prepend(encoder *e, const bertc_step *step, const span *in, norm_text *out);
+void normalize_nmt(encoder *e, const span *in, norm_text *out);
 // compose.c: NFC and NFKC; and changes one by one.
 void normalize_compose(encoder *e, bool compatibility, const span *in, norm_text *out);
 void transform_next(encoder *e, norm_text *out, transform *t, uint32_t c, int64_t change);

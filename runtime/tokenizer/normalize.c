@@ -2,61 +2,28 @@
 // tokenizers aligns them (its NormalizedString::transform).
 #include "runtime/tokenizer/encoder.h"
 
-void norm_put(encoder *e, norm_text *out, uint32_t c, uint32_t source) {
-    if (out->capacity - out->size < 4 && !norm_room(e, out, 4)) return;
-    size_t n = utf8_put(out->bytes + out->size, c);
-    for (size_t i = 0; i < n; i++) out->source[out->size + i] = source;
-    out->size += n;
-}
-
-// One character behind clean-up.
-static void feed_bert(encoder *e, norm_text *out, uint32_t c, uint32_t source, unsigned flags) {
-    if (flags & BERTC_BERT_STRIP)
-        decompose_next(e, out, c, source, false, flags);
-    else
-        decompose_put(e, out, c, source, flags);
-}
-
-static void normalize_bert(encoder *e, unsigned flags, const span *in, norm_text *out) {
-    mark_run *r = &e->run;
-    const uint8_t *p = in->bytes, *end = p + in->size;
-    while (p < end) {
-        uint32_t source = span_source(in, (size_t)(p - in->bytes));
-        if (*p < 0x80) {
-            uint8_t c = e->ascii_map[*p++];
-            if (c == ENCODER_DROPPED) continue;
-            if (r->count) decompose_flush(e, out, flags);
-            if (out->size == out->capacity && !norm_room(e, out, 1)) return;
-            out->bytes[out->size] = c;
-            out->source[out->size++] = r->last = source;
-            continue;
-        }
-        uint32_t c = utf8_next(&p);
-        if (flags & BERTC_BERT_CLEAN) {
-            unsigned is = unicode_flags(c);
-            if (is & UNICODE_CONTROL) continue;
-            if (is & UNICODE_SPACE) c = ' ';
-        }
-        bool alone = flags & BERTC_BERT_CHINESE && unicode_is_chinese(c);
-        if (alone) feed_bert(e, out, ' ', source, flags);
-        feed_bert(e, out, c, source, flags);
-        if (alone) feed_bert(e, out, ' ', source, flags);
-    }
-    decompose_flush(e, out, flags);
-}
-
 void normalize_open(encoder *e) {
-    unsigned flags = 0;
     charsmap_open(e);
-    for (uint32_t i = 0; i < e->t->table->normalizer.count; i++)
-        if (e->t->normalizer[i].kind == BERTC_STEP_BERT_NORMALIZER) flags = e->t->normalizer[i].flags;
-    for (uint32_t c = 0; c < 128; c++) {
-        unsigned is = flags & BERTC_BERT_CLEAN ? unicode_flags(c) : 0;
-        uint32_t lower[2] = {c};
-        if (flags & BERTC_BERT_LOWERCASE) unicode_lower(c, lower);
-        e->ascii_map[c] = is & UNICODE_CONTROL ? ENCODER_DROPPED
-                          : is & UNICODE_SPACE ? ' '
-                                               : (uint8_t)lower[0];
+    bert_open(e);
+}
+
+static void run_step(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
+    switch ((bertc_normalizer_kind)step->kind) {
+    case BERTC_STEP_NFD: normalize_decompose(e, false, in, out); break;
+    case BERTC_STEP_NFKD: normalize_decompose(e, true, in, out); break;
+    case BERTC_STEP_LOWERCASE: normalize_lowercase(e, in, out); break;
+    case BERTC_STEP_STRIP_ACCENTS: normalize_strip_accents(e, in, out); break;
+    case BERTC_STEP_REPLACE: normalize_replace(e, step, 1, in, out); break;
+    case BERTC_STEP_COLLAPSE: normalize_replace(e, step, 2, in, out); break;
+    case BERTC_STEP_STRIP: normalize_strip(e, step->flags, in, out); break;
+    case BERTC_STEP_PREPEND: normalize_prepend(e, step, in, out); break;
+    case BERTC_STEP_NFC: normalize_compose(e, false, in, out); break;
+    case BERTC_STEP_NFKC: normalize_compose(e, true, in, out); break;
+    case BERTC_STEP_NMT: normalize_nmt(e, in, out); break;
+    case BERTC_STEP_REPLACE_PATTERN: normalize_replace_pattern(e, step, in, out); break;
+    case BERTC_STEP_CHARSMAP: normalize_charsmap(e, in, out); break;
+    case BERTC_STEP_NORMALIZE_BYTES: normalize_bytes(e, in, out); break;
+    case BERTC_STEP_BERT_NORMALIZER: normalize_bert(e, step->flags, in, out); break;
     }
 }
 
@@ -67,10 +34,7 @@ void normalize(encoder *e, const span *in, span *out) {
         if (normalize_keeps(e, step, out)) continue;
         norm_text *to = &e->norm[e->norm_next];
         to->size = 0;
-        if (step->kind == BERTC_STEP_BERT_NORMALIZER)
-            normalize_bert(e, step->flags, out, to);
-        else
-            normalize_step(e, step, out, to);
+        run_step(e, step, out, to);
         *out = (span){.bytes = to->bytes, .source = to->source, .size = to->size};
         e->norm_next = !e->norm_next;
     }

@@ -3,7 +3,7 @@
 
 #include "runtime/tokenizer/encoder.h"
 
-static void step_decompose(encoder *e, bool compatibility, const span *in, norm_text *out) {
+void normalize_decompose(encoder *e, bool compatibility, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;
     while (p < end) {
         uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = *p;
@@ -16,7 +16,7 @@ static void step_decompose(encoder *e, bool compatibility, const span *in, norm_
     decompose_flush(e, out, 0);
 }
 
-static void step_lowercase(encoder *e, const span *in, norm_text *out) {
+void normalize_lowercase(encoder *e, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;
     while (p < end) {
         uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
@@ -27,7 +27,7 @@ static void step_lowercase(encoder *e, const span *in, norm_text *out) {
     }
 }
 
-static void step_strip_accents(encoder *e, const span *in, norm_text *out) {
+void normalize_strip_accents(encoder *e, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;
     while (p < end) {
         uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
@@ -57,7 +57,7 @@ static uint32_t last_source(const span *in, size_t end) {
 }
 
 // `text`, or where `least` is 2 two or more of it, by `text2`.
-static void step_replace(encoder *e, const bertc_step *step, size_t least, const span *in, norm_text *out) {
+void normalize_replace(encoder *e, const bertc_step *step, size_t least, const span *in, norm_text *out) {
     const char *text = e->t->strings + step->text;
     for (size_t at = 0; at < in->size;) {
         size_t times = 0, end = at;
@@ -77,7 +77,7 @@ static void step_replace(encoder *e, const bertc_step *step, size_t least, const
     }
 }
 
-static void step_strip(encoder *e, unsigned flags, const span *in, norm_text *out) {
+void normalize_strip(encoder *e, unsigned flags, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;
     while (flags & 1 && p < end) {
         const uint8_t *next = p;
@@ -96,7 +96,13 @@ static void step_strip(encoder *e, unsigned flags, const span *in, norm_text *ou
     }
 }
 
-static void step_nmt(encoder *e, const span *in, norm_text *out) {
+void normalize_prepend(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
+    if (in->size)
+        put_text(e, out, &(bertc_step){.text2 = step->text, .size2 = step->size}, span_source(in, 0));
+    normalize_strip(e, 0, in, out);
+}
+
+void normalize_nmt(encoder *e, const span *in, norm_text *out) {
     const uint8_t *p = in->bytes, *end = p + in->size;
     while (p < end) {
         uint32_t source = span_source(in, (size_t)(p - in->bytes)), c = utf8_next(&p);
@@ -108,7 +114,7 @@ static void step_nmt(encoder *e, const span *in, norm_text *out) {
 }
 
 // What replaces nothing belongs to the character before it.
-static void step_replace_pattern(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
+void normalize_replace_pattern(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
     matches m = {.bytes = in->bytes, .size = in->size};
     size_t at = 0;
     for (size_t start, end; matcher_next(e, step, &m, &start, &end); at = end) {
@@ -173,28 +179,4 @@ bool normalize_keeps(const encoder *e, const bertc_step *step, const span *in) {
     case BERTC_STEP_NORMALIZE_BYTES: return false;
     }
     return false;
-}
-
-void normalize_step(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
-    switch ((bertc_normalizer_kind)step->kind) {
-    case BERTC_STEP_NFD: step_decompose(e, false, in, out); break;
-    case BERTC_STEP_NFKD: step_decompose(e, true, in, out); break;
-    case BERTC_STEP_LOWERCASE: step_lowercase(e, in, out); break;
-    case BERTC_STEP_STRIP_ACCENTS: step_strip_accents(e, in, out); break;
-    case BERTC_STEP_REPLACE: step_replace(e, step, 1, in, out); break;
-    case BERTC_STEP_COLLAPSE: step_replace(e, step, 2, in, out); break;
-    case BERTC_STEP_STRIP: step_strip(e, step->flags, in, out); break;
-    case BERTC_STEP_PREPEND:
-        if (in->size)
-            put_text(e, out, &(bertc_step){.text2 = step->text, .size2 = step->size}, span_source(in, 0));
-        step_strip(e, 0, in, out);
-        break;
-    case BERTC_STEP_NFC: normalize_compose(e, false, in, out); break;
-    case BERTC_STEP_NFKC: normalize_compose(e, true, in, out); break;
-    case BERTC_STEP_NMT: step_nmt(e, in, out); break;
-    case BERTC_STEP_REPLACE_PATTERN: step_replace_pattern(e, step, in, out); break;
-    case BERTC_STEP_CHARSMAP: normalize_charsmap(e, in, out); break;
-    case BERTC_STEP_NORMALIZE_BYTES: normalize_bytes(e, in, out); break;
-    case BERTC_STEP_BERT_NORMALIZER: break; // in normalize.c
-    }
 }

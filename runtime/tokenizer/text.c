@@ -5,9 +5,6 @@
 #include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
-// A table's steps may make a text longer again and again; places in it have 32 bits.
-#define LONGEST_NORMALIZED ((size_t)1 << 31)
-
 bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size) {
     if (need <= *capacity) return true;
     void *old; // `array` points to a pointer of some type
@@ -17,17 +14,6 @@ bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t
     if (!grown) return e->failed = true, false;
     memcpy(array, &grown, sizeof grown);
     *capacity = more;
-    return true;
-}
-
-bool norm_room(encoder *e, norm_text *out, size_t more) {
-    if (out->capacity - out->size >= more) return true;
-    if (out->size + more > LONGEST_NORMALIZED) return e->failed = true, false;
-    size_t bytes = out->capacity, sources = out->capacity;
-    if (!encoder_room(e, &out->bytes, &bytes, out->size + more, 1) ||
-        !encoder_room(e, &out->source, &sources, out->size + more, sizeof *out->source))
-        return false;
-    out->capacity = bytes;
     return true;
 }
 

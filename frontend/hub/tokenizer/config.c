@@ -129,22 +129,6 @@ bool tokenizer_roles(tokenizer_spec *s, const cJSON *config) {
     return true;
 }
 
-bool tokenizer_is_added(const tokenizer_spec *s, const char *text) {
-    for (int i = 0; i < s->added_count; i++) {
-        if (!strcmp(s->added[i].text, text)) return true;
-    }
-    return false;
-}
-
-bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
-    int32_t known = tokenizer_find(s, text);
-    if (known >= 0 && known != id)
-        return diag_error(s->d, s->file, "added token `%s` has id %d, but %d in the vocabulary", text, id,
-                          known);
-    s->added[s->added_count++] = (tokenizer_added){arena_strdup(s->a, text), id, flags};
-    return true;
-}
-
 // The rules in a token's object.
 static uint32_t token_flags(const cJSON *v) {
     static const struct {

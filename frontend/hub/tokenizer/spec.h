@@ -85,10 +85,20 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
 // The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
 bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
                            const cJSON *config, const cJSON *added);
-// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
-bool tokenizer_class_is(const char *class, const char *names);
+
+// --- index.c
+// Makes `by_text`, once `pieces` are there.
+void tokenizer_index(tokenizer_spec *s);
+// The id of a text in the vocabulary, -1 where it is not there.
+int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
 // The id of an added token or a piece, -1: neither.
 int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
+bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
+bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
+// Puts special tokens first, and checks that no text is there twice.
+bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
+// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
+bool tokenizer_class_is(const char *class, const char *names);
 
 // --- config.c
 // A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
@@ -102,8 +112,6 @@ void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
 // Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
 // tokenizer_add.
 bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
-bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
-bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
 // A special token of a class: its key in tokenizer_config.json, its name and rules where that doesn't say
 // them. One that is no piece is left out, an error where `needed`.
 typedef struct tokenizer_special {
@@ -132,8 +140,6 @@ bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *form
     __attribute__((format(printf, 3, 4)));
 // Every key of `v`, which must be an object, is in the space-separated list.
 bool tokenizer_keys(const tokenizer_spec *s, const cJSON *v, const char *path, const char *known);
-// Makes `by_text`, once `pieces` are there.
-void tokenizer_index(tokenizer_spec *s);
 // The component's name ("": it has none), and whether it is that one.
 const char *tokenizer_type(const cJSON *v);
 bool tokenizer_is(const cJSON *v, const char *kind);
@@ -142,10 +148,6 @@ bool tokenizer_flag(const tokenizer_spec *s, const cJSON *v, const char *path, c
 // Calls `one` for each component of a Sequence, whose list is `key`.
 bool tokenizer_each(tokenizer_spec *s, const cJSON *v, const char *path, const char *key,
                     bool (*one)(tokenizer_spec *, const cJSON *, const char *));
-// The id of a text in the vocabulary, -1 where it is not there.
-int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
-// Puts special tokens first, and checks that no text is there twice.
-bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
 bool tokenizer_add_step(tokenizer_spec *s, tokenizer_steps *to, tokenizer_step step, const char *path);
 
 // pattern.c: {"pattern": {"String": "x"}} or {"pattern": {"Regex": "x"}}: *text is one, the pattern
