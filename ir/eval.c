@@ -5,8 +5,6 @@
 #include "ir/memory.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,24 +36,6 @@ static const eval_op kernels[] = {
 #undef OP
 };
 _Static_assert(sizeof(kernels) / sizeof(kernels[0]) == OP_COUNT, "a row an op");
-
-int64_t tensor_count(const tensor *t) {
-    int64_t n = 1;
-    for (int i = 0; i < t->rank; i++) n *= t->shape[i];
-    return n;
-}
-
-bool eval_error(const graph *g, value v, diag *d, const char *format, ...) {
-    char where[256], cause[512];
-    const char *name = g->nodes[v].name;
-    snprintf(where, sizeof(where), "@%s: %%%d%s%s%s", g->name ? g->name : "body", v, name ? " (" : "",
-             name ? name : "", name ? ")" : "");
-    va_list list;
-    va_start(list, format);
-    vsnprintf(cause, sizeof(cause), format, list);
-    va_end(list);
-    return diag_error(d, where, "%s", cause);
-}
 
 // --- Cells
 

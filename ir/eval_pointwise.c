@@ -6,23 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-void eval_steps(const tensor *t, int64_t *steps) {
-    int64_t step = (int64_t)elem_size(t->e);
-    for (int i = t->rank - 1; i >= 0; i--) {
-        steps[i] = step;
-        step *= t->shape[i];
-    }
-}
-
-void eval_broadcast_steps(const tensor *t, int rank, int64_t *steps) {
-    int64_t own[IR_MAX_RANK];
-    eval_steps(t, own);
-    for (int i = 0; i < rank; i++) {
-        int k = i - (rank - t->rank);
-        steps[i] = k < 0 || t->shape[k] == 1 ? 0 : own[k];
-    }
-}
-
 typedef double (*float_fn)(double a, double b);
 typedef uint32_t (*int_fn)(uint32_t a, uint32_t b);
 typedef bool (*test_fn)(double a, double b);

@@ -2,9 +2,6 @@
 #include "ir/recipe_parts.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 // --- Makers
@@ -178,47 +175,4 @@ size_t recipe_bytes(const recipe *r) {
         return panels * PANEL_COLUMNS * (size_t)r->type.d[0].n * sizeof(float);
     }
     return (size_t)type_count(&r->type) * elem_size(r->type.e);
-}
-
-// --- Hash
-
-static uint64_t mix(uint64_t h, uint64_t x) {
-    h = (h ^ x) * 0x9e3779b97f4a7c15u;
-    return h ^ (h >> 29);
-}
-
-static uint64_t mix_bytes(uint64_t h, const void *data, size_t size) {
-    const unsigned char *p = data;
-    uint64_t word;
-    h = mix(h, size);
-    for (; size >= 8; p += 8, size -= 8) {
-        memcpy(&word, p, 8);
-        h = mix(h, word);
-    }
-    word = 0;
-    memcpy(&word, p, size);
-    return mix(h, word);
-}
-
-static bool hash_into(uint64_t *h, const recipe *r, const tensor_source *source, diag *d) {
-    uint64_t scale;
-    memcpy(&scale, &r->scale, sizeof(scale));
-    *h = mix(mix(mix(*h, (uint64_t)r->kind), (uint64_t)r->axis), scale);
-    *h = mix(*h, (uint64_t)r->begin);
-    *h = mix(mix(*h, (uint64_t)r->type.e), (uint64_t)r->type.rank);
-    for (int i = 0; i < r->type.rank; i++) *h = mix(*h, (uint64_t)r->type.d[i].n);
-    if (r->kind == RECIPE_TENSOR) {
-        tensor_view t;
-        if (!recipe_find_tensor(r, source, &t, d)) return false;
-        *h = mix_bytes(mix_bytes(*h, r->tensor, strlen(r->tensor)), t.data, recipe_bytes(r));
-    }
-    for (int i = 0; i < r->part_count; i++) {
-        if (!hash_into(h, r->parts[i], source, d)) return false;
-    }
-    return true;
-}
-
-bool recipe_hash(const recipe *r, const tensor_source *source, uint64_t *hash, diag *d) {
-    *hash = 0x6265727463ull;
-    return hash_into(hash, r, source, d);
 }

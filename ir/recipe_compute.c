@@ -1,10 +1,8 @@
 // Recipes that do arithmetic on whole matrices: what a model says of positions alone, before it has read a
 // text. In double, each sum in ascending order, rounded once.
-#include "ir/memory.h"
 #include "ir/recipe_parts.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 // Columns and rows of a product that are summed at once: as many sums as stay in registers.
 #define COLUMNS 8
@@ -63,19 +61,8 @@ static void norm(const recipe *r, float *const *parts, float *out) {
     }
 }
 
-bool recipe_compute(const recipe *r, const tensor_source *source, float *out, diag *d) {
-    float *parts[RECIPE_COMPUTED_PARTS] = {NULL};
-    bool ok = true;
-    for (int i = 0; ok && i < r->part_count; i++) {
-        parts[i] = memory_alloc(recipe_bytes(r->parts[i]), 1);
-        if (!parts[i])
-            ok = diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[i]));
-        else
-            ok = recipe_run(r->parts[i], source, parts[i], d);
-    }
-    if (ok && r->kind == RECIPE_PRODUCT) product(r, parts, out);
-    if (ok && r->kind == RECIPE_SUM) sum(r, parts, out);
-    if (ok && r->kind == RECIPE_NORM) norm(r, parts, out);
-    for (int i = 0; i < r->part_count; i++) free(parts[i]);
-    return ok;
+void recipe_compute(const recipe *r, float *const *parts, float *out) {
+    if (r->kind == RECIPE_PRODUCT) product(r, parts, out);
+    if (r->kind == RECIPE_SUM) sum(r, parts, out);
+    if (r->kind == RECIPE_NORM) norm(r, parts, out);
 }

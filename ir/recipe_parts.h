@@ -1,12 +1,13 @@
-// What recipe.c and recipe_run.c share. Private to ir/.
+// What the files of recipes share. Private to ir/.
 #ifndef BERTC_IR_RECIPE_PARTS_H
 #define BERTC_IR_RECIPE_PARTS_H
 #include "ir/recipe.h"
 
 type recipe_type(elem e, int rank, const int64_t *shape);
-// Executes a product, a sum or a norm. (recipe_compute.c)
+// A product, a sum or a norm of parts that have been executed: row-major, in the order of r->parts, each
+// recipe_bytes long. (recipe_compute.c)
 #define RECIPE_COMPUTED_PARTS 3
-bool recipe_compute(const recipe *r, const tensor_source *source, float *out, diag *d);
-// The tensor that a recipe names, checked against its type.
+void recipe_compute(const recipe *r, float *const *parts, float *out);
+// The tensor that a recipe names, checked against its type. (recipe_source.c)
 bool recipe_find_tensor(const recipe *r, const tensor_source *source, tensor_view *t, diag *d);
 #endif

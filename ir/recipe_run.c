@@ -4,7 +4,6 @@
 #include "ir/recipe_parts.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,18 +136,6 @@ static bool open_view(const recipe *r, const tensor_source *source, view *v, dia
     return true;
 }
 
-bool recipe_find_tensor(const recipe *r, const tensor_source *source, tensor_view *t, diag *d) {
-    char place[256], want[96], has[96];
-    snprintf(place, sizeof(place), "tensor \"%s\"", r->tensor);
-    if (!source || !source->find(source->context, r->tensor, t)) {
-        return diag_error(d, place, "is not in the checkpoint");
-    }
-    type found = recipe_type(t->e, t->rank, t->shape);
-    if (type_eq(&found, &r->type)) return true;
-    return diag_error(d, place, "is %s in the checkpoint, not %s", type_print(&found, has, sizeof(has)),
-                      type_print(&r->type, want, sizeof(want)));
-}
-
 // Cast and scale, in the order in which the part lies; a transposed part is transposed afterwards.
 static bool run_elementwise(const recipe *r, const tensor_source *source, void *out, diag *d) {
     view v;
@@ -256,13 +243,28 @@ static void run_dft(const recipe *r, float *out) {
     }
 }
 
+static bool run_computed(const recipe *r, const tensor_source *source, float *out, diag *d) {
+    float *parts[RECIPE_COMPUTED_PARTS] = {NULL};
+    bool ok = true;
+    for (int i = 0; ok && i < r->part_count; i++) {
+        parts[i] = memory_alloc(recipe_bytes(r->parts[i]), 1);
+        if (!parts[i])
+            ok = diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[i]));
+        else
+            ok = run(r->parts[i], source, parts[i], d);
+    }
+    if (ok) recipe_compute(r, parts, out);
+    for (int i = 0; i < r->part_count; i++) free(parts[i]);
+    return ok;
+}
+
 static bool run(const recipe *r, const tensor_source *source, void *out, diag *d) {
     if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
     if (r->kind == RECIPE_DFT_COS || r->kind == RECIPE_DFT_SIN) return run_dft(r, out), true;
     if (r->kind == RECIPE_PRODUCT || r->kind == RECIPE_SUM || r->kind == RECIPE_NORM)
-        return recipe_compute(r, source, out, d);
+        return run_computed(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
     view v;

@@ -1,0 +1,40 @@
+// What the evaluator and its kernels share: sizes and steps of tensors, and the place of an error.
+#include "ir/eval_ops.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int64_t tensor_count(const tensor *t) {
+    int64_t n = 1;
+    for (int i = 0; i < t->rank; i++) n *= t->shape[i];
+    return n;
+}
+
+bool eval_error(const graph *g, value v, diag *d, const char *format, ...) {
+    char where[256], cause[512];
+    const char *name = g->nodes[v].name;
+    snprintf(where, sizeof(where), "@%s: %%%d%s%s%s", g->name ? g->name : "body", v, name ? " (" : "",
+             name ? name : "", name ? ")" : "");
+    va_list list;
+    va_start(list, format);
+    vsnprintf(cause, sizeof(cause), format, list);
+    va_end(list);
+    return diag_error(d, where, "%s", cause);
+}
+
+void eval_steps(const tensor *t, int64_t *steps) {
+    int64_t step = (int64_t)elem_size(t->e);
+    for (int i = t->rank - 1; i >= 0; i--) {
+        steps[i] = step;
+        step *= t->shape[i];
+    }
+}
+
+void eval_broadcast_steps(const tensor *t, int rank, int64_t *steps) {
+    int64_t own[IR_MAX_RANK];
+    eval_steps(t, own);
+    for (int i = 0; i < rank; i++) {
+        int k = i - (rank - t->rank);
+        steps[i] = k < 0 || t->shape[k] == 1 ? 0 : own[k];
+    }
+}
