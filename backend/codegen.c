@@ -124,14 +124,6 @@ bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
     return true;
 }
 
-bool codegen_artefact(emit *e, const artefact *a, bool weights_symbol) {
-    if (a->graph->variant_count == 0)
-        return diag_error(e->diag, a->graph->name, "internal error: the graph has no variant");
-    size_t count = (size_t)a->graph->variant_count * (size_t)a->graph->count;
-    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, count);
-    return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
-}
-
 double backend_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

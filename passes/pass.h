@@ -28,6 +28,8 @@ typedef bool (*pass_function)(graph *g, pass *p);
 #include "passes/passes.def"
 #undef PASS
 
+// --- report.c
+
 // The fusion report: at value v of g (by its name, or %number) the pass changed something, or did not where
 // one would expect it. `format` says what, or why not. Counting happens without a report too.
 void pass_fired(pass *p, const graph *g, value v, const char *format, ...)

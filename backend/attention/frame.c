@@ -57,3 +57,7 @@ LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const frame *f, co
     LLVMValueRef p = attention_operand(e, s, f, x->operand);
     return tile_at_constant(e, tile_at(e, p, tile_mul(e, head, x->stride * 4)), x->column * 4);
 }
+
+void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args) {
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, (unsigned)n, "");
+}

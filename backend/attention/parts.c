@@ -52,10 +52,6 @@ static layout_of plan(const kernel_site *s, attention *x) {
     return l;
 }
 
-void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args) {
-    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, (unsigned)n, "");
-}
-
 // Keys or values of a panel, made first: as they lie there.
 static heads made_rows(const heads *x, const layout_of *l) {
     return (heads){.ld = l->made_ld, .width = x->width, .count = 1, .group = 1, .made = VALUE_NONE};

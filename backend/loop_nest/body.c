@@ -44,62 +44,6 @@ graph *nest_flatten(arena *a, const graph *g, value v) {
     return to;
 }
 
-// --- Sizes and buffers
-
-static LLVMValueRef dim_size(const nest *n, dim d) {
-    if (d.s == SYM_NONE) return build_const_i64(n->e, d.n);
-    assert(n->size[d.s]);
-    return LLVMBuildNSWAdd(n->e->b, n->size[d.s], build_const_i64(n->e, d.n), "");
-}
-
-void nest_sizes(const nest *n, const type *t, LLVMValueRef *size) {
-    for (int i = 0; i < t->rank; i++) size[i] = dim_size(n, t->d[i]);
-}
-
-static void rooms(const nest *n, const type *t, int64_t *room) {
-    for (int i = 0; i < t->rank; i++) room[i] = dim_value(t->d[i], &n->most);
-}
-
-// First fit among the buffers that are still read.
-static int64_t find_room(const nest *n, int64_t bytes) {
-    int64_t at = 0;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < n->buffer_count; i++) {
-            const nest_buffer *b = &n->buffers[i];
-            if (b->last < n->now || at + bytes <= b->offset || b->offset + b->bytes <= at) continue;
-            at = b->offset + b->bytes;
-            moved = true;
-        }
-    }
-    return at;
-}
-
-static view allocate(nest *n, const type *t, int last) {
-    LLVMValueRef size[IR_MAX_RANK];
-    int64_t room[IR_MAX_RANK], count = 1;
-    nest_sizes(n, t, size);
-    rooms(n, t, room);
-    for (int i = 0; i < t->rank; i++) count *= room[i] > 0 ? room[i] : 1;
-    int64_t bytes = (count * (int64_t)elem_size(t->e) + 63) / 64 * 64, at = find_room(n, bytes);
-    n->buffers[n->buffer_count] = (nest_buffer){at, bytes, last};
-    if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
-    view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);
-    v.type.layout = LAYOUT_ROW;
-    v.buffer = n->buffer_count++;
-    return v;
-}
-
-view nest_swept(nest *n, const view *v) {
-    int last = v->type.rank - 1;
-    if (v->immediate || v->type.layout != LAYOUT_ROW || last < 0 || v->stride[last] == 1 ||
-        v->stride[last] == 0)
-        return *v;
-    view copy = allocate(n, &v->type, n->now);
-    nest_copy(n, v, &copy);
-    return copy;
-}
-
 // --- Values that are not computed
 
 // A literal of several elements lies in the code's read-only data.
@@ -123,7 +67,7 @@ static view literal_view(nest *n, value v) {
     LLVMValueRef size[IR_MAX_RANK];
     int64_t room[IR_MAX_RANK];
     nest_sizes(n, &made->type, size);
-    rooms(n, &made->type, room);
+    nest_rooms(n, &made->type, room);
     return view_make(&made->type, data, size, room, 0);
 }
 
@@ -132,13 +76,13 @@ static view reshaped(nest *n, const node *made, const view *x, int last) {
     view r;
     nest_sizes(n, &made->type, size);
     if (view_reshape(x, &made->type, size, &r)) return r;
-    view copy = allocate(n, &x->type, last);
+    view copy = nest_allocate(n, &x->type, last);
     if (view_reshape(&copy, &made->type, size, &r)) {
         nest_copy(n, x, &copy);
         return r;
     }
     n->buffer_count--;
-    copy = allocate(n, &made->type, last);
+    copy = nest_allocate(n, &made->type, last);
     nest_copy_linear(n, x, &copy);
     return copy;
 }
@@ -151,7 +95,7 @@ static view view_op(nest *n, const node *made, int last) {
     if (made->op == OP_broadcast) return view_broadcast(x, &made->type, size);
     if (made->op == OP_reshape) return reshaped(n, made, x, last);
     assert(made->op == OP_slice);
-    for (int i = 0; i < made->type.rank; i++) begin[i] = dim_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
+    for (int i = 0; i < made->type.rank; i++) begin[i] = nest_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
     return view_slice(n->e, x, &made->type, begin, size);
 }
 
@@ -190,7 +134,7 @@ bool nest_body(nest *n, const view *result) {
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
         } else {
             written = v == yields;
-            n->views[v] = written ? *result : allocate(n, &made->type, last[v]);
+            n->views[v] = written ? *result : nest_allocate(n, &made->type, last[v]);
             nest_op(n, v, &n->views[v]);
         }
     }

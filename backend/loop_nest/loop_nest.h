@@ -31,8 +31,18 @@ typedef struct nest_buffer {
 graph *nest_flatten(arena *a, const graph *g, value v);
 // Emits the whole body: params from n->views (filled in by the caller), the result into `result`.
 bool nest_body(nest *n, const view *result);
-// The sizes of t's axes in this task.
+
+// --- buffers.c
+
+// The size of an axis in this task; of all of t's axes.
+LLVMValueRef nest_size(const nest *n, dim d);
 void nest_sizes(const nest *n, const type *t, LLVMValueRef *size);
+// The largest sizes that t's axes can have.
+void nest_rooms(const nest *n, const type *t, int64_t *room);
+// A view of scratch that stays whole up to node `last`.
+view nest_allocate(nest *n, const type *t, int last);
+void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
+void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
 view nest_swept(nest *n, const view *v);
 
@@ -44,8 +54,6 @@ bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *fami
 void nest_op(nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
 view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at);
-void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
-void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
 
 // --- rows.c: is every value that holds `rows` computed row by row along its first axis?
 bool nest_row_wise(const graph *body, sym rows);

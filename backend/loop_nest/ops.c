@@ -6,32 +6,6 @@
 
 // --- Moving
 
-void nest_copy(nest *n, const view *from, const view *to) {
-    emit *e = n->e;
-    walk w = walk_begin(e, to->type.rank > 0 ? to->type.rank - 1 : 0, to->size);
-    view in = walk_view(e, &w, from), out = walk_view(e, &w, to);
-    rows_copy(e, &in, &out);
-    walk_end(e, &w);
-}
-
-// Element by element: its number in `to`, taken apart along the axes of `from`.
-void nest_copy_linear(nest *n, const view *from, const view *to) {
-    emit *e = n->e;
-    walk w = walk_begin(e, to->type.rank, to->size);
-    LLVMValueRef number = build_const_i64(e, 0), index[IR_MAX_RANK];
-    for (int i = 0; i < to->type.rank; i++)
-        number = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, number, to->size[i], ""), w.index[i], "");
-    for (int i = from->type.rank - 1; i >= 0; i--) {
-        index[i] = LLVMBuildURem(e->b, number, from->size[i], "");
-        number = LLVMBuildUDiv(e->b, number, from->size[i], "");
-    }
-    unsigned bytes = (unsigned)elem_size(from->type.e);
-    LLVMTypeRef t = LLVMIntTypeInContext(e->context, 8 * bytes);
-    LLVMValueRef x = build_load(e, t, view_address(e, from, index), bytes);
-    build_store(e, x, view_address(e, to, w.index), bytes);
-    walk_end(e, &w);
-}
-
 static void fill(nest *n, const view *out, double number) {
     emit *e = n->e;
     walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);

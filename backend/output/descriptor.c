@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "ir/memory.h"
 #include "runtime/abi.h"
 
@@ -458,11 +458,20 @@ static bool fill(table *t, bool weights_symbol) {
     return true;
 }
 
-bool descriptor_emit(emit *e, const artefact *a, const kernel *const *kernels, bool weights_symbol) {
+// `kernels` as codegen_kernels leaves them.
+static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *kernels, bool weights_symbol) {
     table t = {.e = e, .a = a, .kernels = kernels};
     bool ok = fill(&t, weights_symbol);
     if (ok) define(&t);
     free(t.bytes);
     free(t.distances);
     return ok;
+}
+
+bool artefact_emit(emit *e, const artefact *a, bool weights_symbol) {
+    if (a->graph->variant_count == 0)
+        return diag_error(e->diag, a->graph->name, "internal error: the graph has no variant");
+    size_t count = (size_t)a->graph->variant_count * (size_t)a->graph->count;
+    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, count);
+    return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
 }

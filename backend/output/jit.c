@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "ir/memory.h"
 
 struct jit {
@@ -50,7 +50,7 @@ static bool make_code(jit *j, const artefact *a, int optimise, arena *scratch, b
     double start = backend_seconds();
     build_begin(&e, scratch, d);
     progress_at(a->progress, "making code", -1);
-    bool ok = codegen_artefact(&e, a, false);
+    bool ok = artefact_emit(&e, a, false);
     times->emit = backend_seconds() - start;
     if (ok) j->code = jit_code_open(&e, &a->targets[0], optimise, times);
     build_end(&e);

@@ -3,7 +3,7 @@
 #include <llvm-c/Orc.h>
 #include <stdlib.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "ir/memory.h"
 
 struct jit_code {

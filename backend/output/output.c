@@ -84,7 +84,7 @@ static LLVMMemoryBufferRef compile(writer *w) {
     emit e;
     double start = backend_seconds();
     build_begin(&e, w->scratch, w->diag);
-    bool ok = codegen_artefact(&e, w->a, true);
+    bool ok = artefact_emit(&e, w->a, true);
     w->times->emit = backend_seconds() - start;
     LLVMMemoryBufferRef buffer = ok ? compile_module(w, &e) : NULL;
     build_end(&e);

@@ -2,7 +2,7 @@
 #ifndef BERTC_BACKEND_OUTPUT_H
 #define BERTC_BACKEND_OUTPUT_H
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 
 // --- file.c: an output that is whole or absent. It is written under another name in its folder and
 // renamed; what is no regular file (a device, a pipe) is written where it stands, from a file in $TMPDIR or

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 
 int64_t weight_size(const graph *g, value v) {
     const node *n = graph_node(g, v);

@@ -19,6 +19,7 @@ typedef struct opening {
     hub_sentence sentence;
     hub_config read;
     hub_checkpoint *checkpoint;
+    hub_weights tensors;
 } opening;
 
 // --- Which files
@@ -100,7 +101,7 @@ static void open_task(const opening *o, hub_model *out) {
 
 static bool build(opening *o, hub_model *out) {
     graph *g = graph_new(o->a, "encoder");
-    hub_builder b = {.g = g, .config = &o->read, .checkpoint = o->checkpoint};
+    hub_builder b = {.g = g, .config = &o->read, .weights = &o->tensors};
     hub_build_encoder(&b);
     out->graph = g;
     return hub_build_head(&b, o->options->outputs, o->d);
@@ -125,7 +126,7 @@ static void describe(const opening *o, hub_model *out) {
     out->layers = c->layers;
     out->heads = c->heads;
     out->intermediate_size = c->sizes[SIZE_INNER];
-    out->parameters = o->checkpoint->parameters;
+    out->parameters = o->tensors.parameters;
 }
 
 static bool open_model(opening *o, hub_model *out) {
@@ -138,8 +139,8 @@ static bool open_model(opening *o, hub_model *out) {
         hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence, o->a, &o->read, o->d);
     if (!config || !tensors) return false;
     bool tokens = open_tokenizer(o, out);
-    if (!hub_checkpoint_check(o->checkpoint, &o->read, o->d) || !tokens) return false;
-    if (o->read.head == HEAD_EMBEDDING && !hub_steps_check(o->checkpoint, &o->read, o->d)) return false;
+    if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
+    if (o->read.head == HEAD_EMBEDDING && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
     if (!build(o, out)) return false;
     describe(o, out);
     open_task(o, out);

@@ -2,7 +2,7 @@
 #ifndef TEST_OPS_HARNESS_PARTS_H
 #define TEST_OPS_HARNESS_PARTS_H
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "harness.h"
 
 typedef struct rng {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "passes/passes.h"
 
 #define MAX_TENSORS 32

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 
 typedef struct setup {
     arena *arena;

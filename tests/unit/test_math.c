@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/codegen.h"
+#include "backend/output/artefact.h"
 #include "host.h"
 
 // --- The functions and what is promised of them (backend/emit/math.c)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 #include "frontend/hub/files/json.h"
 
 // Bounds that keep products and lists small; far above any encoder there is.

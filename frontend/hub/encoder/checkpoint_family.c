@@ -1,7 +1,7 @@
 // Which family's tensors a checkpoint holds, told by names that its prefix opens: for configs that don't say.
 #include <string.h>
 
-#include "frontend/hub/encoder/checkpoint.h"
+#include "frontend/hub/encoder/weights.h"
 
 static bool holds(const hub_checkpoint *c, const char *name) {
     const char *dtype;

@@ -1,6 +1,6 @@
 // Convolutions over a text's tokens: bodies over one sequence's rows, in which a neighbour is a slice of the
 // rows with zeros before and behind.
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 #include "frontend/hub/encoder/encoder.h"
 
 value hub_build_is_shown(graph *body, value mask, int rank, const dim *shape) {

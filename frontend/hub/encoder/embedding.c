@@ -2,7 +2,7 @@
 // of it is primitive ops; pooling stands in per_sequence.
 #include <string.h>
 
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 #include "frontend/hub/encoder/encoder.h"
 
 // --- Pooling
@@ -218,28 +218,29 @@ static int64_t elements(const hub_step_tensor *t) {
     return t->rank == 2 ? t->shape[0] * t->shape[1] : t->shape[0];
 }
 
-static bool check_step(hub_checkpoint *c, hub_step *s, int64_t width, diag *d) {
+static bool check_step(hub_weights *w, hub_step *s, int64_t width, diag *d) {
     const char *key = s->kind == STEP_DENSE ? "in_features" : "dimension";
     const hub_fields f = {s->config, "", NULL, d};
     if (s->in != width)
         return hub_field_wrong(&f, key, "%lld is not the width that comes in, %lld", (long long)s->in,
                                (long long)width);
+    hub_checkpoint *c = w->checkpoint;
     if (!hub_checkpoint_add(c, s->folder, s->weights, d)) return false;
     bool ok = take(c, &s->weight, s->weights, d);
     if (s->biased) ok &= take(c, &s->bias, s->weights, d);
     if (s->residual && s->in != s->out) ok &= take(c, &s->shortcut, s->weights, d);
-    c->parameters += elements(&s->weight) + (s->biased ? elements(&s->bias) : 0);
-    if (s->residual && s->in != s->out) c->parameters += elements(&s->shortcut);
+    w->parameters += elements(&s->weight) + (s->biased ? elements(&s->bias) : 0);
+    if (s->residual && s->in != s->out) w->parameters += elements(&s->shortcut);
     return ok;
 }
 
-bool hub_steps_check(hub_checkpoint *c, const hub_config *config, diag *d) {
+bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d) {
     const hub_sentence *s = &config->sentence;
     int64_t width = config->sizes[SIZE_HIDDEN] * s->pooling_count;
     for (int i = 0; i < s->step_count; i++) {
         hub_step *step = &s->steps[i];
         if (step->kind == STEP_NORMALIZE) continue;
-        if (!check_step(c, step, width, d)) return false;
+        if (!check_step(w, step, width, d)) return false;
         width = step->out;
     }
     return true;

@@ -1,6 +1,6 @@
 #include "frontend/hub/encoder/encoder.h"
 
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 
 // --- Embeddings
 

@@ -3,7 +3,7 @@
 #ifndef BERTC_HUB_ENCODER_H
 #define BERTC_HUB_ENCODER_H
 
-#include "frontend/hub/encoder/checkpoint.h"
+#include "frontend/hub/encoder/weights.h"
 
 // What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
 typedef struct hub_projections {
@@ -16,7 +16,7 @@ typedef struct hub_projections {
 typedef struct hub_builder {
     graph *g;
     const hub_config *config;
-    const hub_checkpoint *checkpoint;
+    const hub_weights *weights;
     value ids, types, positions, bounds;
     // VALUE_NONE where the model does not read them, as all that follows.
     value columns, tasks, global, mask, prompt;

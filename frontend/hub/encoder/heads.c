@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 #include "frontend/hub/encoder/encoder.h"
 
 static value last(const hub_builder *b) {
@@ -37,7 +37,7 @@ static value predictions(hub_builder *b) {
     value x = graph_op2(g, OP_gather, last(b), b->rows);
     x = transformed(b, x);
     hub_module bias = MODULE_PREDICTION_BIAS;
-    if (!hub_weight_of(b->checkpoint, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
+    if (!hub_weight_of(b->weights, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
     value w = hub_build_decoder(b);
     value v = graph_op2(g, OP_matmul, x, w);
     if (hub_build_has(b, bias))
@@ -95,7 +95,7 @@ static void build_head(hub_builder *b, diag *d) {
         if (pools(b)) {
             graph_output_add(g, "pooler_output", pooler(b));
         } else if (b->config->family->traits & TRAIT_POOLER) {
-            diag_note(d, b->checkpoint->where, "has no pooler: there is no pooler_output");
+            diag_note(d, b->weights->checkpoint->where, "has no pooler: there is no pooler_output");
         }
         break;
     case HEAD_MASKED_LM: graph_output_add(g, "logits", predictions(b)); break;

@@ -56,7 +56,7 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
     int set = hub_weight_set(b->config, layer);
     value *known = &b->constants[((set + 1) * MODULE_COUNT + (int)m) * PART_COUNT + (int)p];
     if (*known == VALUE_NONE) {
-        const hub_weight *w = hub_weight_of(b->checkpoint, m, set, p);
+        const hub_weight *w = hub_weight_of(b->weights, m, set, p);
         const char *name = hub_tensor_name(b->g->arena, b->config, m, set, p);
         if (w->slice.parts > 1) name = arena_printf(b->g->arena, "%s.%d", name, w->slice.part);
         recipe *r = w->rank == 3 && !w->groups_first ? of_taps(b, w) : of_weight(b, w, turned);
@@ -67,16 +67,15 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
 
 bool hub_build_has(const hub_builder *b, hub_module m) {
     int set = hub_module_sets(b->config, m) ? 0 : -1;
-    return hub_weight_of(b->checkpoint, m, set, PART_WEIGHT)->tensor != NULL;
+    return hub_weight_of(b->weights, m, set, PART_WEIGHT)->tensor != NULL;
 }
 
 value hub_build_decoder(hub_builder *b) {
-    hub_module from = b->checkpoint->tied ? MODULE_WORD : MODULE_DECODER;
+    hub_module from = b->weights->tied ? MODULE_WORD : MODULE_DECODER;
     const char *name = hub_tensor_name(b->g->arena, b->config, MODULE_DECODER, -1, PART_WEIGHT);
-    recipe *r = of_weight(b, hub_weight_of(b->checkpoint, from, -1, PART_WEIGHT), true);
+    recipe *r = of_weight(b, hub_weight_of(b->weights, from, -1, PART_WEIGHT), true);
     if (hub_build_has(b, MODULE_DECODER_REST)) {
-        recipe *rest =
-            of_weight(b, hub_weight_of(b->checkpoint, MODULE_DECODER_REST, -1, PART_WEIGHT), false);
+        recipe *rest = of_weight(b, hub_weight_of(b->weights, MODULE_DECODER_REST, -1, PART_WEIGHT), false);
         r = recipe_concat(b->g->arena, 0, 2, (recipe *[]){r, rest});
     }
     return graph_constant_recipe(b->g, name, r);

@@ -17,7 +17,7 @@ value hub_build_numbers(graph *g, type t, const int32_t *data) {
 
 // Of RoFormer's table, sines and then cosines in a row.
 static value half_of_table(hub_builder *b, bool second) {
-    const hub_weight *w = hub_weight_of(b->checkpoint, MODULE_ROTARY, -1, PART_WEIGHT);
+    const hub_weight *w = hub_weight_of(b->weights, MODULE_ROTARY, -1, PART_WEIGHT);
     arena *a = b->g->arena;
     recipe *r = recipe_tensor(a, w->tensor, w->e, w->rank, w->shape);
     if (w->e != ELEM_F32) r = recipe_cast(a, r, ELEM_F32);

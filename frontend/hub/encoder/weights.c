@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/hub/encoder/checkpoint.h"
+#include "frontend/hub/encoder/weights.h"
 #include "frontend/hub/files/file.h"
 
 typedef struct lookup {
     hub_checkpoint *c;
+    hub_weights *read;
     const hub_config *config;
     const char *base, *head; // prefixes
     int used_count;
@@ -17,12 +18,12 @@ typedef struct lookup {
     diag *d;
 } lookup;
 
-static hub_weight *slot(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
-    return &c->weights[((size_t)(set + 1) * MODULE_COUNT + m) * PART_COUNT + p];
+static hub_weight *slot(const hub_weights *w, hub_module m, int set, hub_part p) {
+    return &w->items[((size_t)(set + 1) * MODULE_COUNT + m) * PART_COUNT + p];
 }
 
-const hub_weight *hub_weight_of(const hub_checkpoint *c, hub_module m, int set, hub_part p) {
-    return slot(c, m, set, p);
+const hub_weight *hub_weight_of(const hub_weights *w, hub_module m, int set, hub_part p) {
+    return slot(w, m, set, p);
 }
 
 // --- Names
@@ -109,10 +110,10 @@ static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name)
     }
     if (p == PART_BIAS && hub_config_own_bias(l->config, m)) w.slice = (hub_slice){0, 1, false};
     w.rank = rank;
-    *slot(l->c, m, set, p) = w;
+    *slot(l->read, m, set, p) = w;
     int64_t count = 1;
     for (int i = 0; i < rank; i++) count *= w.shape[i];
-    l->c->parameters += count / w.slice.parts;
+    l->read->parameters += count / w.slice.parts;
     return true;
 }
 
@@ -135,9 +136,9 @@ static bool check_module(lookup *l, hub_module m, int set) {
 // --- The decoder of a masked LM
 
 static void forget(lookup *l, hub_module m) {
-    hub_weight *w = slot(l->c, m, -1, PART_WEIGHT);
+    hub_weight *w = slot(l->read, m, -1, PART_WEIGHT);
     if (!w->tensor) return;
-    l->c->parameters -= w->rank == 2 ? w->shape[0] * w->shape[1] : w->shape[0];
+    l->read->parameters -= w->rank == 2 ? w->shape[0] * w->shape[1] : w->shape[0];
     *w = (hub_weight){0};
 }
 
@@ -154,22 +155,22 @@ static bool same_tensor(const lookup *l, const hub_weight *x, const hub_weight *
 // A tied decoder reads the word embeddings, and the predictions' bias. As in Transformers, a weight or a bias
 // of its own in the file that differs from what it is tied to is meant, and stands.
 static bool settle_decoder(lookup *l) {
-    const hub_weight *word = slot(l->c, MODULE_WORD, -1, PART_WEIGHT);
-    const hub_weight *decoder = slot(l->c, MODULE_DECODER, -1, PART_WEIGHT);
-    l->c->tied = l->config->tied;
-    if (l->c->tied && decoder->tensor && word->tensor) {
-        l->c->tied = same_tensor(l, word, decoder);
-        if (!l->c->tied) {
+    const hub_weight *word = slot(l->read, MODULE_WORD, -1, PART_WEIGHT);
+    const hub_weight *decoder = slot(l->read, MODULE_DECODER, -1, PART_WEIGHT);
+    l->read->tied = l->config->tied;
+    if (l->read->tied && decoder->tensor && word->tensor) {
+        l->read->tied = same_tensor(l, word, decoder);
+        if (!l->read->tied) {
             diag_note(l->d, l->c->where,
                       "tensor \"%.200s\" differs from the word embeddings: read as it stands",
                       decoder->tensor);
         }
     }
-    if (l->c->tied) forget(l, MODULE_DECODER);
+    if (l->read->tied) forget(l, MODULE_DECODER);
     if (l->config->off[MODULE_DECODER_BIAS]) return true;
-    if (slot(l->c, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
+    if (slot(l->read, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
         forget(l, MODULE_PREDICTION_BIAS);
-    } else if (!slot(l->c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
+    } else if (!slot(l->read, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
         bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
         hub_module m = other ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
         return wrong(l, name_of(l, m, -1, PART_WEIGHT, &found), "is missing");
@@ -198,10 +199,11 @@ static void note_unread(lookup *l) {
               unread > 3 ? ", ..." : "");
 }
 
-bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) {
+bool hub_weights_read(hub_checkpoint *c, const hub_config *config, hub_weights *out, diag *d) {
     size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
-    c->weights = ARENA_ARRAY(c->arena, hub_weight, slots);
-    lookup l = {.c = c, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
+    *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
+    lookup l = {
+        .c = c, .read = out, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
     find_prefixes(&l);
     bool ok = true;
     for (int m = 0; m < MODULE_COUNT; m++) {
@@ -215,7 +217,7 @@ bool hub_checkpoint_check(hub_checkpoint *c, const hub_config *config, diag *d) 
     if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
     if (ok) note_unread(&l);
     // Encoders are published with the config of the model that they were cut out of.
-    if (l.head_lacks && !l.head_there && slot(c, MODULE_WORD, -1, PART_WEIGHT)->tensor)
+    if (l.head_lacks && !l.head_there && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)
         diag_note(d, c->where, "nothing of the head is there: --head model compiles the encoder alone");
     return ok;
 }

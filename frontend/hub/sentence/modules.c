@@ -2,7 +2,6 @@
 // Dense, LayerNorm, Normalize. What they do: embedding.c.
 #include <string.h>
 
-#include "frontend/hub/encoder/activation.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/sentence/sentence.h"
 

@@ -1,4 +1,4 @@
-#include "frontend/hub/encoder/activation.h"
+#include "frontend/hub/config/activation.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "frontend/hub/encoder/checkpoint.h"
+#include "frontend/hub/files/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,41 @@
+// The parts of an artefact: code with its descriptor, weights, and, by JIT, memory for both. Private to backend/ and
+// its tests.
+#ifndef BERTC_BACKEND_ARTEFACT_H
+#define BERTC_BACKEND_ARTEFACT_H
+
+#include "backend/codegen.h"
+
+// --- descriptor.c
+
+// Everything of an artefact but its weights, into e's module (build_begin first): kernels, then the
+// descriptor.
+bool artefact_emit(emit *e, const artefact *a, bool weights_symbol);
+
+// --- weights.c: the constants of a graph as they lie in the weights.
+typedef struct weight {
+    value v;
+    int64_t at, bytes; // bytes without padding
+} weight;
+typedef struct weights {
+    const graph *graph;
+    const weight *items; // ascending, none overlapping another
+    int count;
+    int64_t bytes;                 // of the whole
+    int64_t largest;               // bytes of the largest item
+    const progress_hook *progress; // told by weights_fill; NULL: nobody looks
+} weights;
+bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
+// Makes item i at `out` (its bytes long).
+bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d);
+// Bytes of a constant as it lies in the weights, without padding.
+int64_t weight_size(const graph *g, value v);
+
+// --- jit_code.c: a module linked into this process's memory. Takes e's module as it stands, optimises and
+// compiles it.
+typedef struct jit_code jit_code;
+jit_code *jit_code_open(emit *e, const target *t, int optimise, backend_times *times);
+// Address of an external symbol; NULL where there is none.
+void *jit_code_symbol(const jit_code *c, const char *name);
+void jit_code_close(jit_code *c);
+
+#endif

@@ -1,0 +1,35 @@
+// The tensors of a checkpoint: files found, mapped and looked up by name, whatever the model.
+#ifndef BERTC_HUB_CHECKPOINT_H
+#define BERTC_HUB_CHECKPOINT_H
+
+#include "frontend/hub/hub.h"
+
+typedef struct hub_checkpoint {
+    arena *arena; // its own
+    int file_count;
+    safetensors **files;
+    const char *where; // the file or index, for messages
+    bool sharded;
+    struct hub_shard_entry *index; // by name, where it is sharded
+    int index_count;
+    struct hub_module_file *modules; // sentence-transformers' modules that have weights
+    int module_count;
+} hub_checkpoint;
+
+// Opens `weights`: a .safetensors or .st file, or a model.safetensors.index.json. Ends with
+// hub_checkpoint_close, whatever came of it.
+bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
+void hub_checkpoint_close(hub_checkpoint *c);
+bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out); // tensor_source.find
+
+int hub_checkpoint_count(const hub_checkpoint *c);
+const char *hub_checkpoint_name(const hub_checkpoint *c, int i);
+bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
+                          const int64_t **shape, const void **data);
+// F32, F16 and BF16 are element types of weights.
+bool hub_weight_elem(const char *dtype, elem *e);
+
+// Opens the weights of a module: its tensors are then found as FOLDER/NAME.
+bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d);
+
+#endif
