@@ -19,15 +19,6 @@ typedef struct grid {
     int32_t *cells; // [tokens]: the grid's cell (row * length + column) of each token
 } grid;
 
-// The folder of a case: the copy beside this file, or the shared one; NULL where neither is there.
-static inline const char *case_folder(arena *a, const char *name) {
-    struct stat s;
-    const char *path = arena_printf(a, BERTC_TESTS "/models/cases/%s", name);
-    if (!stat(path, &s)) return path;
-    path = arena_printf(a, BERTC_SHARED "/conformance/models/%s", name);
-    return stat(path, &s) ? NULL : path;
-}
-
 static inline const int64_t *case_input(const safetensors *io, const char *name, int64_t *batch,
                                         int64_t *length) {
     const char *dtype;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+#include "main.h"
 #include "models/reference.h"
 
 #define MODEL  BERTC_TESTS "/../examples/models/mini-sst2"
@@ -13,18 +15,9 @@
 #define GRID   128
 #define WIDTH  256
 
-static const char *const cpus[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
-
 typedef struct outputs {
     float logits[2], hidden[LENGTH * WIDTH];
 } outputs;
-
-static bool machine_runs(const char *cpu) {
-    if (!strcmp(cpu, "x86-64-v4"))
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
-    if (!strcmp(cpu, "x86-64-v3")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return true;
-}
 
 static int output_index(const bertc_model *m, const char *name) {
     bertc_model_info info;
@@ -93,15 +86,13 @@ static void check_model(bertc_model *model) {
 }
 
 START_TEST(equal_bits) {
-    if (!machine_runs(cpus[_i])) return;
+    const char *cpu = host_cpus[_i];
+    if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s", cpu);
     diag d;
     diag_init(&d);
     opened m;
-    build_options o = {.batch = 1,
-                       .optimise = 2,
-                       .mcpu = cpus[_i],
-                       .lengths = {2, {32, 128}},
-                       .hub.outputs = "hidden_states"};
+    build_options o = {
+        .batch = 1, .optimise = 2, .mcpu = cpu, .lengths = {2, {32, 128}}, .hub.outputs = "hidden_states"};
     must_diag(opened_open(&m, MODEL, &o, &d), &d, MODEL);
     check_model(m.model);
     opened_close(&m);
@@ -123,7 +114,7 @@ typedef struct family {
 static const family families[] = {{"modernbert-model", 64, 0},  {"longformer-model", 64, 0},
                                   {"longformer-model", 64, 50}, {"longformer-model", 64, 11},
                                   {"deberta-v2-model", 64, 0},  {"mpnet-model", 64, 0},
-                                  {"roformer-mlm", 64, 0},      {"bert-relative-key-query", 16, 0}};
+                                  {"roformer-model", 64, 0},    {"bert-relative-key-query", 16, 0}};
 
 // The last hidden state (or logits) of text `which` of `batch` texts, whose lengths are `lengths`.
 static float *rows_of(bertc_model *model, const family *f, int threads, int batch, const int64_t *lengths,
@@ -189,12 +180,8 @@ int main(void) {
     Suite *suite = suite_create("bits");
     TCase *t = tcase_create("texts");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, equal_bits, 0, (int)(sizeof(cpus) / sizeof(cpus[0])));
+    tcase_add_loop_test(t, equal_bits, 0, HOST_CPUS);
     tcase_add_loop_test(t, families_alike, 0, (int)(sizeof(families) / sizeof(families[0])));
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_status(suite);
 }

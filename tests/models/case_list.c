@@ -1,0 +1,52 @@
+#include "models/case_list.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HERE  BERTC_TESTS "/models/cases"
+#define THERE BERTC_SHARED "/conformance/models"
+
+const char *const case_files[CASE_FILES] = {"io.safetensors",    "masks.safetensors", "positions.safetensors",
+                                            "tasks.safetensors", "bbox.safetensors",  "global.safetensors"};
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+case_list case_list_find(const char *begin) {
+    case_list l = {.count = 0};
+    DIR *dir = opendir(HERE);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (e->d_name[0] == '.' || l.count == CASES_MAX) continue;
+        if (!begin || !strncmp(begin, e->d_name, strlen(begin))) l.names[l.count++] = strdup(e->d_name);
+    }
+    if (dir) closedir(dir);
+    qsort(l.names, (size_t)l.count, sizeof(*l.names), by_name);
+    return l;
+}
+
+void case_list_free(case_list *l) {
+    for (int i = 0; i < l->count; i++) free(l->names[i]);
+    l->count = 0;
+}
+
+// The path where it exists.
+static const char *there(char path[1024], const char *root, const char *name, const char *file) {
+    snprintf(path, 1024, "%s/%s/%s", root, name, file);
+    return access(path, R_OK) ? NULL : path;
+}
+
+const char *case_folder(const char *name) {
+    static char path[1024];
+    if (there(path, HERE, name, "io.safetensors")) return there(path, HERE, name, "");
+    return there(path, THERE, name, "io.safetensors") ? there(path, THERE, name, "") : NULL;
+}
+
+const char *case_file(const char *name, const char *file) {
+    static char path[1024];
+    const char *found = there(path, HERE, name, file);
+    return found ? found : there(path, THERE, name, file);
+}

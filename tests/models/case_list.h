@@ -1,0 +1,27 @@
+// The conformance cases by name: the folders of tests/models/cases. A folder that has no io.safetensors (its
+// class stands there with another head already, or it is large) is read from ../shared/conformance/models;
+// what else it holds, other masks and positions, belongs to that case.
+#ifndef BERTC_TESTS_CASE_LIST_H
+#define BERTC_TESTS_CASE_LIST_H
+#include <stddef.h>
+
+#define CASES_MAX 256
+typedef struct case_list {
+    char *names[CASES_MAX]; // in alphabetical order
+    int count;
+} case_list;
+
+// The cases whose names begin so; NULL: all.
+case_list case_list_find(const char *begin);
+void case_list_free(case_list *l);
+
+// Where a case's config and weights lie; NULL where ../shared is needed and not there. Of static memory, valid
+// until the next call.
+const char *case_folder(const char *name);
+// A file of a case; NULL where there is none. Of static memory too.
+const char *case_file(const char *name, const char *file);
+
+// The files of references that a case may have.
+#define CASE_FILES 6
+extern const char *const case_files[CASE_FILES];
+#endif
