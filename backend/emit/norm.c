@@ -16,7 +16,7 @@ static LLVMValueRef spread(emit *e, LLVMValueRef x) {
     return build_splat(e, x, e->width);
 }
 
-LLVMValueRef rows_sum(emit *e, const view *in) {
+LLVMValueRef view_sum(emit *e, const view *in) {
     accumulator a = accumulator_make(e, e->width, SWEEP_SLOTS, 0);
     for (sweep s = row_sweep(e, in, SWEEP_SLOTS); sweep_next(&s);) {
         LLVMValueRef x = sweep_masked(&s, sweep_load(&s, in), 0);
@@ -25,7 +25,7 @@ LLVMValueRef rows_sum(emit *e, const view *in) {
     return accumulator_sum(e, &a);
 }
 
-LLVMValueRef rows_max(emit *e, const view *in) {
+LLVMValueRef view_max(emit *e, const view *in) {
     accumulator a = accumulator_make(e, e->width, SWEEP_SLOTS, -__builtin_inf());
     for (sweep s = row_sweep(e, in, SWEEP_SLOTS); sweep_next(&s);) {
         LLVMValueRef x = sweep_masked(&s, sweep_load(&s, in), -__builtin_inf()),
@@ -50,9 +50,9 @@ static LLVMValueRef sum_of_squares(emit *e, const view *in, LLVMValueRef mean) {
 
 // (x - mean) / sqrt(variance + eps) * gamma + beta: the mean first, then the sum of squared differences, so
 // that a large mean costs no digits. Without beta: rms_norm, with mean 0.
-void rows_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps) {
+void view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps) {
     LLVMValueRef n = count_of(e, in), mean = NULL;
-    if (beta) mean = spread(e, LLVMBuildFDiv(e->b, rows_sum(e, in), n, ""));
+    if (beta) mean = spread(e, LLVMBuildFDiv(e->b, view_sum(e, in), n, ""));
     LLVMValueRef variance = LLVMBuildFDiv(e->b, sum_of_squares(e, in, mean), n, "");
     LLVMValueRef scale = spread(e, math_rsqrt(e, LLVMBuildFAdd(e->b, variance, build_const_f32(e, eps), "")));
     for (sweep s = row_sweep(e, in, 1); sweep_next(&s);) {
@@ -64,8 +64,8 @@ void rows_norm(emit *e, const view *in, const view *out, const view *gamma, cons
     }
 }
 
-void rows_softmax(emit *e, const view *in, const view *out) {
-    LLVMValueRef most = spread(e, rows_max(e, in));
+void view_softmax(emit *e, const view *in, const view *out) {
+    LLVMValueRef most = spread(e, view_max(e, in));
     accumulator a = accumulator_make(e, e->width, SWEEP_SLOTS, 0);
     for (sweep s = row_sweep(e, in, SWEEP_SLOTS); sweep_next(&s);) {
         LLVMValueRef x = math_exp(e, LLVMBuildFSub(e->b, sweep_load(&s, in), most, ""));
@@ -77,7 +77,7 @@ void rows_softmax(emit *e, const view *in, const view *out) {
         sweep_store(&s, out, LLVMBuildFMul(e->b, sweep_load(&s, out), scale, ""));
 }
 
-void rows_copy(emit *e, const view *in, const view *out) {
+void view_copy(emit *e, const view *in, const view *out) {
     const view *rows[] = {in, out};
     for (sweep s = sweep_of(e, out, 2, rows); sweep_next(&s);) sweep_store(&s, out, sweep_load(&s, in));
 }
@@ -97,10 +97,10 @@ void norm_layer(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, 
     view x = padded_row(e, in, n), y = padded_row(e, out, n), g = padded_row(e, gamma, n);
     view b = padded_row(e, beta, n);
     if (!beta) b.immediate = build_const_f32(e, 0);
-    rows_norm(e, &x, &y, &g, &b, eps);
+    view_norm(e, &x, &y, &g, &b, eps);
 }
 
 void norm_rms(emit *e, LLVMValueRef in, LLVMValueRef out, LLVMValueRef gamma, int64_t n, double eps) {
     view x = padded_row(e, in, n), y = padded_row(e, out, n), g = padded_row(e, gamma, n);
-    rows_norm(e, &x, &y, &g, NULL, eps);
+    view_norm(e, &x, &y, &g, NULL, eps);
 }

@@ -91,11 +91,11 @@ LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1
 LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
 
 // --- norm.c: the bodies of row ops on views of rank 1 with stride 1. out may be in.
-void rows_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps);
-void rows_softmax(emit *e, const view *in, const view *out);
-void rows_copy(emit *e, const view *in, const view *out);
-LLVMValueRef rows_sum(emit *e, const view *in);
-LLVMValueRef rows_max(emit *e, const view *in);
+void view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps);
+void view_softmax(emit *e, const view *in, const view *out);
+void view_copy(emit *e, const view *in, const view *out);
+LLVMValueRef view_sum(emit *e, const view *in);
+LLVMValueRef view_max(emit *e, const view *in);
 
 // --- pointwise.c: one op on operands of one shape (scalars or vectors).
 LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *operands);

@@ -55,7 +55,7 @@ void nest_copy(nest *n, const view *from, const view *to) {
     emit *e = n->e;
     walk w = walk_begin(e, to->type.rank > 0 ? to->type.rank - 1 : 0, to->size);
     view in = walk_view(e, &w, from), out = walk_view(e, &w, to);
-    rows_copy(e, &in, &out);
+    view_copy(e, &in, &out);
     walk_end(e, &w);
 }
 

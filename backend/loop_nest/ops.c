@@ -187,7 +187,7 @@ static LLVMValueRef combine(emit *e, op o, LLVMValueRef had, LLVMValueRef x) {
 // reduced.
 static void reduce_row(emit *e, op o, const view *x, const view *to, bool whole) {
     if (whole) {
-        LLVMValueRef sum = o == OP_reduce_max ? rows_max(e, x) : rows_sum(e, x);
+        LLVMValueRef sum = o == OP_reduce_max ? view_max(e, x) : view_sum(e, x);
         sum = combine(e, o, build_load(e, e->f32, to->base, 4), sum);
         build_store(e, sum, to->base, 4);
         return;
@@ -239,9 +239,9 @@ static void row_op(nest *n, const node *made, const view *out) {
     walk w = walk_begin(e, last, out->size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, out);
     if (made->op == OP_softmax)
-        rows_softmax(e, &from, &to);
+        view_softmax(e, &from, &to);
     else
-        rows_norm(e, &from, &to, &vectors[0], made->op == OP_layer_norm ? &vectors[1] : NULL,
+        view_norm(e, &from, &to, &vectors[0], made->op == OP_layer_norm ? &vectors[1] : NULL,
                   node_attr(made, ATTR_eps)->u.f);
     walk_end(e, &w);
 }

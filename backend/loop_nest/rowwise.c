@@ -153,8 +153,8 @@ static view scalar_view(LLVMValueRef x) {
 }
 
 static LLVMValueRef reduction(emit *e, op o, const view *x) {
-    if (o == OP_reduce_max) return rows_max(e, x);
-    LLVMValueRef sum = rows_sum(e, x);
+    if (o == OP_reduce_max) return view_max(e, x);
+    LLVMValueRef sum = view_sum(e, x);
     if (o == OP_reduce_sum) return sum;
     return LLVMBuildFDiv(e->b, sum, LLVMBuildSIToFP(e->b, x->size[0], e->f32, ""), "");
 }
@@ -170,10 +170,10 @@ static void row_stage(row *r, value v, const view *home) {
         r->rows[v] = scalar_view(reduction(e, made->op, &in));
     } else {
         if (made->op == OP_softmax) {
-            rows_softmax(e, &in, home);
+            view_softmax(e, &in, home);
         } else {
             const view *beta = made->op == OP_layer_norm ? &r->rows[made->inputs[2]] : NULL;
-            rows_norm(e, &in, home, &r->rows[made->inputs[1]], beta, node_attr(made, ATTR_eps)->u.f);
+            view_norm(e, &in, home, &r->rows[made->inputs[1]], beta, node_attr(made, ATTR_eps)->u.f);
         }
         r->rows[v] = *home;
     }
@@ -202,7 +202,7 @@ static void open_row(row *r, const walk *w) {
 static void close_row(row *r, value yields, const view *out) {
     bool column = dim_is(graph_type(r->body, yields)->d[1], 1);
     if (r->there[yields] && !column) {
-        if (graph_node(r->body, yields)->op == OP_gather) rows_copy(r->n->e, &r->rows[yields], out);
+        if (graph_node(r->body, yields)->op == OP_gather) view_copy(r->n->e, &r->rows[yields], out);
         return; // a row op left it there
     }
     if (!column) {

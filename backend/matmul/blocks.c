@@ -32,7 +32,7 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
     *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
 }
 
-LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,
+LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const row_norm *c,
                                LLVMValueRef norm) {
     const node *n = graph_node(s->graph, s->node);
     LLVMValueRef f = build_function(e, "norm", e->kernel_type);
@@ -40,12 +40,12 @@ LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t 
     block x = block_rows(e, s, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
     int64_t ld = s->variant->places[s->node].ld;
     LLVMValueRef c_rows = tile_at(e, build_arg(e, args, n->input_count), tile_mul(e, x.first, ld * 4));
-    closing_call(e, c, norm, c_rows, x.count, args);
+    row_norm_call(e, c, norm, c_rows, x.count, args);
     LLVMBuildRetVoid(e->b);
     return f;
 }
 
 // Two sums over the row, then scale and shift.
-double closing_flops(const closing *c) {
+double row_norm_flops(const row_norm *c) {
     return c->op == OP_COUNT ? 0 : (c->op == OP_layer_norm ? 7.0 : 4.0) * (double)c->n;
 }

@@ -24,10 +24,10 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
                     LLVMValueRef *count);
 
 // Emits void (args, call, task, scratch) that normalises the result's rows of a task: the phase ".norm".
-// `norm`: closing_emit's.
-LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const closing *c,
+// `norm`: row_norm_emit's.
+LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const row_norm *c,
                                LLVMValueRef norm);
-double closing_flops(const closing *c); // a row
+double row_norm_flops(const row_norm *c); // a row
 
 static inline int64_t block_round_up(int64_t n, int64_t to) {
     return (n + to - 1) / to * to;

@@ -59,18 +59,18 @@ bool epilogue_collect(const kernel_site *s, const graph *body, const value *oper
     return ok;
 }
 
-value closing_collect(const graph *body, value v, closing *out) {
-    *out = (closing){.op = OP_COUNT, .beta = -1};
+value row_norm_collect(const graph *body, value v, row_norm *out) {
+    *out = (row_norm){.op = OP_COUNT, .beta = -1};
     const node *n = graph_node(body, v);
     if (n->op != OP_layer_norm && n->op != OP_rms_norm) return v;
     for (int i = 1; i < n->input_count; i++) {
         if (graph_node(body, n->inputs[i])->op != OP_param) return v;
     }
-    *out = (closing){.op = n->op,
-                     .eps = node_attr(n, ATTR_eps)->u.f,
-                     .gamma = n->inputs[1],
-                     .beta = n->input_count > 2 ? n->inputs[2] : -1,
-                     .n = n->type.d[n->type.rank - 1].n};
+    *out = (row_norm){.op = n->op,
+                      .eps = node_attr(n, ATTR_eps)->u.f,
+                      .gamma = n->inputs[1],
+                      .beta = n->input_count > 2 ? n->inputs[2] : -1,
+                      .n = n->type.d[n->type.rank - 1].n};
     return n->inputs[0];
 }
 
@@ -153,7 +153,7 @@ void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
         finish_cheap(e, x, t, acc);
 }
 
-LLVMValueRef closing_emit(emit *e, const closing *c, int64_t ld, const char *name) {
+LLVMValueRef row_norm_emit(emit *e, const row_norm *c, int64_t ld, const char *name) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
     LLVMValueRef f = build_helper(e, name, NULL, 4, params);
@@ -168,8 +168,8 @@ LLVMValueRef closing_emit(emit *e, const closing *c, int64_t ld, const char *nam
     return build_helper_end(e, f, NULL, caller);
 }
 
-void closing_call(emit *e, const closing *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,
-                  LLVMValueRef args) {
+void row_norm_call(emit *e, const row_norm *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,
+                   LLVMValueRef args) {
     LLVMValueRef gamma = build_arg(e, args, c->gamma);
     LLVMValueRef x[] = {rows, count, gamma, c->beta < 0 ? gamma : build_arg(e, args, c->beta)};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, x, 4, "");

@@ -24,20 +24,20 @@ bool epilogue_collect(const kernel_site *s, const graph *body, const value *oper
 void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc);
 
 // The norm that closes a body: `n` floats a row.
-typedef struct closing {
+typedef struct row_norm {
     op op; // layer_norm, rms_norm; OP_COUNT: none
     double eps;
     int gamma, beta; // operands of the node; beta -1: none
     int64_t n;
-} closing;
+} row_norm;
 
 // Is v of the body such a norm over params? Fills in *out; otherwise *out is none. The value that it is
 // applied to.
-value closing_collect(const graph *body, value v, closing *out);
+value row_norm_collect(const graph *body, value v, row_norm *out);
 // A function void (ptr rows, i64 count, ptr gamma, ptr beta) that normalises rows of `ld` floats in place.
-LLVMValueRef closing_emit(emit *e, const closing *c, int64_t ld, const char *name);
+LLVMValueRef row_norm_emit(emit *e, const row_norm *c, int64_t ld, const char *name);
 // Calls it for `count` rows from `rows`; args: the kernel's.
-void closing_call(emit *e, const closing *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,
-                  LLVMValueRef args);
+void row_norm_call(emit *e, const row_norm *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,
+                   LLVMValueRef args);
 
 #endif

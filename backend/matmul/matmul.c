@@ -17,7 +17,7 @@ typedef struct matmul {
     int64_t parts,
         blocks; // of w: how many parts stand side by side, and the blocks down the diagonal of each
     epilogue after;
-    closing norm;
+    row_norm norm;
     row_choice choice;
 } matmul;
 
@@ -64,7 +64,7 @@ static bool recognise(const kernel_site *s, matmul *m) {
     m->x = a->inputs[0];
     m->w = a->inputs[1];
     value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
-    if (!m->choice.body) result = closing_collect(body, result, &m->norm);
+    if (!m->choice.body) result = row_norm_collect(body, result, &m->norm);
     if (!operands_fit(s, m)) return false;
     find_blocks(a, m);
     return epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
@@ -153,7 +153,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
     else if (last)
-        closing_call(e, &m->norm, last, v.c, x.count, args);
+        row_norm_call(e, &m->norm, last, v.c, x.count, args);
     LLVMBuildRetVoid(e->b);
     return f;
 }
@@ -195,7 +195,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
                             .stream_bytes = streamed_first(m, p, width) * p->panel,
                             .suffix = ""};
     phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : last);
-    if (!apart) phase->flops_row += closing_flops(&m->norm);
+    if (!apart) phase->flops_row += row_norm_flops(&m->norm);
     out->phase_count[class] = 1;
     if (!apart) return;
     int64_t unit = s->variant->row_tile;
@@ -203,7 +203,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
                                            .dim = m->dim,
                                            .unit = unit,
                                            .inner = 1,
-                                           .flops_row = closing_flops(&m->norm),
+                                           .flops_row = row_norm_flops(&m->norm),
                                            .row_bytes = m->n * 8,
                                            .suffix = ".norm"};
     out->phase_count[class] = 2;
@@ -222,7 +222,7 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     // What is done with a task's rows when their products are there.
     LLVMValueRef last = m.choice.body           ? row_choice_clear(e, &m.choice, p.ldc)
                         : m.norm.op == OP_COUNT ? NULL
-                                                : closing_emit(e, &m.norm, p.ldc, "norm.rows");
+                                                : row_norm_emit(e, &m.norm, p.ldc, "norm.rows");
     *out = (kernel){0};
     const split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {

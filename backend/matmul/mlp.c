@@ -19,7 +19,7 @@ typedef struct mlp {
     int x, w1, w2; // operands
     int64_t k, hidden, n;
     epilogue between, after;
-    closing norm;
+    row_norm norm;
 } mlp;
 
 static bool packed(const kernel_site *s, int operand, int64_t *k, int64_t *n) {
@@ -61,7 +61,7 @@ static bool recognise(const kernel_site *s, mlp *m) {
         return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
     if (node_is_constant(graph_node(s->graph, n->inputs[m->x])) || hidden != m->hidden) return false;
-    value result = closing_collect(body, body->outputs[0].value, &m->norm);
+    value result = row_norm_collect(body, body->outputs[0].value, &m->norm);
     return epilogue_collect(s, body, n->inputs, anchors[0], down->inputs[0], &m->between) &&
            epilogue_collect(s, body, n->inputs, anchors[1], result, &m->after);
 }
@@ -122,7 +122,7 @@ static void emit_parts(emit *e, const kernel_site *s, const mlp *m, parts *p) {
     panels_emit(e, &p->end);
     if (p->slices > 1) panels_emit(e, &p->first);
     if (p->slices > 2) panels_emit(e, &p->middle);
-    if (m->norm.op != OP_COUNT) p->norm = closing_emit(e, &m->norm, down.ldc, "norm.rows");
+    if (m->norm.op != OP_COUNT) p->norm = row_norm_emit(e, &m->norm, down.ldc, "norm.rows");
 }
 
 // Where the kernel stands: `row` of X, `tiles` row tiles from it on.
@@ -195,7 +195,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
     slices(e, s, m, p, &a);
     if (p->norm) {
         LLVMValueRef rows = rows_at(e, &a, graph_node(s->graph, s->node)->input_count, p->end.ldc);
-        closing_call(e, &m->norm, p->norm, rows, count, a.args);
+        row_norm_call(e, &m->norm, p->norm, rows, count, a.args);
     }
     build_loop_end(e, &l);
     LLVMBuildRetVoid(e->b);
@@ -210,7 +210,7 @@ bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
     *out = (kernel){.scratch_bytes = p.rows * p.chunk * 4};
     double flops = 2.0 * (double)m.hidden * (double)(m.k + m.n) +
                    (double)m.between.op_count * (double)m.hidden + (double)m.after.op_count * (double)m.n +
-                   closing_flops(&m.norm);
+                   row_norm_flops(&m.norm);
     int64_t floats = m.k + m.n;
     for (int i = 0; i < m.after.count; i++) floats += m.after.extras[i].kind == EXTRA_ROWS ? m.n : 0;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
