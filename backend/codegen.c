@@ -20,7 +20,7 @@ static const family families[] = {
     {"mix", mix_accepts, mix_emit},
     {"matmul", matmul_accepts, matmul_emit},
     {"row", row_accepts, row_emit},
-    {"nest", nest_accepts, nest_emit},
+    {"loop_nest", loop_nest_accepts, loop_nest_emit},
     {NULL, NULL, NULL},
 };
 // clang-format on

@@ -113,7 +113,7 @@ kernel_key codegen_key(arena *a, const kernel_site *s, const target *t) {
     put(&k, s->variant->places[s->node].ld);
     put_schedule(&k, &s->variant->schedules[s->node]);
     put(&k, k.length ? s->variant->length : 0);
-    put(&k, nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);
+    put(&k, loop_nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);
     if (!memory_stream_end(k.out, &text)) memory_exhausted();
     kernel_key result = {arena_dup(a, text, size), size};
     free(text);

@@ -98,7 +98,7 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i
 // scalar literals; which of its operands are the same value; its result's leading dimension; its schedule;
 // the variant's row_tile; and the variant's length where the node is a `per_sequence` or one of these types
 // holds M. Not on the variant's sequences, on offsets, or on names, nor on its tokens, but for what
-// nest_depends_on_tokens says. (codegen_key.c)
+// loop_nest_depends_on_tokens says. (codegen_key.c)
 typedef struct kernel_site {
     const graph *graph;
     const variant *variant;
@@ -126,7 +126,7 @@ typedef struct kernel {
 } kernel;
 
 // Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds functions
-// to the module and describes the phases. The generator asks them in the order of codegen.c's table; nest
+// to the module and describes the phases. The generator asks them in the order of codegen.c's table; loop nest
 // accepts everything.
 bool matmul_accepts(const emit *e, const kernel_site *s);
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out);
@@ -138,11 +138,11 @@ bool mix_accepts(const emit *e, const kernel_site *s);
 bool mix_emit(emit *e, const kernel_site *s, kernel *out);
 bool row_accepts(const emit *e, const kernel_site *s);
 bool row_emit(emit *e, const kernel_site *s, kernel *out);
-bool nest_accepts(const emit *e, const kernel_site *s);
-bool nest_emit(emit *e, const kernel_site *s, kernel *out);
-// Would the nest's code for it stand on the variant's tokens? (Where its rows are not independent of each
+bool loop_nest_accepts(const emit *e, const kernel_site *s);
+bool loop_nest_emit(emit *e, const kernel_site *s, kernel *out);
+// Would the loop nest's code for it stand on the variant's tokens? (Where its rows are not independent of each
 // other.)
-bool nest_depends_on_tokens(arena *a, const kernel_site *s);
+bool loop_nest_depends_on_tokens(arena *a, const kernel_site *s);
 
 // --- pointwise.c: the pointwise ops of a body, on one vector of a row.
 // `load` gives the vector of a value that the walk does not compute (params, the anchor's result), at the

@@ -1,5 +1,5 @@
 // Views: how a kernel addresses a value, one base and a stride an axis; and sweeps over rows of views, a
-// vector at a time. Shared by the row family, the norms and the nest. Private to backend/.
+// vector at a time. Shared by the row family, the norms and the loop nest. Private to backend/.
 #ifndef BERTC_BACKEND_VIEW_H
 #define BERTC_BACKEND_VIEW_H
 
@@ -14,7 +14,7 @@ typedef struct view {
     LLVMValueRef base;
     LLVMValueRef immediate; // a scalar literal stands for its memory; or NULL
     bool padded;            // whole vectors may be read and written past the end of the last axis
-    int buffer;             // nest: the scratch buffer that holds it, or -1
+    int buffer;             // loop nest: the scratch buffer that holds it, or -1
 } view;
 
 // A view of `t` at `base`: strides of a dense block whose axes have at least `room` elements each; `ld`: the

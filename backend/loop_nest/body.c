@@ -26,7 +26,7 @@ static void flatten_body(graph *to, const graph *body, const value *params, valu
     *result = map[body->outputs[0].value];
 }
 
-graph *nest_flatten(arena *a, const graph *g, value v) {
+graph *loop_nest_flatten(arena *a, const graph *g, value v) {
     const node *n = graph_node(g, v);
     graph *to = graph_new(a, NULL);
     int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0,
@@ -47,7 +47,7 @@ graph *nest_flatten(arena *a, const graph *g, value v) {
 // --- Values that are not computed
 
 // A literal of several elements lies in the code's read-only data.
-static view literal_view(nest *n, value v) {
+static view literal_view(loop_nest *n, value v) {
     emit *e = n->e;
     const node *made = graph_node(n->body, v);
     const attr *literal = node_attr(made, ATTR_value);
@@ -66,43 +66,44 @@ static view literal_view(nest *n, value v) {
     LLVMSetLinkage(data, LLVMPrivateLinkage);
     LLVMValueRef size[IR_MAX_RANK];
     int64_t room[IR_MAX_RANK];
-    nest_sizes(n, &made->type, size);
-    nest_rooms(n, &made->type, room);
+    loop_nest_sizes(n, &made->type, size);
+    loop_nest_rooms(n, &made->type, room);
     return view_make(&made->type, data, size, room, 0);
 }
 
-static view reshaped(nest *n, const node *made, const view *x, int last) {
+static view reshaped(loop_nest *n, const node *made, const view *x, int last) {
     LLVMValueRef size[IR_MAX_RANK];
     view r;
-    nest_sizes(n, &made->type, size);
+    loop_nest_sizes(n, &made->type, size);
     if (view_reshape(x, &made->type, size, &r)) return r;
-    view copy = nest_allocate(n, &x->type, last);
+    view copy = loop_nest_allocate(n, &x->type, last);
     if (view_reshape(&copy, &made->type, size, &r)) {
-        nest_copy(n, x, &copy);
+        loop_nest_copy(n, x, &copy);
         return r;
     }
     n->buffer_count--;
-    copy = nest_allocate(n, &made->type, last);
-    nest_copy_linear(n, x, &copy);
+    copy = loop_nest_allocate(n, &made->type, last);
+    loop_nest_copy_linear(n, x, &copy);
     return copy;
 }
 
-static view view_op(nest *n, const node *made, int last) {
+static view view_op(loop_nest *n, const node *made, int last) {
     const view *x = &n->views[made->inputs[0]];
     LLVMValueRef size[IR_MAX_RANK], begin[IR_MAX_RANK];
-    nest_sizes(n, &made->type, size);
+    loop_nest_sizes(n, &made->type, size);
     if (made->op == OP_transpose) return view_transpose(x, &made->type, node_attr(made, ATTR_perm));
     if (made->op == OP_broadcast) return view_broadcast(x, &made->type, size);
     if (made->op == OP_reshape) return reshaped(n, made, x, last);
     assert(made->op == OP_slice);
-    for (int i = 0; i < made->type.rank; i++) begin[i] = nest_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
+    for (int i = 0; i < made->type.rank; i++)
+        begin[i] = loop_nest_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
     return view_slice(n->e, x, &made->type, begin, size);
 }
 
 // --- The walk
 
 // The last node that reads each value that the result needs; -1 for values that it does not.
-static int *last_reads(const nest *n) {
+static int *last_reads(const loop_nest *n) {
     const graph *g = n->body;
     int *last = ARENA_ARRAY(n->e->arena, int, g->count + 1);
     for (value v = 0; v < g->count; v++) last[v] = -1;
@@ -115,12 +116,12 @@ static int *last_reads(const nest *n) {
     return last;
 }
 
-bool nest_body(nest *n, const view *result) {
+bool loop_nest_body(loop_nest *n, const view *result) {
     const graph *g = n->body;
     const int *last = last_reads(n);
     value yields = g->outputs[0].value;
     // At most a value of its own, a reshape's copy, and copies of an op's operands.
-    n->buffers = ARENA_ARRAY(n->e->arena, nest_buffer, 4 * g->count + 4);
+    n->buffers = ARENA_ARRAY(n->e->arena, loop_nest_buffer, 4 * g->count + 4);
     bool written = false;
     for (value v = 0; v < g->count; v++) {
         const node *made = graph_node(g, v);
@@ -134,11 +135,11 @@ bool nest_body(nest *n, const view *result) {
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
         } else {
             written = v == yields;
-            n->views[v] = written ? *result : nest_allocate(n, &made->type, last[v]);
-            nest_op(n, v, &n->views[v]);
+            n->views[v] = written ? *result : loop_nest_allocate(n, &made->type, last[v]);
+            loop_nest_op(n, v, &n->views[v]);
         }
     }
     n->now = g->count;
-    if (!written) nest_copy(n, &n->views[yields], result);
+    if (!written) loop_nest_copy(n, &n->views[yields], result);
     return !diag_failed(n->e->diag);
 }

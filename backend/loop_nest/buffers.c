@@ -1,31 +1,31 @@
-// Sizes, buffers and copies: what a task of the nest knows of memory.
+// Sizes, buffers and copies: what a task of the loop nest knows of memory.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>
 
 // --- Sizes and buffers
 
-LLVMValueRef nest_size(const nest *n, dim d) {
+LLVMValueRef loop_nest_size(const loop_nest *n, dim d) {
     if (d.s == SYM_NONE) return build_const_i64(n->e, d.n);
     assert(n->size[d.s]);
     return LLVMBuildNSWAdd(n->e->b, n->size[d.s], build_const_i64(n->e, d.n), "");
 }
 
-void nest_sizes(const nest *n, const type *t, LLVMValueRef *size) {
-    for (int i = 0; i < t->rank; i++) size[i] = nest_size(n, t->d[i]);
+void loop_nest_sizes(const loop_nest *n, const type *t, LLVMValueRef *size) {
+    for (int i = 0; i < t->rank; i++) size[i] = loop_nest_size(n, t->d[i]);
 }
 
-void nest_rooms(const nest *n, const type *t, int64_t *room) {
+void loop_nest_rooms(const loop_nest *n, const type *t, int64_t *room) {
     for (int i = 0; i < t->rank; i++) room[i] = dim_value(t->d[i], &n->most);
 }
 
 // First fit among the buffers that are still read.
-static int64_t find_room(const nest *n, int64_t bytes) {
+static int64_t find_room(const loop_nest *n, int64_t bytes) {
     int64_t at = 0;
     for (bool moved = true; moved;) {
         moved = false;
         for (int i = 0; i < n->buffer_count; i++) {
-            const nest_buffer *b = &n->buffers[i];
+            const loop_nest_buffer *b = &n->buffers[i];
             if (b->last < n->now || at + bytes <= b->offset || b->offset + b->bytes <= at) continue;
             at = b->offset + b->bytes;
             moved = true;
@@ -34,14 +34,14 @@ static int64_t find_room(const nest *n, int64_t bytes) {
     return at;
 }
 
-view nest_allocate(nest *n, const type *t, int last) {
+view loop_nest_allocate(loop_nest *n, const type *t, int last) {
     LLVMValueRef size[IR_MAX_RANK];
     int64_t room[IR_MAX_RANK], count = 1;
-    nest_sizes(n, t, size);
-    nest_rooms(n, t, room);
+    loop_nest_sizes(n, t, size);
+    loop_nest_rooms(n, t, room);
     for (int i = 0; i < t->rank; i++) count *= room[i] > 0 ? room[i] : 1;
     int64_t bytes = (count * (int64_t)elem_size(t->e) + 63) / 64 * 64, at = find_room(n, bytes);
-    n->buffers[n->buffer_count] = (nest_buffer){at, bytes, last};
+    n->buffers[n->buffer_count] = (loop_nest_buffer){at, bytes, last};
     if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
     view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);
     v.type.layout = LAYOUT_ROW;
@@ -51,7 +51,7 @@ view nest_allocate(nest *n, const type *t, int last) {
 
 // --- Copies
 
-void nest_copy(nest *n, const view *from, const view *to) {
+void loop_nest_copy(loop_nest *n, const view *from, const view *to) {
     emit *e = n->e;
     walk w = walk_begin(e, to->type.rank > 0 ? to->type.rank - 1 : 0, to->size);
     view in = walk_view(e, &w, from), out = walk_view(e, &w, to);
@@ -60,7 +60,7 @@ void nest_copy(nest *n, const view *from, const view *to) {
 }
 
 // Element by element: its number in `to`, taken apart along the axes of `from`.
-void nest_copy_linear(nest *n, const view *from, const view *to) {
+void loop_nest_copy_linear(loop_nest *n, const view *from, const view *to) {
     emit *e = n->e;
     walk w = walk_begin(e, to->type.rank, to->size);
     LLVMValueRef number = build_const_i64(e, 0), index[IR_MAX_RANK];
@@ -77,12 +77,12 @@ void nest_copy_linear(nest *n, const view *from, const view *to) {
     walk_end(e, &w);
 }
 
-view nest_swept(nest *n, const view *v) {
+view loop_nest_swept(loop_nest *n, const view *v) {
     int last = v->type.rank - 1;
     if (v->immediate || v->type.layout != LAYOUT_ROW || last < 0 || v->stride[last] == 1 ||
         v->stride[last] == 0)
         return *v;
-    view copy = nest_allocate(n, &v->type, n->now);
-    nest_copy(n, v, &copy);
+    view copy = loop_nest_allocate(n, &v->type, n->now);
+    loop_nest_copy(n, v, &copy);
     return copy;
 }

@@ -19,7 +19,7 @@ typedef struct site {
     const kernel_site *s;
     const node *node;
     const char *family;
-    nest_emitter emit_body;
+    loop_nest_emitter emit_body;
     int bounds; // leading operands of a per_sequence that are its bounds
     graph *body;
     LLVMValueRef args, call, task, scratch;
@@ -29,14 +29,14 @@ typedef struct site {
 
 // A top-level value as it lies in memory, its base at argument i. Rows in the arena are padded, and so, for
 // reading, are constants.
-static view placed(const site *k, const nest *n, value v, int i, const type *t) {
+static view placed(const site *k, const loop_nest *n, value v, int i, const type *t) {
     const graph *g = k->s->graph;
     bool constant = node_is_constant(graph_node(g, v));
     // Leading dimensions beyond the number present are not strides, so any capacity that holds them will do.
     bindings room = variant_most(k->s->variant);
     LLVMValueRef size[IR_MAX_RANK];
     int64_t rooms[IR_MAX_RANK], ld = !constant && t->rank >= 2 ? k->s->variant->places[v].ld : 0;
-    nest_sizes(n, t, size);
+    loop_nest_sizes(n, t, size);
     for (int a = 0; a < t->rank; a++) rooms[a] = dim_value(t->d[a], &room);
     view r = view_make(t, build_arg(k->e, k->args, i), size, rooms, ld);
     r.padded = t->e == ELEM_F32 && t->rank >= 1 && (constant || (t->rank >= 2 && ld % PANEL_COLUMNS == 0));
@@ -65,7 +65,7 @@ static void sequence_rows(const site *k, bool rows, LLVMValueRef *first, LLVMVal
         LLVMBuildNSWSub(e->b, LLVMBuildSExt(e->b, build_load(e, e->i32, end, 4), e->i64, ""), *first, "");
 }
 
-static cut cut_sequence(const site *k, nest *n) {
+static cut cut_sequence(const site *k, loop_nest *n) {
     cut c = {0};
     sequence_rows(k, false, &c.first[SYM_T], &n->size[SYM_L]);
     if (k->bounds == 2) sequence_rows(k, true, &c.first[SYM_R], &n->size[SYM_Q]);
@@ -74,7 +74,7 @@ static cut cut_sequence(const site *k, nest *n) {
 }
 
 // Rows [task * unit, + unit) of the number present, rounded up to the row tile.
-static cut cut_block(const site *k, nest *n, sym rows, int64_t unit) {
+static cut cut_block(const site *k, loop_nest *n, sym rows, int64_t unit) {
     emit *e = k->e;
     cut c = {0};
     int64_t tile = k->s->variant->row_tile;
@@ -93,12 +93,12 @@ static cut cut_block(const site *k, nest *n, sym rows, int64_t unit) {
 
 // --- The function
 
-static nest nest_open(const site *k) {
-    nest n = {.e = k->e,
-              .body = k->body,
-              .most = variant_most(k->s->variant),
-              .rows = SYM_NONE,
-              .scratch = k->scratch};
+static loop_nest loop_nest_open(const site *k) {
+    loop_nest n = {.e = k->e,
+                   .body = k->body,
+                   .most = variant_most(k->s->variant),
+                   .rows = SYM_NONE,
+                   .scratch = k->scratch};
     for (sym s = SYM_T; s <= SYM_R; s++) n.size[s] = build_call_size(k->e, k->call, s);
     n.size[SYM_M] = build_const_i64(k->e, k->s->variant->length);
     n.views = ARENA_ARRAY(k->e->arena, view, k->body->count + 1);
@@ -106,13 +106,13 @@ static nest nest_open(const site *k) {
 }
 
 // The operand's or result's view: cut to what the task sees, with the type that the body knows.
-static view cut_view(const site *k, const nest *n, const cut *c, value v, int i, const type *in_body) {
+static view cut_view(const site *k, const loop_nest *n, const cut *c, value v, int i, const type *in_body) {
     const type *t = graph_type(k->s->graph, v);
     view r = placed(k, n, v, i, t);
     bool leads = t->rank > 0 && t->d[0].n == 0 && t->d[0].s != SYM_NONE && t->d[0].s != SYM_M;
     if (leads && c->first[t->d[0].s]) move_to_row(k, &r, c->first[t->d[0].s]);
     r.type = *in_body;
-    nest_sizes(n, in_body, r.size);
+    loop_nest_sizes(n, in_body, r.size);
     return r;
 }
 
@@ -126,7 +126,7 @@ static LLVMValueRef emit_function(site *k, sym rows, int64_t unit, int64_t *scra
     k->call = LLVMGetParam(f, 1);
     k->task = LLVMGetParam(f, 2);
     k->scratch = LLVMGetParam(f, 3);
-    nest n = nest_open(k);
+    loop_nest n = loop_nest_open(k);
     cut c = {0};
     if (k->node->op == OP_per_sequence)
         c = cut_sequence(k, &n);
@@ -168,7 +168,7 @@ static int64_t row_bytes(const site *k, sym rows) {
 // A per_sequence has no term for work that grows with the tokens: it is dropped.
 static kernel_phase phase_of(const site *k, sym rows, int64_t unit, LLVMValueRef f) {
     double work[3];
-    nest_work(k->body, work);
+    loop_nest_work(k->body, work);
     bool sequences = k->node->op == OP_per_sequence;
     return (kernel_phase){.function = f,
                           .dim = rows,
@@ -186,30 +186,31 @@ static sym task_rows(const site *k) {
     if (t->rank == 0 || t->d[0].n != 0) return SYM_NONE;
     sym rows = t->d[0].s;
     bool known = rows == SYM_T || rows == SYM_S || rows == SYM_R;
-    return known && nest_row_wise(k->body, rows) ? rows : SYM_NONE;
+    return known && loop_nest_row_wise(k->body, rows) ? rows : SYM_NONE;
 }
 
 // Without blocks of rows, scratch and the strides of inner axes follow from the most tokens of a call.
-bool nest_depends_on_tokens(arena *a, const kernel_site *s) {
+bool loop_nest_depends_on_tokens(arena *a, const kernel_site *s) {
     const node *n = graph_node(s->graph, s->node);
     site k = {.s = s, .node = n};
     if (n->op == OP_per_sequence) return false;
-    k.body = nest_flatten(a, s->graph, s->node);
+    k.body = loop_nest_flatten(a, s->graph, s->node);
     return task_rows(&k) == SYM_NONE;
 }
 
-bool nest_accepts(const emit *e, const kernel_site *s) {
+bool loop_nest_accepts(const emit *e, const kernel_site *s) {
     (void)e;
     (void)s;
     return true;
 }
 
-bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family, nest_emitter body) {
+bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family,
+                         loop_nest_emitter body) {
     const node *n = graph_node(s->graph, s->node);
     site k = {.e = e, .s = s, .node = n, .family = family, .emit_body = body};
     bool sequences = n->op == OP_per_sequence;
     k.bounds = sequences ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-    k.body = nest_flatten(e->arena, s->graph, s->node);
+    k.body = loop_nest_flatten(e->arena, s->graph, s->node);
     sym rows = sequences ? SYM_NONE : task_rows(&k);
     *out = (kernel){0};
     for (int class = 0; class < THREAD_CLASSES; class ++) {
@@ -225,6 +226,6 @@ bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *fami
     return true;
 }
 
-bool nest_emit(emit *e, const kernel_site *s, kernel *out) {
-    return nest_emit_body(e, s, out, "nest", nest_body);
+bool loop_nest_emit(emit *e, const kernel_site *s, kernel *out) {
+    return loop_nest_emit_body(e, s, out, "loop_nest", loop_nest_body);
 }

@@ -1,11 +1,11 @@
-// The nest: any body, op by op, with intermediates in scratch. Private to loop_nest/
-#ifndef BERTC_BACKEND_NEST_H
-#define BERTC_BACKEND_NEST_H
+// The loop nest: any body, op by op, with intermediates in scratch. Private to loop_nest/
+#ifndef BERTC_BACKEND_LOOP_NEST_H
+#define BERTC_BACKEND_LOOP_NEST_H
 
 #include "backend/emit/view.h"
 
 // One task's evaluation of a flat body (no regions inside).
-typedef struct nest {
+typedef struct loop_nest {
     emit *e;
     const graph *body;
     LLVMValueRef size[SYM_COUNT]; // i64: what the symbols stand for in this task
@@ -14,50 +14,52 @@ typedef struct nest {
     LLVMValueRef first_row;       // of the block
     LLVMValueRef scratch;
     view *views; // by value of the body
-    struct nest_buffer *buffers;
+    struct loop_nest_buffer *buffers;
     int buffer_count, now; // now: the node that is being emitted
     int64_t scratch_bytes; // high-water mark
-} nest;
+} loop_nest;
 
-typedef struct nest_buffer {
+typedef struct loop_nest_buffer {
     int64_t offset, bytes;
     int last; // the last node that reads it
-} nest_buffer;
+} loop_nest_buffer;
 
 // --- body.c
 
 // The node's computation as one flat graph: a param an operand (per_sequence: an operand after the bounds),
 // primitive ops, one output.
-graph *nest_flatten(arena *a, const graph *g, value v);
+graph *loop_nest_flatten(arena *a, const graph *g, value v);
 // Emits the whole body: params from n->views (filled in by the caller), the result into `result`.
-bool nest_body(nest *n, const view *result);
+bool loop_nest_body(loop_nest *n, const view *result);
 
 // --- buffers.c
 
 // The size of an axis in this task; of all of t's axes.
-LLVMValueRef nest_size(const nest *n, dim d);
-void nest_sizes(const nest *n, const type *t, LLVMValueRef *size);
+LLVMValueRef loop_nest_size(const loop_nest *n, dim d);
+void loop_nest_sizes(const loop_nest *n, const type *t, LLVMValueRef *size);
 // The largest sizes that t's axes can have.
-void nest_rooms(const nest *n, const type *t, int64_t *room);
+void loop_nest_rooms(const loop_nest *n, const type *t, int64_t *room);
 // A view of scratch that stays whole up to node `last`.
-view nest_allocate(nest *n, const type *t, int last);
-void nest_copy(nest *n, const view *from, const view *to);        // shapes equal
-void nest_copy_linear(nest *n, const view *from, const view *to); // the same number of elements, in order
+view loop_nest_allocate(loop_nest *n, const type *t, int last);
+void loop_nest_copy(loop_nest *n, const view *from, const view *to); // shapes equal
+void loop_nest_copy_linear(loop_nest *n, const view *from,
+                           const view *to); // the same number of elements, in order
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
-view nest_swept(nest *n, const view *v);
+view loop_nest_swept(loop_nest *n, const view *v);
 
 // --- loop_nest.c: tasks, arguments and phases of a node, round a body that `body` emits.
-typedef bool (*nest_emitter)(nest *n, const view *result);
-bool nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family, nest_emitter body);
+typedef bool (*loop_nest_emitter)(loop_nest *n, const view *result);
+bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family,
+                         loop_nest_emitter body);
 
 // --- ops.c: computes node v of the body into `out`.
-void nest_op(nest *n, value v, const view *out);
+void loop_nest_op(loop_nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
-view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at);
+view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at);
 
 // --- rows.c: is every value that holds `rows` computed row by row along its first axis?
-bool nest_row_wise(const graph *body, sym rows);
+bool loop_nest_row_wise(const graph *body, sym rows);
 // The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.
-void nest_work(const graph *body, double work[3]);
+void loop_nest_work(const graph *body, double work[3]);
 
 #endif

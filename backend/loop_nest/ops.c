@@ -1,4 +1,4 @@
-// The nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors, over
+// The loop nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors, over
 // views of its operands.
 #include "backend/loop_nest/loop_nest.h"
 
@@ -6,7 +6,7 @@
 
 // --- Moving
 
-static void fill(nest *n, const view *out, double number) {
+static void fill(loop_nest *n, const view *out, double number) {
     emit *e = n->e;
     walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
     view row = walk_view(e, &w, out);
@@ -22,7 +22,7 @@ static void fill(nest *n, const view *out, double number) {
 }
 
 // Ids outside the table belong to rows past the last token, whose results nobody reads: they get row 0.
-view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at) {
+view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at) {
     emit *e = n->e;
     LLVMValueRef id = build_load(e, e->i32, view_address(e, ids, &at), 4);
     id = LLVMBuildSExt(e->b, id, e->i64, "");
@@ -30,11 +30,11 @@ view nest_gathered(nest *n, const view *table, const view *ids, LLVMValueRef at)
     return view_at(e, table, LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), ""));
 }
 
-static void gather(nest *n, const node *made, const view *out) {
+static void gather(loop_nest *n, const node *made, const view *out) {
     walk w = walk_begin(n->e, 1, out->size);
-    view from = nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w.index[0]);
+    view from = loop_nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w.index[0]);
     view to = walk_view(n->e, &w, out);
-    nest_copy(n, &from, &to);
+    loop_nest_copy(n, &from, &to);
     walk_end(n->e, &w);
 }
 
@@ -51,7 +51,7 @@ static view led(const view *v, const view *out) {
 }
 
 // Element by element. Ids outside belong to elements that nobody reads: they get element 0.
-static void gather_along(nest *n, const node *made, const view *out) {
+static void gather_along(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     view x = led(&n->views[made->inputs[0]], out), ids = led(&n->views[made->inputs[1]], out);
     walk w = walk_begin(e, out->type.rank - 1, out->size);
@@ -68,31 +68,31 @@ static void gather_along(nest *n, const node *made, const view *out) {
 }
 
 // [from, from + size of x along the axis) of `out`, where x goes.
-static view part(nest *n, const view *out, const view *x, int axis, LLVMValueRef from) {
+static view part(loop_nest *n, const view *out, const view *x, int axis, LLVMValueRef from) {
     LLVMValueRef begin[IR_MAX_RANK];
     for (int i = 0; i < out->type.rank; i++) begin[i] = i == axis ? from : build_const_i64(n->e, 0);
     return view_slice(n->e, out, &x->type, begin, x->size);
 }
 
-static void concat(nest *n, const node *made, const view *out) {
+static void concat(loop_nest *n, const node *made, const view *out) {
     int axis = (int)node_attr(made, ATTR_axis)->u.i;
     LLVMValueRef from = build_const_i64(n->e, 0);
     for (int i = 0; i < made->input_count; i++) {
         const view *x = &n->views[made->inputs[i]];
         view to = part(n, out, x, axis, from);
-        nest_copy(n, x, &to);
+        loop_nest_copy(n, x, &to);
         from = LLVMBuildNSWAdd(n->e->b, from, x->size[axis], "");
     }
 }
 
-static void pad(nest *n, const node *made, const view *out) {
+static void pad(loop_nest *n, const node *made, const view *out) {
     const view *x = &n->views[made->inputs[0]];
     view to = part(n, out, x, 0, build_const_i64(n->e, 0));
     fill(n, out, 0);
-    nest_copy(n, x, &to);
+    loop_nest_copy(n, x, &to);
 }
 
-static void iota(nest *n, const node *made, const view *out) {
+static void iota(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     int axis = (int)node_attr(made, ATTR_axis)->u.i, last = out->type.rank - 1;
     walk w = walk_begin(e, last, out->size);
@@ -111,7 +111,7 @@ static void iota(nest *n, const node *made, const view *out) {
 
 // --- Pointwise
 
-static void pointwise_nest(nest *n, const node *made, const view *out) {
+static void pointwise_walk(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     int count = made->input_count, last = out->type.rank > 0 ? out->type.rank - 1 : 0;
     view rows[4];
@@ -146,7 +146,7 @@ static LLVMValueRef packed_columns(const sweep *s, const view *w, LLVMValueRef i
     return build_load(e, t, build_gep(e, w->base, LLVMBuildMul(e->b, at, build_const_i64(e, 4), "")), 4);
 }
 
-static void matmul_row(nest *n, const view *x, const view *w, const view *out) {
+static void matmul_row(loop_nest *n, const view *x, const view *w, const view *out) {
     emit *e = n->e;
     for (sweep s = sweep_begin(e, out->size[0], e->width, 1); sweep_next(&s);) {
         accumulator sum = accumulator_make(e, s.width, 1, 0);
@@ -165,10 +165,10 @@ static void matmul_row(nest *n, const view *x, const view *w, const view *out) {
     }
 }
 
-static void matmul(nest *n, const node *made, const view *out) {
+static void matmul(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     int rank = out->type.rank;
-    view x = n->views[made->inputs[0]], w = nest_swept(n, &n->views[made->inputs[1]]);
+    view x = n->views[made->inputs[0]], w = loop_nest_swept(n, &n->views[made->inputs[1]]);
     walk at = walk_begin(e, rank - 1, out->size);
     view row = walk_view(e, &at, &x), to = walk_view(e, &at, out);
     for (int i = 0; w.type.rank > 2; i++) w = view_at(e, &w, at.index[i]);
@@ -196,7 +196,7 @@ static void reduce_row(emit *e, op o, const view *x, const view *to, bool whole)
         sweep_store(&s, to, combine(e, o, sweep_load(&s, to), sweep_load(&s, x)));
 }
 
-static void divide(nest *n, const view *out, LLVMValueRef count) {
+static void divide(loop_nest *n, const view *out, LLVMValueRef count) {
     emit *e = n->e;
     LLVMValueRef by = LLVMBuildSIToFP(e->b, count, e->f32, "");
     walk w = walk_begin(e, out->type.rank - 1, out->size);
@@ -208,7 +208,7 @@ static void divide(nest *n, const view *out, LLVMValueRef count) {
     walk_end(e, &w);
 }
 
-static void reduce(nest *n, const node *made, const view *out) {
+static void reduce(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     const attr *axes = node_attr(made, ATTR_axes);
     view x = n->views[made->inputs[0]], sums;
@@ -219,7 +219,7 @@ static void reduce(nest *n, const node *made, const view *out) {
         whole |= axes->u.ints[i] == last;
         count = LLVMBuildMul(e->b, count, x.size[axes->u.ints[i]], "");
     }
-    if (whole) x = nest_swept(n, &x);
+    if (whole) x = loop_nest_swept(n, &x);
     fill(n, out, made->op == OP_reduce_max ? -__builtin_inf() : 0);
     sums = view_broadcast(out, &x.type, x.size);
     walk w = walk_begin(e, last, x.size);
@@ -231,11 +231,12 @@ static void reduce(nest *n, const node *made, const view *out) {
 
 // --- Along rows
 
-static void row_op(nest *n, const node *made, const view *out) {
+static void row_op(loop_nest *n, const node *made, const view *out) {
     emit *e = n->e;
     int last = out->type.rank - 1;
-    view x = nest_swept(n, &n->views[made->inputs[0]]), vectors[2];
-    for (int i = 1; i < made->input_count; i++) vectors[i - 1] = nest_swept(n, &n->views[made->inputs[i]]);
+    view x = loop_nest_swept(n, &n->views[made->inputs[0]]), vectors[2];
+    for (int i = 1; i < made->input_count; i++)
+        vectors[i - 1] = loop_nest_swept(n, &n->views[made->inputs[i]]);
     walk w = walk_begin(e, last, out->size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, out);
     if (made->op == OP_softmax)
@@ -246,7 +247,7 @@ static void row_op(nest *n, const node *made, const view *out) {
     walk_end(e, &w);
 }
 
-void nest_op(nest *n, value v, const view *out) {
+void loop_nest_op(loop_nest *n, value v, const view *out) {
     const node *made = graph_node(n->body, v);
     switch (made->op) {
     case OP_gather: gather(n, made, out); break;
@@ -278,7 +279,7 @@ void nest_op(nest *n, value v, const view *out) {
     case OP_gelu:
     case OP_select:
     case OP_compare:
-    case OP_cast: pointwise_nest(n, made, out); break;
+    case OP_cast: pointwise_walk(n, made, out); break;
     case OP_input:
     case OP_param:
     case OP_constant:

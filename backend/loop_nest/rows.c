@@ -66,7 +66,7 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     }
 }
 
-bool nest_row_wise(const graph *body, sym rows) {
+bool loop_nest_row_wise(const graph *body, sym rows) {
     for (value v = 0; v < body->count; v++) {
         const node *n = graph_node(body, v);
         standing result = stands(&n->type, rows);
@@ -112,7 +112,7 @@ static void node_work(const graph *g, const node *n, double work[3]) {
     work[symbols < 2 ? symbols : 2] += count * each;
 }
 
-void nest_work(const graph *body, double work[3]) {
+void loop_nest_work(const graph *body, double work[3]) {
     memset(work, 0, 3 * sizeof(*work));
     for (value v = 0; v < body->count; v++) node_work(body, graph_node(body, v), work);
 }

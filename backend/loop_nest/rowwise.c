@@ -96,7 +96,7 @@ static bool operands_fit(const kernel_site *k, const graph *body, const shape *s
 
 bool row_accepts(const emit *e, const kernel_site *k) {
     if (graph_node(k->graph, k->node)->op == OP_per_sequence) return false;
-    const graph *body = nest_flatten(e->arena, k->graph, k->node);
+    const graph *body = loop_nest_flatten(e->arena, k->graph, k->node);
     const shape s = find_shape(body);
     if ((s.rows != SYM_T && s.rows != SYM_S && s.rows != SYM_R) || s.width < 2) return false;
     for (value v = 0; v < body->count; v++)
@@ -108,7 +108,7 @@ bool row_accepts(const emit *e, const kernel_site *k) {
 
 // One row in progress.
 typedef struct row {
-    nest *n;
+    loop_nest *n;
     const graph *body;
     view *rows; // by value: this row of params, gathered rows, and what row ops made; type.rank 1, or 0 for
                 // columns
@@ -137,7 +137,7 @@ static void write_row(row *r, value v, const view *out) {
 }
 
 // A row of scratch of the width of value v.
-static view scratch_row(nest *n, value v) {
+static view scratch_row(loop_nest *n, value v) {
     type t = type_make(ELEM_F32, 1, &graph_type(n->body, v)->d[1]);
     LLVMValueRef size = build_const_i64(n->e, t.d[0].n);
     view x = view_make(&t, build_gep(n->e, n->scratch, build_const_i64(n->e, n->scratch_bytes)), &size,
@@ -182,13 +182,13 @@ static void row_stage(row *r, value v, const view *home) {
 
 // What is at hand at the start of a row: params, and the rows that gathers choose.
 static void open_row(row *r, const walk *w) {
-    nest *n = r->n;
+    loop_nest *n = r->n;
     for (value v = 0; v < r->body->count; v++) {
         const node *made = graph_node(r->body, v);
         r->there[v] = made->op == OP_param || made->op == OP_gather;
         if (made->op == OP_gather) {
             r->rows[v] =
-                nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w->index[0]);
+                loop_nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w->index[0]);
         } else if (made->op == OP_param) {
             const type *t = graph_type(r->body, v);
             bool leads = t->rank > 0 && t->d[0].s == n->rows;
@@ -213,7 +213,7 @@ static void close_row(row *r, value yields, const view *out) {
         sweep_store(&s, out, compute(r, &s, yields));
 }
 
-static bool row_body(nest *n, const view *result) {
+static bool row_body(loop_nest *n, const view *result) {
     const graph *body = n->body;
     arena *a = n->e->arena;
     value yields = body->outputs[0].value;
@@ -237,5 +237,5 @@ static bool row_body(nest *n, const view *result) {
 }
 
 bool row_emit(emit *e, const kernel_site *s, kernel *out) {
-    return nest_emit_body(e, s, out, "row", row_body);
+    return loop_nest_emit_body(e, s, out, "row", row_body);
 }
