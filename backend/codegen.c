@@ -17,7 +17,7 @@ typedef struct family {
 static const family families[] = {
     {"mlp", mlp_accepts, mlp_emit},
     {"attention", attention_accepts, attention_emit},
-    {"mix", mix_accepts, mix_emit},
+    {"token_mix", token_mix_accepts, token_mix_emit},
     {"matmul", matmul_accepts, matmul_emit},
     {"row", row_accepts, row_emit},
     {"loop_nest", loop_nest_accepts, loop_nest_emit},

@@ -1,4 +1,4 @@
-// The mixing family: sums of products of a sequence's tokens with each other, without a softmax between.
+// The token_mix family: sums of products of a sequence's tokens with each other, without a softmax between.
 //
 //   y[r,c] = sum_t +- sum_j a_t[r,j] x_t[j,c]        r, j: the sequence's tokens; a_t[T,M], x_t[T,N]
 //
@@ -18,11 +18,11 @@ typedef struct term {
     int64_t lda, ldx, column; // of x, where its part starts
 } term;
 
-typedef struct mix {
+typedef struct token_mix {
     int count;
     term terms[MOST_TERMS];
     int64_t n; // columns
-} mix;
+} token_mix;
 
 // [L,M] of which the first L columns are read.
 static bool square_of(const graph *body, value v, int *param) {
@@ -59,7 +59,7 @@ static bool find_ld(const kernel_site *s, int operand, int64_t *ld) {
     return true;
 }
 
-static bool collect(const kernel_site *s, const graph *body, value v, bool negated, mix *m) {
+static bool collect(const kernel_site *s, const graph *body, value v, bool negated, token_mix *m) {
     const node *n = graph_node(body, v);
     if (n->op == OP_add || n->op == OP_sub)
         return collect(s, body, n->inputs[0], negated, m) &&
@@ -75,9 +75,9 @@ static bool collect(const kernel_site *s, const graph *body, value v, bool negat
            t->column + block_round_up(m->n, PANEL_COLUMNS) <= t->ldx;
 }
 
-static bool recognise(const kernel_site *s, mix *m) {
+static bool recognise(const kernel_site *s, token_mix *m) {
     const node *n = graph_node(s->graph, s->node);
-    *m = (mix){0};
+    *m = (token_mix){0};
     if (n->op != OP_per_sequence || n->type.rank != 2 || !dim_eq(n->type.d[0], dim_sym(SYM_T))) return false;
     if (node_attr(n, ATTR_bounds)->u.i != 1 || n->type.d[1].s != SYM_NONE) return false;
     m->n = n->type.d[1].n;
@@ -87,9 +87,9 @@ static bool recognise(const kernel_site *s, mix *m) {
     return true;
 }
 
-bool mix_accepts(const emit *e, const kernel_site *s) {
+bool token_mix_accepts(const emit *e, const kernel_site *s) {
     (void)e;
-    mix m;
+    token_mix m;
     return recognise(s, &m);
 }
 
@@ -97,7 +97,7 @@ bool mix_accepts(const emit *e, const kernel_site *s) {
 
 typedef struct code {
     const kernel_site *s;
-    const mix *m;
+    const token_mix *m;
     panels tile[2], row[2]; // the first term, and those that are added to it; of a tile of rows, of one
     LLVMValueRef pack[2];   // as it is, and negated
     int64_t panel, term;    // bytes from one panel, and from one term, to the next in scratch
@@ -109,7 +109,7 @@ typedef struct code {
 static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64, e->i64};
-    LLVMValueRef f = build_helper(e, negated ? "mix.negated" : "mix.pack", NULL, 5, params);
+    LLVMValueRef f = build_helper(e, negated ? "token_mix.negated" : "token_mix.pack", NULL, 5, params);
     LLVMValueRef count = LLVMGetParam(f, 1), zero = build_const_i64(e, 0);
     LLVMValueRef whole = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
     whole = LLVMBuildAnd(e->b, whole, build_const_i64(e, -4), "");
@@ -132,19 +132,19 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     return build_helper_end(e, f, NULL, caller);
 }
 
-static void emit_parts(emit *e, const kernel_site *s, const mix *m, code *k) {
+static void emit_parts(emit *e, const kernel_site *s, const token_mix *m, code *k) {
     *k = (code){.s = s, .m = m};
     k->panel =
         (block_round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
     for (int i = 0; i < 2; i++) {
-        k->tile[i] = (panels){.name = "mix.tile",
+        k->tile[i] = (panels){.name = "token_mix.tile",
                               .rows = block_tile_rows(s),
                               .lda = m->terms[0].lda,
                               .ldc = s->variant->places[s->node].ld,
                               .panel = k->panel,
                               .accumulate = i > 0};
         k->row[i] = k->tile[i];
-        k->row[i].name = "mix.row";
+        k->row[i].name = "token_mix.row";
         k->row[i].rows = 1;
         k->row[i].columns = PANEL_COLUMNS;
         panels_emit(e, &k->tile[i]);
@@ -215,7 +215,7 @@ static void all_rows(emit *e, const code *k, const panels_args *of, LLVMValueRef
 }
 
 static LLVMValueRef emit_kernel(emit *e, const code *k, int64_t inner) {
-    LLVMValueRef f = build_function(e, "mix", e->kernel_type), args = LLVMGetParam(f, 0);
+    LLVMValueRef f = build_function(e, "token_mix", e->kernel_type), args = LLVMGetParam(f, 0);
     LLVMValueRef task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3), per = build_const_i64(e, inner);
     LLVMValueRef first, count,
         all = build_const_i64(e, block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS);
@@ -235,8 +235,8 @@ static LLVMValueRef emit_kernel(emit *e, const code *k, int64_t inner) {
     return f;
 }
 
-bool mix_emit(emit *e, const kernel_site *s, kernel *out) {
-    mix m;
+bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
+    token_mix m;
     code k;
     if (!recognise(s, &m)) return false;
     emit_parts(e, s, &m, &k);
