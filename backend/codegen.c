@@ -19,7 +19,7 @@ static const family families[] = {
     {"attention", attention_accepts, attention_emit},
     {"token_mix", token_mix_accepts, token_mix_emit},
     {"matmul", matmul_accepts, matmul_emit},
-    {"row", row_accepts, row_emit},
+    {"rowwise", rowwise_accepts, rowwise_emit},
     {"loop_nest", loop_nest_accepts, loop_nest_emit},
     {NULL, NULL, NULL},
 };

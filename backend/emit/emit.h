@@ -136,8 +136,8 @@ bool attention_accepts(const emit *e, const kernel_site *s);
 bool attention_emit(emit *e, const kernel_site *s, kernel *out);
 bool token_mix_accepts(const emit *e, const kernel_site *s);
 bool token_mix_emit(emit *e, const kernel_site *s, kernel *out);
-bool row_accepts(const emit *e, const kernel_site *s);
-bool row_emit(emit *e, const kernel_site *s, kernel *out);
+bool rowwise_accepts(const emit *e, const kernel_site *s);
+bool rowwise_emit(emit *e, const kernel_site *s, kernel *out);
 bool loop_nest_accepts(const emit *e, const kernel_site *s);
 bool loop_nest_emit(emit *e, const kernel_site *s, kernel *out);
 // Would the loop nest's code for it stand on the variant's tokens? (Where its rows are not independent of each

@@ -1,4 +1,4 @@
-// The row family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums, a norm), lone
+// The rowwise family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums, a norm), lone
 // norms and pointwise ops, softmax and reductions along the row, in any order.
 //
 //   gather, x, bias --> pointwise, a vector at a time --> scratch row --> layer_norm --> pointwise --> result
@@ -94,7 +94,7 @@ static bool operands_fit(const kernel_site *k, const graph *body, const shape *s
     return stands(body, body->outputs[0].value, s) == COLUMN || places[k->node].ld % PANEL_COLUMNS == 0;
 }
 
-bool row_accepts(const emit *e, const kernel_site *k) {
+bool rowwise_accepts(const emit *e, const kernel_site *k) {
     if (graph_node(k->graph, k->node)->op == OP_per_sequence) return false;
     const graph *body = loop_nest_flatten(e->arena, k->graph, k->node);
     const shape s = find_shape(body);
@@ -107,7 +107,7 @@ bool row_accepts(const emit *e, const kernel_site *k) {
 // --- Emitting
 
 // One row in progress.
-typedef struct row {
+typedef struct rowwise {
     loop_nest *n;
     const graph *body;
     view *rows; // by value: this row of params, gathered rows, and what row ops made; type.rank 1, or 0 for
@@ -115,15 +115,15 @@ typedef struct row {
     bool *there;
     LLVMValueRef *memo;
     sweep *s; // the sweep that loads now
-} row;
+} rowwise;
 
 static LLVMValueRef load(void *context, value v) {
-    row *r = context;
+    rowwise *r = context;
     assert(r->there[v]);
     return sweep_load(r->s, &r->rows[v]);
 }
 
-static LLVMValueRef compute(row *r, sweep *s, value v) {
+static LLVMValueRef compute(rowwise *r, sweep *s, value v) {
     for (value u = 0; u < r->body->count; u++) r->memo[u] = NULL;
     r->s = s;
     pointwise p = {r->n->e, r->body, load, r, r->memo};
@@ -131,7 +131,7 @@ static LLVMValueRef compute(row *r, sweep *s, value v) {
 }
 
 // Value v, along the whole row, into `out`.
-static void write_row(row *r, value v, const view *out) {
+static void write_row(rowwise *r, value v, const view *out) {
     for (sweep s = sweep_begin(r->n->e, out->size[0], r->n->e->width, 1); sweep_next(&s);)
         sweep_store(&s, out, compute(r, &s, v));
 }
@@ -160,7 +160,7 @@ static LLVMValueRef reduction(emit *e, op o, const view *x) {
 }
 
 // A stage: `home` is where its row may lie, scratch or the result's own row.
-static void row_stage(row *r, value v, const view *home) {
+static void row_stage(rowwise *r, value v, const view *home) {
     emit *e = r->n->e;
     const node *made = graph_node(r->body, v);
     value from = made->inputs[0];
@@ -181,7 +181,7 @@ static void row_stage(row *r, value v, const view *home) {
 }
 
 // What is at hand at the start of a row: params, and the rows that gathers choose.
-static void open_row(row *r, const walk *w) {
+static void open_row(rowwise *r, const walk *w) {
     loop_nest *n = r->n;
     for (value v = 0; v < r->body->count; v++) {
         const node *made = graph_node(r->body, v);
@@ -199,7 +199,7 @@ static void open_row(row *r, const walk *w) {
     }
 }
 
-static void close_row(row *r, value yields, const view *out) {
+static void close_row(rowwise *r, value yields, const view *out) {
     bool column = dim_is(graph_type(r->body, yields)->d[1], 1);
     if (r->there[yields] && !column) {
         if (graph_node(r->body, yields)->op == OP_gather) view_copy(r->n->e, &r->rows[yields], out);
@@ -213,14 +213,14 @@ static void close_row(row *r, value yields, const view *out) {
         sweep_store(&s, out, compute(r, &s, yields));
 }
 
-static bool row_body(loop_nest *n, const view *result) {
+static bool rowwise_body(loop_nest *n, const view *result) {
     const graph *body = n->body;
     arena *a = n->e->arena;
     value yields = body->outputs[0].value;
-    row r = {.n = n,
-             .body = body,
-             .rows = ARENA_ARRAY(a, view, body->count),
-             .there = ARENA_ARRAY(a, bool, body->count)};
+    rowwise r = {.n = n,
+                 .body = body,
+                 .rows = ARENA_ARRAY(a, view, body->count),
+                 .there = ARENA_ARRAY(a, bool, body->count)};
     r.memo = ARENA_ARRAY(a, LLVMValueRef, body->count);
     walk w = walk_begin(n->e, 1, result->size);
     view out = walk_view(n->e, &w, result);
@@ -236,6 +236,6 @@ static bool row_body(loop_nest *n, const view *result) {
     return true;
 }
 
-bool row_emit(emit *e, const kernel_site *s, kernel *out) {
-    return loop_nest_emit_body(e, s, out, "row", row_body);
+bool rowwise_emit(emit *e, const kernel_site *s, kernel *out) {
+    return loop_nest_emit_body(e, s, out, "rowwise", rowwise_body);
 }
