@@ -5,15 +5,15 @@
 
 // --- Rows
 
-typedef enum standing { STANDS_NOT, STANDS_FIRST, STANDS_ELSEWHERE } standing;
+typedef enum symbol_place { SYMBOL_ABSENT, SYMBOL_FIRST, SYMBOL_ELSEWHERE } symbol_place;
 
-// Where a symbol stands in a type.
-static standing stands(const type *t, sym rows) {
-    standing at = STANDS_NOT;
+// Which axis of a type the symbol is.
+static symbol_place symbol_place_of(const type *t, sym rows) {
+    symbol_place at = SYMBOL_ABSENT;
     for (int i = 0; i < t->rank; i++) {
         if (t->d[i].s != rows) continue;
-        if (i > 0 || t->d[i].n != 0) return STANDS_ELSEWHERE;
-        at = STANDS_FIRST;
+        if (i > 0 || t->d[i].n != 0) return SYMBOL_ELSEWHERE;
+        at = SYMBOL_FIRST;
     }
     return at;
 }
@@ -31,16 +31,16 @@ static bool has_axis(const attr *axes, int64_t axis) {
 static bool pointwise_rows(const graph *g, const node *n, sym rows) {
     for (int i = 0; i < n->input_count; i++) {
         const type *t = graph_type(g, n->inputs[i]);
-        if (stands(t, rows) == STANDS_FIRST && t->rank != n->type.rank) return false;
+        if (symbol_place_of(t, rows) == SYMBOL_FIRST && t->rank != n->type.rank) return false;
     }
     return true;
 }
 
-// Given that rows stand first in the result, and nowhere or first in each operand: does row i of the result
+// Given that `rows` is the first axis of the result, and the first or none of each operand: does row i of the result
 // depend on row i of those operands alone?
 static bool node_row_wise(const graph *g, const node *n, sym rows) {
     const type *first = n->input_count ? graph_type(g, n->inputs[0]) : NULL;
-    bool leads = first && stands(first, rows) == STANDS_FIRST;
+    bool leads = first && symbol_place_of(first, rows) == SYMBOL_FIRST;
     if (op_flag_bits(n->op) & POINTWISE) return pointwise_rows(g, n, rows);
     switch ((int)n->op) {
     case OP_param:
@@ -51,7 +51,8 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_gather: return !leads;
     case OP_gather_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
     case OP_matmul:
-        return leads && (n->type.rank > 2 || stands(graph_type(g, n->inputs[1]), rows) == STANDS_NOT);
+        return leads &&
+               (n->type.rank > 2 || symbol_place_of(graph_type(g, n->inputs[1]), rows) == SYMBOL_ABSENT);
     case OP_transpose: return node_attr(n, ATTR_perm)->u.ints[0] == 0;
     case OP_slice: return is_whole(node_attr(n, ATTR_begin), node_attr(n, ATTR_end), rows);
     case OP_concat: return node_attr(n, ATTR_axis)->u.i != 0;
@@ -69,15 +70,15 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
 bool loop_nest_row_wise(const graph *body, sym rows) {
     for (value v = 0; v < body->count; v++) {
         const node *n = graph_node(body, v);
-        standing result = stands(&n->type, rows);
+        symbol_place result = symbol_place_of(&n->type, rows);
         bool reads = false;
         for (int i = 0; i < n->input_count; i++)
-            reads |= stands(graph_type(body, n->inputs[i]), rows) != STANDS_NOT;
-        if (result == STANDS_ELSEWHERE) return false;
-        if (result == STANDS_NOT && reads) return false;
-        if (result == STANDS_FIRST && !node_row_wise(body, n, rows)) return false;
+            reads |= symbol_place_of(graph_type(body, n->inputs[i]), rows) != SYMBOL_ABSENT;
+        if (result == SYMBOL_ELSEWHERE) return false;
+        if (result == SYMBOL_ABSENT && reads) return false;
+        if (result == SYMBOL_FIRST && !node_row_wise(body, n, rows)) return false;
     }
-    return stands(graph_type(body, body->outputs[0].value), rows) == STANDS_FIRST;
+    return symbol_place_of(graph_type(body, body->outputs[0].value), rows) == SYMBOL_FIRST;
 }
 
 // --- Work

@@ -11,8 +11,8 @@
 
 #include <assert.h>
 
-// How a value of the body stands to the row.
-typedef enum standing { ROW, COLUMN, VECTOR, SCALAR, IDS, TABLE, FOREIGN } standing;
+// What a value of the body is to one row.
+typedef enum operand_shape { ROW, COLUMN, VECTOR, SCALAR, IDS, TABLE, FOREIGN } operand_shape;
 
 static bool is_row_op(op o) {
     return o == OP_softmax || o == OP_layer_norm || o == OP_rms_norm || o == OP_reduce_sum ||
@@ -25,12 +25,12 @@ static bool is_reduction(op o) {
 
 // --- Accepting
 
-typedef struct shape {
+typedef struct row_shape {
     sym rows;
     int64_t width; // N, more than 1
-} shape;
+} row_shape;
 
-static standing stands(const graph *body, value v, const shape *s) {
+static operand_shape operand_shape_of(const graph *body, value v, const row_shape *s) {
     const node *n = graph_node(body, v);
     const type *t = &n->type;
     double x;
@@ -45,16 +45,16 @@ static standing stands(const graph *body, value v, const shape *s) {
     return t->rank == 2 && t->d[0].s == SYM_NONE && dim_is(t->d[1], s->width) ? TABLE : FOREIGN;
 }
 
-static bool takes_operand(const graph *body, const node *n, int i, const shape *s) {
-    standing at = stands(body, n->inputs[i], s);
+static bool takes_operand(const graph *body, const node *n, int i, const row_shape *s) {
+    operand_shape at = operand_shape_of(body, n->inputs[i], s);
     if (n->op == OP_gather) return at == (i == 0 ? TABLE : IDS);
     if (is_row_op(n->op)) return at == (i == 0 ? ROW : VECTOR);
     return at == ROW || at == COLUMN || at == VECTOR || at == SCALAR;
 }
 
-static bool takes_node(const graph *body, value v, const shape *s) {
+static bool takes_node(const graph *body, value v, const row_shape *s) {
     const node *n = graph_node(body, v);
-    standing at = stands(body, v, s);
+    operand_shape at = operand_shape_of(body, v, s);
     if (n->op == OP_param) return true;
     if (n->op == OP_constant) return at == SCALAR;
     if (at != ROW && at != COLUMN) return false;
@@ -67,9 +67,9 @@ static bool takes_node(const graph *body, value v, const shape *s) {
 }
 
 // The widest row that a value of the body has, and what its rows are.
-static shape find_shape(const graph *body) {
+static row_shape find_shape(const graph *body) {
     const type *result = graph_type(body, body->outputs[0].value);
-    shape s = {SYM_NONE, 0};
+    row_shape s = {SYM_NONE, 0};
     if (result->rank != 2 || result->d[0].n != 0 || result->e != ELEM_F32) return s;
     s.rows = result->d[0].s;
     for (value v = 0; v < body->count; v++) {
@@ -81,23 +81,24 @@ static shape find_shape(const graph *body) {
 }
 
 // Rows lie in the arena, padded to whole panels; vectors and tables are constants, with zeros behind them.
-static bool operands_fit(const kernel_site *k, const graph *body, const shape *s) {
+static bool operands_fit(const kernel_site *k, const graph *body, const row_shape *s) {
     const node *n = graph_node(k->graph, k->node);
     const place *places = k->variant->places;
     for (int i = 0; i < n->input_count; i++) {
-        standing at = stands(body, i, s);
+        operand_shape at = operand_shape_of(body, i, s);
         bool constant = node_is_constant(graph_node(k->graph, n->inputs[i]));
         if (at == FOREIGN) return false;
         if ((at == VECTOR || at == TABLE) && !constant) return false;
         if (at == ROW && (constant || places[n->inputs[i]].ld % PANEL_COLUMNS)) return false;
     }
-    return stands(body, body->outputs[0].value, s) == COLUMN || places[k->node].ld % PANEL_COLUMNS == 0;
+    return operand_shape_of(body, body->outputs[0].value, s) == COLUMN ||
+           places[k->node].ld % PANEL_COLUMNS == 0;
 }
 
 bool rowwise_accepts(const emit *e, const kernel_site *k) {
     if (graph_node(k->graph, k->node)->op == OP_per_sequence) return false;
     const graph *body = loop_nest_flatten(e->arena, k->graph, k->node);
-    const shape s = find_shape(body);
+    const row_shape s = find_shape(body);
     if ((s.rows != SYM_T && s.rows != SYM_S && s.rows != SYM_R) || s.width < 2) return false;
     for (value v = 0; v < body->count; v++)
         if (!takes_node(body, v, &s)) return false;
