@@ -76,18 +76,18 @@ value row_norm_collect(const graph *body, value v, row_norm *out) {
 
 // --- Emission
 
-// Where one vector of the tile stands.
-typedef struct at {
+// One vector of the tile.
+typedef struct location {
     emit *e;
     const epilogue *x;
     const tile *t;
     LLVMValueRef sum;
     LLVMValueRef row; // i64
     int vector;
-} at;
+} location;
 
 static LLVMValueRef load_param(void *context, value v) {
-    const at *c = context;
+    const location *c = context;
     emit *e = c->e;
     if (v == c->x->anchor) return c->sum;
     int i = 0;
@@ -102,7 +102,7 @@ static LLVMValueRef load_param(void *context, value v) {
 
 static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMValueRef row, int vector,
                                LLVMValueRef sum) {
-    at here = {.e = e, .x = x, .t = t, .sum = sum, .row = row, .vector = vector};
+    location here = {.e = e, .x = x, .t = t, .sum = sum, .row = row, .vector = vector};
     LLVMValueRef *memo = ARENA_ARRAY(e->arena, LLVMValueRef, x->body->count);
     pointwise p = {.e = e, .body = x->body, .load = load_param, .context = &here, .memo = memo};
     return pointwise_value(&p, x->result);

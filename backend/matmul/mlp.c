@@ -125,16 +125,16 @@ static void emit_parts(emit *e, const kernel_site *s, const mlp *m, parts *p) {
     if (m->norm.op != OP_COUNT) p->norm = row_norm_emit(e, &m->norm, down.ldc, "norm.rows");
 }
 
-// Where the kernel stands: `row` of X, `tiles` row tiles from it on.
-typedef struct at {
+// The row tiles that the kernel is working on: `tiles` of them from row `row` of X on.
+typedef struct row_block {
     LLVMValueRef args, scratch, row, tiles;
-} at;
+} row_block;
 
-static LLVMValueRef rows_at(emit *e, const at *a, int operand, int64_t ld) {
+static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld) {
     return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld * 4));
 }
 
-static void set_extras(emit *e, const at *a, const epilogue *x, panels_args *v) {
+static void set_extras(emit *e, const row_block *a, const epilogue *x, panels_args *v) {
     for (int i = 0; i < x->count; i++) {
         v->extra[i] = x->extras[i].kind == EXTRA_ROWS ? rows_at(e, a, x->params[i], x->extras[i].ld)
                                                       : build_arg(e, a->args, x->params[i]);
@@ -142,8 +142,8 @@ static void set_extras(emit *e, const at *a, const epilogue *x, panels_args *v) 
 }
 
 // The slice of `columns` hidden columns from column `from` (i64) on.
-static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, const at *a, LLVMValueRef from,
-                  int64_t columns, const panels *down) {
+static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, const row_block *a,
+                  LLVMValueRef from, int64_t columns, const panels *down) {
     LLVMValueRef w1 = build_arg(e, a->args, m->w1);
     LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
     LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
@@ -170,7 +170,7 @@ static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, c
     panels_call(e, down, &v);
 }
 
-static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, const at *a) {
+static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, const row_block *a) {
     LLVMValueRef last = build_const_i64(e, (p->slices - 1) * p->chunk);
     if (p->slices > 1) slice(e, s, m, p, a, build_const_i64(e, 0), p->chunk, &p->first);
     if (p->slices > 2) {
@@ -183,7 +183,7 @@ static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, 
 
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const parts *p, int64_t unit) {
     LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
-    at a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
+    row_block a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
     block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
     LLVMValueRef end = LLVMBuildAdd(e->b, x.first, x.count, "");
     loop l = build_loop(e, x.first, end, p->rows, "rows");
