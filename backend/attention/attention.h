@@ -41,7 +41,7 @@ typedef struct heads {
     int64_t count;  // heads
     int64_t width;  // floats of a head
     int64_t group;  // heads of queries for each of these
-    value made;     // not VALUE_NONE: rows that the body computes, [heads,rows,width], from those of operands
+    value producer; // not VALUE_NONE: rows that the body computes, [heads,rows,width], from those of operands
 } heads;
 
 // The view as heads: axis 0 the heads, `row` the rows, `column` the floats of a head. `operand` is a param's
@@ -171,7 +171,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
 // void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
 // to rows of x.width floats, out_ld apart.
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld);
-// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of x.made, `ld` floats apart.
+// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, `ld` floats apart.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                                  int64_t ld);
 // void (ptr scratch): the numbers of the keys (score_leaf), up to a whole panel, to where they stand.
@@ -221,8 +221,8 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 // Where things lie in a task's scratch, in bytes, and the strides of its tiles, in floats.
 typedef struct layout_of {
     int tile;
-    int64_t score_ld, query_ld, out_ld, value_panel, made_ld;
-    int64_t keys, values, queries, scores, outs, sums, made, runs, bytes;
+    int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
+    int64_t keys, values, queries, scores, outs, sums, produced, runs, bytes;
 } layout_of;
 
 typedef struct parts {

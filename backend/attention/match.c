@@ -45,14 +45,17 @@ static bool rows_of(const graph *g, value v, bool turned, heads *out) {
         return rows_of(g, n->inputs[0], false, out);
     }
     if (n->type.rank != 3 || n->type.d[0].s != SYM_NONE || n->type.d[2].s != SYM_NONE) return false;
-    *out = (heads){
-        .rows = n->type.d[1], .count = n->type.d[0].n, .width = n->type.d[2].n, .group = group, .made = v};
+    *out = (heads){.rows = n->type.d[1],
+                   .count = n->type.d[0].n,
+                   .width = n->type.d[2].n,
+                   .group = group,
+                   .producer = v};
     return attention_makes_rows(g, v, out->rows, out->count);
 }
 
 // From a param of the fuse to the operand of the per_sequence.
 static bool find_operand(const kernel_site *s, const attention *x, heads *h) {
-    if (h->made != VALUE_NONE) return true;
+    if (h->producer != VALUE_NONE) return true;
     h->operand = x->operands[h->operand];
     value v = graph_node(s->graph, s->node)->inputs[h->operand];
     if (node_is_constant(graph_node(s->graph, v))) return false;
@@ -74,9 +77,10 @@ static bool leaves_fit(const attention *x) {
 }
 
 static bool same_rows(const heads *a, const heads *b) {
-    if (a->made != b->made || a->group != b->group) return false;
-    return a->made != VALUE_NONE || (a->operand == b->operand && a->column == b->column &&
-                                     a->stride == b->stride && a->count == b->count && a->width == b->width);
+    if (a->producer != b->producer || a->group != b->group) return false;
+    return a->producer != VALUE_NONE ||
+           (a->operand == b->operand && a->column == b->column && a->stride == b->stride &&
+            a->count == b->count && a->width == b->width);
 }
 
 // The left operands of products that are looked up are the queries, or the keys.

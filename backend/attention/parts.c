@@ -37,8 +37,9 @@ static layout_of plan(const kernel_site *s, attention *x) {
     l.query_ld = block_round_up(x->q.width, PANEL_COLUMNS);
     l.out_ld = block_round_up(x->v.width, PANEL_COLUMNS);
     l.value_panel = (length | 1) * PANEL_COLUMNS * 4;
-    l.made_ld = block_round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
-    bool made = x->k.made != VALUE_NONE || x->v.made != VALUE_NONE, hides = attention_hides(x);
+    l.produced_ld = block_round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
+    bool has_producer = x->k.producer != VALUE_NONE || x->v.producer != VALUE_NONE,
+         hides = attention_hides(x);
     int64_t at = plan_numbers(&x->scores, length, hides, FRAME_BYTES);
     l.keys = at, at += length * block_round_up(x->k.width, PANEL_COLUMNS) * 4;
     l.values = at, at += l.out_ld / PANEL_COLUMNS * l.value_panel;
@@ -46,15 +47,15 @@ static layout_of plan(const kernel_site *s, attention *x) {
     l.scores = at, at += l.tile * l.score_ld * 4;
     l.outs = at, at += l.tile * l.out_ld * 4;
     l.sums = at, at += block_round_up(l.tile, PANEL_COLUMNS) * 4;
-    l.made = at, at += made ? PANEL_COLUMNS * l.made_ld * 4 : 0;
+    l.produced = at, at += has_producer ? PANEL_COLUMNS * l.produced_ld * 4 : 0;
     l.runs = at, at += hides ? block_round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
     l.bytes = plan_tables(&x->scores, length, l.tile, at);
     return l;
 }
 
 // Keys or values of a panel, made first: as they lie there.
-static heads made_rows(const heads *x, const layout_of *l) {
-    return (heads){.ld = l->made_ld, .width = x->width, .count = 1, .group = 1, .made = VALUE_NONE};
+static heads produced_rows(const heads *x, const layout_of *l) {
+    return (heads){.ld = l->produced_ld, .width = x->width, .count = 1, .group = 1, .producer = VALUE_NONE};
 }
 
 static void emit_products(emit *e, parts *p) {
@@ -105,13 +106,13 @@ void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p) {
     *p = (parts){.s = s, .x = x, .at = plan(s, x)};
     const layout_of *l = &p->at;
     emit_products(e, p);
-    heads keys = x->k.made == VALUE_NONE ? x->k : made_rows(&x->k, l),
-          values = x->v.made == VALUE_NONE ? x->v : made_rows(&x->v, l);
+    heads keys = x->k.producer == VALUE_NONE ? x->k : produced_rows(&x->k, l),
+          values = x->v.producer == VALUE_NONE ? x->v : produced_rows(&x->v, l);
     p->pack_keys = attention_pack_keys(e, &keys);
     p->pack_values = attention_pack_values(e, &values, l->value_panel);
     p->queries = attention_source(e, s, x, &x->q, l->tile, l->query_ld, l->queries);
-    if (x->k.made != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->made_ld);
-    if (x->v.made != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->made_ld);
+    if (x->k.producer != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->produced_ld);
+    if (x->v.producer != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->produced_ld);
     p->give = attention_give_rows(e, x->v.width, l->out_ld, s->variant->places[s->node].ld);
     p->softmax = attention_softmax(e, l->tile, l->score_ld);
     if (x->scores.apart) emit_scores(e, p);
@@ -124,11 +125,12 @@ static void pack(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, 
         attention_call(e, packer, 3, (LLVMValueRef[]){attention_head_at(e, p->s, f, x), f->keys, to});
         return;
     }
-    LLVMValueRef made = tile_at_constant(e, scratch, p->at.made), n = build_const_i64(e, PANEL_COLUMNS);
-    loop l = build_loop(e, build_const_i64(e, 0), f->keys, PANEL_COLUMNS, "made");
-    attention_call(e, make, 4, (LLVMValueRef[]){scratch, l.index, n, made});
+    LLVMValueRef produced = tile_at_constant(e, scratch, p->at.produced),
+                 n = build_const_i64(e, PANEL_COLUMNS);
+    loop l = build_loop(e, build_const_i64(e, 0), f->keys, PANEL_COLUMNS, "produced");
+    attention_call(e, make, 4, (LLVMValueRef[]){scratch, l.index, n, produced});
     LLVMValueRef there = tile_at(e, to, tile_mul(e, l.index, step / PANEL_COLUMNS));
-    attention_call(e, packer, 3, (LLVMValueRef[]){made, n, there});
+    attention_call(e, packer, 3, (LLVMValueRef[]){produced, n, there});
     build_loop_end(e, &l);
 }
 

@@ -233,7 +233,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                   .size = {rows->width},
                   .stride = {1},
                   .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, ld * 4))};
-    make_columns(&m, rows->made, 3, &to);
+    make_columns(&m, rows->producer, 3, &to);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);
 }
@@ -243,7 +243,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
 row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                             int tile_rows, int64_t ld, int64_t at) {
     row_source r = {.rows = rows, .tile = tile_rows, .ld = ld, .at = at};
-    if (rows->made == VALUE_NONE)
+    if (rows->producer == VALUE_NONE)
         r.take = attention_take_rows(e, rows, tile_rows, ld);
     else
         r.make = attention_make_rows(e, s, x, rows, ld);

@@ -101,7 +101,7 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
                           .count = product->type.d[0].n,
                           .width = t->d[1].n,
                           .group = 1,
-                          .made = VALUE_NONE};
+                          .producer = VALUE_NONE};
     } else {
         return false;
     }

@@ -78,6 +78,6 @@ bool attention_as_heads(const graph *g, value v, int row, int column, heads *out
                    .count = h->size.n,
                    .width = c->size.n,
                    .group = 1,
-                   .made = VALUE_NONE};
+                   .producer = VALUE_NONE};
     return true;
 }

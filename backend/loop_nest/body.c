@@ -49,55 +49,56 @@ graph *loop_nest_flatten(arena *a, const graph *g, value v) {
 // A literal of several elements lies in the code's read-only data.
 static view literal_view(loop_nest *n, value v) {
     emit *e = n->e;
-    const node *made = graph_node(n->body, v);
-    const attr *literal = node_attr(made, ATTR_value);
+    const node *producer = graph_node(n->body, v);
+    const attr *literal = node_attr(producer, ATTR_value);
     double x;
     if (value_is_scalar(n->body, v, &x) || literal->n == 1) return view_immediate(e, n->body, v);
     LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, literal->n);
     for (int i = 0; i < literal->n; i++) {
-        items[i] = made->type.e == ELEM_F32
+        items[i] = producer->type.e == ELEM_F32
                        ? build_const_f32(e, (double)literal->u.floats[i])
                        : LLVMConstInt(e->i32, (unsigned long long)(int64_t)literal->u.i32s[i], true);
     }
-    LLVMTypeRef of = view_elem(e, made->type.e, 1);
+    LLVMTypeRef of = view_elem(e, producer->type.e, 1);
     LLVMValueRef data = LLVMAddGlobal(e->module, LLVMArrayType2(of, (uint64_t)literal->n), "literal");
     LLVMSetInitializer(data, LLVMConstArray2(of, items, (uint64_t)literal->n));
     LLVMSetGlobalConstant(data, true);
     LLVMSetLinkage(data, LLVMPrivateLinkage);
     LLVMValueRef size[IR_MAX_RANK];
     int64_t room[IR_MAX_RANK];
-    loop_nest_sizes(n, &made->type, size);
-    loop_nest_rooms(n, &made->type, room);
-    return view_make(&made->type, data, size, room, 0);
+    loop_nest_sizes(n, &producer->type, size);
+    loop_nest_rooms(n, &producer->type, room);
+    return view_make(&producer->type, data, size, room, 0);
 }
 
-static view reshaped(loop_nest *n, const node *made, const view *x, int last) {
+static view reshaped(loop_nest *n, const node *producer, const view *x, int last) {
     LLVMValueRef size[IR_MAX_RANK];
     view r;
-    loop_nest_sizes(n, &made->type, size);
-    if (view_reshape(x, &made->type, size, &r)) return r;
+    loop_nest_sizes(n, &producer->type, size);
+    if (view_reshape(x, &producer->type, size, &r)) return r;
     view copy = loop_nest_allocate(n, &x->type, last);
-    if (view_reshape(&copy, &made->type, size, &r)) {
+    if (view_reshape(&copy, &producer->type, size, &r)) {
         loop_nest_copy(n, x, &copy);
         return r;
     }
     n->buffer_count--;
-    copy = loop_nest_allocate(n, &made->type, last);
+    copy = loop_nest_allocate(n, &producer->type, last);
     loop_nest_copy_linear(n, x, &copy);
     return copy;
 }
 
-static view view_op(loop_nest *n, const node *made, int last) {
-    const view *x = &n->views[made->inputs[0]];
+static view view_op(loop_nest *n, const node *producer, int last) {
+    const view *x = &n->views[producer->inputs[0]];
     LLVMValueRef size[IR_MAX_RANK], begin[IR_MAX_RANK];
-    loop_nest_sizes(n, &made->type, size);
-    if (made->op == OP_transpose) return view_transpose(x, &made->type, node_attr(made, ATTR_perm));
-    if (made->op == OP_broadcast) return view_broadcast(x, &made->type, size);
-    if (made->op == OP_reshape) return reshaped(n, made, x, last);
-    assert(made->op == OP_slice);
-    for (int i = 0; i < made->type.rank; i++)
-        begin[i] = loop_nest_size(n, node_attr(made, ATTR_begin)->u.dims[i]);
-    return view_slice(n->e, x, &made->type, begin, size);
+    loop_nest_sizes(n, &producer->type, size);
+    if (producer->op == OP_transpose)
+        return view_transpose(x, &producer->type, node_attr(producer, ATTR_perm));
+    if (producer->op == OP_broadcast) return view_broadcast(x, &producer->type, size);
+    if (producer->op == OP_reshape) return reshaped(n, producer, x, last);
+    assert(producer->op == OP_slice);
+    for (int i = 0; i < producer->type.rank; i++)
+        begin[i] = loop_nest_size(n, node_attr(producer, ATTR_begin)->u.dims[i]);
+    return view_slice(n->e, x, &producer->type, begin, size);
 }
 
 // --- The walk
@@ -109,9 +110,9 @@ static int *last_reads(const loop_nest *n) {
     for (value v = 0; v < g->count; v++) last[v] = -1;
     last[g->outputs[0].value] = g->count;
     for (value v = g->count - 1; v >= 0; v--) {
-        const node *made = graph_node(g, v);
-        for (int i = 0; last[v] >= 0 && i < made->input_count; i++)
-            if (last[made->inputs[i]] < v) last[made->inputs[i]] = v;
+        const node *producer = graph_node(g, v);
+        for (int i = 0; last[v] >= 0 && i < producer->input_count; i++)
+            if (last[producer->inputs[i]] < v) last[producer->inputs[i]] = v;
     }
     return last;
 }
@@ -124,18 +125,18 @@ bool loop_nest_body(loop_nest *n, const view *result) {
     n->buffers = ARENA_ARRAY(n->e->arena, loop_nest_buffer, 4 * g->count + 4);
     bool written = false;
     for (value v = 0; v < g->count; v++) {
-        const node *made = graph_node(g, v);
+        const node *producer = graph_node(g, v);
         n->now = v;
-        if (last[v] < 0 || made->op == OP_param) continue;
-        if (made->op == OP_constant) {
+        if (last[v] < 0 || producer->op == OP_param) continue;
+        if (producer->op == OP_constant) {
             n->views[v] = literal_view(n, v);
-        } else if (op_flag_bits(made->op) & VIEW) {
-            n->views[v] = view_op(n, made, last[v]);
+        } else if (op_flag_bits(producer->op) & VIEW) {
+            n->views[v] = view_op(n, producer, last[v]);
             int buffer = n->views[v].buffer;
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
         } else {
             written = v == yields;
-            n->views[v] = written ? *result : loop_nest_allocate(n, &made->type, last[v]);
+            n->views[v] = written ? *result : loop_nest_allocate(n, &producer->type, last[v]);
             loop_nest_op(n, v, &n->views[v]);
         }
     }

@@ -30,9 +30,10 @@ view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMVa
     return view_at(e, table, LLVMBuildSelect(e->b, inside, id, build_const_i64(e, 0), ""));
 }
 
-static void gather(loop_nest *n, const node *made, const view *out) {
+static void gather(loop_nest *n, const node *producer, const view *out) {
     walk w = walk_begin(n->e, 1, out->size);
-    view from = loop_nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w.index[0]);
+    view from =
+        loop_nest_gathered(n, &n->views[producer->inputs[0]], &n->views[producer->inputs[1]], w.index[0]);
     view to = walk_view(n->e, &w, out);
     loop_nest_copy(n, &from, &to);
     walk_end(n->e, &w);
@@ -51,9 +52,9 @@ static view led(const view *v, const view *out) {
 }
 
 // Element by element. Ids outside belong to elements that nobody reads: they get element 0.
-static void gather_along(loop_nest *n, const node *made, const view *out) {
+static void gather_along(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
-    view x = led(&n->views[made->inputs[0]], out), ids = led(&n->views[made->inputs[1]], out);
+    view x = led(&n->views[producer->inputs[0]], out), ids = led(&n->views[producer->inputs[1]], out);
     walk w = walk_begin(e, out->type.rank - 1, out->size);
     view row = walk_view(e, &w, &x), at = walk_view(e, &w, &ids), to = walk_view(e, &w, out);
     for (sweep s = sweep_begin(e, to.size[0], 1, 1); sweep_next(&s);) {
@@ -74,32 +75,32 @@ static view part(loop_nest *n, const view *out, const view *x, int axis, LLVMVal
     return view_slice(n->e, out, &x->type, begin, x->size);
 }
 
-static void concat(loop_nest *n, const node *made, const view *out) {
-    int axis = (int)node_attr(made, ATTR_axis)->u.i;
+static void concat(loop_nest *n, const node *producer, const view *out) {
+    int axis = (int)node_attr(producer, ATTR_axis)->u.i;
     LLVMValueRef from = build_const_i64(n->e, 0);
-    for (int i = 0; i < made->input_count; i++) {
-        const view *x = &n->views[made->inputs[i]];
+    for (int i = 0; i < producer->input_count; i++) {
+        const view *x = &n->views[producer->inputs[i]];
         view to = part(n, out, x, axis, from);
         loop_nest_copy(n, x, &to);
         from = LLVMBuildNSWAdd(n->e->b, from, x->size[axis], "");
     }
 }
 
-static void pad(loop_nest *n, const node *made, const view *out) {
-    const view *x = &n->views[made->inputs[0]];
+static void pad(loop_nest *n, const node *producer, const view *out) {
+    const view *x = &n->views[producer->inputs[0]];
     view to = part(n, out, x, 0, build_const_i64(n->e, 0));
     fill(n, out, 0);
     loop_nest_copy(n, x, &to);
 }
 
-static void iota(loop_nest *n, const node *made, const view *out) {
+static void iota(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
-    int axis = (int)node_attr(made, ATTR_axis)->u.i, last = out->type.rank - 1;
+    int axis = (int)node_attr(producer, ATTR_axis)->u.i, last = out->type.rank - 1;
     walk w = walk_begin(e, last, out->size);
     view row = walk_view(e, &w, out);
     for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
         LLVMValueRef at = axis == last ? s.index : w.index[axis];
-        if (axis == 0 && n->rows != SYM_NONE && made->type.d[0].s == n->rows)
+        if (axis == 0 && n->rows != SYM_NONE && producer->type.d[0].s == n->rows)
             at = LLVMBuildAdd(e->b, at, n->first_row, "");
         at = LLVMBuildTrunc(e->b, at, e->i32, "");
         if (s.width > 1) at = build_splat(e, at, s.width);
@@ -111,14 +112,14 @@ static void iota(loop_nest *n, const node *made, const view *out) {
 
 // --- Pointwise
 
-static void pointwise_walk(loop_nest *n, const node *made, const view *out) {
+static void pointwise_walk(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
-    int count = made->input_count, last = out->type.rank > 0 ? out->type.rank - 1 : 0;
+    int count = producer->input_count, last = out->type.rank > 0 ? out->type.rank - 1 : 0;
     view rows[4];
     const view *all[4];
     walk w = walk_begin(e, last, out->size);
     for (int i = 0; i < count; i++) {
-        rows[i] = view_broadcast(&n->views[made->inputs[i]], &out->type, out->size);
+        rows[i] = view_broadcast(&n->views[producer->inputs[i]], &out->type, out->size);
         rows[i] = walk_view(e, &w, &rows[i]);
         all[i] = &rows[i];
     }
@@ -127,7 +128,7 @@ static void pointwise_walk(loop_nest *n, const node *made, const view *out) {
     for (sweep s = sweep_of(e, &rows[count], count + 1, all); sweep_next(&s);) {
         LLVMValueRef x[3];
         for (int i = 0; i < count; i++) x[i] = sweep_load(&s, &rows[i]);
-        sweep_store(&s, &rows[count], pointwise_op(e, n->body, made, x));
+        sweep_store(&s, &rows[count], pointwise_op(e, n->body, producer, x));
     }
     walk_end(e, &w);
 }
@@ -165,10 +166,10 @@ static void matmul_row(loop_nest *n, const view *x, const view *w, const view *o
     }
 }
 
-static void matmul(loop_nest *n, const node *made, const view *out) {
+static void matmul(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     int rank = out->type.rank;
-    view x = n->views[made->inputs[0]], w = loop_nest_swept(n, &n->views[made->inputs[1]]);
+    view x = n->views[producer->inputs[0]], w = loop_nest_swept(n, &n->views[producer->inputs[1]]);
     walk at = walk_begin(e, rank - 1, out->size);
     view row = walk_view(e, &at, &x), to = walk_view(e, &at, out);
     for (int i = 0; w.type.rank > 2; i++) w = view_at(e, &w, at.index[i]);
@@ -208,10 +209,10 @@ static void divide(loop_nest *n, const view *out, LLVMValueRef count) {
     walk_end(e, &w);
 }
 
-static void reduce(loop_nest *n, const node *made, const view *out) {
+static void reduce(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
-    const attr *axes = node_attr(made, ATTR_axes);
-    view x = n->views[made->inputs[0]], sums;
+    const attr *axes = node_attr(producer, ATTR_axes);
+    view x = n->views[producer->inputs[0]], sums;
     int last = x.type.rank - 1;
     bool whole = false;
     LLVMValueRef count = build_const_i64(e, 1);
@@ -220,48 +221,48 @@ static void reduce(loop_nest *n, const node *made, const view *out) {
         count = LLVMBuildMul(e->b, count, x.size[axes->u.ints[i]], "");
     }
     if (whole) x = loop_nest_swept(n, &x);
-    fill(n, out, made->op == OP_reduce_max ? -__builtin_inf() : 0);
+    fill(n, out, producer->op == OP_reduce_max ? -__builtin_inf() : 0);
     sums = view_broadcast(out, &x.type, x.size);
     walk w = walk_begin(e, last, x.size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, &sums);
-    reduce_row(e, made->op, &from, &to, whole);
+    reduce_row(e, producer->op, &from, &to, whole);
     walk_end(e, &w);
-    if (made->op == OP_reduce_mean) divide(n, out, count);
+    if (producer->op == OP_reduce_mean) divide(n, out, count);
 }
 
 // --- Along rows
 
-static void row_op(loop_nest *n, const node *made, const view *out) {
+static void row_op(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     int last = out->type.rank - 1;
-    view x = loop_nest_swept(n, &n->views[made->inputs[0]]), vectors[2];
-    for (int i = 1; i < made->input_count; i++)
-        vectors[i - 1] = loop_nest_swept(n, &n->views[made->inputs[i]]);
+    view x = loop_nest_swept(n, &n->views[producer->inputs[0]]), vectors[2];
+    for (int i = 1; i < producer->input_count; i++)
+        vectors[i - 1] = loop_nest_swept(n, &n->views[producer->inputs[i]]);
     walk w = walk_begin(e, last, out->size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, out);
-    if (made->op == OP_softmax)
+    if (producer->op == OP_softmax)
         view_softmax(e, &from, &to);
     else
-        view_norm(e, &from, &to, &vectors[0], made->op == OP_layer_norm ? &vectors[1] : NULL,
-                  node_attr(made, ATTR_eps)->u.f);
+        view_norm(e, &from, &to, &vectors[0], producer->op == OP_layer_norm ? &vectors[1] : NULL,
+                  node_attr(producer, ATTR_eps)->u.f);
     walk_end(e, &w);
 }
 
 void loop_nest_op(loop_nest *n, value v, const view *out) {
-    const node *made = graph_node(n->body, v);
-    switch (made->op) {
-    case OP_gather: gather(n, made, out); break;
-    case OP_gather_along: gather_along(n, made, out); break;
-    case OP_iota: iota(n, made, out); break;
-    case OP_matmul: matmul(n, made, out); break;
-    case OP_concat: concat(n, made, out); break;
-    case OP_pad: pad(n, made, out); break;
+    const node *producer = graph_node(n->body, v);
+    switch (producer->op) {
+    case OP_gather: gather(n, producer, out); break;
+    case OP_gather_along: gather_along(n, producer, out); break;
+    case OP_iota: iota(n, producer, out); break;
+    case OP_matmul: matmul(n, producer, out); break;
+    case OP_concat: concat(n, producer, out); break;
+    case OP_pad: pad(n, producer, out); break;
     case OP_reduce_sum:
     case OP_reduce_max:
-    case OP_reduce_mean: reduce(n, made, out); break;
+    case OP_reduce_mean: reduce(n, producer, out); break;
     case OP_softmax:
     case OP_layer_norm:
-    case OP_rms_norm: row_op(n, made, out); break;
+    case OP_rms_norm: row_op(n, producer, out); break;
     case OP_add:
     case OP_sub:
     case OP_mul:
@@ -279,7 +280,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_gelu:
     case OP_select:
     case OP_compare:
-    case OP_cast: pointwise_walk(n, made, out); break;
+    case OP_cast: pointwise_walk(n, producer, out); break;
     case OP_input:
     case OP_param:
     case OP_constant:

@@ -163,18 +163,18 @@ static LLVMValueRef reduction(emit *e, op o, const view *x) {
 // A stage: `home` is where its row may lie, scratch or the result's own row.
 static void row_stage(rowwise *r, value v, const view *home) {
     emit *e = r->n->e;
-    const node *made = graph_node(r->body, v);
-    value from = made->inputs[0];
+    const node *producer = graph_node(r->body, v);
+    value from = producer->inputs[0];
     view in = r->there[from] ? r->rows[from] : *home;
     if (!r->there[from]) write_row(r, from, home);
-    if (is_reduction(made->op)) {
-        r->rows[v] = scalar_view(reduction(e, made->op, &in));
+    if (is_reduction(producer->op)) {
+        r->rows[v] = scalar_view(reduction(e, producer->op, &in));
     } else {
-        if (made->op == OP_softmax) {
+        if (producer->op == OP_softmax) {
             view_softmax(e, &in, home);
         } else {
-            const view *beta = made->op == OP_layer_norm ? &r->rows[made->inputs[2]] : NULL;
-            view_norm(e, &in, home, &r->rows[made->inputs[1]], beta, node_attr(made, ATTR_eps)->u.f);
+            const view *beta = producer->op == OP_layer_norm ? &r->rows[producer->inputs[2]] : NULL;
+            view_norm(e, &in, home, &r->rows[producer->inputs[1]], beta, node_attr(producer, ATTR_eps)->u.f);
         }
         r->rows[v] = *home;
     }
@@ -185,12 +185,12 @@ static void row_stage(rowwise *r, value v, const view *home) {
 static void open_row(rowwise *r, const walk *w) {
     loop_nest *n = r->n;
     for (value v = 0; v < r->body->count; v++) {
-        const node *made = graph_node(r->body, v);
-        r->there[v] = made->op == OP_param || made->op == OP_gather;
-        if (made->op == OP_gather) {
-            r->rows[v] =
-                loop_nest_gathered(n, &n->views[made->inputs[0]], &n->views[made->inputs[1]], w->index[0]);
-        } else if (made->op == OP_param) {
+        const node *producer = graph_node(r->body, v);
+        r->there[v] = producer->op == OP_param || producer->op == OP_gather;
+        if (producer->op == OP_gather) {
+            r->rows[v] = loop_nest_gathered(n, &n->views[producer->inputs[0]], &n->views[producer->inputs[1]],
+                                            w->index[0]);
+        } else if (producer->op == OP_param) {
             const type *t = graph_type(r->body, v);
             bool leads = t->rank > 0 && t->d[0].s == n->rows;
             r->rows[v] = leads ? view_at(n->e, &n->views[v], w->index[0]) : n->views[v];

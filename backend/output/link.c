@@ -189,7 +189,7 @@ static bool report(const link_job *j, const char *linker, int status, char *text
 }
 
 // A program that is no linker may succeed and write nothing.
-static bool made(const link_job *j, const char *linker, diag *d) {
+static bool wrote_output(const link_job *j, const char *linker, diag *d) {
     struct stat s;
     return (!stat(j->output, &s) && s.st_size) ||
            diag_error(d, j->path, "%s wrote nothing: is it a linker?", linker);
@@ -221,7 +221,7 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
         }
         // One that ended before the first look: at most this process's own, or its own where that is more.
         if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
-        ok = report(j, path, status, text, d) && made(j, path, d);
+        ok = report(j, path, status, text, d) && wrote_output(j, path, d);
     }
     close(ends[0]);
     return ok;
