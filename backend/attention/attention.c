@@ -41,7 +41,7 @@ static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64
 }
 
 // Where row `row` of the task's queries goes.
-static LLVMValueRef result_at(emit *e, const parts *p, const frame *f, LLVMValueRef row) {
+static LLVMValueRef result_at(emit *e, const attention_code *p, const frame *f, LLVMValueRef row) {
     const kernel_site *s = p->s;
     LLVMValueRef result = build_arg(e, f->args, graph_node(s->graph, s->node)->input_count);
     result = tile_at(e, result, tile_mul(e, f->head, p->x->v.width * 4));
@@ -50,15 +50,16 @@ static LLVMValueRef result_at(emit *e, const parts *p, const frame *f, LLVMValue
 }
 
 // All tiles of the rows [from, to).
-static void all_tiles(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
-                      LLVMValueRef to) {
+static void all_tiles(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+                      LLVMValueRef from, LLVMValueRef to) {
     attention_prepare(e, p, f, scratch, from, to);
-    loop l = build_loop(e, from, to, p->at.tile, "tile");
-    LLVMValueRef rows = build_const_i64(e, p->at.tile);
+    loop l = build_loop(e, from, to, p->layout.tile, "tile");
+    LLVMValueRef rows = build_const_i64(e, p->layout.tile);
     LLVMValueRef until = attention_smaller(e, LLVMBuildAdd(e->b, l.index, rows, ""), to);
     attention_tile(e, p, f, scratch, l.index, until);
-    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->at.outs), LLVMBuildSub(e->b, until, l.index, ""),
-                           result_at(e, p, f, l.index), tile_at_constant(e, scratch, p->at.sums)};
+    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->layout.outs),
+                           LLVMBuildSub(e->b, until, l.index, ""), result_at(e, p, f, l.index),
+                           tile_at_constant(e, scratch, p->layout.sums)};
     attention_call(e, p->give, 4, args);
     build_loop_end(e, &l);
 }
@@ -79,13 +80,13 @@ static LLVMBasicBlockRef if_any(emit *e, LLVMValueRef condition, LLVMValueRef sc
     return build_if(e, build_load(e, e->i1, some, 1));
 }
 
-static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const frame *f,
+static void chosen_tiles(emit *e, const attention_code *p, LLVMValueRef condition, const frame *f,
                          LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to) {
     LLVMBasicBlockRef task = if_any(e, condition, scratch, from, to);
     attention_prepare(e, p, f, scratch, from, to);
-    loop l = build_loop(e, from, to, p->at.tile, "tile");
+    loop l = build_loop(e, from, to, p->layout.tile, "tile");
     LLVMValueRef until =
-        attention_smaller(e, LLVMBuildAdd(e->b, l.index, build_const_i64(e, p->at.tile), ""), to);
+        attention_smaller(e, LLVMBuildAdd(e->b, l.index, build_const_i64(e, p->layout.tile), ""), to);
     LLVMBasicBlockRef some = if_any(e, condition, scratch, l.index, until);
     attention_tile(e, p, f, scratch, l.index, until);
     loop r = build_loop(e, l.index, until, 1, "row");
@@ -93,9 +94,9 @@ static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const 
         if_any(e, condition, scratch, r.index, LLVMBuildAdd(e->b, r.index, build_const_i64(e, 1), ""));
     LLVMValueRef in_tile = LLVMBuildSub(e->b, r.index, l.index, "");
     LLVMValueRef args[] = {
-        tile_at(e, tile_at_constant(e, scratch, p->at.outs), tile_mul(e, in_tile, p->at.out_ld * 4)),
+        tile_at(e, tile_at_constant(e, scratch, p->layout.outs), tile_mul(e, in_tile, p->layout.out_ld * 4)),
         build_const_i64(e, 1), result_at(e, p, f, r.index),
-        tile_at(e, tile_at_constant(e, scratch, p->at.sums), tile_mul(e, in_tile, 4))};
+        tile_at(e, tile_at_constant(e, scratch, p->layout.sums), tile_mul(e, in_tile, 4))};
     attention_call(e, p->give, 4, args);
     build_if_end(e, row);
     build_loop_end(e, &r);
@@ -105,8 +106,8 @@ static void chosen_tiles(emit *e, const parts *p, LLVMValueRef condition, const 
 }
 
 // Tasks of a sequence: `blocks` blocks of `rows` query rows a head.
-static LLVMValueRef emit_kernel(emit *e, const parts *p, const parts *other, LLVMValueRef condition,
-                                int64_t rows, int64_t blocks) {
+static LLVMValueRef emit_kernel(emit *e, const attention_code *p, const attention_code *other,
+                                LLVMValueRef condition, int64_t rows, int64_t blocks) {
     LLVMValueRef function = build_function(e, "attention", e->kernel_type),
                  scratch = LLVMGetParam(function, 3);
     LLVMValueRef from, to;
@@ -134,14 +135,14 @@ static double pair_flops(emit *e, const attention *x, int64_t length) {
 bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     attention x;
     if (!attention_recognise(e->arena, s, &x)) return false;
-    parts p, other;
+    attention_code p, other;
     LLVMValueRef condition = NULL;
-    attention_parts(e, s, &x, &p);
-    *out = (kernel){.scratch_bytes = p.at.bytes};
+    attention_emit_code(e, s, &x, &p);
+    *out = (kernel){.scratch_bytes = p.layout.bytes};
     if (x.other) {
-        attention_parts(e, s, x.other, &other);
+        attention_emit_code(e, s, x.other, &other);
         condition = attention_condition(e, s, x.chooser);
-        if (other.at.bytes > out->scratch_bytes) out->scratch_bytes = other.at.bytes;
+        if (other.layout.bytes > out->scratch_bytes) out->scratch_bytes = other.layout.bytes;
     }
     int64_t most = x.dim == SYM_S ? 1 : s->variant->length;
     // Two products over the pairs of rows of a sequence; where few of its rows ask, they hardly count.
@@ -150,7 +151,7 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     double pair = pair_flops(e, &x, s->variant->length);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;
-        rows = rows > 0 && rows < most ? block_round_up(rows, p.at.tile) : most;
+        rows = rows > 0 && rows < most ? block_round_up(rows, p.layout.tile) : most;
         int64_t blocks = (most + rows - 1) / rows;
         kernel_phase *phase = &out->phases[class][0];
         for (int like = 0; like < class; like++) {

@@ -219,16 +219,16 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 // --- The kernel's parts (parts.c)
 
 // Where things lie in a task's scratch, in bytes, and the strides of its tiles, in floats.
-typedef struct layout_of {
+typedef struct scratch_layout {
     int tile;
     int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
     int64_t keys, values, queries, scores, outs, sums, produced, runs, bytes;
-} layout_of;
+} scratch_layout;
 
-typedef struct parts {
+typedef struct attention_code {
     const kernel_site *s;
     attention *x;
-    layout_of at;
+    scratch_layout layout;
     panels score, value;
     row_source queries;
     LLVMValueRef pack_keys, pack_values, give, softmax;
@@ -236,17 +236,17 @@ typedef struct parts {
     LLVMValueRef numbers, pass;          // NULL: the scores are plain
     LLVMValueRef spans, runs, over;      // NULL: no score is hidden
     table_code tables[SCORE_MOST];
-} parts;
-void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p);
+} attention_code;
+void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p);
 // Packs what a task of the queries [from, to) reads, for the tiles that follow.
-void attention_prepare(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
-                       LLVMValueRef to);
+void attention_prepare(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+                       LLVMValueRef from, LLVMValueRef to);
 // The tile of queries from `row` on: outs and sums of scratch, for rows up to `until`. (tile.c)
-void attention_tile(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
+void attention_tile(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
                     LLVMValueRef until);
-// What attention_parts adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
+// What attention_emit_code adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
 // the runs; the least maximum of the rows.
-LLVMValueRef attention_over(emit *e, const parts *p);
+LLVMValueRef attention_over(emit *e, const attention_code *p);
 void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args);
 
 #endif

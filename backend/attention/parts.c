@@ -29,9 +29,9 @@ static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t 
     return at;
 }
 
-static layout_of plan(const kernel_site *s, attention *x) {
+static scratch_layout plan(const kernel_site *s, attention *x) {
     int64_t length = block_round_up(s->variant->length, PANEL_COLUMNS);
-    layout_of l = {.tile = block_tile_rows(s)};
+    scratch_layout l = {.tile = block_tile_rows(s)};
     // Odd multiples of a line: rows of a power of two would share few sets of the cache.
     l.score_ld = (length / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
     l.query_ld = block_round_up(x->q.width, PANEL_COLUMNS);
@@ -54,13 +54,13 @@ static layout_of plan(const kernel_site *s, attention *x) {
 }
 
 // Keys or values of a panel, made first: as they lie there.
-static heads produced_rows(const heads *x, const layout_of *l) {
+static heads produced_rows(const heads *x, const scratch_layout *l) {
     return (heads){.ld = l->produced_ld, .width = x->width, .count = 1, .group = 1, .producer = VALUE_NONE};
 }
 
-static void emit_products(emit *e, parts *p) {
+static void emit_products(emit *e, attention_code *p) {
     const attention *x = p->x;
-    const layout_of *l = &p->at;
+    const scratch_layout *l = &p->layout;
     p->score = (panels){.name = "attention.score",
                         .rows = l->tile,
                         .k = x->q.width,
@@ -80,10 +80,10 @@ static void emit_products(emit *e, parts *p) {
 }
 
 // What the ops on the scores need.
-static void emit_scores(emit *e, parts *p) {
+static void emit_scores(emit *e, attention_code *p) {
     const kernel_site *s = p->s;
     const attention *x = p->x;
-    const layout_of *l = &p->at;
+    const scratch_layout *l = &p->layout;
     LLVMValueRef scan = attention_scan(e);
     bool across = false;
     for (int i = 0; i < x->scores.table_count; i++)
@@ -102,9 +102,9 @@ static void emit_scores(emit *e, parts *p) {
     p->over = attention_over(e, p);
 }
 
-void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p) {
-    *p = (parts){.s = s, .x = x, .at = plan(s, x)};
-    const layout_of *l = &p->at;
+void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p) {
+    *p = (attention_code){.s = s, .x = x, .layout = plan(s, x)};
+    const scratch_layout *l = &p->layout;
     emit_products(e, p);
     heads keys = x->k.producer == VALUE_NONE ? x->k : produced_rows(&x->k, l),
           values = x->v.producer == VALUE_NONE ? x->v : produced_rows(&x->v, l);
@@ -119,13 +119,13 @@ void attention_parts(emit *e, const kernel_site *s, attention *x, parts *p) {
 }
 
 // Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.
-static void pack(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, const heads *x,
+static void pack(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, const heads *x,
                  LLVMValueRef make, LLVMValueRef packer, LLVMValueRef to, int64_t step) {
     if (!make) {
         attention_call(e, packer, 3, (LLVMValueRef[]){attention_head_at(e, p->s, f, x), f->keys, to});
         return;
     }
-    LLVMValueRef produced = tile_at_constant(e, scratch, p->at.produced),
+    LLVMValueRef produced = tile_at_constant(e, scratch, p->layout.produced),
                  n = build_const_i64(e, PANEL_COLUMNS);
     loop l = build_loop(e, build_const_i64(e, 0), f->keys, PANEL_COLUMNS, "produced");
     attention_call(e, make, 4, (LLVMValueRef[]){scratch, l.index, n, produced});
@@ -134,11 +134,11 @@ static void pack(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, 
     build_loop_end(e, &l);
 }
 
-void attention_prepare(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef from,
-                       LLVMValueRef to) {
+void attention_prepare(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+                       LLVMValueRef from, LLVMValueRef to) {
     const attention *x = p->x;
-    LLVMValueRef keys = tile_at_constant(e, scratch, p->at.keys),
-                 values = tile_at_constant(e, scratch, p->at.values);
+    LLVMValueRef keys = tile_at_constant(e, scratch, p->layout.keys),
+                 values = tile_at_constant(e, scratch, p->layout.values);
     if (p->numbers) attention_call(e, p->numbers, 1, &scratch);
     if (p->spans) attention_call(e, p->spans, 1, &scratch);
     pack(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);

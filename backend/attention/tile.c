@@ -31,11 +31,11 @@ typedef struct run {
     LLVMValueRef at, slot; // the run's first column among the scores
 } run;
 
-static run run_begin(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef n) {
+static run run_begin(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef n) {
     run r = {.slot = view_stack(e, e->i64)};
     build_store(e, build_const_i64(e, 0), r.slot, 8);
     r.l = build_loop(e, build_const_i64(e, 0), n, 2, "run");
-    LLVMValueRef at = tile_at(e, tile_at_constant(e, scratch, p->at.runs), tile_mul(e, r.l.index, 8));
+    LLVMValueRef at = tile_at(e, tile_at_constant(e, scratch, p->layout.runs), tile_mul(e, r.l.index, 8));
     r.from = build_load(e, e->i64, at, 8);
     r.to = build_load(e, e->i64, tile_at_constant(e, at, 8), 8);
     r.at = build_load(e, e->i64, r.slot, 8);
@@ -52,13 +52,13 @@ static void run_end(emit *e, run *r) {
 }
 
 // Scores of the panels [from, to), from column `at` of the tile on.
-static void score(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef row, LLVMValueRef from,
+static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef row, LLVMValueRef from,
                   LLVMValueRef to, LLVMValueRef at) {
-    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->at.scores), tile_mul(e, at, 4));
+    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4));
     // The product writes a panel to the column of its number.
     LLVMValueRef zero = tile_at(e, scores, tile_mul(e, from, -PANEL_COLUMNS * 4));
-    panels_args x = {.a = tile_at_constant(e, scratch, p->at.queries),
-                     .b = tile_at_constant(e, scratch, p->at.keys),
+    panels_args x = {.a = tile_at_constant(e, scratch, p->layout.queries),
+                     .b = tile_at_constant(e, scratch, p->layout.keys),
                      .c = zero,
                      .tiles = build_const_i64(e, 1),
                      .from = from,
@@ -72,27 +72,27 @@ static void score(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef ro
 }
 
 // The scores' first `k` columns from column `at` on times the values from key `key` on.
-static void value_product(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef at, LLVMValueRef key,
-                          LLVMValueRef k) {
+static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef at,
+                          LLVMValueRef key, LLVMValueRef k) {
     panels_args x = {
-        .a = tile_at(e, tile_at_constant(e, scratch, p->at.scores), tile_mul(e, at, 4)),
-        .b = tile_at(e, tile_at_constant(e, scratch, p->at.values), tile_mul(e, key, PANEL_COLUMNS * 4)),
-        .c = tile_at_constant(e, scratch, p->at.outs),
+        .a = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4)),
+        .b = tile_at(e, tile_at_constant(e, scratch, p->layout.values), tile_mul(e, key, PANEL_COLUMNS * 4)),
+        .c = tile_at_constant(e, scratch, p->layout.outs),
         .tiles = build_const_i64(e, 1),
         .from = build_const_i64(e, 0),
-        .to = build_const_i64(e, p->at.out_ld / PANEL_COLUMNS),
+        .to = build_const_i64(e, p->layout.out_ld / PANEL_COLUMNS),
         .after = scratch,
         .k = k};
     panels_call(e, &p->value, &x);
 }
 
-static LLVMValueRef softmax(emit *e, const parts *p, LLVMValueRef scratch, LLVMValueRef count) {
-    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->at.scores), count,
-                           tile_at_constant(e, scratch, p->at.sums)};
+static LLVMValueRef softmax(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef count) {
+    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->layout.scores), count,
+                           tile_at_constant(e, scratch, p->layout.sums)};
     return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->softmax), p->softmax, args, 3, "");
 }
 
-LLVMValueRef attention_over(emit *e, const parts *p) {
+LLVMValueRef attention_over(emit *e, const attention_code *p) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.over", e->f32, 3, params);
@@ -113,7 +113,7 @@ LLVMValueRef attention_over(emit *e, const parts *p) {
 }
 
 // Scores and softmax over what the tile may see; how many numbers its runs are.
-static LLVMValueRef probabilities(emit *e, const parts *p, const frame *f, LLVMValueRef scratch,
+static LLVMValueRef probabilities(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
                                   LLVMValueRef row) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), find[] = {scratch, row};
     LLVMValueRef n = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->runs), p->runs, find, 2, "");
@@ -125,7 +125,7 @@ static LLVMValueRef probabilities(emit *e, const parts *p, const frame *f, LLVMV
     LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, function, "seen");
     LLVMBuildCondBr(e->b, saw, done, again);
     LLVMPositionBuilderAtEnd(e->b, again);
-    LLVMValueRef runs = tile_at_constant(e, scratch, p->at.runs);
+    LLVMValueRef runs = tile_at_constant(e, scratch, p->layout.runs);
     build_store(e, build_const_i64(e, 0), runs, 8);
     build_store(e, panels_of(e, f->keys), tile_at_constant(e, runs, 8), 8);
     args[2] = two;
@@ -137,10 +137,11 @@ static LLVMValueRef probabilities(emit *e, const parts *p, const frame *f, LLVMV
     return count;
 }
 
-static void values_over(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef n) {
-    LLVMValueRef outs = tile_at_constant(e, scratch, p->at.outs);
-    loop l =
-        build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->at.tile * p->at.out_ld), e->width, "zero");
+static void values_over(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+                        LLVMValueRef n) {
+    LLVMValueRef outs = tile_at_constant(e, scratch, p->layout.outs);
+    loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->layout.tile * p->layout.out_ld),
+                        e->width, "zero");
     build_store(e, LLVMConstNull(e->vf), tile_at(e, outs, tile_mul(e, l.index, 4)), (unsigned)e->width * 4);
     build_loop_end(e, &l);
     run r = run_begin(e, p, scratch, n);
@@ -150,13 +151,13 @@ static void values_over(emit *e, const parts *p, const frame *f, LLVMValueRef sc
     run_end(e, &r);
 }
 
-void attention_tile(emit *e, const parts *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
+void attention_tile(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
                     LLVMValueRef until) {
     LLVMValueRef zero = build_const_i64(e, 0);
     attention_take(e, p->s, f, &p->queries, scratch, row, until);
     for (int i = 0; i < p->x->scores.table_count; i++) {
         const score_table *t = &p->x->scores.tables[i];
-        LLVMValueRef args[] = {scratch, row, tile_at_constant(e, scratch, p->at.queries)};
+        LLVMValueRef args[] = {scratch, row, tile_at_constant(e, scratch, p->layout.queries)};
         if (t->product && !t->across) attention_call(e, p->tables[i].multiply, 3, args);
     }
     if (p->runs) {

@@ -95,14 +95,14 @@ bool token_mix_accepts(const emit *e, const kernel_site *s) {
 
 // --- Emission
 
-typedef struct code {
+typedef struct mix_code {
     const kernel_site *s;
     const token_mix *m;
     panels tile[2], row[2]; // the first term, and those that are added to it; of a tile of rows, of one
     LLVMValueRef pack[2];   // as it is, and negated
     int64_t panel, term;    // bytes from one panel, and from one term, to the next in scratch
     int64_t width;          // panels of a task
-} code;
+} mix_code;
 
 // void (ptr rows, i64 count, ptr out, i64 panels, i64 stride): columns of `count` rows, `stride` bytes apart,
 // into panels, then zeros up to a multiple of 4 rows.
@@ -132,8 +132,8 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     return build_helper_end(e, f, NULL, caller);
 }
 
-static void emit_parts(emit *e, const kernel_site *s, const token_mix *m, code *k) {
-    *k = (code){.s = s, .m = m};
+static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mix_code *k) {
+    *k = (mix_code){.s = s, .m = m};
     k->panel =
         (block_round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
     for (int i = 0; i < 2; i++) {
@@ -154,7 +154,7 @@ static void emit_parts(emit *e, const kernel_site *s, const token_mix *m, code *
 }
 
 // Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
-static int64_t task_panels(const emit *e, const code *k, int class) {
+static int64_t task_panels(const emit *e, const mix_code *k, int class) {
     int64_t count = block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
     int64_t most = e->target->l2_bytes / 2 / (k->panel * k->m->count) / 3 * 3;
     if (most < 3 || class > 1) most = 3;
@@ -162,7 +162,7 @@ static int64_t task_panels(const emit *e, const code *k, int class) {
 }
 
 // A task's panels of the terms, to scratch.
-static void pack(emit *e, const code *k, LLVMValueRef args, LLVMValueRef scratch, LLVMValueRef first,
+static void pack(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueRef scratch, LLVMValueRef first,
                  LLVMValueRef count, LLVMValueRef from, LLVMValueRef to) {
     for (int t = 0; t < k->m->count; t++) {
         const term *x = &k->m->terms[t];
@@ -177,7 +177,7 @@ static void pack(emit *e, const code *k, LLVMValueRef args, LLVMValueRef scratch
 }
 
 // All terms for `tiles` tiles (or rows) of the call's rows from `row` on.
-static void multiply(emit *e, const code *k, const panels *p, const panels_args *of, LLVMValueRef args,
+static void multiply(emit *e, const mix_code *k, const panels *p, const panels_args *of, LLVMValueRef args,
                      LLVMValueRef row, LLVMValueRef tiles) {
     int result = graph_node(k->s->graph, k->s->node)->input_count;
     for (int t = 0; t < k->m->count; t++) {
@@ -192,7 +192,7 @@ static void multiply(emit *e, const code *k, const panels *p, const panels_args 
 }
 
 // The rows of a sequence: blocks of tiles, then those that are left.
-static void all_rows(emit *e, const code *k, const panels_args *of, LLVMValueRef args, LLVMValueRef first,
+static void all_rows(emit *e, const mix_code *k, const panels_args *of, LLVMValueRef args, LLVMValueRef first,
                      LLVMValueRef count) {
     int64_t rows = k->tile[0].rows;
     LLVMValueRef one = build_const_i64(e, 1),
@@ -214,7 +214,7 @@ static void all_rows(emit *e, const code *k, const panels_args *of, LLVMValueRef
     build_if_end(e, behind);
 }
 
-static LLVMValueRef emit_kernel(emit *e, const code *k, int64_t inner) {
+static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {
     LLVMValueRef f = build_function(e, "token_mix", e->kernel_type), args = LLVMGetParam(f, 0);
     LLVMValueRef task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3), per = build_const_i64(e, inner);
     LLVMValueRef first, count,
@@ -237,9 +237,9 @@ static LLVMValueRef emit_kernel(emit *e, const code *k, int64_t inner) {
 
 bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
     token_mix m;
-    code k;
+    mix_code k;
     if (!recognise(s, &m)) return false;
-    emit_parts(e, s, &m, &k);
+    emit_functions(e, s, &m, &k);
     *out = (kernel){0};
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t count = block_round_up(m.n, PANEL_COLUMNS) / PANEL_COLUMNS;

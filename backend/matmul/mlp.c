@@ -73,13 +73,13 @@ bool mlp_accepts(const emit *e, const kernel_site *s) {
 }
 
 // The products of a node.
-typedef struct parts {
+typedef struct mlp_code {
     int64_t chunk, slices, last; // hidden columns of a slice, slices, columns of the last
     int64_t rows;                // SLICE_ROWS in whole row tiles
     panels up;
     panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
     LLVMValueRef norm;
-} parts;
+} mlp_code;
 
 static void set_epilogue(panels *p, const epilogue *x) {
     p->extra_count = x->count;
@@ -88,10 +88,10 @@ static void set_epilogue(panels *p, const epilogue *x) {
     p->context = (void *)x;
 }
 
-static void emit_parts(emit *e, const kernel_site *s, const mlp *m, parts *p) {
+static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code *p) {
     const schedule *plan = &s->variant->schedules[s->node];
     const place *places = s->variant->places;
-    *p = (parts){.chunk = block_round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
+    *p = (mlp_code){.chunk = block_round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;
     p->last = m->hidden - (p->slices - 1) * p->chunk;
     p->rows = block_round_up(SLICE_ROWS, s->variant->row_tile);
@@ -142,7 +142,7 @@ static void set_extras(emit *e, const row_block *a, const epilogue *x, panels_ar
 }
 
 // The slice of `columns` hidden columns from column `from` (i64) on.
-static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, const row_block *a,
+static void slice(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p, const row_block *a,
                   LLVMValueRef from, int64_t columns, const panels *down) {
     LLVMValueRef w1 = build_arg(e, a->args, m->w1);
     LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
@@ -170,7 +170,7 @@ static void slice(emit *e, const kernel_site *s, const mlp *m, const parts *p, c
     panels_call(e, down, &v);
 }
 
-static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, const row_block *a) {
+static void slices(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p, const row_block *a) {
     LLVMValueRef last = build_const_i64(e, (p->slices - 1) * p->chunk);
     if (p->slices > 1) slice(e, s, m, p, a, build_const_i64(e, 0), p->chunk, &p->first);
     if (p->slices > 2) {
@@ -181,7 +181,8 @@ static void slices(emit *e, const kernel_site *s, const mlp *m, const parts *p, 
     slice(e, s, m, p, a, last, p->last, &p->end);
 }
 
-static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const parts *p, int64_t unit) {
+static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p,
+                                int64_t unit) {
     LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
     row_block a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
     block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
@@ -205,8 +206,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
 bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
     mlp m;
     if (!recognise(s, &m)) return false;
-    parts p;
-    emit_parts(e, s, &m, &p);
+    mlp_code p;
+    emit_products(e, s, &m, &p);
     *out = (kernel){.scratch_bytes = p.rows * p.chunk * 4};
     double flops = 2.0 * (double)m.hidden * (double)(m.k + m.n) +
                    (double)m.between.op_count * (double)m.hidden + (double)m.after.op_count * (double)m.n +
