@@ -14,14 +14,14 @@ typedef struct evaluator {
 } evaluator;
 
 // A graph or body under evaluation.
-typedef struct frame {
+typedef struct eval_frame {
     evaluator *e;
     const graph *g;
     bindings b;
     const tensor *params; // of a body
     cell *cells;
     int *last; // the last node that reads a value; count: an output
-} frame;
+} eval_frame;
 
 #define UNBOUND (INT64_MIN / 4)
 
@@ -45,7 +45,7 @@ static void cell_free(cell *c) {
 }
 
 // The shape of v's type under the frame's bindings.
-static bool concrete(const frame *f, value v, tensor *out) {
+static bool concrete(const eval_frame *f, value v, tensor *out) {
     const type *t = graph_type(f->g, v);
     int64_t count = 1;
     *out = (tensor){.e = t->e, .rank = t->rank};
@@ -63,7 +63,7 @@ static bool concrete(const frame *f, value v, tensor *out) {
     return true;
 }
 
-static bool cell_allocate(const frame *f, value v) {
+static bool cell_allocate(const eval_frame *f, value v) {
     cell *c = &f->cells[v];
     if (!concrete(f, v, &c->t)) return false;
     c->owned = memory_zero((size_t)tensor_count(&c->t), elem_size(c->t.e));
@@ -86,7 +86,7 @@ static const void *in_place(const recipe *r, const tensor_source *source) {
     return t.data;
 }
 
-static bool make_constant(const frame *f, value v) {
+static bool make_constant(const eval_frame *f, value v) {
     cell *c = &f->cells[v];
     const node *n = graph_node(f->g, v);
     const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe);
@@ -105,7 +105,7 @@ static bool make_constant(const frame *f, value v) {
 
 // --- Inputs
 
-static bool bind_input(const eval_input *in, frame *f, value v) {
+static bool bind_input(const eval_input *in, eval_frame *f, value v) {
     const type *t = graph_type(f->g, v);
     bool fits = in->value.e == t->e && in->value.rank == t->rank;
     for (int i = 0; fits && i < t->rank; i++) {
@@ -124,7 +124,7 @@ static bool bind_input(const eval_input *in, frame *f, value v) {
     return true;
 }
 
-static bool bind_inputs(frame *f) {
+static bool bind_inputs(eval_frame *f) {
     for (value v = 0; v < f->g->count; v++) {
         const node *n = graph_node(f->g, v);
         if (n->op != OP_input) continue;
@@ -138,7 +138,7 @@ static bool bind_inputs(frame *f) {
 }
 
 // M: the given length, or that of the longest text.
-static void bind_length(frame *f) {
+static void bind_length(eval_frame *f) {
     if (f->e->o->length > 0) {
         f->b.v[SYM_M] = f->e->o->length;
         return;
@@ -157,8 +157,8 @@ static void bind_length(frame *f) {
 
 // --- Walking
 
-static bool frame_open(frame *f, evaluator *e, const graph *g) {
-    *f = (frame){.e = e, .g = g};
+static bool frame_open(eval_frame *f, evaluator *e, const graph *g) {
+    *f = (eval_frame){.e = e, .g = g};
     for (int s = 0; s < SYM_COUNT; s++) f->b.v[s] = UNBOUND;
     f->cells = memory_zero((size_t)g->count, sizeof(*f->cells));
     f->last = memory_zero((size_t)g->count, sizeof(*f->last));
@@ -171,22 +171,22 @@ static bool frame_open(frame *f, evaluator *e, const graph *g) {
     return true;
 }
 
-static void frame_close(frame *f) {
+static void frame_close(eval_frame *f) {
     for (value v = 0; f->cells && v < f->g->count; v++) cell_free(&f->cells[v]);
     free(f->cells);
     free(f->last);
 }
 
-static void free_unread(frame *f, value v) {
+static void free_unread(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
     if (f->last[v] == v) cell_free(&f->cells[v]);
     for (int i = 0; i < n->input_count; i++)
         if (f->last[n->inputs[i]] == v) cell_free(&f->cells[n->inputs[i]]);
 }
 
-static bool run_node(frame *f, value v);
+static bool run_node(eval_frame *f, value v);
 
-static bool run_body(frame *f, const tensor *params) {
+static bool run_body(eval_frame *f, const tensor *params) {
     for (value v = 0; v < f->g->count; v++) cell_free(&f->cells[v]);
     f->params = params;
     for (value v = 0; v < f->g->count; v++) {
@@ -198,12 +198,12 @@ static bool run_body(frame *f, const tensor *params) {
     return f->cells[yields].t.data || make_constant(f, yields);
 }
 
-static bool run_fuse(frame *f, value v) {
+static bool run_fuse(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
     tensor *params = memory_zero((size_t)n->input_count, sizeof(*params)), *out = &f->cells[v].t;
     if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
     for (int i = 0; i < n->input_count; i++) params[i] = f->cells[n->inputs[i]].t;
-    frame body;
+    eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
     body.b = f->b;
     ok = ok && run_body(&body, params);
@@ -219,7 +219,7 @@ static bool run_fuse(frame *f, value v) {
 // --- per_sequence
 
 // Bounds ascend from 0 to `rows`, by at least `least` rows a text.
-static bool check_bounds(const frame *f, value v, const tensor *bounds, int64_t rows, int least) {
+static bool check_bounds(const eval_frame *f, value v, const tensor *bounds, int64_t rows, int least) {
     const int32_t *b = bounds->data;
     int64_t n = bounds->shape[0] - 1;
     for (int64_t s = 0; s < n; s++) {
@@ -265,7 +265,8 @@ static tensor cut(tensor x, const type *t, const sequence *q, int bounds) {
     return x;
 }
 
-static bool run_sequence(frame *f, value v, frame *body, tensor *params, const sequence *q, int bounds) {
+static bool run_sequence(eval_frame *f, value v, eval_frame *body, tensor *params, const sequence *q,
+                         int bounds) {
     const node *n = graph_node(f->g, v);
     for (int i = bounds; i < n->input_count; i++)
         params[i - bounds] = cut(f->cells[n->inputs[i]].t, graph_type(f->g, n->inputs[i]), q, bounds);
@@ -278,7 +279,7 @@ static bool run_sequence(frame *f, value v, frame *body, tensor *params, const s
     return true;
 }
 
-static bool run_per_sequence(frame *f, value v) {
+static bool run_per_sequence(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
     int bounds = (int)node_attr(n, ATTR_bounds)->u.i;
     const tensor *texts = &f->cells[n->inputs[0]].t, *rows = bounds == 2 ? &f->cells[n->inputs[1]].t : NULL;
@@ -286,7 +287,7 @@ static bool run_per_sequence(frame *f, value v) {
     if (rows && !check_bounds(f, v, rows, f->b.v[SYM_R], 0)) return false;
     tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
     if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
-    frame body;
+    eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
     body.b = f->b;
     const int32_t *b = texts->data, *r = rows ? rows->data : NULL;
@@ -301,7 +302,7 @@ static bool run_per_sequence(frame *f, value v) {
 
 // --- One node
 
-static bool run_node(frame *f, value v) {
+static bool run_node(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
     if (n->op == OP_input) return true;
     if (n->op == OP_param) {
@@ -320,7 +321,7 @@ static bool run_node(frame *f, value v) {
     return kernels[n->op](&call);
 }
 
-static bool run_top(frame *f) {
+static bool run_top(eval_frame *f) {
     const eval_options *o = f->e->o;
     for (value v = 0; v < f->g->count; v++) {
         if (node_is_constant(graph_node(f->g, v))) continue;
@@ -331,7 +332,7 @@ static bool run_top(frame *f) {
     return true;
 }
 
-static bool take_results(frame *f, arena *a, tensor *results) {
+static bool take_results(eval_frame *f, arena *a, tensor *results) {
     for (int i = 0; i < f->g->output_count; i++) {
         value v = f->g->outputs[i].value;
         const tensor *t = &f->cells[v].t;
@@ -346,7 +347,7 @@ static bool take_results(frame *f, arena *a, tensor *results) {
 
 bool graph_eval(const graph *g, const eval_options *o, arena *a, tensor *results, diag *d) {
     evaluator e = {o, d};
-    frame f;
+    eval_frame f;
     bool ok = frame_open(&f, &e, g) && bind_inputs(&f);
     if (ok) bind_length(&f);
     ok = ok && run_top(&f) && take_results(&f, a, results);

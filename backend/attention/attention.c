@@ -14,15 +14,15 @@
 
 // The task's sequence, head and block of `rows` query rows; the builder goes on where there are some, and at
 // `done` where there are none.
-static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64_t rows, int64_t blocks,
-                       LLVMValueRef *from, LLVMValueRef *to) {
+static task_frame open_task(emit *e, LLVMValueRef function, const attention *x, int64_t rows, int64_t blocks,
+                            LLVMValueRef *from, LLVMValueRef *to) {
     LLVMValueRef c = LLVMGetParam(function, 1), task = LLVMGetParam(function, 2);
     LLVMValueRef inner = build_const_i64(e, x->q.count * blocks), per = build_const_i64(e, blocks);
     LLVMValueRef rest = LLVMBuildURem(e->b, task, inner, ""), number = LLVMBuildURem(e->b, rest, per, "");
-    frame f = {.args = LLVMGetParam(function, 0),
-               .sequence = LLVMBuildUDiv(e->b, task, inner, ""),
-               .head = LLVMBuildUDiv(e->b, rest, per, ""),
-               .queries = build_const_i64(e, 1)};
+    task_frame f = {.args = LLVMGetParam(function, 0),
+                    .sequence = LLVMBuildUDiv(e->b, task, inner, ""),
+                    .head = LLVMBuildUDiv(e->b, rest, per, ""),
+                    .queries = build_const_i64(e, 1)};
     f.query = f.sequence;
     block_sequence(e, c, false, f.sequence, &f.key, &f.keys);
     if (x->dim == SYM_T) f.query = f.key, f.queries = f.keys;
@@ -41,7 +41,7 @@ static frame open_task(emit *e, LLVMValueRef function, const attention *x, int64
 }
 
 // Where row `row` of the task's queries goes.
-static LLVMValueRef result_at(emit *e, const attention_code *p, const frame *f, LLVMValueRef row) {
+static LLVMValueRef result_at(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef row) {
     const kernel_site *s = p->s;
     LLVMValueRef result = build_arg(e, f->args, graph_node(s->graph, s->node)->input_count);
     result = tile_at(e, result, tile_mul(e, f->head, p->x->v.width * 4));
@@ -50,7 +50,7 @@ static LLVMValueRef result_at(emit *e, const attention_code *p, const frame *f, 
 }
 
 // All tiles of the rows [from, to).
-static void all_tiles(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+static void all_tiles(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                       LLVMValueRef from, LLVMValueRef to) {
     attention_prepare(e, p, f, scratch, from, to);
     loop l = build_loop(e, from, to, p->layout.tile, "tile");
@@ -80,7 +80,7 @@ static LLVMBasicBlockRef if_any(emit *e, LLVMValueRef condition, LLVMValueRef sc
     return build_if(e, build_load(e, e->i1, some, 1));
 }
 
-static void chosen_tiles(emit *e, const attention_code *p, LLVMValueRef condition, const frame *f,
+static void chosen_tiles(emit *e, const attention_code *p, LLVMValueRef condition, const task_frame *f,
                          LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to) {
     LLVMBasicBlockRef task = if_any(e, condition, scratch, from, to);
     attention_prepare(e, p, f, scratch, from, to);
@@ -111,8 +111,8 @@ static LLVMValueRef emit_kernel(emit *e, const attention_code *p, const attentio
     LLVMValueRef function = build_function(e, "attention", e->kernel_type),
                  scratch = LLVMGetParam(function, 3);
     LLVMValueRef from, to;
-    frame f = open_task(e, function, p->x, rows, blocks, &from, &to);
-    attention_frame_store(e, &f, scratch);
+    task_frame f = open_task(e, function, p->x, rows, blocks, &from, &to);
+    task_frame_store(e, &f, scratch);
     all_tiles(e, p, &f, scratch, from, to);
     if (other) chosen_tiles(e, other, condition, &f, scratch, from, to);
     LLVMBuildRetVoid(e->b);

@@ -122,22 +122,22 @@ bool attention_hides(const attention *x);
 int64_t attention_reach(emit *e, const attention *x, int64_t length);
 
 // --- What a task works on. It stands at the start of its scratch, for the functions that it calls.
-typedef struct frame {
+typedef struct task_frame {
     LLVMValueRef args;
     LLVMValueRef head;           // of the queries
     LLVMValueRef key, keys;      // first row of the keys in T, and how many
     LLVMValueRef query, queries; // the same of the queries, in the result's rows
     LLVMValueRef sequence;
-} frame;
+} task_frame;
 #define FRAME_BYTES 64
-void attention_frame_store(emit *e, const frame *f, LLVMValueRef scratch);
-frame attention_frame_load(emit *e, LLVMValueRef scratch);
+void task_frame_store(emit *e, const task_frame *f, LLVMValueRef scratch);
+task_frame task_frame_load(emit *e, LLVMValueRef scratch);
 // Elements from row to row of an operand.
 int64_t attention_ld(const kernel_site *s, int operand);
 // Its first row in this task.
-LLVMValueRef attention_operand(emit *e, const kernel_site *s, const frame *f, int operand);
+LLVMValueRef attention_operand(emit *e, const kernel_site *s, const task_frame *f, int operand);
 // Of the task's head, row 0.
-LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const frame *f, const heads *x);
+LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const task_frame *f, const heads *x);
 LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b);
 
 // What numbers the leaves have in a block of queries and keys. (range.c)
@@ -149,9 +149,9 @@ typedef struct ranges {
     LLVMValueRef lo[SCORE_MOST], hi[SCORE_MOST]; // i32; NULL: unknown
     LLVMValueRef tables[SCORE_MOST];             // address of the head's row
 } ranges;
-void attention_ranges_open(ranges *r, const kernel_site *s, const frame *f);
+void attention_ranges_open(ranges *r, const kernel_site *s, const task_frame *f);
 // Queries [from, to) of the task's sequence, keys [from, to).
-void attention_ranges_rows(ranges *r, const kernel_site *s, const frame *f, LLVMValueRef from,
+void attention_ranges_rows(ranges *r, const kernel_site *s, const task_frame *f, LLVMValueRef from,
                            LLVMValueRef to);
 void attention_ranges_keys(ranges *r, LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to);
 // The panels of columns of a table that these pairs look up.
@@ -198,7 +198,7 @@ typedef struct row_source {
 row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                             int tile_rows, int64_t ld, int64_t at);
 // Rows from `from` on, of which those up to `until` are there.
-void attention_take(emit *e, const kernel_site *s, const frame *f, const row_source *from_rows,
+void attention_take(emit *e, const kernel_site *s, const task_frame *f, const row_source *from_rows,
                     LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef until);
 
 // Functions of a table that is a product. prepare: void (ptr scratch, i64 from, i64 to), for a task of the
@@ -239,11 +239,11 @@ typedef struct attention_code {
 } attention_code;
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p);
 // Packs what a task of the queries [from, to) reads, for the tiles that follow.
-void attention_prepare(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                        LLVMValueRef from, LLVMValueRef to);
 // The tile of queries from `row` on: outs and sums of scratch, for rows up to `until`. (tile.c)
-void attention_tile(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
-                    LLVMValueRef until);
+void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                    LLVMValueRef row, LLVMValueRef until);
 // What attention_emit_code adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
 // the runs; the least maximum of the rows.
 LLVMValueRef attention_over(emit *e, const attention_code *p);

@@ -4,21 +4,21 @@
 
 #define FRAME_FIELDS 7
 
-static void fields(frame *f, LLVMValueRef **at) {
+static void fields(task_frame *f, LLVMValueRef **at) {
     LLVMValueRef *const all[FRAME_FIELDS] = {&f->args,  &f->head,    &f->key,     &f->keys,
                                              &f->query, &f->queries, &f->sequence};
     for (int i = 0; i < FRAME_FIELDS; i++) at[i] = all[i];
 }
 
-void attention_frame_store(emit *e, const frame *f, LLVMValueRef scratch) {
-    frame copy = *f;
+void task_frame_store(emit *e, const task_frame *f, LLVMValueRef scratch) {
+    task_frame copy = *f;
     LLVMValueRef *at[FRAME_FIELDS];
     fields(&copy, at);
     for (int i = 0; i < FRAME_FIELDS; i++) build_store(e, *at[i], tile_at_constant(e, scratch, 8 * i), 8);
 }
 
-frame attention_frame_load(emit *e, LLVMValueRef scratch) {
-    frame f;
+task_frame task_frame_load(emit *e, LLVMValueRef scratch) {
+    task_frame f;
     LLVMValueRef *at[FRAME_FIELDS];
     fields(&f, at);
     for (int i = 0; i < FRAME_FIELDS; i++)
@@ -41,7 +41,7 @@ int64_t attention_ld(const kernel_site *s, int operand) {
     return s->variant->places[graph_node(s->graph, s->node)->inputs[operand]].ld;
 }
 
-LLVMValueRef attention_operand(emit *e, const kernel_site *s, const frame *f, int operand) {
+LLVMValueRef attention_operand(emit *e, const kernel_site *s, const task_frame *f, int operand) {
     const type *t = &operand_node(s, operand)->type;
     LLVMValueRef p = build_arg(e, f->args, operand), row = NULL;
     sym rows = t->rank ? t->d[0].s : SYM_NONE;
@@ -51,7 +51,7 @@ LLVMValueRef attention_operand(emit *e, const kernel_site *s, const frame *f, in
     return row ? tile_at(e, p, tile_mul(e, row, attention_ld(s, operand) * 4)) : p;
 }
 
-LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const frame *f, const heads *x) {
+LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const task_frame *f, const heads *x) {
     LLVMValueRef head =
         x->group > 1 ? LLVMBuildUDiv(e->b, f->head, build_const_i64(e, x->group), "") : f->head;
     LLVMValueRef p = attention_operand(e, s, f, x->operand);

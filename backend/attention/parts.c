@@ -119,7 +119,7 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
 }
 
 // Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.
-static void pack(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, const heads *x,
+static void pack(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch, const heads *x,
                  LLVMValueRef make, LLVMValueRef packer, LLVMValueRef to, int64_t step) {
     if (!make) {
         attention_call(e, packer, 3, (LLVMValueRef[]){attention_head_at(e, p->s, f, x), f->keys, to});
@@ -134,7 +134,7 @@ static void pack(emit *e, const attention_code *p, const frame *f, LLVMValueRef 
     build_loop_end(e, &l);
 }
 
-void attention_prepare(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                        LLVMValueRef from, LLVMValueRef to) {
     const attention *x = p->x;
     LLVMValueRef keys = tile_at_constant(e, scratch, p->layout.keys),

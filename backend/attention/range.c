@@ -175,7 +175,7 @@ static LLVMValueRef seen(const ranges *r, value v) {
 
 // --- Blocks of a task
 
-void attention_ranges_open(ranges *r, const kernel_site *s, const frame *f) {
+void attention_ranges_open(ranges *r, const kernel_site *s, const task_frame *f) {
     emit *e = r->e;
     const score_ops *x = &r->x->scores;
     for (int i = 0; i < x->table_count; i++) {
@@ -190,7 +190,7 @@ static LLVMValueRef as_i32(emit *e, LLVMValueRef x) {
     return LLVMBuildTrunc(e->b, x, e->i32, "");
 }
 
-void attention_ranges_rows(ranges *r, const kernel_site *s, const frame *f, LLVMValueRef from,
+void attention_ranges_rows(ranges *r, const kernel_site *s, const task_frame *f, LLVMValueRef from,
                            LLVMValueRef to) {
     emit *e = r->e;
     const score_ops *x = &r->x->scores;
@@ -233,7 +233,7 @@ LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef sca
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMValueRef fn = build_helper(e, "attention.spans", NULL, 1, &e->ptr);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), panel = build_const_i64(e, PANEL_COLUMNS);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];
         if (l->side != SIDE_KEY || l->e != ELEM_I32) continue;
@@ -269,7 +269,7 @@ LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, L
     LLVMTypeRef params[] = {e->ptr, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.runs", e->i64, 2, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), row = LLVMGetParam(fn, 1), one = build_const_i64(e, 1);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scanner};
     attention_ranges_open(&r, s, &f);
     LLVMValueRef end = LLVMBuildAdd(e->b, row, build_const_i64(e, tile_rows), "");

@@ -77,7 +77,7 @@ typedef struct making {
     emit *e;
     const kernel_site *s;
     const attention *x;
-    const frame *f;
+    const task_frame *f;
     LLVMValueRef row, head; // i64; head: of heads that are made
     LLVMValueRef *bases;    // by param: its first row in this task
 } making;
@@ -221,7 +221,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
     LLVMValueRef fn = build_helper(e, "attention.rows", NULL, 4, params);
-    frame f = attention_frame_load(e, LLVMGetParam(fn, 0));
+    task_frame f = task_frame_load(e, LLVMGetParam(fn, 0));
     making m = {.e = e, .s = s, .x = x, .f = &f};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
     open_params(&m);
@@ -250,8 +250,8 @@ row_source attention_source(emit *e, const kernel_site *s, const attention *x, c
     return r;
 }
 
-void attention_take(emit *e, const kernel_site *s, const frame *f, const row_source *r, LLVMValueRef scratch,
-                    LLVMValueRef from, LLVMValueRef until) {
+void attention_take(emit *e, const kernel_site *s, const task_frame *f, const row_source *r,
+                    LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef until) {
     LLVMValueRef to = tile_at_constant(e, scratch, r->at);
     if (r->make) {
         LLVMValueRef args[] = {scratch, from, build_const_i64(e, r->tile), to};

@@ -314,7 +314,7 @@ static LLVMValueRef pair_value(pairs *p, value v, bool across) {
 }
 
 // What does not depend on the row: where keys' numbers and tables lie.
-static void open_pairs(pairs *p, const kernel_site *s, const frame *f, LLVMValueRef scratch) {
+static void open_pairs(pairs *p, const kernel_site *s, const task_frame *f, LLVMValueRef scratch) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
     for (int i = 0; i < x->leaf_count; i++)
@@ -332,7 +332,7 @@ static void open_pairs(pairs *p, const kernel_site *s, const frame *f, LLVMValue
 }
 
 // `in_tile`: the row's number in the tile.
-static void open_row(pairs *p, const kernel_site *s, const frame *f, LLVMValueRef scratch,
+static void open_row(pairs *p, const kernel_site *s, const task_frame *f, LLVMValueRef scratch,
                      LLVMValueRef in_tile) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
@@ -355,7 +355,7 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->i64, e->ptr};
     LLVMValueRef fn = build_helper(e, "attention.pairs", NULL, 5, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), key = LLVMGetParam(fn, 2);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     pairs p = {.e = e, .x = x};
     open_pairs(&p, s, &f, scratch);
     loop r = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
@@ -378,7 +378,7 @@ LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attentio
     LLVMTypeRef params[] = {e->ptr};
     LLVMValueRef fn = build_helper(e, "attention.numbers", NULL, 1, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     LLVMValueRef last = LLVMBuildSub(e->b, f.keys, build_const_i64(e, 1), "");
     LLVMValueRef end = LLVMBuildAdd(e->b, last, build_const_i64(e, PANEL_COLUMNS), "");
     end = LLVMBuildAnd(e->b, end, build_const_i64(e, -PANEL_COLUMNS), "");
@@ -400,7 +400,7 @@ LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention 
     LLVMTypeRef params[] = {e->ptr, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.chosen", e->i1, 2, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     pairs p = {.e = e, .x = x, .row = LLVMGetParam(fn, 1), .key = build_const_i64(e, 0)};
     open_pairs(&p, s, &f, scratch);
     open_row(&p, s, &f, scratch, build_const_i64(e, 0));

@@ -15,7 +15,7 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     LLVMValueRef pack = attention_pack_keys(e, &rows);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.prepare", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     LLVMValueRef first, last;
     attention_ranges_open(&r, s, &f);
@@ -52,7 +52,7 @@ static LLVMValueRef emit_straight(emit *e, const kernel_site *s, const attention
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
     LLVMValueRef fn = build_helper(e, "attention.straight", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
     LLVMValueRef row = LLVMGetParam(fn, 1);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     attention_ranges_open(&r, s, &f);
     LLVMValueRef until = LLVMBuildAdd(e->b, row, build_const_i64(e, p->rows), "");
@@ -67,7 +67,7 @@ static LLVMValueRef emit_across(emit *e, const kernel_site *s, const attention *
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.across", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     LLVMValueRef rows = build_const_i64(e, p->rows), at = tile_at_constant(e, scratch, keys->at);
     attention_ranges_open(&r, s, &f);

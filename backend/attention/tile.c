@@ -97,7 +97,7 @@ LLVMValueRef attention_over(emit *e, const attention_code *p) {
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
     LLVMValueRef fn = build_helper(e, "attention.over", e->f32, 3, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
-    frame f = attention_frame_load(e, scratch);
+    task_frame f = task_frame_load(e, scratch);
     LLVMValueRef hidden = view_stack(e, e->i64); // columns behind the last key
     build_store(e, build_const_i64(e, 0), hidden, 8);
     run r = run_begin(e, p, scratch, LLVMGetParam(fn, 2));
@@ -113,7 +113,7 @@ LLVMValueRef attention_over(emit *e, const attention_code *p) {
 }
 
 // Scores and softmax over what the tile may see; how many numbers its runs are.
-static LLVMValueRef probabilities(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                                   LLVMValueRef row) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), find[] = {scratch, row};
     LLVMValueRef n = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->runs), p->runs, find, 2, "");
@@ -137,7 +137,7 @@ static LLVMValueRef probabilities(emit *e, const attention_code *p, const frame 
     return count;
 }
 
-static void values_over(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch,
+static void values_over(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                         LLVMValueRef n) {
     LLVMValueRef outs = tile_at_constant(e, scratch, p->layout.outs);
     loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->layout.tile * p->layout.out_ld),
@@ -151,8 +151,8 @@ static void values_over(emit *e, const attention_code *p, const frame *f, LLVMVa
     run_end(e, &r);
 }
 
-void attention_tile(emit *e, const attention_code *p, const frame *f, LLVMValueRef scratch, LLVMValueRef row,
-                    LLVMValueRef until) {
+void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                    LLVMValueRef row, LLVMValueRef until) {
     LLVMValueRef zero = build_const_i64(e, 0);
     attention_take(e, p->s, f, &p->queries, scratch, row, until);
     for (int i = 0; i < p->x->scores.table_count; i++) {
