@@ -59,19 +59,19 @@ typedef struct score_leaf {
     dim rows;
     // Of keys: where in a task's scratch their numbers stand, in bytes, and the least and the largest of each
     // panel.
-    int64_t at, spans;
+    int64_t at, panel_limits;
 } score_leaf;
 
 // What is looked up along rows of `n` numbers: gather_along.
 typedef struct score_table {
     value gather;
-    bool across; // its rows are keys: the body transposes what it found
+    bool transposed; // its rows are keys: the body transposes what it found
     elem e;
     int64_t n;
     // The same for all queries and keys,
     int operand;
     int64_t stride; // elements from head to head
-    // or a product of the queries (`across`: the keys) with rows of an operand.
+    // or a product of the queries (`transposed`: the keys) with rows of an operand.
     bool product;
     value left;         // of the product
     heads of;           // its rows are the columns of the right operand
@@ -84,8 +84,8 @@ typedef struct score_table {
 typedef struct score_ops {
     const graph *body;
     value anchor, result;
-    epilogue plain; // arithmetic with numbers alone: done on the registers
-    bool apart;     // anything else: in a pass over the tile of scores
+    epilogue plain;     // arithmetic with numbers alone: done on the registers
+    bool separate_pass; // anything else: a pass over the tile of scores
     int leaf_count, table_count;
     score_leaf leaves[SCORE_MOST];
     score_table tables[SCORE_MOST];
@@ -108,9 +108,9 @@ bool attention_recognise(arena *a, const kernel_site *s, attention *out);
 // Collects the ops from scores->anchor to scores->result; false where the family can't compute one.
 // (scores.c)
 bool attention_collect_scores(arena *a, const kernel_site *s, attention *x);
-// Which leaf the reshape `n` is, which table the gather_along `v`; `across` or not.
-int attention_leaf(const attention *x, const node *n, bool across);
-int attention_table(const score_ops *x, value v, bool across);
+// Which leaf the reshape `n` is, which table the gather_along `v`; `transposed` or not.
+int attention_leaf(const attention *x, const node *n, bool transposed);
+int attention_table(const score_ops *x, value v, bool transposed);
 // The same of a condition on the rows' numbers, x->scores.result.
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
 // Can rows [heads,rows,width] of the body be computed a row and a head at a time? (rows.c)
@@ -183,11 +183,11 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
 // void (ptr p, i64 from, i64 to, ptr out): the least and the largest of the i32 [from, to) at p.
 LLVMValueRef attention_scan(emit *e);
 // void (ptr scratch): those of each panel of keys.
-LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef scan);
+LLVMValueRef attention_panel_limits(emit *e, const attention *x, LLVMValueRef scan);
 // i64 (ptr scratch, i64 row): the runs of panels of keys of which a tile of queries from `row` on may see
-// some: where each begins and ends, as i64 from `runs` in scratch on; how many numbers these are.
-LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scan,
-                            int tile_rows, int64_t runs);
+// some: where each begins and ends, as i64 from `visible_runs` in scratch on; how many numbers these are.
+LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scan,
+                                    int tile_rows, int64_t visible_runs);
 // A tile of rows of queries or keys on its way to scratch.
 typedef struct row_source {
     const heads *rows;
@@ -203,7 +203,7 @@ void attention_take(emit *e, const kernel_site *s, const task_frame *f, const ro
 
 // Functions of a table that is a product. prepare: void (ptr scratch, i64 from, i64 to), for a task of the
 // queries [from, to). multiply: where it is straight, void (ptr scratch, i64 row, ptr queries) for a tile of
-// queries; across, the same as prepare, for all keys. (table.c)
+// queries; transposed, the same as prepare, for all keys. (table.c)
 typedef struct table_code {
     LLVMValueRef prepare, multiply;
 } table_code;
@@ -222,7 +222,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 typedef struct scratch_layout {
     int tile;
     int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
-    int64_t keys, values, queries, scores, outs, sums, produced, runs, bytes;
+    int64_t keys, values, queries, scores, outs, sums, produced, visible_runs, bytes;
 } scratch_layout;
 
 typedef struct attention_code {
@@ -232,9 +232,9 @@ typedef struct attention_code {
     panels score, value;
     row_source queries;
     LLVMValueRef pack_keys, pack_values, give, softmax;
-    LLVMValueRef make_keys, make_values; // NULL: they lie in an operand
-    LLVMValueRef numbers, pass;          // NULL: the scores are plain
-    LLVMValueRef spans, runs, over;      // NULL: no score is hidden
+    LLVMValueRef make_keys, make_values;                      // NULL: they lie in an operand
+    LLVMValueRef numbers, pass;                               // NULL: the scores are plain
+    LLVMValueRef panel_limits, visible_runs, visible_softmax; // NULL: no score is hidden
     table_code tables[SCORE_MOST];
 } attention_code;
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p);
@@ -246,7 +246,7 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
                     LLVMValueRef row, LLVMValueRef until);
 // What attention_emit_code adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
 // the runs; the least maximum of the rows.
-LLVMValueRef attention_over(emit *e, const attention_code *p);
+LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p);
 void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args);
 
 #endif

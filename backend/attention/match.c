@@ -19,14 +19,14 @@ static value before_repeat(const graph *g, value v, int64_t *group) {
     if (merge->op != OP_reshape || merge->type.rank != 3) return v;
     const node *wide = graph_node(g, merge->inputs[0]);
     if (wide->op != OP_broadcast || wide->type.rank != 4) return v;
-    const node *apart = graph_node(g, wide->inputs[0]);
-    if (apart->op != OP_reshape || !dim_is(apart->type.d[1], 1)) return v;
-    const type *from = graph_type(g, apart->inputs[0]), *to = &wide->type;
+    const node *unit_axis = graph_node(g, wide->inputs[0]);
+    if (unit_axis->op != OP_reshape || !dim_is(unit_axis->type.d[1], 1)) return v;
+    const type *from = graph_type(g, unit_axis->inputs[0]), *to = &wide->type;
     if (from->rank != 3 || !dim_eq(to->d[0], from->d[0]) || !dim_eq(to->d[2], from->d[1]) ||
         !dim_eq(to->d[3], from->d[2]) || !dim_eq(merge->type.d[1], from->d[1]) || to->d[1].s != SYM_NONE)
         return v;
     *group = to->d[1].n;
-    return apart->inputs[0];
+    return unit_axis->inputs[0];
 }
 
 // v as rows of heads: [heads,rows,width], or `turned` [heads,width,rows].
@@ -87,7 +87,7 @@ static bool same_rows(const heads *a, const heads *b) {
 static bool tables_fit(const kernel_site *s, const attention *x) {
     for (int i = 0; i < x->scores.table_count; i++) {
         const score_table *t = &x->scores.tables[i];
-        const heads *own = t->across ? &x->k : &x->q;
+        const heads *own = t->transposed ? &x->k : &x->q;
         heads left;
         if (!t->product) continue;
         if (!rows_of(x->body, t->left, false, &left) || !find_operand(s, x, &left)) return false;

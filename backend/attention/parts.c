@@ -4,13 +4,13 @@
 
 #include "backend/matmul/blocks.h"
 
-// Numbers of keys and their spans, in scratch from `at` on; where they end.
+// Numbers of keys and the limits of each panel, in scratch from `at` on; where they end.
 static int64_t plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at) {
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_KEY) continue;
         x->leaves[i].at = at;
         at += length * 4;
-        x->leaves[i].spans = at;
+        x->leaves[i].panel_limits = at;
         at += hides ? block_round_up(length / PANEL_COLUMNS * 8, 64) : 0;
     }
     return at;
@@ -20,8 +20,8 @@ static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t 
     for (int i = 0; i < x->table_count; i++) {
         score_table *t = &x->tables[i];
         if (!t->product) continue;
-        int64_t rows = t->across ? block_round_up(length, tile_rows) : tile_rows;
-        if (t->across && rows < length + tile_rows) rows = length + tile_rows;
+        int64_t rows = t->transposed ? block_round_up(length, tile_rows) : tile_rows;
+        if (t->transposed && rows < length + tile_rows) rows = length + tile_rows;
         t->packed = at,
         at += block_round_up(t->n, PANEL_COLUMNS) * block_round_up(t->of.width, PANEL_COLUMNS) * 4;
         t->at = at, at += rows * t->ld * 4;
@@ -48,7 +48,7 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     l.outs = at, at += l.tile * l.out_ld * 4;
     l.sums = at, at += block_round_up(l.tile, PANEL_COLUMNS) * 4;
     l.produced = at, at += has_producer ? PANEL_COLUMNS * l.produced_ld * 4 : 0;
-    l.runs = at, at += hides ? block_round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
+    l.visible_runs = at, at += hides ? block_round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
     l.bytes = plan_tables(&x->scores, length, l.tile, at);
     return l;
 }
@@ -85,11 +85,11 @@ static void emit_scores(emit *e, attention_code *p) {
     const attention *x = p->x;
     const scratch_layout *l = &p->layout;
     LLVMValueRef scan = attention_scan(e);
-    bool across = false;
+    bool transposed = false;
     for (int i = 0; i < x->scores.table_count; i++)
-        across |= x->scores.tables[i].product && x->scores.tables[i].across;
+        transposed |= x->scores.tables[i].product && x->scores.tables[i].transposed;
     row_source keys = {0};
-    if (across) keys = attention_source(e, s, x, &x->k, l->tile, l->query_ld, l->queries);
+    if (transposed) keys = attention_source(e, s, x, &x->k, l->tile, l->query_ld, l->queries);
     p->numbers = attention_key_numbers(e, s, x);
     p->pass = attention_score_pass(e, s, x, l->tile, l->score_ld);
     for (int i = 0; i < x->scores.table_count; i++) {
@@ -97,9 +97,9 @@ static void emit_scores(emit *e, attention_code *p) {
         if (t->product) p->tables[i] = attention_table_code(e, s, x, t, scan, &keys, &p->queries);
     }
     if (!attention_hides(x)) return;
-    p->spans = attention_panel_spans(e, x, scan);
-    p->runs = attention_runs(e, s, x, scan, l->tile, l->runs);
-    p->over = attention_over(e, p);
+    p->panel_limits = attention_panel_limits(e, x, scan);
+    p->visible_runs = attention_visible_runs(e, s, x, scan, l->tile, l->visible_runs);
+    p->visible_softmax = attention_visible_softmax(e, p);
 }
 
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p) {
@@ -115,7 +115,7 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     if (x->v.producer != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->produced_ld);
     p->give = attention_give_rows(e, x->v.width, l->out_ld, s->variant->places[s->node].ld);
     p->softmax = attention_softmax(e, l->tile, l->score_ld);
-    if (x->scores.apart) emit_scores(e, p);
+    if (x->scores.separate_pass) emit_scores(e, p);
 }
 
 // Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.
@@ -140,13 +140,13 @@ void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LL
     LLVMValueRef keys = tile_at_constant(e, scratch, p->layout.keys),
                  values = tile_at_constant(e, scratch, p->layout.values);
     if (p->numbers) attention_call(e, p->numbers, 1, &scratch);
-    if (p->spans) attention_call(e, p->spans, 1, &scratch);
+    if (p->panel_limits) attention_call(e, p->panel_limits, 1, &scratch);
     pack(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);
     pack(e, p, f, scratch, &x->v, p->make_values, p->pack_values, values, PANEL_COLUMNS * PANEL_COLUMNS * 4);
     for (int i = 0; i < x->scores.table_count; i++) {
         LLVMValueRef args[] = {scratch, from, to};
         if (!x->scores.tables[i].product) continue;
         attention_call(e, p->tables[i].prepare, 3, args);
-        if (x->scores.tables[i].across) attention_call(e, p->tables[i].multiply, 3, args);
+        if (x->scores.tables[i].transposed) attention_call(e, p->tables[i].multiply, 3, args);
     }
 }

@@ -14,11 +14,11 @@
 // Scores up to this are hidden: softmax makes them 0 beside any score that is one.
 #define HIDDEN (-1e30)
 
-typedef struct span {
+typedef struct interval {
     LLVMValueRef lo, hi; // i32 or f32; NULL: unknown
-} span;
+} interval;
 
-// --- Spans
+// --- Intervals
 
 LLVMValueRef attention_scan(emit *e) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
@@ -42,11 +42,11 @@ LLVMValueRef attention_scan(emit *e) {
     return build_helper_end(e, fn, NULL, caller);
 }
 
-static span scan(const ranges *r, LLVMValueRef p, LLVMValueRef from, LLVMValueRef to) {
+static interval scan(const ranges *r, LLVMValueRef p, LLVMValueRef from, LLVMValueRef to) {
     emit *e = r->e;
     LLVMValueRef out = view_stack(e, LLVMArrayType2(e->i32, 2)), args[] = {p, from, to, out};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->scan), r->scan, args, 4, "");
-    return (span){build_load(e, e->i32, out, 4), build_load(e, e->i32, tile_at_constant(e, out, 4), 4)};
+    return (interval){build_load(e, e->i32, out, 4), build_load(e, e->i32, tile_at_constant(e, out, 4), 4)};
 }
 
 static LLVMValueRef clamp(emit *e, LLVMValueRef x, int64_t most) {
@@ -55,16 +55,16 @@ static LLVMValueRef clamp(emit *e, LLVMValueRef x, int64_t most) {
     return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, x, top, ""), top, x, "");
 }
 
-static span span_of(const ranges *r, value v, bool across);
+static interval interval_of(const ranges *r, value v, bool transposed);
 
 // The numbers of a table in the rows that are looked up.
-static span span_looked_up(const ranges *r, value v, bool across) {
+static interval interval_looked_up(const ranges *r, value v, bool transposed) {
     emit *e = r->e;
     const score_ops *x = &r->x->scores;
-    int i = attention_table(x, v, across);
+    int i = attention_table(x, v, transposed);
     const score_table *t = &x->tables[i];
-    if (t->product || t->e != ELEM_I32 || !r->tables[i]) return (span){0};
-    span at = span_of(r, graph_node(x->body, v)->inputs[1], across);
+    if (t->product || t->e != ELEM_I32 || !r->tables[i]) return (interval){0};
+    interval at = interval_of(r, graph_node(x->body, v)->inputs[1], transposed);
     LLVMValueRef first = LLVMConstNull(e->i32),
                  last = LLVMConstInt(e->i32, (unsigned long long)t->n - 1, false);
     if (at.lo) first = clamp(e, at.lo, t->n - 1), last = clamp(e, at.hi, t->n - 1);
@@ -77,35 +77,35 @@ static LLVMValueRef bound(const ranges *r, const node *n, LLVMValueRef a, LLVMVa
     return pointwise_op(r->e, r->x->body, n, x);
 }
 
-static span span_of(const ranges *r, value v, bool across) {
+static interval interval_of(const ranges *r, value v, bool transposed) {
     const graph *g = r->x->body;
     const node *n = graph_node(g, v);
     double number;
     if (value_is_scalar(g, v, &number)) {
         LLVMValueRef x = pointwise_literal(r->e, n, 1);
-        return (span){x, x};
+        return (interval){x, x};
     }
-    if (n->type.e != ELEM_I32 && n->type.e != ELEM_F32) return (span){0};
+    if (n->type.e != ELEM_I32 && n->type.e != ELEM_F32) return (interval){0};
     if (n->op == OP_reshape) {
-        int i = attention_leaf(r->x, n, across);
-        return (span){r->lo[i], r->hi[i]};
+        int i = attention_leaf(r->x, n, transposed);
+        return (interval){r->lo[i], r->hi[i]};
     }
     if (n->op == OP_iota) {
-        bool key = (node_attr(n, ATTR_axis)->u.i == n->type.rank - 1) != across;
-        return key ? (span){r->key_lo, r->key_hi} : (span){r->row_lo, r->row_hi};
+        bool key = (node_attr(n, ATTR_axis)->u.i == n->type.rank - 1) != transposed;
+        return key ? (interval){r->key_lo, r->key_hi} : (interval){r->row_lo, r->row_hi};
     }
-    if (n->op == OP_transpose) return span_of(r, n->inputs[0], !across);
-    if (n->op == OP_broadcast) return span_of(r, n->inputs[0], across);
-    if (n->op == OP_gather_along) return span_looked_up(r, v, across);
+    if (n->op == OP_transpose) return interval_of(r, n->inputs[0], !transposed);
+    if (n->op == OP_broadcast) return interval_of(r, n->inputs[0], transposed);
+    if (n->op == OP_gather_along) return interval_looked_up(r, v, transposed);
     bool known = n->op == OP_add || n->op == OP_sub || n->op == OP_neg || n->op == OP_maximum ||
                  (n->op == OP_cast && graph_type(g, n->inputs[0])->e == ELEM_I32);
-    if (!known) return (span){0};
-    span a = span_of(r, n->inputs[0], across), b = a;
-    if (n->input_count > 1) b = span_of(r, n->inputs[1], across);
-    if (!a.lo || !b.lo) return (span){0};
+    if (!known) return (interval){0};
+    interval a = interval_of(r, n->inputs[0], transposed), b = a;
+    if (n->input_count > 1) b = interval_of(r, n->inputs[1], transposed);
+    if (!a.lo || !b.lo) return (interval){0};
     bool falls = n->op == OP_neg; // in its first operand
     LLVMValueRef b_lo = n->op == OP_sub ? b.hi : b.lo, b_hi = n->op == OP_sub ? b.lo : b.hi;
-    return (span){bound(r, n, falls ? a.hi : a.lo, b_lo), bound(r, n, falls ? a.lo : a.hi, b_hi)};
+    return (interval){bound(r, n, falls ? a.hi : a.lo, b_lo), bound(r, n, falls ? a.lo : a.hi, b_hi)};
 }
 
 // --- Conditions. NULL stands for what is always so.
@@ -117,13 +117,13 @@ static LLVMValueRef at_most(emit *e, LLVMValueRef a, LLVMValueRef b, bool equal)
 }
 
 // May the comparison come out as `wanted`?
-static LLVMValueRef may_be(const ranges *r, value v, bool across, bool wanted) {
+static LLVMValueRef may_be(const ranges *r, value v, bool transposed, bool wanted) {
     emit *e = r->e;
     const node *n = graph_node(r->x->body, v);
-    if (n->op == OP_transpose) return may_be(r, n->inputs[0], !across, wanted);
-    if (n->op == OP_broadcast) return may_be(r, n->inputs[0], across, wanted);
+    if (n->op == OP_transpose) return may_be(r, n->inputs[0], !transposed, wanted);
+    if (n->op == OP_broadcast) return may_be(r, n->inputs[0], transposed, wanted);
     if (n->op != OP_compare) return NULL;
-    span a = span_of(r, n->inputs[0], across), b = span_of(r, n->inputs[1], across);
+    interval a = interval_of(r, n->inputs[0], transposed), b = interval_of(r, n->inputs[1], transposed);
     if (!a.lo || !b.lo) return NULL;
     const char *word = node_attr(n, ATTR_predicate)->u.name;
     bool equality = !strcmp(word, "eq") || !strcmp(word, "ne"), meets = !strcmp(word, "eq") == wanted;
@@ -159,7 +159,7 @@ static bool may_hide(const graph *g, value v) {
 }
 
 bool attention_hides(const attention *x) {
-    return x->scores.apart && may_hide(x->body, x->scores.result);
+    return x->scores.separate_pass && may_hide(x->body, x->scores.result);
 }
 
 // May a score of these pairs be seen?
@@ -198,7 +198,7 @@ void attention_ranges_rows(ranges *r, const kernel_site *s, const task_frame *f,
     r->row_hi = as_i32(e, LLVMBuildSub(e->b, to, build_const_i64(e, 1), ""));
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_QUERY || x->leaves[i].e != ELEM_I32) continue;
-        span all = scan(r, attention_operand(e, s, f, x->leaves[i].operand), from, to);
+        interval all = scan(r, attention_operand(e, s, f, x->leaves[i].operand), from, to);
         r->lo[i] = all.lo, r->hi[i] = all.hi;
     }
 }
@@ -210,14 +210,14 @@ void attention_ranges_keys(ranges *r, LLVMValueRef scratch, LLVMValueRef from, L
     r->key_hi = as_i32(e, LLVMBuildSub(e->b, to, build_const_i64(e, 1), ""));
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_KEY || x->leaves[i].e != ELEM_I32) continue;
-        span all = scan(r, tile_at_constant(e, scratch, x->leaves[i].at), from, to);
+        interval all = scan(r, tile_at_constant(e, scratch, x->leaves[i].at), from, to);
         r->lo[i] = all.lo, r->hi[i] = all.hi;
     }
 }
 
 void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValueRef *from, LLVMValueRef *to) {
     emit *e = r->e;
-    span at = span_of(r, graph_node(r->x->body, t->gather)->inputs[1], t->across);
+    interval at = interval_of(r, graph_node(r->x->body, t->gather)->inputs[1], t->transposed);
     *from = build_const_i64(e, 0);
     *to = build_const_i64(e, block_round_up(t->n, PANEL_COLUMNS) / PANEL_COLUMNS);
     if (!at.lo) return;
@@ -229,16 +229,16 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
 
 // --- Runs of panels that are seen
 
-LLVMValueRef attention_panel_spans(emit *e, const attention *x, LLVMValueRef scanner) {
+LLVMValueRef attention_panel_limits(emit *e, const attention *x, LLVMValueRef scanner) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef fn = build_helper(e, "attention.spans", NULL, 1, &e->ptr);
+    LLVMValueRef fn = build_helper(e, "attention.panel_limits", NULL, 1, &e->ptr);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), panel = build_const_i64(e, PANEL_COLUMNS);
     task_frame f = task_frame_load(e, scratch);
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];
         if (l->side != SIDE_KEY || l->e != ELEM_I32) continue;
         loop k = build_loop(e, build_const_i64(e, 0), f.keys, PANEL_COLUMNS, "panel");
-        LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, l->spans),
+        LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, l->panel_limits),
                                   LLVMBuildLShr(e->b, k.index, build_const_i64(e, 1), ""));
         LLVMValueRef args[] = {tile_at_constant(e, scratch, l->at), k.index,
                                LLVMBuildAdd(e->b, k.index, panel, ""), to};
@@ -255,7 +255,8 @@ static LLVMValueRef panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef pan
     r->key_hi = LLVMBuildAdd(e->b, r->key_lo, LLVMConstInt(e->i32, PANEL_COLUMNS - 1, false), "");
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_KEY || x->leaves[i].e != ELEM_I32) continue;
-        LLVMValueRef at = tile_at(e, tile_at_constant(e, scratch, x->leaves[i].spans), tile_mul(e, panel, 8));
+        LLVMValueRef at =
+            tile_at(e, tile_at_constant(e, scratch, x->leaves[i].panel_limits), tile_mul(e, panel, 8));
         r->lo[i] = build_load(e, e->i32, at, 4);
         r->hi[i] = build_load(e, e->i32, tile_at_constant(e, at, 4), 4);
     }
@@ -263,18 +264,18 @@ static LLVMValueRef panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef pan
     return yes ? yes : LLVMConstInt(e->i1, 1, false);
 }
 
-LLVMValueRef attention_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scanner,
-                            int tile_rows, int64_t runs) {
+LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scanner,
+                                    int tile_rows, int64_t visible_runs) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64};
-    LLVMValueRef fn = build_helper(e, "attention.runs", e->i64, 2, params);
+    LLVMValueRef fn = build_helper(e, "attention.visible_runs", e->i64, 2, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0), row = LLVMGetParam(fn, 1), one = build_const_i64(e, 1);
     task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scanner};
     attention_ranges_open(&r, s, &f);
     LLVMValueRef end = LLVMBuildAdd(e->b, row, build_const_i64(e, tile_rows), "");
     attention_ranges_rows(&r, s, &f, row, attention_smaller(e, end, f.queries));
-    LLVMValueRef out = tile_at_constant(e, scratch, runs), count = view_stack(e, e->i64);
+    LLVMValueRef out = tile_at_constant(e, scratch, visible_runs), count = view_stack(e, e->i64);
     build_store(e, build_const_i64(e, 0), count, 8);
     LLVMValueRef all = LLVMBuildAdd(e->b, f.keys, build_const_i64(e, PANEL_COLUMNS - 1), "");
     all = LLVMBuildUDiv(e->b, all, build_const_i64(e, PANEL_COLUMNS), "");

@@ -5,7 +5,7 @@
 //   score[i,j] = f(sum[i,j], numbers of query i, numbers of key j, rows looked up)
 //
 // The body's axes are (head, query, key); a transposition changes the last two, so a value is computed
-// `across` where its rows are keys.
+// `transposed` where its rows are keys.
 #include "backend/attention/attention.h"
 
 #include "backend/matmul/blocks.h"
@@ -17,7 +17,7 @@
 typedef struct collector {
     const kernel_site *s;
     attention *x;
-    bool *seen[2]; // across or not
+    bool *seen[2]; // transposed or not
 } collector;
 
 static bool swaps_last_axes(const node *n) {
@@ -36,14 +36,14 @@ static bool is_pointwise(const node *n) {
 
 // A param of one axis as a column or a row: whose numbers they are. Those of chosen rows, or of one, can only
 // be the queries'.
-static side side_of(const graph *g, const node *n, bool across) {
+static side side_of(const graph *g, const node *n, bool transposed) {
     if (!dim_eq(graph_type(g, n->inputs[0])->d[0], dim_sym(SYM_L))) return SIDE_QUERY;
     bool last = !dim_is(n->type.d[n->type.rank - 1], 1);
-    return last != across ? SIDE_KEY : SIDE_QUERY;
+    return last != transposed ? SIDE_KEY : SIDE_QUERY;
 }
 
-int attention_leaf(const attention *x, const node *n, bool across) {
-    side of = side_of(x->body, n, across);
+int attention_leaf(const attention *x, const node *n, bool transposed) {
+    side of = side_of(x->body, n, transposed);
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];
         if (l->operand == x->operands[n->inputs[0]] && l->side == of) return i;
@@ -51,7 +51,7 @@ int attention_leaf(const attention *x, const node *n, bool across) {
     return -1;
 }
 
-static bool add_leaf(const collector *c, const node *n, bool across) {
+static bool add_leaf(const collector *c, const node *n, bool transposed) {
     score_ops *x = &c->x->scores;
     const type *from = graph_type(x->body, n->inputs[0]);
     int r = n->type.rank, wide = 0;
@@ -59,10 +59,10 @@ static bool add_leaf(const collector *c, const node *n, bool across) {
     if (from->e != ELEM_I32 && from->e != ELEM_F32) return false;
     for (int i = 0; i < r; i++) wide += !dim_is(n->type.d[i], 1) ? (i < r - 2 ? 2 : 1) : 0;
     if (wide > 1) return false;
-    if (attention_leaf(c->x, n, across) >= 0) return true;
+    if (attention_leaf(c->x, n, transposed) >= 0) return true;
     if (x->leaf_count == SCORE_MOST) return false;
     x->leaves[x->leaf_count++] = (score_leaf){.operand = c->x->operands[n->inputs[0]],
-                                              .side = side_of(x->body, n, across),
+                                              .side = side_of(x->body, n, transposed),
                                               .e = from->e,
                                               .rows = from->d[0]};
     return true;
@@ -117,40 +117,40 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
     return out->ld * c->s->variant->length < INT32_MAX / 8; // lanes address it by i32
 }
 
-static bool add_table(const collector *c, value v, bool across) {
+static bool add_table(const collector *c, value v, bool transposed) {
     score_ops *x = &c->x->scores;
     const node *n = graph_node(x->body, v);
-    score_table t = {.gather = v, .across = across};
+    score_table t = {.gather = v, .transposed = transposed};
     if (x->table_count == SCORE_MOST || (!lone_table(c, n, &t) && !product_table(c, n, &t))) return false;
     x->tables[x->table_count++] = t;
     return true;
 }
 
-int attention_table(const score_ops *x, value v, bool across) {
+int attention_table(const score_ops *x, value v, bool transposed) {
     int i = 0;
-    while (x->tables[i].gather != v || x->tables[i].across != across) i++;
+    while (x->tables[i].gather != v || x->tables[i].transposed != transposed) i++;
     return i;
 }
 
-static bool collect(const collector *c, value v, bool across) {
+static bool collect(const collector *c, value v, bool transposed) {
     score_ops *x = &c->x->scores;
     const graph *g = x->body;
     const node *n = graph_node(g, v);
-    if (c->seen[across][v] || value_is_scalar(g, v, NULL)) return true;
-    c->seen[across][v] = true;
+    if (c->seen[transposed][v] || value_is_scalar(g, v, NULL)) return true;
+    c->seen[transposed][v] = true;
     if (n->op == OP_matmul) {
-        if (across || n->type.rank != 3 || (x->anchor != VALUE_NONE && x->anchor != v)) return false;
+        if (transposed || n->type.rank != 3 || (x->anchor != VALUE_NONE && x->anchor != v)) return false;
         x->anchor = v;
         return true;
     }
-    if (n->op == OP_reshape) return add_leaf(c, n, across);
+    if (n->op == OP_reshape) return add_leaf(c, n, transposed);
     if (n->op == OP_iota) return n->type.e == ELEM_I32 && node_attr(n, ATTR_axis)->u.i >= n->type.rank - 2;
-    if (n->op == OP_transpose) return swaps_last_axes(n) && collect(c, n->inputs[0], !across);
-    if (n->op == OP_broadcast) return collect(c, n->inputs[0], across);
-    if (n->op == OP_gather_along) return collect(c, n->inputs[1], across) && add_table(c, v, across);
+    if (n->op == OP_transpose) return swaps_last_axes(n) && collect(c, n->inputs[0], !transposed);
+    if (n->op == OP_broadcast) return collect(c, n->inputs[0], transposed);
+    if (n->op == OP_gather_along) return collect(c, n->inputs[1], transposed) && add_table(c, v, transposed);
     if (!is_pointwise(n)) return false;
     for (int i = 0; i < n->input_count; i++)
-        if (!collect(c, n->inputs[i], across)) return false;
+        if (!collect(c, n->inputs[i], transposed)) return false;
     return true;
 }
 
@@ -172,7 +172,7 @@ bool attention_collect_scores(arena *a, const kernel_site *s, attention *x) {
     if (collect_plain(s, y)) return true;
     y->plain = (epilogue){0};
     y->anchor = VALUE_NONE;
-    y->apart = true;
+    y->separate_pass = true;
     collector c = {.s = s, .x = x};
     for (int i = 0; i < 2; i++) c.seen[i] = ARENA_ARRAY(a, bool, y->body->count);
     return collect(&c, y->result, false) && y->anchor != VALUE_NONE;
@@ -222,10 +222,10 @@ static LLVMValueRef leaf_value(const pairs *p, int i) {
     return build_load(e, t, tile_at(e, p->leaves[i], tile_mul(e, p->key, 4)), (unsigned)e->width * 4);
 }
 
-static LLVMValueRef iota_value(const pairs *p, const node *n, bool across) {
+static LLVMValueRef iota_value(const pairs *p, const node *n, bool transposed) {
     emit *e = p->e;
     bool last = node_attr(n, ATTR_axis)->u.i == n->type.rank - 1;
-    if (last == across) return splat_i64(e, p->row);
+    if (last == transposed) return splat_i64(e, p->row);
     return LLVMBuildAdd(e->b, splat_i64(e, p->key), lane_numbers(e), "");
 }
 
@@ -269,48 +269,48 @@ static LLVMValueRef near_or_far(emit *e, LLVMTypeRef of, LLVMTypeRef vector, LLV
 }
 
 // table[ids]: ids outside the table belong to pairs that nobody reads, and get element 0.
-static LLVMValueRef looked_up(const pairs *p, value v, bool across, LLVMValueRef ids) {
+static LLVMValueRef looked_up(const pairs *p, value v, bool transposed, LLVMValueRef ids) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
-    int i = attention_table(x, v, across);
+    int i = attention_table(x, v, transposed);
     const score_table *t = &x->tables[i];
     LLVMValueRef n = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->n, false), e->width);
     LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, ids, n, "");
     ids = LLVMBuildSelect(e->b, inside, ids, LLVMConstNull(e->vi), "");
-    if (t->product && across) { // each lane has a row of its own
+    if (t->product && transposed) { // each lane has a row of its own
         LLVMValueRef rows = LLVMBuildAdd(e->b, splat_i64(e, p->key), lane_numbers(e), "");
         LLVMValueRef ld = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->ld, false), e->width);
         ids = LLVMBuildAdd(e->b, ids, LLVMBuildMul(e->b, rows, ld, ""), "");
     }
     LLVMTypeRef of = t->e == ELEM_F32 ? e->f32 : e->i32, vector = t->e == ELEM_F32 ? e->vf : e->vi;
-    if (!(t->product && across) && t->n >= e->width && build_permutes(e))
+    if (!(t->product && transposed) && t->n >= e->width && build_permutes(e))
         return near_or_far(e, of, vector, p->tables[i], t->n, ids);
     LLVMValueRef at = LLVMBuildGEP2(e->b, of, p->tables[i], &ids, 1, "");
     return build_gather(e, vector, at);
 }
 
-static LLVMValueRef pair_value(pairs *p, value v, bool across);
+static LLVMValueRef pair_value(pairs *p, value v, bool transposed);
 
-static LLVMValueRef compute(pairs *p, value v, bool across) {
+static LLVMValueRef compute(pairs *p, value v, bool transposed) {
     emit *e = p->e;
     const score_ops *x = &p->x->scores;
     const graph *g = x->body;
     const node *n = graph_node(g, v);
     if (v == x->anchor) return p->sum;
     if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, e->width);
-    if (n->op == OP_reshape) return leaf_value(p, attention_leaf(p->x, n, across));
-    if (n->op == OP_iota) return iota_value(p, n, across);
-    if (n->op == OP_transpose) return pair_value(p, n->inputs[0], !across);
-    if (n->op == OP_broadcast) return pair_value(p, n->inputs[0], across);
-    if (n->op == OP_gather_along) return looked_up(p, v, across, pair_value(p, n->inputs[1], across));
+    if (n->op == OP_reshape) return leaf_value(p, attention_leaf(p->x, n, transposed));
+    if (n->op == OP_iota) return iota_value(p, n, transposed);
+    if (n->op == OP_transpose) return pair_value(p, n->inputs[0], !transposed);
+    if (n->op == OP_broadcast) return pair_value(p, n->inputs[0], transposed);
+    if (n->op == OP_gather_along) return looked_up(p, v, transposed, pair_value(p, n->inputs[1], transposed));
     LLVMValueRef operands[3];
-    for (int i = 0; i < n->input_count; i++) operands[i] = pair_value(p, n->inputs[i], across);
+    for (int i = 0; i < n->input_count; i++) operands[i] = pair_value(p, n->inputs[i], transposed);
     return pointwise_op(e, g, n, operands);
 }
 
-static LLVMValueRef pair_value(pairs *p, value v, bool across) {
-    if (!p->memo[across][v]) p->memo[across][v] = compute(p, v, across);
-    return p->memo[across][v];
+static LLVMValueRef pair_value(pairs *p, value v, bool transposed) {
+    if (!p->memo[transposed][v]) p->memo[transposed][v] = compute(p, v, transposed);
+    return p->memo[transposed][v];
 }
 
 // What does not depend on the row: where keys' numbers and tables lie.
@@ -344,7 +344,7 @@ static void open_row(pairs *p, const kernel_site *s, const task_frame *f, LLVMVa
     }
     for (int i = 0; i < x->table_count; i++) {
         const score_table *t = &x->tables[i];
-        if (t->product && !t->across)
+        if (t->product && !t->transposed)
             p->tables[i] = tile_at(e, tile_at_constant(e, scratch, t->at), tile_mul(e, in_tile, t->ld * 4));
     }
 }

@@ -2,7 +2,7 @@
 // (DeBERTa's disentangled terms, BERT's relative keys).
 //
 //   straight   q[i] . table[ids[i,j]]    a tile of queries, just before its scores
-//   across     k[j] . table[ids[j,i]]    all keys, once a task
+//   transposed k[j] . table[ids[j,i]]    all keys, once a task
 //
 // Only the panels of columns are computed that the pairs at hand can look up: neighbours look up neighbours.
 #include "backend/attention/attention.h"
@@ -62,11 +62,11 @@ static LLVMValueRef emit_straight(emit *e, const kernel_site *s, const attention
     return build_helper_end(e, fn, NULL, caller);
 }
 
-static LLVMValueRef emit_across(emit *e, const kernel_site *s, const attention *x, const score_table *t,
-                                LLVMValueRef scan, const panels *p, const row_source *keys) {
+static LLVMValueRef emit_transposed(emit *e, const kernel_site *s, const attention *x, const score_table *t,
+                                    LLVMValueRef scan, const panels *p, const row_source *keys) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
-    LLVMValueRef fn = build_helper(e, "attention.across", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
+    LLVMValueRef fn = build_helper(e, "attention.transposed", NULL, 3, params), scratch = LLVMGetParam(fn, 0);
     task_frame f = task_frame_load(e, scratch);
     ranges r = {.e = e, .x = x, .scan = scan};
     LLVMValueRef rows = build_const_i64(e, p->rows), at = tile_at_constant(e, scratch, keys->at);
@@ -84,7 +84,7 @@ static LLVMValueRef emit_across(emit *e, const kernel_site *s, const attention *
 
 table_code attention_table_code(emit *e, const kernel_site *s, const attention *x, const score_table *t,
                                 LLVMValueRef scan, const row_source *keys, const row_source *queries) {
-    const row_source *rows = t->across ? keys : queries;
+    const row_source *rows = t->transposed ? keys : queries;
     panels p = {.name = "attention.table",
                 .rows = rows->tile,
                 .k = t->of.width,
@@ -93,6 +93,7 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                 .panel = t->of.width * PANEL_COLUMNS * 4};
     panels_emit(e, &p);
     table_code c = {.prepare = emit_prepare(e, s, x, t, scan)};
-    c.multiply = t->across ? emit_across(e, s, x, t, scan, &p, keys) : emit_straight(e, s, x, t, scan, &p);
+    c.multiply =
+        t->transposed ? emit_transposed(e, s, x, t, scan, &p, keys) : emit_straight(e, s, x, t, scan, &p);
     return c;
 }

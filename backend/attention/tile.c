@@ -1,6 +1,6 @@
 // One tile of queries: scores, the ops on them, softmax, and the product with the values.
 //
-// Where scores are hidden, only the panels of keys that the tile may see are worked on. They lie in `runs`,
+// Where scores are hidden, only the panels of keys that the tile may see are worked on. They lie in `visible_runs`,
 // and their scores side by side:
 //
 //   panels of keys     0 [1 2 3] 4 5 [6] 7        a window, and a token that all see
@@ -23,7 +23,7 @@ static LLVMValueRef panels_of(emit *e, LLVMValueRef keys) {
     return LLVMBuildUDiv(e->b, up_to(e, keys, PANEL_COLUMNS), build_const_i64(e, PANEL_COLUMNS), "");
 }
 
-// --- Over runs
+// --- Runs of visible panels
 
 typedef struct run {
     loop l;
@@ -35,7 +35,8 @@ static run run_begin(emit *e, const attention_code *p, LLVMValueRef scratch, LLV
     run r = {.slot = view_stack(e, e->i64)};
     build_store(e, build_const_i64(e, 0), r.slot, 8);
     r.l = build_loop(e, build_const_i64(e, 0), n, 2, "run");
-    LLVMValueRef at = tile_at(e, tile_at_constant(e, scratch, p->layout.runs), tile_mul(e, r.l.index, 8));
+    LLVMValueRef at =
+        tile_at(e, tile_at_constant(e, scratch, p->layout.visible_runs), tile_mul(e, r.l.index, 8));
     r.from = build_load(e, e->i64, at, 8);
     r.to = build_load(e, e->i64, tile_at_constant(e, at, 8), 8);
     r.at = build_load(e, e->i64, r.slot, 8);
@@ -92,10 +93,10 @@ static LLVMValueRef softmax(emit *e, const attention_code *p, LLVMValueRef scrat
     return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->softmax), p->softmax, args, 3, "");
 }
 
-LLVMValueRef attention_over(emit *e, const attention_code *p) {
+LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64};
-    LLVMValueRef fn = build_helper(e, "attention.over", e->f32, 3, params);
+    LLVMValueRef fn = build_helper(e, "attention.visible_softmax", e->f32, 3, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
     task_frame f = task_frame_load(e, scratch);
     LLVMValueRef hidden = view_stack(e, e->i64); // columns behind the last key
@@ -116,20 +117,22 @@ LLVMValueRef attention_over(emit *e, const attention_code *p) {
 static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                                   LLVMValueRef row) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), find[] = {scratch, row};
-    LLVMValueRef n = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->runs), p->runs, find, 2, "");
+    LLVMValueRef n =
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->visible_runs), p->visible_runs, find, 2, "");
     LLVMValueRef args[] = {scratch, row, n}, two = build_const_i64(e, 2);
-    LLVMValueRef least = LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->over), p->over, args, 3, "");
+    LLVMValueRef least =
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->visible_softmax), p->visible_softmax, args, 3, "");
     LLVMValueRef saw = LLVMBuildFCmp(e->b, LLVMRealOGT, least, build_const_f32(e, SEEN), "");
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMBasicBlockRef again = LLVMAppendBasicBlockInContext(e->context, function, "again");
     LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(e->context, function, "seen");
     LLVMBuildCondBr(e->b, saw, done, again);
     LLVMPositionBuilderAtEnd(e->b, again);
-    LLVMValueRef runs = tile_at_constant(e, scratch, p->layout.runs);
+    LLVMValueRef runs = tile_at_constant(e, scratch, p->layout.visible_runs);
     build_store(e, build_const_i64(e, 0), runs, 8);
     build_store(e, panels_of(e, f->keys), tile_at_constant(e, runs, 8), 8);
     args[2] = two;
-    attention_call(e, p->over, 3, args);
+    attention_call(e, p->visible_softmax, 3, args);
     LLVMBuildBr(e->b, done);
     LLVMPositionBuilderAtEnd(e->b, done);
     LLVMValueRef count = LLVMBuildPhi(e->b, e->i64, "");
@@ -137,8 +140,8 @@ static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_f
     return count;
 }
 
-static void values_over(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
-                        LLVMValueRef n) {
+static void visible_values(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                           LLVMValueRef n) {
     LLVMValueRef outs = tile_at_constant(e, scratch, p->layout.outs);
     loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->layout.tile * p->layout.out_ld),
                         e->width, "zero");
@@ -158,10 +161,10 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
     for (int i = 0; i < p->x->scores.table_count; i++) {
         const score_table *t = &p->x->scores.tables[i];
         LLVMValueRef args[] = {scratch, row, tile_at_constant(e, scratch, p->layout.queries)};
-        if (t->product && !t->across) attention_call(e, p->tables[i].multiply, 3, args);
+        if (t->product && !t->transposed) attention_call(e, p->tables[i].multiply, 3, args);
     }
-    if (p->runs) {
-        values_over(e, p, f, scratch, probabilities(e, p, f, scratch, row));
+    if (p->visible_runs) {
+        visible_values(e, p, f, scratch, probabilities(e, p, f, scratch, row));
         return;
     }
     score(e, p, scratch, row, zero, panels_of(e, f->keys), zero);

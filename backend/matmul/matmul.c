@@ -183,7 +183,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     int64_t width = columns ? block_round_up(cut->block_columns, PANEL_COLUMNS) / PANEL_COLUMNS : count;
     if (width > count) width = count;
     int64_t inner = (count + width - 1) / width;
-    bool apart = m->norm.op != OP_COUNT && inner > 1;
+    bool norm_phase = m->norm.op != OP_COUNT && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
                             .unit = block_unit(s, cut->block_rows),
@@ -194,10 +194,10 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
                             .stream_step = width * p->panel,
                             .stream_bytes = streamed_first(m, p, width) * p->panel,
                             .suffix = ""};
-    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, apart ? NULL : last);
-    if (!apart) phase->flops_row += row_norm_flops(&m->norm);
+    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, norm_phase ? NULL : last);
+    if (!norm_phase) phase->flops_row += row_norm_flops(&m->norm);
     out->phase_count[class] = 1;
-    if (!apart) return;
+    if (!norm_phase) return;
     int64_t unit = s->variant->row_tile;
     out->phases[class][1] = (kernel_phase){.function = block_norm_kernel(e, s, m->dim, unit, &m->norm, last),
                                            .dim = m->dim,
