@@ -138,9 +138,10 @@ static bool append_leaf(parser *p, scope *s, operation *x, value *out) {
     *out = graph_try_append(s->g, x->o, 0, NULL, x->attr_count, x->attrs, where, p->s.d);
     if (*out == VALUE_NONE) return false;
     node *n = graph_node(s->g, *out);
-    const attr *made = node_attr(n, ATTR_recipe);
-    if (!x->typed && !made) return scan_error(&p->s, x->at, "%s needs its type: -> f32[...]", op_name(x->o));
-    n->type = x->typed ? x->type : made->u.recipe->type;
+    const attr *recipe_attr = node_attr(n, ATTR_recipe);
+    if (!x->typed && !recipe_attr)
+        return scan_error(&p->s, x->at, "%s needs its type: -> f32[...]", op_name(x->o));
+    n->type = x->typed ? x->type : recipe_attr->u.recipe->type;
     return x->o == OP_input || finish(p, s, x, *out); // an input has its name yet to come
 }
 
@@ -182,10 +183,10 @@ static bool read_binding(parser *p, const scope *s, operation *x, scope *body, i
     if (param.number) return scan_error(&p->s, param.at, "a param needs a name: %%x = %%%s", param.text);
     if (!find_value(p, s, &operand, &v)) return false;
     list_add(p, &x->operands, v);
-    value made = graph_param(body->g, param.text, shape_param(x->o, bounds, graph_type(s->g, v)));
-    const char *fault = node_fault(body->g, made, body->level);
+    value bound = graph_param(body->g, param.text, shape_param(x->o, bounds, graph_type(s->g, v)));
+    const char *fault = node_fault(body->g, bound, body->level);
     if (fault) return scan_error(&p->s, param.at, "%s", fault);
-    return scope_add(p, body, &param, made);
+    return scope_add(p, body, &param, bound);
 }
 
 static bool read_bindings(parser *p, const scope *s, operation *x, scope *body) {

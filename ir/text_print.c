@@ -216,12 +216,12 @@ static void print_attr(FILE *out, const node *n, const attr *a) {
 
 // The hash of what a recipe makes now, where there is a source to look at.
 static bool fresh_hash(const printer *p, const node *n, attr *hash) {
-    const attr *made = node_attr(n, ATTR_recipe);
-    if (!made || !p->source) return false;
+    const attr *recipe_attr = node_attr(n, ATTR_recipe);
+    if (!recipe_attr || !p->source) return false;
     diag ignored;
     diag_init(&ignored);
     *hash = (attr){.id = ATTR_hash};
-    bool ok = recipe_hash(made->u.recipe, p->source, &hash->u.hash, &ignored);
+    bool ok = recipe_hash(recipe_attr->u.recipe, p->source, &hash->u.hash, &ignored);
     diag_free(&ignored);
     return ok;
 }

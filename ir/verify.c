@@ -77,8 +77,8 @@ static const char *recipe_fault(const recipe *r, int depth) {
 }
 
 static const char *constant_fault(const node *n) {
-    const attr *literal = node_attr(n, ATTR_value), *made = node_attr(n, ATTR_recipe);
-    if (!literal == !made) return "a constant has a value or a recipe, one of them";
+    const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
+    if (!literal == !recipe_attr) return "a constant has a value or a recipe, one of them";
     if (literal) {
         if (n->type.e != ELEM_F32 && n->type.e != ELEM_I32) return "a literal is f32 or i32";
         if (n->type.layout != LAYOUT_ROW) return "a literal is row-major";
@@ -86,17 +86,18 @@ static const char *constant_fault(const node *n) {
             return "the literal has another number of elements than the type";
         return NULL;
     }
-    const char *fault = recipe_fault(made->u.recipe, 0);
+    const char *fault = recipe_fault(recipe_attr->u.recipe, 0);
     if (fault) return fault;
-    return type_eq(&made->u.recipe->type, &n->type) ? NULL : "the recipe makes another type";
+    return type_eq(&recipe_attr->u.recipe->type, &n->type) ? NULL : "the recipe makes another type";
 }
 
 // A constant's place among the weights.
 static const char *at_fault(const checker *c, const node *n) {
-    const attr *at = node_attr(n, ATTR_at), *made = node_attr(n, ATTR_recipe);
+    const attr *at = node_attr(n, ATTR_at), *recipe_attr = node_attr(n, ATTR_recipe);
     if (!at) return NULL;
     if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
-    int64_t bytes = made ? (int64_t)recipe_bytes(made->u.recipe) : type_count(&n->type) * 4, end;
+    int64_t bytes = recipe_attr ? (int64_t)recipe_bytes(recipe_attr->u.recipe) : type_count(&n->type) * 4,
+            end;
     if (__builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
         return "it ends beyond the weights";
     return NULL;

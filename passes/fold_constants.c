@@ -262,10 +262,11 @@ static value evaluate(graph *g, value v, const pass *p) {
     graph_output_add(small, "value", copy_node(small, n, inputs));
     eval_options o = {.source = p->c->source};
     tensor result;
-    value made = VALUE_NONE;
-    if (graph_eval(small, &o, scratch, &result, p->c->diag)) made = constant_literal(g, n->type, result.data);
+    value literal = VALUE_NONE;
+    if (graph_eval(small, &o, scratch, &result, p->c->diag))
+        literal = constant_literal(g, n->type, result.data);
     arena_free(scratch);
-    return made;
+    return literal;
 }
 
 static bool fold(graph *g, bool top, pass *p) {
@@ -276,10 +277,10 @@ static bool fold(graph *g, bool top, pass *p) {
     // Topological order: constants made on the way are operands further on.
     for (value v = 0, count = g->count; v < count && ok; v++) {
         if (!operands_constant(g, graph_node(g, v)) || use_count(r, v) == 0) continue;
-        recipe *made = top ? as_recipe(g, v) : NULL;
+        recipe *folded = top ? as_recipe(g, v) : NULL;
         value with = VALUE_NONE;
-        if (made) {
-            with = constant_of_recipe(g, made);
+        if (folded) {
+            with = constant_of_recipe(g, folded);
         } else if (evaluates(g, graph_node(g, v), top, p->c->source)) {
             with = evaluate(g, v, p);
             ok = with != VALUE_NONE;

@@ -207,9 +207,9 @@ static value rebuild_reader(graph *g, value user, const group *set, value merged
         map[v] = graph_slice(body, param, 2, begin, end);
     }
     graph_output_add(body, NULL, region_copy(body, from, map));
-    value made = graph_region(g, OP_per_sequence, count, inputs, body, bounds);
+    value region = graph_region(g, OP_per_sequence, count, inputs, body, bounds);
     arena_free(scratch);
-    return made;
+    return region;
 }
 
 static void merge(rewriter *r, value user, const group *set, pass *p) {

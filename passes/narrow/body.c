@@ -64,10 +64,10 @@ static value narrow_op(narrower *s, value v, int axis) {
     attr *attrs = narrow_attrs(s->scratch, n, axis, s->rows);
     diag d;
     diag_init(&d);
-    value made =
+    value narrowed =
         graph_try_append(s->to, n->op, n->input_count, inputs, n->attr_count, attrs, "narrow_rows", &d);
     diag_free(&d);
-    return made == VALUE_NONE ? fail(s, "an op does not take fewer rows") : made;
+    return narrowed == VALUE_NONE ? fail(s, "an op does not take fewer rows") : narrowed;
 }
 
 static value narrow_value(narrower *s, value v, int axis) {

@@ -34,7 +34,7 @@ typedef struct narrowing {
     bool *chosen;          // is a choice of this kind
     bool *narrow;          // is narrowed
     narrowed_body *bodies; // of narrowed per_sequence nodes
-    value *made;           // what stands for the chosen rows of a value
+    value *narrowed;       // what stands for the chosen rows of a value
     const char **cause;    // why a value is not narrowed
     arena *scratch;
 } narrowing;
@@ -178,10 +178,10 @@ static value choose_rows(narrowing *s, value x) {
 
 // The chosen rows of x: narrowed, or chosen here.
 static value rows_of(narrowing *s, value x) {
-    if (s->made[x] != VALUE_NONE) return s->made[x];
+    if (s->narrowed[x] != VALUE_NONE) return s->narrowed[x];
     if (op_is(s->g, x, OP_per_sequence) && s->cause[x])
         pass_missed(s->p, s->g, x, "is computed for all rows: %s", s->cause[x]);
-    return s->made[x] = choose_rows(s, x);
+    return s->narrowed[x] = choose_rows(s, x);
 }
 
 static value make_sequence(narrowing *s, value v) {
@@ -246,13 +246,13 @@ static void narrow_choice(narrowing *s) {
         if (s->chosen[v]) report(s, v, nodes, flops);
     for (value v = 0; v < s->count; v++) {
         if (!s->narrow[v]) continue;
-        s->made[v] = op_is(s->g, v, OP_per_sequence) ? make_sequence(s, v) : make_op(s, v);
-        graph_node(s->g, s->made[v])->name = graph_node(s->g, v)->name;
+        s->narrowed[v] = op_is(s->g, v, OP_per_sequence) ? make_sequence(s, v) : make_op(s, v);
+        graph_node(s->g, s->narrowed[v])->name = graph_node(s->g, v)->name;
         graph_node(s->g, v)->name = NULL;
     }
     for (value v = 0; v < s->count; v++)
         if (s->chosen[v] && s->narrow[choice_source(s->g, v)])
-            replace_all_uses(s->r, v, s->made[choice_source(s->g, v)]);
+            replace_all_uses(s->r, v, s->narrowed[choice_source(s->g, v)]);
 }
 
 static void narrow_kind(rewriter *r, pass *p, choice c, int count, bool *done) {
@@ -264,11 +264,11 @@ static void narrow_kind(rewriter *r, pass *p, choice c, int count, bool *done) {
     s.chosen = ARENA_ARRAY(scratch, bool, n);
     s.narrow = ARENA_ARRAY(scratch, bool, n);
     s.bodies = ARENA_ARRAY(scratch, narrowed_body, n);
-    s.made = ARENA_ARRAY(scratch, value, n);
+    s.narrowed = ARENA_ARRAY(scratch, value, n);
     s.cause = ARENA_ARRAY(scratch, const char *, n);
     for (value v = 0; v < g->count; v++) {
         choice other;
-        s.made[v] = VALUE_NONE;
+        s.narrowed[v] = VALUE_NONE;
         s.chosen[v] = v < count && find_choice(g, v, &other) && same_choice(&c, &other) && use_count(r, v);
         if (v < count) done[v] = done[v] || s.chosen[v];
     }

@@ -89,14 +89,14 @@ static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {
-        const node *made = graph_node(g, v);
-        if (node_is_constant(made)) {
-            x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(made, ATTR_at)->u.i};
+        const node *producer = graph_node(g, v);
+        if (node_is_constant(producer)) {
+            x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(producer, ATTR_at)->u.i};
             continue;
         }
         span s = {v, v, last[v], 0, 0};
-        if (made->op == OP_input || made->type.e != ELEM_F32) s.first = 0, s.last = g->count;
-        s.bytes = place_bytes(&made->type, &b, &x->places[v].ld);
+        if (producer->op == OP_input || producer->type.e != ELEM_F32) s.first = 0, s.last = g->count;
+        s.bytes = place_bytes(&producer->type, &b, &x->places[v].ld);
         if (s.bytes < 0) {
             char where[160];
             diag_error(p->c->diag, pass_where(g, v, where, sizeof(where)), "is too large for variant %s",

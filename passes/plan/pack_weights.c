@@ -13,8 +13,8 @@
 #include "passes/pass.h"
 
 static int64_t constant_bytes(const node *n) {
-    const attr *made = node_attr(n, ATTR_recipe);
-    if (made) return (int64_t)recipe_bytes(made->u.recipe);
+    const attr *recipe_attr = node_attr(n, ATTR_recipe);
+    if (recipe_attr) return (int64_t)recipe_bytes(recipe_attr->u.recipe);
     return type_count(&n->type) * (int64_t)elem_size(n->type.e);
 }
 

@@ -36,8 +36,8 @@ static bool find_in(const graph *g, const char *name, tensor_view *out) {
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         if (n->body && find_in(n->body, name, out)) return true;
-        const attr *made = node_attr(n, ATTR_recipe);
-        const recipe *r = made ? tensor_called(made->u.recipe, name) : NULL;
+        const attr *recipe_attr = node_attr(n, ATTR_recipe);
+        const recipe *r = recipe_attr ? tensor_called(recipe_attr->u.recipe, name) : NULL;
         if (!r) continue;
         *out = (tensor_view){.e = r->type.e, .rank = r->type.rank, .data = zeros};
         for (int i = 0; i < r->type.rank; i++) out->shape[i] = r->type.d[i].n;

@@ -71,14 +71,14 @@ static const char *index_text(const tensor *t, int64_t i, char *buf, size_t size
 static void fail_at(const run *r, const variant *x, int class, value v, const tensor *got, int64_t i,
                     const char *why) {
     const node *n = graph_node(r->g, v);
-    char made[96], at[160], operands[512] = "", one[96];
+    char type_text[96], at[160], operands[512] = "", one[96];
     size_t m = 0;
     for (int k = 0; k < n->input_count && m < sizeof(operands); k++)
         m += (size_t)snprintf(operands + m, sizeof(operands) - m, "%s%s", k ? ", " : "",
                               type_print(graph_type(r->g, n->inputs[k]), one, sizeof(one)));
     ck_abort_msg("%s, thread class %d: %%%d %s%s%s (%s) -> %s: at [%s] got %.9g, want %.9g: %s", x->name,
                  class, v, n->name ? n->name : "", n->name ? " " : "", op_name(n->op), operands,
-                 type_print(&n->type, made, sizeof(made)), index_text(got, i, at, sizeof(at)),
+                 type_print(&n->type, type_text, sizeof(type_text)), index_text(got, i, at, sizeof(at)),
                  as_number(got, i), as_number(&r->wanted[v], i), why);
 }
 

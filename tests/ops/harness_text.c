@@ -68,8 +68,8 @@ static void make_tensors(const recipe *r, harness_weights *w, const harness *h) 
 
 void harness_weights_of(const graph *g, harness_weights *w, const harness *h) {
     for (value v = 0; v < g->count; v++) {
-        const attr *made = node_attr(graph_node(g, v), ATTR_recipe);
-        if (made) make_tensors(made->u.recipe, w, h);
+        const attr *recipe_attr = node_attr(graph_node(g, v), ATTR_recipe);
+        if (recipe_attr) make_tensors(recipe_attr->u.recipe, w, h);
     }
 }
 

@@ -62,16 +62,16 @@ static const shape shapes[] = {
 
 START_TEST(slices) {
     const shape *p = &shapes[_i];
-    site apart, one;
-    site_open(&apart);
+    site separate, one;
+    site_open(&separate);
     site_open(&one);
-    apart.tokens = one.tokens = p->rows;
-    tensor expected = site_expect(&apart, build(&apart, p, false));
+    separate.tokens = one.tokens = p->rows;
+    tensor expected = site_expect(&separate, build(&separate, p, false));
     site_expect(&one, build(&one, p, true));
     for (size_t c = 0; c < sizeof(site_cpus) / sizeof(*site_cpus); c++) {
         if (!site_can_run(site_cpus[c])) continue;
         way w = {.mcpu = site_cpus[c], .length = 160, .batch = 1};
-        float *want = site_run(&apart, &w);
+        float *want = site_run(&separate, &w);
         double error = site_error(&expected, want);
         ck_assert_msg(error < 3e-6, "%s: %g", w.mcpu, error);
         for (int i = 0; i < 3; i++) {
@@ -85,7 +85,7 @@ START_TEST(slices) {
         }
         w = (way){.mcpu = site_cpus[c], .length = 160, .batch = 1};
     }
-    site_close(&apart);
+    site_close(&separate);
     site_close(&one);
 }
 END_TEST

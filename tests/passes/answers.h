@@ -41,8 +41,8 @@ static const recipe *answer_tensor_of(const recipe *r, const char *name) {
 static bool answer_find(void *context, const char *name, tensor_view *out) {
     const answer_source *s = context;
     for (value v = 0; v < s->g->count; v++) {
-        const attr *made = node_attr(graph_node(s->g, v), ATTR_recipe);
-        const recipe *r = made ? answer_tensor_of(made->u.recipe, name) : NULL;
+        const attr *recipe_attr = node_attr(graph_node(s->g, v), ATTR_recipe);
+        const recipe *r = recipe_attr ? answer_tensor_of(recipe_attr->u.recipe, name) : NULL;
         if (!r) continue;
         int64_t n = type_count(&r->type);
         float *data = ARENA_ARRAY(s->a, float, n);

@@ -74,8 +74,8 @@ static char *run(const char *file, const char *text, size_t size) {
     if (ok && header(text, "// variant: ", words, sizeof(words))) ok = add_variant(g, words, &c);
     fputs(AFTER, out);
     if (ok) graph_print(g, NULL, out);
-    double apart = ok ? answers_apart(g->output_count, before, answers(g, a)) : 0;
-    ck_assert_msg(apart <= TOLERANCE, "%s: the answers are off by %g", file, apart);
+    double difference = ok ? answers_apart(g->output_count, before, answers(g, a)) : 0;
+    ck_assert_msg(difference <= TOLERANCE, "%s: the answers are off by %g", file, difference);
     for (int i = 0; i < d.count; i++) fprintf(out, "%s\n", d.items[i].text);
     fclose(out);
     diag_free(&d);

@@ -6,7 +6,7 @@
 
 #include "backend/backend.h"
 
-static target made(const char *triple, const char *mcpu) {
+static target target_for(const char *triple, const char *mcpu) {
     diag d;
     target t;
     diag_init(&d);
@@ -36,7 +36,7 @@ START_TEST(levels) {
         {"aarch64-linux-gnu", "neoverse-n1", "neon", "+neon", 4, 32, true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        target t = made(cases[i].triple, cases[i].mcpu);
+        target t = target_for(cases[i].triple, cases[i].mcpu);
         ck_assert_str_eq(t.isa, cases[i].isa);
         ck_assert_str_eq(t.features, cases[i].features);
         ck_assert_int_eq(t.vector_floats, cases[i].floats);
@@ -49,17 +49,17 @@ START_TEST(levels) {
 END_TEST
 
 START_TEST(names) {
-    ck_assert_str_eq(made("x86_64-linux-gnu", "generic").cpu, "x86-64");
-    ck_assert_str_eq(made("x86_64-linux-gnu", "znver4").cpu, "znver4");
-    ck_assert_str_eq(made("aarch64-linux-gnu", NULL).triple, "aarch64-unknown-linux-gnu");
-    ck_assert_int_gt(made("x86_64-linux-gnu", "sapphirerapids").prefetch_streams,
-                     made("x86_64-linux-gnu", "znver4").prefetch_streams);
+    ck_assert_str_eq(target_for("x86_64-linux-gnu", "generic").cpu, "x86-64");
+    ck_assert_str_eq(target_for("x86_64-linux-gnu", "znver4").cpu, "znver4");
+    ck_assert_str_eq(target_for("aarch64-linux-gnu", NULL).triple, "aarch64-unknown-linux-gnu");
+    ck_assert_int_gt(target_for("x86_64-linux-gnu", "sapphirerapids").prefetch_streams,
+                     target_for("x86_64-linux-gnu", "znver4").prefetch_streams);
 }
 END_TEST
 
 // What the host is said to have, the compiler that built this finds too.
 START_TEST(native) {
-    target t = made(NULL, "native"), again = made(NULL, NULL);
+    target t = target_for(NULL, "native"), again = target_for(NULL, NULL);
     ck_assert_mem_eq(&t, &again, sizeof(t));
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -115,7 +115,7 @@ START_TEST(list) {
             continue;
         }
         ck_assert_int_eq(sscanf(line, "%63s %63s", word, isa), 2);
-        target t = made(triple, word);
+        target t = target_for(triple, word);
         if (strcmp(word, "native")) ck_assert_str_eq(t.isa, isa);
         cpus++;
     }

@@ -239,8 +239,8 @@ static bool spares_weights(synth *s) {
 static bool write_folder(synth *s) {
     const char *folder = s->options->output;
     if (!spares_weights(s)) return false;
-    bool made = !mkdir(folder, 0777);
-    if (!made && (errno != EEXIST || !hub_is_folder(folder))) {
+    bool created = !mkdir(folder, 0777);
+    if (!created && (errno != EEXIST || !hub_is_folder(folder))) {
         return diag_error(s->d, folder, "can't be made: %s", strerror(errno));
     }
     const char *weights = hub_path(s->a, folder, "model.safetensors");
@@ -249,7 +249,7 @@ static bool write_folder(synth *s) {
         ok = false;
         unlink(weights);
     }
-    if (!ok && made) rmdir(folder);
+    if (!ok && created) rmdir(folder);
     return ok;
 }
 
