@@ -6,15 +6,15 @@
 #include <string.h>
 #include <time.h>
 
-typedef struct family {
+typedef struct kernel_family {
     const char *name;
     bool (*accepts)(const emit *e, const kernel_site *s);
     bool (*emit)(emit *e, const kernel_site *s, kernel *out);
-} family;
+} kernel_family;
 
 // The first that accepts a node emits it.
 // clang-format off
-static const family families[] = {
+static const kernel_family families[] = {
     {"mlp", mlp_accepts, mlp_emit},
     {"attention", attention_accepts, attention_emit},
     {"token_mix", token_mix_accepts, token_mix_emit},
@@ -25,15 +25,15 @@ static const family families[] = {
 };
 // clang-format on
 
-typedef struct cache {
+typedef struct kernel_cache {
     struct {
         kernel_key key;
         const kernel *kernel;
     } *items;
     int count, capacity;
-} cache;
+} kernel_cache;
 
-static const kernel *cache_find(const cache *c, kernel_key key) {
+static const kernel *cache_find(const kernel_cache *c, kernel_key key) {
     for (int i = 0; i < c->count; i++) {
         kernel_key k = c->items[i].key;
         if (k.size == key.size && memcmp(k.bytes, key.bytes, key.size) == 0) return c->items[i].kernel;
@@ -41,7 +41,7 @@ static const kernel *cache_find(const cache *c, kernel_key key) {
     return NULL;
 }
 
-static void cache_add(cache *c, arena *a, kernel_key key, const kernel *k) {
+static void cache_add(kernel_cache *c, arena *a, kernel_key key, const kernel *k) {
     if (c->count == c->capacity) {
         int capacity = c->capacity ? c->capacity * 2 : 32;
         void *items = arena_alloc(a, sizeof(*c->items) * (size_t)capacity);
@@ -80,7 +80,7 @@ static const kernel *emit_site(emit *e, const kernel_site *s) {
     int errors = e->diag->errors;
     if (!placed(e, s)) return NULL;
     kernel *k = ARENA_NEW(e->arena, kernel);
-    for (const family *f = families; f->name; f++) {
+    for (const kernel_family *f = families; f->name; f++) {
         if (!f->accepts(e, s)) continue;
         if (f->emit(e, s, k)) return k;
         if (e->diag->errors == errors)
@@ -100,7 +100,7 @@ static const target *target_of(const artefact *a, const variant *v) {
 
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
     const graph *g = a->graph;
-    cache shared = {0};
+    kernel_cache shared = {0};
     for (int i = 0; i < g->variant_count; i++) {
         const target *t = target_of(a, &g->variants[i]);
         if (!t)

@@ -10,14 +10,14 @@
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define ALIGNMENT   ((size_t)16)
 
-typedef struct chunk {
-    struct chunk *next;
+typedef struct arena_chunk {
+    struct arena_chunk *next;
     size_t used, size;
     _Alignas(16) unsigned char bytes[];
-} chunk;
+} arena_chunk;
 
 struct arena {
-    chunk *chunks; // the one that is being filled first
+    arena_chunk *chunks; // the one that is being filled first
 };
 
 arena *arena_new(void) {
@@ -26,16 +26,16 @@ arena *arena_new(void) {
 
 void arena_free(arena *a) {
     if (!a) return;
-    for (chunk *c = a->chunks; c;) {
-        chunk *next = c->next;
+    for (arena_chunk *c = a->chunks; c;) {
+        arena_chunk *next = c->next;
         free(c);
         c = next;
     }
     free(a);
 }
 
-static chunk *chunk_new(size_t size) {
-    chunk *c = memory_must(memory_zero(1, sizeof(chunk) + size));
+static arena_chunk *chunk_new(size_t size) {
+    arena_chunk *c = memory_must(memory_zero(1, sizeof(arena_chunk) + size));
     c->size = size;
     return c;
 }
@@ -43,20 +43,20 @@ static chunk *chunk_new(size_t size) {
 void *arena_alloc(arena *a, size_t size) {
     if (size > SIZE_MAX / 2) memory_exhausted();
     size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    chunk *c = a->chunks;
+    arena_chunk *c = a->chunks;
     if (c && c->size - c->used >= size) {
         void *p = c->bytes + c->used;
         c->used += size;
         return p;
     }
     if (size > CHUNK_BYTES / 4 && c) { // of its own, behind the one that still has room
-        chunk *own = chunk_new(size);
+        arena_chunk *own = chunk_new(size);
         own->used = size;
         own->next = c->next;
         c->next = own;
         return own->bytes;
     }
-    chunk *fresh = chunk_new(size > CHUNK_BYTES ? size : CHUNK_BYTES);
+    arena_chunk *fresh = chunk_new(size > CHUNK_BYTES ? size : CHUNK_BYTES);
     fresh->used = size;
     fresh->next = c;
     a->chunks = fresh;

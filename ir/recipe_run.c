@@ -11,21 +11,21 @@
 // elements are copied; what is not a matrix is one row. Data is dense in one of the two orders, and may be
 // unaligned.
 
-typedef struct view {
+typedef struct strided_matrix {
     elem e;
     int64_t rows, cols, row_step, col_step;
     const unsigned char *data;
     void *owned;
-} view;
+} strided_matrix;
 
-static bool view_dense(const view *v) {
+static bool matrix_is_dense(const strided_matrix *v) {
     return v->col_step == 1;
 }
 
-static view view_of(const type *t, const void *data, void *owned) {
+static strided_matrix matrix_of(const type *t, const void *data, void *owned) {
     bool matrix = t->rank == 2;
     int64_t rows = matrix ? t->d[0].n : 1, cols = matrix ? t->d[1].n : type_count(t);
-    return (view){t->e, rows, cols, cols, 1, data, owned};
+    return (strided_matrix){t->e, rows, cols, cols, 1, data, owned};
 }
 
 static void widen(elem e, const unsigned char *in, float *out, int64_t n) {
@@ -61,9 +61,9 @@ void elem_convert(elem from, const void *data, elem to, void *out, int64_t n) {
 #define BLOCK 32
 
 // Into a row-major matrix whose rows are `ld` elements apart.
-static void copy_matrix(const view *v, unsigned char *out, int64_t ld) {
+static void copy_matrix(const strided_matrix *v, unsigned char *out, int64_t ld) {
     size_t size = elem_size(v->e);
-    if (view_dense(v)) {
+    if (matrix_is_dense(v)) {
         for (int64_t i = 0; i < v->rows; i++) {
             memcpy(out + (size_t)(i * ld) * size, v->data + (size_t)(i * v->row_step) * size,
                    (size_t)v->cols * size);
@@ -87,7 +87,7 @@ static void copy_matrix(const view *v, unsigned char *out, int64_t ld) {
     }
 }
 
-static void pack(const view *v, float *out) {
+static void pack(const strided_matrix *v, float *out) {
     for (int64_t j = 0; j < v->cols; j += PANEL_COLUMNS, out += PANEL_COLUMNS * v->rows) {
         int64_t n = v->cols - j < PANEL_COLUMNS ? v->cols - j : PANEL_COLUMNS;
         if (n < PANEL_COLUMNS) memset(out, 0, sizeof(float) * (size_t)(PANEL_COLUMNS * v->rows));
@@ -105,23 +105,23 @@ static void pack(const view *v, float *out) {
 static bool run(const recipe *r, const tensor_source *source, void *out, diag *d);
 
 // The result as a view; memory of its own where the recipe computes.
-static bool open_view(const recipe *r, const tensor_source *source, view *v, diag *d) {
+static bool open_matrix(const recipe *r, const tensor_source *source, strided_matrix *v, diag *d) {
     if (r->kind == RECIPE_TENSOR) {
         tensor_view t;
         if (!recipe_find_tensor(r, source, &t, d)) return false;
-        *v = view_of(&r->type, t.data, NULL);
+        *v = matrix_of(&r->type, t.data, NULL);
         return true;
     }
     if (r->kind == RECIPE_TRANSPOSE) {
-        view x;
-        if (!open_view(r->parts[0], source, &x, d)) return false;
-        *v = (view){x.e, x.cols, x.rows, x.col_step, x.row_step, x.data, x.owned};
+        strided_matrix x;
+        if (!open_matrix(r->parts[0], source, &x, d)) return false;
+        *v = (strided_matrix){x.e, x.cols, x.rows, x.col_step, x.row_step, x.data, x.owned};
         return true;
     }
     if (r->kind == RECIPE_RESHAPE) {
-        if (!open_view(r->parts[0], source, v, d)) return false;
-        if (view_dense(v)) {
-            *v = view_of(&r->type, v->data, v->owned);
+        if (!open_matrix(r->parts[0], source, v, d)) return false;
+        if (matrix_is_dense(v)) {
+            *v = matrix_of(&r->type, v->data, v->owned);
             return true;
         }
         free(v->owned);
@@ -132,18 +132,18 @@ static bool open_view(const recipe *r, const tensor_source *source, view *v, dia
         free(owned);
         return false;
     }
-    *v = view_of(&r->type, owned, owned);
+    *v = matrix_of(&r->type, owned, owned);
     return true;
 }
 
 // Cast and scale, in the order in which the part lies; a transposed part is transposed afterwards.
 static bool run_elementwise(const recipe *r, const tensor_source *source, void *out, diag *d) {
-    view v;
-    if (!open_view(r->parts[0], source, &v, d)) return false;
+    strided_matrix v;
+    if (!open_matrix(r->parts[0], source, &v, d)) return false;
     int64_t n = v.rows * v.cols;
     unsigned char *to = out;
-    unsigned char *between = view_dense(&v) ? NULL : memory_alloc(recipe_bytes(r), 1);
-    bool ok = view_dense(&v) || between;
+    unsigned char *between = matrix_is_dense(&v) ? NULL : memory_alloc(recipe_bytes(r), 1);
+    bool ok = matrix_is_dense(&v) || between;
     if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
     if (ok && between) to = between;
     if (ok && r->kind == RECIPE_CAST) elem_convert(v.e, v.data, r->type.e, to, n);
@@ -152,7 +152,7 @@ static bool run_elementwise(const recipe *r, const tensor_source *source, void *
         for (int64_t i = 0; i < n; i++) memcpy(&x, v.data + 4 * i, 4), x *= c, memcpy(to + 4 * i, &x, 4);
     }
     if (ok && between) {
-        view result = v;
+        strided_matrix result = v;
         result.e = r->type.e;
         result.data = between;
         copy_matrix(&result, out, v.cols);
@@ -169,8 +169,8 @@ static bool run_concat(const recipe *r, const tensor_source *source, unsigned ch
     for (int i = 0; i < r->part_count; i++) {
         const type *t = &r->parts[i]->type;
         int64_t cols = type_count(t) / outer;
-        view v;
-        if (!open_view(r->parts[i], source, &v, d)) return false;
+        strided_matrix v;
+        if (!open_matrix(r->parts[i], source, &v, d)) return false;
         if (t->rank != 2) {
             v.rows = outer;
             v.cols = v.row_step = cols;
@@ -188,10 +188,10 @@ static bool run_slice(const recipe *r, const tensor_source *source, unsigned cha
     int64_t outer = 1, rows = part->type.d[r->axis].n, kept = r->type.d[r->axis].n;
     for (int i = 0; i < r->axis; i++) outer *= r->type.d[i].n;
     for (int i = (int)r->axis + 1; i < r->type.rank; i++) inner *= (size_t)r->type.d[i].n;
-    view v;
-    if (!open_view(part, source, &v, d)) return false;
-    unsigned char *dense = view_dense(&v) ? NULL : memory_alloc(recipe_bytes(part), 1);
-    bool ok = view_dense(&v) || dense;
+    strided_matrix v;
+    if (!open_matrix(part, source, &v, d)) return false;
+    unsigned char *dense = matrix_is_dense(&v) ? NULL : memory_alloc(recipe_bytes(part), 1);
+    bool ok = matrix_is_dense(&v) || dense;
     if (!ok) diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(part));
     if (dense) copy_matrix(&v, dense, v.cols);
     const unsigned char *from = dense ? dense : v.data;
@@ -267,9 +267,9 @@ static bool run(const recipe *r, const tensor_source *source, void *out, diag *d
         return run_computed(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
-    view v;
+    strided_matrix v;
     const recipe *from = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE ? r : r->parts[0];
-    if (!open_view(from, source, &v, d)) return false;
+    if (!open_matrix(from, source, &v, d)) return false;
     if (r->kind == RECIPE_PACK)
         pack(&v, out);
     else

@@ -187,11 +187,11 @@ static bool check_graph(const checker *c, const graph *g, level l) {
 
 // --- Variants: what stands where, and when.
 
-typedef struct span {
+typedef struct placed_value {
     value v;
     int64_t from, to; // bytes of the arena, [from, to)
     int first, last;  // nodes during which the value lives, both included
-} span;
+} placed_value;
 
 // Rows that a T, S or R axis has room for: kernels compute up to the next whole row tile.
 static int64_t round_up(int64_t n, int64_t tile) {
@@ -238,7 +238,7 @@ static void find_lives(const graph *g, int *last) {
     for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
 }
 
-static bool check_place(const checker *c, const graph *g, const variant *x, value v, span *s) {
+static bool check_place(const checker *c, const graph *g, const variant *x, value v, placed_value *s) {
     const node *n = graph_node(g, v);
     const place *p = &x->places[v];
     char cause[160];
@@ -259,24 +259,24 @@ static bool check_place(const checker *c, const graph *g, const variant *x, valu
                  p->offset, p->ld, x->arena_bytes);
         return wrong(c, g, v, cause);
     }
-    *s = (span){v, p->offset, end, n->op == OP_input ? 0 : v, 0};
+    *s = (placed_value){v, p->offset, end, n->op == OP_input ? 0 : v, 0};
     return true;
 }
 
 static int by_offset(const void *a, const void *b) {
-    const span *x = a, *y = b;
+    const placed_value *x = a, *y = b;
     return (x->from > y->from) - (x->from < y->from);
 }
 
-static bool check_overlaps(const checker *c, const graph *g, const variant *x, span *spans, int n) {
-    qsort(spans, (size_t)n, sizeof(*spans), by_offset);
+static bool check_overlaps(const checker *c, const graph *g, const variant *x, placed_value *placed, int n) {
+    qsort(placed, (size_t)n, sizeof(*placed), by_offset);
     for (int i = 0; i < n; i++) {
-        for (int k = i + 1; k < n && spans[k].from < spans[i].to; k++) {
-            if (spans[i].first > spans[k].last || spans[k].first > spans[i].last) continue;
+        for (int k = i + 1; k < n && placed[k].from < placed[i].to; k++) {
+            if (placed[i].first > placed[k].last || placed[k].first > placed[i].last) continue;
             char cause[160];
             snprintf(cause, sizeof(cause), "variant %s: it overlaps %%%d in the arena while both live",
-                     x->name, spans[k].v);
-            return wrong(c, g, spans[i].v, cause);
+                     x->name, placed[k].v);
+            return wrong(c, g, placed[i].v, cause);
         }
     }
     return true;
@@ -303,18 +303,18 @@ static bool check_variant(const checker *c, const graph *g, const variant *x) {
     if (x->row_tile > LENGTH_MAX) return wrong(c, g, VALUE_NONE, "a variant's row tile is out of range");
     if (x->arena_bytes < 0) return wrong(c, g, VALUE_NONE, "a variant's arena is below 0 bytes");
     int *last = memory_alloc((size_t)g->count, sizeof(*last));
-    span *spans = memory_alloc((size_t)g->count + 1, sizeof(*spans));
-    bool ok = last && spans ? true : wrong(c, g, VALUE_NONE, "out of memory");
+    placed_value *placed = memory_alloc((size_t)g->count + 1, sizeof(*placed));
+    bool ok = last && placed ? true : wrong(c, g, VALUE_NONE, "out of memory");
     int n = 0;
     if (ok) find_lives(g, last);
     for (value v = 0; ok && v < g->count; v++) {
         if (!schedule_in_range(&x->schedules[v])) ok = wrong(c, g, v, "its schedule is out of range");
-        ok = ok && check_place(c, g, x, v, &spans[n]);
-        if (ok && spans[n].v == v) spans[n++].last = last[v];
+        ok = ok && check_place(c, g, x, v, &placed[n]);
+        if (ok && placed[n].v == v) placed[n++].last = last[v];
     }
-    ok = ok && check_overlaps(c, g, x, spans, n);
+    ok = ok && check_overlaps(c, g, x, placed, n);
     free(last);
-    free(spans);
+    free(placed);
     return ok;
 }
 

@@ -21,7 +21,7 @@ typedef struct distance {
     LLVMValueRef symbol;
 } distance;
 
-typedef struct table {
+typedef struct descriptor_writer {
     emit *e;
     const artefact *a;
     const kernel *const *kernels;
@@ -29,7 +29,7 @@ typedef struct table {
     size_t size, capacity;
     distance *distances;
     size_t distance_count, distance_capacity;
-} table;
+} descriptor_writer;
 
 static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
     if (need <= *capacity) return p;
@@ -38,7 +38,7 @@ static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
 }
 
 // Appends; the offset of the first byte.
-static bertc_off put(table *t, const void *data, size_t size, size_t align) {
+static bertc_off put(descriptor_writer *t, const void *data, size_t size, size_t align) {
     size_t at = (t->size + align - 1) / align * align;
     t->bytes = grown(t->bytes, &t->capacity, at + size, 1);
     memset(t->bytes + t->size, 0, at - t->size);
@@ -50,11 +50,11 @@ static bertc_off put(table *t, const void *data, size_t size, size_t align) {
     return (bertc_off)at;
 }
 
-static bertc_off put_string(table *t, const char *s) {
+static bertc_off put_string(descriptor_writer *t, const char *s) {
     return put(t, s, strlen(s) + 1, 1);
 }
 
-static void point(table *t, size_t at, LLVMValueRef symbol) {
+static void point(descriptor_writer *t, size_t at, LLVMValueRef symbol) {
     t->distances = grown(t->distances, &t->distance_capacity, t->distance_count + 1, sizeof(*t->distances));
     t->distances[t->distance_count++] = (distance){at, symbol};
 }
@@ -75,7 +75,7 @@ static uint32_t symbol_of(sym s) {
     return BERTC_NUMBER;
 }
 
-static bool port_init(table *t, bertc_port *p, const char *name, value v) {
+static bool port_init(descriptor_writer *t, bertc_port *p, const char *name, value v) {
     const node *n = graph_node(t->a->graph, v);
     const type *y = &n->type;
     bool elem_ok = y->e == ELEM_F32 || y->e == ELEM_I32;
@@ -110,7 +110,7 @@ static bool slices_first_row(const graph *body) {
 }
 
 // By value: is it made from each text's first row?
-static bool *first_row_readers(table *t) {
+static bool *first_row_readers(descriptor_writer *t) {
     const graph *g = t->a->graph;
     bool *reads = ARENA_ARRAY(t->e->arena, bool, g->count);
     for (value v = 0; v < g->count; v++) {
@@ -121,7 +121,7 @@ static bool *first_row_readers(table *t) {
     return reads;
 }
 
-static int collect_inputs(table *t, value **out) {
+static int collect_inputs(descriptor_writer *t, value **out) {
     const graph *g = t->a->graph;
     int n = 0;
     *out = ARENA_ARRAY(t->e->arena, value, g->count);
@@ -150,7 +150,7 @@ static int64_t picks_below(const graph *g, value v) {
     return least;
 }
 
-static bool put_ports(table *t, bertc_descriptor *h, const value *inputs) {
+static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *inputs) {
     const graph *g = t->a->graph;
     bertc_port *ports = ARENA_ARRAY(t->e->arena, bertc_port, h->input_count + h->output_count);
     bool all_columns = false; // hidden tokens too
@@ -206,7 +206,7 @@ static int64_t weight_bytes_of(const graph *g, const node *n) {
     return bytes;
 }
 
-static bertc_off put_args(table *t, const variant *v, value x) {
+static bertc_off put_args(descriptor_writer *t, const variant *v, value x) {
     const graph *g = t->a->graph;
     const node *n = graph_node(g, x);
     size_t count = (size_t)n->input_count + 1;
@@ -229,7 +229,7 @@ typedef struct node_tables {
     int name_count;
 } node_tables;
 
-static bertc_off phase_name(table *t, node_tables *n, const char *suffix) {
+static bertc_off phase_name(descriptor_writer *t, node_tables *n, const char *suffix) {
     for (int i = 0; i < n->name_count; i++) {
         if (strcmp(n->suffixes[i], suffix) == 0) return n->names[i];
     }
@@ -238,8 +238,8 @@ static bertc_off phase_name(table *t, node_tables *n, const char *suffix) {
     return n->names[n->name_count++];
 }
 
-static void phase_init(table *t, bertc_phase *out, const kernel_phase *p, node_tables *shared, value v,
-                       bool first, bool last) {
+static void phase_init(descriptor_writer *t, bertc_phase *out, const kernel_phase *p, node_tables *shared,
+                       value v, bool first, bool last) {
     const graph *g = t->a->graph;
     const node *n = graph_node(g, v);
     *out = (bertc_phase){.name = phase_name(t, shared, p->suffix ? p->suffix : ""),
@@ -265,7 +265,8 @@ static bool phase_ok(const kernel_phase *p) {
 }
 
 // The phases of one variant and thread class; their code is filled in as distances.
-static bool put_phases(table *t, int variant_index, int class, node_tables *nodes, bertc_variant *out) {
+static bool put_phases(descriptor_writer *t, int variant_index, int class, node_tables *nodes,
+                       bertc_variant *out) {
     const graph *g = t->a->graph;
     const kernel *const *kernels = t->kernels + (size_t)variant_index * (size_t)g->count;
     bertc_phase *phases = ARENA_ARRAY(t->e->arena, bertc_phase, g->count * KERNEL_MAX_PHASES);
@@ -291,7 +292,7 @@ static bool put_phases(table *t, int variant_index, int class, node_tables *node
     return true;
 }
 
-static node_tables *put_node_tables(table *t, int index) {
+static node_tables *put_node_tables(descriptor_writer *t, int index) {
     const graph *g = t->a->graph;
     node_tables *nodes = ARENA_ARRAY(t->e->arena, node_tables, g->count);
     for (value v = 0; v < g->count; v++) {
@@ -303,7 +304,7 @@ static node_tables *put_node_tables(table *t, int index) {
     return nodes;
 }
 
-static bool variant_init(table *t, const bertc_descriptor *h, const value *inputs, int index,
+static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const value *inputs, int index,
                          bertc_variant *out) {
     const graph *g = t->a->graph;
     const variant *v = &g->variants[index];
@@ -352,7 +353,7 @@ static bool variant_before(const artefact *a, const variant *x, const variant *y
     return x->tokens != y->tokens ? x->tokens < y->tokens : x->length < y->length;
 }
 
-static bool put_variants(table *t, bertc_descriptor *h, const value *inputs) {
+static bool put_variants(descriptor_writer *t, bertc_descriptor *h, const value *inputs) {
     const graph *g = t->a->graph;
     int *order = ARENA_ARRAY(t->e->arena, int, g->variant_count);
     for (int i = 0; i < g->variant_count; i++) {
@@ -371,7 +372,7 @@ static bool put_variants(table *t, bertc_descriptor *h, const value *inputs) {
 
 // --- The whole
 
-static void put_blobs(table *t, bertc_descriptor *h) {
+static void put_blobs(descriptor_writer *t, bertc_descriptor *h) {
     const artefact *a = t->a;
     if (a->tokenizer) h->tokenizer = put(t, a->tokenizer, a->tokenizer_bytes, 64);
     if (a->tokenizer) h->tokenizer_bytes = (int64_t)a->tokenizer_bytes;
@@ -403,12 +404,12 @@ static int by_position(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static LLVMValueRef bytes_constant(table *t, size_t from, size_t to) {
+static LLVMValueRef bytes_constant(descriptor_writer *t, size_t from, size_t to) {
     return LLVMConstStringInContext2(t->e->context, (const char *)t->bytes + from, to - from, true);
 }
 
 // Bytes and distances in turn, as one packed struct.
-static void define(table *t) {
+static void define(descriptor_writer *t) {
     emit *e = t->e;
     qsort(t->distances, t->distance_count, sizeof(*t->distances), by_position);
     size_t n = 0, at = 0, parts = 2 * t->distance_count + 1;
@@ -439,7 +440,7 @@ static void define(table *t) {
         self, LLVMProtectedVisibility); // exported, and never another module's: distances to it are constants
 }
 
-static bool fill(table *t, bool weights_symbol) {
+static bool fill(descriptor_writer *t, bool weights_symbol) {
     emit *e = t->e;
     bertc_descriptor h;
     value *inputs;
@@ -460,7 +461,7 @@ static bool fill(table *t, bool weights_symbol) {
 
 // `kernels` as codegen_kernels leaves them.
 static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *kernels, bool weights_symbol) {
-    table t = {.e = e, .a = a, .kernels = kernels};
+    descriptor_writer t = {.e = e, .a = a, .kernels = kernels};
     bool ok = fill(&t, weights_symbol);
     if (ok) define(&t);
     free(t.bytes);

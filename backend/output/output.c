@@ -8,14 +8,14 @@
 
 #include "backend/output/output.h"
 
-typedef struct writer {
+typedef struct output_writer {
     const artefact *a;
     const emit_options *o;
     backend_times *times;
     arena *scratch;
     output out;
     diag *diag;
-} writer;
+} output_writer;
 
 static bool output_text(output *out, const char *text, size_t size, arena *scratch, int64_t *bytes, diag *d) {
     int fd = output_temp(out, scratch, d);
@@ -35,11 +35,11 @@ bool backend_write_text(const char *path, const char *text, size_t size, diag *d
     return ok;
 }
 
-static bool write_text(writer *w, const char *text, size_t size) {
+static bool write_text(output_writer *w, const char *text, size_t size) {
     return output_text(&w->out, text, size, w->scratch, &w->times->artefact_bytes, w->diag);
 }
 
-static bool write_header(writer *w) {
+static bool write_header(output_writer *w) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = memory_must(memory_stream(&text, &size));
@@ -59,7 +59,7 @@ static LLVMMemoryBufferRef print_module(emit *e) {
     return buffer;
 }
 
-static LLVMMemoryBufferRef compile_module(writer *w, emit *e) {
+static LLVMMemoryBufferRef compile_module(output_writer *w, emit *e) {
     LLVMTargetMachineRef machine = codegen_machine(&w->a->targets[0], w->o->optimise, w->diag);
     if (!machine) return NULL;
     LLVMMemoryBufferRef buffer = NULL;
@@ -80,7 +80,7 @@ static LLVMMemoryBufferRef compile_module(writer *w, emit *e) {
 }
 
 // The module's code, in the form that is asked for; LLVM's memory is freed before anything else is done.
-static LLVMMemoryBufferRef compile(writer *w) {
+static LLVMMemoryBufferRef compile(output_writer *w) {
     emit e;
     double start = backend_seconds();
     build_begin(&e, w->scratch, w->diag);
@@ -94,7 +94,7 @@ static LLVMMemoryBufferRef compile(writer *w) {
 
 // --- Linking
 
-static bool write_weights(writer *w, int fd) {
+static bool write_weights(output_writer *w, int fd) {
     weights all;
     double start = backend_seconds();
     bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag);
@@ -105,7 +105,7 @@ static bool write_weights(writer *w, int fd) {
 }
 
 // The linker makes the file anew under the temporary name.
-static bool link_into_temp(writer *w, int code, int weights_file) {
+static bool link_into_temp(output_writer *w, int code, int weights_file) {
     int temp = output_temp(&w->out, w->scratch, w->diag);
     if (temp < 0) return false;
     close(temp);
@@ -128,7 +128,7 @@ static bool link_into_temp(writer *w, int code, int weights_file) {
     return ok;
 }
 
-static bool write_linked(writer *w, LLVMMemoryBufferRef code) {
+static bool write_linked(output_writer *w, LLVMMemoryBufferRef code) {
     int code_file = output_scratch(&w->out, w->diag);
     int weights_file = code_file < 0 ? -1 : output_scratch(&w->out, w->diag);
     bool ok =
@@ -140,7 +140,7 @@ static bool write_linked(writer *w, LLVMMemoryBufferRef code) {
     return ok;
 }
 
-static bool write_artefact(writer *w) {
+static bool write_artefact(output_writer *w) {
     if (!output_open(&w->out, w->o->output, w->scratch, w->diag)) return false;
     if (w->o->kind == EMIT_HEADER) return write_header(w);
     LLVMMemoryBufferRef code = compile(w);
@@ -154,7 +154,7 @@ static bool write_artefact(writer *w) {
 
 bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d) {
     backend_times unused;
-    writer w = {.a = a, .o = o, .times = times ? times : &unused, .scratch = arena_new(), .diag = d};
+    output_writer w = {.a = a, .o = o, .times = times ? times : &unused, .scratch = arena_new(), .diag = d};
     *w.times = (backend_times){0};
     bool ok = write_artefact(&w);
     output_close(&w.out);

@@ -9,14 +9,14 @@
 #include "ir/memory.h"
 
 // A tokenizer of an artefact (through a session), or alone.
-typedef struct encoder {
+typedef struct token_source {
     arena *arena;
     bertc_model *model;
     bertc_session *session;
     bertc_tokenizer_handle *handle;
     bertc_truncation truncation;
     int64_t max_tokens;
-} encoder;
+} token_source;
 
 // A checkpoint, or a tokenizer's file; else an artefact.
 static bool reads_files(const char *path) {
@@ -24,7 +24,7 @@ static bool reads_files(const char *path) {
     return is_checkpoint(path) || (n >= 4 && !strcmp(path + n - 4, ".txt"));
 }
 
-static bool encoder_open(encoder *x, const char *path, const char *tokenizer, diag *d) {
+static bool token_source_open(token_source *x, const char *path, const char *tokenizer, diag *d) {
     bertc_error e;
     x->arena = arena_new();
     if (!reads_files(path)) {
@@ -39,21 +39,21 @@ static bool encoder_open(encoder *x, const char *path, const char *tokenizer, di
     return x->handle || runtime_failed(d, &e);
 }
 
-static void encoder_close(encoder *x) {
+static void token_source_close(token_source *x) {
     if (x->handle) bertc_tokenizer_close(x->handle);
     if (x->session) bertc_close(x->session);
     if (x->model) bertc_unload(x->model);
     if (x->arena) arena_free(x->arena);
 }
 
-static bool encode(encoder *x, const bertc_text *text, const bertc_token **tokens, size_t *n, diag *d) {
+static bool encode(token_source *x, const bertc_text *text, const bertc_token **tokens, size_t *n, diag *d) {
     bertc_error e;
     bool ok = x->handle ? bertc_tokenizer_encode(x->handle, text, x->max_tokens, x->truncation, tokens, n, &e)
                         : bertc_tokenize(x->session, text, x->max_tokens, x->truncation, tokens, n, &e);
     return ok || runtime_failed(d, &e);
 }
 
-static const char *token_text(const encoder *x, int32_t id) {
+static const char *token_text(const token_source *x, int32_t id) {
     const char *s = x->handle ? bertc_tokenizer_text(x->handle, id) : bertc_token_text(x->model, id);
     return s ? s : "";
 }
@@ -76,7 +76,7 @@ static void print_tokens_json(const bertc_token *t, size_t n) {
     printf("]}\n");
 }
 
-static void print_tokens(const encoder *x, const bertc_token *t, size_t n) {
+static void print_tokens(const token_source *x, const bertc_token *t, size_t n) {
     printf("%-20s %8s %5s  %s\n", "token", "id", "type", "characters");
     for (size_t i = 0; i < n; i++) {
         printf("%-20s %8" PRId32 " %5" PRId32 "  ", token_text(x, t[i].id), t[i].id, t[i].type);
@@ -87,7 +87,7 @@ static void print_tokens(const encoder *x, const bertc_token *t, size_t n) {
     }
 }
 
-static bool show(encoder *x, const bertc_text *text, bool json, diag *d) {
+static bool show(token_source *x, const bertc_text *text, bool json, diag *d) {
     const bertc_token *tokens;
     size_t n;
     if (!encode(x, text, &tokens, &n, d)) return false;
@@ -99,7 +99,7 @@ static bool show(encoder *x, const bertc_text *text, bool json, diag *d) {
 }
 
 // Lines of JSON, up to the first that is broken.
-static bool show_json_lines(encoder *x, const char *pair, diag *d) {
+static bool show_json_lines(token_source *x, const char *pair, diag *d) {
     line_source in;
     row r;
     bool ok = lines_open(&in, "-", pair, d);
@@ -113,7 +113,7 @@ static bool show_json_lines(encoder *x, const char *pair, diag *d) {
     return ok;
 }
 
-static bool show_lines(encoder *x, const char *pair, diag *d) {
+static bool show_lines(token_source *x, const char *pair, diag *d) {
     char *line = NULL;
     size_t capacity = 0;
     bool ok = true;
@@ -129,7 +129,7 @@ static bool show_lines(encoder *x, const char *pair, diag *d) {
 }
 
 int command_tokenize(int argc, char **argv) {
-    encoder x = {0};
+    token_source x = {0};
     const char *pair = NULL, *truncate = NULL, *tokenizer = NULL;
     bool json = false;
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
@@ -160,13 +160,13 @@ int command_tokenize(int argc, char **argv) {
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
-    bool ok = encoder_open(&x, rest.v[0], tokenizer, &d);
+    bool ok = token_source_open(&x, rest.v[0], tokenizer, &d);
     for (int i = 1; ok && i < rest.count; i++) {
         bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};
         ok = show(&x, &text, json, &d);
     }
     if (ok && rest.count == 1) json ? show_json_lines(&x, pair, &d) : show_lines(&x, pair, &d);
     flush_stdout(&d);
-    encoder_close(&x);
+    token_source_close(&x);
     return finish(&d);
 }

@@ -17,19 +17,19 @@ typedef struct inputs {
     int32_t bounds[2];
 } inputs;
 
-typedef struct row { // one kernel's result against the evaluator's
+typedef struct kernel_check { // one kernel's result against the evaluator's
     const char *name;
     double error, largest;
     int64_t at;          // index of the largest error
     bool seen, unfinite; // unfinite: the evaluator's holds infinities or what is no number
-} row;
+} kernel_check;
 
 typedef struct check {
     const graph *graph;
     const variant *variant;
     arena *arena;
-    tensor *want; // by value
-    row *rows;    // by value
+    tensor *want;       // by value
+    kernel_check *rows; // by value
     const progress_hook *progress;
 } check;
 
@@ -111,7 +111,7 @@ static bool keep(void *context, const graph *g, value v, const tensor *t) {
     return true;
 }
 
-static void compare(row *r, const float *got, int64_t ld, const tensor *want) {
+static void compare(kernel_check *r, const float *got, int64_t ld, const tensor *want) {
     int64_t columns = want->rank > 1 ? want->shape[want->rank - 1] : tensor_count(want);
     int64_t rows = columns ? tensor_count(want) / columns : 0;
     const float *w = want->data;
@@ -133,17 +133,17 @@ static void compare(row *r, const float *got, int64_t ld, const tensor *want) {
 static void on_phase(void *user, const bertc_phase_event *event) {
     check *c = user;
     if (event->node < 0 || event->node >= c->graph->count || !c->want[event->node].data) return;
-    row *r = &c->rows[event->node];
+    kernel_check *r = &c->rows[event->node];
     r->name = c->graph->nodes[event->node].name;
     int64_t ld = c->variant->places[event->node].ld;
     compare(r, event->result, ld ? ld : 1, &c->want[event->node]);
 }
 
-static bool row_fails(const row *r) {
+static bool row_fails(const kernel_check *r) {
     return !(r->error <= TOLERANCE * fmax(1, r->largest));
 }
 
-static void print_row(const row *r, const char *fallback, bool json, cJSON *list) {
+static void print_row(const kernel_check *r, const char *fallback, bool json, cJSON *list) {
     const char *name = r->name ? r->name : fallback;
     if (json) {
         cJSON *o = cJSON_CreateObject();
@@ -161,14 +161,14 @@ static void print_row(const row *r, const char *fallback, bool json, cJSON *list
 }
 
 // Prints the rows; false where one is beyond the tolerance.
-static bool report(const check *c, const row *fused, bool json, diag *d) {
+static bool report(const check *c, const kernel_check *fused, bool json, diag *d) {
     cJSON *list = json ? cJSON_CreateArray() : NULL;
-    const row *worst = NULL;
+    const kernel_check *worst = NULL;
     char fallback[32], worst_name[32] = "";
     int seen = 0;
     if (!json) printf("%-36s %10s %10s  %s\n", "kernel", "error", "largest", "at element");
     for (value v = 0; v < c->graph->count; v++) {
-        const row *r = &c->rows[v];
+        const kernel_check *r = &c->rows[v];
         if (!r->seen) continue;
         snprintf(fallback, sizeof(fallback), "%%%d", v);
         print_row(r, fallback, json, list);
@@ -212,7 +212,7 @@ static bool run_compiled(opened *o, check *c, const inputs *x, diag *d) {
 
 // Outputs of the graph as the checkpoint gives it, without any pass, against those of the fused one.
 static bool compare_unfused(const build_options *options, const inputs *x, const check *c,
-                            const tensor *fused, row *rows, diag *d) {
+                            const tensor *fused, kernel_check *rows, diag *d) {
     arena *a = arena_new();
     hub_model plain;
     progress_at(c->progress, "the graph as it was read", -1);
@@ -245,10 +245,10 @@ static bool verify(const char *path, build_options *options, bool json, diag *d)
                    &g->variants[0],
                    a,
                    ARENA_ARRAY(a, tensor, g->count),
-                   ARENA_ARRAY(a, row, g->count),
+                   ARENA_ARRAY(a, kernel_check, g->count),
                    o.build.artefact.progress};
         tensor *results = ARENA_ARRAY(a, tensor, g->output_count);
-        row *fused = ARENA_ARRAY(a, row, g->output_count);
+        kernel_check *fused = ARENA_ARRAY(a, kernel_check, g->output_count);
         ok = evaluate(g, &o.build.model, &x, keep, &c, a, results, d) && run_compiled(&o, &c, &x, d) &&
              compare_unfused(options, &x, &c, results, fused, d);
         progress_line_clear(&o.build.line);

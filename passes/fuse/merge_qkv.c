@@ -27,11 +27,11 @@ typedef struct part {
     int64_t columns, at;
 } part;
 
-typedef struct group {
+typedef struct projections {
     int count;
     part parts[MOST_PARTS];
     int64_t columns;
-} group;
+} projections;
 
 static bool find_projection(rewriter *r, value v, part *out) {
     const graph *g = rewriter_graph(r);
@@ -73,7 +73,7 @@ static bool read_by_regions(rewriter *r, value v, part *out) {
     return n > 0 && uses == use_count(r, v); // outputs are uses too
 }
 
-static bool joins(const graph *g, const group *set, const part *p) {
+static bool joins(const graph *g, const projections *set, const part *p) {
     const part *first = &set->parts[0];
     if (set->count == MOST_PARTS || p->x != first->x ||
         (p->bias == VALUE_NONE) != (first->bias == VALUE_NONE))
@@ -93,7 +93,7 @@ static bool candidate(rewriter *r, value user, int i, part *out, const pass *p) 
 }
 
 // The projections that go with operand `first` of region `user`, in the region's order.
-static void collect(rewriter *r, value user, int first, group *set, const pass *p) {
+static void collect(rewriter *r, value user, int first, projections *set, const pass *p) {
     const graph *g = rewriter_graph(r);
     part one;
     set->count = 0;
@@ -143,7 +143,7 @@ static void name_merged(graph *g, value v, value x, value y, const char *middle)
 }
 
 // "qkv" of params q, k and v; where they have longer names, "merged".
-static const char *merged_param(arena *a, const group *set) {
+static const char *merged_param(arena *a, const projections *set) {
     char name[MOST_PARTS + 1] = "";
     for (int i = 0; i < set->count; i++) {
         if (strlen(set->parts[i].param) != 1) return "merged";
@@ -152,7 +152,7 @@ static const char *merged_param(arena *a, const group *set) {
     return arena_strdup(a, name);
 }
 
-static value merged_constant(graph *g, const group *set, bool bias, const char *middle) {
+static value merged_constant(graph *g, const projections *set, bool bias, const char *middle) {
     value c[MOST_PARTS];
     for (int i = 0; i < set->count; i++) c[i] = bias ? set->parts[i].bias : set->parts[i].weight;
     value v = constant_concat(g, bias ? 0 : 1, set->count, c);
@@ -160,7 +160,7 @@ static value merged_constant(graph *g, const group *set, bool bias, const char *
     return v;
 }
 
-static value merged_product(graph *g, const group *set, const char *middle) {
+static value merged_product(graph *g, const projections *set, const char *middle) {
     const part *first = &set->parts[0];
     value v = graph_op2(g, OP_matmul, first->x, merged_constant(g, set, false, middle));
     if (first->bias != VALUE_NONE) v = graph_op2(g, OP_add, v, merged_constant(g, set, true, middle));
@@ -170,14 +170,14 @@ static value merged_product(graph *g, const group *set, const char *middle) {
 
 // --- Its readers
 
-static const part *part_of(const group *set, value v) {
+static const part *part_of(const projections *set, value v) {
     for (int i = 0; i < set->count; i++)
         if (set->parts[i].v == v) return &set->parts[i];
     return NULL;
 }
 
 // Region `user` over the merged value, which takes the place of the first part that it reads.
-static value rebuild_reader(graph *g, value user, const group *set, value merged, const char *name) {
+static value rebuild_reader(graph *g, value user, const projections *set, value merged, const char *name) {
     const node *n = graph_node(g, user);
     const graph *from = n->body;
     int bounds = bounds_of(n), count = bounds, params = region_params(from);
@@ -212,7 +212,7 @@ static value rebuild_reader(graph *g, value user, const group *set, value merged
     return region;
 }
 
-static void merge(rewriter *r, value user, const group *set, pass *p) {
+static void merge(rewriter *r, value user, const projections *set, pass *p) {
     graph *g = rewriter_graph(r);
     const char *name = merged_param(g->arena, set);
     value merged = merged_product(g, set, name);
@@ -229,7 +229,7 @@ static void merge(rewriter *r, value user, const group *set, pass *p) {
 
 bool pass_merge_qkv(graph *g, pass *p) {
     rewriter *r = rewriter_begin(g);
-    group set;
+    projections set;
     for (value v = 0, count = g->count; v < count; v++) {
         if (!op_is(g, v, OP_per_sequence) || use_count(r, v) == 0) continue;
         for (int i = bounds_of(graph_node(g, v)); i < graph_node(g, v)->input_count; i++) {

@@ -86,14 +86,14 @@ typedef struct candidate {
 } candidate;
 
 // Of a phase's tasks a thread's run of neighbours (runtime/session/pool.h): those from `begin` to `end` are left.
-typedef struct share {
+typedef struct task_share {
     int64_t begin, end;
     double busy; // seconds
-} share;
+} task_share;
 
 // A task for the thread that is free first: its own next one, or the last one of the next thread that has
 // some.
-static int64_t next_task(share *shares, int threads, int *thread, bool *stolen) {
+static int64_t next_task(task_share *shares, int threads, int *thread, bool *stolen) {
     int first = 0;
     for (int t = 1; t < threads; t++)
         if (shares[t].busy < shares[first].busy) first = t;
@@ -121,7 +121,7 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
         double blocks = (double)rows / (double)block;
         return (columns * first + columns * (blocks - 1) * full) / threads + full / 2;
     }
-    share shares[MOST_THREADS] = {0};
+    task_share shares[MOST_THREADS] = {0};
     for (int t = 0; t < threads; t++) {
         shares[t].begin = t ? shares[t - 1].end : 0;
         shares[t].end = shares[t].begin + inner * outer / threads + (t < inner * outer % threads);

@@ -22,11 +22,11 @@
 
 #define ALIGNMENT 64
 
-typedef struct span {
+typedef struct lifetime {
     value v;
     int first, last; // nodes during which it lives
     int64_t bytes, offset;
-} span;
+} lifetime;
 
 // Bytes of a value, and the stride of its rows; -1 where it is too large.
 static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
@@ -54,18 +54,18 @@ static void find_lives(const graph *g, int *last) {
 }
 
 static int by_size(const void *a, const void *b) {
-    const span *x = a, *y = b;
+    const lifetime *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     return (x->v > y->v) - (x->v < y->v);
 }
 
 static int by_offset(const void *a, const void *b) {
-    const span *const *x = a, *const *y = b;
+    const lifetime *const *x = a, *const *y = b;
     return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
 // The tightest gap among the placed spans that live while `s` does.
-static int64_t find_gap(const span *s, const span *placed, int n, const span **live) {
+static int64_t find_gap(const lifetime *s, const lifetime *placed, int n, const lifetime **live) {
     int count = 0;
     for (int i = 0; i < n; i++)
         if (placed[i].first <= s->last && s->first <= placed[i].last) live[count++] = &placed[i];
@@ -83,7 +83,7 @@ static int64_t find_gap(const span *s, const span *placed, int n, const span **l
 }
 
 // The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
-static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
+static int collect(const graph *g, const pass *p, lifetime *lifetimes, arena *scratch) {
     variant *x = p->variant;
     bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
@@ -94,7 +94,7 @@ static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
             x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(producer, ATTR_at)->u.i};
             continue;
         }
-        span s = {v, v, last[v], 0, 0};
+        lifetime s = {v, v, last[v], 0, 0};
         if (producer->op == OP_input || producer->type.e != ELEM_F32) s.first = 0, s.last = g->count;
         s.bytes = place_bytes(&producer->type, &b, &x->places[v].ld);
         if (s.bytes < 0) {
@@ -103,23 +103,23 @@ static int collect(const graph *g, const pass *p, span *spans, arena *scratch) {
                        x->name);
             return -1;
         }
-        spans[n++] = s;
+        lifetimes[n++] = s;
     }
     return n;
 }
 
 bool pass_plan_memory(graph *g, pass *p) {
     arena *scratch = arena_new();
-    span *spans = ARENA_ARRAY(scratch, span, g->count + 1);
-    const span **live = ARENA_ARRAY(scratch, const span *, g->count + 1);
+    lifetime *lifetimes = ARENA_ARRAY(scratch, lifetime, g->count + 1);
+    const lifetime **live = ARENA_ARRAY(scratch, const lifetime *, g->count + 1);
     variant *x = p->variant;
-    int n = collect(g, p, spans, scratch);
-    if (n > 0) qsort(spans, (size_t)n, sizeof(*spans), by_size);
+    int n = collect(g, p, lifetimes, scratch);
+    if (n > 0) qsort(lifetimes, (size_t)n, sizeof(*lifetimes), by_size);
     bool ok = n >= 0;
     x->arena_bytes = 0;
     for (int i = 0; i < n && ok; i++) {
-        span *s = &spans[i];
-        s->offset = find_gap(s, spans, i, live);
+        lifetime *s = &lifetimes[i];
+        s->offset = find_gap(s, lifetimes, i, live);
         x->places[s->v].kind = PLACE_ARENA;
         x->places[s->v].offset = s->offset;
         if (s->offset + s->bytes > x->arena_bytes) x->arena_bytes = s->offset + s->bytes;

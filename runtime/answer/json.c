@@ -7,27 +7,27 @@
 #include "runtime/bertc.h"
 
 // Writes what fits and counts what it takes.
-typedef struct writer {
+typedef struct json_writer {
     char *buffer;
     size_t size, used;
-} writer;
+} json_writer;
 
-static void put_bytes(writer *w, const char *s, size_t n) {
+static void put_bytes(json_writer *w, const char *s, size_t n) {
     if (w->used < w->size) memcpy(w->buffer + w->used, s, n < w->size - w->used ? n : w->size - w->used);
     w->used += n;
 }
-static void put(writer *w, const char *s) {
+static void put(json_writer *w, const char *s) {
     put_bytes(w, s, strlen(s));
 }
 
-static void put_int(writer *w, long long n) {
+static void put_int(json_writer *w, long long n) {
     char text[32];
     put_bytes(w, text, (size_t)snprintf(text, sizeof text, "%lld", n));
 }
 
 // Nine digits give a float back exactly. JSON knows no infinity and no NaN; the locale's decimal point
 // becomes a full stop.
-static void put_float(writer *w, float x) {
+static void put_float(json_writer *w, float x) {
     char text[48], out[48];
     size_t n = 0;
     if (!isfinite(x)) {
@@ -68,7 +68,7 @@ static size_t sequence(const unsigned char *s, size_t n, bool *good) {
     return need;
 }
 
-static void put_string(writer *w, const char *s, size_t n) {
+static void put_string(json_writer *w, const char *s, size_t n) {
     put(w, "\"");
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
@@ -93,18 +93,18 @@ static void put_string(writer *w, const char *s, size_t n) {
     }
     put(w, "\"");
 }
-static void put_text(writer *w, const char *s) {
+static void put_text(json_writer *w, const char *s) {
     put_string(w, s ? s : "", s ? strlen(s) : 0);
 }
 
 // The piece [from, to) of a text.
-static void put_piece(writer *w, const char *text, size_t size, uint32_t from, uint32_t to) {
+static void put_piece(json_writer *w, const char *text, size_t size, uint32_t from, uint32_t to) {
     if (to > size) to = (uint32_t)size;
     if (from > to) from = to;
     put_string(w, text ? text + from : "", text ? to - from : 0);
 }
 
-static void put_scores(writer *w, const bertc_result *r) {
+static void put_scores(json_writer *w, const bertc_result *r) {
     put(w, "\"label\": ");
     put_text(w, r->score_count ? r->scores[0].label : NULL);
     put(w, ", \"score\": ");
@@ -120,14 +120,14 @@ static void put_scores(writer *w, const bertc_result *r) {
     put(w, "]");
 }
 
-static void put_span(writer *w, uint32_t start, uint32_t end) {
+static void put_span(json_writer *w, uint32_t start, uint32_t end) {
     put(w, "\"start\": ");
     put_int(w, start);
     put(w, ", \"end\": ");
     put_int(w, end);
 }
 
-static void put_entities(writer *w, const bertc_result *r, const bertc_text *text) {
+static void put_entities(json_writer *w, const bertc_result *r, const bertc_text *text) {
     put(w, "\"entities\": [");
     for (int i = 0; i < r->entity_count; i++) {
         const bertc_entity *e = &r->entities[i];
@@ -154,7 +154,7 @@ static void put_entities(writer *w, const bertc_result *r, const bertc_text *tex
     put(w, "]");
 }
 
-static void put_answer(writer *w, const bertc_answer *a, const bertc_text *text) {
+static void put_answer(json_writer *w, const bertc_answer *a, const bertc_text *text) {
     put(w, "\"answer\": ");
     if (!a->found) {
         put(w, "null, \"start\": null, \"end\": null, \"score\": null");
@@ -167,7 +167,7 @@ static void put_answer(writer *w, const bertc_answer *a, const bertc_text *text)
     put_float(w, a->score);
 }
 
-static void put_masks(writer *w, const bertc_result *r) {
+static void put_masks(json_writer *w, const bertc_result *r) {
     put(w, "\"masks\": [");
     for (int i = 0; i < r->mask_count; i++) {
         const bertc_mask *m = &r->masks[i];
@@ -189,12 +189,12 @@ static void put_masks(writer *w, const bertc_result *r) {
     put(w, "]");
 }
 
-static void put_next_sentence(writer *w, float p) {
+static void put_next_sentence(json_writer *w, float p) {
     put(w, "\"next_sentence\": ");
     put_float(w, p >= 0 ? p : NAN);
 }
 
-static void put_embedding(writer *w, const bertc_result *r) {
+static void put_embedding(json_writer *w, const bertc_result *r) {
     put(w, "\"embedding\": [");
     for (int i = 0; i < r->embedding_size; i++) {
         if (i) put(w, ", ");
@@ -204,7 +204,7 @@ static void put_embedding(writer *w, const bertc_result *r) {
 }
 
 size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *buffer, size_t size) {
-    writer w = {buffer, size ? size - 1 : 0, 0};
+    json_writer w = {buffer, size ? size - 1 : 0, 0};
     put(&w, "{");
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_TENSORS: break;

@@ -77,14 +77,14 @@ static const char *type_of(const char *label) {
 }
 
 // A group that is being put together.
-typedef struct group {
+typedef struct entity_group {
     bertc_entity entity;
     const char *last; // label of its last token
     double sum;
     int count;
-} group;
+} entity_group;
 
-static int close_group(group *g, bertc_entity *out, int n) {
+static int close_group(entity_group *g, bertc_entity *out, int n) {
     if (g->count == 0 || strcmp(g->entity.type, "O") == 0) return n;
     g->entity.score = (float)(g->sum / g->count);
     out[n] = g->entity;
@@ -103,7 +103,7 @@ bertc_score task_token(const bertc_model *m, const float *logits) {
 int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, bool words,
                   bertc_entity *out) {
     int count = 0, word = -1;
-    group g = {.count = 0};
+    entity_group g = {.count = 0};
     for (int i = 0; i < n; i++) {
         const bertc_token *t = &tokens[i];
         const char *label = labels[i].label;
@@ -111,7 +111,7 @@ int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, b
         bool begins = label[0] == 'B' && label[1] == '-', goes_on = words && g.count && t->word == word;
         if (!goes_on && (g.count == 0 || begins || strcmp(tag_of(label), tag_of(g.last)) != 0)) {
             count = close_group(&g, out, count);
-            g = (group){
+            g = (entity_group){
                 .entity = {.type = type_of(label), .char_start = t->char_start, .byte_start = t->byte_start}};
         }
         g.entity.char_end = t->char_end;

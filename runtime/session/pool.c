@@ -31,11 +31,11 @@ typedef struct share {
     int64_t first;                              // lot; written between turns
 } share;
 
-typedef struct worker {
+typedef struct pool_worker {
     pool *pool;
     pthread_t thread;
     int index;
-} worker;
+} pool_worker;
 
 struct pool {
     _Alignas(CACHE_LINE) _Atomic uint32_t turn; // the futex that all wait on
@@ -53,7 +53,7 @@ struct pool {
     _Atomic int64_t next; // task of the phase, where the caller's parallel_for runs it
     int64_t count;
     share *shares;
-    worker *workers;
+    pool_worker *workers;
     placement *places; // of worker i, at i - 1
     int started;
 };
@@ -156,7 +156,7 @@ static void work_turn(pool *p, uint32_t turn, int self) {
 }
 
 static void *worker_main(void *argument) {
-    worker *w = argument;
+    pool_worker *w = argument;
     pool *p = w->pool;
     placement *place = &p->places[w->index - 1];
     floats_default(NULL);
@@ -235,7 +235,7 @@ static bool start_workers(pool *p, bertc_error *error) {
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int code = 0;
     for (int i = 1; i < p->threads && code == 0; i++) {
-        p->workers[i] = (worker){.pool = p, .index = i};
+        p->workers[i] = (pool_worker){.pool = p, .index = i};
         code = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
         if (code == 0) p->started = i;
     }

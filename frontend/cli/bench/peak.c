@@ -55,14 +55,14 @@ static const struct {
 } loops[] = {{"", chains_neon, 4}};
 #endif
 
-typedef struct worker {
+typedef struct peak_thread {
     chain_loop run;
     const uint64_t *words; // where not NULL: this many are read instead
     size_t count;
     int cpu; // to stay on, -1: any
     double seconds;
     double loops_per_second;
-} worker;
+} peak_thread;
 
 // Eight sums, so that no add waits for another; the empty asm keeps them alive.
 static void read_words(const uint64_t *words, size_t count) {
@@ -86,7 +86,7 @@ static void stay_on(int cpu) {
 }
 
 static void *work(void *argument) {
-    worker *w = argument;
+    peak_thread *w = argument;
     if (w->cpu >= 0) stay_on(w->cpu);
     double start = clock_seconds(), now = start;
     long n = 0;
@@ -103,7 +103,7 @@ static void *work(void *argument) {
 
 // A CPU of its own for each of n workers, where this process may use so many: a burst is too short for the
 // scheduler to part threads that began on the same one.
-static void spread(worker *workers, int n, const cpu_set_t *allowed) {
+static void spread(peak_thread *workers, int n, const cpu_set_t *allowed) {
     if (CPU_COUNT(allowed) < n) return;
     for (int cpu = 0, i = 0; cpu < CPU_SETSIZE && i < n; cpu++) {
         if (CPU_ISSET((size_t)cpu, allowed)) workers[i++].cpu = cpu;
@@ -111,7 +111,7 @@ static void spread(worker *workers, int n, const cpu_set_t *allowed) {
 }
 
 // Runs the workers at once; the sum of their loops a second.
-static double run_all(worker *workers, int n) {
+static double run_all(peak_thread *workers, int n) {
     pthread_t ids[PEAK_THREADS_MAX];
     int started = 1;
     cpu_set_t allowed;
@@ -133,14 +133,15 @@ static double run_all(worker *workers, int n) {
 double peak_gflops(const char *isa, int threads, double seconds) {
     size_t i = 0;
     while (*loops[i].isa && strncmp(isa, loops[i].isa, strlen(loops[i].isa))) i++;
-    worker workers[PEAK_THREADS_MAX];
+    peak_thread workers[PEAK_THREADS_MAX];
     int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
-    for (int k = 0; k < n; k++) workers[k] = (worker){.run = loops[i].run, .cpu = -1, .seconds = seconds};
+    for (int k = 0; k < n; k++)
+        workers[k] = (peak_thread){.run = loops[i].run, .cpu = -1, .seconds = seconds};
     return run_all(workers, n) * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
 }
 
 double peak_read_gbs(int64_t bytes, int threads, double seconds) {
-    worker workers[PEAK_THREADS_MAX];
+    peak_thread workers[PEAK_THREADS_MAX];
     int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
     size_t each = (size_t)bytes / sizeof(uint64_t) / (size_t)n / 8 * 8 + 8;
     uint64_t *words = memory_alloc(each * (size_t)n, sizeof(*words));
@@ -149,7 +150,7 @@ double peak_read_gbs(int64_t bytes, int threads, double seconds) {
            each * (size_t)n * sizeof(*words)); // pages that nothing has written are all the same one
     for (int k = 0; k < n; k++)
         workers[k] =
-            (worker){.words = words + each * (size_t)k, .count = each, .cpu = -1, .seconds = seconds};
+            (peak_thread){.words = words + each * (size_t)k, .count = each, .cpu = -1, .seconds = seconds};
     double loops_per_second = run_all(workers, n);
     free(words);
     return loops_per_second * (double)each * sizeof(uint64_t) * 1e-9;

@@ -55,17 +55,17 @@ bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d) {
 
 // --- Workers
 
-typedef struct worker {
+typedef struct crew_worker {
     crew *crew;
     bertc_session *session;
     pthread_t thread;
-} worker;
+} crew_worker;
 
 struct crew {
     const bertc_text_options *options;
     crew_take take;
     void *user;
-    worker *workers;
+    crew_worker *workers;
     int count;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -79,13 +79,13 @@ struct crew {
     _Atomic int next; // group
 };
 
-static void take_row(worker *w, row *r, const bertc_result *result) {
+static void take_row(crew_worker *w, row *r, const bertc_result *result) {
     const char *why = "out of memory";
     if (!w->crew->take(w->crew->user, r, result, &why)) row_fail(r, why);
 }
 
 // An error is about one text, and none of its group is answered: each alone then.
-static void answer_group(worker *w, row *rows, const int *order, int n) {
+static void answer_group(crew_worker *w, row *rows, const int *order, int n) {
     bertc_text texts[GROUP_ROWS] = {{0}};
     bertc_result results[GROUP_ROWS];
     bertc_error e;
@@ -100,7 +100,7 @@ static void answer_group(worker *w, row *rows, const int *order, int n) {
 }
 
 static void *work(void *argument) {
-    worker *w = argument;
+    crew_worker *w = argument;
     crew *c = w->crew;
     int64_t round = 0;
     for (;;) {
@@ -168,7 +168,7 @@ crew *crew_open(bertc_model *model, int threads, const bertc_text_options *optio
     pthread_cond_init(&c->work, NULL);
     pthread_cond_init(&c->done, NULL);
     for (c->count = 0; c->count < threads; c->count++) {
-        worker *w = &c->workers[c->count];
+        crew_worker *w = &c->workers[c->count];
         bertc_error e = {""};
         w->crew = c;
         w->session = bertc_open(model, NULL, &e);

@@ -24,12 +24,12 @@ static bertc_task_kind kind_of(const hub_config *c) {
 }
 
 // Strings behind the table's fields, reached by lists of their offsets.
-typedef struct table {
+typedef struct task_writer {
     char *bytes;
     size_t list, at; // where the next offset and the next string go
-} table;
+} task_writer;
 
-static void put(table *t, const char *text) {
+static void put(task_writer *t, const char *text) {
     size_t n = strlen(text) + 1;
     uint64_t at = t->at;
     memcpy(t->bytes + t->list, &at, sizeof at);
@@ -44,7 +44,7 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
     bool prompted = c->head == HEAD_EMBEDDING || (s->scores && c->head == HEAD_SEQUENCE);
     size_t prompts = prompted ? (size_t)s->prompt_count : 0;
-    table t = {.list = sizeof(bertc_task)};
+    task_writer t = {.list = sizeof(bertc_task)};
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
     *bytes = t.at;
     for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;

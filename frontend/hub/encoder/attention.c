@@ -7,7 +7,7 @@
 #define MOST_OPERANDS 16
 #define HIDDEN        -3.4e38 // a score that softmax makes 0
 
-typedef struct attention {
+typedef struct attention_builder {
     hub_builder *b;
     int layer;
     graph *body;
@@ -16,12 +16,12 @@ typedef struct attention {
     // Params; VALUE_NONE: there is no such operand.
     value q, k, v, cosines, sines, columns, mask, global, global_q, global_k, global_v, buckets, distances,
         relative_keys, relative_queries, embedded;
-} attention;
+} attention_builder;
 
 // --- Operands
 
 // A value of the graph as a param: its rows of this text, or, where it does not stand on tokens, all of it.
-static value operand(attention *at, value v, const char *name) {
+static value operand(attention_builder *at, value v, const char *name) {
     if (v == VALUE_NONE) return VALUE_NONE;
     type t = *graph_type(at->b->g, v);
     if (t.rank && t.d[0].s == SYM_T) t.d[0] = dim_sym(SYM_L);
@@ -35,11 +35,11 @@ static bool counts_columns(const hub_builder *b, int layer) {
            (c->windows && c->windows[layer]);
 }
 
-static attention attention_begin(hub_builder *b, int layer, bool with_values) {
+static attention_builder attention_begin(hub_builder *b, int layer, bool with_values) {
     const hub_projections *p = &b->projections[layer];
     const hub_config *c = b->config;
     int turn = c->theta[1] > 0 && c->windows[layer];
-    attention at = {.b = b, .layer = layer, .body = graph_new(b->g->arena, NULL)};
+    attention_builder at = {.b = b, .layer = layer, .body = graph_new(b->g->arena, NULL)};
     at.operands[at.count++] = b->bounds;
     at.q = operand(&at, p->q, "q");
     at.k = operand(&at, p->k, "k");
@@ -61,7 +61,7 @@ static attention attention_begin(hub_builder *b, int layer, bool with_values) {
     return at;
 }
 
-static value attention_end(attention *at, value yields) {
+static value attention_end(attention_builder *at, value yields) {
     graph_output_add(at->body, NULL, yields);
     return graph_region(at->b->g, OP_per_sequence, at->count, at->operands, at->body, 1);
 }
@@ -69,7 +69,7 @@ static value attention_end(attention *at, value yields) {
 // --- Heads
 
 // [X,heads d] -> the heads' rows, its axes in the order of `perm` over (X, head, d).
-static value heads_of(attention *at, value x, const int64_t *perm) {
+static value heads_of(attention_builder *at, value x, const int64_t *perm) {
     const type *t = graph_type(at->body, x);
     int64_t width = at->b->config->sizes[SIZE_HEAD];
     dim shape[] = {t->d[0], dim_num(t->d[1].n / width), dim_num(width)};
@@ -90,7 +90,7 @@ static value joined(graph *body, value x, value y) {
 }
 
 // Each pair (x, y) turned by its angle: (x cos - y sin, y cos + x sin). [heads,L,d]
-static value turned_whole(attention *at, value x) {
+static value turned_whole(attention_builder *at, value x) {
     graph *g = at->body;
     type t = *graph_type(g, x), whole = t;
     int64_t half = t.d[2].n / 2, step = half;
@@ -114,7 +114,7 @@ static value turned_whole(attention *at, value x) {
 }
 
 // What is turned of each head, and what goes on as it is behind it.
-static value turned(attention *at, value x) {
+static value turned(attention_builder *at, value x) {
     int64_t width = graph_type(at->body, x)->d[2].n, part = at->b->config->sizes[SIZE_TURNED];
     if (at->cosines == VALUE_NONE) return x;
     if (part == width) return turned_whole(at, x);
@@ -123,7 +123,7 @@ static value turned(attention *at, value x) {
 }
 
 // Heads of keys or values, [n,..,..], each as often as there are heads of queries for it.
-static value repeated(attention *at, value x) {
+static value repeated(attention_builder *at, value x) {
     type t = *graph_type(at->body, x);
     int64_t heads = at->b->config->heads, n = t.d[0].n;
     if (n == heads) return x;
@@ -136,15 +136,15 @@ static value repeated(attention *at, value x) {
     return graph_reshape(at->body, y, 3, t.d);
 }
 
-static value queries(attention *at) {
+static value queries(attention_builder *at) {
     return turned(at, heads_of(at, at->q, (int64_t[]){1, 0, 2}));
 }
 
-static value keys(attention *at) { // [heads,L,d]
+static value keys(attention_builder *at) { // [heads,L,d]
     return repeated(at, turned(at, heads_of(at, at->k, (int64_t[]){1, 0, 2})));
 }
 
-static value keys_across(attention *at) { // [heads,d,L]
+static value keys_transposed(attention_builder *at) { // [heads,d,L]
     bool plain = at->cosines == VALUE_NONE;
     if (plain) return repeated(at, heads_of(at, at->k, (int64_t[]){1, 2, 0}));
     return graph_transpose(at->body, keys(at), 3, (int64_t[]){0, 2, 1});
@@ -162,15 +162,15 @@ static value at_most(graph *g, value x, int32_t most) {
 }
 
 // [L,L]: the row's column minus the column's, or the other way.
-static value distance(attention *at, bool from_row) {
-    dim down[] = {dim_sym(SYM_L), dim_num(1)}, across[] = {dim_num(1), dim_sym(SYM_L)};
+static value distance(attention_builder *at, bool from_row) {
+    dim down[] = {dim_sym(SYM_L), dim_num(1)}, transposed[] = {dim_num(1), dim_sym(SYM_L)};
     value i = graph_reshape(at->body, at->columns, 2, down),
-          j = graph_reshape(at->body, at->columns, 2, across);
+          j = graph_reshape(at->body, at->columns, 2, transposed);
     return from_row ? graph_op2(at->body, OP_sub, i, j) : graph_op2(at->body, OP_sub, j, i);
 }
 
 // What stands in a table of 2 `most` + 1 columns for the distances -most .. most; farther ones as these.
-static value looked_up(attention *at, value table, value d, int64_t most) {
+static value looked_up(attention_builder *at, value table, value d, int64_t most) {
     graph *g = at->body;
     value index = graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, number(g, (int32_t)most)), number(g, 0));
     return graph_op2(g, OP_gather_along, table, at_most(g, index, (int32_t)(2 * most)));
@@ -179,10 +179,10 @@ static value looked_up(attention *at, value table, value d, int64_t most) {
 // --- Scores
 
 // Which row of the relative embeddings stands for how far query i is behind key j: [i,j], or [j,i].
-static value relative_index(attention *at, bool across) {
+static value relative_index(attention_builder *at, bool transposed) {
     graph *g = at->body;
     const hub_config *c = at->b->config;
-    value d = distance(at, !across);
+    value d = distance(at, !transposed);
     if (at->distances != VALUE_NONE) return looked_up(at, at->distances, d, c->relative.most);
     value index =
         graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, number(g, (int32_t)c->relative.span)), number(g, 0));
@@ -190,15 +190,15 @@ static value relative_index(attention *at, bool across) {
 }
 
 // DeBERTa: the query with the key's relative position, and the key with the query's.
-static value disentangled(attention *at, value s, value q) {
+static value disentangled(attention_builder *at, value s, value q) {
     graph *g = at->body;
-    const int64_t across[] = {1, 2, 0};
+    const int64_t transposed[] = {1, 2, 0};
     if (at->relative_keys != VALUE_NONE) {
-        value all = graph_op2(g, OP_matmul, q, heads_of(at, at->relative_keys, across));
+        value all = graph_op2(g, OP_matmul, q, heads_of(at, at->relative_keys, transposed));
         s = graph_op2(g, OP_add, s, graph_op2(g, OP_gather_along, all, relative_index(at, false)));
     }
     if (at->relative_queries != VALUE_NONE) {
-        value all = graph_op2(g, OP_matmul, keys(at), heads_of(at, at->relative_queries, across));
+        value all = graph_op2(g, OP_matmul, keys(at), heads_of(at, at->relative_queries, transposed));
         value chosen = graph_op2(g, OP_gather_along, all, relative_index(at, true));
         s = graph_op2(g, OP_add, s, graph_transpose(g, chosen, 3, (int64_t[]){0, 2, 1}));
     }
@@ -206,7 +206,7 @@ static value disentangled(attention *at, value s, value q) {
 }
 
 // What a table [2 P - 1, d] of distances says to each query, or key: [heads,L,2 P - 1], chosen by distance.
-static value with_distances(attention *at, value x, bool of_keys) {
+static value with_distances(attention_builder *at, value x, bool of_keys) {
     graph *g = at->body;
     int32_t span = (int32_t)at->b->config->sizes[SIZE_POSITIONS] - 1;
     value all = graph_op2(g, OP_matmul, x, graph_transpose(g, at->embedded, 2, (int64_t[]){1, 0}));
@@ -216,15 +216,15 @@ static value with_distances(attention *at, value x, bool of_keys) {
     return of_keys ? graph_transpose(g, chosen, 3, (int64_t[]){0, 2, 1}) : chosen;
 }
 
-static value is_global(attention *at, bool key) {
-    dim down[] = {dim_sym(SYM_L), dim_num(1)}, across[] = {dim_num(1), dim_sym(SYM_L)};
-    value x = graph_reshape(at->body, at->global, 2, key ? across : down);
+static value is_global(attention_builder *at, bool key) {
+    dim down[] = {dim_sym(SYM_L), dim_num(1)}, transposed[] = {dim_num(1), dim_sym(SYM_L)};
+    value x = graph_reshape(at->body, at->global, 2, key ? transposed : down);
     attr ne = attr_word(ATTR_predicate, "ne");
     return graph_append(at->body, OP_compare, 2, (value[]){x, number(at->body, 0)}, 1, &ne);
 }
 
 // Scores of keys beyond the window are hidden, unless the key is a global one.
-static value windowed(attention *at, value s) {
+static value windowed(attention_builder *at, value s) {
     graph *g = at->body;
     const hub_config *c = at->b->config;
     if (!c->windows || !c->windows[at->layer]) return s;
@@ -238,18 +238,18 @@ static value windowed(attention *at, value s) {
 }
 
 // Where hidden tokens are rows too, their keys are hidden by the mask.
-static value masked(attention *at, value s) {
-    dim across[] = {dim_num(1), dim_sym(SYM_L)};
+static value masked(attention_builder *at, value s) {
+    dim transposed[] = {dim_num(1), dim_sym(SYM_L)};
     if (at->mask == VALUE_NONE) return s;
-    return graph_op3(at->body, OP_select, hub_build_is_shown(at->body, at->mask, 2, across), s,
+    return graph_op3(at->body, OP_select, hub_build_is_shown(at->body, at->mask, 2, transposed), s,
                      graph_scalar(at->body, HIDDEN));
 }
 
-static value probabilities(attention *at) {
+static value probabilities(attention_builder *at) {
     graph *g = at->body;
     const hub_config *c = at->b->config;
     int terms = 1 + c->relative.keys + c->relative.queries;
-    value q = queries(at), s = graph_op2(g, OP_matmul, q, keys_across(at));
+    value q = queries(at), s = graph_op2(g, OP_matmul, q, keys_transposed(at));
     s = disentangled(at, s, q);
     if (at->embedded != VALUE_NONE) s = graph_op2(g, OP_add, s, with_distances(at, q, false));
     if (at->embedded != VALUE_NONE && c->distances_of_keys)
@@ -267,7 +267,7 @@ static value probabilities(attention *at) {
 // --- Regions
 
 // Longformer's global tokens attend to all by projections of their own.
-static value with_global(attention *at, value o) {
+static value with_global(attention_builder *at, value o) {
     graph *g = at->body;
     if (at->global_q == VALUE_NONE) return o;
     value q = heads_of(at, at->global_q, (int64_t[]){1, 0, 2}),
@@ -280,7 +280,7 @@ static value with_global(attention *at, value o) {
 }
 
 value hub_build_context(hub_builder *b, int layer) {
-    attention at = attention_begin(b, layer, true);
+    attention_builder at = attention_begin(b, layer, true);
     value p = probabilities(&at), v = heads_of(&at, at.v, (int64_t[]){1, 0, 2});
     v = repeated(&at, b->config->turns_values ? turned(&at, v) : v);
     value o = with_global(&at, graph_op2(at.body, OP_matmul, p, v));
@@ -290,7 +290,7 @@ value hub_build_context(hub_builder *b, int layer) {
 }
 
 value hub_build_attentions(hub_builder *b, int i) {
-    attention at = attention_begin(b, i, false);
+    attention_builder at = attention_begin(b, i, false);
     value p = graph_transpose(at.body, probabilities(&at), 3, (int64_t[]){1, 0, 2});
     dim shape[] = {dim_sym(SYM_L), dim_num(b->config->heads), dim_sym(SYM_M)};
     attr padded = {.id = ATTR_shape, .n = 3, .u.dims = shape};

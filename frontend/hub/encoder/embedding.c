@@ -9,12 +9,12 @@
 
 // The body of a pooling: over one text's rows. kept: 1 where a token is shown and no prompt's, else 0,
 // f32[L,1]; VALUE_NONE: all are kept.
-typedef struct pool {
+typedef struct pooler {
     graph *g;
     value x, kept;     // f32[L,W], f32[L,1]
     bool masks, skips; // a mask hides rows; a prompt's are skipped
     dim width;
-} pool;
+} pooler;
 
 static value over_rows(graph *g, op o, value x) {
     int64_t rows = 0;
@@ -22,7 +22,7 @@ static value over_rows(graph *g, op o, value x) {
     return graph_append(g, o, 1, &x, 1, &axes);
 }
 
-static value ones(const pool *p) { // f32[L,1]
+static value ones(const pooler *p) { // f32[L,1]
     dim shape[] = {dim_sym(SYM_L), dim_num(1)};
     attr to = {.id = ATTR_shape, .n = 2, .u.dims = shape};
     value one = graph_scalar(p->g, 1);
@@ -30,7 +30,7 @@ static value ones(const pool *p) { // f32[L,1]
 }
 
 // 0, 1, 2, ..: which row it is, f32[L,1].
-static value row_numbers(const pool *p) {
+static value row_numbers(const pooler *p) {
     dim shape[] = {dim_sym(SYM_L), dim_num(1)};
     attr attrs[] = {{.id = ATTR_shape, .n = 2, .u.dims = shape}, {.id = ATTR_axis, .u.i = 0}};
     value i = graph_append(p->g, OP_iota, 0, NULL, 2, attrs);
@@ -43,39 +43,39 @@ static value compared(graph *g, const char *predicate, value a, value b) {
     return graph_append(g, OP_compare, 2, (value[]){a, b}, 1, &word);
 }
 
-static value is_kept(const pool *p) {
+static value is_kept(const pooler *p) {
     return compared(p->g, "gt", p->kept, graph_scalar(p->g, 0.5));
 }
 
 // The sum of the rows that are kept, each times its weight, and the sum of the weights.
-static value weighted_sum(const pool *p, value weights, value *total) {
+static value weighted_sum(const pooler *p, value weights, value *total) {
     if (p->kept != VALUE_NONE) weights = graph_op2(p->g, OP_mul, weights, p->kept);
     *total = over_rows(p->g, OP_reduce_sum, weights);
     return over_rows(p->g, OP_reduce_sum, graph_op2(p->g, OP_mul, p->x, weights));
 }
 
 // The row of that number, f32[1,1].
-static value numbered_row(const pool *p, value number) {
+static value numbered_row(const pooler *p, value number) {
     value is = compared(p->g, "eq", row_numbers(p), number);
     value x = graph_op3(p->g, OP_select, is, p->x, graph_scalar(p->g, 0));
     return over_rows(p->g, OP_reduce_sum, x);
 }
 
 // The first row, as Transformers hidden or not; where a prompt stands before the text, the one behind it.
-static value first_row(const pool *p) {
+static value first_row(const pooler *p) {
     graph *g = p->g;
     if (!p->skips)
         return graph_slice(g, p->x, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_num(1), p->width});
     return numbered_row(p, over_rows(g, OP_reduce_sum, graph_op2(g, OP_sub, ones(p), p->kept)));
 }
 
-static value last_row(const pool *p) {
+static value last_row(const pooler *p) {
     dim begin[] = {{SYM_L, -1}, dim_num(0)}, end[] = {dim_sym(SYM_L), p->width};
     if (!p->masks) return graph_slice(p->g, p->x, 2, begin, end);
     return numbered_row(p, over_rows(p->g, OP_reduce_max, graph_op2(p->g, OP_mul, row_numbers(p), p->kept)));
 }
 
-static value mean_row(const pool *p, bool root) {
+static value mean_row(const pooler *p, bool root) {
     graph *g = p->g;
     value count;
     if (p->kept == VALUE_NONE && !root) return over_rows(g, OP_reduce_mean, p->x);
@@ -83,7 +83,7 @@ static value mean_row(const pool *p, bool root) {
     return root ? graph_op2(g, OP_mul, sum, graph_op1(g, OP_rsqrt, count)) : graph_op2(g, OP_div, sum, count);
 }
 
-static value pooled_row(const pool *p, hub_pooling pooling) {
+static value pooled_row(const pooler *p, hub_pooling pooling) {
     graph *g = p->g;
     value x = p->x, total;
     switch (pooling) {
@@ -103,12 +103,12 @@ static value pooled_row(const pool *p, hub_pooling pooling) {
 }
 
 // 1 where `is` holds, else 0, also times what is kept so far.
-static void keep(pool *p, value is) {
+static void keep(pooler *p, value is) {
     value kept = graph_op3(p->g, OP_select, is, graph_scalar(p->g, 1), graph_scalar(p->g, 0));
     p->kept = p->kept == VALUE_NONE ? kept : graph_op2(p->g, OP_mul, p->kept, kept);
 }
 
-static value is_no_prompt(const pool *p, value prompt) {
+static value is_no_prompt(const pooler *p, value prompt) {
     int32_t none = 0;
     dim shape[] = {dim_sym(SYM_L), dim_num(1)};
     value zero = hub_build_numbers(p->g, type_make(ELEM_I32, 0, NULL), &none);
@@ -116,7 +116,7 @@ static value is_no_prompt(const pool *p, value prompt) {
 }
 
 value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings) {
-    pool p = {.g = graph_new(b->g->arena, NULL), .kept = VALUE_NONE, .width = graph_type(b->g, x)->d[1]};
+    pooler p = {.g = graph_new(b->g->arena, NULL), .kept = VALUE_NONE, .width = graph_type(b->g, x)->d[1]};
     dim rows[] = {dim_sym(SYM_L), p.width}, column[] = {rows[0], dim_num(1)};
     value inputs[4] = {b->bounds, x}, parts[HUB_POOLINGS_MOST], mask = VALUE_NONE, prompt = VALUE_NONE;
     int count = 2;

@@ -64,13 +64,13 @@ static const struct {
 };
 // clang-format on
 
-typedef struct writer {
+typedef struct pattern_writer {
     char *text;
     size_t size;
     bool failed; // it grew too long
-} writer;
+} pattern_writer;
 
-static void put(writer *w, const char *text, size_t size) {
+static void put(pattern_writer *w, const char *text, size_t size) {
     if (w->failed || size > MOST_COMPILED - w->size) {
         w->failed = true;
         return;
@@ -79,11 +79,11 @@ static void put(writer *w, const char *text, size_t size) {
     w->size += size;
 }
 
-static void puts_to(writer *w, const char *text) {
+static void puts_to(pattern_writer *w, const char *text) {
     put(w, text, strlen(text));
 }
 
-static void put_young(writer *w, size_t at, const char *name, size_t size) {
+static void put_young(pattern_writer *w, size_t at, const char *name, size_t size) {
     char text[32];
     for (size_t i = 0; i < sizeof young / sizeof *young; i++) {
         if (strncmp(young[i].category + at, name, size)) continue;
@@ -92,19 +92,19 @@ static void put_young(writer *w, size_t at, const char *name, size_t size) {
 }
 
 // The insides of classes: a general category, or all whose names it begins; what is alphabetic; words.
-static void put_category(writer *w, const char *name, size_t size) {
+static void put_category(pattern_writer *w, const char *name, size_t size) {
     char text[8];
     put(w, text, (size_t)snprintf(text, sizeof text, "\\p{%.*s}", (int)size, name));
     put_young(w, 0, name, size);
 }
 
-static void put_alphabetic(writer *w) {
+static void put_alphabetic(pattern_writer *w) {
     puts_to(w, "\\p{Alphabetic}" YOUNG_ALPHABETIC);
     put_young(w, 0, "L", 1);
     put_young(w, 2, "a", 1);
 }
 
-static void put_words(writer *w, bool alone) {
+static void put_words(pattern_writer *w, bool alone) {
     for (const char *p = WORD_CLASSES; *p; p += strspn(p, " ")) {
         size_t n = strcspn(p, " ");
         put_category(w, p, n);
@@ -130,7 +130,7 @@ static bool is_name(const char *name, size_t size, const char *known) {
 }
 
 // What "\p{NAME}" or "[:NAME:]" stands for, of those that both have; false: none.
-static bool put_posix(writer *w, const char *name, size_t size) {
+static bool put_posix(pattern_writer *w, const char *name, size_t size) {
     if (is_name(name, size, "alpha"))
         put_alphabetic(w);
     else if (is_name(name, size, "alnum"))
@@ -152,7 +152,7 @@ static bool put_posix(writer *w, const char *name, size_t size) {
     return true;
 }
 
-static void put_property(writer *w, const char *name, size_t size) {
+static void put_property(pattern_writer *w, const char *name, size_t size) {
     char text[64];
     if (size <= 2)
         put_category(w, name, size);
@@ -170,7 +170,7 @@ static void put_property(writer *w, const char *name, size_t size) {
 
 // An escape at p that stands for a set of characters: writes it as the inside of a class and returns its
 // length, 0 where it is none. *negated: it stands for all others.
-static size_t put_set(writer *w, const char *p, bool in_class, bool *negated) {
+static size_t put_set(pattern_writer *w, const char *p, bool in_class, bool *negated) {
     if (*p != '\\') return 0;
     *negated = isupper((unsigned char)p[1]) != 0;
     switch (p[1]) {
@@ -197,7 +197,7 @@ static size_t put_set(writer *w, const char *p, bool in_class, bool *negated) {
 }
 
 // "[:alpha:]" at p within a class: its length, 0 where it isn't known.
-static size_t put_bracket(writer *w, const char *p) {
+static size_t put_bracket(pattern_writer *w, const char *p) {
     const char *end = strstr(p, ":]");
     size_t size = end ? (size_t)(end - p) - 2 : 0;
     if (is_name(p + 2, size, "punct"))
@@ -226,7 +226,7 @@ static const char *differs(const char *p) {
 }
 
 // One character or escape, as it is but for "\u00e9"; its length.
-static size_t put_one(writer *w, const char *p) {
+static size_t put_one(pattern_writer *w, const char *p) {
     if (!strncmp(p, "\\u", 2) && is_hex(p + 2, 4)) {
         char text[16];
         put(w, text, (size_t)snprintf(text, sizeof text, "\\x{%.4s}", p + 2));
@@ -239,8 +239,8 @@ static size_t put_one(writer *w, const char *p) {
 
 // What a class consists of: characters, and complements of sets.
 typedef struct class_parts {
-    writer plain;
-    writer not_in[8];
+    pattern_writer plain;
+    pattern_writer not_in[8];
     int not_count;
 } class_parts;
 
@@ -258,7 +258,7 @@ static size_t read_class_part(arena *a, class_parts *c, const char *p, const cha
     if (!n) return put_one(&c->plain, p);
     if (!negated) return n;
     if (c->not_count == 8) return *wrong = "so many complements in a class", 0;
-    writer *w = &c->not_in[c->not_count++];
+    pattern_writer *w = &c->not_in[c->not_count++];
     w->text = arena_dup(a, c->plain.text + before, c->plain.size - before + 1);
     w->size = c->plain.size - before;
     c->plain.size = before;
@@ -267,7 +267,7 @@ static size_t read_class_part(arena *a, class_parts *c, const char *p, const cha
 
 // The class that begins at p; its length, 0 with *wrong where it can't be read. PCRE2 can't add to a
 // complement within a class, so that [x\W] becomes (?:[x]|[^...]), and [^x\W] (?:(?![x])[...]).
-static size_t put_class(arena *a, writer *w, const char *p, const char **wrong) {
+static size_t put_class(arena *a, pattern_writer *w, const char *p, const char **wrong) {
     class_parts c = {.plain.text = arena_alloc(a, MOST_COMPILED)};
     const char *at = p + 1;
     bool negated = *at == '^';
@@ -304,7 +304,7 @@ static size_t put_class(arena *a, writer *w, const char *p, const char **wrong) 
 }
 
 // A word's bound, or where there is none; PCRE2's words are others.
-static void put_bound(writer *w, bool bound) {
+static void put_bound(pattern_writer *w, bool bound) {
     static const char *const parts[2][4] = {{"(?:(?<=[", "])(?=[", "])|(?<![", "])(?!["},
                                             {"(?:(?<=[", "])(?![", "])|(?<![", "])(?=["}};
     for (int i = 0; i < 4; i++) {
@@ -315,7 +315,7 @@ static void put_bound(writer *w, bool bound) {
 }
 
 // What stands at p outside a class; its length, 0 with *wrong where it can't be read.
-static size_t put_next(arena *a, writer *w, const char *p, const char **wrong) {
+static size_t put_next(arena *a, pattern_writer *w, const char *p, const char **wrong) {
     if (*p == '[') return put_class(a, w, p, wrong);
     if ((*wrong = differs(p))) return 0;
     if (!strncmp(p, "\\b", 2) || !strncmp(p, "\\B", 2)) return put_bound(w, p[1] == 'b'), 2;
@@ -353,7 +353,7 @@ static const char *rewritten(tokenizer_spec *s, const char *text, const char *pa
     size_t size = strlen(text);
     if (!size || size > MOST_PATTERN)
         return tokenizer_wrong(s, path, "a regular expression of %zu bytes", size), NULL;
-    writer w = {.text = arena_alloc(s->a, MOST_COMPILED + 1)};
+    pattern_writer w = {.text = arena_alloc(s->a, MOST_COMPILED + 1)};
     for (const char *p = text, *wrong = NULL; *p && !w.failed;) {
         p += put_next(s->a, &w, p, &wrong);
         if (wrong)

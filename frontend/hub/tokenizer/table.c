@@ -5,14 +5,14 @@
 #include "frontend/hub/tokenizer/spec.h"
 #include "ir/memory.h"
 
-typedef struct writer {
+typedef struct table_writer {
     uint8_t *data; // zeroed where not written
     size_t size, capacity;
     bool failed;
-} writer;
+} table_writer;
 
 // `bytes` bytes at a multiple of 8; their offset.
-static uint32_t append(writer *w, const void *data, size_t bytes) {
+static uint32_t append(table_writer *w, const void *data, size_t bytes) {
     size_t at = (w->size + 7) & ~(size_t)7, end = at + bytes;
     if (w->failed || end > UINT32_MAX) return w->failed = true, 0;
     if (end > w->capacity) {
@@ -28,7 +28,7 @@ static uint32_t append(writer *w, const void *data, size_t bytes) {
     return (uint32_t)at;
 }
 
-static bertc_section append_section(writer *w, const void *data, size_t count, size_t size) {
+static bertc_section append_section(table_writer *w, const void *data, size_t count, size_t size) {
     if (!count) return (bertc_section){0};
     return (bertc_section){append(w, data, count * size), (uint32_t)count};
 }
@@ -62,7 +62,7 @@ static int by_text(const void *a, const void *b) {
     return strcmp(x->text, y->text);
 }
 
-static bertc_section append_trie(writer *w, const trie_entry *entries, size_t count) {
+static bertc_section append_trie(table_writer *w, const trie_entry *entries, size_t count) {
     if (!count) return (bertc_section){0};
     uint32_t nodes = 0;
     bertc_trie_node *trie = trie_build(entries, count, &nodes);
@@ -72,7 +72,7 @@ static bertc_section append_trie(writer *w, const trie_entry *entries, size_t co
     return section;
 }
 
-static bertc_section append_vocabulary(writer *w, const tokenizer_spec *s) {
+static bertc_section append_vocabulary(table_writer *w, const tokenizer_spec *s) {
     trie_entry *entries = ARENA_ARRAY(s->a, trie_entry, s->text_count + 1);
     size_t n = 0;
     bool bytes = s->model == BERTC_TOKENIZER_BPE && !(s->flags & BERTC_TOKENIZER_CHARACTERS);
@@ -87,7 +87,7 @@ static bertc_section append_vocabulary(writer *w, const tokenizer_spec *s) {
     return append_trie(w, entries, n);
 }
 
-static bertc_section append_scores(writer *w, const tokenizer_spec *s) {
+static bertc_section append_scores(table_writer *w, const tokenizer_spec *s) {
     if (s->model != BERTC_TOKENIZER_UNIGRAM) return (bertc_section){0};
     double *scores = ARENA_ARRAY(s->a, double, s->piece_count);
     for (int i = 0; i < s->piece_count; i++) scores[s->pieces[i].id] = s->pieces[i].score;
@@ -95,7 +95,7 @@ static bertc_section append_scores(writer *w, const tokenizer_spec *s) {
 }
 
 // A pair that is there twice has its last rank, as in Hugging Face's map.
-static bertc_section append_merges(writer *w, const tokenizer_spec *s, uint32_t *probes) {
+static bertc_section append_merges(table_writer *w, const tokenizer_spec *s, uint32_t *probes) {
     if (s->model != BERTC_TOKENIZER_BPE) return (bertc_section){0};
     uint32_t slots = 16;
     while (slots < 2 * (uint32_t)s->merge_count) slots *= 2;
@@ -113,7 +113,7 @@ static bertc_section append_merges(writer *w, const tokenizer_spec *s, uint32_t 
     return append_section(w, table, slots, sizeof *table);
 }
 
-static bertc_section append_added_trie(writer *w, const tokenizer_spec *s) {
+static bertc_section append_added_trie(table_writer *w, const tokenizer_spec *s) {
     trie_entry *entries = ARENA_ARRAY(s->a, trie_entry, s->added_count + 1);
     size_t n = 0;
     for (int i = 0; i < s->added_count; i++) {
@@ -124,7 +124,7 @@ static bertc_section append_added_trie(writer *w, const tokenizer_spec *s) {
     return append_trie(w, entries, n);
 }
 
-static bertc_section append_steps(writer *w, const tokenizer_spec *s, strings *text,
+static bertc_section append_steps(table_writer *w, const tokenizer_spec *s, strings *text,
                                   const tokenizer_steps *steps) {
     bertc_step *out = ARENA_ARRAY(s->a, bertc_step, steps->count + 1);
     for (int i = 0; i < steps->count; i++) {
@@ -140,7 +140,7 @@ static bertc_section append_steps(writer *w, const tokenizer_spec *s, strings *t
     return append_section(w, out, (size_t)steps->count, sizeof *out);
 }
 
-static bertc_section append_added(writer *w, const tokenizer_spec *s, strings *text) {
+static bertc_section append_added(table_writer *w, const tokenizer_spec *s, strings *text) {
     bertc_added_token *out = ARENA_ARRAY(s->a, bertc_added_token, s->added_count + 1);
     for (int i = 0; i < s->added_count; i++) {
         const tokenizer_added *t = &s->added[i];
@@ -158,7 +158,7 @@ static uint32_t ids(const tokenizer_spec *s) {
 }
 
 // An id's text; an added token's goes before the vocabulary's.
-static bertc_section append_pieces(writer *w, const tokenizer_spec *s, strings *text, uint32_t count) {
+static bertc_section append_pieces(table_writer *w, const tokenizer_spec *s, strings *text, uint32_t count) {
     uint32_t *at = ARENA_ARRAY(s->a, uint32_t, count + 1);
     for (int i = 0; i < s->piece_count; i++) at[s->pieces[i].id] = intern(text, s->pieces[i].text);
     for (int i = 0; i < s->added_count; i++) at[s->added[i].id] = intern(text, s->added[i].text);
@@ -174,7 +174,7 @@ static bool check_template(const tokenizer_spec *s, const tokenizer_template *t,
 }
 
 bool tokenizer_table(const tokenizer_spec *s, const void **table, size_t *bytes) {
-    writer w = {0};
+    table_writer w = {0};
     strings text = {0};
     bertc_tokenizer t = {.magic = BERTC_TOKENIZER_MAGIC,
                          .version = BERTC_TOKENIZER_VERSION,
