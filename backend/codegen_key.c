@@ -12,39 +12,39 @@ typedef struct key {
     bool length; // does it depend on the variant's length?
 } key;
 
-static void put(key *k, int64_t x) {
+static void put_int(key *k, int64_t x) {
     fwrite(&x, sizeof(x), 1, k->out);
 }
 
 static void put_bytes(key *k, const void *data, size_t size) {
-    put(k, (int64_t)size);
+    put_int(k, (int64_t)size);
     if (size) fwrite(data, 1, size, k->out);
 }
 
 static void put_dims(key *k, int n, const dim *d) {
-    put(k, n);
+    put_int(k, n);
     for (int i = 0; i < n; i++) {
-        put(k, d[i].s);
-        put(k, d[i].n);
+        put_int(k, d[i].s);
+        put_int(k, d[i].n);
         if (d[i].s == SYM_M) k->length = true;
     }
 }
 
 static void put_type(key *k, const type *t) {
-    put(k, t->e);
-    put(k, t->layout);
+    put_int(k, t->e);
+    put_int(k, t->layout);
     put_dims(k, t->rank, t->d);
 }
 
 static void put_attr(key *k, const attr *a, elem e) {
-    put(k, a->id);
+    put_int(k, a->id);
     switch (attr_kind_of(a->id)) {
-    case ATTR_KIND_INT: put(k, a->u.i); break;
+    case ATTR_KIND_INT: put_int(k, a->u.i); break;
     case ATTR_KIND_FLOAT: put_bytes(k, &a->u.f, sizeof(a->u.f)); break;
     case ATTR_KIND_INTS: put_bytes(k, a->u.ints, sizeof(int64_t) * (size_t)a->n); break;
     case ATTR_KIND_DIMS: put_dims(k, a->n, a->u.dims); break;
     case ATTR_KIND_NAME: put_bytes(k, a->u.name, strlen(a->u.name)); break;
-    case ATTR_KIND_ELEM: put(k, a->u.e); break;
+    case ATTR_KIND_ELEM: put_int(k, a->u.e); break;
     case ATTR_KIND_LITERAL: put_bytes(k, a->u.floats, elem_size(e) * (size_t)a->n); break;
     case ATTR_KIND_RECIPE:
     case ATTR_KIND_HASH: break; // weights: they come in as addresses
@@ -54,50 +54,50 @@ static void put_attr(key *k, const attr *a, elem e) {
 static void put_graph(key *k, const graph *g);
 
 static void put_node(key *k, const node *n) {
-    put(k, n->op);
+    put_int(k, n->op);
     put_type(k, &n->type);
-    put(k, n->attr_count);
+    put_int(k, n->attr_count);
     for (int i = 0; i < n->attr_count; i++) put_attr(k, &n->attrs[i], n->type.e);
-    put(k, n->body != NULL);
+    put_int(k, n->body != NULL);
     if (n->body) put_graph(k, n->body);
 }
 
 static void put_graph(key *k, const graph *g) {
-    put(k, g->count);
+    put_int(k, g->count);
     for (int i = 0; i < g->count; i++) {
         const node *n = graph_node(g, i);
         put_node(k, n);
         put_bytes(k, n->inputs, sizeof(value) * (size_t)n->input_count);
     }
-    put(k, g->outputs[0].value);
+    put_int(k, g->outputs[0].value);
 }
 
 static void put_operands(key *k, const kernel_site *s, const node *n) {
     const graph *g = s->graph;
-    put(k, n->input_count);
+    put_int(k, n->input_count);
     for (int i = 0; i < n->input_count; i++) {
         int first = 0;
         while (n->inputs[first] != n->inputs[i]) first++;
-        put(k, first);
+        put_int(k, first);
         const node *operand = graph_node(g, n->inputs[i]);
         put_type(k, &operand->type);
         double x;
         bool scalar = value_is_scalar(g, n->inputs[i], &x);
-        put(k, scalar);
+        put_int(k, scalar);
         if (scalar) put_bytes(k, &x, sizeof(x));
-        put(k, node_is_constant(operand) ? 0 : s->variant->places[n->inputs[i]].ld);
+        put_int(k, node_is_constant(operand) ? 0 : s->variant->places[n->inputs[i]].ld);
     }
 }
 
 static void put_schedule(key *k, const schedule *s) {
-    put(k, s->tile_rows);
-    put(k, s->tile_columns);
-    put(k, s->chunk);
-    put(k, s->prefetch);
+    put_int(k, s->tile_rows);
+    put_int(k, s->tile_columns);
+    put_int(k, s->chunk);
+    put_int(k, s->prefetch);
     for (int i = 0; i < THREAD_CLASSES; i++) {
-        put(k, s->splits[i].form);
-        put(k, s->splits[i].block_rows);
-        put(k, s->splits[i].block_columns);
+        put_int(k, s->splits[i].form);
+        put_int(k, s->splits[i].block_rows);
+        put_int(k, s->splits[i].block_columns);
     }
 }
 
@@ -107,13 +107,13 @@ kernel_key codegen_key(arena *a, const kernel_site *s, const target *t) {
     size_t size = 0;
     key k = {.out = memory_must(memory_stream(&text, &size)), .length = n->op == OP_per_sequence};
     put_bytes(&k, t->isa, strlen(t->isa));
-    put(&k, s->variant->row_tile);
+    put_int(&k, s->variant->row_tile);
     put_node(&k, n);
     put_operands(&k, s, n);
-    put(&k, s->variant->places[s->node].ld);
+    put_int(&k, s->variant->places[s->node].ld);
     put_schedule(&k, &s->variant->schedules[s->node]);
-    put(&k, k.length ? s->variant->length : 0);
-    put(&k, loop_nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);
+    put_int(&k, k.length ? s->variant->length : 0);
+    put_int(&k, loop_nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);
     if (!memory_stream_end(k.out, &text)) memory_exhausted();
     kernel_key result = {arena_dup(a, text, size), size};
     free(text);

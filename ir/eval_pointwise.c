@@ -71,7 +71,7 @@ static bool unary(const eval_call *c, float_fn f) {
     return true;
 }
 
-static bool number(const eval_call *c, float_fn f, int_fn i) {
+static bool numeric(const eval_call *c, float_fn f, int_fn i) {
     if (c->out->e == ELEM_I32) {
         for_each(c, &i, each_int);
     } else {
@@ -146,22 +146,22 @@ static uint32_t neg_i(uint32_t a, uint32_t b) {
 }
 
 bool kernel_add(const eval_call *c) {
-    return number(c, add_f, add_i);
+    return numeric(c, add_f, add_i);
 }
 bool kernel_sub(const eval_call *c) {
-    return number(c, sub_f, sub_i);
+    return numeric(c, sub_f, sub_i);
 }
 bool kernel_mul(const eval_call *c) {
-    return number(c, mul_f, mul_i);
+    return numeric(c, mul_f, mul_i);
 }
 bool kernel_maximum(const eval_call *c) {
-    return number(c, max_f, max_i);
+    return numeric(c, max_f, max_i);
 }
 bool kernel_neg(const eval_call *c) {
-    return number(c, neg_f, neg_i);
+    return numeric(c, neg_f, neg_i);
 }
 bool kernel_div(const eval_call *c) {
-    return number(c, div_f, NULL);
+    return numeric(c, div_f, NULL);
 }
 bool kernel_exp(const eval_call *c) {
     return unary(c, exp_f);

@@ -61,7 +61,7 @@ bool kernel_matmul(const eval_call *c) {
 
 typedef enum reduction { REDUCE_SUM, REDUCE_MAX } reduction;
 
-static bool reduce(const eval_call *c, reduction kind, double scale) {
+static bool reduce_axes(const eval_call *c, reduction kind, double scale) {
     const tensor *x = eval_operand(c, 0);
     const float *in = x->data;
     int64_t count = tensor_count(x), results = tensor_count(c->out), steps[IR_MAX_RANK];
@@ -90,14 +90,14 @@ static bool reduce(const eval_call *c, reduction kind, double scale) {
 }
 
 bool kernel_reduce_sum(const eval_call *c) {
-    return reduce(c, REDUCE_SUM, 1);
+    return reduce_axes(c, REDUCE_SUM, 1);
 }
 bool kernel_reduce_max(const eval_call *c) {
-    return reduce(c, REDUCE_MAX, 1);
+    return reduce_axes(c, REDUCE_MAX, 1);
 }
 bool kernel_reduce_mean(const eval_call *c) {
     int64_t in = tensor_count(eval_operand(c, 0)), out = tensor_count(c->out);
-    return reduce(c, REDUCE_SUM, in ? (double)out / (double)in : NAN);
+    return reduce_axes(c, REDUCE_SUM, in ? (double)out / (double)in : NAN);
 }
 
 // --- Along rows

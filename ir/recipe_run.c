@@ -87,7 +87,7 @@ static void copy_matrix(const strided_matrix *v, unsigned char *out, int64_t ld)
     }
 }
 
-static void pack(const strided_matrix *v, float *out) {
+static void pack_panels(const strided_matrix *v, float *out) {
     for (int64_t j = 0; j < v->cols; j += PANEL_COLUMNS, out += PANEL_COLUMNS * v->rows) {
         int64_t n = v->cols - j < PANEL_COLUMNS ? v->cols - j : PANEL_COLUMNS;
         if (n < PANEL_COLUMNS) memset(out, 0, sizeof(float) * (size_t)(PANEL_COLUMNS * v->rows));
@@ -102,7 +102,7 @@ static void pack(const strided_matrix *v, float *out) {
     }
 }
 
-static bool run(const recipe *r, const tensor_source *source, void *out, diag *d);
+static bool run_recipe(const recipe *r, const tensor_source *source, void *out, diag *d);
 
 // The result as a view; memory of its own where the recipe computes.
 static bool open_matrix(const recipe *r, const tensor_source *source, strided_matrix *v, diag *d) {
@@ -128,7 +128,7 @@ static bool open_matrix(const recipe *r, const tensor_source *source, strided_ma
     }
     void *owned = memory_alloc(recipe_bytes(r), 1);
     if (!owned) return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r));
-    if (!run(r, source, owned, d)) {
+    if (!run_recipe(r, source, owned, d)) {
         free(owned);
         return false;
     }
@@ -210,7 +210,7 @@ static bool run_diagonal(const recipe *r, const tensor_source *source, unsigned 
     unsigned char *dense = memory_alloc(recipe_bytes(r->parts[0]), 1);
     if (!dense)
         return diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[0]));
-    bool ok = run(r->parts[0], source, dense, d);
+    bool ok = run_recipe(r->parts[0], source, dense, d);
     if (ok) memset(out, 0, recipe_bytes(r));
     for (int64_t i = 0; ok && i < t->d[0].n; i++) {
         int64_t block = i * r->axis / t->d[0].n;
@@ -251,14 +251,14 @@ static bool run_computed(const recipe *r, const tensor_source *source, float *ou
         if (!parts[i])
             ok = diag_error(d, NULL, "out of memory: %zu bytes for a constant", recipe_bytes(r->parts[i]));
         else
-            ok = run(r->parts[i], source, parts[i], d);
+            ok = run_recipe(r->parts[i], source, parts[i], d);
     }
     if (ok) recipe_compute(r, parts, out);
     for (int i = 0; i < r->part_count; i++) free(parts[i]);
     return ok;
 }
 
-static bool run(const recipe *r, const tensor_source *source, void *out, diag *d) {
+static bool run_recipe(const recipe *r, const tensor_source *source, void *out, diag *d) {
     if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
@@ -271,7 +271,7 @@ static bool run(const recipe *r, const tensor_source *source, void *out, diag *d
     const recipe *from = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE ? r : r->parts[0];
     if (!open_matrix(from, source, &v, d)) return false;
     if (r->kind == RECIPE_PACK)
-        pack(&v, out);
+        pack_panels(&v, out);
     else
         copy_matrix(&v, out, v.cols);
     free(v.owned);
@@ -279,5 +279,5 @@ static bool run(const recipe *r, const tensor_source *source, void *out, diag *d
 }
 
 bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d) {
-    return run(r, source, out, d);
+    return run_recipe(r, source, out, d);
 }

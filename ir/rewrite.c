@@ -323,11 +323,11 @@ static void collect_operand(boxing *b, const node *user, int operand, value v) {
     b->operands[b->operand_count++] = v;
 }
 
-static void collect(boxing *b, value v) {
+static void collect_ops(boxing *b, value v) {
     if (index_of(b->order, b->order_count, v) >= 0) return;
     const node *n = graph_node(b->r->g, v);
     for (int i = 0; i < n->input_count; i++)
-        if (index_of(b->ops, b->op_count, n->inputs[i]) >= 0) collect(b, n->inputs[i]);
+        if (index_of(b->ops, b->op_count, n->inputs[i]) >= 0) collect_ops(b, n->inputs[i]);
     for (int i = 0; i < n->input_count; i++)
         if (index_of(b->ops, b->op_count, n->inputs[i]) < 0) collect_operand(b, n, i, n->inputs[i]);
     b->order[b->order_count++] = v;
@@ -417,7 +417,7 @@ value fuse_ops(rewriter *r, int n, const value *ops, value result) {
     b.roles = ARENA_ARRAY(r->scratch, const char *, operands);
     b.scalars = ARENA_ARRAY(r->scratch, value, operands);
     b.scalar_copies = ARENA_ARRAY(r->scratch, value, operands);
-    collect(&b, result);
+    collect_ops(&b, result);
     add_params(&b);
     for (int i = 0; i < b.order_count; i++) b.results[i] = copy_op(&b, graph_node(g, b.order[i]));
     graph_output_add(b.body, NULL, b.results[b.order_count - 1]);

@@ -48,8 +48,8 @@ type type_make(elem e, int rank, const dim *d) {
     return t;
 }
 
-static void __attribute__((format(printf, 4, 5))) put(char *buf, size_t size, size_t *at, const char *format,
-                                                      ...) {
+static void __attribute__((format(printf, 4, 5))) append_format(char *buf, size_t size, size_t *at,
+                                                                const char *format, ...) {
     if (*at >= size) return;
     va_list list;
     va_start(list, format);
@@ -60,18 +60,18 @@ static void __attribute__((format(printf, 4, 5))) put(char *buf, size_t size, si
 
 const char *type_print(const type *t, char *buf, size_t size) {
     size_t at = 0;
-    put(buf, size, &at, "%s[", elem_name(t->e));
+    append_format(buf, size, &at, "%s[", elem_name(t->e));
     for (int i = 0; i < t->rank; i++) {
         const char *comma = i ? "," : "";
         dim d = t->d[i];
         if (d.s == SYM_NONE)
-            put(buf, size, &at, "%s%" PRId64, comma, d.n);
+            append_format(buf, size, &at, "%s%" PRId64, comma, d.n);
         else if (d.n == 0)
-            put(buf, size, &at, "%s%s", comma, sym_name(d.s));
+            append_format(buf, size, &at, "%s%s", comma, sym_name(d.s));
         else
-            put(buf, size, &at, "%s%s%+" PRId64, comma, sym_name(d.s), d.n);
+            append_format(buf, size, &at, "%s%s%+" PRId64, comma, sym_name(d.s), d.n);
     }
-    put(buf, size, &at, t->layout == LAYOUT_PACKED ? "] packed" : "]");
+    append_format(buf, size, &at, t->layout == LAYOUT_PACKED ? "] packed" : "]");
     return buf;
 }
 

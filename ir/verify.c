@@ -29,13 +29,13 @@ static bool wrong(const checker *c, const graph *g, value v, const char *cause) 
     return diag_error(c->d, where, "%s", cause);
 }
 
-static int by_text(const void *a, const void *b) {
+static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 // A name that stands twice among `n` (NULLs don't count), or NULL. Sorts.
 static const char *repeated(const char **names, int n) {
-    qsort(names, (size_t)n, sizeof(*names), by_text);
+    qsort(names, (size_t)n, sizeof(*names), compare_strings);
     for (int i = 1; i < n; i++) {
         if (!strcmp(names[i - 1], names[i])) return names[i];
     }

@@ -119,8 +119,9 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
 }
 
 // Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.
-static void pack(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch, const heads *x,
-                 LLVMValueRef make, LLVMValueRef packer, LLVMValueRef to, int64_t step) {
+static void pack_panels(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                        const heads *x, LLVMValueRef make, LLVMValueRef packer, LLVMValueRef to,
+                        int64_t step) {
     if (!make) {
         attention_call(e, packer, 3, (LLVMValueRef[]){attention_head_at(e, p->s, f, x), f->keys, to});
         return;
@@ -141,8 +142,9 @@ void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LL
                  values = tile_at_constant(e, scratch, p->layout.values);
     if (p->numbers) attention_call(e, p->numbers, 1, &scratch);
     if (p->panel_limits) attention_call(e, p->panel_limits, 1, &scratch);
-    pack(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);
-    pack(e, p, f, scratch, &x->v, p->make_values, p->pack_values, values, PANEL_COLUMNS * PANEL_COLUMNS * 4);
+    pack_panels(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);
+    pack_panels(e, p, f, scratch, &x->v, p->make_values, p->pack_values, values,
+                PANEL_COLUMNS * PANEL_COLUMNS * 4);
     for (int i = 0; i < x->scores.table_count; i++) {
         LLVMValueRef args[] = {scratch, from, to};
         if (!x->scores.tables[i].product) continue;

@@ -132,7 +132,7 @@ int attention_table(const score_ops *x, value v, bool transposed) {
     return i;
 }
 
-static bool collect(const collector *c, value v, bool transposed) {
+static bool collect_score_ops(const collector *c, value v, bool transposed) {
     score_ops *x = &c->x->scores;
     const graph *g = x->body;
     const node *n = graph_node(g, v);
@@ -145,12 +145,13 @@ static bool collect(const collector *c, value v, bool transposed) {
     }
     if (n->op == OP_reshape) return add_leaf(c, n, transposed);
     if (n->op == OP_iota) return n->type.e == ELEM_I32 && node_attr(n, ATTR_axis)->u.i >= n->type.rank - 2;
-    if (n->op == OP_transpose) return swaps_last_axes(n) && collect(c, n->inputs[0], !transposed);
-    if (n->op == OP_broadcast) return collect(c, n->inputs[0], transposed);
-    if (n->op == OP_gather_along) return collect(c, n->inputs[1], transposed) && add_table(c, v, transposed);
+    if (n->op == OP_transpose) return swaps_last_axes(n) && collect_score_ops(c, n->inputs[0], !transposed);
+    if (n->op == OP_broadcast) return collect_score_ops(c, n->inputs[0], transposed);
+    if (n->op == OP_gather_along)
+        return collect_score_ops(c, n->inputs[1], transposed) && add_table(c, v, transposed);
     if (!is_pointwise(n)) return false;
     for (int i = 0; i < n->input_count; i++)
-        if (!collect(c, n->inputs[i], transposed)) return false;
+        if (!collect_score_ops(c, n->inputs[i], transposed)) return false;
     return true;
 }
 
@@ -175,13 +176,14 @@ bool attention_collect_scores(arena *a, const kernel_site *s, attention *x) {
     y->separate_pass = true;
     collector c = {.s = s, .x = x};
     for (int i = 0; i < 2; i++) c.seen[i] = ARENA_ARRAY(a, bool, y->body->count);
-    return collect(&c, y->result, false) && y->anchor != VALUE_NONE;
+    return collect_score_ops(&c, y->result, false) && y->anchor != VALUE_NONE;
 }
 
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x) {
     collector c = {.s = s, .x = x};
     for (int i = 0; i < 2; i++) c.seen[i] = ARENA_ARRAY(a, bool, x->body->count);
-    if (graph_type(x->body, x->scores.result)->e != ELEM_I1 || !collect(&c, x->scores.result, false))
+    if (graph_type(x->body, x->scores.result)->e != ELEM_I1 ||
+        !collect_score_ops(&c, x->scores.result, false))
         return false;
     for (int i = 0; i < x->scores.leaf_count; i++)
         if (x->scores.leaves[i].side == SIDE_KEY) return false;

@@ -182,7 +182,7 @@ static LLVMValueRef lanes(emit *e, LLVMValueRef v, unsigned from, unsigned n) {
     return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, n), "");
 }
 
-static LLVMValueRef reduce(emit *e, LLVMValueRef v, bool maximum) {
+static LLVMValueRef reduce_lanes(emit *e, LLVMValueRef v, bool maximum) {
     unsigned n = LLVMGetVectorSize(LLVMTypeOf(v));
     assert((n & (n - 1)) == 0);
     for (n /= 2; n > 0; n /= 2) {
@@ -198,11 +198,11 @@ static LLVMValueRef reduce(emit *e, LLVMValueRef v, bool maximum) {
 }
 
 LLVMValueRef build_reduce_add(emit *e, LLVMValueRef v) {
-    return reduce(e, v, false);
+    return reduce_lanes(e, v, false);
 }
 
 LLVMValueRef build_reduce_max(emit *e, LLVMValueRef v) {
-    return reduce(e, v, true);
+    return reduce_lanes(e, v, true);
 }
 
 // --- Loops

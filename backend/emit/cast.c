@@ -21,7 +21,7 @@ static LLVMValueRef bits(emit *e, uint32_t k, LLVMValueRef like) {
     return like_const(e, LLVMConstInt(e->i32, k, false), like);
 }
 
-static LLVMValueRef number(emit *e, double k, LLVMValueRef like) {
+static LLVMValueRef splat_number(emit *e, double k, LLVMValueRef like) {
     return like_const(e, build_const_f32(e, k), like);
 }
 
@@ -45,7 +45,7 @@ static LLVMValueRef from_f16(emit *e, LLVMValueRef h) {
     LLVMValueRef sign = shift_left(e, LLVMBuildAnd(e->b, x, bits(e, 0x8000, x), ""), 16);
     // The exponents' biases differ by 112; subnormals come out right too.
     LLVMValueRef f = as_float(e, shift_left(e, size, 13));
-    LLVMValueRef y = as_int(e, LLVMBuildFMul(e->b, f, number(e, 0x1p112, f), ""));
+    LLVMValueRef y = as_int(e, LLVMBuildFMul(e->b, f, splat_number(e, 0x1p112, f), ""));
     LLVMValueRef above = LLVMBuildICmp(e->b, LLVMIntUGE, size, bits(e, 0x7c00, x), "");
     y = LLVMBuildOr(e->b, y, LLVMBuildSelect(e->b, above, bits(e, 0x7f800000, x), bits(e, 0, x), ""), "");
     return as_float(e, LLVMBuildOr(e->b, y, sign, ""));
@@ -75,7 +75,7 @@ static LLVMValueRef to_f16(emit *e, LLVMValueRef f) {
     LLVMValueRef size = LLVMBuildAnd(e->b, x, bits(e, 0x7fffffff, x), "");
     LLVMValueRef normal = round_off(e, LLVMBuildSub(e->b, size, bits(e, 0x38000000, x), ""), 13);
     // Subnormal: one unit is 2^-24, and the addition of 1/2 rounds to it.
-    LLVMValueRef moved = LLVMBuildFAdd(e->b, as_float(e, size), number(e, 0.5, f), "");
+    LLVMValueRef moved = LLVMBuildFAdd(e->b, as_float(e, size), splat_number(e, 0.5, f), "");
     LLVMValueRef tiny = LLVMBuildSub(e->b, as_int(e, moved), bits(e, 0x3f000000, x), "");
     LLVMValueRef y = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntULT, size, bits(e, 0x38800000, x), ""),
                                      tiny, normal, "");
@@ -89,11 +89,12 @@ static LLVMValueRef to_f16(emit *e, LLVMValueRef f) {
 // Towards zero; what does not fit becomes the nearest that does, NaN 0.
 static LLVMValueRef to_i32(emit *e, LLVMValueRef f) {
     LLVMTypeRef ints = like_type(e->i32, f);
-    LLVMValueRef low = LLVMBuildFCmp(e->b, LLVMRealOLT, f, number(e, -0x1p31, f), "");
-    LLVMValueRef high = LLVMBuildFCmp(e->b, LLVMRealOGE, f, number(e, 0x1p31, f), "");
+    LLVMValueRef low = LLVMBuildFCmp(e->b, LLVMRealOLT, f, splat_number(e, -0x1p31, f), "");
+    LLVMValueRef high = LLVMBuildFCmp(e->b, LLVMRealOGE, f, splat_number(e, 0x1p31, f), "");
     LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, f, f, "");
     LLVMValueRef outside = LLVMBuildOr(e->b, LLVMBuildOr(e->b, low, high, ""), nan, "");
-    LLVMValueRef x = LLVMBuildFPToSI(e->b, LLVMBuildSelect(e->b, outside, number(e, 0, f), f, ""), ints, "");
+    LLVMValueRef x =
+        LLVMBuildFPToSI(e->b, LLVMBuildSelect(e->b, outside, splat_number(e, 0, f), f, ""), ints, "");
     x = LLVMBuildSelect(e->b, low, bits(e, 0x80000000, x), x, "");
     return LLVMBuildSelect(e->b, high, bits(e, 0x7fffffff, x), x, "");
 }
@@ -121,7 +122,7 @@ LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
     case ELEM_F16: return to_f16(e, f);
     case ELEM_BF16: return to_bf16(e, f);
     case ELEM_I32: return to_i32(e, f);
-    case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, number(e, 0, f), "");
+    case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, splat_number(e, 0, f), "");
     case ELEM_COUNT: break;
     }
     assert(0 && "an element type");

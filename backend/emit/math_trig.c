@@ -20,7 +20,7 @@ static LLVMValueRef wide_const(emit *e, LLVMValueRef x, double c) {
     return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? build_splat(e, k, (int)LLVMGetVectorSize(t)) : k;
 }
 
-static reduced reduce(emit *e, LLVMValueRef x) {
+static reduced reduce_argument(emit *e, LLVMValueRef x) {
     LLVMTypeRef shape = LLVMTypeOf(x), wide = like(shape, LLVMDoubleTypeInContext(e->context));
     const double magic = 0x1.8p52; // adding it rounds to an integer and leaves that in the low bits
     LLVMValueRef d = LLVMBuildFPExt(e->b, x, wide, ""), m = wide_const(e, x, magic);
@@ -46,7 +46,7 @@ static LLVMValueRef turn(emit *e, LLVMValueRef x, int64_t quarters) {
     // whole 3.7e-9 and 1.8e-10.
     static const double sines[] = {-0x1.555556p-3, 0x1.111108p-7, -0x1.a00f7ep-13, 0x1.6cd1d2p-19},
                         cosines[] = {0x1.55554ap-5, -0x1.6c0c34p-10, 0x1.99eb74p-16};
-    reduced a = reduce(e, x);
+    reduced a = reduce_argument(e, x);
     LLVMValueRef n = LLVMBuildAdd(e->b, a.quarter, math_int_const(e, x, quarters), "");
     LLVMValueRef s = LLVMBuildFMul(e->b, a.r, a.r, "");
     LLVMValueRef sine = math_fma(e, LLVMBuildFMul(e->b, a.r, s, ""), math_poly(e, s, sines, 4), a.r);

@@ -209,7 +209,7 @@ static void divide(loop_nest *n, const view *out, LLVMValueRef count) {
     walk_end(e, &w);
 }
 
-static void reduce(loop_nest *n, const node *producer, const view *out) {
+static void reduce_axes(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     const attr *axes = node_attr(producer, ATTR_axes);
     view x = n->views[producer->inputs[0]], sums;
@@ -259,7 +259,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_pad: pad(n, producer, out); break;
     case OP_reduce_sum:
     case OP_reduce_max:
-    case OP_reduce_mean: reduce(n, producer, out); break;
+    case OP_reduce_mean: reduce_axes(n, producer, out); break;
     case OP_softmax:
     case OP_layer_norm:
     case OP_rms_norm: row_op(n, producer, out); break;

@@ -59,11 +59,11 @@ static bool find_ld(const kernel_site *s, int operand, int64_t *ld) {
     return true;
 }
 
-static bool collect(const kernel_site *s, const graph *body, value v, bool negated, token_mix *m) {
+static bool collect_terms(const kernel_site *s, const graph *body, value v, bool negated, token_mix *m) {
     const node *n = graph_node(body, v);
     if (n->op == OP_add || n->op == OP_sub)
-        return collect(s, body, n->inputs[0], negated, m) &&
-               collect(s, body, n->inputs[1], negated != (n->op == OP_sub), m);
+        return collect_terms(s, body, n->inputs[0], negated, m) &&
+               collect_terms(s, body, n->inputs[1], negated != (n->op == OP_sub), m);
     if (n->op != OP_matmul || m->count == MOST_TERMS) return false;
     term *t = &m->terms[m->count++];
     t->negated = negated;
@@ -81,7 +81,7 @@ static bool recognise(const kernel_site *s, token_mix *m) {
     if (n->op != OP_per_sequence || n->type.rank != 2 || !dim_eq(n->type.d[0], dim_sym(SYM_T))) return false;
     if (node_attr(n, ATTR_bounds)->u.i != 1 || n->type.d[1].s != SYM_NONE) return false;
     m->n = n->type.d[1].n;
-    if (!collect(s, n->body, n->body->outputs[0].value, false, m)) return false;
+    if (!collect_terms(s, n->body, n->body->outputs[0].value, false, m)) return false;
     for (int i = 1; i < m->count; i++)
         if (m->terms[i].lda != m->terms[0].lda) return false;
     return true;
@@ -162,8 +162,8 @@ static int64_t task_panels(const emit *e, const mix_code *k, int class) {
 }
 
 // A task's panels of the terms, to scratch.
-static void pack(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueRef scratch, LLVMValueRef first,
-                 LLVMValueRef count, LLVMValueRef from, LLVMValueRef to) {
+static void pack_terms(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueRef scratch,
+                       LLVMValueRef first, LLVMValueRef count, LLVMValueRef from, LLVMValueRef to) {
     for (int t = 0; t < k->m->count; t++) {
         const term *x = &k->m->terms[t];
         LLVMValueRef rows = tile_at_constant(e, build_arg(e, args, x->x), x->column * 4);
@@ -223,7 +223,7 @@ static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {
     LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), k->width);
     LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, k->width), "");
     to = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, to, all, ""), to, all, "");
-    pack(e, k, args, scratch, first, count, from, to);
+    pack_terms(e, k, args, scratch, first, count, from, to);
     LLVMValueRef steps = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
     panels_args of = {.b = tile_at(e, scratch, tile_mul(e, from, -k->panel)), // of panel 0
                       .from = from,

@@ -32,7 +32,7 @@ static bool add_param(const kernel_site *s, const value *operands, epilogue *x, 
     return true;
 }
 
-static bool collect(const kernel_site *s, const value *operands, epilogue *x, value v, bool *seen) {
+static bool collect_epilogue(const kernel_site *s, const value *operands, epilogue *x, value v, bool *seen) {
     if (v == x->anchor || seen[v]) return true;
     seen[v] = true;
     const node *n = graph_node(x->body, v);
@@ -43,7 +43,7 @@ static bool collect(const kernel_site *s, const value *operands, epilogue *x, va
     x->op_count++;
     x->costly |= is_costly(n->op);
     for (int i = 0; i < n->input_count; i++) {
-        if (!collect(s, operands, x, n->inputs[i], seen)) return false;
+        if (!collect_epilogue(s, operands, x, n->inputs[i], seen)) return false;
     }
     return true;
 }
@@ -54,7 +54,7 @@ bool epilogue_collect(const kernel_site *s, const graph *body, const value *oper
     if (!body || anchor == result) return true;
     if (!type_eq(graph_type(body, anchor), graph_type(body, result))) return false;
     arena *a = arena_new();
-    bool ok = collect(s, operands, out, result, ARENA_ARRAY(a, bool, body->count));
+    bool ok = collect_epilogue(s, operands, out, result, ARENA_ARRAY(a, bool, body->count));
     arena_free(a);
     return ok;
 }

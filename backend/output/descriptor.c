@@ -38,7 +38,7 @@ static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
 }
 
 // Appends; the offset of the first byte.
-static bertc_off put(descriptor_writer *t, const void *data, size_t size, size_t align) {
+static bertc_off put_bytes(descriptor_writer *t, const void *data, size_t size, size_t align) {
     size_t at = (t->size + align - 1) / align * align;
     t->bytes = grown(t->bytes, &t->capacity, at + size, 1);
     memset(t->bytes + t->size, 0, at - t->size);
@@ -51,7 +51,7 @@ static bertc_off put(descriptor_writer *t, const void *data, size_t size, size_t
 }
 
 static bertc_off put_string(descriptor_writer *t, const char *s) {
-    return put(t, s, strlen(s) + 1, 1);
+    return put_bytes(t, s, strlen(s) + 1, 1);
 }
 
 static void point(descriptor_writer *t, size_t at, LLVMValueRef symbol) {
@@ -170,8 +170,8 @@ static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *in
         if (!port_init(t, &outputs[i], o.name, o.value)) return false;
         outputs[i].reads_first = reads[o.value] && !all_columns;
     }
-    h->inputs = put(t, ports, sizeof(*ports) * h->input_count, 8);
-    h->outputs = put(t, outputs, sizeof(*ports) * h->output_count, 8);
+    h->inputs = put_bytes(t, ports, sizeof(*ports) * h->input_count, 8);
+    h->outputs = put_bytes(t, outputs, sizeof(*ports) * h->output_count, 8);
     return true;
 }
 
@@ -217,7 +217,7 @@ static bertc_off put_args(descriptor_writer *t, const variant *v, value x) {
                                             : (bertc_arg){BERTC_ARG_ARENA, v->places[n->inputs[i]].offset};
     }
     args[count - 1] = (bertc_arg){BERTC_ARG_ARENA, v->places[x].offset};
-    return put(t, args, sizeof(*args) * count, 8);
+    return put_bytes(t, args, sizeof(*args) * count, 8);
 }
 
 // What the thread classes share of a node: arguments and names.
@@ -284,7 +284,7 @@ static bool put_phases(descriptor_writer *t, int variant_index, int class, node_
         }
     }
     out->phase_count[class] = n;
-    out->phases[class] = put(t, phases, sizeof(*phases) * n, 8);
+    out->phases[class] = put_bytes(t, phases, sizeof(*phases) * n, 8);
     for (uint32_t i = 0; i < n; i++) {
         point(t, (size_t)out->phases[class] + i * sizeof(bertc_phase) + offsetof(bertc_phase, kernel),
               code[i]);
@@ -325,8 +325,8 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
         if (outputs[i].offset < 0)
             return diag_error(t->e->diag, g->outputs[i].name, "internal error: the output has no place");
     }
-    out->inputs = put(t, slots, sizeof(*slots) * h->input_count, 8);
-    out->outputs = put(t, outputs, sizeof(*slots) * h->output_count, 8);
+    out->inputs = put_bytes(t, slots, sizeof(*slots) * h->input_count, 8);
+    out->outputs = put_bytes(t, outputs, sizeof(*slots) * h->output_count, 8);
     node_tables *nodes = put_node_tables(t, index);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         if (!put_phases(t, index, class, nodes, out)) return false;
@@ -366,7 +366,7 @@ static bool put_variants(descriptor_writer *t, bertc_descriptor *h, const value 
     for (int i = 0; i < g->variant_count; i++) {
         if (!variant_init(t, h, inputs, order[i], &variants[i])) return false;
     }
-    h->variants = put(t, variants, sizeof(*variants) * (size_t)g->variant_count, 8);
+    h->variants = put_bytes(t, variants, sizeof(*variants) * (size_t)g->variant_count, 8);
     return true;
 }
 
@@ -374,9 +374,9 @@ static bool put_variants(descriptor_writer *t, bertc_descriptor *h, const value 
 
 static void put_blobs(descriptor_writer *t, bertc_descriptor *h) {
     const artefact *a = t->a;
-    if (a->tokenizer) h->tokenizer = put(t, a->tokenizer, a->tokenizer_bytes, 64);
+    if (a->tokenizer) h->tokenizer = put_bytes(t, a->tokenizer, a->tokenizer_bytes, 64);
     if (a->tokenizer) h->tokenizer_bytes = (int64_t)a->tokenizer_bytes;
-    if (a->task) h->task = put(t, a->task, a->task_bytes, 64);
+    if (a->task) h->task = put_bytes(t, a->task, a->task_bytes, 64);
     if (a->task) h->task_bytes = (int64_t)a->task_bytes;
     if (a->json) h->json = put_string(t, a->json);
     if (a->json) h->json_bytes = (int64_t)strlen(a->json) + 1;
@@ -445,7 +445,7 @@ static bool fill(descriptor_writer *t, bool weights_symbol) {
     bertc_descriptor h;
     value *inputs;
     descriptor_init(&h, t->a);
-    put(t, NULL, sizeof(h), 64);
+    put_bytes(t, NULL, sizeof(h), 64);
     h.input_count = (uint32_t)collect_inputs(t, &inputs);
     if (!put_ports(t, &h, inputs) || !put_variants(t, &h, inputs)) return false;
     put_blobs(t, &h);

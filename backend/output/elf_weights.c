@@ -65,14 +65,14 @@ typedef struct stream {
     diag *diag;
 } stream;
 
-static bool put(stream *s, const void *data, size_t size) {
+static bool put_bytes(stream *s, const void *data, size_t size) {
     return output_write(s->fd, data, size, s->path, s->diag);
 }
 
 static bool put_zeros(stream *s, int64_t n) {
     static const char zeros[PAGE];
     for (; n > 0; n -= PAGE) {
-        if (!put(s, zeros, n < PAGE ? (size_t)n : PAGE)) return false;
+        if (!put_bytes(s, zeros, n < PAGE ? (size_t)n : PAGE)) return false;
     }
     return true;
 }
@@ -87,7 +87,7 @@ static bool put_weights(stream *s, const weights *w, const tensor_source *source
     for (int i = 0; ok && i < w->count; i++) {
         const weight *item = &w->items[i];
         ok = put_zeros(s, item->at - at) && weights_fill(w, i, source, buffer, s->diag) &&
-             put(s, buffer, (size_t)item->bytes);
+             put_bytes(s, buffer, (size_t)item->bytes);
         at = item->at + item->bytes;
     }
     free(buffer);
@@ -108,8 +108,8 @@ bool elf_weights_write(int fd, const weights *w, const tensor_source *source, co
                              .st_other = STV_HIDDEN,
                              .st_shndx = SECTION_WEIGHTS,
                              .st_size = (uint64_t)w->bytes}};
-    return put(&s, &h, sizeof(h)) && put_zeros(&s, PAGE - (int64_t)sizeof(h)) && put_weights(&s, w, source) &&
-           put_zeros(&s, (w->bytes + 7) / 8 * 8 - w->bytes) && put(&s, symbols, sizeof(symbols)) &&
-           put(&s, strings, sizeof(strings)) && put_zeros(&s, (int64_t)(sections_at - strings_end)) &&
-           put(&s, sections, sizeof(sections));
+    return put_bytes(&s, &h, sizeof(h)) && put_zeros(&s, PAGE - (int64_t)sizeof(h)) &&
+           put_weights(&s, w, source) && put_zeros(&s, (w->bytes + 7) / 8 * 8 - w->bytes) &&
+           put_bytes(&s, symbols, sizeof(symbols)) && put_bytes(&s, strings, sizeof(strings)) &&
+           put_zeros(&s, (int64_t)(sections_at - strings_end)) && put_bytes(&s, sections, sizeof(sections));
 }

@@ -44,7 +44,7 @@ static value find_end(rewriter *r, value v) {
 }
 
 // What leads to v, up to the lookups.
-static void collect(rewriter *r, value v, box *b) {
+static void collect_lookups(rewriter *r, value v, box *b) {
     const graph *g = rewriter_graph(r);
     const node *n = graph_node(g, v);
     const char *why;
@@ -53,7 +53,7 @@ static void collect(rewriter *r, value v, box *b) {
     if (!norm && !is_lookup(g, v) && !epilogue_op(g, v, &why)) return;
     b->ops[b->count++] = v;
     if (is_lookup(g, v)) return;
-    for (int i = 0; i < n->input_count; i++) collect(r, n->inputs[i], b);
+    for (int i = 0; i < n->input_count; i++) collect_lookups(r, n->inputs[i], b);
 }
 
 static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
@@ -63,7 +63,7 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
         return;
     }
     box b = {.result = find_end(r, v)};
-    collect(r, b.result, &b);
+    collect_lookups(r, b.result, &b);
     int lookups = 0;
     for (int i = 0; i < b.count; i++) {
         taken[b.ops[i]] = true;

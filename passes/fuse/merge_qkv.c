@@ -93,7 +93,7 @@ static bool candidate(rewriter *r, value user, int i, part *out, const pass *p) 
 }
 
 // The projections that go with operand `first` of region `user`, in the region's order.
-static void collect(rewriter *r, value user, int first, projections *set, const pass *p) {
+static void collect_projections(rewriter *r, value user, int first, projections *set, const pass *p) {
     const graph *g = rewriter_graph(r);
     part one;
     set->count = 0;
@@ -233,7 +233,7 @@ bool pass_merge_qkv(graph *g, pass *p) {
     for (value v = 0, count = g->count; v < count; v++) {
         if (!op_is(g, v, OP_per_sequence) || use_count(r, v) == 0) continue;
         for (int i = bounds_of(graph_node(g, v)); i < graph_node(g, v)->input_count; i++) {
-            collect(r, v, i, &set, p);
+            collect_projections(r, v, i, &set, p);
             if (set.count < 2) continue;
             merge(r, v, &set, p);
             break; // the region that stands for it comes later; its merged operand has no partner left

@@ -24,7 +24,7 @@ static bool vectors_constant(const graph *g, const node *n) {
 }
 
 // The box above the norm: a product with its epilogue, or the pointwise ops that only lead here.
-static void collect(rewriter *r, value v, box *b) {
+static void collect_pointwise(rewriter *r, value v, box *b) {
     const graph *g = rewriter_graph(r);
     const char *why;
     if (b->count == BOX_MAX || box_holds(b, v) || !has_one_use(r, v)) return;
@@ -37,7 +37,7 @@ static void collect(rewriter *r, value v, box *b) {
     for (int i = 0; i < n->input_count; i++) {
         value x = n->inputs[i];
         bool another = product_columns(g, x) > 0 && !op_is(g, v, OP_fuse);
-        if (!another && type_eq(graph_type(g, x), &n->type)) collect(r, x, b);
+        if (!another && type_eq(graph_type(g, x), &n->type)) collect_pointwise(r, x, b);
     }
 }
 
@@ -58,7 +58,7 @@ static void fuse_behind(rewriter *r, value v, pass *p) {
     value x = n->inputs[0];
     if (n->type.rank != 2 || !vectors_constant(g, n)) return;
     box b = {.count = 1, .ops = {v}, .result = v};
-    collect(r, x, &b);
+    collect_pointwise(r, x, &b);
     if (b.count == 1) {
         const char *why = cause(r, x);
         if (why) pass_missed(p, g, v, "a kernel of its own: %s", why);

@@ -83,7 +83,7 @@ static int64_t find_gap(const lifetime *s, const lifetime *placed, int n, const 
 }
 
 // The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
-static int collect(const graph *g, const pass *p, lifetime *lifetimes, arena *scratch) {
+static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes, arena *scratch) {
     variant *x = p->variant;
     bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
@@ -113,7 +113,7 @@ bool pass_plan_memory(graph *g, pass *p) {
     lifetime *lifetimes = ARENA_ARRAY(scratch, lifetime, g->count + 1);
     const lifetime **live = ARENA_ARRAY(scratch, const lifetime *, g->count + 1);
     variant *x = p->variant;
-    int n = collect(g, p, lifetimes, scratch);
+    int n = collect_lifetimes(g, p, lifetimes, scratch);
     if (n > 0) qsort(lifetimes, (size_t)n, sizeof(*lifetimes), by_size);
     bool ok = n >= 0;
     x->arena_bytes = 0;

@@ -148,7 +148,8 @@ static bool flush(bertc_session *s, bertc_error *error) {
 }
 
 // Adds the n tokens that stand behind the group's to it; a head reads the masks' rows.
-static bool pack(bertc_session *s, int64_t place, answer_window window, size_t n, bertc_error *error) {
+static bool pack_sequence(bertc_session *s, int64_t place, answer_window window, size_t n,
+                          bertc_error *error) {
     bool masks = answer_has_masks(s);
     int64_t before = 0;
     // Something is left to pool, however short the text was cut.
@@ -172,7 +173,7 @@ static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens
                       bertc_error *error) {
     if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
     memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
-    return pack(s, place, (answer_window){0}, n, error);
+    return pack_sequence(s, place, (answer_window){0}, n, error);
 }
 
 static bool add_window(bertc_session *s, const answer_window *w, const bertc_token *tokens, size_t n,
@@ -184,7 +185,7 @@ static bool add_window(bertc_session *s, const answer_window *w, const bertc_tok
     memcpy(to, tokens, first * sizeof *to);
     memcpy(to + first, tokens + first + w->start, count * sizeof *to);
     memcpy(to + first + count, tokens + first + moving, rest * sizeof *to);
-    return pack(s, w->of->place, *w, first + count + rest, error);
+    return pack_sequence(s, w->of->place, *w, first + count + rest, error);
 }
 
 static bool add_windows(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,

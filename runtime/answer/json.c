@@ -16,7 +16,7 @@ static void put_bytes(json_writer *w, const char *s, size_t n) {
     if (w->used < w->size) memcpy(w->buffer + w->used, s, n < w->size - w->used ? n : w->size - w->used);
     w->used += n;
 }
-static void put(json_writer *w, const char *s) {
+static void put_raw(json_writer *w, const char *s) {
     put_bytes(w, s, strlen(s));
 }
 
@@ -31,7 +31,7 @@ static void put_float(json_writer *w, float x) {
     char text[48], out[48];
     size_t n = 0;
     if (!isfinite(x)) {
-        put(w, "null");
+        put_raw(w, "null");
         return;
     }
     snprintf(text, sizeof text, "%.9g", (double)x);
@@ -69,29 +69,29 @@ static size_t sequence(const unsigned char *s, size_t n, bool *good) {
 }
 
 static void put_string(json_writer *w, const char *s, size_t n) {
-    put(w, "\"");
+    put_raw(w, "\"");
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
         bool good;
         size_t length = sequence((const unsigned char *)s + i, n - i, &good);
         char escape[8];
         if (!good)
-            put(w, "\xef\xbf\xbd");
+            put_raw(w, "\xef\xbf\xbd");
         else if (c == '"' || c == '\\')
             put_bytes(w, (const char[]){'\\', (char)c}, 2);
         else if (c == '\n')
-            put(w, "\\n");
+            put_raw(w, "\\n");
         else if (c == '\t')
-            put(w, "\\t");
+            put_raw(w, "\\t");
         else if (c == '\r')
-            put(w, "\\r");
+            put_raw(w, "\\r");
         else if (c < 0x20 || c == 0x7f)
             put_bytes(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
         else
             put_bytes(w, s + i, length);
         i += length;
     }
-    put(w, "\"");
+    put_raw(w, "\"");
 }
 static void put_text(json_writer *w, const char *s) {
     put_string(w, s ? s : "", s ? strlen(s) : 0);
@@ -105,107 +105,107 @@ static void put_piece(json_writer *w, const char *text, size_t size, uint32_t fr
 }
 
 static void put_scores(json_writer *w, const bertc_result *r) {
-    put(w, "\"label\": ");
+    put_raw(w, "\"label\": ");
     put_text(w, r->score_count ? r->scores[0].label : NULL);
-    put(w, ", \"score\": ");
+    put_raw(w, ", \"score\": ");
     put_float(w, r->score_count ? r->scores[0].score : NAN);
-    put(w, ", \"scores\": [");
+    put_raw(w, ", \"scores\": [");
     for (int i = 0; i < r->score_count; i++) {
-        put(w, i ? ", {\"label\": " : "{\"label\": ");
+        put_raw(w, i ? ", {\"label\": " : "{\"label\": ");
         put_text(w, r->scores[i].label);
-        put(w, ", \"score\": ");
+        put_raw(w, ", \"score\": ");
         put_float(w, r->scores[i].score);
-        put(w, "}");
+        put_raw(w, "}");
     }
-    put(w, "]");
+    put_raw(w, "]");
 }
 
 static void put_span(json_writer *w, uint32_t start, uint32_t end) {
-    put(w, "\"start\": ");
+    put_raw(w, "\"start\": ");
     put_int(w, start);
-    put(w, ", \"end\": ");
+    put_raw(w, ", \"end\": ");
     put_int(w, end);
 }
 
 static void put_entities(json_writer *w, const bertc_result *r, const bertc_text *text) {
-    put(w, "\"entities\": [");
+    put_raw(w, "\"entities\": [");
     for (int i = 0; i < r->entity_count; i++) {
         const bertc_entity *e = &r->entities[i];
-        put(w, i ? ", {\"entity_group\": " : "{\"entity_group\": ");
+        put_raw(w, i ? ", {\"entity_group\": " : "{\"entity_group\": ");
         put_text(w, e->type);
-        put(w, ", \"score\": ");
+        put_raw(w, ", \"score\": ");
         put_float(w, e->score);
-        put(w, ", \"word\": ");
+        put_raw(w, ", \"word\": ");
         put_piece(w, text->text, text->size, e->byte_start, e->byte_end);
-        put(w, ", ");
+        put_raw(w, ", ");
         put_span(w, e->char_start, e->char_end);
-        put(w, "}");
+        put_raw(w, "}");
     }
-    put(w, "]");
+    put_raw(w, "]");
     if (!r->words) return;
-    put(w, ", \"labels\": [");
+    put_raw(w, ", \"labels\": [");
     for (int i = 0; i < r->word_count; i++) {
-        put(w, i ? ", " : "");
+        put_raw(w, i ? ", " : "");
         if (r->words[i].label)
             put_text(w, r->words[i].label);
         else
-            put(w, "null");
+            put_raw(w, "null");
     }
-    put(w, "]");
+    put_raw(w, "]");
 }
 
 static void put_answer(json_writer *w, const bertc_answer *a, const bertc_text *text) {
-    put(w, "\"answer\": ");
+    put_raw(w, "\"answer\": ");
     if (!a->found) {
-        put(w, "null, \"start\": null, \"end\": null, \"score\": null");
+        put_raw(w, "null, \"start\": null, \"end\": null, \"score\": null");
         return;
     }
     put_piece(w, text->pair, text->pair_size, a->byte_start, a->byte_end);
-    put(w, ", ");
+    put_raw(w, ", ");
     put_span(w, a->char_start, a->char_end);
-    put(w, ", \"score\": ");
+    put_raw(w, ", \"score\": ");
     put_float(w, a->score);
 }
 
 static void put_masks(json_writer *w, const bertc_result *r) {
-    put(w, "\"masks\": [");
+    put_raw(w, "\"masks\": [");
     for (int i = 0; i < r->mask_count; i++) {
         const bertc_mask *m = &r->masks[i];
-        put(w, i ? ", {" : "{");
+        put_raw(w, i ? ", {" : "{");
         put_span(w, m->char_start, m->char_end);
-        if (m->text == 1) put(w, ", \"text\": 1"); // in the pair
-        put(w, ", \"scores\": [");
+        if (m->text == 1) put_raw(w, ", \"text\": 1"); // in the pair
+        put_raw(w, ", \"scores\": [");
         for (int k = 0; k < m->score_count; k++) {
-            put(w, k ? ", {\"token_str\": " : "{\"token_str\": ");
+            put_raw(w, k ? ", {\"token_str\": " : "{\"token_str\": ");
             put_text(w, m->scores[k].label);
-            put(w, ", \"token\": ");
+            put_raw(w, ", \"token\": ");
             put_int(w, m->scores[k].id);
-            put(w, ", \"score\": ");
+            put_raw(w, ", \"score\": ");
             put_float(w, m->scores[k].score);
-            put(w, "}");
+            put_raw(w, "}");
         }
-        put(w, "]}");
+        put_raw(w, "]}");
     }
-    put(w, "]");
+    put_raw(w, "]");
 }
 
 static void put_next_sentence(json_writer *w, float p) {
-    put(w, "\"next_sentence\": ");
+    put_raw(w, "\"next_sentence\": ");
     put_float(w, p >= 0 ? p : NAN);
 }
 
 static void put_embedding(json_writer *w, const bertc_result *r) {
-    put(w, "\"embedding\": [");
+    put_raw(w, "\"embedding\": [");
     for (int i = 0; i < r->embedding_size; i++) {
-        if (i) put(w, ", ");
+        if (i) put_raw(w, ", ");
         put_float(w, r->embedding[i]);
     }
-    put(w, "]");
+    put_raw(w, "]");
 }
 
 size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *buffer, size_t size) {
     json_writer w = {buffer, size ? size - 1 : 0, 0};
-    put(&w, "{");
+    put_raw(&w, "{");
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_TENSORS: break;
     case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
@@ -218,11 +218,11 @@ size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *bu
     case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r->next_sentence); break;
     case BERTC_TASK_PRETRAINING:
         put_masks(&w, r);
-        put(&w, ", ");
+        put_raw(&w, ", ");
         put_next_sentence(&w, r->next_sentence);
         break;
     }
-    put(&w, "}");
+    put_raw(&w, "}");
     if (size) buffer[w.used < w.size ? w.used : w.size] = 0;
     return w.used;
 }

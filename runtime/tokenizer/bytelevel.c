@@ -27,7 +27,7 @@ static size_t contraction(const uint8_t *p, size_t left) {
 }
 
 // Behind the run of characters of `kind` that begins at p; *last: where its last one begins.
-static const uint8_t *run(const uint8_t *p, const uint8_t *end, kind k, const uint8_t **last) {
+static const uint8_t *end_of_run(const uint8_t *p, const uint8_t *end, kind k, const uint8_t **last) {
     while (p < end) {
         const uint8_t *next = p;
         if (kind_of(utf8_next(&next)) != k) break;
@@ -45,9 +45,9 @@ static const uint8_t *match(const uint8_t *p, const uint8_t *end) {
     if (*p == ' ' && next < end) {
         const uint8_t *behind = next;
         kind follows = kind_of(utf8_next(&behind));
-        if (follows != SPACE) return run(next, end, follows, &last);
+        if (follows != SPACE) return end_of_run(next, end, follows, &last);
     }
-    next = run(p, end, k, &last);
+    next = end_of_run(p, end, k, &last);
     // whitespace leaves its last character to the word behind it, if that leaves any
     return k == SPACE && next < end && last > p ? last : next;
 }

@@ -29,7 +29,7 @@ typedef struct task_writer {
     size_t list, at; // where the next offset and the next string go
 } task_writer;
 
-static void put(task_writer *t, const char *text) {
+static void put_string(task_writer *t, const char *text) {
     size_t n = strlen(text) + 1;
     uint64_t at = t->at;
     memcpy(t->bytes + t->list, &at, sizeof at);
@@ -60,10 +60,10 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                          .prompt_count = (uint32_t)prompts,
                          .default_prompt = prompts ? (uint32_t)(s->default_prompt + 1) : 0,
                          .prompts = prompts ? t.list + labels * sizeof(uint64_t) : 0};
-    for (size_t i = 0; i < labels; i++) put(&t, c->labels[i]);
+    for (size_t i = 0; i < labels; i++) put_string(&t, c->labels[i]);
     for (size_t i = 0; i < prompts; i++) {
-        put(&t, s->prompts[i].name);
-        put(&t, s->prompts[i].text);
+        put_string(&t, s->prompts[i].name);
+        put_string(&t, s->prompts[i].text);
     }
     return t.bytes;
 }

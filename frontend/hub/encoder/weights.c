@@ -180,17 +180,17 @@ static bool settle_decoder(lookup *l) {
 
 // --- What is left over
 
-static int by_text(const void *a, const void *b) {
+static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static void note_unread(lookup *l) {
     char list[200] = "";
     int unread = 0;
-    qsort(l->used, (size_t)l->used_count, sizeof(*l->used), by_text);
+    qsort(l->used, (size_t)l->used_count, sizeof(*l->used), compare_strings);
     for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
         const char *name = hub_checkpoint_name(l->c, i);
-        if (bsearch(&name, l->used, (size_t)l->used_count, sizeof(*l->used), by_text)) continue;
+        if (bsearch(&name, l->used, (size_t)l->used_count, sizeof(*l->used), compare_strings)) continue;
         size_t n = strlen(list);
         if (unread++ < 3) snprintf(list + n, sizeof(list) - n, "%s%.60s", n ? ", " : "", name);
     }

@@ -32,7 +32,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const shard_entry *)a)->name, ((const shard_entry *)b)->name);
 }
 
-static int by_text(const void *a, const void *b) {
+static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
@@ -47,7 +47,7 @@ static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *fold
         }
         names[n++] = v->valuestring;
     }
-    qsort(names, (size_t)n, sizeof(*names), by_text);
+    qsort(names, (size_t)n, sizeof(*names), compare_strings);
     for (int i = 0; i < n; i++) {
         if (!kept || strcmp(names[kept - 1], names[i])) names[kept++] = names[i];
     }
@@ -69,7 +69,8 @@ static bool read_map(hub_checkpoint *c, const hub_fields *f, const char *folder)
     int wrong = 0; // an index that has nothing to do with its files need not be listed whole
     const cJSON *v;
     cJSON_ArrayForEach(v, f->object) {
-        const char *key = v->valuestring, **at = bsearch(&key, names, (size_t)files, sizeof(*names), by_text);
+        const char *key = v->valuestring,
+                   **at = bsearch(&key, names, (size_t)files, sizeof(*names), compare_strings);
         shard_entry *e = &c->index[c->index_count++];
         *e = (shard_entry){arena_strdup(c->arena, v->string), c->files[at - names]};
         const char *dtype;

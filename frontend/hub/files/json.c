@@ -84,7 +84,7 @@ cJSON *hub_json_load(const char *path, bool array, diag *d) {
     return root;
 }
 
-static int by_text(const void *a, const void *b) {
+static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
@@ -96,7 +96,7 @@ const char *hub_json_repeated(const cJSON *object) {
     if (!keys) return NULL;
     n = 0;
     cJSON_ArrayForEach(v, object) if (v->string) keys[n++] = v->string;
-    qsort(keys, n, sizeof(*keys), by_text);
+    qsort(keys, n, sizeof(*keys), compare_strings);
     for (size_t i = 1; i < n && !twice; i++) {
         if (!strcmp(keys[i - 1], keys[i])) twice = keys[i];
     }

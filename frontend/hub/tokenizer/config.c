@@ -14,7 +14,7 @@ bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out) {
     return *out != NULL;
 }
 
-static bool put(const tokenizer_spec *s, cJSON *config, const char *key, cJSON *v) {
+static bool set_key(const tokenizer_spec *s, cJSON *config, const char *key, cJSON *v) {
     cJSON_DeleteItemFromObjectCaseSensitive(config, key);
     if (v && cJSON_AddItemToObject(config, key, v)) return true;
     cJSON_Delete(v);
@@ -26,7 +26,7 @@ static bool put_list(const tokenizer_spec *s, cJSON *config, const char *key, co
     cJSON *all = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, key), true);
     if (!cJSON_IsArray(all)) {
         cJSON_Delete(all);
-        return put(s, config, key, cJSON_Duplicate(list, true));
+        return set_key(s, config, key, cJSON_Duplicate(list, true));
     }
     const cJSON *v, *known;
     cJSON_ArrayForEach(v, list) {
@@ -34,7 +34,7 @@ static bool put_list(const tokenizer_spec *s, cJSON *config, const char *key, co
         cJSON_ArrayForEach(known, all) there |= cJSON_Compare(v, known, true);
         if (!there) cJSON_AddItemToArray(all, cJSON_Duplicate(v, true));
     }
-    return put(s, config, key, all);
+    return set_key(s, config, key, all);
 }
 
 // Transformers reads special_tokens_map.json where tokenizer_config.json doesn't list the added tokens; what
@@ -47,7 +47,7 @@ static bool add_special_map(const tokenizer_spec *s, cJSON *config) {
     bool ok = true;
     cJSON_ArrayForEach(v, map) ok =
         ok && (cJSON_IsArray(v) ? put_list(s, config, v->string, v)
-                                : put(s, config, v->string, cJSON_Duplicate(v, true)));
+                                : set_key(s, config, v->string, cJSON_Duplicate(v, true)));
     cJSON_Delete(map);
     return ok;
 }
@@ -68,7 +68,7 @@ static bool add_class(const tokenizer_spec *s, cJSON *config) {
     const char *class = text_of(model, "tokenizer_class"), *family = text_of(model, "model_type");
     for (size_t i = 0; !class && family && i < sizeof usual / sizeof *usual; i++)
         if (!strcmp(family, usual[i][0])) class = usual[i][1];
-    bool ok = !class || put(s, config, "tokenizer_class", cJSON_CreateString(class));
+    bool ok = !class || set_key(s, config, "tokenizer_class", cJSON_CreateString(class));
     cJSON_Delete(model);
     return ok;
 }

@@ -70,7 +70,7 @@ typedef struct pattern_writer {
     bool failed; // it grew too long
 } pattern_writer;
 
-static void put(pattern_writer *w, const char *text, size_t size) {
+static void put_bytes(pattern_writer *w, const char *text, size_t size) {
     if (w->failed || size > MOST_COMPILED - w->size) {
         w->failed = true;
         return;
@@ -80,21 +80,22 @@ static void put(pattern_writer *w, const char *text, size_t size) {
 }
 
 static void puts_to(pattern_writer *w, const char *text) {
-    put(w, text, strlen(text));
+    put_bytes(w, text, strlen(text));
 }
 
 static void put_young(pattern_writer *w, size_t at, const char *name, size_t size) {
     char text[32];
     for (size_t i = 0; i < sizeof young / sizeof *young; i++) {
         if (strncmp(young[i].category + at, name, size)) continue;
-        put(w, text, (size_t)snprintf(text, sizeof text, "\\x{%x}-\\x{%x}", young[i].first, young[i].last));
+        put_bytes(w, text,
+                  (size_t)snprintf(text, sizeof text, "\\x{%x}-\\x{%x}", young[i].first, young[i].last));
     }
 }
 
 // The insides of classes: a general category, or all whose names it begins; what is alphabetic; words.
 static void put_category(pattern_writer *w, const char *name, size_t size) {
     char text[8];
-    put(w, text, (size_t)snprintf(text, sizeof text, "\\p{%.*s}", (int)size, name));
+    put_bytes(w, text, (size_t)snprintf(text, sizeof text, "\\p{%.*s}", (int)size, name));
     put_young(w, 0, name, size);
 }
 
@@ -163,9 +164,9 @@ static void put_property(pattern_writer *w, const char *name, size_t size) {
     else if (is_name(name, size, "han"))
         puts_to(w, "\\p{sc:Han}" YOUNG_HAN);
     else if (!put_posix(w, name, size)) // a script there is without PCRE2's extensions
-        put(w, text,
-            (size_t)snprintf(text, sizeof text, is_script(name, size) ? "\\p{sc:%.*s}" : "\\p{%.*s}",
-                             (int)(size < 40 ? size : 40), name));
+        put_bytes(w, text,
+                  (size_t)snprintf(text, sizeof text, is_script(name, size) ? "\\p{sc:%.*s}" : "\\p{%.*s}",
+                                   (int)(size < 40 ? size : 40), name));
 }
 
 // An escape at p that stands for a set of characters: writes it as the inside of a class and returns its
@@ -229,11 +230,11 @@ static const char *differs(const char *p) {
 static size_t put_one(pattern_writer *w, const char *p) {
     if (!strncmp(p, "\\u", 2) && is_hex(p + 2, 4)) {
         char text[16];
-        put(w, text, (size_t)snprintf(text, sizeof text, "\\x{%.4s}", p + 2));
+        put_bytes(w, text, (size_t)snprintf(text, sizeof text, "\\x{%.4s}", p + 2));
         return 6;
     }
     size_t n = *p == '\\' && p[1] ? 2 : 1;
-    put(w, p, n);
+    put_bytes(w, p, n);
     return n;
 }
 
@@ -284,19 +285,19 @@ static size_t put_class(arena *a, pattern_writer *w, const char *p, const char *
     for (int i = 0; i < c.not_count; i++) {
         puts_to(w, !negated ? "[^" : i ? "(?=[" : "");
         if (negated && !i) continue;
-        put(w, c.not_in[i].text, c.not_in[i].size);
+        put_bytes(w, c.not_in[i].text, c.not_in[i].size);
         puts_to(w, negated ? "])" : "]|");
     }
     if (c.plain.size) {
         puts_to(w, !c.not_count ? negated ? "[^" : "[" : negated ? "(?![" : "[");
-        put(w, c.plain.text, c.plain.size);
+        put_bytes(w, c.plain.text, c.plain.size);
         puts_to(w, c.not_count && negated ? "])" : "]");
     } else if (c.not_count && !negated && !w->failed) {
         w->size--; // the last `|`
     }
     if (c.not_count && negated) {
         puts_to(w, "[");
-        put(w, c.not_in[0].text, c.not_in[0].size);
+        put_bytes(w, c.not_in[0].text, c.not_in[0].size);
         puts_to(w, "]");
     }
     if (c.not_count) puts_to(w, ")");

@@ -57,7 +57,7 @@ static uint32_t intern(strings *s, const char *text) {
     return (uint32_t)(s->size - n);
 }
 
-static int by_text(const void *a, const void *b) {
+static int compare_entries(const void *a, const void *b) {
     const trie_entry *x = a, *y = b;
     return strcmp(x->text, y->text);
 }
@@ -83,7 +83,7 @@ static bertc_section append_vocabulary(table_writer *w, const tokenizer_spec *s)
         const char *text = bytes ? tokenizer_bytes(s->a, p->text) : p->text;
         if (text && *text) entries[n++] = (trie_entry){text, (uint32_t)p->id};
     }
-    if (bytes) qsort(entries, n, sizeof *entries, by_text);
+    if (bytes) qsort(entries, n, sizeof *entries, compare_entries);
     return append_trie(w, entries, n);
 }
 
@@ -120,7 +120,7 @@ static bertc_section append_added_trie(table_writer *w, const tokenizer_spec *s)
         if (!(s->added[i].flags & BERTC_ADDED_NORMALIZED))
             entries[n++] = (trie_entry){s->added[i].text, (uint32_t)i};
     }
-    qsort(entries, n, sizeof *entries, by_text);
+    qsort(entries, n, sizeof *entries, compare_entries);
     return append_trie(w, entries, n);
 }
 
