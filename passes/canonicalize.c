@@ -1,17 +1,30 @@
-// canonicalize: one spelling for what can be written in several ways, so that the passes behind it look for
+// canonicalize: one spelling for what can be written in several ways, so that later passes look for
 // one.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before                                          after
-//   %1 = add %bias, %x                              %1 = add %x, %bias        constants on the right of ops
-//   that commute %2 = reshape %1 {shape = [T,768]} (it has it)   -                         views that change
-//   nothing %3 = transpose (transpose %x)                   %3 = transpose %x         views of views, in one
-//   %4 = mul %x, 1   %5 = add %x, 0                 -                         neutral operands
-//   %6 = div %x, 8                                  %6 = mul %x, 0.125        where the reciprocal is exact
-//   %7 = gather %t, %i   %8 = gather %t, %i         %7 twice                  equal nodes, equal constants
+//   constants on the right of ops that commute
+//     before    %1 = add %bias, %x
+//     after     %1 = add %x, %bias
 //
-// At the top level and in the bodies of regions.
+//   no view that changes nothing; one view for a view of a view
+//     before    %2 = reshape %1 {shape = [T,768]}         %1 has this shape already
+//               %3 = transpose (transpose %2)
+//     after     %3 = transpose %1
+//
+//   no neutral operands
+//     before    %4 = mul %x, 1    %5 = add %x, 0
+//     after     %x for both
+//
+//   a product for a quotient, where the reciprocal is exact
+//     before    %6 = div %x, 8
+//     after     %6 = mul %x, 0.125
+//
+//   equal nodes and equal constants are one
+//     before    %7 = gather %t, %i    %8 = gather %t, %i
+//     after     %7 = gather %t, %i    %7 for %8
+//
+// It works at the top level and in the bodies of regions.
 #include "passes/constants.h"
 
 #include <math.h>

@@ -1,13 +1,17 @@
-// eliminate_dead: nothing stays that no output needs.
+// eliminate_dead: every node that is left leads to an output.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before    %c = per_sequence (%bounds, %q, %k, %k) { param q, k, k2; ... k2 is k, q is not read ... }
-//             %d = tanh %c                                       (not read)
-//   after     %c = per_sequence (%bounds, %k) { param k; ... }
+//   before    %c = per_sequence (%bounds; %q, %k, %k2 = %k) {    its body does not read q
+//               yield matmul %k, %k2
+//             }
+//             %d = tanh %c                                       nobody reads %d
+//   after     %c = per_sequence (%bounds; %k) {
+//               yield matmul %k, %k
+//             }
 //
-// Nodes of the top level and of bodies, operands of regions that their bodies do not read, and operands that
-// are given twice. Inputs of the model stay: callers pass them.
+// It drops nodes at the top level and in bodies, operands of regions that the body does not read,
+// and operands that are given twice. The model's inputs stay: callers pass them.
 #include "passes/region.h"
 
 // For each operand: the earlier one that is the same value, itself, or -1 where the body does not read it.

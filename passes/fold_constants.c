@@ -4,19 +4,28 @@
 //
 //   1. The scale of attention's scores moves into the projection of the queries.
 //
-//   before    %q = add (matmul %x, %w), %b                         after    %q = add (matmul %x, %w.scaled),
-//   %b.scaled
-//             %c = per_sequence (%bounds, %q, ...) {                        %c = per_sequence (%bounds, %q,
-//             ...) {
-//               %s = mul (matmul (views of q), ...), 0.125                    %s = matmul (views of q), ...
+//   before    %q = add (matmul %x, %w), %b
+//             %c = per_sequence (%bounds; %q, ...) {
+//               %s = mul (matmul (views of q), ...), 0.125
+//               ...
+//   after     %q = add (matmul %x, %w.scaled), %b.scaled
+//             %c = per_sequence (%bounds; %q, ...) {
+//               %s = matmul (views of q), ...
+//               ...
 //
-//      It fires where every reader of %q scales it so. A scale that stands on the projection itself,
+//      It fires where every reader of %q applies the same scale. A scale on the projection itself,
 //      mul (add (matmul %x, %w), %b), c, moves the same way.
 //
-//   2. transpose, reshape, cast and concat of constants, and constants times a number, become recipes of any
-//   size; so do products, sums and norms of matrices that are not small (DeBERTa's relative positions in each
-//   layer's projections).
-//   3. Whatever else has constant operands alone and a result under 1 MiB is evaluated; in bodies, scalars.
+//   2. transpose, reshape, cast and concat of constants, and constants times a number, become
+//      recipes, whatever their size; so do products, sums and norms of matrices from 64 KiB on
+//      (DeBERTa's relative positions in each layer's projections).
+//
+//   before    %w = constant {recipe = tensor("w", f32[768,768])}
+//             %t = transpose %w {perm = [1,0]}
+//   after     %t = constant {recipe = transpose(tensor("w", f32[768,768]))}
+//
+//   3. Every other node whose operands are all constants is evaluated, if its result is smaller
+//      than 1 MiB; in bodies, if its result is one number.
 #include "passes/constants.h"
 
 #include <string.h>

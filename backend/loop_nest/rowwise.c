@@ -1,12 +1,11 @@
-// The rowwise family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums, a norm), lone
-// norms and pointwise ops, softmax and reductions along the row, in any order.
+// The rowwise family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums,
+// a norm), lone norms and pointwise ops, softmax and reductions along the row, in any order.
 //
-//   gather, x, bias --> pointwise, a vector at a time --> scratch row --> layer_norm --> pointwise --> result
-//   row
+//   gather, x, bias --> pointwise ops --> a row of scratch --> layer_norm --> result
 //
-// Ops that need the whole row (`row ops`) are stages: what one reads is computed into a row of scratch, the
-// op runs on it in place. Between stages pointwise ops are computed where they are read, again for each stage
-// that reads them.
+// Ops that need the whole row (`row ops`) are stages: the operand of one is computed into a row of
+// scratch, and the op runs on it in place. Between stages, pointwise ops are computed where they
+// are read, again for each stage that reads them.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>

@@ -1,10 +1,11 @@
-// The matmul family: a product with a packed weight, pointwise ops on its sums, and a norm over its rows.
+// The matmul family: a product with a packed weight, pointwise ops on its sums, and a norm over its
+// rows.
 //
-//   y[X,N] = norm(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))        X: T, S or R
-//   y[X,N] = select(a number a row against a number, pointwise(...), 0): rows that are not chosen are skipped
+//   y[X,N] = norm(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))      X: T, S or R
+//   y[X,N] = select(compare(a number a row, a number), pointwise(...), 0)          skips other rows
 //
-//   FORM_ROWS      tasks own whole rows; the norm runs over a task's rows after its last panel, while they
-//   are hot FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
+//   FORM_ROWS      tasks own whole rows; a task norms its rows after its last panel, while hot
+//   FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
 //
 // The order of each sum is the same in both, and so are the bits.
 #include "backend/matmul/blocks.h"

@@ -2,18 +2,22 @@
 //
 //   requires  nothing                 produces  nothing
 //
-//   before    %c = per_sequence (%bounds, %qkv) {            after    %c = per_sequence (%bounds, %qkv) {
-//               param qkv: [L,3H]                                       param qkv: [L,3H]
-//               slices, reshapes, transposes                            yield fuse (qkv) {
-//               matmul, softmax, matmul                                   slices, reshapes, transposes
-//               yield reshape ...                                         matmul, softmax, matmul
-//             }                                                           yield reshape ...
-//                                                                       }
-//                                                                     }
+//   before    %c = per_sequence (%bounds; %qkv) {          qkv: [L,3H]
+//               slices, reshapes, transposes
+//               matmul, softmax, matmul
+//               yield reshape ...
+//             }
+//   after     %c = per_sequence (%bounds; %qkv) {          qkv: [L,3H]
+//               yield fuse (%qkv) {
+//                 slices, reshapes, transposes
+//                 matmul, softmax, matmul
+//                 yield reshape ...
+//               }
+//             }
 //
-// It fires on every body in which a product leads to a softmax and that to another product, whatever stands
-// between and around them: bias, positions, windows, rotations. A body without them is one kernel too, but no
-// attention.
+// It fires on every body in which a product leads to a softmax and the softmax to another product,
+// whatever ops are between and around them: bias, positions, windows, rotations. A body without
+// them is one kernel too, but no attention.
 #include "passes/fuse/fuse.h"
 
 // Marks what depends on an op of kind `from`, through the body.

@@ -1,17 +1,20 @@
-// fuse_embedding: lookups in tables, their sum, and the norm behind it in one kernel.
+// fuse_embedding: lookups in tables, their sum, and the norm of that sum in one kernel.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before    %0 = gather %word, %ids                         after    %5 = fuse (%word, %ids, %type, %types,
-//   ..., %gamma, %beta) {
-//             %1 = gather %type, %types                                  gather, gather, add, gather, add
-//             %2 = add %0, %1                                            yield layer_norm ...
-//             %3 = gather %position, %positions                        }
+//   before    %0 = gather %word, %ids
+//             %1 = gather %type, %types
+//             %2 = add %0, %1
+//             %3 = gather %position, %positions
 //             %4 = add %2, %3
 //             %5 = layer_norm %4, %gamma, %beta
+//   after     %5 = fuse (%word, %ids, %type, %types, %position, %positions, %gamma, %beta) {
+//               gather, gather, add, gather, add
+//               yield layer_norm ...
+//             }
 //
-// The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the first norm,
-// each read once.
+// The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the
+// first norm, each read once.
 #include "passes/fuse/fuse.h"
 
 static bool is_lookup(const graph *g, value v) {

@@ -1,16 +1,20 @@
-// fuse_epilogue: the pointwise ops behind a product are done while its tile is at hand.
+// fuse_epilogue: the pointwise ops after a product are done while its tile is in registers or in
+// cache.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before    %0 = matmul %x, %w                  after    %2 = fuse (%x, %w, %b, %res) {
-//             %1 = add %0, %b                                %0 = matmul %x, %w
-//             %2 = add %1, %res                              %1 = add %0, %b
-//                                                            yield add %1, %res
-//                                                          }
+//   before    %0 = matmul %x, %w
+//             %1 = add %0, %b
+//             %2 = add %1, %res
+//   after     %2 = fuse (%x, %w, %b, %res) {
+//               %0 = matmul %x, %w
+//               %1 = add %0, %b
+//               yield add %1, %res
+//             }
 //
-// The anchor is a matmul over a constant. Ops join that are pointwise over [X,N] with constant vectors [N],
-// numbers, and rows [X,N], for as long as one value of the box is used outside; so x * sigmoid x joins whole,
-// or not at all.
+// The anchor is a matmul with a constant. An op joins if it is pointwise over [X,N], with constant
+// vectors [N], numbers and rows [X,N] as operands, as long as only one value of the box is used
+// outside. So x * sigmoid x joins whole, or not at all.
 #include "passes/fuse/fuse.h"
 
 static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {

@@ -2,17 +2,21 @@
 //
 //   requires  row-major weights       produces  nothing
 //
-//   before                                                   after
-//   %q = add (matmul %x, %wq), %bq    [T,H]                  %w = constant {recipe = concat(1, wq, wk, wv)}
-//   [H,3H] %k = add (matmul %x, %wk), %bk    [T,H]                  %qkv = add (matmul %x, %w), %b [T,3H] %v
-//   = add (matmul %x, %wv), %bv    [T,H]                  %c = per_sequence (%bounds, %qkv) { %c =
-//   per_sequence (%bounds, %q, %k, %v) {                  param qkv: [L,3H]
-//     param q, k, v: [L,H]                                     q = slice qkv [0:L, 0:H]   k = ...   v = ...
-//     ...                                                      ...
+//   before    %q = add (matmul %x, %wq), %bq                           [T,H]
+//             %k = add (matmul %x, %wk), %bk                           [T,H]
+//             %v = add (matmul %x, %wv), %bv                           [T,H]
+//             %c = per_sequence (%bounds; %q, %k, %v) {                q, k, v: [L,H]
+//               ...
+//   after     %w = constant {recipe = concat(1, wq, wk, wv)}           [H,3H]
+//             %b = constant {recipe = concat(0, bq, bk, bv)}           [3H]
+//             %qkv = add (matmul %x, %w), %b                           [T,3H]
+//             %c = per_sequence (%bounds; %qkv) {                      qkv: [L,3H]
+//               %q = slice %qkv {begin = [0,0], end = [L,H]}    %k, %v likewise
+//               ...
 //
-// It fires for two projections or more of the same value, of any widths, where all have a bias or none has,
-// and all weights are recipes or all are literals. Where a head reads few rows, q stands on those rows, and k
-// and v are merged.
+// It fires for two projections or more of the same value, of any widths, where all have a bias or
+// none has, and all weights are recipes or all are literals. Where a head reads few rows, q is
+// projected from those rows alone, and k and v are merged.
 #include "passes/constants.h"
 #include "passes/region.h"
 

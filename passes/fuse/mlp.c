@@ -1,15 +1,21 @@
-// fuse_mlp: the two products of a feed-forward block in one kernel, in slices of the hidden columns.
+// fuse_mlp: the two products of a feed-forward block in one kernel, in slices of the hidden
+// columns.
 //
 //   requires  nothing (fuse_epilogue and fuse_norm before it)        produces  nothing
 //
-//   before    %u = fuse (%x, %w1, %b1) { matmul, add, gelu }                          [T,I]
-//             %y = fuse (%u, %w2, %b2, %res, %g, %b) { matmul, add, add, layer_norm } [T,H]
-//   after     %y = fuse (%x, %w1, %b1, %w2, %b2, %res, %g, %b) { matmul, add, gelu, matmul, add, add,
-//   layer_norm }
+//   before    %u = fuse (%x, %w1, %b1) {                               [T,I]
+//               matmul, add, gelu
+//             }
+//             %y = fuse (%u, %w2, %b2, %res, %g, %b) {                 [T,H]
+//               matmul, add, add, layer_norm
+//             }
+//   after     %y = fuse (%x, %w1, %b1, %w2, %b2, %res, %g, %b) {       [T,H]
+//               matmul, add, gelu, matmul, add, add, layer_norm
+//             }
 //
-// It fires where the second product is the only reader of the first one's rows, and reads them as its left
-// operand. Off by default: in float32 it costs 1 to 7 % on most shapes; it is there to be measured, and for
-// element types whose products are cheap.
+// It fires where the second product is the only reader of the first one's rows, and reads them as
+// its left operand. Off by default: in float32 it costs 1 to 7 % on most shapes; it is there to be
+// measured, and for element types whose products are cheap.
 #include "passes/fuse/fuse.h"
 
 // The operand that the product of `v` reads as its left side, VALUE_NONE where that is none of v's; *uses:

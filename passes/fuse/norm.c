@@ -1,16 +1,19 @@
-// fuse_norm: the norm behind a product, or behind pointwise ops, joins their kernel as its last op.
+// fuse_norm: the norm after a product, or after pointwise ops, joins their kernel as its last op.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before    %2 = fuse (%x, %w, %b, %res) { matmul, add, add }      after    %3 = fuse (%x, %w, %b, %res,
-//   %gamma, %beta) {
-//             %3 = layer_norm %2, %gamma, %beta                                 matmul, add, add
-//                                                                               yield layer_norm ...
-//                                                                             }
+//   before    %2 = fuse (%x, %w, %b, %res) {
+//               yield add (add (matmul %x, %w), %b), %res
+//             }
+//             %3 = layer_norm %2, %gamma, %beta
+//   after     %3 = fuse (%x, %w, %b, %res, %gamma, %beta) {
+//               %2 = add (add (matmul %x, %w), %b), %res
+//               yield layer_norm %2, %gamma, %beta
+//             }
 //
-// It takes layer_norm and rms_norm over rows [X,N] with constant vectors, where the norm is the only reader
-// of what it norms. Whether the kernel keeps whole rows, or splits columns and norms in a phase of its own,
-// is schedule's choice.
+// It takes layer_norm and rms_norm over rows [X,N] with constant vectors, where the norm is the
+// only reader of its operand. Whether the kernel's tasks own whole rows, or split columns and leave
+// the norm to a phase of its own, is schedule's choice.
 #include "passes/fuse/fuse.h"
 
 static bool is_norm_op(op o) {

@@ -1,4 +1,8 @@
-// narrow_rows, op by op: which rows of the operands the rows of a result depend on.
+// narrow_rows, op by op: which rows of its operands a row of the result depends on.
+//
+//   matmul %q, %k      [L,M] = [L,d] x [d,M]      row i of the result: row i of %q, all of %k
+//   transpose %x       [d,L] = [L,d] turned       column i of the result: row i of %x
+//   softmax %s         [h,L,M]                    [:,i,:] of the result: [:,i,:] of %s
 #include "passes/narrow/narrow.h"
 
 bool narrow_has_rows(const type *t, int axis, sym rows) {

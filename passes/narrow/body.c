@@ -1,15 +1,18 @@
 // narrow_rows, inside per_sequence: the body again, for chosen rows of its result.
 //
-// One axis of the result holds the rows of the text. Going up from it, each op says which axis of which
-// operand holds the same rows: along that axis, element i of the result depends on element i of the operand
-// alone. An operand without such an axis (the keys and values of attention) is needed whole. A param that is
-// reached along its rows becomes a param of fewer rows.
+// One axis of the result holds the rows of the text. From the result upwards, each op says which
+// axis of which operand holds the same rows: along that axis, element i of the result depends on
+// element i of the operand alone. An operand without such an axis (the keys and values of
+// attention) is needed whole. A param that is reached along its rows becomes a param of fewer rows.
 //
-//   before    param q: [L,H]  k: [L,H]  v: [L,H]             after, first rows: param q: [1,H]  k: [L,H]  v:
-//   [L,H]
-//             s = matmul q', k'      [h,L,L]                                    [h,1,L]
-//             p = softmax s          [h,L,L]                                    [h,1,L]
-//             yield matmul p, v'     [L,H]                                      [1,H]
+//   before                      q, k, v: [L,H]
+//             %s = matmul %q', %k'          [h,L,L]
+//             %p = softmax %s               [h,L,L]
+//             yield matmul %p, %v'          [L,H]
+//   after     the first rows:   q: [1,H], k and v: [L,H]
+//             %s = matmul %q', %k'          [h,1,L]
+//             %p = softmax %s               [h,1,L]
+//             yield matmul %p, %v'          [1,H]
 #include "passes/narrow/narrow.h"
 
 #include "passes/region.h"

@@ -1,20 +1,24 @@
-// narrow_rows: a head that reads the first or the last row of each text, or chosen rows, pulls that choice up
-// through every op that works row by row.
+// narrow_rows: a head that reads the first or the last row of each text, or chosen rows, pulls that
+// choice up through every op that works row by row.
 //
 //   requires  nothing                 produces  nothing
 //
-//   before                                                after (rows read by %rows; the first row of each
-//   text likewise, with S for R) %q = matmul %x, %wq           [T,H]                   %xr = gather %x, %rows
-//   [R,H] %k, %v likewise               [T,H]                   %q  = matmul %xr, %wq           [R,H] %c =
-//   per_sequence             [T,H]                   %k, %v as they were             [T,H]
-//          (%bounds, %q, %k, %v)                          %c  = per_sequence              [R,H]
-//   %o = add (matmul %c, %wo), %x [T,H]                          (%bounds, %row_bounds, %q, %k, %v)
-//   %u = ... the rest of a layer  [T,H]                   %o  = add (matmul %c, %wo), %xr [R,H]
-//   %y = gather %u, %rows         [R,H]                   %u  = ...                       [R,H]
+//   before    %q = matmul %x, %wq                                      [T,H]   %k, %v likewise
+//             %c = per_sequence (%bounds; %q, %k, %v)                  [T,H]
+//             %o = add (matmul %c, %wo), %x                            [T,H]
+//             %u = ... the rest of a layer                             [T,H]
+//             %y = gather %u, %rows                                    [R,H]
+//   after     %xr = gather %x, %rows                                   [R,H]
+//             %q = matmul %xr, %wq                                     [R,H]   %k, %v as before
+//             %c = per_sequence (%bounds, %row_bounds; %q, %k, %v)     [R,H]
+//             %o = add (matmul %c, %wo), %xr                           [R,H]
+//             %u = ... the rest of a layer                             [R,H]   for %y
 //
-// A node is narrowed where every reader of it is such a choice, or is narrowed and reads it along its rows:
-// nothing is computed twice. So it stops at outputs, at values that somebody needs whole, and at ops that mix
-// rows; there the choice is made.
+// The first (or last) row of each text is treated likewise, with S rows in place of R.
+//
+// A node is narrowed where every reader of it is such a choice, or is narrowed and reads it along
+// its rows, so nothing is computed twice. Narrowing therefore stops at outputs, at values that some
+// reader needs whole, and at ops that mix rows; there the choice is made.
 #include "passes/narrow/narrow.h"
 
 #include <string.h>

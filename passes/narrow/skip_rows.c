@@ -1,21 +1,27 @@
-// skip_rows: a product of which attention reads the rows under a condition alone says so.
+// skip_rows: a product whose rows attention reads only under a condition says which rows those are.
 //
 //   requires  row-major weights       produces  nothing
 //
-//   before                                           after
-//   %q = add (matmul %x, %wq), %bq    [T,H]          %any = per_sequence (%bounds, %chosen) {      [T]
-//   %k = add (matmul %x, %wk), %bk    [T,H]            1 in every row of a text where some row is chosen
-//   %c = per_sequence (%bounds, %chosen,             }
-//                      %q, %k, ...) {                %q = fuse (%x, %wq, %bq, %chosen) {           [T,H]
-//     ...                                              %0 = add (matmul %x, %wq), %bq
-//     c = compare (reshape chosen [L,1]), 0            yield select (compare %chosen, 0), %0, 0
-//     o = select c, (... q ... k ...), (...)         }
-//     yield views of o                               %k likewise, with %any for %chosen
-//   }                                                %c = as it was
+//   before    %q = add (matmul %x, %wq), %bq                           [T,H]   %k likewise
+//             %c = per_sequence (%bounds; %chosen, %q, %k, ...) {
+//               %1 = compare (reshape %chosen), 0                      [L,1]
+//               %o = select %1, (... %q ... %k ...), (...)
+//               yield views of %o
+//             }
+//   after     %any = per_sequence (%bounds; %chosen) {                 [T]
+//               1 in every row of a text that has a chosen row
+//             }
+//             %q = fuse (%x, %wq, %bq, %chosen) {                      [T,H]
+//               %0 = add (matmul %x, %wq), %bq
+//               yield select (compare %chosen, 0), %0, 0
+//             }
+//             %k likewise, with %any in place of %chosen
+//             %c = as it was
 //
-// It fires on operands of a per_sequence that only one side of the select reads: row by row (the queries that
-// are projected for global tokens), or whole (their keys and values). What such a select excludes the matmul
-// kernel skips. It stands before merge_qkv, which would join these products with those that all rows need.
+// It fires on operands of a per_sequence that only one side of the select reads: row by row (the
+// queries that are projected for global tokens), or whole (their keys and values). The matmul
+// kernel skips the rows that such a select excludes. It runs before merge_qkv, which would join
+// these products with those that all rows need.
 #include "passes/narrow/narrow.h"
 
 #include "passes/region.h"

@@ -1,19 +1,21 @@
 // assign_layouts: weights that matmuls stream lie in column panels.
 //
-//   requires  nothing                 produces  the layout `packed` on types; recipes that end in pack(...)
+//   requires  nothing                 produces  types with the layout `packed`, recipes pack(...)
 //
 //   before    %w = constant f32[768,3072] {recipe = transpose(...)}
-//             %u = fuse (%x, %w, %b) { %0 = matmul %x, %w ... }            param w: f32[768,3072]
+//             %u = fuse (%x, %w, %b) {                                 w: f32[768,3072]
+//               %0 = matmul %x, %w ...
 //   after     %w = constant f32[768,3072] packed {recipe = pack(transpose(...))}
-//             %u = fuse (%x, %w, %b) { %0 = matmul %x, %w ... }            param w: f32[768,3072] packed
+//             %u = fuse (%x, %w, %b) {                                 w: f32[768,3072] packed
+//               %0 = matmul %x, %w ...
 //
-// A weight that is made of blocks down its diagonal (grouped projections) is packed whole; the product says
-// so
-// (`blocks`), so that its kernel reads and multiplies the blocks alone.
+// A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
+// the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
-// It takes the right operands of matmuls at the top level and in the bodies of top-level fuses, where they
-// are constants with a recipe. A constant that is also read some other way stays for those uses, beside its
-// packed copy. Literals stay row-major (a literal is), and so does what per_sequence bodies read.
+// It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
+// where they are constants with a recipe. A constant that has other readers too stays for them,
+// beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
+// operands of per_sequence bodies.
 #include "passes/pass.h"
 
 // Is parameter v of a body read as the right operand of matmuls alone?

@@ -2,19 +2,21 @@
 //
 //   requires  the variant's row tile and capacity        produces  places and arena_bytes
 //
-//              node ->                                         arena
-//   %ids       |====================|  (inputs, outputs:       | ids | bounds | ... |
-//   %a           |=====|                the whole call)        | a / c          |
-//   %b                |=====|                                  | b       | d    |
-//   %c                     |====|       a and c share bytes; b overlaps both in time, so it can't
+//   before    lifetimes       node ->
+//               %ids          |====================|     inputs and outputs: the whole call
+//               %a              |=====|
+//               %b                   |=====|
+//               %c                        |====|
+//   after     arena           | ids | bounds | ... | a, c | b | ... |
+//               %a and %c share bytes; %b lives while %a does, and while %c does, so it can't
 //
-// Values are placed by falling size; each takes the tightest gap between the values that live at the same
-// time, or the end. A value lives from its node to its last user, both included: a result never overlaps its
-// operands. What is not f32 shares its bytes with nothing, for integers are not always finite when read as
-// floats, and kernels read whatever padding holds.
+// Values are placed by falling size; each takes the tightest gap between the values that live at
+// the same time, or the end. A value lives from its node to its last user, both included: a result
+// never overlaps its operands. A value that is not f32 shares its bytes with no other: integers are
+// not always finite when read as floats, and kernels read whatever padding holds.
 //
-// Room: leading T, S and R rows up to the capacity rounded up to the row tile. The stride of f32 matrices is
-// the last axis rounded up to 16 floats; everything else is dense.
+// Room: leading T, S and R rows up to the capacity rounded up to the row tile. The stride of f32
+// matrices is the last axis rounded up to 16 floats; everything else is dense.
 #include "passes/pass.h"
 
 #include <stdlib.h>

@@ -2,14 +2,17 @@
 //
 //   requires  nothing                 produces  `at` on constants, graph.weight_bytes
 //
-//   before    %w = constant f32[768,3072] packed {recipe = pack(...)}     %b = constant f32[3072] {recipe =
-//   ...} after     %w = ... {at = 0}                                           %b = ... {at = 9437184}
+//   before    %w = constant f32[768,3072] packed {recipe = pack(...)}
+//             %b = constant f32[3072] {recipe = ...}
+//   after     %w = constant f32[768,3072] packed {recipe = pack(...), at = 0}
+//             %b = constant f32[3072] {recipe = ..., at = 9437184}
 //
-//   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |      each begins at a multiple of 64
+//   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |
+//             each constant begins at a multiple of 64
 //
-// Offsets follow the order of the nodes, which is that of first use. Each constant's bytes are followed by
-// zeros to the next multiple of 64, so that kernels read vectors whole; 64 bytes stand behind the last.
-// Constants in bodies are scalar literals and take no place.
+// Offsets follow the order of the nodes, which is that of first use. Zeros fill the bytes from a
+// constant's end to the next multiple of 64, so that kernels read vectors whole; another 64 bytes
+// of zeros follow the last constant. Constants in bodies are scalar literals and take no place.
 #include "passes/pass.h"
 
 static int64_t constant_bytes(const node *n) {

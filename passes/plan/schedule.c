@@ -2,21 +2,35 @@
 //
 //   requires  places of the weights       produces  variant.schedules, variant.row_tile
 //
-//   matmul, mlp   tile_rows x tile_columns: the register tile; the same rows everywhere, and the variant's
-//   row tile
-//                 splits[class]: tasks of block_rows x block_columns
+//   before    variant avx512_s128 {length = 128, tokens = 128, ...} { }
+//   after     variant avx512_s128 {length = 128, tokens = 128, row_tile = 8, ...} {
+//               %u {tile = [8,48], splits = [rows[0,0], rows[64,0], columns[32,768], ...]}
+//             }
 //
-//        columns ->        FORM_ROWS                     FORM_COLUMNS, then the norm's phase
-//      rows  +-----------------------+              +-------+-------+-------+
-//       |    | task 0, norm included |              | 0     | 1     | 2     |
-//       v    +-----------------------+              +-------+-------+-------+
-//            | task 1, norm included |              | 3     | 4     | 5     |
-//            +-----------------------+              +-------+-------+-------+
+//   tile          of matmul and mlp: rows x columns of the register tile. All nodes have the same
+//                 rows; the variant's row tile is that number.
+//   splits[class] of matmul and mlp: a task's block_rows x block_columns
+//                 of attention: query rows of a task, which is (sequence, head, row block)
+//                 of row by row ops: rows of a task
+//   chunk         of mlp: hidden columns of a slice. The model alone decides it, for it fixes the
+//                 order of the sum that makes an output.
 //
-//   attention     splits[class].block_rows: query rows of a task; tasks are (sequence, head, row block)
-//   row by row    splits[class].block_rows
-//   mlp           chunk: hidden columns a slice; of the model alone, for it orders the sum that makes an
-//   output
+//   FORM_ROWS: a task owns whole rows and norms them
+//
+//        columns ->
+//     rows  +-----------------------+
+//      |    | task 0                |
+//      v    +-----------------------+
+//           | task 1                |
+//           +-----------------------+
+//
+//   FORM_COLUMNS: columns are split too, and the norm is a phase of its own
+//
+//           +-------+-------+-------+
+//           | 0     | 1     | 2     |
+//           +-------+-------+-------+
+//           | 3     | 4     | 5     |
+//           +-------+-------+-------+
 //
 // The number of threads is not known here: a session picks one of the four splits when it opens.
 #include "passes/plan/cost.h"
