@@ -29,8 +29,8 @@ typedef struct eval_options {
     const tensor_source *source; // for recipes; may be NULL where there are none
     int input_count;
     const eval_input *inputs;
-    int64_t length; // binds M (0: the longest sequence of the input "bounds"); T, S and R come from the
-                    // inputs' shapes
+    // The size of M; 0: the longest sequence of the input "bounds". T, S and R come from the inputs' shapes.
+    int64_t length;
     eval_observer observe;
     void *observe_context;
 } eval_options;

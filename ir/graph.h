@@ -111,10 +111,11 @@ typedef struct schedule {
 } schedule;
 
 typedef struct variant {
-    const char *name;                  // "avx512_s128"
-    const char *isa;                   // target.isa
-    int64_t length, sequences, tokens; // longest text, most texts, most tokens (length x batch) of one call;
-                                       // any number of texts fits: sequences = tokens
+    const char *name; // "avx512_s128"
+    const char *isa;  // target.isa
+    // The longest text, the most texts and the most tokens (length x batch) of one call. A text has a token
+    // at least, so sequences = tokens.
+    int64_t length, sequences, tokens;
     int64_t row_tile;    // rows are computed up to the next multiple: every T, S or R value has room for them
     schedule *schedules; // by value
     place *places;       // by value

@@ -36,17 +36,18 @@ enum {
 
 // --- What a kernel sees.
 
-// The sizes of one call; filled by the runtime before the first phase.
+// The sizes of one call. The runtime fills it in before the first phase.
 typedef struct bertc_call {
     int64_t tokens, sequences, rows; // T, S, R: present in this call
     const int32_t *bounds;           // [S+1]
     const int32_t *row_bounds;       // [S+1]; NULL where no head reads rows
 } bertc_call;
 
-// One task of one phase. `args`: an address an argument of the phase, in its order (operands of the node,
-// then its result). `scratch`: bertc_variant.scratch_bytes of this thread, aligned to 64. `next`: the first
-// next_bytes of the weights that this thread streams in a later phase, for the kernel to fetch meanwhile;
-// only with the last task that it is expected to have in this phase, else 0 bytes.
+// One task of one phase.
+//   args         one address for each argument of the phase: the node's operands in order, then its result
+//   scratch      bertc_variant.scratch_bytes of this thread, aligned to 64
+//   next         weights that this thread will stream in a later phase, for the kernel to prefetch; `next_bytes` of
+//                them. 0 bytes but for the last task that the thread is expected to run in this phase.
 typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t task, void *scratch,
                              const void *next, int64_t next_bytes);
 
@@ -55,9 +56,7 @@ typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t 
 typedef enum bertc_elem { BERTC_F32 = 0, BERTC_I32 = 1 } bertc_elem;
 typedef enum bertc_symbol { BERTC_NUMBER = 0, BERTC_T, BERTC_S, BERTC_R, BERTC_M } bertc_symbol;
 
-// A graph input or output: `leading` rows of the product of `shape` elements (where the last axis is M: the
-// product of the others, each with M = the variant's length columns, the key's row in the text). What an
-// input holds where the caller gives none.
+// What an input holds where the caller gives none.
 typedef enum bertc_rule {
     BERTC_RULE_ZERO = 0,
     BERTC_RULE_FIRST,  // 1 in column 0, else 0
@@ -66,15 +65,19 @@ typedef enum bertc_rule {
     BERTC_RULE_COUNT
 } bertc_rule;
 
+// A graph input or output: an array of `leading` rows; each row has shape[0] x ... x shape[rank - 1]
+// elements. Where `ragged` is set, the last axis (M) is the key's position in its text and is stored with
+// bertc_variant.length columns.
 typedef struct bertc_port {
-    bertc_off name;       // input: one of BERTC_INPUT_LIST; output: Transformers' name
-    uint32_t elem;        // bertc_elem
-    uint32_t leading;     // bertc_symbol: T, S or R
-    uint32_t rank;        // without the leading axis
-    uint32_t ragged;      // 1: the last axis is M
-    uint32_t reads_first; // output: 1 where it is made from each text's first row (the CLS token): column 0
-                          // must be shown; never of a model with `mask`
-    uint32_t rule;        // input: bertc_rule
+    bertc_off name;   // input: one of BERTC_INPUT_LIST; output: Transformers' name
+    uint32_t elem;    // bertc_elem
+    uint32_t leading; // bertc_symbol: T, S or R
+    uint32_t rank;    // without the leading axis
+    uint32_t ragged;  // 1: the last axis is M
+    // output: 1 where it is computed from each text's first row (the CLS token), so that the mask must show
+    // column 0. Never 1 in a model with the input `mask`.
+    uint32_t reads_first;
+    uint32_t rule; // input: bertc_rule
     int32_t rule_id;
     uint32_t reserved;
     int64_t limit;    // input: its values are in [0, limit); 0: any
@@ -93,11 +96,11 @@ typedef struct bertc_port {
     X(BOX_HEIGHT, "box_height") X(BOX_WIDTH, "box_width") X(MASK, "mask") /* 1: shown */
 // clang-format on
 
-// Where a port stands in a variant's arena.
+// Where a port lies in a variant's arena.
 typedef struct bertc_slot {
     int64_t offset; // bytes, a multiple of 64; -1: the variant does not read this input
-    int64_t
-        ld; // elements from row to row, where rows are all axes but the last; rank 0: dense, ld is not read
+    // Elements from one row to the next; a row is the last axis. Rank 0: dense, ld is not read.
+    int64_t ld;
 } bertc_slot;
 
 typedef enum bertc_arg_kind { BERTC_ARG_WEIGHT = 0, BERTC_ARG_ARENA = 1 } bertc_arg_kind;
@@ -106,8 +109,8 @@ typedef struct bertc_arg {
     int64_t offset;
 } bertc_arg;
 
-// One phase: tasks = ceil(size of `dim` / unit) * inner, numbered 0.. ; any order, any thread; a barrier
-// after it.
+// One phase. It has ceil(size of `dim` / unit) * inner tasks, numbered from 0, which may run in any order
+// on any thread. A barrier follows it.
 typedef struct bertc_phase {
     bertc_off name;   // of the node, "layer.0.attention.output"
     bertc_off kernel; // code
@@ -116,12 +119,12 @@ typedef struct bertc_phase {
     uint32_t dim;  // bertc_symbol: T, S or R
     int64_t unit;  // rows of a task
     int64_t inner; // tasks a unit
-    // What a task streams first, before its own fetching is ahead: stream_bytes (0: nothing) of argument
-    // number `stream`, a weight, from (task % inner) * stream_step on.
+    // What a task reads before its own prefetches arrive: `stream_bytes` (0: nothing) of argument number
+    // `stream`, a weight, from byte (task % inner) * stream_step on.
     int64_t stream, stream_step, stream_bytes;
     int64_t node; // the value in the graph whose result is complete after this phase; -1: it is not yet
-    // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * sum of squared
-    // sequence lengths.
+    // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * (sum of the squares
+    // of the sequences' lengths).
     double flops_call, flops_row, flops_pair;
     int64_t weight_bytes; // read once a call
     int64_t row_bytes;    // read and written a row
@@ -143,8 +146,8 @@ typedef struct bertc_variant {
 
 typedef enum bertc_position_rule {
     BERTC_POSITION_COLUMN = 0, // the column in the caller's grid, plus position_start
-    BERTC_POSITION_COUNT =
-        1 // position_start + the count of ids left of it that are not pad_id; pads get pad_id
+    // position_start + the number of ids left of it that are not pad_id; pads get pad_id
+    BERTC_POSITION_COUNT = 1
 } bertc_position_rule;
 
 typedef struct bertc_descriptor {

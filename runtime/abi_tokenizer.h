@@ -147,16 +147,18 @@ typedef struct bertc_tokenizer {
     int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
     uint32_t prefix, prefix_size;                    // WordPiece: continuing subword prefix, in `strings`
     uint32_t merge_probes;
-    uint32_t suffix,
-        suffix_size;  // BPE of characters: of a word's last one, in `strings`; prefix: of all but its first
-    double unk_score; // Unigram: of a character that is no piece
+    // BPE of characters: what a word's last character ends in, in `strings`; `prefix` begins all but the
+    // first.
+    uint32_t suffix, suffix_size;
+    double unk_score;      // Unigram: of a character that is no piece
     bertc_section strings; // char: the first and the last are NUL
     bertc_section pieces;  // uint32_t[vocab_size]: an id's text in `strings`, ends in NUL; 0: none
     bertc_section trie;    // bertc_trie_node: the model's pieces (BPE: as raw bytes), values are ids
     bertc_section scores;  // Unigram: double[], by id
     bertc_section merges;  // BPE: bertc_merge
-    bertc_section
-        byte_ids; // BPE: uint32_t[256], the piece of each byte; Unigram: of an unknown one, or absent
+    // BPE: uint32_t[256], the piece of each byte; Unigram: the pieces for the bytes of an unknown
+    // character, or absent.
+    bertc_section byte_ids;
     bertc_section charsmap;   // char: uint32_t size of a darts-clone trie in bytes, the trie, NUL-ended texts
     bertc_section added;      // bertc_added_token
     bertc_section added_trie; // bertc_trie_node: added tokens that match the raw text, values index `added`

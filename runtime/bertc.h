@@ -47,8 +47,9 @@ typedef struct bertc_model_info {
     int label_count, output_count, variant_count, prompt_count;
     int default_prompt; // goes before a text where none is asked for; -1: none
     int64_t max_length; // tokens of the longest text that fits
-    int64_t max_batch;  // texts of that length in one call of the largest variant; shorter ones are packed as
-                        // they fit
+    // How many texts of max_length fit in one call of the largest variant. Shorter ones are packed: more of
+    // them fit.
+    int64_t max_batch;
     int64_t weight_bytes;
     // Of the variants that this CPU can run, best first, "avx512,avx2": the first is used.
     const char *isa_names;
@@ -98,13 +99,15 @@ BERTC_API void bertc_close(bertc_session *session);
 // --- Ids in, tensors out
 
 typedef struct bertc_batch {
-    int64_t batch, length;    // the grid; any size: what does not fit in one variant is split
-    const int32_t *input_ids; // [batch, length]; hidden ones are not looked at, unless positions count pads
-    const int32_t
-        *attention_mask; // [batch, length], 0 hides; NULL: all shown. Families that read hidden tokens
-                         // (ConvBERT, MobileBERT, FNet) run those too: their ids must be good
-    const int32_t *token_type_ids; // NULL: zeros
-    // Of models that take them (else an error); NULL: the model's own rule.
+    int64_t batch, length; // the grid, of any size: a call that exceeds the largest variant is split
+    // [batch, length]. The id of a hidden token is not read, unless the model counts pads to number its
+    // positions.
+    const int32_t *input_ids;
+    // [batch, length]; 0 hides a token. NULL: all are shown. Families that read hidden tokens (ConvBERT,
+    // MobileBERT, FNet) compute them too, so the ids of hidden tokens must be valid there.
+    const int32_t *attention_mask;
+    const int32_t *token_type_ids; // [batch, length]; NULL: zeros
+    // For models that have these inputs; an error for others. NULL: the model's own rule.
     const int32_t *position_ids;          // [batch, length]
     const int32_t *task_type_ids;         // [batch, length], ERNIE's; else zeros
     const int32_t *global_attention_mask; // [batch, length], Longformer's
@@ -198,9 +201,10 @@ typedef struct bertc_result {
     const bertc_score *scores; // labels, best first; of a regression in the labels' order
     int entity_count;
     const bertc_entity *entities;
-    int word_count; // of a text with `words`: a label a word, from its first token. Without one (cut off, or
-                    // no
-    const bertc_score *words; // token): label NULL, id -1. Entities are then made of whole words.
+    // For a text with bertc_text.words: one label a word, that of its first token. A word that has no
+    // token, or was cut off, has label NULL and id -1. Entities then consist of whole words.
+    int word_count;
+    const bertc_score *words;
     bertc_answer answer;
     int mask_count;
     const bertc_mask *masks;
@@ -213,21 +217,25 @@ typedef struct bertc_text_options {
     bertc_truncation truncation;
     int top_k;             // 0: 5 for masks, all labels
     int max_answer_tokens; // 0: 15
-    bool answer_as_tokens; // an answer ends where its tokens do; else it grows to whole words, as
-                           // Transformers' align_to_words
-    int64_t
-        max_tokens; // of a text, special tokens counted; 0, or more than the model takes: as many as it takes
-    // A longer text is read in windows of max_tokens; truncation is then not looked at. The pair moves past
-    // and the text is repeated; without a pair, and where entities are looked for, the text moves. The answer
-    // is made of all windows': of a question the best span; entities from each token's label in the window
-    // where it stands farthest from an edge, words for a mask likewise; labels, values and next_sentence from
-    // the mean of the logits, the embedding from the mean of the embeddings, a window counting by its tokens
-    // of the moving text (of unit length again where all windows' are).
+    // true: an answer ends where its tokens end. false: it is widened to whole words, as Transformers'
+    // align_to_words does.
+    bool answer_as_tokens;
+    // The most tokens of a text, special tokens included. 0, or more than the model takes: what the model
+    // takes.
+    int64_t max_tokens;
+    // true: a longer text is read in windows of max_tokens, and `truncation` is ignored. The pair moves
+    // through the windows and the text is repeated in each; without a pair, and for entities, the text
+    // moves. How the windows' answers become one:
+    //   question       the best span of all windows
+    //   entities       each token's label in the window where it is farthest from an edge; words for a mask likewise
+    //   labels, values, next_sentence    the mean of the logits
+    //   embedding      the mean of the embeddings; its length is made 1 again where that of each window is 1
+    // A mean weights each window by its number of tokens of the moving text.
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
-    // Of embeddings and labels: what goes before each text (not before its pair), in every window. The
-    // model's prompt of that name; or the text itself, "" for none. Both NULL: the model's default prompt,
-    // where it has one.
+    // For embeddings and labels: a prompt that is put before each text (not before its pair), in every
+    // window. `prompt_name`: the model's prompt of that name; `prompt`: the prompt itself, "" for none.
+    // Both NULL: the model's default prompt, where it has one.
     const char *prompt_name, *prompt;
 } bertc_text_options;
 

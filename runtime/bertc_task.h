@@ -12,8 +12,8 @@ typedef enum bertc_task_kind {
     BERTC_TASK_ANSWER,        // "start_logits", "end_logits" [T]
     BERTC_TASK_FILL_MASK,     // "logits" [R,vocab] (masked LM)
     BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
-    BERTC_TASK_PRETRAINING    // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT:
-                              // "sop_logits") [S,2]
+    // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
+    BERTC_TASK_PRETRAINING
 } bertc_task_kind;
 
 #endif

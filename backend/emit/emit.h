@@ -14,8 +14,8 @@ typedef struct emit {
     const target *target;
     int width;                                           // floats in a vector: target->vector_floats
     LLVMTypeRef f32, i1, i8, i16, i32, i64, ptr, vf, vi; // vf: <width x float>, vi: <width x i32>
-    LLVMTypeRef kernel_type; // void (ptr args, ptr call, i64 task, ptr scratch, ptr next, i64 next_bytes):
-                             // bertc_kernel of abi.h
+    // bertc_kernel of abi.h: void (ptr args, ptr call, i64 task, ptr scratch, ptr next, i64 next_bytes)
+    LLVMTypeRef kernel_type;
     arena *arena;
     diag *diag;
 } emit;
@@ -90,15 +90,20 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i
 
 // --- Kernel families
 
-// One node to be emitted for one variant. Operands' layouts are in the node's types, leading dimensions in
-// the places.
+// One node to be emitted for one variant. The layouts of its operands are in the node's types, their
+// strides in the variant's places.
 //
-// Nodes share a function where these are equal, so code may stand on nothing else: the target, the node's op,
-// attributes, body, and type; its operands' types and leading dimensions, and their values where they are
-// scalar literals; which of its operands are the same value; its result's leading dimension; its schedule;
-// the variant's row_tile; and the variant's length where the node is a `per_sequence` or one of these types
-// holds M. Not on the variant's sequences, on offsets, or on names, nor on its tokens, but for what
-// loop_nest_depends_on_tokens says. (codegen_key.c)
+// Two nodes share one function when all of these are equal (codegen_key.c writes the key):
+//   - the target
+//   - the node's op, attributes, body and type
+//   - its operands' types and row strides (`ld`), and their values where they are scalar literals
+//   - which of its operands are the same value
+//   - its result's row stride
+//   - its schedule
+//   - the variant's row_tile
+//   - the variant's length, where the node is a `per_sequence` or one of these types holds M
+// A kernel must therefore read nothing else. It must not read the variant's sequences, offsets, names, or
+// (unless loop_nest_depends_on_tokens) its tokens.
 typedef struct kernel_site {
     const graph *graph;
     const variant *variant;
@@ -125,9 +130,9 @@ typedef struct kernel {
     int64_t scratch_bytes;
 } kernel;
 
-// Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds functions
-// to the module and describes the phases. The generator asks them in the order of codegen.c's table; loop nest
-// accepts everything.
+// Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds
+// functions to the module and describes the phases. The generator asks them in the order of codegen.c's
+// table; loop_nest accepts every node.
 bool matmul_accepts(const emit *e, const kernel_site *s);
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out);
 bool mlp_accepts(const emit *e, const kernel_site *s);
@@ -140,8 +145,8 @@ bool rowwise_accepts(const emit *e, const kernel_site *s);
 bool rowwise_emit(emit *e, const kernel_site *s, kernel *out);
 bool loop_nest_accepts(const emit *e, const kernel_site *s);
 bool loop_nest_emit(emit *e, const kernel_site *s, kernel *out);
-// Would the loop nest's code for it stand on the variant's tokens? (Where its rows are not independent of each
-// other.)
+// Does the loop nest's code for the node depend on the variant's tokens? It does where the node's rows
+// depend on each other.
 bool loop_nest_depends_on_tokens(arena *a, const kernel_site *s);
 
 // --- pointwise.c: the pointwise ops of a body, on one vector of a row.

@@ -110,8 +110,9 @@ bool rowwise_accepts(const emit *e, const kernel_site *k) {
 typedef struct rowwise {
     loop_nest *n;
     const graph *body;
-    view *rows; // by value: this row of params, gathered rows, and what row ops made; type.rank 1, or 0 for
-                // columns
+    // By value: this row of each param, of each gather, and of each row op's result; type.rank 1, or 0 for
+    // columns.
+    view *rows;
     bool *there;
     LLVMValueRef *memo;
     sweep *s; // the sweep that loads now

@@ -15,8 +15,7 @@ typedef struct matmul {
     sym dim;
     int x, w; // operands
     int64_t k, n;
-    int64_t parts,
-        blocks; // of w: how many parts stand side by side, and the blocks down the diagonal of each
+    int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
     epilogue after;
     row_norm norm;
     row_choice choice;

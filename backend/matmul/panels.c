@@ -101,8 +101,8 @@ static int64_t next_share(const panels *p) {
     return p->k / 4 * TILE_NEXT_BYTES / p->widths[0] / LINE * LINE;
 }
 
-// Where in `next` the first share of all begins: as far before it as there are shares too many, which come
-// first.
+// Offset in `next` of tile 0's share. Negative where the tiles could fetch more than next_bytes: then the
+// first tiles fetch nothing.
 static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
     LLVMValueRef shares = LLVMBuildMul(e->b, LLVMBuildSub(e->b, x->to, x->from, ""), x->tiles, "");
     LLVMValueRef begin = LLVMBuildSub(e->b, x->next_bytes, tile_mul(e, shares, next_share(p)), "");

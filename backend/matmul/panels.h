@@ -44,10 +44,10 @@ typedef struct panels {
     LLVMValueRef function;
 } panels;
 
-// Adds the function. What it does: for each tile of columns in panels [from, to), for each of `tiles` row
-// tiles, the register tile. While one tile of columns is worked through, the next is touched; after the last,
-// what stands at `after`. The last tiles of all, as many as it takes at a line in four steps of k, fetch
-// `next`.
+// Adds the function. It runs the register tile for each tile of columns in panels [from, to), and within it
+// for each of `tiles` row tiles. While it works through one tile of columns it prefetches the next; after
+// the last, what `after` points to. `next` is prefetched one cache line every four steps of k, by as many
+// of the last tiles as that takes.
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
 // towards the end, next_bytes of it; numbers: of choice, the first row's. k: NULL where constant.

@@ -22,9 +22,9 @@ struct tile {
     int rows, vectors; // rows * vectors + vectors + 1 registers are in use
     int64_t k;         // constant; 0: known at run time, a multiple of 4, a parameter of the function
     int64_t lda, ldc;  // floats from row to row
-    int64_t panel;   // bytes from one panel of PANEL_COLUMNS columns of B to the next; from k to k + 1 it is
-                     // always 64
-    bool accumulate; // the sums go on from what C holds
+    // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From k to k + 1 it is always 64.
+    int64_t panel;
+    bool accumulate; // the sums start from what C holds, not from 0
     // Four steps of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
     // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles.
     int line_count;
@@ -34,8 +34,8 @@ struct tile {
     tile_finish finish;   // NULL: the sums are stored to C
     void *context;        // finish's own
     int extra_count;      // pointers handed through to finish
-    uint32_t touch;       // bit i: extra i points to rows like C's, of leading dimension touch_ld[i], touched
-                          // before the k loop
+    // Bit i: extra i points to rows like C's, touch_ld[i] floats apart; they are touched before the k loop.
+    uint32_t touch;
     int64_t touch_ld[TILE_MAX_EXTRAS];
 
     // set by tile_emit

@@ -219,7 +219,8 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
         struct rusage used = {0};
         while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
         }
-        // One that ended before the first look: at most this process's own, or its own where that is more.
+        // If the linker ended before its memory was ever sampled, use ru_maxrss: an upper bound, since a
+        // forked child starts with the parent's peak.
         if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
         ok = report(j, path, status, text, d) && wrote_output(j, path, d);
     }

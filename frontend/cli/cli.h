@@ -34,8 +34,9 @@ typedef struct build_options {
     int64_t batch, optimise;
     const char *mcpu; // one or several, by commas; NULL: native
     const char *triple, *dtype, *passes, *print_after, *report;
-    bool graph_only; // no variants where the chosen passes leave the weights without places: the graph is
-                     // only printed
+    // The graph is only printed: no variants are made where the chosen passes leave the weights without
+    // places.
+    bool graph_only;
 } build_options;
 
 typedef struct build {
@@ -50,10 +51,10 @@ typedef struct build {
     progress_line line;
 } build;
 
-// Adds the rows that say how a checkpoint is compiled; `o` gets its defaults.
+// Adds the options of compiling to the table, and sets `o` to their defaults.
 void build_options_add(option_table *t, build_options *o);
-// What is compiled already can't be compiled otherwise: -1, or, where `path` is an artefact and one of these
-// options was given, a usage error. `sizes`: --seq and --batch have a meaning of their own.
+// Compile options make no sense for an artefact. Returns a usage error if `path` is one and any was given,
+// else -1. `sizes`: --seq and --batch are allowed, since the command gives them a meaning of their own.
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes);
 // Reads the checkpoint, runs the passes, adds the variants. False with diagnostics. build_close in both
 // cases.

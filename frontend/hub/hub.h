@@ -10,11 +10,12 @@ typedef struct hub_options {
     const char *model;     // folder, model.safetensors, model.st or model.safetensors.index.json
     const char *config;    // NULL: config.json beside the weights
     const char *tokenizer; // tokenizer.json or vocab.txt; NULL: beside the weights
-    const char *head;      // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining,
-                           // sequence-classification, token-classification, question-answering,
-                           // discriminator, embedding
-    const char *pooling;   // NULL: as the folder says; cls, mean, ..., or several by commas
-    const char *outputs;   // NULL, or a comma list: hidden_states, attentions, and names of outputs
+    // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining, sequence-classification,
+    // token-classification, question-answering, discriminator, embedding.
+    const char *head;
+    const char *pooling; // NULL: as the folder says; cls, mean, ..., or several, separated by commas
+    // NULL, or a list separated by commas: hidden_states, attentions, and names of outputs.
+    const char *outputs;
 } hub_options;
 
 typedef struct hub_model {

@@ -150,8 +150,8 @@ static void copy_row(const bertc_port *p, int64_t ld, const float *from, float *
     for (int64_t r = 0; r < rows; r++) memcpy(to + r * last, from + r * ld, (size_t)last * sizeof *to);
 }
 
-// An axis "the key's row" lies behind the heads, the token before them: [T,h,M] goes to
-// [batch,h,length,length].
+// A ragged output [T,h,M] (query, head, key) becomes [batch,h,length,length]: for each text, the heads come
+// first, then the queries, then the keys.
 static void scatter_ragged(const bertc_session *s, int output, float *buffer, int64_t length, int64_t text) {
     const session_group *g = &s->group;
     const bertc_port *p = &s->model->outputs[output];

@@ -75,8 +75,8 @@ typedef struct unigram_node {
     uint32_t start, id; // start UINT32_MAX: not reached
 } unigram_node;
 
-// A character on its way through composition, with what it does to those that came in: 0 takes the place of
-// one, -n also of the n behind it, 1 is a further one.
+// A character on its way through composition. change: how the output length differs from the input: 0
+// replaces one input character, -n replaces n + 1, +1 is inserted.
 typedef struct composed {
     uint32_t c;
     int32_t change;
@@ -115,8 +115,8 @@ struct encoder {
 
     const uint8_t *text; // being encoded: valid UTF-8
     size_t text_size;
-    const uint32_t
-        *original;     // offset in the caller's text of each byte of `text` and of its end; NULL: the same
+    // For each byte of `text`, and for its end: the offset in the caller's text. NULL: the same offset.
+    const uint32_t *original;
     bool ascii;        // all of `text`
     uint8_t *repaired; // `text` where the caller's is no UTF-8
     uint32_t *repaired_at;

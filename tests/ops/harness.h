@@ -30,17 +30,17 @@ recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, c
                        double low, double high);
 
 typedef struct harness {
-    const char *passes; // as passes_run takes it; NULL: "assign_layouts,pack_weights"
-    int texts;          // 0: three, of 5, 1 and 9 tokens
-    int64_t lengths[HARNESS_TEXTS],
-        rows[HARNESS_TEXTS]; // of each text: tokens, and rows that a head reads (may be 0)
-    int64_t length, batch;   // capacity; 0: what the texts need
-    double low, high;        // of f32 inputs; both 0: -2 and 2
-    double tolerance;        // largest error, times max(1, largest value of the tensor); 0: 2e-6
+    const char *passes;             // as passes_run takes it; NULL: "assign_layouts,pack_weights"
+    int texts;                      // 0: three, of 5, 1 and 9 tokens
+    int64_t lengths[HARNESS_TEXTS]; // tokens of each text
+    int64_t rows[HARNESS_TEXTS];    // rows that a head reads of each text, may be 0
+    int64_t length, batch;          // capacity; 0: what the texts need
+    double low, high;               // of f32 inputs; both 0: -2 and 2
+    double tolerance;               // largest error, times max(1, largest value of the tensor); 0: 2e-6
     harness_weights *weights;
-    const char
-        *family; // what every kernel's function is named after: the family that must have taken it, or NULL
-                 // (but for values that hold M: they can't be inputs, so a test's graph makes them first)
+    // The family that must have taken every kernel, whose function is named after it; NULL: any. Kernels
+    // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.
+    const char *family;
     const char *only; // one of "native", "x86-64-v3", "x86-64-v2", or NULL: all
 } harness;
 

@@ -204,8 +204,8 @@ START_TEST(special_tokens_map) {
                                     {"special_tokens_map.json", map},
                                     {"tokenizer_config.json", config}},
            3, "[Z][q]", "[CLS] [Z]:0-3 [q]:3-6 A");
-    config = "{\"sep_token\":\"[MASK]\",\"added_tokens_decoder\":{}}"; // the newer form, beside which it says
-                                                                       // nothing
+    // the newer form: beside it, sep_token says nothing
+    config = "{\"sep_token\":\"[MASK]\",\"added_tokens_decoder\":{}}";
     folder((const char *const[][2]){{"vocab.txt", lines},
                                     {"special_tokens_map.json", map},
                                     {"tokenizer_config.json", config}},

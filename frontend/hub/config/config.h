@@ -25,11 +25,11 @@ typedef struct hub_config {
     int64_t layers, heads;
     int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
     int64_t stages;               // feed-forwards of a layer before its last
-    bool narrow_queries, narrow_values; // made from what the layer works on inside
-    bool narrows,
-        shares;       // the layers are narrower inside; queries and keys are made from a module of their own
-    bool trigrams;    // word embeddings with their neighbours'
-    bool plain_norms; // x gamma + beta, but for the prediction head's
+    bool narrow_queries, narrow_values; // computed from the layer's narrower rows
+    bool narrows;                       // the layers are narrower inside
+    bool shares;                        // queries and keys are computed from a module of their own
+    bool trigrams;                      // word embeddings with their neighbours'
+    bool plain_norms;                   // x gamma + beta, but for the prediction head's
     int64_t pad_id;
     bertc_position_rule position_rule;
     int32_t position_start; // of the first token
@@ -40,11 +40,11 @@ typedef struct hub_config {
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
-    bool distances,
-        distances_of_keys; // scores of queries, and of keys, with embedded distances: relative_key
+    // Scores of queries, and of keys, with embedded distances: relative_key, relative_key_query.
+    bool distances, distances_of_keys;
     struct {
-        bool keys, queries,
-            shared; // terms of disentangled attention; shared: by the projections of the content
+        // The terms of disentangled attention; shared: they use the projections of the content.
+        bool keys, queries, shared;
         int64_t span, buckets, most; // positions each way; of which the far ones share buckets (0: none do)
     } relative;
     int64_t mask_id, sep_id;         // -1: none

@@ -220,8 +220,8 @@ typedef struct hub_family {
     const char *modules[MODULE_COUNT];
     // Where a key of the config is false: other names, and no decoder but the word embeddings.
     const char *legacy_key, *modern[MODULE_COUNT];
-    const char *groups[MODULE_COUNT]; // keys: how many groups of columns a layer has, each read by its own
-                                      // rows; NULL: 1
+    // Keys: how many groups of columns a linear layer has, each read by its own rows. NULL: 1.
+    const char *groups[MODULE_COUNT];
     // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the
     // config's key is true ("?+key": or missing); else the name of the tensor.
     const char *biases[MODULE_COUNT];
@@ -232,8 +232,8 @@ typedef struct hub_family {
     double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
     // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.
     const char *predict, *classify;
-    const char
-        *order; // the output of the classifier of pairs beside predictions; NULL: seq_relationship_logits
+    // The output of the classifier of pairs beside predictions; NULL: seq_relationship_logits.
+    const char *order;
     // Keys that would make another model of it: "key" must be false, 0 or missing, "+key" true or missing.
     const char *refused[HUB_MOST_REFUSED];
     hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them

@@ -117,7 +117,8 @@ char *tokenizer_bytes(arena *a, const char *text) {
     return out;
 }
 
-// The right piece of a merge without its prefix, whose length alone counts.
+// `right` without the continuing prefix ("##"). As in Hugging Face's code, as many bytes as the prefix has
+// are cut, without comparing them.
 static const char *behind_prefix(const tokenizer_spec *s, const char *right) {
     size_t n = s->prefix ? strlen(s->prefix) : 0;
     return strlen(right) < n ? "" : right + n;
