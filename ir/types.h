@@ -34,6 +34,14 @@ typedef struct type {
     dim d[IR_MAX_RANK];
 } type;
 
+// n in whole steps of `to`, and the number of steps; n is not negative.
+static inline int64_t round_up(int64_t n, int64_t to) {
+    return (n + to - 1) / to * to;
+}
+static inline int64_t ceil_div(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+
 static inline dim dim_num(int64_t n) {
     return (dim){SYM_NONE, n};
 }

@@ -194,7 +194,7 @@ typedef struct placed_value {
 } placed_value;
 
 // Rows that a T, S or R axis has room for: kernels compute up to the next whole row tile.
-static int64_t round_up(int64_t n, int64_t tile) {
+static int64_t round_up_checked(int64_t n, int64_t tile) {
     int64_t up;
     if (__builtin_add_overflow(n, tile - 1, &up)) return -1;
     return up / tile * tile;
@@ -207,7 +207,7 @@ static int64_t place_rows(const type *t, const variant *x, const bindings *b) {
         int64_t n = dim_value(t->d[i], b);
         sym s = t->d[i].s;
         if (i == 0 && t->d[i].n == 0 && (s == SYM_T || s == SYM_S || s == SYM_R))
-            n = round_up(n, x->row_tile);
+            n = round_up_checked(n, x->row_tile);
         if (n < 0 || __builtin_mul_overflow(rows, n, &rows)) return -1;
     }
     return rows;

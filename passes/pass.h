@@ -59,12 +59,6 @@ typedef struct kernel_shape {
 } kernel_shape;
 kernel_shape kernel_describe(const graph *g, value v);
 
-static inline int64_t round_up(int64_t n, int64_t to) {
-    return (n + to - 1) / to * to;
-}
-static inline int64_t ceil_div(int64_t n, int64_t by) {
-    return (n + by - 1) / by;
-}
 static inline bool op_is(const graph *g, value v, op o) {
     return graph_node(g, v)->op == o;
 }

@@ -41,7 +41,7 @@ void *heap_grow(void *old, size_t count, size_t size) {
 void *heap_aligned(size_t align, size_t count, size_t size) {
     size_t bytes;
     if (!product(count, size, &bytes)) return NULL;
-    bytes = (bytes + align - 1) & ~(align - 1);
+    bytes = heap_round_up(bytes, align);
     void *p = aligned_alloc(align, bytes);
     if (p) memset(p, 0, bytes);
     return p;

@@ -6,6 +6,11 @@
 
 #include <stddef.h>
 
+// n in whole steps of `to`.
+static inline size_t heap_round_up(size_t n, size_t to) {
+    return (n + to - 1) / to * to;
+}
+
 // `count` elements of `size` bytes.
 void *heap_alloc(size_t count, size_t size);
 void *heap_zero(size_t count, size_t size);

@@ -151,7 +151,7 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     double pair = pair_flops(e, &x, s->variant->length);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;
-        rows = rows > 0 && rows < most ? block_round_up(rows, p.layout.tile) : most;
+        rows = rows > 0 && rows < most ? round_up(rows, p.layout.tile) : most;
         int64_t blocks = (most + rows - 1) / rows;
         kernel_phase *phase = &out->phases[class][0];
         for (int like = 0; like < class; like++) {

@@ -11,7 +11,7 @@ static int64_t plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at
         x->leaves[i].at = at;
         at += length * 4;
         x->leaves[i].panel_limits = at;
-        at += hides ? block_round_up(length / PANEL_COLUMNS * 8, 64) : 0;
+        at += hides ? round_up(length / PANEL_COLUMNS * 8, 64) : 0;
     }
     return at;
 }
@@ -20,35 +20,34 @@ static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t 
     for (int i = 0; i < x->table_count; i++) {
         score_table *t = &x->tables[i];
         if (!t->product) continue;
-        int64_t rows = t->transposed ? block_round_up(length, tile_rows) : tile_rows;
+        int64_t rows = t->transposed ? round_up(length, tile_rows) : tile_rows;
         if (t->transposed && rows < length + tile_rows) rows = length + tile_rows;
-        t->packed = at,
-        at += block_round_up(t->n, PANEL_COLUMNS) * block_round_up(t->of.width, PANEL_COLUMNS) * 4;
+        t->packed = at, at += round_up(t->n, PANEL_COLUMNS) * round_up(t->of.width, PANEL_COLUMNS) * 4;
         t->at = at, at += rows * t->ld * 4;
     }
     return at;
 }
 
 static scratch_layout plan(const kernel_site *s, attention *x) {
-    int64_t length = block_round_up(s->variant->length, PANEL_COLUMNS);
+    int64_t length = round_up(s->variant->length, PANEL_COLUMNS);
     scratch_layout l = {.tile = block_tile_rows(s)};
     // Odd multiples of a line: rows of a power of two would share few sets of the cache.
     l.score_ld = (length / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
-    l.query_ld = block_round_up(x->q.width, PANEL_COLUMNS);
-    l.out_ld = block_round_up(x->v.width, PANEL_COLUMNS);
+    l.query_ld = round_up(x->q.width, PANEL_COLUMNS);
+    l.out_ld = round_up(x->v.width, PANEL_COLUMNS);
     l.value_panel = (length | 1) * PANEL_COLUMNS * 4;
-    l.produced_ld = block_round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
+    l.produced_ld = round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
     bool has_producer = x->k.producer != VALUE_NONE || x->v.producer != VALUE_NONE,
          hides = attention_hides(x);
     int64_t at = plan_numbers(&x->scores, length, hides, FRAME_BYTES);
-    l.keys = at, at += length * block_round_up(x->k.width, PANEL_COLUMNS) * 4;
+    l.keys = at, at += length * round_up(x->k.width, PANEL_COLUMNS) * 4;
     l.values = at, at += l.out_ld / PANEL_COLUMNS * l.value_panel;
     l.queries = at, at += l.tile * l.query_ld * 4;
     l.scores = at, at += l.tile * l.score_ld * 4;
     l.outs = at, at += l.tile * l.out_ld * 4;
-    l.sums = at, at += block_round_up(l.tile, PANEL_COLUMNS) * 4;
+    l.sums = at, at += round_up(l.tile, PANEL_COLUMNS) * 4;
     l.produced = at, at += has_producer ? PANEL_COLUMNS * l.produced_ld * 4 : 0;
-    l.visible_runs = at, at += hides ? block_round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
+    l.visible_runs = at, at += hides ? round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
     l.bytes = plan_tables(&x->scores, length, l.tile, at);
     return l;
 }

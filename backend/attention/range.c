@@ -219,7 +219,7 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
     emit *e = r->e;
     interval at = interval_of(r, graph_node(r->x->body, t->gather)->inputs[1], t->transposed);
     *from = build_const_i64(e, 0);
-    *to = build_const_i64(e, block_round_up(t->n, PANEL_COLUMNS) / PANEL_COLUMNS);
+    *to = build_const_i64(e, ceil_div(t->n, PANEL_COLUMNS));
     if (!at.lo) return;
     LLVMValueRef panel = build_const_i64(e, PANEL_COLUMNS);
     *from = LLVMBuildUDiv(e->b, LLVMBuildZExt(e->b, clamp(e, at.lo, t->n - 1), e->i64, ""), panel, "");

@@ -113,7 +113,7 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
     out->e = ELEM_F32;
     out->n = out->of.rows.n;
     out->of.ld = attention_ld(c->s, out->of.operand);
-    out->ld = (block_round_up(out->n, PANEL_COLUMNS) / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
+    out->ld = (ceil_div(out->n, PANEL_COLUMNS) | 1) * PANEL_COLUMNS;
     return out->ld * c->s->variant->length < INT32_MAX / 8; // lanes address it by i32
 }
 

@@ -40,7 +40,7 @@ view loop_nest_allocate(loop_nest *n, const type *t, int last) {
     loop_nest_sizes(n, t, size);
     loop_nest_rooms(n, t, room);
     for (int i = 0; i < t->rank; i++) count *= room[i] > 0 ? room[i] : 1;
-    int64_t bytes = (count * (int64_t)elem_size(t->e) + 63) / 64 * 64, at = find_room(n, bytes);
+    int64_t bytes = round_up(count * (int64_t)elem_size(t->e), 64), at = find_room(n, bytes);
     n->buffers[n->buffer_count] = (loop_nest_buffer){at, bytes, last};
     if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
     view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);

@@ -144,7 +144,7 @@ static view scratch_row(loop_nest *n, value v) {
     view x = view_make(&t, build_gep(n->e, n->scratch, build_const_i64(n->e, n->scratch_bytes)), &size,
                        &t.d[0].n, 0);
     x.padded = true;
-    n->scratch_bytes += (t.d[0].n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS * 4;
+    n->scratch_bytes += round_up(t.d[0].n, PANEL_COLUMNS) * 4;
     return x;
 }
 

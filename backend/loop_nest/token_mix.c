@@ -72,7 +72,7 @@ static bool collect_terms(const kernel_site *s, const graph *body, value v, bool
     t->a++, t->x++; // behind the bounds
     // whole panels are read
     return find_ld(s, t->a, &t->lda) && find_ld(s, t->x, &t->ldx) &&
-           t->column + block_round_up(m->n, PANEL_COLUMNS) <= t->ldx;
+           t->column + round_up(m->n, PANEL_COLUMNS) <= t->ldx;
 }
 
 static bool recognise(const kernel_site *s, token_mix *m) {
@@ -134,8 +134,7 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
 
 static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mix_code *k) {
     *k = (mix_code){.s = s, .m = m};
-    k->panel =
-        (block_round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
+    k->panel = (round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
     for (int i = 0; i < 2; i++) {
         k->tile[i] = (panels){.name = "token_mix.tile",
                               .rows = block_tile_rows(s),
@@ -155,7 +154,7 @@ static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mi
 
 // Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
 static int64_t task_panels(const emit *e, const mix_code *k, int class) {
-    int64_t count = block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
+    int64_t count = ceil_div(k->m->n, PANEL_COLUMNS);
     int64_t most = e->target->l2_bytes / 2 / (k->panel * k->m->count) / 3 * 3;
     if (most < 3 || class > 1) most = 3;
     return most < count ? most : count;
@@ -217,8 +216,7 @@ static void all_rows(emit *e, const mix_code *k, const panels_args *of, LLVMValu
 static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {
     LLVMValueRef f = build_function(e, "token_mix", e->kernel_type), args = LLVMGetParam(f, 0);
     LLVMValueRef task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3), per = build_const_i64(e, inner);
-    LLVMValueRef first, count,
-        all = build_const_i64(e, block_round_up(k->m->n, PANEL_COLUMNS) / PANEL_COLUMNS);
+    LLVMValueRef first, count, all = build_const_i64(e, ceil_div(k->m->n, PANEL_COLUMNS));
     block_sequence(e, LLVMGetParam(f, 1), false, LLVMBuildUDiv(e->b, task, per, ""), &first, &count);
     LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), k->width);
     LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, k->width), "");
@@ -242,7 +240,7 @@ bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
     emit_functions(e, s, &m, &k);
     *out = (kernel){0};
     for (int class = 0; class < THREAD_CLASSES; class ++) {
-        int64_t count = block_round_up(m.n, PANEL_COLUMNS) / PANEL_COLUMNS;
+        int64_t count = ceil_div(m.n, PANEL_COLUMNS);
         k.width = task_panels(e, &k, class);
         k.term = k.width * k.panel;
         int64_t inner = (count + k.width - 1) / k.width;

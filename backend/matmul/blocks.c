@@ -9,7 +9,7 @@ int block_tile_rows(const kernel_site *s) {
 }
 
 int64_t block_unit(const kernel_site *s, int64_t rows) {
-    return rows > 0 ? block_round_up(rows, s->variant->row_tile) : ALL_ROWS;
+    return rows > 0 ? round_up(rows, s->variant->row_tile) : ALL_ROWS;
 }
 
 block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,

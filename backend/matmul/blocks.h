@@ -29,8 +29,4 @@ LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t 
                                LLVMValueRef norm);
 double row_norm_flops(const row_norm *c); // a row
 
-static inline int64_t block_round_up(int64_t n, int64_t to) {
-    return (n + to - 1) / to * to;
-}
-
 #endif

@@ -120,7 +120,7 @@ static void clear_rows(emit *e, LLVMValueRef clear, const panels_args *v, LLVMVa
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, const panels *p, int64_t unit,
                                 int64_t width, int64_t inner, LLVMValueRef last) {
     const node *n = graph_node(s->graph, s->node);
-    int64_t count = block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
+    int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), per = build_const_i64(e, inner);
     block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMBuildUDiv(e->b, task, per, ""));
@@ -178,9 +178,9 @@ static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
 
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const split *cut,
                        LLVMValueRef last, kernel *out, int class) {
-    int64_t count = block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS;
+    int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0;
-    int64_t width = columns ? block_round_up(cut->block_columns, PANEL_COLUMNS) / PANEL_COLUMNS : count;
+    int64_t width = columns ? ceil_div(cut->block_columns, PANEL_COLUMNS) : count;
     if (width > count) width = count;
     int64_t inner = (count + width - 1) / width;
     bool norm_phase = m->norm.op != OP_COUNT && inner > 1;

@@ -91,10 +91,10 @@ static void set_epilogue(panels *p, const epilogue *x) {
 static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code *p) {
     const schedule *plan = &s->variant->schedules[s->node];
     const place *places = s->variant->places;
-    *p = (mlp_code){.chunk = block_round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
+    *p = (mlp_code){.chunk = round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;
     p->last = m->hidden - (p->slices - 1) * p->chunk;
-    p->rows = block_round_up(SLICE_ROWS, s->variant->row_tile);
+    p->rows = round_up(SLICE_ROWS, s->variant->row_tile);
     int tile_rows = block_tile_rows(s);
     p->up = (panels){.name = "mlp.up",
                      .rows = tile_rows,
@@ -147,7 +147,7 @@ static void slice(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p
     LLVMValueRef w1 = build_arg(e, a->args, m->w1);
     LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
     LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
-    int64_t count = block_round_up(columns, PANEL_COLUMNS) / PANEL_COLUMNS;
+    int64_t count = ceil_div(columns, PANEL_COLUMNS);
     LLVMValueRef next = LLVMBuildAdd(e->b, first, build_const_i64(e, count), "");
     panels_args v = {.a = rows_at(e, a, m->x, p->up.lda),
                      .b = w1,
@@ -164,7 +164,7 @@ static void slice(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p
                       .c = rows_at(e, a, graph_node(s->graph, s->node)->input_count, down->ldc),
                       .tiles = a->tiles,
                       .from = build_const_i64(e, 0),
-                      .to = build_const_i64(e, block_round_up(m->n, PANEL_COLUMNS) / PANEL_COLUMNS),
+                      .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
                       .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
     if (down == &p->end) set_extras(e, a, &m->after, &v);
     panels_call(e, down, &v);

@@ -39,7 +39,7 @@ static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
 
 // Appends; the offset of the first byte.
 static bertc_off put_bytes(descriptor_writer *t, const void *data, size_t size, size_t align) {
-    size_t at = (t->size + align - 1) / align * align;
+    size_t at = (size_t)round_up((int64_t)t->size, (int64_t)align);
     t->bytes = grown(t->bytes, &t->capacity, at + size, 1);
     memset(t->bytes + t->size, 0, at - t->size);
     if (data)
@@ -312,7 +312,7 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
                            .length = v->length,
                            .sequences = v->sequences,
                            .tokens = v->tokens,
-                           .arena_bytes = (v->arena_bytes + 63) / 64 * 64,
+                           .arena_bytes = round_up(v->arena_bytes, 64),
                            .row_tile = v->row_tile};
     for (int i = 0; i < t->a->target_count; i++) {
         if (strcmp(t->a->targets[i].isa, v->isa) == 0) out->features = t->a->targets[i].feature_bits;

@@ -12,10 +12,6 @@ struct store_block {
     alignas(16) char data[];
 };
 
-static size_t aligned(size_t n) {
-    return (n + 15) & ~(size_t)15;
-}
-
 static store_block *block_new(size_t size, store_block *before) {
     store_block *b = heap_alloc(sizeof *b + size, 1);
     if (!b) return NULL;
@@ -26,7 +22,7 @@ static store_block *block_new(size_t size, store_block *before) {
 }
 
 bool store_open(store *s, size_t bytes) {
-    s->last = block_new(aligned(bytes), NULL);
+    s->last = block_new(heap_round_up(bytes, 16), NULL);
     return s->last != NULL;
 }
 
@@ -55,7 +51,7 @@ void store_reset(store *s) {
 void *store_take(store *s, size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)1 << 48) return NULL;
-    bytes = aligned(bytes);
+    bytes = heap_round_up(bytes, 16);
     if (!s->last || s->last->size - s->last->used < bytes) {
         size_t more = s->last ? 2 * s->last->size : 0;
         store_block *b = block_new(more > bytes ? more : bytes, s->last);
@@ -68,5 +64,5 @@ void *store_take(store *s, size_t count, size_t size) {
 }
 
 void store_trim(store *s, void *piece, size_t used) {
-    s->last->used = (size_t)((char *)piece - s->last->data) + aligned(used);
+    s->last->used = (size_t)((char *)piece - s->last->data) + heap_round_up(used, 16);
 }

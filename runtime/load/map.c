@@ -20,10 +20,6 @@
 static uint64_t page_size(void) {
     return (uint64_t)sysconf(_SC_PAGESIZE);
 }
-static uint64_t round_up(uint64_t n, uint64_t to) {
-    return (n + to - 1) / to * to;
-}
-
 // Reserves `bytes`, without access, at an address that is `phase` more than a multiple of `align` (both of
 // them multiples of a page, `align` a power of two).
 static void *reserve(size_t bytes, size_t align, size_t phase) {
@@ -43,8 +39,8 @@ static int protection(uint32_t flags) {
 // Pages of a segment: the file's, then anonymous ones for what only memory has (zero as .bss is).
 static bool map_segment(const image_segment *s, uintptr_t bias, int fd, bertc_error *error) {
     uint64_t page = page_size(), start = s->vaddr / page * page, shift = s->vaddr - start;
-    uint64_t file_end = round_up(s->vaddr + s->file_size, page),
-             end = round_up(s->vaddr + s->memory_size, page);
+    uint64_t file_end = heap_round_up(s->vaddr + s->file_size, page),
+             end = heap_round_up(s->vaddr + s->memory_size, page);
     if (s->file_size == 0) file_end = start;
     int access = protection(s->flags);
     if (file_end > start && mmap((void *)(bias + start), file_end - start, access, MAP_PRIVATE | MAP_FIXED,
@@ -70,7 +66,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error) {
         if ((s->vaddr - s->offset) % page || (i && s->vaddr / page * page < next))
             return error_set(error, "linked for smaller pages than this machine's of %llu bytes",
                              (unsigned long long)page);
-        next = round_up(s->vaddr + s->memory_size, page);
+        next = heap_round_up(s->vaddr + s->memory_size, page);
         if (s->align > align) align = s->align;
         if (s->file_size > largest->file_size) largest = s;
     }
@@ -82,7 +78,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error) {
         align = LARGE_PAGE;
     }
     uint64_t start = first->vaddr / page * page,
-             bytes = round_up(last->vaddr + last->memory_size, page) - start;
+             bytes = heap_round_up(last->vaddr + last->memory_size, page) - start;
     if (bytes > (uint64_t)1 << 46)
         return error_set(error, "broken segments: %llu bytes of memory", (unsigned long long)bytes);
     char *base = reserve((size_t)bytes, (size_t)align, (size_t)((start + shift) % align));
@@ -98,7 +94,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error) {
 }
 
 void *map_large(size_t bytes) {
-    bytes = (size_t)round_up(bytes ? bytes : 1, page_size());
+    bytes = heap_round_up(bytes ? bytes : 1, page_size());
     void *p = reserve(bytes, LARGE_PAGE, 0);
     if (!p) return NULL;
     if (mprotect(p, bytes, PROT_READ | PROT_WRITE) != 0) {
@@ -110,5 +106,5 @@ void *map_large(size_t bytes) {
 }
 
 void map_free(void *address, size_t bytes) {
-    if (address) munmap(address, (size_t)round_up(bytes ? bytes : 1, page_size()));
+    if (address) munmap(address, heap_round_up(bytes ? bytes : 1, page_size()));
 }

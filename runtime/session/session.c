@@ -9,10 +9,6 @@
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
 
-static size_t round_up(size_t n, size_t to) {
-    return (n + to - 1) / to * to;
-}
-
 static int thread_class(int threads) {
     return threads <= 1 ? 0 : threads <= 2 ? 1 : threads <= 8 ? 2 : 3;
 }
@@ -56,11 +52,11 @@ static bool open_memory(bertc_session *s) {
     const bertc_model *m = s->model;
     size_t total = 0, scratch = 0;
     for (int i = 0; i < m->variant_count; i++) {
-        total += round_up((size_t)m->variants[i].arena_bytes, 4096);
+        total += heap_round_up((size_t)m->variants[i].arena_bytes, 4096);
         if ((size_t)m->variants[i].scratch_bytes > scratch) scratch = (size_t)m->variants[i].scratch_bytes;
     }
     s->arena_bytes = total;
-    s->scratch_stride = round_up(scratch, 4096) + 128; // not all threads' in the same cache sets
+    s->scratch_stride = heap_round_up(scratch, 4096) + 128; // not all threads' in the same cache sets
     s->scratch_bytes = s->scratch_stride * (size_t)s->threads;
     s->arena = map_large(s->arena_bytes);
     s->scratch = map_large(s->scratch_bytes);
@@ -89,7 +85,7 @@ static bool open_variants(bertc_session *s) {
                                            .phase_count = (int)v->phase_count[c],
                                            .arena = s->arena + at};
         if (!resolve(s, &s->variants[i])) return false;
-        at += round_up((size_t)v->arena_bytes, 4096);
+        at += heap_round_up((size_t)v->arena_bytes, 4096);
         if (v->tokens > s->max_tokens) s->max_tokens = v->tokens;
         if (v->sequences > s->max_sequences) s->max_sequences = v->sequences;
     }
