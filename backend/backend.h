@@ -5,10 +5,10 @@
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
-// What goes into an artefact beside code.
+// Everything that an artefact is made from.
 typedef struct artefact {
     const graph *graph;    // with variants, scheduled and planned
-    const target *targets; // one an ISA; variant.isa names it
+    const target *targets; // one for each ISA; variant.isa names it
     int target_count;
     const tensor_source *source;
     const void *tokenizer, *task;
@@ -18,14 +18,14 @@ typedef struct artefact {
     bertc_position_rule position_rule;
     int32_t position_start, pad_id;
     bertc_rule global_rule;        // of the input `global`
-    int32_t sep_id;                // that the rule may read
-    const progress_hook *progress; // told of stages; NULL: nobody looks
+    int32_t sep_id;                // read by BERTC_RULE_BEFORE
+    const progress_hook *progress; // called at each stage; NULL: none
 } artefact;
 
 // Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4,
 // znver4, sapphirerapids, ...), "generic". False for unknown ones.
 bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
-// Lists CPUs and triples that `--mcpu` and `--target` take, one a line.
+// Lists the CPUs and triples that `--mcpu` and `--target` take, one on a line.
 void target_list(FILE *out);
 
 typedef enum emit_kind { EMIT_SO, EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_HEADER } emit_kind;
@@ -42,7 +42,7 @@ typedef struct emit_options {
     const char *linker; // NULL: ld.lld, ld or cc, whichever is there
     int optimise;       // 0..3; 2 by default
 } emit_options;
-// Writes the artefact beside `output` and renames it.
+// Writes the artefact to a temporary file beside `output` and renames it when it is whole.
 bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d);
 // The same for text of any kind; a device is written in place.
 bool backend_write_text(const char *output, const char *text, size_t size, diag *d);

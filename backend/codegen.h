@@ -1,4 +1,5 @@
-// From nodes to machine code: kernels, the functions that nodes share, and LLVM. Private to backend/ and its tests.
+// From nodes to machine code: kernels, the functions that nodes share, and LLVM. Private to backend/ and
+// its tests.
 #ifndef BERTC_BACKEND_CODEGEN_H
 #define BERTC_BACKEND_CODEGEN_H
 
@@ -15,7 +16,7 @@
 // The kernel of each node of each variant: kernels[variant * graph.count + value]; NULL for inputs and
 // constants. Equal nodes share one. False with a diagnostic where a node can't be emitted.
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels);
-// --- codegen_key.c: what a node's code depends on, as bytes (in `a`).
+// --- codegen_key.c: everything that a node's code depends on, as bytes (in `a`).
 typedef struct kernel_key {
     const void *bytes;
     size_t size;

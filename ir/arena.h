@@ -1,4 +1,4 @@
-// Arenas: memory for what lives and dies together (a graph, a pass's scratch). Freed all at once.
+// Arenas: memory that is taken piece by piece and freed all at once (a graph, a pass's scratch).
 #ifndef BERTC_IR_ARENA_H
 #define BERTC_IR_ARENA_H
 
@@ -7,7 +7,8 @@
 
 typedef struct arena arena;
 
-// A new, empty arena; the caller owns it and ends it with arena_free. Here as below, memory_exhausted() when memory runs out.
+// A new, empty arena; the caller owns it and ends it with arena_free. Here as below, memory_exhausted()
+// when memory runs out.
 arena *arena_new(void);
 void arena_free(arena *a);
 

@@ -16,16 +16,16 @@ typedef struct diag_item {
 typedef struct diag {
     diag_item *items;
     int count, capacity, errors;
-    const char *subject; // borrowed: the file that is worked on, the place of what has none; NULL: unknown
+    const char *subject; // borrowed: the file being worked on, the place of items without one; NULL: unknown
 } diag;
 
 void diag_init(diag *d);
 void diag_free(diag *d);
 
-// Adds "place: message". `place` names the file and the spot in it; NULL: it is about the subject.
+// Adds "place: message". `place` names the file and the spot in it; NULL: the subject.
 // Always returns false, so that a failing function can end with `return diag_error(...)`.
 bool diag_error(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
-// A note that is there already is not added again.
+// Adds a note, unless the same one was added before.
 void diag_note(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool diag_failed(const diag *d);
 

@@ -20,9 +20,9 @@ typedef struct eval_input {
     tensor value; // borrowed
 } eval_input;
 
-// Called once a top-level node that is no constant, in order, with its value (valid until the call returns).
-// False stops the evaluation, which then ends like a finished one, except that there are no results
-// (graph_eval returns false, without a diagnostic).
+// Called once for each top-level node that is no constant, in order, with its value (valid until the call
+// returns). False stops the evaluation: graph_eval then returns false, without a diagnostic and without
+// results.
 typedef bool (*eval_observer)(void *context, const graph *g, value v, const tensor *t);
 
 typedef struct eval_options {

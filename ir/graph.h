@@ -1,14 +1,15 @@
-// The graph: an array of nodes in topological order. A value is the index of the node that makes it; every
-// node has one result. A region (the body of `fuse` and `per_sequence`) is a graph too: its first nodes are
-// `param`s, one an operand (of `per_sequence`: one an operand after the bounds), in their order, and it has
-// one output, the value that it yields.
+// The graph: an array of nodes in topological order. Every node has one result; a value is the index of the
+// node that computes it. A region (the body of `fuse` and `per_sequence`) is a graph too. Its first nodes are
+// `param`s, one for each operand (of `per_sequence`: for each operand after the bounds), in their order; its
+// one output is the value that it yields.
 //
-// `fuse` stands for the composition of the ops in its body; it only says: one kernel.
+// `fuse` is the composition of the ops in its body. It changes no value; it says that they are one kernel.
 //
-// `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once a sequence. An operand whose
-// leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there; others (weights) pass
-// whole. The result's leading dimension goes the other way: L -> T, Q -> R, 1 -> S: the results are
-// concatenated along it. Bounds are i32[S+1]: sequence s owns rows bounds[s] .. bounds[s+1].
+// `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once for each sequence. An operand
+// whose leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there; other operands
+// (weights) are passed whole. The results of all sequences are concatenated along the leading dimension: L
+// becomes T, Q becomes R, 1 becomes S. Bounds are i32[S+1]: sequence s owns rows bounds[s] to bounds[s+1] -
+// 1.
 //
 // Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
 // chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
@@ -105,7 +106,7 @@ typedef struct split {
 } split;
 typedef struct schedule {
     int32_t tile_rows, tile_columns; // register tile of a matmul anchor; 0: none
-    int32_t chunk;                   // fuse_mlp: hidden columns a slice
+    int32_t chunk;                   // fuse_mlp: hidden columns of a slice
     int32_t prefetch;                // streams of the next panel's prefetch
     split splits[THREAD_CLASSES];
 } schedule;
@@ -116,7 +117,7 @@ typedef struct variant {
     // The longest text, the most texts and the most tokens (length x batch) of one call. A text has a token
     // at least, so sequences = tokens.
     int64_t length, sequences, tokens;
-    int64_t row_tile;    // rows are computed up to the next multiple: every T, S or R value has room for them
+    int64_t row_tile; // rows are computed up to its next multiple; values over T, S or R have room for them
     schedule *schedules; // by value
     place *places;       // by value
     int64_t arena_bytes;
@@ -145,7 +146,7 @@ op op_find(const char *name, size_t n);
 attr_id attr_find(const char *name, size_t n);
 const char *attr_name(attr_id id);
 attr_kind attr_kind_of(attr_id id);
-// Does the op take this attribute? *required says whether it must have it.
+// Does the op take this attribute? *required: must it have it?
 bool op_takes(op o, attr_id id, bool *required);
 
 // --- Building. Builders append, infer the type (shape.h) and return the value; operands must be of the
@@ -170,8 +171,8 @@ value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end)
 // fuse or per_sequence over a finished body (params and one output); the result's type follows from the
 // body's.
 value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
-// The same where nothing is known of operands, attributes or body: VALUE_NONE, with a diagnostic, where they
-// don't fit.
+// The same for operands, attributes and a body that were not checked: VALUE_NONE, with a diagnostic, where
+// they don't fit.
 value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count,
                        const attr *attrs, const char *where, diag *d);
 void graph_output_add(graph *g, const char *name, value v); // the only way to add one: it keeps the room
@@ -194,7 +195,7 @@ attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
-// The most that each symbol stands for in a call of the variant, T, S and R in whole row tiles.
+// The largest value of each symbol in a call of the variant; T, S and R are rounded up to whole row tiles.
 bindings variant_most(const variant *x);
 
 #endif

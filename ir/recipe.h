@@ -8,14 +8,14 @@
 #include "ir/types.h"
 
 typedef enum recipe_kind {
-    RECIPE_TENSOR,    // tensor("name"): as it stands in the checkpoint
+    RECIPE_TENSOR,    // tensor("name"): as it is in the checkpoint
     RECIPE_TRANSPOSE, // transpose(r): a matrix
     RECIPE_CONCAT,    // concat(axis, r, r, ...)
     RECIPE_SCALE,     // scale(r, c): every element times c, in float32
     RECIPE_CAST,      // cast(r, elem)
     RECIPE_RESHAPE,   // reshape(r, [..])
     RECIPE_SLICE,     // slice(r, axis, begin, end)
-    RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each on columns of its own; else zero
+    RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each in columns of its own; else zero
     RECIPE_COS,       // cos(f32[P,N], c): cos(p c^(-j/N)), a rotary table
     RECIPE_SIN,
     RECIPE_DFT_COS, // dft_cos(f32[n,n]): cos(2 pi i j / n), of the discrete Fourier transform

@@ -1,10 +1,10 @@
 // The rewrite interface of the passes. It keeps the uses; a pass never does.
 //
-// A pattern is a term: `(layer_norm (add (matmul ?x ?w) ?b) ?gamma ?beta)`. `?name` binds any value (the same
-// name, the same value); `!name` binds a constant; a number matches a scalar literal of that value; `_`
-// anything. Ops that commute match either way round. A parenthesised term followed by `@name` binds the value
-// of the term itself. Below the root a term matches only values with one use, unless it is written with `*`
-// after the op: `(matmul* ?x ?w)`.
+// A pattern is a term: `(layer_norm (add (matmul ?x ?w) ?b) ?gamma ?beta)`. `?name` binds any value (the
+// same name, the same value); `!name` binds a constant; a number matches a scalar literal of that value;
+// `_` anything. Ops that commute match in either order of operands. A parenthesised term followed by
+// `@name` binds the term's own value. Below the root a term matches only values with one use, unless `*`
+// follows the op: `(matmul* ?x ?w)`.
 #ifndef BERTC_IR_REWRITE_H
 #define BERTC_IR_REWRITE_H
 #include "ir/graph.h"
@@ -19,7 +19,7 @@ typedef struct match_result {
     value ops[MATCH_MAX];
 } match_result;
 
-// Opens a graph for rewriting. Values stay valid until rewriter_end: new nodes are appended, old ones stand.
+// Opens a graph for rewriting. Values stay valid until rewriter_end: new nodes are appended, old ones remain.
 rewriter *rewriter_begin(graph *g);
 // Puts the nodes in topological order, drops what no output needs (inputs of a top-level graph stay), closes.
 // Values change. Returns the number of replacements made.
@@ -32,14 +32,15 @@ int use_count(rewriter *r, value v); // outputs count
 bool has_one_use(rewriter *r, value v);
 // The users of v, in order; returns how many, writes up to max.
 int users_of(rewriter *r, value v, value *out, int max);
-// Every use of `old` (outputs too) becomes `with`; a name that only `old` had moves on. Types must be equal.
+// Every use of `old` (outputs too) becomes `with`; if `with` has no name, it gets the name of `old`. Types
+// must be equal.
 void replace_all_uses(rewriter *r, value old, value with);
-// Boxes `ops` (values of the graph, one of which, `result`, is used outside; the others only inside) into a
-// `fuse` and replaces `result` by it. Bodies of `fuse`s among them are opened. Operands in order of first
-// use.
+// Puts `ops` into the body of a new `fuse` and replaces `result` by it. `result` is the one of `ops` that
+// is used outside; the others are used only inside. A `fuse` among `ops` is replaced by its body's ops. The
+// operands are in the order of their first use.
 value fuse_ops(rewriter *r, int n, const value *ops, value result);
 
-// Appends a copy of `n`, without its name, over other operands. Its type is n's: the caller changes it where
+// Appends a copy of `n`, without its name, with other operands. Its type is n's; the caller changes it where
 // it differs.
 value copy_node(graph *to, const node *n, const value *inputs);
 

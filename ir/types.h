@@ -2,8 +2,8 @@
 //
 // A dimension is a number, or a symbol for what is known only at run time, plus a number:
 //   T tokens present, S sequences, R rows that a head reads; and, inside a `per_sequence` body,
-//   L tokens of this sequence and Q rows that a head reads in this sequence. M stands for the variant's
-//   length (the longest sequence that fits), the width to which ragged results are padded.
+//   L tokens of this sequence and Q rows that a head reads in this sequence. M is the variant's length (the
+//   longest sequence that fits), the width to which ragged results are padded.
 #ifndef BERTC_IR_TYPES_H
 #define BERTC_IR_TYPES_H
 

@@ -1,4 +1,5 @@
-// The verifier: runs after every pass in debug and test builds, on any graph that comes from outside always.
+// The verifier. It runs after every pass in debug and test builds, and always on a graph that comes from
+// outside.
 #ifndef BERTC_IR_VERIFY_H
 #define BERTC_IR_VERIFY_H
 #include "ir/graph.h"

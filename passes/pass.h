@@ -18,7 +18,7 @@ typedef struct pass {
     const char *name;
     variant *variant; // of passes that run once a variant; NULL otherwise
     int fired;        // changes
-    int told;         // those of them that stand in the report
+    int told;         // changes that the report lists
 } pass;
 
 // False: it failed, with a diagnostic.
@@ -30,8 +30,9 @@ typedef bool (*pass_function)(graph *g, pass *p);
 
 // --- report.c
 
-// The fusion report: at value v of g (by its name, or %number) the pass changed something, or did not where
-// one would expect it. `format` says what, or why not. Counting happens without a report too.
+// The fusion report: the pass changed something at value v of g (pass_fired), or did not where one would
+// expect it (pass_missed). `format` says what was changed, or why it was not. Changes are counted without a
+// report too.
 void pass_fired(pass *p, const graph *g, value v, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void pass_missed(const pass *p, const graph *g, value v, const char *format, ...)
@@ -43,8 +44,8 @@ const char *pass_where(const graph *g, value v, char *buf, size_t size);
 
 typedef enum kernel_kind {
     KERNEL_ROWS,      // pointwise, norms, gathers: row by row
-    KERNEL_MATMUL,    // one matmul over a weight, with what was fused to it
-    KERNEL_MLP,       // two of them, the second over the first's result
+    KERNEL_MATMUL,    // one matmul with a weight, and the ops that were fused to it
+    KERNEL_MLP,       // two matmuls with weights; the second reads the first one's result
     KERNEL_ATTENTION, // per_sequence with a matmul in it
     KERNEL_SEQUENCE   // any other per_sequence
 } kernel_kind;
@@ -52,10 +53,10 @@ typedef enum kernel_kind {
 typedef struct kernel_shape {
     kernel_kind kind;
     dim rows;       // leading axis of the result
-    int64_t k, n;   // matmul: inner axis and columns; mlp: of the first product and of the last
+    int64_t k, n;   // inner axis and columns of a matmul; of mlp: k of the first product, n of the second
     int64_t hidden; // mlp: columns of the first product
     int64_t heads;  // attention: leading axis of the scores; 1 where there is none
-    bool norm;      // the result needs whole rows: a norm or another reduction behind the anchor
+    bool norm;      // the result needs whole rows: a norm or another reduction follows the anchor
 } kernel_shape;
 kernel_shape kernel_describe(const graph *g, value v);
 

@@ -1,4 +1,4 @@
-// Graph to graph. The pipeline is passes.def; one pass a file. The one public header of passes/.
+// Graph to graph. passes.def lists the pipeline; each pass is one file. The one public header of passes/.
 #ifndef BERTC_PASSES_H
 #define BERTC_PASSES_H
 

@@ -4,10 +4,11 @@
 
 #include "passes/pass.h"
 
-// Copies the nodes of `from` that are no params and that its output needs into `to`. map[v] is the value in
-// `to`: given for the params that are needed, filled in for the rest. Returns what `from` yields.
+// Copies those nodes of `from` that its output needs, params excepted, into `to`. map[v] is the value in
+// `to`: the caller gives it for the params that are needed, the others are filled in. Returns the copy of
+// the yield.
 value region_copy(graph *to, const graph *from, value *map);
-// Marks what the body's output needs.
+// live[v]: does the body's output need v?
 void region_live(const graph *body, bool *live);
 // Number of params.
 int region_params(const graph *body);

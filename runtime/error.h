@@ -7,7 +7,7 @@
 // Fills *error (which may be NULL) with a printf-formatted line, cut to its size; returns false so that
 // callers can return it.
 bool error_set(bertc_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Puts "prefix: " before the message that is there.
+// Puts "prefix: " before the message.
 bool error_prefix(bertc_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,5 +1,5 @@
-// The parts of an artefact: code with its descriptor, weights, and, by JIT, memory for both. Private to backend/ and
-// its tests.
+// The parts of an artefact: code with its descriptor, weights, and, by JIT, memory for both. Private to
+// backend/ and its tests.
 #ifndef BERTC_BACKEND_ARTEFACT_H
 #define BERTC_BACKEND_ARTEFACT_H
 
@@ -11,7 +11,7 @@
 // descriptor.
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol);
 
-// --- weights.c: the constants of a graph as they lie in the weights.
+// --- weights.c: the constants of a graph in the order of their places in the weights.
 typedef struct weight {
     value v;
     int64_t at, bytes; // bytes without padding
@@ -22,16 +22,15 @@ typedef struct weights {
     int count;
     int64_t bytes;                 // of the whole
     int64_t largest;               // bytes of the largest item
-    const progress_hook *progress; // told by weights_fill; NULL: nobody looks
+    const progress_hook *progress; // called by weights_fill; NULL: none
 } weights;
 bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
-// Makes item i at `out` (its bytes long).
+// Computes item i into `out`, which has items[i].bytes.
 bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d);
-// Bytes of a constant as it lies in the weights, without padding.
+// Bytes of a constant in the weights, without padding.
 int64_t weight_size(const graph *g, value v);
 
-// --- jit_code.c: a module linked into this process's memory. Takes e's module as it stands, optimises and
-// compiles it.
+// --- jit_code.c: optimises and compiles e's module, and links it into this process's memory.
 typedef struct jit_code jit_code;
 jit_code *jit_code_open(emit *e, const target *t, int optimise, backend_times *times);
 // Address of an external symbol; NULL where there is none.

@@ -4,13 +4,12 @@
 
 #include "backend/output/artefact.h"
 
-// --- file.c: an output that is whole or absent. It is written under another name in its folder and
-// renamed; what is no regular file (a device, a pipe) is written where it stands, from a file in $TMPDIR or
-// /tmp.
+// --- file.c: an output that is whole or absent. It is written under another name in its folder and renamed. A
+// device or a pipe can't be renamed to: it is written in place, from a file in $TMPDIR or /tmp.
 typedef struct output {
     const char *path; // as given
     char *real;       // links followed
-    char *folder;     // where its temporary files stand
+    char *folder;     // where its temporary files are
     char *temp;       // what output_temp made; removed by output_close
     bool in_place;
 } output;
@@ -26,7 +25,7 @@ int output_temp(output *o, arena *a, diag *d);
 bool output_commit(output *o, int64_t *bytes, diag *d);
 // Removes the temporary file where it did not become the output.
 void output_close(output *o);
-// Writes all of it, in as many calls as it takes.
+// Writes all `size` bytes, however many calls that needs.
 bool output_write(int fd, const void *data, size_t size, const char *path, diag *d);
 
 // --- elf_weights.c: a relocatable ELF file with one read-only section, aligned to a page, whose symbol is

@@ -12,16 +12,17 @@ typedef struct box {
 } box;
 
 bool box_holds(const box *b, value v);
-// The matmul over a constant that `v` is, or that the fuse `v` is built round: its columns; 0 where it is
-// none.
+// The columns of the matmul with a constant that `v` is, or that the fuse `v` has as its anchor; 0 where
+// there is none.
 int64_t product_columns(const graph *g, value v);
-// Does the fuse `v`, or its op, hold an op that needs whole rows (norms, reductions)?
+// Does `v` need whole rows? It is, or its fuse holds, a norm or a reduction.
 bool holds_norm(const graph *g, value v);
-// Is `v` a pointwise node on rows that stands between rows: f32[X,N], its operands constants that are vectors
-// [N] or one number, or rows of the same type? *why says what is wrong.
+// Is `v` a pointwise node f32[X,N] whose operands are rows of the same type, or constants that are vectors
+// [N] or one number? *why says what is wrong.
 bool epilogue_op(const graph *g, value v, const char **why);
-// Lets the box grow by epilogue ops behind its result for as long as it keeps one result. Where it stops
-// before an op that looks like one, *stopped_at is that op and *why says why; VALUE_NONE otherwise.
+// Adds the epilogue ops that read the box's result, one by one, as long as the box keeps one result. If it
+// stops before an op that looks like an epilogue, *stopped_at is that op and *why the reason; else
+// VALUE_NONE.
 void box_grow(rewriter *r, box *b, value *stopped_at, const char **why);
 
 #endif

@@ -1,4 +1,4 @@
-// Between the files of narrow_rows.
+// What the files of narrow_rows and skip_rows share.
 #ifndef BERTC_PASSES_NARROW_H
 #define BERTC_PASSES_NARROW_H
 
@@ -20,16 +20,16 @@ bool narrow_has_rows(const type *t, int axis, sym rows);
 typedef struct narrowed_body {
     graph *body;
     int count;     // params
-    int *operands; // param i stands for this param of the body of before
+    int *operands; // param i of the new body is param operands[i] of the old one
     bool *narrow;  // along its rows (then its operand must be narrowed too), or whole
 } narrowed_body;
 
-// Which values of a per_sequence's body are reached along their rows, by which axis, and which are needed
-// whole, where each row of its result is asked for by itself. `whole` and `cut` are false beforehand, by
-// value. False, with the cause, where its rows are not independent.
+// What one row of a per_sequence's result needs of each value of its body: cut[v][axis], one row of it
+// along that axis; whole[v], all of it. The caller clears both. False, with the cause, where the result's
+// rows are not independent.
 bool narrow_needs(const graph *body, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause);
 
-// The body of a per_sequence again, yielding chosen rows only: `rows` is Q (those that a head reads) or 1
+// A copy of a per_sequence's body that yields chosen rows only: `rows` is Q (the rows that a head reads) or 1
 // (the first, or the last). False, with the cause, where its rows are not independent.
 bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_body *out, const char **cause);
 

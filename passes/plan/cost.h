@@ -10,7 +10,7 @@ typedef struct cost_site {
     const target *target;
     int32_t tile_rows, tile_columns;
     int64_t capacity; // most rows of a call: T, S or R
-    int64_t expected; // rows of a full call: of S, the batch; of R, an eighth of the tokens
+    int64_t expected; // rows of a full call: of T all tokens, of S the batch, of R an eighth of the tokens
 } cost_site;
 
 // The register tile that `t` holds: MR x NV accumulators, NV vectors of the weights and one of the left

@@ -1,9 +1,9 @@
 // The text side of a session: its encoder, the tokens of the group that is being put together, and the memory
 // of the answers.
 //
-// A text that fits is one sequence of a group and is answered from its outputs (decode.c). A longer one that
-// may be read in windows is a sequence a window; their outputs are gathered (windows.c), and the answer is
-// made when all groups of the call have run.
+// A text that fits is one sequence of a group and is answered from its outputs (decode.c). A longer text
+// that may be read in windows is one sequence for each window; their outputs are gathered (windows.c), and
+// the text is answered when all groups of the call have run.
 #ifndef BERTC_ANSWER_H
 #define BERTC_ANSWER_H
 
@@ -11,16 +11,14 @@
 #include "runtime/session/session.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-enum {
-    ANSWER_TEXTS = 1024,
-    ANSWER_TOP = 32
-}; // texts a call, and choices a mask, that the store has room for at opening
+// The store has room at opening for a call of ANSWER_TEXTS texts with ANSWER_TOP choices for each mask.
+enum { ANSWER_TEXTS = 1024, ANSWER_TOP = 32 };
 
-// What is gathered of a text that is read in windows. Of its tokens (as the encoder gave them) those from
-// `first` on, `count` of them, move past; all others stand in every window.
+// What is gathered of a text that is read in windows. `count` of its tokens, from `first` on (as the
+// encoder gave them), move through the windows; the others are repeated in every window.
 typedef struct answer_long answer_long;
 struct answer_long {
-    answer_long *before; // of this call
+    answer_long *before; // the long text before this one in the call
     int64_t place;       // among the call's texts
     int first, count;
     double weight;       // tokens of the windows so far
@@ -28,23 +26,23 @@ struct answer_long {
     float *sums;         // weighted rows of the output: embeddings or logits
     bertc_token *tokens; // the moving ones, of entities
     bertc_score *labels; // their labels
-    int *nearest;        // of each such token, or mask: how far from an edge it was seen; -1: not yet
-    int *mask_at;        // ascending, the masks' tokens
+    int *nearest;        // by such token, or mask: its largest distance from an edge so far; -1: not seen yet
+    int *mask_at;        // the numbers of the masks' tokens, ascending
     bertc_mask *masks;
     bertc_score *mask_scores;
 };
 
-// A sequence of the group: tokens [start, start + count) of the moving ones; of NULL: a whole text.
+// A sequence of the group: tokens [start, start + count) of the moving ones. `of` NULL: a whole text.
 typedef struct answer_window {
     answer_long *of;
     int start, count;
 } answer_window;
 
-// What goes before the call's texts, and the text behind it.
+// The prompt of the call, and the text that it was put before.
 typedef struct answer_prompt {
     const char *text;
     size_t size;   // 0: none
-    size_t tokens; // of a text's, the first so many are the prompt's
+    size_t tokens; // how many of a text's first tokens are the prompt's
     char *joined;  // [capacity]
     size_t capacity;
 } answer_prompt;
@@ -68,9 +66,9 @@ void answer_close(bertc_session *s);
 bertc_task_kind answer_task(const bertc_session *s);
 bool answer_has_masks(const bertc_session *s);
 
-// --- decode.c. What returns false found no memory.
+// --- decode.c. Functions return false where memory ran out.
 
-// One text, and what of the group and its outputs belongs to it.
+// One text, and its share of the group and of the outputs.
 typedef struct answer_part {
     bertc_session *session;
     const bertc_text *text;
@@ -104,13 +102,13 @@ bool prompt_taken(const bertc_session *s);
 size_t prompt_room(const bertc_session *s, size_t max_text_bytes);
 // Finds the prompt that the call's options ask for.
 bool prompt_begin(bertc_session *s, bertc_error *error);
-// Puts it before the text, which then is the session's until the next one.
+// Puts it before *text, whose bytes then belong to the session until the next call of prompt_join.
 bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
 
 // --- windows.c
 
-// Starts a text that moves past in windows: `n` tokens, of which those of text `moving` move, but for a
-// prompt's. NULL: no memory.
+// Starts a text of `n` tokens that is read in windows. The tokens of text `moving` move, except those of a
+// prompt. NULL: no memory.
 answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
 // Gathers what a window's outputs say.
 void windows_add(answer_part *p, const answer_window *w);

@@ -1,5 +1,5 @@
-// Memory for what a call returns: taken piece by piece, all given back at the next call. Pieces never move.
-// It grows by blocks where it must, and the next call then starts with one block of that size.
+// Memory for a call's results: taken piece by piece, all given back at the next call. Pieces never move. It
+// grows by blocks where it must; the next call then starts with one block of the size of all.
 #ifndef BERTC_STORE_H
 #define BERTC_STORE_H
 

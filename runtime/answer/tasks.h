@@ -1,11 +1,11 @@
-// From the numbers that a head gives to an answer. Pure functions over tokens and logits; nothing allocates.
+// From a head's numbers to an answer. Pure functions over tokens and logits; none allocates.
 #ifndef BERTC_TASKS_H
 #define BERTC_TASKS_H
 
 #include "runtime/load/model.h"
 
-// The `k` (clamped to n) best of n logits, best first, the lower index first where equal: out[i].id is the
-// index, out[i].score the logit. Labels are not set. Returns how many.
+// The `k` best of n logits (n of them where k > n), best first; of equal ones the lower index first.
+// out[i].id is the index, out[i].score the logit; labels are not set. Returns how many.
 int task_top(const float *logits, int n, int k, bertc_score *out);
 // Scores as probabilities over all n logits.
 void task_softmax(const float *logits, int n, bertc_score *scores, int count);
@@ -14,17 +14,18 @@ void task_sigmoid(bertc_score *scores, int count);
 // A token's best label and its probability.
 bertc_score task_token(const bertc_model *m, const float *logits);
 
-// Groups the tokens of the first text as Transformers' token-classification pipeline with
-// aggregation_strategy "simple": neighbours with the same type belong together unless the later one begins
-// with "B-"; the score is the mean of its tokens'; groups of "O" are left out. `words`: as its strategy
-// "first", a word is one token with the label of its first. labels: n. out: room for n. Returns how many.
+// Groups the tokens of the first text as Transformers' token-classification pipeline does with
+// aggregation_strategy "simple": neighbours with the same type belong together unless the later one's label
+// begins with "B-"; a group's score is the mean of its tokens' scores; groups of "O" are left out. `words`:
+// as with the strategy "first", a word counts as one token with the label of its first token. `labels` has
+// n elements, `out` room for n. Returns how many.
 int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, bool words, bertc_entity *out);
 
-// The label of each of `count` words of the first text, its first token's; without a token: NULL, -1.
+// The label of each of `count` words of the first text: its first token's. A word without a token: NULL, -1.
 void task_words(const bertc_token *tokens, int n, const bertc_score *labels, bertc_score *out, size_t count);
 
 // The best span of the pair's tokens (the context), start before end, at most `longest` tokens. `words`:
-// offsets go out to whole words, as Transformers' question-answering pipeline does it (align_to_words).
+// the span is widened to whole words, as Transformers' question-answering pipeline does (align_to_words).
 bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
                          bool words);
 

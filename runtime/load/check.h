@@ -1,12 +1,12 @@
-// The checks of an artefact's descriptor: every count, offset, array, string and size in it, held against the
-// file (or, for a descriptor in memory, against itself) before anything reads it.
+// The checks of an artefact's descriptor: every count, offset, array, string and size in it is compared
+// with the file (for a descriptor in memory: with the descriptor itself) before anything else reads it.
 #ifndef BERTC_CHECK_H
 #define BERTC_CHECK_H
 
 #include "runtime/abi.h"
 #include "runtime/load/image.h"
 
-// Where a descriptor's bytes are looked up. `im` NULL: in memory, where offsets are taken at their word.
+// Where a descriptor's bytes are. `im` NULL: in memory, where offsets are not checked.
 typedef struct check_source {
     const image *im;
     const bertc_descriptor *descriptor; // in the file's bytes, or in memory
@@ -21,10 +21,10 @@ const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint6
 // A string that ends within the file.
 const char *check_string(const check_source *c, bertc_off off, const char *what);
 
-bool check_descriptor(const check_source *c); // all of what follows, and the tables
+bool check_descriptor(const check_source *c); // everything, variants and tables included
 bool check_variant(const check_source *c, const bertc_variant *v);
 
-// The number of elements of one leading row of an output; M counts as `ragged`.
+// The number of elements in one leading row of an output, where M is `ragged`.
 int64_t port_width(const bertc_port *p, int64_t ragged);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-// BERTC_FEATURE_* that the CPU has and the system lets programs use (registers saved by the kernel). AMX
-// counts once the kernel has given this process the permission, which is asked for only where `wanted` holds
-// an AMX bit.
+// The BERTC_FEATURE_* bits that the CPU has and the system lets programs use (the kernel saves the
+// registers). AMX needs a permission of the kernel for this process; it is asked for only where `wanted`
+// has an AMX bit.
 uint64_t cpu_features(uint64_t wanted);
 // The text of the lowest bit in `features` ("avx512f"), or "unknown".
 const char *cpu_feature_name(uint64_t features);

@@ -1,4 +1,4 @@
-// An artefact's file as bytes: the checks of its ELF structure, made before anything of it is mapped to run.
+// An artefact's file as bytes: its ELF structure is checked here, before any of it is mapped to run.
 //
 // Rules: a 64-bit little-endian ELF shared object of this machine; every segment within the file; no other
 // library needed; no initialiser or finaliser; no relocation of any kind; no thread-local storage; nothing
@@ -26,7 +26,7 @@ typedef struct image {
     uint64_t descriptor;                    // vaddr of BERTC_SYMBOL
 } image;
 
-// Checks `bytes` (any bytes) and fills *im. The message has no file name: the caller puts it before.
+// Checks `bytes` (any bytes) and fills *im. The caller puts the file's name before the message.
 bool image_read(image *im, const void *bytes, size_t size, bertc_error *error);
 // The file's bytes behind [vaddr, vaddr + size), or NULL where they do not lie in one segment that has all of
 // `flags`.

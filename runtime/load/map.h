@@ -1,6 +1,6 @@
-// Maps the segments of a checked artefact to run. By hand, and not by dlopen: the very file that was checked
-// is what is mapped, the same path may be loaded again after it was replaced, and a static program can do it
-// too. An artefact has no relocation, so nothing but the mapping is to be done.
+// Maps the segments of a checked artefact to run. dlopen is not used, for three reasons: the file that was
+// checked is the file that is mapped, a path can be loaded again after its file was replaced, and a static
+// program can load too. An artefact has no relocations, so mapping is all that loading needs.
 #ifndef BERTC_MAP_H
 #define BERTC_MAP_H
 

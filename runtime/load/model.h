@@ -1,4 +1,4 @@
-// A loaded model: a checked descriptor, where it lies, and the variants of it that this CPU runs.
+// A loaded model: a checked descriptor, its mapping, and the variants that this CPU can run.
 #ifndef BERTC_MODEL_H
 #define BERTC_MODEL_H
 

@@ -1,5 +1,5 @@
-// The floating-point environment of kernels: the default one (nearest, denormals kept, no traps), whatever
-// the application has set on its thread, so that bits depend on no thread's mode.
+// The floating-point environment of kernels: the default one (rounding to nearest, denormals kept, no traps),
+// whatever the application has set on its thread. So the bits of an answer do not depend on a thread's mode.
 #ifndef BERTC_FLOATS_H
 #define BERTC_FLOATS_H
 

@@ -1,8 +1,8 @@
-// Which CPU a sleeping worker wakes on. Linux looks for an idle CPU when it wakes a thread; in a virtual
-// machine a halted CPU may not count as idle, and then the thread comes back to the CPU where it slept, even
-// where the waker, or another worker, runs there by now. The two share that CPU for milliseconds, as long as
-// a call takes, until the load is balanced. So the caller moves such workers elsewhere before it wakes them.
-// No thread stays bound: a worker takes its own mask back as soon as it runs.
+// Which CPU a sleeping worker wakes on. Linux looks for an idle CPU when it wakes a thread. In a virtual
+// machine a halted CPU may not count as idle; the thread then wakes on the CPU where it fell asleep, even
+// if the waker or another worker now runs there. The two share that CPU until the load is balanced, for
+// milliseconds: as long as a call takes. So the caller moves such workers to other CPUs before it wakes
+// them. No thread stays bound: a worker takes its own mask back as soon as it runs.
 #ifndef BERTC_PLACEMENT_H
 #define BERTC_PLACEMENT_H
 
@@ -13,7 +13,7 @@
 
 typedef struct placement { // of one worker
     pid_t id;
-    _Atomic int cpu;    // that it sleeps on; -1: it is awake
+    _Atomic int cpu;    // the CPU that it sleeps on; -1: it is awake
     _Atomic bool moved; // and `before` is the mask that it takes back
     cpu_set_t before;
     bool in_the_way; // while placement_spread runs
@@ -24,8 +24,9 @@ void placement_begin(placement *p);
 void placement_sleep(placement *p);
 void placement_wake(placement *p);
 
-// By the one caller, with workers asleep: no two of them, and none and the caller, on one CPU, as far as
-// their masks allow it. Costs system calls only where some are. What the system refuses stays as it is.
+// Called by the caller while workers sleep. Afterwards no two sleeping workers are on one CPU, and none is
+// on the caller's, as far as their masks allow it. Makes system calls only where two share one. A move that
+// the system refuses is left out.
 void placement_spread(placement *workers, int count);
 
 #endif

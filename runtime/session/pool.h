@@ -1,9 +1,9 @@
 // The threads of a session: they run a list of phases, each cut into tasks, with a barrier after each phase.
 //
-// A phase's tasks are dealt out as one run of neighbouring tasks a thread, so that a thread meets the same
-// rows again in the next phase; whoever has done its own takes from the others' far ends. A phase ends when
-// its tasks are done, not when all threads have turned up: a thread that sleeps through a phase holds nobody
-// up. Waiting spins for some microseconds, then sleeps. Nothing is allocated after pool_open.
+// Each thread gets a run of neighbouring tasks of a phase, so that it meets the same rows again in the next
+// phase. A thread that has finished its run takes tasks from the far ends of the others'. A phase ends when
+// its tasks are done, not when all threads have arrived: a thread that sleeps through a phase delays
+// nobody. A waiting thread spins for some microseconds, then sleeps. Nothing is allocated after pool_open.
 #ifndef BERTC_POOL_H
 #define BERTC_POOL_H
 
@@ -14,15 +14,15 @@
 
 typedef struct pool pool;
 
-// The first of `count` tasks that is dealt out to a thread; up to the next thread's.
+// The first of `count` tasks in a thread's run; the run ends where the next thread's begins.
 static inline int64_t pool_first(int64_t count, int threads, int thread) {
     int64_t more = count % threads;
     return count / threads * thread + (thread < more ? thread : more);
 }
 
-// Number of tasks of phase i, and one of its tasks. `thread` in [0, threads): no two tasks run at once with
-// the same one. `last`: it is the last that is left of those dealt out to this thread; never with one thread,
-// or with `parallel`.
+// count: the number of tasks of phase i. run: does one of its tasks; `thread` is in [0, threads), and no
+// two tasks run at the same time with the same one; `last`: it is the last task left of this thread's run
+// (never with one thread, or with `parallel`).
 typedef struct pool_work {
     void *context;
     int64_t (*count)(void *context, int phase); // at most 2^30; asked once a phase, before its first task

@@ -17,7 +17,7 @@ typedef enum session_input {
         INPUT_COUNT
 } session_input;
 
-// What of a variant is resolved when the session opens.
+// What the session resolves of a variant when it opens.
 typedef struct session_variant {
     const bertc_variant *variant;
     const bertc_phase *phases;
@@ -31,8 +31,8 @@ typedef struct session_variant {
 typedef struct session_group {
     int64_t tokens, sequences, rows, longest;
     int32_t *inputs[INPUT_COUNT]; // [max_tokens]; bounds and row_bounds [max_sequences + 1]
-    int64_t *places;              // of each text among the caller's
-    bool passed;                  // the text has had the token that the rule of `global` asks for
+    int64_t *places;              // by text of the group: its number among the caller's texts
+    bool passed;                  // the text has had the token that the rule of `global` looks for
 } session_group;
 
 struct bertc_session {
@@ -55,19 +55,20 @@ struct bertc_session {
 };
 
 void session_clear(bertc_session *s);
-// Whether a text of n tokens can still join the group.
+// Can a text of n tokens still join the group?
 bool session_room(const bertc_session *s, int64_t n);
 // Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.
 void session_begin(bertc_session *s, int64_t place);
-// The position of a token by the model's rule; `before`: ids left of it that are not the pad.
+// The position of a token by the model's rule; `before`: how many ids left of it are not the pad.
 int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int64_t before);
-// Whether the model has that id, type and position.
+// Does the model have that id, type and position?
 bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error);
-// Whether the model takes that value of an input beside these; where it has no such input, any will do.
+// Does the model take that value of another input? Always true where it has no such input.
 bool session_takes(const bertc_session *s, session_input i, int32_t v);
-// Whether a text of a grid is all of its columns, hidden ones too: the model has the input `mask`.
+// Does a text of a grid consist of all its columns, hidden ones too? It does where the model has the input
+// `mask`.
 bool session_keeps_grid(const bertc_session *s);
-// Adds a token to the text; `read`: a head reads its row. Inputs beside these get what their rules say.
+// Adds a token to the text; `read`: a head reads its row. The token's other inputs get what their rules say.
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
 // Sets another input of the token that was added last.
 void session_set(bertc_session *s, session_input i, int32_t v);

@@ -36,7 +36,7 @@ typedef struct tokenizer {
 // Checks the sections of a table of `size` bytes (8-byte aligned) that the caller keeps. false: *error says
 // why.
 bool tokenizer_view(tokenizer *t, const void *table, size_t size, bertc_error *error);
-// Whether a pre-tokeniser's step makes another text of its splits.
+// Does a pre-tokeniser's step change the text of its splits?
 bool tokenizer_rewrites(const bertc_step *step);
 // Text of an id as the vocabulary has it ("##able"), NULL where it has none.
 const char *tokenizer_text(const tokenizer *t, int32_t id);
@@ -47,8 +47,8 @@ typedef struct encoder encoder;
 // broken table.
 encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error);
 void encoder_free(encoder *e);
-// What bertc_tokenize says. The tokens live until the next call on this encoder. Truncation keeps the tokens
-// at the start. max_tokens counts special tokens; 0: no limit.
+// Does what bertc_tokenize promises. The tokens live until the next call on this encoder. Truncation keeps
+// the tokens at the start. max_tokens includes special tokens; 0: no limit.
 bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
                     const bertc_token **tokens, size_t *count, bertc_error *error);
 

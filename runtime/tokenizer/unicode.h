@@ -20,7 +20,8 @@
 #define UNICODE_LETTER      0x080u // \p{L}
 #define UNICODE_NUMBER      0x100u // \p{N}
 
-// Rows of the table: (first code point << UNICODE_FLAG_BITS) | flags of it and all up to the next row's.
+// Rows of the table: (first code point << UNICODE_FLAG_BITS) | flags of the code points up to the next
+// row's first.
 #define UNICODE_FLAG_BITS 11
 extern const uint32_t unicode_rows[];
 extern const size_t unicode_row_count;
@@ -41,18 +42,18 @@ int unicode_lower(uint32_t c, uint32_t out[2]);
 int unicode_decompose(uint32_t c, bool compatibility, uint32_t out[UNICODE_LONGEST]);
 // The character that two make when they are composed, 0: none.
 uint32_t unicode_compose(uint32_t a, uint32_t b);
-// Whether a grapheme cluster ends between two characters; *state is 0 at a cluster's first.
+// Does a grapheme cluster end between two characters? *state is 0 at a cluster's first.
 bool unicode_breaks(uint32_t before, uint32_t c, int32_t *state);
 // The canonical combining class, 0 for a starter.
 uint8_t unicode_combining_class(uint32_t c);
 
 // --- UTF-8
 
-// Length of the character at p, 0 where it is none; `left` bytes are there. Where it is none, *bad is the
-// length of the bytes that Python's errors="replace" makes one U+FFFD of.
+// Length of the character at p, of which `left` bytes can be read; 0 where there is no valid character.
+// Then *bad is the number of bytes that Python's errors="replace" turns into one U+FFFD.
 size_t utf8_check(const uint8_t *p, size_t left, size_t *bad);
 
-// The rest is for valid text.
+// The functions below need valid text.
 static inline size_t utf8_length(uint8_t lead) {
     return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
