@@ -1,13 +1,13 @@
-// The parts of the attention family. Private to backend/.
+// What the files of the attention family share. Private to backend/.
 //
-//   match.c    what the body says: queries, keys, values, the ops on the scores
+//   match.c    finds queries, keys, values and the ops on the scores in the body
 //   view.c     views of operands as heads
 //   pack.c     rows between memory and the tiles' layouts
 //   rows.c     rows that are computed first: rotary positions
-//   frame.c    what a task works on
+//   frame.c    the sequence, head and rows of a task
 //   scores.c   the ops on the scores: bias, windows, what is looked up
-//   range.c    what their integers can be: which keys are seen, what is looked up
-//   table.c    products that are looked up: disentangled terms
+//   range.c    the values that their integers can have: which keys are visible, which rows are looked up
+//   table.c    products that the ops on the scores look up: disentangled terms
 //   softmax.c
 //   attention.c          the kernel
 #ifndef BERTC_BACKEND_ATTENTION_H
@@ -16,7 +16,7 @@
 #include "backend/emit/view.h"
 #include "backend/matmul/epilogue.h"
 
-// A value of the body as a view of an operand's rows: each of its axes walks the rows, or a part of their
+// A value of the body as a view of an operand's rows: each of its axes is the rows, or a part of their
 // columns. (view.c)
 typedef struct head_axis {
     bool row;
@@ -31,7 +31,7 @@ typedef struct head_view {
 } head_view;
 bool attention_view_of(const graph *g, value v, head_view *x);
 
-// One of queries, keys, values: where its heads stand in an operand of the per_sequence.
+// The queries, the keys or the values: where their heads lie in an operand of the per_sequence.
 typedef struct heads {
     int operand;    // its number among the node's operands
     dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
@@ -48,21 +48,22 @@ typedef struct heads {
 // number until the match is done.
 bool attention_as_heads(const graph *g, value v, int row, int column, heads *out);
 
-// Whose rows a vector of the body stands on.
+// Whose rows a vector of the body belongs to.
 typedef enum side { SIDE_QUERY, SIDE_KEY } side;
 
-// A number a row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
+// One number for each row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
 typedef struct score_leaf {
     int operand;
     side side;
     elem e;
     dim rows;
-    // Of keys: where in a task's scratch their numbers stand, in bytes, and the least and the largest of each
-    // panel.
+    // For keys: byte offsets in a task's scratch, of their numbers, and of the least and the largest of
+    // each panel.
     int64_t at, panel_limits;
 } score_leaf;
 
-// What is looked up along rows of `n` numbers: gather_along.
+// A table of rows of `n` numbers in which the body looks up one number for each pair of query and key:
+// gather_along.
 typedef struct score_table {
     value gather;
     bool transposed; // its rows are keys: the body transposes what it found
@@ -108,20 +109,20 @@ bool attention_recognise(arena *a, const kernel_site *s, attention *out);
 // Collects the ops from scores->anchor to scores->result; false where the family can't compute one.
 // (scores.c)
 bool attention_collect_scores(arena *a, const kernel_site *s, attention *x);
-// Which leaf the reshape `n` is, which table the gather_along `v`; `transposed` or not.
+// The number of the leaf that the reshape `n` is, and of the table that the gather_along `v` reads.
 int attention_leaf(const attention *x, const node *n, bool transposed);
 int attention_table(const score_ops *x, value v, bool transposed);
-// The same of a condition on the rows' numbers, x->scores.result.
+// The same for a condition on the rows' numbers, x->scores.result.
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
 // Can rows [heads,rows,width] of the body be computed a row and a head at a time? (rows.c)
 bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
 
 // Does a select hide scores?
 bool attention_hides(const attention *x);
-// How many keys a query sees in a sequence of that length; the length where it can't be said.
+// How many keys a query sees in a sequence of that length; the length itself where that is not known.
 int64_t attention_reach(emit *e, const attention *x, int64_t length);
 
-// --- What a task works on. It stands at the start of its scratch, for the functions that it calls.
+// --- What a task works on. It is stored at the start of the task's scratch, for the functions that the task calls.
 typedef struct task_frame {
     LLVMValueRef args;
     LLVMValueRef head;           // of the queries
@@ -140,7 +141,7 @@ LLVMValueRef attention_operand(emit *e, const kernel_site *s, const task_frame *
 LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const task_frame *f, const heads *x);
 LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b);
 
-// What numbers the leaves have in a block of queries and keys. (range.c)
+// The least and the largest number that each leaf has in a block of queries and keys. (range.c)
 typedef struct ranges {
     emit *e;
     const attention *x;
@@ -157,8 +158,8 @@ void attention_ranges_keys(ranges *r, LLVMValueRef scratch, LLVMValueRef from, L
 // The panels of columns of a table that these pairs look up.
 void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValueRef *from, LLVMValueRef *to);
 
-// Emit functions of their own and return them. All read only rows below `count`: past it the last one stands
-// in, so that padding is finite.
+// Each of the following emits a function and returns it. The emitted functions read only rows below
+// `count`; the rows past it are copies of the last one, so that padding is finite.
 
 // void (ptr rows, i64 count, ptr out): rows of x.width floats, x.ld apart, into panels [count/16][width][16],
 // each a key's column.
@@ -171,10 +172,11 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
 // void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
 // to rows of x.width floats, out_ld apart.
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld);
-// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, `ld` floats apart.
+// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, `ld`
+// floats from row to row.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                                  int64_t ld);
-// void (ptr scratch): the numbers of the keys (score_leaf), up to a whole panel, to where they stand.
+// void (ptr scratch): stores the numbers of the keys (score_leaf.at), filled up to a whole panel.
 LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attention *x);
 // void (ptr scratch, i64 row, i64 key, i64 count, ptr scores): the ops on the scores of a tile of queries
 // from `row` on, for `count` keys from `key` on, in place.
@@ -184,8 +186,9 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
 LLVMValueRef attention_scan(emit *e);
 // void (ptr scratch): those of each panel of keys.
 LLVMValueRef attention_panel_limits(emit *e, const attention *x, LLVMValueRef scan);
-// i64 (ptr scratch, i64 row): the runs of panels of keys of which a tile of queries from `row` on may see
-// some: where each begins and ends, as i64 from `visible_runs` in scratch on; how many numbers these are.
+// i64 (ptr scratch, i64 row): finds the runs of panels of keys that a tile of queries from `row` on may
+// see. Stores the first and the end panel of each as i64, from offset `visible_runs` of scratch on; returns
+// how many numbers it stored.
 LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scan,
                                     int tile_rows, int64_t visible_runs);
 // A tile of rows of queries or keys on its way to scratch.
@@ -197,7 +200,7 @@ typedef struct row_source {
 } row_source;
 row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                             int tile_rows, int64_t ld, int64_t at);
-// Rows from `from` on, of which those up to `until` are there.
+// Takes rows from `from` on; those from `until` on do not exist.
 void attention_take(emit *e, const kernel_site *s, const task_frame *f, const row_source *from_rows,
                     LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef until);
 
@@ -216,9 +219,9 @@ LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention 
 // the sequence's start, then in a tree. Gives the least maximum of these rows.
 LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 
-// --- The kernel's parts (parts.c)
+// --- The kernel's functions (parts.c)
 
-// Where things lie in a task's scratch, in bytes, and the strides of its tiles, in floats.
+// Byte offsets in a task's scratch, and the strides of its tiles, in floats.
 typedef struct scratch_layout {
     int tile;
     int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
@@ -244,8 +247,8 @@ void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LL
 // The tile of queries from `row` on: outs and sums of scratch, for rows up to `until`. (tile.c)
 void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                     LLVMValueRef row, LLVMValueRef until);
-// What attention_emit_code adds for hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over
-// the runs; the least maximum of the rows.
+// For hidden scores: float (ptr scratch, i64 row, i64 n), scores and softmax over the visible runs, which
+// are n numbers in scratch. Returns the least maximum of the rows.
 LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p);
 void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args);
 

@@ -51,8 +51,8 @@ void build_store(emit *e, LLVMValueRef v, LLVMValueRef p, unsigned align);
 // Sum / maximum of the lanes in one fixed tree (halves added).
 LLVMValueRef build_reduce_add(emit *e, LLVMValueRef v);
 LLVMValueRef build_reduce_max(emit *e, LLVMValueRef v);
-// for (i = from; i < to; i += step): open positions the builder in the body; close ends it. from < to need
-// not hold.
+// for (i = from; i < to; i += step): build_loop leaves the builder in the body, build_loop_end after the
+// loop. The loop may run no turn.
 typedef struct loop {
     LLVMBasicBlockRef head, body, exit;
     LLVMValueRef index; // i64
@@ -60,7 +60,8 @@ typedef struct loop {
 } loop;
 loop build_loop(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name);
 void build_loop_end(emit *e, loop *l);
-// if (condition): opens with the builder inside; close ends it. Gives the block behind.
+// if (condition): build_if leaves the builder in the branch and returns the block after it; build_if_end
+// moves there.
 LLVMBasicBlockRef build_if(emit *e, LLVMValueRef condition);
 void build_if_end(emit *e, LLVMBasicBlockRef behind);
 // A new internal function with the target's attributes (no-builtins, nounwind, prefer-vector-width, cpu,
@@ -78,10 +79,10 @@ LLVMValueRef build_intrinsic(emit *e, const char *name, int type_count, LLVMType
                              LLVMValueRef *args);
 // A vector of type t (elements of 4 bytes) from a vector of addresses.
 LLVMValueRef build_gather(emit *e, LLVMTypeRef t, LLVMValueRef pointers);
-// Has the target an instruction that gives lane index[i] of v in lane i, of a whole vector of 4-byte
+// Does the target have an instruction that moves lane index[i] of v to lane i, for whole vectors of 4-byte
 // elements?
 bool build_permutes(const emit *e);
-// That; index: <width x i32>, below the width.
+// Emits it; index: <width x i32>, below the width.
 LLVMValueRef build_permute(emit *e, LLVMValueRef v, LLVMValueRef index);
 // Fields of bertc_call.
 LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);       // T, S, R

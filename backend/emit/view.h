@@ -1,5 +1,5 @@
 // Views: how a kernel addresses a value, one base and a stride an axis; and sweeps over rows of views, a
-// vector at a time. Shared by the family rowwise, the norms and the loop nest. Private to backend/.
+// vector at a time. Used by all families and the norms. Private to backend/.
 #ifndef BERTC_BACKEND_VIEW_H
 #define BERTC_BACKEND_VIEW_H
 

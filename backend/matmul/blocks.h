@@ -1,11 +1,10 @@
-// How kernels over rows of C are cut into tasks. Private to backend/.
+// The tasks of kernels over rows of C: blocks of rows. Private to backend/.
 #ifndef BERTC_BACKEND_MATMUL_BLOCKS_H
 #define BERTC_BACKEND_MATMUL_BLOCKS_H
 
 #include "backend/matmul/epilogue.h"
 
-// Rows of a register tile: the schedule's where the variant's row tile is made of whole ones, else the row
-// tile.
+// Rows of a register tile: the schedule's, if the variant's row tile is a multiple of it, else the row tile.
 int block_tile_rows(const kernel_site *s);
 // The unit of a phase whose tasks take `rows` rows; 0: all.
 int64_t block_unit(const kernel_site *s, int64_t rows);

@@ -1,5 +1,5 @@
-// What follows a product in its kernel: pointwise ops on its sums while they are in registers, and the norm
-// that may close it. Private to backend/.
+// What follows a product in its kernel: pointwise ops on its sums while they are in registers, and a norm
+// over its rows (row_norm). Private to backend/.
 #ifndef BERTC_BACKEND_MATMUL_EPILOGUE_H
 #define BERTC_BACKEND_MATMUL_EPILOGUE_H
 
@@ -17,13 +17,13 @@ typedef struct epilogue {
 } epilogue;
 
 // Collects the ops between `anchor` [X,n] and `result`. Params may be scalars, [n], or rows [X,n]. False
-// where there is anything else between them: it is then no epilogue.
+// where any other op is between them: then there is no epilogue.
 bool epilogue_collect(const kernel_site *s, const graph *body, const value *operands, value anchor,
                       value result, epilogue *out);
 // tile_finish of a product with that epilogue (context: epilogue *); the tile's extras are the epilogue's.
 void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc);
 
-// The norm that closes a body: `n` floats a row.
+// The norm that is a body's last op, over rows of `n` floats.
 typedef struct row_norm {
     op op; // layer_norm, rms_norm; OP_COUNT: none
     double eps;
@@ -31,8 +31,8 @@ typedef struct row_norm {
     int64_t n;
 } row_norm;
 
-// Is v of the body such a norm over params? Fills in *out; otherwise *out is none. The value that it is
-// applied to.
+// If v of the body is such a norm with params for gamma and beta: fills in *out and returns its operand.
+// Else *out is none, and v is returned.
 value row_norm_collect(const graph *body, value v, row_norm *out);
 // A function void (ptr rows, i64 count, ptr gamma, ptr beta) that normalises rows of `ld` floats in place.
 LLVMValueRef row_norm_emit(emit *e, const row_norm *c, int64_t ld, const char *name);

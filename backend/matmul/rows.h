@@ -1,4 +1,4 @@
-// Products of which only chosen rows are wanted:
+// Products that are needed in chosen rows only:
 //
 //   select (compare numbers [X,1], a number), what the product and its epilogue give [X,N], 0
 //
@@ -14,7 +14,8 @@ typedef struct row_choice {
     value param;       // f32[X] or i32[X]: a number a row
     const node *compare;
 } row_choice;
-// Is `v`, what a body yields, such a select? The value that it chooses; `v` itself otherwise.
+// `v`: what a body yields. If it is such a select: fills in *out and returns the value that it chooses.
+// Else returns v.
 value row_choice_collect(const graph *body, value v, row_choice *out);
 // i1: does the condition hold for one of the `n` numbers at `numbers`?
 LLVMValueRef row_choice_any(emit *e, const row_choice *x, LLVMValueRef numbers, int n);

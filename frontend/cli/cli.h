@@ -1,4 +1,4 @@
-// The bertc command: one file a subcommand, over what they share here: checkpoint -> graph with variants
+// The bertc command: each subcommand is one file. They share two steps: checkpoint -> graph with variants
 // (`build`), and checkpoint or artefact -> loaded model (`opened`).
 #ifndef BERTC_CLI_H
 #define BERTC_CLI_H
@@ -32,7 +32,7 @@ typedef struct build_options {
     hub_options hub;
     int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
     int64_t batch, optimise;
-    const char *mcpu; // one or several, by commas; NULL: native
+    const char *mcpu; // one or several, separated by commas; NULL: native
     const char *triple, *dtype, *passes, *print_after, *report;
     // The graph is only printed: no variants are made where the chosen passes leave the weights without
     // places.
@@ -79,13 +79,13 @@ void opened_close(opened *o);
 
 // Prints the diagnostics, ends them; EXIT_FAILED where there are errors, else EXIT_OK.
 int finish(diag *d);
-// Adds what a runtime function said.
+// Adds the message of a runtime function.
 bool runtime_failed(diag *d, const bertc_error *e);
 double seconds_now(void);                          // monotonic
 int compare_doubles(const void *a, const void *b); // for qsort
 // Flushes stdout; false, with a diagnostic, where it can't be written (a full disk).
 bool flush_stdout(diag *d);
-// Whether two paths lead to one regular file.
+// Do two paths lead to the same regular file?
 bool same_file(const char *a, const char *b);
 // False, with a diagnostic, where the output would take the place of a file that the checkpoint is read from.
 bool spares_checkpoint(const hub_options *o, const char *output, diag *d);

@@ -1,4 +1,4 @@
-// The command line: a table of options a command, from which parsing and --help come.
+// The command line: each command has a table of options, which is what it parses and what --help prints.
 #ifndef BERTC_CLI_OPTIONS_H
 #define BERTC_CLI_OPTIONS_H
 
@@ -48,14 +48,14 @@ typedef struct arguments {
     char **v;
 } arguments;
 
-// Parses argv[1..]; what is no option is left in `rest` (in argv's own array). Returns -1 to go on; otherwise
-// the exit status to leave with (help was printed, or a usage error said on stderr).
+// Parses argv[1..]; arguments that are no options are left in `rest` (in argv's own array). Returns -1 to
+// go on, else the exit status: help was printed, or a usage error was written to stderr.
 int options_parse(const option_table *t, int argc, char **argv, arguments *rest);
 // "bertc run: MESSAGE" and where the help is; returns EXIT_USAGE.
 int usage_error(const option_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// Is `other` what somebody may have meant who wrote `word` (n letters)? A letter in three may be wrong,
-// missing or too many. How many are, or -1.
+// How many letters are wrong, missing or too many in `word` (n letters) if `other` was meant? -1: more than
+// one in three, so it was not.
 int word_edits(const char *word, size_t n, const char *other);
 
 #endif

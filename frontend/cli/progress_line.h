@@ -1,4 +1,4 @@
-// How far long work has come, as one line on standard error that is drawn over: on a terminal only.
+// The progress of long work: one line on standard error that is drawn over, on a terminal only.
 #ifndef BERTC_CLI_PROGRESS_LINE_H
 #define BERTC_CLI_PROGRESS_LINE_H
 

@@ -1,5 +1,5 @@
-// Checkpoints: what Hugging Face folders hold, checked, as a graph with recipes over mapped tensors, a
-// tokenizer table and a task table. The one public header of frontend/hub.
+// Checkpoints: the files of a Hugging Face folder, checked, become a graph with recipes over mapped
+// tensors, a tokenizer table and a task table. The one public header of frontend/hub.
 #ifndef BERTC_HUB_H
 #define BERTC_HUB_H
 
@@ -66,7 +66,7 @@ typedef struct synth_options {
     const char *shape, *output, *dtype; // dtype: NULL: F32
     const char *head;                   // NULL: model
     uint64_t seed;
-    const progress_hook *progress; // NULL: nobody looks
+    const progress_hook *progress; // NULL: none
 } synth_options;
 bool hub_synth(const synth_options *options, diag *d);
 

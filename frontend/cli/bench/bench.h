@@ -1,4 +1,5 @@
-// `bertc bench`: what its files share. Times are medians over rounds that interleave what is compared.
+// What the files of `bertc bench` share. Times are medians over rounds in which the compared programs take
+// turns.
 #ifndef BERTC_CLI_BENCH_H
 #define BERTC_CLI_BENCH_H
 
@@ -35,10 +36,10 @@ void workload_free(workload *w);
 // Rounds of one call each on `threads` threads, with bursts of the peak loop between them.
 bool bench_measure(const bench_options *o, bertc_model *model, const workload *w, int threads, measured *out,
                    diag *d);
-// Prints a row a phase, the phases of equal layers added up.
+// Prints one row for each phase; the phases of equal layers are added up.
 bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
                    diag *d);
-// Each pass off in turn: what it is worth on this shape.
+// Times the model with each pass off in turn: what the pass is worth on this shape.
 bool bench_ablate(const bench_options *o, const char *path, diag *d);
 
 #endif

@@ -1,6 +1,6 @@
-// Many texts on all threads: a chunk of rows is sorted by length and handed out in groups, longest first, to
-// sessions of one thread each. So no thread waits for another within a text, texts of a length stand
-// together, and the groups at the end of a chunk are short.
+// Many texts on all threads: a chunk of rows is sorted by length and handed out in groups, longest first,
+// to sessions of one thread each. So no thread waits for another within a text, texts of similar length
+// share a group, and the last groups of a chunk are short.
 #ifndef BERTC_CLI_CREW_H
 #define BERTC_CLI_CREW_H
 

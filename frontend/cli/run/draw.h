@@ -1,5 +1,5 @@
-// What can be drawn of an answer, as files for a browser: SVG and HTML that stand alone. Text is escaped,
-// what is no UTF-8 becomes U+FFFD.
+// Drawings of an answer for a browser: SVG and HTML files that need no other file. Text is escaped; bytes
+// that are no UTF-8 become U+FFFD.
 #ifndef BERTC_CLI_DRAW_H
 #define BERTC_CLI_DRAW_H
 

@@ -10,10 +10,10 @@
 
 typedef enum hub_problem { PROBLEM_NONE, PROBLEM_SINGLE, PROBLEM_MULTI, PROBLEM_REGRESSION } hub_problem;
 
-// Frequencies of the turns, one a pair of columns, and what multiplies their cosines and sines. NULL: the
-// plain ones of the family's base.
+// Rotary frequencies, one for each pair of columns, and the factor of their cosines and sines. NULL: the
+// frequencies follow from the family's base alone.
 typedef struct hub_rope {
-    float *frequencies; // [what is turned of a head / 2]
+    float *frequencies; // [turned columns of a head / 2]
     double scale;
 } hub_rope;
 
@@ -62,8 +62,8 @@ typedef struct hub_config {
     hub_sentence sentence;
 } hub_config;
 
-// What the names of the tensors tell of a config that says nothing: the family whose they are, and another
-// whose there are too. NULL: none.
+// What the tensors' names say where the config names no family: the family that they belong to, and a
+// second one whose names there are too. NULL: none.
 typedef struct hub_hint {
     const hub_family *family, *other;
 } hub_hint;
@@ -79,8 +79,8 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
 bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_hint *hint, arena *a,
                              hub_config *c);
 
-// Layers that share their weights have one set of them, the set that hub_weight_set(c, layer) numbers from 0
-// on. A module of stages has one a stage: layer i's are i * stages and those behind it.
+// Layers that share their weights have one set of them: hub_weight_set(c, layer), numbered from 0. A module
+// with stages has one set for each stage: those of layer i are i * stages to (i + 1) * stages - 1.
 int64_t hub_weight_sets(const hub_config *c);               // the most that a module has
 int64_t hub_module_sets(const hub_config *c, hub_module m); // 0: it belongs to no layer
 int hub_weight_set(const hub_config *c, int layer);
@@ -95,13 +95,13 @@ typedef struct hub_slice {
     bool by_head;
 } hub_slice;
 hub_slice hub_module_slice(const hub_config *c, hub_module m);
-// A whole number, at least 1: required where no default is known (0). *out stays where the family has no such
-// key.
+// Reads a whole number, at least 1; where no default is known (0), the key is required. *out is left as it
+// is where the family has no such key.
 bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
                        int64_t by_default, int64_t *out);
 bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out);
-// Layers that are not as wide inside as between them, after the hidden size is read; and convolutions, after
-// heads.
+// Reads the keys of layers that are narrower inside (after the hidden size is read), and of convolutions
+// (after the heads are).
 bool hub_config_narrowing(const hub_fields *f, hub_config *c);
 // custom.c: after which keys, the activation, the sizes, the heads are read.
 bool hub_config_refusals(const hub_fields *f, const hub_config *c);
@@ -111,12 +111,12 @@ bool hub_config_fraction(const hub_fields *f, hub_config *c);
 bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c);
 bool hub_config_fourier(const hub_fields *f, hub_config *c);
 bool hub_config_convolutions(const hub_fields *f, arena *a, hub_config *c);
-// What belongs to attention alone: rotary, windows, relative positions. After sizes and layers are read.
+// Reads the keys of attention: rotary, windows, relative positions. Call it after sizes and layers are read.
 bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c);
 // The shape of a module's tensor in the checkpoint, but for axes of 1 at its end: its rank, and
 // shape[0..rank).
 int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shape[3]);
-// Does the tensor stand as [groups, columns, rows], each of one group?
+// Is the tensor's shape [groups, columns, rows], with the columns and rows of one group?
 bool hub_module_groups_first(const hub_config *c, hub_module m);
 // Does the head read the module? OPTIONAL: where the checkpoint has it.
 typedef enum hub_use { USE_NO, USE_OPTIONAL, USE_YES } hub_use;

@@ -1,5 +1,5 @@
-// Families of encoders as data (families*.def): what a family calls its classes, its config keys and its
-// tensors, where its positions start, and which parts it has. Nothing outside the table asks which family it
+// Families of encoders as data (families*.def): a family's names for its classes, config keys and tensors,
+// where its positions start, and which parts it has. Code outside the table never asks which family it
 // works on.
 #ifndef BERTC_HUB_FAMILY_H
 #define BERTC_HUB_FAMILY_H
@@ -7,7 +7,7 @@
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
-// Sizes that shapes are made of.
+// The sizes in the shapes of tensors.
 typedef enum hub_size {
     SIZE_NONE,
     SIZE_VOCAB,
@@ -21,23 +21,23 @@ typedef enum hub_size {
     SIZE_NORMED,    // width that the embeddings have in their norm
     SIZE_HIDDEN,
     SIZE_INSIDE,  // width inside of a layer, where it is narrower
-    SIZE_QUERIED, // that queries and keys are made from, and values
+    SIZE_QUERIED, // width of the rows that queries and keys are computed from, and values
     SIZE_VALUED,
     SIZE_INNER,
     SIZE_HEADS,
     SIZE_HEAD,      // width of a head
-    SIZE_TURNED,    // of that, from its start, what rotary positions turn
-    SIZE_ATTENTION, // of all heads
-    SIZE_KEYS,      // of all heads of keys and values, which may be fewer
-    SIZE_CONTEXT,   // of what attention gives, and a convolution beside it
+    SIZE_TURNED,    // the first columns of a head, which rotary positions turn
+    SIZE_ATTENTION, // width of all heads together
+    SIZE_KEYS,      // width of all heads of keys and values, which may be fewer
+    SIZE_CONTEXT,   // width of attention's result, with that of a convolution beside it
     SIZE_TAPS,      // tokens that a convolution reads
-    SIZE_KERNELS,   // of all heads
+    SIZE_KERNELS,   // convolution kernels of all heads
     SIZE_BUCKETS,   // of distances
-    SIZE_DISTANCES, // both ways, of all positions
+    SIZE_DISTANCES, // distances in both directions, of all positions
     SIZE_RELATIVE,  // positions relative to a token's, both ways
     SIZE_TRANSFORM, // width that the decoder of a masked LM reads
-    SIZE_DECODER,   // of that, what the decoder's own table reads, which may be the word embeddings
-    SIZE_REST,      // and what another does
+    SIZE_DECODER,   // the part of it that the decoder's own table reads, which may be the word embeddings
+    SIZE_REST,      // the part of it that another table reads
     SIZE_LABELS,
     SIZE_ONE, // always 1
     SIZE_TWO, // always 2: next sentence, start and end
@@ -162,7 +162,7 @@ typedef enum hub_key {
     KEY_HEADS,
     KEY_KEY_HEADS,
     KEY_HEAD,           // width of one
-    KEY_RATIO,          // how many heads a convolution stands for
+    KEY_RATIO,          // how many heads a convolution replaces
     KEY_TAPS,           // tokens that a convolution reads
     KEY_INSIDE,         // width inside of a layer
     KEY_STAGES,         // feed-forwards of a layer
@@ -180,7 +180,7 @@ typedef enum hub_traits {
     TRAIT_TYPES = 1,              // token type embeddings, unless the config says 0 of them
     TRAIT_POSITIONS = 2,          // absolute positions, a table
     TRAIT_POOLER = 4,             // the base model ends in a pooler
-    TRAIT_PRE_NORM = 8,           // norms stand before attention and feed-forward, and one behind all layers
+    TRAIT_PRE_NORM = 8,           // norms come before attention and feed-forward, and one after all layers
     TRAIT_PROJECTS = 16,          // the embeddings are projected even where they have the hidden size
     TRAIT_DECODES_EMBEDDING = 32, // the decoder reads rows of the embeddings' width
     TRAIT_RMS_NORM = 64,
@@ -189,16 +189,16 @@ typedef enum hub_traits {
     TRAIT_ROTARY_COLUMNS = 512, // rotary positions are columns, whatever positions are given
     TRAIT_FIRST_BARE = 2048,    // the first layer has no norm before its attention: the embeddings end in one
     TRAIT_DROPS_MASKED = 1024,  // ESM: mask tokens are zero, and the others scaled by how many there are
-    TRAIT_HIDDEN_ROWS = 4096,  // tokens that the mask hides are read too: a grid's text is all of its columns
-    TRAIT_FOURIER = 8192,      // tokens are mixed by a Fourier transform instead of attention
-    TRAIT_GROUPS_FIRST = 16384 // layers of groups stand as [groups, columns, rows]
+    TRAIT_HIDDEN_ROWS = 4096,   // hidden tokens are read too: a grid's text consists of all its columns
+    TRAIT_FOURIER = 8192,       // tokens are mixed by a Fourier transform instead of attention
+    TRAIT_GROUPS_FIRST = 16384  // grouped linear layers have the shape [groups, columns, rows]
 } hub_traits;
 
-// What turns queries and keys by their positions: halves of a head, or pairs of neighbours.
+// Which columns rotary positions turn together: halves of a head, or pairs of neighbours.
 typedef enum hub_rotary { ROTARY_NONE, ROTARY_HALVES, ROTARY_PAIRS } hub_rotary;
 
-// An activation that says how the feed-forward is gated: what activates its one half, and the prediction
-// head.
+// A gated feed-forward's activation, by its name in the config: the activation of its gating half, and of the
+// prediction head.
 typedef struct hub_gate {
     const char *name, *activation, *predict;
 } hub_gate;
@@ -207,11 +207,11 @@ typedef struct hub_gate {
 #define HUB_MOST_GATES   3
 
 typedef struct hub_family {
-    const char *model_type;  // config.json's
-    const char *when;        // a key: the row is for configs that have it, before a row that says nothing
+    const char *model_type; // config.json's
+    const char *when;       // a key: the row is for configs that have it, and comes before one without `when`
     const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
     int traits;
-    bertc_position_rule position_rule; // where it counts, positions start behind the pad's id; else at 0
+    bertc_position_rule position_rule; // COUNT: positions start after the pad's id; COLUMN: at 0
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
     const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
     const char *old_keys[KEY_COUNT];   // read where the key is missing
@@ -227,7 +227,7 @@ typedef struct hub_family {
     const char *biases[MODULE_COUNT];
     // Modules that a config's key switches: "key" (false where it is missing) or "+key" (true).
     const char *switches[MODULE_COUNT];
-    double eps[MODULE_COUNT]; // of norms that have not the config's; 0: it has
+    double eps[MODULE_COUNT]; // of norms that don't use the config's; 0: it does
     hub_rotary rotary;
     double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
     // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.

@@ -1,5 +1,5 @@
-// The graph of a checked checkpoint, plain and unfused: one op a node, and what people may want to see has a
-// name.
+// Builds the graph of a checked checkpoint, plain and unfused: every node is one op, and values that people
+// may want to look at have names.
 #ifndef BERTC_HUB_ENCODER_H
 #define BERTC_HUB_ENCODER_H
 
@@ -18,12 +18,12 @@ typedef struct hub_builder {
     const hub_config *config;
     const hub_weights *weights;
     value ids, types, positions, bounds;
-    // VALUE_NONE where the model does not read them, as all that follows.
+    // These and all that follow are VALUE_NONE where the model does not read them.
     value columns, tasks, global, mask, prompt;
     value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
     value buckets;                // f32[heads,1,distances], added to scores
     value relative;               // embeddings of relative positions, f32[2 span,H]
-    value distances;              // which of them stands for a distance, i32[1,distances]
+    value distances;              // by distance: the row of `relative`, i32[1,distances]
     value transforms[2];          // matrices of the transform over columns, f32[H,H], once they are made
     value turns[2];               // cosines and sines of the texts' transform over tokens, f32[T,M]
     value rows;                   // VALUE_NONE: the head reads no chosen rows
@@ -38,13 +38,13 @@ void hub_build_encoder(hub_builder *b);
 // The probabilities of layer `i`, f32[T,heads,M].
 value hub_build_attentions(hub_builder *b, int i);
 
-// The head and its outputs, then those that `outputs` (a comma list, or NULL) asks for.
+// The head and its outputs, then the further ones that `outputs` names (a list separated by commas, or NULL).
 bool hub_build_head(hub_builder *b, const char *outputs, diag *d);
 
 // --- embedding.c
-// [S,n W] of [T,W]: a text's row by each of the poolings, side by side. POOLING_LATE is none of them.
+// [T,W] -> [S,n W]: a text's row by each of n poolings, side by side. POOLING_LATE is not among them.
 value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings);
-// The embedding of a text, [S,..]: the last layer's rows, pooled, then what the folder's modules make of it.
+// The embedding of a text, [S,..]: the last layer's rows, pooled, then the folder's further modules.
 value hub_build_embedding(hub_builder *b);
 
 // The attention of a layer whose projections are built: f32[T,heads d].
@@ -53,7 +53,7 @@ value hub_build_context(hub_builder *b, int layer);
 value hub_build_span_convolution(hub_builder *b, int layer, value x, value q);
 // DeBERTa-v2's convolution of the embeddings, f32[T,H].
 value hub_build_convolution(hub_builder *b, value x);
-// Of [T,W] each token's next, its own and its previous row: [T,3 W].
+// [T,W] -> [T,3 W]: the next token's row, the token's own and the previous token's.
 value hub_build_trigrams(hub_builder *b, value x);
 // FNet's transform over columns and tokens, its real part: [T,H].
 value hub_build_fourier(hub_builder *b, value x);
@@ -64,8 +64,8 @@ void hub_build_positions(hub_builder *b);
 void hub_build_turns(hub_builder *b);
 value hub_build_numbers(graph *g, type t, const int32_t *data); // a literal, i32
 
-// A tensor as a constant, float32; one of a linear layer's weight is turned to [in, out], a convolution's to
-// [taps in, out], or where each column is convolved alone, [taps, columns].
+// A tensor as a float32 constant. A linear layer's weight is transposed to [in, out]; a convolution's to
+// [taps in, out], or to [taps, columns] where each column is convolved by itself.
 value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool turned);
 bool hub_build_has(const hub_builder *b, hub_module m); // does the model read it?
 value hub_build_decoder(hub_builder *b);                // [width,V]: the word embeddings, where it is tied

@@ -1,5 +1,5 @@
-// What the model reads of a checkpoint, checked against the config: every tensor that is missing, or has another
-// shape or type, is reported.
+// What the model reads of a checkpoint, checked against the config: every tensor that is missing, or has
+// another shape or type, is reported.
 #ifndef BERTC_HUB_WEIGHTS_H
 #define BERTC_HUB_WEIGHTS_H
 
@@ -28,12 +28,12 @@ typedef struct hub_weights {
 
 // Looks up all that the config's head reads. Memory from the checkpoint's arena.
 bool hub_weights_read(hub_checkpoint *c, const hub_config *config, hub_weights *out, diag *d);
-// The modules behind the pooling: their widths follow each other, and their tensors are there.
+// Checks the modules after the pooling: each one's width is the next one's, and their tensors are there.
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d);
-// set: of a layer's weights (hub_weight_set), -1 for what belongs to no layer.
+// set: of a layer's weights (hub_weight_set), -1 for modules that belong to no layer.
 const hub_weight *hub_weight_of(const hub_weights *w, hub_module m, int set, hub_part p);
 
-// Whose tensors they are, by their names with a family's prefix.
+// Which family the tensors belong to, by the prefix of their names.
 hub_hint hub_checkpoint_hint(const hub_checkpoint *c);
 
 #endif

@@ -16,8 +16,8 @@ typedef struct hub_checkpoint {
     int module_count;
 } hub_checkpoint;
 
-// Opens `weights`: a .safetensors or .st file, or a model.safetensors.index.json. Ends with
-// hub_checkpoint_close, whatever came of it.
+// Opens `weights`: a .safetensors or .st file, or a model.safetensors.index.json. The caller calls
+// hub_checkpoint_close, also after a failure.
 bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
 void hub_checkpoint_close(hub_checkpoint *c);
 bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out); // tensor_source.find

@@ -13,14 +13,14 @@ typedef struct hub_file {
 bool hub_file_map(const char *path, hub_file *out, diag *d);
 void hub_file_unmap(hub_file *f);
 
-// Whether anything but a folder stands there. What can't be read (a link to nowhere, a pipe) counts: it was
-// meant to be read, so it is hub_file_map's error, and not as if it were missing.
+// Is there anything but a folder under that path? A link to nowhere or a pipe counts: somebody meant it to
+// be read, so hub_file_map reports it, and it is not treated as missing.
 bool hub_is_file(const char *path);
 bool hub_is_folder(const char *path);
 bool hub_ends_with(const char *s, const char *end);
 // `folder`/`name`; `name` alone where the folder is "".
 char *hub_path(arena *a, const char *folder, const char *name);
-// What stands before the last slash ("." where there is none).
+// The path up to its last slash, without it ("." where there is none).
 char *hub_path_folder(arena *a, const char *path);
 // May a name from an untrusted file be looked up below its folder: relative, no "..", and one component if
 // `plain`?

@@ -1,5 +1,5 @@
-// JSON of untrusted files, by cJSON behind limits on size, depth and number of values; and fields read with
-// their types checked, each problem with the file and the key.
+// JSON of untrusted files: parsed by cJSON, after limits on size, depth and number of values; and readers
+// of fields that check types and name the file and the key of each problem.
 #ifndef BERTC_HUB_JSON_H
 #define BERTC_HUB_JSON_H
 
@@ -12,7 +12,7 @@
 cJSON *hub_json_parse(const char *where, const void *data, size_t size, diag *d);
 // The same from a file; it must hold an object (or, where `array`, an array).
 cJSON *hub_json_load(const char *path, bool array, diag *d);
-// A key that stands twice in an object, or NULL.
+// A key that an object has twice, or NULL.
 const char *hub_json_repeated(const cJSON *object);
 // A whole number within +-2^53.
 bool hub_json_int(const cJSON *v, int64_t *out);

@@ -10,7 +10,7 @@ size_t safetensors_dtype_size(const char *dtype);
 // Bytes of a shape; false where they overflow, or a dimension is negative.
 bool safetensors_shape_bytes(const char *dtype, int rank, const int64_t *shape, size_t *bytes);
 
-// Begins a file with these entries (their `data` is not looked at); the bytes of all of them follow in their
+// Begins a file with these entries; their `data` is not read. The caller then writes their bytes in this
 // order.
 bool safetensors_begin(hub_output *o, const char *path, int n, const safetensors_item *items, diag *d);
 

@@ -1,17 +1,18 @@
-// A sentence-transformers folder: modules.json lists a Transformer, a Pooling, and what else is done to the
-// text's row, each module with a folder of its own; config_sentence_transformers.json holds prompts. A
-// cross-encoder's lists a Transformer alone, which ends in a classifier.
+// A sentence-transformers folder: modules.json lists a Transformer, a Pooling, and further modules for the
+// pooled row, each with a folder of its own; config_sentence_transformers.json holds prompts. The
+// modules.json of a cross-encoder lists a Transformer alone, which ends in a classifier.
 #ifndef BERTC_HUB_SENTENCE_H
 #define BERTC_HUB_SENTENCE_H
 
 #include "frontend/hub/files/json.h"
 
-// A text's row of its tokens' rows. LATE: the mean of what a classifier makes of each token.
+// How a text's row is computed from its tokens' rows. LATE: the classifier runs on each token; its results'
+// mean.
 typedef enum hub_pooling {
     POOLING_CLS, // the first
     POOLING_MAX,
     POOLING_MEAN,
-    POOLING_MEAN_SQRT, // the sum over the square root of how many they are
+    POOLING_MEAN_SQRT, // the sum divided by the square root of the number of tokens
     POOLING_WEIGHTED,  // the mean, the n-th token counting n times
     POOLING_LAST,
     POOLING_LATE
@@ -20,7 +21,7 @@ typedef enum hub_pooling {
 
 typedef enum hub_step_kind {
     STEP_NORMALIZE, // to length 1
-    STEP_DENSE,     // a linear layer, its activation, and perhaps what came in added
+    STEP_DENSE,     // a linear layer and its activation, and perhaps its input added
     STEP_NORM       // a layer norm
 } hub_step_kind;
 
@@ -32,7 +33,7 @@ typedef struct hub_step_tensor {
     int64_t shape[2];
 } hub_step_tensor;
 
-// A module behind the pooling, [S,in] -> [S,out].
+// A module after the pooling, [S,in] -> [S,out].
 typedef struct hub_step {
     hub_step_kind kind;
     const char *folder; // as modules.json names it
@@ -66,13 +67,13 @@ typedef struct hub_sentence {
 
 // A plain embedding: the mean of all tokens.
 hub_sentence hub_sentence_plain(void);
-// Reads modules.json and what it names, where the folder has one; else *s is a plain embedding.
+// Reads modules.json and the files that it names. Without a modules.json, *s is a plain embedding.
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 
 // The same, but only what tokenizing needs: the transformer's folder, length and case.
 bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d);
 
-// "mean", or several by commas, into *s; false where one is not known.
+// Parses "mean", or several poolings separated by commas, into *s; false where one is not known.
 bool hub_pooling_read(const char *names, hub_sentence *s);
 const char *hub_pooling_names(void); // all, for messages
 

@@ -97,23 +97,23 @@ bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
 bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
 // Puts special tokens first, and checks that no text is there twice.
 bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
-// Whether the list of names holds a class, its "Tokenizer" or "TokenizerFast" left out.
+// Does the list of names hold a class, without its ending "Tokenizer" or "TokenizerFast"?
 bool tokenizer_class_is(const char *class, const char *names);
 
 // --- config.c
 // A JSON object beside the tokenizer: NULL, without a diagnostic, where there is none.
 bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out);
-// tokenizer_config.json's object with what older folders say elsewhere; the caller ends it. `vocabulary`: its
-// class is asked for.
+// tokenizer_config.json's object, completed from the files in which older folders have its keys; the caller
+// frees it. `vocabulary`: its class is needed.
 bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
-// Notes where tokenizer.json's normaliser differs from what tokenizer_config.json's object says, which
-// Transformers' BERT classes put in its place.
+// Adds a note where tokenizer.json's normaliser differs from what tokenizer_config.json's object says:
+// Transformers' BERT classes replace the one by the other.
 void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
-// Added tokens of tokenizer_config.json's object and added_tokens.json's, with room for so many more by
-// tokenizer_add.
+// Added tokens of tokenizer_config.json's object and of added_tokens.json's, with room for as many more as
+// tokenizer_add will be called for.
 bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
-// A special token of a class: its key in tokenizer_config.json, its name and rules where that doesn't say
-// them. One that is no piece is left out, an error where `needed`.
+// A special token of a class: its key in tokenizer_config.json, and its name and rules where the file
+// doesn't say them. A token that is no piece is left out; it is an error where `needed`.
 typedef struct tokenizer_special {
     const char *key, *usual;
     uint32_t flags;
@@ -123,8 +123,8 @@ typedef struct tokenizer_special {
 bool tokenizer_add_special(tokenizer_spec *s, const cJSON *config, tokenizer_special special);
 // Those that the class has no name for.
 bool tokenizer_add_listed(tokenizer_spec *s, const cJSON *config);
-// Takes pad_token and its like, and model_max_length, from tokenizer_config.json's object (usual names where
-// it is silent).
+// Takes pad_token and the other special tokens, and model_max_length, from tokenizer_config.json's object;
+// tokens that it doesn't name have their usual names.
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 
 // normalizers.c, pretokenizers.c and post.c: the components of tokenizer.json.
@@ -140,7 +140,7 @@ bool tokenizer_wrong(const tokenizer_spec *s, const char *path, const char *form
     __attribute__((format(printf, 3, 4)));
 // Every key of `v`, which must be an object, is in the space-separated list.
 bool tokenizer_keys(const tokenizer_spec *s, const cJSON *v, const char *path, const char *known);
-// The component's name ("": it has none), and whether it is that one.
+// The component's name ("": it has none); and: is that its name?
 const char *tokenizer_type(const cJSON *v);
 bool tokenizer_is(const cJSON *v, const char *kind);
 bool tokenizer_flag(const tokenizer_spec *s, const cJSON *v, const char *path, const char *key, bool usual,
@@ -157,7 +157,7 @@ bool tokenizer_read_pattern(tokenizer_spec *s, const cJSON *v, const char *path,
 
 // models.c: "model" of tokenizer.json, and the ids of a piece's bytes under byte-level BPE.
 bool tokenizer_model(tokenizer_spec *s, const cJSON *model);
-// The bytes that a byte-level text stands for, as a text; NULL where it stands for none, or for a NUL.
+// The bytes that a byte-level text encodes, as a text; NULL where it encodes none, or a NUL.
 char *tokenizer_bytes(arena *a, const char *text);
 
 // table.c: the table, in the arena. The vocabulary is indexed, added tokens are sorted.
