@@ -16,6 +16,7 @@ typedef struct diag_item {
 typedef struct diag {
     diag_item *items;
     int count, capacity, errors;
+    bool exhausted;      // memory ran out for an error's text
     const char *subject; // borrowed: the file being worked on, the place of items without one; NULL: unknown
 } diag;
 
@@ -29,7 +30,8 @@ bool diag_error(diag *d, const char *place, const char *format, ...) __attribute
 void diag_note(diag *d, const char *place, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool diag_failed(const diag *d);
 
-// Prints "bertc: error: PLACE: cause" and "bertc: note: ..." lines.
+// Prints "bertc: error: PLACE: cause" and "bertc: note: ..." lines; "bertc: error: out of memory" where no error's
+// text could be kept.
 void diag_print(const diag *d, FILE *out);
 
 #endif
