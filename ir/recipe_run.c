@@ -60,6 +60,24 @@ void elem_convert(elem from, const void *data, elem to, void *out, int64_t n) {
 
 #define BLOCK 32
 
+// `n` elements of `size` bytes that are `step` elements apart, side by side. A copy whose size is known is a
+// load and a store.
+static void copy_apart(unsigned char *out, const unsigned char *in, int64_t n, int64_t step, size_t size) {
+    switch (size) {
+    case 1:
+        for (int64_t j = 0; j < n; j++) out[j] = in[j * step];
+        return;
+    case 2:
+        for (int64_t j = 0; j < n; j++) memcpy(out + 2 * j, in + 2 * j * step, 2);
+        return;
+    case 4:
+        for (int64_t j = 0; j < n; j++) memcpy(out + 4 * j, in + 4 * j * step, 4);
+        return;
+    default:
+        for (int64_t j = 0; j < n; j++) memcpy(out + (size_t)j * size, in + (size_t)(j * step) * size, size);
+    }
+}
+
 // Into a row-major matrix whose rows are `ld` elements apart.
 static void copy_matrix(const strided_matrix *v, unsigned char *out, int64_t ld) {
     size_t size = elem_size(v->e);
@@ -77,11 +95,8 @@ static void copy_matrix(const strided_matrix *v, unsigned char *out, int64_t ld)
             for (int64_t i = i0; i < i1; i++) {
                 const unsigned char *from = v->data + (size_t)(i * v->row_step) * size;
                 unsigned char *to = out + (size_t)(i * ld) * size;
-                if (size == 4) {
-                    for (int64_t j = j0; j < j1; j++) memcpy(to + 4 * j, from + 4 * j * v->col_step, 4);
-                } else {
-                    for (int64_t j = j0; j < j1; j++) memcpy(to + 2 * j, from + 2 * j * v->col_step, 2);
-                }
+                copy_apart(to + (size_t)j0 * size, from + (size_t)(j0 * v->col_step) * size, j1 - j0,
+                           v->col_step, size);
             }
         }
     }

@@ -83,6 +83,19 @@ START_TEST(transposes) {
 }
 END_TEST
 
+// Elements of one byte: each row and column has its own, and nothing behind the result is touched.
+START_TEST(transposes_bytes) {
+    int64_t rows = shapes[_i][0], cols = shapes[_i][1];
+    unsigned char x[40 * 65], y[40 * 65 + 64];
+    for (int64_t i = 0; i < rows * cols; i++) x[i] = (unsigned char)(i * 7 + i / 251);
+    memset(y, 0xa5, sizeof(y));
+    recipe *t = recipe_transpose(a, tensor_of("x", ELEM_I1, 2, (int64_t[]){rows, cols}, x));
+    ck_assert(recipe_run(t, &source, y, &d));
+    EACH(i, j, rows, cols) ck_assert_uint_eq(y[j * rows + i], x[i * cols + j]);
+    for (int k = 0; k < 64; k++) ck_assert_uint_eq(y[rows * cols + k], 0xa5);
+}
+END_TEST
+
 START_TEST(packs) {
     int64_t rows = shapes[_i][0], cols = shapes[_i][1], panels = (cols + 15) / 16;
     float *x;
@@ -353,6 +366,7 @@ int main(void) {
     TCase *c = tcase_create("recipe");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, transposes, 0, SHAPES);
+    tcase_add_loop_test(c, transposes_bytes, 0, SHAPES);
     tcase_add_loop_test(c, packs, 0, SHAPES);
     const TTest *tests[] = {concats,
                             concats_of_other_ranks,
