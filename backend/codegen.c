@@ -44,7 +44,7 @@ static const kernel *cache_find(const kernel_cache *c, kernel_key key) {
 static void cache_add(kernel_cache *c, arena *a, kernel_key key, const kernel *k) {
     if (c->count == c->capacity) {
         int capacity = c->capacity ? c->capacity * 2 : 32;
-        void *items = arena_alloc(a, sizeof(*c->items) * (size_t)capacity);
+        void *items = arena_array(a, (size_t)capacity, sizeof(*c->items));
         if (c->count) memcpy(items, c->items, sizeof(*c->items) * (size_t)c->count);
         c->items = items;
         c->capacity = capacity;

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#define BUFFER_MAX ((int64_t)1 << 46) // bytes of one; the sum of a body's can't overflow
+
 // --- Sizes and buffers
 
 LLVMValueRef loop_nest_size(const loop_nest *n, dim d) {
@@ -34,13 +36,25 @@ static int64_t find_room(const loop_nest *n, int64_t bytes) {
     return at;
 }
 
+// Bytes of a buffer for a value with so much room, 0 (with a diagnostic) where no machine has them.
+static int64_t room_bytes(const loop_nest *n, const type *t, const int64_t *room) {
+    int64_t bytes = (int64_t)elem_size(t->e);
+    bool fits = true;
+    for (int i = 0; i < t->rank; i++)
+        fits = fits && !__builtin_mul_overflow(bytes, room[i] > 0 ? room[i] : 1, &bytes);
+    if (fits && bytes <= BUFFER_MAX) return round_up(bytes, 64);
+    char text[128];
+    diag_error(n->e->diag, NULL, "a value of %s between two ops needs too large a buffer",
+               type_print(t, text, sizeof(text)));
+    return 0;
+}
+
 view loop_nest_allocate(loop_nest *n, const type *t, int last) {
     LLVMValueRef size[IR_MAX_RANK];
-    int64_t room[IR_MAX_RANK], count = 1;
+    int64_t room[IR_MAX_RANK];
     loop_nest_sizes(n, t, size);
     loop_nest_rooms(n, t, room);
-    for (int i = 0; i < t->rank; i++) count *= room[i] > 0 ? room[i] : 1;
-    int64_t bytes = round_up(count * (int64_t)elem_size(t->e), 64), at = find_room(n, bytes);
+    int64_t bytes = room_bytes(n, t, room), at = find_room(n, bytes);
     n->buffers[n->buffer_count] = (loop_nest_buffer){at, bytes, last};
     if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
     view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);

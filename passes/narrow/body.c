@@ -132,11 +132,11 @@ bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_bod
     arena *scratch = arena_new();
     size_t n = (size_t)body->count;
     bool *whole = ARENA_ARRAY(scratch, bool, n);
-    bool(*cut)[IR_MAX_RANK] = arena_alloc(scratch, sizeof(*cut) * n);
+    bool(*cut)[IR_MAX_RANK] = arena_array(scratch, n, sizeof(*cut));
     narrower s = {
         .from = body, .to = graph_new(a, body->name), .rows = rows, .first = first, .scratch = scratch};
     s.whole = ARENA_ARRAY(scratch, value, n);
-    s.cut = arena_alloc(scratch, sizeof(*s.cut) * n);
+    s.cut = arena_array(scratch, n, sizeof(*s.cut));
     for (size_t i = 0; i < n; i++) {
         s.whole[i] = VALUE_NONE;
         for (int k = 0; k < IR_MAX_RANK; k++) s.cut[i][k] = VALUE_NONE;

@@ -163,7 +163,7 @@ static void skip_operands(skipping *s, value user, arena *scratch) {
     if (select->op != OP_select || !find_chooser(body, select, &c)) return;
     bool *chosen = ARENA_ARRAY(scratch, bool, body->count), *others = ARENA_ARRAY(scratch, bool, body->count),
          *whole = ARENA_ARRAY(scratch, bool, body->count);
-    bool(*cut)[IR_MAX_RANK] = arena_alloc(scratch, sizeof(*cut) * (size_t)body->count);
+    bool(*cut)[IR_MAX_RANK] = arena_array(scratch, (size_t)body->count, sizeof(*cut));
     mark_above(body, select->inputs[1], chosen);
     mark_above(body, select->inputs[0], others);
     mark_above(body, select->inputs[2], others);

@@ -44,7 +44,9 @@ bool prompt_taken(const bertc_session *s) {
 }
 
 size_t prompt_room(const bertc_session *s, size_t max_text_bytes) {
-    return max_text_bytes + longest_prompt(s->model);
+    size_t bytes;
+    bool fits = !__builtin_add_overflow(max_text_bytes, longest_prompt(s->model), &bytes);
+    return fits ? bytes : SIZE_MAX;
 }
 
 static bool no_such(const bertc_model *m, const char *name, bertc_error *error) {
