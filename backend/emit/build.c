@@ -22,6 +22,7 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *context) {
 }
 
 void build_begin(emit *e, arena *a, diag *d) {
+    llvm_fatal_handle();
     *e = (emit){.arena = a, .diag = d};
     e->context = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(e->context, on_diagnostic, d);

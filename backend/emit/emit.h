@@ -27,6 +27,10 @@ void build_begin(emit *e, arena *a, diag *d);
 void build_target(emit *e, const target *t);
 void build_end(emit *e);
 
+// --- llvm_fatal.c: build_begin calls it before anything else of LLVM's. From then on LLVM ends the process
+// where it can't go on, with one line and status 1.
+void llvm_fatal_handle(void);
+
 // --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's
 // header.
 LLVMValueRef math_exp(emit *e, LLVMValueRef x);
