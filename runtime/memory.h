@@ -1,6 +1,6 @@
-// The one place where libbertc asks for memory: sizes are products that can't overflow, and a test can make any of these calls fail
-// (tests/faults). NULL where memory runs out or a product is beyond PTRDIFF_MAX, never for 0 bytes; freed with free(). Callers turn NULL
-// into an error: nothing here ends the process.
+// The one place where libbertc asks for memory: sizes are products that can't overflow, and a test can make
+// any of these calls fail (tests/faults). NULL where memory runs out or a product is beyond PTRDIFF_MAX,
+// never for 0 bytes; freed with free(). Callers turn NULL into an error: nothing here ends the process.
 #ifndef BERTC_RUNTIME_MEMORY_H
 #define BERTC_RUNTIME_MEMORY_H
 

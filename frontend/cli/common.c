@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "frontend/cli/cli.h"
+#include "ir/memory.h"
 
 int finish(diag *d) {
     int status = diag_failed(d) ? EXIT_FAILED : EXIT_OK;
@@ -59,6 +60,7 @@ static bool is_model_file(const char *name) {
 // `depth`: of folders below it (the modules of sentence-transformers).
 static bool folder_holds(const char *folder, int depth, const char *output) {
     DIR *dir = opendir(folder);
+    if (!dir && errno == ENOMEM) memory_exhausted();
     bool found = false;
     for (struct dirent *e; dir && !found && (e = readdir(dir));) {
         char path[4096];

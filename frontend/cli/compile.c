@@ -55,11 +55,10 @@ static bool write_ir(const build *b, const char *output, diag *d) {
     }
     char *text = NULL;
     size_t size = 0;
-    FILE *f = memory_stream(&text, &size);
-    if (!f) return diag_error(d, output, "can't be written: %s", strerror(errno));
+    FILE *f = memory_must(memory_stream(&text, &size));
     graph_print(b->model.graph, &b->model.source, f);
-    bool ok = memory_stream_end(f, &text) || diag_error(d, output, "can't be written: %s", strerror(errno));
-    ok = ok && backend_write_text(output, text, size, d);
+    if (!memory_stream_end(f, &text)) memory_exhausted();
+    bool ok = backend_write_text(output, text, size, d);
     free(text);
     return ok;
 }

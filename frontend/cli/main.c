@@ -1,7 +1,9 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/cli/cli.h"
+#include "ir/memory.h"
 
 static const struct {
     const char *name, *summary;
@@ -26,7 +28,13 @@ static void print_usage(FILE *out) {
     fprintf(out, "\nbertc COMMAND --help says more; bertc --version says which one this is.\n");
 }
 
+// cJSON's makers return NULL when memory runs out, and what they were to add would be missing.
+static void *json_memory(size_t size) {
+    return memory_must(memory_alloc(size, 1));
+}
+
 int main(int argc, char **argv) {
+    cJSON_InitHooks(&(cJSON_Hooks){json_memory, free});
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;

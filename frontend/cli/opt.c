@@ -16,17 +16,13 @@ static char *read_all(const char *path, size_t *size, diag *d) {
         return NULL;
     }
     size_t capacity = 1 << 16, n = 0;
-    char *text = memory_alloc(capacity, 1);
-    while (text && !feof(f) && !ferror(f) && n < TEXT_BYTES_MAX) {
-        if (n == capacity) {
-            char *larger = memory_grow(text, capacity *= 2, 1);
-            if (!larger) break;
-            text = larger;
-        }
+    char *text = memory_must(memory_alloc(capacity, 1));
+    while (!feof(f) && !ferror(f) && n < TEXT_BYTES_MAX) {
+        if (n == capacity) text = memory_must(memory_grow(text, capacity *= 2, 1));
         n += fread(text + n, 1, capacity - n, f);
     }
-    bool ok = text && feof(f) && !ferror(f);
-    if (!ok) diag_error(d, path, "can't be read: %s", errno ? strerror(errno) : "too large");
+    bool ok = feof(f) && !ferror(f);
+    if (!ok) diag_error(d, path, "can't be read: %s", ferror(f) ? strerror(errno) : "too large");
     if (f != stdin) fclose(f);
     if (!ok) free(text);
     *size = n;

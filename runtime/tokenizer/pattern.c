@@ -14,6 +14,8 @@
 #define MOST_PATTERN 65536u // bytes
 
 struct matcher {
+    pcre2_general_context *memory;
+    pcre2_compile_context *compiler;
     pcre2_match_context *limits;
     pcre2_match_data *found;
     pcre2_jit_stack *stack;
@@ -45,7 +47,9 @@ static bool compile(encoder *e, size_t i, bertc_error *error) {
     size_t at = 0;
     if (step->size > MOST_PATTERN) return error_set(error, "tokenizer table: a pattern is too long");
     e->matcher->codes[i] = pcre2_compile((PCRE2_SPTR)e->t->strings + step->text, step->size,
-                                         BERTC_PATTERN_OPTIONS, &code, &at, NULL);
+                                         BERTC_PATTERN_OPTIONS, &code, &at, e->matcher->compiler);
+    if (!e->matcher->codes[i] && code == PCRE2_ERROR_HEAP_FAILED)
+        return error_set(error, "out of memory for a pattern");
     if (!e->matcher->codes[i])
         return error_set(error, "tokenizer table: pattern `%.200s` is no regular expression at byte %zu",
                          e->t->strings + step->text, at);
@@ -59,9 +63,12 @@ bool matcher_open(encoder *e, bertc_error *error) {
     if (!patterns) return true;
     matcher *m = e->matcher = heap_zero(1, sizeof *m + count * sizeof *m->codes);
     if (!m) return error_set(error, "out of memory");
-    m->limits = pcre2_match_context_create(NULL);
-    m->found = pcre2_match_data_create(1, NULL);
-    m->stack = pcre2_jit_stack_create(32768, JIT_STACK, NULL);
+    m->memory = pcre2_general_context_create(heap_for_pcre2, heap_free_for_pcre2, NULL);
+    m->compiler = m->memory ? pcre2_compile_context_create(m->memory) : NULL;
+    if (!m->compiler) return error_set(error, "out of memory");
+    m->limits = pcre2_match_context_create(m->memory);
+    m->found = pcre2_match_data_create(1, m->memory);
+    m->stack = pcre2_jit_stack_create(32768, JIT_STACK, m->memory);
     if (!m->limits || !m->found) return error_set(error, "out of memory");
     pcre2_set_match_limit(m->limits, MOST_STEPS);
     pcre2_set_heap_limit(m->limits, MOST_HEAP);
@@ -79,6 +86,8 @@ void matcher_close(encoder *e) {
     pcre2_match_data_free(m->found);
     pcre2_match_context_free(m->limits);
     pcre2_jit_stack_free(m->stack);
+    pcre2_compile_context_free(m->compiler);
+    pcre2_general_context_free(m->memory);
     free(m);
     e->matcher = NULL;
 }

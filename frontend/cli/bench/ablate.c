@@ -44,7 +44,8 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     int n = c->model.build.model.graph->output_count;
     float **none = memory_zero((size_t)n, sizeof(*none));
     bertc_batch batch = {w->batch, w->length, w->ids, w->mask, NULL};
-    bool ok = none && (bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e));
+    bool ok = none ? bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e)
+                   : diag_error(d, NULL, "out of memory");
     free(none);
     bertc_close(s);
     return ok;

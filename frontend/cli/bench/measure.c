@@ -75,6 +75,7 @@ static bool caller_open(caller *c, const bench_options *o, bertc_model *model, c
                   .buffers = memory_zero((size_t)info.output_count, sizeof(float *))};
     c->session = bertc_open(model, &so, &e);
     if (!c->session) return runtime_failed(d, &e);
+    if (!c->buffers) return diag_error(d, NULL, "out of memory");
     for (int i = 0; c->buffers && i < c->outputs; i++) {
         c->buffers[i] = memory_alloc(bertc_output_bytes(model, i, w->batch, w->length), 1);
         if (!c->buffers[i])

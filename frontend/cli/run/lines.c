@@ -7,17 +7,21 @@
 
 #include "ir/memory.h"
 
+static const char no_memory[] = "out of memory"; // not even for a copy of why
+
 void row_free(row *r) {
     free(r->bytes);
     free(r->words);
-    free(r->error);
+    if (r->error != no_memory) free((void *)(uintptr_t)r->error);
     free(r->json);
     free(r->embedding);
     *r = (row){0};
 }
 
 bool row_fail(row *r, const char *why) {
-    if (!r->error) r->error = memory_strdup(why);
+    if (r->error) return false;
+    r->error = memory_strdup(why);
+    if (!r->error) r->error = no_memory;
     return false;
 }
 

@@ -16,8 +16,8 @@ typedef struct row {
     char *bytes;  // what `text` points into
     bertc_word *words;
     bertc_text text;
-    char *error; // NULL, or why it has no answer
-    char *json;  // its answer, or
+    const char *error; // NULL, or why it has no answer
+    char *json;        // its answer, or
     float *embedding;
 } row;
 void row_free(row *r);

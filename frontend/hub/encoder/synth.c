@@ -205,22 +205,24 @@ static void set_string(cJSON *json, const char *key, const char *text) {
     cJSON_AddStringToObject(json, key, text);
 }
 
-static bool write_config(synth *s, const char *path) {
+// config.json's text, for cJSON_free.
+static char *print_config(synth *s) {
     hub_head h = s->config.head == HEAD_EMBEDDING ? HEAD_MODEL : s->config.head;
     const char *class = s->config.family->classes[h];
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "architectures");
     cJSON_AddItemToObject(s->json, "architectures", cJSON_CreateStringArray(&class, 1));
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "torch_dtype");
     set_string(s->json, "dtype", s->config_dtype);
-    char *text = cJSON_Print(s->json);
+    return cJSON_Print(s->json);
+}
+
+static bool write_config(synth *s, const char *path, const char *text) {
     hub_output o;
-    if (!text) return diag_error(s->d, path, "out of memory");
     bool ok = hub_output_begin(&o, path, s->d);
     if (ok) {
         ok = hub_output_write(&o, text, strlen(text), s->d) && hub_output_write(&o, "\n", 1, s->d);
         ok = hub_output_end(&o, ok, s->d);
     }
-    cJSON_free(text);
     return ok;
 }
 
@@ -236,16 +238,19 @@ static bool spares_weights(synth *s) {
                                "holds weights beside this config.json, and random ones would replace them");
 }
 
-static bool write_folder(synth *s) {
+// What needs memory is done before anything is written.
+static bool write_folder(synth *s, const char *config) {
     const char *folder = s->options->output;
+    if (!config) return diag_error(s->d, folder, "out of memory");
     if (!spares_weights(s)) return false;
+    const char *weights = hub_path(s->a, folder, "model.safetensors"),
+               *config_path = hub_path(s->a, folder, "config.json");
     bool created = !mkdir(folder, 0777);
     if (!created && (errno != EEXIST || !hub_is_folder(folder))) {
         return diag_error(s->d, folder, "can't be made: %s", strerror(errno));
     }
-    const char *weights = hub_path(s->a, folder, "model.safetensors");
     bool ok = write_weights(s, weights);
-    if (ok && !write_config(s, hub_path(s->a, folder, "config.json"))) {
+    if (ok && !write_config(s, config_path, config)) {
         ok = false;
         unlink(weights);
     }
@@ -258,7 +263,9 @@ bool hub_synth(const synth_options *options, diag *d) {
     bool ok = find_shape(&s) && find_dtype(&s);
     if (ok) {
         list_tensors(&s);
-        ok = write_folder(&s);
+        char *config = print_config(&s);
+        ok = write_folder(&s, config);
+        cJSON_free(config);
     }
     cJSON_Delete(s.json);
     arena_free(s.a);

@@ -3,10 +3,12 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>
 #include <pcre2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "frontend/hub/tokenizer/spec.h"
+#include "ir/memory.h"
 
 #define MOST_PATTERN  4096  // bytes, as it is given
 #define MOST_COMPILED 65536 // as the runtime takes it
@@ -115,15 +117,36 @@ static void put_words(pattern_writer *w, bool alone) {
     if (alone) puts_to(w, WORD_ALONE);
 }
 
+// --- PCRE2, with our memory
+
+static void *take(size_t size, void *user) {
+    (void)user;
+    return memory_must(memory_alloc(size, 1));
+}
+
+static void give(void *p, void *user) {
+    (void)user;
+    free(p);
+}
+
+// Whether PCRE2 takes the expression; else its code and the place.
+static bool compiles(const char *pattern, size_t size, int *code, size_t *at) {
+    pcre2_general_context *memory = pcre2_general_context_create(take, give, NULL);
+    pcre2_compile_context *context = pcre2_compile_context_create(memory);
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, size, BERTC_PATTERN_OPTIONS, code, at, context);
+    pcre2_code_free(compiled);
+    pcre2_compile_context_free(context);
+    pcre2_general_context_free(memory);
+    return compiled != NULL;
+}
+
 static bool is_script(const char *name, size_t size) {
     char pattern[64];
     int code = 0;
     size_t at = 0;
     if (size > 40) return false;
     size_t n = (size_t)snprintf(pattern, sizeof pattern, "\\p{sc:%.*s}", (int)size, name);
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, n, BERTC_PATTERN_OPTIONS, &code, &at, NULL);
-    pcre2_code_free(compiled);
-    return compiled != NULL;
+    return compiles(pattern, n, &code, &at);
 }
 
 static bool is_name(const char *name, size_t size, const char *known) {
@@ -340,9 +363,7 @@ static size_t put_next(arena *a, pattern_writer *w, const char *p, const char **
 static bool check(tokenizer_spec *s, const char *pattern, const char *path) {
     int code = 0;
     size_t at = 0;
-    pcre2_code *compiled =
-        pcre2_compile((PCRE2_SPTR)pattern, strlen(pattern), BERTC_PATTERN_OPTIONS, &code, &at, NULL);
-    if (compiled) return pcre2_code_free(compiled), true;
+    if (compiles(pattern, strlen(pattern), &code, &at)) return true;
     PCRE2_UCHAR cause[128];
     pcre2_get_error_message(code, cause, sizeof cause);
     return tokenizer_wrong(s, path, "regular expression `%s`: %s (at byte %zu as PCRE2 reads it)", pattern,
