@@ -1,5 +1,5 @@
-// The one place where the compiler asks for memory: sizes are products that can't overflow, and a test can make any of these calls fail
-// (tests/faults). What they return is freed with free().
+// The one place where the compiler asks for memory: sizes are products that can't overflow, and a test can
+// make any of these calls fail (tests/faults). What they return is freed with free().
 #ifndef BERTC_IR_MEMORY_H
 #define BERTC_IR_MEMORY_H
 
@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-// `count` elements of `size` bytes. NULL where memory runs out or the product is beyond PTRDIFF_MAX; never NULL for 0 bytes.
+// `count` elements of `size` bytes. NULL where memory runs out or the product is beyond PTRDIFF_MAX; never
+// NULL for 0 bytes.
 void *memory_alloc(size_t count, size_t size);
 void *memory_zero(size_t count, size_t size);
 // As realloc: where it fails `old` stays as it was.
@@ -29,8 +30,8 @@ void *memory_pages(size_t bytes);
 
 // For what the compiler can't go on without: `p`, or memory_exhausted() where it is NULL.
 void *memory_must(void *p);
-// Prints "bertc: error: out of memory" and ends the process with status 1. What stands on stdout is written; temporary files have no
-// name, or a guard that removes them.
+// Prints "bertc: error: out of memory" and ends the process with status 1. What stands on stdout is written;
+// temporary files have no name, or a guard that removes them.
 _Noreturn void memory_exhausted(void);
 
 #endif
