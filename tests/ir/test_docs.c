@@ -1,10 +1,13 @@
 // links: ir
 // docs/ir.md against ops.def and attrs.def: a row an op, with its operands and attributes, a row an
-// attribute, with its kind; and its examples print as they stand.
+// attribute, with its kind; and its examples print as they stand. All pages: the files that they name are there.
 #include <check.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "file.h"
 #include "ir/ir.h"
 
 static char *page;
@@ -88,6 +91,52 @@ START_TEST(examples) {
 }
 END_TEST
 
+// --- Paths
+
+static bool ends_in(const char *word, const char *end) {
+    size_t n = strlen(word), m = strlen(end);
+    return n > m && !strcmp(word + n - m, end);
+}
+
+// Does a page's word in backticks name a file of the tree: backend/emit/view.c?
+static bool names_source(const char *word) {
+    static const char *const folders[] = {"ir/",       "passes/", "backend/",  "runtime/",
+                                          "frontend/", "tests/",  "examples/", "cmake/"};
+    if (!strpbrk(word, "/") || strpbrk(word, " *%$<>{}") || strstr(word, "NAME")) return false;
+    if (!ends_in(word, ".c") && !ends_in(word, ".h") && !ends_in(word, ".def") && !ends_in(word, ".cmake"))
+        return false;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (!strncmp(word, folders[i], strlen(folders[i]))) return true;
+    return false;
+}
+
+static int check_paths(const char *path) {
+    char *text = file_text(path, NULL), word[256], file[1024];
+    int count = 0;
+    for (const char *p = strchr(text, '`'); p; p = strchr(p + 1, '`')) {
+        size_t n = strcspn(p + 1, "`\n");
+        if (p[n + 1] != '`' || n >= sizeof word) continue;
+        snprintf(word, sizeof word, "%.*s", (int)n, p + 1);
+        if (!names_source(word)) continue;
+        snprintf(file, sizeof file, "%s/../%s", BERTC_TESTS, word);
+        ck_assert_msg(!access(file, R_OK), "%s names %s, which is not there", path, word);
+        count++;
+    }
+    free(text);
+    return count;
+}
+
+START_TEST(paths) {
+    glob_t pages;
+    ck_assert_int_eq(glob(BERTC_TESTS "/../docs/*.md", 0, NULL, &pages), 0);
+    ck_assert_int_eq(glob(BERTC_TESTS "/../README.md", GLOB_APPEND, NULL, &pages), 0);
+    int count = 0;
+    for (size_t i = 0; i < pages.gl_pathc; i++) count += check_paths(pages.gl_pathv[i]);
+    ck_assert_int_ge(count, 30);
+    globfree(&pages);
+}
+END_TEST
+
 static void read_page(void) {
     FILE *in = fopen(BERTC_TESTS "/../docs/ir.md", "rb");
     ck_assert_ptr_nonnull(in);
@@ -108,6 +157,9 @@ int main(void) {
     tcase_add_test(c, types);
     tcase_add_test(c, examples);
     suite_add_tcase(s, c);
+    TCase *all = tcase_create("all pages");
+    tcase_add_test(all, paths);
+    suite_add_tcase(s, all);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
