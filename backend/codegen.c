@@ -1,5 +1,5 @@
-// The code generator: asks the kernel families, in the order of a table, who emits a node, and lets equal
-// nodes share one function.
+// The code generator. It asks the kernel families, in the order of a table, which one emits a node, and
+// lets equal nodes share one function.
 #include "backend/codegen.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
-// What a kernel's code depends on (emit.h, kernel_site), as bytes: nodes with equal keys share one function,
-// so that twelve layers, and variants where only the number of tokens differs, compile once.
+// The key of a kernel: everything that its code depends on (emit.h, kernel_site), as bytes. Nodes with
+// equal keys share one function, so that twelve layers, and variants that differ only in their number of
+// tokens, are compiled once.
 #include "backend/codegen.h"
 #include "ir/memory.h"
 

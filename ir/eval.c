@@ -1,5 +1,5 @@
-// The reference evaluator: walks a graph, makes constants when they are needed, runs regions, frees what
-// nobody reads any more. The ops themselves stand in eval_*.c.
+// The reference evaluator: walks a graph, computes constants when they are needed, runs regions, and frees
+// values after their last reader. The ops themselves are in eval_*.c.
 #include "ir/eval.h"
 #include "ir/eval_ops.h"
 #include "ir/memory.h"

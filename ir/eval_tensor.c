@@ -1,4 +1,4 @@
-// What the evaluator and its kernels share: sizes and steps of tensors, and the place of an error.
+// Shared by the evaluator and its ops: sizes and steps of tensors, and the place of an error.
 #include "ir/eval_ops.h"
 
 #include <stdarg.h>

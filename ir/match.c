@@ -1,8 +1,8 @@
 // Patterns: terms over the ops of a graph, matched downwards from a root. See rewrite.h for the language.
 //
-// A pattern is read afresh for every attempt; patterns have a dozen tokens. Ops that commute make the search
-// branch: the n-th such term takes its operands swapped where bit n of the attempt's number is set, and all
-// numbers are tried.
+// A pattern has a dozen tokens and is parsed anew for every attempt. Ops that commute make the search
+// branch: all numbers of attempts are tried, and bit n of the number says whether the n-th such term swaps
+// its operands.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// Recipes that do arithmetic on whole matrices: what a model says of positions alone, before it has read a
-// text. In double, each sum in ascending order, rounded once.
+// Recipes that do arithmetic on whole matrices, for values that depend on positions alone and not on a
+// text. They compute in double, each sum in ascending order, and round once.
 #include "ir/recipe_parts.h"
 
 #include <math.h>

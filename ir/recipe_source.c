@@ -1,4 +1,5 @@
-// Recipes against a checkpoint: the tensors that they name, and the hash of what they are made from.
+// Recipes and a checkpoint: looks up the tensors that recipes name, and hashes recipes with their tensors'
+// bytes.
 #include "ir/recipe_parts.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // The parser of the text form: graphs, statements, regions. Grammar: docs/ir.md.
 //
-// It stops at the first error. What it has read is checked node by node, so that a misfit is reported with
-// its line; graph_verify looks at the whole once more.
+// It stops at the first error. Each node is checked when it has been read, so that an error has its line;
+// graph_verify checks the whole graph once more.
 #include "ir/text_parse.h"
 #include "ir/shape.h"
 #include "ir/text.h"

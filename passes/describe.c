@@ -1,4 +1,4 @@
-// What a top-level node is as a kernel: the anchor in its region and the sizes that a schedule needs.
+// A top-level node as a kernel: the anchor in its region, and the sizes that a schedule needs.
 #include "passes/pass.h"
 
 #include <string.h>

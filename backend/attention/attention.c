@@ -3,11 +3,11 @@
 //   out[r, head * dv + c] = sum_j softmax_j(f(sum_d q[r,head,d] k[j,head,d])) v[j,head,c]
 //   r: the sequence's tokens (L), the rows that a head reads of it (Q), or one row (1); j: its tokens
 //
-// A task is (sequence, head, block of query rows). It packs the head's keys and values into scratch, in the
-// panels that the register tile reads, turned by their positions where the body does that; then, a tile of
-// queries at a time, scores, the ops on them, softmax and the product with the values, all of it in L1 and
-// L2. Scores are computed whole, a row of them in the order of the keys, so nothing depends on blocks or
-// capacity.
+// A task is (sequence, head, block of query rows). First it packs the head's keys and values into scratch,
+// in the panels that the register tile reads, and turns them by their positions where the body does that.
+// Then, for one tile of queries after the other, it computes scores, the ops on them, softmax and the
+// product with the values, all of it in L1 and L2. A row of scores is computed whole, in the order of the
+// keys, so no bit depends on blocks or capacity.
 #include "backend/attention/attention.h"
 
 #include "backend/matmul/blocks.h"

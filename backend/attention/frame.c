@@ -1,5 +1,5 @@
-// What a task of attention works on: kept at the start of its scratch, so that the functions that it calls
-// need one address.
+// The sequence, head and rows of an attention task. They are stored at the start of its scratch, so that the
+// functions that it calls need one address.
 #include "backend/attention/attention.h"
 
 #define FRAME_FIELDS 7

@@ -1,5 +1,5 @@
-// The functions that make up an attention kernel, where they keep things, and what a task does before its
-// first tile.
+// The functions of an attention kernel, the layout of its scratch, and what a task does before its first
+// tile.
 #include "backend/attention/attention.h"
 
 #include "backend/matmul/blocks.h"

@@ -1,10 +1,10 @@
-// What the integers of a body can be for a block of queries and keys, by interval arithmetic at run time. Two
-// things follow from it: which keys a tile of queries sees, where a select hides the others, and which rows
-// of a table its pairs look up.
+// The least and the largest values that the integers of a body can have for a block of queries and keys:
+// interval arithmetic at run time. From these follow the keys that a tile of queries sees, where a select
+// hides the others, and the rows of a table that its pairs look up.
 //
 //   select |i - j| <= w, score, -3e38     queries 80..87, keys 0..15:  65 <= i - j <= 87, none within w
 //
-// Leaves are the numbers of queries and keys. An op that is not known here says nothing: everything may be.
+// Leaves are the numbers of queries and keys. The result of an op that is not known here may be any number.
 #include "backend/attention/attention.h"
 
 #include "backend/matmul/blocks.h"

@@ -1,5 +1,6 @@
-// Rows of queries, keys or values that the body computes from those of operands: rotary positions. One row of
-// one head at a time, a vector of its columns at a time; each element by itself, so no order of them matters.
+// Rows of queries, keys or values that the body computes from rows of operands: rotary positions. They are
+// computed one row of one head at a time, in vectors of columns; each element by itself, so their order
+// does not matter.
 //
 //   [heads,rows,d] of   view of an operand        x, cosines
 //                       pointwise ops             x cos - y sin

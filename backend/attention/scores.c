@@ -1,11 +1,11 @@
-// The ops between the first product of attention and its softmax: scale, bias by distance, windows, whatever
-// is looked up by a pair's numbers. Where they are arithmetic with scalars they are the product's epilogue.
-// Anything else is a pass over the tile of scores, which lies in L1:
+// The ops between the first product of attention and its softmax: scale, bias by distance, windows, tables
+// that are looked up by a pair's numbers. Arithmetic with scalars is the product's epilogue. Other ops are
+// a pass over the tile of scores, which lies in L1:
 //
 //   score[i,j] = f(sum[i,j], numbers of query i, numbers of key j, rows looked up)
 //
-// The body's axes are (head, query, key); a transposition changes the last two, so a value is computed
-// `transposed` where its rows are keys.
+// The body's axes are (head, query, key). A transposition exchanges the last two, so a value whose rows are
+// keys is computed `transposed`.
 #include "backend/attention/attention.h"
 
 #include "backend/matmul/blocks.h"

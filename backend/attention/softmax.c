@@ -1,6 +1,6 @@
-// Softmax over the scores of a tile of queries, which lie in L1: the maximum of all rows at once, then a row
-// at a time its exponentials and their sum. The division is left to the product with the values, whose rows
-// are shorter.
+// Softmax over the scores of a tile of queries, which lie in L1: first the maximum of each row, for all
+// rows at once, then the exponentials and their sum, one row at a time. The product with the values does
+// the division, since its rows are shorter.
 #include "backend/attention/attention.h"
 
 #include <assert.h>

@@ -2,9 +2,9 @@
 // (DeBERTa's disentangled terms, BERT's relative keys).
 //
 //   straight   q[i] . table[ids[i,j]]    a tile of queries, just before its scores
-//   transposed k[j] . table[ids[j,i]]    all keys, once a task
+//   transposed k[j] . table[ids[j,i]]    all keys, once for each task
 //
-// Only the panels of columns are computed that the pairs at hand can look up: neighbours look up neighbours.
+// Only the panels of columns that these pairs can look up are computed: neighbours look up neighbours.
 #include "backend/attention/attention.h"
 
 // Packs the rows of the table that queries [from, to) and all keys look up.

@@ -1,14 +1,14 @@
 // One tile of queries: scores, the ops on them, softmax, and the product with the values.
 //
-// Where scores are hidden, only the panels of keys that the tile may see are worked on. They lie in `visible_runs`,
-// and their scores side by side:
+// Where scores are hidden, only the panels of keys that the tile may see are worked on. They lie in
+// `visible_runs`, and their scores side by side:
 //
 //   panels of keys     0 [1 2 3] 4 5 [6] 7        a window, and a token that all see
 //   the tile's scores    1 2 3 6
 //
-// What is left out would be zeros in sums that run in the order of the keys, each lane with its own: their
-// bits are the same with and without it. A row that sees nothing at all sees all keys alike; then the tile is
-// done again, over all of them.
+// A panel that is left out would add zeros to sums that run in the order of the keys, in each lane by
+// itself: the bits are the same without it. A row that sees no key at all sees all keys alike; its tile is
+// then computed again over all keys.
 #include "backend/attention/attention.h"
 
 // Beside a row's maximum above it, what is hidden is nothing.

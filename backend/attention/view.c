@@ -1,5 +1,5 @@
-// Views of the body's values as rows and columns of its operands, whatever mixture of slices, reshapes and
-// transposes cuts the heads out.
+// Views of the body's values as rows and columns of its operands, for any mixture of slices, reshapes and
+// transposes that cuts the heads out.
 #include "backend/attention/attention.h"
 
 static bool view_slice_of(const node *n, const type *from, head_view *x) {

@@ -1,6 +1,6 @@
-// Casts between element types, lane by lane. LLVM's own conversions of f16 and bf16 become library calls on
-// targets without the instruction, so those are sequences of integer and float32 operations here (ir/half.h
-// holds the same in C).
+// Casts between element types, lane by lane. LLVM turns its own conversions of f16 and bf16 into library
+// calls on targets without the instruction, so here they are sequences of integer and float32 operations
+// (ir/half.h has the same in C).
 #include "backend/emit/view.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
-// erf and gelu. Both forms of gelu are hot (3072 columns a row in BERT-base), so as short as their accuracy
-// allows: the exact one is a polynomial without exp and division, 19 instructions; the one by tanh has one
-// division and 16 others.
+// erf and gelu. Both forms of gelu are hot (3072 columns in each row of BERT-base), so they are as short as
+// their accuracy allows: the exact form is a polynomial without exp and division, 19 instructions; the form
+// by tanh has one division and 16 other instructions.
 #include "backend/emit/math_parts.h"
 
 // Up to 1 an odd polynomial, beyond it one in |x| - 2.5.

@@ -1,6 +1,6 @@
-// Ops that need a whole row: layer_norm, rms_norm, softmax, sums and maxima, on views of one row. Lengths may
-// be known at run time alone. Each sum runs over SWEEP_SLOTS vectors of accumulators and one fixed tree, so
-// its bits follow from the row's length and the target's width, never from where the row lies; elements past
+// Ops that need a whole row: layer_norm, rms_norm, softmax, sums and maxima, on views of one row. Lengths
+// may be known only at run time. Each sum runs over SWEEP_SLOTS vectors of accumulators and one fixed tree,
+// so its bits depend on the row's length and the target's width, never on the row's address. Elements past
 // the row's end don't count.
 #include "backend/emit/view.h"
 

@@ -1,5 +1,6 @@
-// Pointwise ops on vectors (or scalars): one op, and the walk over a body that computes a value from what the
-// caller loads. Everything is lane by lane, so a lane's bits don't depend on the vector that it stands in.
+// Pointwise ops on vectors (or scalars): one op, and the walk over a body that computes a value from
+// vectors that the caller loads. All ops work lane by lane, so a lane's bits don't depend on the vector
+// that it is in.
 #include "backend/emit/view.h"
 
 #include <assert.h>

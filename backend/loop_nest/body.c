@@ -1,5 +1,5 @@
-// A body as one flat graph, its values as views, its intermediates in scratch buffers that are shared once
-// they are no longer read.
+// A body as one flat graph. Its values are views; its intermediates lie in scratch buffers, which are used
+// again when their value is no longer read.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-// Sizes, buffers and copies: what a task of the loop nest knows of memory.
+// The memory of a loop nest's task: sizes, buffers and copies.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>

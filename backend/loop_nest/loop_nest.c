@@ -1,12 +1,12 @@
 // The fallback family: every node that no other family takes, op by op.
 //
-//   per_sequence                 a task a sequence
-//   rows independent of each     a task a block of rows (T, S or R): row-wise ops and fuse bodies
-//   anything else                one task
+//   per_sequence                 one task for each sequence
+//   independent rows             one task for each block of rows (T, S or R): row-wise ops and fuse bodies
+//   other nodes                  one task
 //
-// Intermediates lie in the task's scratch, laid out for the variant's capacity. Sums run over k in ascending
-// order with one accumulator an output element, or over a row's lanes in one fixed tree; neither depends on
-// capacity, tasks or threads.
+// Intermediates lie in the task's scratch, laid out for the variant's capacity. Sums run over k in
+// ascending order with one accumulator for each output element, or over a row's lanes in one fixed tree;
+// neither depends on capacity, tasks or threads.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-// The loop nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors, over
-// views of its operands.
+// The loop nest's ops: each walks over the result's axes but the last and sweeps along that one by vectors,
+// over views of its operands.
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-// What can be said of a body without emitting it: whether its rows are independent, and how much work it is.
+// Two questions about a body before it is emitted: are its rows independent, and how much work is it?
 #include "backend/loop_nest/loop_nest.h"
 
 #include <string.h>
@@ -36,8 +36,8 @@ static bool pointwise_rows(const graph *g, const node *n, sym rows) {
     return true;
 }
 
-// Given that `rows` is the first axis of the result, and the first or none of each operand: does row i of the result
-// depend on row i of those operands alone?
+// Given that `rows` is the first axis of the result, and the first or none of each operand: does row i of
+// the result depend on row i of those operands alone?
 static bool node_row_wise(const graph *g, const node *n, sym rows) {
     const type *first = n->input_count ? graph_type(g, n->inputs[0]) : NULL;
     bool leads = first && symbol_place_of(first, rows) == SYMBOL_FIRST;

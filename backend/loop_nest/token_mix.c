@@ -2,11 +2,11 @@
 //
 //   y[r,c] = sum_t +- sum_j a_t[r,j] x_t[j,c]        r, j: the sequence's tokens; a_t[T,M], x_t[T,N]
 //
-// It makes FNet's Fourier transform over tokens. A task is (sequence, block of columns): it packs its columns
-// of x_t into scratch, in the panels that the register tile reads, with their signs, and goes over the rows a
-// block at a time, so that a block of a_t is read once into L2. Rows that fill no tile are done by a tile
-// that ends with the last row, or, in a text shorter than a tile, one by one. k ascends through the terms in
-// their order, so nothing depends on blocks or capacity.
+// It computes FNet's Fourier transform over tokens. A task is (sequence, block of columns). It packs its
+// columns of x_t into scratch, in the panels that the register tile reads, with their signs, and goes over
+// the rows block by block, so that a block of a_t is read once into L2. The rows that fill no tile are
+// computed by a tile that ends with the last row, or one by one in a text shorter than a tile. k ascends
+// through the terms in their order, so no bit depends on blocks or capacity.
 #include "backend/matmul/blocks.h"
 
 #define MOST_TERMS 4

@@ -1,7 +1,7 @@
-// Weights as a relocatable ELF file. Written by hand, it costs neither LLVM's time nor the memory for all
-// weights at once. The empty .note.GNU-stack keeps the stack of what is linked from it not executable. The
-// section has a name of its own, so that linkers place it apart from the code's constants, which code reaches
-// by 32-bit distances; it is reached by a 64-bit one.
+// Weights as a relocatable ELF file. It is written by hand, which costs neither LLVM's time nor the memory
+// for all weights at once. The empty .note.GNU-stack keeps the linked object's stack not executable. The
+// section has a name of its own, so that linkers don't place it among the code's constants: code reaches
+// those by 32-bit distances, and the weights by a 64-bit one.
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-// A process that looks after the linker: where this one ends before its output is whole (by a signal, say),
-// it stops the linker and removes what that has written. It learns of the end by a socket whose other end
-// closes then, so it needs no signal handler, and nothing that all of the process shares.
+// A process that watches over the linker: if this process ends before its output is whole (by a signal,
+// say), the guard stops the linker and removes the linker's file. It learns of the end by a socket whose
+// other end closes then, so it needs no signal handler, nor anything else that the whole process shares.
 #include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// The constants of a graph as they lie in the weights: where each stands, and its bytes.
+// The constants of a graph in the weights: the place of each, and its bytes.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 // Targets: the CPUs, levels and triples that bertc knows, as ir/target.h describes them.
 //
-// What code may use is decided by the level of a CPU (below); its LLVM feature string is made from those bits
-// alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every CPU of
-// the same level.
+// The level of a CPU (below) decides which features code may use; LLVM's feature string is built from those
+// bits alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every
+// CPU of the same level.
 #include "backend/target/target.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// The JSON text of an artefact: for people, for `bertc inspect`, for whoever asks where a file came from. The
-// runtime never parses it.
+// The JSON text of an artefact, for people and for `bertc inspect`: what the file holds and what it was
+// made from. The runtime never parses it.
 #include <string.h>
 
 #include "frontend/cli/cli.h"

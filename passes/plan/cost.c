@@ -2,14 +2,14 @@
 // one.
 //
 // A task of (row block x column block) walks over its column panels, and for each panel over its row tiles.
-// So it reads each panel of the weights once, and its rows once a panel, from L2 where the block fits there
-// beside two panels. A panel costs the longest of its arithmetic, the read of the next one (which is
-// prefetched meanwhile) and the reads of rows that L2 does not hold. The first row block reads weights from
-// memory, the others find them in L3 where they fit. The first panel of a task has been fetched by what its
-// thread did before; that of a task taken from another thread is paid for in full. Rows that other threads
-// wrote come slowly from their L2; of a task's whole rows about half were its own thread's. A phase lasts as
-// long as the fullest thread, and ends in a barrier; a norm behind split columns costs one more phase over
-// the rows.
+// So it reads each panel of the weights once, and its rows once for each panel, from L2 where the block
+// fits there beside two panels. The time of a panel is the longest of three: its arithmetic, the read of
+// the next panel (which is prefetched meanwhile), and the reads of rows that L2 does not hold. The first
+// row block reads weights from memory; the others find them in L3 where they fit. The first panel of a task
+// was prefetched during the thread's task before; for a task taken from another thread it is paid for in
+// full. Rows that other threads wrote come slowly from their L2; of a task's whole rows its own thread
+// wrote about half. A phase lasts as long as the thread with the most work, and ends in a barrier. A norm
+// after split columns costs one more phase over the rows.
 //
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "passes/plan/cost.h"
@@ -85,7 +85,8 @@ typedef struct candidate {
     bool columns;                      // form
 } candidate;
 
-// Of a phase's tasks a thread's run of neighbours (runtime/session/pool.h): those from `begin` to `end` are left.
+// Of a phase's tasks a thread's run of neighbours (runtime/session/pool.h): those from `begin` to `end` are
+// left.
 typedef struct task_share {
     int64_t begin, end;
     double busy; // seconds

@@ -1,4 +1,5 @@
-// Text in: the session's encoder, tokens packed into groups, groups run, answers decoded.
+// Texts to answers: the session's encoder makes tokens, tokens are packed into groups, groups are run, and
+// answers are decoded.
 #include "runtime/answer/answer.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
-// Prompts: what goes before texts that get an embedding or labels. The prompt and the text are tokenized as
-// one; how many of the tokens are the prompt's is what the prompt has alone, as sentence-transformers counts
-// them.
+// Prompts, which go before texts that get an embedding or labels. Prompt and text are tokenized as one. The
+// prompt counts as having as many of the tokens as it has alone, as in sentence-transformers.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

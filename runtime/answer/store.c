@@ -1,4 +1,4 @@
-// Memory for what a call returns.
+// Memory for a call's results.
 #include "runtime/answer/store.h"
 
 #include <stdalign.h>

@@ -1,6 +1,6 @@
-// Texts that are read in windows: what the windows' outputs say is gathered as the groups run, and made one
-// answer at the end. A token that several windows show counts where it stands farthest from a window's edge:
-// there it has the most text round it.
+// Texts that are read in windows: the windows' outputs are gathered as the groups run, and become one
+// answer at the end. A token that is in several windows counts in the one where it is farthest from an
+// edge, since there it has the most text round it.
 #include <limits.h>
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// One variant of a descriptor: its sizes, where its inputs and outputs stand in the arena, and its phases.
+// One variant of a descriptor: its sizes, the places of its inputs and outputs in the arena, and its phases.
 #include "runtime/load/check.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-// The checks of an artefact's ELF structure. Nothing here trusts a number before it has been held against the
-// file.
+// The checks of an artefact's ELF structure. No number is used before it has been compared with the file's
+// size.
 #include "runtime/load/image.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 // Mappings: an artefact's segments, and large anonymous memory.
 //
-// The weights' addresses are congruent to their places in the file modulo 2 MB, and MADV_HUGEPAGE is said of
-// them: where the page cache holds the file in pieces of that size, the system maps it by pages of that size
-// (seen on Linux 6.18 with ext4; older ones give small pages), and what is not in the cache yet is read in
-// such pieces. For BERT-base that makes 200 faults of 5,000, before whose end a kernel's prefetches are lost:
-// its first call takes 2 to 5 ms more than the later ones, instead of 33.
+// The weights' addresses are congruent to their places in the file modulo 2 MB, and they are mapped with
+// MADV_HUGEPAGE. If the page cache holds the file in pieces of 2 MB, the system then maps it by pages of
+// that size (seen on Linux 6.18 with ext4; older systems give small pages), and it reads the rest of the
+// file in such pieces. So BERT-base has 200 page faults instead of 5,000. A prefetch of a page without a
+// mapping is lost: the first call takes 2 to 5 ms longer than the later ones, instead of 33.
 #include "runtime/load/map.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-// Loading: a file is mapped read-only, checked whole, and only then mapped to run. Nothing reads the weights.
+// Loading: a file is mapped read-only and checked whole, and only then mapped to run. The weights are not
+// read.
 #include "runtime/load/model.h"
 
 #include <errno.h>

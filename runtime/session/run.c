@@ -1,5 +1,5 @@
-// bertc_run: the caller's grid is checked, packed by its mask, run in as many calls as it takes, and the
-// outputs scattered back to the grid.
+// bertc_run: checks the caller's grid, packs it by its mask, runs it in one call or several, and scatters
+// the outputs back to the grid.
 #include <string.h>
 
 #include "runtime/error.h"

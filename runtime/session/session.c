@@ -1,4 +1,4 @@
-// Opening and closing a session: all of its memory, resolved addresses, threads.
+// Opening and closing a session: its memory, the addresses of arguments, its threads.
 #include "runtime/session/session.h"
 
 #include <stdlib.h>

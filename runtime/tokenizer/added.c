@@ -1,5 +1,5 @@
-// Added tokens: found in the raw text, or, where they say so, in the normalised text; the leftmost first, the
-// longest of those that begin there.
+// Added tokens: found in the raw text, or in the normalised text where their flags say so; the leftmost
+// match first, and of those that begin there the longest.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// BPE: a word's bytes, or its characters, of which the pair with the lowest rank is merged, the leftmost
-// first, until none is left.
+// BPE: of a word's bytes, or characters, the pair with the lowest rank is merged, of equal ones the
+// leftmost, until no pair has a rank.
 #include <string.h>
 
 #include "runtime/tokenizer/encoder.h"

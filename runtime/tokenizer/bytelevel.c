@@ -1,6 +1,6 @@
-// What byte-level BPE does to texts: GPT-2's pattern, by hand,
+// Byte-level BPE's part in splitting: GPT-2's pattern, matched by hand,
 // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// and, where steps behind it or the model ask for it, its characters for bytes.
+// and, where later steps or the model need them, GPT-2's characters for bytes.
 #include <string.h>
 
 #include "runtime/tokenizer/encoder.h"

@@ -1,5 +1,5 @@
-// Words that came before, with their pieces: BPE and Unigram make the same of a word wherever it stands. A
-// word has two places, which the last ones take; long words and such with many pieces are not kept.
+// A cache of words with their pieces: BPE and Unigram split a word in the same way wherever it is. A word
+// has two places, which the latest words take; long words, and words with many pieces, are not kept.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 // sentencepiece's precompiled character map, as Hugging Face tokenizers applies it: to grapheme clusters of
-// up to 5 bytes, else to their characters, the shortest entry that such a piece begins with standing for all
-// of it. Where the map drops characters at a text's start, offsets fall behind there, and so here.
+// up to 5 bytes, and else to their characters. The shortest entry that such a piece begins with replaces
+// all of the piece. Where the map drops characters at a text's start, that library's offsets are too small
+// from there on; ours are too.
 #include <string.h>
 
 #include "runtime/tokenizer/encoder.h"

@@ -1,5 +1,5 @@
-// Composition (NFC, NFKC), and changes applied as Hugging Face tokenizers applies them: it composes behind a
-// decomposition that knows of each character what it does to those that came in.
+// Composition (NFC, NFKC), with offsets as Hugging Face tokenizers computes them: it composes the result of a
+// decomposition that records, for each character, how it changes the length of the input.
 #include "runtime/tokenizer/encoder.h"
 
 void transform_flush(encoder *e, norm_text *out, transform *t) {

@@ -1,5 +1,5 @@
-// Splits at delimiters, with what becomes of these; and Hugging Face's Whitespace, which keeps words and what
-// is neither word nor space.
+// Splits at delimiters, which are dropped, kept or joined to a neighbour; and Hugging Face's Whitespace,
+// which keeps words, and runs of characters that are neither word nor space.
 #include <string.h>
 
 #include "runtime/tokenizer/encoder.h"

@@ -1,5 +1,6 @@
-// Patterns of a tokenizer's steps, by PCRE2: compiled once an encoder, with what matching needs, so that it
-// allocates nothing. A table's patterns may be anything: limits end a match that grows without end.
+// Patterns of a tokenizer's steps, by PCRE2. Each encoder compiles them once, with the memory that matching
+// needs, so that matching allocates nothing. A table may hold any pattern: limits end a match that would
+// run without end.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// A tokenizer's table, checked and seen through pointers. What is checked here costs the same for any
-// vocabulary; the vocabulary's own elements are checked where they are used.
+// A tokenizer's table, checked, with pointers to its sections. The checks here cost the same for any
+// vocabulary; the vocabulary's elements are checked where they are used.
 #include <string.h>
 
 #include "runtime/error.h"

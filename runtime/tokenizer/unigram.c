@@ -1,5 +1,5 @@
-// Unigram: the way through a word whose pieces' scores sum to the most; characters that are no piece in a row
-// are one unknown token.
+// Unigram: splits a word into the pieces with the largest sum of scores. A run of characters that are no
+// piece is one unknown token.
 #include "runtime/tokenizer/encoder.h"
 
 #define KEPT 8 // pieces of a word that may be kept for its next time

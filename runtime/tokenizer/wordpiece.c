@@ -1,5 +1,5 @@
-// WordPiece: the longest piece of the vocabulary again and again; behind the first, pieces with the
-// continuing prefix. And WordLevel, whose words are pieces or unknown.
+// WordPiece: takes the longest piece of the vocabulary again and again; after the first, pieces with the
+// continuing prefix. And WordLevel, in which a word is a piece or unknown.
 #include "runtime/tokenizer/encoder.h"
 
 static bool too_long(const uint8_t *p, size_t size, uint32_t max_chars) {

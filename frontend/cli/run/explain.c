@@ -1,5 +1,6 @@
-// `bertc run MODEL --explain TEXT`: what each word does for the label. Each is hidden in turn, by the mask
-// token where the tokenizer has one, and the label's score with it is compared with the score without.
+// `bertc run MODEL --explain TEXT`: how much each word adds to the label's score. Each word is hidden in
+// turn, by the mask token where the tokenizer has one; the difference of the scores with and without it is
+// its part.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

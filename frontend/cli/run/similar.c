@@ -1,5 +1,5 @@
 // `bertc run MODEL --similar QUERIES CORPUS`: the lines of a corpus of any size that are most like each
-// query, by the cosine of their embeddings. The queries and their best lines are all that is kept.
+// query, by the cosine of their embeddings. Only the queries and their best lines are kept in memory.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// config.json, which family and which head: by model_type, by the class of the architecture, or, where it
+// The family and the head of a config.json: by model_type, by the class of the architecture, or, where it
 // names neither, by the names of the tensors.
 #include <string.h>
 

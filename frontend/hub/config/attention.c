@@ -1,4 +1,4 @@
-// config.json, what belongs to attention alone: windows, positions relative to a token's.
+// The keys of attention in config.json: windows, relative positions.
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// config.json as makers with code of their own write it: keys that would make another model, activations that
-// say how the feed-forward is gated, sizes that are rounded up.
+// The config.json of models with modelling code of their own: keys that would make another model,
+// activations that say how the feed-forward is gated, sizes that are rounded up.
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// config.json, what makes layers differ from BERT's in shape: bottlenecks and stages (MobileBERT),
+// The keys of config.json that change the shape of layers: bottlenecks and stages (MobileBERT),
 // convolutions (ConvBERT's in each layer, DeBERTa-v2's beside the first).
 #include <inttypes.h>
 #include <string.h>

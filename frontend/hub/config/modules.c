@@ -1,4 +1,4 @@
-// What follows from a config: which modules the model reads, by what names, and their shapes.
+// The modules that a config's model reads: their names in the checkpoint, and their shapes.
 #include <string.h>
 
 #include "frontend/hub/config/config.h"

@@ -1,6 +1,6 @@
-// config.json, rotary positions: the base of the frequencies, and how they are scaled for texts longer than
-// those that the model was first trained on. As Transformers computes them (modeling_rope_utils.py), in float
-// where it does.
+// The keys of rotary positions in config.json: the base of the frequencies, and their scaling for texts
+// longer than those that the model was first trained on. Computed as in Transformers
+// (modeling_rope_utils.py), in float where it uses float.
 #include <math.h>
 #include <string.h>
 

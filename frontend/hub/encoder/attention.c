@@ -1,5 +1,5 @@
-// Attention: bodies over one sequence's rows. What a family adds to the scores, turns or hides are ops in the
-// body.
+// Attention: bodies over one sequence's rows. Bias, rotations and hidden pairs, in which families differ,
+// are ops in the body.
 #include <math.h>
 
 #include "frontend/hub/encoder/encoder.h"

@@ -1,4 +1,4 @@
-// Which family's tensors a checkpoint holds, told by names that its prefix opens: for configs that don't say.
+// The family of a checkpoint by the names of its tensors, for configs that don't name it.
 #include <string.h>
 
 #include "frontend/hub/encoder/weights.h"

@@ -1,5 +1,5 @@
-// Convolutions over a text's tokens: bodies over one sequence's rows, in which a neighbour is a slice of the
-// rows with zeros before and behind.
+// Convolutions over a text's tokens: bodies over one sequence's rows. A token's neighbours are slices of
+// the rows, which have zeros before and after them.
 #include "frontend/hub/config/activation.h"
 #include "frontend/hub/encoder/encoder.h"
 

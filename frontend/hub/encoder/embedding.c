@@ -1,5 +1,5 @@
-// Embeddings: tokens' rows pooled to a text's, and what a sentence-transformers folder does to that row. All
-// of it is primitive ops; pooling stands in per_sequence.
+// Embeddings: tokens' rows are pooled to a text's row, in a per_sequence, and the modules of a
+// sentence-transformers folder work on that row. All of it is primitive ops.
 #include <string.h>
 
 #include "frontend/hub/config/activation.h"

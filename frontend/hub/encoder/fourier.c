@@ -1,6 +1,6 @@
 // FNet: the real part of the discrete Fourier transform over a text's tokens and its columns. With C and S
-// the matrices of cosines and sines, that is C_L x C_H - S_L x S_H: those over columns are constants, those
-// over tokens depend on the text's length and are made once a call.
+// the matrices of cosines and sines, that is C_L x C_H - S_L x S_H. The matrices over columns are
+// constants; those over tokens depend on the text's length and are computed once in each call.
 #include "frontend/hub/encoder/encoder.h"
 
 // cos or sin of 2 pi i j / L (or the transform's own length), [L,L] within [L,M]. i j is taken modulo that,

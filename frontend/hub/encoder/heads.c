@@ -1,4 +1,4 @@
-// Heads: what is made of the last layer's rows, and the outputs, named as Transformers names them.
+// Heads: the ops on the last layer's rows, and the outputs, under Transformers' names.
 #include <stdlib.h>
 #include <string.h>
 

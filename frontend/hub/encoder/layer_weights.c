@@ -1,4 +1,4 @@
-// Tensors of the checkpoint as constants, each made once, and the layers that are made of them.
+// Tensors of the checkpoint as constants, one for each tensor, and the layers that use them.
 #include "frontend/hub/encoder/encoder.h"
 
 // The part of the tensor that is meant: rows one after the other, or of each head.

@@ -1,5 +1,5 @@
-// What attention reads of positions, made once for all layers: rotary tables, relative embeddings, and what
-// stands for a distance.
+// The values of positions that attention reads, built once for all layers: rotary tables, relative
+// embeddings, and the row of these for each distance.
 #include <math.h>
 
 #include "frontend/hub/encoder/encoder.h"

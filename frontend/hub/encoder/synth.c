@@ -1,5 +1,5 @@
-// Checkpoints of a known shape with random weights, for measurements where real ones can't be had. Written as
-// they are drawn: memory does not grow with the model.
+// Checkpoints of a known shape with random weights, for measurements without real ones. Weights are written
+// as they are drawn, so memory does not grow with the model.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

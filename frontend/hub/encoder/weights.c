@@ -1,5 +1,5 @@
-// What the model reads of a checkpoint. Names stand there with the family's prefix, another, or none; norms
-// are called weight and bias, or gamma and beta.
+// The tensors of a checkpoint that the model reads. Their names may have the family's prefix, another, or
+// none; a norm's are weight and bias, or gamma and beta.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-// Writing safetensors: the header, padded so that the data is aligned to 8, then the data as it comes.
+// Writes safetensors: the header, padded so that the data is aligned to 8, then the data, in the order of
+// the calls.
 #include "frontend/hub/files/safetensors.h"
 #include "ir/memory.h"
 

@@ -1,5 +1,5 @@
-// The modules of a sentence-transformers folder, each by its config.json: Pooling in both of its spellings,
-// Dense, LayerNorm, Normalize. What they do: embedding.c.
+// Reads the modules of a sentence-transformers folder from their config.json files: Pooling in both of its
+// spellings, Dense, LayerNorm, Normalize. encoder/embedding.c builds them.
 #include <string.h>
 
 #include "frontend/hub/files/file.h"

@@ -1,5 +1,5 @@
-// What stands beside a tokenizer's file: tokenizer_config.json, and in older folders special_tokens_map.json,
-// added_tokens.json and config.json; roles and special tokens as they say.
+// The files beside a tokenizer's: tokenizer_config.json, and in older folders special_tokens_map.json,
+// added_tokens.json and config.json. They give special tokens and their roles.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// What all kinds of tokenizer share: pieces and added tokens by their texts.
+// Pieces and added tokens by their texts, for all kinds of tokenizer.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// tokenizer.json: the model's vocabulary and the added tokens; the rest is parts.c's.
+// tokenizer.json: the model's vocabulary and the added tokens. parts.c reads the rest.
 #include <stdlib.h>
 #include <string.h>
 

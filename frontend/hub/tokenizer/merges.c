@@ -1,5 +1,5 @@
-// vocab.json and merges.txt without tokenizer.json: byte-level BPE as Transformers builds it for RoBERTa and
-// its kin, and for DeBERTa, which tokenizer_config.json's class tells apart.
+// vocab.json and merges.txt without tokenizer.json: byte-level BPE as Transformers builds it for RoBERTa
+// and its kin, or for DeBERTa, if tokenizer_config.json's class says so.
 #include <string.h>
 
 #include "frontend/hub/tokenizer/spec.h"

@@ -1,4 +1,4 @@
-// hub_tokenizer: finds a tokenizer's files and makes the runtime's table of them.
+// hub_tokenizer: finds a tokenizer's files and builds the runtime's table from them.
 #include <string.h>
 
 #include "frontend/hub/files/file.h"

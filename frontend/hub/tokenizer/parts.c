@@ -1,5 +1,5 @@
-// What all components of tokenizer.json need. A
-// component or an option that is not known is an error with its JSON path.
+// Functions for all components of tokenizer.json. A component or an option that is not known is an error
+// with its JSON path.
 #include <string.h>
 
 #include "frontend/hub/tokenizer/spec.h"

@@ -1,5 +1,5 @@
 // Regular expressions of tokenizer.json. They are Oniguruma's (Ruby's syntax); the runtime's are PCRE2's.
-// What the two read differently is rewritten, or refused where it can't be.
+// Where the two differ, a pattern is rewritten, or refused if it can't be.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>
 #include <pcre2.h>

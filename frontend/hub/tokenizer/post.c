@@ -1,5 +1,5 @@
-// The post-processor of tokenizer.json as templates, and its decoder, of which only the names are looked at:
-// ids are not decoded.
+// The post-processor of tokenizer.json as templates. Of its decoder only the names are checked, since ids
+// are not decoded.
 #include <string.h>
 
 #include "frontend/hub/tokenizer/spec.h"

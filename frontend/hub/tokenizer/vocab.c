@@ -1,5 +1,5 @@
-// vocab.txt, one piece a line, with what tokenizer_config.json says: the tokenizers of BERT, MPNet and ESM as
-// Transformers builds them from these.
+// vocab.txt, which has one piece on each line, with tokenizer_config.json: the tokenizers of BERT, MPNet
+// and ESM as Transformers builds them from these files.
 #include <stdlib.h>
 #include <string.h>
 
