@@ -43,7 +43,7 @@ LLVMTargetMachineRef codegen_machine(const target *t, int optimise, diag *d) {
     }
     static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
                                                  LLVMCodeGenLevelDefault, LLVMCodeGenLevelAggressive};
-    // CPU and features stand on each function (build.c).
+    // CPU and features are attributes of each function (build.c).
     return LLVMCreateTargetMachine(found, t->triple, "", "", levels[optimise & 3], LLVMRelocPIC,
                                    LLVMCodeModelDefault);
 }

@@ -218,7 +218,7 @@ static bool run_fuse(eval_frame *f, value v) {
 
 // --- per_sequence
 
-// Bounds ascend from 0 to `rows`, by at least `least` rows a text.
+// Bounds ascend from 0 to `rows`, by at least `least` rows for each text.
 static bool check_bounds(const eval_frame *f, value v, const tensor *bounds, int64_t rows, int least) {
     const int32_t *b = bounds->data;
     int64_t n = bounds->shape[0] - 1;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// --- matmul. Blocks of the result, so that the right operand is read once a block of rows.
+// --- matmul. Blocks of the result, so that the right operand is read once for each block of rows.
 
 #define BLOCK_ROWS    16
 #define BLOCK_COLUMNS 128

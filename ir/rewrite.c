@@ -366,7 +366,7 @@ static value body_value(const boxing *b, value v) {
     return b->scalar_copies[i];
 }
 
-// Copies the ops of a fuse's body; returns the value of what it yields.
+// Copies the ops of a fuse's body; returns the copy of the value that it yields.
 static value open_fuse(boxing *b, const node *fuse) {
     const graph *inner = fuse->body;
     value *map = ARENA_ARRAY(b->r->scratch, value, inner->count);

@@ -21,8 +21,8 @@ typedef struct match_result {
 
 // Opens a graph for rewriting. Values stay valid until rewriter_end: new nodes are appended, old ones remain.
 rewriter *rewriter_begin(graph *g);
-// Puts the nodes in topological order, drops what no output needs (inputs of a top-level graph stay), closes.
-// Values change. Returns the number of replacements made.
+// Puts the nodes in topological order, drops nodes that no output needs (inputs of a top-level graph stay),
+// closes. Values change. Returns the number of replacements made.
 int rewriter_end(rewriter *r);
 graph *rewriter_graph(rewriter *r);
 

@@ -192,7 +192,7 @@ static bool read_dft(parser *p, spot at, recipe_kind kind, recipe **out) {
     return true;
 }
 
-// product, sum and norm, whose first part stands read in `of`.
+// product, sum and norm; their first part has been read into `of`.
 static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recipe *of, recipe **out) {
     recipe *parts[3] = {of};
     int n = kind == RECIPE_NORM ? 3 : 2;
@@ -210,7 +210,7 @@ static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recip
     return true;
 }
 
-// The kinds that have one part, which stands read in `of`.
+// The kinds that have one part, which has been read into `of`.
 static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
     bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
     bool matrix = of->type.rank == 2;

@@ -47,7 +47,7 @@ static void scope_grow(parser *p, scope *s) {
     }
 }
 
-// False, reported, where it stands there already.
+// False, with an error, where it is there already.
 static bool scope_add(parser *p, scope *s, const label *l, value v) {
     if (2 * s->count >= s->capacity) scope_grow(p, s);
     scope_slot *slot = scope_find(s, l);
@@ -112,7 +112,7 @@ typedef struct operation {
     graph *body;
 } operation;
 
-// Checks the fresh node against what was written and what may stand here.
+// Compares the new node with the text, and checks that it is allowed here.
 static bool finish(parser *p, scope *s, const operation *x, value v) {
     char has[128], should[128];
     if (v == VALUE_NONE) return false;

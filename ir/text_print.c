@@ -12,7 +12,7 @@ typedef struct printer {
     const tensor_source *source;
 } printer;
 
-// Which names of a graph stand for one value; the others print by number.
+// Which names belong to one value of the graph only; values with other names print by number.
 typedef struct labels {
     const graph *g;
     bool *named; // by value
@@ -214,7 +214,7 @@ static void print_attr(FILE *out, const node *n, const attr *a) {
     }
 }
 
-// The hash of what a recipe makes now, where there is a source to look at.
+// The hash of the recipe with the source's tensors, where there is a source.
 static bool fresh_hash(const printer *p, const node *n, attr *hash) {
     const attr *recipe_attr = node_attr(n, ATTR_recipe);
     if (!recipe_attr || !p->source) return false;
@@ -250,7 +250,7 @@ static void indent_by(const printer *p, int indent) {
 
 static void print_node(const printer *p, const labels *l, value v, int indent);
 
-// "yield %3", or, where the last node is what is yielded and has no name, the node itself.
+// "yield %3"; or the node itself, where the yielded value is the last node and has no name.
 static void print_body(const printer *p, const graph *body, int params, int indent) {
     labels l = labels_new(body);
     value yields = body->output_count ? body->outputs[0].value : VALUE_NONE;
@@ -269,7 +269,7 @@ static void print_body(const printer *p, const graph *body, int params, int inde
     free(l.named);
 }
 
-// "(%bounds; %q = %layer.0.query, %k)": a param stands before its operand where their names differ.
+// "(%bounds; %q = %layer.0.query, %k)": the param is printed before its operand where their names differ.
 static int print_bindings(const printer *p, const labels *l, const node *n) {
     const attr *bound = node_attr(n, ATTR_bounds);
     int bounds = bound ? (int)bound->u.i : 0, params = 0;

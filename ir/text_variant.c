@@ -47,7 +47,7 @@ static bool read_pair(parser *p, int32_t *first, int32_t *second) {
            expect(&p->s, "]");
 }
 
-// "[rows[0,0], rows[8,0], columns[16,96], columns[16,48]]": one a thread class.
+// "[rows[0,0], rows[8,0], columns[16,96], columns[16,48]]": one for each thread class.
 static bool read_splits(parser *p, schedule *s) {
     if (!expect(&p->s, "[")) return false;
     for (int i = 0; i < THREAD_CLASSES; i++) {

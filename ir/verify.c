@@ -33,7 +33,7 @@ static int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// A name that stands twice among `n` (NULLs don't count), or NULL. Sorts.
+// A name that is twice among `n` (NULLs don't count), or NULL. Sorts.
 static const char *repeated(const char **names, int n) {
     qsort(names, (size_t)n, sizeof(*names), compare_strings);
     for (int i = 1; i < n; i++) {
@@ -185,7 +185,7 @@ static bool check_graph(const checker *c, const graph *g, level l) {
     return check_names(c, g) && ok;
 }
 
-// --- Variants: what stands where, and when.
+// --- Variants: the places of values, and their lifetimes.
 
 typedef struct placed_value {
     value v;

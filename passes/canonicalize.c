@@ -1,5 +1,4 @@
-// canonicalize: one spelling for what can be written in several ways, so that later passes look for
-// one.
+// canonicalize: graphs that mean the same get one spelling, so that later passes look for one.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -87,7 +86,7 @@ static bool is_identity_perm(const attr *perm) {
     return true;
 }
 
-// The operand that v stands for without changing it, or VALUE_NONE.
+// The operand that v passes on unchanged, or VALUE_NONE.
 static value neutral(const graph *g, value v) {
     const node *n = graph_node(g, v);
     if (n->input_count == 0 || n->body || !type_eq(&n->type, graph_type(g, n->inputs[0]))) return VALUE_NONE;
@@ -104,7 +103,7 @@ static value neutral(const graph *g, value v) {
     return VALUE_NONE;
 }
 
-// transpose of transpose, reshape of reshape: one of the kind on what stands below both.
+// transpose of transpose, reshape of reshape: one op of the kind on the inner one's operand.
 static value shortened(graph *g, value v) {
     const node *n = graph_node(g, v);
     if (n->op != OP_transpose && n->op != OP_reshape) return VALUE_NONE;

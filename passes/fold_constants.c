@@ -47,7 +47,7 @@ static bool scale_of(const graph *g, value v, double *factor) {
     return n->type.e == ELEM_F32;
 }
 
-// A projection: matmul of x and a weight, with or without a bias behind it.
+// A projection: matmul of x and a weight, with or without a bias.
 typedef struct projection {
     value product, weight, bias; // bias VALUE_NONE: none
 } projection;
@@ -153,7 +153,7 @@ static value scaled_projection(graph *g, const projection *p, double factor) {
     return p->bias == VALUE_NONE ? v : graph_op2(g, OP_add, v, scaled_and_named(g, p->bias, factor));
 }
 
-// Moves the scale that stands on v, or behind it in all its readers, into the weights that make v.
+// Moves the scale that v, or each of its readers, applies into the weights that v is computed from.
 static void move_scale(rewriter *r, value v, pass *p) {
     graph *g = rewriter_graph(r);
     projection q;

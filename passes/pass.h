@@ -16,7 +16,7 @@ typedef enum fact {
 typedef struct pass {
     const pass_context *c;
     const char *name;
-    variant *variant; // of passes that run once a variant; NULL otherwise
+    variant *variant; // for passes that run once for each variant; NULL for others
     int fired;        // changes
     int told;         // changes that the report lists
 } pass;

@@ -27,7 +27,7 @@ static const pass_row passes[] = {
 };
 enum { PASS_COUNT = sizeof(passes) / sizeof(passes[0]) };
 
-// Most passes in one list; one may stand in it more than once.
+// Most passes in one list; one may be in it more than once.
 #define LIST_MAX 256
 
 int passes_count(void) {

@@ -118,7 +118,7 @@ typedef struct bertc_phase {
     uint32_t arg_count;
     uint32_t dim;  // bertc_symbol: T, S or R
     int64_t unit;  // rows of a task
-    int64_t inner; // tasks a unit
+    int64_t inner; // tasks of a unit
     // What a task reads before its own prefetches arrive: `stream_bytes` (0: nothing) of argument number
     // `stream`, a weight, from byte (task % inner) * stream_step on.
     int64_t stream, stream_step, stream_bytes;
@@ -126,7 +126,7 @@ typedef struct bertc_phase {
     // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * (sum of the squares
     // of the sequences' lengths).
     double flops_call, flops_row, flops_pair;
-    int64_t weight_bytes; // read once a call
+    int64_t weight_bytes; // read once in a call
     int64_t row_bytes;    // read and written a row
 } bertc_phase;
 

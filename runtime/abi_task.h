@@ -1,5 +1,6 @@
-// The task table of an artefact: what the answer is. Written by the frontend, read in place by the runtime.
-// Offsets in it count from the bertc_task itself, which stands at a multiple of 8.
+// The task table of an artefact: the kind of answer, its labels and prompts. Written by the frontend, read
+// in place by the runtime. Offsets in it count from the bertc_task itself, whose address is a multiple of
+// 8.
 #ifndef BERTC_ABI_TASK_H
 #define BERTC_ABI_TASK_H
 
@@ -19,7 +20,7 @@ typedef struct bertc_task {
     uint64_t prompts; // uint64_t[2 * prompt_count]: offsets of NUL-ended strings, name and text of each
 } bertc_task;
 
-// The output of a pretraining task that says whether the second text belongs behind the first, by
+// The output of a pretraining task that says whether the second text follows the first, by
 // Transformers' names.
 #define TASK_ORDER       "seq_relationship_logits"
 #define TASK_ORDER_OTHER "sop_logits" // ALBERT's

@@ -28,7 +28,7 @@ typedef enum bertc_tokenizer_model {
 #define BERTC_TOKENIZER_CHARACTERS    8u  // BPE: of characters, not byte-level
 #define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
 #define BERTC_TOKENIZER_DROP_UNKNOWN  32u // BPE of characters: unknown ones leave no token
-// BPE of characters: U+2581 is a piece, and no merge joins it to what is before it and is no U+2581.
+// BPE of characters: U+2581 is a piece, and no merge joins it to another character before it.
 #define BERTC_TOKENIZER_SPACE_BEGINS 64u
 #define BERTC_TOKENIZER_NO_UNKNOWN   128u // there is no unknown token: a text that needs one is an error
 
@@ -49,7 +49,7 @@ typedef struct bertc_trie_node {
 typedef enum bertc_added_flag {
     BERTC_ADDED_SINGLE_WORD = 1, // only where no word character touches it
     BERTC_ADDED_LSTRIP = 2,      // takes the whitespace before it
-    BERTC_ADDED_RSTRIP = 4,      // and behind it
+    BERTC_ADDED_RSTRIP = 4,      // and after it
     BERTC_ADDED_NORMALIZED = 8,  // its normalised text is looked for in the normalised text
     BERTC_ADDED_SPECIAL = 16
 } bertc_added_flag;

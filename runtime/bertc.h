@@ -56,7 +56,7 @@ typedef struct bertc_model_info {
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
-// The name of a prompt, and what it says; NULL: there is none.
+// The name of a prompt; *text is its text. NULL: there is none.
 BERTC_API const char *bertc_prompt(const bertc_model *model, int index, const char **text);
 BERTC_API const char *bertc_output_name(const bertc_model *model, int index);
 // Whether it is made from each text's first row (the CLS token): a mask must then show column 0 where it is
@@ -247,10 +247,11 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
                                   const bertc_text_options *options, bertc_result *results,
                                   bertc_error *error);
 // One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores
-// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one a word, where the
-// text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token, score}]}];
-// next_sentence; embedding. start and end count characters; what is not there is null. Like snprintf: returns
-// the length that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
+// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one for each word,
+// where the text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token,
+// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like
+// snprintf: returns the length that it needs without the NUL, cuts at `size`, and always ends in NUL
+// (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 

@@ -67,7 +67,7 @@ static void all_tiles(emit *e, const attention_code *p, const task_frame *f, LLV
 // --- Rows for which another attention stands (Longformer's global tokens): nothing is done where there is
 // none.
 
-// if (condition holds for a row of [from, to)): the builder goes on inside; the block behind it.
+// if (condition holds for a row of [from, to)): leaves the builder in the branch, returns the block after it.
 static LLVMBasicBlockRef if_any(emit *e, LLVMValueRef condition, LLVMValueRef scratch, LLVMValueRef from,
                                 LLVMValueRef to) {
     LLVMValueRef some = view_stack(e, e->i1);

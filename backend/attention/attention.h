@@ -99,7 +99,7 @@ typedef struct attention {
     score_ops scores;
     sym dim;         // leading dimension of the result
     bool row_bounds; // the node has them
-    // NULL, or what stands for it in the rows for which `chooser`, a condition on their numbers, holds.
+    // NULL, or the attention of the rows for which `chooser`, a condition on their numbers, holds.
     struct attention *other, *chooser;
 } attention;
 
@@ -215,7 +215,7 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
 // i1 (ptr scratch, i64 row): does the condition x->scores.result hold for that query?
 LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x);
 // float (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of
-// `tile` rows; zeros behind them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
+// `tile` rows; zeros after them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
 // the sequence's start, then in a tree. Gives the least maximum of these rows.
 LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 

@@ -67,7 +67,7 @@ static bool fits(const attention *x, const heads *h) {
     return h->count * h->group == x->q.count && dim_eq(h->rows, dim_sym(SYM_L));
 }
 
-// The numbers of queries stand on their rows, those of keys on the sequence's.
+// The numbers of queries have as many rows as the queries, those of keys as many as the sequence.
 static bool leaves_fit(const attention *x) {
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];

@@ -108,7 +108,7 @@ static interval interval_of(const ranges *r, value v, bool transposed) {
     return (interval){bound(r, n, falls ? a.hi : a.lo, b_lo), bound(r, n, falls ? a.lo : a.hi, b_hi)};
 }
 
-// --- Conditions. NULL stands for what is always so.
+// --- Conditions. NULL: always true.
 
 static LLVMValueRef at_most(emit *e, LLVMValueRef a, LLVMValueRef b, bool equal) {
     if (LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind)
@@ -279,8 +279,8 @@ LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attenti
     build_store(e, build_const_i64(e, 0), count, 8);
     LLVMValueRef all = LLVMBuildAdd(e->b, f.keys, build_const_i64(e, PANEL_COLUMNS - 1), "");
     all = LLVMBuildUDiv(e->b, all, build_const_i64(e, PANEL_COLUMNS), "");
-    // The number of a panel is written down wherever what is seen begins or ends: where count is odd, a run
-    // is open.
+    // The number of a panel is stored wherever a run of visible panels begins or ends; while count is odd,
+    // a run is open.
     loop l = build_loop(e, build_const_i64(e, 0), all, 1, "panel");
     LLVMValueRef had = build_load(e, e->i64, count, 8);
     build_store(e, l.index, tile_at(e, out, tile_mul(e, had, 8)), 8);
@@ -295,7 +295,7 @@ LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attenti
 
 // --- How far a query sees
 
-// Whether the key that stands x further on than a query is seen; the same conditions, on constants. What only
+// Is a key seen that comes `distance` after a query? The same conditions, on constants. What only
 // keys have is 0 (no global token), or not known.
 static bool sees(emit *e, const attention *x, int64_t distance, bool known) {
     ranges r = {.e = e, .x = x};

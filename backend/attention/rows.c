@@ -12,7 +12,7 @@
 
 // --- Recognition
 
-// A view whose axes stand where those of a value of `rank` axes do: heads, rows, columns.
+// A view with the axes of a value of `rank` axes: heads, rows, columns.
 static bool leaf_view(const graph *g, value v, int rank, head_view *x) {
     if (!attention_view_of(g, v, x)) return false;
     int missing = rank - x->rank;
@@ -89,7 +89,7 @@ typedef struct columns {
     LLVMValueRef base;
 } columns;
 
-// The part of a leaf that stands in this row, its axes those of `to`; axes of length 1 spread.
+// The part of a leaf that belongs to this row, with the axes of `to`; axes of length 1 are repeated.
 static columns leaf_columns(const making *m, const head_view *x, int rank) {
     emit *e = m->e;
     bool has_heads = x->rank == rank;

@@ -68,7 +68,7 @@ static bool add_leaf(const collector *c, const node *n, bool transposed) {
     return true;
 }
 
-// A table [..,n] that is the same for all queries and keys: one a head, or one for all.
+// A table [..,n] that is the same for all queries and keys: one for each head, or one for all heads.
 static bool lone_table(const collector *c, const node *n, score_table *out) {
     const node *table = graph_node(c->x->body, n->inputs[0]);
     const type *t = &table->type;

@@ -11,7 +11,8 @@
 // then computed again over all keys.
 #include "backend/attention/attention.h"
 
-// Beside a row's maximum above it, what is hidden is nothing.
+// A row with a maximum above this sees a key: a hidden score is below, and its exponential is 0 beside that
+// maximum.
 #define SEEN (-1e29)
 
 static LLVMValueRef up_to(emit *e, LLVMValueRef x, int64_t n) {
@@ -99,7 +100,7 @@ LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
     LLVMValueRef fn = build_helper(e, "attention.visible_softmax", e->f32, 3, params);
     LLVMValueRef scratch = LLVMGetParam(fn, 0);
     task_frame f = task_frame_load(e, scratch);
-    LLVMValueRef hidden = view_stack(e, e->i64); // columns behind the last key
+    LLVMValueRef hidden = view_stack(e, e->i64); // columns past the last key
     build_store(e, build_const_i64(e, 0), hidden, 8);
     run r = run_begin(e, p, scratch, LLVMGetParam(fn, 2));
     score(e, p, scratch, LLVMGetParam(fn, 1), r.from, r.to, r.at);
@@ -113,7 +114,7 @@ LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
     return build_helper_end(e, fn, softmax(e, p, scratch, count), caller);
 }
 
-// Scores and softmax over what the tile may see; how many numbers its runs are.
+// Scores and softmax over the runs that the tile may see. Returns how many numbers the runs are.
 static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                                   LLVMValueRef row) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b)), find[] = {scratch, row};

@@ -10,8 +10,8 @@
 
 // --- The context
 
-// LLVM's own handler prints and, for errors, exits. One cause often comes once an instruction: what repeats
-// is left out.
+// LLVM's own handler prints and, for errors, exits. One cause is often reported for each instruction: what
+// repeats is left out.
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *context) {
     diag *d = context;
     if (LLVMGetDiagInfoSeverity(info) != LLVMDSError) return;
@@ -76,7 +76,7 @@ LLVMValueRef build_function(emit *e, const char *name, LLVMTypeRef t) {
     build_attribute(e, f, "nounwind");
     set_string(e, f, "no-builtins", "");
     set_string(e, f, "frame-pointer", "none");
-    // What code may use stands in the features alone; the CPU's name only tunes.
+    // The features alone say what code may use; the CPU's name only tunes.
     set_string(e, f, "target-cpu", strncmp(e->target->triple, "x86_64", 6) == 0 ? "x86-64" : "generic");
     set_string(e, f, "tune-cpu", e->target->cpu);
     set_string(e, f, "target-features", e->target->features);

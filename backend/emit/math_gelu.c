@@ -22,7 +22,7 @@ LLVMValueRef math_erf(emit *e, LLVMValueRef x) {
                            "");
 }
 
-// x Phi(x), Phi(x) = 1/2 + x P(x^2). The polynomial stands in u = x^2 - 13.5, from -13.5 to 13.5, where its
+// x Phi(x), Phi(x) = 1/2 + x P(x^2). The polynomial is in u = x^2 - 13.5, from -13.5 to 13.5, where its
 // terms fall off and float32 evaluates it to the last digits. Beyond, x P goes on along a straight line, and
 // the clamp makes the tails exact.
 static LLVMValueRef gelu_erf(emit *e, LLVMValueRef x) {

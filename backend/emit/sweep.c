@@ -165,7 +165,7 @@ void sweep_store(const sweep *s, const view *row, LLVMValueRef v) {
     if (x == ELEM_I1) v = LLVMBuildZExt(e->b, v, stored(e, x, s->width), "");
     if (!s->mask)
         build_store(e, v, at, align);
-    else if (row->padded) // what stands in the padding must be finite
+    else if (row->padded) // the padding must hold finite values
         build_store(e, LLVMBuildSelect(e->b, s->mask, v, LLVMConstNull(LLVMTypeOf(v)), ""), at, align);
     else
         masked(s, "llvm.masked.store", v, at, NULL, align);

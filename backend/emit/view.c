@@ -94,8 +94,8 @@ static int wide_axes(const type *t, int *axes) {
     return n;
 }
 
-// Steps over the fewest axes of both shapes that hold the same elements; false where a symbol stands against
-// numbers.
+// Steps over the fewest axes of both shapes that hold the same elements; false where a symbol is compared
+// with numbers.
 static bool same_group(const type *a, const int *from, int n, int *i, const type *b, const int *to, int m,
                        int *k) {
     dim x = a->d[from[(*i)++]], y = b->d[to[(*k)++]];

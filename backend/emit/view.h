@@ -12,7 +12,7 @@ typedef struct view {
     LLVMValueRef size[IR_MAX_RANK]; // i64
     int64_t stride[IR_MAX_RANK];    // of a packed matrix: unused
     LLVMValueRef base;
-    LLVMValueRef immediate; // a scalar literal stands for its memory; or NULL
+    LLVMValueRef immediate; // a scalar literal, used instead of memory; or NULL
     bool padded;            // whole vectors may be read and written past the end of the last axis
     int buffer;             // loop nest: the scratch buffer that holds it, or -1
 } view;
@@ -34,7 +34,7 @@ bool view_reshape(const view *v, const type *t, const LLVMValueRef *size, view *
 // The address of element `index[]`.
 LLVMValueRef view_address(emit *e, const view *v, const LLVMValueRef *index);
 
-// Loops over the first `n` axes; `index` holds their counters. The builder stands inside until walk_end.
+// Loops over the first `n` axes; `index` holds their counters. The builder is inside until walk_end.
 typedef struct walk {
     int n;
     loop loops[IR_MAX_RANK];
@@ -50,9 +50,9 @@ view walk_view(emit *e, const walk *w, const view *v);
 //   for (sweep s = sweep_begin(e, n, width, 1); sweep_next(&s);)
 //       sweep_store(&s, &out, f(sweep_load(&s, &in)));
 //
-// The body is emitted once a part. With `slots` > 1 the main part takes that many vectors a turn, each with
-// its own number in s.slot, so that reductions can keep independent accumulators. The order in which elements
-// meet an accumulator follows from n, width and slots alone.
+// The body is emitted once for each part. With `slots` > 1 the main part takes that many vectors in a turn,
+// each with its own number in s.slot, so that reductions can keep independent accumulators. The order in
+// which elements meet an accumulator follows from n, width and slots alone.
 typedef struct sweep {
     emit *e;
     LLVMValueRef n, full; // full: where the next part begins

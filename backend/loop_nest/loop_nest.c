@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-// Rows of a task: what the schedule says, up to a number whose intermediates stay in the cache.
+// Rows of a task: the schedule's, up to a number whose intermediates stay in the cache.
 #define BLOCK_ROWS 32
 
 typedef struct site {

@@ -8,8 +8,8 @@
 typedef struct loop_nest {
     emit *e;
     const graph *body;
-    LLVMValueRef size[SYM_COUNT]; // i64: what the symbols stand for in this task
-    bindings most;                // the largest that they can stand for: strides and scratch follow from it
+    LLVMValueRef size[SYM_COUNT]; // i64: the symbols' values in this task
+    bindings most;                // their largest values: strides and scratch follow from these
     sym rows;                     // the symbol of which a task sees a block, or SYM_NONE
     LLVMValueRef first_row;       // of the block
     LLVMValueRef scratch;

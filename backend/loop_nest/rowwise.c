@@ -79,7 +79,7 @@ static row_shape find_shape(const graph *body) {
     return s;
 }
 
-// Rows lie in the arena, padded to whole panels; vectors and tables are constants, with zeros behind them.
+// Rows lie in the arena, padded to whole panels; vectors and tables are constants, with zeros after them.
 static bool operands_fit(const kernel_site *k, const graph *body, const row_shape *s) {
     const node *n = graph_node(k->graph, k->node);
     const place *places = k->variant->places;

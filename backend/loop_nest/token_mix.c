@@ -69,7 +69,7 @@ static bool collect_terms(const kernel_site *s, const graph *body, value v, bool
     t->negated = negated;
     if (!square_of(body, n->inputs[0], &t->a) || !columns_of(body, n->inputs[1], &t->x, &t->column))
         return false;
-    t->a++, t->x++; // behind the bounds
+    t->a++, t->x++; // operands come after the bounds
     // whole panels are read
     return find_ld(s, t->a, &t->lda) && find_ld(s, t->x, &t->ldx) &&
            t->column + round_up(m->n, PANEL_COLUMNS) <= t->ldx;

@@ -2,7 +2,7 @@
 // rows.
 //
 //   y[X,N] = norm(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))      X: T, S or R
-//   y[X,N] = select(compare(a number a row, a number), pointwise(...), 0)          skips other rows
+//   y[X,N] = select(compare(numbers [X], a number), pointwise(...), 0)             skips other rows
 //
 //   FORM_ROWS      tasks own whole rows; a task norms its rows after its last panel, while hot
 //   FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
@@ -76,8 +76,8 @@ bool matmul_accepts(const emit *e, const kernel_site *s) {
     return recognise(s, &m);
 }
 
-// Blocks of w are told apart where each tile of columns, and four steps of k, lie in one; else w is taken
-// whole.
+// The blocks of w are multiplied one by one if each tile of columns, and each four steps of k, lie in one
+// block; else w is multiplied whole.
 static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
     int64_t planned = s->variant->schedules[s->node].tile_columns, columns = m->n / m->parts / m->blocks;
     int64_t widest = (int64_t)tile_vectors(e, block_tile_rows(s), planned) * e->width;
@@ -97,7 +97,7 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .ldc = s->variant->places[s->node].ld,
                 .panel = m->k * PANEL_COLUMNS * 4,
                 .streams = plan->prefetch,
-                .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // a line a panel at least
+                .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // at least one line of each panel
                 .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
                 .context = (void *)&m->after,
                 .extra_count = m->after.count,
@@ -130,8 +130,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     LLVMValueRef ends = LLVMBuildICmp(e->b, LLVMIntSGE, to, panel_count, "");
     to = LLVMBuildSelect(e->b, ends, panel_count, to, "");
     LLVMValueRef b = build_arg(e, args, m->w);
-    // The next task's panels: those behind, or the first ones where another block of rows follows. Behind the
-    // matrix lies what a later phase reads.
+    // The next task's panels: the following ones, or the first ones where another block of rows follows.
+    // After the matrix come weights that a later phase reads.
     LLVMValueRef again = LLVMBuildAnd(e->b, ends, LLVMBuildNot(e->b, x.last, ""), "");
     LLVMValueRef behind = tile_at(e, b, tile_mul(e, to, p->panel));
     panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda * 4)),

@@ -6,7 +6,7 @@
 #define LINES_A_PANEL 2
 
 // The lines that four steps of k fetch of the next tile of columns: `streams` distant places part it evenly,
-// and each goes on by whole lines. Two lines a panel are enough for two row tiles to fetch all of it; with
+// and each goes on by whole lines. Two lines of a panel are enough for two row tiles to fetch all of it; with
 // more rows lines are asked for again, which costs a load each, and makes up for those that the core drops.
 static void plan_lines(const panels *p, tile *t, int width) {
     if (p->streams == 0) return;

@@ -1,6 +1,6 @@
 #include "backend/matmul/rows.h"
 
-// Of `param`, the body's numbers a row: rank 1, the product's rows.
+// `param` has one number for each of the product's rows: rank 1.
 static bool numbers_fit(const graph *body, const node *c, row_choice *out) {
     const node *column = graph_node(body, c->inputs[0]);
     if (column->op != OP_reshape || column->type.rank != 2 || !dim_is(column->type.d[1], 1)) return false;

@@ -1,6 +1,6 @@
 // Products that are needed in chosen rows only:
 //
-//   select (compare numbers [X,1], a number), what the product and its epilogue give [X,N], 0
+//   select (compare numbers [X,1], a number), (the product with its epilogue) [X,N], 0
 //
 // Row tiles without a chosen row are skipped, and rows that are not chosen are zeros. Private to backend/.
 #ifndef BERTC_BACKEND_MATMUL_ROWS_H
@@ -11,7 +11,7 @@
 
 typedef struct row_choice {
     const graph *body; // NULL: all rows are wanted
-    value param;       // f32[X] or i32[X]: a number a row
+    value param;       // f32[X] or i32[X]: one number for each row
     const node *compare;
 } row_choice;
 // `v`: what a body yields. If it is such a select: fills in *out and returns the value that it chooses.

@@ -44,7 +44,7 @@ static int64_t column_bytes(const emit *e, const tile *t, int vector) {
     return column / PANEL_COLUMNS * t->panel + column % PANEL_COLUMNS * 4;
 }
 
-// One step of k: `a` and `b` stand at step `at` of a group.
+// One step of k: step `at` of the group that begins at `a` and `b`.
 static void multiply(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, LLVMValueRef *acc) {
     LLVMValueRef column[32];
     for (int v = 0; v < t->vectors; v++) {

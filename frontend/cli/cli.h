@@ -24,7 +24,7 @@ int command_verify(int argc, char **argv);
 int command_synth(int argc, char **argv);
 int command_targets(int argc, char **argv);
 
-// --- build.c: from a checkpoint to what the backend takes.
+// --- build.c: from a checkpoint to an artefact's graph, for the backend.
 
 #define BUILD_TARGETS_MAX 8
 

@@ -46,7 +46,7 @@ bool same_file(const char *a, const char *b) {
     return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-// By their endings: an artefact may stand beside the checkpoint that it is made from.
+// By their endings: an artefact may lie beside the checkpoint that it is made from.
 static bool is_model_file(const char *name) {
     static const char *const endings[] = {".safetensors", ".st", ".json", ".txt"};
     size_t n = strlen(name);

@@ -74,7 +74,7 @@ static void add_variants(cJSON *root, const build *b) {
     }
 }
 
-// One kernel a top-level node: its name and the ops that it stands for.
+// Each top-level node is one kernel: its name and its ops.
 static void add_kernels(cJSON *root, const graph *g) {
     cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
     for (value v = 0; v < g->count; v++) {

@@ -70,7 +70,7 @@ static int graphviz_escape(const char *s) {
     return n;
 }
 
-// Graphviz: a box a node with what is fused in it, an arrow an operand.
+// Graphviz: each node is a box that shows its fused ops, each operand an arrow.
 static void print_dot(const graph *g) {
     printf("digraph encoder {\n  node [shape=box, fontname=\"sans-serif\"];\n");
     for (value v = 0; v < g->count; v++) {

@@ -132,7 +132,7 @@ static void describe(const opening *o, hub_model *out) {
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
-    // Each is read before the first that failed stops the way, so that the problems of all are seen.
+    // All are read before a failure of one ends the opening, so that the problems of all are reported.
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
     hub_hint hint = tensors ? hub_checkpoint_hint(o->checkpoint) : (hub_hint){0};
     bool config =

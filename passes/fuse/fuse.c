@@ -75,8 +75,8 @@ static bool take_readers(rewriter *r, box *b, value *culprit, const char **why) 
     box grown = *b;
     while (grown.count < BOX_MAX) {
         value next = VALUE_NONE;
-        // The earliest reader of the box that is not in it: what it reads is in the box, or does not come
-        // from it.
+        // The earliest reader of the box that is not in it: each of its operands is in the box, or does not
+        // depend on it.
         for (int i = 0; i < grown.count; i++) {
             value users[BOX_MAX];
             int n = users_of(r, grown.ops[i], users, BOX_MAX);

@@ -133,7 +133,7 @@ static const char *merged_name(arena *a, const char *x, const char *y, const cha
     return arena_printf(a, "%.*s%s%s", (int)stem, x, middle, x + n - tail);
 }
 
-// The name without the ".scaled" that fold_constants put behind it.
+// The name without the ".scaled" that fold_constants appended.
 static const char *plain_name(const graph *g, value v) {
     const char *name = graph_node(g, v)->name, *suffix = ".scaled";
     if (!name) return NULL;
@@ -240,7 +240,7 @@ bool pass_merge_qkv(graph *g, pass *p) {
             collect_projections(r, v, i, &set, p);
             if (set.count < 2) continue;
             merge(r, v, &set, p);
-            break; // the region that stands for it comes later; its merged operand has no partner left
+            break; // the region that replaces it comes later; its merged operand has no partner left
         }
     }
     rewriter_end(r);

@@ -36,7 +36,7 @@ static void collect_pointwise(rewriter *r, value v, box *b) {
     b->ops[b->count++] = v;
     if (product) return;
     const node *n = graph_node(g, v);
-    // Residuals that another product makes stay what they are: one product a kernel.
+    // A residual that another product computes is not added to the box: a kernel has one product.
     for (int i = 0; i < n->input_count; i++) {
         value x = n->inputs[i];
         bool another = product_columns(g, x) > 0 && !op_is(g, v, OP_fuse);

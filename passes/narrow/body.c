@@ -81,7 +81,7 @@ static value narrow_value(narrower *s, value v, int axis) {
 
 // --- Params
 
-// By walking once over what is marked, from the result up.
+// Walks once over the marked values, from the result up.
 bool narrow_needs(const graph *g, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause) {
     value result = g->outputs[0].value;
     if (!narrow_has_rows(graph_type(g, result), 0, SYM_L))

@@ -38,7 +38,7 @@ typedef struct narrowing {
     bool *chosen;          // is a choice of this kind
     bool *narrow;          // is narrowed
     narrowed_body *bodies; // of narrowed per_sequence nodes
-    value *narrowed;       // what stands for the chosen rows of a value
+    value *narrowed;       // by value: the value of its chosen rows
     const char **cause;    // why a value is not narrowed
     arena *scratch;
 } narrowing;

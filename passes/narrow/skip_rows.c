@@ -39,7 +39,7 @@ typedef struct skipping {
     rewriter *r;
     graph *g;
     pass *p;
-    value any_of, any; // the numbers that the last `any` was made of, and it
+    value any_of, any; // the last `any`, and the numbers that it was computed from
     chooser any_by;
 } skipping;
 
@@ -48,7 +48,7 @@ static value through_views(const graph *g, value v) {
     return v;
 }
 
-// compare (reshape param [rows,1]), number: of rows that are axis rank - 2 of what is chosen.
+// Finds compare (reshape param [rows,1]), number, whose rows are axis rank - 2 of the chosen value.
 static bool find_chooser(const graph *body, const node *select, chooser *out) {
     const node *c = graph_node(body, select->inputs[0]);
     int rank = select->type.rank;
@@ -84,7 +84,7 @@ static bool same_chooser(const chooser *a, const chooser *b) {
                                              node_attr(b->compare, ATTR_predicate)->u.name);
 }
 
-// The numbers of all rows, of which `v` are some.
+// The numbers of all rows, of which `v` holds some.
 static value all_numbers(const graph *g, value v) {
     const node *n = graph_node(g, v);
     if (n->op == OP_gather) return n->inputs[0];

@@ -106,8 +106,8 @@ static int64_t next_task(task_share *shares, int threads, int *thread, bool *sto
     return --shares[victim].end;
 }
 
-// The tasks of a phase, dealt out and taken as the pool does: seconds until all are done. Of many tasks a
-// thread, half of one is what the threads end apart.
+// Seconds until all tasks of a phase are done, if threads get and take tasks as the pool does. With many
+// tasks for each thread, threads end half a task's time apart.
 static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
     int64_t inner = ceil_div(s->shape.n, c->block_columns), outer = ceil_div(rows, c->block_rows);
     int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;

@@ -48,7 +48,7 @@ static int64_t capacity_rows(dim d, const variant *x) {
     return d.s == SYM_NONE ? d.n : x->tokens + d.n;
 }
 
-// A call holds about a batch of texts of full length; a head reads a few rows a text.
+// A call holds about a batch of texts of full length; a head reads a few rows of each text.
 static int64_t expected_rows(dim d, const variant *x) {
     if (d.s == SYM_S) return ceil_div(x->tokens, x->length);
     if (d.s == SYM_R) return ceil_div(x->tokens, 8);
@@ -141,7 +141,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
         split_attention(s, &k, x);
         break;
     case KERNEL_ROWS: split_rows(s, &k, x, x->tokens); break;
-    case KERNEL_SEQUENCE: break; // a task a sequence
+    case KERNEL_SEQUENCE: break; // one task for each sequence
     }
 }
 

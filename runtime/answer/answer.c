@@ -148,7 +148,7 @@ static bool flush(bertc_session *s, bertc_error *error) {
     return ok || error_set(error, "out of memory for the answers");
 }
 
-// Adds the n tokens that stand behind the group's to it; a head reads the masks' rows.
+// Adds the n tokens after those of the group to the group; a head reads the masks' rows.
 static bool pack_sequence(bertc_session *s, int64_t place, answer_window window, size_t n,
                           bertc_error *error) {
     bool masks = answer_has_masks(s);

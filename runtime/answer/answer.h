@@ -110,7 +110,7 @@ bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
 // Starts a text of `n` tokens that is read in windows. The tokens of text `moving` move, except those of a
 // prompt. NULL: no memory.
 answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
-// Gathers what a window's outputs say.
+// Adds a window's outputs to its long text.
 void windows_add(answer_part *p, const answer_window *w);
 // Answers the call's long texts.
 bool windows_finish(bertc_session *s);

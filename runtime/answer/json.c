@@ -6,7 +6,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/bertc.h"
 
-// Writes what fits and counts what it takes.
+// Writes as much as fits, and counts the bytes that it needs.
 typedef struct json_writer {
     char *buffer;
     size_t size, used;

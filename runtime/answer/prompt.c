@@ -25,7 +25,7 @@ static size_t longest_prompt(const bertc_model *m) {
     return most;
 }
 
-// Answers that say where in a text something stands take no prompt.
+// Tasks whose answers are places in a text take no prompt.
 bool prompt_taken(const bertc_session *s) {
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING:

@@ -70,7 +70,7 @@ static bool check_outputs(const check_source *c, const bertc_variant *v) {
     return true;
 }
 
-// Each task's beginning; what it fetches may reach beyond the end.
+// Is the beginning of each task's stream inside? The bytes that it prefetches may lie beyond the end.
 static bool stream_inside(const check_source *c, const bertc_phase *p, const bertc_arg *args) {
     int64_t end = c->descriptor->weights_bytes, last;
     if (p->stream_bytes == 0) return true;

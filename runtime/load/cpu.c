@@ -105,8 +105,8 @@ static int affinity_count(void) {
     return 1;
 }
 
-// Reads "quota period" or "max period" (cgroup v2), or one number a file (v1). Returns CPUs rounded up,
-// INT_MAX: no limit.
+// Reads "quota period" or "max period" (cgroup v2), or two files with one number each (v1). Returns CPUs
+// rounded up, INT_MAX: no limit.
 static int quota_of(const char *quota_path, const char *period_path) {
     char quota_text[64] = "";
     long long quota = -1, period = 0;

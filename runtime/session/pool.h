@@ -25,7 +25,8 @@ static inline int64_t pool_first(int64_t count, int threads, int thread) {
 // (never with one thread, or with `parallel`).
 typedef struct pool_work {
     void *context;
-    int64_t (*count)(void *context, int phase); // at most 2^30; asked once a phase, before its first task
+    // at most 2^30; asked once in each phase, before its first task
+    int64_t (*count)(void *context, int phase);
     void (*task)(void *context, int phase, int64_t task, int thread, bool last);
 } pool_work;
 

@@ -27,7 +27,7 @@ static int64_t count_present(const bertc_session *s, const bertc_batch *in, int6
 
 // --- Inputs that a caller may give
 
-// Those that stand on the grid as they are.
+// The inputs that the caller gives on its grid.
 static const struct {
     session_input input;
     const char *name;

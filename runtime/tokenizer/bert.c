@@ -1,8 +1,8 @@
-// BERT's normaliser: clean-up, spaces round ideographs, accents, lower case, in one pass. ASCII goes through a
-// table.
+// BERT's normaliser: clean-up, spaces round ideographs, accents, lower case, in one pass. ASCII goes
+// through a table.
 #include "runtime/tokenizer/encoder.h"
 
-// One character behind clean-up.
+// One character after clean-up.
 static void feed_bert(encoder *e, norm_text *out, uint32_t c, uint32_t source, unsigned flags) {
     if (flags & BERTC_BERT_STRIP)
         decompose_next(e, out, c, source, false, flags);

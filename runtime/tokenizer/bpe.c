@@ -29,7 +29,7 @@ static void merge_short(encoder *e, const span *s, split word, uint32_t *ids, ui
             if (merges[i].rank < merges[best].rank) best = i;
         if (merges[best].rank == NO_MERGE) break;
         ids[best] = merges[best].id;
-        uint32_t behind = n - best - 2; // symbols behind the pair
+        uint32_t behind = n - best - 2; // symbols after the pair
         memmove(&ids[best + 1], &ids[best + 2], behind * sizeof *ids);
         memmove(&starts[best + 1], &starts[best + 2], (behind + 1) * sizeof *starts);
         if (behind) memmove(&merges[best + 1], &merges[best + 2], (behind - 1) * sizeof *merges);
@@ -121,7 +121,7 @@ static void encode_bytes(encoder *e, const span *s, split word) {
     merge_long(e, s, (int32_t)n);
 }
 
-// --- Characters. What becomes no symbol takes no room: offsets behind it move, as they do there.
+// --- Characters. One that becomes no symbol is left out: offsets after it move, as in Hugging Face's code.
 
 typedef struct symbols {
     encoder *e;

@@ -48,7 +48,7 @@ static const uint8_t *match(const uint8_t *p, const uint8_t *end) {
         if (follows != SPACE) return end_of_run(next, end, follows, &last);
     }
     next = end_of_run(p, end, k, &last);
-    // whitespace leaves its last character to the word behind it, if that leaves any
+    // whitespace leaves its last character to the word after it, if it keeps any itself
     return k == SPACE && next < end && last > p ? last : next;
 }
 

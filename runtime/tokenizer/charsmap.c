@@ -17,8 +17,7 @@ static uint32_t offset(uint32_t u) {
     return (u >> 10) << ((u & 1u << 9) >> 6);
 }
 
-// The text that stands for what begins with the shortest entry that [p, p + size) begins with; NULL: there is
-// none.
+// The replacement of the shortest entry that [p, p + size) begins with; NULL: there is no such entry.
 static const char *look_up(const tokenizer *t, const uint8_t *p, size_t size) {
     uint32_t u, at = 0;
     if (!unit(t, 0, &u)) return NULL;

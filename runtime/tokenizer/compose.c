@@ -34,7 +34,7 @@ static bool decompose(encoder *e, bool compatibility, const uint8_t *p, const ui
     return true;
 }
 
-// Marks behind [0, count) that are in a row, stable: by counting where many are out of order.
+// Sorts the marks after [0, count) that are in a row, stably: by counting where many are out of order.
 static void order(encoder *e, composed *run, size_t count) {
     size_t at[257] = {0};
     mark_run *r = &e->run;
@@ -59,10 +59,10 @@ static void order_all(encoder *e, size_t count) {
     }
 }
 
-// In place; what is composed takes the place of all that it is made of. Returns how many are left.
+// In place; a composed character replaces the characters that it consists of. Returns how many are left.
 static size_t compose(composed *x, size_t count) {
     size_t starter = SIZE_MAX, n = 0;
-    int last = -1; // class of the last mark behind the starter that stayed
+    int last = -1; // class of the last mark after the starter that was not composed
     for (size_t i = 0; i < count; i++) {
         composed now = x[i];
         uint32_t c = starter != SIZE_MAX && last < now.class ? unicode_compose(x[starter].c, now.c) : 0;

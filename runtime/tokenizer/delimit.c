@@ -4,7 +4,7 @@
 
 #include "runtime/tokenizer/encoder.h"
 
-// A stretch that may still grow: matches and what lies between them come in order.
+// A stretch that may still grow: matches, and the text between them, come in order.
 typedef struct cutter {
     encoder *e;
     split_list *out;
@@ -39,7 +39,7 @@ static void cut_part(cutter *c, size_t start, size_t end, bool match) {
     *c = (cutter){c->e, c->out, c->flags, start, end, true, match};
 }
 
-// A match, and what lies between it and `*done`.
+// A match, and the text between `*done` and it.
 static void cut_match(cutter *c, size_t *done, size_t start, size_t end) {
     if (*done < start) cut_part(c, *done, start, false);
     cut_part(c, start, end, true);

@@ -48,10 +48,10 @@ typedef struct pattern {
     uint32_t size, token; // index in the table's `added`
 } pattern;
 
-// The first two bytes of some texts; of a text of one byte, that one with all others behind it.
+// The first two bytes of some texts; a text of one byte counts with all second bytes.
 typedef struct byte_pairs {
     bool first[256];
-    uint8_t second[256][32]; // a bit a byte
+    uint8_t second[256][32]; // one bit for each second byte
 } byte_pairs;
 
 typedef struct split {
@@ -89,7 +89,7 @@ typedef struct transform {
     size_t at; // the first character that came in and has not been taken
     uint32_t c;
     int64_t change;
-    bool waits; // c, for what is dropped behind it
+    bool waits; // c has not been written: characters after it may be dropped
 } transform;
 
 typedef struct cached_word cached_word; // cache.c
@@ -138,7 +138,7 @@ struct encoder {
     size_t symbol_capacity, heap_capacity, way_capacity;
 
     byte_pairs raw_pairs, normalized_pairs; // that an added token begins with
-    pattern *patterns;                      // ascending, one a text
+    pattern *patterns;                      // ascending, each text once
     size_t pattern_count;
     uint8_t *pattern_bytes;
 
@@ -159,7 +159,7 @@ bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t
 void split_add(encoder *e, split_list *list, size_t start, size_t end);
 // Sets e->text from the caller's bytes.
 void text_open(encoder *e, const char *text, size_t size);
-// Characters of the caller's bytes; what is no UTF-8 counts as it is replaced.
+// Characters of the caller's bytes; bytes that are no UTF-8 count as the U+FFFD that replace them.
 size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
@@ -168,7 +168,8 @@ bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uin
 bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end);
 // The same for a piece, which byte-level BPE trims.
 void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
-// Leaves the spaces of what a token (NULL: none) stands for out of its offsets, if the tokenizer trims.
+// Leaves the spaces at both ends of a token's text out of its offsets, if the tokenizer trims. NULL: no
+// token.
 void text_trim_text(encoder *e, bertc_token *token, const uint8_t *text, size_t size);
 // The same for tokens from `first` on, by their pieces' texts; an unknown token of Unigram is none.
 void text_trim_pieces(encoder *e, size_t first);
@@ -211,7 +212,7 @@ void decompose_next(encoder *e, norm_text *out, uint32_t c, uint32_t source, boo
                     unsigned flags);
 void decompose_flush(encoder *e, norm_text *out, unsigned flags);
 
-// added.c: calls `rest` for what lies between added tokens, and appends these.
+// added.c: calls `rest` for the text between added tokens, and appends the added tokens.
 typedef void (*added_rest)(encoder *e, const span *s);
 bool added_open(encoder *e);
 void added_split_raw(encoder *e, const span *s, added_rest rest);

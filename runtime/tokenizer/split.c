@@ -7,7 +7,7 @@ static bool is_alphanumeric(uint32_t c) {
     return (c | 0x20) - 'a' < 26 || c - '0' < 10;
 }
 
-// At characters with a class of `drop` (which go) or `alone` (which stand alone).
+// Splits at characters with a class of `drop` (which are dropped) or `alone` (each is a split).
 static void split_classes(encoder *e, const span *s, split part, unsigned drop, unsigned alone,
                           split_list *out) {
     const uint8_t *p = s->bytes + part.start, *end = s->bytes + part.end;

@@ -82,15 +82,15 @@ static size_t count_characters(const uint8_t *p, size_t size) {
     return n;
 }
 
-// The characters of the encoder's text that bytes [start, end) of `s` come from; of none, behind the first
-// character, the place behind the one before.
+// The characters of the encoder's text that bytes [start, end) of `s` come from. Without any, and after the
+// first character, the place after the character before.
 static void find_source(const encoder *e, const span *s, size_t start, size_t end, size_t *from, size_t *to) {
     if (s->source) {
         uint32_t last = s->source[end - 1];
         *to = last & ~SOURCE_EMPTY;
         if (!(last & SOURCE_EMPTY)) *to += utf8_length(e->text[*to]);
         *from = start < end ? s->source[start] & ~SOURCE_EMPTY : *to;
-    } else { // a byte of a character stands for all of it
+    } else { // a byte of a character counts as all of it
         *from = s->base + start;
         *to = s->base + end;
         while (*from && *from < e->text_size && (e->text[*from] & 0xc0) == 0x80) --*from;

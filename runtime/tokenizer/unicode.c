@@ -58,7 +58,8 @@ static const struct {
 bool unicode_breaks(uint32_t before, uint32_t c, int32_t *state) {
     for (size_t i = 0; c >= extends[0].first && i < sizeof extends / sizeof *extends; i++)
         if (c >= extends[i].first && c <= extends[i].last) c = 0x300; // a mark
-    if (before == 0x113d1 || before == 0x11a3a) before = 0x600;       // stand before what they belong to
+    // these two come before the character that they belong to
+    if (before == 0x113d1 || before == 0x11a3a) before = 0x600;
     return utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)c, state);
 }
 

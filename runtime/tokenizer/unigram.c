@@ -38,7 +38,7 @@ static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
 }
 
 // What is unknown, as one token (which may have the very text of a piece), or as one a byte where each of its
-// bytes is a piece; these stand for all of it.
+// bytes is a piece; these pieces replace all of it.
 static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
     const tokenizer *t = e->t;
     uint32_t id = 0;

@@ -76,7 +76,7 @@ static bool duel(const bench_options *o, contender *a, contender *b, const workl
 static void print_row(const bench_options *o, const char *pass, const contender *with,
                       const contender *without) {
     double x = with->milliseconds[ABLATE_TURNS / 2], y = without->milliseconds[ABLATE_TURNS / 2];
-    // The roofline: arithmetic, or the read of what is moved, at the speed of the memory that holds so much.
+    // The roofline: arithmetic, or reading the moved bytes at the speed of the memory that holds so many.
     double arithmetic = without->traffic.flops / with->peak * 1e-6;
     double gbs = peak_read_gbs(without->traffic.bytes, (int)o->threads.v[0], READ_SECONDS);
     double bound = gbs > 0 ? fmax(arithmetic, (double)without->traffic.bytes / gbs * 1e-6) : arithmetic;

@@ -23,7 +23,7 @@ static void seen_free(seen *x) {
     free(x->weights);
 }
 
-// A token as it stands in the text, without spaces round it; a special one by its name.
+// A token's part of the text, without spaces round it; for a special token its name.
 static char *token_label(const bertc_model *model, const bertc_text *text, const bertc_token *t) {
     const char *name = bertc_token_text(model, t->id), *of = t->text == 1 ? text->pair : text->text;
     if (t->text < 0 || t->byte_end <= t->byte_start) return memory_strdup(name ? name : "");

@@ -6,7 +6,7 @@
 
 #include "frontend/cli/run/lines.h"
 
-// Lines and bytes of a chunk at most: what is in memory at a time is two of them.
+// The most lines and bytes of a chunk. Two chunks are in memory at a time.
 #define CHUNK_ROWS  4096
 #define CHUNK_BYTES (8 << 20)
 

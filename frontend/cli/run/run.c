@@ -116,7 +116,7 @@ static bool run_session(const run_options *o, bertc_model *model, const argument
     return flush_stdout(d) && ok;
 }
 
-// False where -o names what is read.
+// False where -o names a file that is read.
 static bool spares_inputs(const run_options *o, const char *model, diag *d) {
     const char *const inputs[] = {o->input, o->tensors, model};
     if (!o->output) return true;

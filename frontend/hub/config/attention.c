@@ -14,7 +14,7 @@ static void all_windows(arena *a, hub_config *c) {
     for (int64_t i = 0; i < c->layers; i++) c->windows[i] = 0;
 }
 
-// Longformer: a window's whole width, or one a layer.
+// Longformer: a window's whole width, or one for each layer.
 static bool read_attention_window(const hub_fields *f, hub_config *c) {
     const cJSON *v = hub_field(f, "attention_window");
     int64_t whole = 512;

@@ -230,7 +230,7 @@ typedef struct hub_family {
     double eps[MODULE_COUNT]; // of norms that don't use the config's; 0: it does
     hub_rotary rotary;
     double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
-    // The activation behind the prediction head's and the classifier's dense layer; NULL: the config's.
+    // The activation after the prediction head's and the classifier's dense layer; NULL: the config's.
     const char *predict, *classify;
     // The output of the classifier of pairs beside predictions; NULL: seq_relationship_logits.
     const char *order;

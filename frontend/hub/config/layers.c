@@ -69,8 +69,8 @@ bool hub_config_narrowing(const hub_fields *f, hub_config *c) {
 
 // --- The Fourier transform
 
-// As Transformers does for TPUs where texts are short: a transform of fixed length, of which a text takes
-// what it has.
+// As Transformers does for TPUs where texts are short: a transform of fixed length; a text takes the part
+// for its own length.
 bool hub_config_fourier(const hub_fields *f, hub_config *c) {
     const int64_t most = 4096; // beyond, it takes each text's own length all the same
     int64_t positions = c->sizes[SIZE_POSITIONS], length = 512;

@@ -20,8 +20,8 @@ int hub_weight_set(const hub_config *c, int layer) {
     return (int)(i * c->groups / outer * c->inner_groups + layer % c->inner_groups);
 }
 
-// A pattern with the layer's numbers in place of its %d (of two, the second counts `inner`), without what
-// stands in brackets.
+// A pattern with the layer's numbers in place of its %d (of two, the second counts `inner`), without the
+// part in brackets.
 static char *fill_in(arena *a, int inner, const char *pattern, int set, const char *end) {
     const char *hole = strstr(pattern, "%d"), *rest = hole ? hole + 2 : NULL;
     int n = (int)strcspn(pattern, "[");

@@ -137,7 +137,7 @@ static bool read_kind(const hub_fields *f, scaling *s) {
     return ok;
 }
 
-// An object that says all, or one a kind of layer; `both`: what stands in it holds for both kinds.
+// An object for all layers, or one for each kind of layer; `both`: the object's keys are for both kinds.
 static bool read_object(const hub_fields *f, const char *key, bool both, double theta[2], scaling s[2]) {
     static const char *const kinds[] = {"full_attention", "sliding_attention"};
     const cJSON *o = hub_field(f, key), *v;

@@ -23,7 +23,7 @@ static bertc_task_kind kind_of(const hub_config *c) {
     return BERTC_TASK_TENSORS;
 }
 
-// Strings behind the table's fields, reached by lists of their offsets.
+// Strings follow the table's fields; lists hold their offsets.
 typedef struct task_writer {
     char *bytes;
     size_t list, at; // where the next offset and the next string go

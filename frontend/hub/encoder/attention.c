@@ -20,7 +20,7 @@ typedef struct attention_builder {
 
 // --- Operands
 
-// A value of the graph as a param: its rows of this text, or, where it does not stand on tokens, all of it.
+// A value of the graph as a param: its rows of this text, or all of it where it has no row for each token.
 static value operand(attention_builder *at, value v, const char *name) {
     if (v == VALUE_NONE) return VALUE_NONE;
     type t = *graph_type(at->b->g, v);
@@ -113,7 +113,7 @@ static value turned_whole(attention_builder *at, value x) {
     return pairs ? graph_reshape(g, y, 3, whole.d) : y;
 }
 
-// What is turned of each head, and what goes on as it is behind it.
+// Each head with its first columns turned and the others as they were.
 static value turned(attention_builder *at, value x) {
     int64_t width = graph_type(at->body, x)->d[2].n, part = at->b->config->sizes[SIZE_TURNED];
     if (at->cosines == VALUE_NONE) return x;
@@ -169,7 +169,7 @@ static value distance(attention_builder *at, bool from_row) {
     return from_row ? graph_op2(at->body, OP_sub, i, j) : graph_op2(at->body, OP_sub, j, i);
 }
 
-// What stands in a table of 2 `most` + 1 columns for the distances -most .. most; farther ones as these.
+// Looks up distances in a table of 2 `most` + 1 columns for -most .. most; farther ones count as these.
 static value looked_up(attention_builder *at, value table, value d, int64_t most) {
     graph *g = at->body;
     value index = graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, number(g, (int32_t)most)), number(g, 0));
@@ -178,7 +178,7 @@ static value looked_up(attention_builder *at, value table, value d, int64_t most
 
 // --- Scores
 
-// Which row of the relative embeddings stands for how far query i is behind key j: [i,j], or [j,i].
+// The row of the relative embeddings for the distance from key j to query i: [i,j], or [j,i].
 static value relative_index(attention_builder *at, bool transposed) {
     graph *g = at->body;
     const hub_config *c = at->b->config;

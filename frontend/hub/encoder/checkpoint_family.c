@@ -30,7 +30,7 @@ static bool fits(const hub_checkpoint *c, const hub_family *f) {
     return true;
 }
 
-// Families that share a prefix and these names (RoBERTa's) are one mathematics: the first stands for all.
+// Families that share a prefix and these names (RoBERTa's) compute the same: the first is taken for all.
 hub_hint hub_checkpoint_hint(const hub_checkpoint *c) {
     hub_hint hint = {0};
     for (int i = 0; i < hub_family_count && !hint.other; i++) {

@@ -13,7 +13,7 @@ value hub_build_is_shown(graph *body, value mask, int rank, const dim *shape) {
 
 // --- Neighbours
 
-// [L,..] with n rows of zeros before it and behind.
+// [L,..] with n rows of zeros before and after it.
 static value surrounded(graph *g, value x, int n) {
     type t = *graph_type(g, x), zeros = t;
     zeros.d[0] = dim_num(n);
@@ -28,7 +28,7 @@ static value surrounded(graph *g, value x, int n) {
     return graph_append(g, OP_concat, 2, parts, 1, &axis);
 }
 
-// Row `by` of what surrounded made and those behind it, [L,..].
+// Rows `by` to `by` + L - 1 of the result of `surrounded`, [L,..].
 static value shifted(graph *g, value x, int by) {
     type t = *graph_type(g, x);
     dim from[IR_MAX_RANK] = {dim_num(by)};
@@ -90,7 +90,7 @@ static value depthwise(hub_builder *b, value x, value w) {
     return region_of(b, body, sum, 2, (value[]){x, w});
 }
 
-// Each head's rows convolved with what stands for its token among the kernels, [T,heads taps], after softmax.
+// Each head's rows convolved with its token's kernel, a row of [T,heads taps] after softmax.
 static value spanned(hub_builder *b, value x, value kernels) {
     const hub_config *c = b->config;
     graph *body = graph_new(b->g->arena, NULL);

@@ -61,7 +61,7 @@ static value numbered_row(const pooler *p, value number) {
     return over_rows(p->g, OP_reduce_sum, x);
 }
 
-// The first row, as Transformers hidden or not; where a prompt stands before the text, the one behind it.
+// The first row, hidden or not, as in Transformers; with a prompt before the text, the first row after it.
 static value first_row(const pooler *p) {
     graph *g = p->g;
     if (!p->skips)
@@ -139,7 +139,7 @@ value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolin
     return graph_region(b->g, OP_per_sequence, count, inputs, p.g, 1);
 }
 
-// --- The modules behind it
+// --- The modules after the pooling
 
 static value constant(hub_builder *b, const hub_step_tensor *t, int i, bool turned) {
     arena *a = b->g->arena;

@@ -42,7 +42,7 @@ static value with(hub_builder *b, value x, hub_module m, value ids) {
     return hub_build_has(b, m) ? graph_op2(b->g, OP_add, x, looked_up(b, m, ids)) : x;
 }
 
-// LayoutLM: where each token stands on its page.
+// LayoutLM: the place of each token on its page.
 static value with_boxes(hub_builder *b, value x) {
     static const struct {
         hub_module table;
@@ -171,7 +171,7 @@ static value stages(hub_builder *b, int i, value x) {
     return x;
 }
 
-// Norms behind each half of the layer, over the sum; or before it, where the sum goes on as it is.
+// Norms after each half of the layer, over the sum; or before each half, and the sum without a norm.
 static value layer(hub_builder *b, int i, value x) {
     graph *g = b->g;
     bool before = b->config->family->traits & TRAIT_PRE_NORM, narrows = b->config->narrows;

@@ -9,7 +9,7 @@ static value last(const hub_builder *b) {
     return b->hidden[b->config->layers];
 }
 
-// Is there what a pooler gives? One that is switched off gives the first row as it is.
+// Is there a pooler's result? A pooler that is switched off gives the first row unchanged.
 static bool pools(const hub_builder *b) {
     return hub_build_has(b, MODULE_POOLER) ||
            (b->config->family->traits & TRAIT_POOLER && b->config->off[MODULE_POOLER]);
@@ -49,8 +49,8 @@ static value classified(hub_builder *b, value x, hub_module m, const char *name)
     return hub_build_named(b, hub_build_linear(b, x, m, -1), name);
 }
 
-// What a text's classifier reads: the pooler, or the text's row through a dense layer of its own; of all rows
-// where what the classifier makes of them is pooled.
+// The value that a text's classifier reads: the pooler's, or the text's row through a dense layer of its
+// own; all rows, if the classifier's results are pooled.
 static value summary(hub_builder *b) {
     hub_pooling pooling = b->config->pooling;
     bool transforms = b->config->family->traits & TRAIT_TRANSFORMS,

@@ -13,7 +13,7 @@ static recipe *part_of(hub_builder *b, const hub_weight *w, recipe *r) {
     return recipe_reshape(a, r, w->rank, (int64_t[]){rows, columns});
 }
 
-// The tensor in the shape that the config says, one that stands [groups, columns, rows] as a matrix of its
+// The tensor in the shape that the config says, one of [groups, columns, rows] as a matrix of its
 // columns.
 static recipe *as_said(hub_builder *b, const hub_weight *w) {
     arena *a = b->g->arena;

@@ -100,7 +100,7 @@ static bool written(const synth *s, hub_module m) {
     hub_head h = s->config.head;
     if (use != USE_OPTIONAL) return use == USE_YES;
     if (m == MODULE_POOLER) return h == HEAD_MODEL || h == HEAD_EMBEDDING;
-    // A tied decoder stands in what it shares; its bias under the decoder's name where there is no other.
+    // A tied decoder is not written; its bias is, under the decoder's name where there is no other.
     bool own_bias = m == MODULE_PREDICTION_BIAS ||
                     (m == MODULE_DECODER_BIAS && !s->config.family->modules[MODULE_PREDICTION_BIAS]);
     return own_bias || !s->config.tied;

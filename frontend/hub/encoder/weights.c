@@ -36,7 +36,7 @@ static bool has(const lookup *l, const char *name) {
     return hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data);
 }
 
-// The base model's prefix is what stands before the word embeddings' name.
+// The base model's prefix is the part before the word embeddings' name.
 static void find_prefixes(lookup *l) {
     arena *a = l->c->arena;
     const hub_family *f = l->config->family;
@@ -152,8 +152,8 @@ static bool same_tensor(const lookup *l, const hub_weight *x, const hub_weight *
     return !memcmp(a.data, b.data, bytes);
 }
 
-// A tied decoder reads the word embeddings, and the predictions' bias. As in Transformers, a weight or a bias
-// of its own in the file that differs from what it is tied to is meant, and stands.
+// A tied decoder reads the word embeddings, and the predictions' bias. As in Transformers, if the file has
+// a weight or a bias for it that differs from the tied one, the decoder reads that.
 static bool settle_decoder(lookup *l) {
     const hub_weight *word = slot(l->read, MODULE_WORD, -1, PART_WEIGHT);
     const hub_weight *decoder = slot(l->read, MODULE_DECODER, -1, PART_WEIGHT);

@@ -95,7 +95,7 @@ bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d) {
     return ok;
 }
 
-// --- Modules behind it
+// --- Modules after the pooling
 
 #define MOST_WIDTH (1 << 20)
 

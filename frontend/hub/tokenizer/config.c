@@ -21,7 +21,7 @@ static bool set_key(const tokenizer_spec *s, cJSON *config, const char *key, cJS
     return diag_error(s->d, s->file, "out of memory");
 }
 
-// Of lists in both, what only the config's holds goes behind the other's.
+// Where both have a list, the items that only the config's has are appended to the other's.
 static bool put_list(const tokenizer_spec *s, cJSON *config, const char *key, const cJSON *list) {
     cJSON *all = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, key), true);
     if (!cJSON_IsArray(all)) {

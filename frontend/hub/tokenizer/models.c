@@ -124,7 +124,7 @@ static const char *behind_prefix(const tokenizer_spec *s, const char *right) {
     return strlen(right) < n ? "" : right + n;
 }
 
-// Whether a merge joins U+2581 to what is before it and is none.
+// Does a merge join U+2581 to another character before it?
 static bool joins_space(const char *left, const char *right) {
     static const char mark[] = "\xe2\x96\x81";
     size_t n = strlen(left);
@@ -173,7 +173,7 @@ static bool must_be_off(const tokenizer_spec *s, const cJSON *model, const char 
     return off || tokenizer_wrong(s, arena_printf(s->a, "model.%s", key), "is set, which is not supported");
 }
 
-// The pieces that stand for an unknown text's bytes: "<0x0A>".
+// The pieces for an unknown text's bytes: "<0x0A>".
 static void byte_pieces(tokenizer_spec *s) {
     s->byte_fallback = true;
     for (int b = 0; b < 256; b++) {

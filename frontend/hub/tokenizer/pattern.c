@@ -153,7 +153,7 @@ static bool is_name(const char *name, size_t size, const char *known) {
     return size == strlen(known) && !strncasecmp(name, known, size);
 }
 
-// What "\p{NAME}" or "[:NAME:]" stands for, of those that both have; false: none.
+// Writes the class "\p{NAME}" or "[:NAME:]", if both libraries have it; false: they don't.
 static bool put_posix(pattern_writer *w, const char *name, size_t size) {
     if (is_name(name, size, "alpha"))
         put_alphabetic(w);
@@ -192,8 +192,8 @@ static void put_property(pattern_writer *w, const char *name, size_t size) {
                                    (int)(size < 40 ? size : 40), name));
 }
 
-// An escape at p that stands for a set of characters: writes it as the inside of a class and returns its
-// length, 0 where it is none. *negated: it stands for all others.
+// If there is an escape for a set of characters at p: writes it as the inside of a class and returns its
+// length; else 0. *negated: it means all other characters.
 static size_t put_set(pattern_writer *w, const char *p, bool in_class, bool *negated) {
     if (*p != '\\') return 0;
     *negated = isupper((unsigned char)p[1]) != 0;
@@ -338,7 +338,7 @@ static void put_bound(pattern_writer *w, bool bound) {
     puts_to(w, "]))");
 }
 
-// What stands at p outside a class; its length, 0 with *wrong where it can't be read.
+// Rewrites the item at p, outside a class. Returns its length; 0, with *wrong, where it can't be read.
 static size_t put_next(arena *a, pattern_writer *w, const char *p, const char **wrong) {
     if (*p == '[') return put_class(a, w, p, wrong);
     if ((*wrong = differs(p))) return 0;

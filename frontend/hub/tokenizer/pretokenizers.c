@@ -13,7 +13,7 @@ bool tokenizer_byte_characters(tokenizer_spec *s) {
 
 static bool add_pretokenizer(tokenizer_spec *s, bertc_split_kind kind, uint32_t flags, const char *text,
                              const char *path) {
-    if (!tokenizer_byte_characters(s)) return false; // what stands behind ByteLevel sees its characters
+    if (!tokenizer_byte_characters(s)) return false; // steps after ByteLevel see its characters
     s->byte_level = kind == BERTC_STEP_BYTE_LEVEL;
     return tokenizer_add_step(s, &s->pretokenizer, (tokenizer_step){kind, flags, text, NULL}, path);
 }

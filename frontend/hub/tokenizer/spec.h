@@ -45,7 +45,7 @@ typedef struct tokenizer_spec {
     bertc_tokenizer_model model;
     tokenizer_piece *pieces; // the model's vocabulary; of equal texts the last counts
     int piece_count;
-    const tokenizer_piece *by_text; // the same, ascending, one a text
+    const tokenizer_piece *by_text; // the same, ascending, each text once
     int text_count;
     tokenizer_added *added; // special ones first, in the file's order
     int added_count;

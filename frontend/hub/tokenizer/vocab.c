@@ -93,7 +93,7 @@ static bool add_specials(tokenizer_spec *s, const vocab_class *class, const cJSO
     return tokenizer_add_listed(s, config);
 }
 
-// ESM's words are what stands between spaces, and every piece ends a word where it is found.
+// ESM's words are separated by spaces, and a piece ends a word wherever it is found.
 static bool esm_options(tokenizer_spec *s) {
     s->model = BERTC_TOKENIZER_WORDLEVEL;
     for (int i = 0; i < s->text_count; i++) {
