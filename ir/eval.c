@@ -238,7 +238,7 @@ typedef struct sequence {
 } sequence;
 
 // The rows of a T, R or S axis that belong to a sequence; false for any other axis.
-static bool rows_of(const sequence *q, int bounds, dim d, int64_t *begin, int64_t *count) {
+static bool sequence_rows(const sequence *q, int bounds, dim d, int64_t *begin, int64_t *count) {
     if (d.n != 0) return false;
     if (d.s == SYM_T) {
         *begin = q->begin;
@@ -257,7 +257,7 @@ static bool rows_of(const sequence *q, int bounds, dim d, int64_t *begin, int64_
 
 static tensor cut(tensor x, const type *t, const sequence *q, int bounds) {
     int64_t begin, count;
-    if (t->rank == 0 || !rows_of(q, bounds, t->d[0], &begin, &count)) return x;
+    if (t->rank == 0 || !sequence_rows(q, bounds, t->d[0], &begin, &count)) return x;
     int64_t row = (int64_t)elem_size(x.e);
     for (int i = 1; i < x.rank; i++) row *= x.shape[i];
     x.data = (unsigned char *)x.data + begin * row;

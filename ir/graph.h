@@ -100,15 +100,15 @@ typedef enum split_form {
     FORM_ROWS,   // a task owns whole rows
     FORM_COLUMNS // columns are split too; a norm is a phase of its own
 } split_form;
-typedef struct split {
+typedef struct task_split {
     split_form form;
     int32_t block_rows, block_columns; // of one task; 0: not split along that axis
-} split;
+} task_split;
 typedef struct schedule {
     int32_t tile_rows, tile_columns; // register tile of a matmul anchor; 0: none
     int32_t chunk;                   // fuse_mlp: hidden columns of a slice
     int32_t prefetch;                // streams of the next panel's prefetch
-    split splits[THREAD_CLASSES];
+    task_split splits[THREAD_CLASSES];
 } schedule;
 
 typedef struct variant {

@@ -23,7 +23,7 @@ struct rewriter {
 
 // --- Uses
 
-static void reserve(rewriter *r, int n) {
+static void reserve_uses(rewriter *r, int n) {
     if (n <= r->capacity) return;
     int capacity = r->capacity * 2 > n ? r->capacity * 2 : n + 64;
     use_list *uses = ARENA_ARRAY(r->scratch, use_list, capacity);
@@ -109,7 +109,7 @@ static void revive(rewriter *r, value root) {
 // Counts the uses of nodes that were appended since the last call.
 static void catch_up(rewriter *r) {
     const graph *g = r->g;
-    reserve(r, g->count);
+    reserve_uses(r, g->count);
     for (; r->seen < g->count; r->seen++)
         for (int i = 0; i < g->nodes[r->seen].input_count; i++) {
             value in = g->nodes[r->seen].inputs[i];
@@ -166,7 +166,7 @@ rewriter *rewriter_begin(graph *g) {
     arena *scratch = arena_new();
     rewriter *r = ARENA_NEW(scratch, rewriter);
     *r = (rewriter){.g = g, .scratch = scratch};
-    reserve(r, g->count);
+    reserve_uses(r, g->count);
     bool *live = ARENA_ARRAY(scratch, bool, g->count + 1);
     mark_live(g, scratch, live, NULL);
     for (; r->seen < g->count; r->seen++) {

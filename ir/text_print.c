@@ -338,7 +338,7 @@ static void print_statements(const printer *p, const labels *l, value from, valu
 
 static bool is_split(const schedule *s) {
     for (int i = 0; i < THREAD_CLASSES; i++) {
-        const struct split *x = &s->splits[i];
+        const struct task_split *x = &s->splits[i];
         if (x->form != FORM_ROWS || x->block_rows || x->block_columns) return true;
     }
     return false;

@@ -30,7 +30,7 @@ static value before_repeat(const graph *g, value v, int64_t *group) {
 }
 
 // v as rows of heads: [heads,rows,width], or `turned` [heads,width,rows].
-static bool rows_of(const graph *g, value v, bool turned, heads *out) {
+static bool head_rows(const graph *g, value v, bool turned, heads *out) {
     int64_t group;
     v = before_repeat(g, v, &group);
     const node *n = graph_node(g, v);
@@ -42,7 +42,7 @@ static bool rows_of(const graph *g, value v, bool turned, heads *out) {
         const attr *perm = n->op == OP_transpose ? node_attr(n, ATTR_perm) : NULL;
         if (group > 1 || !perm || n->type.rank != 3 || perm->u.ints[0] != 0 || perm->u.ints[1] != 2)
             return false;
-        return rows_of(g, n->inputs[0], false, out);
+        return head_rows(g, n->inputs[0], false, out);
     }
     if (n->type.rank != 3 || n->type.d[0].s != SYM_NONE || n->type.d[2].s != SYM_NONE) return false;
     *out = (heads){.rows = n->type.d[1],
@@ -90,7 +90,7 @@ static bool tables_fit(const kernel_site *s, const attention *x) {
         const heads *own = t->transposed ? &x->k : &x->q;
         heads left;
         if (!t->product) continue;
-        if (!rows_of(x->body, t->left, false, &left) || !find_operand(s, x, &left)) return false;
+        if (!head_rows(x->body, t->left, false, &left) || !find_operand(s, x, &left)) return false;
         if (!same_rows(&left, own) || t->of.width != own->width || t->of.count != x->q.count ||
             own->group != 1)
             return false;
@@ -118,8 +118,8 @@ static bool recognise_product(arena *a, const kernel_site *s, value v, attention
     x->scores.result = softmax->inputs[0];
     if (!attention_collect_scores(a, s, x)) return false;
     const node *dots = graph_node(g, x->scores.anchor);
-    return rows_of(g, dots->inputs[0], false, &x->q) && rows_of(g, dots->inputs[1], true, &x->k) &&
-           rows_of(g, product->inputs[1], false, &x->v) && find_operand(s, x, &x->q) &&
+    return head_rows(g, dots->inputs[0], false, &x->q) && head_rows(g, dots->inputs[1], true, &x->k) &&
+           head_rows(g, product->inputs[1], false, &x->v) && find_operand(s, x, &x->q) &&
            find_operand(s, x, &x->k) && find_operand(s, x, &x->v) && parts_fit(s, x);
 }
 

@@ -6,7 +6,7 @@
 
 // --- Moving
 
-static void fill(loop_nest *n, const view *out, double number) {
+static void fill_view(loop_nest *n, const view *out, double number) {
     emit *e = n->e;
     walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
     view row = walk_view(e, &w, out);
@@ -89,7 +89,7 @@ static void concat(loop_nest *n, const node *producer, const view *out) {
 static void pad(loop_nest *n, const node *producer, const view *out) {
     const view *x = &n->views[producer->inputs[0]];
     view to = part(n, out, x, 0, build_const_i64(n->e, 0));
-    fill(n, out, 0);
+    fill_view(n, out, 0);
     loop_nest_copy(n, x, &to);
 }
 
@@ -221,7 +221,7 @@ static void reduce_axes(loop_nest *n, const node *producer, const view *out) {
         count = LLVMBuildMul(e->b, count, x.size[axes->u.ints[i]], "");
     }
     if (whole) x = loop_nest_swept(n, &x);
-    fill(n, out, producer->op == OP_reduce_max ? -__builtin_inf() : 0);
+    fill_view(n, out, producer->op == OP_reduce_max ? -__builtin_inf() : 0);
     sums = view_broadcast(out, &x.type, x.size);
     walk w = walk_begin(e, last, x.size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, &sums);

@@ -176,7 +176,7 @@ static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
     return width < p->widths[0] ? width : p->widths[0];
 }
 
-static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const split *cut,
+static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const task_split *cut,
                        LLVMValueRef last, kernel *out, int class) {
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0;
@@ -209,7 +209,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     out->phase_count[class] = 2;
 }
 
-static bool same_split(const split *a, const split *b) {
+static bool same_split(const task_split *a, const task_split *b) {
     return a->form == b->form && a->block_rows == b->block_rows && a->block_columns == b->block_columns;
 }
 
@@ -224,7 +224,7 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
                         : m.norm.op == OP_COUNT ? NULL
                                                 : row_norm_emit(e, &m.norm, p.ldc, "norm.rows");
     *out = (kernel){0};
-    const split *splits = s->variant->schedules[s->node].splits;
+    const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int like = 0;
         while (like < class && !same_split(&splits[like], &splits[class])) like++;

@@ -440,7 +440,7 @@ static void define(descriptor_writer *t) {
         self, LLVMProtectedVisibility); // exported, and never another module's: distances to it are constants
 }
 
-static bool fill(descriptor_writer *t, bool weights_symbol) {
+static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     emit *e = t->e;
     bertc_descriptor h;
     value *inputs;
@@ -462,7 +462,7 @@ static bool fill(descriptor_writer *t, bool weights_symbol) {
 // `kernels` as codegen_kernels leaves them.
 static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *kernels, bool weights_symbol) {
     descriptor_writer t = {.e = e, .a = a, .kernels = kernels};
-    bool ok = fill(&t, weights_symbol);
+    bool ok = fill_descriptor(&t, weights_symbol);
     if (ok) define(&t);
     free(t.bytes);
     free(t.distances);

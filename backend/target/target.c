@@ -132,7 +132,7 @@ static void feature_string(uint64_t bits, char *out, size_t size) {
 #undef X
 }
 
-static void fill(target *t, target_arch arch, const cpu *c) {
+static void fill_target(target *t, target_arch arch, const cpu *c) {
     const level *l = &levels[c->level];
     *t = (target){.feature_bits = l->features,
                   .vector_floats = l->vector_floats,
@@ -166,7 +166,7 @@ bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
     if (!mcpu) native = arch == host.arch;
     const cpu *c = find_cpu(arch, native ? host_cpu(&host) : mcpu ? mcpu : "generic");
     if (!c) return diag_error(d, mcpu, "is no CPU that bertc knows (`bertc targets` lists them)");
-    fill(t, arch, c);
+    fill_target(t, arch, c);
     if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
     if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
     if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;

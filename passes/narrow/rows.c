@@ -181,7 +181,7 @@ static value choose_rows(narrowing *s, value x) {
 }
 
 // The chosen rows of x: narrowed, or chosen here.
-static value rows_of(narrowing *s, value x) {
+static value narrowed_rows(narrowing *s, value x) {
     if (s->narrowed[x] != VALUE_NONE) return s->narrowed[x];
     if (op_is(s->g, x, OP_per_sequence) && s->cause[x])
         pass_missed(s->p, s->g, x, "is computed for all rows: %s", s->cause[x]);
@@ -197,7 +197,7 @@ static value make_sequence(narrowing *s, value v) {
     if (bounds == 2) inputs[1] = s->c.row_bounds;
     for (int i = 0; i < b->count; i++) {
         value x = old[1 + b->operands[i]];
-        inputs[bounds + i] = b->narrow[i] ? rows_of(s, x) : x;
+        inputs[bounds + i] = b->narrow[i] ? narrowed_rows(s, x) : x;
     }
     return graph_region(s->g, OP_per_sequence, b->count + bounds, inputs, b->body, bounds);
 }
@@ -207,7 +207,7 @@ static value make_op(narrowing *s, value v) {
     value *inputs = ARENA_ARRAY(s->scratch, value, n.input_count);
     for (int i = 0; i < n.input_count; i++) {
         bool along = narrow_operand_axis(s->g, &n, i, 0, SYM_T) == 0;
-        inputs[i] = along ? rows_of(s, n.inputs[i]) : n.inputs[i];
+        inputs[i] = along ? narrowed_rows(s, n.inputs[i]) : n.inputs[i];
     }
     attr *attrs = narrow_attrs(s->scratch, &n, 0, dim_sym(one_a_text(&s->c) ? SYM_S : SYM_R));
     return graph_append(s->g, n.op, n.input_count, inputs, n.attr_count, attrs);

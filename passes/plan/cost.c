@@ -179,7 +179,7 @@ static bool uneven(const cost_site *s, int64_t block_rows) {
     return blocks > 1 && blocks <= 4 && 2 * (s->expected - (blocks - 1) * block_rows) < block_rows;
 }
 
-split cost_matmul_split(const cost_site *s, int thread_class) {
+task_split cost_matmul_split(const cost_site *s, int thread_class) {
     // 128 rows and parts of them; a little more only where that is all there is.
     static const int64_t row_blocks[] = {192, 128, 96, 64, 48, 32, 16};
     static const int64_t column_blocks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
@@ -203,6 +203,6 @@ split cost_matmul_split(const cost_site *s, int thread_class) {
         }
     }
     bool whole_rows = best.block_rows >= s->capacity, whole_columns = best.block_columns >= s->shape.n;
-    return (split){whole_columns ? FORM_ROWS : FORM_COLUMNS, whole_rows ? 0 : (int32_t)best.block_rows,
-                   whole_columns ? 0 : (int32_t)best.block_columns};
+    return (task_split){whole_columns ? FORM_ROWS : FORM_COLUMNS, whole_rows ? 0 : (int32_t)best.block_rows,
+                        whole_columns ? 0 : (int32_t)best.block_columns};
 }

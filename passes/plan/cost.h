@@ -17,6 +17,6 @@ typedef struct cost_site {
 // operand.
 void cost_tile(const target *t, int32_t *rows, int32_t *columns);
 // The split of a matmul for a class of thread counts.
-split cost_matmul_split(const cost_site *s, int thread_class);
+task_split cost_matmul_split(const cost_site *s, int thread_class);
 
 #endif

@@ -67,7 +67,7 @@ static void split_rows(schedule *s, const kernel_shape *k, const variant *x, int
         int tasks = class_threads[i] * class_tasks_a_thread[i];
         int64_t block = rows_a_task(rows, tasks, x->row_tile, most);
         bool whole = block >= capacity_rows(k->rows, x);
-        s->splits[i] = (split){FORM_ROWS, whole ? 0 : (int32_t)block, 0};
+        s->splits[i] = (task_split){FORM_ROWS, whole ? 0 : (int32_t)block, 0};
     }
 }
 
@@ -77,7 +77,7 @@ static void split_attention(schedule *s, const kernel_shape *k, const variant *x
     for (int i = 0; i < THREAD_CLASSES; i++) {
         int64_t blocks = ceil_div(class_threads[i] * class_tasks_a_thread[i], k->heads);
         int64_t block = rows_a_task(x->length, blocks, x->row_tile, x->length);
-        s->splits[i] = (split){FORM_ROWS, block >= x->length ? 0 : (int32_t)block, 0};
+        s->splits[i] = (task_split){FORM_ROWS, block >= x->length ? 0 : (int32_t)block, 0};
     }
 }
 

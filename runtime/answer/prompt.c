@@ -59,7 +59,7 @@ static bool no_such(const bertc_model *m, const char *name, bertc_error *error) 
                  : error_set(error, "the model has no prompts, and so none of the name `%.64s`", name);
 }
 
-static bool find(const bertc_session *s, const char **text, bertc_error *error) {
+static bool find_prompt(const bertc_session *s, const char **text, bertc_error *error) {
     const bertc_text_options *o = s->text->options;
     const bertc_model *m = s->model;
     *text = o->prompt ? o->prompt : "";
@@ -83,7 +83,7 @@ bool prompt_begin(bertc_session *s, bertc_error *error) {
         return (!o->prompt && !o->prompt_name) ||
                error_set(error, "a prompt goes before texts that get an embedding or labels, and the model "
                                 "gives none");
-    if (!find(s, &p->text, error)) return false;
+    if (!find_prompt(s, &p->text, error)) return false;
     p->size = strlen(p->text);
     if (!p->size) return true;
     const bertc_text alone = {.text = p->text, .size = p->size};

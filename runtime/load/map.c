@@ -22,7 +22,7 @@ static uint64_t page_size(void) {
 }
 // Reserves `bytes`, without access, at an address that is `phase` more than a multiple of `align` (both of
 // them multiples of a page, `align` a power of two).
-static void *reserve(size_t bytes, size_t align, size_t phase) {
+static void *reserve_addresses(size_t bytes, size_t align, size_t phase) {
     size_t page = (size_t)page_size(), more = align > page ? align - page : 0;
     char *p = heap_reserve(bytes + more);
     if (!p) return NULL;
@@ -81,7 +81,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error) {
              bytes = heap_round_up(last->vaddr + last->memory_size, page) - start;
     if (bytes > (uint64_t)1 << 46)
         return error_set(error, "broken segments: %llu bytes of memory", (unsigned long long)bytes);
-    char *base = reserve((size_t)bytes, (size_t)align, (size_t)((start + shift) % align));
+    char *base = reserve_addresses((size_t)bytes, (size_t)align, (size_t)((start + shift) % align));
     if (!base)
         return error_set(error, "can't map %llu bytes: %s", (unsigned long long)bytes, strerror(errno));
     *out = (mapping){.address = base, .bytes = (size_t)bytes, .bias = (uintptr_t)base - (uintptr_t)start};
@@ -95,7 +95,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error) {
 
 void *map_large(size_t bytes) {
     bytes = heap_round_up(bytes ? bytes : 1, page_size());
-    void *p = reserve(bytes, LARGE_PAGE, 0);
+    void *p = reserve_addresses(bytes, LARGE_PAGE, 0);
     if (!p) return NULL;
     if (mprotect(p, bytes, PROT_READ | PROT_WRITE) != 0) {
         munmap(p, bytes);

@@ -122,11 +122,11 @@ static inline tensor site_expect(site *s, value out) {
 typedef struct way {
     const char *mcpu;
     int64_t length, batch;
-    split cut;     // of every node; class 0 runs
-    int chunk;     // 0: the schedule's own
-    int streams;   // of the prefetch; 0: the schedule's own
-    bool backward; // the order of tasks
-    bool nodes;    // keep the schedule's own splits
+    task_split cut; // of every node; class 0 runs
+    int chunk;      // 0: the schedule's own
+    int streams;    // of the prefetch; 0: the schedule's own
+    bool backward;  // the order of tasks
+    bool nodes;     // keep the schedule's own splits
 } way;
 
 typedef struct run {

@@ -111,7 +111,7 @@ END_TEST
 // Tasks of a full call; blocks are whole tiles.
 static int64_t tasks(const variant *x, value v, int thread_class, int64_t n) {
     const schedule *s = &x->schedules[v];
-    split p = s->splits[thread_class];
+    task_split p = s->splits[thread_class];
     ck_assert_int_eq(p.block_rows % s->tile_rows, 0);
     ck_assert_int_eq(p.block_columns % s->tile_columns, 0);
     ck_assert_int_eq(p.form, p.block_columns ? FORM_COLUMNS : FORM_ROWS);
@@ -135,7 +135,7 @@ START_TEST(long_texts_go_in_blocks_of_about_128_rows) {
     graph *g = prepared(&base, "assign_layouts,pack_weights");
     for (int64_t length = 384; length <= 512; length += 128) {
         const variant *x = added(g, &avx512, length, 1);
-        split s = x->schedules[first_matmul(g, 768)].splits[0];
+        task_split s = x->schedules[first_matmul(g, 768)].splits[0];
         ck_assert_int_ge(s.block_rows, 96);
         ck_assert_int_le(s.block_rows, 128);
     }

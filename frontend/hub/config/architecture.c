@@ -70,7 +70,7 @@ static bool take_hint(const hub_fields *f, const hub_hint *hint, hub_config *c) 
 
 // By the model_type, or, where that is NULL, by the class. A row that is for configs with a certain key goes
 // before one that is for all.
-static const hub_family *find(const hub_fields *f, const char *model_type, const char *class) {
+static const hub_family *find_family(const hub_fields *f, const char *model_type, const char *class) {
     const hub_family *found = NULL;
     hub_head h;
     for (int i = 0; i < hub_family_count; i++) {
@@ -92,13 +92,13 @@ bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_
     const cJSON *first = list ? list->child : NULL;
     if (!hub_field_text(f, "model_type", !first && !hint, &model_type)) return false;
     if (model_type) {
-        c->family = find(f, model_type, NULL);
+        c->family = find_family(f, model_type, NULL);
         if (!c->family) {
             return hub_field_wrong(f, "model_type", "\"%.100s\" is not known; known are %s", model_type,
                                    known_families(a));
         }
     } else if (first) {
-        c->family = cJSON_IsString(first) ? find(f, NULL, first->valuestring) : NULL;
+        c->family = cJSON_IsString(first) ? find_family(f, NULL, first->valuestring) : NULL;
         if (!c->family)
             return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
                                    known_classes(a, NULL));

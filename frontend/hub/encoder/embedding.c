@@ -199,7 +199,7 @@ value hub_build_embedding(hub_builder *b) {
 
 // --- Their weights
 
-static bool take(const hub_checkpoint *c, hub_step_tensor *t, const char *file, diag *d) {
+static bool take_weight(const hub_checkpoint *c, hub_step_tensor *t, const char *file, diag *d) {
     char where[700];
     const char *dtype;
     const int64_t *shape;
@@ -226,9 +226,9 @@ static bool check_step(hub_weights *w, hub_step *s, int64_t width, diag *d) {
                                (long long)width);
     hub_checkpoint *c = w->checkpoint;
     if (!hub_checkpoint_add(c, s->folder, s->weights, d)) return false;
-    bool ok = take(c, &s->weight, s->weights, d);
-    if (s->biased) ok &= take(c, &s->bias, s->weights, d);
-    if (s->residual && s->in != s->out) ok &= take(c, &s->shortcut, s->weights, d);
+    bool ok = take_weight(c, &s->weight, s->weights, d);
+    if (s->biased) ok &= take_weight(c, &s->bias, s->weights, d);
+    if (s->residual && s->in != s->out) ok &= take_weight(c, &s->shortcut, s->weights, d);
     w->parameters += elements(&s->weight) + (s->biased ? elements(&s->bias) : 0);
     if (s->residual && s->in != s->out) w->parameters += elements(&s->shortcut);
     return ok;

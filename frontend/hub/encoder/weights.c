@@ -84,7 +84,7 @@ static const char *print_shape(arena *a, int rank, const int64_t *shape) {
     return arena_printf(a, "%s]", s);
 }
 
-static bool take(lookup *l, hub_module m, int set, hub_part p, const char *name) {
+static bool take_weight(lookup *l, hub_module m, int set, hub_part p, const char *name) {
     arena *a = l->c->arena;
     hub_weight w = {.tensor = name, .slice = hub_module_slice(l->config, m), .groups = 1};
     const char *dtype;
@@ -128,7 +128,7 @@ static bool check_module(lookup *l, hub_module m, int set) {
     for (int p = 0; p < PART_COUNT; p++) {
         if (!hub_config_has(l->config, m, (hub_part)p)) continue;
         if (hub_module_of(m)->scope == SCOPE_HEAD) *(found[p] ? &l->head_there : &l->head_lacks) = true;
-        ok &= take(l, m, set, (hub_part)p, names[p]);
+        ok &= take_weight(l, m, set, (hub_part)p, names[p]);
     }
     return ok;
 }
