@@ -1,15 +1,17 @@
 // What the files of the attention family share. Private to backend/.
 //
-//   match.c    finds queries, keys, values and the ops on the scores in the body
-//   view.c     views of operands as heads
-//   pack.c     rows between memory and the tiles' layouts
-//   rows.c     rows that are computed first: rotary positions
-//   frame.c    the sequence, head and rows of a task
-//   scores.c   the ops on the scores: bias, windows, what is looked up
-//   range.c    the values that their integers can have: which keys are visible, which rows are looked up
-//   table.c    products that the ops on the scores look up: disentangled terms
-//   softmax.c
-//   attention.c          the kernel
+//   match.c          finds queries, keys, values and the ops on the scores in the body
+//   view.c           views of operands as heads
+//   pack.c           rows between memory and the tiles' layouts
+//   produced_rows.c  rows that are computed first: rotary positions
+//   frame.c          the sequence, head and rows of a task
+//   scores.c         the ops on the scores: bias, windows, tables
+//   range.c          the values that their integers can have: visible keys, looked-up rows
+//   table.c          products that the ops on the scores look up: disentangled terms
+//   softmax.c        softmax of a tile of scores
+//   tile.c           one tile of queries: scores, softmax, values
+//   code.c           the functions of a kernel, and the layout of its scratch
+//   attention.c      the kernel
 #ifndef BERTC_BACKEND_ATTENTION_H
 #define BERTC_BACKEND_ATTENTION_H
 
@@ -114,7 +116,7 @@ int attention_leaf(const attention *x, const node *n, bool transposed);
 int attention_table(const score_ops *x, value v, bool transposed);
 // The same for a condition on the rows' numbers, x->scores.result.
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
-// Can rows [heads,rows,width] of the body be computed a row and a head at a time? (rows.c)
+// Can rows [heads,rows,width] of the body be computed a row and a head at a time? (produced_rows.c)
 bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
 
 // Does a select hide scores?
@@ -219,7 +221,7 @@ LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention 
 // the sequence's start, then in a tree. Gives the least maximum of these rows.
 LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 
-// --- The kernel's functions (parts.c)
+// --- The kernel's functions (code.c)
 
 // Byte offsets in a task's scratch, and the strides of its tiles, in floats.
 typedef struct scratch_layout {

@@ -3,7 +3,7 @@
 #ifndef BERTC_BACKEND_MATMUL_PANELS_H
 #define BERTC_BACKEND_MATMUL_PANELS_H
 
-#include "backend/matmul/rows.h"
+#include "backend/matmul/row_choice.h"
 
 typedef enum extra_kind {
     EXTRA_COLUMNS, // float[N]: moves with the columns

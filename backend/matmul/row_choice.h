@@ -3,8 +3,8 @@
 //   select (compare numbers [X,1], a number), (the product with its epilogue) [X,N], 0
 //
 // Row tiles without a chosen row are skipped, and rows that are not chosen are zeros. Private to backend/.
-#ifndef BERTC_BACKEND_MATMUL_ROWS_H
-#define BERTC_BACKEND_MATMUL_ROWS_H
+#ifndef BERTC_BACKEND_ROW_CHOICE_H
+#define BERTC_BACKEND_ROW_CHOICE_H
 
 #include "backend/emit/view.h"
 #include "backend/matmul/tile.h"

@@ -1,4 +1,4 @@
-#include "backend/matmul/rows.h"
+#include "backend/matmul/row_choice.h"
 
 // `param` has one number for each of the product's rows: rank 1.
 static bool numbers_fit(const graph *body, const node *c, row_choice *out) {
