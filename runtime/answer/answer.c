@@ -9,15 +9,6 @@
 #include "runtime/load/check.h"
 #include "runtime/memory.h"
 
-bertc_task_kind answer_task(const bertc_session *s) {
-    return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
-}
-
-bool answer_has_masks(const bertc_session *s) {
-    bertc_task_kind kind = answer_task(s);
-    return (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
-}
-
 // --- Opening
 
 // Bytes that the answers to ANSWER_TEXTS texts of max_text_bytes in all take at most, whole or in windows.
@@ -106,10 +97,6 @@ bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens
                     const bertc_token **tokens, size_t *count, bertc_error *error) {
     return has_tokenizer(s, error) &&
            encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
-}
-
-const char *bertc_token_text(const bertc_model *m, int32_t id) {
-    return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
 }
 
 // Tokens of the longest text, or window.

@@ -63,8 +63,16 @@ struct answer_state {
 // Sets s->text, where the model has a tokenizer.
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error);
 void answer_close(bertc_session *s);
-bertc_task_kind answer_task(const bertc_session *s);
-bool answer_has_masks(const bertc_session *s);
+
+static inline bertc_task_kind answer_task(const bertc_session *s) {
+    return s->model->task ? (bertc_task_kind)s->model->task->kind : BERTC_TASK_TENSORS;
+}
+
+// Whether an answer has choices for the text's mask tokens.
+static inline bool answer_has_masks(const bertc_session *s) {
+    bertc_task_kind kind = answer_task(s);
+    return (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
+}
 
 // --- decode.c. Functions return false where memory ran out.
 

@@ -178,3 +178,7 @@ const char *bertc_output_name(const bertc_model *m, int index) {
 bool bertc_output_reads_first(const bertc_model *m, int index) {
     return index >= 0 && (uint32_t)index < m->descriptor->output_count && m->outputs[index].reads_first;
 }
+
+const char *bertc_token_text(const bertc_model *m, int32_t id) {
+    return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
+}

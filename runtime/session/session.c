@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/answer/answer.h"
 #include "runtime/error.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
@@ -109,35 +108,27 @@ static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_err
         !open_variants(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
         return error_set(error, "out of memory: the session needs %zu bytes",
                          s->arena_bytes + s->scratch_bytes);
-    if (!answer_open(s, o->max_text_bytes, error)) return false;
     s->pool = pool_open(s->threads, o->parallel, o->parallel_user, error);
     return s->pool != NULL;
 }
 
-bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error) {
-    bertc_session_options o = options ? *options : (bertc_session_options){0};
-    if (o.threads < 0 || o.threads > 4096) {
-        error_set(error, "%d threads: not between 1 and 4096", o.threads);
-        return NULL;
-    }
+bertc_session *session_open(bertc_model *model, const bertc_session_options *o, bertc_error *error) {
     bertc_session *s = heap_zero(1, sizeof *s);
     if (!s) {
         error_set(error, "out of memory");
         return NULL;
     }
     s->model = model;
-    s->threads = o.threads ? o.threads : 1;
-    s->hook = o.hook;
-    s->hook_user = o.hook_user;
-    if (open_all(s, &o, error)) return s;
-    bertc_close(s);
+    s->threads = o->threads ? o->threads : 1;
+    s->hook = o->hook;
+    s->hook_user = o->hook_user;
+    if (open_all(s, o, error)) return s;
+    session_close(s);
     return NULL;
 }
 
-void bertc_close(bertc_session *s) {
-    if (!s) return;
+void session_close(bertc_session *s) {
     pool_close(s->pool);
-    answer_close(s);
     for (int i = 0; s->variants && i < s->model->variant_count; i++) {
         free(s->variants[i].args);
         free(s->variants[i].arg_at);

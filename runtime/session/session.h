@@ -51,8 +51,12 @@ struct bertc_session {
     session_group group;
     const session_variant *current; // of the last execute
     bertc_call call;
-    answer_state *text; // NULL: the model has no tokenizer
+    answer_state *text; // the text side's, which opens and closes it; NULL: the model has no tokenizer
 };
+
+// Memory and threads, without the text side. `o->threads` in [0, 4096]. NULL: *error says why.
+bertc_session *session_open(bertc_model *model, const bertc_session_options *o, bertc_error *error);
+void session_close(bertc_session *s);
 
 void session_clear(bertc_session *s);
 // Can a text of n tokens still join the group?

@@ -1,0 +1,21 @@
+// Opening and closing a session: its memory and threads, then its text side.
+#include "runtime/answer/answer.h"
+#include "runtime/error.h"
+
+bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error) {
+    bertc_session_options o = options ? *options : (bertc_session_options){0};
+    if (o.threads < 0 || o.threads > 4096) {
+        error_set(error, "%d threads: not between 1 and 4096", o.threads);
+        return NULL;
+    }
+    bertc_session *s = session_open(model, &o, error);
+    if (!s || answer_open(s, o.max_text_bytes, error)) return s;
+    bertc_close(s);
+    return NULL;
+}
+
+void bertc_close(bertc_session *s) {
+    if (!s) return;
+    answer_close(s);
+    session_close(s);
+}
