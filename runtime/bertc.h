@@ -3,7 +3,18 @@
 // A model is immutable and may be shared by any number of sessions on any threads. A session owns its arena
 // and its threads and serves one call at a time; calls on different sessions never wait for each other. After
 // opening, neither ids nor text (up to max_text_bytes) allocate. What a call returns lives in the session
-// until its next call.
+// until its next call. A call on a session that is in one already is an error.
+//
+// After a fork a child may use its parent's models, open sessions of its own, and use and close its copies of
+// the parent's sessions, which then run on the caller alone and leave the parent's threads alone. Only a
+// session that was in a call on another thread when the process forked is of no more use in the child: a
+// call is an error there, and bertc_close gives back what it can.
+//
+// A session's threads block the application's signals, but for those of faults and profilers (SIGSEGV,
+// SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF), whose handlers then run on them.
+//
+// An argument that can't be meant (NULL where something is needed, a negative count, a number that is none of
+// an enumeration) is an error that names it; functions that return no error give NULL, false or 0.
 #ifndef BERTC_H
 #define BERTC_H
 
@@ -156,7 +167,7 @@ typedef struct bertc_text {
     size_t pair_size;
     // NULL, or where the text's words are, in order and not overlapping: it is then split there and nowhere
     // else first, as Transformers' is_split_into_words. What lies between words is not read; bertc_token.word
-    // is the index here.
+    // is the index here. At most size + 1 of them.
     const bertc_word *words;
     size_t word_count;
 } bertc_text;

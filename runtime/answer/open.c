@@ -4,6 +4,10 @@
 
 bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error) {
     bertc_session_options o = options ? *options : (bertc_session_options){0};
+    if (!model) {
+        error_set(error, "model is NULL");
+        return NULL;
+    }
     if (o.threads < 0 || o.threads > 4096) {
         error_set(error, "%d threads: not between 1 and 4096", o.threads);
         return NULL;
@@ -16,6 +20,6 @@ bertc_session *bertc_open(bertc_model *model, const bertc_session_options *optio
 
 void bertc_close(bertc_session *s) {
     if (!s) return;
-    answer_close(s);
+    if (!session_is_torn(s)) answer_close(s); // else its buffers may be half grown: they stay
     session_close(s);
 }

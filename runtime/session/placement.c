@@ -2,40 +2,65 @@
 
 #include <unistd.h>
 
+static int state_of(const placement *p) {
+    return atomic_load_explicit(&p->state, memory_order_acquire);
+}
+
+static void set_state(placement *p, placement_state state) {
+    atomic_store_explicit(&p->state, (int)state, memory_order_release);
+}
+
+static bool take(placement *p, placement_state from, placement_state to) {
+    int expected = (int)from;
+    return atomic_compare_exchange_strong(&p->state, &expected, (int)to);
+}
+
 void placement_begin(placement *p) {
     p->id = gettid();
-    atomic_store(&p->moved, false);
     atomic_store(&p->cpu, -1);
+    set_state(p, PLACEMENT_AWAKE);
 }
 
 void placement_sleep(placement *p) {
     int cpu = sched_getcpu();
-    atomic_store_explicit(&p->cpu, cpu < CPU_SETSIZE ? cpu : -1, memory_order_release);
+    atomic_store_explicit(&p->cpu, cpu < CPU_SETSIZE ? cpu : -1, memory_order_relaxed);
+    set_state(p, PLACEMENT_ASLEEP);
 }
 
-// The mask first: once `cpu` says that the worker is awake, `before` is the caller's to write only after the
-// next sleep.
 void placement_wake(placement *p) {
-    if (atomic_load_explicit(&p->moved, memory_order_acquire)) {
-        sched_setaffinity(0, sizeof p->before, &p->before);
-        atomic_store_explicit(&p->moved, false, memory_order_release);
+    while (!take(p, PLACEMENT_ASLEEP, PLACEMENT_AWAKE)) {
+        if (state_of(p) == PLACEMENT_MOVED) {
+            sched_setaffinity(0, sizeof p->before, &p->before);
+            set_state(p, PLACEMENT_AWAKE);
+            return;
+        }
+        sched_yield(); // the caller is between two system calls
     }
-    atomic_store_explicit(&p->cpu, -1, memory_order_release);
 }
 
-// To the first CPU of its mask that is in nobody's use.
-static void move(placement *p, cpu_set_t *used) {
-    if (sched_getaffinity(p->id, sizeof p->before, &p->before) != 0) return;
+// Binds a sleeping worker to the first CPU of its mask that is in nobody's use.
+static bool bind_elsewhere(placement *p, cpu_set_t *used) {
+    if (sched_getaffinity(p->id, sizeof p->before, &p->before) != 0) return false;
     for (int i = 0; i < CPU_SETSIZE; i++) {
         if (!CPU_ISSET((size_t)i, &p->before) || CPU_ISSET((size_t)i, used)) continue;
         cpu_set_t one;
         CPU_ZERO(&one);
         CPU_SET((size_t)i, &one);
-        if (sched_setaffinity(p->id, sizeof one, &one) != 0) return;
+        if (sched_setaffinity(p->id, sizeof one, &one) != 0) return false;
         CPU_SET((size_t)i, used);
-        atomic_store_explicit(&p->moved, true, memory_order_release);
-        return;
+        return true;
     }
+    return false;
+}
+
+static void move(placement *p, cpu_set_t *used) {
+    if (!take(p, PLACEMENT_ASLEEP, PLACEMENT_MOVING)) return;
+    set_state(p, bind_elsewhere(p, used) ? PLACEMENT_MOVED : PLACEMENT_ASLEEP);
+}
+
+// Which CPU it sleeps on, -1: it is awake, or that is not known.
+static int sleeps_on(const placement *p) {
+    return state_of(p) == PLACEMENT_AWAKE ? -1 : atomic_load_explicit(&p->cpu, memory_order_relaxed);
 }
 
 void placement_spread(placement *workers, int count) {
@@ -46,9 +71,8 @@ void placement_spread(placement *workers, int count) {
     CPU_SET((size_t)own, &used);
     for (int i = 0; i < count; i++) {
         placement *p = &workers[i];
-        int cpu = atomic_load_explicit(&p->cpu, memory_order_acquire);
-        p->in_the_way = cpu >= 0 && CPU_ISSET((size_t)cpu, &used) &&
-                        !atomic_load_explicit(&p->moved, memory_order_acquire);
+        int cpu = sleeps_on(p);
+        p->in_the_way = cpu >= 0 && CPU_ISSET((size_t)cpu, &used) && state_of(p) == PLACEMENT_ASLEEP;
         in_the_way += p->in_the_way;
         if (cpu >= 0) CPU_SET((size_t)cpu, &used);
     }

@@ -2,7 +2,11 @@
 // machine a halted CPU may not count as idle; the thread then wakes on the CPU where it fell asleep, even
 // if the waker or another worker now runs there. The two share that CPU until the load is balanced, for
 // milliseconds: as long as a call takes. So the caller moves such workers to other CPUs before it wakes
-// them. No thread stays bound: a worker takes its own mask back as soon as it runs.
+// them.
+//
+// No thread stays bound: a worker takes its own mask back as soon as it runs. `state` says whose turn it is.
+// The caller binds only a worker that it has taken from ASLEEP to MOVING, and a worker that wakes meanwhile
+// waits until the caller is done with it.
 #ifndef BERTC_PLACEMENT_H
 #define BERTC_PLACEMENT_H
 
@@ -11,10 +15,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+typedef enum placement_state {
+    PLACEMENT_AWAKE,
+    PLACEMENT_ASLEEP,
+    PLACEMENT_MOVING, // the caller reads `before` and binds the worker
+    PLACEMENT_MOVED   // it is bound, and takes `before` back
+} placement_state;
+
 typedef struct placement { // of one worker
     pid_t id;
-    _Atomic int cpu;    // the CPU that it sleeps on; -1: it is awake
-    _Atomic bool moved; // and `before` is the mask that it takes back
+    _Atomic int state; // placement_state
+    _Atomic int cpu;   // the CPU that it sleeps on; -1: not known
     cpu_set_t before;
     bool in_the_way; // while placement_spread runs
 } placement;

@@ -8,6 +8,9 @@
 // the thread that brings it to 0 sets up the next turn. A late thread finds words of another turn and looks
 // again. The caller goes on only when it sees the rest's turn, which is the last thing that the finisher
 // writes.
+//
+// A child of a fork has the pool's memory and none of its threads: there it runs on the caller alone. The
+// numbers in `places` are the parent's threads, and `turn` and `sleepers` whatever they were.
 #include "runtime/session/pool.h"
 
 #include <pthread.h>
@@ -23,6 +26,7 @@
 #include "runtime/session/floats.h"
 #include "runtime/session/futex.h"
 #include "runtime/session/placement.h"
+#include "runtime/session/process.h"
 
 enum { CACHE_LINE = 128, SPIN_NANOSECONDS = 60000, MOST_LOTS = UINT16_MAX };
 
@@ -56,6 +60,7 @@ struct pool {
     pool_worker *workers;
     placement *places; // of worker i, at i - 1
     int started;
+    process process; // whose threads they are
 };
 
 static int64_t now(void) {
@@ -210,10 +215,10 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
     p->work = *work;
     p->phase = first;
     p->end = end;
-    if (p->parallel)
-        run_parallel(p);
-    else if (p->threads == 1)
+    if (p->threads == 1 || !process_is_own(&p->process))
         run_alone(p);
+    else if (p->parallel)
+        run_parallel(p);
     else {
         uint32_t turn;
         // Where there are fewer CPUs than threads, they share them anyway.
@@ -229,10 +234,19 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
 
 // --- Opening and closing
 
+// What a worker blocks: the application's signals are for its own threads. Those of faults and of profilers
+// stay open, which are about the very thread that gets them.
+static sigset_t blocked_signals(void) {
+    static const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF};
+    sigset_t set;
+    sigfillset(&set);
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) sigdelset(&set, open[i]);
+    return set;
+}
+
 static bool start_workers(pool *p, bertc_error *error) {
-    sigset_t all, old;
-    sigfillset(&all); // the application's signals are for its own threads
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    sigset_t blocked = blocked_signals(), old;
+    pthread_sigmask(SIG_SETMASK, &blocked, &old);
     int code = 0;
     for (int i = 1; i < p->threads && code == 0; i++) {
         p->workers[i] = (pool_worker){.pool = p, .index = i};
@@ -254,6 +268,7 @@ pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, b
     p->threads = threads;
     p->parallel = parallel;
     p->parallel_user = parallel_user;
+    p->process = process_open();
     atomic_store(&p->turn, 1);
     if (parallel || threads == 1) return p;
     p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
@@ -268,11 +283,18 @@ pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, b
     return NULL;
 }
 
+bool pool_is_own(const pool *p) {
+    return process_is_own(&p->process);
+}
+
 void pool_close(pool *p) {
     if (!p) return;
-    atomic_store_explicit(&p->closing, true, memory_order_release);
-    publish(p, atomic_load(&p->turn) + 2);
-    for (int i = 1; i <= p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    if (p->started && process_is_own(&p->process)) {
+        atomic_store_explicit(&p->closing, true, memory_order_release);
+        publish(p, atomic_load(&p->turn) + 2);
+        for (int i = 1; i <= p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    }
+    process_close(&p->process);
     free(p->workers);
     free(p->places);
     free(p->shares);

@@ -33,8 +33,11 @@ typedef struct pool_work {
 // `threads` >= 1 in all, the caller's among them. With `parallel`, no thread is started and `threads` bodies
 // are asked for.
 pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, bertc_error *error);
+// Ends its threads; in a child of a fork, which has none of them, gives back the memory alone.
 void pool_close(pool *p);
-// Runs phases [first, end) in order. One call at a time.
+// Whether this process opened it, and is no child of a fork.
+bool pool_is_own(const pool *p);
+// Runs phases [first, end) in order. One call at a time. In a child of a fork on the caller alone.
 void pool_run(pool *p, const pool_work *work, int first, int end);
 
 #endif

@@ -134,7 +134,8 @@ static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool ro
 // --- Outputs
 
 size_t bertc_output_bytes(const bertc_model *m, int index, int64_t batch, int64_t length) {
-    if (index < 0 || (uint32_t)index >= m->descriptor->output_count || batch < 0 || length < 0) return 0;
+    if (!m || index < 0 || (uint32_t)index >= m->descriptor->output_count || batch < 0 || length < 0)
+        return 0;
     const bertc_port *p = &m->outputs[index];
     size_t n = (size_t)batch;
     if (p->leading != BERTC_S && __builtin_mul_overflow(n, (size_t)length, &n)) return SIZE_MAX;
@@ -215,21 +216,39 @@ static void execute(bertc_session *s, const bertc_batch *in, float *const *buffe
     session_clear(s);
 }
 
-bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
-               bertc_error *error) {
+// Whether the arguments can be taken at all, before anything of the grid is read.
+static bool check_arguments(const bertc_session *s, const bertc_batch *in, float *const *buffers,
+                            bertc_error *error) {
+    int64_t cells;
+    if (!s) return error_set(error, "session is NULL");
+    if (!in) return error_set(error, "the batch is NULL");
+    if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX ||
+        __builtin_mul_overflow(in->batch, in->length, &cells))
+        return error_set(error, "a grid of %lld x %lld", (long long)in->batch, (long long)in->length);
+    if (cells && !in->input_ids) return error_set(error, "input_ids is missing");
+    for (int i = 0; buffers && i < (int)s->model->descriptor->output_count; i++)
+        if (buffers[i] && bertc_output_bytes(s->model, i, in->batch, in->length) == SIZE_MAX)
+            return error_set(error, "buffers[%d]: no memory holds `%s` of a grid of %lld x %lld", i,
+                             bertc_output_name(s->model, i), (long long)in->batch, (long long)in->length);
+    return check_given(s, in, error);
+}
+
+static bool check_rows(const bertc_session *s, const bertc_batch *in, bool first, bertc_error *error) {
+    for (int64_t b = 0; b < in->batch; b++)
+        if (!check_row(s, in, b, first, error)) return false;
+    return true;
+}
+
+static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
+                bertc_error *error) {
     const bertc_model *m = s->model;
     bool first = false, rows = false; // what the wanted outputs read
-    if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX)
-        return error_set(error, "a grid of %lld x %lld", (long long)in->batch, (long long)in->length);
-    if (in->batch && in->length && !in->input_ids) return error_set(error, "input_ids is missing");
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         if (!buffers || !buffers[i]) continue;
         first |= m->outputs[i].reads_first != 0;
         rows |= m->outputs[i].leading == BERTC_R;
     }
-    if (!check_given(s, in, error)) return false;
-    for (int64_t b = 0; b < in->batch; b++)
-        if (!check_row(s, in, b, first, error)) return false;
+    if (!check_rows(s, in, first, error)) return false;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         float *to = buffers ? buffers[i] : NULL;
         if (to) memset(to, 0, bertc_output_bytes(m, (int)i, in->batch, in->length));
@@ -242,4 +261,12 @@ bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, b
     }
     if (s->group.sequences) execute(s, in, buffers);
     return true;
+}
+
+bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
+               bertc_error *error) {
+    if (!check_arguments(s, in, buffers, error) || !session_enter(s, error)) return false;
+    bool ok = run(s, in, buffers, tensors, error);
+    session_leave(s);
+    return ok;
 }

@@ -127,6 +127,22 @@ bertc_session *session_open(bertc_model *model, const bertc_session_options *o, 
     return NULL;
 }
 
+bool session_enter(bertc_session *s, bertc_error *error) {
+    if (!atomic_exchange_explicit(&s->busy, true, memory_order_acquire)) return true;
+    return error_set(error, pool_is_own(s->pool)
+                                ? "the session is in a call already: it serves one at a time"
+                                : "the session is in a call, or was in one when the process forked: open "
+                                  "another");
+}
+
+void session_leave(bertc_session *s) {
+    atomic_store_explicit(&s->busy, false, memory_order_release);
+}
+
+bool session_is_torn(const bertc_session *s) {
+    return atomic_load(&s->busy) && !pool_is_own(s->pool);
+}
+
 void session_close(bertc_session *s) {
     pool_close(s->pool);
     for (int i = 0; s->variants && i < s->model->variant_count; i++) {

@@ -5,6 +5,8 @@
 #ifndef BERTC_SESSION_H
 #define BERTC_SESSION_H
 
+#include <stdatomic.h>
+
 #include "runtime/load/model.h"
 #include "runtime/session/pool.h"
 
@@ -51,12 +53,20 @@ struct bertc_session {
     session_group group;
     const session_variant *current; // of the last execute
     bertc_call call;
+    _Atomic bool busy;  // in a call
     answer_state *text; // the text side's, which opens and closes it; NULL: the model has no tokenizer
 };
 
 // Memory and threads, without the text side. `o->threads` in [0, 4096]. NULL: *error says why.
 bertc_session *session_open(bertc_model *model, const bertc_session_options *o, bertc_error *error);
 void session_close(bertc_session *s);
+// Around each call of the application's. False, with an error, where another one is not done: on another
+// thread, or when the process forked.
+bool session_enter(bertc_session *s, bertc_error *error);
+void session_leave(bertc_session *s);
+// Whether this is a child of a process that forked while the session was in a call: what the call was about
+// to change may be half changed.
+bool session_is_torn(const bertc_session *s);
 
 void session_clear(bertc_session *s);
 // Can a text of n tokens still join the group?

@@ -179,7 +179,7 @@ END_TEST
 
 typedef struct masks {
     _Atomic int begun;
-    _Atomic bool blocked[2]; // by thread
+    sigset_t blocked[2]; // by thread
 } masks;
 
 static int64_t two_tasks(void *context, int phase) {
@@ -190,20 +190,22 @@ static int64_t two_tasks(void *context, int phase) {
 static void look_at_mask(void *context, int phase, int64_t task, int thread, bool last) {
     (void)phase, (void)task, (void)last;
     masks *m = context;
-    sigset_t now;
-    pthread_sigmask(SIG_BLOCK, NULL, &now);
-    m->blocked[thread] = sigismember(&now, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, NULL, &m->blocked[thread]);
     for (atomic_fetch_add(&m->begun, 1); m->begun < 2;) sched_yield(); // a task on each of the threads
 }
 
-// Signals of the application come to its own threads.
+// Signals of the application come to its own threads; those of faults and profilers to whom they are about.
 START_TEST(signals_stay_out) {
-    masks m = {0};
+    static const int out[] = {SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGCHLD, SIGPIPE};
+    static const int in[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF};
+    masks m = {.begun = 0};
     const pool_work work = {&m, two_tasks, look_at_mask};
     pool *p = pool_open(2, NULL, NULL, NULL);
     pool_run(p, &work, 0, 1);
-    ck_assert(!m.blocked[0] && m.blocked[1]);
     pool_close(p);
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        ck_assert(!sigismember(&m.blocked[0], out[i]) && sigismember(&m.blocked[1], out[i]));
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++) ck_assert(!sigismember(&m.blocked[1], in[i]));
 }
 END_TEST
 
@@ -252,16 +254,19 @@ START_TEST(sleepers_make_way) {
     }
     cpu_set_t now[2];
     stay_here();
-    for (int i = 0; i < 2; i++) atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
+        atomic_store(&places[i].state, PLACEMENT_ASLEEP);
+    }
     placement_spread(places, 2);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(sched_getaffinity(places[i].id, sizeof now[i], &now[i]), 0);
         bool room = CPU_COUNT(&all) > i + 1; // for the caller, and one after the other
-        ck_assert_int_eq(places[i].moved, room);
+        ck_assert_int_eq(places[i].state, room ? PLACEMENT_MOVED : PLACEMENT_ASLEEP);
         ck_assert_int_eq(CPU_COUNT(&now[i]), room ? 1 : CPU_COUNT(&all));
         ck_assert(!room || !CPU_ISSET((size_t)sched_getcpu(), &now[i]));
         s[i].place.before = places[i].before;
-        atomic_store(&s[i].place.moved, places[i].moved);
+        atomic_store(&s[i].place.state, places[i].state);
     }
     ck_assert(CPU_COUNT(&all) < 3 || !CPU_EQUAL(&now[0], &now[1]));
     for (int i = 0; i < 2; i++) {
@@ -269,8 +274,7 @@ START_TEST(sleepers_make_way) {
         futex_wake_all(&s[i].woken);
         pthread_join(threads[i], NULL);
         ck_assert(CPU_EQUAL(&s[i].after, &all));
-        ck_assert_int_eq(s[i].place.cpu, -1);
-        ck_assert(!s[i].place.moved);
+        ck_assert_int_eq(s[i].place.state, PLACEMENT_AWAKE);
     }
 }
 END_TEST
@@ -278,10 +282,57 @@ END_TEST
 // Who sleeps elsewhere, or is awake, stays where it is.
 START_TEST(others_stay) {
     stay_here();
-    placement places[2] = {{.id = -1, .cpu = sched_getcpu() + 1}, {.id = -1, .cpu = -1}};
+    placement places[2] = {{.id = -1, .cpu = sched_getcpu() + 1, .state = PLACEMENT_ASLEEP},
+                           {.id = -1, .cpu = sched_getcpu(), .state = PLACEMENT_AWAKE}};
     placement_spread(places, 2);
-    ck_assert(!places[0].moved && !places[1].moved);
+    ck_assert(places[0].state == PLACEMENT_ASLEEP && places[1].state == PLACEMENT_AWAKE);
     ck_assert(!places[0].in_the_way && !places[1].in_the_way);
+}
+END_TEST
+
+typedef struct restless {
+    placement place;
+    cpu_set_t all;
+    _Atomic bool begun, stop;
+    int moved, bound; // how often it was bound meanwhile; and how often it ran so
+} restless;
+
+// Wakes by itself, at any moment of the caller's.
+static void *wake_again(void *context) {
+    restless *r = context;
+    uint32_t seed = 1;
+    placement_begin(&r->place);
+    for (atomic_store(&r->begun, true); !atomic_load(&r->stop);) {
+        placement_sleep(&r->place);
+        atomic_store(&r->place.cpu, 0); // the caller is there
+        seed = seed * 1664525 + 1013904223;
+        for (uint32_t i = seed >> 18; i && atomic_load(&r->place.state) != PLACEMENT_MOVED; i--) continue;
+        r->moved += atomic_load(&r->place.state) != PLACEMENT_ASLEEP;
+        placement_wake(&r->place);
+        cpu_set_t now;
+        sched_getaffinity(0, sizeof now, &now);
+        r->bound += !CPU_EQUAL(&now, &r->all);
+    }
+    return NULL;
+}
+
+// However late the caller binds a worker that wakes by itself, it has its own mask as soon as it runs.
+START_TEST(nobody_stays_bound) {
+    restless r = {.bound = 0};
+    ck_assert_int_eq(sched_getaffinity(0, sizeof r.all, &r.all), 0);
+    if (CPU_COUNT(&r.all) < 2 || !CPU_ISSET(0, &r.all)) return;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, wake_again, &r), 0);
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(0, &here);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+    while (!atomic_load(&r.begun)) sched_yield();
+    for (int i = 0; i < 300000; i++) placement_spread(&r.place, 1);
+    atomic_store(&r.stop, true);
+    pthread_join(thread, NULL);
+    ck_assert_int_gt(r.moved, 0);
+    ck_assert_int_eq(r.bound, 0);
 }
 END_TEST
 
@@ -299,6 +350,7 @@ int main(void) {
     tcase_add_test(t, one_cpu);
     tcase_add_test(t, sleepers_make_way);
     tcase_add_test(t, others_stay);
+    tcase_add_test(t, nobody_stays_bound);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
