@@ -33,9 +33,10 @@ static const char *machine_name(unsigned machine) {
 }
 
 const void *image_at(const image *im, uint64_t vaddr, uint64_t size, uint32_t flags) {
+    if (size == 0) return NULL; // where one segment ends and another begins it would be in both
     for (int i = 0; i < im->segment_count; i++) {
         const image_segment *s = &im->segments[i];
-        if (vaddr < s->vaddr || vaddr - s->vaddr > s->file_size) continue;
+        if (vaddr < s->vaddr || vaddr - s->vaddr >= s->file_size) continue;
         if (size > s->file_size - (vaddr - s->vaddr) || (s->flags & flags) != flags) continue;
         return im->bytes + s->offset + (vaddr - s->vaddr);
     }

@@ -29,7 +29,7 @@ typedef struct image {
 // Checks `bytes` (any bytes) and fills *im. The caller puts the file's name before the message.
 bool image_read(image *im, const void *bytes, size_t size, bertc_error *error);
 // The file's bytes behind [vaddr, vaddr + size), or NULL where they do not lie in one segment that has all of
-// `flags`.
+// `flags`, and for a size of 0, which says nothing of what may be read.
 const void *image_at(const image *im, uint64_t vaddr, uint64_t size, uint32_t flags);
 // Bytes from vaddr to the end of its segment in the file; 0 outside.
 uint64_t image_room(const image *im, uint64_t vaddr);

@@ -75,8 +75,9 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, b
     const bertc_descriptor *d = source.descriptor;
     tokenizer view;
     mapping map;
-    if (!view_tokenizer(&view, d, image_at(&im, im.descriptor + (uint64_t)d->tokenizer, 0, 0), error))
-        return false;
+    const void *table =
+        image_at(&im, im.descriptor + (uint64_t)d->tokenizer, (uint64_t)d->tokenizer_bytes, 0);
+    if (!view_tokenizer(&view, d, table, error)) return false;
     if (!map_image(&map, &im, fd, error)) return false;
     m->mapping = map.address;
     m->mapping_bytes = map.bytes;
@@ -109,6 +110,10 @@ static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
 }
 
 bertc_model *bertc_load(const char *path, bertc_error *error) {
+    if (!path) {
+        error_set(error, "path is NULL");
+        return NULL;
+    }
     bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
@@ -121,6 +126,10 @@ bertc_model *bertc_load(const char *path, bertc_error *error) {
 
 bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error) {
     check_source source = {.descriptor = descriptor, .weights_given = weights != NULL, .error = error};
+    if (!descriptor || (uintptr_t)descriptor % 8) {
+        error_set(error, descriptor ? "descriptor does not start at a multiple of 8" : "descriptor is NULL");
+        return NULL;
+    }
     bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
@@ -145,10 +154,14 @@ const char *bertc_version(void) {
 }
 
 const char *bertc_model_json(const bertc_model *m) {
+    if (!m) return NULL;
     return m->descriptor->json ? model_at(m, m->descriptor->json) : "{}";
 }
 
 void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
+    if (!info) return;
+    *info = (bertc_model_info){.default_prompt = -1};
+    if (!m) return;
     const bertc_descriptor *d = m->descriptor;
     *info = (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
                                .has_tokenizer = d->tokenizer != 0,
@@ -164,21 +177,22 @@ void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
 }
 
 const char *bertc_label(const bertc_model *m, int index) {
-    if (!m->task || index < 0 || (uint32_t)index >= m->task->label_count) return NULL;
+    if (!m || !m->task || index < 0 || (uint32_t)index >= m->task->label_count) return NULL;
     uint64_t at;
     memcpy(&at, (const char *)m->task + m->task->labels + (size_t)index * sizeof at, sizeof at);
     return (const char *)m->task + at;
 }
 
 const char *bertc_output_name(const bertc_model *m, int index) {
-    return index < 0 || (uint32_t)index >= m->descriptor->output_count ? NULL
-                                                                       : model_at(m, m->outputs[index].name);
+    return !m || index < 0 || (uint32_t)index >= m->descriptor->output_count
+               ? NULL
+               : model_at(m, m->outputs[index].name);
 }
 
 bool bertc_output_reads_first(const bertc_model *m, int index) {
-    return index >= 0 && (uint32_t)index < m->descriptor->output_count && m->outputs[index].reads_first;
+    return m && index >= 0 && (uint32_t)index < m->descriptor->output_count && m->outputs[index].reads_first;
 }
 
 const char *bertc_token_text(const bertc_model *m, int32_t id) {
-    return m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
+    return m && m->descriptor->tokenizer ? tokenizer_text(&m->tokenizer, id) : NULL;
 }

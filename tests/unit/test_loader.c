@@ -322,6 +322,50 @@ START_TEST(random_damage) {
 }
 END_TEST
 
+// Two segments that meet in memory, the first of which ends the file: the tokenizer stands at the second's
+// first byte, which is also the first one's end.
+START_TEST(where_two_segments_meet) {
+    static _Alignas(8) const char bytes[0x80] = "first segment";
+    const image im = {.bytes = (const uint8_t *)bytes,
+                      .size = sizeof bytes,
+                      .segment_count = 2,
+                      .segments = {{.vaddr = 0x1000, .offset = 0x40, .file_size = 0x40, .memory_size = 0x40},
+                                   {.vaddr = 0x1040, .offset = 0, .file_size = 0x40, .memory_size = 0x40}}};
+    ck_assert_ptr_eq(image_at(&im, 0x1040, 8, 0), bytes);
+    ck_assert_ptr_eq(image_at(&im, 0x1040, 0x40, 0), bytes);
+    ck_assert_ptr_eq(image_at(&im, 0x1000, 0x40, 0), bytes + 0x40);
+    ck_assert_ptr_null(image_at(&im, 0x1000, 0x41, 0));
+    ck_assert_ptr_null(image_at(&im, 0x1040, 0x41, 0));
+    ck_assert_uint_eq(image_room(&im, 0x1040), 0x40);
+    for (uint64_t at = 0x1000; at <= 0x1080; at += 0x20) ck_assert_ptr_null(image_at(&im, at, 0, 0));
+}
+END_TEST
+
+// The same in a whole artefact: the descriptor's segment ends the file, and in memory the tokenizer's follows it.
+START_TEST(a_tokenizer_where_two_segments_meet) {
+    enum { TABLE = 0x4000, DATA = 0x3000, ROOM = TABLE - ELF_DATA };
+    blob b = make();
+    ck_assert_uint_le(b.size, TABLE);
+    char *file = calloc(1, DATA + ROOM);
+    memcpy(file, b.data, ELF_DATA);
+    memcpy(file + DATA, b.data + ELF_DATA, b.size - ELF_DATA);
+    Elf64_Phdr *p = (Elf64_Phdr *)(void *)(file + sizeof(Elf64_Ehdr));
+    p[2].p_offset = DATA;
+    p[2].p_filesz = p[2].p_memsz = ROOM;
+    p[4] = elf_segment(PT_LOAD, PF_R, ELF_DATA, 0x400, 0x1000);
+    p[4].p_vaddr = TABLE;
+    const bertc_tokenizer table = {.magic = BERTC_TOKENIZER_MAGIC, .version = 99};
+    memcpy(file + ELF_DATA, &table, sizeof table);
+    bertc_descriptor *d = (void *)(file + DATA);
+    d->tokenizer = TABLE - ELF_DATA;
+    d->tokenizer_bytes = 0x400;
+    const char *message = load(file, DATA + ROOM);
+    ck_assert_msg(strncmp(message, "its tokenizer: tokenizer table of version 99", 44) == 0, "%s", message);
+    free(file);
+    free(b.data);
+}
+END_TEST
+
 // What a linker makes, with a GNU hash table, of a descriptor and code in assembly.
 START_TEST(linked_by_the_system) {
     char command[512], source[80], object[80];
@@ -425,6 +469,8 @@ int main(void) {
     tcase_add_test(t, tasks);
     tcase_add_test(t, truncated_anywhere);
     tcase_add_loop_test(t, random_damage, 0, 4);
+    tcase_add_test(t, where_two_segments_meet);
+    tcase_add_test(t, a_tokenizer_where_two_segments_meet);
     tcase_add_test(t, linked_by_the_system);
     tcase_add_loop_test(t, loads_fast, 0, 2);
     tcase_add_test(t, large_memory);
