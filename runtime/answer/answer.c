@@ -59,6 +59,8 @@ static void find_outputs(bertc_session *s) {
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     if (!s->model->descriptor->tokenizer) return true;
     if (!max_text_bytes) max_text_bytes = 65536;
+    if (max_text_bytes > ENCODER_TEXT_MAX)
+        return error_set(error, "max_text_bytes is %zu: at most %zu", max_text_bytes, ENCODER_TEXT_MAX);
     s->text = heap_zero(1, sizeof *s->text);
     if (!s->text) return error_set(error, "out of memory");
     find_outputs(s);
@@ -95,8 +97,12 @@ static bool has_tokenizer(const bertc_session *s, bertc_error *error) {
 
 bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
                     const bertc_token **tokens, size_t *count, bertc_error *error) {
-    return has_tokenizer(s, error) &&
-           encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
+    if (!s || !tokens || !count)
+        return error_set(error, "%s is NULL", !s ? "session" : !tokens ? "tokens" : "count");
+    if (!has_tokenizer(s, error) || !session_enter(s, error)) return false;
+    bool ok = encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
+    session_leave(s);
+    return ok;
 }
 
 // Tokens of the longest text, or window.
@@ -200,6 +206,19 @@ static bool add_windows(bertc_session *s, int64_t place, const bertc_token *toke
 
 // --- Texts
 
+static bool check_options(const bertc_text_options *o, bertc_error *error) {
+    if (!truncation_check(o->truncation, error)) return false;
+    if (o->top_k < 0) return error_set(error, "top_k is %d: how many, or 0 for the usual number", o->top_k);
+    if (o->max_answer_tokens < 0)
+        return error_set(error, "max_answer_tokens is %d: how many, or 0 for 15", o->max_answer_tokens);
+    if (o->max_tokens < 0)
+        return error_set(error, "max_tokens is %lld: how many, or 0 for as many as the model takes",
+                         (long long)o->max_tokens);
+    if (o->stride < -1)
+        return error_set(error, "stride is %d: how many, 0 for the usual number, or -1 for none", o->stride);
+    return true;
+}
+
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
     if (answer_task(s) == BERTC_TASK_ANSWER && !text->pair)
         return error_set(error, "question answering takes a question and, as its pair, a context");
@@ -212,7 +231,8 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     size_t n;
     int64_t limit = longest(s);
     bertc_text whole = *text;
-    if (!check_text(s, text, error) || !prompt_join(s, &whole, error) ||
+    if (!encode_arguments(text, 0, BERTC_TRUNCATE_NEVER, error) || !check_text(s, text, error) ||
+        !prompt_join(s, &whole, error) ||
         !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
                         o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
         return false;
@@ -220,21 +240,31 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
                               : add_whole(s, place, tokens, n, error);
 }
 
-bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
-                        const bertc_text_options *options, bertc_result *results, bertc_error *error) {
-    static const bertc_text_options defaults;
-    if (!has_tokenizer(s, error)) return false;
-    if (answer_task(s) == BERTC_TASK_TENSORS)
-        return error_set(error, "the model has no head that answers a text: it gives tensors only");
-    s->text->texts = texts;
-    s->text->options = options ? options : &defaults;
-    s->text->results = results;
+static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
     s->text->longs = NULL;
     store_reset(&s->text->store);
     session_clear(s);
     if (!prompt_begin(s, error)) return false;
     for (size_t i = 0; i < count; i++)
-        if (!add_text(s, (int64_t)i, &texts[i], error))
+        if (!add_text(s, (int64_t)i, &s->text->texts[i], error))
             return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;
     return flush(s, error) && (windows_finish(s) || error_set(error, "out of memory for the answers"));
+}
+
+bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
+                        const bertc_text_options *options, bertc_result *results, bertc_error *error) {
+    static const bertc_text_options defaults;
+    if (!options) options = &defaults;
+    if (!s || (count && (!texts || !results)))
+        return error_set(error, "%s is NULL", !s ? "session" : !texts ? "texts" : "results");
+    if (!has_tokenizer(s, error)) return false;
+    if (answer_task(s) == BERTC_TASK_TENSORS)
+        return error_set(error, "the model has no head that answers a text: it gives tensors only");
+    if (!check_options(options, error) || !session_enter(s, error)) return false;
+    s->text->texts = texts;
+    s->text->options = options;
+    s->text->results = results;
+    bool ok = answer_all(s, count, error);
+    session_leave(s);
+    return ok;
 }

@@ -204,6 +204,11 @@ static void put_embedding(json_writer *w, const bertc_result *r) {
 }
 
 size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *buffer, size_t size) {
+    static const bertc_text none;
+    if (!buffer) size = 0;
+    if (!text) text = &none;
+    if (size) *buffer = 0;
+    if (!r) return 0;
     json_writer w = {buffer, size ? size - 1 : 0, 0};
     put_raw(&w, "{");
     switch ((bertc_task_kind)r->task) {

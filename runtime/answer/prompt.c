@@ -9,7 +9,7 @@
 #include "runtime/memory.h"
 
 const char *bertc_prompt(const bertc_model *m, int index, const char **text) {
-    if (!m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;
+    if (!m || !m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;
     uint64_t at[2];
     const char *table = (const char *)m->task;
     memcpy(at, table + m->task->prompts + (size_t)index * sizeof at, sizeof at);

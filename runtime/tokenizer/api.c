@@ -12,6 +12,10 @@ struct bertc_tokenizer_handle {
 
 bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes,
                                              bertc_error *error) {
+    if (!table || (uintptr_t)table % 8) {
+        error_set(error, table ? "table does not start at a multiple of 8" : "table is NULL");
+        return NULL;
+    }
     bertc_tokenizer_handle *t = heap_zero(1, sizeof *t);
     if (!t) return error_set(error, "out of memory"), NULL;
     if (tokenizer_view(&t->view, table, size, error))
@@ -24,11 +28,13 @@ bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, siz
 bool bertc_tokenizer_encode(bertc_tokenizer_handle *t, const bertc_text *text, int64_t max_tokens,
                             bertc_truncation truncation, const bertc_token **tokens, size_t *count,
                             bertc_error *error) {
+    if (!t || !tokens || !count)
+        return error_set(error, "%s is NULL", !t ? "the tokenizer" : !tokens ? "tokens" : "count");
     return encoder_encode(t->encoder, text, max_tokens, truncation, tokens, count, error);
 }
 
 const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id) {
-    return tokenizer_text(&t->view, id);
+    return t ? tokenizer_text(&t->view, id) : NULL;
 }
 
 void bertc_tokenizer_close(bertc_tokenizer_handle *t) {

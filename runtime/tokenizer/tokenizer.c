@@ -9,7 +9,6 @@
 #include "runtime/tokenizer/encoder.h"
 
 #define DEFAULT_TEXT 65536
-#define LONGEST_TEXT ((size_t)1 << 30)
 // What a byte of text, one replaced by U+FFFD included, becomes at most under BERT's normaliser: 3 bytes (the
 // widest decomposition with its lower case; spaces round an ideograph make 6 of 3), and one token. Other
 // normalisers may make more; buffers then grow.
@@ -87,9 +86,9 @@ static bool make_buffers(encoder *e, size_t size) {
 // Room for a longer text than the encoder was made for.
 static bool reserve(encoder *e, size_t size, bertc_error *error) {
     if (size <= e->max_text) return true;
-    if (size > LONGEST_TEXT)
+    if (size > ENCODER_TEXT_MAX)
         return error_set(error, "text of %zu bytes; the longest that can be encoded has %zu", size,
-                         LONGEST_TEXT);
+                         ENCODER_TEXT_MAX);
     return make_buffers(e, size) || error_set(error, "out of memory for a text of %zu bytes", size);
 }
 
@@ -97,7 +96,8 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
     size_t size = max_text_bytes ? max_text_bytes : DEFAULT_TEXT;
     for (uint32_t i = 0; i < t->table->added.count; i++)
         if (t->added[i].size > size) size = t->added[i].size;
-    if (size > LONGEST_TEXT) return error_set(error, "max_text_bytes of %zu is too large", size), NULL;
+    if (size > ENCODER_TEXT_MAX)
+        return error_set(error, "max_text_bytes is %zu: at most %zu", size, ENCODER_TEXT_MAX), NULL;
     encoder *e = heap_zero(1, sizeof *e);
     if (e) {
         e->t = t;
@@ -188,20 +188,6 @@ static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t 
     return e->raw_count - before;
 }
 
-static bool check_words(const bertc_text *text, bertc_error *error) {
-    uint32_t end = 0;
-    if (!text->words) return true;
-    if (text->word_count > INT32_MAX) return error_set(error, "%zu words", text->word_count);
-    for (size_t w = 0; w < text->word_count; w++) {
-        const bertc_word *word = &text->words[w];
-        if (word->start < end || word->end < word->start || word->end > text->size)
-            return error_set(error, "word %zu is bytes %u to %u, after one that ends at %u, of %zu", w,
-                             word->start, word->end, end, text->size);
-        end = word->end;
-    }
-    return true;
-}
-
 // Tokens of each text that fit in `room`, as Hugging Face's truncate_encodings has it.
 static bool truncate_lengths(size_t n[2], bool pair, size_t room, bertc_truncation truncation,
                              bertc_error *error) {
@@ -254,12 +240,12 @@ static size_t fill_template(encoder *e, bool pair, const size_t before[2], const
 
 bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
                     const bertc_token **tokens, size_t *count, bertc_error *error) {
+    if (!encode_arguments(text, max_tokens, truncation, error)) return false;
     bool pair = text->pair != NULL;
     size_t size = pair && text->pair_size > text->size ? text->pair_size : text->size;
     *tokens = NULL;
     *count = 0;
-    if (max_tokens < 0) return error_set(error, "max_tokens is %lld", (long long)max_tokens);
-    if (!check_words(text, error) || !reserve(e, size, error)) return false;
+    if (!reserve(e, size, error)) return false;
     e->raw_count = 0;
     e->failed = e->pattern_failed = e->unknown_failed = false;
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;

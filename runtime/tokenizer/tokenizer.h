@@ -41,7 +41,14 @@ bool tokenizer_rewrites(const bertc_step *step);
 // Text of an id as the vocabulary has it ("##able"), NULL where it has none.
 const char *tokenizer_text(const tokenizer *t, int32_t id);
 
+// Whether it is one of the enumeration.
+bool truncation_check(bertc_truncation truncation, bertc_error *error);
+// Whether these can be encoded at all; the error names the one that can't.
+bool encode_arguments(const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                      bertc_error *error);
+
 typedef struct encoder encoder;
+#define ENCODER_TEXT_MAX ((size_t)1 << 30) // bytes of a text
 
 // max_text_bytes 0: 65536, for the text and the pair each. The encoder keeps `t`. NULL: out of memory or a
 // broken table.
