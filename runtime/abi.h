@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 5u
+#define BERTC_ABI_VERSION 6u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 #define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
@@ -171,6 +171,9 @@ typedef struct bertc_descriptor {
     int64_t task_bytes;
     bertc_off json;     // for people and `inspect`
     int64_t json_bytes; // with its NUL
+    // Of the file without the weights, and of the weights (abi_checksum.h); 0: none, as in memory and in an
+    // object that is linked by hand.
+    uint64_t checksum, weights_checksum;
 } bertc_descriptor;
 
 #endif

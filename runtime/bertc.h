@@ -39,10 +39,17 @@ typedef struct bertc_error {
 
 // --- Models. All functions that can fail return false (or NULL) and fill *error (which may be NULL).
 
-// Loads an artefact. Everything is checked on the file before its code is mapped; nothing of the weights is
-// read. The model keeps the file mapped: replace an artefact by renaming another over it, never by writing
+// Loads an artefact. Everything is checked on the file before its code is mapped: its structure, and that its
+// metadata, tables and code are what the compiler wrote (a checksum). Nothing of the weights is read. The model keeps the file mapped: replace an artefact by renaming another over it, never by writing
 // into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
+typedef struct bertc_load_options {
+    size_t size;        // sizeof(bertc_load_options): later versions have more options behind these
+    bool check_weights; // hold the weights against their checksum too: reads them all
+} bertc_load_options;
+// The same with options; NULL: bertc_load.
+BERTC_API bertc_model *bertc_load_with(const char *path, const bertc_load_options *options,
+                                       bertc_error *error);
 // A descriptor in memory (JIT); `weights` (aligned to 64) overrides the descriptor's offset where not NULL.
 // The caller keeps both alive. Offsets are taken at their word: for descriptors that can be trusted.
 BERTC_API bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error);

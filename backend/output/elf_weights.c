@@ -8,6 +8,7 @@
 
 #include "backend/output/output.h"
 #include "ir/memory.h"
+#include "runtime/abi_checksum.h"
 
 #define PAGE 4096
 
@@ -63,9 +64,11 @@ typedef struct stream {
     int fd;
     const char *path;
     diag *diag;
+    bertc_checksum *sum; // of what is written, where not NULL
 } stream;
 
 static bool put_bytes(stream *s, const void *data, size_t size) {
+    if (s->sum) bertc_checksum_add(s->sum, data, size);
     return output_write(s->fd, data, size, s->path, s->diag);
 }
 
@@ -77,13 +80,15 @@ static bool put_zeros(stream *s, int64_t n) {
     return true;
 }
 
-static bool put_weights(stream *s, const weights *w, const tensor_source *source) {
+static bool put_weights(stream *s, const weights *w, const tensor_source *source, uint64_t *checksum) {
+    bertc_checksum sum = bertc_checksum_begin();
     void *buffer = memory_alloc((size_t)w->largest, 1);
     if (!buffer)
         return diag_error(s->diag, s->path, "out of memory: %lld bytes for a constant",
                           (long long)w->largest);
     int64_t at = 0;
     bool ok = true;
+    s->sum = &sum;
     for (int i = 0; ok && i < w->count; i++) {
         const weight *item = &w->items[i];
         ok = put_zeros(s, item->at - at) && weights_fill(w, i, source, buffer, s->diag) &&
@@ -91,12 +96,15 @@ static bool put_weights(stream *s, const weights *w, const tensor_source *source
         at = item->at + item->bytes;
     }
     free(buffer);
-    return ok && put_zeros(s, w->bytes - at);
+    ok = ok && put_zeros(s, w->bytes - at);
+    s->sum = NULL;
+    *checksum = bertc_checksum_stored(bertc_checksum_end(&sum));
+    return ok;
 }
 
 bool elf_weights_write(int fd, const weights *w, const tensor_source *source, const target *t,
-                       const char *path, diag *d) {
-    stream s = {fd, path, d};
+                       const char *path, uint64_t *checksum, diag *d) {
+    stream s = {fd, path, d, NULL};
     Elf64_Shdr sections[SECTION_COUNT];
     sections_init(sections, w);
     uint64_t strings_end = sections[SECTION_STRINGS].sh_offset + sizeof(strings),
@@ -109,7 +117,7 @@ bool elf_weights_write(int fd, const weights *w, const tensor_source *source, co
                              .st_shndx = SECTION_WEIGHTS,
                              .st_size = (uint64_t)w->bytes}};
     return put_bytes(&s, &h, sizeof(h)) && put_zeros(&s, PAGE - (int64_t)sizeof(h)) &&
-           put_weights(&s, w, source) && put_zeros(&s, (w->bytes + 7) / 8 * 8 - w->bytes) &&
+           put_weights(&s, w, source, checksum) && put_zeros(&s, (w->bytes + 7) / 8 * 8 - w->bytes) &&
            put_bytes(&s, symbols, sizeof(symbols)) && put_bytes(&s, strings, sizeof(strings)) &&
            put_zeros(&s, (int64_t)(sections_at - strings_end)) && put_bytes(&s, sections, sizeof(sections));
 }

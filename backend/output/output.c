@@ -14,6 +14,7 @@ typedef struct output_writer {
     backend_times *times;
     arena *scratch;
     output out;
+    uint64_t weights_checksum;
     diag *diag;
 } output_writer;
 
@@ -99,7 +100,8 @@ static bool write_weights(output_writer *w, int fd) {
     double start = backend_seconds();
     bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag);
     all.progress = w->a->progress;
-    ok = ok && elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output, w->diag);
+    ok = ok && elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output,
+                                 &w->weights_checksum, w->diag);
     w->times->weights = backend_seconds() - start;
     return ok;
 }
@@ -121,7 +123,8 @@ static bool link_into_temp(output_writer *w, int code, int weights_file) {
     job.inputs[job.input_count++] = code;
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);
-    bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag);
+    bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag) &&
+              checksum_write(w->out.temp, w->weights_checksum, w->o->output, w->diag);
     w->times->link = backend_seconds() - start;
     ok = ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
     guard_close(&after);

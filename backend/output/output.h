@@ -29,9 +29,12 @@ void output_close(output *o);
 bool output_write(int fd, const void *data, size_t size, const char *path, diag *d);
 
 // --- elf_weights.c: a relocatable ELF file with one read-only section, aligned to a page, whose symbol is
-// bertc_weights; written constant by constant, with memory for the largest.
+// bertc_weights; written constant by constant, with memory for the largest. *checksum: of the weights.
 bool elf_weights_write(int fd, const weights *w, const tensor_source *source, const target *t,
-                       const char *path, diag *d);
+                       const char *path, uint64_t *checksum, diag *d);
+
+// --- checksum.c: writes the checksums into a linked `file`, which becomes `path`.
+bool checksum_write(const char *file, uint64_t weights_checksum, const char *path, diag *d);
 
 // --- header.c: a C header with the artefact's sizes and names. `path` gives the prefix.
 void header_print(const artefact *a, const char *path, FILE *out);

@@ -96,9 +96,19 @@ static void print_dot(const graph *g) {
     printf("}\n");
 }
 
+// Reads the whole artefact, weights too, and holds it against its checksums.
+static bool check_artefact(const char *path, diag *d) {
+    bertc_error e;
+    const bertc_load_options whole = {.size = sizeof(whole), .check_weights = true};
+    bertc_model *model = bertc_load_with(path, &whole, &e);
+    if (!model) return runtime_failed(d, &e);
+    bertc_unload(model);
+    return true;
+}
+
 int command_inspect(int argc, char **argv) {
     build_options b;
-    bool json = false, dot = false;
+    bool json = false, dot = false, check = false;
     option_table t = {.usage = "bertc inspect model.so|MODEL [OPTION]...",
                       .summary =
                           "Says what is inside an artefact, or what a checkpoint would be compiled to.",
@@ -106,6 +116,9 @@ int command_inspect(int argc, char **argv) {
     options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "the whole description as JSON", &json});
     options_add(
         &t, (option_row){"dot", 0, OPTION_FLAG, NULL, "of a checkpoint: the fused graph for Graphviz", &dot});
+    options_add(&t, (option_row){"check", 0, OPTION_FLAG, NULL,
+                                 "of an artefact: read all of it, and say whether it is as it was compiled",
+                                 &check});
     build_options_add(&t, &b);
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
@@ -115,11 +128,13 @@ int command_inspect(int argc, char **argv) {
     if (status >= 0) return status;
     if (dot && !is_checkpoint(rest.v[0]))
         return usage_error(&t, "--dot needs a checkpoint: an artefact holds no graph");
+    if (check && is_checkpoint(rest.v[0]))
+        return usage_error(&t, "--check needs an artefact: a checkpoint has no checksums");
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
     opened o;
-    if (opened_open(&o, rest.v[0], &b, &d)) {
+    if (opened_open(&o, rest.v[0], &b, &d) && (!check || check_artefact(rest.v[0], &d))) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
         if (dot) print_dot(o.build.model.graph);
         if (root && json) {
@@ -127,6 +142,7 @@ int command_inspect(int argc, char **argv) {
         } else if (root) {
             print_model(root, o.model);
             print_lists(root);
+            if (check) printf("checked    metadata, tables, code and weights are as they were compiled\n");
             cJSON_Delete(root);
         } else if (!dot) {
             diag_error(&d, rest.v[0], "its description is no JSON");

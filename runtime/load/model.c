@@ -12,6 +12,7 @@
 
 #include "runtime/error.h"
 #include "runtime/load/check.h"
+#include "runtime/load/checksum.h"
 #include "runtime/load/cpu.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
@@ -66,13 +67,15 @@ static bool init(bertc_model *m, const bertc_descriptor *d, const void *weights,
     return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && choose_variants(m, error);
 }
 
-static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, bertc_error *error) {
+static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, const bertc_load_options *o,
+                       bertc_error *error) {
     image im;
     if (!image_read(&im, bytes, size, error)) return false;
     check_source source = {
         .im = &im, .descriptor = image_at(&im, im.descriptor, sizeof(bertc_descriptor), 0), .error = error};
-    if (!check_descriptor(&source)) return false;
     const bertc_descriptor *d = source.descriptor;
+    if (!checksum_file(&im, d, error) || !check_descriptor(&source)) return false;
+    if (o->check_weights && !checksum_weights(&im, d, error)) return false;
     tokenizer view;
     mapping map;
     const void *table =
@@ -84,7 +87,7 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, b
     return init(m, (const void *)(map.bias + im.descriptor), NULL, error);
 }
 
-static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
+static bool load_file(bertc_model *m, const char *path, const bertc_load_options *o, bertc_error *error) {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return error_set(error, "%s", strerror(errno));
@@ -101,7 +104,7 @@ static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
         if (bytes == MAP_FAILED)
             error_set(error, "%s", strerror(errno));
         else {
-            ok = load_image(m, bytes, size, fd, error);
+            ok = load_image(m, bytes, size, fd, o, error);
             munmap(bytes, size);
         }
     }
@@ -109,15 +112,35 @@ static bool load_file(bertc_model *m, const char *path, bertc_error *error) {
     return ok;
 }
 
+// The caller's options as this version has them: those behind its end are unset, and what this version has
+// not may not be set.
+static bool take_options(bertc_load_options *out, const bertc_load_options *given, bertc_error *error) {
+    *out = (bertc_load_options){.size = sizeof *out};
+    if (!given) return true;
+    if (given->size < sizeof given->size || given->size > 4096)
+        return error_set(error, "options.size is %zu, not sizeof(bertc_load_options)", given->size);
+    for (size_t i = sizeof *out; i < given->size; i++)
+        if (((const char *)given)[i])
+            return error_set(error, "options has one of a later version, at byte %zu", i);
+    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    return true;
+}
+
 bertc_model *bertc_load(const char *path, bertc_error *error) {
+    return bertc_load_with(path, NULL, error);
+}
+
+bertc_model *bertc_load_with(const char *path, const bertc_load_options *options, bertc_error *error) {
+    bertc_load_options o;
     if (!path) {
         error_set(error, "path is NULL");
         return NULL;
     }
+    if (!take_options(&o, options, error)) return NULL;
     bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
-    else if (load_file(m, path, error))
+    else if (load_file(m, path, &o, error))
         return m;
     error_prefix(error, "%s", path);
     bertc_unload(m);

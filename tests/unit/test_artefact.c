@@ -54,9 +54,13 @@ START_TEST(runtime_takes_it) {
     const char *path = in_folder(&m, "model.so");
     ck_assert(write_as(&m, EMIT_SO, path, linker, NULL));
     bertc_error error = {""};
-    bertc_model *loaded = bertc_load(path, &error);
+    const bertc_load_options whole = {.size = sizeof(whole), .check_weights = true};
+    bertc_model *loaded = bertc_load_with(path, &whole, &error);
     ck_assert_msg(loaded != NULL, "%s", error.message);
     bertc_unload(loaded);
+    size_t size; // a linker whose files were left without a checksum would load just so
+    const char *file = read_file(&m, path, &size), *magic = memmem(file, size, BERTC_MAGIC, 8);
+    ck_assert_uint_ne(((const bertc_descriptor *)(const void *)magic)->checksum, 0);
     unlink(path);
     jit *j = backend_jit(&m.a, 0, NULL, &m.diag);
     ck_assert_ptr_nonnull(j);
