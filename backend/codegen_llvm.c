@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/codegen.h"
+#include "ir/memory.h"
 
 static void initialise(void) {
 #ifdef BERTC_X86_ONLY // cmake/Portable.cmake
@@ -120,6 +121,7 @@ LLVMMemoryBufferRef codegen_emit(emit *e, LLVMTargetMachineRef machine, LLVMCode
         llvm_error(e->diag, message);
         return NULL;
     }
+    memory_must(out); // the copy of LLVM's own text is the one allocation of LLVM's that may be refused
     bool ok = e->diag->errors == errors;
     if (ok && kind == LLVMObjectFile)
         ok = freestanding(LLVMGetBufferStart(out), LLVMGetBufferSize(out), e->diag);

@@ -54,8 +54,9 @@ static bool write_header(output_writer *w) {
 // --- Code
 
 static LLVMMemoryBufferRef print_module(emit *e) {
-    char *text = LLVMPrintModuleToString(e->module);
-    LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "module");
+    char *text = memory_must(LLVMPrintModuleToString(e->module));
+    LLVMMemoryBufferRef buffer =
+        memory_must(LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "module"));
     LLVMDisposeMessage(text);
     return buffer;
 }
