@@ -169,6 +169,6 @@ typedef struct trie_entry {
     uint32_t value;
 } trie_entry;
 bertc_trie_node *trie_build(const trie_entry *entries, size_t count,
-                            uint32_t *node_count); // the caller frees it
+                            uint32_t *node_count); // the caller frees it; NULL: too many nodes
 
 #endif

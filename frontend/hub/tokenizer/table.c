@@ -17,8 +17,7 @@ static uint32_t append(table_writer *w, const void *data, size_t bytes) {
     if (w->failed || end > UINT32_MAX) return w->failed = true, 0;
     if (end > w->capacity) {
         size_t capacity = end * 2;
-        uint8_t *grown = memory_grow(w->data, capacity, 1);
-        if (!grown) return w->failed = true, 0;
+        uint8_t *grown = memory_must(memory_grow(w->data, capacity, 1));
         memset(grown + w->capacity, 0, capacity - w->capacity);
         w->data = grown;
         w->capacity = capacity;
@@ -45,9 +44,8 @@ static uint32_t intern(strings *s, const char *text) {
     if (!text && s->size) return 0;
     if (s->size + least + n > s->capacity) {
         size_t capacity = (s->size + least + n) * 2;
-        char *grown = capacity > INT32_MAX ? NULL : memory_grow(s->data, capacity, 1);
-        if (!grown) return s->failed = true, 0;
-        s->data = grown;
+        if (capacity > INT32_MAX) return s->failed = true, 0;
+        s->data = memory_must(memory_grow(s->data, capacity, 1));
         s->capacity = capacity;
     }
     if (least) s->data[s->size++] = 0;

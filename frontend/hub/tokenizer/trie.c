@@ -31,10 +31,8 @@ typedef struct builder {
 static bool add_block(builder *b) {
     if (b->count == b->capacity) {
         b->capacity = b->capacity ? b->capacity * 2 : 64 * BLOCK;
-        bertc_trie_node *nodes =
-            b->capacity > MOST_NODES ? NULL : memory_grow(b->nodes, b->capacity, sizeof *nodes);
-        if (!nodes) return false;
-        b->nodes = nodes;
+        if (b->capacity > MOST_NODES) return false;
+        b->nodes = memory_must(memory_grow(b->nodes, b->capacity, sizeof *b->nodes));
     }
     for (uint32_t i = 0; i < BLOCK; i++) b->nodes[b->count + i] = (bertc_trie_node){.check = NO_PARENT};
     b->next[b->count / BLOCK % SEARCHED] = 0;
@@ -53,7 +51,7 @@ static bool fits(const builder *b, uint32_t base, const uint8_t *labels, size_t 
     return true;
 }
 
-// A base that fits, UINT32_MAX where memory ran out.
+// A base that fits, UINT32_MAX where there are too many nodes.
 static uint32_t find_base(builder *b, const uint8_t *labels, size_t count) {
     uint32_t blocks = b->count / BLOCK;
     for (uint32_t k = blocks > SEARCHED ? blocks - SEARCHED : 0; k < blocks; k++) {
@@ -68,15 +66,12 @@ static uint32_t find_base(builder *b, const uint8_t *labels, size_t count) {
     return (b->count - BLOCK) ^ labels[0];
 }
 
-static bool push(builder *b, work w) {
+static void push(builder *b, work w) {
     if (b->queue_count == b->queue_capacity) {
         b->queue_capacity = b->queue_capacity ? b->queue_capacity * 2 : 1024;
-        work *queue = memory_grow(b->queue, b->queue_capacity, sizeof *queue);
-        if (!queue) return false;
-        b->queue = queue;
+        b->queue = memory_must(memory_grow(b->queue, b->queue_capacity, sizeof *b->queue));
     }
     b->queue[b->queue_count++] = w;
-    return true;
 }
 
 static bool place_node(builder *b, work w) {
@@ -97,8 +92,8 @@ static bool place_node(builder *b, work w) {
         while (high < w.high && (uint8_t)b->entries[high].text[w.depth] == labels[i]) high++;
         if (!labels[i])
             b->nodes[child].base = b->entries[low].value;
-        else if (!push(b, (work){child, low, high, w.depth + 1}))
-            return false;
+        else
+            push(b, (work){child, low, high, w.depth + 1});
         low = high;
     }
     return true;
@@ -106,7 +101,8 @@ static bool place_node(builder *b, work w) {
 
 bertc_trie_node *trie_build(const trie_entry *entries, size_t count, uint32_t *node_count) {
     builder b = {.entries = entries};
-    bool ok = add_block(&b) && (!count || push(&b, (work){.high = count}));
+    bool ok = add_block(&b);
+    if (count) push(&b, (work){.high = count});
     while (ok && b.queue_head < b.queue_count) {
         work w = b.queue[b.queue_head++];
         ok = place_node(&b, w);
