@@ -7,7 +7,8 @@
 
 #include "ir/memory.h"
 
-#define GROUP_ROWS 32
+#define GROUP_ROWS   32
+#define MOST_THREADS 4096 // as of a session; each has a session of its own
 
 // --- Chunks
 
@@ -154,6 +155,8 @@ int64_t crew_rows(const crew *c) {
 
 crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
                 void *user, diag *d) {
+    if (threads > MOST_THREADS)
+        return diag_error(d, "--threads", "%d: not between 1 and %d", threads, MOST_THREADS), NULL;
     crew *c = memory_zero(1, sizeof *c);
     if (c) c->workers = memory_zero((size_t)threads, sizeof *c->workers);
     if (!c || !c->workers) {

@@ -17,6 +17,7 @@ for threads in 1 3; do
     succeeds "$BERTC" run m.so --input texts.txt --output out.jsonl --threads $threads
     cmp want out.jsonl || fail "other answers from a file, $threads threads"
 done
+rejects 1 '--threads: 5000: not between 1 and 4096' "$BERTC" run m.so --input texts.txt --threads 5000
 succeeds "$BERTC" run m.so --input texts.txt
 cmp want out || fail "other answers on standard output"
 "$BERTC" run m.so --input - --output piped.jsonl <texts.txt
