@@ -16,9 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-// The kinds: ISAs by their names in artefacts, then what else a test may need.
-static const char *const skip_kinds[] = {"generic", "avx2",   "avx512", "neon", "shared",
-                                         "cpus",    "linker", "tools",  "large"};
+// The kinds: ISAs by their names in artefacts, then what else a test may need (tests/README.md).
+static const char *const skip_kinds[] = {"generic", "avx2",  "avx512", "neon",  "shared", "cpus",
+                                         "linker",  "tools", "peers",  "plain", "large"};
 
 // Counts of this run, on a page that the processes of the tests share. NULL outside of suite_status.
 typedef struct skip_counts {
@@ -105,13 +105,13 @@ static inline int suite_status(Suite *suite) {
     skipped = page;
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner), run = srunner_ntests_run(runner);
+    int failed = srunner_ntests_failed(runner), total = srunner_ntests_run(runner);
     srunner_free(runner);
     int tests = atomic_load(&skipped->tests), parts = atomic_load(&skipped->parts);
-    if (parts) printf("skipped: %d of %d tests, and parts of others: %d\n", tests, run, parts - tests);
+    if (parts) printf("skipped: %d of %d tests, and parts of others: %d\n", tests, total, parts - tests);
     munmap(page, sizeof *skipped);
     skipped = NULL;
-    return failed ? 1 : run && tests == run ? 77 : 0;
+    return failed ? 1 : total && tests == total ? 77 : 0;
 }
 
 #endif

@@ -6,8 +6,19 @@ fail() {
     printf 'FAILED: %s\n' "$*" >&2
     exit 1
 }
+# skip_part KIND TEXT: part of the case is left out, for want of something of that kind (tests/main.h lists them).
+skip_part() {
+    kind=$1
+    shift
+    printf 'skipped, no %s: %s: %s\n' "$kind" "$CASE" "$*"
+    [ -z "${BERTC_SKIPS:-}" ] || printf '%s\t%s: %s\n' "$kind" "$CASE" "$*" >>"$BERTC_SKIPS"
+    case ",${BERTC_REQUIRE:-}," in
+    *",$kind,"*) fail "BERTC_REQUIRE has $kind, and it is not here: $*" ;;
+    esac
+}
+# skip KIND TEXT: all of it
 skip() {
-    printf 'skipped: %s\n' "$*" >&2
+    skip_part "$@"
     exit 77
 }
 

@@ -9,6 +9,7 @@
 
 #include "file.h"
 #include "ir/ir.h"
+#include "main.h"
 
 static char *page;
 
@@ -160,9 +161,5 @@ int main(void) {
     TCase *all = tcase_create("all pages");
     tcase_add_test(all, paths);
     suite_add_tcase(s, all);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

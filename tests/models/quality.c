@@ -16,12 +16,13 @@ static void data_path(const char *data, char *out, size_t size) {
     snprintf(out, size, BERTC_SHARED "/data/%s.dev.jsonl.xz", data);
 }
 
-bool quality_there(const char *model, const char *data) {
+const char *quality_lacks(const char *model, const char *data) {
     char path[1024];
     snprintf(path, sizeof path, BERTC_SHARED "/models/%s/config.json", model);
-    if (access(path, R_OK)) return false;
+    if (access(path, R_OK)) return "shared";
     data_path(data, path, sizeof path);
-    return !access(path, R_OK) && system("command -v xzcat >/dev/null 2>&1") == 0;
+    if (access(path, R_OK)) return "shared";
+    return system("command -v xzcat >/dev/null 2>&1") == 0 ? NULL : "tools";
 }
 
 void quality_open(quality *q, const char *model, const char *data, int64_t length) {

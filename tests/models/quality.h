@@ -4,6 +4,7 @@
 #define BERTC_TESTS_QUALITY_H
 
 #include "frontend/cli/cli.h"
+#include "main.h"
 
 typedef struct quality {
     opened model;
@@ -14,8 +15,13 @@ typedef struct quality {
     size_t capacity;
 } quality;
 
-// Whether the checkpoint, the data and xzcat are there.
-bool quality_there(const char *model, const char *data);
+// NULL, or the kind (tests/main.h) of what is not here: the checkpoint or the data, or xzcat.
+const char *quality_lacks(const char *model, const char *data);
+#define QUALITY_NEEDS(model, data)                                                                           \
+    do {                                                                                                     \
+        const char *lacks = quality_lacks(model, data);                                                      \
+        if (lacks) SKIP(lacks, "%s on %s", model, data);                                                     \
+    } while (0)
 // Compiles ../shared/models/`model` for texts of `length` tokens, and opens
 // ../shared/data/`data`.dev.jsonl.xz.
 void quality_open(quality *q, const char *model, const char *data, int64_t length);

@@ -2,6 +2,7 @@
 // The graphs of the trained checkpoints, evaluated by the reference evaluator on their first texts, against
 // what Transformers and sentence-transformers give with them.
 #include "cases.h"
+#include "main.h"
 
 static const struct {
     const char *name, *head;
@@ -38,14 +39,11 @@ END_TEST
 
 int main(void) {
     struct stat s;
-    if (stat(BERTC_SHARED "/models/mini-sst2/config.json", &s)) return 77;
+    if (stat(BERTC_SHARED "/models/mini-sst2/config.json", &s))
+        return skip_all("shared", "the trained checkpoints");
     Suite *suite = suite_create("graphs of the trained checkpoints");
     TCase *c = tcase_create("models");
     tcase_add_loop_test(c, outputs_agree, 0, sizeof(models) / sizeof(models[0]));
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "main.h"
 #include "models/reference.h"
 
 enum { LENGTH = 6 };
@@ -138,9 +139,5 @@ int main(void) {
     tcase_add_test(c, boxes_on_their_page);
     tcase_add_test(c, hidden_tokens);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(suite);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "main.h"
 #include "quality.h"
 
 #define LENGTH 128 // tokens at which the references were cut
@@ -19,7 +20,7 @@ static void within(const char *what, int got, int want) {
 }
 
 START_TEST(sst2) {
-    if (!quality_there("mini-sst2", "sst2")) return;
+    QUALITY_NEEDS("mini-sst2", "sst2");
     quality q;
     cJSON *o;
     int right = 0, n = 0;
@@ -74,7 +75,7 @@ static int span_end(const char *const *tags, int n, int i) {
 }
 
 START_TEST(entities) {
-    if (!quality_there("small-ner", "ner")) return;
+    QUALITY_NEEDS("small-ner", "ner");
     static sentence s;
     static const char *found[512];
     quality q;
@@ -115,7 +116,7 @@ static void embed(quality *q, const char *text, float *out) {
 }
 
 START_TEST(similarity) {
-    if (!quality_there("small-sts", "sts")) return;
+    QUALITY_NEEDS("small-sts", "sts");
     enum { PAIRS = 1500 };
     static double cosine[PAIRS], gold[PAIRS];
     float a[384], b[384];
@@ -139,7 +140,6 @@ START_TEST(similarity) {
 END_TEST
 
 int main(void) {
-    if (!quality_there("mini-sst2", "sst2")) return 77;
     Suite *suite = suite_create("quality");
     TCase *t = tcase_create("dev sets");
     tcase_set_timeout(t, 900);
@@ -147,9 +147,5 @@ int main(void) {
     tcase_add_test(t, entities);
     tcase_add_test(t, similarity);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_status(suite);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "main.h"
 #include "quality.h"
 
 #define QUESTIONS 10570
@@ -73,6 +74,7 @@ static void hold(const count *has, int asked, const count *wants) {
 }
 
 START_TEST(squad) {
+    QUALITY_NEEDS("small-qa", "squad");
     quality q;
     cJSON *o;
     count whole = {0}, cut = {0};
@@ -98,15 +100,10 @@ END_TEST
 
 int main(int argc, char **argv) {
     all = argc > 1 && !strcmp(argv[1], "--all");
-    if (!quality_there("small-qa", "squad")) return 77;
     Suite *suite = suite_create("quality");
     TCase *t = tcase_create("squad");
     tcase_set_timeout(t, all ? 7200 : 900);
     tcase_add_test(t, squad);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_status(suite);
 }

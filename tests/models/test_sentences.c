@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "main.h"
 #include "models/reference.h"
 
 #define CASES     BERTC_TESTS "/models/cases/"
@@ -209,10 +210,8 @@ int main(void) {
     tcase_add_test(t, prompts);
     tcase_add_test(t, windows);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner) + !name_count;
-    srunner_free(runner);
+    int status = suite_status(suite);
+    if (!name_count) status = 1;
     for (int i = 0; i < name_count; i++) free(names[i]);
-    return failed != 0;
+    return status;
 }

@@ -1,6 +1,7 @@
 // The differential harness (harness.h).
 #include "harness_parts.h"
 #include "host.h"
+#include "main.h"
 
 #include "passes/passes.h"
 #include <inttypes.h>
@@ -271,29 +272,36 @@ static void check_cpu(const graph *g, const harness *h, const char *cpu) {
     int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
     diag_init(&r.d);
     must(&r, target_init(&r.target, NULL, cpu, &r.d), "target");
-    if (runs_here(&r.target)) {
-        harness_bind(&r, bounds, row_bounds);
-        prepare(&r, g);
-        harness_inputs(&r);
-        compile(&r);
-        make_weights(&r);
-        r.first = ARENA_ARRAY(r.a, tensor, r.g->count);
-        for (int index = 0; index < 2; index++) {
-            evaluate(&r, r.g->variants[index].length);
-            if (index == 1)
-                for (value v = 0; v < r.g->count; v++)
-                    if (holds(r.g, v, SYM_M)) r.first[v].data = NULL;
-            for (int class = 0; class < THREAD_CLASSES; class ++) run_variant(&r, index, class);
-        }
-        jit_code_close(r.code);
-        fenced_free(&r.weights);
+    harness_bind(&r, bounds, row_bounds);
+    prepare(&r, g);
+    harness_inputs(&r);
+    compile(&r);
+    make_weights(&r);
+    r.first = ARENA_ARRAY(r.a, tensor, r.g->count);
+    for (int index = 0; index < 2; index++) {
+        evaluate(&r, r.g->variants[index].length);
+        if (index == 1)
+            for (value v = 0; v < r.g->count; v++)
+                if (holds(r.g, v, SYM_M)) r.first[v].data = NULL;
+        for (int class = 0; class < THREAD_CLASSES; class ++) run_variant(&r, index, class);
     }
+    jit_code_close(r.code);
+    fenced_free(&r.weights);
     diag_free(&r.d);
     arena_free(r.a);
 }
 
+// Is the code for `cpu` the code that "native" has been run with?
+static bool is_native(const char *cpu) {
+    target host;
+    diag d;
+    diag_init(&d);
+    bool same = target_init(&host, NULL, "native", &d) && !strcmp(host.isa, host_isa(cpu));
+    diag_free(&d);
+    return same;
+}
+
 void harness_check(const graph *g, const harness *given) {
-    static const char *const cpus[] = {"native", "x86-64-v3", "x86-64-v2"};
     harness h = given ? *given : (harness){0};
     if (h.texts == 0) {
         h.texts = 3;
@@ -306,6 +314,12 @@ void harness_check(const graph *g, const harness *given) {
     }
     if (!h.length) h.length = longest;
     if (!h.batch) h.batch = (tokens + h.length - 1) / h.length;
-    for (size_t i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++)
-        if (!h.only || !strcmp(h.only, cpus[i])) check_cpu(g, &h, cpus[i]);
+    if (!h.only || !strcmp(h.only, "native")) check_cpu(g, &h, "native");
+    for (int i = 0; i < HOST_CPUS; i++) {
+        if (h.only && strcmp(h.only, host_cpus[i])) continue;
+        if (!host_runs(host_cpus[i]))
+            skip_part(host_isa(host_cpus[i]), "%s", host_cpus[i]);
+        else if (h.only || !is_native(host_cpus[i]))
+            check_cpu(g, &h, host_cpus[i]);
+    }
 }

@@ -41,7 +41,7 @@ typedef struct harness {
     // The family that must have taken every kernel, whose function is named after it; NULL: any. Kernels
     // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.
     const char *family;
-    const char *only; // one of "native", "x86-64-v3", "x86-64-v2", or NULL: all
+    const char *only; // "native", or one of host_cpus; NULL: all
 } harness;
 
 // Inputs are filled in by name (bounds, row_bounds, rows), else at random: i32 below the rows of the smallest

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "backend/output/artefact.h"
+#include "host.h"
+#include "main.h"
 #include "passes/passes.h"
 
 #define MAX_TENSORS 32
@@ -301,30 +303,37 @@ static inline double site_error(const tensor *expected, const float *got) {
     return worst / most;
 }
 
-static const char *const site_cpus[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+// Of `host_cpus`; an ISA that is not here is counted as left out.
+static inline bool site_runs(const char *mcpu) {
+    if (host_runs(mcpu)) return true;
+    skip_part(host_isa(mcpu), "%s", mcpu);
+    return false;
+}
 
-// The ISAs of `site_cpus` that this machine runs.
-static inline bool site_can_run(const char *mcpu) {
-#if defined(__x86_64__)
-    if (strcmp(mcpu, "x86-64-v4") == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-    if (strcmp(mcpu, "x86-64-v3") == 0)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return __builtin_cpu_supports("sse4.2");
-#else
-    return strcmp(mcpu, "x86-64-v2") == 0;
-#endif
+// Runs the graph in each of `ways` on each ISA: within `tolerance` of what is expected, and of the same bits
+// in all ways.
+static inline void site_check(site *s, const tensor *expected, const way *ways, size_t count,
+                              double tolerance) {
+    size_t bytes = sizeof(float) * (size_t)tensor_count(expected);
+    for (int c = 0; c < HOST_CPUS; c++) {
+        if (!site_runs(host_cpus[c])) continue;
+        float *first = NULL;
+        for (size_t i = 0; i < count; i++) {
+            way w = ways[i];
+            w.mcpu = host_cpus[c];
+            float *got = site_run(s, &w);
+            double error = site_error(expected, got);
+            ck_assert_msg(error < tolerance, "%s, way %zu: %g", w.mcpu, i, error);
+            if (!first) first = got;
+            ck_assert_msg(memcmp(first, got, bytes) == 0, "%s, way %zu: other bits", w.mcpu, i);
+        }
+    }
 }
 
 static inline int site_main(const char *name, TCase *t) {
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_status(suite);
 }
 
 #endif

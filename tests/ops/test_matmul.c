@@ -62,20 +62,7 @@ static void check_node(site *s, value v) {
         {.length = 80, .batch = 1, .cut = {FORM_COLUMNS, 24, 16}, .backward = true},
         {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}, .streams = 8},
     };
-    for (size_t c = 0; c < sizeof(site_cpus) / sizeof(*site_cpus); c++) {
-        if (!site_can_run(site_cpus[c])) continue;
-        float *first = NULL;
-        for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-            way w = ways[i];
-            w.mcpu = site_cpus[c];
-            float *got = site_run(s, &w);
-            double error = site_error(&expected, got);
-            ck_assert_msg(error < 3e-6, "%s, way %zu: %g", w.mcpu, i, error);
-            if (!first) first = got;
-            size_t bytes = sizeof(float) * (size_t)tensor_count(&expected);
-            ck_assert_msg(memcmp(first, got, bytes) == 0, "%s, way %zu: other bits", w.mcpu, i);
-        }
-    }
+    site_check(s, &expected, ways, sizeof(ways) / sizeof(*ways), 3e-6);
 }
 
 static void check(const shape *p, sym rows) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "main.h"
 
 static glob_t files;
 
@@ -44,10 +45,7 @@ int main(int argc, char **argv) {
     tcase_add_loop_test(t, differential, 0, (int)files.gl_pathc);
     if (argc < 2) tcase_add_test(t, every_op_has_a_test);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int status = suite_status(s);
     globfree(&files);
-    return failed ? 1 : 0;
+    return status;
 }

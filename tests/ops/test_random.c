@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "main.h"
 
 typedef struct maker {
     arena *a;
@@ -199,9 +200,5 @@ int main(int argc, char **argv) {
     tcase_add_loop_test(t, random_fuse, 0, seeds);
     tcase_add_loop_test(t, random_per_sequence, 0, seeds);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

@@ -1,6 +1,7 @@
 // links: passes ir
 // What runs once a variant: places, register tiles, task splits.
 #include "bert.h"
+#include "main.h"
 #include "passes/passes.h"
 
 static const target avx512 = {.isa = "avx512",
@@ -265,9 +266,5 @@ int main(void) {
     tcase_add_test(t, wrong_requests_are_errors);
     tcase_add_test(t, lists_and_prints);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

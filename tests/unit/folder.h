@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "frontend/hub/hub.h"
+#include "main.h"
 
 #define CASES BERTC_TESTS "/models/cases/"
 
@@ -183,11 +184,7 @@ static inline int run_suite(const char *name, void (*add)(TCase *c)) {
     tcase_add_checked_fixture(c, folder_setup, folder_teardown);
     add(c);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(suite);
 }
 
 #endif

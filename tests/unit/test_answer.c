@@ -3,6 +3,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "main.h"
 #include "toy_task.h"
 
 static bertc_error error;
@@ -313,9 +314,5 @@ int main(void) {
     tcase_add_test(t, too_long);
     tcase_add_test(t, no_tokenizer);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

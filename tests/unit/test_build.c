@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/output/artefact.h"
+#include "main.h"
 
 typedef struct setup {
     arena *arena;
@@ -127,9 +128,5 @@ int main(void) {
     tcase_add_test(t, calls_are_refused);
     tcase_add_test(t, idioms_stay);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_status(suite);
 }

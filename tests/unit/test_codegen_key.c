@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/codegen.h"
+#include "main.h"
 
 #define WIDTH 32
 
@@ -118,9 +119,5 @@ int main(void) {
     tcase_add_test(t, nodes);
     tcase_add_test(t, variants);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_status(suite);
 }

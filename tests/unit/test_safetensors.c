@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "frontend/hub/hub.h"
+#include "main.h"
 
 static char folder[64];
 
@@ -274,9 +275,5 @@ int main(void) {
     tcase_add_test(c, writes_and_reads_back);
     tcase_add_test(c, failed_writes_leave_nothing);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(suite);
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "main.h"
 #include "session_case.h"
 
 START_TEST(packs_and_scatters) {
@@ -370,9 +371,5 @@ int main(void) {
     tcase_add_test(t, takes_the_best_instruction_set_that_runs);
     tcase_add_test(t, weights_from_the_caller);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

@@ -1,5 +1,6 @@
 // links: ir
 // Shape inference: what each op makes of its operands, and what it refuses.
+#include "main.h"
 #include "text.h"
 
 // %t: tokens, %s: texts, %i: ids, %w, %v: weights and vectors, %h: heads, %m: a mask.
@@ -133,9 +134,5 @@ int main(void) {
     TCase *c = tcase_create("shape");
     tcase_add_loop_test(c, one, 0, (int)(sizeof(cases) / sizeof(cases[0])));
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "main.h"
 
 static target target_for(const char *triple, const char *mcpu) {
     diag d;
@@ -133,9 +134,5 @@ int main(void) {
     tcase_add_test(t, unknown);
     tcase_add_test(t, list);
     suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_status(suite);
 }

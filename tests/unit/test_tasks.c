@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "main.h"
 #include "runtime/answer/store.h"
 #include "runtime/answer/tasks.h"
 #include "toy.h"
@@ -266,9 +267,5 @@ int main(void) {
     tcase_add_test(t, memory);
     tcase_add_test(t, json);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

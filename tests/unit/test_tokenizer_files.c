@@ -1,6 +1,7 @@
 // links: hub ir runtime
 // tokenizer.json, vocab.txt and tokenizer_config.json: both ways give one tokenizer, and what is wrong is
 // said with its place.
+#include "main.h"
 #include "tokenizer_case.h"
 
 #define MODEL_WITH(vocab) "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{" vocab "}}"
@@ -356,9 +357,5 @@ int main(void) {
     tcase_add_test(t, roles);
     tcase_add_test(t, tries);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

@@ -1,5 +1,6 @@
 // links: hub ir runtime
 // Byte-level BPE and Unigram, and the steps that their files name, on vocabularies of a few pieces.
+#include "main.h"
 #include "tokenizer_case.h"
 
 // --- Byte-level BPE: the 256 bytes' pieces, then those of the test.
@@ -362,9 +363,5 @@ int main(void) {
     tcase_add_test(t, no_unknown);
     tcase_add_test(t, refused);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

@@ -1,5 +1,6 @@
 // links: hub ir runtime
 // Normaliser and pre-tokeniser components, each alone: what words and characters come out.
+#include "main.h"
 #include "tokenizer_case.h"
 
 #define WORDS(rest)                                                                                          \
@@ -150,9 +151,5 @@ int main(void) {
     tcase_add_test(t, composition);
     tcase_add_test(t, normalisers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "main.h"
 #include "toy_task.h"
 
 static bertc_error error;
@@ -286,9 +287,5 @@ int main(void) {
     tcase_add_test(t, words);
     tcase_add_test(t, words_in_windows);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

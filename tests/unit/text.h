@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/ir.h"
+#include "main.h"
 
 static inline graph *graph_of(arena *a, const char *text) {
     diag d;
@@ -50,11 +51,7 @@ static inline int run_tests(const char *name, void (*before)(void), void (*after
     if (before) tcase_add_checked_fixture(c, before, after);
     for (size_t i = 0; i < n; i++) tcase_add_test(c, tests[i]);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }
 #define RUN_TESTS(name, before, after, ...)                                                                  \
     run_tests(name, before, after, (const TTest *[]){__VA_ARGS__},                                           \

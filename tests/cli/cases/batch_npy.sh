@@ -1,5 +1,5 @@
 # Embeddings to .npy: a header that says the shape, a row a line, NaN for a broken one; a stopped run goes on.
-[ -d "$SHARED/models/small-sts" ] || skip "no ../shared"
+[ -d "$SHARED/models/small-sts" ] || skip shared "the trained checkpoints"
 succeeds "$BERTC" compile "$SHARED/models/small-sts" -o st.so --seq 32
 i=0
 while [ $i -lt 70 ]; do

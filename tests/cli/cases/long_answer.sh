@@ -1,5 +1,5 @@
 # Questions about contexts longer than the model takes, and entities of long texts: offsets are in the text as given.
-[ -d "$SHARED/models/small-qa" ] || skip "no ../shared"
+[ -d "$SHARED/models/small-qa" ] || skip shared "the trained checkpoints"
 filler="The weather was mild and many people went for a walk along the river before dinner. "
 context="$filler$filler$filler The Eiffel Tower is in Paris. $filler$filler"
 ask() {

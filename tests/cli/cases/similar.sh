@@ -1,5 +1,5 @@
 # The lines of a corpus most like each query.
-[ -d "$SHARED/models/small-sts" ] || skip "no ../shared"
+[ -d "$SHARED/models/small-sts" ] || skip shared "the trained checkpoints"
 cat >corpus.txt <<'END'
 A man is playing a guitar on the stage.
 Stock prices fell sharply on Monday.
