@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "main.h"
 
 #define DRAWING_COLUMNS 100
 
@@ -160,9 +161,5 @@ int main(void) {
     tcase_add_test(t, layout);
     tcase_add_test(t, passes);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }
