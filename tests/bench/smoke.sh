@@ -9,8 +9,8 @@ trap 'rm -rf "$work"' EXIT
 alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged --threads 1)
 [ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 2 ]
 if ! "$programs/bench_compare" --peers ort --probe 2>/dev/null; then
-    BERTC=$programs/bertc CASE=bench/smoke
-    . "$(dirname "$0")/../cli/lib.sh"
+    SOURCE=$(dirname "$0")/../.. CASE=bench/smoke
+    . "$SOURCE/tests/cli/lib.sh"
     skip_part peers "ONNX Runtime, or Python's onnx"
     exit 0
 fi

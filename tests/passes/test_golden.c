@@ -112,7 +112,7 @@ int main(void) {
     tcase_add_loop_test(c, golden, 0, (int)files.gl_pathc);
     suite_add_tcase(s, c);
     int status = suite_status(s);
-    if ((files.gl_pathc == 0)) status = 1;
+    if (files.gl_pathc == 0) status = 1;
     globfree(&files);
     return status;
 }
