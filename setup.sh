@@ -2,14 +2,17 @@
 # Sets up bertc on Debian 12 or 13 or Ubuntu 24.04: installs what is missing, builds, and runs what is asked for.
 #
 #   sh setup.sh demo     builds, compiles the bundled model, answers three sentences with it
-#   sh setup.sh test     builds with its tests, and passes every one
-#   sh setup.sh build    builds alone: build/frontend/cli/bertc
+#   sh setup.sh test     builds with its tests, and passes every one; `test PATTERN`: those whose name matches alone
+#   sh setup.sh build    builds alone: build/frontend/cli/bertc; `build tests`: the test programs too, build/tests/...
 #   sh setup.sh deps     installs what the build needs, and stops
-#   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and under sanitizers
+#   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
+#   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
+#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #
-# BERTC_LLVM=19..22 picks the LLVM (default: the newest that is installed, or that can be). It can be run again at any time.
+# BERTC_LLVM=19..22 picks the LLVM (default: the newest that is installed, or that can be). BERTC_REQUIRE=avx512,shared,... makes
+# it a failure that tests are left out for want of these (tests/README.md). It can be run again at any time.
 set -eu
 cd "$(dirname "$0")"
 
@@ -105,9 +108,15 @@ configure() {
     rm -f "$folder.log"
 }
 
+# A build folder that has tests keeps them, and they are built again: pages name these programs.
 build() {
-    configure build -DCMAKE_BUILD_TYPE=Release -DBERTC_WERROR=OFF -DBUILD_TESTING=OFF "$@"
+    if [ $# = 0 ] && [ ! -e build/CMakeCache.txt ]; then set -- -DBERTC_WERROR=OFF -DBUILD_TESTING=OFF; fi
+    configure build -DCMAKE_BUILD_TYPE=Release "$@"
     cmake --build build -j "$(jobs)"
+}
+
+build_tests() {
+    build -DBERTC_WERROR=ON -DBUILD_TESTING=ON
 }
 
 demo() {
@@ -123,15 +132,46 @@ demo() {
         "I want my money back."
 }
 
+# What was left out, and for want of what: a line a kind, with the programs and how many of their tests or parts of tests.
+left_out() { # FILE: lines "kind<TAB>program: what"
+    if [ ! -s "$1" ]; then
+        say "Nothing was left out."
+        return
+    fi
+    say "Left out, for want of:"
+    awk -F '\t' '
+        { program = $2; sub(/:.*/, "", program); count[$1, program]++
+          if (!(($1, program) in seen)) { seen[$1, program]; programs[$1] = programs[$1] " " program } }
+        END { for (kind in programs) {
+            n = split(programs[kind], list, " "); text = ""
+            for (i = 1; i <= n; i++) text = text (i > 1 ? ", " : "") list[i] " " count[kind, list[i]]
+            printf "  %-8s %s\n", kind, text } }' "$1" | sort
+}
+
+# Ends with the test runner's summary.
 run_tests() { # FOLDER [CTEST-OPTION...]
     folder=$1
     shift
-    ctest --test-dir "$folder" --output-on-failure -j "$(jobs)" "$@"
+    BERTC_SKIPS=$PWD/$folder/left_out
+    export BERTC_SKIPS
+    : >"$BERTC_SKIPS"
+    status=0
+    { ctest --test-dir "$folder" --no-tests=error --output-on-failure -j "$(jobs)" "$@" || echo $? >"$folder/failed"; } |
+        tee "$folder/tests.log"
+    if [ -e "$folder/failed" ]; then
+        status=1
+        rm "$folder/failed"
+    fi
+    say ""
+    left_out "$BERTC_SKIPS"
+    say ""
+    grep -E '^[0-9]+% tests passed' "$folder/tests.log" || status=1
+    return $status
 }
 
-tests() {
-    build -DBERTC_WERROR=ON -DBUILD_TESTING=ON
-    run_tests build
+tests() { # [PATTERN]
+    build_tests
+    run_tests build ${1:+-R "$1"}
 }
 
 # As .clang-format says, by the version whose output CI holds everybody to.
@@ -141,17 +181,134 @@ format() {
         die "not formatted: clang-format-19 -i FILE"
 }
 
-# Two fixed thirds of the tests: every third one, from the first and from the second. models/test_conformance compiles every case
-# for every ISA, which takes a third of an hour under sanitizers: `test` alone runs it.
+build_llvm19() {
+    need llvm-19-dev
+    BERTC_LLVM=19 configure build-llvm19 -DCMAKE_BUILD_TYPE=Release -DBERTC_WERROR=ON -DBUILD_TESTING=ON
+    cmake --build build-llvm19 -j "$(jobs)"
+}
+
+build_sanitized() { # FOLDER address|thread BUILD-TYPE
+    need clang-19 libclang-rt-19-dev
+    CC=clang-19 configure "$1" -DCMAKE_BUILD_TYPE="$3" -DBERTC_WERROR=ON -DBUILD_TESTING=ON -DBERTC_SANITIZE="$2"
+    cmake --build "$1" -j "$(jobs)"
+}
+
+# 1, 2 or 3: which third of the tests this commit's turn is. BERTC_THIRD says it otherwise.
+third() {
+    if [ -n "${BERTC_THIRD:-}" ]; then
+        say "$BERTC_THIRD"
+        return
+    fi
+    hash=$(git rev-parse --short=6 HEAD 2>/dev/null) || hash=000000
+    say $((0x$(say "$hash" | cut -c1-6) % 3 + 1))
+}
+
+# Every third test with LLVM 19, and every third under sanitizers, from a first one that the commit's hash picks, so that in time
+# each has its turn. models/test_conformance compiles every case for every ISA, which takes a third of an hour under sanitizers:
+# `test` and `full` run it.
 matrix() {
     format
-    need llvm-19-dev clang-19 libclang-rt-19-dev
-    BERTC_LLVM=19 configure build-llvm19 -DCMAKE_BUILD_TYPE=Release -DBERTC_WERROR=ON
-    cmake --build build-llvm19 -j "$(jobs)"
-    run_tests build-llvm19 -I 1,,3 -E models/test_conformance
-    CC=clang-19 configure build-sanitize -DCMAKE_BUILD_TYPE=Debug -DBERTC_WERROR=ON -DBERTC_SANITIZE=ON
-    cmake --build build-sanitize -j "$(jobs)"
-    run_tests build-sanitize -I 2,,3 -E models/test_conformance
+    of=$(third)
+    say "third $of of the tests under sanitizers, third $((of % 3 + 1)) with LLVM 19"
+    build_llvm19
+    run_tests build-llvm19 -I "$((of % 3 + 1)),,3" -E models/test_conformance
+    build_sanitized build-sanitize address Debug
+    run_tests build-sanitize -I "$of,,3" -E models/test_conformance
+}
+
+# --- The full run
+
+# What runs on several threads: pool, sessions, batches of the command.
+THREADED='unit/test_(threads|session|answer|windows|allocations|fork)|models/test_(bits|sentences)|cli/(batch|batch_npy|similar|spared|interrupted)'
+
+thread_tests() {
+    build_sanitized build-thread thread RelWithDebInfo
+    TSAN_OPTIONS=die_after_fork=0 run_tests build-thread -R "^($THREADED)\$"
+}
+
+# Each fuzz target for a minute, from tests/fuzz/corpus and from what earlier runs found (build-fuzz/found, not kept by git).
+fuzz() {
+    need clang-19 libclang-rt-19-dev
+    CC=clang-19 configure build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBERTC_SANITIZE=address -DBERTC_FUZZ=ON -DBUILD_TESTING=ON
+    failed=
+    for source in tests/fuzz/fuzz_*.c; do
+        name=$(basename "$source" .c)
+        cmake --build build-fuzz -j "$(jobs)" --target "$name"
+        mkdir -p "build-fuzz/found/$name"
+        say "$name for ${BERTC_FUZZ_SECONDS:-60} s"
+        (cd build-fuzz && tests/"$name" -max_total_time="${BERTC_FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+            -artifact_prefix="$name-" "found/$name" ../tests/fuzz/corpus/"${name#fuzz_}" >"$name.log" 2>&1) || failed="$failed $name"
+        grep -E 'stat::number_of_executed_units|SUMMARY|Test unit written' "build-fuzz/$name.log" || true
+    done
+    [ -z "$failed" ] || die "failed:$failed (build-fuzz/NAME.log; the input lies beside it)"
+}
+
+aarch64() {
+    need clang-19 libc6-dev-arm64-cross linux-libc-dev-arm64-cross
+    build_tests
+    sh tests/aarch64.sh build
+}
+
+# From a Debian that holds nothing but its base: installs, builds, and runs the demo and the tests that need no shared data.
+minimal() {
+    need debootstrap
+    folder=$PWD/build-minimal
+    [ "$(id -u)" = 0 ] || die "the minimal root needs a root's chroot"
+    umount "$folder/proc" 2>/dev/null || true
+    rm -rf --one-file-system "$folder"
+    mkdir -p "$folder"
+    . /etc/os-release
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sed -nE 's/^(URIs:|deb( \[[^]]*\])?) *([a-z]+:[^ ]*).*/\3/p' | head -1)
+    debootstrap --variant=minbase "$VERSION_CODENAME" "$folder" "${mirror:-http://deb.debian.org/debian}" >"$folder.log" 2>&1 ||
+        die "debootstrap failed: $folder.log"
+    cp -a /etc/apt/. "$folder/etc/apt/"
+    cp /etc/resolv.conf "$folder/etc/"
+    mkdir "$folder/bertc"
+    git ls-files -z | tar c --null -T - | tar x -C "$folder/bertc"
+    mount -t proc proc "$folder/proc"
+    chroot "$folder" sh /bertc/setup.sh demo
+    chroot "$folder" sh /bertc/setup.sh test "${BERTC_MINIMAL_TESTS:-unit/|ir/|passes/|cli/}"
+    umount "$folder/proc"
+    rm -rf --one-file-system "$folder"
+}
+
+part() {
+    case $1 in
+    format) format ;;
+    test) tests ;;
+    llvm19)
+        build_llvm19
+        run_tests build-llvm19
+        ;;
+    sanitize[123])
+        build_sanitized build-sanitize address Debug
+        run_tests build-sanitize -I "${1#sanitize},,3"
+        ;;
+    thread) thread_tests ;;
+    fuzz) fuzz ;;
+    aarch64) aarch64 ;;
+    minimal) minimal ;;
+    *) die "full has no part '$1'" ;;
+    esac
+}
+
+# Each part with its time; a part that fails does not keep the others from running.
+full() { # [PART...]
+    if [ $# = 1 ]; then
+        part "$1"
+        return
+    fi
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal test
+    report='' bad=''
+    for name in "$@"; do
+        begin=$(date +%s)
+        if sh setup.sh full "$name"; then result=passed; else result=FAILED bad=1; fi
+        report="$report
+  $name: $result, $((($(date +%s) - begin) / 60)) min"
+    done
+    say ""
+    say "full:$report"
+    [ -z "$bad" ]
 }
 
 ORT_PACKAGE=onnxruntime-node@1.30.0
@@ -206,7 +363,11 @@ case "${1:-}" in
 deps) dependencies ;;
 build)
     dependencies
-    build
+    case ${2:-} in
+    '') build ;;
+    tests) build_tests ;;
+    *) die "build takes nothing, or \`tests\`" ;;
+    esac
     ;;
 demo)
     dependencies
@@ -214,7 +375,12 @@ demo)
     ;;
 test)
     dependencies
-    tests
+    tests "${2:-}"
+    ;;
+full)
+    shift
+    dependencies
+    full "$@"
     ;;
 matrix)
     dependencies
@@ -230,7 +396,7 @@ portable)
     portable
     ;;
 *)
-    sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//'
+    sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//'
     exit 2
     ;;
 esac

@@ -8,10 +8,15 @@ add_library(bertc_warnings INTERFACE)
 target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch-enum
     -Wno-missing-field-initializers -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden $<$<BOOL:${BERTC_WERROR}>:-Werror>)
 target_compile_definitions(bertc_warnings INTERFACE _GNU_SOURCE)
-if(BERTC_SANITIZE)
+if(BERTC_SANITIZE STREQUAL "thread")
+    target_compile_options(bertc_warnings INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+    target_link_options(bertc_warnings INTERFACE -fsanitize=thread)
+elseif(BERTC_SANITIZE STREQUAL "address" OR (BERTC_SANITIZE AND BERTC_SANITIZE MATCHES "^(1|ON|on|TRUE|true|YES|yes)$"))
     target_compile_options(bertc_warnings INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
         $<$<C_COMPILER_ID:Clang>:-fno-sanitize=function>) # generated code has no type hash before its functions
     target_link_options(bertc_warnings INTERFACE -fsanitize=address,undefined)
+elseif(BERTC_SANITIZE)
+    message(FATAL_ERROR "BERTC_SANITIZE is ON, address, thread or OFF, not '${BERTC_SANITIZE}'")
 endif()
 if(BERTC_FUZZ)
     target_compile_options(bertc_warnings INTERFACE -fsanitize=fuzzer-no-link)
