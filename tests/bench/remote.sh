@@ -3,6 +3,7 @@
 # and prints the table against the peers that Python finds there (onnxruntime, torch).
 #
 #   sh remote.sh [OPTION of bench_compare]...     default: --shapes base-128 --threads 1,4,8,16
+#   sh remote.sh tests [NAME [CASE]]                the tests that need nothing else: ops, bits, conformance
 #   sh remote.sh tokenizers TEXT_FILE TOKENIZER...  against Hugging Face tokenizers instead: see tokenizer_speed.py
 #
 # Files of some GB go to BERTC_BENCH_WORK (default: a folder under /tmp, removed at the end).
@@ -22,6 +23,12 @@ programs=$work/programs
 
 grep -m1 'model name' /proc/cpuinfo || true
 echo "CPUs $(getconf _NPROCESSORS_ONLN), $("$programs/bertc" --version), load $(cut -d' ' -f1-3 /proc/loadavg)"
+if [ "${1:-}" = tests ]; then
+    shift
+    status=0
+    "$programs/bertc_tests" "$@" || status=$?
+    exit $status
+fi
 if [ "${1:-}" = tokenizers ]; then
     shift
     "$python" "$programs/tokenizer_speed.py" "$@"

@@ -4,18 +4,15 @@
 // prints as it stands (less the comments it opens with). What was printed must parse and print to itself.
 // BLESS=1 writes the second part anew.
 #include <check.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
+#include "golden.h"
 #include "ir/ir.h"
-#include "main.h"
 
 #define PRINTS "// ---- prints\n"
 #define FAILS  "// ---- fails\n"
-
-static glob_t files;
 
 // What the parser and printer make of `text`: the text form (*ok), or the diagnostics.
 static char *round_trip(const char *file, const char *text, size_t size, bool *ok) {
@@ -53,7 +50,7 @@ static void bless(const char *path, const char *text, size_t input, bool ok, con
 }
 
 START_TEST(golden) {
-    const char *path = files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
+    const char *path = golden_files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
     char *text = file_text(path, NULL);
     const char *prints = strstr(text, PRINTS), *fails = strstr(text, FAILS);
     const char *marker = prints ? prints : fails;
@@ -80,13 +77,5 @@ START_TEST(golden) {
 END_TEST
 
 int main(void) {
-    glob(BERTC_TESTS "/ir/*.ir", 0, NULL, &files);
-    Suite *s = suite_create("text");
-    TCase *c = tcase_create("golden");
-    tcase_add_loop_test(c, golden, 0, (int)files.gl_pathc);
-    suite_add_tcase(s, c);
-    int status = suite_status(s);
-    if (files.gl_pathc == 0) status = 1;
-    globfree(&files);
-    return status;
+    return golden_main("text", BERTC_TESTS "/ir/*.ir", golden);
 }

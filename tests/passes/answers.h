@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "evaluate.h"
 #include "ir/ir.h"
 
 // Three texts of 3, 1 and 4 tokens; a head reads rows 1, 2, 3 and 6: two of the first text, one of the
@@ -82,28 +83,12 @@ static tensor *answers(const graph *g, arena *a) {
     answer_source s = {a, g};
     tensor_source source = {&s, answer_find};
     eval_options o = {.source = &source, .input_count = n, .inputs = inputs, .length = ANSWER_T};
-    tensor *results = ARENA_ARRAY(a, tensor, g->output_count);
-    diag d;
-    diag_init(&d);
-    bool ok = graph_eval(g, &o, a, results, &d);
-    diag_print(&d, stderr);
-    diag_free(&d);
-    ck_assert_msg(ok, "@%s does not evaluate", g->name);
-    return results;
+    return evaluate_all(g, &o, a);
 }
 
-// The largest difference of any output, relative where values are above 1; infinite where a number became
-// none.
 static double answers_apart(int n, const tensor *x, const tensor *y) {
     double worst = 0;
-    for (int i = 0; i < n; i++) {
-        ck_assert_int_eq(tensor_count(&x[i]), tensor_count(&y[i]));
-        const float *p = x[i].data, *q = y[i].data;
-        for (int64_t k = 0; k < tensor_count(&x[i]); k++) {
-            double d = fabs((double)p[k] - (double)q[k]) / fmax(1, fabs((double)p[k]));
-            worst = d > worst || isnan(d) ? (isnan(d) ? INFINITY : d) : worst;
-        }
-    }
+    for (int i = 0; i < n; i++) worst = fmax(worst, largest_difference(&x[i], &y[i]));
     return worst;
 }
 

@@ -3,6 +3,7 @@
 #define TEST_COMPARE_H
 
 #include "bert.h"
+#include "evaluate.h"
 
 typedef struct texts {
     int64_t tokens, sequences, rows;
@@ -49,14 +50,7 @@ static tensor *evaluated(const graph *g, texts *t, const tensor_source *source, 
             if (graph_node(g, v)->op == OP_input && !strcmp(graph_node(g, v)->name, all[i].name))
                 inputs[n++] = (eval_input){all[i].name, all[i].v};
     eval_options o = {.source = source, .input_count = n, .inputs = inputs, .length = 8};
-    tensor *results = ARENA_ARRAY(a, tensor, g->output_count);
-    diag d;
-    diag_init(&d);
-    bool ok = graph_eval(g, &o, a, results, &d);
-    diag_print(&d, stderr);
-    diag_free(&d);
-    ck_assert_msg(ok, "%s does not evaluate", g->name);
-    return results;
+    return evaluate_all(g, &o, a);
 }
 
 // The largest difference of any output, relative where values are above 1; outputs in the order of their
@@ -66,12 +60,7 @@ static double difference(const graph *g, const tensor *x, const graph *h, const 
     ck_assert_int_eq(g->output_count, h->output_count);
     for (int i = 0; i < g->output_count; i++) {
         ck_assert_str_eq(g->outputs[i].name, h->outputs[i].name);
-        ck_assert_int_eq(tensor_count(&x[i]), tensor_count(&y[i]));
-        const float *a = x[i].data, *b = y[i].data;
-        for (int64_t k = 0; k < tensor_count(&x[i]); k++) {
-            double d = fabs((double)a[k] - (double)b[k]), scale = fmax(1, fabs((double)a[k]));
-            worst = !(d / scale <= worst) ? d / scale : worst;
-        }
+        worst = fmax(worst, largest_difference(&x[i], &y[i]));
     }
     return worst;
 }

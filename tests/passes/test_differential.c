@@ -2,25 +2,11 @@
 // Every pass alone, every pass left out, and the whole pipeline, over random encoders of odd shapes: the
 // evaluator's answers stay the same to 1e-5, and the verifier agrees after each step.
 #include "compare.h"
+#include "fixture.h"
 #include "main.h"
 #include "passes/passes.h"
 
 #define TOLERANCE 1e-5
-
-static arena *memory;
-static checkpoint weights;
-static diag errors;
-
-static void setup(void) {
-    memory = arena_new();
-    weights = (checkpoint){.a = memory};
-    diag_init(&errors);
-}
-
-static void teardown(void) {
-    arena_free(memory);
-    diag_free(&errors);
-}
 
 // Heads, windows, biases and what else is an output are walked through, so that each meets each; sizes are
 // random.

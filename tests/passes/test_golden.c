@@ -13,13 +13,12 @@
 // BLESS=1 writes what follows the text anew. Whatever the file says, the graph must answer as before: both
 // texts are evaluated.
 #include <check.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answers.h"
 #include "file.h"
-#include "main.h"
+#include "golden.h"
 #include "passes/passes.h"
 
 #define TOLERANCE 1e-5
@@ -27,18 +26,7 @@
 #define REPORT "// ---- report\n"
 #define AFTER  "// ---- after\n"
 
-static const target targets[] = {{.isa = "avx512",
-                                  .vector_floats = 16,
-                                  .vector_registers = 32,
-                                  .fma = true,
-                                  .l1_bytes = 32768,
-                                  .l2_bytes = 1 << 20,
-                                  .l3_bytes = 32 << 20,
-                                  .prefetch_streams = 4,
-                                  .peak_gflops = 114,
-                                  .memory_gbs = 20}};
-
-static glob_t files;
+static const target targets[] = {TARGET_AVX512};
 
 // What stands behind "// KEY: " at the start of a line, into `out`; false where there is none.
 static bool header(const char *text, const char *key, char *out, size_t size) {
@@ -85,7 +73,7 @@ static char *run(const char *file, const char *text, size_t size) {
 }
 
 START_TEST(golden) {
-    const char *path = files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
+    const char *path = golden_files.gl_pathv[_i], *base = strrchr(path, '/') + 1;
     char *text = file_text(path, NULL);
     const char *marker = strstr(text, REPORT);
     size_t input = marker ? (size_t)(marker - text) : strlen(text);
@@ -106,13 +94,5 @@ START_TEST(golden) {
 END_TEST
 
 int main(void) {
-    glob(BERTC_TESTS "/passes/*.ir", 0, NULL, &files);
-    Suite *s = suite_create("passes");
-    TCase *c = tcase_create("golden");
-    tcase_add_loop_test(c, golden, 0, (int)files.gl_pathc);
-    suite_add_tcase(s, c);
-    int status = suite_status(s);
-    if (files.gl_pathc == 0) status = 1;
-    globfree(&files);
-    return status;
+    return golden_main("passes", BERTC_TESTS "/passes/*.ir", golden);
 }

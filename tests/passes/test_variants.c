@@ -1,19 +1,12 @@
 // links: passes ir
 // What runs once a variant: places, register tiles, task splits.
 #include "bert.h"
+#include "evaluate.h"
+#include "fixture.h"
 #include "main.h"
 #include "passes/passes.h"
 
-static const target avx512 = {.isa = "avx512",
-                              .vector_floats = 16,
-                              .vector_registers = 32,
-                              .fma = true,
-                              .l1_bytes = 32768,
-                              .l2_bytes = 1 << 20,
-                              .l3_bytes = 32 << 20,
-                              .prefetch_streams = 4,
-                              .peak_gflops = 114,
-                              .memory_gbs = 20};
+static const target avx512 = TARGET_AVX512;
 static const target avx2 = {.isa = "avx2",
                             .vector_floats = 8,
                             .vector_registers = 16,
@@ -53,21 +46,6 @@ static const bert odd = {.hidden = 60,
                          .head = HEAD_BOTH,
                          .hidden_states = true,
                          .attentions = true};
-
-static arena *memory;
-static checkpoint weights;
-static diag errors;
-
-static void setup(void) {
-    memory = arena_new();
-    weights = (checkpoint){.a = memory};
-    diag_init(&errors);
-}
-
-static void teardown(void) {
-    arena_free(memory);
-    diag_free(&errors);
-}
 
 static graph *prepared(const bert *b, const char *list) {
     graph *g = bert_graph(memory, &weights, b);

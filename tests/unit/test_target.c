@@ -1,11 +1,13 @@
-// links: backend ir
+// links: backend runtime ir
 // Targets: names, levels, triples, the host; and names that are none.
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/target/target.h"
 #include "main.h"
+#include "runtime/load/cpu.h"
 
 static target target_for(const char *triple, const char *mcpu) {
     diag d;
@@ -78,6 +80,18 @@ START_TEST(native) {
 }
 END_TEST
 
+// The compiler and the runtime each read CPUID: what code is made for here, the loader takes here. (AMX, which
+// the runtime asks the kernel for, may be refused.)
+START_TEST(compiler_and_runtime_agree) {
+    target_host host;
+    target_host_read(&host);
+    const uint64_t amx = BERTC_FEATURE_AMX_TILE | BERTC_FEATURE_AMX_INT8 | BERTC_FEATURE_AMX_BF16;
+    ck_assert_uint_eq(cpu_features(~amx) & ~amx, host.features & ~amx);
+    ck_assert_uint_eq(cpu_features(~UINT64_C(0)) & ~host.features, 0);
+    ck_assert_uint_ne(host.features, 0);
+}
+END_TEST
+
 START_TEST(unknown) {
     static const char *const cases[][3] = {
         {NULL, "pentium-9000", "pentium-9000: "},
@@ -131,6 +145,7 @@ int main(void) {
     tcase_add_test(t, levels);
     tcase_add_test(t, names);
     tcase_add_test(t, native);
+    tcase_add_test(t, compiler_and_runtime_agree);
     tcase_add_test(t, unknown);
     tcase_add_test(t, list);
     suite_add_tcase(suite, t);
