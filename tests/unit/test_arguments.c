@@ -4,6 +4,7 @@
 #include <check.h>
 #include <limits.h>
 
+#include "main.h"
 #include "toy_task.h"
 
 static float some_logit(int o, int32_t id, int64_t c) {
@@ -214,9 +215,5 @@ int main(void) {
     tcase_add_test(t, tokenizers);
     tcase_add_test(t, answers);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

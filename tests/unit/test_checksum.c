@@ -3,6 +3,7 @@
 // code is another is not loaded, and one of the weights is found where they are asked for.
 #include <fcntl.h>
 
+#include "main.h"
 #include "runtime/abi_checksum.h"
 #include "toy_task.h"
 #include "unit/artefact_case.h"
@@ -261,9 +262,5 @@ int main(void) {
     tcase_add_test(t, linked_by_hand);
     tcase_add_test(t, options);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "main.h"
 #include "runtime/session/process.h"
 #include "session_case.h"
 
@@ -305,9 +306,5 @@ int main(void) {
     tcase_add_test(t, within_a_call);
     tcase_add_test(t, a_process_is_known);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return suite_status(s);
 }
