@@ -97,6 +97,11 @@ static inline bool skip_require_is_known(void) {
     return true;
 }
 
+// A test's limit of time where none is set, also for a program that is started by hand: Check's own is 4 s.
+__attribute__((constructor)) static inline void suite_time_limit(void) {
+    setenv("CK_DEFAULT_TIMEOUT", "300", 0);
+}
+
 // Runs the suite: what main returns. 0, 1, or 77 where every test was left out.
 static inline int suite_status(Suite *suite) {
     if (!skip_require_is_known()) return 1;
