@@ -81,26 +81,39 @@ static void print_memory(const build *b) {
     }
 }
 
-static void print_figures(const compile_options *o, const build *b, const backend_times *t, double total) {
+// The figures as JSON; `name` is the output's, quoted.
+static void print_figures_json(const char *name, const build *b, const backend_times *t, double total,
+                               long resident) {
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {{"seconds", total},
+                {"checkpoint_seconds", b->checkpoint_seconds},
+                {"pass_seconds", b->pass_seconds},
+                {"emit_seconds", t->emit},
+                {"optimise_seconds", t->optimise},
+                {"codegen_seconds", t->codegen},
+                {"weights_seconds", t->weights},
+                {"link_seconds", t->link},
+                {"artefact_bytes", (double)t->artefact_bytes},
+                {"code_bytes", (double)t->code_bytes},
+                {"resident_kb", (double)resident},
+                {"linker_peak_kb", (double)t->linker_peak_kb}};
+    printf("{\"output\":%s", name);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf(",\"%s\":%.15g", rows[i].name, rows[i].value);
+    puts("}");
+}
+
+// `name`: the output's as JSON, where that is asked for. The target is written by now, so nothing here may fail
+// for want of memory.
+static void print_figures(const compile_options *o, const char *name, const build *b, const backend_times *t,
+                          double total) {
     struct rusage r;
     getrusage(RUSAGE_SELF, &r);
     char size[32], code[32];
-    if (o->json) {
-        cJSON *j = cJSON_CreateObject();
-        cJSON_AddStringToObject(j, "output", o->output);
-        cJSON_AddNumberToObject(j, "seconds", total);
-        cJSON_AddNumberToObject(j, "checkpoint_seconds", b->checkpoint_seconds);
-        cJSON_AddNumberToObject(j, "pass_seconds", b->pass_seconds);
-        cJSON_AddNumberToObject(j, "emit_seconds", t->emit);
-        cJSON_AddNumberToObject(j, "optimise_seconds", t->optimise);
-        cJSON_AddNumberToObject(j, "codegen_seconds", t->codegen);
-        cJSON_AddNumberToObject(j, "weights_seconds", t->weights);
-        cJSON_AddNumberToObject(j, "link_seconds", t->link);
-        cJSON_AddNumberToObject(j, "artefact_bytes", (double)t->artefact_bytes);
-        cJSON_AddNumberToObject(j, "code_bytes", (double)t->code_bytes);
-        cJSON_AddNumberToObject(j, "resident_kb", (double)r.ru_maxrss);
-        cJSON_AddNumberToObject(j, "linker_peak_kb", (double)t->linker_peak_kb);
-        print_json(j);
+    if (name) {
+        print_figures_json(name, b, t, total, r.ru_maxrss);
         return;
     }
     printf("%s: %s (code %s), %.2f s\n", o->output, size_text(t->artefact_bytes, size, sizeof(size)),
@@ -114,6 +127,13 @@ static void print_figures(const compile_options *o, const build *b, const backen
     }
 }
 
+static char *json_text(const char *text) {
+    cJSON *j = cJSON_CreateString(text);
+    char *quoted = cJSON_PrintUnformatted(j);
+    cJSON_Delete(j);
+    return quoted;
+}
+
 static bool compile(const compile_options *o, diag *d) {
     double start = seconds_now();
     build b;
@@ -125,10 +145,12 @@ static bool compile(const compile_options *o, diag *d) {
     with.graph_only = ir;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return false;
     bool ok = build_open(&b, &with, d);
+    char *name = o->json ? json_text(o->output) : NULL;
     if (ok && ir) ok = write_ir(&b, o->output, d);
     if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);
     progress_line_clear(&b.line);
-    if (ok && !ir) print_figures(o, &b, &times, seconds_now() - start);
+    if (ok && !ir) print_figures(o, name, &b, &times, seconds_now() - start);
+    cJSON_free(name);
     build_close(&b);
     return ok && flush_stdout(d);
 }

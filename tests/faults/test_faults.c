@@ -1,6 +1,6 @@
 // links: faults cli backend passes hub ir runtime
-// Memory runs out, at each place: `faults_test_faults` makes some of the allocations fail, `--all` every one (about
-// two hours). A word more chooses the scenarios whose names begin with it.
+// Memory runs out, at each place: `faults_test_faults` makes some of the allocations fail, `--all` every one (half
+// an hour). A word more chooses the scenarios whose names begin with it.
 #include <cjson/cJSON.h>
 #include <glob.h>
 #include <limits.h>
