@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "main.h"
 #include "passes/passes.h"
 
 // 2^40 squared is 2^80 elements between two ops, whose product is 0 in 64 bits.
@@ -49,9 +50,5 @@ int main(void) {
     TCase *t = tcase_create("loop nest");
     tcase_add_test(t, too_large_a_buffer);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_status(s);
 }

@@ -30,13 +30,7 @@
     ",\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true},\"model\":" MODEL "}"
 #define PLAIN FILE_OF(NORMALIZER("true", "true", "null", "true"), "")
 
-static void expect_in(const char *file, const char *text, size_t size, const char *line) {
-    tokenizer_case c;
-    ck_assert_msg(case_open_text(&c, file, NULL), "%s", c.line);
-    ck_assert_str_eq(case_tokens(&c, text, size), line);
-    case_close(&c);
-}
-#define EXPECT_IN(file, text, line) expect_in(file, text, sizeof(text) - 1, line)
+#define EXPECT_IN(file, text, line) case_expect(file, text, sizeof(text) - 1, line)
 #define EXPECT(text, line)          EXPECT_IN(PLAIN, text, line)
 
 START_TEST(words) {

@@ -7,13 +7,6 @@
 #define MODEL_WITH(vocab) "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{" vocab "}}"
 #define MODEL             MODEL_WITH("\"[UNK]\":0,\"a\":1,\"##b\":2,\"[CLS]\":3,\"[SEP]\":4")
 
-static void refuse(const char *text, const char *config, const char *cause) {
-    tokenizer_case c;
-    ck_assert_msg(!case_open_text(&c, text, config), "accepted: %s", text);
-    ck_assert_msg(strstr(c.line, cause) != NULL, "`%s` lacks `%s`", c.line, cause);
-    case_close(&c);
-}
-
 static void accept(const char *text, const char *config, const char *input, const char *line) {
     tokenizer_case c;
     ck_assert_msg(case_open_text(&c, text, config), "%s", c.line);
@@ -22,36 +15,38 @@ static void accept(const char *text, const char *config, const char *input, cons
 }
 
 START_TEST(unknown_parts) {
-    refuse("{\"normalizer\":{\"type\":\"Nmt2\"}," MODEL "}", NULL,
-           "tokenizer.json: normalizer: normaliser `Nmt2` is not known");
-    refuse("{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":"
-           "\"X\"}]}," MODEL "}",
-           NULL, "normalizer.normalizers[1]: normaliser `X`");
-    refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lower\":true}," MODEL "}", NULL,
-           "normalizer: option `lower`");
-    refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":1}," MODEL "}", NULL,
-           "`lowercase` is a number");
-    refuse("{\"pre_tokenizer\":{\"type\":\"Z\"}," MODEL "}", NULL, "pre_tokenizer: pre-tokeniser `Z`");
-    refuse("{\"post_processor\":{\"type\":\"Z\"}," MODEL "}", NULL, "post_processor: post-processor `Z`");
-    refuse("{\"decoder\":{\"type\":\"Z\"}," MODEL "}", NULL, "decoder: decoder `Z`");
-    refuse("{\"model\":{\"type\":\"Z\"}}", NULL, "model.type: model `Z`");
-    refuse("{\"model\":{\"type\":\"WordPiece\",\"dropout\":1,\"vocab\":{}}}", NULL,
-           "model: option `dropout`");
-    refuse("{\"more\":1," MODEL "}", NULL, "option `more`");
-    refuse("{}", NULL, "model: is missing");
-    refuse("{\"added_tokens\":[{\"id\":9,\"content\":\"x\",\"odd\":1}]," MODEL "}", NULL,
-           "added_tokens[0]: option `odd`");
+    case_refuse("{\"normalizer\":{\"type\":\"Nmt2\"}," MODEL "}", NULL,
+                "tokenizer.json: normalizer: normaliser `Nmt2` is not known");
+    case_refuse(
+        "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"BertNormalizer\"},{\"type\":"
+        "\"X\"}]}," MODEL "}",
+        NULL, "normalizer.normalizers[1]: normaliser `X`");
+    case_refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lower\":true}," MODEL "}", NULL,
+                "normalizer: option `lower`");
+    case_refuse("{\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":1}," MODEL "}", NULL,
+                "`lowercase` is a number");
+    case_refuse("{\"pre_tokenizer\":{\"type\":\"Z\"}," MODEL "}", NULL, "pre_tokenizer: pre-tokeniser `Z`");
+    case_refuse("{\"post_processor\":{\"type\":\"Z\"}," MODEL "}", NULL,
+                "post_processor: post-processor `Z`");
+    case_refuse("{\"decoder\":{\"type\":\"Z\"}," MODEL "}", NULL, "decoder: decoder `Z`");
+    case_refuse("{\"model\":{\"type\":\"Z\"}}", NULL, "model.type: model `Z`");
+    case_refuse("{\"model\":{\"type\":\"WordPiece\",\"dropout\":1,\"vocab\":{}}}", NULL,
+                "model: option `dropout`");
+    case_refuse("{\"more\":1," MODEL "}", NULL, "option `more`");
+    case_refuse("{}", NULL, "model: is missing");
+    case_refuse("{\"added_tokens\":[{\"id\":9,\"content\":\"x\",\"odd\":1}]," MODEL "}", NULL,
+                "added_tokens[0]: option `odd`");
 }
 END_TEST
 
 START_TEST(vocabularies) {
-    refuse("{" MODEL_WITH("") "}", NULL, "model.vocab: is empty");
-    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":0") "}", NULL,
-           "model.vocab: id 0 belongs to both `[UNK]` and `a`");
-    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":-1") "}", NULL, "`a` has no id between");
-    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":1.5") "}", NULL, "`a` has no id between");
-    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":99999999") "}", NULL, "`a` has no id between");
-    refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\\u0000b\":1") "}", NULL, "a NUL in a string");
+    case_refuse("{" MODEL_WITH("") "}", NULL, "model.vocab: is empty");
+    case_refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":0") "}", NULL,
+                "model.vocab: id 0 belongs to both `[UNK]` and `a`");
+    case_refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":-1") "}", NULL, "`a` has no id between");
+    case_refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":1.5") "}", NULL, "`a` has no id between");
+    case_refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\":99999999") "}", NULL, "`a` has no id between");
+    case_refuse("{" MODEL_WITH("\"[UNK]\":0,\"a\\u0000b\":1") "}", NULL, "a NUL in a string");
     // ids with holes
     accept("{" MODEL_WITH("\"[UNK]\":7,\"a\":3") "}", NULL, "a b", "[UNK]:0-3");
     accept("{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," MODEL_WITH("\"[UNK]\":7,\"a\":3,\"\":5") "}",
@@ -106,13 +101,13 @@ START_TEST(templates) {
     tokens = case_encode(&c, &(bertc_text){"a", 1, "a a", 3}, &count);
     ck_assert_str_eq(case_line(&c, tokens, count, false, true), "a:0-1/1 a:2-3/1 [CLS]/2 [SEP]/2 a:0-1/3");
     case_close(&c);
-    refuse(TEMPLATE(SPECIAL("x", "0"), SEQUENCE("A", "0") "," SEQUENCE("B", "0"), "3"), NULL,
-           "`single` must hold each");
-    refuse(TEMPLATE(SEQUENCE("A", "0"), SEQUENCE("A", "0"), "3"), NULL, "`pair` must hold each");
-    refuse(TEMPLATE(SEQUENCE("C", "0"), SEQUENCE("A", "0"), "3"), NULL,
-           "post_processor.single[0]: sequence `C`");
-    refuse(TEMPLATE(SPECIAL("y", "0"), SEQUENCE("A", "0"), "3"), NULL, "special token `y` is not among");
-    refuse(
+    case_refuse(TEMPLATE(SPECIAL("x", "0"), SEQUENCE("A", "0") "," SEQUENCE("B", "0"), "3"), NULL,
+                "`single` must hold each");
+    case_refuse(TEMPLATE(SEQUENCE("A", "0"), SEQUENCE("A", "0"), "3"), NULL, "`pair` must hold each");
+    case_refuse(TEMPLATE(SEQUENCE("C", "0"), SEQUENCE("A", "0"), "3"), NULL,
+                "post_processor.single[0]: sequence `C`");
+    case_refuse(TEMPLATE(SPECIAL("y", "0"), SEQUENCE("A", "0"), "3"), NULL, "special token `y` is not among");
+    case_refuse(
         TEMPLATE(SPECIAL("x", "0") "," SEQUENCE("A", "0"), SEQUENCE("A", "0") "," SEQUENCE("B", "0"), "77"),
         NULL, "post_processor: id 77 is not in the vocabulary");
     // without one, the pair's type is 1
@@ -155,9 +150,9 @@ START_TEST(vocab_txt_classes) {
     ck_assert_str_eq(case_line(&c, tokens, count, false, true), "<cls>/0 M:0-1/0 <eos>/0 K:0-1/1 <eos>/1");
     case_close(&c);
     accept(LINES, "{\"tokenizer_class\":\"ElectraTokenizerFast\"}", "a", "[CLS] a:0-1 [SEP]");
-    refuse(LINES, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
-           "what `BertJapaneseTokenizer` makes of it is not known");
-    refuse(LINES, class, "lacks `<unk>`, its unk_token");
+    case_refuse(LINES, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
+                "what `BertJapaneseTokenizer` makes of it is not known");
+    case_refuse(LINES, class, "lacks `<unk>`, its unk_token");
 }
 END_TEST
 
@@ -266,14 +261,14 @@ START_TEST(normaliser_twice) {
 END_TEST
 
 START_TEST(vocab_txt_refused) {
-    refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
-    refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
-    refuse(LINES, "{\"do_lower_case\":3}", "tokenizer_config.json: do_lower_case: is a number");
-    refuse(LINES, "{\"do_basic_tokenize\":false}", "do_basic_tokenize: is false");
-    refuse(LINES, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", "`x` is no token");
-    refuse(LINES, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"a\"}}}",
-           "`a` has id 9, but 5 in the vocabulary");
-    refuse(LINES, "[1]", "tokenizer_config.json: holds an array");
+    case_refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
+    case_refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
+    case_refuse(LINES, "{\"do_lower_case\":3}", "tokenizer_config.json: do_lower_case: is a number");
+    case_refuse(LINES, "{\"do_basic_tokenize\":false}", "do_basic_tokenize: is false");
+    case_refuse(LINES, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", "`x` is no token");
+    case_refuse(LINES, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"a\"}}}",
+                "`a` has id 9, but 5 in the vocabulary");
+    case_refuse(LINES, "[1]", "tokenizer_config.json: holds an array");
     tokenizer_case c;
     ck_assert(!case_open(&c, "/nowhere"));
     case_close(&c);

@@ -17,17 +17,11 @@
     "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"}"
 
 static void expect(const char *file, const char *text, const char *line) {
-    tokenizer_case c;
-    ck_assert_msg(case_open_text(&c, file, NULL), "%s", c.line);
-    ck_assert_str_eq(case_tokens(&c, text, strlen(text)), line);
-    case_close(&c);
+    case_expect(file, text, strlen(text), line);
 }
 
 static void refuse(const char *file, const char *cause) {
-    tokenizer_case c;
-    ck_assert_msg(!case_open_text(&c, file, NULL), "accepted: %s", file);
-    ck_assert_msg(strstr(c.line, cause) != NULL, "`%s` lacks `%s`", c.line, cause);
-    case_close(&c);
+    case_refuse(file, NULL, cause);
 }
 
 START_TEST(word_level) {

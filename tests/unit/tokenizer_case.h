@@ -101,4 +101,20 @@ static inline const char *case_tokens(tokenizer_case *c, const char *text, size_
     return case_line(c, tokens, count, false, false);
 }
 
+// `text` gives the tokens of `line`.
+static inline void case_expect(const char *file, const char *text, size_t size, const char *line) {
+    tokenizer_case c;
+    ck_assert_msg(case_open_text(&c, file, NULL), "%s", c.line);
+    ck_assert_str_eq(case_tokens(&c, text, size), line);
+    case_close(&c);
+}
+
+// The tokenizer.json, with that config, is refused in a line that holds `cause`.
+static inline void case_refuse(const char *file, const char *config, const char *cause) {
+    tokenizer_case c;
+    ck_assert_msg(!case_open_text(&c, file, config), "accepted: %s", file);
+    ck_assert_msg(strstr(c.line, cause) != NULL, "`%s` lacks `%s`", c.line, cause);
+    case_close(&c);
+}
+
 #endif

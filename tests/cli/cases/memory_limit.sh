@@ -1,7 +1,7 @@
 # Address space that runs out (ulimit -v): one line and status 1 or the answer, and nothing left over. Below the least limit at which the
 # program starts, the dynamic loader and LLVM's constructors end it before main.
 starts() { (ulimit -v "$1" && "$BERTC" --version) >/dev/null 2>&1; }
-starts 8000000 || skip "the program does not start in 8 GB of address space (a sanitizer)"
+starts 8000000 || skip plain "the program does not start in 8 GB of address space (a sanitizer)"
 low=20000 high=8000000
 while [ $((high - low)) -gt 500 ]; do
     middle=$(((low + high) / 2))
