@@ -71,7 +71,6 @@ typedef struct opened {
     jit *jit;
     backend_times times;
 } opened;
-bool is_checkpoint(const char *path); // a folder, or weights by their ending
 bool opened_open(opened *o, const char *path, const build_options *options, diag *d);
 void opened_close(opened *o);
 
@@ -83,6 +82,8 @@ int finish(diag *d);
 bool runtime_failed(diag *d, const bertc_error *e);
 double seconds_now(void);                          // monotonic
 int compare_doubles(const void *a, const void *b); // for qsort
+bool ends_with(const char *s, const char *end);
+bool is_checkpoint(const char *path); // a folder, or weights by their ending
 // Flushes stdout; false, with a diagnostic, where it can't be written (a full disk).
 bool flush_stdout(diag *d);
 // Do two paths lead to the same regular file?

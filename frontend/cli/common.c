@@ -39,6 +39,17 @@ bool flush_stdout(diag *d) {
     return diag_error(d, "standard output", "can't be written: %s", strerror(errno));
 }
 
+bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+bool is_checkpoint(const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
+    return ends_with(path, ".safetensors") || ends_with(path, ".st") || ends_with(path, ".json");
+}
+
 // --- Outputs that would replace what is read
 
 bool same_file(const char *a, const char *b) {
@@ -49,11 +60,8 @@ bool same_file(const char *a, const char *b) {
 // By their endings: an artefact may lie beside the checkpoint that it is made from.
 static bool is_model_file(const char *name) {
     static const char *const endings[] = {".safetensors", ".st", ".json", ".txt"};
-    size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t m = strlen(endings[i]);
-        if (n > m && !strcmp(name + n - m, endings[i])) return true;
-    }
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(name, endings[i])) return true;
     return false;
 }
 

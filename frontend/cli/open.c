@@ -1,18 +1,4 @@
-#include <string.h>
-#include <sys/stat.h>
-
 #include "frontend/cli/cli.h"
-
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
-bool is_checkpoint(const char *path) {
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
-    return ends_with(path, ".safetensors") || ends_with(path, ".st") || ends_with(path, ".json");
-}
 
 static bool open_jit(opened *o, const char *path, const build_options *options, diag *d) {
     build_options with = *options;

@@ -20,8 +20,7 @@ typedef struct token_source {
 
 // A checkpoint, or a tokenizer's file; else an artefact.
 static bool reads_files(const char *path) {
-    size_t n = strlen(path);
-    return is_checkpoint(path) || (n >= 4 && !strcmp(path + n - 4, ".txt"));
+    return is_checkpoint(path) || ends_with(path, ".txt");
 }
 
 static bool token_source_open(token_source *x, const char *path, const char *tokenizer, diag *d) {

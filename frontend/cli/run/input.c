@@ -47,15 +47,6 @@ static bool open_lines(const run_options *o, line_source *in, const sink *out, d
     return diag_error(d, o->output, "has %" PRId64 " rows, more than %s has lines", out->rows, in->name);
 }
 
-int embedding_width(const bertc_model *model) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
-    for (int i = 0; info.task == BERTC_TASK_EMBEDDING && i < info.output_count; i++)
-        if (!strcmp(bertc_output_name(model, i), "embedding"))
-            return (int)(bertc_output_bytes(model, i, 1, 1) / sizeof(float));
-    return 0;
-}
-
 bool run_input(const run_options *o, bertc_model *model, diag *d) {
     bertc_text_options options = run_text_options(o);
     line_source in = {0};

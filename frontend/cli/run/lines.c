@@ -132,11 +132,6 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
 
 // --- The file
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 bool lines_open(line_source *s, const char *path, const char *pair, diag *d) {
     struct stat st;
     bool standard = !strcmp(path, "-");

@@ -145,20 +145,6 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     opened_close(&model);
 }
 
-bool truncation_of(const char *word, bertc_truncation *out) {
-    if (!word)
-        *out = BERTC_TRUNCATE_NEVER;
-    else if (!*word || !strcmp(word, "longest"))
-        *out = BERTC_TRUNCATE_LONGEST_FIRST;
-    else if (!strcmp(word, "first"))
-        *out = BERTC_TRUNCATE_ONLY_FIRST;
-    else if (!strcmp(word, "second"))
-        *out = BERTC_TRUNCATE_ONLY_SECOND;
-    else
-        return false;
-    return true;
-}
-
 static bool long_texts_of(run_options *o) {
     const char *how = o->long_texts ? o->long_texts : "error";
     size_t n = strlen("truncate");
@@ -166,25 +152,6 @@ static bool long_texts_of(run_options *o) {
     if (o->windows || !strcmp(how, "error")) return true;
     if (strncmp(how, "truncate", n) != 0 || (how[n] && how[n] != '-')) return false;
     return truncation_of(how[n] ? how + n + 1 : "", &o->truncation);
-}
-
-bertc_text_options run_text_options(const run_options *o) {
-    return (bertc_text_options){.truncation = o->truncation,
-                                .top_k = (int)o->top_k,
-                                .max_answer_tokens = (int)o->max_answer,
-                                .answer_as_tokens = o->answer_tokens,
-                                .max_tokens = o->max_tokens,
-                                .prompt_name = o->prompt_name,
-                                .prompt = o->prompt,
-                                .windows = o->windows,
-                                .stride = o->stride > 0 ? (int)o->stride
-                                          : o->stride   ? 0
-                                                        : -1};
-}
-
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
 }
 
 // -1, or the exit status of a usage error. `texts`: on the command line.

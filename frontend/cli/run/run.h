@@ -15,10 +15,11 @@ typedef struct run_options {
     int64_t stride;  // -1: not given
 } run_options;
 
-bertc_text_options run_text_options(const run_options *o);
-
+// --- options.c
 // NULL: never; "" or "longest", "first", "second". False for other words.
 bool truncation_of(const char *word, bertc_truncation *out);
+bertc_text_options run_text_options(const run_options *o);
+int embedding_width(const bertc_model *model); // 0: its answer is no embedding
 
 // --- print.c
 // `several`: the text is printed too.
@@ -29,7 +30,6 @@ bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
 
 // --- input.c: answers to the lines of a file.
-int embedding_width(const bertc_model *model); // 0: its answer is no embedding
 bool run_input(const run_options *o, bertc_model *model, diag *d);
 
 // --- similar.c: the lines of `corpus` that are most like each line of o->similar.

@@ -17,8 +17,7 @@ static bool broken(const sink *s, diag *d) {
 }
 
 bool sink_is_npy(const char *path) {
-    size_t n = path ? strlen(path) : 0;
-    return n > 4 && !strcmp(path + n - 4, ".npy");
+    return path && ends_with(path, ".npy");
 }
 
 // Version 1.0: magic, length of the header (little-endian), a Python literal padded with spaces.

@@ -1,0 +1,41 @@
+// What the modes of `bertc run` make of its options and of the model.
+#include <string.h>
+
+#include "frontend/cli/run/run.h"
+
+bool truncation_of(const char *word, bertc_truncation *out) {
+    if (!word)
+        *out = BERTC_TRUNCATE_NEVER;
+    else if (!*word || !strcmp(word, "longest"))
+        *out = BERTC_TRUNCATE_LONGEST_FIRST;
+    else if (!strcmp(word, "first"))
+        *out = BERTC_TRUNCATE_ONLY_FIRST;
+    else if (!strcmp(word, "second"))
+        *out = BERTC_TRUNCATE_ONLY_SECOND;
+    else
+        return false;
+    return true;
+}
+
+bertc_text_options run_text_options(const run_options *o) {
+    return (bertc_text_options){.truncation = o->truncation,
+                                .top_k = (int)o->top_k,
+                                .max_answer_tokens = (int)o->max_answer,
+                                .answer_as_tokens = o->answer_tokens,
+                                .max_tokens = o->max_tokens,
+                                .prompt_name = o->prompt_name,
+                                .prompt = o->prompt,
+                                .windows = o->windows,
+                                .stride = o->stride > 0 ? (int)o->stride
+                                          : o->stride   ? 0
+                                                        : -1};
+}
+
+int embedding_width(const bertc_model *model) {
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    for (int i = 0; info.task == BERTC_TASK_EMBEDDING && i < info.output_count; i++)
+        if (!strcmp(bertc_output_name(model, i), "embedding"))
+            return (int)(bertc_output_bytes(model, i, 1, 1) / sizeof(float));
+    return 0;
+}
