@@ -1,32 +1,52 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "frontend/cli/cli.h"
 #include "ir/memory.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
+static FILE *open_graph(const char *path, diag *d) {
+    if (!strcmp(path, "-")) return stdin;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hold us up
+    struct stat s;
+    bool is_file = fd >= 0 && fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
+    FILE *f = is_file ? fdopen(fd, "rb") : NULL;
+    if (f) return f;
+    if (fd < 0 || is_file)
+        diag_error(d, path, "can't be read: %s", strerror(errno));
+    else
+        diag_error(d, path, "is no file (`-` reads standard input)");
+    if (fd >= 0) close(fd);
+    return NULL;
+}
+
 // The whole of a file (or stdin, "-"); malloc'd.
 static char *read_all(const char *path, size_t *size, diag *d) {
-    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-    if (!f) {
-        diag_error(d, path, "can't be read: %s", strerror(errno));
-        return NULL;
-    }
+    FILE *f = open_graph(path, d);
+    if (!f) return NULL;
     size_t capacity = 1 << 16, n = 0;
     char *text = memory_must(memory_alloc(capacity, 1));
-    while (!feof(f) && !ferror(f) && n < TEXT_BYTES_MAX) {
+    const char *why = NULL;
+    while (!why && !feof(f)) {
         if (n == capacity) text = memory_must(memory_grow(text, capacity *= 2, 1));
         n += fread(text + n, 1, capacity - n, f);
+        if (ferror(f))
+            why = strerror(errno);
+        else if (n >= TEXT_BYTES_MAX)
+            why = "it is longer than 1 GiB";
     }
-    bool ok = feof(f) && !ferror(f);
-    if (!ok) diag_error(d, path, "can't be read: %s", ferror(f) ? strerror(errno) : "too large");
     if (f != stdin) fclose(f);
-    if (!ok) free(text);
     *size = n;
-    return ok ? text : NULL;
+    if (!why) return text;
+    diag_error(d, path, "can't be read: %s", why);
+    free(text);
+    return NULL;
 }
 
 static void opt(const char *path, const char *passes, const char *print_after, const char *report, diag *d) {

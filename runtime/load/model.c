@@ -89,7 +89,7 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, c
 
 static bool load_file(bertc_model *m, const char *path, const bertc_load_options *o, bertc_error *error) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not hold us up
     if (fd < 0) return error_set(error, "%s", strerror(errno));
     bool ok = false;
     if (fstat(fd, &st) != 0)

@@ -92,8 +92,7 @@ const char *hub_json_repeated(const cJSON *object) {
     size_t n = 0;
     const cJSON *v;
     cJSON_ArrayForEach(v, object) n++;
-    const char **keys = memory_alloc(n, sizeof(*keys)), *twice = NULL;
-    if (!keys) return NULL;
+    const char **keys = memory_must(memory_alloc(n, sizeof(*keys))), *twice = NULL;
     n = 0;
     cJSON_ArrayForEach(v, object) if (v->string) keys[n++] = v->string;
     qsort(keys, n, sizeof(*keys), compare_strings);
