@@ -41,11 +41,13 @@ typedef struct emit_options {
     const char *output;
     const char *linker; // NULL: ld.lld, ld or cc, whichever is there
     int optimise;       // 0..3; 2 by default
+    // Called when the file is whole, with its figures, before it becomes the output; false, with a diagnostic:
+    // it does not. NULL: nobody looks.
+    bool (*ready)(void *user, const backend_times *times, diag *d);
+    void *user;
 } emit_options;
-// Writes the artefact to a temporary file beside `output` and renames it when it is whole.
+// Writes the artefact, whole or not at all (ir/output_file.h).
 bool backend_write(const artefact *a, const emit_options *o, backend_times *times, diag *d);
-// The same for text of any kind; a device is written in place.
-bool backend_write_text(const char *output, const char *text, size_t size, diag *d);
 
 // JIT: code and packed weights in this process's memory, for bertc_load_memory.
 typedef struct jit jit;

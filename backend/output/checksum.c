@@ -93,20 +93,20 @@ static bool write_both(int fd, linked *f, uint64_t weights_checksum, const char 
         return diag_error(d, path, "the linker has left no symbol `" BERTC_SYMBOL "` in it");
     memcpy(&descriptor, f->bytes + f->descriptor, sizeof(descriptor));
     if (!put(fd, f, offsetof(bertc_descriptor, weights_checksum), weights_checksum))
-        return diag_error(d, path, "cannot write: %s", strerror(errno));
+        return diag_error(d, path, "can't be written: %s", strerror(errno));
     if (f->header.e_type != ET_DYN) return true;
     if (!find_weights(f, &descriptor, &weights_at))
         return diag_error(d, path, "the linker has put the weights where the descriptor does not say");
     size_t field = offsetof(bertc_descriptor, checksum);
     uint64_t checksum = bertc_checksum_of_file(f->bytes, f->size, f->descriptor + field, weights_at,
                                                (uint64_t)descriptor.weights_bytes);
-    return put(fd, f, field, checksum) || diag_error(d, path, "cannot write: %s", strerror(errno));
+    return put(fd, f, field, checksum) || diag_error(d, path, "can't be written: %s", strerror(errno));
 }
 
 bool checksum_write(const char *file, uint64_t weights_checksum, const char *path, diag *d) {
     struct stat s;
     int fd = open(file, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return diag_error(d, path, "cannot write: %s", strerror(errno));
+    if (fd < 0) return diag_error(d, path, "can't be written: %s", strerror(errno));
     bool ok = false;
     void *bytes = fstat(fd, &s) ? MAP_FAILED : mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED) {
@@ -116,6 +116,6 @@ bool checksum_write(const char *file, uint64_t weights_checksum, const char *pat
         ok = write_both(fd, &f, weights_checksum, path, d);
         munmap(bytes, (size_t)s.st_size);
     }
-    if (close(fd) && ok) ok = diag_error(d, path, "cannot write: %s", strerror(errno));
+    if (close(fd) && ok) ok = diag_error(d, path, "can't be written: %s", strerror(errno));
     return ok;
 }

@@ -69,7 +69,7 @@ typedef struct stream {
 
 static bool put_bytes(stream *s, const void *data, size_t size) {
     if (s->sum) bertc_checksum_add(s->sum, data, size);
-    return output_write(s->fd, data, size, s->path, s->diag);
+    return output_file_put(s->fd, data, size, s->path, s->diag);
 }
 
 static bool put_zeros(stream *s, int64_t n) {

@@ -195,8 +195,64 @@ static bool wrote_output(const link_job *j, const char *linker, diag *d) {
            diag_error(d, j->path, "%s wrote nothing: is it a linker?", linker);
 }
 
+// Descriptors that the linker's standard streams would take the place of, where this process has none of its
+// own: moved up. -1: there is no more.
+static int above_standard(int fd) {
+    return fd < 0 || fd > STDERR_FILENO ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+// What the linker prints comes through ends[0].
+static bool open_pipe(int ends[2]) {
+    int low[2];
+    if (pipe2(low, O_CLOEXEC)) return false;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = above_standard(low[i]);
+        if (ends[i] != low[i]) close(low[i]);
+    }
+    if (ends[0] >= 0 && ends[1] >= 0) return true;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0) close(ends[i]);
+    return false;
+}
+
+// Reads what it prints, and waits for it; its status.
+static int attend(const link_job *j, pid_t pid, int out, char *text, size_t size, long *peak_kb) {
+    struct rusage used = {0};
+    siginfo_t ended;
+    int status = 0;
+    guard_linker(j->guard, pid);
+    drain(out, text, size, pid, peak_kb);
+    while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    guard_linker_ended(j->guard);
+    while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
+    }
+    // If the linker ended before its memory was ever sampled, use ru_maxrss: an upper bound, since a forked
+    // child starts with the parent's peak.
+    if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
+    return status;
+}
+
+static bool run(const link_job *j, const char *path, long *peak_kb, diag *d) {
+    char text[2048];
+    command c;
+    int ends[2];
+    pid_t pid;
+    if (!open_pipe(ends)) return diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
+    command_init(&c, j, path);
+    bool ok = spawn(&c, j, ends[1], &pid);
+    if (!ok) diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
+    close(ends[1]);
+    if (ok) {
+        int status = attend(j, pid, ends[0], text, sizeof(text), peak_kb);
+        ok = report(j, path, status, text, d) && wrote_output(j, path, d);
+    }
+    close(ends[0]);
+    return ok;
+}
+
 bool link_run(const link_job *j, long *peak_kb, diag *d) {
-    char path[PATH_BYTES], text[2048];
+    char path[PATH_BYTES];
     if (j->linker && !find(j->linker, path)) {
         return diag_error(d, j->path, "the linker %s is not there, or can't be run", j->linker);
     }
@@ -204,26 +260,12 @@ bool link_run(const link_job *j, long *peak_kb, diag *d) {
         return diag_error(d, "linker",
                           "none found: ld.lld, ld or cc has to be in PATH, or named by --linker");
     }
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC)) return diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
-    command c;
-    command_init(&c, j, path);
-    pid_t pid;
-    bool ok = spawn(&c, j, ends[1], &pid);
-    if (!ok) diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
-    close(ends[1]);
-    if (ok) {
-        int status = 0;
-        guard_linker(j->guard, pid);
-        drain(ends[0], text, sizeof(text), pid, peak_kb);
-        struct rusage used = {0};
-        while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
-        }
-        // If the linker ended before its memory was ever sampled, use ru_maxrss: an upper bound, since a
-        // forked child starts with the parent's peak.
-        if (*peak_kb == 0) *peak_kb = used.ru_maxrss;
-        ok = report(j, path, status, text, d) && wrote_output(j, path, d);
-    }
-    close(ends[0]);
+    link_job high = *j;
+    bool ok = true;
+    for (int i = 0; i < j->input_count; i++) ok &= (high.inputs[i] = above_standard(j->inputs[i])) >= 0;
+    ok = ok ? run(&high, path, peak_kb, d)
+            : diag_error(d, j->path, "%s cannot be run: %s", path, strerror(errno));
+    for (int i = 0; i < j->input_count; i++)
+        if (high.inputs[i] >= 0 && high.inputs[i] != j->inputs[i]) close(high.inputs[i]);
     return ok;
 }

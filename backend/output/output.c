@@ -13,31 +13,23 @@ typedef struct output_writer {
     const emit_options *o;
     backend_times *times;
     arena *scratch;
-    output out;
     uint64_t weights_checksum;
     diag *diag;
 } output_writer;
 
-static bool output_text(output *out, const char *text, size_t size, arena *scratch, int64_t *bytes, diag *d) {
-    int fd = output_temp(out, scratch, d);
-    if (fd < 0) return false;
-    bool ok = output_write(fd, text, size, out->path, d);
-    if (close(fd) && ok) ok = diag_error(d, out->path, "cannot write");
-    return ok && output_commit(out, bytes, d);
-}
-
-bool backend_write_text(const char *path, const char *text, size_t size, diag *d) {
-    output out = {0};
-    int64_t bytes;
-    arena *scratch = arena_new();
-    bool ok = output_open(&out, path, scratch, d) && output_text(&out, text, size, scratch, &bytes, d);
-    output_close(&out);
-    arena_free(scratch);
-    return ok;
+// The file is whole: what was asked for is done with its figures, and it becomes the output.
+static bool keep(output_writer *w, output_file *out) {
+    const emit_options *o = w->o;
+    return (!o->ready || o->ready(o->user, w->times, w->diag)) && output_file_keep(out, w->diag);
 }
 
 static bool write_text(output_writer *w, const char *text, size_t size) {
-    return output_text(&w->out, text, size, w->scratch, &w->times->artefact_bytes, w->diag);
+    output_file out;
+    w->times->artefact_bytes = (int64_t)size;
+    bool ok = output_file_open(&out, w->o->output, w->diag) && output_file_write(&out, text, size, w->diag) &&
+              keep(w, &out);
+    output_file_drop(&out);
+    return ok;
 }
 
 static bool write_header(output_writer *w) {
@@ -107,45 +99,53 @@ static bool write_weights(output_writer *w, int fd) {
     return ok;
 }
 
-// The linker makes the file anew under the temporary name.
-static bool link_into_temp(output_writer *w, int code, int weights_file) {
-    int temp = output_temp(&w->out, w->scratch, w->diag);
-    if (temp < 0) return false;
-    close(temp);
-    guard after;
-    guard_open(&after, w->out.temp);
+static bool link_into(output_writer *w, const output_file *out, const guard *after, int code,
+                      int weights_file) {
     link_job job = {.linker = w->o->linker,
-                    .output = w->out.temp,
+                    .output = out->name,
                     .path = w->o->output,
                     .relocatable = w->o->kind == EMIT_OBJ,
                     .target = &w->a->targets[0],
-                    .guard = &after};
+                    .guard = after};
     if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
     job.inputs[job.input_count++] = code;
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);
     bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag) &&
-              checksum_write(w->out.temp, w->weights_checksum, w->o->output, w->diag);
+              checksum_write(out->name, w->weights_checksum, w->o->output, w->diag);
     w->times->link = backend_seconds() - start;
-    ok = ok && output_commit(&w->out, &w->times->artefact_bytes, w->diag);
-    guard_close(&after);
+    return ok && output_file_size(out, &w->times->artefact_bytes, w->diag);
+}
+
+// The linker makes the file anew under the name that it is given.
+static bool link_output(output_writer *w, int code, int weights_file) {
+    output_file out;
+    guard after;
+    bool ok = output_file_open_named(&out, w->o->output, w->diag);
+    if (ok) {
+        guard_open(&after, out.name);
+        ok = link_into(w, &out, &after, code, weights_file) && keep(w, &out);
+        output_file_drop(&out);
+        guard_close(&after);
+    }
+    output_file_drop(&out);
     return ok;
 }
 
 static bool write_linked(output_writer *w, LLVMMemoryBufferRef code) {
-    int code_file = output_scratch(&w->out, w->diag);
-    int weights_file = code_file < 0 ? -1 : output_scratch(&w->out, w->diag);
-    bool ok =
-        weights_file >= 0 &&
-        output_write(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), w->o->output, w->diag) &&
-        write_weights(w, weights_file) && link_into_temp(w, code_file, weights_file);
+    const char *path = w->o->output;
+    int code_file = output_file_scratch(path, w->diag);
+    int weights_file = code_file < 0 ? -1 : output_file_scratch(path, w->diag);
+    bool ok = weights_file >= 0 &&
+              output_file_put(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), path, w->diag) &&
+              write_weights(w, weights_file) && link_output(w, code_file, weights_file);
     if (weights_file >= 0) close(weights_file);
     if (code_file >= 0) close(code_file);
     return ok;
 }
 
 static bool write_artefact(output_writer *w) {
-    if (!output_open(&w->out, w->o->output, w->scratch, w->diag)) return false;
+    if (!output_file_check(w->o->output, w->diag)) return false;
     if (w->o->kind == EMIT_HEADER) return write_header(w);
     LLVMMemoryBufferRef code = compile(w);
     if (!code) return false;
@@ -161,7 +161,6 @@ bool backend_write(const artefact *a, const emit_options *o, backend_times *time
     output_writer w = {.a = a, .o = o, .times = times ? times : &unused, .scratch = arena_new(), .diag = d};
     *w.times = (backend_times){0};
     bool ok = write_artefact(&w);
-    output_close(&w.out);
     arena_free(w.scratch);
     return ok;
 }

@@ -6,6 +6,7 @@
 
 #include "frontend/cli/cli.h"
 #include "ir/memory.h"
+#include "ir/output_file.h"
 
 typedef struct compile_options {
     build_options build;
@@ -51,14 +52,15 @@ static bool emit_kind_of(const char *word, emit_kind *kind) {
 static bool write_ir(const build *b, const char *output, diag *d) {
     if (!strcmp(output, "-")) {
         graph_print(b->model.graph, &b->model.source, stdout);
-        return flush_stdout(d);
+        return hub_unchanged(&b->model, d) && flush_stdout(d);
     }
     char *text = NULL;
     size_t size = 0;
     FILE *f = memory_must(memory_stream(&text, &size));
     graph_print(b->model.graph, &b->model.source, f);
     if (!memory_stream_end(f, &text)) memory_exhausted();
-    bool ok = backend_write_text(output, text, size, d);
+    bool ok =
+        hub_unchanged(&b->model, d) && flush_stdout(d) && output_file_text(output, text, size, false, d);
     free(text);
     return ok;
 }
@@ -81,39 +83,26 @@ static void print_memory(const build *b) {
     }
 }
 
-// The figures as JSON; `name` is the output's, quoted.
-static void print_figures_json(const char *name, const build *b, const backend_times *t, double total,
-                               long resident) {
-    const struct {
-        const char *name;
-        double value;
-    } rows[] = {{"seconds", total},
-                {"checkpoint_seconds", b->checkpoint_seconds},
-                {"pass_seconds", b->pass_seconds},
-                {"emit_seconds", t->emit},
-                {"optimise_seconds", t->optimise},
-                {"codegen_seconds", t->codegen},
-                {"weights_seconds", t->weights},
-                {"link_seconds", t->link},
-                {"artefact_bytes", (double)t->artefact_bytes},
-                {"code_bytes", (double)t->code_bytes},
-                {"resident_kb", (double)resident},
-                {"linker_peak_kb", (double)t->linker_peak_kb}};
-    printf("{\"output\":%s", name);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        printf(",\"%s\":%.15g", rows[i].name, rows[i].value);
-    puts("}");
-}
-
-// `name`: the output's as JSON, where that is asked for. The target is written by now, so nothing here may fail
-// for want of memory.
-static void print_figures(const compile_options *o, const char *name, const build *b, const backend_times *t,
-                          double total) {
+static void print_figures(const compile_options *o, const build *b, const backend_times *t, double total) {
     struct rusage r;
     getrusage(RUSAGE_SELF, &r);
     char size[32], code[32];
-    if (name) {
-        print_figures_json(name, b, t, total, r.ru_maxrss);
+    if (o->json) {
+        cJSON *j = cJSON_CreateObject();
+        cJSON_AddStringToObject(j, "output", o->output);
+        cJSON_AddNumberToObject(j, "seconds", total);
+        cJSON_AddNumberToObject(j, "checkpoint_seconds", b->checkpoint_seconds);
+        cJSON_AddNumberToObject(j, "pass_seconds", b->pass_seconds);
+        cJSON_AddNumberToObject(j, "emit_seconds", t->emit);
+        cJSON_AddNumberToObject(j, "optimise_seconds", t->optimise);
+        cJSON_AddNumberToObject(j, "codegen_seconds", t->codegen);
+        cJSON_AddNumberToObject(j, "weights_seconds", t->weights);
+        cJSON_AddNumberToObject(j, "link_seconds", t->link);
+        cJSON_AddNumberToObject(j, "artefact_bytes", (double)t->artefact_bytes);
+        cJSON_AddNumberToObject(j, "code_bytes", (double)t->code_bytes);
+        cJSON_AddNumberToObject(j, "resident_kb", (double)r.ru_maxrss);
+        cJSON_AddNumberToObject(j, "linker_peak_kb", (double)t->linker_peak_kb);
+        print_json(j);
         return;
     }
     printf("%s: %s (code %s), %.2f s\n", o->output, size_text(t->artefact_bytes, size, sizeof(size)),
@@ -127,32 +116,38 @@ static void print_figures(const compile_options *o, const char *name, const buil
     }
 }
 
-static char *json_text(const char *text) {
-    cJSON *j = cJSON_CreateString(text);
-    char *quoted = cJSON_PrintUnformatted(j);
-    cJSON_Delete(j);
-    return quoted;
+typedef struct compilation {
+    const compile_options *options;
+    build build;
+    double start;
+} compilation;
+
+// The last that may fail without a trace: the status then says whether the output was replaced.
+static bool before_output(void *user, const backend_times *times, diag *d) {
+    compilation *c = user;
+    progress_line_clear(&c->build.line);
+    if (!hub_unchanged(&c->build.model, d)) return false;
+    print_figures(c->options, &c->build, times, seconds_now() - c->start);
+    return flush_stdout(d);
 }
 
-static bool compile(const compile_options *o, diag *d) {
-    double start = seconds_now();
-    build b;
-    backend_times times = {0};
+static void compile(const compile_options *o, diag *d) {
+    compilation c = {.options = o, .start = seconds_now()};
     bool ir = o->emit && !strcmp(o->emit, "ir");
-    emit_options e = {.output = o->output, .linker = o->linker, .optimise = (int)o->build.optimise};
+    emit_options e = {.output = o->output,
+                      .linker = o->linker,
+                      .optimise = (int)o->build.optimise,
+                      .ready = before_output,
+                      .user = &c};
     if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
     build_options with = o->build;
     with.graph_only = ir;
-    if (!spares_checkpoint(&o->build.hub, o->output, d)) return false;
-    bool ok = build_open(&b, &with, d);
-    char *name = o->json ? json_text(o->output) : NULL;
-    if (ok && ir) ok = write_ir(&b, o->output, d);
-    if (ok && !ir) ok = backend_write(&b.artefact, &e, &times, d);
-    progress_line_clear(&b.line);
-    if (ok && !ir) print_figures(o, name, &b, &times, seconds_now() - start);
-    cJSON_free(name);
-    build_close(&b);
-    return ok && flush_stdout(d);
+    if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
+    bool ok = build_open(&c.build, &with, d);
+    if (ok && ir) write_ir(&c.build, o->output, d);
+    if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);
+    progress_line_clear(&c.build.line);
+    build_close(&c.build);
 }
 
 int command_compile(int argc, char **argv) {

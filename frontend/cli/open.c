@@ -6,7 +6,7 @@ static bool open_jit(opened *o, const char *path, const build_options *options, 
     if (!build_open(&o->build, &with, d)) return false;
     o->jit = backend_jit(&o->build.artefact, (int)with.optimise, &o->times, d);
     progress_line_clear(&o->build.line);
-    if (!o->jit) return false;
+    if (!o->jit || !hub_unchanged(&o->build.model, d)) return false;
     bertc_error e;
     o->model = bertc_load_memory(jit_descriptor(o->jit), jit_weights(o->jit), &e);
     return o->model || runtime_failed(d, &e);

@@ -161,3 +161,7 @@ void hub_close(hub_model *m) {
     if (m->files) hub_checkpoint_close(m->files);
     *m = (hub_model){0};
 }
+
+bool hub_unchanged(const hub_model *m, diag *d) {
+    return hub_checkpoint_unchanged(m->files, d);
+}

@@ -37,6 +37,9 @@ typedef struct hub_model {
 // Loads and checks a checkpoint; every problem found is in `d`, not only the first. Memory from `a`.
 bool hub_open(const hub_options *options, arena *a, hub_model *out, diag *d);
 void hub_close(hub_model *m);
+// Are the files of the weights as they were when they were opened? For use when all that is read of them has
+// been read.
+bool hub_unchanged(const hub_model *m, diag *d);
 
 // The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);

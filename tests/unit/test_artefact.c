@@ -195,14 +195,14 @@ START_TEST(cannot_write) {
     static const struct {
         emit_kind kind;
         const char *path, *linker, *says;
-    } cases[] = {{EMIT_SO, "/nowhere/model.so", NULL, "/nowhere/model.so: cannot write: No such file"},
-                 {EMIT_SO, "/tmp", NULL, "/tmp: cannot write: it is a folder"},
-                 {EMIT_SO, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
-                 {EMIT_ASM, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
-                 {EMIT_HEADER, "/dev/full", NULL, "/dev/full: cannot write: No space left"},
+    } cases[] = {{EMIT_SO, "/nowhere/model.so", NULL, "/nowhere/model.so: can't be written: No such file"},
+                 {EMIT_SO, "/tmp", NULL, "/tmp: can't be written: is a folder"},
+                 {EMIT_SO, "/dev/full", NULL, "/dev/full: can't be written: No space left"},
+                 {EMIT_ASM, "/dev/full", NULL, "/dev/full: can't be written: No space left"},
+                 {EMIT_HEADER, "/dev/full", NULL, "/dev/full: can't be written: No space left"},
                  {EMIT_SO, NULL, "no-such-linker", "the linker no-such-linker is not there"},
                  {EMIT_SO, NULL, "/bin/false", "/bin/false failed"},
-                 {EMIT_SO, "/proc/model.so", NULL, "/proc/model.so: cannot"}};
+                 {EMIT_SO, "/proc/model.so", NULL, "/proc/model.so: can't"}};
     model m;
     model_open(&m);
     setenv("TMPDIR", m.folder, 1); // what is written to a device stands here on its way

@@ -7,6 +7,7 @@
 #include "frontend/cli/run/draw.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
+#include "ir/output_file.h"
 
 typedef struct seen {
     int64_t n;
@@ -153,7 +154,7 @@ static bool save_map(const attention_map *m, const char *path, diag *d) {
     FILE *f = memory_stream(&svg, &size);
     if (f) draw_attention(f, m);
     bool ok = f && memory_stream_end(f, &svg);
-    ok = ok ? write_file(path, svg, size, d) : diag_error(d, path, "out of memory");
+    ok = ok ? output_file_text(path, svg, size, true, d) : diag_error(d, path, "out of memory");
     free(svg);
     return ok;
 }

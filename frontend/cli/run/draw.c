@@ -1,14 +1,8 @@
 #include "frontend/cli/run/draw.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "ir/memory.h"
 
 // Length of the UTF-8 character at s, 0: it is none, or one that XML can't hold.
 static size_t character(const unsigned char *s, size_t left) {
@@ -134,24 +128,4 @@ void draw_explanation(FILE *f, const explanation *x) {
 
 void draw_explanation_end(FILE *f) {
     fputs("</body></html>\n", f);
-}
-
-// --- Files
-
-bool write_file(const char *path, const char *bytes, size_t size, diag *d) {
-    struct stat st;
-    bool in_place = stat(path, &st) == 0 && !S_ISREG(st.st_mode); // a device or a pipe stays what it is
-    char *partial = memory_alloc(strlen(path) + sizeof ".partial", 1);
-    if (!partial) return diag_error(d, path, "out of memory");
-    sprintf(partial, "%s%s", path, in_place ? "" : ".partial");
-    FILE *f = fopen(partial, "wb");
-    bool ok = f && fwrite(bytes, 1, size, f) == size;
-    if (f && fclose(f) != 0) ok = false;
-    ok = ok && (in_place || rename(partial, path) == 0);
-    if (!ok) {
-        diag_error(d, path, "can't be written: %s", strerror(errno));
-        if (f && !in_place) unlink(partial);
-    }
-    free(partial);
-    return ok;
 }

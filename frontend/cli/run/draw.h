@@ -34,7 +34,4 @@ void draw_explanation_end(FILE *f);
 // Of the strongest word, for the strength of a colour; 1e-9 at least.
 double explanation_largest(const explanation *x);
 
-// Writes a file beside `path` and renames it.
-bool write_file(const char *path, const char *bytes, size_t size, diag *d);
-
 #endif

@@ -9,6 +9,7 @@
 #include "frontend/cli/run/draw.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
+#include "ir/output_file.h"
 
 #define BATCH_TEXTS 64
 
@@ -218,7 +219,7 @@ bool run_explain(const run_options *o, const bertc_model *model, bertc_session *
     bool ok = html && explain_all(o, model, s, words, html, d);
     if (html && !memory_stream_end(html, &text)) ok = false;
     if (!ok && !diag_failed(d)) diag_error(d, o->output, "out of memory");
-    ok = ok && write_file(o->output, text, size, d);
+    ok = ok && output_file_text(o->output, text, size, true, d);
     free(text);
     return ok;
 }

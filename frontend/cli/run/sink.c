@@ -1,6 +1,7 @@
 #include "frontend/cli/run/sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,12 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ir/memory.h"
-
 #define NPY_HEADER 128 // room for any number of rows, so that it can be written again at the end
 
 static bool broken(const sink *s, diag *d) {
-    return diag_error(d, s->path ? s->path : "standard output", "can't be written: %s", strerror(errno));
+    return s->path ? diag_error(d, s->path, "can't be written: %s", strerror(errno)) : flush_stdout(d);
 }
 
 bool sink_is_npy(const char *path) {
@@ -38,21 +37,23 @@ static void npy_header(const sink *s, char out[NPY_HEADER + 1]) {
 
 // --- Going on
 
-// Whole lines of a file, where they end, and how many of them are errors.
-static int64_t count_lines(FILE *f, int64_t *end, int64_t *failed) {
+// Whole lines of the file, where they end, and how many of them are errors.
+static bool count_lines(sink *s, int64_t *end, diag *d) {
     static const char mark[] = "{\"error\":";
-    int64_t lines = 0, at = 0, start = 0;
+    int64_t at = 0, start = 0;
     size_t same = 0;
-    for (int c; (c = getc_unlocked(f)) != EOF;) {
+    for (int c; (c = getc_unlocked(s->file)) != EOF;) {
         if (at - start == (int64_t)same && same < sizeof mark - 1 && c == mark[same]) same++;
         at++;
         if (c != '\n') continue;
-        lines++;
-        *failed += same == sizeof mark - 1;
+        s->rows++;
+        if (!same)
+            return diag_error(d, s->path, "--resume: line %" PRId64 " is no answer of bertc's", s->rows);
+        s->failed += same == sizeof mark - 1;
         start = *end = at;
         same = 0;
     }
-    return lines;
+    return true;
 }
 
 static bool count_npy(sink *s, FILE *f, int64_t *end, diag *d) {
@@ -80,31 +81,14 @@ static bool count_npy(sink *s, FILE *f, int64_t *end, diag *d) {
     return true;
 }
 
+// Steps behind the last whole row of what a stopped run left.
 static bool count_rows(sink *s, diag *d) {
     int64_t end = 0;
-    if (s->npy && !count_npy(s, s->file, &end, d)) return false;
-    if (!s->npy) s->rows = count_lines(s->file, &end, &s->failed);
+    if (!(s->npy ? count_npy(s, s->file, &end, d) : count_lines(s, &end, d))) return false;
     s->before = s->rows;
     return (!ferror(s->file) && ftruncate(fileno(s->file), end) == 0 &&
             fseeko(s->file, end, SEEK_SET) == 0) ||
            broken(s, d);
-}
-
-// Opens what a stopped run left, at the end of its last whole row. A file under the final name is taken too:
-// it may have been moved there, or copied. What can't be gone on with stays as it was.
-static bool open_again(sink *s, diag *d) {
-    s->file = fopen(s->partial, "r+b");
-    if (!s->file && errno == ENOENT) {
-        s->moved = rename(s->real, s->partial) == 0;
-        if (!s->moved && errno != ENOENT) return broken(s, d);
-        s->file = fopen(s->partial, "r+b");
-    }
-    if (!s->file) return errno == ENOENT || broken(s, d);
-    if (count_rows(s, d)) return true;
-    fclose(s->file);
-    s->file = NULL;
-    if (s->moved) rename(s->partial, s->real);
-    return false;
 }
 
 // --- Writing
@@ -115,30 +99,40 @@ static bool write_header(sink *s, diag *d) {
     return fwrite(header, 1, NPY_HEADER, s->file) == NPY_HEADER || broken(s, d);
 }
 
-bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
-    struct stat st;
-    *s = (sink){.path = path, .width = width, .npy = sink_is_npy(path), .file = stdout};
-    if (!path) return true;
+// A file under the final name is gone on with, too: it may have been moved there, or copied.
+static bool open_file(sink *s, bool resume, diag *d) {
+    static const char there[] = "it is there already: --resume goes on behind the rows of a stopped run; "
+                                "else move it away, or remove it";
     s->file = NULL;
-    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
-        s->real = memory_realpath(path);
-        if (!s->real) s->real = memory_strdup(path);
-        s->partial = s->real ? memory_alloc(strlen(s->real) + sizeof ".partial", 1) : NULL;
-        if (!s->partial) return diag_error(d, path, "out of memory");
-        sprintf(s->partial, "%s.partial", s->real);
-    } else if (resume || s->npy) {
-        return diag_error(d, path, "is no regular file");
-    }
-    if (resume && !open_again(s, d)) return false;
-    if (!s->file) s->file = fopen(s->partial ? s->partial : path, "wb");
-    if (!s->file) return broken(s, d);
+    if (!output_file_open_partial(&s->out, s->path, resume ? NULL : there, d)) return false;
+    if (s->npy && s->out.in_place) return diag_error(d, s->path, "is no regular file");
+    int fd = fcntl(s->out.fd, F_DUPFD_CLOEXEC, 3);
+    s->file = fd < 0 ? NULL : fdopen(fd, s->out.in_place ? "wb" : "r+b");
+    if (!s->file && fd >= 0) close(fd);
+    return s->file || broken(s, d);
+}
+
+// What can't be opened, or gone on with, stays as it was.
+static bool give_up(sink *s, bool resume) {
+    if (s->file) fclose(s->file);
+    s->file = NULL;
+    if (s->out.moved || !resume)
+        output_file_drop(&s->out);
+    else
+        output_file_leave(&s->out);
+    return false;
+}
+
+bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
+    *s = (sink){.path = path, .width = width, .npy = sink_is_npy(path), .file = stdout, .out.fd = -1};
+    if (!path) return true;
+    if (!open_file(s, resume, d) || (resume && !count_rows(s, d))) return give_up(s, resume);
     return !s->npy || s->rows || (rewind(s->file), write_header(s, d));
 }
 
 static void put_error(sink *s, const char *why) {
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "error", why);
-    char *text = cJSON_PrintUnformatted(o);
+    char *text = cJSON_AddStringToObject(o, "error", why) ? cJSON_PrintUnformatted(o) : NULL;
     fprintf(s->file, "%s\n", text ? text : "{\"error\":\"out of memory\"}");
     cJSON_free(text);
     cJSON_Delete(o);
@@ -164,28 +158,29 @@ bool sink_flush(sink *s, diag *d) {
     return fflush(s->file) == 0 || broken(s, d);
 }
 
+// What is not whole stays for --resume; nothing is left where nothing was done.
+static void leave(sink *s, bool torn, diag *d) {
+    if (!s->rows || (s->out.moved && s->rows == s->before)) {
+        output_file_drop(&s->out);
+    } else if (torn) {
+        diag_note(d, s->out.name, "holds the rows that fitted: --resume goes on behind them");
+    } else {
+        diag_note(d, s->out.name, "holds %" PRId64 " rows: --resume goes on behind them", s->rows);
+    }
+    output_file_leave(&s->out);
+}
+
 bool sink_close(sink *s, bool whole, diag *d) {
     bool ok = true;
     if (!s->path) return sink_flush(s, d);
-    if (s->file && whole && s->npy)
-        ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
-    if (s->file && ok && (fflush(s->file) != 0 || (whole && s->partial && fsync(fileno(s->file)) != 0)))
-        ok = broken(s, d);
-    bool torn = s->file && ferror(s->file) != 0; // fewer rows than were put are there
-    if (s->file) fclose(s->file);
-    if (s->file && s->partial) {
-        if (whole && ok) ok = rename(s->partial, s->real) == 0 || broken(s, d);
-        bool same = !whole && s->moved && s->rows == s->before; // nothing was done
-        if (same) rename(s->partial, s->real);
-        if (!whole && !s->rows && !same) unlink(s->partial);
-        if ((!whole || !ok) && s->rows && !same && torn)
-            diag_note(d, s->partial, "holds the rows that fitted: --resume goes on behind them");
-        else if ((!whole || !ok) && s->rows && !same)
-            diag_note(d, s->partial, "holds %" PRId64 " rows: --resume goes on behind them", s->rows);
-    }
-    free(s->partial);
-    free(s->real);
-    s->partial = s->real = NULL;
+    if (!s->file) return true;
+    if (whole && s->npy) ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
+    if (ok && fflush(s->file) != 0) ok = broken(s, d);
+    bool torn = ferror(s->file) != 0; // fewer rows than were put are there
+    fclose(s->file);
     s->file = NULL;
+    if (whole && ok) ok = output_file_sync(&s->out, d) && output_file_keep(&s->out, d);
+    if ((!whole || !ok) && s->out.name) leave(s, torn, d);
+    output_file_leave(&s->out);
     return ok;
 }

@@ -1,16 +1,17 @@
 // Where the answers to many texts go: JSON lines, or embeddings as .npy. A file is written beside its target,
-// under the name FILE.partial, and renamed when it is whole; what a stopped run left can be gone on with.
+// under the name FILE.partial, and renamed when it is whole; what a stopped run left can be gone on with, and
+// is not written over otherwise.
 #ifndef BERTC_CLI_SINK_H
 #define BERTC_CLI_SINK_H
 
 #include "frontend/cli/run/lines.h"
+#include "ir/output_file.h"
 
 typedef struct sink {
     FILE *file;
-    const char *path;            // NULL: standard output
-    char *real;                  // the path, links followed
-    char *partial;               // NULL: written in place (no regular file)
-    bool npy, moved;             // moved: `partial` is what stood under the path
+    const char *path; // NULL: standard output
+    output_file out;
+    bool npy;
     int64_t before;              // rows that were there
     int64_t width, rows, failed; // of an embedding; rows there, and those of them without an answer
 } sink;

@@ -169,7 +169,7 @@ static float draw_normal(uint64_t *state) {
 
 #define BLOCK 16384
 
-static bool write_tensor(const synth *s, int i, hub_output *o, float *block, void *narrow) {
+static bool write_tensor(const synth *s, int i, output_file *o, float *block, void *narrow) {
     const safetensors_item *t = &s->items[i];
     size_t size = elem_size(s->e), n = t->bytes / size;
     uint64_t state = s->options->seed * 0x2545f4914f6cdd1du + (uint64_t)i;
@@ -179,13 +179,13 @@ static bool write_tensor(const synth *s, int i, hub_output *o, float *block, voi
         size_t m = n - at < BLOCK ? n - at : BLOCK;
         for (size_t k = 0; k < m; k++) block[k] = center + 0.02f * draw_normal(&state);
         elem_convert(ELEM_F32, block, s->e, narrow, (int64_t)m);
-        if (!hub_output_write(o, narrow, m * size, s->d)) return false;
+        if (!output_file_write(o, narrow, m * size, s->d)) return false;
     }
     return true;
 }
 
 static bool write_weights(const synth *s, const char *path) {
-    hub_output o;
+    output_file o;
     if (!safetensors_begin(&o, path, s->count, s->items, s->d)) return false;
     float *block = memory_alloc(2 * BLOCK, sizeof(float));
     bool ok = block || diag_error(s->d, path, "out of memory");
@@ -197,7 +197,9 @@ static bool write_weights(const synth *s, const char *path) {
         done += s->items[i].bytes;
     }
     free(block);
-    return hub_output_end(&o, ok, s->d);
+    ok = ok && output_file_keep(&o, s->d);
+    output_file_drop(&o);
+    return ok;
 }
 
 static void set_string(cJSON *json, const char *key, const char *text) {
@@ -217,12 +219,10 @@ static char *print_config(synth *s) {
 }
 
 static bool write_config(synth *s, const char *path, const char *text) {
-    hub_output o;
-    bool ok = hub_output_begin(&o, path, s->d);
-    if (ok) {
-        ok = hub_output_write(&o, text, strlen(text), s->d) && hub_output_write(&o, "\n", 1, s->d);
-        ok = hub_output_end(&o, ok, s->d);
-    }
+    output_file o;
+    bool ok = output_file_open(&o, path, s->d) && output_file_write(&o, text, strlen(text), s->d) &&
+              output_file_write(&o, "\n", 1, s->d) && output_file_keep(&o, s->d);
+    output_file_drop(&o);
     return ok;
 }
 

@@ -129,6 +129,13 @@ void hub_checkpoint_close(hub_checkpoint *c) {
     *c = (hub_checkpoint){0};
 }
 
+bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d) {
+    bool ok = true;
+    for (int i = 0; i < c->file_count; i++) ok &= safetensors_unchanged(c->files[i], d);
+    for (int i = 0; i < c->module_count; i++) ok &= safetensors_unchanged(c->modules[i].file, d);
+    return ok;
+}
+
 // --- Looking up
 
 int hub_checkpoint_count(const hub_checkpoint *c) {

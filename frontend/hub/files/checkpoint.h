@@ -20,6 +20,8 @@ typedef struct hub_checkpoint {
 // hub_checkpoint_close, also after a failure.
 bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
 void hub_checkpoint_close(hub_checkpoint *c);
+// Are its files as they were when they were opened?
+bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d);
 bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out); // tensor_source.find
 
 int hub_checkpoint_count(const hub_checkpoint *c);

@@ -33,6 +33,9 @@ bool hub_file_map(const char *path, hub_file *out, diag *d) {
     }
     out->data = (const unsigned char *)"";
     out->size = (size_t)s.st_size;
+    out->changed = s.st_mtim;
+    out->device = s.st_dev;
+    out->number = s.st_ino;
     if (out->size) {
         void *p = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED) {
@@ -53,6 +56,14 @@ bool hub_file_map(const char *path, hub_file *out, diag *d) {
 void hub_file_unmap(hub_file *f) {
     if (f->size) munmap((void *)(uintptr_t)f->data, f->size);
     *f = (hub_file){0};
+}
+
+bool hub_file_unchanged(const hub_file *f, const char *path, diag *d) {
+    struct stat s;
+    if (stat(path, &s) || s.st_dev != f->device || s.st_ino != f->number) return true;
+    bool same = (size_t)s.st_size == f->size && s.st_mtim.tv_sec == f->changed.tv_sec &&
+                s.st_mtim.tv_nsec == f->changed.tv_nsec;
+    return same || diag_error(d, path, "was changed while it was read");
 }
 
 bool hub_is_file(const char *path) {
@@ -91,100 +102,4 @@ bool hub_name_stays_inside(const char *name, bool plain) {
         part += n;
         if (!*part) return true;
     }
-}
-
-// --- Writing
-
-static void output_forget(hub_output *o) {
-    free(o->path);
-    free(o->temporary);
-    *o = (hub_output){.fd = -1};
-}
-
-static void proc_path(const hub_output *o, char out[32]) {
-    snprintf(out, 32, "/proc/self/fd/%d", o->fd);
-}
-
-// A file in the target's folder that has no name yet, so that nothing is left however this process ends;
-// false where the system has none.
-static bool begin_nameless(hub_output *o) {
-    char *folder = memory_strdup(o->path), proc[32];
-    if (!folder) return false;
-    char *slash = strrchr(folder, '/');
-    if (slash) slash[slash == folder] = 0;
-    o->fd = open(slash ? folder : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    free(folder);
-    if (o->fd < 0) return false;
-    proc_path(o, proc);
-    o->nameless = !access(proc, F_OK); // by which it gets its name
-    if (!o->nameless) close(o->fd), o->fd = -1;
-    return o->nameless;
-}
-
-// A free name beside the target, which `take` takes: sets o->temporary.
-static bool take_temporary(hub_output *o, bool (*take)(hub_output *o)) {
-    size_t size = strlen(o->path) + 48;
-    o->temporary = memory_alloc(size, 1);
-    for (int i = 0; o->temporary && i < 1000; i++) {
-        snprintf(o->temporary, size, "%s.%ld.%d.part", o->path, (long)getpid(), i);
-        if (take(o)) return true;
-        if (errno != EEXIST) break;
-    }
-    free(o->temporary);
-    o->temporary = NULL;
-    return false;
-}
-
-static bool take_by_open(hub_output *o) {
-    o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return o->fd >= 0;
-}
-
-static bool take_by_link(hub_output *o) {
-    char proc[32];
-    proc_path(o, proc);
-    return !linkat(AT_FDCWD, proc, AT_FDCWD, o->temporary, AT_SYMLINK_FOLLOW);
-}
-
-bool hub_output_begin(hub_output *o, const char *path, diag *d) {
-    struct stat s;
-    bool exists = !stat(path, &s);
-    if (exists && S_ISDIR(s.st_mode)) return diag_error(d, path, "can't be written: is a folder");
-    *o = (hub_output){.fd = -1, .path = exists ? memory_realpath(path) : memory_strdup(path)};
-    if (!o->path) return diag_error(d, path, "can't be written: %s", strerror(errno));
-    if (exists && !S_ISREG(s.st_mode)) {
-        o->fd = open(o->path, O_WRONLY | O_CLOEXEC);
-    } else if (!begin_nameless(o)) {
-        take_temporary(o, take_by_open);
-    }
-    if (o->fd >= 0) return true;
-    diag_error(d, path, "can't be written: %s", strerror(errno));
-    output_forget(o);
-    return false;
-}
-
-bool hub_output_write(hub_output *o, const void *data, size_t size, diag *d) {
-    const char *p = data;
-    while (size) {
-        ssize_t n = write(o->fd, p, size > 0x40000000 ? 0x40000000 : size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return diag_error(d, o->path, "can't be written: %s", strerror(n ? errno : ENOSPC));
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-bool hub_output_end(hub_output *o, bool keep, diag *d) {
-    if (o->fd < 0) return false;
-    bool ok = keep;
-    if (ok && o->nameless && !take_temporary(o, take_by_link))
-        ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
-    if (close(o->fd) && ok) ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
-    if (ok && o->temporary && rename(o->temporary, o->path)) {
-        ok = diag_error(d, o->path, "can't be written: %s", strerror(errno));
-    }
-    if (!ok && o->temporary) unlink(o->temporary);
-    output_forget(o);
-    return ok;
 }

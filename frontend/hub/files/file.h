@@ -1,17 +1,26 @@
-// Files of frontend/hub: mapped for reading, and written beside their target and renamed, never half there.
+// Files of a checkpoint: mapped for reading, and their names.
 #ifndef BERTC_HUB_FILE_H
 #define BERTC_HUB_FILE_H
+
+#include <sys/types.h>
+#include <time.h>
 
 #include "ir/ir.h"
 
 typedef struct hub_file {
     const unsigned char *data;
     size_t size;
+    struct timespec changed;
+    dev_t device;
+    ino_t number;
 } hub_file;
 
 // Maps a regular file, read-only; an empty one has size 0. The caller ends it with hub_file_unmap.
 bool hub_file_map(const char *path, hub_file *out, diag *d);
 void hub_file_unmap(hub_file *f);
+// False, with a diagnostic, where the file at `path` is still the one that was mapped, and was written since:
+// what was read of it may be of before and after. (One that took its place harms nobody.)
+bool hub_file_unchanged(const hub_file *f, const char *path, diag *d);
 
 // Is there anything but a folder under that path? A link to nowhere or a pipe counts: somebody meant it to
 // be read, so hub_file_map reports it, and it is not treated as missing.
@@ -25,17 +34,5 @@ char *hub_path_folder(arena *a, const char *path);
 // May a name from an untrusted file be looked up below its folder: relative, no "..", and one component if
 // `plain`?
 bool hub_name_stays_inside(const char *name, bool plain);
-
-// A file in the making: a regular target is replaced when hub_output_end keeps it; a device is written in
-// place.
-typedef struct hub_output {
-    int fd;
-    char *path, *temporary; // temporary: NULL for a device, and for what has no name yet
-    bool nameless;
-} hub_output;
-bool hub_output_begin(hub_output *o, const char *path, diag *d);
-bool hub_output_write(hub_output *o, const void *data, size_t size, diag *d);
-// Ends it in any case; the target stands afterwards only where `keep` and the result are true.
-bool hub_output_end(hub_output *o, bool keep, diag *d);
 
 #endif

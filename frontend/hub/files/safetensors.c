@@ -225,6 +225,10 @@ void safetensors_close(safetensors *s) {
     arena_free(s->arena);
 }
 
+bool safetensors_unchanged(const safetensors *s, diag *d) {
+    return hub_file_unchanged(&s->file, s->path, d);
+}
+
 int safetensors_count(const safetensors *s) {
     return s->count;
 }

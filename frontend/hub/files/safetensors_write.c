@@ -43,29 +43,28 @@ static bool print_header(FILE *out, const char *path, int n, const safetensors_i
     return true;
 }
 
-bool safetensors_begin(hub_output *o, const char *path, int n, const safetensors_item *items, diag *d) {
+bool safetensors_begin(output_file *o, const char *path, int n, const safetensors_item *items, diag *d) {
     char *header = NULL;
     size_t size = 0;
+    *o = (output_file){.fd = -1};
     FILE *out = memory_stream(&header, &size);
     if (!out) return diag_error(d, path, "out of memory");
     bool ok = print_header(out, path, n, items, d);
     if (!memory_stream_end(out, &header) && ok) ok = diag_error(d, path, "out of memory");
-    if (ok && hub_output_begin(o, path, d)) {
-        unsigned char length[8];
-        for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)size >> (8 * i));
-        ok = hub_output_write(o, length, 8, d) && hub_output_write(o, header, size, d);
-        if (!ok) hub_output_end(o, false, d);
-    } else {
-        ok = false;
-    }
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)size >> (8 * i));
+    ok = ok && output_file_open(o, path, d) && output_file_write(o, length, 8, d) &&
+         output_file_write(o, header, size, d);
+    if (!ok) output_file_drop(o);
     free(header);
     return ok;
 }
 
 bool safetensors_write(const char *path, int n, const safetensors_item *items, diag *d) {
-    hub_output o;
-    if (!safetensors_begin(&o, path, n, items, d)) return false;
-    bool ok = true;
-    for (int i = 0; i < n && ok; i++) ok = hub_output_write(&o, items[i].data, items[i].bytes, d);
-    return hub_output_end(&o, ok, d);
+    output_file o;
+    bool ok = safetensors_begin(&o, path, n, items, d);
+    for (int i = 0; i < n && ok; i++) ok = output_file_write(&o, items[i].data, items[i].bytes, d);
+    ok = ok && output_file_sync(&o, d) && output_file_keep(&o, d);
+    output_file_drop(&o);
+    return ok;
 }

@@ -24,3 +24,7 @@ rejects 2 'drawn as .svg' "$BERTC" run m.so --attention 1,2 -o map.png "$text"
 rejects 1 'no/such/map.svg' "$BERTC" run m.so --attention 1,2 -o no/such/map.svg "$text"
 succeeds "$BERTC" compile "$MODEL" -o plain.so --seq 32
 rejects 1 'compile with --outputs attentions' "$BERTC" run plain.so --attention 1,2 "$text"
+# a file of the user's that has the name of a partial one is spared
+echo mine >map.svg.partial
+succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "$text"
+[ "$(cat map.svg.partial)" = mine ] || fail "map.svg.partial is gone"

@@ -79,6 +79,15 @@ cat want want >more.jsonl
 rejects 1 'more.jsonl: has 600 rows, more than texts.txt has lines' "$BERTC" run m.so --input texts.txt --output more.jsonl --resume
 [ "$(wc -l <more.jsonl)" = 600 ] || fail "what was there is gone"
 
+# without --resume, what a stopped run left, or a file of the user's, is not written over
+head -c 2000 want >kept.jsonl.partial
+cp kept.jsonl.partial was
+rejects 1 'kept.jsonl.partial: .*--resume' "$BERTC" run m.so --input texts.txt --output kept.jsonl
+cmp was kept.jsonl.partial || fail "the rows are gone"
+echo mine >notes.jsonl.partial
+rejects 1 'notes.jsonl: --resume: line 1 is no answer' "$BERTC" run m.so --input texts.txt --output notes.jsonl --resume
+[ "$(cat notes.jsonl.partial)" = mine ] || fail "notes are gone"
+
 rejects 1 'embeddings' "$BERTC" run m.so --input texts.txt --output x.npy
 rejects 1 'nowhere.txt: can.t be read' "$BERTC" run m.so --input nowhere.txt --output x.jsonl
 rejects 1 'nowhere/x.jsonl' "$BERTC" run m.so --input texts.txt --output nowhere/x.jsonl

@@ -5,7 +5,9 @@ succeeds "$BERTC" run m.so --explain "An amazing film."
 [ "$(sed 1d out | tr -d + | sort -rn | head -1 | sed 's/.*  //')" = amazing ] || fail "$(cat out)"
 succeeds "$BERTC" run m.so --explain --json "An amazing film."
 expect '"label":"positive".*"word":"amazing","weight":0\.[0-9]'
+echo mine >why.html.partial
 succeeds "$BERTC" run m.so --explain -o why.html "An <amazing> film." "Dull & long."
+[ "$(cat why.html.partial)" = mine ] || fail "a file of the user's is gone"
 grep -q '&lt;</span><span [^>]*>amazing</span>' why.html || fail "$(cat why.html)"
 [ "$(grep -c '<h3>' why.html)" = 2 ] || fail "$(cat why.html)"
 ! grep -q '<amazing>' why.html || fail "not escaped"
