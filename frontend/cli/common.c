@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,8 +36,19 @@ int compare_doubles(const void *a, const void *b) {
 }
 
 bool flush_stdout(diag *d) {
-    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-    return diag_error(d, "standard output", "can't be written: %s", strerror(errno));
+    errno = 0;
+    bool out = fflush(stdout) == 0 && !ferror(stdout), err = !ferror(stderr);
+    if (!out) {
+        diag_error(d, "standard output", "can't be written: %s",
+                   errno ? strerror(errno) : "a part of it is lost");
+        __fpurge(stdout); // or it would be tried again, and said again
+        clearerr(stdout);
+    }
+    if (!err) {
+        diag_error(d, "standard error", "can't be written");
+        clearerr(stderr);
+    }
+    return out && err;
 }
 
 bool ends_with(const char *s, const char *end) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/process.h"
 #include "ir/memory.h"
 
 static const struct {
@@ -33,8 +34,16 @@ static void *json_memory(size_t size) {
     return memory_must(memory_alloc(size, 1));
 }
 
-int main(int argc, char **argv) {
-    cJSON_InitHooks(&(cJSON_Hooks){json_memory, free});
+static int no_such_command(const char *word) {
+    const char *near = NULL;
+    for (size_t i = 0; i < COMMANDS && !near; i++)
+        if (word_edits(word, strlen(word), commands[i].name) > 0) near = commands[i].name;
+    fprintf(stderr, "bertc: no command '%s'%s%s%s (bertc --help)\n", word, near ? ", did you mean " : "",
+            near ? near : "", near ? "?" : "");
+    return EXIT_USAGE;
+}
+
+static int run_command(int argc, char **argv) {
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
@@ -50,10 +59,17 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
     }
-    const char *near = NULL;
-    for (size_t i = 0; i < COMMANDS && !near; i++)
-        if (word_edits(argv[1], strlen(argv[1]), commands[i].name) > 0) near = commands[i].name;
-    fprintf(stderr, "bertc: no command '%s'%s%s%s (bertc --help)\n", argv[1], near ? ", did you mean " : "",
-            near ? near : "", near ? "?" : "");
-    return EXIT_USAGE;
+    return no_such_command(argv[1]);
+}
+
+int main(int argc, char **argv) {
+    process_open_standard();
+    process_watch_files();
+    cJSON_InitHooks(&(cJSON_Hooks){json_memory, free});
+    int status = run_command(argc, argv);
+    diag d;
+    diag_init(&d);
+    flush_stdout(&d);
+    int written = finish(&d);
+    return status ? status : written;
 }
