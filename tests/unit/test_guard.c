@@ -26,6 +26,7 @@ static void setup(void) {
     ck_assert_int_ge(fd, 0);
     close(fd);
     ck_assert_int_eq(pipe(out), 0);
+    signal(SIGTERM, SIG_DFL); // a child that ran Check's handler would stop the test
 }
 
 static void teardown(void) {
@@ -35,7 +36,6 @@ static void teardown(void) {
 static pid_t sleeper(void) {
     pid_t pid = fork();
     if (!pid) {
-        signal(SIGTERM, SIG_DFL); // and not Check's handler, which stops the test
         setpgid(0, 0);
         close(out[0]);
         close(out[1]);
