@@ -128,6 +128,15 @@ static inline uint32_t bertc_merge_slot(uint32_t left, uint32_t right) {
     return (uint32_t)(h >> 32);
 }
 
+// The character that byte-level BPE writes a byte as: printable bytes are themselves, the others are 256 and
+// up, in their order.
+static inline uint32_t bertc_byte_character(uint8_t byte) {
+    if (byte <= ' ') return 256u + byte;
+    if (byte < 0x7f) return byte;
+    if (byte <= 0xa0) return 256u + ' ' + 1 + (byte - 0x7fu);
+    return byte == 0xad ? 0x143 : byte;
+}
+
 // A template is a list of these: a sequence (0: the text, 1: the pair) or a special token.
 #define BERTC_TEMPLATE_SPECIAL 2u
 typedef struct bertc_template_item {

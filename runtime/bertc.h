@@ -15,6 +15,10 @@
 //
 // An argument that can't be meant (NULL where something is needed, a negative count, a number that is none of
 // an enumeration) is an error that names it; functions that return no error give NULL, false or 0.
+//
+// What a text may cost is bounded, whatever the tokenizer's files say: its normaliser may make 16 bytes a byte
+// of it and 65536, and patterns and look-ups may do some 10^8 steps of work and 256 a byte. Beyond that the call
+// is an error that names the step.
 #ifndef BERTC_H
 #define BERTC_H
 

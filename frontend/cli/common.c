@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
 int finish(diag *d) {
@@ -51,15 +52,10 @@ bool flush_stdout(diag *d) {
     return out && err;
 }
 
-bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 bool is_checkpoint(const char *path) {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
-    return ends_with(path, ".safetensors") || ends_with(path, ".st") || ends_with(path, ".json");
+    return hub_ends_with(path, ".safetensors") || hub_ends_with(path, ".st") || hub_ends_with(path, ".json");
 }
 
 // --- Outputs that would replace what is read
@@ -73,7 +69,7 @@ bool same_file(const char *a, const char *b) {
 static bool is_model_file(const char *name) {
     static const char *const endings[] = {".safetensors", ".st", ".json", ".txt"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(name, endings[i])) return true;
+        if (hub_ends_with(name, endings[i])) return true;
     return false;
 }
 

@@ -6,6 +6,7 @@
 
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
 // A tokenizer of an artefact (through a session), or alone.
@@ -20,7 +21,7 @@ typedef struct token_source {
 
 // A checkpoint, or a tokenizer's file; else an artefact.
 static bool reads_files(const char *path) {
-    return is_checkpoint(path) || ends_with(path, ".txt");
+    return is_checkpoint(path) || hub_ends_with(path, ".txt");
 }
 
 static bool token_source_open(token_source *x, const char *path, const char *tokenizer, diag *d) {

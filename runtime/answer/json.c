@@ -5,6 +5,7 @@
 
 #include "runtime/abi_task.h"
 #include "runtime/bertc.h"
+#include "runtime/tokenizer/unicode.h"
 
 // Writes as much as fits, and counts the bytes that it needs.
 typedef struct json_writer {
@@ -45,37 +46,13 @@ static void put_float(json_writer *w, float x) {
     put_bytes(w, out, n);
 }
 
-// Bytes of the UTF-8 sequence at s, *good: whether it is one. A broken one counts to where it breaks (as
-// Python's errors="replace").
-static size_t sequence(const unsigned char *s, size_t n, bool *good) {
-    unsigned first = s[0];
-    size_t need = first < 0x80                     ? 1
-                  : first >= 0xc2 && first <= 0xdf ? 2
-                  : first >= 0xe0 && first <= 0xef ? 3
-                  : first >= 0xf0 && first <= 0xf4 ? 4
-                                                   : 0;
-    *good = false;
-    if (need == 0) return 1;
-    for (size_t i = 1; i < need; i++) {
-        unsigned low = 0x80, high = 0xbf;
-        if (i == 1 && first == 0xe0) low = 0xa0;
-        if (i == 1 && first == 0xed) high = 0x9f;
-        if (i == 1 && first == 0xf0) low = 0x90;
-        if (i == 1 && first == 0xf4) high = 0x8f;
-        if (i >= n || s[i] < low || s[i] > high) return i;
-    }
-    *good = true;
-    return need;
-}
-
 static void put_string(json_writer *w, const char *s, size_t n) {
     put_raw(w, "\"");
     for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)s[i];
-        bool good;
-        size_t length = sequence((const unsigned char *)s + i, n - i, &good);
+        size_t bad, length = utf8_check((const uint8_t *)s + i, n - i, &bad);
         char escape[8];
-        if (!good)
+        if (!length)
             put_raw(w, "\xef\xbf\xbd");
         else if (c == '"' || c == '\\')
             put_bytes(w, (const char[]){'\\', (char)c}, 2);
@@ -89,7 +66,7 @@ static void put_string(json_writer *w, const char *s, size_t n) {
             put_bytes(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
         else
             put_bytes(w, s + i, length);
-        i += length;
+        i += length ? length : bad; // as much as one U+FFFD stands for
     }
     put_raw(w, "\"");
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/tokenizer/encoder.h"
 
@@ -29,28 +30,43 @@ static inline bool may_begin(const byte_pairs *pairs, const uint8_t *p, size_t s
     return pairs->first[p[0]] && (size < 2 || pairs->second[p[0]][p[1] >> 3] >> (p[1] & 7) & 1);
 }
 
-// The patterns of the tokens that match normalised text: their own text, normalised. Of equal ones the first
-// counts.
-static bool open_patterns(encoder *e) {
-    const tokenizer *t = e->t;
-    if (!t->normalized) return true;
-    e->patterns = heap_zero(t->normalized, sizeof *e->patterns);
-    size_t bytes = 0, at = 0, n = 0;
-    for (uint32_t i = 0; i < t->table->added.count; i++)
-        if (t->added[i].flags & BERTC_ADDED_NORMALIZED) bytes += 36 * (size_t)t->added[i].size + 64;
-    e->pattern_bytes = heap_alloc(bytes, 1);
-    if (!e->patterns || !e->pattern_bytes) return false;
-    for (uint32_t i = 0; i < t->table->added.count; i++) {
-        const bertc_added_token *a = &t->added[i];
-        if (!(a->flags & BERTC_ADDED_NORMALIZED) || a->size > e->max_text) continue;
-        text_open(e, t->strings + a->text, a->size);
-        span raw = {.bytes = e->text, .size = e->text_size}, s;
-        normalize(e, &raw, &s);
-        if (!s.size || s.size > bytes - at) continue;
-        memcpy(e->pattern_bytes + at, s.bytes, s.size);
-        e->patterns[n++] = (pattern){e->pattern_bytes + at, (uint32_t)s.size, i};
-        at += s.size;
+// Appends the token's own text, normalised; nothing where that is empty.
+static bool add_pattern(encoder *e, uint32_t token, size_t *count, size_t *bytes, size_t *capacity) {
+    const bertc_added_token *a = &e->t->added[token];
+    text_open(e, e->t->strings + a->text, a->size);
+    span raw = {.bytes = e->text, .size = e->text_size}, s;
+    normalize(e, &raw, &s);
+    if (e->failed || !encoder_room(e, &e->pattern_bytes, capacity, *bytes + s.size, 1)) return false;
+    if (!s.size) return true;
+    memcpy(e->pattern_bytes + *bytes, s.bytes, s.size);
+    *bytes += s.size;
+    e->patterns[(*count)++] = (pattern){.size = (uint32_t)s.size, .token = token};
+    return true;
+}
+
+static bool add_patterns(encoder *e, size_t *count, bertc_error *error) {
+    size_t total = 0, bytes = 0, capacity = 0;
+    for (uint32_t i = 0; i < e->t->table->added.count; i++)
+        if (e->t->added[i].flags & BERTC_ADDED_NORMALIZED) total += e->t->added[i].size;
+    budget_open(e, total);
+    budget_text(e, total);
+    for (uint32_t i = 0; i < e->t->table->added.count; i++) {
+        if (!(e->t->added[i].flags & BERTC_ADDED_NORMALIZED) || add_pattern(e, i, count, &bytes, &capacity))
+            continue;
+        budget_error(e, total, error);
+        return error_prefix(error, "added token %u", i);
     }
+    return true;
+}
+
+// The patterns of the tokens that match normalised text. Of equal ones the first counts.
+static bool open_patterns(encoder *e, bertc_error *error) {
+    size_t n = 0, at = 0;
+    if (!e->t->normalized) return true;
+    e->patterns = heap_zero(e->t->normalized, sizeof *e->patterns);
+    if (!e->patterns) return error_set(error, "out of memory");
+    if (!add_patterns(e, &n, error)) return false;
+    for (size_t i = 0; i < n; at += e->patterns[i++].size) e->patterns[i].bytes = e->pattern_bytes + at;
     qsort(e->patterns, n, sizeof *e->patterns, by_bytes);
     for (size_t i = 0; i < n; i++) {
         const pattern *p = &e->patterns[i],
@@ -62,14 +78,14 @@ static bool open_patterns(encoder *e) {
     return true;
 }
 
-bool added_open(encoder *e) {
+bool added_open(encoder *e, bertc_error *error) {
     const tokenizer *t = e->t;
     for (uint32_t i = 0; i < t->table->added.count; i++) {
         const bertc_added_token *a = &t->added[i];
         if (!(a->flags & BERTC_ADDED_NORMALIZED))
             add_pair(&e->raw_pairs, (const uint8_t *)t->strings + a->text, a->size);
     }
-    return open_patterns(e);
+    return open_patterns(e, error);
 }
 
 // First of patterns [low, high), which agree in `depth` bytes, whose next byte is at least c.
@@ -85,9 +101,10 @@ static size_t lower_bound(const encoder *e, size_t low, size_t high, size_t dept
     return low;
 }
 
-static size_t longest_pattern(const encoder *e, const uint8_t *p, size_t size, uint32_t *token) {
+static size_t longest_pattern(const encoder *e, const uint8_t *p, size_t size, uint32_t *token,
+                              size_t *work) {
     size_t low = 0, high = e->pattern_count, best = 0;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++, ++*work) {
         size_t end = lower_bound(e, low, high, i, p[i] + 1u);
         low = lower_bound(e, low, end, i, p[i]);
         high = end;
@@ -138,15 +155,28 @@ static void give_rest(encoder *e, const span *s, size_t start, size_t end, added
     rest(e, &part);
 }
 
+// Whether a character begins at `at`, or the text ends there.
+static bool is_bound(const span *s, size_t at) {
+    return at == s->size || (s->bytes[at] & 0xc0) != 0x80;
+}
+
+// The longest token that begins at `at`: its length, 0 where none does. None ends within a character.
+static size_t find_added(encoder *e, const span *s, size_t at, bool normalized, uint32_t *token) {
+    const uint8_t *p = s->bytes + at;
+    size_t left = s->size - at, work = 0, n;
+    if (!may_begin(normalized ? &e->normalized_pairs : &e->raw_pairs, p, left)) return 0;
+    n = normalized ? longest_pattern(e, p, left, token, &work)
+                   : trie_longest(&e->t->added_trie, 0, p, left, token, &work);
+    bool whole = is_bound(s, at) && is_bound(s, at + n);
+    return encoder_work(e, work) && whole && *token < e->t->table->added.count ? n : 0;
+}
+
 static void split_added(encoder *e, const span *s, bool normalized, added_rest rest) {
-    const byte_pairs *pairs = normalized ? &e->normalized_pairs : &e->raw_pairs;
-    size_t done = 0, at = 0;
+    size_t done = 0, at = 0, spaces = 0; // no spaces go on behind `spaces`, as far as was looked
     while (at < s->size && !e->stopped) {
         uint32_t token = 0;
-        if (!may_begin(pairs, s->bytes + at, s->size - at) && ++at) continue;
-        size_t n = normalized ? longest_pattern(e, s->bytes + at, s->size - at, &token)
-                              : trie_longest(&e->t->added_trie, 0, s->bytes + at, s->size - at, &token);
-        if ((!n || token >= e->t->table->added.count) && ++at) continue;
+        size_t n = find_added(e, s, at, normalized, &token);
+        if (!n && ++at) continue;
         const bertc_added_token *a = &e->t->added[token];
         size_t start = at, end = at + n;
         at = end;
@@ -155,7 +185,7 @@ static void split_added(encoder *e, const span *s, bool normalized, added_rest r
             continue;
         // the token before may have taken a space that this one begins with, and more
         if (a->flags & BERTC_ADDED_LSTRIP) start = start > done ? spaces_before(s, start, done) : done;
-        if (a->flags & BERTC_ADDED_RSTRIP) end = spaces_after(s, end);
+        if (a->flags & BERTC_ADDED_RSTRIP) end = spaces = spaces > end ? spaces : spaces_after(s, end);
         if (end < start) end = start;
         if (done < start) give_rest(e, s, done, start, rest);
         if (!e->stopped) give_token(e, s, start, end, a->id);

@@ -6,11 +6,14 @@
 
 #define SHORT_WORD 48 // up to this many symbols a scan for the lowest rank beats a heap
 #define NO_MERGE   UINT32_MAX
+#define FEW_PROBES 32u
 
 // The merge of two pieces; rank NO_MERGE: there is none.
-static bpe_merge find_merge(const tokenizer *t, uint32_t left, uint32_t right) {
+static bpe_merge find_merge(encoder *e, uint32_t left, uint32_t right) {
+    const tokenizer *t = e->t;
     uint32_t mask = t->table->merges.count - 1, slot = bertc_merge_slot(left, right);
     for (uint32_t i = 0; i < t->table->merge_probes; i++) {
+        if (i >= FEW_PROBES && !encoder_work(e, 1)) break; // a table may be made so that each look-up is long
         const bertc_merge *m = &t->merges[(slot + i) & mask];
         if (m->rank == NO_MERGE) break;
         if (m->left == left && m->right == right) return (bpe_merge){.rank = m->rank, .id = m->id};
@@ -20,9 +23,8 @@ static bpe_merge find_merge(const tokenizer *t, uint32_t left, uint32_t right) {
 
 // ids: of the word's n symbols, starts: where they begin and where the last one ends.
 static void merge_short(encoder *e, const span *s, split word, uint32_t *ids, uint32_t *starts, uint32_t n) {
-    const tokenizer *t = e->t;
     bpe_merge merges[SHORT_WORD]; // of symbol i and the next
-    for (uint32_t i = 0; i + 1 < n; i++) merges[i] = find_merge(t, ids[i], ids[i + 1]);
+    for (uint32_t i = 0; i + 1 < n; i++) merges[i] = find_merge(e, ids[i], ids[i + 1]);
     while (n > 1) {
         uint32_t best = 0;
         for (uint32_t i = 1; i + 1 < n; i++)
@@ -34,8 +36,8 @@ static void merge_short(encoder *e, const span *s, split word, uint32_t *ids, ui
         memmove(&starts[best + 1], &starts[best + 2], (behind + 1) * sizeof *starts);
         if (behind) memmove(&merges[best + 1], &merges[best + 2], (behind - 1) * sizeof *merges);
         n--;
-        if (best) merges[best - 1] = find_merge(t, ids[best - 1], ids[best]);
-        if (best + 1 < n) merges[best] = find_merge(t, ids[best], ids[best + 1]);
+        if (best) merges[best - 1] = find_merge(e, ids[best - 1], ids[best]);
+        if (best + 1 < n) merges[best] = find_merge(e, ids[best], ids[best + 1]);
     }
     for (uint32_t i = 0; i < n; i++) text_piece(e, s, starts[i], starts[i + 1], ids[i]);
     cache_put(e, s, word, ids, starts + 1, n);
@@ -69,7 +71,7 @@ static void offer(encoder *e, size_t *count, int32_t at) {
     const bpe_symbol *left = &e->symbols[at];
     if (left->next < 0) return;
     uint32_t right = e->symbols[left->next].id;
-    bpe_merge m = find_merge(e->t, left->id, right);
+    bpe_merge m = find_merge(e, left->id, right);
     m.at = (uint32_t)at;
     m.left = left->id;
     m.right = right;
@@ -86,7 +88,7 @@ static void merge_long(encoder *e, const span *s, int32_t n) {
         if (left->start == left->end || left->next < 0) continue;
         bpe_symbol *right = &e->symbols[left->next];
         if (left->id != m.left || right->id != m.right) { // one of the two has been merged since
-            bpe_merge now = find_merge(e->t, left->id, right->id);
+            bpe_merge now = find_merge(e, left->id, right->id);
             if (now.rank == NO_MERGE || now.id != m.id) continue;
         }
         left->id = m.id;
@@ -215,10 +217,10 @@ static void encode_marked(encoder *e, const span *s, split word) {
 void bpe_encode(encoder *e, const span *s, split word) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
-    size_t n = word.end - word.start;
+    size_t n = word.end - word.start, work = 0;
     if (cache_give(e, s, word)) return;
     if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
-        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id) == n) {
+        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id, &work) == n) {
         text_piece(e, s, word.start, word.end, id);
         cache_put(e, s, word, &id, &word.end, 1);
     } else if (t->table->flags & BERTC_TOKENIZER_SPACE_BEGINS)

@@ -61,17 +61,9 @@ void split_byte_level(encoder *e, const span *s, split part, split_list *out) {
     }
 }
 
-// Printable bytes are themselves; the others are 256 and up, in their order.
-static uint32_t character_of(uint8_t byte) {
-    if (byte <= ' ') return 256u + byte;
-    if (byte < 0x7f) return byte;
-    if (byte <= 0xa0) return 256u + ' ' + 1 + (byte - 0x7fu);
-    return byte == 0xad ? 0x143 : byte;
-}
-
 void normalize_bytes(encoder *e, const span *in, norm_text *out) {
     transform t = {.in = in};
     for (size_t i = 0; i < in->size && !e->failed; i++)
-        transform_next(e, out, &t, character_of(in->bytes[i]), (in->bytes[i] & 0xc0) == 0x80);
+        transform_next(e, out, &t, bertc_byte_character(in->bytes[i]), (in->bytes[i] & 0xc0) == 0x80);
     transform_flush(e, out, &t);
 }

@@ -99,6 +99,7 @@ typedef struct matches {
     const uint8_t *bytes;
     size_t size, next; // where the search goes on
     size_t last;       // end of the last match
+    size_t counted;    // starts below are tried with their work counted
     bool any;
 } matches;
 
@@ -107,11 +108,23 @@ typedef struct text_place {
     size_t bytes, chars;
 } text_place;
 
+// Why a call ends without tokens.
+typedef enum encoder_failure {
+    ENCODER_NO_MEMORY,
+    ENCODER_TOO_LONG,  // texts grow beyond what is allowed
+    ENCODER_WORK_DONE, // the work that is allowed is used up
+    ENCODER_UNKNOWN    // a text needs an unknown token, and there is none
+} encoder_failure;
+
 struct encoder {
     const tokenizer *t;
     size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
-    bool failed;     // memory ran out, or a pattern's limits: what is there is cut short
-    bool pattern_failed, unknown_failed; // why, where not for memory
+    bool failed;     // what is there is cut short
+    encoder_failure failure;
+    const bertc_step *step, *failed_step; // that runs, and that failed; NULL: none
+    uint64_t work;                        // left of the call's budget
+    size_t longest;                       // bytes that a normalised text may have
+    size_t grown, rewritten; // bytes that the text's parts have behind the normaliser and the pre-tokeniser
 
     const uint8_t *text; // being encoded: valid UTF-8
     size_t text_size;
@@ -153,6 +166,28 @@ struct encoder {
 
 #define ENCODER_DROPPED 0xff
 
+// budget.c: what a call may cost.
+// The most bytes that a normalised text may have: so many a byte of the text, and so many beside.
+#define ENCODER_GROWTH       16u
+#define ENCODER_GROWTH_LEAST 65536u
+// Begins a call on `size` bytes of text in all; one of its texts.
+void budget_open(encoder *e, size_t size);
+void budget_text(encoder *e, size_t size);
+// Ends the call; returns false. The first failure counts.
+bool encoder_fail(encoder *e, encoder_failure failure);
+// Takes work from the call's budget: about a nanosecond each. False: it is used up, and the call has failed.
+static inline bool encoder_work(encoder *e, uint64_t n) {
+    if (n > e->work) return encoder_fail(e, ENCODER_WORK_DONE);
+    e->work -= n;
+    return true;
+}
+// Whether a normalised text, or all of a text's parts together, may have so many bytes.
+bool budget_length(encoder *e, size_t bytes);
+// The most bytes that `size` bytes of text become, as far as the call is allowed to.
+size_t budget_room(const tokenizer *t, size_t size);
+// Why the call on `size` bytes failed; returns false.
+bool budget_error(const encoder *e, size_t size, bertc_error *error);
+
 // text.c.
 // Room for `need` elements of `size` bytes at *array; false, and e->failed, where memory runs out.
 bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t size);
@@ -164,7 +199,9 @@ size_t text_characters(const char *text, size_t size);
 // Appends a token for bytes [start, end) of `s`, and returns it, NULL where memory ran out; an id that is
 // none becomes the unknown token.
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
-// The same for the unknown token; NULL, and e->failed, where there is none.
+// A token of the same bytes as the last one; of its offsets.
+bertc_token *text_again(encoder *e, uint32_t id);
+// The same as text_token for the unknown token; NULL, and e->failed, where there is none.
 bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end);
 // The same for a piece, which byte-level BPE trims.
 void text_piece(encoder *e, const span *s, size_t start, size_t end, uint32_t id);
@@ -214,7 +251,7 @@ void decompose_flush(encoder *e, norm_text *out, unsigned flags);
 
 // added.c: calls `rest` for the text between added tokens, and appends the added tokens.
 typedef void (*added_rest)(encoder *e, const span *s);
-bool added_open(encoder *e);
+bool added_open(encoder *e, bertc_error *error);
 void added_split_raw(encoder *e, const span *s, added_rest rest);
 void added_split_normalized(encoder *e, const span *s, added_rest rest);
 

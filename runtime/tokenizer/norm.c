@@ -1,12 +1,9 @@
 // The text that a normaliser step writes: each byte with the character that it comes from.
 #include "runtime/tokenizer/encoder.h"
 
-// A table's steps may make a text longer again and again; places in it have 32 bits.
-#define LONGEST_NORMALIZED ((size_t)1 << 31)
-
 bool norm_room(encoder *e, norm_text *out, size_t more) {
     if (out->capacity - out->size >= more) return true;
-    if (out->size + more > LONGEST_NORMALIZED) return e->failed = true, false;
+    if (more > e->longest - out->size) return encoder_fail(e, ENCODER_TOO_LONG);
     size_t bytes = out->capacity, sources = out->capacity;
     if (!encoder_room(e, &out->bytes, &bytes, out->size + more, 1) ||
         !encoder_room(e, &out->source, &sources, out->size + more, sizeof *out->source))

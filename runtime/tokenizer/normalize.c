@@ -29,13 +29,19 @@ static void run_step(encoder *e, const bertc_step *step, const span *in, norm_te
 
 void normalize(encoder *e, const span *in, span *out) {
     *out = *in;
-    for (uint32_t i = 0; i < e->t->table->normalizer.count; i++) {
+    for (uint32_t i = 0; i < e->t->table->normalizer.count && !e->failed; i++) {
         const bertc_step *step = &e->t->normalizer[i];
         if (normalize_keeps(e, step, out)) continue;
         norm_text *to = &e->norm[e->norm_next];
         to->size = 0;
+        e->step = step;
+        encoder_work(e, out->size);
         run_step(e, step, out, to);
         *out = (span){.bytes = to->bytes, .source = to->source, .size = to->size};
         e->norm_next = !e->norm_next;
+        encoder_work(e, to->size);
+        budget_length(e, to->size);
     }
+    e->step = NULL;
+    budget_length(e, e->grown += out->size);
 }

@@ -127,13 +127,18 @@ void pretokenize(encoder *e, span *s) {
         norm_text *to = &e->norm[next];
         e->other_splits.count = 0;
         to->size = 0;
+        e->step = step;
+        encoder_work(e, s->size);
         for (size_t i = 0; i < e->splits.count && !e->failed; i++)
             cut(e, step, s, e->splits.at[i], to, &e->other_splits);
         split_list swap = e->splits;
         e->splits = e->other_splits;
         e->other_splits = swap;
         if (!tokenizer_rewrites(step)) continue;
+        budget_length(e, to->size);
         *s = (span){.bytes = to->bytes, .source = to->source, .size = to->size};
         next ^= 1;
     }
+    e->step = NULL;
+    budget_length(e, e->rewritten += s->size);
 }

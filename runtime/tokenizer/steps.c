@@ -56,25 +56,29 @@ static uint32_t last_source(const span *in, size_t end) {
     return span_source(in, (size_t)(utf8_back(in->bytes + end) - in->bytes));
 }
 
+// Bytes [at, end), all of them whole characters.
+static void copy_all(encoder *e, const span *in, size_t at, size_t end, norm_text *out) {
+    for (size_t n; at < end; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
+}
+
 // `text`, or where `least` is 2 two or more of it, by `text2`.
 void normalize_replace(encoder *e, const bertc_step *step, size_t least, const span *in, norm_text *out) {
     const char *text = e->t->strings + step->text;
-    for (size_t at = 0; at < in->size;) {
-        size_t times = 0, end = at;
-        while ((least == 2 || !times) && in->size - end >= step->size &&
-               !memcmp(in->bytes + end, text, step->size)) {
-            end += step->size;
-            times++;
-        }
-        if (times >= least && times) {
-            put_text(e, out, step, last_source(in, end));
-            at = end;
-            continue;
-        }
-        size_t n = utf8_length(in->bytes[at]);
-        copy(e, in, at, n, out);
-        at += n;
+    const uint8_t *end = in->bytes + in->size;
+    size_t at = 0;
+    for (const uint8_t *found; !e->failed; at = (size_t)(found - in->bytes)) {
+        found = memmem(in->bytes + at, in->size - at, text, step->size);
+        if (!found) break;
+        copy_all(e, in, at, (size_t)(found - in->bytes), out);
+        const uint8_t *first = found;
+        do found += step->size;
+        while (least == 2 && (size_t)(end - found) >= step->size && !memcmp(found, text, step->size));
+        if (found - first > (ptrdiff_t)((least - 1) * step->size))
+            put_text(e, out, step, last_source(in, (size_t)(found - in->bytes)));
+        else
+            copy_all(e, in, (size_t)(first - in->bytes), (size_t)(found - in->bytes), out);
     }
+    copy_all(e, in, at, in->size, out);
 }
 
 void normalize_strip(encoder *e, unsigned flags, const span *in, norm_text *out) {
@@ -89,11 +93,7 @@ void normalize_strip(encoder *e, unsigned flags, const span *in, norm_text *out)
         if (!(unicode_flags(utf8_next(&next)) & UNICODE_SPACE)) break;
         end = back;
     }
-    while (p < end) {
-        size_t n = utf8_length(*p);
-        copy(e, in, (size_t)(p - in->bytes), n, out);
-        p += n;
-    }
+    copy_all(e, in, (size_t)(p - in->bytes), (size_t)(end - in->bytes), out);
 }
 
 void normalize_prepend(encoder *e, const bertc_step *step, const span *in, norm_text *out) {
@@ -118,13 +118,13 @@ void normalize_replace_pattern(encoder *e, const bertc_step *step, const span *i
     matches m = {.bytes = in->bytes, .size = in->size};
     size_t at = 0;
     for (size_t start, end; matcher_next(e, step, &m, &start, &end); at = end) {
-        for (size_t n; at < start; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
+        copy_all(e, in, at, start, out);
         if (end)
             put_text(e, out, step, last_source(in, end));
         else if (in->size)
             put_text(e, out, step, span_source(in, 0) | SOURCE_EMPTY);
     }
-    for (size_t n; at < in->size; at += n) copy(e, in, at, n = utf8_length(in->bytes[at]), out);
+    copy_all(e, in, at, in->size, out);
 }
 
 static bool is_ascii(const span *in) {

@@ -5,6 +5,7 @@
 #include "runtime/error.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/trie.h"
+#include "runtime/tokenizer/unicode.h"
 
 // Address of a section whose elements have `size` bytes, NULL (with an error) where it leaves the table.
 static const void *section(const bertc_tokenizer *t, bertc_section s, size_t size, const char *name,
@@ -33,8 +34,14 @@ static bool check_id(const tokenizer *t, int32_t id, const char *name, bertc_err
 static bool check_string(const tokenizer *t, uint32_t at, uint32_t size, const char *name,
                          bertc_error *error) {
     uint32_t count = t->table->strings.count;
-    return (at < count && size < count - at && !t->strings[at + size]) ||
-           error_set(error, "tokenizer table: a text of `%s` lies outside the strings", name);
+    if (at >= count || size >= count - at || t->strings[at + size])
+        return error_set(error, "tokenizer table: a text of `%s` lies outside the strings", name);
+    return utf8_is_valid((const uint8_t *)t->strings + at, size) ||
+           error_set(error, "tokenizer table: a text of `%s` is no UTF-8", name);
+}
+
+static bool is_character(const tokenizer *t, const bertc_step *step) {
+    return step->size && utf8_length((uint8_t)t->strings[step->text]) == step->size;
 }
 
 // A template names each sequence at most once, the text always, the pair where there is one.
@@ -60,8 +67,8 @@ static bool check_template(const tokenizer *t, const bertc_template_item *items,
 static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) {
     switch ((bertc_normalizer_kind)step->kind) {
     case BERTC_STEP_REPLACE:
-    case BERTC_STEP_COLLAPSE:
     case BERTC_STEP_REPLACE_PATTERN: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_COLLAPSE: return is_character(t, step) ? NULL : "lacks its character";
     case BERTC_STEP_CHARSMAP: return t->charsmap_trie ? NULL : "lacks its map";
     case BERTC_STEP_BERT_NORMALIZER:
     case BERTC_STEP_NFC:
@@ -78,11 +85,11 @@ static const char *normalizer_lacks(const tokenizer *t, const bertc_step *step) 
     return "is not known";
 }
 
-static const char *split_lacks(const bertc_step *step) {
+static const char *split_lacks(const tokenizer *t, const bertc_step *step) {
     switch ((bertc_split_kind)step->kind) {
     case BERTC_STEP_SPLIT_TEXT:
-    case BERTC_STEP_SPLIT_PATTERN:
-    case BERTC_STEP_METASPACE: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_SPLIT_PATTERN: return step->size ? NULL : "lacks its text";
+    case BERTC_STEP_METASPACE: return is_character(t, step) ? NULL : "lacks its character";
     case BERTC_STEP_FIXED_LENGTH: return step->flags ? NULL : "has no length";
     case BERTC_STEP_BERT_SPLIT:
     case BERTC_STEP_WHITESPACE_SPLIT:
@@ -100,7 +107,7 @@ static bool check_steps(const tokenizer *t, const bertc_step *steps, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         if (!check_string(t, steps[i].text, steps[i].size, name, error)) return false;
         if (!check_string(t, steps[i].text2, steps[i].size2, name, error)) return false;
-        const char *lacks = normalizer ? normalizer_lacks(t, &steps[i]) : split_lacks(&steps[i]);
+        const char *lacks = normalizer ? normalizer_lacks(t, &steps[i]) : split_lacks(t, &steps[i]);
         if (lacks) return error_set(error, "tokenizer table: step %u in `%s` %s", steps[i].kind, name, lacks);
     }
     return true;
@@ -152,6 +159,7 @@ static bool check_bpe(tokenizer *t, bertc_error *error) {
     const bertc_tokenizer *b = t->table;
     uint32_t n = b->merges.count;
     if (!n || n & (n - 1)) return error_set(error, "tokenizer table: %u merges are no power of 2", n);
+    if (b->merge_probes > n) return error_set(error, "tokenizer table: %u probes", b->merge_probes);
     if (b->flags & BERTC_TOKENIZER_CHARACTERS)
         return check_prefix(t, error) && check_string(t, b->suffix, b->suffix_size, "suffix", error);
     t->bytes = true;
@@ -185,7 +193,9 @@ static bool check_charsmap(tokenizer *t, bertc_error *error) {
     if (count < 9 || trie_bytes > count - 5 || trie_bytes < 4 || t->charsmap[count - 1])
         return error_set(error, "tokenizer table: the character map is cut short");
     t->charsmap_trie = trie_bytes / 4;
-    return trie_bytes % 4 == 0 || error_set(error, "tokenizer table: the character map's trie is broken");
+    if (trie_bytes % 4) return error_set(error, "tokenizer table: the character map's trie is broken");
+    return utf8_is_valid(t->charsmap + 4 + trie_bytes, count - 4 - trie_bytes) ||
+           error_set(error, "tokenizer table: a text of the character map is no UTF-8");
 }
 
 static bool view_sections(tokenizer *t, bertc_error *error) {

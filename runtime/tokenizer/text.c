@@ -9,9 +9,10 @@ bool encoder_room(encoder *e, void *array, size_t *capacity, size_t need, size_t
     if (need <= *capacity) return true;
     void *old; // `array` points to a pointer of some type
     memcpy(&old, array, sizeof old);
-    size_t more = need + need / 2;
+    // while it opens, what the longest text needs; then more than that
+    size_t more = e->max_text ? need + need / 2 : need;
     void *grown = heap_grow(old, more, size);
-    if (!grown) return e->failed = true, false;
+    if (!grown) return encoder_fail(e, ENCODER_NO_MEMORY);
     memcpy(array, &grown, sizeof grown);
     *capacity = more;
     return true;
@@ -21,24 +22,6 @@ void split_add(encoder *e, split_list *list, size_t start, size_t end) {
     if (start == end || !encoder_room(e, &list->at, &list->capacity, list->count + 1, sizeof *list->at))
         return;
     list->at[list->count++] = (split){(uint32_t)start, (uint32_t)end};
-}
-
-// Bytes of valid UTF-8 that `text` begins with; *ascii: whether all of those are ASCII.
-static size_t valid_prefix(const uint8_t *text, size_t size, bool *ascii) {
-    size_t i = 0, bad;
-    *ascii = true;
-    while (i < size) {
-        uint64_t eight;
-        if (i + 8 <= size && (memcpy(&eight, text + i, 8), !(eight & 0x8080808080808080u))) {
-            i += 8;
-            continue;
-        }
-        size_t n = utf8_check(text + i, size - i, &bad);
-        if (!n) return i;
-        if (n > 1) *ascii = false;
-        i += n;
-    }
-    return size;
 }
 
 // A copy with U+FFFD for what is no UTF-8, and where each of its bytes comes from.
@@ -60,7 +43,7 @@ void text_open(encoder *e, const char *text, size_t size) {
     e->text_size = size;
     e->original = NULL;
     e->at = (text_place){0};
-    if (valid_prefix(e->text, size, &e->ascii) == size) return;
+    if (utf8_prefix(e->text, size, &e->ascii) == size) return;
     e->text_size = repair(e, e->text, size);
     e->text = e->repaired;
     e->original = e->repaired_at;
@@ -99,13 +82,17 @@ static void find_source(const encoder *e, const span *s, size_t start, size_t en
     if (*to < *from) *to = *from;
 }
 
+static int32_t known_id(const encoder *e, uint32_t id) {
+    if (id < e->t->table->vocab_size) return (int32_t)id;
+    return e->t->table->unk_id < 0 ? 0 : e->t->table->unk_id;
+}
+
 bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uint32_t id) {
     if (!encoder_room(e, &e->raw, &e->raw_capacity, e->raw_count + 1, sizeof *e->raw)) return NULL;
-    if (id >= e->t->table->vocab_size) id = e->t->table->unk_id < 0 ? 0 : (uint32_t)e->t->table->unk_id;
     size_t from, to;
     find_source(e, s, start, end, &from, &to);
     bertc_token *token = &e->raw[e->raw_count++];
-    *token = (bertc_token){.id = (int32_t)id, .text = e->text_index, .word = e->word};
+    *token = (bertc_token){.id = known_id(e, id), .text = e->text_index, .word = e->word};
     text_place *at = &e->at;
     if (e->ascii) {
         at->chars = from;
@@ -122,10 +109,18 @@ bertc_token *text_token(encoder *e, const span *s, size_t start, size_t end, uin
     return token;
 }
 
+bertc_token *text_again(encoder *e, uint32_t id) {
+    if (!encoder_room(e, &e->raw, &e->raw_capacity, e->raw_count + 1, sizeof *e->raw)) return NULL;
+    bertc_token *token = &e->raw[e->raw_count];
+    *token = e->raw[e->raw_count++ - 1];
+    token->id = known_id(e, id);
+    return token;
+}
+
 bertc_token *text_unknown(encoder *e, const span *s, size_t start, size_t end) {
     if (!(e->t->table->flags & BERTC_TOKENIZER_NO_UNKNOWN))
         return text_token(e, s, start, end, (uint32_t)e->t->table->unk_id);
-    e->failed = e->unknown_failed = e->stopped = true;
+    encoder_fail(e, ENCODER_UNKNOWN);
     return NULL;
 }
 

@@ -9,10 +9,7 @@
 #include "runtime/tokenizer/encoder.h"
 
 #define DEFAULT_TEXT 65536
-// What a byte of text, one replaced by U+FFFD included, becomes at most under BERT's normaliser: 3 bytes (the
-// widest decomposition with its lower case; spaces round an ideograph make 6 of 3), and one token. Other
-// normalisers may make more; buffers then grow.
-#define NORMALIZED 3
+#define NORMALIZED   3 // bytes of U+FFFD, which replaces a byte that is no UTF-8
 
 static void free_buffers(encoder *e) {
     void *all[] = {e->repaired,
@@ -56,16 +53,28 @@ static bool composes(const tokenizer *t) {
     return false;
 }
 
+// Whether a byte of text becomes one token at most: BERT's normaliser makes no more characters than that.
+static bool one_a_byte(const tokenizer *t) {
+    const bertc_tokenizer *b = t->table;
+    bool plain = !b->normalizer.count ||
+                 (b->normalizer.count == 1 && t->normalizer[0].kind == BERTC_STEP_BERT_NORMALIZER);
+    for (uint32_t i = 0; i < b->pretokenizer.count; i++) plain &= !tokenizer_rewrites(&t->pretokenizer[i]);
+    return plain && (b->model == BERTC_TOKENIZER_WORDPIECE || b->model == BERTC_TOKENIZER_WORDLEVEL);
+}
+
 // Buffers for texts of `size` bytes, so that encoding these allocates nothing. What a text leaves untouched
 // is never mapped.
 static bool make_buffers(encoder *e, size_t size) {
     const bertc_tokenizer *b = e->t->table;
-    size_t specials = b->single.count > b->pair.count ? b->single.count : b->pair.count;
-    size_t normalized = NORMALIZED * size + 16, repaired = e->max_text * NORMALIZED, repaired_at = repaired;
+    size_t items = b->single.count > b->pair.count ? b->single.count : b->pair.count;
+    if (items < 2) items = 2; // of the template that stands where there is none
+    size_t normalized = budget_room(e->t, size), repaired = e->max_text * NORMALIZED, repaired_at = repaired;
+    size_t tokens = 2 * (one_a_byte(e->t) ? size : normalized);
     uint32_t rewriting = 0;
     for (uint32_t i = 0; i < b->pretokenizer.count; i++)
         rewriting += tokenizer_rewrites(&e->t->pretokenizer[i]);
     e->failed = false;
+    budget_text(e, size);
     encoder_room(e, &e->repaired, &repaired, NORMALIZED * size + 1, 1);
     encoder_room(e, &e->repaired_at, &repaired_at, NORMALIZED * size + 1, sizeof *e->repaired_at);
     for (uint32_t i = 0; i < 2 + (rewriting < 2 ? rewriting : 2); i++) {
@@ -74,8 +83,8 @@ static bool make_buffers(encoder *e, size_t size) {
     }
     encoder_room(e, &e->splits.at, &e->splits.capacity, normalized, sizeof *e->splits.at);
     encoder_room(e, &e->other_splits.at, &e->other_splits.capacity, normalized, sizeof *e->splits.at);
-    encoder_room(e, &e->raw, &e->raw_capacity, 2 * size, sizeof *e->raw);
-    encoder_room(e, &e->out, &e->out_capacity, 2 * size + specials, sizeof *e->out);
+    encoder_room(e, &e->raw, &e->raw_capacity, tokens, sizeof *e->raw);
+    encoder_room(e, &e->out, &e->out_capacity, tokens + items, sizeof *e->out);
     decompose_room(e, normalized);
     if (composes(e->t)) encoder_room(e, &e->changes, &e->change_capacity, normalized, sizeof *e->changes);
     make_model_buffers(e, normalized);
@@ -102,9 +111,10 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
     if (e) {
         e->t = t;
         if (!matcher_open(e, error)) return encoder_free(e), NULL;
-        if (make_buffers(e, size)) {
+        if (make_buffers(e, size) && cache_open(e)) {
             normalize_open(e);
-            if (cache_open(e) && added_open(e)) return e;
+            if (added_open(e, error)) return e;
+            return encoder_free(e), NULL;
         }
         encoder_free(e);
     }
@@ -144,7 +154,7 @@ static void encode_part(encoder *e, const span *s) {
 }
 
 static void encode_bytes(encoder *e, const char *text, size_t size) {
-    e->stopped = false;
+    e->stopped = e->failed;
     text_open(e, text, size);
     span all = {.bytes = e->text, .size = e->text_size};
     added_split_raw(e, &all, encode_part);
@@ -154,7 +164,7 @@ static void encode_bytes(encoder *e, const char *text, size_t size) {
 // may have `most` tokens.
 static void encode_given(encoder *e, const bertc_text *text, size_t before, size_t most) {
     size_t chars = 0, at = 0;
-    for (size_t w = 0; w < text->word_count && e->raw_count < e->raw_stop; w++) {
+    for (size_t w = 0; w < text->word_count && e->raw_count < e->raw_stop && !e->failed; w++) {
         const bertc_word *word = &text->words[w];
         e->raw_first = e->raw_count;
         if (text->pair && most) e->raw_stop = e->raw_count + most;
@@ -181,6 +191,7 @@ static size_t encode_text(encoder *e, int index, const bertc_text *text, size_t 
     e->raw_stop = most ? before + most : SIZE_MAX;
     e->text_index = index;
     e->word = 0;
+    budget_text(e, index ? text->pair_size : text->size);
     if (index == 0 && text->words)
         encode_given(e, text, before, most);
     else
@@ -247,12 +258,13 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     *count = 0;
     if (!reserve(e, size, error)) return false;
     e->raw_count = 0;
-    e->failed = e->pattern_failed = e->unknown_failed = false;
+    budget_open(e, text->size + (pair ? text->pair_size : 0));
     size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
     // the first text is read whole where only the second may be cut
     size_t n[2] = {encode_text(e, 0, text, truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
     size_t before[2] = {0, n[0]};
     if (pair) n[1] = encode_text(e, 1, text, most);
+    if (e->failed) return budget_error(e, size, error);
     if (max_tokens) {
         uint32_t specials = e->t->specials[pair];
         if (max_tokens < specials)
@@ -267,11 +279,7 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     *count = fill_template(e, pair, before, n);
     if (e->failed) {
         *count = 0;
-        if (e->pattern_failed) return error_set(error, "a pattern of the tokenizer takes too long to match");
-        if (e->unknown_failed)
-            return error_set(error,
-                             "the text holds what is no piece, and the tokenizer has no unknown token");
-        return error_set(error, "out of memory for a text of %zu bytes", size);
+        return budget_error(e, size, error);
     }
     *tokens = e->out;
     return true;

@@ -20,16 +20,17 @@ static inline uint32_t trie_value(const trie *t, uint32_t node) {
 }
 
 // The longest entry that `size` bytes at p begin with, walking down from `node`: its length, 0 where none
-// does.
+// does. Adds the bytes that were looked at to *work.
 static inline size_t trie_longest(const trie *t, uint32_t node, const uint8_t *p, size_t size,
-                                  uint32_t *value) {
-    size_t best = 0;
+                                  uint32_t *value, size_t *work) {
+    size_t best = 0, i = 0;
     uint32_t end = TRIE_NONE;
-    for (size_t i = 0; i < size; i++) {
+    for (; i < size; i++) {
         node = trie_step(t, node, p[i]);
         if (node == TRIE_NONE) break;
         if (t->nodes[node].base & BERTC_TRIE_VALUE) best = i + 1, end = node;
     }
+    *work += i;
     if (best) *value = trie_value(t, end);
     return best && *value != TRIE_NONE ? best : 0;
 }

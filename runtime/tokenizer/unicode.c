@@ -1,5 +1,7 @@
 #include "runtime/tokenizer/unicode.h"
 
+#include <string.h>
+
 #include <utf8proc.h>
 
 unsigned unicode_find(uint32_t c) {
@@ -98,4 +100,26 @@ size_t utf8_check(const uint8_t *p, size_t left, size_t *bad) {
         if (i == left || p[i] < low || p[i] > high) return *bad = i, 0;
     }
     return n;
+}
+
+size_t utf8_prefix(const uint8_t *text, size_t size, bool *ascii) {
+    size_t i = 0, bad;
+    *ascii = true;
+    while (i < size) {
+        uint64_t eight;
+        if (i + 8 <= size && (memcpy(&eight, text + i, 8), !(eight & 0x8080808080808080u))) {
+            i += 8;
+            continue;
+        }
+        size_t n = utf8_check(text + i, size - i, &bad);
+        if (!n) return i;
+        if (n > 1) *ascii = false;
+        i += n;
+    }
+    return size;
+}
+
+bool utf8_is_valid(const uint8_t *text, size_t size) {
+    bool ascii;
+    return utf8_prefix(text, size, &ascii) == size;
 }

@@ -53,6 +53,10 @@ uint8_t unicode_combining_class(uint32_t c);
 // Then *bad is the number of bytes that Python's errors="replace" turns into one U+FFFD.
 size_t utf8_check(const uint8_t *p, size_t left, size_t *bad);
 
+// Bytes of valid UTF-8 that `text` begins with; *ascii: whether all of those are ASCII.
+size_t utf8_prefix(const uint8_t *text, size_t size, bool *ascii);
+bool utf8_is_valid(const uint8_t *text, size_t size);
+
 // The functions below need valid text.
 static inline size_t utf8_length(uint8_t lead) {
     return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;

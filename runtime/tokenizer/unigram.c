@@ -17,11 +17,11 @@ static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
     for (uint32_t i = 0; i <= n; i++) ways[i].start = UINT32_MAX;
     ways[0].score = 0;
     for (uint32_t at = 0, length; at < n; at += length) {
-        uint32_t node = 0;
+        uint32_t node = 0, end = at;
         bool single = false;
         double score = ways[at].score;
         length = (uint32_t)utf8_length(p[at]);
-        for (uint32_t i = at; i < n; i++) {
+        for (uint32_t i = at; i < n; end = ++i) {
             node = trie_step(&t->pieces_trie, node, p[i]);
             if (node == TRIE_NONE) break;
             uint32_t id = trie_value(&t->pieces_trie, node);
@@ -29,6 +29,7 @@ static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
             reach(&ways[i + 1], score + t->scores[id], at, id);
             single |= i + 1 == at + length;
         }
+        if (!encoder_work(e, end - at)) return false;
         if (single) continue;
         unigram_node *to = &ways[at + length];
         reach(to, score + t->table->unk_score, at, (uint32_t)t->table->unk_id);
@@ -42,18 +43,16 @@ static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
 static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
-    if (trie_longest(&t->pieces_trie, 0, s->bytes + start, end - start, &id) == end - start) {
+    size_t work = 0;
+    if (trie_longest(&t->pieces_trie, 0, s->bytes + start, end - start, &id, &work) == end - start) {
         text_trim_text(e, text_token(e, s, start, end, id), s->bytes + start, end - start);
         return;
     }
     bool bytes = t->table->byte_ids.count == 256;
     for (size_t i = start; bytes && i < end; i++) bytes = t->byte_ids[s->bytes[i]] != UINT32_MAX;
     if (!bytes) text_trim_text(e, text_unknown(e, s, start, end), s->bytes + start, end - start);
-    text_place begin = e->at;
-    for (size_t i = start; bytes && i < end; i++) {
-        e->at = begin;
-        text_token(e, s, start, end, t->byte_ids[s->bytes[i]]);
-    }
+    const bertc_token *all = bytes ? text_token(e, s, start, end, t->byte_ids[s->bytes[start]]) : NULL;
+    for (size_t i = start + 1; all && i < end; i++) all = text_again(e, t->byte_ids[s->bytes[i]]);
 }
 
 void unigram_encode(encoder *e, const span *s, split word) {

@@ -11,19 +11,20 @@ static bool too_long(const uint8_t *p, size_t size, uint32_t max_chars) {
 
 void wordpiece_encode(encoder *e, const span *s, split word) {
     const tokenizer *t = e->t;
-    size_t first = e->raw_count, at = word.start;
+    size_t first = e->raw_count, at = word.start, work = 0;
     uint32_t node = 0, id = 0;
     text_place begin = e->at;
     bool known = !too_long(s->bytes + word.start, word.end - word.start, t->table->max_chars);
-    while (known && at < word.end) {
-        size_t n =
-            node == TRIE_NONE ? 0 : trie_longest(&t->pieces_trie, node, s->bytes + at, word.end - at, &id);
+    while (known && at < word.end && work <= e->work) {
+        size_t n = node == TRIE_NONE
+                       ? 0
+                       : trie_longest(&t->pieces_trie, node, s->bytes + at, word.end - at, &id, &work);
         known = n != 0;
         if (known) text_token(e, s, at, at + n, id);
         at += n;
         node = t->continuing;
     }
-    if (known) return;
+    if (!encoder_work(e, work) || known) return;
     e->raw_count = first;
     e->at = begin; // counting again from the text's start would make the whole quadratic
     text_unknown(e, s, word.start, word.end);
@@ -31,8 +32,8 @@ void wordpiece_encode(encoder *e, const span *s, split word) {
 
 void wordlevel_encode(encoder *e, const span *s, split word) {
     uint32_t id = 0;
-    size_t n = word.end - word.start;
-    if (trie_longest(&e->t->pieces_trie, 0, s->bytes + word.start, n, &id) == n)
+    size_t n = word.end - word.start, work = 0;
+    if (trie_longest(&e->t->pieces_trie, 0, s->bytes + word.start, n, &id, &work) == n)
         text_token(e, s, word.start, word.end, id);
     else
         text_unknown(e, s, word.start, word.end);

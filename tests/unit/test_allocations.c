@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 
 #include "main.h"
+#include "refuse_code.h"
+#include "tokenizer_case.h"
 #include "toy_task.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -195,6 +197,121 @@ START_TEST(answers) {
 }
 END_TEST
 
+// --- Tokenizers of each model, with patterns in normaliser and pre-tokeniser; JIT refused, too
+
+#define LLAMA                                                                                                \
+    "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|"   \
+    "[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"        \
+    "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"}}"
+#define DEEP                                                                                                 \
+    "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(?:a|b|[^\\\\s])+|(?:\\\\s|x)+"  \
+    "\"}}"
+#define UNIGRAM                                                                                              \
+    "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"?\",0],[\"\\u2581\",-3],[\"a\",-1],[\"aa\"," \
+    "-1.5]]}"
+#define CHARACTERS                                                                                           \
+    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"ab\":3,\"aa\":4,"  \
+    "\"aaaa\":5},"                                                                                           \
+    "\"merges\":[\"a b\",\"a a\",\"aa aa\"]}"
+#define STEPS(list) "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[" list "]},"
+#define BYTES       "%s" // stands for the 256 pieces of byte-level BPE
+
+static const char *const tokenizers[] = {
+    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" LLAMA ",{\"type\":\"ByteLevel\","
+    "\"use_regex\":false}]},\"model\":{\"type\":\"BPE\",\"vocab\":{" BYTES
+    "\"aa\":256,\"aaaa\":257},\"merges\":[\"a a\",\"aa aa\"]}}",
+    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"use_regex\":true},\"normalizer\":"
+    "{\"type\":"
+    "\"NFKC\"},\"model\":{\"type\":\"BPE\",\"vocab\":{" BYTES
+    "\"aa\":256,\"aaaa\":257},\"merges\":[\"a a\",\"aa aa\"]}}",
+    STEPS(
+        "{\"type\":\"Prepend\",\"prepend\":\"\\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+        "\"content\":\"\\u2581\"}") CHARACTERS "}",
+    STEPS("{\"type\":\"NFKD\"},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?:a|b)+\"},\"content\":"
+          "\"aaaa\"},"
+          "{\"type\":\"Lowercase\"}") "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" DEEP
+                                      ",{\"type\":"
+                                      "\"Metaspace\",\"replacement\":\"\\u2581\"}]},\"added_tokens\":[{"
+                                      "\"id\":9,\"content\":\"<a>\"},{\"id\":10,"
+                                      "\"content\":\"B\",\"normalized\":true}]," UNIGRAM "}",
+    STEPS("{\"type\":\"NFC\"},{\"type\":\"StripAccents\"},{\"type\":\"Nmt\"},{\"type\":\"ByteLevel\"}")
+        UNIGRAM "}",
+    STEPS("{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaaaaaaaaaaaaaaaaa\"}")
+        UNIGRAM "}",
+    "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"Sequence\","
+    "\"pretokenizers\":[" LLAMA ",{\"type\":\"BertPreTokenizer\"}]},\"model\":{\"type\":\"WordPiece\",\"unk_"
+    "token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,"
+    "\"##a\":2}}}",
+    "{\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":false},\"pre_tokenizer\":" DEEP
+    ",\"model\":{\"type\":"
+    "\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1}}}"};
+
+// `file` with the pieces in the place of BYTES.
+static char *with_bytes(const char *file) {
+    char *out = malloc(strlen(file) + 256 * 16), *o = out;
+    const char *mark = strstr(file, BYTES);
+    o += sprintf(o, "%.*s", (int)(mark ? mark - file : (ptrdiff_t)strlen(file)), file);
+    for (int b = 0, next = 256; mark && b < 256; b++) {
+        bool itself = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+        o += sprintf(o, b == '"' || b == '\\' ? "\"\\%c\":%d," : "\"\\u%04x\":%d,", itself ? b : next, b);
+        next += !itself;
+    }
+    if (mark) strcpy(o, mark + strlen(BYTES));
+    return out;
+}
+
+// Text of `size` bytes made of a piece again and again.
+static void fill(char *text, size_t size, const char *piece) {
+    size_t n = strlen(piece);
+    for (size_t i = 0; i < size; i++) text[i] = piece[i % n];
+}
+
+static void encode_all(const char *file) {
+    enum { SIZE = 4096 };
+    static const char *const pieces[] = {"a",
+                                         " ",
+                                         "aaa b. <a>B ",
+                                         "\xff",
+                                         "\xef\xb7\xba",
+                                         "\xce\x90",
+                                         "<a>",
+                                         "\xe4\xb8\xad\xe6",
+                                         "\xc8\xba\xea\xb0\x81",
+                                         "a\xcc\x81\xcc\xa3"};
+    static char text[SIZE];
+    char *json = with_bytes(file);
+    tokenizer_case c;
+    ck_assert_msg(case_open_text(&c, json, NULL), "%s", c.line);
+    bertc_tokenizer_handle *t = bertc_tokenizer_open(c.table, c.bytes, SIZE, NULL);
+    ck_assert_ptr_nonnull(t);
+    size_t count = 0;
+    long used[10];
+    for (int i = 0; i < 10; i++) {
+        const bertc_token *tokens;
+        fill(text, SIZE, pieces[i]);
+        long before = allocations;
+        bertc_tokenizer_encode(t, &(bertc_text){text, SIZE, text, SIZE}, 0, BERTC_TRUNCATE_NEVER, &tokens,
+                               &count, NULL);
+        used[i] = allocations - before;
+    }
+    for (int i = 0; i < 10; i++)
+        ck_assert_msg(!used[i], "%ld allocations for `%s`: %s", used[i], pieces[i], file);
+    bertc_tokenizer_close(t);
+    case_close(&c);
+    free(json);
+}
+
+START_TEST(texts) {
+    encode_all(tokenizers[_i]);
+}
+END_TEST
+
+START_TEST(texts_without_jit) {
+    ck_assert_msg(refuse_code(), "no filter of system calls");
+    encode_all(tokenizers[_i]);
+}
+END_TEST
+
 int main(void) {
     count_allocations();
     Suite *s = suite_create("allocations");
@@ -203,6 +320,8 @@ int main(void) {
     tcase_add_test(t, counter);
     tcase_add_test(t, tensors);
     tcase_add_loop_test(t, answers, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_loop_test(t, texts, 0, (int)(sizeof tokenizers / sizeof *tokenizers));
+    tcase_add_loop_test(t, texts_without_jit, 0, (int)(sizeof tokenizers / sizeof *tokenizers));
     suite_add_tcase(s, t);
     return suite_status(s);
 }

@@ -4,18 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend/hub/files/text.h"
+
 // Length of the UTF-8 character at s, 0: it is none, or one that XML can't hold.
 static size_t character(const unsigned char *s, size_t left) {
-    unsigned c = s[0];
-    if (c < 0x80) return c >= 0x20 || c == '\t' || c == '\n' || c == '\r';
-    size_t n = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
-    if (!n || n > left) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
-        (c == 0xf4 && s[1] > 0x8f) || (c == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
-        return 0;
-    return n;
+    if (s[0] < 0x20 && s[0] != '\t' && s[0] != '\n' && s[0] != '\r') return 0;
+    return left >= 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe ? 0 : hub_utf8_length(s, left);
 }
 
 // A piece of text as XML and HTML want it.

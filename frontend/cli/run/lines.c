@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "frontend/hub/files/text.h"
+
 #include "ir/memory.h"
 
 static const char no_memory[] = "out of memory"; // not even for a copy of why
@@ -142,8 +144,8 @@ bool lines_open(line_source *s, const char *path, const char *pair, diag *d) {
         if (S_ISDIR(st.st_mode)) return diag_error(d, path, "is a folder");
         if (S_ISREG(st.st_mode)) s->size = st.st_size;
     }
-    s->format = ends_with(path, ".txt") ? LINES_TEXT : LINES_EITHER;
-    if (ends_with(path, ".jsonl") || ends_with(path, ".ndjson") || ends_with(path, ".json"))
+    s->format = hub_ends_with(path, ".txt") ? LINES_TEXT : LINES_EITHER;
+    if (hub_ends_with(path, ".jsonl") || hub_ends_with(path, ".ndjson") || hub_ends_with(path, ".json"))
         s->format = LINES_JSON;
     return true;
 }

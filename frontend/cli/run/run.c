@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frontend/cli/run/run.h"
+#include "frontend/hub/files/text.h"
 
 // What is read, and how long texts are.
 static void add_texts(option_table *t, run_options *o) {
@@ -165,7 +166,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");
     if (o->output && !o->tensors && !o->input && !o->attention.count && !o->explain)
         return usage_error(t, "-o goes with --tensors, --input, --attention or --explain");
-    if (o->attention.count && o->output && !ends_with(o->output, ".svg"))
+    if (o->attention.count && o->output && !hub_ends_with(o->output, ".svg"))
         return usage_error(t, "--attention is drawn as .svg, not as %s: rsvg-convert makes a PNG of it",
                            o->output);
     if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");

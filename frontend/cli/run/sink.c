@@ -1,4 +1,5 @@
 #include "frontend/cli/run/sink.h"
+#include "frontend/hub/files/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@ static bool broken(const sink *s, diag *d) {
 }
 
 bool sink_is_npy(const char *path) {
-    return path && ends_with(path, ".npy");
+    return path && hub_ends_with(path, ".npy");
 }
 
 // Version 1.0: magic, length of the header (little-endian), a Python literal padded with spaces.

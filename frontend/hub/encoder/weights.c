@@ -6,6 +6,7 @@
 
 #include "frontend/hub/encoder/weights.h"
 #include "frontend/hub/files/file.h"
+#include "frontend/hub/files/text.h"
 
 typedef struct lookup {
     hub_checkpoint *c;

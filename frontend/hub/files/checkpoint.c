@@ -5,6 +5,7 @@
 
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/safetensors.h"
+#include "frontend/hub/files/text.h"
 
 #define MOST_FILES 4096
 #define MOST_WRONG 1000

@@ -76,11 +76,6 @@ bool hub_is_folder(const char *path) {
     return !stat(path, &s) && S_ISDIR(s.st_mode);
 }
 
-bool hub_ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 char *hub_path(arena *a, const char *folder, const char *name) {
     size_t n = strlen(folder);
     if (!n) return arena_strdup(a, name);

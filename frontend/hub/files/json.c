@@ -7,33 +7,23 @@
 #include <string.h>
 
 #include "frontend/hub/files/file.h"
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
 #define MOST_BYTES  ((size_t)256 << 20)
 #define MOST_VALUES 4000000
 #define MOST_DEPTH  64
 
-// The length of the UTF-8 character at p, 0 where it is none.
-static size_t character(const unsigned char *p, size_t left) {
-    if (p[0] < 0x80) return 1;
-    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n) return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
-    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
-    return n;
-}
-
 // What cJSON does not look at, and what bounds its memory and its recursion: the bytes, the depth, the
 // values.
 static bool scan(const char *where, const unsigned char *p, size_t size, diag *d) {
-    int depth = 0, values = 0;
+    int depth = 0, values = 0, line = 1;
     bool in_string = false;
     for (size_t i = 0, n; i < size; i += n) {
-        n = character(p + i, size - i);
-        if (!n || !p[i]) return diag_error(d, where, "byte %zu is no UTF-8 text", i);
+        n = hub_utf8_length(p + i, size - i);
+        line += p[i] == '\n';
+        if (!n || !p[i])
+            return diag_error(d, where, "line %d: byte %zu of the file is no UTF-8 text", line, i);
         if (in_string) {
             if (p[i] == '\\' && i + 1 < size && p[i + 1] >= ' ' && p[i + 1] < 0x7f) n = 2;
             if (p[i] == '"') in_string = false;

@@ -21,19 +21,15 @@ static bool set_key(const tokenizer_spec *s, cJSON *config, const char *key, cJS
     return diag_error(s->d, s->file, "out of memory");
 }
 
-// Where both have a list, the items that only the config's has are appended to the other's.
+// Of lists in both, the config's goes before the other's: of tokens that are in both the first counts.
 static bool put_list(const tokenizer_spec *s, cJSON *config, const char *key, const cJSON *list) {
-    cJSON *all = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(config, key), true);
+    cJSON *all = cJSON_DetachItemFromObjectCaseSensitive(config, key);
     if (!cJSON_IsArray(all)) {
         cJSON_Delete(all);
         return set_key(s, config, key, cJSON_Duplicate(list, true));
     }
-    const cJSON *v, *known;
-    cJSON_ArrayForEach(v, list) {
-        bool there = false;
-        cJSON_ArrayForEach(known, all) there |= cJSON_Compare(v, known, true);
-        if (!there) cJSON_AddItemToArray(all, cJSON_Duplicate(v, true));
-    }
+    const cJSON *v;
+    cJSON_ArrayForEach(v, list) cJSON_AddItemToArray(all, cJSON_Duplicate(v, true));
     return set_key(s, config, key, all);
 }
 
@@ -153,7 +149,7 @@ bool tokenizer_add_special(tokenizer_spec *s, const cJSON *config, tokenizer_spe
     if (*special.id < 0)
         return !special.needed || diag_error(s->d, s->file, "lacks `%s`, its %s", name, special.key);
     uint32_t flags = cJSON_IsObject(v) ? token_flags(v) : special.flags;
-    return tokenizer_is_added(s, name) || tokenizer_add(s, name, *special.id, flags | BERTC_ADDED_SPECIAL);
+    return tokenizer_find_added(s, name) || tokenizer_add(s, name, *special.id, flags | BERTC_ADDED_SPECIAL);
 }
 
 static const char *const lists[] = {"additional_special_tokens", "extra_special_tokens"};
@@ -164,10 +160,9 @@ static bool add_listed(tokenizer_spec *s, const cJSON *v, const char *list) {
     if (!name)
         return diag_error(s->d, s->file, "tokenizer_config.json: `%s` holds %s where a token is expected",
                           list, hub_json_kind(v));
-    if (!*name || tokenizer_is_added(s, name)) return true;
+    if (!*name || tokenizer_find_added(s, name)) return true;
     int32_t id = tokenizer_find(s, name), next = s->text_count;
-    for (int i = 0; i < s->added_count; i++)
-        if (s->added[i].id >= next) next = s->added[i].id + 1;
+    if (s->next_added > next) next = s->next_added;
     return tokenizer_add(s, name, id < 0 ? next : id, token_flags(v) | BERTC_ADDED_SPECIAL);
 }
 
@@ -186,30 +181,37 @@ bool tokenizer_add_listed(tokenizer_spec *s, const cJSON *config) {
     return true;
 }
 
-static bool is_named(const cJSON *config, const char *text) {
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// The names of the config's special tokens, ascending.
+static const char **named(const tokenizer_spec *s, const cJSON *config, size_t *count) {
     static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                        "pad_token", "cls_token", "mask_token"};
+    size_t most = sizeof keys / sizeof *keys;
+    const cJSON *v;
+    for (int i = 0; i < 2; i++)
+        most += (size_t)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(config, lists[i]));
+    const char **names = ARENA_ARRAY(s->a, const char *, most);
+    *count = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *name = token_text(cJSON_GetObjectItemCaseSensitive(config, keys[i]));
-        if (name && !strcmp(name, text)) return true;
+        if (name) names[(*count)++] = name;
     }
-    const cJSON *v;
     for (int i = 0; i < 2; i++) {
-        cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(
-                                  config, lists[i])) if (token_text(v) &&
-                                                         !strcmp(token_text(v), text)) return true;
+        cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(config, lists[i])) {
+            if (token_text(v)) names[(*count)++] = token_text(v);
+        }
     }
-    return false;
+    qsort(names, *count, sizeof *names, by_name);
+    return names;
 }
 
 // tokenizer_config.json's "added_tokens_decoder": {"0": {"content": "[PAD]", ...}}, and added_tokens.json's
 // {"[NEW]": 30522}.
-bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room) {
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added) {
     const cJSON *decoder = cJSON_GetObjectItemCaseSensitive(config, "added_tokens_decoder");
-    for (int i = 0; i < 2; i++)
-        room += cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(config, lists[i])) + 1;
-    s->added =
-        ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(decoder) + cJSON_GetArraySize(added) + room);
     const cJSON *v;
     cJSON_ArrayForEach(v, decoder) {
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(v, "content"));
@@ -222,11 +224,15 @@ bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON 
         if (!tokenizer_add(s, text, (int32_t)id, token_flags(v))) return false;
     }
     if (decoder) return true; // added_tokens.json then says the same
+    size_t count;
+    const char **names = named(s, config, &count);
     cJSON_ArrayForEach(v, added) {
         int64_t id;
         if (!v->string || !*v->string || !hub_json_int(v, &id) || id < 0 || id >= TOKENIZER_MOST_IDS)
             return diag_error(s->d, s->file, "added_tokens.json: `%s` has no id", v->string ? v->string : "");
-        uint32_t flags = is_named(config, v->string) ? BERTC_ADDED_SPECIAL : BERTC_ADDED_NORMALIZED;
+        const char *name = v->string;
+        bool special = bsearch(&name, names, count, sizeof *names, by_name) != NULL;
+        uint32_t flags = special ? BERTC_ADDED_SPECIAL : BERTC_ADDED_NORMALIZED;
         if (!tokenizer_add(s, v->string, (int32_t)id, flags)) return false;
     }
     return true;

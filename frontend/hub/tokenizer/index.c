@@ -34,6 +34,47 @@ int32_t tokenizer_find(const tokenizer_spec *s, const char *text) {
     return p ? p->id : -1;
 }
 
+// --- Added tokens
+
+// Where a text is or would be.
+static int *added_slot(const tokenizer_spec *s, const char *text) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (const char *c = text; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    for (uint32_t i = (uint32_t)(h ^ h >> 32);; i++) {
+        int *slot = &s->added_slots[i & s->slot_mask];
+        if (!*slot || !strcmp(s->added[*slot - 1].text, text)) return slot;
+    }
+}
+
+// Of texts that are there twice the first is found.
+static void index_added(tokenizer_spec *s) {
+    for (int i = 0; i < s->added_count; i++) {
+        int *slot = added_slot(s, s->added[i].text);
+        if (!*slot) *slot = i + 1;
+    }
+}
+
+tokenizer_added *tokenizer_find_added(const tokenizer_spec *s, const char *text) {
+    int slot = s->added_slots ? *added_slot(s, text) : 0;
+    return slot ? &s->added[slot - 1] : NULL;
+}
+
+void tokenizer_append_added(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
+    if (s->added_count == s->added_capacity) {
+        s->added_capacity = s->added_capacity ? 2 * s->added_capacity : 16;
+        tokenizer_added *more = ARENA_ARRAY(s->a, tokenizer_added, s->added_capacity);
+        if (s->added_count) memcpy(more, s->added, sizeof *more * (size_t)s->added_count);
+        s->added = more;
+        s->slot_mask = 2 * (uint32_t)s->added_capacity - 1;
+        s->added_slots = ARENA_ARRAY(s->a, int, s->slot_mask + 1);
+        index_added(s);
+    }
+    s->added[s->added_count++] = (tokenizer_added){arena_strdup(s->a, text), id, flags};
+    int *slot = added_slot(s, text);
+    if (!*slot) *slot = s->added_count;
+    if (id >= s->next_added) s->next_added = id + 1;
+}
+
 static int added_by_text(const void *a, const void *b) {
     return strcmp(((const tokenizer_added *)a)->text, ((const tokenizer_added *)b)->text);
 }
@@ -52,22 +93,15 @@ bool tokenizer_sort_added(tokenizer_spec *s, const char *path) {
             if (!(s->added[i].flags & BERTC_ADDED_SPECIAL) == !special) sorted[n++] = s->added[i];
         }
     }
-    s->added = sorted;
+    for (int i = 0; i < n; i++) s->added[i] = sorted[i];
+    if (n) memset(s->added_slots, 0, sizeof(int) * (s->slot_mask + (size_t)1));
+    index_added(s);
     return true;
 }
 
 int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text) {
-    for (int i = 0; i < s->added_count; i++) {
-        if (!strcmp(s->added[i].text, text)) return s->added[i].id;
-    }
-    return tokenizer_find(s, text);
-}
-
-bool tokenizer_is_added(const tokenizer_spec *s, const char *text) {
-    for (int i = 0; i < s->added_count; i++) {
-        if (!strcmp(s->added[i].text, text)) return true;
-    }
-    return false;
+    const tokenizer_added *added = tokenizer_find_added(s, text);
+    return added ? added->id : tokenizer_find(s, text);
 }
 
 bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags) {
@@ -75,7 +109,7 @@ bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t fla
     if (known >= 0 && known != id)
         return diag_error(s->d, s->file, "added token `%s` has id %d, but %d in the vocabulary", text, id,
                           known);
-    s->added[s->added_count++] = (tokenizer_added){arena_strdup(s->a, text), id, flags};
+    tokenizer_append_added(s, text, id, flags);
     return true;
 }
 

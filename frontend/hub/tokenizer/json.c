@@ -33,38 +33,46 @@ static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path
     return true;
 }
 
+#define MOST_NOTES 20
+// Notes on added tokens: the first of a kind say which, the rest are counted.
+typedef struct added_notes {
+    int again, renumbered;
+} added_notes;
+
 // Hugging Face numbers an added token itself, whatever the file says: as the vocabulary does, or from the
 // number of pieces on.
 static int32_t added_id(const tokenizer_spec *s, const char *text, const char *path, int32_t given,
-                        int32_t next) {
+                        int32_t next, added_notes *notes) {
     int32_t id = tokenizer_find(s, text);
     if (id < 0) id = next;
-    if (id != given)
+    if (id != given && notes->renumbered++ < MOST_NOTES)
         diag_note(s->d, s->file, "%s: `%s` has id %d, not %d: so Hugging Face numbers it", path, text, id,
                   given);
     return id;
 }
 
-static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path, int32_t *next) {
+static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path, int32_t *next,
+                             added_notes *notes) {
     const hub_fields f = {s->file, path, v, s->d};
     const char *text = NULL;
     int64_t id = 0;
-    tokenizer_added t = {0};
+    uint32_t flags = 0;
     if (!tokenizer_keys(s, v, path, "id content single_word lstrip rstrip normalized special") ||
         !hub_field_text(&f, "content", true, &text) ||
         !hub_field_int(&f, "id", true, 0, TOKENIZER_MOST_IDS - 1, &id) ||
-        !read_added_flags(s, v, path, &t.flags))
+        !read_added_flags(s, v, path, &flags))
         return false;
     if (!*text) return true; // Hugging Face passes over them too
-    for (int i = 0; i < s->added_count; i++) {
-        if (strcmp(s->added[i].text, text)) continue;
-        s->added[i].flags = t.flags;
-        return diag_note(s->d, s->file, "%s: `%s` is there again; this one's rules count", path, text), true;
+    tokenizer_added *known = tokenizer_find_added(s, text);
+    if (known) {
+        known->flags = flags;
+        if (notes->again++ < MOST_NOTES)
+            diag_note(s->d, s->file, "%s: `%s` is there again; this one's rules count", path, text);
+        return true;
     }
-    t.text = arena_strdup(s->a, text);
-    t.id = added_id(s, text, path, (int32_t)id, *next);
-    if (t.id >= *next) *next = t.id + 1;
-    s->added[s->added_count++] = t;
+    int32_t number = added_id(s, text, path, (int32_t)id, *next, notes);
+    if (number >= *next) *next = number + 1;
+    tokenizer_append_added(s, text, number, flags);
     return true;
 }
 
@@ -72,13 +80,18 @@ static bool read_added(tokenizer_spec *s, const cJSON *v) {
     if (!v || cJSON_IsNull(v)) return true;
     if (!cJSON_IsArray(v))
         return tokenizer_wrong(s, "added_tokens", "is %s where an array is expected", hub_json_kind(v));
-    s->added = ARENA_ARRAY(s->a, tokenizer_added, cJSON_GetArraySize(v) + 1);
+    added_notes notes = {0};
     int32_t next = s->model == BERTC_TOKENIZER_UNIGRAM ? s->piece_count : s->text_count;
     const cJSON *child;
     int i = 0;
     cJSON_ArrayForEach(child, v) {
-        if (!read_added_token(s, child, arena_printf(s->a, "added_tokens[%d]", i++), &next)) return false;
+        if (!read_added_token(s, child, arena_printf(s->a, "added_tokens[%d]", i++), &next, &notes))
+            return false;
     }
+    if (notes.again > MOST_NOTES)
+        diag_note(s->d, s->file, "added_tokens: %d more are there again", notes.again - MOST_NOTES);
+    if (notes.renumbered > MOST_NOTES)
+        diag_note(s->d, s->file, "added_tokens: %d more have other ids", notes.renumbered - MOST_NOTES);
     return tokenizer_sort_added(s, "added_tokens");
 }
 

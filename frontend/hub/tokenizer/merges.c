@@ -6,30 +6,27 @@
 
 #define CLASSES "Roberta Longformer LED Bart Deberta PreTrained TokenizersBackend"
 
-// The lines of merges.txt as tokenizer.json has them.
-static cJSON *read_lines(tokenizer_spec *s, const char *data, size_t size) {
+// The lines of merges.txt as tokenizer.json has them; NULL: an error.
+static cJSON *read_lines(tokenizer_spec *s, const char *path, const char *data, size_t size) {
+    int lines;
+    if (!tokenizer_check_lines(s, path, data, size, &lines)) return NULL;
     cJSON *list = cJSON_CreateArray();
-    int line = 0;
-    for (size_t at = 0; list && at < size;) {
-        const char *end = memchr(data + at, '\n', size - at);
-        size_t n = (end ? (size_t)(end - data) : size) - at, next = at + n + 1;
-        if (n && data[at + n - 1] == '\r') n--;
-        const char *text = arena_strndup(s->a, data + at, n);
-        at = next;
-        line++;
-        if (!n || !strncmp(text, "#version", 8)) continue;
+    size_t at = 0;
+    for (const char *text; list && (text = tokenizer_line(s, data, size, &at));) {
+        if (!*text || !strncmp(text, "#version", 8)) continue;
         cJSON *item = cJSON_CreateString(text);
-        if (!item || !cJSON_AddItemToArray(list, item)) {
-            cJSON_Delete(item);
-            cJSON_Delete(list);
-            return diag_error(s->d, s->file, "merges.txt: line %d: out of memory", line), NULL;
-        }
+        if (item && cJSON_AddItemToArray(list, item)) continue;
+        cJSON_Delete(item);
+        cJSON_Delete(list);
+        list = NULL;
     }
+    if (!list) diag_error(s->d, path, "out of memory");
     return list;
 }
 
-static bool read_model(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size) {
-    cJSON *model = cJSON_CreateObject(), *list = read_lines(s, merges, size);
+static bool read_model(tokenizer_spec *s, const cJSON *vocab, const char *path, const char *merges,
+                       size_t size) {
+    cJSON *model = cJSON_CreateObject(), *list = read_lines(s, path, merges, size);
     bool ok = model && list && cJSON_AddStringToObject(model, "type", "BPE") &&
               cJSON_AddItemToObject(model, "merges", list);
     if (!ok) cJSON_Delete(list);
@@ -62,8 +59,8 @@ static void set_templates(tokenizer_spec *s, bool deberta) {
         s->pair = (tokenizer_template){{begin, {.kind = 0}, end, end, {.kind = 1}, end}, 6};
 }
 
-bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
-                           const cJSON *config, const cJSON *added) {
+bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *path, const char *merges,
+                           size_t size, const cJSON *config, const cJSON *added) {
     const hub_fields f = {arena_printf(s->a, "%s: tokenizer_config.json", s->file), "", config, s->d};
     const char *class = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "tokenizer_class"));
     bool deberta = class && tokenizer_class_is(class, "Deberta"), prefix = false, trim = true;
@@ -77,8 +74,8 @@ bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *me
     tokenizer_step bytes = {.kind = BERTC_STEP_BYTE_LEVEL,
                             .flags = (prefix ? BERTC_BYTE_LEVEL_PREFIX : 0) | BERTC_BYTE_LEVEL_SPLIT};
     s->byte_level = true;
-    if (!tokenizer_add_step(s, &s->pretokenizer, bytes, "") || !read_model(s, vocab, merges, size) ||
-        !tokenizer_config_added(s, config, added, 5) || !add_specials(s, config, deberta) ||
+    if (!tokenizer_add_step(s, &s->pretokenizer, bytes, "") || !read_model(s, vocab, path, merges, size) ||
+        !tokenizer_config_added(s, config, added) || !add_specials(s, config, deberta) ||
         !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
         return false;
     if (trim && !deberta) s->flags |= BERTC_TOKENIZER_TRIM | (prefix ? BERTC_TOKENIZER_TRIM_PREFIXED : 0);

@@ -78,18 +78,10 @@ static bool read_wordlevel(tokenizer_spec *s, const cJSON *model) {
     return true;
 }
 
-// --- Byte-level BPE. A byte is written as a printable character: itself, or 256 and up in the order of the
-// rest.
-
-static uint32_t byte_character(int byte) {
-    if (byte <= ' ') return 256u + (uint32_t)byte;
-    if (byte < 0x7f) return (uint32_t)byte;
-    if (byte <= 0xa0) return 256u + ' ' + 1 + (uint32_t)byte - 0x7f;
-    return byte == 0xad ? 0x143 : (uint32_t)byte;
-}
+// --- Byte-level BPE
 
 static void byte_text(int byte, char out[3]) {
-    uint32_t c = byte_character(byte);
+    uint32_t c = bertc_byte_character((uint8_t)byte);
     if (c < 0x80) {
         out[0] = (char)c;
         out[1] = 0;
@@ -102,7 +94,7 @@ static void byte_text(int byte, char out[3]) {
 
 char *tokenizer_bytes(arena *a, const char *text) {
     uint8_t byte_of[512] = {0};
-    for (int b = 0; b < 256; b++) byte_of[byte_character(b)] = (uint8_t)b;
+    for (int b = 0; b < 256; b++) byte_of[bertc_byte_character((uint8_t)b)] = (uint8_t)b;
     char *out = arena_strdup(a, text), *o = out;
     for (const uint8_t *p = (const uint8_t *)text; *p;) {
         uint32_t c = *p++;

@@ -2,6 +2,7 @@
 // JSON path.
 #include <string.h>
 
+#include "frontend/hub/files/text.h"
 #include "frontend/hub/tokenizer/spec.h"
 
 static bool add_normalizer(tokenizer_spec *s, bertc_normalizer_kind kind, uint32_t flags, const char *text,
@@ -82,6 +83,8 @@ static bool charsmap_normalizer(tokenizer_spec *s, const cJSON *v, const char *p
     if (data && size >= 4) memcpy(&trie, data, 4);
     if (!data || size < 9 || trie % 4 || trie < 4 || trie > size - 5 || data[size - 1])
         return tokenizer_wrong(s, path, "precompiled_charsmap is no character map");
+    if (hub_utf8_prefix(data + 4 + trie, size - 4 - trie) < size - 4 - trie)
+        return tokenizer_wrong(s, path, "a text in precompiled_charsmap is no UTF-8");
     s->charsmap = data;
     s->charsmap_bytes = size;
     return add_normalizer(s, BERTC_STEP_CHARSMAP, 0, NULL, NULL, path);

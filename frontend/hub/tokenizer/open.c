@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frontend/hub/files/file.h"
+#include "frontend/hub/files/text.h"
 #include "frontend/hub/sentence/sentence.h"
 #include "frontend/hub/tokenizer/spec.h"
 
@@ -18,7 +19,8 @@ static bool read_merges(tokenizer_spec *s, const hub_file *f, const cJSON *confi
     hub_file merges;
     if (!hub_file_map(path, &merges, s->d)) return false;
     cJSON *vocab = hub_json_parse(s->file, f->data, f->size, s->d);
-    bool ok = vocab && tokenizer_from_merges(s, vocab, (const char *)merges.data, merges.size, config, added);
+    bool ok =
+        vocab && tokenizer_from_merges(s, vocab, path, (const char *)merges.data, merges.size, config, added);
     cJSON_Delete(vocab);
     hub_file_unmap(&merges);
     return ok;

@@ -67,6 +67,8 @@ static bool read_template(tokenizer_spec *s, const cJSON *v, const char *key, bo
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(v, key), *child;
     const cJSON *specials = cJSON_GetObjectItemCaseSensitive(v, "special_tokens");
     if (!cJSON_IsArray(list)) return tokenizer_wrong(s, path, "`%s` is no list of parts", key);
+    if (cJSON_GetArraySize(list) > TOKENIZER_MOST_ITEMS)
+        return tokenizer_wrong(s, path, "`%s` has more than %d parts", key, TOKENIZER_MOST_ITEMS);
     int i = 0, seen[2] = {0, 0};
     cJSON_ArrayForEach(child, list) {
         if (!template_item(s, t, specials, child, arena_printf(s->a, "%s.%s[%d]", path, key, i++)))

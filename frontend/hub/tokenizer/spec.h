@@ -48,7 +48,10 @@ typedef struct tokenizer_spec {
     const tokenizer_piece *by_text; // the same, ascending, each text once
     int text_count;
     tokenizer_added *added; // special ones first, in the file's order
-    int added_count;
+    int added_count, added_capacity;
+    int *added_slots;   // of a hash table by text: indices in `added` + 1, 0: free
+    uint32_t slot_mask; // their number - 1
+    int32_t next_added; // above the ids of all added tokens
     tokenizer_steps normalizer, pretokenizer;
     bool byte_level; // the last pre-tokeniser step is ByteLevel, and the model reads bytes
     tokenizer_template single, pair;
@@ -82,9 +85,16 @@ bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
 // `added`: added_tokens.json's object, or NULL.
 bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
                           const cJSON *added);
-// The same from vocab.json's object and merges.txt's lines: RoBERTa's kin, and DeBERTa.
-bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *merges, size_t size,
-                           const cJSON *config, const cJSON *added);
+// The same from vocab.json's object and the lines of merges.txt at `path`: RoBERTa's kin, and DeBERTa.
+bool tokenizer_from_merges(tokenizer_spec *s, const cJSON *vocab, const char *path, const char *merges,
+                           size_t size, const cJSON *config, const cJSON *added);
+
+// --- lines.c
+// Whether a file of lines is UTF-8 without a NUL, and how many lines it has; the error names the line.
+bool tokenizer_check_lines(const tokenizer_spec *s, const char *path, const char *data, size_t size,
+                           int *count);
+// The line at *at, which moves behind it; NULL: there is none.
+const char *tokenizer_line(const tokenizer_spec *s, const char *data, size_t size, size_t *at);
 
 // --- index.c
 // Makes `by_text`, once `pieces` are there.
@@ -93,7 +103,10 @@ void tokenizer_index(tokenizer_spec *s);
 int32_t tokenizer_find(const tokenizer_spec *s, const char *text);
 // The id of an added token or a piece, -1: neither.
 int32_t tokenizer_find_any(const tokenizer_spec *s, const char *text);
-bool tokenizer_is_added(const tokenizer_spec *s, const char *text);
+// The added token of that text, NULL: there is none.
+tokenizer_added *tokenizer_find_added(const tokenizer_spec *s, const char *text);
+// Appends one that is not there yet; tokenizer_add also holds its id against the vocabulary's.
+void tokenizer_append_added(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
 bool tokenizer_add(tokenizer_spec *s, const char *text, int32_t id, uint32_t flags);
 // Puts special tokens first, and checks that no text is there twice.
 bool tokenizer_sort_added(tokenizer_spec *s, const char *path);
@@ -109,9 +122,8 @@ bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
 // Adds a note where tokenizer.json's normaliser differs from what tokenizer_config.json's object says:
 // Transformers' BERT classes replace the one by the other.
 void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
-// Added tokens of tokenizer_config.json's object and of added_tokens.json's, with room for as many more as
-// tokenizer_add will be called for.
-bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added, int room);
+// Added tokens of tokenizer_config.json's object and of added_tokens.json's.
+bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added);
 // A special token of a class: its key in tokenizer_config.json, and its name and rules where the file
 // doesn't say them. A token that is no piece is left out; it is an error where `needed`.
 typedef struct tokenizer_special {

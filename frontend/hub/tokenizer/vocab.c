@@ -6,21 +6,12 @@
 #include "frontend/hub/tokenizer/spec.h"
 
 static bool read_lines(tokenizer_spec *s, const char *data, size_t size) {
-    int lines = 1;
-    for (size_t i = 0; i < size; i++) {
-        if (data[i] == '\n' && ++lines > TOKENIZER_MOST_IDS)
-            return diag_error(s->d, s->file, "has too many lines");
-        if (!data[i]) return diag_error(s->d, s->file, "line %d: a NUL", lines);
-    }
+    int lines;
+    if (!tokenizer_check_lines(s, s->file, data, size, &lines)) return false;
     s->pieces = ARENA_ARRAY(s->a, tokenizer_piece, lines + 1);
-    for (size_t at = 0; at < size;) {
-        const char *end = memchr(data + at, '\n', size - at);
-        size_t n = (end ? (size_t)(end - data) : size) - at, next = at + n + 1;
-        if (n && data[at + n - 1] == '\r') n--;
-        s->pieces[s->piece_count] = (tokenizer_piece){arena_strndup(s->a, data + at, n), s->piece_count};
-        s->piece_count++;
-        at = next;
-    }
+    size_t at = 0;
+    for (const char *text; (text = tokenizer_line(s, data, size, &at)); s->piece_count++)
+        s->pieces[s->piece_count] = (tokenizer_piece){text, s->piece_count};
     tokenizer_index(s);
     if (s->text_count < s->piece_count)
         diag_note(s->d, s->file, "%d of %d pieces are there twice; the last counts",
@@ -98,7 +89,7 @@ static bool esm_options(tokenizer_spec *s) {
     s->model = BERTC_TOKENIZER_WORDLEVEL;
     for (int i = 0; i < s->text_count; i++) {
         const tokenizer_piece *piece = &s->by_text[i];
-        if (*piece->text && !tokenizer_is_added(s, piece->text) &&
+        if (*piece->text && !tokenizer_find_added(s, piece->text) &&
             !tokenizer_add(s, piece->text, piece->id, 0))
             return false;
     }
@@ -123,8 +114,7 @@ bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, cons
     s->model = BERTC_TOKENIZER_WORDPIECE;
     s->prefix = "##";
     s->max_chars = 100;
-    if (!class || !read_lines(s, data, size) ||
-        !tokenizer_config_added(s, config, added, s->text_count + SPECIALS) ||
+    if (!class || !read_lines(s, data, size) || !tokenizer_config_added(s, config, added) ||
         !add_specials(s, class, config) ||
         !(class->form == FORM_ESM ? esm_options(s) : bert_options(s, config)) ||
         !tokenizer_sort_added(s, "added_tokens") || !tokenizer_roles(s, config))
