@@ -16,6 +16,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+// Run by hand, a test has as long as under ctest, instead of Check's four seconds.
+__attribute__((constructor)) static void allow_time(void) {
+    setenv("CK_DEFAULT_TIMEOUT", "300", 0);
+}
+
 // The kinds: ISAs by their names in artefacts, then what else a test may need (tests/README.md).
 static const char *const skip_kinds[] = {"generic", "avx2",  "avx512", "neon",  "shared", "cpus",
                                          "linker",  "tools", "peers",  "plain", "large"};

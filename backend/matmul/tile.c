@@ -67,6 +67,12 @@ static LLVMValueRef phi(emit *e, LLVMTypeRef t, LLVMValueRef from, LLVMBasicBloc
     return p;
 }
 
+// Vectors of four floats take many operands a step, and LLVM's scheduler, which loads the next step's early,
+// would spill for them: no load crosses this.
+static void keep_apart(emit *e) {
+    if (e->width == 4) LLVMBuildFence(e->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
+}
+
 // sum over `end - b` bytes of B, UNROLL steps at a time; leaves a, b and the sums where the loop ended.
 static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLVMValueRef end,
                    LLVMValueRef *acc) {
@@ -88,6 +94,7 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
         for (; touched < t->line_count * (u + 1) / UNROLL; touched++) {
             tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
         }
+        if (u > 0) keep_apart(e);
         multiply(e, t, at_a, at_b, u, acc);
     }
     *a = tile_at_constant(e, at_a, UNROLL * 4);

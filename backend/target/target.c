@@ -68,8 +68,8 @@ static const cpu cpus[] = {
     {"generic", NULL, LEVEL_NEON, 1, 64, 1024, 8192, 48, 16},
     {"cortex-a72", NULL, LEVEL_NEON, 1, 32, 1024, 1024, 16, 8},
     {"cortex-a76", NULL, LEVEL_NEON, 1, 64, 512, 2048, 38, 12},
-    {"neoverse-n1", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 40, 14},
-    {"neoverse-v1", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 80, 18},
+    {"neoverse-n1", "cortex-a76", LEVEL_NEON, 1, 64, 1024, 16384, 40, 14},
+    {"neoverse-v1", "neoverse-n2", LEVEL_NEON, 1, 64, 1024, 16384, 80, 18},
     {"neoverse-n2", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 48, 18},
     {"neoverse-v2", NULL, LEVEL_NEON, 1, 64, 2048, 16384, 100, 24},
 };

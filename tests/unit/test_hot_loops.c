@@ -1,0 +1,307 @@
+// links: backend passes ir llvm
+// The inner loop of every register tile, as machine code, for every CPU that bertc knows: it never
+// touches the stack, and it holds the multiply-adds, the loads and nothing else but what the table
+// allows. Code is made, not run, so any machine checks all of them.
+#include "machine_code.h"
+
+#include "backend/matmul/tile.h"
+#include "file.h"
+#include "main.h"
+#include "passes/passes.h"
+
+// What four steps of k take with a tile of rows x columns. A step loads a float of each row for all lanes
+// (`left`) and a row of each panel (`right`); a load folded into another instruction counts. A fused
+// multiply-add counts as one of each. At most so many: moves between vector registers (without FMA the
+// products need copies, and a float is spread by a shuffle); integer instructions: three pointers, a
+// fourth where the next phase's weights are fetched, compare and branch (AArch64: also addresses of rows
+// too far apart for an offset).
+static const struct loop_row {
+    const char *isa;
+    int rows, columns, multiplies, adds, left, right, moves, integers;
+} table[] = {
+    {"generic", 2, 16, 32, 32, 8, 16, 24, 7}, {"generic", 1, 16, 16, 16, 4, 16, 16, 7},
+    {"avx2", 6, 16, 48, 48, 24, 8, 0, 7},     {"avx2", 1, 16, 8, 8, 4, 8, 0, 7},
+    {"avx512", 8, 48, 96, 96, 32, 12, 0, 7},  {"avx512", 8, 32, 64, 64, 32, 8, 0, 7},
+    {"avx512", 8, 16, 32, 32, 32, 4, 0, 7},   {"avx512", 1, 16, 4, 4, 4, 4, 0, 7},
+    {"neon", 6, 16, 96, 96, 24, 16, 0, 12},   {"neon", 1, 16, 16, 16, 4, 16, 0, 12},
+};
+enum { ROWS = sizeof(table) / sizeof(table[0]) };
+
+// "NAME.tile8x48.next.10".
+static bool tile_size(const char *name, int *rows, int *columns) {
+    for (const char *at = name; (at = strstr(at, ".tile")); at++)
+        if (sscanf(at, ".tile%dx%d", rows, columns) == 2) return true;
+    return false;
+}
+
+static const struct loop_row *row_of(const char *name, const target *t) {
+    int rows = 0, columns = 0;
+    tile_size(name, &rows, &columns);
+    for (int i = 0; i < ROWS; i++) {
+        const struct loop_row *x = &table[i];
+        if (x->rows == rows && x->columns == columns && strcmp(x->isa, t->isa) == 0) return x;
+    }
+    return NULL;
+}
+
+// Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`.
+static int most_prefetches(const struct loop_row *x, const target *t) {
+    return (x->columns + 15) / 16 * 2 + t->prefetch_streams + 1;
+}
+
+// What is wrong with a tile's inner loop, with the loop itself, or NULL.
+static const char *fault(arena *a, const object_code *code, const function_code *f, const target *t,
+                         const struct loop_row *x) {
+    int from, to;
+    if (!x) return arena_printf(a, "%s on %s: the table has no such tile", f->name, t->cpu);
+    if (!find_loop(f, code->arm, x->multiplies, &from, &to))
+        return arena_printf(a, "%s on %s: no loop", f->name, t->cpu);
+    loop_count c = count_loop(f, from, to, code->arm);
+    const char *what = NULL;
+    if (c.stack)
+        what = "touches the stack";
+    else if (c.multiplies != x->multiplies || c.adds != x->adds)
+        what = "has other multiply-adds";
+    else if (c.left != x->left)
+        what = "has other loads of left rows";
+    else if (c.right != x->right)
+        what = "has other loads of right panels";
+    else if (c.others)
+        what = "has instructions that are not expected";
+    else if (c.moves > x->moves)
+        what = "moves between registers";
+    else if (c.integers > x->integers)
+        what = "has more integer instructions";
+    else if (c.prefetches > most_prefetches(x, t))
+        what = "has more prefetches";
+    if (!what) return NULL;
+    return arena_printf(a,
+                        "%s on %s: the loop %s: %d multiplies, %d adds, %d + %d loads, %d moves, %d "
+                        "prefetches, %d integer, %d of "
+                        "the stack, %d others:\n%s",
+                        f->name, t->cpu, what, c.multiplies, c.adds, c.left, c.right, c.moves, c.prefetches,
+                        c.integers, c.stack, c.others, loop_text(a, f, from, to));
+}
+
+// --- Code of a graph, and of a lone tile
+
+typedef struct setup {
+    arena *a;
+    diag d;
+    target t;
+    emit e;
+    object_code *code;
+} setup;
+
+static void open_setup(setup *s, const char *triple, const char *cpu) {
+    *s = (setup){.a = arena_new()};
+    diag_init(&s->d);
+    s->code = ARENA_NEW(s->a, object_code);
+    ck_assert(target_init(&s->t, triple, cpu, &s->d));
+    build_begin(&s->e, s->a, &s->d);
+}
+
+static void close_setup(setup *s) {
+    build_end(&s->e);
+    diag_free(&s->d);
+    arena_free(s->a);
+}
+
+static void must(setup *s, bool ok, const char *what) {
+    if (!ok) diag_print(&s->d, stderr);
+    ck_assert_msg(ok, "%s on %s", what, s->t.cpu);
+}
+
+static void compile(setup *s) {
+    LLVMTargetMachineRef machine = codegen_machine(&s->t, 2, &s->d);
+    must(s, machine && codegen_optimise(&s->e, machine, 2), "optimiser");
+    LLVMMemoryBufferRef object = codegen_emit(&s->e, machine, LLVMObjectFile);
+    must(s, object != NULL, "object");
+    LLVMDisposeTargetMachine(machine);
+    read_functions(object, &s->t, ".tile", s->a, s->code);
+}
+
+// The graph of a file, through passes, schedule and code generation.
+static void compile_graph(setup *s, const char *file, const char *passes) {
+    size_t size;
+    char *text = file_text(file, &size);
+    graph *g = graph_parse(s->a, file, text, size, &s->d);
+    free(text);
+    must(s, g != NULL, file);
+    pass_context c = {.target = &s->t, .diag = &s->d, .verify = true};
+    must(s, passes_run(g, passes, &c), passes ? passes : "passes");
+    must(s, passes_add_variant(g, 128, 1, &c) == 0, "variant");
+    artefact a = {.graph = g, .targets = &s->t, .target_count = 1};
+    const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, g->count);
+    must(s, codegen_kernels(&s->e, &a, kernels), "kernels");
+    for (value v = 0; v < g->count; v++)
+        for (int class = 0; kernels[v] && class < THREAD_CLASSES; class ++)
+            for (int p = 0; p < kernels[v]->phase_count[class]; p++)
+                LLVMSetLinkage(kernels[v]->phases[class][p].function, LLVMExternalLinkage);
+    compile(s);
+}
+
+static void compile_tile(setup *s, int rows, int columns) {
+    build_target(&s->e, &s->t);
+    tile x = {.name = arena_printf(s->a, "lone.tile%dx%d", rows, columns),
+              .rows = rows,
+              .vectors = columns / s->e.width,
+              .k = 768,
+              .lda = 768,
+              .ldc = 768,
+              .panel = 768 * PANEL_COLUMNS * 4};
+    tile_emit(&s->e, &x);
+    LLVMSetLinkage(x.function, LLVMExternalLinkage);
+    compile(s);
+    ck_assert_int_eq(s->code->count, 1);
+}
+
+// --- Every CPU
+
+#define MOST_CPUS 64
+static struct cpu_name {
+    char triple[64], name[32];
+} cpus[MOST_CPUS];
+static int cpu_count;
+
+// Those of `bertc targets`.
+static void read_cpus(void) {
+    char *list = NULL, *rest = NULL, triple[64] = "";
+    size_t size;
+    FILE *out = open_memstream(&list, &size);
+    target_list(out);
+    fclose(out);
+    for (char *line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        struct cpu_name *c = &cpus[cpu_count];
+        if (line[0] != ' ') {
+            snprintf(triple, sizeof(triple), "%s", line);
+        } else if (sscanf(line, "%31s", c->name) == 1 && strcmp(c->name, "native") != 0) {
+            memcpy(c->triple, triple, sizeof(triple));
+            if (++cpu_count == MOST_CPUS) abort();
+        }
+    }
+    free(list);
+}
+
+// Has this LLVM code for it?
+static bool has_code(const char *triple) {
+    target t;
+    diag d;
+    diag_init(&d);
+    LLVMTargetMachineRef machine = target_init(&t, triple, "generic", &d) ? codegen_machine(&t, 2, &d) : NULL;
+    if (machine) LLVMDisposeTargetMachine(machine);
+    diag_free(&d);
+    return machine != NULL;
+}
+
+// Every tile of the object is in the table, and as it says; `kinds`: words that functions' names begin
+// with, all of which must be there.
+static void check_tiles(setup *s, const char *kinds, bool *used) {
+    char *list = arena_strdup(s->a, kinds), *rest = NULL;
+    for (const char *kind = strtok_r(list, " ", &rest); kind; kind = strtok_r(NULL, " ", &rest)) {
+        bool found = false;
+        for (int i = 0; i < s->code->count; i++) found = found || begins(s->code->functions[i].name, kind);
+        ck_assert_msg(found, "no tile of %s on %s", kind, s->t.cpu);
+    }
+    for (int i = 0; i < s->code->count; i++) {
+        const function_code *f = &s->code->functions[i];
+        int rows, columns;
+        if (!tile_size(f->name, &rows, &columns)) continue;
+        const struct loop_row *x = row_of(f->name, &s->t);
+        const char *wrong = fault(s->a, s->code, f, &s->t, x);
+        if (wrong) fputs(wrong, stderr); // Check's own messages are too short for it
+        ck_assert_msg(!wrong, "%.*s", (int)strcspn(wrong, "\n"), wrong);
+        if (used) used[x - table] = true;
+    }
+}
+
+static void check_file(const struct cpu_name *c, const char *file, const char *passes, const char *kinds,
+                       bool *used) {
+    setup s;
+    open_setup(&s, c->triple, c->name);
+    compile_graph(&s, file, passes);
+    check_tiles(&s, kinds, used);
+    close_setup(&s);
+}
+
+#define X86   "x86_64-unknown-linux-gnu"
+#define ARM   "aarch64-unknown-linux-gnu"
+#define LAYER BERTC_TESTS "/unit/hot_loops.ir"
+
+START_TEST(every_cpu) {
+    if (!has_code(cpus[_i].triple)) SKIP("neon", "this LLVM has no code for %s", cpus[_i].triple);
+    check_file(&cpus[_i], LAYER, "+fuse_mlp",
+               "matmul.tile mlp.up mlp.down attention.score attention.value attention.table", NULL);
+}
+END_TEST
+
+// The other kernels with products, for one CPU of each level; the table holds no tile that none of them
+// makes.
+START_TEST(every_kernel) {
+    static const struct cpu_name of_level[] = {
+        {X86, "x86-64"}, {X86, "x86-64-v2"}, {X86, "x86-64-v3"}, {X86, "x86-64-v4"}, {ARM, "generic"}};
+    static const struct {
+        const char *file, *passes, *kinds;
+    } files[] = {
+        {LAYER, NULL, "matmul.tile"},
+        {BERTC_TESTS "/ops/token_mix.ir", "assign_layouts,pack_weights", "token_mix"},
+        {BERTC_TESTS "/ops/fuse_blocks.ir", "fuse_epilogue,assign_layouts,pack_weights", "matmul.tile"},
+        {BERTC_TESTS "/ops/attention_relative.ir", "fuse_attention,assign_layouts,pack_weights", "attention"},
+    };
+    bool used[ROWS] = {0}, arm = has_code(ARM);
+    if (!arm) skip_part("neon", "this LLVM has no code for " ARM);
+    for (size_t i = 0; i < sizeof(of_level) / sizeof(of_level[0]); i++)
+        for (size_t k = 0; k < sizeof(files) / sizeof(files[0]) && (arm || strcmp(of_level[i].triple, ARM));
+             k++)
+            check_file(&of_level[i], files[k].file, files[k].passes, files[k].kinds, used);
+    for (int i = 0; i < ROWS; i++)
+        if (arm || strcmp(table[i].isa, "neon"))
+            ck_assert_msg(used[i], "no kernel on %s has a tile of %d x %d", table[i].isa, table[i].rows,
+                          table[i].columns);
+}
+END_TEST
+
+// --- What is wrong is found
+
+// A tile too high for the registers spills, and one of another size has other counts.
+START_TEST(faults_are_found) {
+    static const struct {
+        const char *triple, *cpu;
+        int rows, columns;
+        const char *as; // the tile for which it passes itself off
+        const char *what;
+    } doctored[] = {
+        {X86, "x86-64", 4, 16, ".tile2x16", "touches the stack"},
+        {X86, "x86-64-v3", 8, 16, ".tile6x16", "touches the stack"},
+        {X86, "x86-64-v4", 12, 48, ".tile8x48", "touches the stack"},
+        {ARM, "generic", 8, 16, ".tile6x16", "touches the stack"},
+        {X86, "x86-64-v3", 5, 16, ".tile6x16", "has other multiply-adds"},
+        {X86, "x86-64-v4", 4, 32, ".tile8x16", "has other loads of left rows"},
+        {X86, "x86-64-v4", 8, 128, ".tile8x128", "the table has no such tile"},
+    };
+    for (size_t i = 0; i < sizeof(doctored) / sizeof(doctored[0]); i++) {
+        setup s;
+        if (!has_code(doctored[i].triple)) continue;
+        open_setup(&s, doctored[i].triple, doctored[i].cpu);
+        compile_tile(&s, doctored[i].rows, doctored[i].columns);
+        const function_code *f = &s.code->functions[0];
+        const char *wrong = fault(s.a, s.code, f, &s.t, row_of(doctored[i].as, &s.t));
+        ck_assert_msg(wrong && strstr(wrong, doctored[i].what), "%zu: not \"%s\": %s", i, doctored[i].what,
+                      wrong ? wrong : "nothing");
+        ck_assert_msg(strstr(wrong, "\n    ") || !row_of(doctored[i].as, &s.t),
+                      "%zu: the message does not show the loop: %s", i, wrong);
+        close_setup(&s);
+    }
+}
+END_TEST
+
+int main(void) {
+    read_cpus();
+    Suite *suite = suite_create("hot_loops");
+    TCase *c = tcase_create("hot_loops");
+    tcase_add_loop_test(c, every_cpu, 0, cpu_count);
+    tcase_add_test(c, every_kernel);
+    tcase_add_test(c, faults_are_found);
+    suite_add_tcase(suite, c);
+    return suite_status(suite);
+}
