@@ -1,11 +1,14 @@
 # The arrows of docs/architecture.md, enforced: a folder sees its own files and the public headers of the folders that it names.
 # Every include names a file by its path from the root of the repository.
 #
+# A switch over an enum that misses a value is an error. GCC and clang report one without a default as -Wswitch, one with a default
+# as -Wswitch-enum.
+#
 # bertc_module(NAME DIR PUBLIC header... USES module... LIBS library...)
 # adds the static library bertc_NAME from the *.c of DIR and its sub-folders. Its public headers are staged under ${CMAKE_BINARY_DIR}/include/NAME, as
 # links, so that `#include "ir/ir.h"` works for those targets alone that list `ir` in USES.
 add_library(bertc_warnings INTERFACE)
-target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch-enum
+target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch -Werror=switch-enum
     -Wno-missing-field-initializers -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden $<$<BOOL:${BERTC_WERROR}>:-Werror>)
 target_compile_definitions(bertc_warnings INTERFACE _GNU_SOURCE)
 if(BERTC_SANITIZE STREQUAL "thread")

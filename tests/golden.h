@@ -3,6 +3,7 @@
 #define BERTC_TESTS_GOLDEN_H
 #include <glob.h>
 
+#include "file.h"
 #include "main.h"
 
 static glob_t golden_files; // golden_files.gl_pathv[_i]: the file of a test
@@ -11,9 +12,7 @@ static glob_t golden_files; // golden_files.gl_pathv[_i]: the file of a test
 static inline int golden_main(const char *suite, const char *pattern, const TTest *test) {
     glob(pattern, 0, NULL, &golden_files);
     Suite *s = suite_create(suite);
-    TCase *c = tcase_create("golden");
-    tcase_add_loop_test(c, test, 0, (int)golden_files.gl_pathc);
-    suite_add_tcase(s, c);
+    suite_add_files(s, &golden_files, test);
     int status = suite_status(s);
     if (golden_files.gl_pathc == 0) status = 1;
     globfree(&golden_files);

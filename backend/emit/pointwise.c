@@ -46,30 +46,43 @@ static LLVMValueRef gelu(emit *e, const node *n, LLVMValueRef x) {
     return math_gelu(e, x, strcmp(node_attr(n, ATTR_approximation)->u.name, "tanh") == 0);
 }
 
+// Each pointwise op and its code: `x` are its operands, `f` whether they are floats.
+#define POINTWISE_OPS(X)                                                                                     \
+    X(add, f ? LLVMBuildFAdd(b, x[0], x[1], "") : LLVMBuildAdd(b, x[0], x[1], ""))                           \
+    X(sub, f ? LLVMBuildFSub(b, x[0], x[1], "") : LLVMBuildSub(b, x[0], x[1], ""))                           \
+    X(mul, f ? LLVMBuildFMul(b, x[0], x[1], "") : LLVMBuildMul(b, x[0], x[1], ""))                           \
+    X(div, LLVMBuildFDiv(b, x[0], x[1], ""))                                                                 \
+    X(maximum, f ? maximum(e, x[0], x[1]) : maximum_int(e, x[0], x[1]))                                      \
+    X(neg, f ? LLVMBuildFNeg(b, x[0], "") : LLVMBuildNeg(b, x[0], ""))                                       \
+    X(exp, math_exp(e, x[0]))                                                                                \
+    X(log, math_log(e, x[0]))                                                                                \
+    X(tanh, math_tanh(e, x[0]))                                                                              \
+    X(cos, math_cos(e, x[0]))                                                                                \
+    X(sin, math_sin(e, x[0]))                                                                                \
+    X(erf, math_erf(e, x[0]))                                                                                \
+    X(rsqrt, math_rsqrt(e, x[0]))                                                                            \
+    X(sigmoid, math_sigmoid(e, x[0]))                                                                        \
+    X(gelu, gelu(e, n, x[0]))                                                                                \
+    X(select, LLVMBuildSelect(b, x[0], x[1], x[2], ""))                                                      \
+    X(compare, compare(e, n, f, x))                                                                          \
+    X(cast, cast_op(e, t->e, n->type.e, x[0]))
+
+#define HAS_CODE(name, code) (UINT64_C(1) << OP_##name) |
+#define OP(name, least, most, attrs, flags)                                                                  \
+    _Static_assert(!((flags) & POINTWISE) == !((POINTWISE_OPS(HAS_CODE) 0) >> OP_##name & 1),                \
+                   #name ": what ops.def calls POINTWISE has its code in POINTWISE_OPS, and nothing else");
+#include "ir/ops.def"
+#undef OP
+
 LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *x) {
     LLVMBuilderRef b = e->b;
     const type *t = graph_type(g, n->inputs[0]);
     bool f = is_float(t);
     switch ((int)n->op) {
-    case OP_add: return f ? LLVMBuildFAdd(b, x[0], x[1], "") : LLVMBuildAdd(b, x[0], x[1], "");
-    case OP_sub: return f ? LLVMBuildFSub(b, x[0], x[1], "") : LLVMBuildSub(b, x[0], x[1], "");
-    case OP_mul: return f ? LLVMBuildFMul(b, x[0], x[1], "") : LLVMBuildMul(b, x[0], x[1], "");
-    case OP_div: return LLVMBuildFDiv(b, x[0], x[1], "");
-    case OP_maximum: return f ? maximum(e, x[0], x[1]) : maximum_int(e, x[0], x[1]);
-    case OP_neg: return f ? LLVMBuildFNeg(b, x[0], "") : LLVMBuildNeg(b, x[0], "");
-    case OP_exp: return math_exp(e, x[0]);
-    case OP_log: return math_log(e, x[0]);
-    case OP_tanh: return math_tanh(e, x[0]);
-    case OP_cos: return math_cos(e, x[0]);
-    case OP_sin: return math_sin(e, x[0]);
-    case OP_erf: return math_erf(e, x[0]);
-    case OP_rsqrt: return math_rsqrt(e, x[0]);
-    case OP_sigmoid: return math_sigmoid(e, x[0]);
-    case OP_gelu: return gelu(e, n, x[0]);
-    case OP_select: return LLVMBuildSelect(b, x[0], x[1], x[2], "");
-    case OP_compare: return compare(e, n, f, x);
-    case OP_cast: return cast_op(e, t->e, n->type.e, x[0]);
-    default: break;
+#define CASE(name, code)                                                                                     \
+    case OP_##name: return code;
+        POINTWISE_OPS(CASE)
+#undef CASE
     }
     assert(0 && "a pointwise op");
     return NULL;

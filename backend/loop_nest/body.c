@@ -87,6 +87,16 @@ static view reshaped(loop_nest *n, const node *producer, const view *x, int last
     return copy;
 }
 
+// What view_op makes.
+#define VIEWS                                                                                                \
+    (UINT64_C(1) << OP_transpose | UINT64_C(1) << OP_broadcast | UINT64_C(1) << OP_reshape |                 \
+     UINT64_C(1) << OP_slice)
+#define OP(name, least, most, attrs, flags)                                                                  \
+    _Static_assert(!((flags) & VIEW) == !(VIEWS >> OP_##name & 1),                                           \
+                   #name ": what ops.def calls VIEW has a case in view_op, and nothing else");
+#include "ir/ops.def"
+#undef OP
+
 static view view_op(loop_nest *n, const node *producer, int last) {
     const view *x = &n->views[producer->inputs[0]];
     LLVMValueRef size[IR_MAX_RANK], begin[IR_MAX_RANK];

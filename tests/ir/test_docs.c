@@ -68,6 +68,32 @@ START_TEST(types) {
 }
 END_TEST
 
+static void mark(const graph *g, bool *seen) {
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        seen[n->op] = true;
+        if (n->body) mark(n->body, seen);
+    }
+}
+
+START_TEST(every_op_is_used) {
+    const char *file = BERTC_TESTS "/ir/every_op.ir";
+    bool seen[OP_COUNT] = {0};
+    arena *a = arena_new();
+    diag d;
+    diag_init(&d);
+    size_t size;
+    char *text = file_text(file, &size);
+    const graph *g = graph_parse(a, file, text, size, &d);
+    ck_assert_msg(g != NULL, "%s", d.count ? d.items[0].text : file);
+    mark(g, seen);
+    for (op o = 0; o < OP_COUNT; o++) ck_assert_msg(seen[o], "%s does not use %s", file, op_name(o));
+    free(text);
+    diag_free(&d);
+    arena_free(a);
+}
+END_TEST
+
 START_TEST(examples) {
     int count = 0;
     for (const char *at = page; (at = strstr(at, "```ir\n")); count++) {
@@ -156,6 +182,7 @@ int main(void) {
     tcase_add_test(c, ops);
     tcase_add_test(c, attributes);
     tcase_add_test(c, types);
+    tcase_add_test(c, every_op_is_used);
     tcase_add_test(c, examples);
     suite_add_tcase(s, c);
     TCase *all = tcase_create("all pages");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "harness.h"
 #include "main.h"
 
@@ -39,10 +40,13 @@ int main(int argc, char **argv) {
     const char *pattern = argc > 1 ? argv[1] : "*";
     char path[4096];
     snprintf(path, sizeof(path), "%s/ops/%s.ir", BERTC_TESTS, pattern);
-    if (glob(path, 0, NULL, &files) != 0) return 1;
+    if (glob(path, 0, NULL, &files) != 0) {
+        fprintf(stderr, "no file %s\n", path);
+        return 1;
+    }
     Suite *s = suite_create("ops");
-    TCase *t = tcase_create("ops");
-    tcase_add_loop_test(t, differential, 0, (int)files.gl_pathc);
+    suite_add_files(s, &files, differential);
+    TCase *t = tcase_create("every op");
     if (argc < 2) tcase_add_test(t, every_op_has_a_test);
     suite_add_tcase(s, t);
     int status = suite_status(s);
