@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 6u
+#define BERTC_ABI_VERSION 7u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 #define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
@@ -126,8 +126,9 @@ typedef struct bertc_phase {
     // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * (sum of the squares
     // of the sequences' lengths).
     double flops_call, flops_row, flops_pair;
-    int64_t weight_bytes; // read once in a call
-    int64_t row_bytes;    // read and written a row
+    // Bytes read and written: weight_bytes (read once a call) + row_bytes * size of `dim` + token_bytes * T +
+    // pair_bytes * (that sum).
+    int64_t weight_bytes, row_bytes, token_bytes, pair_bytes;
 } bertc_phase;
 
 #define BERTC_THREAD_CLASSES 4 // 1, 2, 3-8, more

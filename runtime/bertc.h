@@ -97,7 +97,8 @@ typedef struct bertc_phase_event {
     int64_t node;       // value in the graph, -1: not complete yet
     const void *result; // first element
     double seconds, flops;
-    int64_t bytes;
+    int64_t bytes;        // read and written, by the kernel's own account
+    int64_t weight_bytes; // of these, weights
 } bertc_phase_event;
 typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
 

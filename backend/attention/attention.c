@@ -147,7 +147,6 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     int64_t most = x.dim == SYM_S ? 1 : s->variant->length;
     // Two products over the pairs of rows of a sequence; where few of its rows ask, they hardly count.
     int64_t row = (x.q.width + x.v.width) * x.q.count * 4;
-    int64_t bytes = row * s->variant->length + row * most; // of a sequence of full length
     double pair = pair_flops(e, &x, s->variant->length);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;
@@ -165,7 +164,8 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
                            .unit = 1,
                            .inner = blocks * x.q.count,
                            .flops_pair = x.dim == SYM_T ? pair : 0,
-                           .row_bytes = bytes,
+                           .row_bytes = x.dim == SYM_T ? 0 : row,
+                           .token_bytes = x.dim == SYM_T ? 2 * row : row,
                            .suffix = ""};
     }
     return true;

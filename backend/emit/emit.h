@@ -122,7 +122,7 @@ typedef struct kernel_phase {
     sym dim;
     int64_t unit, inner;
     double flops_call, flops_row, flops_pair;
-    int64_t row_bytes;
+    int64_t row_bytes, token_bytes, pair_bytes;
     int stream;                        // the operand (weights) that tasks stream, where stream_bytes is not 0
     int64_t stream_step, stream_bytes; // as in bertc_phase
     const char *suffix;                // "" or e.g. ".norm": appended to the node's name

@@ -117,3 +117,36 @@ void loop_nest_work(const graph *body, double work[3]) {
     memset(work, 0, 3 * sizeof(*work));
     for (value v = 0; v < body->count; v++) node_work(body, graph_node(body, v), work);
 }
+
+// The value whose elements a view shows.
+static value source_of(const graph *g, value v) {
+    while (op_flag_bits(graph_node(g, v)->op) & VIEW) v = graph_node(g, v)->inputs[0];
+    return v;
+}
+
+static void add_bytes(const graph *g, value v, double bytes[3]) {
+    int symbols;
+    const type *t = graph_type(g, v);
+    double n = elements(t, &symbols) * (double)elem_size(t->e);
+    bytes[symbols < 2 ? symbols : 2] += n;
+}
+
+void loop_nest_traffic(const graph *body, const bool *weight, double bytes[3]) {
+    memset(bytes, 0, 3 * sizeof(*bytes));
+    for (value v = 0; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        if (op_flag_bits(n->op) & (VIEW | LEAF | REGION)) continue;
+        add_bytes(body, v, bytes);
+        for (int i = 0; i < n->input_count; i++) {
+            value from = source_of(body, n->inputs[i]);
+            const node *source = graph_node(body, from);
+            bool broadcast = graph_node(body, n->inputs[i])->op == OP_broadcast;
+            if (source->op == OP_constant || (source->op == OP_param && weight[from])) continue;
+            add_bytes(body, broadcast ? from : n->inputs[i], bytes);
+        }
+    }
+    value result = body->outputs[0].value;
+    if (source_of(body, result) == result) return;
+    add_bytes(body, result, bytes); // a view is copied to where it belongs
+    add_bytes(body, result, bytes);
+}

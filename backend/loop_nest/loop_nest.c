@@ -165,6 +165,20 @@ static int64_t row_bytes(const site *k, sym rows) {
     return bytes;
 }
 
+// Bytes of a kernel that works op by op: what lies between the ops goes through scratch.
+static void add_traffic(const site *k, sym rows, kernel_phase *p) {
+    bool sequences = k->node->op == OP_per_sequence,
+         *weight = ARENA_ARRAY(k->e->arena, bool, k->body->count + 1);
+    for (int i = k->bounds; i < k->node->input_count; i++)
+        weight[i - k->bounds] = node_is_constant(graph_node(k->s->graph, k->node->inputs[i]));
+    double bytes[3];
+    loop_nest_traffic(k->body, weight, bytes);
+    if (sequences || rows == SYM_NONE) p->token_bytes = (int64_t)bytes[1];
+    if (sequences) p->row_bytes = (int64_t)bytes[0];
+    if (rows != SYM_NONE && !sequences) p->row_bytes = (int64_t)bytes[1];
+    p->pair_bytes = (int64_t)bytes[2];
+}
+
 // A per_sequence has no term for work that grows with the tokens: it is dropped.
 static kernel_phase phase_of(const site *k, sym rows, int64_t unit, LLVMValueRef f) {
     double work[3];
@@ -221,6 +235,7 @@ bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char 
         if (!f) f = emit_function(&k, rows, unit, &out->scratch_bytes);
         if (!f) return false;
         out->phases[class][0] = phase_of(&k, sequences ? SYM_S : rows, unit, f);
+        if (body == loop_nest_body) add_traffic(&k, rows, &out->phases[class][0]);
         out->phase_count[class] = 1;
     }
     return true;

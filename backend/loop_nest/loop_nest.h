@@ -61,5 +61,8 @@ view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMVa
 bool loop_nest_row_wise(const graph *body, sym rows);
 // The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.
 void loop_nest_work(const graph *body, double work[3]);
+// What the body reads and writes op by op, in bytes, likewise, but for constants of the graph: `weight` says
+// which of its params are some.
+void loop_nest_traffic(const graph *body, const bool *weight, double bytes[3]);
 
 #endif

@@ -255,6 +255,8 @@ bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
                                 .unit = 1,
                                 .inner = inner,
                                 .flops_pair = 2.0 * m.count * (double)m.n,
+                                .token_bytes = (m.count + 1) * m.n * 4,
+                                .pair_bytes = m.count * 4,
                                 .suffix = ""};
     }
     return true;

@@ -256,7 +256,9 @@ static void phase_init(descriptor_writer *t, bertc_phase *out, const kernel_phas
                          .flops_row = p->flops_row,
                          .flops_pair = p->flops_pair,
                          .weight_bytes = first ? weight_bytes_of(g, n) : 0,
-                         .row_bytes = p->row_bytes};
+                         .row_bytes = p->row_bytes,
+                         .token_bytes = p->token_bytes,
+                         .pair_bytes = p->pair_bytes};
 }
 
 static bool phase_ok(const kernel_phase *p) {

@@ -168,7 +168,7 @@ static double now(void) {
 // Phase by phase, for a hook that must see each result.
 static void run_observed(bertc_session *s, const pool_work *work) {
     const session_variant *v = s->current;
-    double pairs = 0;
+    double pairs = 0, tokens = (double)s->call.tokens;
     for (int64_t i = 0; i < s->call.sequences; i++) {
         double n = s->call.bounds[i + 1] - s->call.bounds[i];
         pairs += n * n;
@@ -183,7 +183,10 @@ static void run_observed(bertc_session *s, const pool_work *work) {
                                    .result = v->args[v->arg_at[i] + (int)p->arg_count - 1],
                                    .seconds = now() - start,
                                    .flops = p->flops_call + p->flops_row * size + p->flops_pair * pairs,
-                                   .bytes = p->weight_bytes + (int64_t)(size * (double)p->row_bytes)};
+                                   .bytes = p->weight_bytes + (int64_t)(size * (double)p->row_bytes +
+                                                                        tokens * (double)p->token_bytes +
+                                                                        pairs * (double)p->pair_bytes),
+                                   .weight_bytes = p->weight_bytes};
         s->hook(s->hook_user, &event);
     }
 }

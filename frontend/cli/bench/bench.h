@@ -29,6 +29,7 @@ typedef struct measured {
     double fastest; // seconds of the fastest call
     double flops;   // of one call
     double peak;    // GFLOP/s of as many threads, median of bursts between the rounds
+    double best;    // GFLOP/s of the best burst
 } measured;
 
 bool workload_make(workload *w, const bench_options *o, const bertc_model *model, int64_t seq, diag *d);

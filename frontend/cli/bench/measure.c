@@ -143,8 +143,8 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
     }
     caller_close(&c);
     if (ok) {
-        double middle = median(times, o->rounds); // which sorts them
-        *out = (measured){middle, times[0], out->flops, median(peaks, o->rounds)};
+        double middle = median(times, o->rounds), peak = median(peaks, o->rounds); // which sorts them
+        *out = (measured){middle, times[0], out->flops, peak, peaks[o->rounds - 1]};
     }
     free(times);
     free(peaks);
