@@ -259,7 +259,7 @@ minimal() {
     mkdir -p "$folder"
     . /etc/os-release
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sed -nE 's/^(URIs:|deb( \[[^]]*\])?) *([a-z]+:[^ ]*).*/\3/p' | head -1)
-    debootstrap --variant=minbase "$VERSION_CODENAME" "$folder" "${mirror:-http://deb.debian.org/debian}" >"$folder.log" 2>&1 ||
+    debootstrap --variant=minbase "$VERSION_CODENAME" "$folder" ${mirror:+"$mirror"} >"$folder.log" 2>&1 ||
         die "debootstrap failed: $folder.log"
     cp -a /etc/apt/. "$folder/etc/apt/"
     cp /etc/resolv.conf "$folder/etc/"
