@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/hub/config/activation.h"
 #include "frontend/hub/files/json.h"
 
 // Bounds that keep products and lists small; far above any encoder there is.
@@ -15,21 +14,7 @@
 
 // --- Sizes and the like
 
-// The key's name in this config.
-static const char *key_name(const hub_fields *f, const hub_config *c, hub_key key) {
-    const char *name = hub_family_key(c->family, key), *old = c->family->old_keys[key];
-    return name && old && !hub_field(f, name) && hub_field(f, old) ? old : name;
-}
-
-bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
-                       int64_t by_default, int64_t *out) {
-    const char *name = key_name(f, c, key);
-    int64_t own = c->family->defaults.values[key];
-    *out = own ? own : by_default;
-    return !name || hub_field_int(f, name, !*out, 1, most, out);
-}
-
-static bool hub_has_key(const hub_fields *f, const hub_config *c, hub_key key) {
+static bool has_key(const hub_fields *f, const hub_config *c, hub_key key) {
     const char *name = hub_family_key(c->family, key);
     return name && hub_field(f, name);
 }
@@ -49,7 +34,7 @@ static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
     sizes[SIZE_ATTENTION] = c->heads * sizes[SIZE_HEAD];
     sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
     sizes[SIZE_CONTEXT] = sizes[SIZE_ATTENTION] * (1 + convolves);
-    if (ok && width && !hub_has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
+    if (ok && width && !has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
                                "%" PRId64 " heads don't divide the width of %" PRId64, named,
                                sizes[SIZE_INSIDE]);
@@ -136,32 +121,20 @@ static bool read_positions(const hub_fields *f, hub_config *c) {
     return ok;
 }
 
-// *out stays what it is where the config says nothing.
-bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out) {
-    if (!key) return true;
-    if (!hub_field_text(f, key, false, out)) return false;
-    if (!hub_activation_known(*out)) {
-        return hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", *out,
-                               hub_activation_names(a));
-    }
-    *out = arena_strdup(a, *out);
-    return true;
-}
-
 static bool read_arithmetic(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    const char *eps = key_name(f, c, KEY_EPS);
+    const char *eps = hub_config_key(f, c, KEY_EPS);
     c->activation = family->defaults.activation ? family->defaults.activation : "gelu";
     c->eps = family->defaults.eps > 0 ? family->defaults.eps : 1e-12;
     c->tied = !family->defaults.untied;
-    const char *activation = key_name(f, c, KEY_ACTIVATION);
+    const char *activation = hub_config_key(f, c, KEY_ACTIVATION);
     bool gates = family->gates[0].name;
     bool ok = gates || hub_config_activation(f, activation, a, &c->activation);
     c->predict = family->predict ? family->predict : c->activation;
     if (gates) ok = hub_config_gate(f, activation, c);
     c->classify = family->classify ? family->classify : c->activation;
-    ok &= hub_config_activation(f, key_name(f, c, KEY_HEAD_ACTIVATION), a, &c->predict);
-    ok &= hub_config_activation(f, key_name(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
+    ok &= hub_config_activation(f, hub_config_key(f, c, KEY_HEAD_ACTIVATION), a, &c->predict);
+    ok &= hub_config_activation(f, hub_config_key(f, c, KEY_POOLER_ACTIVATION), a, &c->classify);
     if (eps) ok &= hub_field_real(f, eps, false, 0, 1, &c->eps);
     ok &= hub_field_bool(f, "tie_word_embeddings", false, &c->tied);
     if (family->legacy_key) {

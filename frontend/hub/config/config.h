@@ -95,10 +95,16 @@ typedef struct hub_slice {
     bool by_head;
 } hub_slice;
 hub_slice hub_module_slice(const hub_config *c, hub_module m);
+// --- fields.c
+
+// The name that `key` has in this config: the family's, or the older one where only that is there. NULL: the
+// family has no such key.
+const char *hub_config_key(const hub_fields *f, const hub_config *c, hub_key key);
 // Reads a whole number, at least 1; where no default is known (0), the key is required. *out is left as it
 // is where the family has no such key.
 bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
                        int64_t by_default, int64_t *out);
+// Reads an activation that is known. *out is left as it is where `key` is NULL or the config says nothing.
 bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out);
 // Reads the keys of layers that are narrower inside (after the hidden size is read), and of convolutions
 // (after the heads are).

@@ -1,0 +1,27 @@
+// Fields of config.json under the names that the family gives them.
+#include "frontend/hub/config/activation.h"
+#include "frontend/hub/config/config.h"
+
+const char *hub_config_key(const hub_fields *f, const hub_config *c, hub_key key) {
+    const char *name = hub_family_key(c->family, key), *old = c->family->old_keys[key];
+    return name && old && !hub_field(f, name) && hub_field(f, old) ? old : name;
+}
+
+bool hub_config_number(const hub_fields *f, const hub_config *c, hub_key key, int64_t most,
+                       int64_t by_default, int64_t *out) {
+    const char *name = hub_config_key(f, c, key);
+    int64_t own = c->family->defaults.values[key];
+    *out = own ? own : by_default;
+    return !name || hub_field_int(f, name, !*out, 1, most, out);
+}
+
+bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const char **out) {
+    if (!key) return true;
+    if (!hub_field_text(f, key, false, out)) return false;
+    if (!hub_activation_known(*out)) {
+        return hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s", *out,
+                               hub_activation_names(a));
+    }
+    *out = arena_strdup(a, *out);
+    return true;
+}
