@@ -73,11 +73,6 @@ bool memory_stream_end(FILE *f, char *const *text) {
     return !fclose(f) && whole && *text;
 }
 
-ssize_t memory_line(char **line, size_t *capacity, FILE *f) {
-    size_t unused;
-    return product(1, 1, &unused) ? getline(line, capacity, f) : -1;
-}
-
 void *memory_pages(size_t bytes) {
     if (!product(bytes, 1, &bytes)) return NULL;
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

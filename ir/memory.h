@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 // `count` elements of `size` bytes. NULL where memory runs out or the product is beyond PTRDIFF_MAX; never
 // NULL for 0 bytes.
@@ -22,8 +21,6 @@ char *memory_realpath(const char *path);
 // As open_memstream, and its end: false where the text isn't whole. The caller frees *text in both cases.
 FILE *memory_stream(char **text, size_t *size);
 bool memory_stream_end(FILE *f, char *const *text);
-// As getline, for a line with its newline: -1 at the end, or with errno ENOMEM.
-ssize_t memory_line(char **line, size_t *capacity, FILE *f);
 
 // Pages that can be read and written, zeroed; NULL with errno. Freed with munmap.
 void *memory_pages(size_t bytes);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/hub/files/text.h"
-#include "ir/memory.h"
 
 // A tokenizer of an artefact (through a session), or alone.
 typedef struct token_source {
@@ -98,34 +96,20 @@ static bool show(token_source *x, const bertc_text *text, bool json, diag *d) {
     return true;
 }
 
-// Lines of JSON, up to the first that is broken.
-static bool show_json_lines(token_source *x, const char *pair, diag *d) {
+// Up to the first line that is broken. What is shown is written before more is waited for.
+static bool show_lines(token_source *x, const char *pair, bool json, diag *d) {
     line_source in;
     row r;
     bool ok = lines_open(&in, "-", pair, d);
-    in.format = LINES_JSON;
+    in.format = json ? LINES_JSON : LINES_WHOLE;
     while (ok && lines_next(&in, &r, d)) {
         if (r.error) lines_report(&in, &r, 1, d);
-        ok = !r.error && show(x, &r.text, true, d);
+        ok = !r.error && show(x, &r.text, json, d) && (lines_ready(&in) || flush_stdout(d));
         row_free(&r);
     }
+    ok = ok && !in.failed;
     lines_close(&in);
     return ok;
-}
-
-static bool show_lines(token_source *x, const char *pair, diag *d) {
-    char *line = NULL;
-    size_t capacity = 0;
-    bool ok = true;
-    ssize_t got;
-    while (ok && (got = memory_line(&line, &capacity, stdin)) >= 0) {
-        size_t n = (size_t)got;
-        if (n && line[n - 1] == '\n') n--;
-        bertc_text t = {line, n, pair, pair ? strlen(pair) : 0};
-        ok = show(x, &t, false, d);
-    }
-    free(line);
-    return ok && (!ferror(stdin) || diag_error(d, "standard input", "can't be read: %s", strerror(errno)));
 }
 
 int command_tokenize(int argc, char **argv) {
@@ -165,7 +149,7 @@ int command_tokenize(int argc, char **argv) {
         bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};
         ok = show(&x, &text, json, &d);
     }
-    if (ok && rest.count == 1) json ? show_json_lines(&x, pair, &d) : show_lines(&x, pair, &d);
+    if (ok && rest.count == 1) show_lines(&x, pair, json, &d);
     flush_stdout(&d);
     token_source_close(&x);
     return finish(&d);

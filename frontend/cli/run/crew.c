@@ -44,7 +44,8 @@ static int longer(const void *a, const void *b, void *rows) {
 bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d) {
     size_t bytes = 0;
     chunk_clear(c);
-    while (c->count < rows && bytes < CHUNK_BYTES && lines_next(s, &c->rows[c->count], d)) {
+    while (c->count < rows && bytes < CHUNK_BYTES && (!c->count || lines_ready(s)) &&
+           lines_next(s, &c->rows[c->count], d)) {
         row *r = &c->rows[c->count];
         bytes += row_bytes(r) + r->text.word_count * sizeof *r->words;
         if (!r->error) c->order[c->good++] = c->count;

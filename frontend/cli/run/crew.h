@@ -18,8 +18,8 @@ typedef struct chunk {
 
 bool chunk_open(chunk *c);
 void chunk_close(chunk *c);
-// Reads until there are `rows` lines (at most CHUNK_ROWS), or CHUNK_BYTES, or no more. False where there was
-// none.
+// Reads until there are `rows` lines (at most CHUNK_ROWS), or CHUNK_BYTES, or no more for now (lines_ready).
+// False where there was none.
 bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d);
 
 // What a worker does with a row's answer; on any thread, one row at a time on each. false: *why says why.

@@ -1,5 +1,5 @@
 // A file of any size through the workers: while they answer one chunk, this thread writes the one before and
-// reads the one after.
+// reads the one after. Of a pipe or a terminal, what has been answered is written before more is waited for.
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -52,11 +52,14 @@ bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag
     if (more) crew_start(workers, &two[0]);
     while (more && ok) {
         int64_t done = in->bytes;
-        more = chunk_read(&two[!now], in, crew_rows(workers), d);
+        bool goes_on = lines_ready(in); // else nobody waits for an answer until more is written
+        if (goes_on) more = chunk_read(&two[!now], in, crew_rows(workers), d);
         crew_wait(workers);
-        if (more) crew_start(workers, &two[!now]);
+        if (goes_on && more) crew_start(workers, &two[!now]);
         ok = put(user, in, &two[now], d);
         show_progress(&p, two[now].count, done - before, in->size < 0 ? -1 : in->size - before);
+        if (!goes_on && ok) more = chunk_read(&two[!now], in, crew_rows(workers), d);
+        if (!goes_on && ok && more) crew_start(workers, &two[!now]);
         now = !now;
     }
     crew_wait(workers);

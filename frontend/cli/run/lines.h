@@ -4,7 +4,6 @@
 #define BERTC_CLI_LINES_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "frontend/cli/cli.h"
 
@@ -24,20 +23,26 @@ void row_free(row *r);
 bool row_fail(row *r, const char *why); // returns false
 
 typedef enum line_format {
-    LINES_TEXT, // a tab stands before the pair
+    LINES_WHOLE, // the line is the text
+    LINES_TEXT,  // a tab stands before the pair
     LINES_JSON,
     LINES_EITHER // JSON where it begins with {
 } line_format;
 
 typedef struct line_source {
-    FILE *file;
+    int fd;           // -1: closed
     const char *name; // for messages
     line_format format;
     const char *pair;            // of lines that have none; NULL: none
-    int64_t number, bytes, size; // lines and bytes read; of the file, -1: not known
+    int64_t number, bytes, size; // lines and bytes read; of a regular file, else -1
     bool failed;                 // the lines ended because one couldn't be read
-    char *buffer;
-    size_t capacity;
+    bool ended;                  // nothing is left behind what is in the block
+    int error;                   // errno of the read that failed
+    char *block;                 // as read
+    size_t at, end;              // what of it is left
+    char *buffer;                // the line, as far as it is there
+    size_t held, capacity;
+    bool begun, whole, over; // of the line: some is read, all is, it is too long
 } line_source;
 
 // "-": standard input. By the name's ending: .txt is text; .jsonl, .ndjson, .json are JSON; else either.
@@ -45,6 +50,9 @@ bool lines_open(line_source *s, const char *path, const char *pair, diag *d);
 void lines_close(line_source *s);
 // Reads a line into *r, which row_free frees. False at the end (or on an error, which is in `d`).
 bool lines_next(line_source *s, row *r, diag *d);
+// Is the next line, or the end, there without waiting for whoever writes to the pipe or terminal? Always of a
+// regular file.
+bool lines_ready(line_source *s);
 // Steps over `n` lines; false where there are fewer.
 bool lines_skip(line_source *s, int64_t n, diag *d);
 // Names a line that has an error, of which it is the `count`-th: the first 50 of them.

@@ -7,12 +7,13 @@
 
 #define BATCH_TEXTS 64 // lines of standard input answered in one call
 
+// Prints the answers. False: e->message says why there are none, or d (then it is "").
 static bool answer(const run_options *o, bertc_session *s, const bertc_text *texts, size_t n, bool several,
-                   diag *d) {
+                   bertc_error *e, diag *d) {
     bertc_result results[BATCH_TEXTS];
-    bertc_error e;
     bertc_text_options to = run_text_options(o);
-    if (!bertc_answer_texts(s, texts, n, &to, results, &e)) return runtime_failed(d, &e);
+    e->message[0] = 0;
+    if (!bertc_answer_texts(s, texts, n, &to, results, e)) return false;
     for (size_t i = 0; i < n; i++) {
         if (!o->json)
             print_result(o, &results[i], &texts[i], several);
@@ -30,9 +31,38 @@ static bool answer_arguments(const run_options *o, bertc_session *s, const argum
             const char *text = words->v[i + k];
             texts[k] = (bertc_text){text, strlen(text), o->pair, o->pair ? strlen(o->pair) : 0};
         }
-        if (!answer(o, s, texts, (size_t)n, words->count > 1, d)) return false;
+        bertc_error e;
+        if (!answer(o, s, texts, (size_t)n, words->count > 1, &e, d))
+            return e.message[0] ? runtime_failed(d, &e) : false;
     }
     return true;
+}
+
+// Lines that are there together are answered in one call.
+static size_t read_lines(line_source *in, row *rows, bertc_text *texts, bool *more, diag *d) {
+    size_t n = 0;
+    *more = true;
+    while (n < BATCH_TEXTS && (!n || lines_ready(in)) && (*more = lines_next(in, &rows[n], d)))
+        texts[n] = rows[n].text, n++;
+    return n;
+}
+
+// What stands before a line that has no answer is answered.
+static bool answer_rows(const run_options *o, bertc_session *s, const line_source *in, row *rows,
+                        const bertc_text *texts, size_t n, diag *d) {
+    size_t good = 0;
+    bertc_error e;
+    while (good < n && !rows[good].error) good++;
+    if (good && !answer(o, s, texts, good, true, &e, d)) { // one of them can't be, so none of them is
+        size_t i = 0;
+        if (!e.message[0]) return false;
+        while (i < good && answer(o, s, &texts[i], 1, true, &e, d)) i++;
+        if (i < good && !e.message[0]) return false;
+        if (i < good) row_fail(&rows[i], e.message);
+        good = i;
+    }
+    if (good < n) lines_report(in, &rows[good], 1, d);
+    return good == n;
 }
 
 // Up to the first line that can't be answered.
@@ -43,17 +73,8 @@ static bool answer_lines(const run_options *o, bertc_session *s, diag *d) {
     bool ok = lines_open(&in, "-", o->pair, d), more = ok;
     in.format = LINES_TEXT;
     while (ok && more) {
-        int64_t first = in.number + 1;
-        size_t n = 0;
-        while (ok && n < BATCH_TEXTS && (more = lines_next(&in, &rows[n], d))) {
-            ok = !rows[n].error;
-            if (!ok) lines_report(&in, &rows[n], 1, d);
-            texts[n] = rows[n].text;
-            n++;
-        }
-        int errors = d->errors;
-        if (ok && n) ok = answer(o, s, texts, n, true, d);
-        if (d->errors > errors) diag_note(d, in.name, "in lines %" PRId64 " to %" PRId64, first, in.number);
+        size_t n = read_lines(&in, rows, texts, &more, d);
+        ok = answer_rows(o, s, &in, rows, texts, n, d) && (in.size >= 0 || flush_stdout(d));
         for (size_t i = 0; i < n; i++) row_free(&rows[i]);
     }
     ok = ok && !in.failed;
