@@ -28,6 +28,10 @@ bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
 // Lists the CPUs and triples that `--mcpu` and `--target` take, one on a line.
 void target_list(FILE *out);
 
+// What values of the input v must be below: rows of the smallest table that they pick rows of. 0: they pick
+// none.
+int64_t backend_input_limit(const graph *g, value v);
+
 typedef enum emit_kind { EMIT_SO, EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_HEADER } emit_kind;
 
 typedef struct backend_times {

@@ -24,7 +24,7 @@ typedef struct pass {
 // False: it failed, with a diagnostic.
 typedef bool (*pass_function)(graph *g, pass *p);
 
-#define PASS(name, requires, produces, on, per_variant, summary) bool pass_##name(graph *g, pass *p);
+#define PASS(name, requires, produces, on, stage, summary) bool pass_##name(graph *g, pass *p);
 #include "passes/passes.def"
 #undef PASS
 

@@ -14,18 +14,37 @@ typedef struct pass_context {
     bool verify; // after each pass
 } pass_context;
 
+// How far a graph has come.
+typedef enum pass_stage {
+    STAGE_INPUT,  // as the frontend writes it: one op a node
+    STAGE_FUSED,  // one kernel a node, weights as they stand in the checkpoint
+    STAGE_PACKED, // weights in the order in which kernels read them, each with its place
+    STAGE_FINAL   // with variants
+} pass_stage;
+const char *passes_stage_name(pass_stage stage); // "fused"
+// By its name; false for other words.
+bool passes_stage_find(const char *name, pass_stage *out);
+// The stage that the graph has surely reached: one without packed weights and places is STAGE_INPUT, fused or
+// not; one in which a weight is packed is STAGE_FUSED.
+pass_stage passes_stage_of(const graph *g);
+
 typedef struct pass_info {
     const char *name, *summary;
     bool on_by_default;
-    bool per_variant; // schedule, plan_memory
+    bool per_variant; // schedule, plan_memory: those of STAGE_FINAL
     bool needed;      // by a later pass
+    pass_stage stage;
 } pass_info;
 int passes_count(void);
 const pass_info *passes_info(int i);
 
 // Runs the graph passes. `list`: NULL for the default pipeline; "a,b,c": exactly these, in this order;
 // "-a,+b": the default pipeline without a and with b. Unknown names are errors.
+// An error where there are passes to run and the graph has variants, which they would make wrong.
 bool passes_run(graph *g, const char *list, const pass_context *c);
+// The same up to a stage: passes of later ones are left out. Of the default pipeline, those are too that
+// belong to the stage that the graph has reached, so that text of any stage goes on from there.
+bool passes_run_to(graph *g, pass_stage last, const char *list, const pass_context *c);
 // Adds a variant for texts of up to `length` tokens, length x batch in one call: schedule and plan_memory for
 // c->target. Returns its index, -1 on failure.
 int passes_add_variant(graph *g, int64_t length, int64_t batch, const pass_context *c);

@@ -20,8 +20,8 @@ typedef struct pass_row {
 } pass_row;
 
 static const pass_row passes[] = {
-#define PASS(name, requires, produces, on, per_variant, summary)                                             \
-    {{#name, summary, on, per_variant, (produces) != 0}, pass_##name, requires, produces},
+#define PASS(name, requires, produces, on, stage, summary)                                                   \
+    {{#name, summary, on, (stage) == STAGE_FINAL, (produces) != 0, stage}, pass_##name, requires, produces},
 #include "passes/passes.def"
 #undef PASS
 };
@@ -41,7 +41,9 @@ const pass_info *passes_info(int i) {
 // --- Facts
 
 static const char *fact_cause(unsigned missing) {
-    if (missing & FACT_ROW_WEIGHTS) return "the weights are packed already";
+    if (missing & FACT_ROW_WEIGHTS)
+        return "the weights are packed already: take the graph from before (bertc compile --emit ir --stage "
+               "input or fused)";
     if (missing & FACT_WEIGHTS_PLACED) return "the weights have no places yet: pack_weights must run first";
     if (missing & FACT_SCHEDULED) return "the variant has no schedule yet";
     return "the variant has no plan yet";
@@ -56,6 +58,32 @@ static unsigned graph_facts(const graph *g) {
         if (!node_attr(n, ATTR_at)) facts &= ~(unsigned)FACT_WEIGHTS_PLACED;
     }
     return facts;
+}
+
+// --- Stages
+
+static const char *const stage_names[] = {
+    [STAGE_INPUT] = "input", [STAGE_FUSED] = "fused", [STAGE_PACKED] = "packed", [STAGE_FINAL] = "final"};
+enum { STAGE_COUNT = sizeof(stage_names) / sizeof(stage_names[0]) };
+
+const char *passes_stage_name(pass_stage stage) {
+    return stage_names[stage];
+}
+
+bool passes_stage_find(const char *name, pass_stage *out) {
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        if (strcmp(name, stage_names[i])) continue;
+        *out = (pass_stage)i;
+        return true;
+    }
+    return false;
+}
+
+pass_stage passes_stage_of(const graph *g) {
+    unsigned facts = graph_facts(g);
+    if (g->variant_count) return STAGE_FINAL;
+    if (facts & FACT_WEIGHTS_PLACED) return STAGE_PACKED;
+    return facts & FACT_ROW_WEIGHTS ? STAGE_INPUT : STAGE_FUSED;
 }
 
 // --- One pass
@@ -100,27 +128,28 @@ static int find_pass(const char *name, size_t n) {
 static int read_item(const char *name, size_t n, diag *d) {
     int i = find_pass(name, n);
     if (i < 0) {
-        diag_error(d, "--passes", "there is no pass %.*s", n > 64 ? 64 : (int)n, name);
+        diag_error(d, "--passes", "there is no pass '%.*s' (bertc opt --list lists them)",
+                   n > 64 ? 64 : (int)n, name);
     } else if (passes[i].info.per_variant) {
-        diag_error(d, "--passes", "%s runs once a variant and can't be listed", passes[i].info.name);
+        diag_error(d, "--passes", "%s runs for each variant anyway and can't be listed", passes[i].info.name);
         i = -1;
     }
     return i;
 }
 
-static int default_order(const int8_t *change, int *order) {
+static int default_order(const int8_t *change, pass_stage reached, int *order) {
     int n = 0;
     for (int i = 0; i < PASS_COUNT; i++) {
         bool on = change[i] ? change[i] > 0 : passes[i].info.on_by_default;
-        if (on && !passes[i].info.per_variant) order[n++] = i;
+        if (on && !passes[i].info.per_variant && passes[i].info.stage > reached) order[n++] = i;
     }
     return n;
 }
 
 // Fills in the rows to run; -1 with a diagnostic where the list is wrong.
-static int read_list(const char *list, int *order, diag *d) {
+static int read_list(const char *list, pass_stage reached, int *order, diag *d) {
     int8_t change[PASS_COUNT] = {0};
-    if (!list) return default_order(change, order);
+    if (!list) return default_order(change, reached, order);
     int exact = 0, changes = 0;
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
@@ -143,7 +172,7 @@ static int read_list(const char *list, int *order, diag *d) {
         diag_error(d, "--passes", "a list names passes, or changes the default with + and -, not both");
         return -1;
     }
-    return changes ? default_order(change, order) : exact;
+    return changes ? default_order(change, reached, order) : exact;
 }
 
 static bool print_after_known(const pass_context *c) {
@@ -152,19 +181,33 @@ static bool print_after_known(const pass_context *c) {
     if (i >= 0 && passes[i].info.per_variant && !(passes[i].produces & FACT_PLANNED))
         return diag_error(c->diag, "--print-after", "a variant can be printed once it is whole: plan_memory");
     if (i >= 0) return true;
-    return diag_error(c->diag, "--print-after", "there is no pass %.64s", c->print_after);
+    return diag_error(c->diag, "--print-after", "there is no pass '%.64s' (bertc opt --list lists them)",
+                      c->print_after);
+}
+
+static bool run_list(graph *g, pass_stage reached, pass_stage last, const char *list, const pass_context *c) {
+    int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT];
+    if (!print_after_known(c)) return false;
+    int n = read_list(list, reached, order, c->diag);
+    if (n < 0) return false;
+    if (n && g->variant_count)
+        return diag_error(c->diag, "--passes",
+                          "the graph has variants, which passes would make wrong: take it from before (bertc "
+                          "compile --emit ir --stage packed)");
+    for (int i = 0; i < n; i++) {
+        const pass_row *row = &passes[order[i]];
+        if (row->info.stage > last) continue;
+        if (!run_one(g, row, NULL, 0, c) || !close_one(g, row, c)) return false;
+    }
+    return true;
 }
 
 bool passes_run(graph *g, const char *list, const pass_context *c) {
-    int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT];
-    if (!print_after_known(c)) return false;
-    int n = read_list(list, order, c->diag);
-    if (n < 0) return false;
-    for (int i = 0; i < n; i++) {
-        if (!run_one(g, &passes[order[i]], NULL, 0, c)) return false;
-        if (!close_one(g, &passes[order[i]], c)) return false;
-    }
-    return true;
+    return run_list(g, STAGE_INPUT, STAGE_PACKED, list, c);
+}
+
+bool passes_run_to(graph *g, pass_stage last, const char *list, const pass_context *c) {
+    return run_list(g, passes_stage_of(g), last, list, c);
 }
 
 // --- Variants

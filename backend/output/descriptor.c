@@ -131,15 +131,14 @@ static int collect_inputs(descriptor_writer *t, value **out) {
     return n;
 }
 
-// Rows of the smallest table that the input picks rows of, so that its values are below; 0: it picks none.
-static int64_t picks_below(const graph *g, value v) {
+int64_t backend_input_limit(const graph *g, value v) {
     int64_t least = 0;
     for (value u = 0; u < g->count; u++) {
         const node *n = graph_node(g, u);
         int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
         for (int i = 0; i < n->input_count; i++) {
             if (n->inputs[i] != v) continue;
-            int64_t rows = n->body && i >= bounds ? picks_below(n->body, i - bounds) : 0;
+            int64_t rows = n->body && i >= bounds ? backend_input_limit(n->body, i - bounds) : 0;
             if (n->op == OP_gather && i == 1) {
                 dim d = graph_type(g, n->inputs[0])->d[0];
                 rows = d.s == SYM_NONE ? d.n : 0;
@@ -157,7 +156,7 @@ static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *in
     for (uint32_t i = 0; i < h->input_count; i++) {
         const char *name = graph_node(g, inputs[i])->name;
         if (!port_init(t, &ports[i], name, inputs[i])) return false;
-        ports[i].limit = picks_below(g, inputs[i]);
+        ports[i].limit = backend_input_limit(g, inputs[i]);
         if (!strcmp(name, "mask")) ports[i].rule = BERTC_RULE_ONE, all_columns = true;
         if (strcmp(name, "global")) continue;
         ports[i].rule = t->a->global_rule;

@@ -45,8 +45,11 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
                     w.bytes == items[kept - 1].bytes; // equal constants share bytes
         if (same) continue;
         if (w.at < end || w.at % 64 != 0 || w.bytes < 0 || w.bytes > g->weight_bytes - w.at) {
-            return diag_error(d, weight_place(g, w.v, buf, sizeof(buf)),
-                              "internal error: it does not fit at offset %lld", (long long)w.at);
+            return diag_error(
+                d, weight_place(g, w.v, buf, sizeof(buf)),
+                "at = %lld: its %lld bytes overlap another constant's, or are not in the weights' "
+                "%lld bytes, from a multiple of 64",
+                (long long)w.at, (long long)w.bytes, (long long)g->weight_bytes);
         }
         end = w.at + w.bytes;
         if (w.bytes > out->largest) out->largest = w.bytes;

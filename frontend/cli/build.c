@@ -3,9 +3,14 @@
 #include <unistd.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/graph.h"
 
 void build_options_add(option_table *t, build_options *o) {
     *o = (build_options){.batch = 1, .optimise = 2};
+    options_add(t,
+                (option_row){"graph", 0, OPTION_TEXT, "FILE",
+                             "op-graph text (--emit ir, of any stage) in place of the checkpoint's own graph",
+                             &o->graph});
     options_add(t, (option_row){"config", 0, OPTION_TEXT, "FILE", "config.json (default: beside the weights)",
                                 &o->hub.config});
     options_add(t,
@@ -48,7 +53,8 @@ int build_options_check(const option_table *t, const build_options *o, const cha
     const struct {
         const char *name;
         bool given;
-    } all[] = {{"--config", o->hub.config},
+    } all[] = {{"--graph", o->graph},
+               {"--config", o->hub.config},
                {"--tokenizer", o->hub.tokenizer},
                {"--head", o->hub.head},
                {"--pooling", o->hub.pooling},
@@ -71,11 +77,11 @@ int build_options_check(const option_table *t, const build_options *o, const cha
 
 static bool check_words(const build_options *o, diag *d) {
     if (o->dtype && strcmp(o->dtype, "f32")) {
-        return diag_error(d, "--dtype", "'%s' is not supported: f32 is", o->dtype);
+        return diag_error(d, "--dtype", "takes f32, not '%s'", o->dtype);
     }
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
-        return diag_error(d, "--report", "'%s' is none of fusion, memory, time", r);
+        return diag_error(d, "--report", "takes fusion, memory or time, not '%s'", r);
     }
     return true;
 }
@@ -90,7 +96,7 @@ static bool choose_lengths(const build_options *o, const hub_model *m, int_list 
     }
     for (int i = 0; i < out->count; i++) {
         if (out->v[i] > m->position_count) {
-            return diag_error(d, "--seq", "%lld is more than the model's %lld positions",
+            return diag_error(d, "--seq", "%lld is too long: the model has %lld positions",
                               (long long)out->v[i], (long long)m->position_count);
         }
         for (int k = i; k > 0 && out->v[k - 1] > out->v[k]; k--) {
@@ -118,16 +124,18 @@ static bool open_targets(build *b, const build_options *o, diag *d) {
         size_t n = strcspn(at, ",");
         char name[64];
         if (n == 0 || n >= sizeof(name))
-            return diag_error(d, "--mcpu", "'%s' is no list of CPU names", o->mcpu);
+            return diag_error(d, "--mcpu", "'%s': takes names of `bertc targets`, with commas between them",
+                              o->mcpu);
         if (b->target_count == BUILD_TARGETS_MAX)
-            return diag_error(d, "--mcpu", "more than %d CPUs", BUILD_TARGETS_MAX);
+            return diag_error(d, "--mcpu", "'%s' names more than %d CPUs", o->mcpu, BUILD_TARGETS_MAX);
         memcpy(name, at, n);
         name[n] = 0;
         target *t = &b->targets[b->target_count];
         if (!target_init(t, o->triple, name, d)) return false;
         for (int i = 0; i < b->target_count; i++) {
             if (!strcmp(b->targets[i].isa, t->isa))
-                return diag_error(d, "--mcpu", "two CPUs of the same ISA, %s", t->isa);
+                return diag_error(d, "--mcpu", "'%s' names two CPUs of the same ISA, %s: one of them does",
+                                  o->mcpu, t->isa);
         }
         int i = b->target_count++;
         for (target moved = *t; i > 0 && b->targets[i - 1].vector_floats < moved.vector_floats; i--) {
@@ -151,22 +159,35 @@ static bool add_variants(build *b, const build_options *o, pass_context *c, diag
     return true;
 }
 
-static bool open_parts(build *b, const build_options *o, diag *d) {
-    double start = seconds_now();
-    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&o->hub, b->arena, &b->model, d))
-        return false;
-    b->model_open = true;
-    b->checkpoint_seconds = seconds_now() - start;
+// Passes, and the variants.
+static bool make_graph(build *b, const build_options *o, diag *d) {
+    graph *g = b->model.graph;
+    pass_stage last = o->stops ? o->last : STAGE_FINAL;
+    bool planned = g->variant_count > 0;
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG
     c.verify = true;
 #endif
+    if (planned && last < STAGE_FINAL) g->variant_count = 0; // what is left is packed
+    if (passes_stage_of(g) > last)
+        return diag_error(d, "--stage", "%s is %s already: it can't go back to %s", o->graph,
+                          passes_stage_name(passes_stage_of(g)), passes_stage_name(last));
+    if (!passes_run_to(g, last, o->passes, &c)) return false;
+    if (last < STAGE_FINAL || (o->graph_only && passes_stage_of(g) < STAGE_PACKED)) return true;
+    return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &c, d);
+}
+
+static bool open_parts(build *b, const build_options *o, diag *d) {
+    double start = seconds_now();
+    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&o->hub, b->arena, &b->model, d))
+        return false;
+    b->model_open = true;
+    if (o->graph && !graph_from_text(o->graph, &b->model, b->arena, d)) return false;
+    b->checkpoint_seconds = seconds_now() - start;
     start = seconds_now();
-    if (!passes_run(b->model.graph, o->passes, &c)) return false;
-    bool printed_as_is = o->graph_only && !b->model.graph->weight_bytes;
-    if (!printed_as_is && !add_variants(b, o, &c, d)) return false;
+    if (!make_graph(b, o, d)) return false;
     b->pass_seconds = seconds_now() - start;
     return true;
 }

@@ -34,6 +34,9 @@ typedef struct build_options {
     int64_t batch, optimise;
     const char *mcpu; // one or several, separated by commas; NULL: native
     const char *triple, *dtype, *passes, *print_after, *report;
+    const char *graph; // NULL, or op-graph text in place of the checkpoint's own graph
+    bool stops;        // the graph is wanted as it is at `last`, and no code
+    pass_stage last;
     // The graph is only printed: no variants are made where the chosen passes leave the weights without
     // places.
     bool graph_only;

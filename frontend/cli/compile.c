@@ -10,7 +10,7 @@
 
 typedef struct compile_options {
     build_options build;
-    const char *output, *emit, *linker;
+    const char *output, *emit, *stage, *linker;
     bool json;
 } compile_options;
 
@@ -27,6 +27,10 @@ static void table_init(option_table *t, compile_options *o) {
                                 "what to write (`-` for standard output with --emit ir)", &o->output});
     options_add(t, (option_row){"emit", 0, OPTION_TEXT, "KIND", "so (default), obj, asm, llvm, ir, header",
                                 &o->emit});
+    options_add(t, (option_row){"stage", 0, OPTION_TEXT, "STAGE",
+                                "of --emit ir: input (as it was read), fused, packed (weights in kernels' "
+                                "order), final (default: with variants)",
+                                &o->stage});
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
                                 "default: ld.lld, ld or cc, whichever is there", &o->linker});
     build_options_add(t, &o->build);
@@ -143,6 +147,10 @@ static void compile(const compile_options *o, diag *d) {
     build_options with = o->build;
     with.graph_only = ir;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
+    if (o->build.graph && same_file(o->build.graph, o->output)) {
+        diag_error(d, o->output, "is the graph that is read, and would be replaced");
+        return;
+    }
     bool ok = build_open(&c.build, &with, d);
     if (ok && ir) write_ir(&c.build, o->output, d);
     if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);
@@ -163,6 +171,10 @@ int command_compile(int argc, char **argv) {
     if (o.emit && strcmp(o.emit, "ir") && !emit_kind_of(o.emit, &kind)) {
         return usage_error(&t, "--emit: '%s' is none of so, obj, asm, llvm, ir, header", o.emit);
     }
+    if (o.stage && (!o.emit || strcmp(o.emit, "ir"))) return usage_error(&t, "--stage goes with --emit ir");
+    if (o.stage && !passes_stage_find(o.stage, &o.build.last))
+        return usage_error(&t, "--stage: '%s' is none of input, fused, packed, final", o.stage);
+    o.build.stops = o.stage && o.build.last < STAGE_FINAL;
     if (!strcmp(o.output, "-") && (!o.emit || strcmp(o.emit, "ir")))
         return usage_error(&t, "-o - is for --emit ir");
     o.build.hub.model = rest.v[0];

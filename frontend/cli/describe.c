@@ -106,6 +106,7 @@ char *build_describe(const build *b, const build_options *o) {
     cJSON_AddItemToObject(root, "model", describe_model(b));
     cJSON_AddStringToObject(root, "dtype", o->dtype ? o->dtype : "f32");
     if (o->passes) cJSON_AddStringToObject(root, "passes", o->passes);
+    if (o->graph) cJSON_AddStringToObject(root, "graph", o->graph);
     add_number(root, "weight_bytes", b->model.graph->weight_bytes);
     add_outputs(root, b->model.graph);
     add_variants(root, b);

@@ -10,7 +10,7 @@ int command_synth(int argc, char **argv) {
                           "Writes a checkpoint of a known shape with random weights, for benchmarks. SHAPE "
                           "is bert-tiny, bert-mini,\n"
                           "bert-small, bert-medium, bert-base, bert-large, minilm-l6, or a config.json.",
-                      .example = "bertc synth bert-base -o base/"};
+                      .example = "bertc synth bert-mini -o mini/"};
     options_add(&t,
                 (option_row){"output", 'o', OPTION_TEXT, "FOLDER", "made where it is missing", &o.output});
     options_add(&t, (option_row){"seed", 0, OPTION_INT, "N", "default 1", &seed, 0, INT64_MAX});

@@ -67,7 +67,7 @@ int command_bench(int argc, char **argv) {
                       .summary = "Medians of one call on random ids, and the share of the float32 "
                                  "multiply-add peak that the same threads reach\n"
                                  "between the rounds.",
-                      .example = "bertc bench base/ --seq 128 --threads 1,2"};
+                      .example = "bertc bench mini/ --seq 128 --threads 1,2"};
     options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST", "numbers of threads (default 1)",
                                  &o.threads, 1});
     options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 30", &o.rounds, 1});
@@ -93,7 +93,8 @@ int command_bench(int argc, char **argv) {
         o.build.lengths = (int_list){1, {longest}};
         o.build.batch = o.texts.count;
     }
-    if (!o.build.lengths.count && is_checkpoint(rest.v[0])) o.build.lengths = (int_list){1, {DEFAULT_LENGTH}};
+    if (!o.build.lengths.count && is_checkpoint(rest.v[0]) && !o.build.graph)
+        o.build.lengths = (int_list){1, {DEFAULT_LENGTH}};
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];

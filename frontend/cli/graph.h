@@ -1,0 +1,24 @@
+// --graph FILE.ir: op-graph text of any stage (docs/ir.md) in place of the graph that the checkpoint makes,
+// with the checkpoint's weights, tokenizer and labels.
+#ifndef BERTC_CLI_GRAPH_H
+#define BERTC_CLI_GRAPH_H
+
+#include "frontend/cli/cli.h"
+
+// The whole of a text file, or of standard input ("-"), with a NUL behind it; freed with free(). NULL, with a
+// diagnostic, where it can't be read.
+char *read_text(const char *path, size_t *size, diag *d);
+// Whether the file begins as op-graph text does, behind blanks and comments.
+bool is_graph_text(const char *path);
+
+// Parses `path` and holds it against the checkpoint: inputs among its own, the head's outputs, and every
+// tensor with the type that the recipes name; where constants carry a hash, the same bytes. The graph then
+// takes the place of m->graph. False, with diagnostics, where it is of another checkpoint or head.
+bool graph_from_text(const char *path, hub_model *m, arena *a, diag *d);
+// --- graph_variants.c
+
+// Of a graph that came with variants, keeps those of the lengths and CPUs that are asked for. False, with a
+// diagnostic, where there are none, or one can't be compiled.
+bool graph_choose_variants(build *b, const build_options *o, diag *d);
+
+#endif

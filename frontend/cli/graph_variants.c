@@ -1,0 +1,147 @@
+// The variants that a graph came with as text: which of them are wanted, and whether they can be compiled.
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/cli/cli.h"
+#include "frontend/cli/graph.h"
+
+#define ROW_TILE_MAX 32 // rows of a register tile
+
+static bool wrong(const char *file, const char *name, diag *d, const char *cause) {
+    char where[600];
+    snprintf(where, sizeof where, "%.400s: variant %.100s", file, name);
+    return diag_error(d, where, "%s", cause);
+}
+
+// --- Places, beyond what the verifier holds them to
+
+// Kernels read and write whole rows of 16 floats.
+static bool check_strides(const char *file, const graph *g, const variant *x, diag *d) {
+    char cause[300];
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op == OP_constant || n->type.e != ELEM_F32 || n->type.rank < 2 || x->places[v].ld % 16 == 0)
+            continue;
+        snprintf(cause, sizeof cause, "%%%d: its stride, ld %" PRId64 ", is not a multiple of 16", v,
+                 x->places[v].ld);
+        return wrong(file, x->name, d, cause);
+    }
+    return true;
+}
+
+static int64_t end_of(const graph *g, const variant *x, value v) {
+    bindings b = variant_most(x);
+    type t = *graph_type(g, v);
+    int64_t ld = t.rank >= 2 ? x->places[v].ld : 1;
+    if (t.rank >= 2) t.rank--;
+    return x->places[v].offset + type_count_bound(&t, &b) * ld * (int64_t)elem_size(t.e);
+}
+
+// What holds whole numbers shares its bytes with nothing: its padding is read as indices.
+static bool check_indices(const char *file, const graph *g, const variant *x, diag *d) {
+    char cause[300];
+    for (value v = 0; v < g->count; v++) {
+        if (graph_node(g, v)->op == OP_constant || graph_type(g, v)->e == ELEM_F32) continue;
+        for (value u = 0; u < g->count; u++) {
+            if (u == v || graph_node(g, u)->op == OP_constant) continue;
+            if (end_of(g, x, u) <= x->places[v].offset || end_of(g, x, v) <= x->places[u].offset) continue;
+            snprintf(cause, sizeof cause, "%%%d is no f32, and shares bytes of the arena with %%%d", v, u);
+            return wrong(file, x->name, d, cause);
+        }
+    }
+    return true;
+}
+
+static bool check_places(const char *file, const graph *g, diag *d) {
+    char cause[200];
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op != OP_constant || node_attr(n, ATTR_at)) continue;
+        snprintf(cause, sizeof cause, "constant %%%d (%.100s) has no `at`, its place in the weights", v,
+                 n->name ? n->name : "no name");
+        return wrong(file, g->variants[0].name, d, cause);
+    }
+    return true;
+}
+
+static bool check_variant(const char *file, const hub_model *m, const variant *x, diag *d) {
+    char cause[300];
+    if (x->row_tile > ROW_TILE_MAX) {
+        snprintf(cause, sizeof cause, "row_tile is %" PRId64 ", at most %d", x->row_tile, ROW_TILE_MAX);
+        return wrong(file, x->name, d, cause);
+    }
+    if (x->length > m->position_count) {
+        snprintf(cause, sizeof cause, "length is %" PRId64 ", and the model has %" PRId64 " positions",
+                 x->length, m->position_count);
+        return wrong(file, x->name, d, cause);
+    }
+    return check_strides(file, m->graph, x, d) && check_indices(file, m->graph, x, d);
+}
+
+// --- Those that are wanted
+
+static bool has_target(const build *b, const char *isa) {
+    for (int i = 0; i < b->target_count; i++)
+        if (!strcmp(b->targets[i].isa, isa)) return true;
+    return false;
+}
+
+static bool has_length(const int_list *lengths, int64_t n) {
+    for (int i = 0; i < lengths->count; i++)
+        if (lengths->v[i] == n) return true;
+    return lengths->count == 0;
+}
+
+static void list_variants(const graph *g, char *out, size_t size) {
+    size_t at = 0;
+    *out = 0;
+    for (int i = 0; i < g->variant_count && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", g->variants[i].name);
+}
+
+// For each ISA and length that is asked for there is a variant.
+static bool check_asked(const build *b, const build_options *o, const char *names, diag *d) {
+    const graph *g = b->model.graph;
+    for (int t = 0; t < b->target_count; t++) {
+        int found = 0;
+        for (int i = 0; i < g->variant_count; i++) found += !strcmp(g->variants[i].isa, b->targets[t].isa);
+        if (!found)
+            return diag_error(d, "--mcpu",
+                              "%s has no variant for %s, which is %s: it has %s (name a CPU of theirs, or "
+                              "take the graph from before: --stage packed)",
+                              o->graph, o->mcpu ? o->mcpu : "native", b->targets[t].isa, names);
+    }
+    for (int k = 0; k < o->lengths.count; k++) {
+        int found = 0;
+        for (int i = 0; i < g->variant_count; i++) found += g->variants[i].length == o->lengths.v[k];
+        if (!found)
+            return diag_error(d, "--seq",
+                              "%s has no variant for %" PRId64
+                              " tokens: it has %s (or take the graph from before: --stage packed)",
+                              o->graph, o->lengths.v[k], names);
+    }
+    return true;
+}
+
+bool graph_choose_variants(build *b, const build_options *o, diag *d) {
+    graph *g = b->model.graph;
+    char names[400];
+    list_variants(g, names, sizeof names);
+    if (!check_asked(b, o, names, d) || !check_places(o->graph, g, d)) return false;
+    int kept = 0;
+    for (int i = 0; i < g->variant_count; i++) {
+        const variant *x = &g->variants[i];
+        if (!has_length(&o->lengths, x->length)) continue;
+        if (!has_target(b, x->isa)) {
+            diag_note(d, o->graph, "variant %s is left out: --mcpu names no CPU of %s", x->name, x->isa);
+            continue;
+        }
+        if (o->batch != 1 && x->tokens != o->batch * x->length)
+            return diag_error(d, "--batch", "%s of %s takes %" PRId64 " tokens in one call, not %" PRId64,
+                              x->name, o->graph, x->tokens, o->batch * x->length);
+        if (!check_variant(o->graph, &b->model, x, d)) return false;
+        g->variants[kept++] = *x;
+    }
+    g->variant_count = kept;
+    return kept || diag_error(d, o->graph, "has no variant for what is asked: it has %s", names);
+}

@@ -1,0 +1,60 @@
+// `bertc verify`: what its files share.
+#ifndef BERTC_CLI_VERIFY_H
+#define BERTC_CLI_VERIFY_H
+
+#include "frontend/cli/cli.h"
+
+typedef struct inputs {
+    int64_t tokens;
+    int32_t *ids, *types, *positions, *rows;
+    int32_t bounds[2];
+} inputs;
+
+typedef struct kernel_check { // one result against what it should be
+    const char *name;
+    double error, largest;
+    int64_t at;          // index of the largest error
+    bool seen, unfinite; // unfinite: what it should be holds infinities or what is no number
+} kernel_check;
+
+typedef struct check {
+    const graph *graph;
+    const variant *variant;
+    arena *arena;
+    tensor *want;       // by value
+    kernel_check *rows; // by value
+    const progress_hook *progress;
+} check;
+
+// Far off: beyond `tolerance` times the larger of 1 and the largest value.
+bool verify_row_fails(const kernel_check *r, double tolerance);
+// A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.
+void verify_print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
+                      cJSON *list);
+
+// --- verify_evaluate.c
+
+// One random text of n tokens.
+inputs verify_inputs(arena *a, const hub_model *m, int64_t n);
+// Evaluates a graph of the model on it. `observe`: may be NULL.
+bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
+                     void *context, arena *a, tensor *results, diag *d);
+// Adds to *r how far `got`, with `ld` elements from row to row, is from `want`.
+void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor *want);
+
+// --- verify_own.c
+
+// How the graph's values are held against those of the graph that the checkpoint makes, without any pass.
+typedef struct own_graph {
+    kernel_check *outputs; // the head's, in its order
+    int output_count;
+    kernel_check *values; // of the same name and shape in both graphs, where they differ
+    int seen, differ;
+    double largest; // error of the values that don't
+} own_graph;
+#define OWN_TOLERANCE 2e-5 // both are the evaluator's
+// `values`: of c->want too; else the outputs alone.
+bool verify_own_graph(const build_options *o, const inputs *x, const check *c, const tensor *results,
+                      bool values, own_graph *out, diag *d);
+
+#endif

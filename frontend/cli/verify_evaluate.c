@@ -1,0 +1,91 @@
+// A graph on one random text, by the reference evaluator.
+#include <math.h>
+#include <string.h>
+
+#include "frontend/cli/verify.h"
+
+inputs verify_inputs(arena *a, const hub_model *m, int64_t n) {
+    inputs x = {.tokens = n, .bounds = {0, (int32_t)n}};
+    x.ids = ARENA_ARRAY(a, int32_t, n);
+    x.types = ARENA_ARRAY(a, int32_t, n);
+    x.positions = ARENA_ARRAY(a, int32_t, n);
+    x.rows = ARENA_ARRAY(a, int32_t, n);
+    uint32_t state = 12345;
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x.ids[i] = (int32_t)((state >> 8) % (uint32_t)m->vocab_size);
+        if (x.ids[i] == m->pad_id) x.ids[i] = (int32_t)((m->pad_id + 1) % m->vocab_size);
+        x.types[i] = m->type_vocab_size > 1 && i >= n / 2;
+        x.positions[i] = m->position_start + (int32_t)i;
+        x.rows[i] = (int32_t)i;
+    }
+    return x;
+}
+
+static tensor vector_of(int32_t *data, int64_t n) {
+    return (tensor){.e = ELEM_I32, .rank = 1, .shape = {n}, .data = data};
+}
+
+// Longformer's global tokens, by the rule that the runtime follows.
+static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
+    int32_t *global = ARENA_ARRAY(a, int32_t, x->tokens);
+    bool passed = false;
+    for (int64_t i = 0; i < x->tokens; i++) {
+        passed |= x->ids[i] == m->sep_id;
+        global[i] =
+            m->global_rule == BERTC_RULE_FIRST ? i == 0 : m->global_rule == BERTC_RULE_BEFORE && !passed;
+    }
+    return global;
+}
+
+bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
+                     void *context, arena *a, tensor *results, diag *d) {
+    int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens),
+            *ones = ARENA_ARRAY(a, int32_t, x->tokens);
+    for (int64_t i = 0; i < x->tokens; i++) ones[i] = 1;
+    const eval_input known[] = {{"ids", vector_of(x->ids, x->tokens)},
+                                {"types", vector_of(x->types, x->tokens)},
+                                {"positions", vector_of(x->positions, x->tokens)},
+                                {"bounds", vector_of(bounds, 2)},
+                                {"rows", vector_of(x->rows, x->tokens)},
+                                {"row_bounds", vector_of(bounds, 2)},
+                                {"columns", vector_of(x->rows, x->tokens)},
+                                {"global", vector_of(globals(a, m, x), x->tokens)},
+                                {"mask", vector_of(ones, x->tokens)}};
+    eval_input in[32];
+    int count = 0;
+    for (value v = 0; v < g->count && count < 32; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op != OP_input) continue;
+        in[count] = (eval_input){n->name, vector_of(zeros, x->tokens)}; // what is not given
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            if (!strcmp(n->name, known[i].name)) in[count] = known[i];
+        count++;
+    }
+    eval_options o = {.source = &m->source,
+                      .input_count = count,
+                      .inputs = in,
+                      .length = x->tokens,
+                      .observe = observe,
+                      .observe_context = context};
+    return graph_eval(g, &o, a, results, d);
+}
+
+void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor *want) {
+    int64_t columns = want->rank > 1 ? want->shape[want->rank - 1] : tensor_count(want);
+    int64_t rows = columns ? tensor_count(want) / columns : 0;
+    const float *w = want->data;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < columns; k++) {
+            double x = (double)w[i * columns + k], y = (double)got[i * ld + k];
+            double error = x == y || (isnan(x) && isnan(y)) ? 0 : fabs(y - x);
+            r->unfinite |= !isfinite(x);
+            if (isfinite(x) && fabs(x) > r->largest) r->largest = fabs(x);
+            if (error > r->error || isnan(error)) {
+                r->error = isnan(error) ? INFINITY : error;
+                r->at = i * columns + k;
+            }
+        }
+    }
+    r->seen = true;
+}

@@ -1,0 +1,80 @@
+// The graph that is run against the graph that the checkpoint makes, as it is before any pass: outputs, and
+// values of the same name, so that a difference shows where it begins.
+#include <math.h>
+#include <string.h>
+
+#include "frontend/cli/verify.h"
+
+typedef struct holding {
+    const check *c;
+    own_graph *out;
+    arena *a; // of the rows
+} holding;
+
+// Is it a kernel that gives zeros for rows that nobody reads (skip_rows)?
+static bool skips_rows(const node *n) {
+    return n->op == OP_fuse && graph_node(n->body, n->body->outputs[0].value)->op == OP_select;
+}
+
+// The value of that name in the graph that is held; NULL: it has none, or of other rows (narrow_rows,
+// skip_rows).
+static const tensor *same_value(const check *c, const char *name, const tensor *t) {
+    for (value v = 0; v < c->graph->count; v++) {
+        const tensor *own = &c->want[v];
+        const node *n = graph_node(c->graph, v);
+        if (!own->data || !n->name || strcmp(n->name, name)) continue;
+        bool same = own->rank == t->rank && !skips_rows(n);
+        for (int i = 0; same && i < t->rank; i++) same = own->shape[i] == t->shape[i];
+        return same ? own : NULL;
+    }
+    return NULL;
+}
+
+static bool hold_value(void *context, const graph *g, value v, const tensor *t) {
+    holding *h = context;
+    own_graph *o = h->out;
+    const node *n = graph_node(g, v);
+    if (!n->name || n->op == OP_input || t->e != ELEM_F32) return true;
+    const tensor *got = same_value(h->c, n->name, t);
+    if (!got) return true;
+    kernel_check r = {.name = arena_strdup(h->a, n->name)};
+    verify_compare(&r, got->data, t->rank > 1 ? t->shape[t->rank - 1] : 1, t);
+    o->seen++;
+    if (verify_row_fails(&r, OWN_TOLERANCE))
+        o->values[o->differ++] = r;
+    else
+        o->largest = fmax(o->largest, r.error);
+    return true;
+}
+
+static int find_output(const graph *g, const char *name) {
+    for (int i = 0; i < g->output_count; i++)
+        if (!strcmp(g->outputs[i].name, name)) return i;
+    return -1;
+}
+
+bool verify_own_graph(const build_options *o, const inputs *x, const check *c, const tensor *results,
+                      bool values, own_graph *out, diag *d) {
+    arena *a = arena_new();
+    hub_model own;
+    progress_at(c->progress, "the graph as it was read", -1);
+    bool ok = hub_open(&o->hub, a, &own, d);
+    if (ok) {
+        const graph *g = own.graph;
+        *out = (own_graph){.outputs = ARENA_ARRAY(c->arena, kernel_check, g->output_count),
+                           .output_count = g->output_count,
+                           .values = ARENA_ARRAY(c->arena, kernel_check, g->count)};
+        holding h = {c, out, c->arena};
+        tensor *wanted = ARENA_ARRAY(a, tensor, g->output_count);
+        ok = verify_evaluate(g, &own, x, values ? hold_value : NULL, &h, a, wanted, d);
+        for (int i = 0; ok && i < g->output_count; i++) {
+            int k = find_output(c->graph, g->outputs[i].name);
+            out->outputs[i].name = c->graph->outputs[k].name;
+            int64_t columns = wanted[i].rank > 1 ? wanted[i].shape[wanted[i].rank - 1] : 1;
+            verify_compare(&out->outputs[i], results[k].data, columns, &wanted[i]);
+        }
+        hub_close(&own);
+    }
+    arena_free(a);
+    return ok;
+}
