@@ -147,7 +147,7 @@ typedef struct bertc_tensor {
 // Bytes of output `index` for that grid, so that the caller can hand buffers in.
 BERTC_API size_t bertc_output_bytes(const bertc_model *model, int index, int64_t batch, int64_t length);
 // Runs; writes each output i whose buffers[i] is not NULL on the caller's grid, and describes it in
-// tensors[i] (may be NULL).
+// tensors[i] (may be NULL). Numbers are given as they are, NaN and infinity too.
 BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *const *buffers,
                          bertc_tensor *tensors, bertc_error *error);
 
@@ -262,7 +262,8 @@ typedef struct bertc_text_options {
     const char *prompt_name, *prompt;
 } bertc_text_options;
 
-// Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then.
+// Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
+// answer with a number that is not finite is such an error.
 // Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32); more grows the
 // session's buffers once. Question answering takes the question as the text and the context as its pair;
 // entities are looked for in the text, not in the pair.

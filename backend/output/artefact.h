@@ -23,10 +23,19 @@ typedef struct weights {
     int64_t bytes;                 // of the whole
     int64_t largest;               // bytes of the largest item
     const progress_hook *progress; // called by weights_fill; NULL: none
+    int noted;                     // constants that weights_fill has found not to be finite
 } weights;
 bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
-// Computes item i into `out`, which has items[i].bytes.
-bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d);
+// Computes item i into `out`, which has items[i].bytes. A note names each tensor that brings NaN or infinity
+// into it.
+bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d);
+// --- unfinite.c
+
+// Adds notes where a constant, whose f32 elements are `data`, holds NaN or infinity: about the tensors that
+// its recipe reads, or about itself where it overflowed on the way. False where it is finite.
+bool unfinite_note(const node *constant, const float *data, size_t count, const tensor_source *source,
+                   diag *d);
+
 // Bytes of a constant in the weights, without padding.
 int64_t weight_size(const graph *g, value v);
 

@@ -80,7 +80,7 @@ static bool put_zeros(stream *s, int64_t n) {
     return true;
 }
 
-static bool put_weights(stream *s, const weights *w, const tensor_source *source, uint64_t *checksum) {
+static bool put_weights(stream *s, weights *w, const tensor_source *source, uint64_t *checksum) {
     bertc_checksum sum = bertc_checksum_begin();
     void *buffer = memory_alloc((size_t)w->largest, 1);
     if (!buffer)
@@ -102,7 +102,7 @@ static bool put_weights(stream *s, const weights *w, const tensor_source *source
     return ok;
 }
 
-bool elf_weights_write(int fd, const weights *w, const tensor_source *source, const target *t,
+bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t,
                        const char *path, uint64_t *checksum, diag *d) {
     stream s = {fd, path, d, NULL};
     Elf64_Shdr sections[SECTION_COUNT];

@@ -59,11 +59,24 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
     return true;
 }
 
-bool weights_fill(const weights *w, int i, const tensor_source *source, void *out, diag *d) {
+#define MOST_NOTED 20
+
+// Looked at while it is in the cache.
+static void note_unfinite(weights *w, int i, const tensor_source *source, const void *data, diag *d) {
+    const node *n = graph_node(w->graph, w->items[i].v);
+    if (n->type.e != ELEM_F32 || w->noted > MOST_NOTED) return;
+    if (w->noted == MOST_NOTED)
+        w->noted++, diag_note(d, NULL, "there may be further tensors that hold NaN or infinity");
+    else
+        w->noted += unfinite_note(n, data, (size_t)w->items[i].bytes / sizeof(float), source, d);
+}
+
+bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d) {
     const node *n = graph_node(w->graph, w->items[i].v);
     const attr *r = node_attr(n, ATTR_recipe), *literal = node_attr(n, ATTR_value);
     progress_at(w->progress, "weights", (double)w->items[i].at / (double)w->bytes);
-    if (r) return recipe_run(r->u.recipe, source, out, d);
+    if (r && !recipe_run(r->u.recipe, source, out, d)) return false;
+    if (r) return note_unfinite(w, i, source, out, d), true;
     if (!literal) return diag_error(d, n->name, "internal error: a constant without a value or a recipe");
     memcpy(out, literal->u.floats, (size_t)w->items[i].bytes);
     return true;

@@ -126,19 +126,29 @@ static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size
 
 // --- Groups
 
+// The answer to text `place` has just been made, or a window of it gathered.
+static bool check_finite(bertc_session *s, int64_t place, bertc_error *error) {
+    if (!s->text->unfinite) return true;
+    s->text->failed = place;
+    return error_set(error,
+                     "the answer is not finite: the model gives NaN or infinity for this text (compiling "
+                     "it names the tensors that hold them)");
+}
+
 static bool flush(bertc_session *s, bertc_error *error) {
-    bool ok = true;
+    bool ok = true, finite = true;
     if (s->group.sequences == 0) return true;
     session_execute(s);
-    for (int64_t q = 0; q < s->group.sequences && ok; q++) {
+    for (int64_t q = 0; q < s->group.sequences && ok && finite; q++) {
         answer_part p = answer_part_of(s, q);
         if (s->text->windows[q].of)
             windows_add(&p, &s->text->windows[q]);
         else
             ok = answer_decode(&p);
+        finite = !ok || check_finite(s, s->group.places[q], error);
     }
     session_clear(s);
-    return ok || error_set(error, "out of memory for the answers");
+    return finite && (ok || error_set(error, "out of memory for the answers"));
 }
 
 // Adds the n tokens after those of the group to the group; a head reads the masks' rows.
@@ -204,6 +214,12 @@ static bool add_windows(bertc_session *s, int64_t place, const bertc_token *toke
     return true;
 }
 
+static bool finish_windows(bertc_session *s, bertc_error *error) {
+    int64_t place = -1;
+    if (!windows_finish(s, &place)) return error_set(error, "out of memory for the answers");
+    return check_finite(s, place, error);
+}
+
 // --- Texts
 
 static bool check_options(const bertc_text_options *o, bertc_error *error) {
@@ -242,13 +258,21 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
 
 static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
     s->text->longs = NULL;
+    s->text->unfinite = false;
+    s->text->failed = -1;
     store_reset(&s->text->store);
     session_clear(s);
     if (!prompt_begin(s, error)) return false;
-    for (size_t i = 0; i < count; i++)
-        if (!add_text(s, (int64_t)i, &s->text->texts[i], error))
-            return count > 1 ? error_prefix(error, "text %zu of %zu", i + 1, count) : false;
-    return flush(s, error) && (windows_finish(s) || error_set(error, "out of memory for the answers"));
+    bool ok = true;
+    int64_t at = -1; // the text that an error is about
+    for (size_t i = 0; i < count && ok; i++) {
+        ok = add_text(s, (int64_t)i, &s->text->texts[i], error);
+        at = ok ? -1 : (int64_t)i;
+    }
+    ok = ok && flush(s, error) && finish_windows(s, error);
+    if (s->text->failed >= 0) at = s->text->failed;
+    if (!ok && at >= 0 && count > 1) error_prefix(error, "text %lld of %zu", (long long)at + 1, count);
+    return ok;
 }
 
 bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,

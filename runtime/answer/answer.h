@@ -58,6 +58,8 @@ struct answer_state {
     const bertc_text *texts;
     const bertc_text_options *options;
     bertc_result *results;
+    bool unfinite;  // the answer that is being made is not finite
+    int64_t failed; // the text that an error is about, where it isn't the one at hand; -1: it is
 };
 
 // Sets s->text, where the model has a tokenizer.
@@ -120,7 +122,7 @@ bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
 answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
 // Adds a window's outputs to its long text.
 void windows_add(answer_part *p, const answer_window *w);
-// Answers the call's long texts.
-bool windows_finish(bertc_session *s);
+// Answers the call's long texts, up to one whose answer is not finite. *place: the last of them.
+bool windows_finish(bertc_session *s, int64_t *place);
 
 #endif

@@ -1,4 +1,5 @@
 // The answer to one text of a group that has been run, by the model's task.
+#include <math.h>
 #include <string.h>
 
 #include "runtime/answer/answer.h"
@@ -19,11 +20,23 @@ int answer_choices(const bertc_session *s) {
     return k < n ? k : n;
 }
 
+// --- Answers that are not finite
+
+static void hold_finite(const answer_part *p, float x) {
+    p->session->text->unfinite |= !isfinite(x);
+}
+
+// Of logits, -inf only says "never".
+static void hold_logit(const answer_part *p, float x) {
+    p->session->text->unfinite |= isnan(x) || x == INFINITY;
+}
+
 bool answer_embedding(answer_part *p, const float *row) {
     int n = answer_width(p->session, 0);
     float *out = store_take(&p->session->text->store, (size_t)n, sizeof *out);
     if (!out) return false;
     memcpy(out, row, (size_t)n * sizeof *out);
+    for (int i = 0; i < n; i++) hold_finite(p, row[i]);
     p->result->embedding = out;
     p->result->embedding_size = n;
     return true;
@@ -43,6 +56,8 @@ bool answer_labels(answer_part *p, const float *logits) {
     if (kind == BERTC_TASK_CLASSIFY && k) task_softmax(logits, n, out, k);
     if (kind == BERTC_TASK_MULTI_LABEL) task_sigmoid(out, k);
     for (int i = 0; i < k; i++) out[i].label = bertc_label(m, out[i].id);
+    for (int i = 0; i < k; i++) hold_finite(p, out[i].score);
+    for (int i = 0; i < n; i++) hold_logit(p, logits[i]);
     p->result->scores = out;
     p->result->score_count = k;
     return true;
@@ -58,6 +73,8 @@ bool answer_entities(answer_part *p, const bertc_score *labels) {
         p->result->words = words;
         p->result->word_count = (int)text->word_count;
     }
+    for (int i = 0; i < p->count; i++)
+        if (p->tokens[i].text == 0) hold_finite(p, labels[i].score);
     bertc_entity *out = store_take(s, (size_t)p->count, sizeof *out);
     if (!out) return false;
     int n = task_entities(p->tokens, p->count, labels, text->words != NULL, out);
@@ -83,6 +100,7 @@ void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_
     int k = task_top(logits, n, answer_choices(p->session), scores);
     task_softmax(logits, n, scores, k);
     for (int i = 0; i < k; i++) scores[i].label = bertc_token_text(m, scores[i].id);
+    for (int i = 0; i < k; i++) hold_finite(p, scores[i].score);
     *out = (bertc_mask){.char_start = t->char_start,
                         .char_end = t->char_end,
                         .byte_start = t->byte_start,
@@ -112,13 +130,19 @@ void answer_next(answer_part *p, const float *logits) {
     bertc_score first = {.score = logits[0]};
     task_softmax(logits, 2, &first, 1);
     p->result->next_sentence = p->text->pair ? first.score : -1;
+    hold_finite(p, p->result->next_sentence);
 }
 
 bertc_answer answer_span(const answer_part *p) {
     const bertc_text_options *o = p->session->text->options;
     int most = o->max_answer_tokens;
-    return task_answer(p->tokens, p->count, answer_row(p, 0, p->first), answer_row(p, 1, p->first),
-                       most > 0 ? most : 15, !o->answer_as_tokens);
+    const float *start = answer_row(p, 0, p->first), *end = answer_row(p, 1, p->first);
+    for (int i = 0; i < p->count; i++) {
+        if (p->tokens[i].text != 1) continue;
+        hold_logit(p, start[i]);
+        hold_logit(p, end[i]);
+    }
+    return task_answer(p->tokens, p->count, start, end, most > 0 ? most : 15, !o->answer_as_tokens);
 }
 
 answer_part answer_part_of(bertc_session *s, int64_t q) {

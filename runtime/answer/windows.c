@@ -175,8 +175,10 @@ static bool finish_one(bertc_session *s, answer_long *l) {
     return true;
 }
 
-bool windows_finish(bertc_session *s) {
-    for (answer_long *l = s->text->longs; l; l = l->before)
+bool windows_finish(bertc_session *s, int64_t *place) {
+    for (answer_long *l = s->text->longs; l && !s->text->unfinite; l = l->before) {
+        *place = l->place;
         if (!finish_one(s, l)) return false;
+    }
     return true;
 }

@@ -1,5 +1,6 @@
 // `bertc run MODEL --attention LAYER,HEAD TEXT`: whom each token looks at, as a table, JSON or SVG.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,10 @@ static bool run_model(const run_options *o, const bertc_model *model, bertc_sess
     }
     if (ok && head >= tensors[output].shape[1])
         ok = diag_error(d, "--attention", "there are heads 0 to %" PRId64, tensors[output].shape[1] - 1);
+    int64_t weights = ok ? tensors[output].shape[1] * x->n * x->n : 0;
+    for (int64_t i = 0; ok && i < weights; i++)
+        if (!isfinite(x->weights[i]))
+            ok = diag_error(d, "--attention", "layer %" PRId64 " gives NaN or infinity for this text", layer);
     free(tensors);
     free(buffers);
     return ok;
