@@ -102,8 +102,8 @@ static bool put_weights(stream *s, weights *w, const tensor_source *source, uint
     return ok;
 }
 
-bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t,
-                       const char *path, uint64_t *checksum, diag *d) {
+bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t, const char *path,
+                       uint64_t *checksum, diag *d) {
     stream s = {fd, path, d, NULL};
     Elf64_Shdr sections[SECTION_COUNT];
     sections_init(sections, w);

@@ -7,8 +7,8 @@
 
 // --- elf_weights.c: a relocatable ELF file with one read-only section, aligned to a page, whose symbol is
 // bertc_weights; written constant by constant, with memory for the largest. *checksum: of the weights.
-bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t,
-                       const char *path, uint64_t *checksum, diag *d);
+bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t, const char *path,
+                       uint64_t *checksum, diag *d);
 
 // --- checksum.c: writes the checksums into a linked `file`, which becomes `path`.
 bool checksum_write(const char *file, uint64_t weights_checksum, const char *path, diag *d);

@@ -74,6 +74,8 @@ typedef struct opened {
     jit *jit;
     backend_times times;
 } opened;
+// False, with a diagnostic that says what it is and what helps, where a file is of another kind.
+bool may_be_artefact(const char *path, diag *d);
 bool opened_open(opened *o, const char *path, const build_options *options, diag *d);
 void opened_close(opened *o);
 

@@ -53,22 +53,17 @@ char *read_text(const char *path, size_t *size, diag *d) {
     return NULL;
 }
 
-bool is_graph_text(const char *path) {
-    struct stat s;
-    char start[4096];
-    if (stat(path, &s) || !S_ISREG(s.st_mode)) return false;
-    FILE *f = fopen(path, "rb");
-    if (!f) return false;
-    size_t n = fread(start, 1, sizeof start - 1, f);
-    fclose(f);
-    start[n] = 0;
-    const char *at = start;
-    for (;;) {
-        at += strspn(at, " \t\r\n");
-        if (strncmp(at, "//", 2)) break;
-        at += strcspn(at, "\n");
-    }
-    return !strncmp(at, "graph", 5) && strchr(" \t\r\n@(", at[5]);
+// What is text, or can't be told, the parser has its say about.
+bool may_be_graph(const char *path, diag *d) {
+    static const char *const texts[] = {"op-graph text", "text"};
+    const char *kind = strcmp(path, "-") ? hub_file_kind(path) : NULL;
+    bool ok = !kind;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ok = ok || !strncmp(kind, texts[i], strlen(texts[i]));
+    return ok ||
+           diag_error(d, path,
+                      "is no op-graph text (bertc compile MODEL --emit ir --stage input prints it), but %s",
+                      kind);
 }
 
 // --- What the text is held against
@@ -206,7 +201,7 @@ static bool check_constants(const against *x, const graph *g) {
 
 bool graph_from_text(const char *path, hub_model *m, arena *a, diag *d) {
     size_t size;
-    char *text = read_text(path, &size, d);
+    char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return false;
     const char *file = strcmp(path, "-") ? path : "standard input";
     graph *g = graph_parse(a, file, text, size, d);

@@ -8,8 +8,8 @@
 // The whole of a text file, or of standard input ("-"), with a NUL behind it; freed with free(). NULL, with a
 // diagnostic, where it can't be read.
 char *read_text(const char *path, size_t *size, diag *d);
-// Whether the file begins as op-graph text does, behind blanks and comments.
-bool is_graph_text(const char *path);
+// False, with a diagnostic that says what it is, where a file is surely no op-graph text.
+bool may_be_graph(const char *path, diag *d);
 
 // Parses `path` and holds it against the checkpoint: inputs among its own, the head's outputs, and every
 // tensor with the type that the recipes name; where constants carry a hash, the same bytes. The graph then

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "frontend/cli/cli.h"
 
 static bool open_jit(opened *o, const char *path, const build_options *options, diag *d) {
@@ -12,9 +14,17 @@ static bool open_jit(opened *o, const char *path, const build_options *options, 
     return o->model || runtime_failed(d, &e);
 }
 
+bool may_be_artefact(const char *path, diag *d) {
+    static const char own[] = "a shared object";
+    const char *kind = hub_file_kind(path);
+    return !kind || !strncmp(kind, own, sizeof own - 1) ||
+           diag_error(d, path, "is no artefact and no checkpoint, but %s", kind);
+}
+
 bool opened_open(opened *o, const char *path, const build_options *options, diag *d) {
     *o = (opened){0};
     if (is_checkpoint(path)) return open_jit(o, path, options, d);
+    if (!may_be_artefact(path, d)) return false;
     bertc_error e;
     o->model = bertc_load(path, &e);
     return o->model || runtime_failed(d, &e);

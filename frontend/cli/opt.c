@@ -7,7 +7,7 @@
 
 static void opt(const char *path, const char *passes, const char *print_after, const char *report, diag *d) {
     size_t size;
-    char *text = read_text(path, &size, d);
+    char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return;
     arena *a = arena_new();
     graph *g = graph_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);

@@ -26,6 +26,7 @@ static bool token_source_open(token_source *x, const char *path, const char *tok
     bertc_error e;
     x->arena = arena_new();
     if (!reads_files(path)) {
+        if (!may_be_artefact(path, d)) return false;
         x->model = bertc_load(path, &e);
         if (x->model) x->session = bertc_open(x->model, NULL, &e);
         return x->session || runtime_failed(d, &e);

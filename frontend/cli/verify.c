@@ -35,11 +35,8 @@ static void on_phase(void *user, const bertc_phase_event *event) {
     verify_compare(r, event->result, ld ? ld : 1, &c->want[event->node]);
 }
 
-bool verify_row_fails(const kernel_check *r, double tolerance) {
-    return !(r->error <= tolerance * fmax(1, r->largest));
-}
-
-void verify_print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
+// A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.
+static void print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
                       cJSON *list) {
     const char *name = r->name ? r->name : fallback;
     if (list) {
@@ -67,7 +64,7 @@ static bool report_kernels(const check *c, cJSON *list, int *seen, char summary[
         const kernel_check *r = &c->rows[v];
         if (!r->seen) continue;
         snprintf(fallback, sizeof(fallback), "%%%d", v);
-        verify_print_row(r, fallback, TOLERANCE, NULL, list);
+        print_row(r, fallback, TOLERANCE, NULL, list);
         ++*seen;
         if (worst && r->error / fmax(1, r->largest) <= worst->error / fmax(1, worst->largest)) continue;
         worst = r;
@@ -89,9 +86,9 @@ static bool report_own(const verify_options *o, const own_graph *own, cJSON *lis
     if (own->differ && !list)
         printf("%-36s %10s %10s  %s\n", "differs from the checkpoint's graph", "by", "largest", "at element");
     for (int i = 0; i < own->differ && (list || i < VALUES_SHOWN); i++)
-        verify_print_row(&own->values[i], NULL, OWN_TOLERANCE, "checkpoint", list);
+        print_row(&own->values[i], NULL, OWN_TOLERANCE, "checkpoint", list);
     for (int i = 0; i < own->output_count; i++)
-        verify_print_row(&own->outputs[i], "output", tolerance, file ? "checkpoint" : NULL, list);
+        print_row(&own->outputs[i], "output", tolerance, file ? "checkpoint" : NULL, list);
     if (own->differ)
         ok = diag_error(d, file,
                         "%s differs by %.2e at element %" PRId64
@@ -214,7 +211,10 @@ int command_verify(int argc, char **argv) {
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
-    if (!is_checkpoint(rest.v[0]))
+    const char *kind = is_checkpoint(rest.v[0]) ? NULL : hub_file_kind(rest.v[0]);
+    if (kind)
+        diag_error(&d, rest.v[0], "is no checkpoint, but %s", kind);
+    else if (!is_checkpoint(rest.v[0]))
         diag_error(&d, rest.v[0], "is no checkpoint: a folder, or weights as .safetensors or .st");
     else
         verify(rest.v[0], &o, &d);

@@ -26,12 +26,6 @@ typedef struct check {
     const progress_hook *progress;
 } check;
 
-// Far off: beyond `tolerance` times the larger of 1 and the largest value.
-bool verify_row_fails(const kernel_check *r, double tolerance);
-// A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.
-void verify_print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
-                      cJSON *list);
-
 // --- verify_evaluate.c
 
 // One random text of n tokens.
@@ -41,6 +35,9 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
                      void *context, arena *a, tensor *results, diag *d);
 // Adds to *r how far `got`, with `ld` elements from row to row, is from `want`.
 void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor *want);
+
+// Is the error beyond `tolerance` times the larger of 1 and the largest value?
+bool verify_row_fails(const kernel_check *r, double tolerance);
 
 // --- verify_own.c
 

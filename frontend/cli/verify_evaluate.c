@@ -89,3 +89,7 @@ void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor 
     }
     r->seen = true;
 }
+
+bool verify_row_fails(const kernel_check *r, double tolerance) {
+    return !(r->error <= tolerance * fmax(1, r->largest));
+}

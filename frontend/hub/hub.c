@@ -30,11 +30,16 @@ static bool find_weights(opening *o) {
         o->weights = hub_path(o->a, o->folder, names[i]);
         if (hub_is_file(o->weights)) return true;
     }
-    const char *pickled = hub_is_file(hub_path(o->a, o->folder, "pytorch_model.bin"))
-                              ? " (pytorch_model.bin is not read: save it as safetensors)"
-                              : "";
+    static const char *const unread[] = {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+                                         "flax_model.msgpack", "model.onnx"};
+    for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
+        if (hub_is_file(hub_path(o->a, o->folder, unread[i])))
+            return diag_error(o->d, o->folder,
+                              "holds no model.safetensors (%s is not read: save the model as safetensors, "
+                              "model.save_pretrained(FOLDER))",
+                              unread[i]);
     return diag_error(o->d, o->folder,
-                      "holds no model.safetensors, model.safetensors.index.json or model.st%s", pickled);
+                      "holds no model.safetensors, model.safetensors.index.json or model.st");
 }
 
 static bool find_files(opening *o) {
@@ -129,14 +134,19 @@ static void describe(const opening *o, hub_model *out) {
     out->parameters = o->tensors.parameters;
 }
 
+static bool config_there(const opening *o) {
+    return o->options->config || hub_is_file(o->config) ||
+           diag_error(o->d, o->config, "is missing (--config FILE names it where it is elsewhere)");
+}
+
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
     // All are read before a failure of one ends the opening, so that the problems of all are reported.
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
     hub_hint hint = tensors ? hub_checkpoint_hint(o->checkpoint) : (hub_hint){0};
-    bool config =
-        hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence, o->a, &o->read, o->d);
+    bool config = config_there(o) && hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence,
+                                                     o->a, &o->read, o->d);
     if (!config || !tensors) return false;
     bool tokens = open_tokenizer(o, out);
     if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;

@@ -44,6 +44,10 @@ bool hub_unchanged(const hub_model *m, diag *d);
 // The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);
 
+// What a file is, by its first bytes or its ending, and what helps where that isn't what is wanted: goes on
+// "is ...". NULL: not known, or it can't be read.
+const char *hub_file_kind(const char *path);
+
 // A safetensors file, mapped and checked: every offset within the file, ordered, not overlapping.
 typedef struct safetensors safetensors;
 safetensors *safetensors_open(const char *path, diag *d);

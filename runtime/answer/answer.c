@@ -199,13 +199,18 @@ static bool add_windows(bertc_session *s, int64_t place, const bertc_token *toke
     if (!l) return error_set(error, "out of memory for the answers");
     int64_t room = longest(s) - ((int64_t)n - l->count), stride = s->text->options->stride;
     if (room < 1)
-        return error_set(error, "the tokens that stand in every window alone are %lld, and a window has %lld",
-                         (long long)n - l->count, (long long)longest(s));
+        return error_set(error, "every window repeats %lld tokens (%sthe special ones), but holds only %lld",
+                         (long long)n - l->count,
+                         pair                         ? "the text's and "
+                         : s->text->texts[place].pair ? "the pair's and "
+                                                      : "",
+                         (long long)longest(s));
     if (!stride) stride = room / 2 < 128 ? room / 2 : 128;
     if (stride < 0) stride = 0;
     if (stride >= room)
-        return error_set(error, "windows of %lld tokens of the %s can't share %lld", (long long)room,
-                         pair ? "pair" : "text", (long long)stride);
+        return error_set(
+            error, "stride %lld: windows hold %lld tokens of the %s, and neighbours can share at most %lld",
+            (long long)stride, (long long)room, pair ? "pair" : "text", (long long)room - 1);
     for (int64_t start = 0, stop = 0; stop < l->count; start += room - stride) {
         stop = start + room < l->count ? start + room : l->count;
         answer_window w = {l, (int)start, (int)(stop - start)};
@@ -237,7 +242,10 @@ static bool check_options(const bertc_text_options *o, bertc_error *error) {
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
     if (answer_task(s) == BERTC_TASK_ANSWER && !text->pair)
-        return error_set(error, "question answering takes a question and, as its pair, a context");
+        return error_set(
+            error,
+            "question answering needs the context as the text's pair (bertc run --pair CONTEXT, or a tab "
+            "between question and context)");
     return true;
 }
 
@@ -283,7 +291,9 @@ bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
         return error_set(error, "%s is NULL", !s ? "session" : !texts ? "texts" : "results");
     if (!has_tokenizer(s, error)) return false;
     if (answer_task(s) == BERTC_TASK_TENSORS)
-        return error_set(error, "the model has no head that answers a text: it gives tensors only");
+        return error_set(
+            error,
+            "the model has no head that answers a text: it gives tensors only (compile it with --head)");
     if (!check_options(options, error) || !session_enter(s, error)) return false;
     s->text->texts = texts;
     s->text->options = options;

@@ -34,13 +34,14 @@ int64_t session_position(const bertc_session *s, int32_t id, int64_t column, int
 bool session_check(const bertc_session *s, int32_t id, int32_t type, int64_t position, bertc_error *error) {
     const bertc_descriptor *d = s->model->descriptor;
     if (id < 0 || id >= d->vocab_size)
-        return error_set(error, "id %d is not in the vocabulary of %lld", id, (long long)d->vocab_size);
+        return error_set(error, "id %d: the model has ids 0 to %lld", id, (long long)d->vocab_size - 1);
     if (s->input_slots[INPUT_TYPES] >= 0 && (type < 0 || type >= d->type_vocab_size))
-        return error_set(error, "type %d is not one of %lld", type, (long long)d->type_vocab_size);
+        return error_set(error, "type %d: the model has types 0 to %lld", type,
+                         (long long)d->type_vocab_size - 1);
     if (s->input_slots[INPUT_POSITIONS] >= 0 &&
         (position < 0 || position >= d->position_count + d->position_start))
-        return error_set(error, "position %lld, the model has %lld", (long long)position,
-                         (long long)d->position_count + d->position_start);
+        return error_set(error, "position %lld: the model has positions 0 to %lld", (long long)position,
+                         (long long)d->position_count + d->position_start - 1);
     return true;
 }
 

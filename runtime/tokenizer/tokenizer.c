@@ -268,12 +268,15 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (max_tokens) {
         uint32_t specials = e->t->specials[pair];
         if (max_tokens < specials)
-            return error_set(error, "max_tokens is %lld, the special tokens alone are %u",
+            return error_set(error, "max_tokens is %lld, but the special tokens alone are %u",
                              (long long)max_tokens, specials);
         size_t total = n[0] + n[1] + specials;
         if (truncation == BERTC_TRUNCATE_NEVER && total > (size_t)max_tokens)
-            return error_set(error, "text of %zu tokens, %zu more than the limit of %lld", total,
-                             total - (size_t)max_tokens, (long long)max_tokens);
+            return error_set(
+                error,
+                "text of %zu tokens, %zu more than the limit of %lld: it can be truncated, or "
+                "read in windows (bertc run --long truncate, --long window; tokenize --truncate)",
+                total, total - (size_t)max_tokens, (long long)max_tokens);
         if (!truncate_lengths(n, pair, (size_t)max_tokens - specials, truncation, error)) return false;
     }
     *count = fill_template(e, pair, before, n);

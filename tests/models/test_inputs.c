@@ -59,9 +59,11 @@ START_TEST(that_a_model_lacks) {
     int32_t positions[2 * LENGTH] = {0, 79, 3};
     ck_assert(runs(&r, (bertc_batch){.position_ids = positions}));
     positions[1] = 80;
-    refuses(&r, (bertc_batch){.position_ids = positions}, "row 0, column 1: position 80, the model has 80");
+    refuses(&r, (bertc_batch){.position_ids = positions},
+            "row 0, column 1: position 80: the model has positions 0 to 79");
     positions[1] = -1;
-    refuses(&r, (bertc_batch){.position_ids = positions}, "row 0, column 1: position -1, the model has 80");
+    refuses(&r, (bertc_batch){.position_ids = positions},
+            "row 0, column 1: position -1: the model has positions 0 to 79");
     close_case(&r);
 }
 END_TEST
@@ -71,7 +73,8 @@ START_TEST(positions_behind_the_pad) { // RoBERTa's go up to the last row of its
     int32_t positions[2 * LENGTH] = {81};
     ck_assert_msg(runs(&r, (bertc_batch){.position_ids = positions}), "%s", r.error.message);
     positions[0] = 82;
-    refuses(&r, (bertc_batch){.position_ids = positions}, "row 0, column 0: position 82, the model has 82");
+    refuses(&r, (bertc_batch){.position_ids = positions},
+            "row 0, column 0: position 82: the model has positions 0 to 81");
     close_case(&r);
 }
 END_TEST
@@ -125,7 +128,7 @@ START_TEST(hidden_tokens) {
     ck_assert(r.out[0] == first && r.out[11 * WIDTH] != shown);
     other[10] = 37;
     ck_assert(!bertc_run(r.s, &b, buffers, NULL, &r.error));
-    ck_assert_str_eq(r.error.message, "row 1, column 4: id 37 is not in the vocabulary of 37");
+    ck_assert_str_eq(r.error.message, "row 1, column 4: id 37: the model has ids 0 to 36");
     close_case(&r);
 }
 END_TEST

@@ -169,7 +169,10 @@ START_TEST(questions) {
     answer(s, texts, 1, &(bertc_text_options){.max_answer_tokens = 2}, r);
     ck_assert(r[0].answer.char_start == 15 && r[0].answer.char_end == 20);
     ck_assert(!bertc_answer_texts(s, &(bertc_text){"who", 3, NULL, 0}, 1, NULL, r, &error));
-    ck_assert_str_eq(error.message, "question answering takes a question and, as its pair, a context");
+    ck_assert_str_eq(
+        error.message,
+        "question answering needs the context as the text's pair (bertc run --pair CONTEXT, or a tab between "
+        "question and context)");
     bertc_close(s);
     head_close(&h);
 }

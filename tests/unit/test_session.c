@@ -86,13 +86,13 @@ START_TEST(refuses_what_does_not_fit) {
     grid *g = grid_new(3, 40);
     for (int b = 0; b < 3; b++) put_row(g, b, 0, 5, 10);
     g->ids[40 + 3] = 100;
-    expect_error(&c, g, "row 1, column 3: id 100 is not in the vocabulary of 100");
+    expect_error(&c, g, "row 1, column 3: id 100: the model has ids 0 to 99");
     g->ids[40 + 3] = -1;
-    expect_error(&c, g, "row 1, column 3: id -1 is not in the vocabulary of 100");
+    expect_error(&c, g, "row 1, column 3: id -1: the model has ids 0 to 99");
     g->mask[40 + 3] = 0; // what is hidden is not looked at
     ck_assert(grid_run(&c, g));
     g->types[80 + 4] = 3;
-    expect_error(&c, g, "row 2, column 4: type 3 is not one of 3");
+    expect_error(&c, g, "row 2, column 4: type 3: the model has types 0 to 2");
     g->types[80 + 4] = 0;
     memset(g->mask + 40, 0, 40 * sizeof *g->mask);
     expect_error(&c, g, "row 1: the mask shows nothing");
@@ -102,7 +102,7 @@ START_TEST(refuses_what_does_not_fit) {
     memset(g->mask, 0, sizeof g->mask);
     for (int b = 0; b < 3; b++) put_row(g, b, 0, 5, 10);
     put_row(g, 2, 64, 1, 10);
-    expect_error(&c, g, "row 2, column 64: position 64, the model has 64");
+    expect_error(&c, g, "row 2, column 64: position 64: the model has positions 0 to 63");
     grid_free(g);
     close_case(&c);
 }

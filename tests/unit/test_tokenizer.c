@@ -159,10 +159,12 @@ START_TEST(truncation) {
     ck_assert(case_open_text(&c, PLAIN, NULL));
     ck_assert_str_eq(cut(&c, "a a a", NULL, 4, BERTC_TRUNCATE_LONGEST_FIRST), "[CLS] a:0-1 a:2-3 [SEP]");
     ck_assert_str_eq(cut(&c, "a a a", NULL, 5, BERTC_TRUNCATE_NEVER), "[CLS] a:0-1 a:2-3 a:4-5 [SEP]");
-    ck_assert_str_eq(cut(&c, "a a a", NULL, 3, BERTC_TRUNCATE_NEVER),
-                     "text of 5 tokens, 2 more than the limit of 3");
+    ck_assert_str_eq(
+        cut(&c, "a a a", NULL, 3, BERTC_TRUNCATE_NEVER),
+        "text of 5 tokens, 2 more than the limit of 3: it can be truncated, or read in windows (bertc run "
+        "--long truncate, --long window; tokenize --truncate)");
     ck_assert_str_eq(cut(&c, "a a a", NULL, 1, BERTC_TRUNCATE_ONLY_FIRST),
-                     "max_tokens is 1, the special tokens alone are 2");
+                     "max_tokens is 1, but the special tokens alone are 2");
     ck_assert_str_eq(cut(&c, "a a a", "a", 5, BERTC_TRUNCATE_LONGEST_FIRST), "[CLS] a:0-1 [SEP] a:0-1 [SEP]");
     ck_assert_str_eq(cut(&c, "a a a", "a", 5, BERTC_TRUNCATE_ONLY_FIRST), "[CLS] a:0-1 [SEP] a:0-1 [SEP]");
     ck_assert_str_eq(cut(&c, "a", "a a a", 6, BERTC_TRUNCATE_ONLY_SECOND),

@@ -152,7 +152,7 @@ START_TEST(vocab_txt_classes) {
     accept(LINES, "{\"tokenizer_class\":\"ElectraTokenizerFast\"}", "a", "[CLS] a:0-1 [SEP]");
     case_refuse(LINES, "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}",
                 "what `BertJapaneseTokenizer` makes of it is not known");
-    case_refuse(LINES, class, "lacks `<unk>`, its unk_token");
+    case_refuse(LINES, class, "the vocabulary has no `<unk>`, which is its unk_token");
 }
 END_TEST
 
@@ -261,8 +261,8 @@ START_TEST(normaliser_twice) {
 END_TEST
 
 START_TEST(vocab_txt_refused) {
-    case_refuse("a\nb\n", NULL, "vocab.txt: lacks `[UNK]`, its unk_token");
-    case_refuse("[UNK]\n[CLS]\na\n", NULL, "lacks `[SEP]`, its sep_token");
+    case_refuse("a\nb\n", NULL, "vocab.txt: the vocabulary has no `[UNK]`, which is its unk_token");
+    case_refuse("[UNK]\n[CLS]\na\n", NULL, "the vocabulary has no `[SEP]`, which is its sep_token");
     case_refuse(LINES, "{\"do_lower_case\":3}", "tokenizer_config.json: do_lower_case: is a number");
     case_refuse(LINES, "{\"do_basic_tokenize\":false}", "do_basic_tokenize: is false");
     case_refuse(LINES, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}", "`x` is no token");

@@ -338,7 +338,7 @@ START_TEST(refused) {
     refuse("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\"]]}}",
            "model.vocab[0]: is no piece with its score");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
-           "model.merges[0]: `a` and `b` or both");
+           "model.merges[0]: merge `a` `b`: `b` is not in the vocabulary");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"ab\"]}}",
            "model.merges[0]: is no pair");
     refuse("{\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}",

@@ -66,17 +66,26 @@ static int find_output(const bertc_model *model, int64_t layer) {
     return -1;
 }
 
+static bool no_layer(const bertc_model *model, int64_t layer, diag *d) {
+    char layers[200] = "";
+    size_t n = 0;
+    for (int64_t i = 0; i < 1000 && n < sizeof layers; i++)
+        if (find_output(model, i) >= 0)
+            n += (size_t)snprintf(layers + n, sizeof layers - n, "%s%" PRId64, n ? ", " : "", i);
+    if (*layers)
+        return diag_error(d, "--attention", "there is no layer %" PRId64 ": the model gives attentions of %s",
+                          layer, layers);
+    return diag_error(d, "--attention",
+                      "the model gives no attentions: compile it with --outputs attentions");
+}
+
 static bool run_model(const run_options *o, const bertc_model *model, bertc_session *s, seen *x, diag *d) {
     int64_t layer = o->attention.v[0], head = o->attention.v[1];
     int output = find_output(model, layer);
     bertc_model_info info;
     bertc_error e;
     bertc_model_describe(model, &info);
-    if (output < 0)
-        return diag_error(d, "--attention",
-                          "the model has no output attentions.%" PRId64
-                          " (compile with --outputs attentions; layers count from 0)",
-                          layer);
+    if (output < 0) return no_layer(model, layer, d);
     bertc_tensor *tensors = memory_zero((size_t)info.output_count, sizeof *tensors);
     float **buffers = memory_zero((size_t)info.output_count, sizeof *buffers);
     x->weights = memory_alloc(bertc_output_bytes(model, output, 1, x->n), 1);

@@ -211,7 +211,9 @@ bool run_explain(const run_options *o, const bertc_model *model, bertc_session *
     bertc_model_describe(model, &info);
     if (info.task != BERTC_TASK_CLASSIFY && info.task != BERTC_TASK_MULTI_LABEL &&
         info.task != BERTC_TASK_REGRESSION)
-        return diag_error(d, "--explain", "explains a label's score, and the model gives none");
+        return diag_error(d, "--explain",
+                          "explains a label's score, and the model gives none: it takes a classifier (--head "
+                          "sequence-classification)");
     if (!o->output) return explain_all(o, model, s, words, NULL, d);
     char *text = NULL;
     size_t size = 0;

@@ -163,11 +163,13 @@ static bool add_named(hub_builder *b, const char *name, diag *d) {
     } else if (!strcmp(name, "pooler_output") && pools(b)) {
         graph_output_add(b->g, name, pooler(b));
     } else {
+        char attentions[80] = "";
+        if (maps) snprintf(attentions, sizeof attentions, ", attentions (or one of .0 to .%d)", maps - 1);
         return diag_error(
             d, "--outputs",
-            "%.100s is not known, or the model has none; known are hidden_states, attentions (all of "
-            "them, or .0, .1, ... up to .%d and .%d), last_hidden_state, pooler_output",
-            name, layers, layers - 1);
+            "the model has no output %.100s: there are last_hidden_state%s, hidden_states (or one "
+            "of .0 to .%d)%s",
+            name, pools(b) ? ", pooler_output" : "", layers, attentions);
     }
     return true;
 }

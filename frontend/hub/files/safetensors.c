@@ -182,21 +182,30 @@ static bool read_entries(safetensors *s, const cJSON *header, diag *d) {
     return check_cover(s, d) && check_names(s, d);
 }
 
+// Not safetensors: what it is instead, where that can be told; else `cause`.
+static bool no_safetensors(const safetensors *s, const char *cause, diag *d) {
+    const char *kind = hub_file_kind(s->path);
+    if (kind) return diag_error(d, s->path, "is no safetensors file but %s", kind);
+    return diag_error(d, s->path, "is no safetensors file%s", cause);
+}
+
 static bool read_file(safetensors *s, diag *d) {
     const unsigned char *p = s->file.data;
     uint64_t n = 0;
     char where[600];
-    if (s->file.size < 8) return diag_error(d, s->path, "is no safetensors file: %zu bytes", s->file.size);
+    char cause[200];
+    snprintf(cause, sizeof cause, ": %zu bytes are too few", s->file.size);
+    if (s->file.size < 8) return no_safetensors(s, cause, d);
     for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
     if (n > s->file.size - 8) {
-        return diag_error(d, s->path,
-                          "is no safetensors file, or truncated: a header of %" PRIu64
-                          " bytes in a file of %zu",
-                          n, s->file.size);
+        snprintf(cause, sizeof cause,
+                 ", or truncated: its first 8 bytes say that a header of %" PRIu64
+                 " bytes follows, and the file has %zu",
+                 n, s->file.size);
+        return no_safetensors(s, cause, d);
     }
     if (n > MOST_HEADER) return diag_error(d, s->path, "the header is too long: %" PRIu64 " bytes", n);
-    if (!n || p[8] != '{')
-        return diag_error(d, s->path, "is no safetensors file: no JSON object after its length");
+    if (!n || p[8] != '{') return no_safetensors(s, ": no JSON object after its length", d);
     s->data = p + 8 + n;
     s->data_size = s->file.size - 8 - (size_t)n;
     snprintf(where, sizeof(where), "%.500s: header", s->path);

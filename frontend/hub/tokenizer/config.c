@@ -147,7 +147,8 @@ bool tokenizer_add_special(tokenizer_spec *s, const cJSON *config, tokenizer_spe
     if (!name) name = special.usual;
     *special.id = tokenizer_find_any(s, name);
     if (*special.id < 0)
-        return !special.needed || diag_error(s->d, s->file, "lacks `%s`, its %s", name, special.key);
+        return !special.needed ||
+               diag_error(s->d, s->file, "the vocabulary has no `%s`, which is its %s", name, special.key);
     uint32_t flags = cJSON_IsObject(v) ? token_flags(v) : special.flags;
     return tokenizer_find_added(s, name) || tokenizer_add(s, name, *special.id, flags | BERTC_ADDED_SPECIAL);
 }

@@ -139,7 +139,10 @@ static bool read_merge(tokenizer_spec *s, const cJSON *v, int rank, bertc_merge 
     int32_t ids[3] = {tokenizer_find(s, left), tokenizer_find(s, right),
                       tokenizer_find(s, arena_printf(s->a, "%s%s", left, behind_prefix(s, right)))};
     if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
-        return tokenizer_wrong(s, path, "`%s` and `%s` or both are no pieces", left, right);
+        return tokenizer_wrong(s, path, "merge `%s` `%s`: `%s` is not in the vocabulary", left, right,
+                               ids[0] < 0   ? left
+                               : ids[1] < 0 ? right
+                                            : arena_printf(s->a, "%s%s", left, behind_prefix(s, right)));
     *out = (bertc_merge){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)rank, (uint32_t)ids[2]};
     return true;
 }

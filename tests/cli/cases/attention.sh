@@ -16,14 +16,14 @@ grep -q '&lt;' map.svg && grep -q '&amp;' map.svg && ! grep -q '<cat>' map.svg |
 succeeds "$BERTC" run m.so --attention 0,0 "one two three four five six seven eight nine ten one two three four five six seven eight nine ten"
 [ "$(wc -l <out)" = 22 ] || fail "$(cat out)"
 
-rejects 1 'attentions.9' "$BERTC" run m.so --attention 9,0 "$text"
+rejects 1 'there is no layer 9: the model gives attentions of 0, 1, 2, 3' "$BERTC" run m.so --attention 9,0 "$text"
 rejects 1 'heads 0 to 3' "$BERTC" run m.so --attention 0,4 "$text"
 rejects 2 'LAYER,HEAD' "$BERTC" run m.so --attention 1 "$text"
 rejects 2 'one text' "$BERTC" run m.so --attention 1,2
 rejects 2 'drawn as .svg' "$BERTC" run m.so --attention 1,2 -o map.png "$text"
 rejects 1 'no/such/map.svg' "$BERTC" run m.so --attention 1,2 -o no/such/map.svg "$text"
 succeeds "$BERTC" compile "$MODEL" -o plain.so --seq 32
-rejects 1 'compile with --outputs attentions' "$BERTC" run plain.so --attention 1,2 "$text"
+rejects 1 'compile it with --outputs attentions' "$BERTC" run plain.so --attention 1,2 "$text"
 # a file of the user's that has the name of a partial one is spared
 echo mine >map.svg.partial
 succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "$text"

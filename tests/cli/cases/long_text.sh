@@ -8,7 +8,7 @@ succeeds "$BERTC" run m.so --long truncate-first "$long"
 rejects 1 'only the second text may be cut' "$BERTC" run m.so --long truncate-second "$long"
 rejects 2 'none of error' "$BERTC" run m.so --long cut "$long"
 rejects 2 'goes with --long window' "$BERTC" run m.so --stride 4 "$long"
-rejects 1 "can't share 14" "$BERTC" run m.so --long window --stride 14 "$long"
+rejects 1 "stride 14: windows hold " "$BERTC" run m.so --long window --stride 14 "$long"
 rejects 1 'more than the limit of 8' "$BERTC" run m.so --max-tokens 8 "$long"
 
 # A window that agrees with the rest keeps the label; the mean of the logits decides.

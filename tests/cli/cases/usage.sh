@@ -30,7 +30,7 @@ expect 'resident at most'
 "$BERTC" compile "$MODEL" -o x.so --seq 16 --report fusion --json >out 2>err
 [ "$(wc -l <out)" = 1 ] || fail "more than JSON: $(cat out)"
 grep -q '^fuse_attention' err || fail "no report"
-rejects 1 "--report: 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
+rejects 1 "--report: takes fusion, memory or time, not 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
 rejects 2 'one length' "$BERTC" verify "$MODEL" --seq 16,32
 rejects 2 'is for --emit ir' "$BERTC" compile "$MODEL" -o -
 "$BERTC" compile --help >out
