@@ -181,8 +181,8 @@ static bool spawn(const command *c, const link_job *j, int out, pid_t *pid) {
 static bool report(const link_job *j, const char *linker, int status, char *text, diag *d) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     if (WIFSIGNALED(status)) {
-        return diag_error(d, j->path, "%s was killed by signal %d (is the disk full?)", linker,
-                          WTERMSIG(status));
+        return diag_error(d, j->path, "%s was killed by signal %d: the disk is full, or memory ran out",
+                          linker, WTERMSIG(status));
     }
     text[strcspn(text, "\n")] = 0;
     return diag_error(d, j->path, "%s failed%s%s", linker, *text ? ": " : "", text);
