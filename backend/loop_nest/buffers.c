@@ -2,6 +2,7 @@
 #include "backend/loop_nest/loop_nest.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define BUFFER_MAX ((int64_t)1 << 46) // bytes of one; the sum of a body's can't overflow
 
@@ -55,6 +56,7 @@ view loop_nest_allocate(loop_nest *n, const type *t, int last) {
     loop_nest_sizes(n, t, size);
     loop_nest_rooms(n, t, room);
     int64_t bytes = room_bytes(n, t, room), at = find_room(n, bytes);
+    if (!bytes) memset(room, 0, sizeof(room)); // too large: its strides are of no use, and would overflow
     n->buffers[n->buffer_count] = (loop_nest_buffer){at, bytes, last};
     if (at + bytes > n->scratch_bytes) n->scratch_bytes = at + bytes;
     view v = view_make(t, build_gep(n->e, n->scratch, build_const_i64(n->e, at)), size, room, 0);
