@@ -44,7 +44,9 @@ static const struct {
     {"\"use_cache\": true", "\"position_embedding_type\": \"relative\"",
      "position_embedding_type: \"relative\" is not supported; known is absolute, relative_key, "
      "relative_key_query"},
-    {"\"use_cache\": true", "\"hidden_size\": 48", "hidden_size: stands twice"},
+    {"\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": NaN", "layer_norm_eps: is not finite"},
+    {"\"hidden_size\": 48", "\"hidden_size\": -Infinity", "hidden_size: is not finite"},
+    {"\"use_cache\": true", "\"x\": Nan", "no JSON"},
     {"\"BertModel\"", "\"GPT2Model\"",
      "architectures[0]: \"GPT2Model\" is not known; known are BertModel, BertForMaskedLM,"},
     {"\"BertModel\"", "\"BertForMultipleChoice\"",
@@ -91,6 +93,20 @@ START_TEST(defaults) {
     ck_assert_int_eq(x.m.pad_id, 0);
     ck_assert_int_eq(x.m.position_count, 80);
     ck_assert_int_eq(x.m.parameters, 57536);
+    close_model(&x);
+}
+END_TEST
+
+// What Python's json reads beyond JSON; a value that is not read may be anything.
+START_TEST(read_as_python_reads_it) {
+    with_config(
+        "\"use_cache\": true",
+        "\"classifier_dropout\": NaN, \"x\": [0.0, Infinity, -Infinity, \"a \\\"NaN\\\" b\"], "
+        "\"hidden_size\": 7, \"hidden_act\": \"relu\", \"hidden_size\": 48, \"hidden_act\": \"gelu\"");
+    opened x = open_model((hub_options){0});
+    if (!x.ok) diag_print(&x.d, stderr);
+    ck_assert(x.ok && x.d.count == 0);
+    ck_assert_int_eq(x.m.hidden_size, 48);
     close_model(&x);
 }
 END_TEST
@@ -177,6 +193,7 @@ static void add(TCase *c) {
     tcase_add_loop_test(c, one_problem, 0, sizeof(wrong) / sizeof(wrong[0]));
     tcase_add_test(c, all_problems);
     tcase_add_test(c, defaults);
+    tcase_add_test(c, read_as_python_reads_it);
     tcase_add_test(c, tensors_that_dont_fit);
     tcase_add_test(c, tensors_that_are_not_read);
     tcase_add_test(c, labels);

@@ -206,8 +206,6 @@ START_TEST(transformers_and_prompts) {
         {"config_sentence_transformers.json", "{\"prompts\":[]}", "prompts: is an array where an object"},
         {"config_sentence_transformers.json", "{\"prompts\":{\"a\":3}}",
          "prompts.a: is a number where a string"},
-        {"config_sentence_transformers.json", "{\"prompts\":{\"a\":\"\",\"a\":\"\"}}",
-         "prompts: has \"a\" twice"},
         {"config_sentence_transformers.json", "{\"default_prompt_name\":\"a\",\"prompts\":{\"b\":\"x\"}}",
          "default_prompt_name: \"a\" is none of the prompts"},
     };

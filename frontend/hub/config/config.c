@@ -306,8 +306,7 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
                      const hub_sentence *sentence, arena *a, hub_config *c, diag *d) {
     *c = (hub_config){.file = arena_strdup(a, path), .sentence = *sentence};
     hub_fields f = {c->file, "", root, d};
-    const char *twice = hub_json_repeated(root);
-    bool ok = !twice || hub_field_wrong(&f, twice, "stands twice");
+    bool ok = true;
     if (!hub_config_architecture(&f, head, hint, a, c)) return false;
     ok &= read_sizes(&f, c);
     ok &= read_arithmetic(&f, a, c);

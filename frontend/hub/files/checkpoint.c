@@ -63,8 +63,6 @@ static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *fold
 static bool read_map(hub_checkpoint *c, const hub_fields *f, const char *folder) {
     int n = cJSON_GetArraySize(f->object), files = 0;
     const char **names = ARENA_ARRAY(c->arena, const char *, n + 1);
-    const char *twice = hub_json_repeated(f->object);
-    if (twice) return hub_field_wrong(f, twice, "stands twice");
     if (!open_shards(c, f, folder, names, &files)) return false;
     c->index = ARENA_ARRAY(c->arena, shard_entry, n + 1);
     int wrong = 0; // an index that has nothing to do with its files need not be listed whole

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "frontend/hub/files/file.h"
+#include "frontend/hub/files/json_python.h"
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
@@ -39,31 +40,54 @@ static bool scan(const char *where, const unsigned char *p, size_t size, diag *d
     return true;
 }
 
+// The text of `size` bytes that `text` holds, with a NUL behind it.
+static cJSON *parse_text(const char *where, const char *text, size_t size, diag *d) {
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, &end, false);
+    size_t at = end ? (size_t)(end - text) : 0;
+    if (root) at += strspn(text + at, " \t\r\n");
+    if (root && at >= size) return root;
+    diag_error(d, where, "byte %zu: no JSON", at);
+    cJSON_Delete(root);
+    return NULL;
+}
+
+static bool scanned(const char *where, const void *data, size_t size, diag *d) {
+    if (size > MOST_BYTES) return diag_error(d, where, "is too long: %zu bytes", size);
+    return scan(where, data, size, d);
+}
+
 cJSON *hub_json_parse(const char *where, const void *data, size_t size, diag *d) {
-    if (size > MOST_BYTES) return diag_error(d, where, "is too long: %zu bytes", size), NULL;
-    if (!scan(where, data, size, d)) return NULL;
+    if (!scanned(where, data, size, d)) return NULL;
     char *text =
         memory_alloc(size + 1, 1); // cJSON reads one byte past a length that ends in the middle of an object
     if (!text) return diag_error(d, where, "out of memory"), NULL;
     memcpy(text, data, size);
     text[size] = 0;
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, &end, false);
-    size_t at = end ? (size_t)(end - text) : 0;
-    if (root) at += strspn(text + at, " \t\r\n");
-    if (!root || at < size) {
-        diag_error(d, where, "byte %zu: no JSON", at);
-        cJSON_Delete(root);
-        root = NULL;
-    }
+    cJSON *root = parse_text(where, text, size, d);
     free(text);
+    return root;
+}
+
+cJSON *hub_json_parse_python(const char *where, const void *data, size_t size, diag *d) {
+    if (!scanned(where, data, size, d)) return NULL;
+    size_t length = 0;
+    char *text = json_python_text(data, size, &length);
+    if (!text) return diag_error(d, where, "out of memory"), NULL;
+    cJSON *root = parse_text(where, text, length, d);
+    free(text);
+    if (root && !json_python_last(root)) {
+        diag_error(d, where, "out of memory");
+        cJSON_Delete(root);
+        return NULL;
+    }
     return root;
 }
 
 cJSON *hub_json_load(const char *path, bool array, diag *d) {
     hub_file f;
     if (!hub_file_map(path, &f, d)) return NULL;
-    cJSON *root = hub_json_parse(path, f.data, f.size, d);
+    cJSON *root = hub_json_parse_python(path, f.data, f.size, d);
     hub_file_unmap(&f);
     if (root && !(array ? cJSON_IsArray(root) : cJSON_IsObject(root))) {
         diag_error(d, path, "holds %s where %s is expected", hub_json_kind(root),
@@ -72,25 +96,6 @@ cJSON *hub_json_load(const char *path, bool array, diag *d) {
         return NULL;
     }
     return root;
-}
-
-static int compare_strings(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-const char *hub_json_repeated(const cJSON *object) {
-    size_t n = 0;
-    const cJSON *v;
-    cJSON_ArrayForEach(v, object) n++;
-    const char **keys = memory_must(memory_alloc(n, sizeof(*keys))), *twice = NULL;
-    n = 0;
-    cJSON_ArrayForEach(v, object) if (v->string) keys[n++] = v->string;
-    qsort(keys, n, sizeof(*keys), compare_strings);
-    for (size_t i = 1; i < n && !twice; i++) {
-        if (!strcmp(keys[i - 1], keys[i])) twice = keys[i];
-    }
-    free(keys);
-    return twice;
 }
 
 bool hub_json_int(const cJSON *v, int64_t *out) {
@@ -136,6 +141,8 @@ bool hub_field_int(const hub_fields *f, const char *key, bool required, int64_t 
     if (!v) return missing(f, key, required);
     if (!cJSON_IsNumber(v))
         return hub_field_wrong(f, key, "is %s where a whole number is expected", hub_json_kind(v));
+    if (!isfinite(v->valuedouble))
+        return hub_field_wrong(f, key, "is not finite: NaN, Infinity or too large");
     if (!hub_json_int(v, &x))
         return hub_field_wrong(f, key, "is %g where a whole number is expected", v->valuedouble);
     if (x < least || x > most) {
@@ -151,6 +158,8 @@ bool hub_field_real(const hub_fields *f, const char *key, bool required, double 
     if (!v) return missing(f, key, required);
     if (!cJSON_IsNumber(v))
         return hub_field_wrong(f, key, "is %s where a number is expected", hub_json_kind(v));
+    if (!isfinite(v->valuedouble))
+        return hub_field_wrong(f, key, "is not finite: NaN, Infinity or too large");
     if (!(v->valuedouble >= least && v->valuedouble <= most)) {
         return hub_field_wrong(f, key, "is %g, outside %g to %g", v->valuedouble, least, most);
     }

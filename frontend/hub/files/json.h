@@ -10,10 +10,12 @@
 // Parses `size` bytes of UTF-8; `where` opens each message. NULL, with a diagnostic, where they are no JSON.
 // The caller ends it with cJSON_Delete.
 cJSON *hub_json_parse(const char *where, const void *data, size_t size, diag *d);
-// The same from a file; it must hold an object (or, where `array`, an array).
+// The same as Python's json reads it: NaN and Infinity are numbers, and of a key that stands twice the last
+// one counts.
+cJSON *hub_json_parse_python(const char *where, const void *data, size_t size, diag *d);
+// What the reference implementations read by Python's json, from a file; it must hold an object (or, where
+// `array`, an array).
 cJSON *hub_json_load(const char *path, bool array, diag *d);
-// A key that an object has twice, or NULL.
-const char *hub_json_repeated(const cJSON *object);
 // A whole number within +-2^53.
 bool hub_json_int(const cJSON *v, int64_t *out);
 const char *hub_json_kind(const cJSON *v); // "a string"

@@ -143,8 +143,6 @@ static bool read_prompt_list(const hub_fields *f, const cJSON *list, arena *a, h
         return hub_field_wrong(f, "prompts", "is %s where an object is expected", hub_json_kind(list));
     if (cJSON_GetArraySize(list) > MOST_PROMPTS)
         return hub_field_wrong(f, "prompts", "has more than %d prompts", MOST_PROMPTS);
-    const char *twice = hub_json_repeated(list);
-    if (twice) return hub_field_wrong(f, "prompts", "has \"%.100s\" twice", twice);
     s->prompts = ARENA_ARRAY(a, hub_prompt, cJSON_GetArraySize(list) + 1);
     cJSON_ArrayForEach(v, list) {
         const char *text = cJSON_IsNull(v) ? "" : cJSON_GetStringValue(v);

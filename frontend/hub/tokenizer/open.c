@@ -18,7 +18,7 @@ static bool read_merges(tokenizer_spec *s, const hub_file *f, const cJSON *confi
     if (!hub_is_file(path)) return diag_error(s->d, s->file, "has no merges.txt beside it");
     hub_file merges;
     if (!hub_file_map(path, &merges, s->d)) return false;
-    cJSON *vocab = hub_json_parse(s->file, f->data, f->size, s->d);
+    cJSON *vocab = hub_json_parse_python(s->file, f->data, f->size, s->d);
     bool ok =
         vocab && tokenizer_from_merges(s, vocab, path, (const char *)merges.data, merges.size, config, added);
     cJSON_Delete(vocab);
