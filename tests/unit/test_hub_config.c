@@ -169,13 +169,35 @@ START_TEST(labels) {
     ck_assert_uint_eq(((const bertc_task *)x.m.task)->kind, BERTC_TASK_MULTI_LABEL);
     ck_assert_str_eq(label(&x, 3), "LABEL_3");
     close_model(&x);
+    // A gap, and numbers from 1: as many labels as the classifier has rows; what no label stands for has none.
+    x = with_labels("\"id2label\": {\"4\": \"e\", \" +0_1 \": \"b\"}");
+    ck_assert(x.ok && says(&x, "names 2 labels, the last of them 4; the model has 5"));
+    ck_assert_uint_eq(((const bertc_task *)x.m.task)->label_count, 5);
+    ck_assert_str_eq(label(&x, 0), "LABEL_0");
+    ck_assert_str_eq(label(&x, 1), "b");
+    ck_assert_str_eq(label(&x, 4), "e");
+    close_model(&x);
+    x = with_labels("\"id2label\": {\"1\": \"a\", \"2\": \"b\", \"3\": \"c\", \"4\": \"d\", \"5\": \"e\"}");
+    ck_assert(x.ok && says(&x, "names 5 labels, the last of them 5; the model has 5"));
+    ck_assert_str_eq(label(&x, 0), "LABEL_0");
+    ck_assert_str_eq(label(&x, 4), "d");
+    close_model(&x);
+    // As Python's dict: of equal numbers the last counts.
+    x = with_labels(
+        "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\", \"3\": \"d\", \"4\": \"e\", \"4\": \"f\"}");
+    ck_assert(x.ok && x.d.count == 0);
+    ck_assert_str_eq(label(&x, 4), "f");
+    close_model(&x);
     static const char *const bad[][2] = {
         {"\"id2label\": {}", "id2label: is empty"},
         {"\"id2label\": 5", "id2label: is a number"},
         {"\"id2label\": {\"a\": \"x\"}", "id2label.a: the key is no number"},
-        {"\"id2label\": {\"5\": \"x\"}", "id2label.5: is not below the number of labels, 1"},
+        {"\"id2label\": {\"1.5\": \"x\"}", "id2label.1.5: the key is no number"},
+        {"\"id2label\": {\"_1\": \"x\"}", "id2label._1: the key is no number"},
+        {"\"id2label\": {\"99999999999999999999\": \"x\"}", "id2label.99999999999999999999: is above"},
+        {"\"id2label\": {\"5\": \"x\"}",
+         "\"classifier.weight\": has the shape [5,48], the config says [1,48]"},
         {"\"id2label\": {\"0\": 1}", "id2label.0: is a number where a string"},
-        {"\"id2label\": {\"0\": \"a\", \"00\": \"b\"}", "id2label.00: stands twice"},
         {"\"num_labels\": 4", "\"classifier.weight\": has the shape [5,48], the config says [4,48]"},
         {"\"num_labels\": 1e9", "num_labels: is 1000000000, outside"},
         {"\"num_labels\": 5, \"problem_type\": \"x\"", "problem_type: \"x\" is not known"},

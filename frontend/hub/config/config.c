@@ -220,47 +220,70 @@ static bool read_variations(const hub_fields *f, hub_config *c) {
 
 // --- Labels
 
-static bool read_label(const hub_fields *f, const cJSON *v, int64_t n, arena *a, const char **labels) {
-    char *end;
-    const char *key = v->string;
-    long long i = key[0] >= '0' && key[0] <= '9' ? strtoll(key, &end, 10) : -1;
-    char where[120];
-    snprintf(where, sizeof(where), "id2label.%.80s", key);
-    if (i < 0 || *end) return hub_field_wrong(f, where, "the key is no number");
-    if (i >= n) return hub_field_wrong(f, where, "is not below the number of labels, %" PRId64, n);
-    if (!cJSON_IsString(v)) {
-        return hub_field_wrong(f, where, "is %s where a string is expected", hub_json_kind(v));
-    }
-    if (labels[i]) return hub_field_wrong(f, where, "stands twice");
-    labels[i] = arena_strdup(a, v->valuestring);
-    return true;
+// A key as Python's int() reads it: spaces round it, a sign, digits that underscores may part. False: it is
+// no number.
+static bool read_number(const char *key, int64_t *out) {
+    key += strspn(key, " \t\n\r\f\v");
+    bool minus = *key == '-';
+    key += *key == '-' || *key == '+';
+    int64_t n = 0;
+    const char *first = key;
+    for (; *key >= '0' && *key <= '9'; key += key[1] == '_' && key[2] >= '0' && key[2] <= '9' ? 2 : 1)
+        n = n > MOST_LABELS ? n : 10 * n + (*key - '0');
+    if (key == first) return false;
+    *out = minus ? -n : n;
+    return !key[strspn(key, " \t\n\r\f\v")];
 }
 
-// id2label in the order of its numbers; LABEL_0 and so on where there are none.
+// One more than the largest number of a label that id2label has; -1 with a diagnostic where a key is none.
+static int64_t labels_end(const hub_fields *f, const cJSON *names) {
+    const cJSON *v;
+    int64_t end = 0, i;
+    char where[120];
+    cJSON_ArrayForEach(v, names) {
+        snprintf(where, sizeof(where), "id2label.%.80s", v->string);
+        if (!read_number(v->string, &i)) return hub_field_wrong(f, where, "the key is no number"), -1;
+        if (!cJSON_IsString(v))
+            return hub_field_wrong(f, where, "is %s where a string is expected", hub_json_kind(v)), -1;
+        if (i >= MOST_LABELS) return hub_field_wrong(f, where, "is above %d", MOST_LABELS), -1;
+        if (i >= end) end = i + 1;
+    }
+    return end;
+}
+
+// How many labels there are: id2label's entries, else num_labels; 0 with a diagnostic.
+static int64_t count_labels(const hub_fields *f, const cJSON *names) {
+    int64_t said = 0;
+    if (!hub_field_int(f, "num_labels", false, 1, MOST_LABELS, &said)) return 0;
+    if (!names) return said ? said : 2;
+    if (!cJSON_IsObject(names))
+        return hub_field_wrong(f, "id2label", "is %s where an object is expected", hub_json_kind(names)), 0;
+    int64_t n = cJSON_GetArraySize(names);
+    if (n < 1) return hub_field_wrong(f, "id2label", "is empty"), 0;
+    if (n > MOST_LABELS) return hub_field_wrong(f, "id2label", "has more than %d labels", MOST_LABELS), 0;
+    if (said && said != n)
+        diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
+    return n;
+}
+
+// id2label in the order of its numbers, LABEL_0 and so on where none is named. Where there are gaps, the
+// checkpoint says how many labels there are (hub_weights_read).
 static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
     const cJSON *names = hub_field(f, "id2label"), *v;
-    int64_t n = 2, said = 0;
-    bool ok = hub_field_int(f, "num_labels", false, 1, MOST_LABELS, &said);
-    if (names && !cJSON_IsObject(names)) {
-        return hub_field_wrong(f, "id2label", "is %s where an object is expected", hub_json_kind(names));
-    }
-    if (names) {
-        n = cJSON_GetArraySize(names);
-        if (n < 1) return hub_field_wrong(f, "id2label", "is empty");
-        if (n > MOST_LABELS) return hub_field_wrong(f, "id2label", "has more than %d labels", MOST_LABELS);
-        if (said && said != n) {
-            diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
+    int64_t n = count_labels(f, names), i;
+    if (!n) return false;
+    int64_t end = names ? labels_end(f, names) : n;
+    if (end < 0) return false;
+    c->label_room = end > n ? end : n;
+    c->labels = ARENA_ARRAY(a, const char *, c->label_room);
+    if (names) cJSON_ArrayForEach(v, names) {
+            if (read_number(v->string, &i) && i >= 0) c->labels[i] = arena_strdup(a, v->valuestring);
         }
-    } else if (said) {
-        n = said;
-    }
-    c->labels = ARENA_ARRAY(a, const char *, n);
-    if (names) cJSON_ArrayForEach(v, names) ok &= read_label(f, v, n, a, c->labels);
-    for (int64_t i = 0; i < n; i++) {
+    for (i = 0; i < c->label_room; i++) {
         if (!c->labels[i]) c->labels[i] = arena_printf(a, "LABEL_%" PRId64, i);
     }
     c->sizes[SIZE_LABELS] = n;
-    return ok;
+    return true;
 }
 
 static bool read_problem(const hub_fields *f, hub_config *c) {
@@ -282,7 +305,7 @@ static bool read_problem(const hub_fields *f, hub_config *c) {
 static bool read_scores(const hub_fields *f, hub_config *c) {
     const hub_fields own = {f->file, "sentence_transformers", hub_field(f, "sentence_transformers"), f->d};
     const char *given = NULL;
-    bool one = c->sizes[SIZE_LABELS] == 1;
+    bool one = c->label_room == 1;
     if (!hub_field_text(f, "sbert_ce_default_activation_function", false, &given) ||
         (cJSON_IsObject(own.object) && !hub_field_text(&own, "activation_fn", false, &given)))
         return false;

@@ -58,7 +58,8 @@ typedef struct hub_config {
     const char *activation;
     bool tied, modern; // modern: as hub_family's
     hub_problem problem;
-    const char **labels; // sizes[SIZE_LABELS] of them
+    const char **labels; // label_room of them; the first sizes[SIZE_LABELS] are the head's
+    int64_t label_room;
     hub_sentence sentence;
 } hub_config;
 

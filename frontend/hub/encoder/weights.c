@@ -200,12 +200,31 @@ static void note_unread(lookup *l) {
               unread > 3 ? ", ..." : "");
 }
 
-bool hub_weights_read(hub_checkpoint *c, const hub_config *config, hub_weights *out, diag *d) {
+// Where id2label leaves gaps, it does not say how many labels there are: the classifier has a row a label.
+static void settle_labels(const lookup *l, hub_config *config) {
+    hub_module m = config->head == HEAD_TOKEN ? MODULE_TAGGER : MODULE_CLASSIFIER;
+    int64_t room = config->label_room, said = config->sizes[SIZE_LABELS];
+    if (room == said) return;
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    int rank;
+    bool found;
+    const char *name = name_of(l, m, -1, PART_WEIGHT, &found);
+    if (!found || !hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data) || !rank) return;
+    if (shape[0] == room) config->sizes[SIZE_LABELS] = room;
+    diag_note(l->d, config->file,
+              "id2label: names %" PRId64 " labels, the last of them %" PRId64 "; the model has %" PRId64,
+              said, room - 1, config->sizes[SIZE_LABELS]);
+}
+
+bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d) {
     size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
     *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
     lookup l = {
         .c = c, .read = out, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
     find_prefixes(&l);
+    settle_labels(&l, config);
     bool ok = true;
     for (int m = 0; m < MODULE_COUNT; m++) {
         if (hub_module_use(config, (hub_module)m) == USE_NO) continue;

@@ -26,8 +26,9 @@ typedef struct hub_weights {
     int64_t parameters; // elements that the model reads, shared ones once
 } hub_weights;
 
-// Looks up all that the config's head reads. Memory from the checkpoint's arena.
-bool hub_weights_read(hub_checkpoint *c, const hub_config *config, hub_weights *out, diag *d);
+// Looks up all that the config's head reads; where id2label leaves gaps, the classifier's rows settle the
+// config's number of labels. Memory from the checkpoint's arena.
+bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d);
 // Checks the modules after the pooling: each one's width is the next one's, and their tensors are there.
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d);
 // set: of a layer's weights (hub_weight_set), -1 for modules that belong to no layer.
