@@ -106,9 +106,9 @@ START_TEST(failures) {
     synthesize((synth_options){.shape = "bert-tiny", .output = in_folder("x"), .head = "y"},
                "y is not known");
     synthesize((synth_options){.shape = "bert-tiny", .output = in_folder("no/x")}, "can't be made");
-    write_text("config.json", "{\"model_type\":\"bert\",\"hidden_size\":48}");
+    write_text("config.json", "{\"model_type\":\"bert\",\"hidden_size\":\"48\"}");
     synthesize((synth_options){.shape = in_folder("config.json"), .output = in_folder("x")},
-               "vocab_size: is missing");
+               "hidden_size: is a string");
     ck_assert_int_ne(access(in_folder("x"), F_OK), 0);
     make_folder("y");
     make_folder("y/model.safetensors"); // can't be replaced by a file

@@ -66,7 +66,7 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
     const hub_family *family = c->family;
     int64_t types = family->defaults.values[KEY_TYPES];
     bool ok = true;
-    c->sizes[SIZE_TYPES] = types ? types : 2;
+    c->sizes[SIZE_TYPES] = types < 0 ? 0 : types ? types : 2;
     if (family->traits & TRAIT_TYPES)
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
     ok &= hub_config_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);

@@ -215,6 +215,7 @@ typedef struct hub_family {
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
     const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
     const char *old_keys[KEY_COUNT];   // read where the key is missing
+    const char *aliases[KEY_COUNT];    // read before the key: Transformers' attribute_map
     // Names of tensors, %d is the layer; NULL: no such module. "NAME[1/3]": rows of the second of three equal
     // parts of the tensor; "NAME[1/3h]": of the second of three parts of each head's rows.
     const char *modules[MODULE_COUNT];
@@ -239,8 +240,8 @@ typedef struct hub_family {
     hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them
     int64_t inner_multiple; // the feed-forward's width is rounded up to a multiple of it; 0: it is not
     const char *pooling;    // default of classifier_pooling; NULL: the first row, whatever the config says
-    // What Transformers takes where a key is missing; NULL or 0: what BERT takes. Sizes that describe the
-    // weights have no default.
+    // What Transformers takes where a key is missing; NULL or 0: what BERT takes, or that the key must be
+    // there. Types: -1 for none.
     struct {
         int64_t values[KEY_COUNT], pad_id, groups;
         const char *activation;

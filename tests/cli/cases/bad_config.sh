@@ -1,8 +1,8 @@
 # A broken config.json: its path in the message.
 copy_model m
 edit() { sed "$1" "$MODEL/config.json" >m/config.json; }
-edit '/"hidden_size"/d'
-rejects 1 'config.json: hidden_size' "$BERTC" compile m -o x.so
+edit '/"hidden_size"/d' # Transformers' default, 768, which is not this model's width
+MANY=1 rejects 1 'config.json: hidden_size: is missing' "$BERTC" compile m -o x.so
 edit 's/"hidden_size": 256/"hidden_size": "256"/'
 rejects 1 'config.json: hidden_size' "$BERTC" compile m -o x.so
 edit 's/"num_attention_heads": 4/"num_attention_heads": 3/'
