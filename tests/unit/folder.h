@@ -156,14 +156,20 @@ static inline const tensor *all_evaluated(opened *x) {
     for (int i = 0; i < 8; i++) ids[i] %= (int32_t)x->m.vocab_size;
     static const int32_t positions[] = {0, 1, 2, 3, 4, 0, 1, 2}, bounds[] = {0, 5, 8};
     static const int32_t columns[] = {0, 1, 2, 3, 4, 0, 1, 2};
+    static const int32_t shown[] = {1, 1, 1, 1, 1, 1, 1, 1}, global[] = {1, 0, 0, 0, 0, 1, 0, 0};
+    static const int32_t rows[] = {1, 3, 6}, row_bounds[] = {0, 2, 3};
     const eval_input inputs[] = {
         {"ids", {ELEM_I32, 1, {8}, ids}},
         {"types", {ELEM_I32, 1, {8}, (void *)(uintptr_t)types}},
         {"positions", {ELEM_I32, 1, {8}, (void *)(uintptr_t)positions}},
         {"bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)bounds}},
         {"columns", {ELEM_I32, 1, {8}, (void *)(uintptr_t)columns}},
+        {"mask", {ELEM_I32, 1, {8}, (void *)(uintptr_t)shown}},
+        {"global", {ELEM_I32, 1, {8}, (void *)(uintptr_t)global}},
+        {"rows", {ELEM_I32, 1, {3}, (void *)(uintptr_t)rows}},
+        {"row_bounds", {ELEM_I32, 1, {3}, (void *)(uintptr_t)row_bounds}},
     };
-    eval_options e = {.source = &x->m.source, .input_count = 5, .inputs = inputs, .length = 5};
+    eval_options e = {.source = &x->m.source, .input_count = 9, .inputs = inputs, .length = 5};
     tensor *results = ARENA_ARRAY(x->a, tensor, x->m.graph->output_count);
     if (!graph_eval(x->m.graph, &e, x->a, results, &x->d)) diag_print(&x->d, stderr);
     ck_assert(!diag_failed(&x->d));

@@ -57,6 +57,17 @@ static void find_prefixes(lookup *l) {
     l->head = wrapped ? arena_strndup(a, l->base, strlen(l->base) - strlen(f->base_prefix)) : "";
 }
 
+// Word embeddings that the checkpoint holds under the name of the decoder that is tied to them; else `name`.
+static const char *tied_name(const lookup *l, const char *name, bool *found) {
+    const hub_config *c = l->config;
+    if (!c->tied || !c->family->modules[MODULE_DECODER] || c->sizes[SIZE_DECODER] != c->sizes[SIZE_WORD])
+        return name;
+    const char *own = hub_tensor_name(l->c->arena, c, MODULE_DECODER, -1, PART_WEIGHT);
+    const char *other = arena_printf(l->c->arena, "%s%s", l->head, own);
+    *found = has(l, other);
+    return *found ? other : name;
+}
+
 // The name in the checkpoint, or, where it has none, the one that was looked for; *found says which.
 static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, bool *found) {
     arena *a = l->c->arena;
@@ -64,6 +75,7 @@ static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, b
     const char *name =
         arena_printf(a, "%s%s", hub_module_of(m)->scope == SCOPE_HEAD ? l->head : l->base, own);
     *found = has(l, name);
+    if (!*found && m == MODULE_WORD) return tied_name(l, name, found);
     if (*found || hub_module_of(m)->kind != KIND_NORM) return name;
     const char *old = arena_printf(a, "%.*s%s", (int)(strrchr(name, '.') - name), name,
                                    p == PART_WEIGHT ? ".gamma" : ".beta");
