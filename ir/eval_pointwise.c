@@ -259,6 +259,9 @@ static double load(elem e, const unsigned char *p) {
     case ELEM_I1: return *p != 0;
     case ELEM_F16: return memcpy(&h, p, 2), (double)from_f16(h);
     case ELEM_BF16: return memcpy(&h, p, 2), (double)from_bf16(h);
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
     return 0;
@@ -282,6 +285,9 @@ static void each_cast(const lane *l) {
     case ELEM_I1: *l->out = x != 0; break;
     case ELEM_F16: h = to_f16((float)x), memcpy(l->out, &h, 2); break;
     case ELEM_BF16: h = to_bf16((float)x), memcpy(l->out, &h, 2); break;
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
 }

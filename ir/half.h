@@ -1,5 +1,5 @@
-// float16 and bfloat16 as bits, to float and back; to the nearest, ties to even, NaN stays NaN. Private to
-// ir/.
+// Floats of 16 and 8 bits, to float and (those of 16) back; to the nearest, ties to even, NaN stays NaN. Private
+// to ir/.
 #ifndef BERTC_IR_HALF_H
 #define BERTC_IR_HALF_H
 
@@ -23,6 +23,22 @@ static inline float from_bf16(uint16_t h) {
     float f;
     memcpy(&f, &bits, 4);
     return f;
+}
+
+static inline float from_f8_e4m3(uint8_t h) {
+    uint32_t magnitude = h & 0x7fu, bits = magnitude << 20;
+    float f;
+    memcpy(&f, &bits, 4);
+    f *= 0x1p120f; // as above
+    memcpy(&bits, &f, 4);
+    bits |= magnitude == 0x7fu ? 0x7fc00000u : 0;
+    bits |= (uint32_t)(h & 0x80u) << 24;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+static inline float from_f8_e5m2(uint8_t h) { // float16's upper half
+    return from_f16((uint16_t)(h << 8));
 }
 
 static inline uint16_t to_f16(float f) {

@@ -58,7 +58,7 @@ recipe *recipe_scale(arena *a, recipe *r, double c) {
 
 recipe *recipe_cast(arena *a, recipe *r, elem to) {
     type t = r->type;
-    assert(t.layout == LAYOUT_ROW && t.e <= ELEM_BF16 && to <= ELEM_BF16);
+    assert(t.layout == LAYOUT_ROW && elem_is_float(t.e) && to <= ELEM_BF16);
     t.e = to;
     return make(a, RECIPE_CAST, t, 1, &r);
 }

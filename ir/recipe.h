@@ -50,7 +50,7 @@ typedef struct tensor_source {
     bool (*find)(void *context, const char *name, tensor_view *out); // false: no such tensor
 } tensor_source;
 
-// Converts between f32, f16 and bf16, to the nearest (ties to even). `in` may be unaligned, `out` not.
+// Converts any float type to f32, f16 or bf16, to the nearest (ties to even). `in` may be unaligned, `out` not.
 void elem_convert(elem from, const void *in, elem to, void *out, int64_t n);
 
 // Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).

@@ -28,14 +28,21 @@ static strided_matrix matrix_of(const type *t, const void *data, void *owned) {
     return (strided_matrix){t->e, rows, cols, cols, 1, data, owned};
 }
 
-static void widen(elem e, const unsigned char *in, float *out, int64_t n) {
+static void to_floats(elem e, const unsigned char *in, float *out, int64_t n) {
     uint16_t h;
+    double d;
     if (e == ELEM_F32) {
         memcpy(out, in, (size_t)n * 4);
     } else if (e == ELEM_F16) {
         for (int64_t i = 0; i < n; i++) memcpy(&h, in + 2 * i, 2), out[i] = from_f16(h);
-    } else {
+    } else if (e == ELEM_BF16) {
         for (int64_t i = 0; i < n; i++) memcpy(&h, in + 2 * i, 2), out[i] = from_bf16(h);
+    } else if (e == ELEM_F64) {
+        for (int64_t i = 0; i < n; i++) memcpy(&d, in + 8 * i, 8), out[i] = (float)d;
+    } else if (e == ELEM_F8_E4M3) {
+        for (int64_t i = 0; i < n; i++) out[i] = from_f8_e4m3(in[i]);
+    } else {
+        for (int64_t i = 0; i < n; i++) out[i] = from_f8_e5m2(in[i]);
     }
 }
 
@@ -46,14 +53,14 @@ void elem_convert(elem from, const void *data, elem to, void *out, int64_t n) {
         return;
     }
     if (to == ELEM_F32) {
-        widen(from, in, out, n);
+        to_floats(from, in, out, n);
         return;
     }
     float block[256];
     uint16_t *half = out;
     for (int64_t i = 0; i < n; i += 256) {
         int64_t m = n - i < 256 ? n - i : 256;
-        widen(from, in + (size_t)i * elem_size(from), block, m);
+        to_floats(from, in + (size_t)i * elem_size(from), block, m);
         for (int64_t k = 0; k < m; k++) half[i + k] = to == ELEM_F16 ? to_f16(block[k]) : to_bf16(block[k]);
     }
 }

@@ -231,8 +231,8 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
         *out = recipe_scale(p->s.a, of, c);
     } else {
         if (!expect(&p->s, ",") || !read_elem(p, &to)) return false;
-        if (!row || of->type.e > ELEM_BF16 || to > ELEM_BF16)
-            return scan_error(&p->s, at, "casts row-major f32, f16 or bf16 to one of them");
+        if (!row || !elem_is_float(of->type.e) || to > ELEM_BF16)
+            return scan_error(&p->s, at, "casts row-major floats to f32, f16 or bf16");
         *out = recipe_cast(p->s.a, of, to);
     }
     return true;

@@ -9,8 +9,9 @@ static const struct {
     const char *name;
     size_t size;
 } elems[] = {
-    [ELEM_F32] = {"f32", 4}, [ELEM_F16] = {"f16", 2}, [ELEM_BF16] = {"bf16", 2},
-    [ELEM_I32] = {"i32", 4}, [ELEM_I1] = {"i1", 1},
+    [ELEM_F32] = {"f32", 4},         [ELEM_F16] = {"f16", 2},         [ELEM_BF16] = {"bf16", 2},
+    [ELEM_I32] = {"i32", 4},         [ELEM_I1] = {"i1", 1},           [ELEM_F64] = {"f64", 8},
+    [ELEM_F8_E4M3] = {"f8_e4m3", 1}, [ELEM_F8_E5M2] = {"f8_e5m2", 1},
 };
 static_assert(sizeof(elems) / sizeof(elems[0]) == ELEM_COUNT, "a row an element type");
 
@@ -24,6 +25,12 @@ const char *elem_name(elem e) {
 }
 size_t elem_size(elem e) {
     return elems[e].size;
+}
+bool elem_is_stored(elem e) {
+    return e >= ELEM_F64;
+}
+bool elem_is_float(elem e) {
+    return e <= ELEM_BF16 || elem_is_stored(e);
 }
 const char *sym_name(sym s) {
     return syms[s];

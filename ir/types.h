@@ -13,7 +13,18 @@
 
 #define IR_MAX_RANK 6
 
-typedef enum elem { ELEM_F32, ELEM_F16, ELEM_BF16, ELEM_I32, ELEM_I1, ELEM_COUNT } elem;
+// The last three are what a tensor of a checkpoint may have; no value of a graph has them.
+typedef enum elem {
+    ELEM_F32,
+    ELEM_F16,
+    ELEM_BF16,
+    ELEM_I32,
+    ELEM_I1,
+    ELEM_F64,
+    ELEM_F8_E4M3, // as PyTorch's float8_e4m3fn: no infinity
+    ELEM_F8_E5M2,
+    ELEM_COUNT
+} elem;
 
 typedef enum sym { SYM_NONE, SYM_T, SYM_S, SYM_R, SYM_L, SYM_Q, SYM_M, SYM_COUNT } sym;
 
@@ -57,7 +68,9 @@ static inline bool dim_is(dim a, int64_t n) {
 
 const char *elem_name(elem e); // "f32"
 size_t elem_size(elem e);      // bytes; i1 takes one
-const char *sym_name(sym s);   // "T"
+bool elem_is_stored(elem e);   // does only a tensor of a checkpoint have it?
+bool elem_is_float(elem e);
+const char *sym_name(sym s); // "T"
 bool type_eq(const type *a, const type *b);
 bool type_same_shape(const type *a, const type *b);
 type type_make(elem e, int rank, const dim *d);

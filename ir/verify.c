@@ -105,6 +105,7 @@ static const char *at_fault(const checker *c, const node *n) {
 
 static const char *type_fault(const type *t, level l) {
     if (t->rank < 0 || t->rank > IR_MAX_RANK) return "the rank is out of range";
+    if (elem_is_stored(t->e)) return "only tensors of a checkpoint have its element type";
     if (t->layout == LAYOUT_PACKED && (t->rank != 2 || t->e != ELEM_F32))
         return "only f32 matrices are packed";
     bool sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;

@@ -106,6 +106,9 @@ static LLVMValueRef to_float(emit *e, elem from, LLVMValueRef x) {
     case ELEM_BF16: return from_bf16(e, x);
     case ELEM_I32: return LLVMBuildSIToFP(e->b, x, like_type(e->f32, x), "");
     case ELEM_I1: return LLVMBuildUIToFP(e->b, x, like_type(e->f32, x), "");
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
     assert(0 && "an element type");
@@ -123,6 +126,9 @@ LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
     case ELEM_BF16: return to_bf16(e, f);
     case ELEM_I32: return to_i32(e, f);
     case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, splat_number(e, 0, f), "");
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
     assert(0 && "an element type");

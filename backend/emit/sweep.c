@@ -12,6 +12,9 @@ LLVMTypeRef view_elem(const emit *e, elem x, int width) {
     case ELEM_F16:
     case ELEM_BF16: t = e->i16; break;
     case ELEM_I1: t = e->i1; break;
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
     assert(t);

@@ -53,6 +53,9 @@ static double as_number(const tensor *t, int64_t i) {
     case ELEM_I1: return ((const uint8_t *)t->data)[i] != 0;
     case ELEM_F16:
     case ELEM_BF16: return ((const uint16_t *)t->data)[i];
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
     return 0;

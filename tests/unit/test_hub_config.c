@@ -38,6 +38,8 @@ static const struct {
     {"\"use_cache\": true", "\"position_embedding_type\": \"relative\"",
      "position_embedding_type: \"relative\" is not supported; known is absolute, relative_key, "
      "relative_key_query"},
+    {"\"use_cache\": true", "\"quantization_config\": {\"quant_method\": \"fp8\"}",
+     "quantization_config: quantised weights are not read"},
     {"\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": NaN", "layer_norm_eps: is not finite"},
     {"\"hidden_size\": 48", "\"hidden_size\": -Infinity", "hidden_size: is not finite"},
     {"\"use_cache\": true", "\"x\": Nan", "no JSON"},

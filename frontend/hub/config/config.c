@@ -212,6 +212,10 @@ static bool read_variations(const hub_fields *f, hub_config *c) {
     ok &= hub_field_text(f, "position_embedding_type", false, &positions);
     if (decoder) ok = hub_field_wrong(f, "is_decoder", "is true: only encoders are supported");
     if (cross) ok = hub_field_wrong(f, "add_cross_attention", "is true: only encoders are supported");
+    if (hub_field(f, "quantization_config"))
+        ok = hub_field_wrong(f, "quantization_config",
+                             "quantised weights are not read: save the model with its "
+                             "weights as floats");
     ok &= read_position_type(f, c, positions);
     const cJSON *pruned = hub_field(f, "pruned_heads");
     if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");

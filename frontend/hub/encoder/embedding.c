@@ -209,7 +209,7 @@ static bool take_weight(const hub_checkpoint *c, hub_step_tensor *t, const char 
     if (!hub_checkpoint_entry(c, t->name, &dtype, &rank, &shape, &data))
         return diag_error(d, where, "is missing");
     if (!hub_weight_elem(dtype, &t->e))
-        return diag_error(d, where, "%s is not supported for weights: F32, F16 and BF16 are", dtype);
+        return diag_error(d, where, "%s is not supported for weights: " HUB_WEIGHT_DTYPES, dtype);
     bool fits = rank == t->rank && shape[0] == t->shape[0] && (rank == 1 || shape[1] == t->shape[1]);
     return fits || diag_error(d, where, "has another shape than config.json says");
 }

@@ -107,8 +107,7 @@ static bool take_weight(lookup *l, hub_module m, int set, hub_part p, const char
         return wrong(l, name, "is missing");
     l->used[l->used_count++] = name;
     if (!hub_weight_elem(dtype, &w.e)) {
-        return wrong(l, name,
-                     arena_printf(a, "%s is not supported for weights: F32, F16 and BF16 are", dtype));
+        return wrong(l, name, arena_printf(a, "%s is not supported for weights: " HUB_WEIGHT_DTYPES, dtype));
     }
     int rank = hub_tensor_shape(l->config, m, p, w.shape);
     w.one_more = w.rank == rank + 1 && shape[rank] == 1;

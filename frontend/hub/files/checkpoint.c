@@ -173,9 +173,13 @@ bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char 
 }
 
 bool hub_weight_elem(const char *dtype, elem *e) {
-    if (!strcmp(dtype, "F32")) return *e = ELEM_F32, true;
-    if (!strcmp(dtype, "F16")) return *e = ELEM_F16, true;
-    if (!strcmp(dtype, "BF16")) return *e = ELEM_BF16, true;
+    static const struct {
+        const char *name;
+        elem e;
+    } known[] = {{"F32", ELEM_F32}, {"F16", ELEM_F16},         {"BF16", ELEM_BF16},
+                 {"F64", ELEM_F64}, {"F8_E4M3", ELEM_F8_E4M3}, {"F8_E5M2", ELEM_F8_E5M2}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(dtype, known[i].name)) return *e = known[i].e, true;
     return false;
 }
 

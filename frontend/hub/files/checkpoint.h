@@ -28,7 +28,8 @@ int hub_checkpoint_count(const hub_checkpoint *c);
 const char *hub_checkpoint_name(const hub_checkpoint *c, int i);
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data);
-// F32, F16 and BF16 are element types of weights.
+// F32, F16, BF16, F64, F8_E4M3 and F8_E5M2 are element types of weights; for messages:
+#define HUB_WEIGHT_DTYPES "F64, F32, F16, BF16, F8_E4M3 and F8_E5M2 are"
 bool hub_weight_elem(const char *dtype, elem *e);
 
 // Opens the weights of a module: its tensors are then found as FOLDER/NAME.

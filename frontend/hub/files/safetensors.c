@@ -33,9 +33,10 @@ struct safetensors {
 static const struct {
     const char *name;
     size_t size;
-} dtypes[] = {{"F32", 4}, {"F16", 2},  {"BF16", 2},    {"F64", 8},    {"C64", 8}, {"I64", 8},
-              {"I32", 4}, {"I16", 2},  {"I8", 1},      {"U64", 8},    {"U32", 4}, {"U16", 2},
-              {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+} dtypes[] = {{"F32", 4},     {"F16", 2},     {"BF16", 2},        {"F64", 8},        {"C64", 8},
+              {"I64", 8},     {"I32", 4},     {"I16", 2},         {"I8", 1},         {"U64", 8},
+              {"U32", 4},     {"U16", 2},     {"U8", 1},          {"BOOL", 1},       {"F8_E4M3", 1},
+              {"F8_E5M2", 1}, {"F8_E8M0", 1}, {"F8_E4M3FNUZ", 1}, {"F8_E5M2FNUZ", 1}};
 
 size_t safetensors_dtype_size(const char *dtype) {
     for (size_t i = 0; i < sizeof(dtypes) / sizeof(dtypes[0]); i++) {
