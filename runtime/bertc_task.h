@@ -6,7 +6,7 @@ typedef enum bertc_task_kind {
     BERTC_TASK_TENSORS = 0,   // raw tensors only
     BERTC_TASK_EMBEDDING,     // output "embedding" [S,width]: pooled (and normalised) in the graph
     BERTC_TASK_CLASSIFY,      // "logits" [S,labels]: softmax
-    BERTC_TASK_MULTI_LABEL,   // "logits" [S,labels]: sigmoid
+    BERTC_TASK_MULTI_LABEL,   // "logits" [S,labels]: sigmoid of each; one label too
     BERTC_TASK_REGRESSION,    // "logits" [S,labels]: as they are
     BERTC_TASK_ENTITIES,      // "logits" [T,labels]
     BERTC_TASK_ANSWER,        // "start_logits", "end_logits" [T]

@@ -99,7 +99,7 @@ static void open_task(const opening *o, hub_model *out) {
     int64_t most = o->read.sentence.max_length;
     if (!most && t) most = t->max_length;
     if (most > out->position_count) most = out->position_count;
-    out->task = hub_task_table(&o->read, most, t ? t->mask_id : -1, o->a, &out->task_bytes);
+    out->task = hub_task_table(&o->read, most, t ? t->mask_id : -1, o->a, &out->task_bytes, o->d);
 }
 
 // --- The model

@@ -258,7 +258,7 @@ START_TEST(cross_encoders) {
     static const struct {
         const char *folder, *key; // what the folder says, and config.json in a further key
         bertc_task_kind kind;
-        const char *cause;
+        const char *cause, *note;
     } cases[] = {
         {"{\"prompts\":{\"q\":\"query: \"}}", NULL, BERTC_TASK_MULTI_LABEL, NULL},
         {"{\"activation_fn\":\"torch.nn.modules.activation.Sigmoid\"}", NULL, BERTC_TASK_MULTI_LABEL, NULL},
@@ -267,12 +267,28 @@ START_TEST(cross_encoders) {
          BERTC_TASK_REGRESSION, NULL},
         {"{}", "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.linear.Identity\"}",
          BERTC_TASK_REGRESSION, NULL},
-        {NULL, NULL, BERTC_TASK_REGRESSION, NULL},
+        {NULL, NULL, BERTC_TASK_MULTI_LABEL, NULL},
+        {NULL, "\"sbert_ce_default_activation_function\":\"torch.nn.modules.linear.Identity\"",
+         BERTC_TASK_REGRESSION, NULL},
+        {NULL, "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.linear.Identity\"}",
+         BERTC_TASK_REGRESSION, NULL},
+        {NULL, "\"problem_type\":null", BERTC_TASK_MULTI_LABEL, NULL},
+        {NULL, "\"problem_type\":\"regression\"", BERTC_TASK_REGRESSION, NULL},
+        {NULL, "\"problem_type\":\"multi_label_classification\"", BERTC_TASK_MULTI_LABEL, NULL},
+        {NULL, "\"problem_type\":\"single_label_classification\"", BERTC_TASK_MULTI_LABEL, NULL,
+         "a softmax over one label (\"single_label_classification\") is 1 for every text"},
+        {NULL,
+         "\"problem_type\":\"regression\",\"sentence_transformers\":{\"activation_fn\":"
+         "\"torch.nn.modules.activation.Sigmoid\"}",
+         BERTC_TASK_MULTI_LABEL, NULL},
+        {NULL, "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.activation.Softmax\"}",
+         BERTC_TASK_MULTI_LABEL, NULL, "a softmax over one label"},
         {NULL, "\"sbert_ce_default_activation_function\":\"torch.nn.modules.activation.Sigmoid\"",
          BERTC_TASK_MULTI_LABEL, NULL},
         {NULL, "\"sentence_transformers\":{\"activation_fn\":\"torch.nn.modules.activation.Tanh\"}",
          BERTC_TASK_TENSORS, "activation_fn: \"torch.nn.modules.activation.Tanh\" is not known; known are"},
-        {"{\"activation_fn\":\"mine.Sigmoid\"}", NULL, BERTC_TASK_TENSORS, "\"mine.Sigmoid\" is not known"},
+        {"{\"activation_fn\":\"mine.Tanh\"}", NULL, BERTC_TASK_MULTI_LABEL, NULL,
+         "\"mine.Tanh\" is none of torch's"},
     };
     link_case("bert-seqcls-regression/model.safetensors", "model.safetensors");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -287,6 +303,7 @@ START_TEST(cross_encoders) {
         ck_assert_str_eq(x.m.head, "sequence-classification");
         const bertc_task *task = x.m.task;
         ck_assert_msg(task->kind == cases[i].kind, "case %zu: task %u", i, task->kind);
+        ck_assert_msg(cases[i].note ? says(&x, cases[i].note) : !x.d.count, "case %zu: notes", i);
         ck_assert_uint_eq(task->prompt_count, i == 0);
         close_model(&x);
     }

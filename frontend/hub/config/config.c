@@ -304,28 +304,37 @@ static bool read_problem(const hub_fields *f, hub_config *c) {
                            names[2], names[3]);
 }
 
-// What a cross-encoder makes of its logits: said beside modules.json, in a key of this file, or in one that
-// is older; else it is a sigmoid where there is one label.
-static bool read_scores(const hub_fields *f, hub_config *c) {
+// The activation that a cross-encoder's folder names: beside modules.json, in a key of this file, or in one that
+// is older. NULL: none that sentence-transformers would follow.
+static bool read_score_activation(const hub_fields *f, const hub_config *c, const char **class) {
     const hub_fields own = {f->file, "sentence_transformers", hub_field(f, "sentence_transformers"), f->d};
     const char *given = NULL;
-    bool one = c->label_room == 1;
+    *class = NULL;
     if (!hub_field_text(f, "sbert_ce_default_activation_function", false, &given) ||
         (cJSON_IsObject(own.object) && !hub_field_text(&own, "activation_fn", false, &given)))
         return false;
     if (c->sentence.scores && c->sentence.activation) given = c->sentence.activation;
-    if (!given) {
-        if (c->sentence.scores && one && c->problem == PROBLEM_NONE) c->problem = PROBLEM_MULTI;
+    if (!given) return true;
+    *class = hub_torch_class(given);
+    if (!*class) {
+        diag_note(f->d, f->file,
+                  "activation_fn: \"%.100s\" is none of torch's: the default one is taken, as "
+                  "sentence-transformers does",
+                  given);
         return true;
     }
-    const char *class = hub_torch_class(given);
-    if (!class || (strcmp(class, "Sigmoid") && strcmp(class, "Identity") && strcmp(class, "Softmax")))
-        return hub_field_wrong(f, "activation_fn",
-                               "\"%.100s\" is not known; known are torch.nn's Sigmoid, Identity, Softmax",
-                               given);
-    if (!strcmp(class, "Sigmoid")) c->problem = PROBLEM_MULTI;
-    if (!strcmp(class, "Identity") && one) c->problem = PROBLEM_REGRESSION;
-    if (!strcmp(class, "Softmax")) c->problem = PROBLEM_SINGLE;
+    return !strcmp(*class, "Sigmoid") || !strcmp(*class, "Identity") || !strcmp(*class, "Softmax") ||
+           hub_field_wrong(f, "activation_fn",
+                           "\"%.100s\" is not known; known are torch.nn's Sigmoid, Identity, Softmax", given);
+}
+
+// What becomes of the logits. The folder's own activation goes before problem_type.
+static bool read_scores(const hub_fields *f, hub_config *c) {
+    const char *class;
+    if (!read_problem(f, c) || !read_score_activation(f, c, &class)) return false;
+    if (class && !strcmp(class, "Sigmoid")) c->problem = PROBLEM_MULTI;
+    if (class && !strcmp(class, "Softmax")) c->problem = PROBLEM_SINGLE;
+    c->identity = class && !strcmp(class, "Identity");
     return true;
 }
 
@@ -346,7 +355,7 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     if (ok)
         ok = hub_config_fourier(&f, c) && hub_config_convolutions(&f, a, c) && hub_config_attention(&f, a, c);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);
-    if (c->head == HEAD_SEQUENCE) ok &= read_problem(&f, c) && read_scores(&f, c);
+    if (c->head == HEAD_SEQUENCE) ok &= read_scores(&f, c);
     if (ok && sentence->width && sentence->width != c->sizes[SIZE_HIDDEN]) {
         ok = hub_field_wrong(&f, "hidden_size",
                              "%" PRId64 " is not the width that the pooling expects, %" PRId64,

@@ -58,6 +58,7 @@ typedef struct hub_config {
     const char *activation;
     bool tied, modern; // modern: as hub_family's
     hub_problem problem;
+    bool identity;       // of one label, the folder wants the logit
     const char **labels; // label_room of them; the first sizes[SIZE_LABELS] are the head's
     int64_t label_room;
     hub_sentence sentence;

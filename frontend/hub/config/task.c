@@ -2,7 +2,25 @@
 
 #include <string.h>
 
-static bertc_task_kind kind_of(const hub_config *c) {
+// One label's score is the sigmoid of its logit, but for a regression, as of Transformers' pipeline and of
+// sentence-transformers.
+static bertc_task_kind kind_of_scores(const hub_config *c, diag *d) {
+    bool one = c->sizes[SIZE_LABELS] == 1;
+    if (one && c->identity) return BERTC_TASK_REGRESSION;
+    if (one && c->problem == PROBLEM_SINGLE)
+        diag_note(d, c->file,
+                  "problem_type: a softmax over one label (\"single_label_classification\") is 1 for every "
+                  "text: the score is the sigmoid of the logit instead");
+    switch (c->problem) {
+    case PROBLEM_MULTI: return BERTC_TASK_MULTI_LABEL;
+    case PROBLEM_REGRESSION: return BERTC_TASK_REGRESSION;
+    case PROBLEM_NONE:
+    case PROBLEM_SINGLE: break;
+    }
+    return one ? BERTC_TASK_MULTI_LABEL : BERTC_TASK_CLASSIFY;
+}
+
+static bertc_task_kind kind_of(const hub_config *c, diag *d) {
     switch (c->head) {
     case HEAD_MASKED_LM: return BERTC_TASK_FILL_MASK;
     case HEAD_NEXT_SENTENCE: return BERTC_TASK_NEXT_SENTENCE;
@@ -10,12 +28,7 @@ static bertc_task_kind kind_of(const hub_config *c) {
     case HEAD_TOKEN: return BERTC_TASK_ENTITIES;
     case HEAD_ANSWER: return BERTC_TASK_ANSWER;
     case HEAD_EMBEDDING: return BERTC_TASK_EMBEDDING;
-    case HEAD_SEQUENCE:
-        if (c->problem == PROBLEM_MULTI) return BERTC_TASK_MULTI_LABEL;
-        // As Transformers trains it: one label without a word on the problem is a regression.
-        if (c->problem == PROBLEM_REGRESSION) return BERTC_TASK_REGRESSION;
-        if (c->problem == PROBLEM_NONE && c->sizes[SIZE_LABELS] == 1) return BERTC_TASK_REGRESSION;
-        return BERTC_TASK_CLASSIFY;
+    case HEAD_SEQUENCE: return kind_of_scores(c, d);
     case HEAD_MODEL:
     case HEAD_DISCRIMINATOR:
     case HEAD_COUNT: break;
@@ -38,8 +51,8 @@ static void put_string(task_writer *t, const char *text) {
     t->at += n;
 }
 
-const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a,
-                           size_t *bytes) {
+const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a, size_t *bytes,
+                           diag *d) {
     const hub_sentence *s = &c->sentence;
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
     bool prompted = c->head == HEAD_EMBEDDING || (s->scores && c->head == HEAD_SEQUENCE);
@@ -52,7 +65,7 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
         *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
     t.bytes = arena_alloc(a, *bytes);
     bertc_task *task = (bertc_task *)(void *)t.bytes;
-    *task = (bertc_task){.kind = kind_of(c),
+    *task = (bertc_task){.kind = kind_of(c, d),
                          .label_count = (uint32_t)labels,
                          .max_length = (uint32_t)max_length,
                          .mask_id = mask_id,
