@@ -203,6 +203,11 @@ typedef struct bertc_entity {
     const char *type;
     float score;
     uint32_t char_start, char_end, byte_start, byte_end;
+    // Of BERTC_AGGREGATE_NONE: true, the token's number in its sequence, special tokens counted, and its text in
+    // the vocabulary (NULL: it is the unknown token).
+    bool single;
+    int index;
+    const char *token;
 } bertc_entity;
 typedef struct bertc_answer {
     float score; // start plus end logit
@@ -231,10 +236,26 @@ typedef struct bertc_result {
     bertc_answer answer;
     int mask_count;
     const bertc_mask *masks;
-    float next_sentence; // probability; -1: no pair
+    float next_sentence; // probability; -1: no pair. With raw_scores the logit; NaN: no pair
     int embedding_size;
     const float *embedding;
+    bool raw_scores; // as the options asked
 } bertc_result;
+
+// How the tokens of a text become entities.
+typedef enum bertc_aggregation {
+    // Whole words, each with the label of its first token. Labels are read as they are meant: B- begins an
+    // entity, I- and M- go on with one, E- and L- end one, S- and U- are one; a label without such a mark is
+    // whole, "non-toxic" too; "O" alone is outside.
+    BERTC_AGGREGATE_WORDS = 0,
+    // Transformers' strategies. Words are pieced together by its rules, labels know B- and I- only, an
+    // entity's type is what stands behind its label's first dash, and the type "O" is left out.
+    BERTC_AGGREGATE_FIRST,   // a word has its first token's label
+    BERTC_AGGREGATE_SIMPLE,  // no words: neighbouring tokens of one type
+    BERTC_AGGREGATE_AVERAGE, // the label that is best in the mean of the tokens' probabilities
+    BERTC_AGGREGATE_MAX,     // the label of the token that is surest
+    BERTC_AGGREGATE_NONE     // each token that is not "O" by itself, with its label as it is
+} bertc_aggregation;
 
 typedef struct bertc_text_options {
     bertc_truncation truncation;
@@ -260,10 +281,15 @@ typedef struct bertc_text_options {
     // window. `prompt_name`: the model's prompt of that name; `prompt`: the prompt itself, "" for none.
     // Both NULL: the model's default prompt, where it has one.
     const char *prompt_name, *prompt;
+    // true: scores are logits, as the head gives them, of labels, entities, answers, words for masks and
+    // next_sentence. What is chosen, and its order, is the same. An entity's is the mean over its words.
+    bool raw_scores;
+    bertc_aggregation aggregation; // of entities. Texts with words of their own have BERTC_AGGREGATE_WORDS
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
-// answer with a number that is not finite is such an error.
+// answer with a number that is not finite is such an error, and so is a text without a mask token where words
+// for one are all that can be answered.
 // Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32); more grows the
 // session's buffers once. Question answering takes the question as the text and the context as its pair;
 // entities are looked for in the text, not in the pair.
@@ -271,11 +297,11 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
                                   const bertc_text_options *options, bertc_result *results,
                                   bertc_error *error);
 // One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores
-// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one for each word,
-// where the text has words); answer, start, end, score; masks [{start, end, scores [{token_str, token,
-// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like
-// snprintf: returns the length that it needs without the NUL, cuts at `size`, and always ends in NUL
-// (unless size is 0).
+// [{label, score}]; entities [{entity_group, score, word, start, end}], of BERTC_AGGREGATE_NONE
+// [{entity, score, index, word, start, end}] (and labels, one for each word, where the text has words);
+// answer, start, end, score; masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
+// embedding. start and end count characters; what is not there is null. Like snprintf: returns the length
+// that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 

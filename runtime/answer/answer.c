@@ -28,7 +28,8 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
     case BERTC_TASK_REGRESSION: return all + ANSWER_TEXTS * labels * (sizeof(bertc_score) + sizeof(float));
     case BERTC_TASK_ENTITIES:
         return all +
-               tokens * (sizeof(bertc_entity) + sizeof(bertc_token) + 2 * sizeof(bertc_score) + sizeof(int)) +
+               tokens * (sizeof(bertc_entity) + sizeof(bertc_token) + sizeof(entity_label) +
+                         sizeof(bertc_score) + sizeof(int)) +
                (size_t)s->max_tokens * sizeof(bertc_entity);
     case BERTC_TASK_FILL_MASK:
     case BERTC_TASK_PRETRAINING:
@@ -56,6 +57,13 @@ static void find_outputs(bertc_session *s) {
     if (names[1] && s->text->outputs[1] < 0) s->text->outputs[1] = session_output_index(s, TASK_ORDER_OTHER);
 }
 
+static bool read_labels(bertc_session *s) {
+    if (answer_task(s) != BERTC_TASK_ENTITIES) return true;
+    s->text->marks = heap_zero(s->model->task->label_count + 1u, sizeof *s->text->marks);
+    if (s->text->marks) label_marks(s->model, s->text->marks);
+    return s->text->marks != NULL;
+}
+
 bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     if (!s->model->descriptor->tokenizer) return true;
     if (!max_text_bytes) max_text_bytes = 65536;
@@ -71,7 +79,7 @@ bool answer_open(bertc_session *s, size_t max_text_bytes, bertc_error *error) {
     s->text->tokens = heap_zero((size_t)s->max_tokens, sizeof *s->text->tokens);
     s->text->windows = heap_zero((size_t)s->max_sequences, sizeof *s->text->windows);
     size_t bytes = s->model->task ? answer_bytes(s, max_text_bytes) : 0;
-    bool room = s->text->tokens && s->text->windows && (p->joined || !p->capacity);
+    bool room = s->text->tokens && s->text->windows && (p->joined || !p->capacity) && read_labels(s);
     return (room && store_open(&s->text->store, bytes)) || error_set(error, "out of memory");
 }
 
@@ -82,6 +90,7 @@ void answer_close(bertc_session *s) {
     free(s->text->prompt.joined);
     free(s->text->tokens);
     free(s->text->windows);
+    free(s->text->marks);
     free(s->text);
     s->text = NULL;
 }
@@ -227,6 +236,18 @@ static bool finish_windows(bertc_session *s, bertc_error *error) {
 
 // --- Texts
 
+static bool check_aggregation(bertc_aggregation how, bertc_error *error) {
+    switch (how) {
+    case BERTC_AGGREGATE_WORDS:
+    case BERTC_AGGREGATE_FIRST:
+    case BERTC_AGGREGATE_SIMPLE:
+    case BERTC_AGGREGATE_AVERAGE:
+    case BERTC_AGGREGATE_MAX:
+    case BERTC_AGGREGATE_NONE: return true;
+    }
+    return error_set(error, "aggregation is %d, which is none of bertc_aggregation", (int)how);
+}
+
 static bool check_options(const bertc_text_options *o, bertc_error *error) {
     if (!truncation_check(o->truncation, error)) return false;
     if (o->top_k < 0) return error_set(error, "top_k is %d: how many, or 0 for the usual number", o->top_k);
@@ -237,7 +258,7 @@ static bool check_options(const bertc_text_options *o, bertc_error *error) {
                          (long long)o->max_tokens);
     if (o->stride < -1)
         return error_set(error, "stride is %d: how many, 0 for the usual number, or -1 for none", o->stride);
-    return true;
+    return check_aggregation(o->aggregation, error);
 }
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
@@ -260,6 +281,7 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
         !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
                         o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
         return false;
+    if (!mask_check(s, text, tokens, n, error)) return false;
     return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
                               : add_whole(s, place, tokens, n, error);
 }

@@ -7,6 +7,7 @@
 #ifndef BERTC_ANSWER_H
 #define BERTC_ANSWER_H
 
+#include "runtime/answer/entities.h"
 #include "runtime/answer/store.h"
 #include "runtime/session/session.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -21,13 +22,14 @@ struct answer_long {
     answer_long *before; // the long text before this one in the call
     int64_t place;       // among the call's texts
     int first, count;
-    double weight;       // tokens of the windows so far
-    bool unit;           // all windows' embeddings have length 1
-    float *sums;         // weighted rows of the output: embeddings or logits
-    bertc_token *tokens; // the moving ones, of entities
-    bertc_score *labels; // their labels
-    int *nearest;        // by such token, or mask: its largest distance from an edge so far; -1: not seen yet
-    int *mask_at;        // the numbers of the masks' tokens, ascending
+    double weight;        // tokens of the windows so far
+    bool unit;            // all windows' embeddings have length 1
+    float *sums;          // weighted rows of the output: embeddings or logits
+    bertc_token *tokens;  // the moving ones, of entities
+    entity_label *labels; // their labels
+    float *logits;        // and logits, [count, labels], where entities need them
+    int *nearest; // by such token, or mask: its largest distance from an edge so far; -1: not seen yet
+    int *mask_at; // the numbers of the masks' tokens, ascending
     bertc_mask *masks;
     bertc_score *mask_scores;
 };
@@ -55,6 +57,7 @@ struct answer_state {
     answer_window *windows; // [max_sequences], of the group's sequences
     answer_long *longs;     // the call's, last first
     int outputs[2];         // that the task reads; -1: none
+    label_mark *marks;      // of entities' labels
     const bertc_text *texts;
     const bertc_text_options *options;
     bertc_result *results;
@@ -85,6 +88,7 @@ typedef struct answer_part {
     const bertc_token *tokens;
     int64_t index, first, row; // the sequence's number in the group, its first row in T, and in R
     int count, rows;
+    int before; // tokens of the sequence before tokens[0]
     bertc_result *result;
 } answer_part;
 
@@ -92,17 +96,27 @@ answer_part answer_part_of(bertc_session *s, int64_t q); // sequence q of the gr
 const float *answer_row(const answer_part *p, int output, int64_t r); // `output`: index in s->text->outputs
 int answer_width(const bertc_session *s, int output);
 int answer_choices(const bertc_session *s); // for a mask
+// Do entities need each token's logits?
+bool answer_keeps_logits(const bertc_session *s);
 
+// What a text of that many tokens has before it is answered.
+bertc_result answer_none(const bertc_session *s, size_t tokens);
 // A whole text's answer.
 bool answer_decode(answer_part *p);
 // The same from an embedding, logits, or labels of the text's tokens.
 bool answer_embedding(answer_part *p, const float *row);
 bool answer_labels(answer_part *p, const float *logits);
 void answer_next(answer_part *p, const float *logits);
-bool answer_entities(answer_part *p, const bertc_score *labels);
+bool answer_entities(answer_part *p, const entity_label *labels, const float *logits);
 void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,
                  bertc_mask *out);
 bertc_answer answer_span(const answer_part *p);
+
+// --- mask.c
+
+// Where words for masks are all that a text of these tokens can be answered with, it has one.
+bool mask_check(const bertc_session *s, const bertc_text *text, const bertc_token *tokens, size_t n,
+                bertc_error *error);
 
 // --- prompt.c
 

@@ -53,8 +53,9 @@ bool answer_labels(answer_part *p, const float *logits) {
         for (int i = 0; i < k; i++) out[i] = (bertc_score){.id = i, .score = logits[i]};
     else
         k = task_top(logits, n, k, out);
-    if (kind == BERTC_TASK_CLASSIFY && k) task_softmax(logits, n, out, k);
-    if (kind == BERTC_TASK_MULTI_LABEL) task_sigmoid(out, k);
+    bool raw = p->session->text->options->raw_scores;
+    if (kind == BERTC_TASK_CLASSIFY && k && !raw) task_softmax(logits, n, out, k);
+    if (kind == BERTC_TASK_MULTI_LABEL && !raw) task_sigmoid(out, k);
     for (int i = 0; i < k; i++) out[i].label = bertc_label(m, out[i].id);
     for (int i = 0; i < k; i++) hold_finite(p, out[i].score);
     for (int i = 0; i < n; i++) hold_logit(p, logits[i]);
@@ -63,21 +64,42 @@ bool answer_labels(answer_part *p, const float *logits) {
     return true;
 }
 
-bool answer_entities(answer_part *p, const bertc_score *labels) {
+bool answer_keeps_logits(const bertc_session *s) {
+    return answer_task(s) == BERTC_TASK_ENTITIES && s->text->options->aggregation == BERTC_AGGREGATE_AVERAGE;
+}
+
+static bool answer_words(answer_part *p, const entity_view *v) {
+    size_t count = p->text->word_count;
+    if (!p->text->words) return true;
+    bertc_score *words = store_take(&p->session->text->store, count ? count : 1, sizeof *words);
+    if (!words) return false;
+    entities_of_words(v, words);
+    p->result->words = words;
+    p->result->word_count = (int)count;
+    return true;
+}
+
+bool answer_entities(answer_part *p, const entity_label *labels, const float *logits) {
+    const answer_state *a = p->session->text;
     store *s = &p->session->text->store;
-    const bertc_text *text = p->text;
-    if (text->words) {
-        bertc_score *words = store_take(s, text->word_count ? text->word_count : 1, sizeof *words);
-        if (!words) return false;
-        task_words(p->tokens, p->count, labels, words, text->word_count);
-        p->result->words = words;
-        p->result->word_count = (int)text->word_count;
-    }
+    entity_view v = {.model = p->session->model,
+                     .marks = a->marks,
+                     .text = p->text,
+                     .tokens = p->tokens,
+                     .count = p->count,
+                     .before = p->before,
+                     .labels = labels,
+                     .logits = logits,
+                     .how = p->text->words ? BERTC_AGGREGATE_WORDS : a->options->aggregation,
+                     .raw = a->options->raw_scores};
     for (int i = 0; i < p->count; i++)
         if (p->tokens[i].text == 0) hold_finite(p, labels[i].score);
+    size_t sums = v.how == BERTC_AGGREGATE_AVERAGE ? v.model->task->label_count : 0;
+    if (sums && !(v.sums = store_take(s, sums, sizeof *v.sums))) return false;
+    if (!answer_words(p, &v)) return false;
     bertc_entity *out = store_take(s, (size_t)p->count, sizeof *out);
     if (!out) return false;
-    int n = task_entities(p->tokens, p->count, labels, text->words != NULL, out);
+    int n = entities_find(&v, out);
     store_trim(s, out, (size_t)n * sizeof *out);
     p->result->entities = out;
     p->result->entity_count = n;
@@ -85,11 +107,18 @@ bool answer_entities(answer_part *p, const bertc_score *labels) {
 }
 
 static bool decode_entities(answer_part *p) {
-    bertc_score *labels = store_take(&p->session->text->store, (size_t)p->count, sizeof *labels);
-    if (!labels) return false;
-    for (int i = 0; i < p->count; i++)
-        labels[i] = task_token(p->session->model, answer_row(p, 0, p->first + i));
-    return answer_entities(p, labels);
+    store *s = &p->session->text->store;
+    int n = answer_width(p->session, 0);
+    size_t row = answer_keeps_logits(p->session) ? (size_t)n : 0;
+    entity_label *labels = store_take(s, (size_t)p->count, sizeof *labels);
+    float *logits = row ? store_take(s, (size_t)p->count * row, sizeof *logits) : NULL;
+    if (!labels || (row && !logits)) return false;
+    for (int i = 0; i < p->count; i++) {
+        const float *from = answer_row(p, 0, p->first + i);
+        labels[i] = entity_label_of(from, n);
+        if (row) memcpy(logits + (size_t)i * row, from, row * sizeof *logits);
+    }
+    return answer_entities(p, labels, logits);
 }
 
 void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,
@@ -98,7 +127,7 @@ void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_
     int n = (int)m->descriptor->vocab_size;
     const float *logits = answer_row(p, 0, row);
     int k = task_top(logits, n, answer_choices(p->session), scores);
-    task_softmax(logits, n, scores, k);
+    if (!p->session->text->options->raw_scores) task_softmax(logits, n, scores, k);
     for (int i = 0; i < k; i++) scores[i].label = bertc_token_text(m, scores[i].id);
     for (int i = 0; i < k; i++) hold_finite(p, scores[i].score);
     *out = (bertc_mask){.char_start = t->char_start,
@@ -127,10 +156,11 @@ static bool decode_masks(answer_part *p) {
 
 // Index 0 says that the pair is the next sentence.
 void answer_next(answer_part *p, const float *logits) {
+    bool raw = p->session->text->options->raw_scores;
     bertc_score first = {.score = logits[0]};
-    task_softmax(logits, 2, &first, 1);
-    p->result->next_sentence = p->text->pair ? first.score : -1;
-    hold_finite(p, p->result->next_sentence);
+    if (!raw) task_softmax(logits, 2, &first, 1);
+    if (p->text->pair) hold_finite(p, first.score);
+    p->result->next_sentence = p->text->pair ? first.score : raw ? NAN : -1;
 }
 
 bertc_answer answer_span(const answer_part *p) {
@@ -159,10 +189,17 @@ answer_part answer_part_of(bertc_session *s, int64_t q) {
                          .result = &s->text->results[place]};
 }
 
+bertc_result answer_none(const bertc_session *s, size_t tokens) {
+    return (bertc_result){.task = (int)answer_task(s),
+                          .token_count = (int)tokens,
+                          .next_sentence = -1,
+                          .raw_scores = s->text->options->raw_scores};
+}
+
 bool answer_decode(answer_part *p) {
     bertc_task_kind kind = answer_task(p->session);
-    *p->result =
-        (bertc_result){.task = (int)kind, .token_count = p->count, .window_count = 1, .next_sentence = -1};
+    *p->result = answer_none(p->session, (size_t)p->count);
+    p->result->window_count = 1;
     switch (kind) {
     case BERTC_TASK_TENSORS: return true;
     case BERTC_TASK_EMBEDDING: return answer_embedding(p, answer_row(p, 0, p->index));

@@ -108,12 +108,20 @@ static void put_entities(json_writer *w, const bertc_result *r, const bertc_text
     put_raw(w, "\"entities\": [");
     for (int i = 0; i < r->entity_count; i++) {
         const bertc_entity *e = &r->entities[i];
-        put_raw(w, i ? ", {\"entity_group\": " : "{\"entity_group\": ");
+        put_raw(w, i ? ", {" : "{");
+        put_raw(w, e->single ? "\"entity\": " : "\"entity_group\": ");
         put_text(w, e->type);
         put_raw(w, ", \"score\": ");
         put_float(w, e->score);
+        if (e->single) {
+            put_raw(w, ", \"index\": ");
+            put_int(w, e->index);
+        }
         put_raw(w, ", \"word\": ");
-        put_piece(w, text->text, text->size, e->byte_start, e->byte_end);
+        if (e->token)
+            put_text(w, e->token);
+        else
+            put_piece(w, text->text, text->size, e->byte_start, e->byte_end);
         put_raw(w, ", ");
         put_span(w, e->char_start, e->char_end);
         put_raw(w, "}");
@@ -166,9 +174,9 @@ static void put_masks(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
-static void put_next_sentence(json_writer *w, float p) {
+static void put_next_sentence(json_writer *w, const bertc_result *r) {
     put_raw(w, "\"next_sentence\": ");
-    put_float(w, p >= 0 ? p : NAN);
+    put_float(w, r->raw_scores || r->next_sentence >= 0 ? r->next_sentence : NAN);
 }
 
 static void put_embedding(json_writer *w, const bertc_result *r) {
@@ -197,11 +205,11 @@ size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *bu
     case BERTC_TASK_ENTITIES: put_entities(&w, r, text); break;
     case BERTC_TASK_ANSWER: put_answer(&w, &r->answer, text); break;
     case BERTC_TASK_FILL_MASK: put_masks(&w, r); break;
-    case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r->next_sentence); break;
+    case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r); break;
     case BERTC_TASK_PRETRAINING:
         put_masks(&w, r);
         put_raw(&w, ", ");
-        put_next_sentence(&w, r->next_sentence);
+        put_next_sentence(&w, r);
         break;
     }
     put_raw(&w, "}");

@@ -2,7 +2,6 @@
 #include "runtime/answer/tasks.h"
 
 #include <math.h>
-#include <string.h>
 
 // --- The best few
 
@@ -60,76 +59,14 @@ void task_softmax(const float *logits, int n, bertc_score *scores, int count) {
         scores[i].score = (float)(exp((double)scores[i].score - (double)max) / sum);
 }
 
+void task_add_softmax(const float *logits, int n, double *sums) {
+    float max = largest(logits, n);
+    double sum = exp_sum(logits, n, max);
+    for (int i = 0; i < n; i++) sums[i] += exp((double)logits[i] - (double)max) / sum;
+}
+
 void task_sigmoid(bertc_score *scores, int count) {
     for (int i = 0; i < count; i++) scores[i].score = (float)(1 / (1 + exp(-(double)scores[i].score)));
-}
-
-// --- Entities
-
-static const char *tag_of(const char *label) {
-    bool marked = (label[0] == 'B' || label[0] == 'I') && label[1] == '-';
-    return marked ? label + 2 : label;
-}
-
-static const char *type_of(const char *label) {
-    const char *dash = strchr(label, '-');
-    return dash ? dash + 1 : label;
-}
-
-// A group that is being put together.
-typedef struct entity_group {
-    bertc_entity entity;
-    const char *last; // label of its last token
-    double sum;
-    int count;
-} entity_group;
-
-static int close_group(entity_group *g, bertc_entity *out, int n) {
-    if (g->count == 0 || strcmp(g->entity.type, "O") == 0) return n;
-    g->entity.score = (float)(g->sum / g->count);
-    out[n] = g->entity;
-    return n + 1;
-}
-
-bertc_score task_token(const bertc_model *m, const float *logits) {
-    int labels = (int)m->task->label_count;
-    bertc_score best = {.id = -1};
-    if (!task_top(logits, labels, 1, &best)) return best;
-    best.label = bertc_label(m, best.id);
-    best.score = (float)(1 / exp_sum(logits, labels, best.score));
-    return best;
-}
-
-int task_entities(const bertc_token *tokens, int n, const bertc_score *labels, bool words,
-                  bertc_entity *out) {
-    int count = 0, word = -1;
-    entity_group g = {.count = 0};
-    for (int i = 0; i < n; i++) {
-        const bertc_token *t = &tokens[i];
-        const char *label = labels[i].label;
-        if (t->text != 0 || !label) continue;
-        bool begins = label[0] == 'B' && label[1] == '-', goes_on = words && g.count && t->word == word;
-        if (!goes_on && (g.count == 0 || begins || strcmp(tag_of(label), tag_of(g.last)) != 0)) {
-            count = close_group(&g, out, count);
-            g = (entity_group){
-                .entity = {.type = type_of(label), .char_start = t->char_start, .byte_start = t->byte_start}};
-        }
-        g.entity.char_end = t->char_end;
-        g.entity.byte_end = t->byte_end;
-        word = t->word;
-        if (goes_on) continue;
-        g.last = label;
-        g.sum += (double)labels[i].score;
-        g.count++;
-    }
-    return close_group(&g, out, count);
-}
-
-void task_words(const bertc_token *tokens, int n, const bertc_score *labels, bertc_score *out, size_t count) {
-    for (size_t w = 0; w < count; w++) out[w] = (bertc_score){.id = -1};
-    for (int i = n - 1; i >= 0; i--)
-        if (tokens[i].text == 0 && tokens[i].word >= 0 && (size_t)tokens[i].word < count)
-            out[tokens[i].word] = labels[i];
 }
 
 // --- Answers

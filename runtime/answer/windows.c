@@ -37,12 +37,14 @@ static int row_output(bertc_task_kind kind) {
     return -1;
 }
 
-static bool begin_entities(store *s, answer_long *l, const bertc_token *tokens) {
-    size_t n = (size_t)l->count;
-    l->tokens = store_take(s, n, sizeof *l->tokens);
-    l->labels = store_take(s, n, sizeof *l->labels);
-    l->nearest = unseen(s, l->count);
-    if (!l->tokens || !l->labels || !l->nearest) return false;
+static bool begin_entities(bertc_session *s, answer_long *l, const bertc_token *tokens) {
+    store *memory = &s->text->store;
+    size_t n = (size_t)l->count, row = answer_keeps_logits(s) ? (size_t)answer_width(s, 0) : 0;
+    l->tokens = store_take(memory, n, sizeof *l->tokens);
+    l->labels = store_take(memory, n, sizeof *l->labels);
+    l->logits = row ? store_take(memory, n * row, sizeof *l->logits) : NULL;
+    l->nearest = unseen(memory, l->count);
+    if (!l->tokens || !l->labels || (row && !l->logits) || !l->nearest) return false;
     memcpy(l->tokens, tokens + l->first, n * sizeof *tokens);
     return true;
 }
@@ -73,10 +75,10 @@ answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *t
     size_t held = s->text->prompt.tokens; // in every window
     while ((size_t)l->first < n && (tokens[l->first].text != moving || (size_t)l->first < held)) l->first++;
     while ((size_t)(l->first + l->count) < n && tokens[l->first + l->count].text == moving) l->count++;
-    s->text->results[place] = (bertc_result){.task = (int)kind, .token_count = (int)n, .next_sentence = -1};
+    s->text->results[place] = answer_none(s, n);
     int output = row_output(kind);
     bool ok = output < 0 || (l->sums = zeros(memory, answer_width(s, output))) != NULL;
-    if (kind == BERTC_TASK_ENTITIES) ok = ok && begin_entities(memory, l, tokens);
+    if (kind == BERTC_TASK_ENTITIES) ok = ok && begin_entities(s, l, tokens);
     if (answer_has_masks(s)) ok = ok && begin_masks(s, l, tokens, n);
     if (!ok) return NULL;
     s->text->longs = l;
@@ -106,11 +108,14 @@ static int margin(const answer_window *w, int i) {
 
 static void add_entities(const answer_part *p, const answer_window *w) {
     answer_long *l = w->of;
+    int n = answer_width(p->session, 0);
     for (int i = 0; i < w->count; i++) {
         int at = w->start + i, far = margin(w, i);
         if (far <= l->nearest[at]) continue;
         l->nearest[at] = far;
-        l->labels[at] = task_token(p->session->model, answer_row(p, 0, p->first + l->first + i));
+        const float *row = answer_row(p, 0, p->first + l->first + i);
+        l->labels[at] = entity_label_of(row, n);
+        if (l->logits) memcpy(l->logits + (size_t)at * (size_t)n, row, (size_t)n * sizeof *row);
     }
 }
 
@@ -157,6 +162,7 @@ static bool finish_one(bertc_session *s, answer_long *l) {
                      .text = &s->text->texts[l->place],
                      .tokens = l->tokens,
                      .count = l->count,
+                     .before = l->first,
                      .result = &s->text->results[l->place]};
     int output = row_output(kind);
     if (output >= 0) average(l, answer_width(s, output), kind == BERTC_TASK_EMBEDDING);
@@ -167,7 +173,7 @@ static bool finish_one(bertc_session *s, answer_long *l) {
     case BERTC_TASK_REGRESSION: return answer_labels(&p, l->sums);
     case BERTC_TASK_NEXT_SENTENCE:
     case BERTC_TASK_PRETRAINING: answer_next(&p, l->sums); return true;
-    case BERTC_TASK_ENTITIES: return answer_entities(&p, l->labels);
+    case BERTC_TASK_ENTITIES: return answer_entities(&p, l->labels, l->logits);
     case BERTC_TASK_TENSORS:
     case BERTC_TASK_ANSWER:
     case BERTC_TASK_FILL_MASK: break;

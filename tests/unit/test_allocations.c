@@ -164,8 +164,9 @@ START_TEST(answers) {
     // A context after the question, as its task wants, and for the others two halves.
     const bertc_text all = {large, TEXT_BYTES / 2, large + TEXT_BYTES / 2, TEXT_BYTES / 2},
                      context = {"who", 3, large, TEXT_BYTES - 3};
+    bool masks = c->kind == BERTC_TASK_FILL_MASK || c->kind == BERTC_TASK_PRETRAINING;
     for (int i = 0; i < TEXTS; i++)
-        small[i] = head_text("a", i % 2 || c->kind == BERTC_TASK_ANSWER ? "." : NULL);
+        small[i] = head_text(masks ? "[MASK]" : "a", i % 2 || c->kind == BERTC_TASK_ANSWER ? "." : NULL);
     const bertc_token *tokens;
     size_t n;
     long before = allocations;

@@ -43,6 +43,8 @@ START_TEST(labels) {
     ck_assert_float_eq_tol(r[0].scores[0].score, (float)(exp(2) / (exp(2) + 1 + exp(1))), 1e-6f);
     answer(s, texts, 3, &(bertc_text_options){.top_k = 2}, r);
     ck_assert_int_eq(r[2].score_count, 2);
+    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true, .windows = true}, r);
+    ck_assert(r[0].scores[0].id == 1 && r[0].scores[0].score == 2 && r[0].scores[1].score == 1);
     bertc_close(s);
     head_close(&h);
 }
@@ -59,6 +61,9 @@ START_TEST(other_scores) {
     ck_assert_str_eq(r.scores[0].label, "good");
     ck_assert_float_eq_tol(r.scores[0].score, 0.8807970f, 1e-6f);
     ck_assert_float_eq(r.scores[2].score, 0.5f);
+    answer(s, &text, 1, &(bertc_text_options){.raw_scores = true}, &r);
+    ck_assert(r.scores[0].id == 1 && r.scores[0].score == 2 && r.scores[1].score == 1 &&
+              r.scores[2].score == 0);
     bertc_close(s);
     head_close(&h);
     h = head_open(BERTC_TASK_REGRESSION, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
@@ -190,11 +195,11 @@ START_TEST(masks) {
     head_model h =
         head_open(BERTC_TASK_FILL_MASK, (head_output){"logits", BERTC_R, HEAD_VOCAB}, (head_output){0}, NULL);
     bertc_session *s = session_of(&h);
-    const bertc_text texts[] = {head_text("the", NULL), head_text("alice [MASK] in [MASK]", NULL),
+    const bertc_text texts[] = {head_text("the [MASK]", NULL), head_text("alice [MASK] in [MASK]", NULL),
                                 head_text("[MASK]", "bob [MASK]")};
     bertc_result r[3];
     answer(s, texts, 3, NULL, r);
-    ck_assert_int_eq(r[0].mask_count, 0);
+    ck_assert_int_eq(r[0].mask_count, 1);
     ck_assert(r[1].mask_count == 2 && r[2].mask_count == 2);
     const bertc_mask *m = r[1].masks;
     ck_assert(m[0].score_count == 5 && m[0].char_start == 6 && m[0].char_end == 12 && m[1].char_start == 16);
@@ -207,6 +212,56 @@ START_TEST(masks) {
     ck_assert(r[2].masks[0].text == 0 && r[2].masks[1].text == 1 && r[2].masks[1].char_start == 4);
     answer(s, texts, 3, &(bertc_text_options){.top_k = 1000}, r);
     ck_assert_int_eq(r[1].masks[1].score_count, HEAD_VOCAB);
+    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true}, r);
+    ck_assert(r[1].masks[0].scores[0].id == BOB && r[1].masks[0].scores[0].score == 3 &&
+              r[1].masks[0].scores[1].score == 2);
+    bertc_close(s);
+    head_close(&h);
+}
+END_TEST
+
+static void refuse(bertc_session *s, bertc_text text, const bertc_text_options *o, const char *cause) {
+    const bertc_text texts[] = {head_text("the [MASK]", "the"), text};
+    bertc_result r[2];
+    char second[300];
+    ck_assert(!bertc_answer_texts(s, &text, 1, o, r, &error));
+    ck_assert_str_eq(error.message, cause);
+    ck_assert(!bertc_answer_texts(s, texts, 2, o, r, &error));
+    snprintf(second, sizeof second, "text 2 of 2: %s", cause);
+    ck_assert_str_eq(error.message, second);
+}
+
+// A text without a mask, or with another model's, has no answer.
+START_TEST(no_masks) {
+    static const char none[] = "the text has no mask: put [MASK] where the model is to find words",
+                      other[] =
+                          "the text has no mask: the model's mask token is [MASK], and <mask> is another "
+                          "model's";
+    toy_logit = next_logit;
+    head_model h =
+        head_open(BERTC_TASK_FILL_MASK, (head_output){"logits", BERTC_R, HEAD_VOCAB}, (head_output){0}, NULL);
+    bertc_session *s = session_of(&h);
+    const bertc_text_options windows = {.windows = true, .max_tokens = 8};
+    refuse(s, head_text("the", NULL), NULL, none);
+    refuse(s, head_text("", NULL), NULL, none);
+    refuse(s, head_text("the alice lives in paris the alice lives in paris", NULL), &windows, none);
+    refuse(s, head_text("the <mask>", NULL), NULL, other);
+    refuse(s, head_text("the", "a <mask>"), NULL, other);
+    refuse(s, head_text("the alice lives in paris the [MASK]", NULL),
+           &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST, .max_tokens = 6},
+           "[MASK] is none of the 6 tokens that are read of the text");
+    const bertc_text both = head_text("the [MASK] <mask>", NULL);
+    bertc_result r;
+    answer(s, &both, 1, NULL, &r);
+    ck_assert_int_eq(r.mask_count, 1);
+    bertc_close(s);
+    head_close(&h);
+    h = head_open(BERTC_TASK_PRETRAINING, (head_output){"prediction_logits", BERTC_R, HEAD_VOCAB},
+                  (head_output){"seq_relationship_logits", BERTC_S, 2}, NULL);
+    s = session_of(&h);
+    refuse(s, head_text("the", NULL), NULL,
+           "the text has no mask: put [MASK] where the model is to find words, or give a second text");
+    refuse(s, head_text("the <mask>", "the"), NULL, other);
     bertc_close(s);
     head_close(&h);
 }
@@ -214,14 +269,24 @@ END_TEST
 
 START_TEST(sentences) {
     toy_logit = next_logit;
-    const bertc_text texts[] = {head_text("alice", "bob [MASK]"), head_text("alice", NULL)};
-    bertc_result r[2];
+    const bertc_text texts[] = {head_text("alice", "bob [MASK]"), head_text("alice [MASK]", NULL),
+                                head_text("alice", "bob")};
+    bertc_result r[3];
     head_model h = head_open(BERTC_TASK_PRETRAINING, (head_output){"prediction_logits", BERTC_R, HEAD_VOCAB},
                              (head_output){"seq_relationship_logits", BERTC_S, 2}, NULL);
     bertc_session *s = session_of(&h);
-    answer(s, texts, 2, NULL, r);
+    answer(s, texts, 3, NULL, r);
     ck_assert_float_eq_tol(r[0].next_sentence, (float)(1 / (1 + exp(-(double)ALICE))), 1e-6f);
-    ck_assert(r[1].next_sentence == -1 && r[0].mask_count == 1 && r[1].mask_count == 0);
+    ck_assert(r[1].next_sentence == -1 && r[0].mask_count == 1 && r[1].mask_count == 1);
+    ck_assert(r[2].next_sentence == r[0].next_sentence && r[2].mask_count == 0);
+    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true}, r);
+    ck_assert(r[0].next_sentence == ALICE && isnan(r[1].next_sentence));
+    char json[512];
+    bertc_result_json(&r[1], &texts[1], json, sizeof json);
+    ck_assert_ptr_nonnull(strstr(json, "\"next_sentence\": null"));
+    bertc_result_json(&r[2], &texts[2], json, sizeof json);
+    ck_assert_str_eq(json, "{\"masks\": [], \"next_sentence\": 5}");
+    answer(s, texts, 3, NULL, r);
     ck_assert_str_eq(r[0].masks[0].scores[0].label, "paris");
     bertc_close(s);
     head_close(&h);
@@ -312,6 +377,7 @@ int main(void) {
     tcase_add_test(t, entities);
     tcase_add_test(t, questions);
     tcase_add_test(t, masks);
+    tcase_add_test(t, no_masks);
     tcase_add_test(t, sentences);
     tcase_add_test(t, many_texts);
     tcase_add_test(t, too_long);

@@ -172,6 +172,7 @@ START_TEST(answers) {
         {{.truncation = (bertc_truncation)-1}, "truncation is -1, which is none of bertc_truncation"},
         {{.top_k = -1}, "top_k is -1: how many, or 0 for the usual number"},
         {{.top_k = INT_MIN}, "top_k is -2147483648: how many, or 0 for the usual number"},
+        {{.aggregation = (bertc_aggregation)6}, "aggregation is 6, which is none of bertc_aggregation"},
         {{.max_answer_tokens = -2}, "max_answer_tokens is -2: how many, or 0 for 15"},
         {{.max_tokens = -5}, "max_tokens is -5: how many, or 0 for as many as the model takes"},
         {{.stride = -2}, "stride is -2: how many, 0 for the usual number, or -1 for none"},

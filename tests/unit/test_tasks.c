@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "main.h"
+#include "runtime/answer/entities.h"
 #include "runtime/answer/store.h"
 #include "runtime/answer/tasks.h"
 #include "toy.h"
@@ -97,7 +98,8 @@ typedef struct want_entity {
     int from, to; // words
 } want_entity;
 
-static void check_entities(const int *labels, int words, const want_entity *want, int count) {
+static void check_entities_by(bertc_aggregation how, const int *labels, int words, const want_entity *want,
+                              int count) {
     enum { LD = 8 };
     bertc_model *m;
     blob b = labelled(&m);
@@ -107,10 +109,16 @@ static void check_entities(const int *labels, int words, const want_entity *want
     int n = make_tokens(tokens, words);
     logits[B_PER] = logits[(words + 1) * LD + B_PER] = 50; // special tokens are nobody's entity
     for (int i = 0; i < words; i++) logits[(i + 1) * LD + labels[i]] = (float)(2 + i);
-    bertc_score best[16];
-    for (int i = 0; i < n; i++) best[i] = task_token(m, logits + i * LD);
-    ck_assert_int_eq(task_entities(tokens, n, best, false, out), count);
+    entity_label best[16];
+    label_mark marks[LABELS];
+    const bertc_text text = {0};
+    label_marks(m, marks);
+    for (int i = 0; i < n; i++) best[i] = entity_label_of(logits + i * LD, LABELS);
+    entity_view v = {
+        .model = m, .marks = marks, .text = &text, .tokens = tokens, .count = n, .labels = best, .how = how};
+    ck_assert_int_eq(entities_find(&v, out), count);
     for (int i = 0; i < count; i++) {
+        ck_assert(!out[i].single);
         ck_assert_str_eq(out[i].type, want[i].type);
         ck_assert_uint_eq(out[i].char_start, (uint32_t)want[i].from * 4);
         ck_assert_uint_eq(out[i].char_end, (uint32_t)want[i].to * 4 + 3);
@@ -123,6 +131,11 @@ static void check_entities(const int *labels, int words, const want_entity *want
     }
     bertc_unload(m);
     free(b.data);
+}
+
+static void check_entities(const int *labels, int words, const want_entity *want, int count) {
+    check_entities_by(BERTC_AGGREGATE_WORDS, labels, words, want, count);
+    check_entities_by(BERTC_AGGREGATE_SIMPLE, labels, words, want, count);
 }
 
 START_TEST(entities) {

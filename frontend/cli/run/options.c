@@ -17,11 +17,26 @@ bool truncation_of(const char *word, bertc_truncation *out) {
     return true;
 }
 
+bool aggregation_of(const char *word, bertc_aggregation *out) {
+    static const struct {
+        const char *word;
+        bertc_aggregation how;
+    } known[] = {{"words", BERTC_AGGREGATE_WORDS},   {"first", BERTC_AGGREGATE_FIRST},
+                 {"simple", BERTC_AGGREGATE_SIMPLE}, {"average", BERTC_AGGREGATE_AVERAGE},
+                 {"max", BERTC_AGGREGATE_MAX},       {"none", BERTC_AGGREGATE_NONE}};
+    *out = BERTC_AGGREGATE_WORDS;
+    for (size_t i = 0; word && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(word, known[i].word)) return *out = known[i].how, true;
+    return !word;
+}
+
 bertc_text_options run_text_options(const run_options *o) {
     return (bertc_text_options){.truncation = o->truncation,
                                 .top_k = (int)o->top_k,
                                 .max_answer_tokens = (int)o->max_answer,
                                 .answer_as_tokens = o->answer_tokens,
+                                .raw_scores = o->raw_scores,
+                                .aggregation = o->aggregation,
                                 .max_tokens = o->max_tokens,
                                 .prompt_name = o->prompt_name,
                                 .prompt = o->prompt,

@@ -1,5 +1,6 @@
 // Answers, for people and as JSON.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,11 @@ static void print_scores(const bertc_result *r, int most) {
     }
 }
 
+static void print_next(const run_options *o, const bertc_result *r, const char *before) {
+    if (isnan(r->next_sentence) || (!o->raw_scores && r->next_sentence < 0)) return;
+    printf("%sis next %.4f", before, (double)r->next_sentence);
+}
+
 static void print_masks(const bertc_result *r) {
     for (int i = 0; i < r->mask_count; i++) {
         const bertc_mask *m = &r->masks[i];
@@ -25,7 +31,6 @@ static void print_masks(const bertc_result *r) {
             printf("%s%s %.4f", k ? "  " : "", m->scores[k].label, (double)m->scores[k].score);
         if (i + 1 < r->mask_count) putchar('\n');
     }
-    if (!r->mask_count) printf("(no mask in the text)");
 }
 
 static void print_entities(const bertc_result *r, const bertc_text *text) {
@@ -59,8 +64,7 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
     case BERTC_TASK_NEXT_SENTENCE: printf("is next %.4f", (double)r->next_sentence); break;
     case BERTC_TASK_PRETRAINING:
         print_masks(r);
-        if (r->next_sentence >= 0)
-            printf("%sis next %.4f", r->mask_count ? "\n" : "  ", (double)r->next_sentence);
+        print_next(o, r, r->mask_count ? "\n" : "");
         break;
     case BERTC_TASK_EMBEDDING:
         for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);

@@ -16,15 +16,6 @@ static void add_texts(option_table *t, run_options *o) {
                      &o->prompt_name});
     options_add(
         t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
-    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
-    options_add(t,
-                (option_row){"top-k", 0, OPTION_INT, "N",
-                             "scores to give (default: the best label, 5 words for [MASK])", &o->top_k, 1});
-    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "tokens of the longest answer (default 15)",
-                                &o->max_answer, 1});
-    options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL,
-                                "answers end with their tokens, and don't grow to whole words",
-                                &o->answer_tokens});
     options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
                                 "longer texts: error (default), truncate, truncate-first or -second (of a "
                                 "pair), window: read piece by piece",
@@ -37,6 +28,26 @@ static void add_texts(option_table *t, run_options *o) {
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
                                 "default 1; all CPUs with --input and --similar", &o->threads, 1});
+}
+
+// What answers hold.
+static void add_answers(option_table *t, run_options *o) {
+    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
+    options_add(t,
+                (option_row){"top-k", 0, OPTION_INT, "N",
+                             "scores to give (default: the best label, 5 words for [MASK])", &o->top_k, 1});
+    options_add(t,
+                (option_row){"raw-scores", 0, OPTION_FLAG, NULL,
+                             "scores are logits, as the head gives them, not probabilities", &o->raw_scores});
+    options_add(t, (option_row){"aggregation", 0, OPTION_TEXT, "HOW",
+                                "how tokens become entities: words (default), or as Transformers does: "
+                                "first, simple, average, max, none",
+                                &o->how_aggregated});
+    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "tokens of the longest answer (default 15)",
+                                &o->max_answer, 1});
+    options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL,
+                                "answers end with their tokens, and don't grow to whole words",
+                                &o->answer_tokens});
 }
 
 // What is done with it.
@@ -83,6 +94,7 @@ static void table_init(option_table *t, run_options *o) {
                         .example = "bertc run sentiment.so \"This movie was amazing!\""};
     *o = (run_options){.stride = -1};
     add_texts(t, o);
+    add_answers(t, o);
     add_modes(t, o);
     build_options_add(t, &o->build);
 }
@@ -194,6 +206,9 @@ int command_run(int argc, char **argv) {
         return usage_error(&t,
                            "--long: '%s' is none of error, truncate, truncate-first, truncate-second, window",
                            o.long_texts);
+    if (!aggregation_of(o.how_aggregated, &o.aggregation))
+        return usage_error(&t, "--aggregation: '%s' is none of words, first, simple, average, max, none",
+                           o.how_aggregated);
     status = build_options_check(&t, &o.build, rest.v[0], false);
     if (status >= 0) return status;
     status = check_options(&t, &o, rest.count - 1);

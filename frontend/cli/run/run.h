@@ -6,9 +6,11 @@
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *long_texts, *prompt, *prompt_name, *tensors, *output, *input, *similar;
+    const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
+        *similar;
     bertc_truncation truncation;
-    bool windows, json, huge_pages, resume, explain, answer_tokens;
+    bertc_aggregation aggregation;
+    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores;
     int_list attention; // layer, head
     int64_t top_k, max_answer, max_tokens;
     int64_t threads; // 0: not given
@@ -18,6 +20,8 @@ typedef struct run_options {
 // --- options.c
 // NULL: never; "" or "longest", "first", "second". False for other words.
 bool truncation_of(const char *word, bertc_truncation *out);
+// "words", "first" and so on; NULL: words. False for other words.
+bool aggregation_of(const char *word, bertc_aggregation *out);
 bertc_text_options run_text_options(const run_options *o);
 int embedding_width(const bertc_model *model); // 0: its answer is no embedding
 
