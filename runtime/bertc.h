@@ -210,9 +210,12 @@ typedef struct bertc_entity {
     const char *token;
 } bertc_entity;
 typedef struct bertc_answer {
-    float score; // start plus end logit
-    bool found;
-    uint32_t char_start, char_end, byte_start, byte_end; // in the pair (the context)
+    // Probability, as Transformers' question-answering pipeline has it: over the context's tokens and the CLS
+    // token, that of the start times that of the end; spans of the same text count together.
+    float score;
+    bool found; // false: the context has no answer, which counts as one with bertc_text_options.no_answer
+    uint32_t char_start, char_end, byte_start, byte_end; // in the pair (the context); 0 where not found
+    float logit_score;                                   // start plus end logit
 } bertc_answer;
 typedef struct bertc_mask {
     uint32_t char_start, char_end, byte_start, byte_end;
@@ -240,6 +243,9 @@ typedef struct bertc_result {
     int embedding_size;
     const float *embedding;
     bool raw_scores; // as the options asked
+    // The top_k answers, best first; `answer` is the first.
+    int answer_count;
+    const bertc_answer *answers;
 } bertc_result;
 
 // How the tokens of a text become entities.
@@ -259,10 +265,10 @@ typedef enum bertc_aggregation {
 
 typedef struct bertc_text_options {
     bertc_truncation truncation;
-    int top_k;             // 0: 5 for masks, all labels
+    int top_k;             // 0: 5 for masks, all labels, 1 answer
     int max_answer_tokens; // 0: 15
     // true: an answer ends where its tokens end. false: it is widened to whole words, as Transformers'
-    // align_to_words does.
+    // align_to_words does; not in scripts that put no spaces between words.
     bool answer_as_tokens;
     // The most tokens of a text, special tokens included. 0, or more than the model takes: what the model
     // takes.
@@ -270,7 +276,7 @@ typedef struct bertc_text_options {
     // true: a longer text is read in windows of max_tokens, and `truncation` is ignored. The pair moves
     // through the windows and the text is repeated in each; without a pair, and for entities, the text
     // moves. How the windows' answers become one:
-    //   question       the best span of all windows
+    //   question       the best spans of all windows, those that read the same together
     //   entities       each token's label in the window where it is farthest from an edge; words for a mask likewise
     //   labels, values, next_sentence    the mean of the logits
     //   embedding      the mean of the embeddings; its length is made 1 again where that of each window is 1
@@ -285,6 +291,9 @@ typedef struct bertc_text_options {
     // next_sentence. What is chosen, and its order, is the same. An entity's is the mean over its words.
     bool raw_scores;
     bertc_aggregation aggregation; // of entities. Texts with words of their own have BERTC_AGGREGATE_WORDS
+    // Question answering: that the context holds no answer is an answer too, of the CLS token's score, as with
+    // Transformers' handle_impossible_answer.
+    bool no_answer;
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
@@ -302,6 +311,12 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
 // answer, start, end, score; masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
 // embedding. start and end count characters; what is not there is null. Like snprintf: returns the length
 // that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
+// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one for each word,
+// where the text has words); answer, start, end, score, logit_score (and answers, a list of such objects, where
+// there are several; answer "" says that there is none); masks [{start, end, scores [{token_str, token,
+// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like
+// snprintf: returns the length that it needs without the NUL, cuts at `size`, and always ends in NUL
+// (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 

@@ -32,7 +32,7 @@ typedef struct option_row {
     int64_t least, most; // most 0: INT32_MAX, so that it may be kept as an int
 } option_row;
 
-#define OPTION_ROWS_MAX 40
+#define OPTION_ROWS_MAX 64
 typedef struct option_table {
     const char *usage;   // "bertc run MODEL TEXT..."
     const char *summary; // what it does, in a sentence or two

@@ -20,8 +20,10 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
     size_t embedding = s->text->outputs[0] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[0]], 0);
     switch (answer_task(s)) {
     case BERTC_TASK_TENSORS: return 0;
-    case BERTC_TASK_ANSWER:
     case BERTC_TASK_NEXT_SENTENCE: return all;
+    case BERTC_TASK_ANSWER: // windows move by half their tokens or more where the stride is the usual one
+        return all + (ANSWER_TEXTS + tokens / 32) * spans_bytes((size_t)spans_most(ANSWER_TOP) + 1) +
+               ANSWER_TEXTS * ANSWER_TOP * sizeof(bertc_answer);
     case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
@@ -151,7 +153,7 @@ static bool flush(bertc_session *s, bertc_error *error) {
     for (int64_t q = 0; q < s->group.sequences && ok && finite; q++) {
         answer_part p = answer_part_of(s, q);
         if (s->text->windows[q].of)
-            windows_add(&p, &s->text->windows[q]);
+            ok = windows_add(&p, &s->text->windows[q]);
         else
             ok = answer_decode(&p);
         finite = !ok || check_finite(s, s->group.places[q], error);
@@ -262,12 +264,22 @@ static bool check_options(const bertc_text_options *o, bertc_error *error) {
 }
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
-    if (answer_task(s) == BERTC_TASK_ANSWER && !text->pair)
+    if (answer_task(s) != BERTC_TASK_ANSWER) return true;
+    if (!text->pair)
         return error_set(
             error,
             "question answering needs the context as the text's pair (bertc run --pair CONTEXT, or a tab "
             "between question and context)");
-    return true;
+    return (text->size && text->pair_size) ||
+           error_set(error, "the %s is empty", text->size ? "context" : "question");
+}
+
+// An answer is found among the context's tokens.
+static bool check_context(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
+    if (answer_task(s) != BERTC_TASK_ANSWER || s->text->options->no_answer) return true;
+    for (size_t i = 0; i < n; i++)
+        if (tokens[i].text == 1) return true;
+    return error_set(error, "the context has no token, or the question leaves no room for one");
 }
 
 static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_error *error) {
@@ -279,7 +291,8 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     if (!encode_arguments(text, 0, BERTC_TRUNCATE_NEVER, error) || !check_text(s, text, error) ||
         !prompt_join(s, &whole, error) ||
         !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
-                        o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error))
+                        o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error) ||
+        !check_context(s, tokens, n, error))
         return false;
     if (!mask_check(s, text, tokens, n, error)) return false;
     return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)

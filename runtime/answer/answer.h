@@ -8,6 +8,7 @@
 #define BERTC_ANSWER_H
 
 #include "runtime/answer/entities.h"
+#include "runtime/answer/spans.h"
 #include "runtime/answer/store.h"
 #include "runtime/session/session.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -32,6 +33,7 @@ struct answer_long {
     int *mask_at; // the numbers of the masks' tokens, ascending
     bertc_mask *masks;
     bertc_score *mask_scores;
+    span_list spans;
 };
 
 // A sequence of the group: tokens [start, start + count) of the moving ones. `of` NULL: a whole text.
@@ -110,7 +112,9 @@ void answer_next(answer_part *p, const float *logits);
 bool answer_entities(answer_part *p, const entity_label *labels, const float *logits);
 void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,
                  bertc_mask *out);
-bertc_answer answer_span(const answer_part *p);
+// Adds a window's spans, and makes the answer of them.
+bool answer_spans(const answer_part *p, span_list *spans);
+bool answer_best(answer_part *p, span_list *spans);
 
 // --- mask.c
 
@@ -134,8 +138,8 @@ bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error);
 // Starts a text of `n` tokens that is read in windows. The tokens of text `moving` move, except those of a
 // prompt. NULL: no memory.
 answer_long *windows_begin(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n, int moving);
-// Adds a window's outputs to its long text.
-void windows_add(answer_part *p, const answer_window *w);
+// Adds a window's outputs to its long text. False: no memory.
+bool windows_add(answer_part *p, const answer_window *w);
 // Answers the call's long texts, up to one whose answer is not finite. *place: the last of them.
 bool windows_finish(bertc_session *s, int64_t *place);
 

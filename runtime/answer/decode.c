@@ -163,16 +163,41 @@ void answer_next(answer_part *p, const float *logits) {
     p->result->next_sentence = p->text->pair ? first.score : raw ? NAN : -1;
 }
 
-bertc_answer answer_span(const answer_part *p) {
+static span_rules rules_of(const answer_part *p) {
     const bertc_text_options *o = p->session->text->options;
-    int most = o->max_answer_tokens;
+    return (span_rules){.top = o->top_k > 0 ? o->top_k : 1,
+                        .longest = o->max_answer_tokens > 0 ? o->max_answer_tokens : 15,
+                        .words = !o->answer_as_tokens,
+                        .none = o->no_answer};
+}
+
+bool answer_spans(const answer_part *p, span_list *spans) {
     const float *start = answer_row(p, 0, p->first), *end = answer_row(p, 1, p->first);
+    const span_rules rules = rules_of(p);
     for (int i = 0; i < p->count; i++) {
-        if (p->tokens[i].text != 1) continue;
+        if (p->tokens[i].text != 1 && i > 0) continue;
         hold_logit(p, start[i]);
         hold_logit(p, end[i]);
     }
-    return task_answer(p->tokens, p->count, start, end, most > 0 ? most : 15, !o->answer_as_tokens);
+    return spans_add(spans, &p->session->text->store, p->text, p->tokens, p->count, start, end, &rules);
+}
+
+bool answer_best(answer_part *p, span_list *spans) {
+    const span_rules rules = rules_of(p);
+    bertc_result *r = p->result;
+    bertc_answer *answers;
+    if (!spans_best(spans, &p->session->text->store, &rules, &answers, &r->answer_count)) return false;
+    for (int i = 0; p->session->text->options->raw_scores && i < r->answer_count; i++)
+        answers[i].score = answers[i].logit_score;
+    r->answers = answers;
+    if (r->answer_count) r->answer = answers[0];
+    for (int i = 0; i < r->answer_count; i++) hold_finite(p, answers[i].score);
+    return true;
+}
+
+static bool decode_answer(answer_part *p) {
+    span_list spans = {0};
+    return answer_spans(p, &spans) && answer_best(p, &spans);
 }
 
 answer_part answer_part_of(bertc_session *s, int64_t q) {
@@ -207,7 +232,7 @@ bool answer_decode(answer_part *p) {
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return answer_labels(p, answer_row(p, 0, p->index));
     case BERTC_TASK_ENTITIES: return decode_entities(p);
-    case BERTC_TASK_ANSWER: p->result->answer = answer_span(p); return true;
+    case BERTC_TASK_ANSWER: return decode_answer(p);
     case BERTC_TASK_FILL_MASK: return decode_masks(p);
     case BERTC_TASK_NEXT_SENTENCE: answer_next(p, answer_row(p, 0, p->index)); return true;
     case BERTC_TASK_PRETRAINING: answer_next(p, answer_row(p, 1, p->index)); return decode_masks(p);

@@ -141,15 +141,25 @@ static void put_entities(json_writer *w, const bertc_result *r, const bertc_text
 
 static void put_answer(json_writer *w, const bertc_answer *a, const bertc_text *text) {
     put_raw(w, "\"answer\": ");
-    if (!a->found) {
-        put_raw(w, "null, \"start\": null, \"end\": null, \"score\": null");
-        return;
-    }
     put_piece(w, text->pair, text->pair_size, a->byte_start, a->byte_end);
     put_raw(w, ", ");
     put_span(w, a->char_start, a->char_end);
     put_raw(w, ", \"score\": ");
     put_float(w, a->score);
+    put_raw(w, ", \"logit_score\": ");
+    put_float(w, a->logit_score);
+}
+
+static void put_answers(json_writer *w, const bertc_result *r, const bertc_text *text) {
+    put_answer(w, &r->answer, text);
+    if (r->answer_count < 2) return;
+    put_raw(w, ", \"answers\": [");
+    for (int i = 0; i < r->answer_count; i++) {
+        put_raw(w, i ? ", {" : "{");
+        put_answer(w, &r->answers[i], text);
+        put_raw(w, "}");
+    }
+    put_raw(w, "]");
 }
 
 static void put_masks(json_writer *w, const bertc_result *r) {
@@ -203,7 +213,7 @@ size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *bu
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: put_scores(&w, r); break;
     case BERTC_TASK_ENTITIES: put_entities(&w, r, text); break;
-    case BERTC_TASK_ANSWER: put_answer(&w, &r->answer, text); break;
+    case BERTC_TASK_ANSWER: put_answers(&w, r, text); break;
     case BERTC_TASK_FILL_MASK: put_masks(&w, r); break;
     case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r); break;
     case BERTC_TASK_PRETRAINING:

@@ -68,35 +68,3 @@ void task_add_softmax(const float *logits, int n, double *sums) {
 void task_sigmoid(bertc_score *scores, int count) {
     for (int i = 0; i < count; i++) scores[i].score = (float)(1 / (1 + exp(-(double)scores[i].score)));
 }
-
-// --- Answers
-
-static bool same_word(const bertc_token *a, const bertc_token *b) {
-    return a->text == b->text && a->word == b->word && a->word >= 0;
-}
-
-bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
-                         bool words) {
-    bertc_answer a = {.found = false};
-    double best = -INFINITY;
-    int from = -1, to = -1;
-    for (int i = 0; i < n; i++) {
-        if (tokens[i].text != 1) continue;
-        for (int k = i; k < n && k - i < longest; k++) {
-            double sum = (double)start[i] + (double)end[k];
-            if (tokens[k].text != 1 || !(sum > best)) continue;
-            best = sum;
-            from = i;
-            to = k;
-        }
-    }
-    if (from < 0) return a;
-    while (words && from > 0 && same_word(&tokens[from - 1], &tokens[from])) from--;
-    while (words && to + 1 < n && same_word(&tokens[to + 1], &tokens[to])) to++;
-    return (bertc_answer){.found = true,
-                          .score = (float)best,
-                          .char_start = tokens[from].char_start,
-                          .char_end = tokens[to].char_end,
-                          .byte_start = tokens[from].byte_start,
-                          .byte_end = tokens[to].byte_end};
-}

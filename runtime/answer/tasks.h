@@ -13,9 +13,4 @@ void task_sigmoid(bertc_score *scores, int count);
 // Adds the probabilities of all n logits to sums[n].
 void task_add_softmax(const float *logits, int n, double *sums);
 
-// The best span of the pair's tokens (the context), start before end, at most `longest` tokens. `words`:
-// the span is widened to whole words, as Transformers' question-answering pipeline does (align_to_words).
-bertc_answer task_answer(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
-                         bool words);
-
 #endif

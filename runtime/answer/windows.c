@@ -134,17 +134,14 @@ static void add_masks(const answer_part *p, const answer_window *w) {
     }
 }
 
-void windows_add(answer_part *p, const answer_window *w) {
+bool windows_add(answer_part *p, const answer_window *w) {
     bertc_task_kind kind = answer_task(p->session);
     int output = row_output(kind);
     p->result->window_count++;
     if (output >= 0) add_row(p, w, output);
     if (kind == BERTC_TASK_ENTITIES) add_entities(p, w);
     if (answer_has_masks(p->session)) add_masks(p, w);
-    if (kind == BERTC_TASK_ANSWER) {
-        bertc_answer a = answer_span(p), *best = &p->result->answer;
-        if (a.found && (!best->found || a.score > best->score)) *best = a;
-    }
+    return kind != BERTC_TASK_ANSWER || answer_spans(p, &w->of->spans);
 }
 
 // --- The answer
@@ -174,8 +171,8 @@ static bool finish_one(bertc_session *s, answer_long *l) {
     case BERTC_TASK_NEXT_SENTENCE:
     case BERTC_TASK_PRETRAINING: answer_next(&p, l->sums); return true;
     case BERTC_TASK_ENTITIES: return answer_entities(&p, l->labels, l->logits);
+    case BERTC_TASK_ANSWER: return answer_best(&p, &l->spans);
     case BERTC_TASK_TENSORS:
-    case BERTC_TASK_ANSWER:
     case BERTC_TASK_FILL_MASK: break;
     }
     return true;

@@ -1,33 +1,10 @@
 #include "runtime/answer/words.h"
 
+#include "runtime/answer/script.h"
 #include "runtime/tokenizer/unicode.h"
 
-// Scripts that put no spaces between words.
-static bool is_unspaced(uint32_t c) {
-    static const uint32_t ranges[][2] = {
-        {0x0e00, 0x0eff},   // Thai, Lao
-        {0x0f00, 0x0fff},   // Tibetan
-        {0x1000, 0x109f},   // Myanmar
-        {0x1780, 0x17ff},   // Khmer
-        {0x1950, 0x1aaf},   // Tai Le, New Tai Lue, Khmer symbols, Buginese, Tai Tham
-        {0x1b00, 0x1b7f},   // Balinese
-        {0x2e80, 0x312f},   // radicals, Hiragana, Katakana, Bopomofo
-        {0x31a0, 0x9fff},   // their extensions, CJK ideographs
-        {0xa000, 0xa4cf},   // Yi
-        {0xa980, 0xa9ff},   // Javanese, Myanmar
-        {0xaa60, 0xaadf},   // Myanmar, Tai Viet
-        {0xf900, 0xfaff},   // CJK
-        {0xff66, 0xff9f},   // Katakana of half width
-        {0x1aff0, 0x1b16f}, // Kana
-        {0x20000, 0x3ffff}, // CJK
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (c >= ranges[i][0] && c <= ranges[i][1]) return true;
-    return false;
-}
-
 static bool is_spaced_letter(uint32_t c) {
-    return unicode_flags(c) & UNICODE_WORD && !is_unspaced(c);
+    return unicode_flags(c) & UNICODE_WORD && script_has_spaces(c);
 }
 
 // The character at `at`; U+FFFD where it is none.

@@ -189,7 +189,7 @@ START_TEST(answers_of_pipeline) {
         ck_assert_int_eq(r.answer.char_end, (int)number_of(one, "end"));
         ck_assert_uint_eq(r.answer.byte_end - r.answer.byte_start, strlen(answered));
         ck_assert(!memcmp(context + r.answer.byte_start, answered, strlen(answered)));
-        ck_assert_double_eq_tol((double)r.answer.score, number_of(one, "score_logits"), 4e-4);
+        ck_assert_double_eq_tol((double)r.answer.logit_score, number_of(one, "score_logits"), 4e-4);
     }
     cJSON_Delete(all);
     close_model(&f);

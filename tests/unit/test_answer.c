@@ -165,12 +165,27 @@ START_TEST(questions) {
     const bertc_text texts[] = {head_text("who", "Alice lives in Paris, 2018."), head_text("who", "")};
     bertc_result r[2];
     char json[256];
-    answer(s, texts, 2, NULL, r);
+    answer(s, texts, 1, NULL, r);
     ck_assert(r[0].answer.found && r[0].answer.char_start == 15 && r[0].answer.char_end == 26);
-    ck_assert_float_eq(r[0].answer.score, 7);
+    ck_assert_float_eq(r[0].answer.logit_score, 7);
+    // Over alice lives in paris , 2018 . and the CLS token, whose logits of 50 leave nothing.
+    ck_assert_float_eq_tol(r[0].answer.score, (float)exp(7 - 100), 1e-45f);
+    ck_assert_int_eq(r[0].answer_count, 1);
     bertc_result_json(&r[0], texts, json, sizeof json);
-    ck_assert_str_eq(json, "{\"answer\": \"Paris, 2018\", \"start\": 15, \"end\": 26, \"score\": 7}");
-    ck_assert(!r[1].answer.found);
+    ck_assert_ptr_nonnull(
+        strstr(json, "{\"answer\": \"Paris, 2018\", \"start\": 15, \"end\": 26, \"score\": "));
+    ck_assert_ptr_nonnull(strstr(json, ", \"logit_score\": 7}"));
+    answer(s, texts, 1, &(bertc_text_options){.no_answer = true}, r);
+    ck_assert(!r[0].answer.found && r[0].answer.score == 1 && r[0].answer.logit_score == 100);
+    ck_assert(!bertc_answer_texts(s, texts + 1, 1, NULL, r, &error));
+    ck_assert_str_eq(error.message, "the context is empty");
+    ck_assert(!bertc_answer_texts(s, &(bertc_text){"", 0, "in", 2}, 1, NULL, r, &error));
+    ck_assert_str_eq(error.message, "the question is empty");
+    const bertc_text blank = head_text("who", " \n");
+    ck_assert(!bertc_answer_texts(s, &blank, 1, NULL, r, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "the context has no token"));
+    answer(s, &blank, 1, &(bertc_text_options){.no_answer = true}, r);
+    ck_assert(!r[0].answer.found && r[0].answer.score == 1);
     answer(s, texts, 1, &(bertc_text_options){.max_answer_tokens = 2}, r);
     ck_assert(r[0].answer.char_start == 15 && r[0].answer.char_end == 20);
     ck_assert(!bertc_answer_texts(s, &(bertc_text){"who", 3, NULL, 0}, 1, NULL, r, &error));

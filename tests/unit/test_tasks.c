@@ -150,56 +150,6 @@ START_TEST(entities) {
 }
 END_TEST
 
-// --- Answers
-
-// [CLS] q q [SEP] c0 c1 c2 c2 c3 [SEP]: the word c2 has two tokens.
-static int answer_tokens(bertc_token *t) {
-    const int text[] = {-1, 0, 0, -1, 1, 1, 1, 1, 1, -1}, word[] = {-1, 0, 1, -1, 0, 1, 2, 2, 3, -1};
-    for (int i = 0; i < 10; i++)
-        t[i] = (bertc_token){.text = text[i],
-                             .word = word[i],
-                             .char_start = (uint32_t)i * 10,
-                             .char_end = (uint32_t)i * 10 + 9,
-                             .byte_start = (uint32_t)i * 20,
-                             .byte_end = (uint32_t)i * 20 + 19};
-    return 10;
-}
-
-static void check_answer(const float *start, const float *end, int longest, int from, int to, float score) {
-    bertc_token t[10];
-    bertc_answer a = task_answer(t, answer_tokens(t), start, end, longest, true);
-    ck_assert(a.found);
-    ck_assert_float_eq(a.score, score);
-    ck_assert_uint_eq(a.char_start, (uint32_t)from * 10);
-    ck_assert_uint_eq(a.char_end, (uint32_t)to * 10 + 9);
-    ck_assert_uint_eq(a.byte_start, (uint32_t)from * 20);
-    ck_assert_uint_eq(a.byte_end, (uint32_t)to * 20 + 19);
-}
-
-START_TEST(answers) {
-    // Best start and end lie outside of the context; within it 5..8.
-    check_answer((float[]){99, 98, 9, 9, 1, 5, 2, 0, 0, 9}, (float[]){99, 98, 9, 9, 1, 1, 2, 0, 3, 9}, 15, 5,
-                 8, 8);
-    // End before start is no answer: 8 to 4 would sum to 20.
-    check_answer((float[]){0, 0, 0, 0, 1, 1, 1, 1, 10, 0}, (float[]){0, 0, 0, 0, 10, 1, 1, 1, 2, 0}, 15, 8, 8,
-                 12);
-    // At most two tokens: 4 to 8 is too long.
-    check_answer((float[]){0, 0, 0, 0, 10, 0, 0, 0, 0, 0}, (float[]){0, 0, 0, 0, 0, 1, 0, 0, 10, 0}, 2, 4, 5,
-                 11);
-    // Half a word grows to the whole.
-    check_answer((float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, 15, 6, 7,
-                 18);
-    bertc_token t[10];
-    bertc_answer half = task_answer(t, answer_tokens(t), (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0},
-                                    (float[]){0, 0, 0, 0, 0, 0, 0, 9, 0, 0}, 15, false);
-    ck_assert(half.char_start == 70 && half.char_end == 79);
-    // The first of equals.
-    check_answer((float[10]){0}, (float[10]){0}, 15, 4, 4, 0);
-    bertc_token none[2] = {{.text = 0}, {.text = -1}};
-    ck_assert(!task_answer(none, 2, (float[2]){0}, (float[2]){0}, 15, true).found);
-}
-END_TEST
-
 // --- Memory
 
 START_TEST(memory) {
@@ -248,10 +198,14 @@ START_TEST(json) {
     check_json(&(bertc_result){.task = BERTC_TASK_ENTITIES, .entity_count = 1, .entities = people}, &text,
                "{\"entities\": [{\"entity_group\": \"PER\", \"score\": 0.100000001, \"word\": "
                "\"\\\"q\\\"\\n\xef\xbf\xbd\xef\xbf\xbdz\", \"start\": 2, \"end\": 9}]}");
-    bertc_result answer = {.task = BERTC_TASK_ANSWER, .answer = {12.5f, true, 6, 7, 6, 8}};
-    check_json(&answer, &text, "{\"answer\": \"\xc3\xa9\", \"start\": 6, \"end\": 7, \"score\": 12.5}");
-    answer.answer.found = false;
-    check_json(&answer, &text, "{\"answer\": null, \"start\": null, \"end\": null, \"score\": null}");
+    bertc_result answer = {.task = BERTC_TASK_ANSWER, .answer = {0.5f, true, 6, 7, 6, 8, 12.5f}};
+#define FOUND "\"answer\": \"\xc3\xa9\", \"start\": 6, \"end\": 7, \"score\": 0.5, \"logit_score\": 12.5"
+    check_json(&answer, &text, "{" FOUND "}");
+    const bertc_answer two[] = {answer.answer, {.score = 0.25f, .logit_score = -2}};
+    answer.answers = two;
+    answer.answer_count = 2;
+#define NONE "\"answer\": \"\", \"start\": 0, \"end\": 0, \"score\": 0.25, \"logit_score\": -2"
+    check_json(&answer, &text, "{" FOUND ", \"answers\": [{" FOUND "}, {" NONE "}]}");
     const bertc_mask masks[] = {
         {.char_start = 1, .char_end = 7, .text = 1, .score_count = 2, .scores = scores}, {0}};
     check_json(
@@ -276,7 +230,6 @@ int main(void) {
     tcase_add_test(t, top_of_many);
     tcase_add_test(t, probabilities);
     tcase_add_test(t, entities);
-    tcase_add_test(t, answers);
     tcase_add_test(t, memory);
     tcase_add_test(t, json);
     suite_add_tcase(s, t);

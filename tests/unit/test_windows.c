@@ -83,14 +83,14 @@ START_TEST(questions) {
     snprintf(context, sizeof context, "alice lives \xe2\x82\xac bob %s paris, 2018 %s", filler, filler);
     bertc_result r = answer(s, head_text("who", context), &o);
     uint32_t at = 18 + 280 + 1;
-    ck_assert(r.answer.found && r.answer.score == 10 && r.answer.char_start == at);
+    ck_assert(r.answer.found && r.answer.logit_score == 10 && r.answer.char_start == at);
     ck_assert_uint_eq(r.answer.char_end, at + 11);
     ck_assert_uint_eq(r.answer.byte_start, at + 2);
     ck_assert_int_eq(r.token_count, 4 + 80 + 3 + 80 + 4);
     // Without the right one, the other, in the first window.
     snprintf(context, sizeof context, "alice lives in bob %s", filler);
     r = answer(s, head_text("who", context), &o);
-    ck_assert(r.answer.score == 8 && r.answer.char_start == 0 && r.answer.char_end == 18);
+    ck_assert(r.answer.logit_score == 8 && r.answer.char_start == 0 && r.answer.char_end == 18);
     // Windows as the issue of tokenizers has them: room for 20 of 84 tokens, 8 shared.
     o.stride = 8;
     r = answer(s, head_text("who", context), &o);

@@ -37,6 +37,7 @@ bertc_text_options run_text_options(const run_options *o) {
                                 .answer_as_tokens = o->answer_tokens,
                                 .raw_scores = o->raw_scores,
                                 .aggregation = o->aggregation,
+                                .no_answer = o->no_answer,
                                 .max_tokens = o->max_tokens,
                                 .prompt_name = o->prompt_name,
                                 .prompt = o->prompt,

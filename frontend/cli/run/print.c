@@ -43,14 +43,16 @@ static void print_entities(const bertc_result *r, const bertc_text *text) {
     if (!r->entity_count) printf("(no entities)");
 }
 
-static void print_answer(const bertc_result *r, const bertc_text *text) {
-    if (!r->answer.found) {
-        printf("(no answer)");
-        return;
+static void print_answers(const bertc_result *r, const bertc_text *text) {
+    for (int i = 0; i < r->answer_count; i++) {
+        const bertc_answer *a = &r->answers[i];
+        if (i) putchar('\n');
+        if (a->found)
+            print_part(text, true, a->byte_start, a->byte_end);
+        else
+            printf("(no answer)");
+        printf("  %.4f [%" PRIu32 ",%" PRIu32 "]", (double)a->score, a->char_start, a->char_end);
     }
-    print_part(text, true, r->answer.byte_start, r->answer.byte_end);
-    printf("  %.4f [%" PRIu32 ",%" PRIu32 "]", (double)r->answer.score, r->answer.char_start,
-           r->answer.char_end);
 }
 
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
@@ -59,7 +61,7 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: print_scores(r, r->score_count); break;
     case BERTC_TASK_ENTITIES: print_entities(r, text); break;
-    case BERTC_TASK_ANSWER: print_answer(r, text); break;
+    case BERTC_TASK_ANSWER: print_answers(r, text); break;
     case BERTC_TASK_FILL_MASK: print_masks(r); break;
     case BERTC_TASK_NEXT_SENTENCE: printf("is next %.4f", (double)r->next_sentence); break;
     case BERTC_TASK_PRETRAINING:

@@ -33,9 +33,9 @@ static void add_texts(option_table *t, run_options *o) {
 // What answers hold.
 static void add_answers(option_table *t, run_options *o) {
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
-    options_add(t,
-                (option_row){"top-k", 0, OPTION_INT, "N",
-                             "scores to give (default: the best label, 5 words for [MASK])", &o->top_k, 1});
+    options_add(t, (option_row){"top-k", 0, OPTION_INT, "N",
+                                "scores to give (default: the best label or answer, 5 words for [MASK])",
+                                &o->top_k, 1});
     options_add(t,
                 (option_row){"raw-scores", 0, OPTION_FLAG, NULL,
                              "scores are logits, as the head gives them, not probabilities", &o->raw_scores});
@@ -48,6 +48,8 @@ static void add_answers(option_table *t, run_options *o) {
     options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL,
                                 "answers end with their tokens, and don't grow to whole words",
                                 &o->answer_tokens});
+    options_add(t, (option_row){"no-answer", 0, OPTION_FLAG, NULL,
+                                "that the context holds no answer is an answer too", &o->no_answer});
 }
 
 // What is done with it.

@@ -10,7 +10,7 @@ typedef struct run_options {
         *similar;
     bertc_truncation truncation;
     bertc_aggregation aggregation;
-    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores;
+    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer;
     int_list attention; // layer, head
     int64_t top_k, max_answer, max_tokens;
     int64_t threads; // 0: not given
