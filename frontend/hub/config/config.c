@@ -217,27 +217,10 @@ static bool read_variations(const hub_fields *f, hub_config *c) {
                              "quantised weights are not read: save the model with its "
                              "weights as floats");
     ok &= read_position_type(f, c, positions);
-    const cJSON *pruned = hub_field(f, "pruned_heads");
-    if (pruned && pruned->child) ok = hub_field_wrong(f, "pruned_heads", "are not supported");
     return ok;
 }
 
 // --- Labels
-
-// A key as Python's int() reads it: spaces round it, a sign, digits that underscores may part. False: it is
-// no number.
-static bool read_number(const char *key, int64_t *out) {
-    key += strspn(key, " \t\n\r\f\v");
-    bool minus = *key == '-';
-    key += *key == '-' || *key == '+';
-    int64_t n = 0;
-    const char *first = key;
-    for (; *key >= '0' && *key <= '9'; key += key[1] == '_' && key[2] >= '0' && key[2] <= '9' ? 2 : 1)
-        n = n > MOST_LABELS ? n : 10 * n + (*key - '0');
-    if (key == first) return false;
-    *out = minus ? -n : n;
-    return !key[strspn(key, " \t\n\r\f\v")];
-}
 
 // One more than the largest number of a label that id2label has; -1 with a diagnostic where a key is none.
 static int64_t labels_end(const hub_fields *f, const cJSON *names) {
@@ -246,7 +229,8 @@ static int64_t labels_end(const hub_fields *f, const cJSON *names) {
     char where[120];
     cJSON_ArrayForEach(v, names) {
         snprintf(where, sizeof(where), "id2label.%.80s", v->string);
-        if (!read_number(v->string, &i)) return hub_field_wrong(f, where, "the key is no number"), -1;
+        if (!hub_number_read(v->string, MOST_LABELS, &i))
+            return hub_field_wrong(f, where, "the key is no number"), -1;
         if (!cJSON_IsString(v))
             return hub_field_wrong(f, where, "is %s where a string is expected", hub_json_kind(v)), -1;
         if (i >= MOST_LABELS) return hub_field_wrong(f, where, "is above %d", MOST_LABELS), -1;
@@ -281,7 +265,8 @@ static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
     c->label_room = end > n ? end : n;
     c->labels = ARENA_ARRAY(a, const char *, c->label_room);
     if (names) cJSON_ArrayForEach(v, names) {
-            if (read_number(v->string, &i) && i >= 0) c->labels[i] = arena_strdup(a, v->valuestring);
+            if (hub_number_read(v->string, MOST_LABELS, &i) && i >= 0)
+                c->labels[i] = arena_strdup(a, v->valuestring);
         }
     for (i = 0; i < c->label_room; i++) {
         if (!c->labels[i]) c->labels[i] = arena_printf(a, "LABEL_%" PRId64, i);
@@ -352,6 +337,7 @@ bool hub_config_from(const cJSON *root, const char *path, const char *head, cons
     ok &= hub_config_fraction(&f, c);
     ok &= read_variations(&f, c);
     ok &= read_positions(&f, c);
+    if (ok) ok = hub_config_pruned(&f, a, c);
     if (ok)
         ok = hub_config_fourier(&f, c) && hub_config_convolutions(&f, a, c) && hub_config_attention(&f, a, c);
     if (c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN) ok &= read_labels(&f, a, c);

@@ -23,6 +23,9 @@ typedef struct hub_config {
     hub_head head;
     int64_t sizes[SIZE_COUNT];
     int64_t layers, heads;
+    int64_t *pruned; // by layer: how many of its heads pruned_heads names; NULL: it names none
+    struct hub_config *
+        *smaller; // by layer: as this, with the heads that are left; NULL, or NULL there: all are
     int64_t groups, inner_groups; // of layers that share their weights; groups = layers: each has its own
     int64_t stages;               // feed-forwards of a layer before its last
     bool narrow_queries, narrow_values; // computed from the layer's narrower rows
@@ -91,6 +94,18 @@ char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_
 // Has the module such a tensor?
 bool hub_config_has(const hub_config *c, hub_module m, hub_part p);
 bool hub_config_own_bias(const hub_config *c, hub_module m); // has the bias a name of its own?
+// The config of a layer: this one, or, of a layer whose tensors lack the pruned heads, `smaller`'s.
+const hub_config *hub_config_of_layer(const hub_config *c, int layer);
+// Can a layer of this config have fewer heads than the others?
+bool hub_config_prunes(const hub_config *c);
+// The same for layer `layer`, without the heads that are pruned there.
+hub_config *hub_config_without_heads(const hub_config *c, int layer, arena *a);
+// Reads pruned_heads, after the layers and heads. What it says of layers and heads that there are not is
+// ignored, as Transformers 5 ignores the key.
+bool hub_config_pruned(const hub_fields *f, arena *a, hub_config *c);
+// A number as Python's int() reads it: spaces round it, a sign, digits that underscores may part. False: it is
+// no number. Beyond `most` digits don't count.
+bool hub_number_read(const char *text, int64_t most, int64_t *out);
 // Which part of the tensor the module is: 0 of 1, or as the family says.
 typedef struct hub_slice {
     int part, parts;

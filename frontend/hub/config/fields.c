@@ -1,5 +1,6 @@
 // Fields of config.json under the names that the family gives them.
 #include <inttypes.h>
+#include <string.h>
 
 #include "frontend/hub/config/activation.h"
 #include "frontend/hub/config/config.h"
@@ -32,4 +33,17 @@ bool hub_config_activation(const hub_fields *f, const char *key, arena *a, const
     }
     *out = arena_strdup(a, *out);
     return true;
+}
+
+bool hub_number_read(const char *text, int64_t most, int64_t *out) {
+    text += strspn(text, " \t\n\r\f\v");
+    bool minus = *text == '-';
+    text += *text == '-' || *text == '+';
+    int64_t n = 0;
+    const char *first = text;
+    for (; *text >= '0' && *text <= '9'; text += text[1] == '_' && text[2] >= '0' && text[2] <= '9' ? 2 : 1)
+        n = n > most ? n : 10 * n + (*text - '0');
+    if (text == first) return false;
+    *out = minus ? -n : n;
+    return !text[strspn(text, " \t\n\r\f\v")];
 }

@@ -289,11 +289,19 @@ value hub_build_context(hub_builder *b, int layer) {
     return attention_end(&at, o);
 }
 
-value hub_build_attentions(hub_builder *b, int i) {
+static value attentions(hub_builder *b, int i) {
     attention_builder at = attention_begin(b, i, false);
     value p = graph_transpose(at.body, probabilities(&at), 3, (int64_t[]){1, 0, 2});
     dim shape[] = {dim_sym(SYM_L), dim_num(b->config->heads), dim_sym(SYM_M)};
     attr padded = {.id = ATTR_shape, .n = 3, .u.dims = shape};
     value v = attention_end(&at, graph_append(at.body, OP_pad, 1, &p, 1, &padded));
     return hub_build_layer_named(b, v, i, "attention.probabilities");
+}
+
+value hub_build_attentions(hub_builder *b, int i) {
+    const hub_config *whole = b->config;
+    b->config = hub_config_of_layer(whole, i);
+    value v = attentions(b, i);
+    b->config = whole;
+    return v;
 }

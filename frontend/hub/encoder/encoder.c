@@ -192,6 +192,15 @@ static value layer(hub_builder *b, int i, value x) {
     return hub_build_layer_named(b, out, i, "output");
 }
 
+// A layer whose heads are pruned reads a config of its own.
+static value layer_of_own(hub_builder *b, int i, value x) {
+    const hub_config *whole = b->config;
+    b->config = hub_config_of_layer(whole, i);
+    value out = layer(b, i, x);
+    b->config = whole;
+    return out;
+}
+
 static void none(value *v, int64_t n) {
     for (int64_t i = 0; i < n; i++) v[i] = VALUE_NONE;
 }
@@ -208,7 +217,7 @@ void hub_build_encoder(hub_builder *b) {
     hub_build_positions(b);
     hub_build_turns(b);
     b->hidden[0] = embeddings(b);
-    for (int i = 0; i < n; i++) b->hidden[i + 1] = layer(b, i, b->hidden[i]);
+    for (int i = 0; i < n; i++) b->hidden[i + 1] = layer_of_own(b, i, b->hidden[i]);
     if (hub_build_has(b, MODULE_FINAL_NORM)) {
         value x = hub_build_norm(b, b->hidden[n], MODULE_FINAL_NORM, -1);
         b->hidden[n] = hub_build_named(b, x, "output");

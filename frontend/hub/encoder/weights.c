@@ -229,6 +229,41 @@ static void settle_labels(const lookup *l, hub_config *config) {
               said, room - 1, config->sizes[SIZE_LABELS]);
 }
 
+// Rows that the layer's queries have; 0: there is no such tensor.
+static int64_t query_rows(const lookup *l, int layer) {
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    int rank;
+    bool found;
+    const char *name = name_of(l, MODULE_QUERY, hub_weight_set(l->config, layer), PART_WEIGHT, &found);
+    return found && hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data) && rank ? shape[0] : 0;
+}
+
+// Where heads are pruned, the tensors say whether they are gone, or still there as Transformers 5 has them.
+static bool settle_pruned(const lookup *l, hub_config *config) {
+    if (!config->pruned || !config->family->modules[MODULE_QUERY]) return true;
+    arena *a = l->c->arena;
+    bool whole = false;
+    config->smaller = ARENA_ARRAY(a, hub_config *, config->layers);
+    for (int i = 0; i < config->layers; i++) {
+        int64_t rows = query_rows(l, i), left = config->heads - config->pruned[i];
+        config->smaller[i] = NULL;
+        if (!config->pruned[i]) continue;
+        whole |= rows != left * config->sizes[SIZE_HEAD];
+        if (rows != left * config->sizes[SIZE_HEAD] || !left) continue;
+        if (!hub_config_prunes(config)) {
+            const char *where = arena_printf(a, "%s: pruned_heads.%d", config->file, i);
+            return diag_error(l->d, where, "layers with fewer heads are not supported in the family %s",
+                              config->family->model_type);
+        }
+        config->smaller[i] = hub_config_without_heads(config, i, a);
+    }
+    if (whole)
+        diag_note(l->d, config->file, "pruned_heads: layers whose tensors have all heads are read whole");
+    return true;
+}
+
 bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d) {
     size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
     *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
@@ -236,14 +271,18 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, d
         .c = c, .read = out, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
     find_prefixes(&l);
     settle_labels(&l, config);
+    if (!settle_pruned(&l, config)) return false;
     bool ok = true;
     for (int m = 0; m < MODULE_COUNT; m++) {
         if (hub_module_use(config, (hub_module)m) == USE_NO) continue;
         int64_t sets = hub_module_sets(config, (hub_module)m);
         bool bare = m == MODULE_ATTENTION_NORM && config->family->traits & TRAIT_FIRST_BARE;
         for (int64_t i = sets ? bare : -1; i < sets; i++) {
+            bool layers = hub_module_of((hub_module)m)->scope == SCOPE_LAYER;
+            l.config = hub_config_of_layer(config, layers ? (int)i : -1);
             ok &= check_module(&l, (hub_module)m, (int)i);
         }
+        l.config = config;
     }
     if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
     if (ok) note_unread(&l);
