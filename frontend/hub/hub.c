@@ -9,6 +9,8 @@
 #include "frontend/hub/config/task.h"
 #include "frontend/hub/encoder/encoder.h"
 #include "frontend/hub/files/file.h"
+#include "frontend/hub/files/json.h"
+#include "frontend/hub/files/text.h"
 #include "frontend/hub/tokenizer/spec.h"
 
 typedef struct opening {
@@ -24,7 +26,34 @@ typedef struct opening {
 
 // --- Which files
 
+// What config.json names as the weights' file; NULL: nothing. (What is wrong with the config is said when it is
+// read as a whole.)
+static const char *named_weights(const opening *o) {
+    const char *path = hub_path(o->a, o->folder, "config.json"), *name = NULL;
+    if (!hub_is_file(path)) return NULL;
+    diag d;
+    diag_init(&d);
+    cJSON *root = hub_json_load(path, false, &d);
+    const hub_fields f = {path, "", root, &d};
+    if (root && hub_field_text(&f, "transformers_weights", false, &name) && name)
+        name = arena_strdup(o->a, name);
+    cJSON_Delete(root);
+    diag_free(&d);
+    return name;
+}
+
 static bool find_weights(opening *o) {
+    const char *named = named_weights(o);
+    if (named) {
+        const hub_fields f = {hub_path(o->a, o->folder, "config.json"), "", NULL, o->d};
+        bool known = hub_ends_with(named, ".safetensors") || hub_ends_with(named, ".safetensors.index.json");
+        if (!known || !hub_name_stays_inside(named, true))
+            return hub_field_wrong(&f, "transformers_weights",
+                                   "\"%.100s\" names no safetensors file or index in this folder", named);
+        o->weights = hub_path(o->a, o->folder, named);
+        return hub_is_file(o->weights) ||
+               hub_field_wrong(&f, "transformers_weights", "%.100s is not there", named);
+    }
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "model.st"};
     for (int i = 0; i < 3; i++) {
         o->weights = hub_path(o->a, o->folder, names[i]);

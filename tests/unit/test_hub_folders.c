@@ -73,6 +73,35 @@ START_TEST(one_file) {
 }
 END_TEST
 
+// As Transformers: config.json may name the weights, also where there is a model.safetensors.
+START_TEST(named_weights) {
+    char *text = case_text("bert-base-model/config.json");
+    static const char *const bad[][2] = {
+        {"x.bin", "transformers_weights: \"x.bin\" names no safetensors file or index in this folder"},
+        {"../x.safetensors", "names no safetensors file or index in this folder"},
+        {"x.safetensors", "transformers_weights: x.safetensors is not there"},
+    };
+    char key[100];
+    write_text("model.safetensors", "short");
+    link_case("bert-base-model/model.safetensors", "encoder.safetensors");
+    for (int i = 0; i < 4; i++) {
+        snprintf(key, sizeof(key), "{\"transformers_weights\": \"%s\",",
+                 i < 3 ? bad[i][0] : "encoder.safetensors");
+        char *config = replaced(text, "{", key);
+        write_text("config.json", config);
+        free(config);
+        if (i < 3) {
+            expect_failure((hub_options){0}, bad[i][1], 1);
+            continue;
+        }
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        close_model(&x);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(no_weights) {
     link_case("bert-base-model/config.json", "config.json");
     expect_failure((hub_options){0}, "holds no model.safetensors", 1);
@@ -246,6 +275,7 @@ static void add(TCase *c) {
     tcase_add_test(c, model_of_a_head_without_pooler);
     tcase_add_test(c, one_file);
     tcase_add_test(c, no_weights);
+    tcase_add_test(c, named_weights);
     tcase_add_test(c, shards);
     tcase_add_test(c, other_tensors);
     tcase_add_test(c, tied_and_untied);

@@ -70,6 +70,12 @@ static void same_numbers(const char *model, change f) {
     close_model(&x);
 }
 
+static void find_roberta(void) {
+    for (pair = 0; strcmp(pairs[pair].model, "roberta-mlm"); pair++) {
+    }
+    make_own("roberta-mlm");
+}
+
 START_TEST(either_name) {
     pair = _i;
     struct stat there;
@@ -85,12 +91,105 @@ END_TEST
 
 // The encoder of a masked LM whose embeddings stand under the decoder's name.
 START_TEST(encoder_alone) {
-    for (pair = 0; strcmp(pairs[pair].model, "roberta-mlm"); pair++) {
-    }
-    make_own("roberta-mlm");
+    find_roberta();
     change_weights(in_folder("own/model.safetensors"), under_decoder);
     opened x = open_model((hub_options){.head = "model"});
     ck_assert(x.ok);
+    close_model(&x);
+}
+END_TEST
+
+// --- The bias of the decoder, which is the predictions' own
+
+static const char *const biases[][3] = {
+    {"albert-mlm", "predictions.bias", "predictions.decoder.bias"},
+    {"bert-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+    {"deberta-v2-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+    {"fnet-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+    {"mobilebert-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+    {"mpnet-mlm", "lm_head.bias", "lm_head.decoder.bias"},
+    {"nomic-bert-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+    {"roberta-mlm", "lm_head.bias", "lm_head.decoder.bias"},
+    {"roformer-mlm", "cls.predictions.bias", "cls.predictions.decoder.bias"},
+};
+
+static bool other_bias(safetensors_item *t, arena *a) {
+    (void)a;
+    if (!strcmp(t->name, biases[pair][1])) t->name = biases[pair][2];
+    return true;
+}
+
+START_TEST(either_bias) {
+    pair = _i;
+    make_own(biases[pair][0]);
+    diag d;
+    diag_init(&d);
+    safetensors *s = safetensors_open(in_folder("own/model.safetensors"), &d);
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    int rank;
+    size_t bytes;
+    ck_assert(safetensors_entry(s, biases[pair][1], &dtype, &rank, &shape, &data, &bytes));
+    safetensors_close(s);
+    diag_free(&d);
+    same_numbers(biases[pair][0], other_bias);
+}
+END_TEST
+
+// --- A prefix of somebody's own, and shards
+
+static bool wrapped(safetensors_item *t, arena *a) {
+    if (!under_decoder(t, a)) return false;
+    t->name = arena_printf(a, "module.%s", t->name);
+    return true;
+}
+
+START_TEST(under_a_prefix) {
+    find_roberta();
+    same_numbers("roberta-mlm", wrapped);
+}
+END_TEST
+
+static bool is_decoder(safetensors_item *t, arena *a) {
+    return under_decoder(t, a) && !strcmp(t->name, pairs[pair].decoder);
+}
+
+static bool is_no_decoder(safetensors_item *t, arena *a) {
+    return under_decoder(t, a) && strcmp(t->name, pairs[pair].decoder) != 0;
+}
+
+static void move_weights(const char *name) {
+    char from[200];
+    snprintf(from, sizeof(from), "%s", in_folder("model.safetensors"));
+    ck_assert_int_eq(rename(from, in_folder(name)), 0);
+}
+
+START_TEST(in_shards) {
+    find_roberta();
+    FILE *f = fopen(in_folder("model.safetensors.index.json"), "w");
+    diag d;
+    diag_init(&d);
+    safetensors *s = safetensors_open(in_folder("own/model.safetensors"), &d);
+    fprintf(f, "{\"weight_map\": {\"%s\": \"b.safetensors\"", pairs[pair].decoder);
+    for (int i = 0; i < safetensors_count(s); i++) {
+        const char *name = safetensors_name(s, i);
+        if (strcmp(name, pairs[pair].word)) fprintf(f, ", \"%s\": \"a.safetensors\"", name);
+    }
+    fprintf(f, "}}");
+    fclose(f);
+    safetensors_close(s);
+    diag_free(&d);
+    change_weights(in_folder("own/model.safetensors"), is_no_decoder);
+    move_weights("a.safetensors");
+    change_weights(in_folder("own/model.safetensors"), is_decoder);
+    move_weights("b.safetensors");
+    opened own = open_model((hub_options){.model = in_folder("own")}), x = open_model((hub_options){0});
+    if (!x.ok) diag_print(&x.d, stderr);
+    ck_assert(own.ok && x.ok && x.d.count == 0);
+    const tensor *a = all_evaluated(&own), *b = all_evaluated(&x);
+    ck_assert(!memcmp(a[0].data, b[0].data, 4 * (size_t)(a[0].shape[0] * a[0].shape[1])));
+    close_model(&own);
     close_model(&x);
 }
 END_TEST
@@ -101,9 +200,7 @@ static bool without_either(safetensors_item *t, arena *a) {
 }
 
 START_TEST(neither) {
-    for (pair = 0; strcmp(pairs[pair].model, "roberta-mlm"); pair++) {
-    }
-    make_own("roberta-mlm");
+    find_roberta();
     change_weights(in_folder("own/model.safetensors"), without_either);
     expect_failure((hub_options){0}, "tensor \"roberta.embeddings.word_embeddings.weight\": is missing", 1);
 }
@@ -112,6 +209,9 @@ END_TEST
 static void add(TCase *c) {
     tcase_add_loop_test(c, either_name, 0, sizeof(pairs) / sizeof(pairs[0]));
     tcase_add_test(c, encoder_alone);
+    tcase_add_loop_test(c, either_bias, 0, sizeof(biases) / sizeof(biases[0]));
+    tcase_add_test(c, under_a_prefix);
+    tcase_add_test(c, in_shards);
     tcase_add_test(c, neither);
 }
 

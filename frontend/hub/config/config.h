@@ -60,6 +60,7 @@ typedef struct hub_config {
     double eps;
     const char *activation;
     bool tied, modern; // modern: as hub_family's
+    bool native;       // the tensors have the names of `native`
     hub_problem problem;
     bool identity;       // of one label, the folder wants the logit
     const char **labels; // label_room of them; the first sizes[SIZE_LABELS] are the head's

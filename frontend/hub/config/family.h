@@ -221,6 +221,9 @@ typedef struct hub_family {
     const char *modules[MODULE_COUNT];
     // Where a key of the config is false: other names, and no decoder but the word embeddings.
     const char *legacy_key, *modern[MODULE_COUNT];
+    // Names that Transformers has for modules whose tensors it renames as it reads them; a checkpoint may have
+    // those instead.
+    const char *native[MODULE_COUNT];
     // Keys: how many groups of columns a linear layer has, each read by its own rows. NULL: 1.
     const char *groups[MODULE_COUNT];
     // The bias of a linear layer or norm. NULL: it has one, by its own name; "": none; "?key": where the

@@ -34,8 +34,9 @@ static char *fill_in(arena *a, int inner, const char *pattern, int set, const ch
 }
 
 static const char *name_of(const hub_config *c, hub_module m) {
-    const char *modern = c->modern ? c->family->modern[m] : NULL;
-    return modern ? modern : c->family->modules[m];
+    const char *modern = c->modern ? c->family->modern[m] : NULL,
+               *native = c->native ? c->family->native[m] : NULL;
+    return native ? native : modern ? modern : c->family->modules[m];
 }
 
 char *hub_tensor_name(arena *a, const hub_config *c, hub_module m, int set, hub_part p) {
@@ -55,7 +56,7 @@ bool hub_config_own_bias(const hub_config *c, hub_module m) {
 }
 
 hub_slice hub_module_slice(const hub_config *c, hub_module m) {
-    const char *at = strchr(c->family->modules[m], '[');
+    const char *at = strchr(name_of(c, m), '[');
     if (!at) return (hub_slice){0, 1, false};
     return (hub_slice){at[1] - '0', at[3] - '0', at[4] == 'h'};
 }

@@ -37,24 +37,41 @@ static bool has(const lookup *l, const char *name) {
     return hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data);
 }
 
-// The base model's prefix is the part before the word embeddings' name.
-static void find_prefixes(lookup *l) {
+// What stands before a module's name in the checkpoint: the family's prefix, or else the shortest. NULL: the
+// module is not there.
+static const char *prefix_of(const lookup *l, hub_module m) {
     arena *a = l->c->arena;
-    const hub_family *f = l->config->family;
-    const char *word = hub_tensor_name(a, l->config, MODULE_WORD, -1, PART_WEIGHT), *best = NULL;
-    bool prefixed = false;
+    if (!l->config->family->modules[m]) return NULL;
+    int set = hub_module_of(m)->scope == SCOPE_LAYER ? 0 : -1;
+    const char *own = hub_tensor_name(a, l->config, m, set, PART_WEIGHT), *best = NULL;
+    if (has(l, arena_printf(a, "%s%s", l->config->family->base_prefix, own)))
+        return l->config->family->base_prefix;
     for (int i = 0; i < hub_checkpoint_count(l->c); i++) {
         const char *name = hub_checkpoint_name(l->c, i);
-        size_t n = strlen(name), m = strlen(word);
-        prefixed |= !strncmp(name, f->base_prefix, strlen(f->base_prefix));
-        if (!hub_ends_with(name, word) || (n > m && name[n - m - 1] != '.')) continue;
+        size_t n = strlen(name), k = strlen(own);
+        if (!hub_ends_with(name, own) || (n > k && name[n - k - 1] != '.')) continue;
         if (!best || n < strlen(best)) best = name;
     }
-    const char *usual = arena_printf(a, "%s%s", f->base_prefix, word);
-    if (has(l, usual)) best = usual;
-    l->base = best ? arena_strndup(a, best, strlen(best) - strlen(word)) : prefixed ? f->base_prefix : "";
-    bool wrapped = hub_ends_with(l->base, f->base_prefix);
-    l->head = wrapped ? arena_strndup(a, l->base, strlen(l->base) - strlen(f->base_prefix)) : "";
+    return best ? arena_strndup(a, best, strlen(best) - strlen(own)) : NULL;
+}
+
+static bool any_begins(const lookup *l, const char *prefix) {
+    for (int i = 0; i < hub_checkpoint_count(l->c); i++)
+        if (!strncmp(hub_checkpoint_name(l->c, i), prefix, strlen(prefix))) return true;
+    return false;
+}
+
+// The base model's prefix is the part before the word embeddings' name, or, where they stand under another,
+// before a name of layer 0.
+static void find_prefixes(lookup *l) {
+    static const hub_module telling[] = {MODULE_WORD, MODULE_QUERY, MODULE_UP};
+    const char *usual = l->config->family->base_prefix;
+    l->base = NULL;
+    for (size_t i = 0; i < sizeof telling / sizeof *telling && !l->base; i++)
+        l->base = prefix_of(l, telling[i]);
+    if (!l->base) l->base = any_begins(l, usual) ? usual : "";
+    bool wrapped = hub_ends_with(l->base, usual);
+    l->head = wrapped ? arena_strndup(l->c->arena, l->base, strlen(l->base) - strlen(usual)) : "";
 }
 
 // Word embeddings that the checkpoint holds under the name of the decoder that is tied to them; else `name`.
@@ -269,6 +286,8 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, d
     *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
     lookup l = {
         .c = c, .read = out, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
+    config->native = false;
+    if (config->family->native[MODULE_QUERY] && !prefix_of(&l, MODULE_QUERY)) config->native = true;
     find_prefixes(&l);
     settle_labels(&l, config);
     if (!settle_pruned(&l, config)) return false;
