@@ -207,6 +207,7 @@ static bool read_position_type(const hub_fields *f, hub_config *c, const char *k
 static bool read_variations(const hub_fields *f, hub_config *c) {
     bool decoder = false, cross = false;
     const char *positions = c->family->rotary ? "rotary" : "absolute";
+    if (c->family->defaults.positions) positions = c->family->defaults.positions;
     bool ok = hub_field_bool(f, "is_decoder", false, &decoder);
     ok &= hub_field_bool(f, "add_cross_attention", false, &cross);
     ok &= hub_field_text(f, "position_embedding_type", false, &positions);

@@ -247,7 +247,7 @@ typedef struct hub_family {
     // there. Types: -1 for none.
     struct {
         int64_t values[KEY_COUNT], pad_id, groups;
-        const char *activation;
+        const char *activation, *positions; // positions: position_embedding_type
         double eps;
         bool untied;
     } defaults;
