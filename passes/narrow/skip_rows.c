@@ -101,7 +101,8 @@ static value make_any(skipping *s, const graph *body, const chooser *by, value b
     t.d[0] = dim_sym(SYM_L);
     value param = graph_param(one, "chosen", t);
     value c = condition(one, body, by, param);
-    value chosen = graph_op3(one, OP_select, c, graph_scalar(one, 1), graph_scalar(one, 0));
+    value no = graph_scalar(one, 0), yes = graph_scalar(one, 1);
+    value chosen = graph_op3(one, OP_select, c, yes, no);
     attr axes = attr_ints(one->arena, ATTR_axes, 1, (int64_t[]){0});
     value most = graph_append(one, OP_reduce_max, 1, &chosen, 1, &axes);
     dim wide[] = {dim_sym(SYM_L), dim_num(1)};

@@ -107,8 +107,11 @@ static value turned_whole(attention_builder *at, value x) {
         step = 1;
     }
     value a = sliced(g, x, 0, step), b = sliced(g, x, step, 2 * step);
-    value left = graph_op2(g, OP_sub, graph_op2(g, OP_mul, a, cosines), graph_op2(g, OP_mul, b, sines));
-    value right = graph_op2(g, OP_add, graph_op2(g, OP_mul, b, cosines), graph_op2(g, OP_mul, a, sines));
+    // A node's number follows from the order of these calls, which C leaves open among arguments.
+    value b_sines = graph_op2(g, OP_mul, b, sines), a_cosines = graph_op2(g, OP_mul, a, cosines);
+    value left = graph_op2(g, OP_sub, a_cosines, b_sines);
+    value a_sines = graph_op2(g, OP_mul, a, sines), b_cosines = graph_op2(g, OP_mul, b, cosines);
+    value right = graph_op2(g, OP_add, b_cosines, a_sines);
     value y = joined(g, left, right);
     return pairs ? graph_reshape(g, y, 3, whole.d) : y;
 }

@@ -104,7 +104,8 @@ static value pooled_row(const pooler *p, hub_pooling pooling) {
 
 // 1 where `is` holds, else 0, also times what is kept so far.
 static void keep(pooler *p, value is) {
-    value kept = graph_op3(p->g, OP_select, is, graph_scalar(p->g, 1), graph_scalar(p->g, 0));
+    value no = graph_scalar(p->g, 0), yes = graph_scalar(p->g, 1);
+    value kept = graph_op3(p->g, OP_select, is, yes, no);
     p->kept = p->kept == VALUE_NONE ? kept : graph_op2(p->g, OP_mul, p->kept, kept);
 }
 

@@ -68,7 +68,8 @@ static value without_masked(hub_builder *b, value x) {
     value mask = hub_build_numbers(body, type_make(ELEM_I32, 0, NULL), &mask_id);
     value is =
         graph_append(body, OP_compare, 2, (value[]){graph_reshape(body, ids, 2, column), mask}, 1, &eq);
-    value ones = graph_op3(body, OP_select, is, graph_scalar(body, 1), graph_scalar(body, 0));
+    value no = graph_scalar(body, 0), yes = graph_scalar(body, 1);
+    value ones = graph_op3(body, OP_select, is, yes, no);
     value share = graph_append(body, OP_reduce_mean, 1, &ones, 1, &axes);
     value left = graph_op2(body, OP_sub, graph_scalar(body, 1), share);
     value scale = graph_op2(body, OP_div, graph_scalar(body, 1 - 0.15 * 0.8), left);

@@ -19,14 +19,17 @@ static value turns_of(hub_builder *b, op f) {
     value i = graph_append(g, OP_iota, 0, NULL, 2, (attr[]){shape, axis}), j = graph_reshape(g, i, 2, across);
     value at = graph_append(g, OP_cast, 1, &i, 1, &to_float);
     value n = graph_scalar(g, (double)b->config->transformed);
-    if (!b->config->transformed)
-        n = graph_op2(g, OP_add, graph_append(g, OP_reduce_max, 1, &at, 1, &axes), graph_scalar(g, 1));
+    if (!b->config->transformed) {
+        value one = graph_scalar(g, 1);
+        n = graph_op2(g, OP_add, graph_append(g, OP_reduce_max, 1, &at, 1, &axes), one);
+    }
     value p = graph_op2(g, OP_mul, i, j), x = graph_append(g, OP_cast, 1, &p, 1, &to_float);
     value times = graph_op2(g, OP_div, x, n), whole_n = graph_append(g, OP_cast, 1, &n, 1, &to_int);
     times = graph_append(g, OP_cast, 1, &times, 1, &to_int);
     value left = graph_op2(g, OP_sub, p, graph_op2(g, OP_mul, times, whole_n));
     left = graph_append(g, OP_cast, 1, &left, 1, &to_float);
-    value angle = graph_op2(g, OP_mul, graph_op2(g, OP_div, left, n), graph_scalar(g, 6.283185307179586));
+    value turn = graph_scalar(g, 6.283185307179586);
+    value angle = graph_op2(g, OP_mul, graph_op2(g, OP_div, left, n), turn);
     value y = graph_op1(g, f, angle);
     graph_output_add(g, NULL, graph_append(g, OP_pad, 1, &y, 1, &padded));
     return graph_region(b->g, OP_per_sequence, 2, (value[]){b->bounds, b->ids}, g, 1);
