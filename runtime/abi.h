@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 7u
+#define BERTC_ABI_VERSION 8u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 #define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch

@@ -17,7 +17,12 @@ typedef struct bertc_task {
     // What goes before texts that get an embedding or labels, by name.
     uint32_t prompt_count;
     uint32_t default_prompt; // where none is asked for: its number, from 1; 0: none
-    uint64_t prompts; // uint64_t[2 * prompt_count]: offsets of NUL-ended strings, name and text of each
+    uint64_t prompts;     // uint64_t[2 * prompt_count]: offsets of NUL-ended strings, name and text of each
+    uint32_t own_prompts; // the first so many are the model's; the others are empty ones that every model has
+    // Of an embedding.
+    uint32_t similarity; // bertc_similarity
+    uint32_t dimensions; // how many of its first numbers are the answer; 0: all
+    uint32_t normalize;  // 1: and are then made of length 1
 } bertc_task;
 
 // The output of a pretraining task that says whether the second text follows the first, by

@@ -75,6 +75,12 @@ typedef struct bertc_model_info {
     int64_t weight_bytes;
     // Of the variants that this CPU can run, best first, "avx512,avx2": the first is used.
     const char *isa_names;
+    // Of an embedding: how many numbers an answer has where nothing else is asked for (0: the model gives no
+    // embeddings), how many it can have, and how two of them are compared (bertc_similarity).
+    int embedding_size, embedding_width, similarity;
+    // The first so many prompts are the model's own; behind them are the empty `query` and `document` that
+    // every model with embeddings has.
+    int own_prompt_count;
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
 BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
@@ -294,6 +300,10 @@ typedef struct bertc_text_options {
     // Question answering: that the context holds no answer is an answer too, of the CLS token's score, as with
     // Transformers' handle_impossible_answer.
     bool no_answer;
+    // Of an embedding: how many of its first numbers are the answer (0: what the model says, else all), and
+    // whether these are made of length 1.
+    int dimensions;
+    bool normalize;
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An

@@ -1,4 +1,5 @@
-// What a model's answer is: the kinds of task, in the artefact's task table and in results.
+// What a model's answer is: the kinds of task, in the artefact's task table and in results, and what goes with
+// an embedding.
 #ifndef BERTC_TASK_KIND_H
 #define BERTC_TASK_KIND_H
 
@@ -15,5 +16,13 @@ typedef enum bertc_task_kind {
     // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
     BERTC_TASK_PRETRAINING
 } bertc_task_kind;
+
+// How two embeddings are compared. The larger the number, the more alike they are.
+typedef enum bertc_similarity {
+    BERTC_SIMILARITY_COSINE = 0,
+    BERTC_SIMILARITY_DOT,
+    BERTC_SIMILARITY_EUCLIDEAN, // less the distance
+    BERTC_SIMILARITY_MANHATTAN  // less the sum of the differences
+} bertc_similarity;
 
 #endif

@@ -34,6 +34,11 @@ static void table_init(option_table *t, compile_options *o) {
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
                                 "default: ld.lld, ld or cc, whichever is there", &o->linker});
     build_options_add(t, &o->build);
+    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
+                                "an embedding is its first N numbers (default: as the folder says, or all)",
+                                &o->build.hub.dimensions, 1});
+    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
+                                &o->build.hub.normalize});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
 }
 

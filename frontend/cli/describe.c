@@ -20,6 +20,13 @@ static void add_prompts(cJSON *o, const bertc_task *task) {
     }
 }
 
+static void add_embedding(cJSON *o, const bertc_task *task) {
+    if (task->kind != BERTC_TASK_EMBEDDING) return;
+    cJSON_AddStringToObject(o, "similarity_fn_name", hub_similarity_name((int)task->similarity));
+    if (task->dimensions) add_number(o, "truncate_dim", task->dimensions);
+    if (task->normalize) cJSON_AddBoolToObject(o, "normalize_embeddings", true);
+}
+
 static cJSON *describe_model(const build *b) {
     const hub_model *m = &b->model;
     cJSON *o = cJSON_CreateObject();
@@ -34,6 +41,7 @@ static cJSON *describe_model(const build *b) {
     add_number(o, "parameters", m->parameters);
     cJSON_AddBoolToObject(o, "tokenizer", m->tokenizer != NULL);
     add_prompts(o, m->task);
+    add_embedding(o, m->task);
     return o;
 }
 

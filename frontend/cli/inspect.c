@@ -36,6 +36,11 @@ static void print_model(const cJSON *root, const bertc_model *model) {
     if (info.label_count) printf("labels    ");
     for (int i = 0; i < info.label_count && i < 16; i++) printf(" %s", bertc_label(model, i));
     if (info.label_count) printf(info.label_count > 16 ? " ... (%d)\n" : "\n", info.label_count);
+    if (info.embedding_size) {
+        printf("embedding  %d numbers", info.embedding_size);
+        if (info.embedding_size < info.embedding_width) printf(", the first of %d", info.embedding_width);
+        printf(", compared by %s\n", hub_similarity_name(info.similarity));
+    }
     print_prompts(model, info.default_prompt);
     printf("runs here  %s\n", info.isa_names && *info.isa_names ? info.isa_names : "nothing");
 }

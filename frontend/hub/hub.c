@@ -122,6 +122,39 @@ static bool open_tokenizer(const opening *o, hub_model *out) {
                       t->vocab_size - 1, vocabulary);
 }
 
+// --- What is left of an embedding
+
+// Its numbers, 0: the model gives none.
+static int64_t embedding_width(const graph *g) {
+    for (int i = 0; i < g->output_count; i++)
+        if (!strcmp(g->outputs[i].name, "embedding")) return graph_type(g, g->outputs[i].value)->d[1].n;
+    return 0;
+}
+
+static bool settle_embedding(opening *o, const hub_model *out) {
+    hub_sentence *s = &o->read.sentence;
+    const hub_options *asks = o->options;
+    int64_t width = embedding_width(out->graph);
+    if (o->read.head != HEAD_EMBEDDING) {
+        s->dimensions = 0;
+        return (!asks->dimensions && !asks->normalize) ||
+               diag_error(o->d, asks->dimensions ? "--dimensions" : "--normalize",
+                          "is for embeddings, and the model gives none");
+    }
+    if (asks->dimensions > width)
+        return diag_error(o->d, "--dimensions",
+                          "is %" PRId64 ", and the model's embeddings have %" PRId64 " numbers",
+                          asks->dimensions, width);
+    if (asks->dimensions) s->dimensions = asks->dimensions;
+    if (s->dimensions <= -width)
+        return diag_error(o->d, o->options->model,
+                          "truncate_dim leaves nothing of an embedding of %" PRId64 " numbers", width);
+    if (s->dimensions < 0) s->dimensions += width; // from the end, as Python's slices
+    if (s->dimensions > width) s->dimensions = 0;
+    s->normalize = asks->normalize;
+    return true;
+}
+
 // sentence-transformers' limit, or the tokenizer's; never above the positions.
 static void open_task(const opening *o, hub_model *out) {
     const bertc_tokenizer *t = out->tokenizer;
@@ -181,6 +214,7 @@ static bool open_model(opening *o, hub_model *out) {
     if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
     if (o->read.head == HEAD_EMBEDDING && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
     if (!build(o, out)) return false;
+    if (!settle_embedding(o, out)) return false;
     describe(o, out);
     open_task(o, out);
     return true;

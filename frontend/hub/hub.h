@@ -16,6 +16,8 @@ typedef struct hub_options {
     const char *pooling; // NULL: as the folder says; cls, mean, ..., or several, separated by commas
     // NULL, or a list separated by commas: hidden_states, attentions, and names of outputs.
     const char *outputs;
+    int64_t dimensions; // of an embedding, its first numbers; 0: as the folder says, or all
+    bool normalize;     // an embedding to length 1, behind that
 } hub_options;
 
 typedef struct hub_model {
@@ -43,6 +45,10 @@ bool hub_unchanged(const hub_model *m, diag *d);
 
 // The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);
+
+// "cosine", "dot", ... by bertc_similarity; NULL: it is none.
+const char *hub_similarity_name(int i);
+bool hub_similarity_find(const char *name, bertc_similarity *out); // false: it is none of them
 
 // What a file is, by its first bytes or its ending, and what helps where that isn't what is wanted: goes on
 // "is ...". NULL: not known, or it can't be read.

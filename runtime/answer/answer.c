@@ -263,6 +263,18 @@ static bool check_options(const bertc_text_options *o, bertc_error *error) {
     return check_aggregation(o->aggregation, error);
 }
 
+static bool check_embedding(const bertc_session *s, bertc_error *error) {
+    const bertc_text_options *o = s->text->options;
+    if (!o->dimensions && !o->normalize) return true;
+    if (answer_task(s) != BERTC_TASK_EMBEDDING)
+        return error_set(error, "%s is for embeddings, and the model gives none",
+                         o->dimensions ? "dimensions" : "normalize");
+    int width = answer_width(s, 0);
+    return (o->dimensions >= 0 && o->dimensions <= width) ||
+           error_set(error, "dimensions is %d: the model's embeddings have %d numbers (0: as it says itself)",
+                     o->dimensions, width);
+}
+
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
     if (answer_task(s) != BERTC_TASK_ANSWER) return true;
     if (!text->pair)
@@ -305,7 +317,7 @@ static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
     s->text->failed = -1;
     store_reset(&s->text->store);
     session_clear(s);
-    if (!prompt_begin(s, error)) return false;
+    if (!check_embedding(s, error) || !prompt_begin(s, error)) return false;
     bool ok = true;
     int64_t at = -1; // the text that an error is about
     for (size_t i = 0; i < count && ok; i++) {

@@ -31,12 +31,27 @@ static void hold_logit(const answer_part *p, float x) {
     p->session->text->unfinite |= isnan(x) || x == INFINITY;
 }
 
+static int dimensions_of(const bertc_session *s) {
+    int asked = s->text->options->dimensions;
+    if (!asked) asked = (int)s->model->task->dimensions;
+    return asked ? asked : answer_width(s, 0);
+}
+
+static void normalize(float *x, int n) {
+    double square = 0;
+    for (int i = 0; i < n; i++) square += (double)x[i] * (double)x[i];
+    double length = sqrt(square);
+    if (!(length > 1e-12)) length = 1e-12; // zeros stay
+    for (int i = 0; i < n; i++) x[i] = (float)((double)x[i] / length);
+}
+
 bool answer_embedding(answer_part *p, const float *row) {
-    int n = answer_width(p->session, 0);
+    int n = dimensions_of(p->session);
     float *out = store_take(&p->session->text->store, (size_t)n, sizeof *out);
     if (!out) return false;
     memcpy(out, row, (size_t)n * sizeof *out);
     for (int i = 0; i < n; i++) hold_finite(p, row[i]);
+    if (p->session->text->options->normalize || p->session->model->task->normalize) normalize(out, n);
     p->result->embedding = out;
     p->result->embedding_size = n;
     return true;

@@ -102,7 +102,9 @@ static bool check_need(const check_source *c, const bertc_task *t, const task_ne
     if (!p && !strcmp(n->output, TASK_ORDER)) p = check_output(c, TASK_ORDER_OTHER);
     if (!p) return error_set(c->error, "broken descriptor: its task needs the output `%s`", n->output);
     int64_t want = n->width == -1 ? t->label_count : n->width == -2 ? c->descriptor->vocab_size : n->width;
-    if (p->leading != n->leading || p->ragged || p->rank > 1 || (want && port_width(p, 0) != want))
+    bool short_of = n->kind == BERTC_TASK_EMBEDDING && t->dimensions > port_width(p, 0);
+    if (p->leading != n->leading || p->ragged || p->rank > 1 || (want && port_width(p, 0) != want) ||
+        short_of)
         return error_set(c->error, "broken descriptor: output `%s` does not fit its task", n->output);
     return true;
 }
@@ -137,6 +139,8 @@ static bool check_task(const check_source *c) {
     if (t->prompt_count > MAX_PROMPTS || t->default_prompt > t->prompt_count)
         return error_set(c->error, "broken descriptor: the prompts of the task table");
     if (!check_strings(c, t, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
+    if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MANHATTAN || t->normalize > 1)
+        return error_set(c->error, "broken descriptor: the embedding of the task table");
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
     return true;

@@ -181,11 +181,19 @@ const char *bertc_model_json(const bertc_model *m) {
     return m->descriptor->json ? model_at(m, m->descriptor->json) : "{}";
 }
 
+static int embedding_width(const bertc_model *m) {
+    if (!m->task || m->task->kind != BERTC_TASK_EMBEDDING) return 0;
+    for (uint32_t i = 0; i < m->descriptor->output_count; i++)
+        if (!strcmp(model_at(m, m->outputs[i].name), "embedding")) return (int)port_width(&m->outputs[i], 0);
+    return 0;
+}
+
 void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
     if (!info) return;
     *info = (bertc_model_info){.default_prompt = -1};
     if (!m) return;
     const bertc_descriptor *d = m->descriptor;
+    int width = embedding_width(m), dimensions = m->task ? (int)m->task->dimensions : 0;
     *info = (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
                                .has_tokenizer = d->tokenizer != 0,
                                .label_count = m->task ? (int)m->task->label_count : 0,
@@ -196,7 +204,11 @@ void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
                                .max_length = m->max_length,
                                .max_batch = m->max_tokens / m->max_length,
                                .weight_bytes = d->weights_bytes,
-                               .isa_names = m->isa_names};
+                               .isa_names = m->isa_names,
+                               .embedding_size = width && dimensions ? dimensions : width,
+                               .embedding_width = width,
+                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
+                               .own_prompt_count = m->task ? (int)m->task->own_prompts : 0};
 }
 
 const char *bertc_label(const bertc_model *m, int index) {

@@ -86,6 +86,19 @@ START_TEST(embeddings) {
     answer(s, texts, 2, NULL, r);
     ck_assert(r[0].embedding_size == 20 && r[0].embedding[1] == 2 && r[1].embedding[1] == 0.5f &&
               r[1].embedding[19] == 9.5f);
+    answer(s, texts, 2, &(bertc_text_options){.dimensions = 3}, r);
+    ck_assert(r[0].embedding_size == 3 && r[0].embedding[1] == 2 && r[1].embedding[1] == 0.5f);
+    answer(s, texts + 1, 1, &(bertc_text_options){.dimensions = 3, .normalize = true}, r); // of 2, 0.5, 1
+    ck_assert_float_eq(r[0].embedding[1], (float)(0.5 / sqrt(5.25)));
+    ck_assert_float_eq(r[0].embedding[2], (float)(1 / sqrt(5.25)));
+    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.dimensions = 21}, r, &error));
+    ck_assert_str_eq(error.message,
+                     "dimensions is 21: the model's embeddings have 20 numbers (0: as it says itself)");
+    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.dimensions = -1}, r, &error));
+    bertc_model_info info;
+    bertc_model_describe(h.model, &info);
+    ck_assert(info.embedding_size == 20 && info.embedding_width == 20 &&
+              info.similarity == BERTC_SIMILARITY_COSINE);
     bertc_close(s);
     head_close(&h);
 }

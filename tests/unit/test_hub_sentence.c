@@ -221,13 +221,27 @@ START_TEST(transformers_and_prompts) {
     opened x = open_model((hub_options){0});
     ck_assert(x.ok);
     const bertc_task *task = x.m.task;
-    uint64_t at[4];
-    ck_assert_uint_eq(task->prompt_count, 2);
+    uint64_t at[8];
+    ck_assert_uint_eq(task->prompt_count, 4);
+    ck_assert_uint_eq(task->own_prompts, 2);
     ck_assert_uint_eq(task->default_prompt, 2);
     memcpy(at, (const char *)task + task->prompts, sizeof at);
-    static const char *const strings[] = {"a", "", "b", "x: "};
-    for (int i = 0; i < 4; i++) ck_assert_str_eq((const char *)task + at[i], strings[i]);
+    static const char *const strings[] = {"a", "", "b", "x: ", "query", "", "document", ""};
+    for (int i = 0; i < 8; i++) ck_assert_str_eq((const char *)task + at[i], strings[i]);
+    ck_assert(!task->dimensions && !task->normalize && task->similarity == BERTC_SIMILARITY_COSINE);
     close_model(&x);
+    write_text("config_sentence_transformers.json",
+               "{\"truncate_dim\":-40,\"similarity_fn_name\":\"manhattan\"}");
+    x = open_model((hub_options){.normalize = true});
+    task = x.m.task;
+    ck_assert(x.ok && task->dimensions == 8 && task->normalize == 1);
+    ck_assert_uint_eq(task->similarity, BERTC_SIMILARITY_MANHATTAN);
+    close_model(&x);
+    x = open_model((hub_options){.dimensions = 48});
+    ck_assert(x.ok && ((const bertc_task *)x.m.task)->dimensions == 48);
+    close_model(&x);
+    expect_failure((hub_options){.dimensions = 49}, "--dimensions: is 49, and the model's embeddings have 48",
+                   1);
     x = open_model((hub_options){.head = "model"}); // which answers no text
     ck_assert(x.ok);
     ck_assert_uint_eq(((const bertc_task *)x.m.task)->prompt_count, 0);

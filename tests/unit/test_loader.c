@@ -154,7 +154,7 @@ static const change changes[] = {
     {"truncated: `bertc_artefact`", ELF_SYMBOLS + sizeof(Elf64_Sym) + offsetof(Elf64_Sym, st_value), 0x8000,
      8},
     {"not a bertc artefact: `bertc_artefact` does not", FIELD(magic), 'X', 1},
-    {"made for version 5 of the artefact format, this library reads version 7", FIELD(abi_version), 5, 4},
+    {"made for version 5 of the artefact format, this library reads version 8", FIELD(abi_version), 5, 4},
     {"damaged: the checksum of its metadata, tables and code is ", FIELD(checksum), 1, 8},
     {"broken descriptor: 1 bytes", FIELD(size), 1, 4},
     {"broken descriptor: 33 inputs", FIELD(input_count), 33, 4},

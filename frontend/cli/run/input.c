@@ -52,7 +52,7 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
     line_source in = {0};
     sink out = {0};
     crew *workers = NULL;
-    int width = embedding_width(model);
+    int width = embedding_width(o, model);
     if (sink_is_npy(o->output) && !width)
         return diag_error(d, o->output, ".npy is for embeddings, and the model gives none: write .jsonl");
     bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, &in, &out, d);

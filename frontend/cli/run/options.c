@@ -38,6 +38,8 @@ bertc_text_options run_text_options(const run_options *o) {
                                 .raw_scores = o->raw_scores,
                                 .aggregation = o->aggregation,
                                 .no_answer = o->no_answer,
+                                .dimensions = (int)o->dimensions,
+                                .normalize = o->normalize,
                                 .max_tokens = o->max_tokens,
                                 .prompt_name = o->prompt_name,
                                 .prompt = o->prompt,
@@ -47,11 +49,19 @@ bertc_text_options run_text_options(const run_options *o) {
                                                         : -1};
 }
 
-int embedding_width(const bertc_model *model) {
+int embedding_width(const run_options *o, const bertc_model *model) {
     bertc_model_info info;
     bertc_model_describe(model, &info);
-    for (int i = 0; info.task == BERTC_TASK_EMBEDDING && i < info.output_count; i++)
-        if (!strcmp(bertc_output_name(model, i), "embedding"))
-            return (int)(bertc_output_bytes(model, i, 1, 1) / sizeof(float));
-    return 0;
+    return info.embedding_size && o->dimensions ? (int)o->dimensions : info.embedding_size;
+}
+
+bool check_embedding(const run_options *o, const bertc_model *model, diag *d) {
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    const char *given = o->dimensions ? "--dimensions" : o->normalize ? "--normalize" : NULL;
+    if (given && !info.embedding_size)
+        return diag_error(d, given, "is for embeddings, and the model gives none");
+    return o->dimensions <= info.embedding_width || !given ||
+           diag_error(d, given, "is %lld, and the model's embeddings have %d numbers",
+                      (long long)o->dimensions, info.embedding_width);
 }

@@ -16,6 +16,11 @@ static void add_texts(option_table *t, run_options *o) {
                      &o->prompt_name});
     options_add(
         t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
+    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
+                                "the first N numbers of an embedding (default: as the model says, or all)",
+                                &o->dimensions, 1});
+    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
+                                &o->normalize});
     options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
                                 "longer texts: error (default), truncate, truncate-first or -second (of a "
                                 "pair), window: read piece by piece",
@@ -75,6 +80,11 @@ static void add_modes(option_table *t, run_options *o) {
             "similar", 0, OPTION_TEXT, "QUERIES",
             "the --top-k lines (default 5) of the file given as TEXT that are most like each line of QUERIES",
             &o->similar});
+    options_add(
+        t, (option_row){"similarity", 0, OPTION_TEXT, "HOW",
+                        "of --similar: cosine, dot, euclidean, manhattan (default: as the model says, or "
+                        "cosine)",
+                        &o->similarity});
     options_add(t,
                 (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
                              "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG",
@@ -150,7 +160,8 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     ask_for_attention(o, outputs, sizeof outputs);
     if (!spares_inputs(o, rest->v[0], d)) return;
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
-    if (ok && !o->tensors && !o->attention.count) ok = answers_texts(model.model, d);
+    if (ok && !o->tensors && !o->attention.count)
+        ok = answers_texts(model.model, d) && check_embedding(o, model.model, d);
     if (ok && o->input)
         run_input(o, model.model, d);
     else if (ok && o->similar)
@@ -173,6 +184,14 @@ static bool long_texts_of(run_options *o) {
 static int check_options(const option_table *t, run_options *o, int texts) {
     if (!!o->tensors + !!o->input + !!o->similar + !!o->attention.count + o->explain > 1)
         return usage_error(t, "takes one of --tensors, --input, --similar, --attention, --explain");
+    bertc_similarity how;
+    if (o->similarity && !o->similar) return usage_error(t, "--similarity goes with --similar");
+    if (o->similarity && !hub_similarity_find(o->similarity, &how))
+        return usage_error(t, "--similarity: '%s' is none of cosine, dot, euclidean, manhattan",
+                           o->similarity);
+    if ((o->dimensions || o->normalize) && (o->tensors || o->attention.count || o->explain))
+        return usage_error(t, "--%s goes with texts that get an embedding",
+                           o->dimensions ? "dimensions" : "normalize");
     if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
     if (o->attention.count && o->attention.count != 2) return usage_error(t, "--attention takes LAYER,HEAD");
     if (o->attention.count && texts != 1) return usage_error(t, "--attention takes one text");

@@ -10,9 +10,10 @@ typedef struct run_options {
         *similar;
     bertc_truncation truncation;
     bertc_aggregation aggregation;
-    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer;
-    int_list attention; // layer, head
-    int64_t top_k, max_answer, max_tokens;
+    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize;
+    int_list attention;     // layer, head
+    const char *similarity; // NULL: as the model says
+    int64_t top_k, max_answer, max_tokens, dimensions;
     int64_t threads; // 0: not given
     int64_t stride;  // -1: not given
 } run_options;
@@ -23,7 +24,10 @@ bool truncation_of(const char *word, bertc_truncation *out);
 // "words", "first" and so on; NULL: words. False for other words.
 bool aggregation_of(const char *word, bertc_aggregation *out);
 bertc_text_options run_text_options(const run_options *o);
-int embedding_width(const bertc_model *model); // 0: its answer is no embedding
+// Numbers of an answer; 0: it is no embedding.
+int embedding_width(const run_options *o, const bertc_model *model);
+// Do --dimensions and --normalize fit the model?
+bool check_embedding(const run_options *o, const bertc_model *model, diag *d);
 
 // --- print.c
 // `several`: the text is printed too.

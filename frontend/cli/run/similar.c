@@ -1,5 +1,5 @@
 // `bertc run MODEL --similar QUERIES CORPUS`: the lines of a corpus of any size that are most like each
-// query, by the cosine of their embeddings. Only the queries and their best lines are kept in memory.
+// query, by the model's measure of likeness, or the one that is asked for. Only the queries and their best lines are kept in memory.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +17,15 @@ typedef struct hit {
 
 typedef struct query {
     char *text;
-    float *unit; // its embedding, of length 1
-    hit *best;   // best first, at most search.top
+    float *row; // its embedding; of length 1 for cosines
+    hit *best;  // best first, at most search.top
     int count, room;
 } query;
 
 typedef struct search {
     query *queries;
     int count, capacity, top, width;
+    bertc_similarity how;
     int64_t failed;
 } search;
 
@@ -45,10 +46,11 @@ static char *copy_text(const bertc_text *t) {
 // --- Queries
 
 static bool take_query(void *user, row *r, const bertc_result *result, const char **why) {
-    (void)user;
+    const search *s = user;
     (void)why;
     int n = result->embedding_size;
-    double length = sqrt(dot(result->embedding, result->embedding, n));
+    double length =
+        s->how == BERTC_SIMILARITY_COSINE ? sqrt(dot(result->embedding, result->embedding, n)) : 1;
     r->embedding = memory_alloc((size_t)n, sizeof(float));
     for (int i = 0; r->embedding && i < n; i++)
         r->embedding[i] = length > 0 ? (float)((double)result->embedding[i] / length) : 0;
@@ -65,10 +67,10 @@ static bool add_query(search *s, const row *r) {
     }
     query *q = &s->queries[s->count];
     size_t bytes = (size_t)s->width * sizeof(float);
-    *q = (query){.text = copy_text(&r->text), .unit = memory_alloc(bytes, 1)};
+    *q = (query){.text = copy_text(&r->text), .row = memory_alloc(bytes, 1)};
     s->count++;
-    if (!q->text || !q->unit) return false;
-    memcpy(q->unit, r->embedding, bytes);
+    if (!q->text || !q->row) return false;
+    memcpy(q->row, r->embedding, bytes);
     return true;
 }
 
@@ -86,15 +88,31 @@ static bool put_queries(void *user, const line_source *in, const chunk *c, diag 
 
 // --- The corpus
 
-// A row's cosines with all queries.
+static double likeness(bertc_similarity how, const float *a, const float *b, int n) {
+    double length, sum = 0;
+    switch (how) {
+    case BERTC_SIMILARITY_COSINE: length = sqrt(dot(b, b, n)); return length > 0 ? dot(a, b, n) / length : 0;
+    case BERTC_SIMILARITY_DOT: return dot(a, b, n);
+    case BERTC_SIMILARITY_EUCLIDEAN:
+        for (int i = 0; i < n; i++) {
+            double apart = (double)a[i] - (double)b[i];
+            sum += apart * apart;
+        }
+        return -sqrt(sum);
+    case BERTC_SIMILARITY_MANHATTAN:
+        for (int i = 0; i < n; i++) sum += fabs((double)a[i] - (double)b[i]);
+        return -sum;
+    }
+    return 0;
+}
+
+// How like each query a row is.
 static bool take_line(void *user, row *r, const bertc_result *result, const char **why) {
     const search *s = user;
     (void)why;
-    double length = sqrt(dot(result->embedding, result->embedding, s->width));
     r->embedding = memory_alloc((size_t)s->count, sizeof(float));
     for (int q = 0; r->embedding && q < s->count; q++)
-        r->embedding[q] =
-            length > 0 ? (float)(dot(s->queries[q].unit, result->embedding, s->width) / length) : 0;
+        r->embedding[q] = (float)likeness(s->how, s->queries[q].row, result->embedding, s->width);
     return r->embedding != NULL;
 }
 
@@ -156,13 +174,25 @@ static void print_query_json(const query *q) {
     print_json(o);
 }
 
-// Of `names`, up to NULL, the first that is a prompt of the model's.
+// Of `names`, up to NULL, the first that is a prompt of the model's own; else the first that it has.
 static const char *prompt_of(const bertc_model *model, const char *const *names) {
-    const char *own;
-    for (; *names; names++)
-        for (int i = 0; (own = bertc_prompt(model, i, NULL)); i++)
-            if (!strcmp(own, *names)) return own;
+    bertc_model_info info;
+    bertc_model_describe(model, &info);
+    const int counts[] = {info.own_prompt_count, info.prompt_count};
+    for (int k = 0; k < 2; k++)
+        for (const char *const *name = names; *name; name++)
+            for (int i = 0; i < counts[k]; i++)
+                if (!strcmp(bertc_prompt(model, i, NULL), *name)) return *name;
     return NULL;
+}
+
+static bertc_similarity measure_of(const run_options *o, const bertc_model *model) {
+    bertc_model_info info;
+    bertc_similarity how = BERTC_SIMILARITY_COSINE;
+    bertc_model_describe(model, &info);
+    if (!o->similarity) return (bertc_similarity)info.similarity;
+    hub_similarity_find(o->similarity, &how);
+    return how;
 }
 
 // As sentence-transformers' encode_query and encode_document; what the command line asks for is the queries'.
@@ -196,14 +226,15 @@ static void search_free(search *s) {
         query *x = &s->queries[q];
         for (int i = 0; i < x->count; i++) free(x->best[i].text);
         free(x->text);
-        free(x->unit);
+        free(x->row);
         free(x->best);
     }
     free(s->queries);
 }
 
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d) {
-    search s = {.top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(model)};
+    search s = {
+        .top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(o, model), .how = measure_of(o, model)};
     if (!s.width)
         return diag_error(d, NULL,
                           "--similar compares embeddings, and the model gives none (--head embedding)");

@@ -72,7 +72,11 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                          .labels = labels ? t.list : 0,
                          .prompt_count = (uint32_t)prompts,
                          .default_prompt = prompts ? (uint32_t)(s->default_prompt + 1) : 0,
-                         .prompts = prompts ? t.list + labels * sizeof(uint64_t) : 0};
+                         .prompts = prompts ? t.list + labels * sizeof(uint64_t) : 0,
+                         .own_prompts = prompted ? (uint32_t)s->own_prompts : 0,
+                         .similarity = (uint32_t)s->similarity,
+                         .dimensions = (uint32_t)s->dimensions,
+                         .normalize = s->normalize};
     for (size_t i = 0; i < labels; i++) put_string(&t, c->labels[i]);
     for (size_t i = 0; i < prompts; i++) {
         put_string(&t, s->prompts[i].name);

@@ -4,12 +4,7 @@
 
 #include "frontend/hub/files/file.h"
 
-#define MOST_STEPS   32
-#define MOST_PROMPTS 1024
-
-hub_sentence hub_sentence_plain(void) {
-    return (hub_sentence){.poolings = {POOLING_MEAN}, .pooling_count = 1, .default_prompt = -1};
-}
+#define MOST_STEPS 32
 
 // --- The transformer
 
@@ -135,44 +130,6 @@ static bool read_modules(reading *r, diag *d) {
     return ok;
 }
 
-// --- Prompts
-
-static bool read_prompt_list(const hub_fields *f, const cJSON *list, arena *a, hub_sentence *s) {
-    const cJSON *v;
-    if (!cJSON_IsObject(list))
-        return hub_field_wrong(f, "prompts", "is %s where an object is expected", hub_json_kind(list));
-    if (cJSON_GetArraySize(list) > MOST_PROMPTS)
-        return hub_field_wrong(f, "prompts", "has more than %d prompts", MOST_PROMPTS);
-    s->prompts = ARENA_ARRAY(a, hub_prompt, cJSON_GetArraySize(list) + 1);
-    cJSON_ArrayForEach(v, list) {
-        const char *text = cJSON_IsNull(v) ? "" : cJSON_GetStringValue(v);
-        if (!text)
-            return hub_field_wrong(f, arena_printf(a, "prompts.%.60s", v->string),
-                                   "is %s where a string is expected", hub_json_kind(v));
-        s->prompts[s->prompt_count++] = (hub_prompt){arena_strdup(a, v->string), arena_strdup(a, text)};
-    }
-    return true;
-}
-
-static bool read_prompts(const char *folder, arena *a, hub_sentence *s, diag *d) {
-    const char *path = hub_path(a, folder, "config_sentence_transformers.json"), *usual = NULL;
-    if (!hub_is_file(path)) return true;
-    cJSON *root = hub_json_load(path, false, d);
-    if (!root) return false;
-    const hub_fields f = {path, "", root, d};
-    const cJSON *list = hub_field(&f, "prompts");
-    bool ok = (!list || read_prompt_list(&f, list, a, s)) &&
-              hub_field_text(&f, "default_prompt_name", false, &usual) &&
-              hub_field_text(&f, "activation_fn", false, &s->activation);
-    if (s->activation) s->activation = arena_strdup(a, s->activation);
-    for (int i = 0; ok && usual && i < s->prompt_count; i++)
-        if (!strcmp(usual, s->prompts[i].name)) s->default_prompt = i;
-    if (ok && usual && s->default_prompt < 0)
-        ok = hub_field_wrong(&f, "default_prompt_name", "\"%.100s\" is none of the prompts", usual);
-    cJSON_Delete(root);
-    return ok;
-}
-
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
     *s = hub_sentence_plain();
     if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
@@ -180,7 +137,7 @@ bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
     s->folder = folder;
     s->steps = ARENA_ARRAY(a, hub_step, MOST_STEPS);
     reading r = {.folder = folder, .a = a, .s = s};
-    return read_modules(&r, d) && read_prompts(folder, a, s, d);
+    return read_modules(&r, d) && hub_settings_read(folder, a, s, d);
 }
 
 bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d) {

@@ -5,6 +5,7 @@
 #define BERTC_HUB_SENTENCE_H
 
 #include "frontend/hub/files/json.h"
+#include "runtime/abi_task.h"
 
 // How a text's row is computed from its tokens' rows. LATE: the classifier runs on each token; its results'
 // mean.
@@ -61,8 +62,13 @@ typedef struct hub_sentence {
     int64_t width;      // that 1_Pooling expects; 0: not said
     int64_t max_length; // 0: not said
     bool lower_case;    // texts, before they are tokenized
-    hub_prompt *prompts;
-    int prompt_count, default_prompt; // default_prompt -1: none
+    const hub_prompt *prompts;
+    // The first own_prompts are the folder's. default_prompt -1: none.
+    int prompt_count, own_prompts, default_prompt;
+    bertc_similarity similarity;
+    // How many numbers of an embedding are its answer. 0: all; below: all but so many, as Python's slices.
+    int64_t dimensions;
+    bool normalize; // and are made of length 1
 } hub_sentence;
 
 // A plain embedding: the mean of all tokens.
@@ -72,6 +78,9 @@ bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 
 // The same, but only what tokenizing needs: the transformer's folder, length and case.
 bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d);
+
+// --- settings.c: config_sentence_transformers.json, after the modules.
+bool hub_settings_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 
 // Parses "mean", or several poolings separated by commas, into *s; false where one is not known.
 bool hub_pooling_read(const char *names, hub_sentence *s);
