@@ -179,10 +179,17 @@ static bool make_graph(build *b, const build_options *o, diag *d) {
     return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &c, d);
 }
 
+hub_options build_hub(const build_options *o) {
+    hub_options hub = o->hub;
+    for (int i = 0; i < o->lengths.count; i++)
+        if (o->lengths.v[i] > hub.longest) hub.longest = o->lengths.v[i];
+    return hub;
+}
+
 static bool open_parts(build *b, const build_options *o, diag *d) {
     double start = seconds_now();
-    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&o->hub, b->arena, &b->model, d))
-        return false;
+    hub_options hub = build_hub(o);
+    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&hub, b->arena, &b->model, d)) return false;
     b->model_open = true;
     if (o->graph && !graph_from_text(o->graph, &b->model, b->arena, d)) return false;
     b->checkpoint_seconds = seconds_now() - start;

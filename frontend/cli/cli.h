@@ -54,6 +54,8 @@ typedef struct build {
     progress_line line;
 } build;
 
+// `hub`, and the longest of the lengths.
+hub_options build_hub(const build_options *o);
 // Adds the options of compiling to the table, and sets `o` to their defaults.
 void build_options_add(option_table *t, build_options *o);
 // Compile options make no sense for an artefact. Returns a usage error if `path` is one and any was given,

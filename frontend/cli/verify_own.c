@@ -58,7 +58,8 @@ bool verify_own_graph(const build_options *o, const inputs *x, const check *c, c
     arena *a = arena_new();
     hub_model own;
     progress_at(c->progress, "the graph as it was read", -1);
-    bool ok = hub_open(&o->hub, a, &own, d);
+    hub_options hub = build_hub(o);
+    bool ok = hub_open(&hub, a, &own, d);
     if (ok) {
         const graph *g = own.graph;
         *out = (own_graph){.outputs = ARENA_ARRAY(c->arena, kernel_check, g->output_count),

@@ -210,6 +210,7 @@ static bool open_model(opening *o, hub_model *out) {
     bool config = config_there(o) && hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence,
                                                      o->a, &o->read, o->d);
     if (!config || !tensors) return false;
+    hub_config_lengthen(&o->read, o->options->longest, o->d);
     bool tokens = open_tokenizer(o, out);
     if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
     if (o->read.head == HEAD_EMBEDDING && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;

@@ -14,6 +14,9 @@ typedef struct hub_options {
     // token-classification, question-answering, discriminator, embedding.
     const char *head;
     const char *pooling; // NULL: as the folder says; cls, mean, ..., or several, separated by commas
+    // Tokens of the longest text that is asked for; 0: as many as the config says. A model that no table of
+    // positions ends takes more than these.
+    int64_t longest;
     // NULL, or a list separated by commas: hidden_states, attentions, and names of outputs.
     const char *outputs;
     int64_t dimensions; // of an embedding, its first numbers; 0: as the folder says, or all

@@ -40,6 +40,7 @@ typedef struct hub_config {
     hub_rotary rotary;
     double theta[2]; // as hub_family's
     hub_rope ropes[2];
+    bool dynamic;                    // texts beyond the positions would have other frequencies
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
@@ -113,6 +114,9 @@ typedef struct hub_slice {
     bool by_head;
 } hub_slice;
 hub_slice hub_module_slice(const hub_config *c, hub_module m);
+// Lets the positions end at `longest` tokens, where that is more and nothing but the config's number ends them:
+// rotary positions, or distances alone. Transformers takes texts of any length there.
+void hub_config_lengthen(hub_config *c, int64_t longest, diag *d);
 // --- fields.c
 
 // The name that `key` has in this config: the family's, or the older one where only that is there. NULL: the

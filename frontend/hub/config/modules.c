@@ -1,7 +1,10 @@
 // The modules that a config's model reads: their names in the checkpoint, and their shapes.
+#include <inttypes.h>
 #include <string.h>
 
 #include "frontend/hub/config/config.h"
+
+#define MOST_POSITIONS (1 << 20) // of a table that is made
 
 int64_t hub_weight_sets(const hub_config *c) {
     return c->groups * c->inner_groups * (c->stages > 1 ? c->stages : 1);
@@ -78,6 +81,22 @@ int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shap
         return 3;
     }
     return s->kind == KIND_CONVOLUTION ? 3 : 2;
+}
+
+// RoFormer's rotary positions are a table, a distance of BERT's a row of one.
+static bool positions_end(const hub_config *c) {
+    return hub_module_use(c, MODULE_POSITION) || c->family->modules[MODULE_ROTARY] || c->distances ||
+           c->dynamic || (c->rotary == ROTARY_NONE && !hub_module_use(c, MODULE_RELATIVE));
+}
+
+void hub_config_lengthen(hub_config *c, int64_t longest, diag *d) {
+    int64_t *positions = &c->sizes[SIZE_POSITIONS];
+    if (longest <= *positions || positions_end(c)) return;
+    if (longest > MOST_POSITIONS) longest = MOST_POSITIONS;
+    diag_note(d, c->file,
+              "%s: is %" PRId64 ": texts of up to %" PRId64 " tokens go beyond what it is made for",
+              hub_family_key(c->family, KEY_POSITIONS), *positions, longest);
+    *positions = longest;
 }
 
 static hub_use use_if(bool yes) {

@@ -13,7 +13,7 @@ typedef struct scaling {
     double factor, original;      // the positions of the first training
     double fast, slow, attention; // yarn: turns between which it ramps; scale of the sines, 0: by the factor
     double mscale, mscale_all, low, high; // yarn's, llama3's
-    bool truncate;
+    bool truncate, dynamic;
 } scaling;
 
 static double *float_powers(arena *a, int64_t n, double base) { // of base^(2j / 2n), as floats
@@ -128,6 +128,7 @@ static bool read_kind(const hub_fields *f, scaling *s) {
         return hub_field_wrong(
             f, "rope_type", "\"%.100s\" is not supported; known are default, dynamic, linear, yarn, llama3",
             kind);
+    s->dynamic = i == 1;
     if (!ok || i < 2) return ok;
     s->kind = kinds[i];
     ok &= hub_field_real(f, "factor", true, 1e-6, 1e9, &s->factor);
@@ -185,6 +186,7 @@ bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c) {
     }
     ok &= read_object(f, "rope_parameters", false, theta, s);
     ok &= read_object(f, "rope_scaling", two, theta, s);
+    c->dynamic = s[0].dynamic || s[1].dynamic;
     for (int i = 0; ok && i < 1 + two; i++)
         if (s[i].kind) scale(&s[i], theta[i], c->sizes[SIZE_TURNED] / 2, a, &c->ropes[i]);
     return ok;
