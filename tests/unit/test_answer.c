@@ -308,7 +308,7 @@ START_TEST(sentences) {
     ck_assert(r[1].next_sentence == -1 && r[0].mask_count == 1 && r[1].mask_count == 1);
     ck_assert(r[2].next_sentence == r[0].next_sentence && r[2].mask_count == 0);
     answer(s, texts, 3, &(bertc_text_options){.raw_scores = true}, r);
-    ck_assert(r[0].next_sentence == ALICE && isnan(r[1].next_sentence));
+    ck_assert(r[0].next_sentence == (float)ALICE && isnan(r[1].next_sentence));
     char json[512];
     bertc_result_json(&r[1], &texts[1], json, sizeof json);
     ck_assert_ptr_nonnull(strstr(json, "\"next_sentence\": null"));
