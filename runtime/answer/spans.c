@@ -170,7 +170,7 @@ static int spans_of(int n, int longest) {
 
 static void add_none(span_list *s, const bertc_token *tokens, const float *start, const float *end,
                      const span_scale *of_start, const span_scale *of_end) {
-    bertc_answer a = {.found = false};
+    bertc_answer a = {.found = false, .logit_score = -INFINITY}; // where there is no CLS token
     if (tokens[0].text < 0) {
         a.score = (float)(probability(of_start, start[0]) * probability(of_end, end[0]));
         a.logit_score = start[0] + end[0];

@@ -203,6 +203,22 @@ START_TEST(transformers_and_prompts) {
          "modality_config.text.method_output_name: \"pooler_output\" is not supported"},
         {"sentence_bert_config.json", "{\"module_output_name\":\"x\"}",
          "module_output_name: \"x\" is not supported"},
+        {"sentence_bert_config.json", "{\"modality_config\":{\"image\":{}}}",
+         "modality_config.text: is missing"},
+        {"sentence_bert_config.json", "{\"modality_config\":{\"text\":{},\"message\":{}}}",
+         "modality_config.message: is not supported"},
+        {"sentence_bert_config.json", "{\"modality_config\":{\"text\":{\"method\":\"get_text_features\"}}}",
+         "modality_config.text.method: \"get_text_features\" is not supported"},
+        {"sentence_bert_config.json", "{\"config_args\":{\"rope_theta\":1}}",
+         "config_args.rope_theta: is not supported"},
+        {"sentence_bert_config.json", "{\"tokenizer_args\":{\"add_eos_token\":true}}",
+         "tokenizer_args.add_eos_token: is not supported"},
+        {"sentence_bert_config.json", "{\"processor_kwargs\":{\"model_max_length\":\"x\"}}",
+         "processor_kwargs.model_max_length: is a string"},
+        {"sentence_bert_config.json", "{\"model_kwargs\":{\"variant\":\"fp16\"}}",
+         "model_kwargs.variant: is not supported"},
+        {"sentence_bert_config.json", "{\"processing_kwargs\":{\"text\":{\"add_special_tokens\":false}}}",
+         "text.add_special_tokens: is not supported"},
         {"config_sentence_transformers.json", "{\"prompts\":[]}", "prompts: is an array where an object"},
         {"config_sentence_transformers.json", "{\"prompts\":{\"a\":3}}",
          "prompts.a: is a number where a string"},
@@ -246,6 +262,37 @@ START_TEST(transformers_and_prompts) {
     ck_assert(x.ok);
     ck_assert_uint_eq(((const bertc_task *)x.m.task)->prompt_count, 0);
     close_model(&x);
+}
+END_TEST
+
+// Each way of saying how long a text may be; and what changes no answer.
+START_TEST(lengths) {
+    static const struct {
+        const char *file, *text;
+        uint32_t length;
+    } cases[] = {
+        {"sentence_bert_config.json", "{\"max_seq_length\":20}", 20},
+        {"sentence_xlnet_config.json", "{\"max_seq_length\":19}", 19},
+        {"sentence_bert_config.json", "{\"max_seq_length\":20,\"tokenizer_args\":{\"model_max_length\":18}}",
+         18},
+        {"sentence_bert_config.json",
+         "{\"processor_kwargs\":{\"model_max_length\":17,\"padding_side\":\"left\"}}", 17},
+        {"sentence_bert_config.json",
+         "{\"max_seq_length\":20,\"unpad_inputs\":true,\"model_args\":{\"attn_implementation\":\"eager\"},"
+         "\"config_args\":{},\"processing_kwargs\":{\"text\":{\"max_length\":16,\"padding\":\"max_length\"}}"
+         "}",
+         16},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sentence_folder(TWO, "{}");
+        unlink(in_folder("sentence_bert_config.json"));
+        unlink(in_folder("sentence_xlnet_config.json"));
+        write_text(cases[i].file, cases[i].text);
+        opened x = open_model((hub_options){0});
+        ck_assert(x.ok);
+        ck_assert_uint_eq(((const bertc_task *)x.m.task)->max_length, cases[i].length);
+        close_model(&x);
+    }
 }
 END_TEST
 
@@ -331,6 +378,7 @@ static void add(TCase *c) {
     tcase_add_test(c, wrong_sentence_folders);
     tcase_add_test(c, modules);
     tcase_add_test(c, transformers_and_prompts);
+    tcase_add_test(c, lengths);
     tcase_add_test(c, cross_encoders);
 }
 

@@ -6,53 +6,6 @@
 
 #define MOST_STEPS 32
 
-// --- The transformer
-
-// What the encoder gives must be the last layer's rows, or a cross-encoder's logits.
-static bool read_outputs(const hub_fields *f, hub_sentence *s) {
-    static const char *const scored[] = {"sequence-classification", "scores", "logits"},
-                             *const embedded[] = {"feature-extraction", "token_embeddings",
-                                                  "last_hidden_state"};
-    const char *task = embedded[0];
-    if (!hub_field_text(f, "transformer_task", false, &task)) return false;
-    s->scores = !strcmp(task, scored[0]);
-    const char *const *known = s->scores ? scored : embedded, *output = known[1], *method = known[2];
-    const cJSON *text = cJSON_GetObjectItemCaseSensitive(hub_field(f, "modality_config"), "text");
-    const hub_fields of_text = {f->file, "modality_config.text", text, f->d};
-    bool ok = hub_field_text(f, "module_output_name", false, &output) &&
-              (!text || hub_field_text(&of_text, "method_output_name", false, &method));
-    if (!ok) return false;
-    if (strcmp(task, known[0]))
-        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; %s and %s are", task,
-                               embedded[0], scored[0]);
-    if (strcmp(output, known[1]))
-        return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; %s is", output,
-                               known[1]);
-    return !strcmp(method, known[2]) ||
-           hub_field_wrong(&of_text, "method_output_name", "\"%.100s\" is not supported; %s is", method,
-                           known[2]);
-}
-
-static bool read_transformer(const char *folder, arena *a, hub_sentence *s, diag *d) {
-    static const char *const names[] = {
-        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json"};
-    const char *path = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !path; i++) {
-        const char *one = hub_path(a, folder, names[i]);
-        if (hub_is_file(one)) path = one;
-    }
-    if (!path) return true;
-    cJSON *root = hub_json_load(path, false, d);
-    if (!root) return false;
-    const hub_fields f = {path, "", root, d};
-    bool ok = hub_field_int(&f, "max_seq_length", false, 1, INT32_MAX, &s->max_length);
-    ok &= hub_field_bool(&f, "do_lower_case", false, &s->lower_case);
-    ok &= read_outputs(&f, s);
-    cJSON_Delete(root);
-    return ok;
-}
-
 // --- Modules
 
 typedef struct reading {
@@ -67,8 +20,8 @@ static bool read_first(reading *r, const char *path, diag *d) {
     r->transformer = true;
     r->s->folder = path;
     // The file has stood beside modules.json, and in the transformer's own folder.
-    return read_transformer(r->folder, r->a, r->s, d) &&
-           (!strcmp(path, r->folder) || read_transformer(path, r->a, r->s, d));
+    return hub_transformer_open(r->folder, r->a, r->s, d) &&
+           (!strcmp(path, r->folder) || hub_transformer_open(path, r->a, r->s, d));
 }
 
 static bool read_step(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {

@@ -90,6 +90,9 @@ const char *hub_pooling_names(void); // all, for messages
 // PyTorch's.
 const char *hub_torch_class(const char *name);
 
+// --- transformer.c: sentence_bert_config.json in a folder, where there is one.
+bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d);
+
 // --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
 bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d);
 bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
