@@ -158,8 +158,9 @@ START_TEST(modules) {
          2},
         {"Dense",
          "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"torch.nn.modules.activation."
-         "ELU\"}",
-         "2/config.json: activation_function: \"torch.nn.modules.activation.ELU\" is not known; known are",
+         "Softmax\"}",
+         "2/config.json: activation_function: \"torch.nn.modules.activation.Softmax\" is not known; known "
+         "are",
          1},
         {"Dense", "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"mine.Tanh\"}",
          "activation_function: \"mine.Tanh\" is not known", 1},
@@ -188,6 +189,49 @@ START_TEST(modules) {
     expect_failure((hub_options){0}, "/2: holds no model.safetensors", 1);
     write_text("2/pytorch_model.bin", "");
     expect_failure((hub_options){0}, "pytorch_model.bin is not read", 1);
+}
+END_TEST
+
+// Without weights a Dense gives its activation of its bias.
+START_TEST(activations) {
+    static const float zeros[2 * 48], bias[2] = {-1.5f, 2.5f};
+    const safetensors_item items[] = {{"linear.weight", "F32", 2, {2, 48}, zeros, sizeof zeros},
+                                      {"linear.bias", "F32", 1, {2}, bias, sizeof bias}};
+    const double low = expm1(-1.5), swish = 1.5 / 6;
+    const struct {
+        const char *class;
+        double below, above;
+    } cases[] = {{"Tanh", tanh(-1.5), tanh(2.5)},
+                 {"Identity", -1.5, 2.5},
+                 {"LeakyReLU", -0.015, 2.5},
+                 {"ELU", low, 2.5},
+                 {"CELU", low, 2.5},
+                 {"SELU", 1.0507009873554805 * 1.6732632423543772 * low, 1.0507009873554805 * 2.5},
+                 {"Softplus", log1p(exp(-1.5)), log1p(exp(2.5))},
+                 {"Softsign", -1.5 / 2.5, 2.5 / 3.5},
+                 {"Hardtanh", -1, 1},
+                 {"Hardsigmoid", swish, 5.5 / 6},
+                 {"Hardswish", -1.5 * swish, 2.5 * 5.5 / 6},
+                 {"LogSigmoid", -log1p(exp(1.5)), -log1p(exp(-2.5))},
+                 {"Tanhshrink", -1.5 - tanh(-1.5), 2.5 - tanh(2.5)}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char config[200];
+        diag d;
+        diag_init(&d);
+        snprintf(config, sizeof config,
+                 "{\"in_features\":48,\"out_features\":2,\"activation_function\":\"torch.nn.modules."
+                 "activation.%s\"}",
+                 cases[i].class);
+        module_folder("Dense", config, true);
+        ck_assert(safetensors_write(in_folder("2/model.safetensors"), 2, items, &d));
+        diag_free(&d);
+        opened x = open_model((hub_options){0});
+        ck_assert_msg(x.ok, "%s", cases[i].class);
+        const float *has = evaluated(&x).data;
+        ck_assert_double_eq_tol((double)has[0], cases[i].below, 1e-6);
+        ck_assert_double_eq_tol((double)has[1], cases[i].above, 1e-6);
+        close_model(&x);
+    }
 }
 END_TEST
 
@@ -379,6 +423,7 @@ static void add(TCase *c) {
     tcase_add_test(c, modules);
     tcase_add_test(c, transformers_and_prompts);
     tcase_add_test(c, lengths);
+    tcase_add_test(c, activations);
     tcase_add_test(c, cross_encoders);
 }
 

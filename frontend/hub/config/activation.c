@@ -67,13 +67,59 @@ static value act_linear(graph *g, value x) {
     return x;
 }
 
-// x tanh(log(1 + e^x)), the logarithm as max(x, 0) + log(1 + e^-|x|), which does not overflow.
-static value act_mish(graph *g, value x) {
-    value size = graph_op2(g, OP_maximum, x, graph_op1(g, OP_neg, x));
-    value e = graph_op1(g, OP_exp, graph_op1(g, OP_neg, size));
+static value size_of(graph *g, value x) {
+    return graph_op2(g, OP_maximum, x, graph_op1(g, OP_neg, x));
+}
+
+// log(1 + e^x) as max(x, 0) + log(1 + e^-|x|), which does not overflow.
+static value act_softplus(graph *g, value x) {
+    value e = graph_op1(g, OP_exp, graph_op1(g, OP_neg, size_of(g, x)));
     value log = graph_op1(g, OP_log, graph_op2(g, OP_add, e, graph_scalar(g, 1)));
-    value softplus = graph_op2(g, OP_add, act_relu(g, x), log);
-    return graph_op2(g, OP_mul, x, graph_op1(g, OP_tanh, softplus));
+    return graph_op2(g, OP_add, act_relu(g, x), log);
+}
+
+static value act_mish(graph *g, value x) {
+    return graph_op2(g, OP_mul, x, graph_op1(g, OP_tanh, act_softplus(g, x)));
+}
+
+// --- PyTorch's alone
+
+// e^x - 1 where x is below 0, else 0.
+static value falling(graph *g, value x) {
+    return graph_op2(g, OP_add, graph_op1(g, OP_exp, minimum(g, x, 0)), graph_scalar(g, -1));
+}
+
+static value act_elu(graph *g, value x) {
+    return graph_op2(g, OP_add, act_relu(g, x), falling(g, x));
+}
+
+static value act_selu(graph *g, value x) {
+    value low = scaled(g, falling(g, x), 1.6732632423543772848170429916717);
+    return scaled(g, graph_op2(g, OP_add, act_relu(g, x), low), 1.0507009873554804934193349852946);
+}
+
+static value act_softsign(graph *g, value x) {
+    return graph_op2(g, OP_div, x, graph_op2(g, OP_add, size_of(g, x), graph_scalar(g, 1)));
+}
+
+static value act_hardtanh(graph *g, value x) {
+    return minimum(g, graph_op2(g, OP_maximum, x, graph_scalar(g, -1)), 1);
+}
+
+static value act_hardsigmoid(graph *g, value x) {
+    return scaled(g, act_relu6(g, graph_op2(g, OP_add, x, graph_scalar(g, 3))), 1.0 / 6);
+}
+
+static value act_hardswish(graph *g, value x) {
+    return graph_op2(g, OP_mul, x, act_hardsigmoid(g, x));
+}
+
+static value act_log_sigmoid(graph *g, value x) {
+    return graph_op1(g, OP_neg, act_softplus(g, graph_op1(g, OP_neg, x)));
+}
+
+static value act_tanhshrink(graph *g, value x) {
+    return graph_op2(g, OP_sub, x, act_tanh(g, x));
 }
 
 static const struct {
@@ -99,8 +145,18 @@ static const struct {
     {"tanh", act_tanh},
     {"sigmoid", act_sigmoid},
     {"linear", act_linear},
+    // from here on not of ACT2FN
+    {"elu", act_elu},
+    {"selu", act_selu},
+    {"softplus", act_softplus},
+    {"softsign", act_softsign},
+    {"hardtanh", act_hardtanh},
+    {"hardsigmoid", act_hardsigmoid},
+    {"hardswish", act_hardswish},
+    {"log_sigmoid", act_log_sigmoid},
+    {"tanhshrink", act_tanhshrink},
 };
-#define ACTIVATION_COUNT (sizeof(activations) / sizeof(activations[0]))
+#define ACTIVATION_COUNT 19 // of ACT2FN
 
 bool hub_activation_known(const char *name) {
     for (size_t i = 0; i < ACTIVATION_COUNT; i++) {

@@ -6,7 +6,8 @@
 
 bool hub_activation_known(const char *name);
 const char *hub_activation_names(arena *a);
-// The activation of x; `name` must be known.
+// The activation of x. `name` must be known, or be one of PyTorch's that ACT2FN lacks: elu, selu, softplus,
+// softsign, hardtanh, hardsigmoid, hardswish, log_sigmoid, tanhshrink.
 value hub_activation(graph *g, const char *name, value x);
 
 #endif

@@ -134,9 +134,25 @@ const char *hub_torch_class(const char *name) {
 static bool read_activation(const hub_fields *f, const char **out) {
     static const struct {
         const char *class, *name;
-    } classes[] = {{"Tanh", "tanh"},   {"Identity", "linear"}, {"ReLU", "relu"},
-                   {"ReLU6", "relu6"}, {"GELU", "gelu"},       {"SiLU", "silu"},
-                   {"Mish", "mish"},   {"Sigmoid", "sigmoid"}, {"LeakyReLU", "leaky_relu"}};
+    } classes[] = {{"Tanh", "tanh"},
+                   {"Identity", "linear"},
+                   {"ReLU", "relu"},
+                   {"ReLU6", "relu6"},
+                   {"GELU", "gelu"},
+                   {"SiLU", "silu"},
+                   {"Mish", "mish"},
+                   {"Sigmoid", "sigmoid"},
+                   {"LeakyReLU", "leaky_relu"},
+                   {"ELU", "elu"},
+                   {"CELU", "elu"},
+                   {"SELU", "selu"},
+                   {"Softplus", "softplus"},
+                   {"Softsign", "softsign"},
+                   {"Hardtanh", "hardtanh"},
+                   {"Hardsigmoid", "hardsigmoid"},
+                   {"Hardswish", "hardswish"},
+                   {"LogSigmoid", "log_sigmoid"},
+                   {"Tanhshrink", "tanhshrink"}};
     const char *given = "torch.nn.modules.activation.Tanh";
     if (!hub_field_text(f, "activation_function", false, &given)) return false;
     const char *class = hub_torch_class(given);
@@ -145,7 +161,8 @@ static bool read_activation(const hub_fields *f, const char **out) {
     }
     return hub_field_wrong(f, "activation_function",
                            "\"%.100s\" is not known; known are torch.nn's Tanh, Identity, ReLU, ReLU6, GELU, "
-                           "SiLU, Mish, Sigmoid, LeakyReLU",
+                           "SiLU, Mish, Sigmoid, LeakyReLU, ELU, CELU, SELU, Softplus, Softsign, Hardtanh, "
+                           "Hardsigmoid, Hardswish, LogSigmoid, Tanhshrink",
                            given);
 }
 
