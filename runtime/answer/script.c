@@ -1,7 +1,7 @@
 // The scripts that are written without spaces. Unicode has no property that says so: these are the characters
-// whose Script (Scripts.txt) is Han, Hiragana, Katakana, Bopomofo, Yi, Tangut, Nushu, Khitan, Tibetan, Javanese
-// or Balinese, and those whose Line_Break (LineBreak.txt) is SA (Thai, Lao, Khmer, Myanmar, Tai Le, New Tai Lue,
-// Tai Tham, Tai Viet, Ahom), with the digits and marks of these. To them come CJK's own punctuation, and
+// whose Script (Scripts.txt) is Han, Hiragana, Katakana, Bopomofo, Yi, Tangut, Nushu, Khitan, Tibetan, Javanese,
+// Buginese or Balinese, and those whose Line_Break (LineBreak.txt) is SA (Thai, Lao, Khmer, Myanmar, Tai Le, New
+// Tai Lue, Tai Tham, Tai Viet, Ahom), with the digits and marks of these. To them come CJK's own punctuation, and
 // fullwidth punctuation: what stands beside it is a word of its own. Fullwidth letters and digits, and Hangul,
 // are written with spaces. Ranges run over code points that Unicode has not given away yet.
 #include "runtime/answer/script.h"
@@ -17,7 +17,7 @@ static const struct {
     {0x0FD9, 0x109F},   // Tibetan, Myanmar
     {0x1780, 0x17F9},   // Khmer
     {0x1950, 0x19FF},   // Tai Le, New Tai Lue, Khmer symbols
-    {0x1A20, 0x1AAD},   // Tai Tham
+    {0x1A00, 0x1AAD},   // Buginese, Tai Tham
     {0x1B00, 0x1B7E},   // Balinese
     {0x2E80, 0x2FD5},   // radicals
     {0x3000, 0x302D},   // CJK symbols and punctuation, around Hangul's tones

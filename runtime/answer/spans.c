@@ -9,7 +9,7 @@
 struct span_choice {
     double weight; // log of the sum, over what reads the same, of exp(start plus end logit)
     double score;  // the sum of its probabilities
-    int order;     // of equal ones
+    int64_t order; // of equal ones
     int from, to;  // tokens of the window
     uint64_t key;  // of its characters in lower case
     bertc_answer answer;
@@ -132,7 +132,8 @@ static double probability(const span_scale *s, float logit) {
 // The `most` spans with the largest sums, best first.
 static int best_spans(const bertc_token *tokens, int n, const float *start, const float *end, int longest,
                       span_choice *out, int most) {
-    int count = 0, order = 0;
+    int count = 0;
+    int64_t order = 0;
     for (int i = 0; i < n; i++) {
         if (tokens[i].text != 1) continue;
         for (int k = i; k < n && k - i < longest && tokens[k].text == 1; k++, order++) {
