@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define BERTC_TOKENIZER_MAGIC   0x4b544342u // "BCTK"
-#define BERTC_TOKENIZER_VERSION 3u
+#define BERTC_TOKENIZER_VERSION 4u
 
 typedef enum bertc_tokenizer_model {
     BERTC_TOKENIZER_WORDPIECE = 1,
@@ -31,6 +31,8 @@ typedef enum bertc_tokenizer_model {
 // BPE of characters: U+2581 is a piece, and no merge joins it to another character before it.
 #define BERTC_TOKENIZER_SPACE_BEGINS 64u
 #define BERTC_TOKENIZER_NO_UNKNOWN   128u // there is no unknown token: a text that needs one is an error
+#define BERTC_TOKENIZER_TRUNCATE_LEFT 256u // a text that is cut keeps its end, where a call doesn't say
+#define BERTC_TOKENIZER_SPLIT_SPECIAL 512u // special added tokens are text like any other
 
 // `count` elements from `at`; 0, 0: absent.
 typedef struct bertc_section {

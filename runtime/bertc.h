@@ -174,6 +174,13 @@ typedef enum bertc_truncation {
     BERTC_TRUNCATE_ONLY_SECOND
 } bertc_truncation;
 
+// Which end of a text is cut.
+typedef enum bertc_truncation_side {
+    BERTC_TRUNCATION_DEFAULT = 0, // as the tokenizer's files say; where they don't, the right one
+    BERTC_TRUNCATION_RIGHT,       // the first tokens stay
+    BERTC_TRUNCATION_LEFT         // the last tokens stay
+} bertc_truncation_side;
+
 typedef struct bertc_word {
     uint32_t start, end; // bytes of the text
 } bertc_word;
@@ -191,10 +198,16 @@ typedef struct bertc_text {
 } bertc_text;
 
 // Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's
-// errors="replace". max_tokens 0: no limit. The tokens live in the session until its next call.
+// errors="replace"; a NUL is a character like any other. max_tokens 0: no limit. The tokens live in the session until its next call.
 BERTC_API bool bertc_tokenize(bertc_session *session, const bertc_text *text, int64_t max_tokens,
                               bertc_truncation truncation, const bertc_token **tokens, size_t *count,
                               bertc_error *error);
+// The same with options, of which max_tokens (0: no limit), truncation, truncation_side and plain_text count;
+// NULL: none is set.
+struct bertc_text_options;
+BERTC_API bool bertc_tokenize_with(bertc_session *session, const bertc_text *text,
+                                   const struct bertc_text_options *options, const bertc_token **tokens,
+                                   size_t *count, bertc_error *error);
 // Text of a token id, as in the vocabulary ("##able").
 BERTC_API const char *bertc_token_text(const bertc_model *model, int32_t id);
 
@@ -304,6 +317,10 @@ typedef struct bertc_text_options {
     // whether these are made of length 1.
     int dimensions;
     bool normalize;
+    bertc_truncation_side truncation_side;
+    // true: text never becomes a special token ([SEP], </s>, [MASK], ...), whoever wrote it, prompts neither.
+    // For texts of people who are not trusted.
+    bool plain_text;
 } bertc_text_options;
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
@@ -337,6 +354,9 @@ BERTC_API bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t
 BERTC_API bool bertc_tokenizer_encode(bertc_tokenizer_handle *t, const bertc_text *text, int64_t max_tokens,
                                       bertc_truncation truncation, const bertc_token **tokens, size_t *count,
                                       bertc_error *error);
+BERTC_API bool bertc_tokenizer_encode_with(bertc_tokenizer_handle *t, const bertc_text *text,
+                                           const bertc_text_options *options, const bertc_token **tokens,
+                                           size_t *count, bertc_error *error);
 BERTC_API const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id);
 BERTC_API void bertc_tokenizer_close(bertc_tokenizer_handle *t);
 

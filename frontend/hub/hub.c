@@ -111,15 +111,17 @@ static bool open_tokenizer(const opening *o, hub_model *out) {
     const char *unread = path ? NULL : tokenizer_unread(o->folder, o->a);
     if (unread) diag_note(o->d, unread, TOKENIZER_UNREAD "; until then the model takes ids only");
     if (!path) return true;
-    bool lower = o->sentence.lower_case;
-    if (!tokenizer_open(path, lower, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
+    const tokenizer_use use = {.lower = o->sentence.lower_case, .one_type = o->read.sizes[SIZE_TYPES] <= 1};
+    if (!tokenizer_open(path, use, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
     int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
     if ((int64_t)t->vocab_size <= vocabulary) return true;
     const char *file = tokenizer_file(path, o->a);
-    return diag_error(o->d, file ? file : path,
-                      "the tokenizer's ids go up to %" PRIu32 ", the model's vocabulary has %" PRId64,
-                      t->vocab_size - 1, vocabulary);
+    diag_note(o->d, file ? file : path,
+              "the tokenizer's ids go up to %" PRIu32 ", the model's vocabulary has %" PRId64
+              ": a text with one that is not in it will be an error",
+              t->vocab_size - 1, vocabulary);
+    return true;
 }
 
 // --- What is left of an embedding
@@ -161,7 +163,8 @@ static void open_task(const opening *o, hub_model *out) {
     int64_t most = o->read.sentence.max_length;
     if (!most && t) most = t->max_length;
     if (most > out->position_count) most = out->position_count;
-    out->task = hub_task_table(&o->read, most, t ? t->mask_id : -1, o->a, &out->task_bytes, o->d);
+    int32_t mask = t && t->mask_id < out->vocab_size ? t->mask_id : -1;
+    out->task = hub_task_table(&o->read, most, mask, o->a, &out->task_bytes, o->d);
 }
 
 // --- The model

@@ -106,14 +106,26 @@ static bool has_tokenizer(const bertc_session *s, bertc_error *error) {
                      "vocab.txt beside the checkpoint");
 }
 
-bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
-                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+static bool tokenize(bertc_session *s, const bertc_text *text, const encode_options *options,
+                     const bertc_token **tokens, size_t *count, bertc_error *error) {
     if (!s || !tokens || !count)
         return error_set(error, "%s is NULL", !s ? "session" : !tokens ? "tokens" : "count");
     if (!has_tokenizer(s, error) || !session_enter(s, error)) return false;
-    bool ok = encoder_encode(s->text->encoder, text, max_tokens, truncation, tokens, count, error);
+    bool ok = encoder_encode(s->text->encoder, text, options, tokens, count, error);
     session_leave(s);
     return ok;
+}
+
+bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+                    const bertc_token **tokens, size_t *count, bertc_error *error) {
+    const encode_options o = {.max_tokens = max_tokens, .truncation = truncation};
+    return tokenize(s, text, &o, tokens, count, error);
+}
+
+bool bertc_tokenize_with(bertc_session *s, const bertc_text *text, const bertc_text_options *options,
+                         const bertc_token **tokens, size_t *count, bertc_error *error) {
+    const encode_options o = encode_options_of(options);
+    return tokenize(s, text, &o, tokens, count, error);
 }
 
 // Tokens of the longest text, or window.
@@ -128,8 +140,10 @@ static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size
     int64_t before = 0;
     for (size_t i = 0; i < n; i++) {
         int64_t position = session_position(s, tokens[i].id, (int64_t)i, before);
-        if (!session_check(s, tokens[i].id, tokens[i].type, position, error))
-            return error_prefix(error, "token %zu", i);
+        if (!session_check(s, tokens[i].id, tokens[i].type, position, error)) {
+            const char *text = tokenizer_text(&s->model->tokenizer, tokens[i].id);
+            return error_prefix(error, "token %zu, `%.100s`", i, text ? text : "");
+        }
         before += tokens[i].id != s->model->descriptor->pad_id;
     }
     return n > 0 || error_set(error, "the text has no token");
@@ -251,7 +265,7 @@ static bool check_aggregation(bertc_aggregation how, bertc_error *error) {
 }
 
 static bool check_options(const bertc_text_options *o, bertc_error *error) {
-    if (!truncation_check(o->truncation, error)) return false;
+    if (!truncation_check(o->truncation, o->truncation_side, error)) return false;
     if (o->top_k < 0) return error_set(error, "top_k is %d: how many, or 0 for the usual number", o->top_k);
     if (o->max_answer_tokens < 0)
         return error_set(error, "max_answer_tokens is %d: how many, or 0 for 15", o->max_answer_tokens);
@@ -300,10 +314,13 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     size_t n;
     int64_t limit = longest(s);
     bertc_text whole = *text;
-    if (!encode_arguments(text, 0, BERTC_TRUNCATE_NEVER, error) || !check_text(s, text, error) ||
+    const encode_options to = {.max_tokens = o->windows ? 0 : limit,
+                               .truncation = o->windows ? BERTC_TRUNCATE_NEVER : o->truncation,
+                               .side = o->truncation_side,
+                               .plain = o->plain_text};
+    if (!encode_arguments(text, &to, error) || !check_text(s, text, error) ||
         !prompt_join(s, &whole, error) ||
-        !encoder_encode(s->text->encoder, &whole, o->windows ? 0 : limit,
-                        o->windows ? BERTC_TRUNCATE_NEVER : o->truncation, &tokens, &n, error) ||
+        !encoder_encode(s->text->encoder, &whole, &to, &tokens, &n, error) ||
         !check_context(s, tokens, n, error))
         return false;
     if (!mask_check(s, text, tokens, n, error)) return false;

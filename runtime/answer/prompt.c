@@ -89,7 +89,8 @@ bool prompt_begin(bertc_session *s, bertc_error *error) {
     const bertc_text alone = {.text = p->text, .size = p->size};
     const bertc_token *tokens;
     size_t n;
-    if (!encoder_encode(s->text->encoder, &alone, 0, BERTC_TRUNCATE_NEVER, &tokens, &n, error))
+    if (!encoder_encode(s->text->encoder, &alone, &(encode_options){.plain = o->plain_text}, &tokens, &n,
+                        error))
         return error_prefix(error, "the prompt");
     if (n && tokens[n - 1].text < 0) n--; // the end of a text, which is not here
     p->tokens = n;

@@ -180,6 +180,7 @@ static void split_added(encoder *e, const span *s, bool normalized, added_rest r
         const bertc_added_token *a = &e->t->added[token];
         size_t start = at, end = at + n;
         at = end;
+        if (a->flags & BERTC_ADDED_SPECIAL && e->skips_special) continue;
         if (a->flags & BERTC_ADDED_SINGLE_WORD &&
             ((start && is_word_before(s, start)) || (end < s->size && is_word_at(s, end))))
             continue;

@@ -30,7 +30,17 @@ bool bertc_tokenizer_encode(bertc_tokenizer_handle *t, const bertc_text *text, i
                             bertc_error *error) {
     if (!t || !tokens || !count)
         return error_set(error, "%s is NULL", !t ? "the tokenizer" : !tokens ? "tokens" : "count");
-    return encoder_encode(t->encoder, text, max_tokens, truncation, tokens, count, error);
+    const encode_options o = {.max_tokens = max_tokens, .truncation = truncation};
+    return encoder_encode(t->encoder, text, &o, tokens, count, error);
+}
+
+bool bertc_tokenizer_encode_with(bertc_tokenizer_handle *t, const bertc_text *text,
+                                 const bertc_text_options *options, const bertc_token **tokens, size_t *count,
+                                 bertc_error *error) {
+    if (!t || !tokens || !count)
+        return error_set(error, "%s is NULL", !t ? "the tokenizer" : !tokens ? "tokens" : "count");
+    const encode_options o = encode_options_of(options);
+    return encoder_encode(t->encoder, text, &o, tokens, count, error);
 }
 
 const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id) {

@@ -19,22 +19,38 @@ static bool check_words(const bertc_text *text, bertc_error *error) {
     return true;
 }
 
-bool truncation_check(bertc_truncation truncation, bertc_error *error) {
+static bool side_check(bertc_truncation_side side, bertc_error *error) {
+    switch (side) {
+    case BERTC_TRUNCATION_DEFAULT:
+    case BERTC_TRUNCATION_RIGHT:
+    case BERTC_TRUNCATION_LEFT: return true;
+    }
+    return error_set(error, "truncation_side is %d, which is none of bertc_truncation_side", (int)side);
+}
+
+bool truncation_check(bertc_truncation truncation, bertc_truncation_side side, bertc_error *error) {
     switch (truncation) {
     case BERTC_TRUNCATE_NEVER:
     case BERTC_TRUNCATE_LONGEST_FIRST:
     case BERTC_TRUNCATE_ONLY_FIRST:
-    case BERTC_TRUNCATE_ONLY_SECOND: return true;
+    case BERTC_TRUNCATE_ONLY_SECOND: return side_check(side, error);
     }
     return error_set(error, "truncation is %d, which is none of bertc_truncation", (int)truncation);
 }
 
-bool encode_arguments(const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
-                      bertc_error *error) {
+encode_options encode_options_of(const bertc_text_options *o) {
+    if (!o) return (encode_options){0};
+    return (encode_options){.max_tokens = o->max_tokens,
+                            .truncation = o->truncation,
+                            .side = o->truncation_side,
+                            .plain = o->plain_text};
+}
+
+bool encode_arguments(const bertc_text *text, const encode_options *options, bertc_error *error) {
     if (!text) return error_set(error, "the text is NULL");
     if (!text->text && text->size) return error_set(error, "text is NULL, and its size is %zu", text->size);
-    if (max_tokens < 0)
+    if (options->max_tokens < 0)
         return error_set(error, "max_tokens is %lld: a number of tokens, or 0 for no limit",
-                         (long long)max_tokens);
-    return truncation_check(truncation, error) && check_words(text, error);
+                         (long long)options->max_tokens);
+    return truncation_check(options->truncation, options->side, error) && check_words(text, error);
 }

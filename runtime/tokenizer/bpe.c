@@ -16,7 +16,8 @@ static bpe_merge find_merge(encoder *e, uint32_t left, uint32_t right) {
         if (i >= FEW_PROBES && !encoder_work(e, 1)) break; // a table may be made so that each look-up is long
         const bertc_merge *m = &t->merges[(slot + i) & mask];
         if (m->rank == NO_MERGE) break;
-        if (m->left == left && m->right == right) return (bpe_merge){.rank = m->rank, .id = m->id};
+        if (m->left == left && m->right == right && encoder_takes(e, m->id))
+            return (bpe_merge){.rank = m->rank, .id = m->id};
     }
     return (bpe_merge){.rank = NO_MERGE};
 }
@@ -169,7 +170,7 @@ static void encode_characters(encoder *e, const span *s, split word) {
     for (uint32_t at = word.start, n; at < word.end; at += n) {
         n = (uint32_t)utf8_length(s->bytes[at]);
         uint32_t id = character_piece(t, s->bytes + at, n, at == word.start, at + n >= word.end);
-        if (id != TRIE_NONE) {
+        if (id != TRIE_NONE && encoder_takes(e, id)) {
             add_unknown(&x);
             add_symbol(&x, id, n);
         } else if (!add_byte_pieces(&x, s->bytes + at, n) &&
@@ -220,7 +221,7 @@ void bpe_encode(encoder *e, const span *s, split word) {
     size_t n = word.end - word.start, work = 0;
     if (cache_give(e, s, word)) return;
     if (t->table->flags & BERTC_TOKENIZER_IGNORE_MERGES &&
-        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id, &work) == n) {
+        trie_longest(&t->pieces_trie, 0, s->bytes + word.start, n, &id, &work) == n && encoder_takes(e, id)) {
         text_piece(e, s, word.start, word.end, id);
         cache_put(e, s, word, &id, &word.end, 1);
     } else if (t->table->flags & BERTC_TOKENIZER_SPACE_BEGINS)

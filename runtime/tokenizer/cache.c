@@ -25,6 +25,10 @@ bool cache_open(encoder *e) {
     return e->cache != NULL;
 }
 
+void cache_clear(encoder *e) {
+    if (e->cache) memset(e->cache, 0, WORDS * sizeof *e->cache);
+}
+
 static uint64_t load(const uint8_t *p) {
     uint64_t v;
     memcpy(&v, p, sizeof v);

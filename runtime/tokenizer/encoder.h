@@ -121,6 +121,10 @@ struct encoder {
     size_t max_text; // bytes that the buffers below are made for; they grow where a text needs more
     bool failed;     // what is there is cut short
     encoder_failure failure;
+    bool plain;            // of this call: no text becomes one of `special_ids`
+    bool skips_special;    // special added tokens are not looked for
+    uint32_t *special_ids; // of the special added tokens but the unknown one, ascending
+    size_t special_count;
     const bertc_step *step, *failed_step; // that runs, and that failed; NULL: none
     uint64_t work;                        // left of the call's budget
     size_t longest;                       // bytes that a normalised text may have
@@ -165,6 +169,13 @@ struct encoder {
 };
 
 #define ENCODER_DROPPED 0xff
+
+// special.c: fills `special_ids`; false: out of memory. Whether a piece may be a text's token in this call.
+bool special_open(encoder *e);
+bool encoder_takes_piece(const encoder *e, uint32_t id);
+static inline bool encoder_takes(const encoder *e, uint32_t id) {
+    return !e->plain || encoder_takes_piece(e, id);
+}
 
 // budget.c: what a call may cost.
 // The most bytes that a normalised text may have: so many a byte of the text, and so many beside.
@@ -273,6 +284,7 @@ bool matcher_next(encoder *e, const bertc_step *step, matches *m, size_t *start,
 bool cache_open(encoder *e);
 // Appends a word's tokens, if it is there.
 bool cache_give(encoder *e, const span *s, split word);
+void cache_clear(encoder *e);
 // Keeps a word, if its pieces, which end at `ends` of `s`, are all of it.
 void cache_put(encoder *e, const span *s, split word, const uint32_t *ids, const uint32_t *ends,
                size_t count);

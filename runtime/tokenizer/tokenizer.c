@@ -32,6 +32,7 @@ static void free_buffers(encoder *e) {
                    e->ways,
                    e->cache,
                    e->changes,
+                   e->special_ids,
                    e->raw,
                    e->out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
@@ -111,7 +112,7 @@ encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *err
     if (e) {
         e->t = t;
         if (!matcher_open(e, error)) return encoder_free(e), NULL;
-        if (make_buffers(e, size) && cache_open(e)) {
+        if (make_buffers(e, size) && cache_open(e) && special_open(e)) {
             normalize_open(e);
             if (added_open(e, error)) return e;
             return encoder_free(e), NULL;
@@ -249,9 +250,60 @@ static size_t fill_template(encoder *e, bool pair, const size_t before[2], const
     return count;
 }
 
-bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+// Words that are known may have been cut otherwise.
+static void set_plain(encoder *e, bool plain) {
+    if (plain != e->plain && e->special_count) cache_clear(e);
+    e->plain = plain;
+    e->skips_special = plain || e->t->table->flags & BERTC_TOKENIZER_SPLIT_SPECIAL;
+}
+
+static bool cuts_left(const encoder *e, const encode_options *o) {
+    if (o->side != BERTC_TRUNCATION_DEFAULT) return o->side == BERTC_TRUNCATION_LEFT;
+    return e->t->table->flags & BERTC_TOKENIZER_TRUNCATE_LEFT;
+}
+
+static bool is_over(const encode_options *o, size_t total, bertc_error *error) {
+    if (o->truncation != BERTC_TRUNCATE_NEVER || total <= (size_t)o->max_tokens) return false;
+    error_set(error,
+              "text of %zu tokens, %zu more than the limit of %lld: it can be truncated, or read in windows "
+              "(bertc run --long truncate, --long window; tokenize --truncate)",
+              total, total - (size_t)o->max_tokens, (long long)o->max_tokens);
+    return true;
+}
+
+// How many of a text's n tokens Hugging Face reads where it cuts on the left: whole words from the end on, up to
+// the one that reaches `most` tokens.
+static size_t read_back(const encoder *e, size_t first, size_t n, size_t most) {
+    size_t count = 0;
+    while (count < n) {
+        int32_t word = e->raw[first + n - count - 1].word;
+        if (count >= most && word != e->raw[first + n - count].word) break;
+        count++;
+    }
+    return count;
+}
+
+// Cuts the texts' n tokens, from `first` on, to the call's limit.
+static bool cut_texts(const encoder *e, const encode_options *o, const bertc_text *text, size_t first[2],
+                      size_t n[2], bertc_error *error) {
+    bool pair = text->pair != NULL;
+    uint32_t specials = e->t->specials[pair];
+    const size_t all[2] = {n[0], n[1]};
+    if (!o->max_tokens) return true;
+    if (o->max_tokens < specials)
+        return error_set(error, "max_tokens is %lld, but the special tokens alone are %u",
+                         (long long)o->max_tokens, specials);
+    if (is_over(o, n[0] + n[1] + specials, error)) return false;
+    for (int i = 0; i < 2 && pair && !text->words && cuts_left(e, o); i++)
+        n[i] = read_back(e, first[i], n[i], (size_t)o->max_tokens);
+    if (!truncate_lengths(n, pair, (size_t)o->max_tokens - specials, o->truncation, error)) return false;
+    for (int i = 0; i < 2 && cuts_left(e, o); i++) first[i] += all[i] - n[i];
+    return true;
+}
+
+bool encoder_encode(encoder *e, const bertc_text *text, const encode_options *options,
                     const bertc_token **tokens, size_t *count, bertc_error *error) {
-    if (!encode_arguments(text, max_tokens, truncation, error)) return false;
+    if (!encode_arguments(text, options, error)) return false;
     bool pair = text->pair != NULL;
     size_t size = pair && text->pair_size > text->size ? text->pair_size : text->size;
     *tokens = NULL;
@@ -259,26 +311,15 @@ bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bert
     if (!reserve(e, size, error)) return false;
     e->raw_count = 0;
     budget_open(e, text->size + (pair ? text->pair_size : 0));
-    size_t most = truncation == BERTC_TRUNCATE_NEVER ? 0 : (size_t)max_tokens;
+    set_plain(e, options->plain);
+    bool whole = options->truncation == BERTC_TRUNCATE_NEVER || cuts_left(e, options);
+    size_t most = whole ? 0 : (size_t)options->max_tokens;
     // the first text is read whole where only the second may be cut
-    size_t n[2] = {encode_text(e, 0, text, truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
+    size_t n[2] = {encode_text(e, 0, text, options->truncation == BERTC_TRUNCATE_ONLY_SECOND ? 0 : most), 0};
     size_t before[2] = {0, n[0]};
     if (pair) n[1] = encode_text(e, 1, text, most);
     if (e->failed) return budget_error(e, size, error);
-    if (max_tokens) {
-        uint32_t specials = e->t->specials[pair];
-        if (max_tokens < specials)
-            return error_set(error, "max_tokens is %lld, but the special tokens alone are %u",
-                             (long long)max_tokens, specials);
-        size_t total = n[0] + n[1] + specials;
-        if (truncation == BERTC_TRUNCATE_NEVER && total > (size_t)max_tokens)
-            return error_set(
-                error,
-                "text of %zu tokens, %zu more than the limit of %lld: it can be truncated, or "
-                "read in windows (bertc run --long truncate, --long window; tokenize --truncate)",
-                total, total - (size_t)max_tokens, (long long)max_tokens);
-        if (!truncate_lengths(n, pair, (size_t)max_tokens - specials, truncation, error)) return false;
-    }
+    if (!cut_texts(e, options, text, before, n, error)) return false;
     *count = fill_template(e, pair, before, n);
     if (e->failed) {
         *count = 0;

@@ -41,11 +41,20 @@ bool tokenizer_rewrites(const bertc_step *step);
 // Text of an id as the vocabulary has it ("##able"), NULL where it has none.
 const char *tokenizer_text(const tokenizer *t, int32_t id);
 
-// Whether it is one of the enumeration.
-bool truncation_check(bertc_truncation truncation, bertc_error *error);
+// What is asked of one text.
+typedef struct encode_options {
+    int64_t max_tokens; // special tokens included; 0: no limit
+    bertc_truncation truncation;
+    bertc_truncation_side side;
+    bool plain; // text makes no special tokens
+} encode_options;
+// NULL: none is set.
+encode_options encode_options_of(const bertc_text_options *o);
+
+// Whether they are of the enumerations.
+bool truncation_check(bertc_truncation truncation, bertc_truncation_side side, bertc_error *error);
 // Whether these can be encoded at all; the error names the one that can't.
-bool encode_arguments(const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
-                      bertc_error *error);
+bool encode_arguments(const bertc_text *text, const encode_options *options, bertc_error *error);
 
 typedef struct encoder encoder;
 #define ENCODER_TEXT_MAX ((size_t)1 << 30) // bytes of a text
@@ -54,9 +63,8 @@ typedef struct encoder encoder;
 // broken table.
 encoder *encoder_new(const tokenizer *t, size_t max_text_bytes, bertc_error *error);
 void encoder_free(encoder *e);
-// Does what bertc_tokenize promises. The tokens live until the next call on this encoder. Truncation keeps
-// the tokens at the start. max_tokens includes special tokens; 0: no limit.
-bool encoder_encode(encoder *e, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
+// Does what bertc_tokenize_with promises. The tokens live until the next call on this encoder.
+bool encoder_encode(encoder *e, const bertc_text *text, const encode_options *options,
                     const bertc_token **tokens, size_t *count, bertc_error *error);
 
 #endif

@@ -25,7 +25,7 @@ static bool find_ways(encoder *e, const uint8_t *p, uint32_t n) {
             node = trie_step(&t->pieces_trie, node, p[i]);
             if (node == TRIE_NONE) break;
             uint32_t id = trie_value(&t->pieces_trie, node);
-            if (id >= t->table->scores.count) continue;
+            if (id >= t->table->scores.count || !encoder_takes(e, id)) continue;
             reach(&ways[i + 1], score + t->scores[id], at, id);
             single |= i + 1 == at + length;
         }
@@ -44,7 +44,8 @@ static void give_unknown(encoder *e, const span *s, size_t start, size_t end) {
     const tokenizer *t = e->t;
     uint32_t id = 0;
     size_t work = 0;
-    if (trie_longest(&t->pieces_trie, 0, s->bytes + start, end - start, &id, &work) == end - start) {
+    bool piece = trie_longest(&t->pieces_trie, 0, s->bytes + start, end - start, &id, &work) == end - start;
+    if (piece && encoder_takes(e, id)) {
         text_trim_text(e, text_token(e, s, start, end, id), s->bytes + start, end - start);
         return;
     }

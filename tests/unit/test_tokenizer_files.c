@@ -235,28 +235,51 @@ START_TEST(class_of_model) {
 }
 END_TEST
 
-// Both files may say how texts are normalised; where they differ, a note.
+// Both files may say how texts are normalised. Where they differ, a class that builds its normaliser goes by
+// tokenizer_config.json, with a note.
 START_TEST(normaliser_twice) {
     static const char text[] =
-        "{\"normalizer\":{\"type\":\"BertNormalizer\",\"strip_accents\":null}," MODEL "}";
+        "{\"normalizer\":{\"type\":\"BertNormalizer\",\"strip_accents\":null},\"pre_tokenizer\":{\"type\":"
+        "\"BertPreTokenizer\"}," MODEL "}";
     static const struct {
-        const char *config;
-        int notes;
+        const char *config, *note, *line;
     } cases[] = {
-        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":null}", 0},
-        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false,\"tokenize_chinese_chars\":false}",
-         2},
-        {"{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"do_lower_case\":false}", 0}};
+        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":true,\"strip_accents\":null}", NULL,
+         "[CLS] a:0-1 [SEP]"},
+        {"{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false}",
+         "normalizer: not taken as it stands: Transformers' BertTokenizer builds its own",
+         "[CLS] [UNK]:0-1 [SEP]"},
+        {"{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"do_lower_case\":false}", NULL, "a:0-1"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tokenizer_case c;
         ck_assert_msg(case_open_text(&c, text, cases[i].config), "%s", c.line);
-        ck_assert_int_eq(c.d.count, cases[i].notes);
-        if (cases[i].notes)
-            ck_assert_ptr_nonnull(
-                strstr(c.d.items[0].text, "normalizer: lowercase is true, while do_lower_case"));
-        ck_assert_str_eq(case_tokens(&c, "A", 1), "a:0-1");
+        bool noted = false;
+        for (int k = 0; k < c.d.count; k++) noted |= strstr(c.d.items[k].text, "normalizer") != NULL;
+        ck_assert_int_eq(noted, cases[i].note != NULL);
+        if (noted) ck_assert_ptr_nonnull(strstr(c.d.items[0].text, cases[i].note));
+        ck_assert_str_eq(case_tokens(&c, "A", 1), cases[i].line);
         case_close(&c);
     }
+    case_refuse(text, "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":3}",
+                "tokenizer_config.json: do_lower_case: is a number");
+    case_refuse(text, "{\"tokenizer_class\":\"X\",\"model_input_names\":\"ids\"}",
+                "`model_input_names` is a string where an array is expected");
+    case_refuse(text, "{\"tokenizer_class\":\"X\",\"truncation_side\":\"up\"}",
+                "truncation_side: `up` is neither left nor right");
+    case_refuse(text, "{\"tokenizer_class\":\"X\",\"added_tokens_decoder\":{\"x\":{\"content\":\"a\"}}}",
+                "added_tokens_decoder of its tokenizer_config.json: `x` is no token");
+    case_refuse("{\"truncation\":{\"direction\":\"Up\"}," MODEL "}", NULL,
+                "truncation: direction `Up` is neither Left nor Right");
+}
+END_TEST
+
+// A class whose model is another than the file's: the file is read as it is.
+START_TEST(other_model) {
+    tokenizer_case c;
+    ck_assert(case_open_text(&c, "{" MODEL "}", "{\"tokenizer_class\":\"RobertaTokenizer\"}"));
+    ck_assert_ptr_nonnull(strstr(c.d.items[0].text, "model.type: is WordPiece, and not the BPE"));
+    ck_assert_str_eq(case_tokens(&c, "ab", 2), "a:0-1 ##b:1-2");
+    case_close(&c);
 }
 END_TEST
 
@@ -348,6 +371,7 @@ int main(void) {
     tcase_add_test(t, special_tokens_map);
     tcase_add_test(t, class_of_model);
     tcase_add_test(t, normaliser_twice);
+    tcase_add_test(t, other_model);
     tcase_add_test(t, vocab_txt_refused);
     tcase_add_test(t, roles);
     tcase_add_test(t, tries);

@@ -1,4 +1,4 @@
-// tokenizer.json: the model's vocabulary and the added tokens. parts.c reads the rest.
+// tokenizer.json, part by part.
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,110 +15,60 @@ static bool no_nul(const tokenizer_spec *s, const char *data, size_t size) {
     return true;
 }
 
-static bool read_added_flags(tokenizer_spec *s, const cJSON *v, const char *path, uint32_t *flags) {
-    static const struct {
-        const char *key;
-        uint32_t flag;
-    } known[] = {{"single_word", BERTC_ADDED_SINGLE_WORD},
-                 {"lstrip", BERTC_ADDED_LSTRIP},
-                 {"rstrip", BERTC_ADDED_RSTRIP},
-                 {"normalized", BERTC_ADDED_NORMALIZED},
-                 {"special", BERTC_ADDED_SPECIAL}};
-    const hub_fields f = {s->file, path, v, s->d};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        bool set = false;
-        if (!hub_field_bool(&f, known[i].key, false, &set)) return false;
-        if (set) *flags |= known[i].flag;
-    }
-    return true;
-}
-
-#define MOST_NOTES 20
-// Notes on added tokens: the first of a kind say which, the rest are counted.
-typedef struct added_notes {
-    int again, renumbered;
-} added_notes;
-
-// Hugging Face numbers an added token itself, whatever the file says: as the vocabulary does, or from the
-// number of pieces on.
-static int32_t added_id(const tokenizer_spec *s, const char *text, const char *path, int32_t given,
-                        int32_t next, added_notes *notes) {
-    int32_t id = tokenizer_find(s, text);
-    if (id < 0) id = next;
-    if (id != given && notes->renumbered++ < MOST_NOTES)
-        diag_note(s->d, s->file, "%s: `%s` has id %d, not %d: so Hugging Face numbers it", path, text, id,
-                  given);
-    return id;
-}
-
-static bool read_added_token(tokenizer_spec *s, const cJSON *v, const char *path, int32_t *next,
-                             added_notes *notes) {
-    const hub_fields f = {s->file, path, v, s->d};
-    const char *text = NULL;
-    int64_t id = 0;
-    uint32_t flags = 0;
-    if (!tokenizer_keys(s, v, path, "id content single_word lstrip rstrip normalized special") ||
-        !hub_field_text(&f, "content", true, &text) ||
-        !hub_field_int(&f, "id", true, 0, TOKENIZER_MOST_IDS - 1, &id) ||
-        !read_added_flags(s, v, path, &flags))
-        return false;
-    if (!*text) return true; // Hugging Face passes over them too
-    tokenizer_added *known = tokenizer_find_added(s, text);
-    if (known) {
-        known->flags = flags;
-        if (notes->again++ < MOST_NOTES)
-            diag_note(s->d, s->file, "%s: `%s` is there again; this one's rules count", path, text);
-        return true;
-    }
-    int32_t number = added_id(s, text, path, (int32_t)id, *next, notes);
-    if (number >= *next) *next = number + 1;
-    tokenizer_append_added(s, text, number, flags);
-    return true;
-}
-
-static bool read_added(tokenizer_spec *s, const cJSON *v) {
-    if (!v || cJSON_IsNull(v)) return true;
-    if (!cJSON_IsArray(v))
-        return tokenizer_wrong(s, "added_tokens", "is %s where an array is expected", hub_json_kind(v));
-    added_notes notes = {0};
-    int32_t next = s->model == BERTC_TOKENIZER_UNIGRAM ? s->piece_count : s->text_count;
-    const cJSON *child;
-    int i = 0;
-    cJSON_ArrayForEach(child, v) {
-        if (!read_added_token(s, child, arena_printf(s->a, "added_tokens[%d]", i++), &next, &notes))
-            return false;
-    }
-    if (notes.again > MOST_NOTES)
-        diag_note(s->d, s->file, "added_tokens: %d more are there again", notes.again - MOST_NOTES);
-    if (notes.renumbered > MOST_NOTES)
-        diag_note(s->d, s->file, "added_tokens: %d more have other ids", notes.renumbered - MOST_NOTES);
-    return tokenizer_sort_added(s, "added_tokens");
-}
-
 // BPE alone reads bytes.
 static bool byte_level_model(tokenizer_spec *s) {
     return s->model == BERTC_TOKENIZER_BPE || tokenizer_byte_characters(s);
 }
 
-static bool read_all(tokenizer_spec *s, const cJSON *root) {
-    // truncation and padding are a call's business: Transformers sets them anew with each one as well
+// Texts are cut on the side that tokenizer_config.json names, else here.
+static bool read_truncation(tokenizer_spec *s, const cJSON *v) {
+    const hub_fields f = {s->file, "truncation", v, s->d};
+    const char *side = "Right";
+    if (!v || cJSON_IsNull(v)) return true;
+    if (!cJSON_IsObject(v))
+        return tokenizer_wrong(s, "truncation", "is %s where an object is expected", hub_json_kind(v));
+    if (!hub_field_text(&f, "direction", false, &side)) return false;
+    if (!strcmp(side, "Left")) s->flags |= BERTC_TOKENIZER_TRUNCATE_LEFT;
+    return !strcmp(side, "Left") || !strcmp(side, "Right") ||
+           tokenizer_wrong(s, "truncation", "direction `%s` is neither Left nor Right", side);
+}
+
+static bool read_added(tokenizer_spec *s, const cJSON *root, const cJSON *config) {
+    const cJSON *listed = cJSON_GetObjectItemCaseSensitive(root, "added_tokens");
+    return (s->class.builds || tokenizer_file_added(s, listed)) &&
+           (!s->class.known || tokenizer_class_added(s, config, listed)) &&
+           tokenizer_sort_added(s, "added_tokens");
+}
+
+static bool read_components(tokenizer_spec *s, cJSON *root, const cJSON *config) {
+    if (s->class.builds) return tokenizer_class_build(s, config, root);
+    return tokenizer_pretokenizer(s, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"),
+                                  "pre_tokenizer") &&
+           tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer");
+}
+
+static bool read_template(tokenizer_spec *s, const cJSON *root, const cJSON *config) {
+    if (s->class.form != TEMPLATE_FILE) return tokenizer_class_template(s, config);
+    return tokenizer_post_processor(s, cJSON_GetObjectItemCaseSensitive(root, "post_processor"),
+                                    "post_processor");
+}
+
+static bool read_all(tokenizer_spec *s, cJSON *root, cJSON *config) {
+    // how long texts may be and how they are padded is a call's business
     return tokenizer_keys(s, root, "tokenizer.json",
                           "version truncation padding added_tokens normalizer pre_tokenizer post_processor "
                           "decoder model") &&
-           tokenizer_pretokenizer(s, cJSON_GetObjectItemCaseSensitive(root, "pre_tokenizer"),
-                                  "pre_tokenizer") &&
+           tokenizer_class_find(s, config, root) && read_components(s, root, config) &&
            tokenizer_model(s, cJSON_GetObjectItemCaseSensitive(root, "model")) && byte_level_model(s) &&
-           read_added(s, cJSON_GetObjectItemCaseSensitive(root, "added_tokens")) &&
-           tokenizer_normalizer(s, cJSON_GetObjectItemCaseSensitive(root, "normalizer"), "normalizer") &&
-           tokenizer_post_processor(s, cJSON_GetObjectItemCaseSensitive(root, "post_processor"),
-                                    "post_processor") &&
-           tokenizer_decoder(s, cJSON_GetObjectItemCaseSensitive(root, "decoder"), "decoder");
+           read_added(s, root, config) && read_template(s, root, config) &&
+           tokenizer_decoder(s, cJSON_GetObjectItemCaseSensitive(root, "decoder"), "decoder") &&
+           read_truncation(s, cJSON_GetObjectItemCaseSensitive(root, "truncation"));
 }
 
-bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size) {
+bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size, cJSON *config) {
     cJSON *root = hub_json_parse(s->file, data, size, s->d);
     if (!root) return false;
-    bool ok = no_nul(s, data, size) && read_all(s, root);
+    bool ok = no_nul(s, data, size) && read_all(s, root, config);
     cJSON_Delete(root);
     return ok;
 }

@@ -34,9 +34,8 @@ static bool read(tokenizer_spec *s, const hub_file *f) {
     if (ok && merges) {
         ok = read_merges(s, f, config, added);
     } else if (ok && whole) {
-        ok = is_json(f) ? tokenizer_from_json(s, f->data, f->size) && tokenizer_roles(s, config)
+        ok = is_json(f) ? tokenizer_from_json(s, f->data, f->size, config) && tokenizer_roles(s, config)
                         : diag_error(s->d, s->file, "is no tokenizer.json");
-        if (ok) tokenizer_compare(s, config);
     } else if (ok) {
         ok = tokenizer_from_vocab(s, f->data, f->size, config, added);
     }
@@ -58,7 +57,8 @@ static bool lower_case(tokenizer_spec *s) {
     return true;
 }
 
-bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d) {
+bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
+                    diag *d) {
     tokenizer_spec s = {
         .a = a, .d = d, .file = path, .unk_id = -1, .pad_id = -1, .cls_id = -1, .sep_id = -1, .mask_id = -1};
     if (hub_is_folder(path)) {
@@ -72,7 +72,9 @@ bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, 
     if (hub_ends_with(s.file, ".model")) return diag_error(d, s.file, TOKENIZER_UNREAD);
     hub_file f;
     if (!hub_file_map(s.file, &f, d)) return false;
-    bool ok = read(&s, &f) && (!lower || lower_case(&s)) && tokenizer_table(&s, table, bytes);
+    bool ok = read(&s, &f) && (!use.lower || lower_case(&s));
+    if (ok && (use.one_type || s.no_types)) tokenizer_one_type(&s, use.one_type ? NULL : s.no_types);
+    ok = ok && tokenizer_table(&s, table, bytes);
     hub_file_unmap(&f);
     return ok;
 }
@@ -99,8 +101,8 @@ const char *tokenizer_unread(const char *folder, arena *a) {
 
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d) {
     hub_sentence s = hub_sentence_plain();
-    if (!hub_is_folder(path)) return tokenizer_open(path, false, a, table, bytes, d);
+    if (!hub_is_folder(path)) return tokenizer_open(path, (tokenizer_use){0}, a, table, bytes, d);
     if (!hub_sentence_encoder(path, a, &s, d)) return false;
     const char *folder = tokenizer_file(s.folder, a) ? s.folder : path;
-    return tokenizer_open(folder, s.lower_case, a, table, bytes, d);
+    return tokenizer_open(folder, (tokenizer_use){.lower = s.lower_case}, a, table, bytes, d);
 }

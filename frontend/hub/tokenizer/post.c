@@ -140,3 +140,47 @@ bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *pat
            read_template(s, v, "single", false, &s->single, path) &&
            read_template(s, v, "pair", true, &s->pair, path);
 }
+
+// --- Templates without a file
+
+static void plain_templates(tokenizer_spec *s) {
+    if (!s->single.count) s->single = (tokenizer_template){{{.kind = 0}}, 1};
+    if (!s->pair.count) s->pair = (tokenizer_template){{{.kind = 0}, {.kind = 1}}, 2};
+}
+
+void tokenizer_one_type(tokenizer_spec *s, const char *why) {
+    bool others = !s->pair.count; // whose second text then has type 1
+    tokenizer_template *const both[] = {&s->single, &s->pair};
+    plain_templates(s);
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < both[k]->count; i++) {
+            others |= both[k]->at[i].type != 0;
+            both[k]->at[i].type = 0;
+        }
+    }
+    if (why && others) diag_note(s->d, s->file, "the types of all tokens are 0: %s", why);
+}
+
+bool tokenizer_class_template(tokenizer_spec *s, const cJSON *config) {
+    bool ends = s->class.form == TEMPLATE_XLM_ROBERTA, pairs = s->class.form == TEMPLATE_BERT;
+    const char *const keys[2] = {ends ? "bos_token" : "cls_token", ends ? "eos_token" : "sep_token"};
+    int32_t ids[2];
+    for (int i = 0; i < 2; i++) {
+        const char *name = tokenizer_token_text(cJSON_GetObjectItemCaseSensitive(config, keys[i]));
+        ids[i] = name ? tokenizer_find_any(s, name) : -1;
+        if (ids[i] < 0)
+            return diag_error(s->d, s->file,
+                              "tokenizer_config.json: %s: %s has none, and puts it round texts", keys[i],
+                              s->class.name);
+    }
+    const bertc_template_item begin = {BERTC_TEMPLATE_SPECIAL, ids[0], 0},
+                              end = {BERTC_TEMPLATE_SPECIAL, ids[1], 0},
+                              last = {BERTC_TEMPLATE_SPECIAL, ids[1], 1};
+    s->single = (tokenizer_template){{begin, {.kind = 0}, end}, 3};
+    if (pairs)
+        s->pair = (tokenizer_template){{begin, {.kind = 0}, end, {.kind = 1, .type = 1}, last}, 5};
+    else
+        s->pair = (tokenizer_template){{begin, {.kind = 0}, end, end, {.kind = 1}, end}, 6};
+    s->flags |= s->class.trim;
+    return true;
+}

@@ -38,6 +38,29 @@ typedef struct tokenizer_added {
     uint32_t flags; // BERTC_ADDED_*
 } tokenizer_added;
 
+#define TOKENIZER_SPECIALS 7
+extern const char *const tokenizer_specials[TOKENIZER_SPECIALS]; // special.c: bos_token, ..., mask_token
+
+// What stands round texts: tokenizer.json's template, or one that a class builds of its tokens.
+typedef enum tokenizer_form {
+    TEMPLATE_FILE,
+    TEMPLATE_BERT,       // cls A sep B sep, with types 0 and 1
+    TEMPLATE_ROBERTA,    // cls A sep sep B sep, of type 0
+    TEMPLATE_XLM_ROBERTA // the same of bos and eos
+} tokenizer_form;
+
+// The class of Transformers that reads tokenizer.json: class.c.
+typedef struct tokenizer_class {
+    const char *name;
+    const struct class_row *row;
+    bool known;  // false: tokenizer.json stands alone
+    bool builds; // of tokenizer.json it reads the vocabulary alone
+    tokenizer_form form;
+    uint32_t trim;    // BERTC_TOKENIZER_TRIM*, of a class that builds
+    bool types;       // token_type_ids are among its inputs, where tokenizer_config.json doesn't say
+    bool mask_strips; // its mask takes the space before it, where nothing else is said of it
+} tokenizer_class;
+
 typedef struct tokenizer_spec {
     arena *a;
     diag *d;
@@ -55,6 +78,8 @@ typedef struct tokenizer_spec {
     tokenizer_steps normalizer, pretokenizer;
     bool byte_level; // the last pre-tokeniser step is ByteLevel, and the model reads bytes
     tokenizer_template single, pair;
+    tokenizer_class class;
+    const char *no_types; // not NULL: why the model is given no types
     const char *prefix, *suffix;
     uint32_t flags;            // BERTC_TOKENIZER_*
     double unk_score;          // Unigram
@@ -70,8 +95,14 @@ typedef struct tokenizer_spec {
 } tokenizer_spec;
 
 // --- open.c
-// The table of a file, or of a folder's. `lower`: texts are put in lower case before all else.
-bool tokenizer_open(const char *path, bool lower, arena *a, const void **table, size_t *bytes, diag *d);
+// What is known of the model that takes the tokens.
+typedef struct tokenizer_use {
+    bool lower;    // texts are put in lower case before all else
+    bool one_type; // it has one type of tokens
+} tokenizer_use;
+// The table of a file, or of a folder's.
+bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
+                    diag *d);
 const char *tokenizer_file(const char *folder, arena *a); // that tokenizer_open reads; NULL: it has none
 // A file of sentencepiece's in a folder, which is not read; NULL: it has none.
 const char *tokenizer_unread(const char *folder, arena *a);
@@ -79,8 +110,9 @@ const char *tokenizer_unread(const char *folder, arena *a);
     "is sentencepiece's, which is not read; AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "  \
     "of Transformers writes the tokenizer.json that is"
 
-// Fills `s` (its a, d, file are set) from tokenizer.json's text.
-bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size);
+// Fills `s` (its a, d, file are set) from tokenizer.json's text and tokenizer_config.json's object, to which
+// the names of the class's special tokens are added.
+bool tokenizer_from_json(tokenizer_spec *s, const void *data, size_t size, cJSON *config);
 // The same from the lines of vocab.txt and, where not NULL, tokenizer_config.json's object.
 // `added`: added_tokens.json's object, or NULL.
 bool tokenizer_from_vocab(tokenizer_spec *s, const void *data, size_t size, const cJSON *config,
@@ -119,9 +151,17 @@ bool tokenizer_beside(const tokenizer_spec *s, const char *name, cJSON **out);
 // tokenizer_config.json's object, completed from the files in which older folders have its keys; the caller
 // frees it. `vocabulary`: its class is needed.
 bool tokenizer_config(const tokenizer_spec *s, bool vocabulary, cJSON **config);
-// Adds a note where tokenizer.json's normaliser differs from what tokenizer_config.json's object says:
-// Transformers' BERT classes replace the one by the other.
-void tokenizer_compare(const tokenizer_spec *s, const cJSON *config);
+// Puts `v`, which it takes, under a key.
+bool tokenizer_set_key(const tokenizer_spec *s, cJSON *config, const char *key, cJSON *v);
+// --- special.c
+// A token's text: of "[CLS]", or of {"content": "[CLS]", ...}; NULL: it is neither.
+const char *tokenizer_token_text(const cJSON *v);
+// `more` and the rules in a token's object, if it is one. A token that isn't special matches normalised text,
+// unless it says otherwise.
+uint32_t tokenizer_token_flags(const cJSON *v, uint32_t more);
+// The names of tokenizer_config.json's special tokens, ascending; and: is one among them?
+const char **tokenizer_names(const tokenizer_spec *s, const cJSON *config, size_t *count);
+bool tokenizer_is_named(const char *const *names, size_t count, const char *name);
 // Added tokens of tokenizer_config.json's object and of added_tokens.json's.
 bool tokenizer_config_added(tokenizer_spec *s, const cJSON *config, const cJSON *added);
 // A special token of a class: its key in tokenizer_config.json, and its name and rules where the file
@@ -139,12 +179,29 @@ bool tokenizer_add_listed(tokenizer_spec *s, const cJSON *config);
 // tokens that it doesn't name have their usual names.
 bool tokenizer_roles(tokenizer_spec *s, const cJSON *config);
 
+// --- class.c
+// Finds the class that reads tokenizer.json, whose object is `root`, and adds its tokens' names to `config`.
+bool tokenizer_class_find(tokenizer_spec *s, cJSON *config, const cJSON *root);
+// For a class that builds: its normaliser and pre-tokeniser, in place of the file's; the options of the
+// file's model are dropped. A note where that differs from the file.
+bool tokenizer_class_build(tokenizer_spec *s, const cJSON *config, cJSON *root);
+
+// --- added.c
+// tokenizer.json's added tokens, whose list is `v`.
+bool tokenizer_file_added(tokenizer_spec *s, const cJSON *v);
+// Those that a class adds: tokenizer_config.json's, those of tokenizer.json that it keeps, its special ones.
+bool tokenizer_class_added(tokenizer_spec *s, const cJSON *config, const cJSON *listed);
+
 // normalizers.c, pretokenizers.c and post.c: the components of tokenizer.json.
 bool tokenizer_normalizer(tokenizer_spec *s, const cJSON *v, const char *path);
 bool tokenizer_pretokenizer(tokenizer_spec *s, const cJSON *v, const char *path);
 // Where the last step is ByteLevel: the model reads its characters, not bytes.
 bool tokenizer_byte_characters(tokenizer_spec *s);
 bool tokenizer_post_processor(tokenizer_spec *s, const cJSON *v, const char *path);
+// The templates that a class builds.
+bool tokenizer_class_template(tokenizer_spec *s, const cJSON *config);
+// Puts all types to 0. Where `why` is not NULL, a note that names it if there were others.
+void tokenizer_one_type(tokenizer_spec *s, const char *why);
 bool tokenizer_decoder(tokenizer_spec *s, const cJSON *v, const char *path);
 
 // "FILE: PATH: cause"; returns false.
