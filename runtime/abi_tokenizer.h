@@ -29,8 +29,8 @@ typedef enum bertc_tokenizer_model {
 #define BERTC_TOKENIZER_FUSE_UNKNOWN  16u // BPE of characters: unknown ones in a row are one token
 #define BERTC_TOKENIZER_DROP_UNKNOWN  32u // BPE of characters: unknown ones leave no token
 // BPE of characters: U+2581 is a piece, and no merge joins it to another character before it.
-#define BERTC_TOKENIZER_SPACE_BEGINS 64u
-#define BERTC_TOKENIZER_NO_UNKNOWN   128u // there is no unknown token: a text that needs one is an error
+#define BERTC_TOKENIZER_SPACE_BEGINS  64u
+#define BERTC_TOKENIZER_NO_UNKNOWN    128u // there is no unknown token: a text that needs one is an error
 #define BERTC_TOKENIZER_TRUNCATE_LEFT 256u // a text that is cut keeps its end, where a call doesn't say
 #define BERTC_TOKENIZER_SPLIT_SPECIAL 512u // special added tokens are text like any other
 

@@ -13,8 +13,7 @@ typedef struct token_source {
     bertc_model *model;
     bertc_session *session;
     bertc_tokenizer_handle *handle;
-    bertc_truncation truncation;
-    int64_t max_tokens;
+    bertc_text_options options;
 } token_source;
 
 // A checkpoint, or a tokenizer's file; else an artefact.
@@ -45,11 +44,10 @@ static void token_source_close(token_source *x) {
     if (x->arena) arena_free(x->arena);
 }
 
-static bool encode(token_source *x, const bertc_text *text, const bertc_token **tokens, size_t *n, diag *d) {
-    bertc_error e;
-    bool ok = x->handle ? bertc_tokenizer_encode(x->handle, text, x->max_tokens, x->truncation, tokens, n, &e)
-                        : bertc_tokenize(x->session, text, x->max_tokens, x->truncation, tokens, n, &e);
-    return ok || runtime_failed(d, &e);
+static bool encode(token_source *x, const bertc_text *text, const bertc_token **tokens, size_t *n,
+                   bertc_error *e) {
+    return x->handle ? bertc_tokenizer_encode_with(x->handle, text, &x->options, tokens, n, e)
+                     : bertc_tokenize_with(x->session, text, &x->options, tokens, n, e);
 }
 
 static const char *token_text(const token_source *x, int32_t id) {
@@ -86,10 +84,10 @@ static void print_tokens(const token_source *x, const bertc_token *t, size_t n) 
     }
 }
 
-static bool show(token_source *x, const bertc_text *text, bool json, diag *d) {
+static bool show(token_source *x, const bertc_text *text, bool json, bertc_error *e) {
     const bertc_token *tokens;
     size_t n;
-    if (!encode(x, text, &tokens, &n, d)) return false;
+    if (!encode(x, text, &tokens, &n, e)) return false;
     if (json)
         print_tokens_json(tokens, n);
     else
@@ -97,20 +95,40 @@ static bool show(token_source *x, const bertc_text *text, bool json, diag *d) {
     return true;
 }
 
-// Up to the first line that is broken. What is shown is written before more is waited for.
+static void print_error_json(const char *why) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "error", why);
+    print_json(o);
+}
+
+// A line without tokens is named, and the next one is read. What is shown is written before more is waited
+// for.
 static bool show_lines(token_source *x, const char *pair, bool json, diag *d) {
     line_source in;
     row r;
+    bertc_error e;
+    int64_t failed = 0;
     bool ok = lines_open(&in, "-", pair, d);
     in.format = json ? LINES_JSON : LINES_WHOLE;
     while (ok && lines_next(&in, &r, d)) {
-        if (r.error) lines_report(&in, &r, 1, d);
-        ok = !r.error && show(x, &r.text, json, d) && (lines_ready(&in) || flush_stdout(d));
+        if (!r.error && !show(x, &r.text, json, &e)) row_fail(&r, e.message);
+        if (r.error) lines_report(&in, &r, ++failed, d);
+        if (r.error && json) print_error_json(r.error);
+        ok = lines_ready(&in) || flush_stdout(d);
         row_free(&r);
     }
     ok = ok && !in.failed;
     lines_close(&in);
     return ok;
+}
+
+static bool show_arguments(token_source *x, const arguments *words, const char *pair, bool json, diag *d) {
+    bertc_error e;
+    for (int i = 1; i < words->count; i++) {
+        bertc_text text = {words->v[i], strlen(words->v[i]), pair, pair ? strlen(pair) : 0};
+        if (!show(x, &text, json, &e)) return runtime_failed(d, &e);
+    }
+    return true;
 }
 
 int command_tokenize(int argc, char **argv) {
@@ -129,9 +147,15 @@ int command_tokenize(int argc, char **argv) {
                              "ids, types, offsets and the words that tokens are of, as JSON, a line a text",
                              &json});
     options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: cut to so many tokens",
-                                 &x.max_tokens, 1});
-    options_add(&t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW", "longest (default), first or second",
-                                 &truncate});
+                                 &x.options.max_tokens, 1});
+    options_add(
+        &t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW",
+                         "longest (default), first or second; -left or -right behind it, or alone: the end "
+                         "that is cut",
+                         &truncate});
+    options_add(&t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                                 "text makes no special tokens: [SEP] or </s> in it is text like any other",
+                                 &x.options.plain_text});
     options_add(&t, (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
                                  "of a checkpoint: another tokenizer.json or vocab.txt", &tokenizer});
     arguments rest;
@@ -140,16 +164,14 @@ int command_tokenize(int argc, char **argv) {
     if (rest.count < 1) return usage_error(&t, "needs an artefact, a folder or a tokenizer file");
     if (tokenizer && !reads_files(rest.v[0]))
         return usage_error(&t, "--tokenizer has no effect on %s, which holds its own", rest.v[0]);
-    if (!truncation_of(truncate, &x.truncation))
-        return usage_error(&t, "--truncate: '%s' is none of longest, first, second", truncate);
+    if (!truncation_of(truncate, &x.options.truncation, &x.options.truncation_side))
+        return usage_error(&t, "--truncate: '%s' is none of longest, first, second (and -left or -right)",
+                           truncate);
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
     bool ok = token_source_open(&x, rest.v[0], tokenizer, &d);
-    for (int i = 1; ok && i < rest.count; i++) {
-        bertc_text text = {rest.v[i], strlen(rest.v[i]), pair, pair ? strlen(pair) : 0};
-        ok = show(&x, &text, json, &d);
-    }
+    ok = ok && show_arguments(&x, &rest, pair, json, &d);
     if (ok && rest.count == 1) show_lines(&x, pair, json, &d);
     flush_stdout(&d);
     token_source_close(&x);

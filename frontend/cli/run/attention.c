@@ -42,7 +42,9 @@ static bool read_tokens(const run_options *o, const bertc_model *model, bertc_se
     size_t n;
     bertc_model_describe(model, &info);
     int64_t most = o->max_tokens && o->max_tokens < info.max_length ? o->max_tokens : info.max_length;
-    if (!bertc_tokenize(s, text, most, o->truncation, &tokens, &n, &e)) return runtime_failed(d, &e);
+    bertc_text_options options = run_text_options(o);
+    options.max_tokens = most;
+    if (!bertc_tokenize_with(s, text, &options, &tokens, &n, &e)) return runtime_failed(d, &e);
     x->n = (int64_t)n;
     x->ids = memory_zero(n, sizeof *x->ids);
     x->types = memory_zero(n, sizeof *x->types);

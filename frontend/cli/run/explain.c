@@ -183,7 +183,7 @@ static void print_explanation_json(const explanation *x) {
 
 static bool explain_all(const run_options *o, const bertc_model *model, bertc_session *s,
                         const arguments *words, FILE *html, diag *d) {
-    const char *mask = mask_text(model, s);
+    const char *mask = o->plain_text ? "" : mask_text(model, s); // plain text holds no mask
     bool ok = true;
     if (html) draw_explanation_start(html);
     for (int i = 0; i < words->count && ok; i++) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontend/cli/run/nul.h"
 #include "frontend/hub/files/text.h"
 
 #include "ir/memory.h"
@@ -105,19 +106,24 @@ static bool parse_object(const line_source *s, const cJSON *o, row *r) {
     return !second || add_pair(r, second);
 }
 
-// A NUL, as it is or as \u0000: cJSON's strings end there, and the answer would be to a part of the text.
-static bool holds_nul(const char *line, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (!line[i]) return true;
-        if (line[i] != '\\') continue;
-        if (n - i >= 6 && !memcmp(line + i, "\\u0000", 6)) return true;
-        i++;
-    }
-    return false;
+static bool parse_value(const line_source *s, const cJSON *o, row *r) {
+    if (cJSON_IsString(o))
+        row_text(r, o->valuestring, strlen(o->valuestring), s->pair, s->pair ? strlen(s->pair) : 0);
+    else if (cJSON_IsObject(o))
+        parse_object(s, o, r);
+    else
+        row_fail(r, "is neither a string nor an object with \"text\" or \"words\"");
+    return !r->error;
 }
 
 static bool parse_json(const line_source *s, const char *line, size_t n, row *r) {
-    const char *end = NULL;
+    const char *end = NULL, *why;
+    nul_line nul;
+    if (!nul_open(&nul, line, n, s->pair, &why)) {
+        nul_close(&nul);
+        return row_fail(r, why);
+    }
+    if (nul.copy) line = nul.copy, n = nul.size;
     cJSON *o = cJSON_ParseWithLengthOpts(line, n + 1, &end, false); // with the NUL behind it
     bool ok = o && end == line + n;
     for (const char *c = end; o && !ok && c < line + n; c++) {
@@ -126,15 +132,10 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
     }
     if (!ok)
         row_fail(r, "is no JSON");
-    else if (holds_nul(line, n))
-        row_fail(r, "holds a NUL character");
-    else if (cJSON_IsString(o))
-        row_text(r, o->valuestring, strlen(o->valuestring), s->pair, s->pair ? strlen(s->pair) : 0);
-    else if (cJSON_IsObject(o))
-        parse_object(s, o, r);
-    else
-        row_fail(r, "is neither a string nor an object with \"text\" or \"words\"");
+    else if (parse_value(s, o, r))
+        nul_restore(&nul, r->bytes, r->text.size + r->text.pair_size);
     cJSON_Delete(o);
+    nul_close(&nul);
     return !r->error;
 }
 

@@ -3,18 +3,33 @@
 
 #include "frontend/cli/run/run.h"
 
-bool truncation_of(const char *word, bertc_truncation *out) {
-    if (!word)
-        *out = BERTC_TRUNCATE_NEVER;
-    else if (!*word || !strcmp(word, "longest"))
-        *out = BERTC_TRUNCATE_LONGEST_FIRST;
-    else if (!strcmp(word, "first"))
-        *out = BERTC_TRUNCATE_ONLY_FIRST;
-    else if (!strcmp(word, "second"))
-        *out = BERTC_TRUNCATE_ONLY_SECOND;
+static bool side_of(const char *word, bertc_truncation_side *side) {
+    if (!strcmp(word, "left"))
+        *side = BERTC_TRUNCATION_LEFT;
+    else if (!strcmp(word, "right"))
+        *side = BERTC_TRUNCATION_RIGHT;
     else
         return false;
     return true;
+}
+
+bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side) {
+    static const struct {
+        const char *word;
+        bertc_truncation how;
+    } known[] = {{"longest", BERTC_TRUNCATE_LONGEST_FIRST},
+                 {"first", BERTC_TRUNCATE_ONLY_FIRST},
+                 {"second", BERTC_TRUNCATE_ONLY_SECOND}};
+    *side = BERTC_TRUNCATION_DEFAULT;
+    *out = word ? BERTC_TRUNCATE_LONGEST_FIRST : BERTC_TRUNCATE_NEVER;
+    if (!word || !*word || side_of(word, side)) return true;
+    size_t n = strcspn(word, "-");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].word) != n || memcmp(word, known[i].word, n)) continue;
+        *out = known[i].how;
+        return !word[n] || side_of(word + n + 1, side);
+    }
+    return false;
 }
 
 bool aggregation_of(const char *word, bertc_aggregation *out) {
@@ -32,6 +47,8 @@ bool aggregation_of(const char *word, bertc_aggregation *out) {
 
 bertc_text_options run_text_options(const run_options *o) {
     return (bertc_text_options){.truncation = o->truncation,
+                                .truncation_side = o->side,
+                                .plain_text = o->plain_text,
                                 .top_k = (int)o->top_k,
                                 .max_answer_tokens = (int)o->max_answer,
                                 .answer_as_tokens = o->answer_tokens,

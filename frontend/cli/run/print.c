@@ -73,7 +73,10 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
         break;
     case BERTC_TASK_TENSORS: break;
     }
-    if (several && r->task != BERTC_TASK_EMBEDDING) printf("\t%.*s", (int)text->size, text->text);
+    if (several && r->task != BERTC_TASK_EMBEDDING) {
+        putchar('\t');
+        fwrite(text->text, 1, text->size, stdout);
+    }
     putchar('\n');
 }
 

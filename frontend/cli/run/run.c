@@ -23,8 +23,12 @@ static void add_texts(option_table *t, run_options *o) {
                                 &o->normalize});
     options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
                                 "longer texts: error (default), truncate, truncate-first or -second (of a "
-                                "pair), window: read piece by piece",
+                                "pair), each with -left or -right behind it (the end that is cut; default: "
+                                "as the tokenizer says), window: read piece by piece",
                                 &o->long_texts});
+    options_add(t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                                "text makes no special tokens: [SEP] or </s> in it is text like any other",
+                                &o->plain_text});
     options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
                                 "tokens that neighbouring windows share (default 128, at most half)",
                                 &o->stride, 0});
@@ -177,7 +181,7 @@ static bool long_texts_of(run_options *o) {
     o->windows = !strcmp(how, "window");
     if (o->windows || !strcmp(how, "error")) return true;
     if (strncmp(how, "truncate", n) != 0 || (how[n] && how[n] != '-')) return false;
-    return truncation_of(how[n] ? how + n + 1 : "", &o->truncation);
+    return truncation_of(how[n] ? how + n + 1 : "", &o->truncation, &o->side);
 }
 
 // -1, or the exit status of a usage error. `texts`: on the command line.
@@ -211,6 +215,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--prompt goes with texts that get an embedding or labels");
     if (o->huge_pages && (o->input || o->similar))
         return usage_error(t, "--huge-pages would copy the weights for each thread of --input and --similar");
+    if (o->plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
     return -1;
 }
@@ -224,9 +229,11 @@ int command_run(int argc, char **argv) {
     if (status >= 0) return status;
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!long_texts_of(&o))
-        return usage_error(&t,
-                           "--long: '%s' is none of error, truncate, truncate-first, truncate-second, window",
-                           o.long_texts);
+        return usage_error(
+            &t,
+            "--long: '%s' is none of error, truncate, truncate-first, truncate-second (and -left or "
+            "-right), window",
+            o.long_texts);
     if (!aggregation_of(o.how_aggregated, &o.aggregation))
         return usage_error(&t, "--aggregation: '%s' is none of words, first, simple, average, max, none",
                            o.how_aggregated);

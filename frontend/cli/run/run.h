@@ -9,6 +9,8 @@ typedef struct run_options {
     const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
         *similar;
     bertc_truncation truncation;
+    bertc_truncation_side side;
+    bool plain_text;
     bertc_aggregation aggregation;
     bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize;
     int_list attention;     // layer, head
@@ -19,8 +21,9 @@ typedef struct run_options {
 } run_options;
 
 // --- options.c
-// NULL: never; "" or "longest", "first", "second". False for other words.
-bool truncation_of(const char *word, bertc_truncation *out);
+// NULL: never; "" or "longest", "first", "second", each with "-left" or "-right" behind it; "left", "right". False for
+// other words.
+bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side);
 // "words", "first" and so on; NULL: words. False for other words.
 bool aggregation_of(const char *word, bertc_aggregation *out);
 bertc_text_options run_text_options(const run_options *o);

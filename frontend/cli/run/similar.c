@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/cli/run/crew.h"
+#include "frontend/cli/run/nul.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
 
@@ -13,10 +14,12 @@ typedef struct hit {
     float score;
     int64_t line;
     char *text;
+    size_t size;
 } hit;
 
 typedef struct query {
     char *text;
+    size_t size;
     float *row; // its embedding; of length 1 for cosines
     hit *best;  // best first, at most search.top
     int count, room;
@@ -67,7 +70,7 @@ static bool add_query(search *s, const row *r) {
     }
     query *q = &s->queries[s->count];
     size_t bytes = (size_t)s->width * sizeof(float);
-    *q = (query){.text = copy_text(&r->text), .row = memory_alloc(bytes, 1)};
+    *q = (query){.text = copy_text(&r->text), .size = r->text.size, .row = memory_alloc(bytes, 1)};
     s->count++;
     if (!q->text || !q->row) return false;
     memcpy(q->row, r->embedding, bytes);
@@ -136,7 +139,7 @@ static bool add_match(search *s, query *q, const row *r, float score) {
     if (q->count == s->top) free(q->best[--q->count].text);
     if (!text || !more_room(q)) return free(text), false;
     memmove(&q->best[at + 1], &q->best[at], (size_t)(q->count - at) * sizeof *q->best);
-    q->best[at] = (hit){score, r->line, text};
+    q->best[at] = (hit){score, r->line, text, r->text.size};
     q->count++;
     return true;
 }
@@ -155,20 +158,28 @@ static bool put_lines(void *user, const line_source *in, const chunk *c, diag *d
 
 // --- The command
 
+static void print_line(const char *text, size_t size) {
+    fwrite(text, 1, size, stdout);
+    putchar('\n');
+}
+
 static void print_query(const query *q, bool first) {
-    printf("%s%s\n", first ? "" : "\n", q->text);
-    for (int i = 0; i < q->count; i++)
-        printf("%8.4f  %lld\t%s\n", (double)q->best[i].score, (long long)q->best[i].line, q->best[i].text);
+    if (!first) putchar('\n');
+    print_line(q->text, q->size);
+    for (int i = 0; i < q->count; i++) {
+        printf("%8.4f  %lld\t", (double)q->best[i].score, (long long)q->best[i].line);
+        print_line(q->best[i].text, q->best[i].size);
+    }
 }
 
 static void print_query_json(const query *q) {
     cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "matches");
-    cJSON_AddStringToObject(o, "query", q->text);
+    cJSON_AddItemToObject(o, "query", nul_string(q->text, q->size));
     for (int i = 0; i < q->count; i++) {
         cJSON *m = cJSON_CreateObject();
         cJSON_AddNumberToObject(m, "score", (double)q->best[i].score);
         cJSON_AddNumberToObject(m, "line", (double)q->best[i].line);
-        cJSON_AddStringToObject(m, "text", q->best[i].text);
+        cJSON_AddItemToObject(m, "text", nul_string(q->best[i].text, q->best[i].size));
         cJSON_AddItemToArray(list, m);
     }
     print_json(o);
