@@ -96,6 +96,7 @@ typedef struct numbered {
     int64_t id;
     uint32_t flags;
     int order;
+    const char *path; // where it stands
 } numbered;
 
 static int by_number(const void *a, const void *b) {
@@ -119,7 +120,7 @@ static bool read_decoder(tokenizer_spec *s, const cJSON *decoder, numbered *out,
             return diag_error(s->d, s->file,
                               "added_tokens_decoder of its tokenizer_config.json: `%s` is no token",
                               v->string ? v->string : "");
-        out[*count] = (numbered){text, id, tokenizer_token_flags(v, 0), *count};
+        out[*count] = (numbered){text, id, tokenizer_token_flags(v, 0), *count, "added_tokens_decoder"};
         ++*count;
     }
     return true;
@@ -137,25 +138,25 @@ static bool read_older(tokenizer_spec *s, const cJSON *config, const cJSON *adde
         if (!v->string || !hub_json_int(v, &id) || !is_id(id))
             return diag_error(s->d, s->file, "added_tokens.json: `%s` has no id", v->string ? v->string : "");
         bool special = tokenizer_is_named(names, name_count, v->string);
-        out[*count] =
-            (numbered){v->string, id, special ? BERTC_ADDED_SPECIAL : BERTC_ADDED_NORMALIZED, *count};
+        out[*count] = (numbered){v->string, id, special ? BERTC_ADDED_SPECIAL : BERTC_ADDED_NORMALIZED,
+                                 *count, "added_tokens.json"};
         ++*count;
     }
     cJSON_ArrayForEach(v, listed) {
-        numbered n = {.order = *count};
-        if (!read_token(s, v, arena_printf(s->a, "added_tokens[%d]", i++), &n.text, &n.id, &n.flags))
-            return false;
+        numbered n = {.order = *count, .path = arena_printf(s->a, "added_tokens[%d]", i++)};
+        if (!read_token(s, v, n.path, &n.text, &n.id, &n.flags)) return false;
         out[(*count)++] = n;
     }
     return true;
 }
 
 // The last one's rules count, but whether a special token matches normalised text is the first one's.
-static void put(tokenizer_spec *s, const char *text, int64_t given, uint32_t flags, added_notes *notes) {
-    tokenizer_added *known = tokenizer_find_added(s, text);
-    if (!*text) return;
+static void put(tokenizer_spec *s, const numbered *n, added_notes *notes) {
+    tokenizer_added *known = tokenizer_find_added(s, n->text);
+    uint32_t flags = n->flags;
+    if (!*n->text) return;
     if (!known) {
-        append(s, text, "tokenizer_config.json", (int32_t)given, flags, notes);
+        append(s, n->text, n->path, (int32_t)n->id, flags, notes);
     } else if (known->flags & BERTC_ADDED_SPECIAL) {
         known->flags = (flags & ~(uint32_t)BERTC_ADDED_NORMALIZED) | BERTC_ADDED_SPECIAL |
                        (known->flags & BERTC_ADDED_NORMALIZED);
@@ -176,8 +177,7 @@ static bool add_numbered(tokenizer_spec *s, const cJSON *config, const cJSON *li
     if (ok) {
         qsort(tokens, (size_t)n, sizeof *tokens, by_number);
         for (int i = 0; i < n; i++) // of those with one number the last counts
-            if (i + 1 == n || tokens[i].id != tokens[i + 1].id)
-                put(s, tokens[i].text, tokens[i].id, tokens[i].flags, &notes);
+            if (i + 1 == n || tokens[i].id != tokens[i + 1].id) put(s, &tokens[i], &notes);
         say_rest(s, &notes);
     }
     cJSON_Delete(added);
