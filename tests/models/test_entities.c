@@ -62,6 +62,7 @@ static const struct {
                   {"none", BERTC_AGGREGATE_NONE}};
 
 static bertc_aggregation strategy_of(const char *name) {
+    if (!strcmp(name, "words")) return BERTC_AGGREGATE_WORDS;
     for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++)
         if (!strcmp(strategies[i].name, name)) return strategies[i].how;
     ck_abort_msg("no strategy %s", name);
@@ -161,6 +162,10 @@ START_TEST(label_names) {
             check(&f, cJSON_GetArrayItem(texts, i)->valuestring, strategies[s].name,
                   cJSON_GetArrayItem(rows, i));
     }
+    // By default as by "first", where Transformers reads the labels as they are meant.
+    for (int i = 0; (_i < 2 || _i == 5) && i < cJSON_GetArraySize(texts); i++)
+        check(&f, cJSON_GetArrayItem(texts, i)->valuestring, "words",
+              cJSON_GetArrayItem(member(set, "first"), i));
     close_model(&f);
     unlink(config);
     cJSON_Delete(all);

@@ -6,6 +6,9 @@
 #include "main.h"
 #include "toy_task.h"
 
+// Behind toy_task.h, whose names are those of types in it.
+#include "runtime/answer/words.h"
+
 static bertc_error error;
 
 // The label of each word and how sure the model is of it: its logit; the others' is 0.
@@ -141,6 +144,51 @@ START_TEST(tokens_as_json) {
 }
 END_TEST
 
+// --- Words
+
+static bertc_token piece(uint32_t from, uint32_t to, int word) {
+    return (bertc_token){.id = GOOD, .byte_start = from, .byte_end = to, .word = word};
+}
+
+static bool join(const char *text, uint32_t from, uint32_t at, uint32_t to) {
+    const bertc_text t = head_text(text, NULL);
+    const bertc_token a = piece(from, at, 0), b = piece(at, to, 0), other = piece(at, to, 1);
+    ck_assert(!words_join(&t, &a, &other));
+    return words_join(&t, &a, &b);
+}
+
+START_TEST(word_ends) {
+    ck_assert(join("Merkel, Nov2018", 0, 3, 6) && join("Merkel, Nov2018", 8, 11, 15));
+    ck_assert(!join("Merkel, Nov2018", 3, 6, 7) && !join("Merkel, Nov2018", 6, 7, 11));
+    ck_assert(!join("Frankfurt-am", 0, 9, 12) && !join("Frankfurt-am", 9, 10, 12));
+    ck_assert(join("Caf\xc3\xa9s", 0, 3, 5) && join("Caf\xc3\xa9s", 3, 5, 6));
+    ck_assert(!join("Caf\xc3\xa9\xe5\x85\xa8\xe5\xad\xa6", 0, 5, 8)); // two characters of Han
+    ck_assert(!join("Caf\xc3\xa9\xe5\x85\xa8\xe5\xad\xa6", 5, 8, 11));
+    ck_assert(!join("\xe0\xb8\x81\xe0\xb8\xa3", 0, 3, 6)); // of Thai
+    ck_assert(!join("a\xff"
+                    "b",
+                    0, 2, 3));
+    const bertc_text t = head_text("Caf\xc3\xa9", NULL);
+    const bertc_token a = piece(3, 5, 0), b = piece(3, 5, 0), far = piece(4, 5, 0), start = piece(0, 3, 0);
+    ck_assert(words_join(&t, &a, &b)); // bytes of one character
+    ck_assert(!words_join(&t, &start, &far));
+}
+END_TEST
+
+// Of a tokenizer without a prefix of continuing pieces.
+START_TEST(word_ends_of_transformers) {
+    const bertc_tokenizer plain = {.unk_id = UNK};
+    const bertc_model m = {.tokenizer = {.table = &plain}};
+    const bertc_text t = head_text("New York, the", NULL);
+    bertc_token york = piece(4, 8, 1), comma = piece(8, 9, 2), spaced = piece(9, 13, 3),
+                first = piece(0, 3, 0);
+    ck_assert(!words_join_as_transformers(&m, &t, &first) && !words_join_as_transformers(&m, &t, &york));
+    ck_assert(words_join_as_transformers(&m, &t, &comma) && !words_join_as_transformers(&m, &t, &spaced));
+    comma.id = UNK;
+    ck_assert(!words_join_as_transformers(&m, &t, &comma));
+}
+END_TEST
+
 // --- What labels say
 
 START_TEST(other_schemes) {
@@ -237,6 +285,8 @@ int main(void) {
     tcase_add_test(t, strategies);
     tcase_add_test(t, scores);
     tcase_add_test(t, tokens_as_json);
+    tcase_add_test(t, word_ends);
+    tcase_add_test(t, word_ends_of_transformers);
     tcase_add_test(t, other_schemes);
     tcase_add_test(t, labels_without_marks);
     tcase_add_test(t, windows);

@@ -115,9 +115,13 @@ static void table_init(option_table *t, run_options *o) {
     build_options_add(t, &o->build);
 }
 
-static bool answers_texts(const bertc_model *model, diag *d) {
+static bool answers_texts(const run_options *o, const bertc_model *model, diag *d) {
     bertc_model_info info;
     bertc_model_describe(model, &info);
+    if (o->how_aggregated && info.task != BERTC_TASK_ENTITIES)
+        return diag_error(d, NULL, "--aggregation is for entities, and the model finds none");
+    if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
+        return diag_error(d, NULL, "--raw-scores is for scores, and the model gives embeddings");
     return info.task != BERTC_TASK_TENSORS || diag_error(d, NULL,
                                                          "the model has no head that answers texts: use "
                                                          "--tensors, or compile it with --head embedding");
@@ -165,7 +169,7 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     if (!spares_inputs(o, rest->v[0], d)) return;
     bool ok = opened_open(&model, rest->v[0], &o->build, d);
     if (ok && !o->tensors && !o->attention.count)
-        ok = answers_texts(model.model, d) && check_embedding(o, model.model, d);
+        ok = answers_texts(o, model.model, d) && check_embedding(o, model.model, d);
     if (ok && o->input)
         run_input(o, model.model, d);
     else if (ok && o->similar)
@@ -213,6 +217,8 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
     if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--prompt goes with texts that get an embedding or labels");
+    if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar))
+        return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
     if (o->huge_pages && (o->input || o->similar))
         return usage_error(t, "--huge-pages would copy the weights for each thread of --input and --similar");
     if (o->plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");

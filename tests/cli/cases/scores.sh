@@ -8,6 +8,8 @@ printf 'This movie was amazing!\n' >texts.txt
 succeeds "$BERTC" run sentiment.so --raw-scores --input texts.txt
 expect '"score": 3\.2002'
 rejects 2 "--aggregation: 'last' is none of words, first, simple, average, max, none" "$BERTC" run sentiment.so --aggregation last "a text"
+rejects 1 '--aggregation is for entities, and the model finds none' "$BERTC" run sentiment.so --aggregation first "a text"
+rejects 2 '--raw-scores and --aggregation go with texts' "$BERTC" run sentiment.so --raw-scores --similar texts.txt texts.txt
 
 NER=$SOURCE/tests/models/answers/ner
 succeeds "$BERTC" compile "$NER" -o ner.so
