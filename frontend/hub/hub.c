@@ -68,7 +68,9 @@ static bool find_weights(opening *o) {
                               "model.save_pretrained(FOLDER))",
                               unread[i]);
     return diag_error(o->d, o->folder,
-                      "holds no model.safetensors, model.safetensors.index.json or model.st");
+                      "holds no model.safetensors, model.safetensors.index.json or model.st (MODEL may be a "
+                      "file of weights: "
+                      "FOLDER/NAME.safetensors)");
 }
 
 static bool find_files(opening *o) {

@@ -40,6 +40,12 @@ static double relu6(double x) {
 static double leaky_relu(double x) {
     return x > 0 ? x : 0.01 * x;
 }
+static double hardswish(double x) {
+    return x * clipped(x + 3, 0, 6) / 6;
+}
+static double laplace(double x) {
+    return (1 + erf((x - 0.707107) / (0.282095 * sqrt(2)))) / 2;
+}
 static double silu(double x) {
     return x * sigmoid(x);
 }
@@ -67,6 +73,8 @@ static const struct {
     {"relu2", relu2},
     {"relu6", relu6},
     {"leaky_relu", leaky_relu},
+    {"hardswish", hardswish},
+    {"laplace", laplace},
     {"silu", silu},
     {"swish", silu},
     {"mish", mish},

@@ -42,6 +42,13 @@ static value act_relu6(graph *g, value x) {
     return minimum(g, act_relu(g, x), 6);
 }
 
+// (1 + erf((x - mu) / (sigma sqrt(2)))) / 2
+static value act_laplace(graph *g, value x) {
+    value z =
+        scaled(g, graph_op2(g, OP_sub, x, graph_scalar(g, 0.707107)), 1 / (0.282095 * 1.4142135623730951));
+    return scaled(g, graph_op2(g, OP_add, graph_op1(g, OP_erf, z), graph_scalar(g, 1)), 0.5);
+}
+
 static value act_leaky_relu(graph *g, value x) {
     return graph_op2(g, OP_maximum, x, scaled(g, x, 0.01));
 }
@@ -139,6 +146,8 @@ static const struct {
     {"relu2", act_relu2},
     {"relu6", act_relu6},
     {"leaky_relu", act_leaky_relu},
+    {"laplace", act_laplace},
+    {"hardswish", act_hardswish},
     {"silu", act_silu},
     {"swish", act_silu},
     {"mish", act_mish},
@@ -152,11 +161,10 @@ static const struct {
     {"softsign", act_softsign},
     {"hardtanh", act_hardtanh},
     {"hardsigmoid", act_hardsigmoid},
-    {"hardswish", act_hardswish},
     {"log_sigmoid", act_log_sigmoid},
     {"tanhshrink", act_tanhshrink},
 };
-#define ACTIVATION_COUNT 19 // of ACT2FN
+#define ACTIVATION_COUNT 21 // of ACT2FN
 
 bool hub_activation_known(const char *name) {
     for (size_t i = 0; i < ACTIVATION_COUNT; i++) {

@@ -8,11 +8,11 @@
 #include "frontend/hub/files/text.h"
 
 #define MOST_FILES 4096
-#define MOST_WRONG 1000
 
 typedef struct hub_shard_entry {
     const char *name;
     const safetensors *file;
+    int number; // of the file
 } shard_entry;
 
 typedef struct hub_module_file {
@@ -28,6 +28,13 @@ static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
 }
 
 // --- Shards
+
+// Of one name the last file's comes last.
+static int by_name_and_file(const void *a, const void *b) {
+    const shard_entry *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : x->number < y->number ? -1 : x->number > y->number;
+}
 
 static int by_name(const void *a, const void *b) {
     return strcmp(((const shard_entry *)a)->name, ((const shard_entry *)b)->name);
@@ -60,30 +67,43 @@ static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *fold
     return ok;
 }
 
-static bool read_map(hub_checkpoint *c, const hub_fields *f, const char *folder) {
-    int n = cJSON_GetArraySize(f->object), files = 0;
-    const char **names = ARENA_ARRAY(c->arena, const char *, n + 1);
-    if (!open_shards(c, f, folder, names, &files)) return false;
+// All tensors of all files, by name; of one that several files hold, the last file's.
+static void index_files(hub_checkpoint *c) {
+    int n = 0, kept = 0;
+    for (int i = 0; i < c->file_count; i++) n += safetensors_count(c->files[i]);
     c->index = ARENA_ARRAY(c->arena, shard_entry, n + 1);
-    int wrong = 0; // an index that has nothing to do with its files need not be listed whole
+    n = 0;
+    for (int i = 0; i < c->file_count; i++)
+        for (int k = 0; k < safetensors_count(c->files[i]); k++)
+            c->index[n++] = (shard_entry){safetensors_name(c->files[i], k), c->files[i], i};
+    qsort(c->index, (size_t)n, sizeof(shard_entry), by_name_and_file);
+    for (int i = 0; i < n; i++) {
+        bool again = kept && !by_name(&c->index[kept - 1], &c->index[i]);
+        c->index[kept - again] = c->index[i];
+        kept += !again;
+    }
+    c->index_count = kept;
+}
+
+static const shard_entry *find_shard(const hub_checkpoint *c, const char *name) {
+    shard_entry key = {.name = name};
+    return c->index_count ? bsearch(&key, c->index, (size_t)c->index_count, sizeof(key), by_name) : NULL;
+}
+
+// As Transformers: the map says which files there are, and they say what is in them.
+static bool read_map(hub_checkpoint *c, const hub_fields *f, const char *folder) {
+    int n = cJSON_GetArraySize(f->object), files = 0, lost = 0;
+    const char **names = ARENA_ARRAY(c->arena, const char *, n + 1), *first = NULL;
+    if (!open_shards(c, f, folder, names, &files)) return false;
+    index_files(c);
     const cJSON *v;
     cJSON_ArrayForEach(v, f->object) {
-        const char *key = v->valuestring,
-                   **at = bsearch(&key, names, (size_t)files, sizeof(*names), compare_strings);
-        shard_entry *e = &c->index[c->index_count++];
-        *e = (shard_entry){arena_strdup(c->arena, v->string), c->files[at - names]};
-        const char *dtype;
-        int rank;
-        const int64_t *shape;
-        const void *data;
-        size_t bytes;
-        if (!safetensors_entry(e->file, e->name, &dtype, &rank, &shape, &data, &bytes)) {
-            hub_field_wrong(f, v->string, "is not in %.100s", key);
-            if (++wrong == MOST_WRONG) return false;
-        }
+        if (!find_shard(c, v->string) && !lost++) first = v->string;
     }
-    qsort(c->index, (size_t)c->index_count, sizeof(shard_entry), by_name);
-    return !wrong;
+    if (lost)
+        diag_note(f->d, f->file, "weight_map: %d tensor%s in none of the files: %.100s%s", lost,
+                  lost == 1 ? " is" : "s are", first, lost > 1 ? ", ..." : "");
+    return true;
 }
 
 static bool open_index(hub_checkpoint *c, const char *path, diag *d) {
@@ -163,9 +183,7 @@ bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char 
     const safetensors *module = module_of(c, &name);
     if (module) return safetensors_entry(module, name, dtype, rank, shape, data, &bytes);
     if (c->sharded) {
-        shard_entry key = {.name = name};
-        const shard_entry *e =
-            c->index_count ? bsearch(&key, c->index, (size_t)c->index_count, sizeof(key), by_name) : NULL;
+        const shard_entry *e = find_shard(c, name);
         if (!e) return false;
         file = e->file;
     }
