@@ -124,6 +124,39 @@ START_TEST(missing_sizes) {
 }
 END_TEST
 
+// DistilBERT's attribute_map: BERT's names mean its own, and win where both stand.
+START_TEST(aliases) {
+    static const struct {
+        const char *keys, *cause;
+    } cases[] = {
+        {"\"hidden_size\": 48, \"num_attention_heads\": 4, \"num_hidden_layers\": 2", NULL},
+        {"\"hidden_size\": 48, \"num_attention_heads\": 4, \"num_hidden_layers\": 2, \"dim\": 7, "
+         "\"n_heads\": 9, "
+         "\"n_layers\": 1",
+         NULL},
+        {"\"dim\": 48, \"n_heads\": 4, \"n_layers\": 2", NULL},
+        {"\"dim\": 48, \"num_attention_heads\": 5, \"n_layers\": 2",
+         "num_attention_heads: 5 heads don't divide the width of 48"},
+        {"\"hidden_size\": 48, \"n_heads\": 4", "n_layers: is missing, and read as Transformers' default, 6"},
+    };
+    char config[500];
+    link_case("distilbert-model/model.safetensors", "model.safetensors");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(
+            config, sizeof(config),
+            "{\"architectures\": [\"DistilBertModel\"], \"model_type\": \"distilbert\", \"hidden_dim\": 112, "
+            "\"max_position_embeddings\": 80, \"vocab_size\": 211, %s}",
+            cases[i].keys);
+        write_text("config.json", config);
+        opened x = open_model((hub_options){0});
+        if (cases[i].cause ? x.ok : !x.ok) diag_print(&x.d, stderr);
+        ck_assert_int_eq(x.ok, cases[i].cause == NULL);
+        ck_assert(cases[i].cause ? says(&x, cases[i].cause) : x.d.count == 0 && x.m.heads == 4);
+        close_model(&x);
+    }
+}
+END_TEST
+
 START_TEST(tensors_that_dont_fit) {
     with_config("\"intermediate_size\": 112", "\"intermediate_size\": 100");
     expect_failure(
@@ -230,6 +263,7 @@ static void add(TCase *c) {
     tcase_add_test(c, defaults);
     tcase_add_test(c, read_as_python_reads_it);
     tcase_add_test(c, missing_sizes);
+    tcase_add_test(c, aliases);
     tcase_add_test(c, tensors_that_dont_fit);
     tcase_add_test(c, tensors_that_are_not_read);
     tcase_add_test(c, labels);

@@ -35,13 +35,12 @@ static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
     sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
     sizes[SIZE_CONTEXT] = sizes[SIZE_ATTENTION] * (1 + convolves);
     if (ok && width && !has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
-        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS),
+        return hub_field_wrong(f, hub_config_key(f, c, KEY_HEADS),
                                "%" PRId64 " heads don't divide the width of %" PRId64, named,
                                sizes[SIZE_INSIDE]);
     }
     if (ok && (sizes[SIZE_ATTENTION] > MOST_WIDTH || c->heads % c->key_heads)) {
-        return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "%" PRId64 " heads don't fit",
-                               c->heads);
+        return hub_field_wrong(f, hub_config_key(f, c, KEY_HEADS), "%" PRId64 " heads don't fit", c->heads);
     }
     return ok;
 }
