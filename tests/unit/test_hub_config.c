@@ -228,6 +228,18 @@ START_TEST(labels) {
     ck_assert_str_eq(label(&x, 0), "LABEL_0");
     ck_assert_str_eq(label(&x, 4), "d");
     close_model(&x);
+    // num_labels that the weights have, and id2label of another length: Transformers sets the labels anew.
+    x = with_labels("\"num_labels\": 5, \"id2label\": {\"0\": \"a\", \"1\": \"b\"}");
+    ck_assert(x.ok && says(&x, "num_labels: the model has so many; id2label is not read"));
+    ck_assert_uint_eq(((const bertc_task *)x.m.task)->label_count, 5);
+    ck_assert_str_eq(label(&x, 0), "LABEL_0");
+    ck_assert_str_eq(label(&x, 4), "LABEL_4");
+    close_model(&x);
+    x = with_labels("\"num_labels\": 3, "
+                    "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\", \"3\": \"d\", \"4\": \"e\"}");
+    ck_assert(x.ok && says(&x, "num_labels: 3, but id2label has 5"));
+    ck_assert_str_eq(label(&x, 4), "e");
+    close_model(&x);
     // As Python's dict: of equal numbers the last counts.
     x = with_labels(
         "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\", \"3\": \"d\", \"4\": \"e\", \"4\": \"f\"}");

@@ -240,7 +240,7 @@ static int64_t labels_end(const hub_fields *f, const cJSON *names) {
 }
 
 // How many labels there are: id2label's entries, else num_labels; 0 with a diagnostic.
-static int64_t count_labels(const hub_fields *f, const cJSON *names) {
+static int64_t count_labels(const hub_fields *f, const cJSON *names, hub_config *c) {
     int64_t said = 0;
     if (!hub_field_int(f, "num_labels", false, 1, MOST_LABELS, &said)) return 0;
     if (!names) return said ? said : 2;
@@ -249,7 +249,8 @@ static int64_t count_labels(const hub_fields *f, const cJSON *names) {
     int64_t n = cJSON_GetArraySize(names);
     if (n < 1) return hub_field_wrong(f, "id2label", "is empty"), 0;
     if (n > MOST_LABELS) return hub_field_wrong(f, "id2label", "has more than %d labels", MOST_LABELS), 0;
-    if (said && said != n)
+    c->num_labels = said == n ? 0 : said;
+    if (c->num_labels)
         diag_note(f->d, f->file, "num_labels: %" PRId64 ", but id2label has %" PRId64, said, n);
     return n;
 }
@@ -258,7 +259,7 @@ static int64_t count_labels(const hub_fields *f, const cJSON *names) {
 // checkpoint says how many labels there are (hub_weights_read).
 static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
     const cJSON *names = hub_field(f, "id2label"), *v;
-    int64_t n = count_labels(f, names), i;
+    int64_t n = count_labels(f, names, c), i;
     if (!n) return false;
     int64_t end = names ? labels_end(f, names) : n;
     if (end < 0) return false;

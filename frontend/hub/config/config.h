@@ -66,6 +66,7 @@ typedef struct hub_config {
     bool identity;       // of one label, the folder wants the logit
     const char **labels; // label_room of them; the first sizes[SIZE_LABELS] are the head's
     int64_t label_room;
+    int64_t num_labels; // the key, where id2label has another number; else 0
     hub_sentence sentence;
 } hub_config;
 

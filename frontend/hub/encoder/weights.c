@@ -228,22 +228,34 @@ static void note_unread(lookup *l) {
               unread > 3 ? ", ..." : "");
 }
 
-// Where id2label leaves gaps, it does not say how many labels there are: the classifier has a row a label.
-static void settle_labels(const lookup *l, hub_config *config) {
-    hub_module m = config->head == HEAD_TOKEN ? MODULE_TAGGER : MODULE_CLASSIFIER;
-    int64_t room = config->label_room, said = config->sizes[SIZE_LABELS];
-    if (room == said) return;
+// Rows of the head's classifier; 0: there is none.
+static int64_t classifier_rows(const lookup *l) {
+    hub_module m = l->config->head == HEAD_TOKEN ? MODULE_TAGGER : MODULE_CLASSIFIER;
     const char *dtype;
     const int64_t *shape;
     const void *data;
     int rank;
     bool found;
     const char *name = name_of(l, m, -1, PART_WEIGHT, &found);
-    if (!found || !hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data) || !rank) return;
-    if (shape[0] == room) config->sizes[SIZE_LABELS] = room;
-    diag_note(l->d, config->file,
-              "id2label: names %" PRId64 " labels, the last of them %" PRId64 "; the model has %" PRId64,
-              said, room - 1, config->sizes[SIZE_LABELS]);
+    return found && hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data) && rank ? shape[0] : 0;
+}
+
+// Where id2label leaves gaps, or num_labels says otherwise, the classifier has a row a label. num_labels that
+// is right makes Transformers forget id2label.
+static void settle_labels(const lookup *l, hub_config *config) {
+    int64_t room = config->label_room, said = config->sizes[SIZE_LABELS], rows;
+    if ((room == said && !config->num_labels) || !(rows = classifier_rows(l))) return;
+    if (rows == config->num_labels && rows != said) {
+        config->labels = ARENA_ARRAY(l->c->arena, const char *, rows);
+        for (int64_t i = 0; i < rows; i++) config->labels[i] = arena_printf(l->c->arena, "LABEL_%" PRId64, i);
+        config->sizes[SIZE_LABELS] = config->label_room = rows;
+        diag_note(l->d, config->file, "num_labels: the model has so many; id2label is not read");
+    } else if (room != said) {
+        if (rows == room) config->sizes[SIZE_LABELS] = room;
+        diag_note(l->d, config->file,
+                  "id2label: names %" PRId64 " labels, the last of them %" PRId64 "; the model has %" PRId64,
+                  said, room - 1, config->sizes[SIZE_LABELS]);
+    }
 }
 
 // Rows that the layer's queries have; 0: there is no such tensor.
