@@ -108,7 +108,7 @@ static void child(const scenario *s, const char *folder, const char *fixtures, c
     if (chdir(folder) || !freopen(path, "w", stdout)) _exit(99);
     snprintf(path, sizeof path, "%s.err", streams);
     if (!freopen(path, "w", stderr)) _exit(99);
-    exit(*s->args ? run_command(fixtures, s->args) : s->library(fixtures));
+    exit(*s->args ? run_command(fixtures, s->args) : s->in_process(fixtures));
 }
 
 static char *stream(const char *streams, const char *ending) {

@@ -12,10 +12,10 @@
 typedef struct scenario {
     const char *name;
     // Of the command, up to NULL; "@" at the start of one stands for the folder of what setup() made. None:
-    // `library` is called.
+    // `in_process` is called.
     const char *args[MOST_ARGS];
     // Calls fault_start() where it begins; the exit status, 1 for an error that was as it should be.
-    int (*library)(const char *fixtures);
+    int (*in_process)(const char *fixtures);
     int points;             // places at which allocations fail where not all are asked for
     bool says_times;        // its standard output is never the same
     bool many;              // a line of its input has an error of its own

@@ -117,10 +117,10 @@ static int run_truncated(const char *fixtures) {
 }
 
 const scenario library_scenarios[] = {
-    {.name = "bertc_load", .library = run_load, .points = 40},
-    {.name = "bertc_open", .library = run_open, .points = 60},
-    {.name = "bertc_open, three threads", .library = run_open_threads, .points = 30},
-    {.name = "bertc_answer_texts in windows", .library = run_windows, .points = 40},
-    {.name = "bertc_answer_texts cut", .library = run_truncated, .points = 40},
+    {.name = "bertc_load", .in_process = run_load, .points = 40},
+    {.name = "bertc_open", .in_process = run_open, .points = 60},
+    {.name = "bertc_open, three threads", .in_process = run_open_threads, .points = 30},
+    {.name = "bertc_answer_texts in windows", .in_process = run_windows, .points = 40},
+    {.name = "bertc_answer_texts cut", .in_process = run_truncated, .points = 40},
 };
 const int library_scenario_count = sizeof library_scenarios / sizeof *library_scenarios;
