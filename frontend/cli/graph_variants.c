@@ -15,15 +15,15 @@ static bool wrong(const char *file, const char *name, diag *d, const char *cause
 
 // --- Places, beyond what the verifier holds them to
 
-// Kernels read and write whole rows of 16 floats.
+// Kernels read and write rows in whole vectors.
 static bool check_strides(const char *file, const graph *g, const variant *x, diag *d) {
     char cause[300];
     for (value v = 0; v < g->count; v++) {
-        const node *n = graph_node(g, v);
-        if (n->op == OP_constant || n->type.e != ELEM_F32 || n->type.rank < 2 || x->places[v].ld % 16 == 0)
-            continue;
-        snprintf(cause, sizeof cause, "%%%d: its stride, ld %" PRId64 ", is not a multiple of 16", v,
-                 x->places[v].ld);
+        const type *t = graph_type(g, v);
+        int64_t step = PLACE_ALIGNMENT / (int64_t)elem_size(t->e);
+        if (graph_node(g, v)->op == OP_constant || t->rank < 2 || x->places[v].ld % step == 0) continue;
+        snprintf(cause, sizeof cause, "%%%d: its stride, ld %" PRId64 ", is not a multiple of %" PRId64, v,
+                 x->places[v].ld, step);
         return wrong(file, x->name, d, cause);
     }
     return true;
@@ -37,19 +37,29 @@ static int64_t end_of(const graph *g, const variant *x, value v) {
     return x->places[v].offset + type_count_bound(&t, &b) * ld * (int64_t)elem_size(t.e);
 }
 
-// What holds whole numbers shares its bytes with nothing: its padding is read as indices.
-static bool check_indices(const char *file, const graph *g, const variant *x, diag *d) {
+static bool overlap(const graph *g, const variant *x, value v, value u) {
+    return end_of(g, x, u) > x->places[v].offset && end_of(g, x, v) > x->places[u].offset;
+}
+
+// What kernels read of padding: see ir/places.h. Index vectors share their bytes with nothing.
+static bool check_padding(const char *file, const graph *g, const variant *x, diag *d) {
     char cause[300];
-    for (value v = 0; v < g->count; v++) {
-        if (graph_node(g, v)->op == OP_constant || graph_type(g, v)->e == ELEM_F32) continue;
-        for (value u = 0; u < g->count; u++) {
-            if (u == v || graph_node(g, u)->op == OP_constant) continue;
-            if (end_of(g, x, u) <= x->places[v].offset || end_of(g, x, v) <= x->places[u].offset) continue;
-            snprintf(cause, sizeof cause, "%%%d is no f32, and shares bytes of the arena with %%%d", v, u);
-            return wrong(file, x->name, d, cause);
+    arena *scratch = arena_new();
+    const bool *index = places_find_indices(scratch, g);
+    bool ok = true;
+    for (value v = 0; ok && v < g->count; v++) {
+        for (value u = 0; ok && u < g->count; u++) {
+            elem e = graph_type(g, v)->e, other = graph_type(g, u)->e;
+            if (u == v || (place_shares(e, other) && !index[v])) continue;
+            if (graph_node(g, v)->op == OP_constant || graph_node(g, u)->op == OP_constant) continue;
+            if (!overlap(g, x, v, u)) continue;
+            snprintf(cause, sizeof cause, "%%%d (%s%s) shares bytes of the arena with %%%d (%s)", v,
+                     elem_name(e), index[v] ? ", an index vector" : "", u, elem_name(other));
+            ok = wrong(file, x->name, d, cause);
         }
     }
-    return true;
+    arena_free(scratch);
+    return ok;
 }
 
 static bool check_places(const char *file, const graph *g, diag *d) {
@@ -75,7 +85,7 @@ static bool check_variant(const char *file, const hub_model *m, const variant *x
                  x->length, m->position_count);
         return wrong(file, x->name, d, cause);
     }
-    return check_strides(file, m->graph, x, d) && check_indices(file, m->graph, x, d);
+    return check_strides(file, m->graph, x, d) && check_padding(file, m->graph, x, d);
 }
 
 // --- Those that are wanted

@@ -12,20 +12,19 @@
 //
 // Values are placed by falling size; each takes the tightest gap between the values that live at
 // the same time, or the end. A value lives from its node to its last user, both included: a result
-// never overlaps its operands. A value that is not f32 shares its bytes with no other: integers are
-// not always finite when read as floats, and kernels read whatever padding holds.
+// never overlaps its operands. Inputs and index vectors live for the whole call. Two values share
+// bytes where their types may (ir/places.h): kernels read whatever padding holds.
 //
-// Room: leading T, S and R rows up to the capacity rounded up to the row tile. The stride of f32
-// matrices is the last axis rounded up to 16 floats; everything else is dense.
+// Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
+// row begins at a multiple of 64 bytes; all else is dense.
 #include "passes/pass.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGNMENT 64
-
 typedef struct lifetime {
     value v;
+    elem e;
     int first, last; // nodes during which it lives
     int64_t bytes, offset;
 } lifetime;
@@ -33,18 +32,16 @@ typedef struct lifetime {
 // Bytes of a value, and the stride of its rows; -1 where it is too large.
 static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
     int64_t elements = type_count_bound(t, b), bytes;
-    *ld = 1;
+    *ld = place_ld(t, b);
     if (t->rank >= 2) {
         type rows = *t;
         rows.rank--;
-        *ld = dim_value(t->d[t->rank - 1], b);
-        if (t->e == ELEM_F32) *ld = round_up(*ld, 16);
         int64_t count = type_count_bound(&rows, b);
         if (count < 0 || __builtin_mul_overflow(count, *ld, &elements)) return -1;
     }
     if (elements < 0 || __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
     if (bytes > INT64_MAX / 4) return -1;
-    return round_up(bytes, ALIGNMENT);
+    return round_up(bytes, PLACE_ALIGNMENT);
 }
 
 static void find_lives(const graph *g, int *last) {
@@ -66,11 +63,16 @@ static int by_offset(const void *a, const void *b) {
     return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
-// The tightest gap among the placed spans that live while `s` does.
+static bool apart(const lifetime *a, const lifetime *b) {
+    bool together = a->first <= b->last && b->first <= a->last;
+    return together || !place_shares(a->e, b->e);
+}
+
+// The tightest gap among the placed spans whose bytes `s` can't take.
 static int64_t find_gap(const lifetime *s, const lifetime *placed, int n, const lifetime **live) {
     int count = 0;
     for (int i = 0; i < n; i++)
-        if (placed[i].first <= s->last && s->first <= placed[i].last) live[count++] = &placed[i];
+        if (apart(&placed[i], s)) live[count++] = &placed[i];
     if (count) qsort(live, (size_t)count, sizeof(*live), by_offset);
     int64_t end = 0, best = -1, best_size = INT64_MAX;
     for (int i = 0; i < count; i++) {
@@ -89,6 +91,7 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
     variant *x = p->variant;
     bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
+    const bool *index = places_find_indices(scratch, g);
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {
         const node *producer = graph_node(g, v);
@@ -96,8 +99,8 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
             x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(producer, ATTR_at)->u.i};
             continue;
         }
-        lifetime s = {v, v, last[v], 0, 0};
-        if (producer->op == OP_input || producer->type.e != ELEM_F32) s.first = 0, s.last = g->count;
+        lifetime s = {v, producer->type.e, v, last[v], 0, 0};
+        if (producer->op == OP_input || index[v]) s.first = 0, s.last = g->count;
         s.bytes = place_bytes(&producer->type, &b, &x->places[v].ld);
         if (s.bytes < 0) {
             char where[160];

@@ -170,6 +170,74 @@ START_TEST(memory_is_reused) {
 }
 END_TEST
 
+// A chain of `layers` matmuls, whose rows in between are of type `e`, with a chain of whole numbers beside it.
+static graph *chain(elem e, int layers) {
+    graph *g = graph_new(memory, "chain");
+    dim rows[] = {dim_sym(SYM_T), dim_num(50)};
+    int64_t axis = 1;
+    attr to = {.id = ATTR_to, .u.e = e}, whole = {.id = ATTR_to, .u.e = ELEM_I32},
+         back = {.id = ATTR_to, .u.e = ELEM_F32}, axes = {.id = ATTR_axes, .n = 1, .u.ints = &axis};
+    value x = graph_input(g, "x", type_make(ELEM_F32, 2, rows)), counts = VALUE_NONE;
+    value w = graph_constant_recipe(g, "w", test_tensor(&weights, "w", 2, (int64_t[]){50, 50}));
+    value table = graph_constant_recipe(g, "table", test_tensor(&weights, "table", 2, (int64_t[]){9, 50}));
+    for (int i = 0; i < layers; i++) {
+        value h = graph_append(g, OP_cast, 1, &x, 1, &to);
+        h = graph_append(g, OP_cast, 1, &h, 1, &back);
+        value most = graph_append(g, OP_reduce_max, 1, &h, 1, &axes);
+        value n = graph_append(g, OP_cast, 1, &most, 1, &whole);
+        counts = counts == VALUE_NONE ? n : graph_op2(g, OP_add, counts, n);
+        x = graph_op2(g, OP_matmul, h, w);
+    }
+    value most = graph_append(g, OP_reduce_max, 1, &x, 1, &axes);
+    value ids = graph_reshape(g, graph_append(g, OP_cast, 1, &most, 1, &whole), 1, rows);
+    x = graph_op2(g, OP_add, x, graph_op2(g, OP_gather, table, ids));
+    graph_output_add(g, "y", graph_op2(g, OP_add, x, graph_append(g, OP_cast, 1, &counts, 1, &back)));
+    return g;
+}
+
+static const variant *chain_variant(graph *g) {
+    pass_context c = {.diag = &errors, .verify = true, .target = &avx512};
+    ck_assert(passes_run(g, "pack_weights", &c));
+    return added(g, &avx512, 128, 1);
+}
+
+// Bytes are shared within a kind: more layers need no more of them, whatever their rows are.
+START_TEST(memory_is_reused_by_every_type) {
+    static const elem rows[] = {ELEM_F32, ELEM_F16, ELEM_BF16};
+    for (int i = 0; i < 3; i++) {
+        const variant *few = chain_variant(chain(rows[i], 4)), *many = chain_variant(chain(rows[i], 40));
+        ck_assert_int_eq(few->arena_bytes, many->arena_bytes);
+    }
+}
+END_TEST
+
+static int64_t end_of(const graph *g, const variant *x, value v) {
+    const type *t = graph_type(g, v);
+    return x->places[v].offset + x->tokens * x->places[v].ld * (int64_t)elem_size(t->e);
+}
+
+// Padding of one type is never read as another's; ids of a lookup share with nothing.
+START_TEST(bytes_hold_values_of_one_kind) {
+    graph *g = chain(ELEM_BF16, 12);
+    const variant *x = chain_variant(g);
+    const bool *index = places_find_indices(memory, g);
+    int indices = 0;
+    for (value v = 0; v < g->count; v++) {
+        if (graph_node(g, v)->op == OP_constant) continue;
+        elem e = graph_type(g, v)->e;
+        indices += index[v];
+        if (graph_type(g, v)->rank >= 2) ck_assert_int_eq(x->places[v].ld * (int64_t)elem_size(e) % 64, 0);
+        for (value u = 0; u < v; u++) {
+            if (graph_node(g, u)->op == OP_constant) continue;
+            bool apart = end_of(g, x, u) <= x->places[v].offset || end_of(g, x, v) <= x->places[u].offset;
+            if (e != graph_type(g, u)->e || index[v] || index[u]) ck_assert(apart);
+        }
+    }
+    ck_assert_int_ge(indices, 2);           // the ids and what they are made of
+    ck_assert(!index[g->outputs[0].value]); // never a float
+}
+END_TEST
+
 START_TEST(weights_are_packed_and_placed) {
     graph *g = prepared(&odd, "assign_layouts,pack_weights");
     int64_t end = 0;
@@ -240,6 +308,8 @@ int main(void) {
     tcase_add_test(t, every_class_has_tasks_for_its_threads);
     tcase_add_test(t, places_have_room);
     tcase_add_test(t, memory_is_reused);
+    tcase_add_test(t, memory_is_reused_by_every_type);
+    tcase_add_test(t, bytes_hold_values_of_one_kind);
     tcase_add_test(t, weights_are_packed_and_placed);
     tcase_add_test(t, wrong_requests_are_errors);
     tcase_add_test(t, lists_and_prints);
