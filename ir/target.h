@@ -2,7 +2,26 @@
 #ifndef BERTC_IR_TARGET_H
 #define BERTC_IR_TARGET_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "ir/types.h"
+
+// How a register tile takes a step of k. The emitters stand in backend/matmul/tile.c.
+typedef enum product_step {
+    STEP_FMA,    // one element of the left operand in all lanes; a fused multiply-add for each vector
+    STEP_MUL_ADD // the same, as a multiplication and an addition
+} product_step;
+
+// A product that code for the target can multiply by register tiles: a row of backend/matmul/kernels.def.
+typedef struct target_product {
+    elem left, right, sum; // element types of the operands and of the accumulators
+    int rows, columns;     // register tile
+    product_step step;
+    int group;          // elements of k side by side in a packed right operand
+    double peak_gflops; // of one core, in this product; for the cost model's ratios only
+} target_product;
+#define TARGET_MOST_PRODUCTS 8
 
 typedef struct target {
     char isa[16];          // "avx512", "avx2", "generic": names the variant
@@ -15,7 +34,15 @@ typedef struct target {
     bool fma;
     int64_t l1_bytes, l2_bytes, l3_bytes;
     int prefetch_streams; // distant addresses in rotation while a panel is worked through; 0: none
-    double peak_gflops;   // one core, float32; for the cost model's ratios only
     double memory_gbs;    // one core's read bandwidth from DRAM
+    int product_count;
+    target_product products[TARGET_MOST_PRODUCTS];
 } target;
+
+// The product of these element types; NULL where the target's code has none.
+static inline const target_product *target_product_find(const target *t, elem left, elem right) {
+    for (int i = 0; i < t->product_count; i++)
+        if (t->products[i].left == left && t->products[i].right == right) return &t->products[i];
+    return NULL;
+}
 #endif

@@ -27,10 +27,16 @@ static bool needs_whole_rows(op o) {
     return op_flag_bits(o) & REDUCES;
 }
 
+static void set_operands(const graph *g, const node *matmul, kernel_shape *s) {
+    s->left = graph_type(g, matmul->inputs[0])->e;
+    s->right = graph_type(g, matmul->inputs[1])->e;
+}
+
 static void describe_matmul(const graph *g, const value *found, int count, kernel_shape *s) {
     const node *first = graph_node(g, found[0]), *last = graph_node(g, found[count - 1]);
     s->kind = count == 2 ? KERNEL_MLP : KERNEL_MATMUL;
     s->k = last_axis(graph_type(g, first->inputs[0]));
+    set_operands(g, first, s);
     s->n = last_axis(&last->type);
     s->hidden = count == 2 ? last_axis(&first->type) : 0;
     for (value v = found[count - 1] + 1; v < g->count; v++)
@@ -39,12 +45,18 @@ static void describe_matmul(const graph *g, const value *found, int count, kerne
 
 kernel_shape kernel_describe(const graph *g, value v) {
     const node *n = graph_node(g, v);
-    kernel_shape s = {.rows = n->type.rank ? n->type.d[0] : dim_num(1), .n = last_axis(&n->type), .heads = 1};
+    kernel_shape s = {.rows = n->type.rank ? n->type.d[0] : dim_num(1),
+                      .n = last_axis(&n->type),
+                      .heads = 1,
+                      .left = n->type.e,
+                      .right = n->type.e,
+                      .result = n->type.e};
     const graph *where[3];
     value found[3];
     if (n->op == OP_matmul) {
         s.kind = KERNEL_MATMUL;
         s.k = last_axis(graph_type(g, n->inputs[0]));
+        set_operands(g, n, &s);
         return s;
     }
     if (!n->body) return s;
@@ -52,6 +64,7 @@ kernel_shape kernel_describe(const graph *g, value v) {
     if (n->op == OP_per_sequence) {
         s.kind = count ? KERNEL_ATTENTION : KERNEL_SEQUENCE;
         if (!count) return s;
+        set_operands(where[0], graph_node(where[0], found[0]), &s);
         const type *scores = graph_type(where[0], found[0]);
         if (scores->rank > 2 && scores->d[0].s == SYM_NONE) s.heads = scores->d[0].n;
         return s;

@@ -57,6 +57,7 @@ typedef struct kernel_shape {
     int64_t hidden; // mlp: columns of the first product
     int64_t heads;  // attention: leading axis of the scores; 1 where there is none
     bool norm;      // the result needs whole rows: a norm or another reduction follows the anchor
+    elem left, right, result; // element types: of the first matmul's operands, and of the kernel's result
 } kernel_shape;
 kernel_shape kernel_describe(const graph *g, value v);
 

@@ -61,6 +61,7 @@ static void emit_products(emit *e, attention_code *p) {
     const attention *x = p->x;
     const scratch_layout *l = &p->layout;
     p->score = (panels){.name = "attention.score",
+                        .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                         .rows = l->tile,
                         .k = x->q.width,
                         .lda = l->query_ld,
@@ -69,6 +70,7 @@ static void emit_products(emit *e, attention_code *p) {
                         .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
                         .context = (void *)&x->scores.plain};
     p->value = (panels){.name = "attention.value",
+                        .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                         .rows = l->tile,
                         .lda = l->score_ld,
                         .ldc = l->out_ld,

@@ -86,6 +86,7 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                                 LLVMValueRef scan, const row_source *keys, const row_source *queries) {
     const row_source *rows = t->transposed ? keys : queries;
     panels p = {.name = "attention.table",
+                .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                 .rows = rows->tile,
                 .k = t->of.width,
                 .lda = rows->ld,

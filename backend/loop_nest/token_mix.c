@@ -137,6 +137,7 @@ static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mi
     k->panel = (round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
     for (int i = 0; i < 2; i++) {
         k->tile[i] = (panels){.name = "token_mix.tile",
+                              .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                               .rows = block_tile_rows(s),
                               .lda = m->terms[0].lda,
                               .ldc = s->variant->places[s->node].ld,

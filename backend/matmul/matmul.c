@@ -14,6 +14,7 @@
 typedef struct matmul {
     sym dim;
     int x, w; // operands
+    const target_product *product;
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
     epilogue after;
@@ -21,13 +22,15 @@ typedef struct matmul {
     row_choice choice;
 } matmul;
 
-static bool operands_fit(const kernel_site *s, matmul *m) {
+static bool operands_fit(const emit *e, const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const node *x = graph_node(s->graph, n->inputs[m->x]);
     const type *w = graph_type(s->graph, n->inputs[m->w]);
     const type *t = &x->type;
-    if (t->e != ELEM_F32 || t->rank != 2 || t->layout != LAYOUT_ROW || node_is_constant(x)) return false;
-    if (w->e != ELEM_F32 || w->rank != 2 || w->layout != LAYOUT_PACKED || w->d[0].s != SYM_NONE) return false;
+    m->product = target_product_find(e->target, t->e, w->e);
+    if (!m->product) return false;
+    if (t->rank != 2 || t->layout != LAYOUT_ROW || node_is_constant(x)) return false;
+    if (w->rank != 2 || w->layout != LAYOUT_PACKED || w->d[0].s != SYM_NONE) return false;
     m->dim = t->d[0].s;
     m->k = w->d[0].n;
     m->n = w->d[1].n;
@@ -40,12 +43,12 @@ static void find_blocks(const node *product, matmul *m) {
     m->blocks = a ? a->u.ints[1] : 1;
 }
 
-static bool recognise(const kernel_site *s, matmul *m) {
+static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (matmul){.norm = {.op = OP_COUNT, .beta = -1}};
     if (n->op == OP_matmul) {
         m->w = 1;
-        if (!operands_fit(s, m)) return false;
+        if (!operands_fit(e, s, m)) return false;
         find_blocks(n, m);
         return true;
     }
@@ -65,22 +68,21 @@ static bool recognise(const kernel_site *s, matmul *m) {
     m->w = a->inputs[1];
     value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
     if (!m->choice.body) result = row_norm_collect(body, result, &m->norm);
-    if (!operands_fit(s, m)) return false;
+    if (!operands_fit(e, s, m)) return false;
     find_blocks(a, m);
     return epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
 }
 
 bool matmul_accepts(const emit *e, const kernel_site *s) {
-    (void)e;
     matmul m;
-    return recognise(s, &m);
+    return recognise(e, s, &m);
 }
 
 // The blocks of w are multiplied one by one if each tile of columns, and each four steps of k, lie in one
 // block; else w is multiplied whole.
 static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
     int64_t planned = s->variant->schedules[s->node].tile_columns, columns = m->n / m->parts / m->blocks;
-    int64_t widest = (int64_t)tile_vectors(e, block_tile_rows(s), planned) * e->width;
+    int64_t widest = (int64_t)tile_vectors(e, m->product, block_tile_rows(s), planned) * e->width;
     if (widest < PANEL_COLUMNS) widest = PANEL_COLUMNS;
     if (planned < 1 || columns % planned || columns % widest || m->k / m->blocks % 4)
         m->parts = m->blocks = 1;
@@ -90,6 +92,7 @@ static panels product(const kernel_site *s, const matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const schedule *plan = &s->variant->schedules[s->node];
     panels p = {.name = "matmul",
+                .product = m->product,
                 .rows = block_tile_rows(s),
                 .columns = plan->tile_columns,
                 .k = m->k / m->blocks,
@@ -215,7 +218,7 @@ static bool same_split(const task_split *a, const task_split *b) {
 
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     matmul m;
-    if (!recognise(s, &m)) return false;
+    if (!recognise(e, s, &m)) return false;
     keep_blocks(e, s, &m);
     panels p = product(s, &m);
     panels_emit(e, &p);

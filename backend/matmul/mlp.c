@@ -97,6 +97,7 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
     p->rows = round_up(SLICE_ROWS, s->variant->row_tile);
     int tile_rows = block_tile_rows(s);
     p->up = (panels){.name = "mlp.up",
+                     .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                      .rows = tile_rows,
                      .columns = plan->tile_columns,
                      .k = m->k,
@@ -106,6 +107,7 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
                      .streams = plan->prefetch};
     set_epilogue(&p->up, &m->between);
     panels down = {.name = "mlp.down",
+                   .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                    .rows = tile_rows,
                    .columns = plan->tile_columns,
                    .k = p->chunk,

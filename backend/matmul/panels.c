@@ -29,6 +29,7 @@ static void plan_lines(const panels *p, tile *t, int width) {
 static void add_width(emit *e, panels *p, int vectors, int width) {
     tile *t = &p->tiles[p->width_count];
     *t = (tile){.name = arena_printf(e->arena, "%s.tile%dx%d", p->name, p->rows, vectors * e->width),
+                .product = p->product,
                 .rows = p->rows,
                 .vectors = vectors,
                 .k = p->k,
@@ -56,7 +57,7 @@ static void add_width(emit *e, panels *p, int vectors, int width) {
 }
 
 static void add_widths(emit *e, panels *p) {
-    int widest = tile_vectors(e, p->rows, p->columns), in_panel = PANEL_COLUMNS / e->width;
+    int widest = tile_vectors(e, p->product, p->rows, p->columns), in_panel = PANEL_COLUMNS / e->width;
     p->width_count = 0;
     add_width(e, p, widest, widest > in_panel ? widest / in_panel : 1);
     if (p->widths[0] > 2) add_width(e, p, 2 * in_panel, 2);

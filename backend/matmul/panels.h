@@ -20,6 +20,7 @@ typedef struct panel_extra {
 // rows x columns of C, all of `k`. The caller fills in the first part.
 typedef struct panels {
     const char *name;
+    const target_product *product;
     int rows;        // of a register tile
     int64_t columns; // of the widest one; 0: as many as the registers hold
     int64_t k;       // as in tile: 0: run time

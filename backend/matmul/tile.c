@@ -28,12 +28,13 @@ void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality) {
     build_intrinsic(e, "llvm.prefetch", 1, &e->ptr, 4, args);
 }
 
-int tile_vectors(const emit *e, int rows, int64_t columns) {
+int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns) {
     int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
     int vectors = 1;
+    if (columns == 0 || columns > product->columns) columns = product->columns;
     for (int v = 1; rows * v + v + 1 <= registers; v++) {
         if (v % in_panel != 0 && in_panel % v != 0) continue;
-        if (columns == 0 || (int64_t)v * e->width <= columns) vectors = v;
+        if ((int64_t)v * e->width <= columns) vectors = v;
     }
     return vectors;
 }
@@ -42,6 +43,15 @@ int tile_vectors(const emit *e, int rows, int64_t columns) {
 static int64_t column_bytes(const emit *e, const tile *t, int vector) {
     int64_t column = (int64_t)vector * e->width;
     return column / PANEL_COLUMNS * t->panel + column % PANEL_COLUMNS * 4;
+}
+
+// What the product's inner step adds to `sum` for one element of A, in all lanes, and a vector of B.
+static LLVMValueRef step(emit *e, const tile *t, LLVMValueRef x, LLVMValueRef column, LLVMValueRef sum) {
+    switch (t->product->step) {
+    case STEP_FMA:
+    case STEP_MUL_ADD: return math_fma(e, x, column, sum); // as the target has it
+    }
+    return NULL;
 }
 
 // One step of k: step `at` of the group that begins at `a` and `b`.
@@ -56,7 +66,7 @@ static void multiply(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int
         LLVMValueRef x = build_splat(e, build_load(e, e->f32, p, 4), e->width);
         for (int v = 0; v < t->vectors; v++) {
             LLVMValueRef *sum = &acc[r * t->vectors + v];
-            *sum = math_fma(e, x, column[v], *sum);
+            *sum = step(e, t, x, column[v], *sum);
         }
     }
 }

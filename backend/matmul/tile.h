@@ -19,9 +19,10 @@ typedef void (*tile_finish)(emit *e, const tile *t, LLVMValueRef *acc);
 
 struct tile {
     const char *name;
-    int rows, vectors; // rows * vectors + vectors + 1 registers are in use
-    int64_t k;         // constant; 0: known at run time, a multiple of 4, a parameter of the function
-    int64_t lda, ldc;  // floats from row to row
+    const target_product *product; // of the target
+    int rows, vectors;             // rows * vectors + vectors + 1 registers are in use
+    int64_t k;        // constant; 0: known at run time, a multiple of 4, a parameter of the function
+    int64_t lda, ldc; // floats from row to row
     // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From k to k + 1 it is always 64.
     int64_t panel;
     bool accumulate; // the sums start from what C holds, not from 0
@@ -43,9 +44,9 @@ struct tile {
     LLVMValueRef function, c, extra[TILE_MAX_EXTRAS];
 };
 
-// Vectors of the widest tile of that many rows that stays within the registers, suits PANEL_COLUMNS, and has
-// at most `columns` columns (0: any number).
-int tile_vectors(const emit *e, int rows, int64_t columns);
+// Vectors of the widest tile of that many rows that stays within the registers, suits PANEL_COLUMNS, is no
+// wider than the product's own tile, and has at most `columns` columns (0: any number).
+int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns);
 // Adds the function (noinline: the register allocator sees one kernel at a time).
 void tile_emit(emit *e, tile *t);
 // Stores the sums to C: what a finish does last.

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/matmul/products.h"
 
 #define BITS_AVX2                                                                                            \
     (BERTC_FEATURE_SSE4_2 | BERTC_FEATURE_AVX | BERTC_FEATURE_AVX2 | BERTC_FEATURE_FMA | BERTC_FEATURE_F16C)
@@ -34,7 +35,7 @@ static const level levels[LEVEL_COUNT] = {
 };
 
 // `tune`: LLVM's name where it differs. Streams: docs/abi.md, "Targets". Caches in KiB, of one core; the last
-// level is the part that one core of a busy machine can count on. Rates: one core, rough.
+// level is the part that one core of a busy machine can count on. Rates: one core, rough; gflops in f32.
 typedef struct cpu {
     const char *name, *tune;
     int level, streams;
@@ -142,12 +143,12 @@ static void fill_target(target *t, target_arch arch, const cpu *c) {
                   .l2_bytes = (int64_t)c->l2 << 10,
                   .l3_bytes = (int64_t)c->l3 << 10,
                   .prefetch_streams = c->streams,
-                  .peak_gflops = c->gflops,
                   .memory_gbs = c->gbs};
     for (int i = 0; i < ARCH_COUNT; i++) {
         if (arches[i].arch == arch) snprintf(t->triple, sizeof(t->triple), "%s", arches[i].triple);
     }
     snprintf(t->isa, sizeof(t->isa), "%s", l->isa);
+    products_add(t, l->isa, c->gflops);
     snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
     feature_string(l->features, t->features, sizeof(t->features));
 }

@@ -37,28 +37,14 @@ static const memory_view *view_of(int threads) {
 // The largest number of threads that splits are judged at.
 #define MOST_THREADS 32
 
-void cost_tile(const target *t, int32_t *rows, int32_t *columns) {
-    static const int32_t widths[] = {48, 32, 16};
-    int best = 0;
-    *rows = 1;
-    *columns = PANEL_COLUMNS;
-    for (int i = 0; i < 3; i++) {
-        int vectors = widths[i] / t->vector_floats;
-        if (vectors < 1) continue;
-        int most = (t->vector_registers - vectors - 1) / vectors;
-        if (most > 8) most = 8;
-        if (most < 1 || most * vectors <= best) continue;
-        best = most * vectors;
-        *rows = most;
-        *columns = widths[i];
-    }
-}
-
 static double larger(double a, double b) {
     return a > b ? a : b;
 }
 static int64_t smaller_int(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+static double bytes_of(elem e, int64_t elements) {
+    return (double)elem_size(e) * (double)elements;
 }
 
 // Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory;
@@ -66,11 +52,11 @@ static int64_t smaller_int(int64_t a, int64_t b) {
 static double task_seconds(const cost_site *s, const memory_view *m, int64_t rows, int64_t columns,
                            bool first, double others, bool fetched) {
     const target *t = s->target;
-    double flops = t->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * m->l3;
+    double flops = s->product->peak_gflops * 1e9, memory = t->memory_gbs * 1e9, l3 = memory * m->l3;
     int64_t k = s->shape.k, panels = ceil_div(columns, s->tile_columns);
-    double weights = 4.0 * (double)(k * columns) / (double)panels;
-    double block = 4.0 * (double)(rows * k);
-    bool in_l3 = 4 * k * s->shape.n <= t->l3_bytes;
+    double weights = bytes_of(s->product->right, k * columns) / (double)panels;
+    double block = bytes_of(s->product->left, rows * k);
+    bool in_l3 = bytes_of(s->product->right, k * s->shape.n) <= (double)t->l3_bytes;
     bool in_l2 = block + 2 * weights <= (double)t->l2_bytes;
     double arithmetic = 2.0 * (double)(rows * k) * (double)columns / (double)panels / flops;
     double stream = weights / (first || !in_l3 ? memory : l3);
@@ -146,7 +132,8 @@ static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows
     rows = round_up(rows, s->tile_rows);
     double seconds = tasks_seconds(s, c, rows, threads) + barrier;
     if (!s->shape.norm || !c->columns) return seconds;
-    double bytes = 8.0 * (double)(rows * s->shape.n), l3 = s->target->memory_gbs * 1e9 * view_of(threads)->l3;
+    double bytes = 2 * bytes_of(s->shape.result, rows * s->shape.n); // read and written
+    double l3 = s->target->memory_gbs * 1e9 * view_of(threads)->l3;
     return seconds + bytes / l3 / threads + barrier;
 }
 
@@ -160,7 +147,7 @@ static double candidate_cost(const cost_site *s, const candidate *c, int thread_
             int64_t rows = ceil_div(s->expected, part);
             int n = threads[thread_class][i];
             double ideal =
-                2.0 * (double)(rows * s->shape.k) * (double)s->shape.n / (s->target->peak_gflops * 1e9) / n;
+                2.0 * (double)(rows * s->shape.k) * (double)s->shape.n / (s->product->peak_gflops * 1e9) / n;
             sum += phase_seconds(s, c, rows, n) / ideal;
         }
     return sum;

@@ -8,14 +8,12 @@
 typedef struct cost_site {
     kernel_shape shape;
     const target *target;
+    const target_product *product; // of the shape's element types
     int32_t tile_rows, tile_columns;
     int64_t capacity; // most rows of a call: T, S or R
     int64_t expected; // rows of a full call: of T all tokens, of S the batch, of R an eighth of the tokens
 } cost_site;
 
-// The register tile that `t` holds: MR x NV accumulators, NV vectors of the weights and one of the left
-// operand.
-void cost_tile(const target *t, int32_t *rows, int32_t *columns);
 // The split of a matmul for a class of thread counts.
 task_split cost_matmul_split(const cost_site *s, int thread_class);
 

@@ -7,8 +7,9 @@
 //               %u {tile = [8,48], splits = [rows[0,0], rows[64,0], columns[32,768], ...]}
 //             }
 //
-//   tile          of matmul and mlp: rows x columns of the register tile. All nodes have the same
-//                 rows; the variant's row tile is that number.
+//   tile          of matmul, mlp and attention: rows x columns of the register tile, which is that
+//                 of the target's product of the node's element types. The variant's row tile is
+//                 that of f32 by f32.
 //   splits[class] of matmul and mlp: a task's block_rows x block_columns
 //                 of attention: query rows of a task, which is (sequence, head, row block)
 //                 of row by row ops: rows of a task
@@ -87,12 +88,23 @@ static int64_t mlp_chunk(int64_t hidden) {
     return hidden < MLP_CHUNK ? round_up(hidden, PANEL_COLUMNS) : MLP_CHUNK;
 }
 
-static void schedule_matmul(schedule *s, const kernel_shape *k, const variant *x, const pass *p,
-                            int32_t columns) {
+static void take_tile(schedule *s, const target_product *product) {
+    s->tile_rows = product->rows;
+    s->tile_columns = product->columns;
+}
+
+static void schedule_product(schedule *s, const kernel_shape *k, const variant *x, const pass *p,
+                             const target_product *product) {
+    if (k->kind == KERNEL_MLP) {
+        s->chunk = (int32_t)mlp_chunk(k->hidden);
+        split_rows(s, k, x, MLP_ROWS);
+        return;
+    }
     cost_site site = {.shape = *k,
                       .target = p->c->target,
-                      .tile_rows = (int32_t)x->row_tile,
-                      .tile_columns = columns,
+                      .product = product,
+                      .tile_rows = s->tile_rows,
+                      .tile_columns = s->tile_columns,
                       .capacity = capacity_rows(k->rows, x),
                       .expected = expected_rows(k->rows, x)};
     for (int i = 0; i < THREAD_CLASSES; i++) s->splits[i] = cost_matmul_split(&site, i);
@@ -106,14 +118,13 @@ static int32_t prefetch_streams(const graph *g, const target *t) {
 
 static bool same_shape(const kernel_shape *a, const kernel_shape *b) {
     return a->kind == b->kind && dim_eq(a->rows, b->rows) && a->k == b->k && a->n == b->n &&
-           a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm;
+           a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm && a->left == b->left &&
+           a->right == b->right && a->result == b->result;
 }
 
 // Layers repeat: a node takes over the schedule of the first of its shape.
-static void schedule_node(const graph *g, value v, const kernel_shape *shapes, const pass *p,
-                          int32_t columns) {
+static void schedule_node(const graph *g, value v, const kernel_shape *shapes, const pass *p) {
     variant *x = p->variant;
-    const target *t = p->c->target;
     schedule *s = &x->schedules[v];
     const kernel_shape k = shapes[v];
     for (value u = 0; u < v; u++) {
@@ -122,22 +133,20 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
         *s = x->schedules[u];
         return;
     }
+    const target_product *product = target_product_find(p->c->target, k.left, k.right);
     switch (k.kind) {
     case KERNEL_MATMUL:
     case KERNEL_MLP:
-        s->tile_rows = (int32_t)x->row_tile;
-        s->tile_columns = columns;
-        s->prefetch = prefetch_streams(g, t);
-        if (k.kind == KERNEL_MLP) {
-            s->chunk = (int32_t)mlp_chunk(k.hidden);
-            split_rows(s, &k, x, MLP_ROWS);
-        } else {
-            schedule_matmul(s, &k, x, p, columns);
+        if (product) {
+            take_tile(s, product);
+            s->prefetch = prefetch_streams(g, p->c->target);
+            schedule_product(s, &k, x, p, product);
+            break;
         }
+        split_rows(s, &k, x, x->tokens);
         break;
     case KERNEL_ATTENTION:
-        s->tile_rows = (int32_t)x->row_tile;
-        s->tile_columns = columns;
+        if (product) take_tile(s, product);
         split_attention(s, &k, x);
         break;
     case KERNEL_ROWS: split_rows(s, &k, x, x->tokens); break;
@@ -146,16 +155,16 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
 }
 
 bool pass_schedule(graph *g, pass *p) {
-    int32_t rows, columns;
-    cost_tile(p->c->target, &rows, &columns);
-    p->variant->row_tile = rows;
+    const target_product *f32 = target_product_find(p->c->target, ELEM_F32, ELEM_F32);
+    if (!f32) return diag_error(p->c->diag, p->name, "the target has no product of f32 by f32");
+    p->variant->row_tile = f32->rows;
     arena *scratch = arena_new();
     kernel_shape *shapes = ARENA_ARRAY(scratch, kernel_shape, g->count + 1);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         if (n->op == OP_input || node_is_constant(n)) continue;
         shapes[v] = kernel_describe(g, v);
-        schedule_node(g, v, shapes, p, columns);
+        schedule_node(g, v, shapes, p);
     }
     arena_free(scratch);
     return true;

@@ -10,10 +10,10 @@ source=$1
 arrows() {
     cat <<'END'
 backend/emit:
-backend/target:
-backend/matmul: emit target
-backend/attention: emit target matmul
-backend/loop_nest: emit target matmul
+backend/target: matmul
+backend/matmul: emit
+backend/attention: emit matmul
+backend/loop_nest: emit matmul
 backend/output: emit target
 runtime/tokenizer:
 runtime/load: tokenizer

@@ -17,7 +17,8 @@
      .l2_bytes = 1 << 20,                                                                                    \
      .l3_bytes = 32 << 20,                                                                                   \
      .prefetch_streams = 4,                                                                                  \
-     .peak_gflops = 114,                                                                                     \
+     .product_count = 1,                                                                                     \
+     .products = {{ELEM_F32, ELEM_F32, ELEM_F32, 8, 48, STEP_FMA, 1, 114}},                                  \
      .memory_gbs = 20}
 
 // The outputs, in their order; the test fails where the graph does not evaluate.

@@ -36,7 +36,8 @@ static const target small = {.isa = "avx2",
                              .l1_bytes = 32768,
                              .l2_bytes = 1 << 18,
                              .l3_bytes = 4 << 20,
-                             .peak_gflops = 50,
+                             .product_count = 1,
+                             .products = {{ELEM_F32, ELEM_F32, ELEM_F32, 6, 16, STEP_FMA, 1, 50}},
                              .memory_gbs = 10};
 
 // Runs `list` on a copy of g and holds it against what g gave.

@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "main.h"
 #include "passes/passes.h"
+#include "passes/plan/cost.h"
 
 static const target avx512 = TARGET_AVX512;
 static const target avx2 = {.isa = "avx2",
@@ -14,7 +15,8 @@ static const target avx2 = {.isa = "avx2",
                             .l1_bytes = 32768,
                             .l2_bytes = 1 << 20,
                             .l3_bytes = 32 << 20,
-                            .peak_gflops = 57,
+                            .product_count = 1,
+                            .products = {{ELEM_F32, ELEM_F32, ELEM_F32, 6, 16, STEP_FMA, 1, 57}},
                             .memory_gbs = 20};
 static const target sse2 = {.isa = "generic",
                             .vector_floats = 4,
@@ -22,7 +24,8 @@ static const target sse2 = {.isa = "generic",
                             .l1_bytes = 32768,
                             .l2_bytes = 1 << 18,
                             .l3_bytes = 4 << 20,
-                            .peak_gflops = 10,
+                            .product_count = 1,
+                            .products = {{ELEM_F32, ELEM_F32, ELEM_F32, 2, 16, STEP_MUL_ADD, 1, 10}},
                             .memory_gbs = 10};
 static const target neon = {.isa = "neon",
                             .vector_floats = 4,
@@ -31,7 +34,8 @@ static const target neon = {.isa = "neon",
                             .l1_bytes = 65536,
                             .l2_bytes = 1 << 20,
                             .l3_bytes = 32 << 20,
-                            .peak_gflops = 40,
+                            .product_count = 1,
+                            .products = {{ELEM_F32, ELEM_F32, ELEM_F32, 6, 16, STEP_FMA, 1, 40}},
                             .memory_gbs = 20};
 
 static const bert base = {
@@ -71,7 +75,7 @@ static value first_matmul(const graph *g, int64_t n) {
     return VALUE_NONE;
 }
 
-START_TEST(tiles_fill_the_register_file) {
+START_TEST(tiles_are_those_of_the_products) {
     graph *g = prepared(&base, "assign_layouts,pack_weights");
     const struct {
         const target *t;
@@ -298,11 +302,53 @@ START_TEST(lists_and_prints) {
 }
 END_TEST
 
+// A product of 2-byte elements costs what one of 4-byte elements does where memory is twice as fast and caches
+// are twice as large; a higher peak shows what memory costs.
+START_TEST(splits_go_by_bytes_and_peaks_of_the_types) {
+    const target slow = avx512;
+    target fast = slow;
+    fast.memory_gbs *= 2, fast.l2_bytes *= 2, fast.l3_bytes *= 2;
+    const target_product f32 = slow.products[0];
+    target_product half = f32, peak = f32;
+    half.left = half.right = ELEM_F16;
+    peak.peak_gflops *= 8;
+    int same = 0, bytes = 0, peaks = 0;
+    for (int64_t rows = 24; rows <= 768; rows *= 2)
+        for (int64_t n = 384; n <= 3072; n *= 2)
+            for (int i = 0; i < THREAD_CLASSES; i++, same++) {
+                kernel_shape shape = {.kind = KERNEL_MATMUL, .k = 3456 - n, .n = n, .heads = 1};
+                cost_site a = {shape, &slow, &f32, f32.rows, f32.columns, rows, rows}, b = a, c = a, d = a;
+                b.product = &half;
+                c.target = &fast;
+                d.product = &peak;
+                task_split x = cost_matmul_split(&a, i), y = cost_matmul_split(&b, i);
+                task_split z = cost_matmul_split(&c, i), w = cost_matmul_split(&d, i);
+                ck_assert_mem_eq(&y, &z, sizeof(y));
+                bytes += memcmp(&x, &y, sizeof(x)) != 0;
+                peaks += memcmp(&x, &w, sizeof(x)) != 0;
+            }
+    ck_assert_msg(bytes > 0 && peaks > 0, "of %d splits %d and %d differ", same, bytes, peaks);
+}
+END_TEST
+
+START_TEST(products_that_are_not_there) {
+    target none = avx512;
+    none.product_count = 0;
+    graph *g = prepared(&base, "assign_layouts,pack_weights");
+    pass_context c = {.diag = &errors, .verify = true, .target = &none};
+    ck_assert_int_eq(passes_add_variant(g, 128, 1, &c), -1);
+    ck_assert_str_eq(errors.items[errors.count - 1].text,
+                     "schedule: the target has no product of f32 by f32");
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("variants");
     TCase *t = tcase_create("variants");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, tiles_fill_the_register_file);
+    tcase_add_test(t, tiles_are_those_of_the_products);
+    tcase_add_test(t, splits_go_by_bytes_and_peaks_of_the_types);
+    tcase_add_test(t, products_that_are_not_there);
     tcase_add_test(t, weights_stream_once_up_to_128_rows);
     tcase_add_test(t, long_texts_go_in_blocks_of_about_128_rows);
     tcase_add_test(t, every_class_has_tasks_for_its_threads);

@@ -1,9 +1,11 @@
 // links: backend passes ir llvm
 // The inner loop of every register tile, as machine code, for every CPU that bertc knows: it never
 // touches the stack, and it holds the multiply-adds, the loads and nothing else but what the table
-// allows. Code is made, not run, so any machine checks all of them.
+// allows. Code is made, not run, so any machine checks all of them. And each row of kernels.def: its tile is
+// the one that fills the registers, and it is in the table here.
 #include "machine_code.h"
 
+#include "backend/matmul/products.h"
 #include "backend/matmul/tile.h"
 #include "file.h"
 #include "main.h"
@@ -26,6 +28,24 @@ static const struct loop_row {
     {"neon", 6, 16, 96, 96, 24, 16, 0, 12},   {"neon", 1, 16, 16, 16, 4, 16, 0, 12},
 };
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
+
+#define X86 "x86_64-unknown-linux-gnu"
+#define ARM "aarch64-unknown-linux-gnu"
+
+// The CPU on which a product's tile is looked at. A product that has no case here does not compile.
+typedef struct product_test {
+    const char *triple, *cpu;
+} product_test;
+static product_test test_of(product_id id) {
+    switch (id) {
+    case PRODUCT_f32_generic: return (product_test){X86, "x86-64"};
+    case PRODUCT_f32_avx2: return (product_test){X86, "x86-64-v3"};
+    case PRODUCT_f32_avx512: return (product_test){X86, "x86-64-v4"};
+    case PRODUCT_f32_neon: return (product_test){ARM, "generic"};
+    case PRODUCT_COUNT: break;
+    }
+    return (product_test){0};
+}
 
 // "NAME.tile8x48.next.10".
 static bool tile_size(const char *name, int *rows, int *columns) {
@@ -141,9 +161,10 @@ static void compile_graph(setup *s, const char *file, const char *passes) {
     compile(s);
 }
 
-static void compile_tile(setup *s, int rows, int columns) {
+static void compile_tile(setup *s, const target_product *product, int rows, int columns) {
     build_target(&s->e, &s->t);
     tile x = {.name = arena_printf(s->a, "lone.tile%dx%d", rows, columns),
+              .product = product,
               .rows = rows,
               .vectors = columns / s->e.width,
               .k = 768,
@@ -224,8 +245,6 @@ static void check_file(const struct cpu_name *c, const char *file, const char *p
     close_setup(&s);
 }
 
-#define X86   "x86_64-unknown-linux-gnu"
-#define ARM   "aarch64-unknown-linux-gnu"
 #define LAYER BERTC_TESTS "/unit/hot_loops.ir"
 
 START_TEST(every_cpu) {
@@ -261,6 +280,68 @@ START_TEST(every_kernel) {
 }
 END_TEST
 
+// --- The rows of kernels.def
+
+// The tile with the most accumulators of those with at most 8 rows and 48, 32 or 16 columns, if one step of k
+// takes a vector of B for each of them and one of A.
+static void fullest_tile(const target *t, int *rows, int *columns) {
+    int best = 0;
+    for (int width = 48; width >= 16; width -= 16) {
+        int vectors = width / t->vector_floats, most = (t->vector_registers - vectors - 1) / vectors;
+        if (most > 8) most = 8;
+        if (most * vectors <= best) continue;
+        best = most * vectors;
+        *rows = most;
+        *columns = width;
+    }
+}
+
+START_TEST(every_product) {
+    const product_row *row = product_row_of((product_id)_i);
+    product_test on = test_of((product_id)_i);
+    int rows = 0, columns = 0;
+    setup s;
+    if (!has_code(on.triple)) SKIP("neon", "this LLVM has no code for %s", on.triple);
+    open_setup(&s, on.triple, on.cpu);
+    ck_assert_str_eq(s.t.isa, row->isa);
+    const target_product *p = target_product_find(&s.t, row->product.left, row->product.right);
+    ck_assert_msg(p && p->rows == row->product.rows && p->columns == row->product.columns,
+                  "%s is not what %s multiplies by", row->name, on.cpu);
+    ck_assert(p->peak_gflops > 0 && p->sum == row->product.sum);
+    fullest_tile(&s.t, &rows, &columns);
+    ck_assert_msg(p->rows == rows && p->columns == columns, "%s: a tile of %d x %d fits", row->name, rows,
+                  columns);
+    ck_assert_int_eq(p->step == STEP_FMA, s.t.fma);
+    ck_assert_int_eq((int)elem_size(p->right) * p->group * PANEL_COLUMNS, 64);
+    compile_tile(&s, p, p->rows, p->columns);
+    const char *wrong =
+        fault(s.a, s.code, &s.code->functions[0], &s.t, row_of(s.code->functions[0].name, &s.t));
+    ck_assert_msg(!wrong, "%s", wrong);
+    close_setup(&s);
+}
+END_TEST
+
+// docs/architecture.md lists them, and no others.
+START_TEST(every_product_has_its_line_in_the_docs) {
+    size_t size;
+    char *page = file_text(BERTC_TESTS "/../docs/architecture.md", &size), line[160];
+    int lines = 0;
+    for (product_id i = 0; i < PRODUCT_COUNT; i++) {
+        const product_row *row = product_row_of(i);
+        const target_product *p = &row->product;
+        snprintf(line, sizeof(line), "\n| %s x %s to %s | `%s` | %d x %d | %s |", elem_name(p->left),
+                 elem_name(p->right), elem_name(p->sum), row->isa, p->rows, p->columns,
+                 p->step == STEP_FMA ? "fused multiply-add" : "multiply, add");
+        ck_assert_msg(strstr(page, line) != NULL, "docs/architecture.md has no line%s", line);
+    }
+    const char *at = strstr(page, "| product |");
+    ck_assert(at != NULL);
+    for (at = strchr(at, '\n'); at && at[1] == '|'; at = strchr(at + 1, '\n')) lines++;
+    ck_assert_int_eq(lines - 1, PRODUCT_COUNT);
+    free(page);
+}
+END_TEST
+
 // --- What is wrong is found
 
 // A tile too high for the registers spills, and one of another size has other counts.
@@ -283,7 +364,8 @@ START_TEST(faults_are_found) {
         setup s;
         if (!has_code(doctored[i].triple)) continue;
         open_setup(&s, doctored[i].triple, doctored[i].cpu);
-        compile_tile(&s, doctored[i].rows, doctored[i].columns);
+        compile_tile(&s, target_product_find(&s.t, ELEM_F32, ELEM_F32), doctored[i].rows,
+                     doctored[i].columns);
         const function_code *f = &s.code->functions[0];
         const char *wrong = fault(s.a, s.code, f, &s.t, row_of(doctored[i].as, &s.t));
         ck_assert_msg(wrong && strstr(wrong, doctored[i].what), "%zu: not \"%s\": %s", i, doctored[i].what,
@@ -301,6 +383,8 @@ int main(void) {
     TCase *c = tcase_create("hot_loops");
     tcase_add_loop_test(c, every_cpu, 0, cpu_count);
     tcase_add_test(c, every_kernel);
+    tcase_add_loop_test(c, every_product, 0, PRODUCT_COUNT);
+    tcase_add_test(c, every_product_has_its_line_in_the_docs);
     tcase_add_test(c, faults_are_found);
     suite_add_tcase(suite, c);
     return suite_status(suite);

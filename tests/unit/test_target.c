@@ -46,7 +46,8 @@ START_TEST(levels) {
         ck_assert_int_eq(t.vector_registers, cases[i].registers);
         ck_assert_int_eq(t.fma, cases[i].fma);
         ck_assert(t.l1_bytes > 0 && t.l2_bytes >= t.l1_bytes && t.l3_bytes >= t.l2_bytes);
-        ck_assert(t.peak_gflops > 0 && t.memory_gbs > 0);
+        const target_product *f32 = target_product_find(&t, ELEM_F32, ELEM_F32);
+        ck_assert(f32 && f32->sum == ELEM_F32 && f32->peak_gflops > 0 && t.memory_gbs > 0);
     }
 }
 END_TEST
