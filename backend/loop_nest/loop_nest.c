@@ -39,7 +39,8 @@ static view placed(const site *k, const loop_nest *n, value v, int i, const type
     loop_nest_sizes(n, t, size);
     for (int a = 0; a < t->rank; a++) rooms[a] = dim_value(t->d[a], &room);
     view r = view_make(t, build_arg(k->e, k->args, i), size, rooms, ld);
-    r.padded = t->e == ELEM_F32 && t->rank >= 1 && (constant || (t->rank >= 2 && ld % PANEL_COLUMNS == 0));
+    bool whole = t->rank >= 2 && ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0;
+    r.padded = t->rank >= 1 && (constant || whole);
     return r;
 }
 

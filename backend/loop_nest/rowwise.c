@@ -36,8 +36,7 @@ static operand_shape operand_shape_of(const graph *body, value v, const row_shap
     if (value_is_scalar(body, v, &x)) return SCALAR;
     if (t->layout != LAYOUT_ROW || n->op == OP_constant) return FOREIGN;
     bool leads = t->rank > 0 && dim_eq(t->d[0], dim_sym(s->rows));
-    if (t->e == ELEM_I32) return leads && t->rank == 1 && n->op == OP_param ? IDS : FOREIGN;
-    if (t->e != ELEM_F32 && (t->e != ELEM_I1 || n->op == OP_param)) return FOREIGN;
+    if (t->e == ELEM_I32 && t->rank == 1 && leads) return n->op == OP_param ? IDS : FOREIGN;
     if (t->rank == 2 && leads) return dim_is(t->d[1], s->width) ? ROW : dim_is(t->d[1], 1) ? COLUMN : FOREIGN;
     if (n->op != OP_param) return FOREIGN;
     if (t->rank == 1) return dim_is(t->d[0], s->width) ? VECTOR : FOREIGN;
@@ -69,7 +68,7 @@ static bool takes_node(const graph *body, value v, const row_shape *s) {
 static row_shape find_shape(const graph *body) {
     const type *result = graph_type(body, body->outputs[0].value);
     row_shape s = {SYM_NONE, 0};
-    if (result->rank != 2 || result->d[0].n != 0 || result->e != ELEM_F32) return s;
+    if (result->rank != 2 || result->d[0].n != 0) return s;
     s.rows = result->d[0].s;
     for (value v = 0; v < body->count; v++) {
         const type *t = graph_type(body, v);
@@ -79,7 +78,11 @@ static row_shape find_shape(const graph *body) {
     return s;
 }
 
-// Rows lie in the arena, padded to whole panels; vectors and tables are constants, with zeros after them.
+static bool is_padded(const place *p, const type *t) {
+    return p->ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0;
+}
+
+// Rows lie in the arena, padded to whole vectors; vectors and tables are constants, with zeros after them.
 static bool operands_fit(const kernel_site *k, const graph *body, const row_shape *s) {
     const node *n = graph_node(k->graph, k->node);
     const place *places = k->variant->places;
@@ -88,10 +91,10 @@ static bool operands_fit(const kernel_site *k, const graph *body, const row_shap
         bool constant = node_is_constant(graph_node(k->graph, n->inputs[i]));
         if (at == FOREIGN) return false;
         if ((at == VECTOR || at == TABLE) && !constant) return false;
-        if (at == ROW && (constant || places[n->inputs[i]].ld % PANEL_COLUMNS)) return false;
+        if (at == ROW && (constant || !is_padded(&places[n->inputs[i]], graph_type(body, i)))) return false;
     }
     return operand_shape_of(body, body->outputs[0].value, s) == COLUMN ||
-           places[k->node].ld % PANEL_COLUMNS == 0;
+           is_padded(&places[k->node], &n->type);
 }
 
 bool rowwise_accepts(const emit *e, const kernel_site *k) {

@@ -31,9 +31,9 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
 bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d);
 // --- unfinite.c
 
-// Adds notes where a constant, whose f32 elements are `data`, holds NaN or infinity: about the tensors that
+// Adds notes where a constant, whose elements are `data`, holds NaN or infinity: about the tensors that
 // its recipe reads, or about itself where it overflowed on the way. False where it is finite.
-bool unfinite_note(const node *constant, const float *data, size_t count, const tensor_source *source,
+bool unfinite_note(const node *constant, const void *data, size_t bytes, const tensor_source *source,
                    diag *d);
 
 // Bytes of a constant in the weights, without padding.

@@ -6,15 +6,32 @@
 
 #include "backend/output/artefact.h"
 
-// Without branches, so that it runs at the speed of the memory.
-static bool all_finite(const float *x, size_t n) {
+// Without branches, so that they run at the speed of the memory.
+static bool words_finite(const uint32_t *x, size_t n) {
     uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
+    for (size_t i = 0; i < n; i++) bad |= (x[i] & 0x7f800000u) == 0x7f800000u;
     return !bad;
+}
+
+static bool halves_finite(const uint16_t *x, size_t n, uint16_t exponent) {
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) bad |= (x[i] & exponent) == exponent;
+    return !bad;
+}
+
+static bool all_finite(elem e, const void *data, size_t n) {
+    switch (e) {
+    case ELEM_F32: return words_finite(data, n);
+    case ELEM_F16: return halves_finite(data, n, 0x7c00);
+    case ELEM_BF16: return halves_finite(data, n, 0x7f80);
+    case ELEM_I32:
+    case ELEM_I1:
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
+    case ELEM_COUNT: break; // of values of a graph, always finite
+    }
+    return true;
 }
 
 // --- One tensor
@@ -73,10 +90,11 @@ static bool note_parts(const recipe *r, const tensor_source *source, diag *d) {
     return any;
 }
 
-bool unfinite_note(const node *constant, const float *data, size_t count, const tensor_source *source,
+bool unfinite_note(const node *constant, const void *data, size_t bytes, const tensor_source *source,
                    diag *d) {
     const attr *r = node_attr(constant, ATTR_recipe);
-    if (all_finite(data, count)) return false;
+    elem e = constant->type.e;
+    if (all_finite(e, data, bytes / elem_size(e))) return false;
     if (!r || !note_parts(r->u.recipe, source, d))
         diag_note(d, NULL, "the weights %s hold NaN or infinity, which the checkpoint's tensors don't",
                   constant->name ? constant->name : "without a name");

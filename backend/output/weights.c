@@ -64,11 +64,11 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
 // Looked at while it is in the cache.
 static void note_unfinite(weights *w, int i, const tensor_source *source, const void *data, diag *d) {
     const node *n = graph_node(w->graph, w->items[i].v);
-    if (n->type.e != ELEM_F32 || w->noted > MOST_NOTED) return;
+    if (w->noted > MOST_NOTED) return;
     if (w->noted == MOST_NOTED)
         w->noted++, diag_note(d, NULL, "there may be further tensors that hold NaN or infinity");
     else
-        w->noted += unfinite_note(n, data, (size_t)w->items[i].bytes / sizeof(float), source, d);
+        w->noted += unfinite_note(n, data, (size_t)w->items[i].bytes, source, d);
 }
 
 bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d) {

@@ -15,12 +15,26 @@
 //
 // The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the
 // first norm, each read once.
+//
+// A table that the checkpoint holds as f16 or bf16 stays so, and its rows are widened once they are
+// looked up. Widening is exact, so no bit of an answer changes, and the table takes half the bytes:
+//
+//   before    %word = constant f32[N,H] {recipe = cast(tensor("word", bf16[N,H]), f32)}
+//             %0 = gather %word, %ids
+//   after     %word = constant bf16[N,H] {recipe = tensor("word", bf16[N,H])}
+//             %0 = cast (gather %word, %ids) {to = f32}
 #include "passes/fuse/fuse.h"
 
 static bool is_lookup(const graph *g, value v) {
     const node *n = graph_node(g, v);
-    return n->op == OP_gather && n->type.rank == 2 && n->type.e == ELEM_F32 &&
+    return n->op == OP_gather && n->type.rank == 2 && elem_is_float(n->type.e) &&
            node_is_constant(graph_node(g, n->inputs[0]));
+}
+
+// A row of a narrow table, made f32.
+static bool widens_lookup(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    return n->op == OP_cast && n->type.e == ELEM_F32 && is_lookup(g, n->inputs[0]);
 }
 
 static bool is_norm_op(op o) {
@@ -32,7 +46,7 @@ static bool goes_on(const graph *g, value user, value v) {
     const node *n = graph_node(g, user);
     const char *why;
     if (is_norm_op(n->op)) return n->inputs[0] == v;
-    return epilogue_op(g, user, &why);
+    return widens_lookup(g, user) || epilogue_op(g, user, &why);
 }
 
 // The value that the lookups lead to, from one of them down.
@@ -53,7 +67,7 @@ static void collect_lookups(rewriter *r, value v, box *b) {
     const char *why;
     if (b->count == BOX_MAX || box_holds(b, v) || (v != b->result && !has_one_use(r, v))) return;
     bool norm = v == b->result && is_norm_op(n->op);
-    if (!norm && !is_lookup(g, v) && !epilogue_op(g, v, &why)) return;
+    if (!norm && !is_lookup(g, v) && !widens_lookup(g, v) && !epilogue_op(g, v, &why)) return;
     b->ops[b->count++] = v;
     if (is_lookup(g, v)) return;
     for (int i = 0; i < n->input_count; i++) collect_lookups(r, n->inputs[i], b);
@@ -77,10 +91,54 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
     pass_fired(p, g, fused, "%d lookups and %d ops", lookups, b.count - lookups);
 }
 
+// --- Narrow tables
+
+// What the table is before it is widened; NULL where it is not.
+static const recipe *narrow_recipe(const node *table) {
+    const attr *r = node_attr(table, ATTR_recipe);
+    if (!r || table->type.e != ELEM_F32 || r->u.recipe->kind != RECIPE_CAST) return NULL;
+    elem e = r->u.recipe->parts[0]->type.e;
+    return e == ELEM_F16 || e == ELEM_BF16 ? r->u.recipe->parts[0] : NULL;
+}
+
+// Is it read by lookups alone? Where it is not, the wide one stays, and does for all.
+static bool only_looked_up(rewriter *r, value table) {
+    const graph *g = rewriter_graph(r);
+    value users[BOX_MAX];
+    int n = users_of(r, table, users, BOX_MAX);
+    for (int i = 0; i < n && i < BOX_MAX; i++)
+        if (graph_node(g, users[i])->op != OP_gather) return false;
+    return n == use_count(r, table) && n <= BOX_MAX;
+}
+
+static value narrow_table(rewriter *r, value table) {
+    graph *g = rewriter_graph(r);
+    const recipe *of = node_is_constant(graph_node(g, table)) ? narrow_recipe(graph_node(g, table)) : NULL;
+    if (!of || !only_looked_up(r, table)) return VALUE_NONE;
+    const char *name = graph_node(g, table)->name;
+    if (name) graph_name(g, table, NULL);
+    return graph_constant_recipe(g, name, of);
+}
+
+static void narrow_lookups(rewriter *r, int count, value *narrow, pass *p) {
+    graph *g = rewriter_graph(r);
+    attr to = {.id = ATTR_to, .u.e = ELEM_F32};
+    for (value v = 0; v < count; v++) {
+        if (!op_is(g, v, OP_gather) || !use_count(r, v)) continue;
+        value table = graph_node(g, v)->inputs[0], ids = graph_node(g, v)->inputs[1];
+        if (!narrow[table]) narrow[table] = narrow_table(r, table);
+        if (narrow[table] == VALUE_NONE) continue;
+        pass_fired(p, g, v, "its table stays %s", elem_name(graph_type(g, narrow[table])->e));
+        value rows = graph_op2(g, OP_gather, narrow[table], ids);
+        replace_all_uses(r, v, graph_append(g, OP_cast, 1, &rows, 1, &to));
+    }
+}
+
 bool pass_fuse_embedding(graph *g, pass *p) {
     rewriter *r = rewriter_begin(g);
-    int count = g->count;
     arena *scratch = arena_new();
+    narrow_lookups(r, g->count, ARENA_ARRAY(scratch, value, g->count), p);
+    int count = g->count;
     bool *taken = ARENA_ARRAY(scratch, bool, count);
     for (value v = 0; v < count; v++)
         if (!taken[v] && use_count(r, v) && is_lookup(g, v)) fuse_lookup(r, v, taken, p);
