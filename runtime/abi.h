@@ -12,7 +12,7 @@
 #include "runtime/abi_task.h"
 #include "runtime/abi_tokenizer.h"
 
-#define BERTC_ABI_VERSION 8u
+#define BERTC_ABI_VERSION 9u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
 #define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
@@ -145,6 +145,31 @@ typedef struct bertc_variant {
     uint32_t phase_count[BERTC_THREAD_CLASSES];
 } bertc_variant;
 
+// The arrays of the descriptor. A later version appends fields to a row, or rows to this list; it changes
+// neither what is there nor its order. A reader copies each row into a struct of its own: what the file's row
+// lacks is 0, what it has more is skipped. `least`: bytes of a row when it came, which every file has.
+// clang-format off
+#define BERTC_ROW_LIST(X)                                                                                              \
+    /* name  row            least */                                                                                   \
+    X(PORT,    bertc_port,    sizeof(bertc_port))                                                                      \
+    X(SLOT,    bertc_slot,    sizeof(bertc_slot))                                                                      \
+    X(ARG,     bertc_arg,     sizeof(bertc_arg))                                                                       \
+    X(PHASE,   bertc_phase,   sizeof(bertc_phase))                                                                     \
+    X(VARIANT, bertc_variant, sizeof(bertc_variant))
+// clang-format on
+typedef enum bertc_row {
+#define X(name, row, least) BERTC_ROW_##name,
+    BERTC_ROW_LIST(X)
+#undef X
+        BERTC_ROW_COUNT
+} bertc_row;
+#define BERTC_ROW_ROOM      16 // rows that the list may come to
+#define BERTC_ROW_BYTES_MAX 4096
+
+// What a reader must know to run the artefact, where skipping an unknown field would give wrong answers
+// (bits of bertc_descriptor.required). There is none yet: X(name, bit, text).
+#define BERTC_REQUIRES_LIST(X)
+
 typedef enum bertc_position_rule {
     BERTC_POSITION_COLUMN = 0, // the column in the caller's grid, plus position_start
     // position_start + the number of ids left of it that are not pad_id; pads get pad_id
@@ -154,7 +179,7 @@ typedef enum bertc_position_rule {
 typedef struct bertc_descriptor {
     char magic[8]; // BERTC_MAGIC, no NUL
     uint32_t abi_version;
-    uint32_t size;    // of this struct
+    uint32_t size;    // of this struct: a later version has more
     uint32_t machine; // ELF e_machine
     uint32_t input_count, output_count, variant_count;
     bertc_off inputs, outputs; // bertc_port[]
@@ -175,6 +200,15 @@ typedef struct bertc_descriptor {
     // Of the file without the weights, and of the weights (abi_checksum.h); 0: none, as in memory and in an
     // object that is linked by hand.
     uint64_t checksum, weights_checksum;
+    uint32_t row_bytes[BERTC_ROW_ROOM]; // by bertc_row: from one row of such an array to the next
+    uint64_t required;                  // BERTC_REQUIRES_*
+    // Names of the bits of `required`, from the lowest on, with commas between.
+    bertc_off required_names;
 } bertc_descriptor;
+#define BERTC_DESCRIPTOR_LEAST sizeof(bertc_descriptor) // bytes that every file's has
+
+// The value of row_bytes for rows as this version has them.
+#define BERTC_ROW_BYTES_ONE(name, row, least) [BERTC_ROW_##name] = sizeof(row),
+#define BERTC_ROW_BYTES                       {BERTC_ROW_LIST(BERTC_ROW_BYTES_ONE)}
 
 #endif

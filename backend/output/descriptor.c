@@ -386,6 +386,7 @@ static void put_blobs(descriptor_writer *t, bertc_descriptor *h) {
 static void descriptor_init(bertc_descriptor *h, const artefact *a) {
     *h = (bertc_descriptor){.abi_version = BERTC_ABI_VERSION,
                             .size = sizeof(*h),
+                            .row_bytes = BERTC_ROW_BYTES,
                             .machine =
                                 strncmp(a->targets[0].triple, "aarch64", 7) == 0 ? EM_AARCH64 : EM_X86_64,
                             .output_count = (uint32_t)a->graph->output_count,

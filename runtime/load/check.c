@@ -48,30 +48,35 @@ static bool check_shape(const check_source *c, const bertc_port *p) {
 }
 
 static bool check_ports(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
+    const bertc_descriptor *d = &c->descriptor;
     if (d->input_count > MAX_INPUTS || d->output_count == 0 || d->output_count > MAX_OUTPUTS)
         return error_set(c->error, "broken descriptor: %u inputs, %u outputs", d->input_count,
                          d->output_count);
-    const bertc_port *in = check_at(c, d->inputs, d->input_count, sizeof *in, 8, 0, "inputs");
-    const bertc_port *out =
-        in ? check_at(c, d->outputs, d->output_count, sizeof *out, 8, 0, "outputs") : NULL;
+    const void *in = check_array(c, d->inputs, d->input_count, BERTC_ROW_PORT, "inputs");
+    const void *out = in ? check_array(c, d->outputs, d->output_count, BERTC_ROW_PORT, "outputs") : NULL;
     if (!out) return false;
-    for (uint32_t i = 0; i < d->input_count; i++)
-        if (!check_input(c, &in[i])) return false;
-    for (uint32_t i = 0; i < d->output_count; i++)
-        if (!check_shape(c, &out[i])) return false;
+    bertc_port p;
+    for (uint32_t i = 0; i < d->input_count; i++) {
+        check_entry(c, BERTC_ROW_PORT, in, i, &p);
+        if (!check_input(c, &p)) return false;
+    }
+    for (uint32_t i = 0; i < d->output_count; i++) {
+        check_entry(c, BERTC_ROW_PORT, out, i, &p);
+        if (!check_shape(c, &p)) return false;
+    }
     return true;
 }
 
-// The output of that name, NULL: there is none.
-static const bertc_port *check_output(const check_source *c, const char *name) {
-    const bertc_descriptor *d = c->descriptor;
-    const bertc_port *out = check_at(c, d->outputs, d->output_count, sizeof *out, 8, 0, "outputs");
-    for (uint32_t i = 0; out && i < d->output_count; i++) {
-        const char *own = check_string(c, out[i].name, "an output's name");
-        if (own && strcmp(own, name) == 0) return &out[i];
+// The output of that name to *out; false: there is none.
+static bool check_output(const check_source *c, const char *name, bertc_port *out) {
+    const bertc_descriptor *d = &c->descriptor;
+    const void *rows = check_array(c, d->outputs, d->output_count, BERTC_ROW_PORT, "outputs");
+    for (uint32_t i = 0; rows && i < d->output_count; i++) {
+        check_entry(c, BERTC_ROW_PORT, rows, i, out);
+        const char *own = check_string(c, out->name, "an output's name");
+        if (own && strcmp(own, name) == 0) return true;
     }
-    return NULL;
+    return false;
 }
 
 // --- The task table
@@ -98,13 +103,13 @@ static const task_need needs[] = {
 };
 
 static bool check_need(const check_source *c, const bertc_task *t, const task_need *n) {
-    const bertc_port *p = check_output(c, n->output);
-    if (!p && !strcmp(n->output, TASK_ORDER)) p = check_output(c, TASK_ORDER_OTHER);
-    if (!p) return error_set(c->error, "broken descriptor: its task needs the output `%s`", n->output);
-    int64_t want = n->width == -1 ? t->label_count : n->width == -2 ? c->descriptor->vocab_size : n->width;
-    bool short_of = n->kind == BERTC_TASK_EMBEDDING && t->dimensions > port_width(p, 0);
-    if (p->leading != n->leading || p->ragged || p->rank > 1 || (want && port_width(p, 0) != want) ||
-        short_of)
+    bertc_port p;
+    bool found = check_output(c, n->output, &p);
+    if (!found && !strcmp(n->output, TASK_ORDER)) found = check_output(c, TASK_ORDER_OTHER, &p);
+    if (!found) return error_set(c->error, "broken descriptor: its task needs the output `%s`", n->output);
+    int64_t want = n->width == -1 ? t->label_count : n->width == -2 ? c->descriptor.vocab_size : n->width;
+    bool short_of = n->kind == BERTC_TASK_EMBEDDING && t->dimensions > port_width(&p, 0);
+    if (p.leading != n->leading || p.ragged || p.rank > 1 || (want && port_width(&p, 0) != want) || short_of)
         return error_set(c->error, "broken descriptor: output `%s` does not fit its task", n->output);
     return true;
 }
@@ -124,7 +129,7 @@ static bool check_strings(const check_source *c, const bertc_task *t, uint64_t b
 }
 
 static bool check_task(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
+    const bertc_descriptor *d = &c->descriptor;
     if (d->task == 0) return true;
     if (d->task_bytes < (int64_t)sizeof(bertc_task))
         return error_set(c->error, "broken descriptor: the task table");
@@ -148,8 +153,32 @@ static bool check_task(const check_source *c) {
 
 // --- The whole
 
-static bool check_head(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
+// A bit of `required` that this version does not know, by the name that the file has for it.
+static bool refuse_requirement(const check_source *c, uint64_t unknown) {
+    const bertc_descriptor *d = &c->descriptor;
+    int bit = __builtin_ctzll(unknown),
+        before = __builtin_popcountll(d->required & ((UINT64_C(1) << bit) - 1));
+    const char *name = d->required_names ? check_string(c, d->required_names, "what it requires") : "";
+    if (!name) return false;
+    while (before-- > 0) name += strcspn(name, ","), name += *name == ',';
+    int length = (int)strcspn(name, ",");
+    return error_set(c->error,
+                     "it requires `%.*s` (bit %d), which this library does not know: use a later one",
+                     length ? length : 1, length ? name : "?", bit);
+}
+
+static bool check_strides(const check_source *c) {
+    for (int i = 0; i < BERTC_ROW_COUNT; i++) {
+        uint32_t bytes = c->descriptor.row_bytes[i];
+        if (bytes < row_least((bertc_row)i) || bytes > BERTC_ROW_BYTES_MAX || bytes % 8)
+            return error_set(c->error, "broken descriptor: rows of %u bytes in array %d", bytes, i);
+    }
+    return true;
+}
+
+bool check_head(check_source *c) {
+    bertc_descriptor *d = &c->descriptor;
+    descriptor_read(c->bytes, BERTC_DESCRIPTOR_LEAST, d);
     if (memcmp(d->magic, BERTC_MAGIC, sizeof d->magic) != 0)
         return error_set(c->error,
                          "not a bertc artefact: `" BERTC_SYMBOL "` does not begin with " BERTC_MAGIC);
@@ -158,13 +187,20 @@ static bool check_head(const check_source *c) {
             c->error,
             "made for version %u of the artefact format, this library reads version %u: compile it again",
             d->abi_version, BERTC_ABI_VERSION);
-    if (d->size != sizeof *d)
-        return error_set(c->error, "broken descriptor: %u bytes, not %zu", d->size, sizeof *d);
-    return true;
+    if (d->size < BERTC_DESCRIPTOR_LEAST || d->size % 8 ||
+        (c->im && !image_at(c->im, c->im->descriptor, d->size, 0)))
+        return error_set(c->error, "broken descriptor: %u bytes", d->size);
+    descriptor_read(c->bytes, d->size, d);
+    uint64_t known = 0;
+#define X(name, bit, text) known |= UINT64_C(1) << (bit);
+    BERTC_REQUIRES_LIST(X)
+#undef X
+    if (d->required & ~known) return refuse_requirement(c, d->required & ~known);
+    return check_strides(c);
 }
 
 static bool check_limits(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
+    const bertc_descriptor *d = &c->descriptor;
     if (d->vocab_size < 1 || d->vocab_size > INT32_MAX || d->type_vocab_size < 0 ||
         d->type_vocab_size > INT32_MAX || d->position_count < 0 || d->position_count > INT32_MAX ||
         d->position_rule > BERTC_POSITION_COUNT || d->position_start < 0 || d->position_start > 1 << 20)
@@ -176,7 +212,7 @@ static bool check_limits(const check_source *c) {
 }
 
 static bool check_texts(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
+    const bertc_descriptor *d = &c->descriptor;
     if (d->json) {
         const char *json = check_at(c, d->json, (uint64_t)d->json_bytes, 1, 1, 0, "the JSON text");
         if (!json) return false;
@@ -188,14 +224,15 @@ static bool check_texts(const check_source *c) {
 }
 
 bool check_descriptor(const check_source *c) {
-    const bertc_descriptor *d = c->descriptor;
-    if (!check_head(c) || !check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c))
-        return false;
+    const bertc_descriptor *d = &c->descriptor;
+    if (!check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c)) return false;
     if (d->variant_count == 0 || d->variant_count > MAX_VARIANTS)
         return error_set(c->error, "broken descriptor: %u variants", d->variant_count);
-    const bertc_variant *v = check_at(c, d->variants, d->variant_count, sizeof *v, 8, 0, "variants");
-    if (!v) return false;
-    for (uint32_t i = 0; i < d->variant_count; i++)
-        if (!check_variant(c, &v[i])) return false;
-    return true;
+    const void *rows = check_array(c, d->variants, d->variant_count, BERTC_ROW_VARIANT, "variants");
+    bertc_variant v;
+    for (uint32_t i = 0; rows && i < d->variant_count; i++) {
+        check_entry(c, BERTC_ROW_VARIANT, rows, i, &v);
+        if (!check_variant(c, &v)) return false;
+    }
+    return rows != NULL;
 }

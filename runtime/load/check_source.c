@@ -18,11 +18,16 @@ const void *check_at(const check_source *c, bertc_off off, uint64_t count, uint6
         uint64_t at = c->im->descriptor + (uint64_t)off; // may wrap: then no segment holds it
         p = at % align == 0 ? image_at(c->im, at, bytes, flags) : NULL;
     } else {
-        uintptr_t at = (uintptr_t)c->descriptor + (uintptr_t)off;
+        uintptr_t at = (uintptr_t)c->bytes + (uintptr_t)off;
         p = at % align == 0 ? (const void *)at : NULL;
     }
     if (!p) error_set(c->error, "broken descriptor: %s outside of the file, or misaligned", what);
     return p;
+}
+
+const void *check_array(const check_source *c, bertc_off off, uint64_t count, bertc_row row,
+                        const char *what) {
+    return check_at(c, off, count, c->descriptor.row_bytes[row], 8, 0, what);
 }
 
 const char *check_string(const check_source *c, bertc_off off, const char *what) {

@@ -28,17 +28,20 @@ static bool check_sizes(const check_source *c, const bertc_variant *v) {
 }
 
 static bool check_inputs(const check_source *c, const bertc_variant *v) {
-    const bertc_descriptor *d = c->descriptor;
-    const bertc_port *ports = check_at(c, d->inputs, d->input_count, sizeof *ports, 8, 0, "inputs");
-    const bertc_slot *slots =
-        ports ? check_at(c, v->inputs, d->input_count, sizeof *slots, 8, 0, "a variant's inputs") : NULL;
+    const bertc_descriptor *d = &c->descriptor;
+    const void *ports = check_array(c, d->inputs, d->input_count, BERTC_ROW_PORT, "inputs");
+    const void *slots =
+        ports ? check_array(c, v->inputs, d->input_count, BERTC_ROW_SLOT, "a variant's inputs") : NULL;
+    bertc_port p;
+    bertc_slot s;
     if (!slots) return false;
     int64_t rows = (v->tokens + v->row_tile - 1) / v->row_tile * v->row_tile;
     for (uint32_t i = 0; i < d->input_count; i++) {
-        int64_t bytes = (ports[i].leading == BERTC_S ? v->sequences + 1 : rows) * (int64_t)sizeof(int32_t);
-        if (slots[i].offset == -1) continue;
-        if (slots[i].offset < 0 || slots[i].offset % 64 || bytes > v->arena_bytes ||
-            slots[i].offset > v->arena_bytes - bytes)
+        check_entry(c, BERTC_ROW_PORT, ports, i, &p);
+        check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
+        int64_t bytes = (p.leading == BERTC_S ? v->sequences + 1 : rows) * (int64_t)sizeof(int32_t);
+        if (s.offset == -1) continue;
+        if (s.offset < 0 || s.offset % 64 || bytes > v->arena_bytes || s.offset > v->arena_bytes - bytes)
             return broken(c, v, "an input outside of the arena");
     }
     return true;
@@ -60,38 +63,45 @@ static bool output_fits(const bertc_variant *v, const bertc_port *p, const bertc
 }
 
 static bool check_outputs(const check_source *c, const bertc_variant *v) {
-    const bertc_descriptor *d = c->descriptor;
-    const bertc_port *ports = check_at(c, d->outputs, d->output_count, sizeof *ports, 8, 0, "outputs");
-    const bertc_slot *slots =
-        ports ? check_at(c, v->outputs, d->output_count, sizeof *slots, 8, 0, "a variant's outputs") : NULL;
+    const bertc_descriptor *d = &c->descriptor;
+    const void *ports = check_array(c, d->outputs, d->output_count, BERTC_ROW_PORT, "outputs");
+    const void *slots =
+        ports ? check_array(c, v->outputs, d->output_count, BERTC_ROW_SLOT, "a variant's outputs") : NULL;
+    bertc_port p;
+    bertc_slot s;
     if (!slots) return false;
-    for (uint32_t i = 0; i < d->output_count; i++)
-        if (!output_fits(v, &ports[i], &slots[i])) return broken(c, v, "an output outside of the arena");
+    for (uint32_t i = 0; i < d->output_count; i++) {
+        check_entry(c, BERTC_ROW_PORT, ports, i, &p);
+        check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
+        if (!output_fits(v, &p, &s)) return broken(c, v, "an output outside of the arena");
+    }
     return true;
 }
 
 // Is the beginning of each task's stream inside? The bytes that it prefetches may lie beyond the end.
-static bool stream_inside(const check_source *c, const bertc_phase *p, const bertc_arg *args) {
-    int64_t end = c->descriptor->weights_bytes, last;
+static bool stream_inside(const check_source *c, const bertc_phase *p, const void *args) {
+    int64_t end = c->descriptor.weights_bytes, last;
     if (p->stream_bytes == 0) return true;
-    return p->stream_bytes > 0 && p->stream_bytes <= end && p->stream >= 0 && p->stream < p->arg_count &&
-           args[p->stream].kind == BERTC_ARG_WEIGHT && p->stream_step >= 0 &&
-           !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) &&
-           last < end - args[p->stream].offset;
+    if (p->stream < 0 || p->stream >= p->arg_count) return false;
+    bertc_arg a;
+    check_entry(c, BERTC_ROW_ARG, args, (uint64_t)p->stream, &a);
+    return p->stream_bytes > 0 && p->stream_bytes <= end && a.kind == BERTC_ARG_WEIGHT &&
+           p->stream_step >= 0 && !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) &&
+           last < end - a.offset;
 }
 
 static bool check_phase(const check_source *c, const bertc_variant *v, const bertc_phase *p) {
     if (!check_string(c, p->name, "a phase's name")) return false;
     if (!check_at(c, p->kernel, 1, 1, 1, PF_X, "a kernel")) return false;
     if (p->arg_count < 1 || p->arg_count > MAX_ARGS) return broken(c, v, "the arguments of a phase");
-    const bertc_arg *args =
-        check_at(c, p->args, p->arg_count, sizeof *args, 8, 0, "the arguments of a phase");
+    const void *args = check_array(c, p->args, p->arg_count, BERTC_ROW_ARG, "the arguments of a phase");
     if (!args) return false;
     for (uint32_t i = 0; i < p->arg_count; i++) {
-        if (args[i].kind > BERTC_ARG_ARENA) return broken(c, v, "an argument of no known kind");
-        int64_t limit = args[i].kind == BERTC_ARG_WEIGHT ? c->descriptor->weights_bytes : v->arena_bytes;
-        if (args[i].offset < 0 || args[i].offset >= limit)
-            return broken(c, v, "an argument outside of weights or arena");
+        bertc_arg a;
+        check_entry(c, BERTC_ROW_ARG, args, i, &a);
+        if (a.kind > BERTC_ARG_ARENA) return broken(c, v, "an argument of no known kind");
+        int64_t limit = a.kind == BERTC_ARG_WEIGHT ? c->descriptor.weights_bytes : v->arena_bytes;
+        if (a.offset < 0 || a.offset >= limit) return broken(c, v, "an argument outside of weights or arena");
     }
     int64_t size = p->dim == BERTC_NUMBER ? 1 : v->tokens, tasks;
     if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||
@@ -106,10 +116,13 @@ bool check_variant(const check_source *c, const bertc_variant *v) {
     for (int t = 0; t < BERTC_THREAD_CLASSES; t++) {
         if (v->phase_count[t] < 1 || v->phase_count[t] > MAX_PHASES)
             return broken(c, v, "the number of its phases");
-        const bertc_phase *p = check_at(c, v->phases[t], v->phase_count[t], sizeof *p, 8, 0, "phases");
-        for (uint32_t i = 0; p && i < v->phase_count[t]; i++)
-            if (!check_phase(c, v, &p[i])) return false;
-        if (!p) return false;
+        const void *rows = check_array(c, v->phases[t], v->phase_count[t], BERTC_ROW_PHASE, "phases");
+        if (!rows) return false;
+        for (uint32_t i = 0; i < v->phase_count[t]; i++) {
+            bertc_phase p;
+            check_entry(c, BERTC_ROW_PHASE, rows, i, &p);
+            if (!check_phase(c, v, &p)) return false;
+        }
     }
     return true;
 }

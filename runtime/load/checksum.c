@@ -13,10 +13,9 @@ static const uint8_t *weights_of(const image *im, const bertc_descriptor *d) {
 }
 
 bool checksum_file(const image *im, const bertc_descriptor *d, bertc_error *error) {
-    if (memcmp(d->magic, BERTC_MAGIC, sizeof d->magic) != 0 || d->abi_version != BERTC_ABI_VERSION ||
-        d->size != sizeof *d || d->checksum == 0)
-        return true;
-    const uint8_t *weights = weights_of(im, d), *field = (const uint8_t *)&d->checksum;
+    if (d->checksum == 0) return true;
+    const uint8_t *weights = weights_of(im, d), *bytes = image_at(im, im->descriptor, d->size, 0),
+                  *field = bytes + offsetof(bertc_descriptor, checksum);
     uint64_t found = bertc_checksum_of_file(im->bytes, im->size, (uint64_t)(field - im->bytes),
                                             weights ? (uint64_t)(weights - im->bytes) : 0,
                                             weights ? (uint64_t)d->weights_bytes : 0);

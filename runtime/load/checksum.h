@@ -6,8 +6,7 @@
 #include "runtime/load/image.h"
 
 // Whether the file is what was written, but for its weights: headers, metadata, tables and code. True where
-// the descriptor `d` of the image has no checksum (an object that was linked by hand), or is one of another
-// version, which check_descriptor refuses.
+// the descriptor, which is `d` as this version has it, has no checksum (an object that was linked by hand).
 bool checksum_file(const image *im, const bertc_descriptor *d, bertc_error *error);
 // Whether the weights, all of which are read, are. False where they have no checksum. Of a checked
 // descriptor.

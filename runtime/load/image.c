@@ -211,7 +211,7 @@ static bool find_descriptor(image *im, const dynamic *d, bertc_error *error) {
         if (s.st_name >= d->strings_size || d->strings_size - s.st_name < sizeof BERTC_SYMBOL) continue;
         if (memcmp(strings + s.st_name, BERTC_SYMBOL, sizeof BERTC_SYMBOL) != 0) continue;
         if (s.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s.st_info) == STT_TLS) continue;
-        if (s.st_value % 8 || !image_at(im, s.st_value, sizeof(bertc_descriptor), 0))
+        if (s.st_value % 8 || !image_at(im, s.st_value, BERTC_DESCRIPTOR_LEAST, 0))
             return error_set(error, "truncated: `" BERTC_SYMBOL "` lies outside of the file");
         im->descriptor = s.st_value;
         return true;

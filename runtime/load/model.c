@@ -32,7 +32,7 @@ static void add_isa(bertc_model *m, const char *name) {
 // All calls of a model use one instruction set, for bits differ between them.
 static bool choose_variants(bertc_model *m, bertc_error *error) {
     const bertc_descriptor *d = m->descriptor;
-    const bertc_variant *all = model_at(m, d->variants);
+    const bertc_variant *all = m->all_variants;
     uint64_t wanted = 0;
     for (uint32_t i = 0; i < d->variant_count; i++) wanted |= all[i].features;
     uint64_t have = cpu_features(wanted);
@@ -58,11 +58,17 @@ static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *
     return error_prefix(error, "its tokenizer");
 }
 
-static bool init(bertc_model *m, const bertc_descriptor *d, const void *weights, bertc_error *error) {
-    m->descriptor = d;
+// `d`: as this version has the checked descriptor whose bytes are at `bytes`.
+static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, const void *weights,
+                 bertc_error *error) {
+    m->own = *d;
+    m->descriptor = d = &m->own;
+    m->bytes = bytes;
     m->weights = weights ? weights : d->weights ? model_at(m, d->weights) : NULL;
-    m->inputs = model_at(m, d->inputs);
-    m->outputs = model_at(m, d->outputs);
+    m->inputs = model_rows(m, d->inputs, d->input_count, BERTC_ROW_PORT);
+    m->outputs = model_rows(m, d->outputs, d->output_count, BERTC_ROW_PORT);
+    m->all_variants = model_rows(m, d->variants, d->variant_count, BERTC_ROW_VARIANT);
+    if (!m->inputs || !m->outputs || !m->all_variants) return error_set(error, "out of memory");
     m->task = d->task ? model_at(m, d->task) : NULL;
     return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && choose_variants(m, error);
 }
@@ -72,9 +78,9 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, c
     image im;
     if (!image_read(&im, bytes, size, error)) return false;
     check_source source = {
-        .im = &im, .descriptor = image_at(&im, im.descriptor, sizeof(bertc_descriptor), 0), .error = error};
-    const bertc_descriptor *d = source.descriptor;
-    if (!checksum_file(&im, d, error) || !check_descriptor(&source)) return false;
+        .im = &im, .bytes = image_at(&im, im.descriptor, BERTC_DESCRIPTOR_LEAST, 0), .error = error};
+    const bertc_descriptor *d = &source.descriptor;
+    if (!check_head(&source) || !checksum_file(&im, d, error) || !check_descriptor(&source)) return false;
     if (o->check_weights && !checksum_weights(&im, d, error)) return false;
     tokenizer view;
     mapping map;
@@ -84,7 +90,7 @@ static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, c
     if (!map_image(&map, &im, fd, error)) return false;
     m->mapping = map.address;
     m->mapping_bytes = map.bytes;
-    return init(m, (const void *)(map.bias + im.descriptor), NULL, error);
+    return init(m, d, (const void *)(map.bias + im.descriptor), NULL, error);
 }
 
 static bool load_file(bertc_model *m, const char *path, const bertc_load_options *o, bertc_error *error) {
@@ -148,7 +154,7 @@ bertc_model *bertc_load_with(const char *path, const bertc_load_options *options
 }
 
 bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bertc_error *error) {
-    check_source source = {.descriptor = descriptor, .weights_given = weights != NULL, .error = error};
+    check_source source = {.bytes = descriptor, .weights_given = weights != NULL, .error = error};
     if (!descriptor || (uintptr_t)descriptor % 8) {
         error_set(error, descriptor ? "descriptor does not start at a multiple of 8" : "descriptor is NULL");
         return NULL;
@@ -158,7 +164,8 @@ bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bert
         error_set(error, "out of memory");
     else if ((uintptr_t)weights % 64)
         error_set(error, "the weights do not start at a multiple of 64");
-    else if (check_descriptor(&source) && init(m, descriptor, weights, error))
+    else if (check_head(&source) && check_descriptor(&source) &&
+             init(m, &source.descriptor, descriptor, weights, error))
         return m;
     bertc_unload(m);
     return NULL;
@@ -167,6 +174,9 @@ bertc_model *bertc_load_memory(const void *descriptor, const void *weights, bert
 void bertc_unload(bertc_model *m) {
     if (!m) return;
     map_free(m->mapping, m->mapping_bytes);
+    free(m->inputs);
+    free(m->outputs);
+    free(m->all_variants);
     free(m);
 }
 

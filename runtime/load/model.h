@@ -4,17 +4,22 @@
 
 #include "runtime/abi.h"
 #include "runtime/bertc.h"
+#include "runtime/load/rows.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 struct bertc_model {
-    const bertc_descriptor *descriptor;
+    const bertc_descriptor *descriptor; // as this version has it: &own
+    bertc_descriptor own;
+    const void *bytes; // the file's descriptor: offsets count from here
     const void *weights;
     void *mapping; // NULL: the caller's memory
     size_t mapping_bytes;
-    const bertc_variant *variants; // of the best instruction set that this CPU runs, ascending by tokens
+    bertc_variant *all_variants; // the descriptor's, as this version has them
+    // Of these, those of the best instruction set that this CPU runs, ascending by tokens.
+    const bertc_variant *variants;
     int variant_count;
     int64_t max_length, max_tokens; // over those
-    const bertc_port *inputs, *outputs;
+    bertc_port *inputs, *outputs;
     const bertc_task *task; // NULL: raw tensors only
     tokenizer tokenizer;    // where the descriptor has one
     char isa_names[256];
@@ -22,7 +27,12 @@ struct bertc_model {
 
 // Address of an offset of the descriptor.
 static inline const void *model_at(const bertc_model *m, bertc_off off) {
-    return (const void *)((uintptr_t)m->descriptor + (uintptr_t)off);
+    return (const void *)((uintptr_t)m->bytes + (uintptr_t)off);
+}
+
+// `count` rows of an array, as this version has them, to free(); NULL: no memory.
+static inline void *model_rows(const bertc_model *m, bertc_off off, size_t count, bertc_row row) {
+    return rows_read(m->descriptor, row, model_at(m, off), count);
 }
 
 #endif

@@ -101,7 +101,7 @@ void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position,
 // harm.
 static void write_inputs(bertc_session *s, const session_variant *v) {
     const session_group *g = &s->group;
-    const bertc_slot *slots = model_at(s->model, v->variant->inputs);
+    const bertc_slot *slots = v->inputs;
     int64_t tile = v->variant->row_tile;
     for (int i = 0; i < INPUT_COUNT; i++) {
         int k = s->input_slots[i];
@@ -212,7 +212,7 @@ void session_execute(bertc_session *s) {
 
 const float *session_output(const bertc_session *s, int output, int64_t r) {
     const bertc_port *p = &s->model->outputs[output];
-    const bertc_slot *slot = (const bertc_slot *)model_at(s->model, s->current->variant->outputs) + output;
+    const bertc_slot *slot = &s->current->outputs[output];
     int64_t rows = 1; // of all axes but the last, in a leading row
     for (uint32_t i = 0; i + 1 < p->rank; i++) rows *= p->shape[i];
     const float *base = (const float *)(const void *)(s->current->arena + slot->offset);

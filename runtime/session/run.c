@@ -156,7 +156,7 @@ static void copy_row(const bertc_port *p, int64_t ld, const float *from, float *
 static void scatter_ragged(const bertc_session *s, int output, float *buffer, int64_t length, int64_t text) {
     const session_group *g = &s->group;
     const bertc_port *p = &s->model->outputs[output];
-    int64_t ld = ((const bertc_slot *)model_at(s->model, s->current->variant->outputs))[output].ld;
+    int64_t ld = s->current->outputs[output].ld;
     int64_t from = g->inputs[INPUT_BOUNDS][text], n = g->inputs[INPUT_BOUNDS][text + 1] - from, heads = 1;
     const int32_t *columns = g->inputs[INPUT_COLUMNS] + from;
     for (uint32_t i = 0; i + 1 < p->rank; i++) heads *= p->shape[i];
@@ -171,7 +171,7 @@ static void scatter_ragged(const bertc_session *s, int output, float *buffer, in
 static void scatter(const bertc_session *s, int output, float *buffer, int64_t length) {
     const session_group *g = &s->group;
     const bertc_port *p = &s->model->outputs[output];
-    const bertc_slot *slot = (const bertc_slot *)model_at(s->model, s->current->variant->outputs) + output;
+    const bertc_slot *slot = &s->current->outputs[output];
     int64_t width = port_width(p, 0);
     for (int64_t q = 0; q < g->sequences; q++) {
         if (p->ragged) {

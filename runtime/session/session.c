@@ -35,14 +35,26 @@ static bool resolve(bertc_session *s, session_variant *v) {
     v->arg_at = heap_zero((size_t)v->phase_count, sizeof *v->arg_at);
     if (!v->args || !v->arg_at) return false;
     for (int i = 0; i < v->phase_count; i++) {
-        const bertc_arg *a = model_at(s->model, v->phases[i].args);
+        const void *rows = model_at(s->model, v->phases[i].args);
         v->arg_at[i] = (int)n;
         for (uint32_t k = 0; k < v->phases[i].arg_count; k++) {
-            const char *base = a[k].kind == BERTC_ARG_WEIGHT ? s->weights : v->arena;
-            v->args[n++] = (void *)(uintptr_t)(base + a[k].offset);
+            bertc_arg a;
+            row_read(s->model->descriptor, BERTC_ROW_ARG, rows, k, &a);
+            const char *base = a.kind == BERTC_ARG_WEIGHT ? s->weights : v->arena;
+            v->args[n++] = (void *)(uintptr_t)(base + a.offset);
         }
     }
     return true;
+}
+
+// The variant's tables for `class` of thread counts, as this version has them.
+static bool read_tables(session_variant *out, const bertc_model *m, int class) {
+    const bertc_variant *v = out->variant;
+    out->inputs = model_rows(m, v->inputs, m->descriptor->input_count, BERTC_ROW_SLOT);
+    out->outputs = model_rows(m, v->outputs, m->descriptor->output_count, BERTC_ROW_SLOT);
+    out->phases = model_rows(m, v->phases[class], v->phase_count[class], BERTC_ROW_PHASE);
+    out->phase_count = (int)v->phase_count[class];
+    return out->inputs && out->outputs && out->phases;
 }
 
 // One arena for each variant, side by side: what one leaves behind is never read as something else by
@@ -79,11 +91,8 @@ static bool open_variants(bertc_session *s) {
     if (!s->variants) return false;
     for (int i = 0; i < m->variant_count; i++) {
         const bertc_variant *v = &m->variants[i];
-        s->variants[i] = (session_variant){.variant = v,
-                                           .phases = model_at(m, v->phases[c]),
-                                           .phase_count = (int)v->phase_count[c],
-                                           .arena = s->arena + at};
-        if (!resolve(s, &s->variants[i])) return false;
+        s->variants[i] = (session_variant){.variant = v, .arena = s->arena + at};
+        if (!read_tables(&s->variants[i], m, c) || !resolve(s, &s->variants[i])) return false;
         at += heap_round_up((size_t)v->arena_bytes, 4096);
         if (v->tokens > s->max_tokens) s->max_tokens = v->tokens;
         if (v->sequences > s->max_sequences) s->max_sequences = v->sequences;
@@ -146,6 +155,9 @@ bool session_is_torn(const bertc_session *s) {
 void session_close(bertc_session *s) {
     pool_close(s->pool);
     for (int i = 0; s->variants && i < s->model->variant_count; i++) {
+        free(s->variants[i].inputs);
+        free(s->variants[i].outputs);
+        free(s->variants[i].phases);
         free(s->variants[i].args);
         free(s->variants[i].arg_at);
     }

@@ -22,7 +22,8 @@ typedef enum session_input {
 // What the session resolves of a variant when it opens.
 typedef struct session_variant {
     const bertc_variant *variant;
-    const bertc_phase *phases;
+    bertc_slot *inputs, *outputs; // by the model's port
+    bertc_phase *phases;
     int phase_count;
     char *arena; // its own part, zeroed at opening
     void **args; // addresses, all phases' one after the other

@@ -21,10 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     ASAN_POISON_MEMORY_REGION(file + size, size / 64 * 64 + 64 - size);
     bool good = image_read(&im, file, size, &error);
     if (good) {
-        const bertc_descriptor *d = image_at(&im, im.descriptor, sizeof *d, 0);
-        check_source source = {.im = &im, .descriptor = d, .error = &error};
-        if (!d) abort();
-        good = check_descriptor(&source);
+        check_source source = {
+            .im = &im, .bytes = image_at(&im, im.descriptor, BERTC_DESCRIPTOR_LEAST, 0), .error = &error};
+        if (!source.bytes) abort();
+        good = check_head(&source) && check_descriptor(&source);
     }
     if (!good && !error.message[0]) abort();
     ASAN_UNPOISON_MEMORY_REGION(file, size / 64 * 64 + 64);

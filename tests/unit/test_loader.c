@@ -8,65 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "elf_toy.h"
+#include "loader_case.h"
 #include "main.h"
 #include "runtime/load/check.h"
 #include "runtime/load/map.h"
 
-static const toy_variant two[] = {{"toy_s8", 0, 8, 8}, {"toy_s32", 0, 32, 32}};
-static char path[64];
-
-static void write_file(const void *bytes, size_t size) {
-    FILE *f = fopen(path, "wb");
-    ck_assert(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
-}
-
-// A task table with two labels and a prompt.
-typedef struct labels {
-    bertc_task task;
-    uint64_t at[2], prompt[2];
-    char text[16];
-} labels;
-static labels two_labels(uint32_t kind) {
-    labels l = {.task = {.kind = kind,
-                         .label_count = 2,
-                         .mask_id = -1,
-                         .labels = offsetof(labels, at),
-                         .prompt_count = 1,
-                         .default_prompt = 1,
-                         .prompts = offsetof(labels, prompt)},
-                .at = {offsetof(labels, text), offsetof(labels, text) + 4},
-                .prompt = {offsetof(labels, text) + 9, offsetof(labels, text) + 11},
-                .text = "bad\0good\0q\0q: "};
-    return l;
-}
-
-static blob make(void) {
-    static labels l;
-    l = two_labels(BERTC_TASK_TENSORS);
-    return elf_toy((toy_options){.variants = two, .variant_count = 2, .task = &l, .task_bytes = sizeof l});
-}
-static bertc_descriptor *descriptor_of(blob *b) {
-    return (void *)(b->data + ELF_DATA);
-}
-
-// Loads the bytes; the message after the path, "" where it loads.
-static const char *load(const void *bytes, size_t size) {
-    static bertc_error error;
-    write_file(bytes, size);
-    error.message[0] = 0;
-    bertc_model *m = bertc_load(path, &error);
-    if (m) {
-        bertc_unload(m);
-        return "";
-    }
-    ck_assert_msg(strncmp(error.message, path, strlen(path)) == 0, "%s", error.message);
-    ck_assert_ptr_null(strchr(error.message, '\n'));
-    return error.message + strlen(path) + 2;
-}
-
+// Also what a later version wrote, with fields behind those that this one knows.
 START_TEST(loads_and_maps) {
-    blob b = make();
+    blob b = make_with(_i ? 24 : 0);
     write_file(b.data, b.size);
     bertc_error error = {""};
     bertc_model *m = bertc_load(path, &error), *again = bertc_load(path, NULL);
@@ -154,9 +103,16 @@ static const change changes[] = {
     {"truncated: `bertc_artefact`", ELF_SYMBOLS + sizeof(Elf64_Sym) + offsetof(Elf64_Sym, st_value), 0x8000,
      8},
     {"not a bertc artefact: `bertc_artefact` does not", FIELD(magic), 'X', 1},
-    {"made for version 5 of the artefact format, this library reads version 8", FIELD(abi_version), 5, 4},
+    {"made for version 5 of the artefact format, this library reads version 9", FIELD(abi_version), 5, 4},
     {"damaged: the checksum of its metadata, tables and code is ", FIELD(checksum), 1, 8},
     {"broken descriptor: 1 bytes", FIELD(size), 1, 4},
+    {"broken descriptor: 1048576 bytes", FIELD(size), 1 << 20, 4},
+    {"broken descriptor: rows of 0 bytes in array 0", FIELD(row_bytes[BERTC_ROW_PORT]), 0, 4},
+    {"broken descriptor: rows of 8 bytes in array 1", FIELD(row_bytes[BERTC_ROW_SLOT]), 8, 4},
+    {"broken descriptor: rows of 17 bytes in array 2", FIELD(row_bytes[BERTC_ROW_ARG]), 17, 4},
+    {"broken descriptor: rows of 8192 bytes in array 3", FIELD(row_bytes[BERTC_ROW_PHASE]), 8192, 4},
+    {"broken descriptor: rows of 64 bytes in array 4", FIELD(row_bytes[BERTC_ROW_VARIANT]), 64, 4},
+    {"it requires `?` (bit 63), which this library does not know", FIELD(required), (uint64_t)1 << 63, 8},
     {"broken descriptor: 33 inputs", FIELD(input_count), 33, 4},
     {"broken descriptor: 6 inputs, 0 outputs", FIELD(output_count), 0, 4},
     {"broken descriptor: inputs", FIELD(inputs), 1 << 20, 8},
@@ -299,8 +255,8 @@ static void check_bytes(const void *bytes, size_t size) {
     image im;
     if (!image_read(&im, bytes, size, &error)) return;
     check_source source = {
-        .im = &im, .descriptor = image_at(&im, im.descriptor, sizeof(bertc_descriptor), 0), .error = &error};
-    check_descriptor(&source);
+        .im = &im, .bytes = image_at(&im, im.descriptor, BERTC_DESCRIPTOR_LEAST, 0), .error = &error};
+    if (check_head(&source)) check_descriptor(&source);
 }
 
 START_TEST(random_damage) {
@@ -460,11 +416,11 @@ START_TEST(large_segment) {
 END_TEST
 
 int main(void) {
-    snprintf(path, sizeof path, "/tmp/bertc_loader_%d.so", (int)getpid());
+    name_file();
     Suite *s = suite_create("loader");
     TCase *t = tcase_create("loader");
     tcase_set_timeout(t, 120);
-    tcase_add_test(t, loads_and_maps);
+    tcase_add_loop_test(t, loads_and_maps, 0, 2);
     tcase_add_test(t, no_file);
     tcase_add_loop_test(t, one_field_broken, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(t, variants);

@@ -131,9 +131,21 @@ typedef struct toy_options {
     int32_t position_start, pad_id;
     const void *task, *tokenizer; // NULL: none
     size_t task_bytes, tokenizer_bytes;
+    size_t
+        more; // bytes that a later version has at the end of the descriptor and of each row; a multiple of 8
 } toy_options;
 
-static inline void toy_ports(blob *b, int64_t *inputs, int64_t *outputs) {
+// Rows with `more` bytes behind each, which nobody may read as something else.
+static inline int64_t toy_rows(blob *b, const void *rows, size_t count, size_t size, size_t more) {
+    int64_t at = blob_room(b, count * (size + more), 8);
+    memset(b->data + at, 0xab, count * (size + more));
+    for (size_t i = 0; i < count; i++)
+        memcpy(b->data + at + i * (size + more), (const char *)rows + i * size, size);
+    return at;
+}
+#define TOY_ROWS_OF(b, rows, count, more) toy_rows(b, rows, count, sizeof *(rows), more)
+
+static inline void toy_ports(blob *b, size_t more, int64_t *inputs, int64_t *outputs) {
     static const char *const in_names[] = {"ids", "types", "positions", "bounds", "rows", "row_bounds"};
     static const char *const out_names[] = {"last_hidden_state", "pooler_output", "logits", "attentions.0"};
     const uint32_t in_leading[] = {BERTC_T, BERTC_T, BERTC_T, BERTC_S, BERTC_R, BERTC_S};
@@ -147,8 +159,8 @@ static inline void toy_ports(blob *b, int64_t *inputs, int64_t *outputs) {
         in[i] =
             (bertc_port){.name = blob_string(b, in_names[i]), .elem = BERTC_I32, .leading = in_leading[i]};
     for (int i = 0; i < TOY_OUTPUTS; i++) out[i].name = blob_string(b, out_names[i]);
-    *inputs = blob_put(b, in, sizeof in, 8);
-    *outputs = blob_put(b, out, sizeof out, 8);
+    *inputs = TOY_ROWS_OF(b, in, TOY_INPUTS, more);
+    *outputs = TOY_ROWS_OF(b, out, TOY_OUTPUTS, more);
 }
 
 static inline int64_t toy_place(int64_t *end, int64_t elements) {
@@ -157,7 +169,7 @@ static inline int64_t toy_place(int64_t *end, int64_t elements) {
     return at;
 }
 
-static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, const int64_t *kernels) {
+static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, const toy_options *o) {
     static const char *const names[] = {"embed", "pool", "logits", "attend"};
     const uint32_t dims[] = {BERTC_T, BERTC_S, BERTC_R, BERTC_S};
     int64_t rows = (t->tokens + TOY_TILE - 1) / TOY_TILE * TOY_TILE, end = 0, ld[TOY_OUTPUTS];
@@ -177,9 +189,9 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                                   {BERTC_ARG_ARENA, out[i].offset}};
         bool rowwise = dims[i] != BERTC_S;
         phases[i] = (bertc_phase){.name = blob_string(b, names[i]),
-                                  .kernel = kernels[i],
+                                  .kernel = o->kernels[i],
                                   .arg_count = 6,
-                                  .args = blob_put(b, args, sizeof args, 8),
+                                  .args = TOY_ROWS_OF(b, args, 6, o->more),
                                   .dim = dims[i],
                                   .unit = rowwise ? TOY_TILE : 1,
                                   .inner = rowwise ? 1 : 2,
@@ -193,7 +205,7 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                                   .weight_bytes = 4,
                                   .row_bytes = 5};
     }
-    int64_t at = blob_put(b, phases, sizeof phases, 8);
+    int64_t at = TOY_ROWS_OF(b, phases, TOY_PHASES, o->more);
     return (bertc_variant){.name = blob_string(b, t->name),
                            .features = t->features,
                            .length = t->length,
@@ -202,8 +214,8 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
                            .arena_bytes = end,
                            .scratch_bytes = 256,
                            .row_tile = TOY_TILE,
-                           .inputs = blob_put(b, in, sizeof in, 8),
-                           .outputs = blob_put(b, out, sizeof out, 8),
+                           .inputs = TOY_ROWS_OF(b, in, TOY_INPUTS, o->more),
+                           .outputs = TOY_ROWS_OF(b, out, TOY_OUTPUTS, o->more),
                            .phases = {at, at, at, at},
                            .phase_count = {TOY_PHASES, TOY_PHASES, TOY_PHASES, TOY_PHASES}};
 }
@@ -214,7 +226,8 @@ static inline void toy_build(blob *b, const toy_options *o) {
     _Alignas(64) const float weights[16] = {1.0009765625f};
     bertc_descriptor d = {.magic = "BERTCar",
                           .abi_version = BERTC_ABI_VERSION,
-                          .size = sizeof d,
+                          .size = (uint32_t)(sizeof d + o->more),
+                          .row_bytes = BERTC_ROW_BYTES,
                           .input_count = TOY_INPUTS,
                           .output_count = TOY_OUTPUTS,
                           .variant_count = (uint32_t)o->variant_count,
@@ -230,11 +243,12 @@ static inline void toy_build(blob *b, const toy_options *o) {
                           .json_bytes = sizeof json};
     bertc_variant variants[8];
     memcpy(d.magic, BERTC_MAGIC, sizeof d.magic);
-    blob_room(b, sizeof d, 64);
-    toy_ports(b, &d.inputs, &d.outputs);
+    for (int i = 0; i < BERTC_ROW_COUNT; i++) d.row_bytes[i] += (uint32_t)o->more;
+    memset(b->data + blob_room(b, sizeof d + o->more, 64), 0xab, sizeof d + o->more);
+    toy_ports(b, o->more, &d.inputs, &d.outputs);
     toy_check(o->variant_count <= 8);
-    for (int i = 0; i < o->variant_count; i++) variants[i] = toy_make_variant(b, &o->variants[i], o->kernels);
-    d.variants = blob_put(b, variants, (size_t)o->variant_count * sizeof *variants, 8);
+    for (int i = 0; i < o->variant_count; i++) variants[i] = toy_make_variant(b, &o->variants[i], o);
+    d.variants = TOY_ROWS_OF(b, variants, (size_t)o->variant_count, o->more);
     d.weights = blob_put(b, weights, sizeof weights, 64);
     d.json = blob_put(b, json, sizeof json, 1);
     if (o->task) d.task = blob_put(b, o->task, o->task_bytes, 8);

@@ -165,6 +165,7 @@ static inline head_model head_open(bertc_task_kind kind, head_output first, head
     head_outputs[1] = second;
     bertc_descriptor d = {.abi_version = BERTC_ABI_VERSION,
                           .size = sizeof d,
+                          .row_bytes = BERTC_ROW_BYTES,
                           .input_count = 4,
                           .output_count = (uint32_t)outputs,
                           .variant_count = 2,

@@ -1,0 +1,44 @@
+#include "runtime/load/rows.h"
+
+#include <string.h>
+
+#include "runtime/memory.h"
+
+_Static_assert(BERTC_ROW_COUNT <= BERTC_ROW_ROOM, "the descriptor has room for so many kinds of rows");
+
+static const struct {
+    size_t least, size;
+} sizes[BERTC_ROW_COUNT] = {
+#define X(name, row, least) {least, sizeof(row)},
+    BERTC_ROW_LIST(X)
+#undef X
+};
+
+size_t row_least(bertc_row row) {
+    return sizes[row].least;
+}
+
+size_t row_size(bertc_row row) {
+    return sizes[row].size;
+}
+
+static void copy(void *to, size_t to_size, const void *from, size_t from_size) {
+    size_t n = from_size < to_size ? from_size : to_size;
+    memcpy(to, from, n);
+    memset((char *)to + n, 0, to_size - n);
+}
+
+void row_read(const bertc_descriptor *d, bertc_row row, const void *array, uint64_t i, void *out) {
+    uint32_t bytes = d->row_bytes[row];
+    copy(out, sizes[row].size, (const char *)array + i * bytes, bytes);
+}
+
+void *rows_read(const bertc_descriptor *d, bertc_row row, const void *array, size_t count) {
+    char *rows = heap_zero(count ? count : 1, sizes[row].size);
+    for (size_t i = 0; rows && i < count; i++) row_read(d, row, array, i, rows + i * sizes[row].size);
+    return rows;
+}
+
+void descriptor_read(const void *from, size_t size, bertc_descriptor *out) {
+    copy(out, sizeof *out, from, size);
+}
