@@ -30,6 +30,7 @@ typedef struct eval_frame {
 #define kernel_constant     NULL
 #define kernel_fuse         NULL
 #define kernel_per_sequence NULL
+#define kernel_result       NULL
 static const eval_op kernels[] = {
 #define OP(name, least, most, attrs, flags) [OP_##name] = kernel_##name,
 #include "ir/ops.def"
@@ -194,25 +195,55 @@ static bool run_body(eval_frame *f, const tensor *params) {
         if (!run_node(f, v)) return false;
         free_unread(f, v);
     }
-    value yields = f->g->outputs[0].value;
-    return f->cells[yields].t.data || make_constant(f, yields);
+    for (int i = 0; i < f->g->output_count; i++) {
+        value yields = f->g->outputs[i].value;
+        if (!f->cells[yields].t.data && !make_constant(f, yields)) return false;
+    }
+    return true;
+}
+
+// Room for each yield of region v that a `result` stands for; results[i] is that node, results[0] v itself.
+// VALUE_NONE: nobody reads it.
+static value *allocate_results(const eval_frame *f, value v) {
+    int n = node_yield_count(graph_node(f->g, v)), found = 1;
+    value *results = memory_alloc((size_t)n, sizeof(*results));
+    bool ok = results != NULL || eval_error(f->g, v, f->e->d, "out of memory");
+    for (int i = 0; ok && i < n; i++) results[i] = i ? VALUE_NONE : v;
+    for (value u = v + 1; ok && u < f->g->count && found < n; u++) {
+        const node *x = graph_node(f->g, u);
+        if (x->op != OP_result || x->inputs[0] != v) continue;
+        results[node_result_index(x)] = u;
+        found++;
+        ok = cell_allocate(f, u);
+    }
+    if (ok) return results;
+    free(results);
+    return NULL;
 }
 
 static bool run_fuse(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
-    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params)), *out = &f->cells[v].t;
-    if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
+    value *results = allocate_results(f, v);
+    if (!results) return false;
+    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
+    if (!params) {
+        free(results);
+        return eval_error(f->g, v, f->e->d, "out of memory");
+    }
     for (int i = 0; i < n->input_count; i++) params[i] = f->cells[n->inputs[i]].t;
     eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
     body.b = f->b;
     ok = ok && run_body(&body, params);
-    if (ok) {
-        memcpy(out->data, body.cells[n->body->outputs[0].value].t.data,
+    for (int i = 0; ok && i < n->body->output_count; i++) {
+        if (results[i] == VALUE_NONE) continue;
+        const tensor *out = &f->cells[results[i]].t;
+        memcpy(out->data, body.cells[n->body->outputs[i].value].t.data,
                (size_t)tensor_count(out) * elem_size(out->e));
     }
     frame_close(&body);
     free(params);
+    free(results);
     return ok;
 }
 
@@ -265,17 +296,20 @@ static tensor cut(tensor x, const type *t, const sequence *q, int bounds) {
     return x;
 }
 
-static bool run_sequence(eval_frame *f, value v, eval_frame *body, tensor *params, const sequence *q,
-                         int bounds) {
-    const node *n = graph_node(f->g, v);
+static bool run_sequence(eval_frame *f, const value *results, eval_frame *body, tensor *params,
+                         const sequence *q, int bounds) {
+    const node *n = graph_node(f->g, results[0]);
     for (int i = bounds; i < n->input_count; i++)
         params[i - bounds] = cut(f->cells[n->inputs[i]].t, graph_type(f->g, n->inputs[i]), q, bounds);
     body->b.v[SYM_L] = q->end - q->begin;
     if (bounds == 2) body->b.v[SYM_Q] = q->row_end - q->row_begin;
     if (!run_body(body, params)) return false;
-    const tensor *from = &body->cells[n->body->outputs[0].value].t;
-    tensor to = cut(f->cells[v].t, &n->type, q, bounds);
-    memcpy(to.data, from->data, (size_t)tensor_count(&to) * elem_size(to.e));
+    for (int i = 0; i < n->body->output_count; i++) {
+        if (results[i] == VALUE_NONE) continue;
+        const tensor *from = &body->cells[n->body->outputs[i].value].t;
+        tensor to = cut(f->cells[results[i]].t, graph_type(f->g, results[i]), q, bounds);
+        memcpy(to.data, from->data, (size_t)tensor_count(&to) * elem_size(to.e));
+    }
     return true;
 }
 
@@ -285,18 +319,24 @@ static bool run_per_sequence(eval_frame *f, value v) {
     const tensor *texts = &f->cells[n->inputs[0]].t, *rows = bounds == 2 ? &f->cells[n->inputs[1]].t : NULL;
     if (!check_bounds(f, v, texts, f->b.v[SYM_T], 1)) return false;
     if (rows && !check_bounds(f, v, rows, f->b.v[SYM_R], 0)) return false;
+    value *results = allocate_results(f, v);
+    if (!results) return false;
     tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
-    if (!params) return eval_error(f->g, v, f->e->d, "out of memory");
+    if (!params) {
+        free(results);
+        return eval_error(f->g, v, f->e->d, "out of memory");
+    }
     eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
     body.b = f->b;
     const int32_t *b = texts->data, *r = rows ? rows->data : NULL;
     for (int64_t s = 0; ok && s + 1 < texts->shape[0]; s++) {
         sequence q = {b[s], b[s + 1], r ? r[s] : 0, r ? r[s + 1] : 0, s};
-        ok = run_sequence(f, v, &body, params, &q, bounds);
+        ok = run_sequence(f, results, &body, params, &q, bounds);
     }
     frame_close(&body);
     free(params);
+    free(results);
     return ok;
 }
 
@@ -304,7 +344,7 @@ static bool run_per_sequence(eval_frame *f, value v) {
 
 static bool run_node(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
-    if (n->op == OP_input) return true;
+    if (n->op == OP_input || n->op == OP_result) return true; // a result came with its region
     if (n->op == OP_param) {
         f->cells[v].t = f->params[v];
         return true;

@@ -125,6 +125,21 @@ value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, 
     return append(g, o, n, inputs, attr_count, attrs, body, where, d);
 }
 
+value graph_result_find(const graph *g, value region, int index) {
+    if (index == 0) return region;
+    for (value v = region + 1; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op == OP_result && n->inputs[0] == region && node_result_index(n) == index) return v;
+    }
+    return VALUE_NONE;
+}
+
+value graph_result(graph *g, value region, int index) {
+    value there = graph_result_find(g, region, index);
+    attr x = attr_int(ATTR_index, index);
+    return there != VALUE_NONE ? there : graph_append(g, OP_result, 1, &region, 1, &x);
+}
+
 // Room grows where the count is a power of two, so that any number of outputs costs its own size.
 void graph_output_add(graph *g, const char *name, value v) {
     int n = g->output_count;
@@ -180,6 +195,14 @@ graph *graph_clone(arena *a, const graph *g) {
 
 bool node_is_constant(const node *n) {
     return n->op == OP_constant;
+}
+
+int node_yield_count(const node *n) {
+    return n->body ? n->body->output_count : 1;
+}
+
+int node_result_index(const node *n) {
+    return n->op == OP_result ? (int)node_attr(n, ATTR_index)->u.i : 0;
 }
 
 bindings variant_most(const variant *x) {

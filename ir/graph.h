@@ -1,15 +1,16 @@
-// The graph: an array of nodes in topological order. Every node has one result; a value is the index of the
-// node that computes it. A region (the body of `fuse` and `per_sequence`) is a graph too. Its first nodes are
-// `param`s, one for each operand (of `per_sequence`: for each operand after the bounds), in their order; its
-// one output is the value that it yields.
+// The graph: an array of nodes in topological order. A value is the index of the node that computes it. A
+// region (the body of `fuse` and `per_sequence`) is a graph too. Its first nodes are `param`s, one for each
+// operand (of `per_sequence`: for each operand after the bounds), in their order; its outputs are the values
+// that it yields, one or more. The region's node is the value of yield 0. A node `result` of the region stands
+// for each other yield that is read; it computes nothing.
 //
 // `fuse` is the composition of the ops in its body. It changes no value; it says that they are one kernel.
 //
 // `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once for each sequence. An operand
 // whose leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there; other operands
 // (weights) are passed whole. The results of all sequences are concatenated along the leading dimension: L
-// becomes T, Q becomes R, 1 becomes S. Bounds are i32[S+1]: sequence s owns rows bounds[s] to bounds[s+1] -
-// 1.
+// becomes T, Q becomes R, 1 becomes S, for each yield by its own leading dimension. Bounds are i32[S+1]:
+// sequence s owns rows bounds[s] to bounds[s+1] - 1.
 //
 // Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
 // chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
@@ -168,13 +169,17 @@ value graph_op3(graph *g, op o, value a, value b, value c);
 value graph_reshape(graph *g, value a, int rank, const dim *shape);
 value graph_transpose(graph *g, value a, int rank, const int64_t *perm);
 value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end);
-// fuse or per_sequence over a finished body (params and one output); the result's type follows from the
-// body's.
+// fuse or per_sequence over a finished body (params, and an output or more); the node's type is that of yield
+// 0, as seen from outside.
 value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
 // The same for operands, attributes and a body that were not checked: VALUE_NONE, with a diagnostic, where
 // they don't fit.
 value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count,
                        const attr *attrs, const char *where, diag *d);
+// Yield `index` of a region: the region itself for 0, else the `result` that is there, or a new one.
+value graph_result(graph *g, value region, int index);
+// The same; VALUE_NONE where there is none.
+value graph_result_find(const graph *g, value region, int index);
 void graph_output_add(graph *g, const char *name, value v); // the only way to add one: it keeps the room
 void graph_name(graph *g, value v, const char *name);       // copies
 
@@ -195,6 +200,10 @@ attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
+// Of a region, what its body yields; of any other node, 1.
+int node_yield_count(const node *n);
+// Of a `result`: which yield of its operand; of any other node, 0.
+int node_result_index(const node *n);
 // The largest value of each symbol in a call of the variant; T, S and R are rounded up to whole row tiles.
 bindings variant_most(const variant *x);
 

@@ -237,15 +237,20 @@ void replace_all_uses(rewriter *r, value old, value with) {
     assert(old != with && type_eq(graph_type(g, old), graph_type(g, with)));
     revive(r, with);
     use_list *u = &r->uses[old];
+    int kept = 0;
     for (int i = 0; i < u->count; i++) {
         node *user = graph_node(g, u->users[i]);
+        if (user->op == OP_result) {
+            u->users[kept++] = u->users[i];
+            continue;
+        }
         for (int k = 0; k < user->input_count; k++)
             if (user->inputs[k] == old) {
                 user->inputs[k] = with;
                 use_add(r, with, u->users[i]);
             }
     }
-    u->count = 0;
+    u->count = kept;
     for (int i = 0; i < g->output_count; i++)
         if (g->outputs[i].value == old) {
             g->outputs[i].value = with;
@@ -259,6 +264,14 @@ void replace_all_uses(rewriter *r, value old, value with) {
     }
     r->replacements++;
     kill_unused(r, old);
+}
+
+void replace_results(rewriter *r, value old, value with) {
+    graph *g = r->g;
+    for (int i = 0; i < node_yield_count(graph_node(g, old)); i++) {
+        value yield = graph_result_find(g, old, i);
+        if (yield != VALUE_NONE && use_count(r, yield)) replace_all_uses(r, yield, graph_result(g, with, i));
+    }
 }
 
 value copy_node(graph *to, const node *n, const value *inputs) {
@@ -275,154 +288,4 @@ value copy_node(graph *to, const node *n, const value *inputs) {
     copy->inputs = arena_dup(to->arena, inputs, sizeof(value) * (size_t)n->input_count);
     copy->attrs = arena_dup(to->arena, n->attrs, sizeof(attr) * (size_t)n->attr_count);
     return to->count++;
-}
-
-// --- fuse_ops
-
-typedef struct boxing {
-    rewriter *r;
-    int op_count;
-    const value *ops;
-    value *order; // the ops, operands first
-    int order_count;
-    value *operands; // of the fuse, in order of first use
-    const char **roles;
-    int operand_count;
-    value *scalars; // literals that move into the body
-    value *scalar_copies;
-    int scalar_count;
-    value *results; // in the body, of order[i]
-    graph *body;
-} boxing;
-
-static int index_of(const value *list, int n, value v) {
-    for (int i = 0; i < n; i++)
-        if (list[i] == v) return i;
-    return -1;
-}
-
-// What a body calls an operand: by its first use, so that equal regions have equal names.
-static const char *operand_role(const graph *g, const node *user, int operand, value v) {
-    if (user->op == OP_fuse) return graph_node(user->body, operand)->name;
-    if (user->op == OP_gather) return operand == 0 ? "table" : "ids";
-    if (user->op == OP_matmul && operand == 1) return "w";
-    if (user->op == OP_layer_norm || user->op == OP_rms_norm)
-        return operand == 0 ? "x" : operand == 1 ? "gamma" : "beta";
-    return node_is_constant(graph_node(g, v)) ? "b" : "x";
-}
-
-static void collect_operand(boxing *b, const node *user, int operand, value v) {
-    const graph *g = b->r->g;
-    double x;
-    if (value_is_scalar(g, v, &x) && graph_type(g, v)->rank == 0) {
-        if (index_of(b->scalars, b->scalar_count, v) < 0) b->scalars[b->scalar_count++] = v;
-        return;
-    }
-    if (index_of(b->operands, b->operand_count, v) >= 0) return;
-    b->roles[b->operand_count] = operand_role(g, user, operand, v);
-    b->operands[b->operand_count++] = v;
-}
-
-static void collect_ops(boxing *b, value v) {
-    if (index_of(b->order, b->order_count, v) >= 0) return;
-    const node *n = graph_node(b->r->g, v);
-    for (int i = 0; i < n->input_count; i++)
-        if (index_of(b->ops, b->op_count, n->inputs[i]) >= 0) collect_ops(b, n->inputs[i]);
-    for (int i = 0; i < n->input_count; i++)
-        if (index_of(b->ops, b->op_count, n->inputs[i]) < 0) collect_operand(b, n, i, n->inputs[i]);
-    b->order[b->order_count++] = v;
-}
-
-// x, x2, x3, ...: the name without the number that an opened body gave it.
-static size_t role_stem(const char *role) {
-    size_t stem = strlen(role);
-    while (stem > 1 && role[stem - 1] >= '0' && role[stem - 1] <= '9') stem--;
-    return stem;
-}
-
-static void add_params(boxing *b) {
-    graph *g = b->r->g;
-    for (int i = 0; i < b->operand_count; i++) {
-        size_t stem = role_stem(b->roles[i]);
-        int number = 1;
-        for (int k = 0; k < i; k++)
-            number += role_stem(b->roles[k]) == stem && memcmp(b->roles[k], b->roles[i], stem) == 0;
-        const char *name = number > 1 ? arena_printf(g->arena, "%.*s%d", (int)stem, b->roles[i], number)
-                                      : arena_strndup(g->arena, b->roles[i], stem);
-        graph_param(b->body, name, *graph_type(g, b->operands[i]));
-    }
-    for (int i = 0; i < b->scalar_count; i++)
-        b->scalar_copies[i] = copy_node(b->body, graph_node(g, b->scalars[i]), NULL);
-}
-
-// The body's value for operand v of one of the boxed ops.
-static value body_value(const boxing *b, value v) {
-    int i = index_of(b->order, b->order_count, v);
-    if (i >= 0) return b->results[i];
-    i = index_of(b->operands, b->operand_count, v);
-    if (i >= 0) return (value)i;
-    i = index_of(b->scalars, b->scalar_count, v);
-    assert(i >= 0);
-    return b->scalar_copies[i];
-}
-
-// Copies the ops of a fuse's body; returns the copy of the value that it yields.
-static value open_fuse(boxing *b, const node *fuse) {
-    const graph *inner = fuse->body;
-    value *map = ARENA_ARRAY(b->r->scratch, value, inner->count);
-    for (value v = 0; v < inner->count; v++) {
-        const node *n = graph_node(inner, v);
-        if (n->op == OP_param) {
-            map[v] = body_value(b, fuse->inputs[v]);
-            continue;
-        }
-        value *inputs = ARENA_ARRAY(b->r->scratch, value, n->input_count);
-        for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
-        map[v] = copy_node(b->body, n, inputs);
-    }
-    return map[inner->outputs[0].value];
-}
-
-static value copy_op(boxing *b, const node *n) {
-    if (n->op == OP_fuse) return open_fuse(b, n);
-    value *inputs = ARENA_ARRAY(b->r->scratch, value, n->input_count);
-    for (int k = 0; k < n->input_count; k++) inputs[k] = body_value(b, n->inputs[k]);
-    return copy_node(b->body, n, inputs);
-}
-
-// A fused result without a name is called after the last named value in it and its own op:
-// "layer.0.ffn.up.gelu".
-static void name_result(const boxing *b, value fused) {
-    graph *g = b->r->g;
-    const char *stem = NULL;
-    for (int i = 0; i < b->order_count; i++)
-        if (graph_node(g, b->order[i])->name) stem = graph_node(g, b->order[i])->name;
-    if (!stem) return;
-    op o = graph_node(b->body, b->body->outputs[0].value)->op;
-    const char *name = arena_printf(g->arena, "%s.%s", stem, op_name(o));
-    for (value v = 0; v < g->count; v++)
-        if (graph_node(g, v)->name && strcmp(graph_node(g, v)->name, name) == 0) return;
-    graph_node(g, fused)->name = name;
-}
-
-value fuse_ops(rewriter *r, int n, const value *ops, value result) {
-    catch_up(r);
-    graph *g = r->g;
-    int operands = 0;
-    for (int i = 0; i < n; i++) operands += graph_node(g, ops[i])->input_count;
-    boxing b = {.r = r, .op_count = n, .ops = ops, .body = graph_new(g->arena, NULL)};
-    b.order = ARENA_ARRAY(r->scratch, value, n);
-    b.results = ARENA_ARRAY(r->scratch, value, n);
-    b.operands = ARENA_ARRAY(r->scratch, value, operands);
-    b.roles = ARENA_ARRAY(r->scratch, const char *, operands);
-    b.scalars = ARENA_ARRAY(r->scratch, value, operands);
-    b.scalar_copies = ARENA_ARRAY(r->scratch, value, operands);
-    collect_ops(&b, result);
-    add_params(&b);
-    for (int i = 0; i < b.order_count; i++) b.results[i] = copy_op(&b, graph_node(g, b.order[i]));
-    graph_output_add(b.body, NULL, b.results[b.order_count - 1]);
-    value fused = graph_region(g, OP_fuse, b.operand_count, b.operands, b.body, 0);
-    if (!graph_node(g, result)->name) name_result(&b, fused);
-    replace_all_uses(r, result, fused);
-    return fused;
 }

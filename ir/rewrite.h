@@ -28,17 +28,23 @@ graph *rewriter_graph(rewriter *r);
 
 bool match(rewriter *r, value root, const char *pattern, match_result *m);
 value match_get(const match_result *m, const char *name);
-int use_count(rewriter *r, value v); // outputs count
+int use_count(rewriter *r, value v); // outputs count, and the `result`s of a region
 bool has_one_use(rewriter *r, value v);
 // The users of v, in order; returns how many, writes up to max.
 int users_of(rewriter *r, value v, value *out, int max);
 // Every use of `old` (outputs too) becomes `with`; if `with` has no name, it gets the name of `old`. Types
-// must be equal.
+// must be equal. The `result`s of a region `old` are no uses of its value: they stay with it.
 void replace_all_uses(rewriter *r, value old, value with);
-// Puts `ops` into the body of a new `fuse` and replaces `result` by it. `result` is the one of `ops` that
-// is used outside; the others are used only inside. A `fuse` among `ops` is replaced by its body's ops. The
-// operands are in the order of their first use.
-value fuse_ops(rewriter *r, int n, const value *ops, value result);
+// The same for each yield of region `old` that is read, by the same yield of region `with`.
+void replace_results(rewriter *r, value old, value with);
+// Puts `ops` into the body of a new `fuse` that yields `results`, one or more, and replaces each by its yield.
+// `results` are those of `ops` that are used outside; the others are used only inside. A `fuse` among `ops` is
+// replaced by its body's ops; its `result`s come along, and those that are used outside are yielded after
+// `results`. The operands are in the order of their first use. `ops` with the `result`s of their fuses must be
+// convex.
+value fuse_ops(rewriter *r, int n, const value *ops, int result_count, const value *results);
+// Does no path lead from one of `ops` out of them and back in? Only then can they be one node.
+bool ops_convex(rewriter *r, int n, const value *ops);
 
 // Appends a copy of `n`, without its name, with other operands. Its type is n's; the caller changes it where
 // it differs.

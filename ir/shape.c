@@ -338,14 +338,43 @@ static bool body_param(const rule_context *c, int i, type *t) {
     return true;
 }
 
-static bool body_result(const rule_context *c, int params, type *t) {
+// A yield's type as seen from outside of a per_sequence: the rows of all texts. NULL, or what is wrong with it.
+static const char *rows_of_all(type *t) {
+    if (t->rank < 1) return "the body must yield rows";
+    if (dim_eq(t->d[0], dim_sym(SYM_L)))
+        t->d[0] = dim_sym(SYM_T);
+    else if (dim_eq(t->d[0], dim_sym(SYM_Q)))
+        t->d[0] = dim_sym(SYM_R);
+    else if (dim_is(t->d[0], 1))
+        t->d[0] = dim_sym(SYM_S);
+    else
+        return "the body must yield L, Q or 1 rows";
+    for (int i = 1; i < t->rank; i++)
+        if (t->d[i].s == SYM_L || t->d[i].s == SYM_Q) return "only the rows may be ragged: pad to M";
+    return NULL;
+}
+
+// The type of yield i of a region, seen from outside.
+static const char *yield_type(const node *region, int i, type *t) {
+    value v = region->body->outputs[i].value;
+    if (v < 0 || v >= region->body->count) return "the body yields what it does not hold";
+    *t = region->body->nodes[v].type;
+    return region->op == OP_per_sequence ? rows_of_all(t) : NULL;
+}
+
+// Every yield has a type that a value may have; the node's is that of yield 0.
+static bool body_results(const rule_context *c, int params) {
     const graph *body = c->n->body;
     if (params < body->count && body->nodes[params].op == OP_param)
         return misfit(c, "the body has too many params");
-    if (body->output_count != 1) return misfit(c, "the body must yield one value");
-    value v = body->outputs[0].value;
-    if (v < 0 || v >= body->count) return misfit(c, "the body yields what it does not hold");
-    *t = body->nodes[v].type;
+    if (body->output_count < 1) return misfit(c, "the body must yield a value");
+    for (int i = 0; i < body->output_count; i++) {
+        type t;
+        const char *fault = yield_type(c->n, i, &t);
+        if (!fault && i > 0 && t.layout != LAYOUT_ROW) fault = "only constants are packed";
+        if (fault) return misfit(c, fault);
+        if (i == 0) *c->out = t;
+    }
     return true;
 }
 
@@ -355,7 +384,7 @@ static bool rule_fuse(const rule_context *c) {
         if (!body_param(c, i, &t)) return false;
         if (!type_eq(&t, operand(c, i))) return misfit(c, "a param has another type than its operand");
     }
-    return body_result(c, c->n->input_count, c->out);
+    return body_results(c, c->n->input_count);
 }
 
 type shape_param(op o, int bounds, const type *operand) {
@@ -387,22 +416,17 @@ static bool rule_per_sequence(const rule_context *c) {
         if (!type_eq(&t, &cut))
             return misfit(c, "a param has another type than its operand, cut to a sequence");
     }
-    type t;
-    if (!body_result(c, c->n->input_count - (int)bounds, &t)) return false;
-    if (t.rank < 1) return misfit(c, "the body must yield rows");
-    if (dim_eq(t.d[0], dim_sym(SYM_L)))
-        t.d[0] = dim_sym(SYM_T);
-    else if (dim_eq(t.d[0], dim_sym(SYM_Q)))
-        t.d[0] = dim_sym(SYM_R);
-    else if (dim_is(t.d[0], 1))
-        t.d[0] = dim_sym(SYM_S);
-    else
-        return misfit(c, "the body must yield L, Q or 1 rows");
-    for (int i = 1; i < t.rank; i++) {
-        if (t.d[i].s == SYM_L || t.d[i].s == SYM_Q) return misfit(c, "only the rows may be ragged: pad to M");
-    }
-    *c->out = t;
-    return true;
+    return body_results(c, c->n->input_count - (int)bounds);
+}
+
+static bool rule_result(const rule_context *c) {
+    const node *region = graph_node(c->g, c->n->inputs[0]);
+    int64_t index = attribute(c, ATTR_index)->u.i;
+    if (!region->body) return misfit(c, "its operand is no region");
+    if (index < 1) return misfit(c, "index is below 1: yield 0 is the region itself");
+    if (index >= region->body->output_count) return misfit(c, "the region has no yield of that index");
+    const char *fault = yield_type(region, (int)index, c->out);
+    return !fault || misfit(c, fault);
 }
 
 // The table: an op without a rule does not compile.

@@ -221,14 +221,22 @@ static bool read_statement(parser *p, scope *s) {
     return scope_add(p, s, &l, v);
 }
 
-static bool read_body(parser *p, scope *body) {
+// "yield %3, %5", or "yield OPERATION".
+static bool read_yields(parser *p, scope *body) {
     value v = VALUE_NONE;
+    bool one = !looks_at(&p->s, "%");
+    do {
+        if (one ? !read_operation(p, body, &v) : !read_value(p, body, &v)) return false;
+        graph_output_add(body->g, NULL, v);
+    } while (!one && accept(&p->s, ","));
+    return true;
+}
+
+static bool read_body(parser *p, scope *body) {
     if (!expect(&p->s, "{")) return false;
     while (!accept_word(&p->s, "yield"))
         if (!read_statement(p, body)) return false;
-    if (looks_at(&p->s, "%") ? !read_value(p, body, &v) : !read_operation(p, body, &v)) return false;
-    graph_output_add(body->g, NULL, v);
-    return expect(&p->s, "}");
+    return read_yields(p, body) && expect(&p->s, "}");
 }
 
 static bool read_region(parser *p, scope *s, operation *x, value *out) {

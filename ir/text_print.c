@@ -250,19 +250,21 @@ static void indent_by(const printer *p, int indent) {
 
 static void print_node(const printer *p, const labels *l, value v, int indent);
 
-// "yield %3"; or the node itself, where the yielded value is the last node and has no name.
+// "yield %3, %5"; or the node itself, where one value is yielded, the last node, and it has no name.
 static void print_body(const printer *p, const graph *body, int params, int indent) {
     labels l = labels_new(body);
     value yields = body->output_count ? body->outputs[0].value : VALUE_NONE;
-    bool inlined = yields >= params && yields == body->count - 1 && !body->nodes[yields].name;
+    bool inlined =
+        body->output_count == 1 && yields >= params && yields == body->count - 1 && !body->nodes[yields].name;
     fputs(" {\n", p->out);
     print_statements(p, &l, params, inlined ? body->count - 1 : body->count, indent + 1);
     indent_by(p, indent + 1);
     fputs("yield ", p->out);
-    if (inlined)
-        print_node(p, &l, yields, indent + 1);
-    else
-        print_value(p, &l, yields);
+    if (inlined) print_node(p, &l, yields, indent + 1);
+    for (int i = 0; i < body->output_count && !inlined; i++) {
+        if (i) fputs(", ", p->out);
+        print_value(p, &l, body->outputs[i].value);
+    }
     putc('\n', p->out);
     indent_by(p, indent);
     putc('}', p->out);

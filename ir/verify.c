@@ -174,9 +174,43 @@ static bool check_node(const checker *c, const graph *g, value v, level l) {
     return check_graph(c, n->body, level_within(l, n->op));
 }
 
+// A yield of a region and the node that stands for it.
+typedef struct taken_yield {
+    value region, by;
+    int index;
+} taken_yield;
+
+static int by_yield(const void *a, const void *b) {
+    const taken_yield *x = a, *y = b;
+    if (x->region != y->region) return x->region < y->region ? -1 : 1;
+    if (x->index != y->index) return x->index < y->index ? -1 : 1;
+    return (x->by > y->by) - (x->by < y->by);
+}
+
+// One `result` at most for each yield of each region. The nodes are well formed.
+static bool check_results(const checker *c, const graph *g) {
+    taken_yield *taken = memory_alloc((size_t)g->count, sizeof(*taken));
+    if (!taken) return wrong(c, g, VALUE_NONE, "out of memory");
+    int n = 0, twice = 0;
+    for (value v = 0; v < g->count; v++) {
+        const node *x = graph_node(g, v);
+        if (x->op == OP_result) taken[n++] = (taken_yield){x->inputs[0], v, node_result_index(x)};
+    }
+    qsort(taken, (size_t)n, sizeof(*taken), by_yield);
+    for (int i = 1; i < n && !twice; i++)
+        if (taken[i].region == taken[i - 1].region && taken[i].index == taken[i - 1].index) twice = i;
+    char cause[64];
+    if (twice)
+        snprintf(cause, sizeof(cause), "%%%d is this yield of the region already", taken[twice - 1].by);
+    bool ok = !twice || wrong(c, g, taken[twice].by, cause);
+    free(taken);
+    return ok;
+}
+
 static bool check_graph(const checker *c, const graph *g, level l) {
     bool ok = true;
     for (value v = 0; v < g->count; v++) ok &= check_node(c, g, v, l);
+    ok = ok && check_results(c, g);
     if (g->output_count < 1) ok = wrong(c, g, VALUE_NONE, "has no output");
     for (int i = 0; i < g->output_count; i++) {
         value v = g->outputs[i].value;
@@ -231,9 +265,11 @@ static int64_t place_span_bytes(const type *t, const place *p, const variant *x)
     return bytes;
 }
 
+// A `result` is written by its region and reads nothing.
 static void find_lives(const graph *g, int *last) {
     for (value v = 0; v < g->count; v++) last[v] = v;
     for (value v = 0; v < g->count; v++) {
+        if (g->nodes[v].op == OP_result) continue;
         for (int i = 0; i < g->nodes[v].input_count; i++) last[g->nodes[v].inputs[i]] = v;
     }
     for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
@@ -260,7 +296,8 @@ static bool check_place(const checker *c, const graph *g, const variant *x, valu
                  p->offset, p->ld, x->arena_bytes);
         return wrong(c, g, v, cause);
     }
-    *s = (placed_value){v, p->offset, end, n->op == OP_input ? 0 : v, 0};
+    int first = n->op == OP_input ? 0 : n->op == OP_result ? n->inputs[0] : v;
+    *s = (placed_value){v, p->offset, end, first, 0};
     return true;
 }
 

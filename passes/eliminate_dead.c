@@ -10,8 +10,13 @@
 //               yield matmul %k, %k
 //             }
 //
+//   before    %m = fuse (%x) { ... yield %a, %b, %c }            nobody reads %m
+//             %n = result %m {index = 2}                         nor yield 1
+//   after     %n = fuse (%x) { ... yield %c }
+//
 // It drops nodes at the top level and in bodies, operands of regions that the body does not read,
-// and operands that are given twice. The model's inputs stay: callers pass them.
+// operands that are given twice, and yields that nobody reads. The yields that stay keep their
+// order. The model's inputs stay: callers pass them.
 #include "passes/region.h"
 
 // For each operand: the earlier one that is the same value, itself, or -1 where the body does not read it.
@@ -52,7 +57,7 @@ static void drop_operands(graph *g, value v, pass *p) {
                 map[i - bounds] = map[keep[i] - bounds];
             }
         }
-        graph_output_add(body, NULL, region_copy(body, n->body, map));
+        region_copy(body, n->body, map);
         n->body = body;
         n->inputs = inputs;
         n->input_count = at;
@@ -61,12 +66,65 @@ static void drop_operands(graph *g, value v, pass *p) {
     arena_free(scratch);
 }
 
-static void eliminate(graph *g, pass *p) {
-    for (value v = 0; v < g->count; v++) {
-        if (!graph_node(g, v)->body) continue;
-        eliminate(graph_node(g, v)->body, p);
-        drop_operands(g, v, p);
+// Is the value of region `v` itself, which is yield 0, an output or an operand of a live node?
+static bool first_read(const graph *g, value v, const bool *live) {
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].value == v) return true;
+    for (value u = v + 1; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        if (!live[u] || n->op == OP_result) continue;
+        for (int i = 0; i < n->input_count; i++)
+            if (n->inputs[i] == v) return true;
     }
+    return false;
+}
+
+// Region `v` becomes what its `result` node was.
+static void become_result(graph *g, value v, value result) {
+    node *n = graph_node(g, v), *was = graph_node(g, result);
+    n->type = was->type;
+    n->name = was->name;
+    was->name = NULL;
+    for (value u = result + 1; u < g->count; u++)
+        for (int i = 0; i < graph_node(g, u)->input_count; i++)
+            if (graph_node(g, u)->inputs[i] == result) graph_node(g, u)->inputs[i] = v;
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].value == result) g->outputs[i].value = v;
+}
+
+static void drop_yields(graph *g, value v, const bool *live, pass *p) {
+    graph *body = graph_node(g, v)->body;
+    int total = body->output_count, kept = 0;
+    for (int i = 0; i < total && total > 1; i++) {
+        value result = graph_result_find(g, v, i);
+        bool read = i == 0 ? first_read(g, v, live) : result != VALUE_NONE && live[result];
+        if (!read) continue;
+        body->outputs[kept] = body->outputs[i];
+        if (i > 0 && kept == 0) become_result(g, v, result);
+        if (kept > 0) node_set_attr(g, graph_node(g, result), attr_int(ATTR_index, kept));
+        kept++;
+    }
+    if (total == 1 || kept == total) return;
+    body->output_count = kept;
+    pass_fired(p, g, v, "%d results instead of %d", kept, total);
+}
+
+// From the outputs up, so that what was dropped below a region does not keep what it read.
+static void eliminate(graph *g, pass *p) {
+    arena *scratch = arena_new();
+    bool *live = ARENA_ARRAY(scratch, bool, g->count);
+    for (int i = 0; i < g->output_count; i++) live[g->outputs[i].value] = true;
+    for (value v = g->count - 1; v >= 0; v--) {
+        if (!live[v]) continue;
+        const node *n = graph_node(g, v);
+        if (n->body) {
+            drop_yields(g, v, live, p);
+            eliminate(n->body, p);
+            drop_operands(g, v, p);
+        }
+        for (int i = 0; i < n->input_count; i++) live[n->inputs[i]] = true;
+    }
+    arena_free(scratch);
     int count = g->count;
     rewriter_end(rewriter_begin(g));
     p->fired += count - g->count;

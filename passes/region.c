@@ -10,7 +10,7 @@ int region_params(const graph *body) {
 
 void region_live(const graph *body, bool *live) {
     memset(live, 0, (size_t)body->count * sizeof(*live));
-    live[body->outputs[0].value] = true;
+    for (int i = 0; i < body->output_count; i++) live[body->outputs[i].value] = true;
     for (value v = body->count - 1; v >= 0; v--) {
         const node *n = graph_node(body, v);
         for (int i = 0; live[v] && i < n->input_count; i++) live[n->inputs[i]] = true;
@@ -25,14 +25,14 @@ static value copy_mapped(graph *to, const node *n, const value *map, arena *scra
     return v;
 }
 
-value region_copy(graph *to, const graph *from, value *map) {
+void region_copy(graph *to, const graph *from, value *map) {
     arena *scratch = arena_new();
     bool *live = ARENA_ARRAY(scratch, bool, from->count);
     region_live(from, live);
     for (value v = region_params(from); v < from->count; v++)
         if (live[v]) map[v] = copy_mapped(to, graph_node(from, v), map, scratch);
     arena_free(scratch);
-    return map[from->outputs[0].value];
+    for (int i = 0; i < from->output_count; i++) graph_output_add(to, NULL, map[from->outputs[i].value]);
 }
 
 const char *region_free_name(const graph *body, const char *name) {

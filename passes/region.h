@@ -4,11 +4,10 @@
 
 #include "passes/pass.h"
 
-// Copies those nodes of `from` that its output needs, params excepted, into `to`. map[v] is the value in
-// `to`: the caller gives it for the params that are needed, the others are filled in. Returns the copy of
-// the yield.
-value region_copy(graph *to, const graph *from, value *map);
-// live[v]: does the body's output need v?
+// Copies those nodes of `from` that its yields need, params excepted, into `to`, which yields the same. map[v]
+// is the value in `to`: the caller gives it for the params that are needed, the others are filled in.
+void region_copy(graph *to, const graph *from, value *map);
+// live[v]: does a yield of the body need v?
 void region_live(const graph *body, bool *live);
 // Number of params.
 int region_params(const graph *body);

@@ -7,7 +7,9 @@
 
 // --- Flattening
 
-static void flatten_body(graph *to, const graph *body, const value *params, value *result) {
+// results[i]: the value of yield i.
+static void flatten_body(graph *to, const graph *body, const value *params, value *results) {
+    value **yields = ARENA_ARRAY(to->arena, value *, body->count + 1);
     value *map = ARENA_ARRAY(to->arena, value, body->count + 1);
     int next = 0;
     for (value v = 0; v < body->count; v++) {
@@ -18,12 +20,17 @@ static void flatten_body(graph *to, const graph *body, const value *params, valu
         }
         value *inputs = ARENA_ARRAY(to->arena, value, n->input_count + 1);
         for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
-        if (n->body)
-            flatten_body(to, n->body, inputs, &map[v]);
-        else
+        if (n->body) {
+            yields[v] = ARENA_ARRAY(to->arena, value, n->body->output_count);
+            flatten_body(to, n->body, inputs, yields[v]);
+            map[v] = yields[v][0];
+        } else if (n->op == OP_result) {
+            map[v] = yields[n->inputs[0]][node_result_index(n)];
+        } else {
             map[v] = copy_node(to, n, inputs);
+        }
     }
-    *result = map[body->outputs[0].value];
+    for (int i = 0; i < body->output_count; i++) results[i] = map[body->outputs[i].value];
 }
 
 graph *loop_nest_flatten(arena *a, const graph *g, value v) {
@@ -31,16 +38,16 @@ graph *loop_nest_flatten(arena *a, const graph *g, value v) {
     graph *to = graph_new(a, NULL);
     int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0,
         count = n->input_count - bounds;
-    value *params = ARENA_ARRAY(a, value, count + 1), result;
+    value *params = ARENA_ARRAY(a, value, count + 1), *results = ARENA_ARRAY(a, value, node_yield_count(n));
     for (int i = 0; i < count; i++) {
         type t = n->body ? *graph_type(n->body, i) : *graph_type(g, n->inputs[i]);
         params[i] = graph_param(to, "x", t);
     }
     if (n->body)
-        flatten_body(to, n->body, params, &result);
+        flatten_body(to, n->body, params, results);
     else
-        result = copy_node(to, n, params);
-    graph_output_add(to, NULL, result);
+        results[0] = copy_node(to, n, params);
+    graph_output_add(to, NULL, results[0]);
     return to;
 }
 

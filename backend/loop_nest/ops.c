@@ -290,6 +290,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_broadcast:
     case OP_fuse:
     case OP_per_sequence:
+    case OP_result:
     case OP_COUNT: assert(0 && "an op that computes"); break;
     }
 }

@@ -58,7 +58,7 @@ static int box_body(graph *body) {
         bool number = value_is_scalar(body, v, NULL) && x->type.rank == 0;
         if (x->op != OP_param && !number && use_count(r, v)) ops[n++] = v;
     }
-    fuse_ops(r, n, ops, result);
+    fuse_ops(r, n, ops, 1, &result);
     arena_free(scratch);
     rewriter_end(r);
     return n;

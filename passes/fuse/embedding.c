@@ -87,7 +87,7 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
         lookups += is_lookup(g, b.ops[i]);
     }
     if (b.count < 2) return;
-    value fused = fuse_ops(r, b.count, b.ops, b.result);
+    value fused = fuse_ops(r, b.count, b.ops, 1, &b.result);
     pass_fired(p, g, fused, "%d lookups and %d ops", lookups, b.count - lookups);
 }
 

@@ -28,7 +28,7 @@ static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
                     op_name(graph_node(g, stopped_at)->op), why);
     if (b.count == 1) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
-    value fused = fuse_ops(r, b.count, b.ops, b.result);
+    value fused = fuse_ops(r, b.count, b.ops, 1, &b.result);
     pass_fired(p, g, fused, "product and %d ops", b.count - 1);
 }
 

@@ -210,7 +210,7 @@ static value rebuild_reader(graph *g, value user, const projections *set, value 
         dim end[] = {graph_type(from, v)->d[0], dim_num(p->at + p->columns)};
         map[v] = graph_slice(body, param, 2, begin, end);
     }
-    graph_output_add(body, NULL, region_copy(body, from, map));
+    region_copy(body, from, map);
     value region = graph_region(g, OP_per_sequence, count, inputs, body, bounds);
     arena_free(scratch);
     return region;

@@ -67,7 +67,7 @@ static void fuse_behind(rewriter *r, value v, pass *p) {
         if (why) pass_missed(p, g, v, "a kernel of its own: %s", why);
         return;
     }
-    value fused = fuse_ops(r, b.count, b.ops, v);
+    value fused = fuse_ops(r, b.count, b.ops, 1, &v);
     pass_fired(p, g, fused, "%s joins the kernel before it", op_name(graph_node(g, v)->op));
 }
 

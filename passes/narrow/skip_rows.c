@@ -150,7 +150,7 @@ static void select_product(skipping *s, value v, value user, const chooser *c, b
     replace_all_uses(s->r, v, chosen);
     pass_fired(s->p, g, chosen, "its rows are made %s",
                whole ? "for texts with a chosen row" : "where the row is chosen");
-    fuse_ops(s->r, n, ops, chosen);
+    fuse_ops(s->r, n, ops, 1, &chosen);
 }
 
 // The operands of region `user` that only the first side of its select reads.

@@ -11,9 +11,10 @@
 //               %a and %c share bytes; %b lives while %a does, and while %c does, so it can't
 //
 // Values are placed by falling size; each takes the tightest gap between the values that live at
-// the same time, or the end. A value lives from its node to its last user, both included: a result
-// never overlaps its operands. Inputs and index vectors live for the whole call. Two values share
-// bytes where their types may (ir/places.h): kernels read whatever padding holds.
+// the same time, or the end. A value lives from its node (a `result`: from its region) to its last
+// user, both included: a result never overlaps its operands. Inputs and index vectors live for the
+// whole call. Two values share bytes where their types may (ir/places.h): kernels read whatever
+// padding holds.
 //
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
 // row begins at a multiple of 64 bytes; all else is dense.
@@ -44,9 +45,11 @@ static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
     return round_up(bytes, PLACE_ALIGNMENT);
 }
 
+// A `result` is written by its region and reads nothing.
 static void find_lives(const graph *g, int *last) {
     for (value v = 0; v < g->count; v++) {
         last[v] = v;
+        if (graph_node(g, v)->op == OP_result) continue;
         for (int i = 0; i < graph_node(g, v)->input_count; i++) last[graph_node(g, v)->inputs[i]] = v;
     }
     for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
@@ -99,7 +102,8 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
             x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(producer, ATTR_at)->u.i};
             continue;
         }
-        lifetime s = {v, producer->type.e, v, last[v], 0, 0};
+        int first = producer->op == OP_result ? producer->inputs[0] : v;
+        lifetime s = {v, producer->type.e, first, last[v], 0, 0};
         if (producer->op == OP_input || index[v]) s.first = 0, s.last = g->count;
         s.bytes = place_bytes(&producer->type, &b, &x->places[v].ld);
         if (s.bytes < 0) {

@@ -319,6 +319,50 @@ START_TEST(per_sequence_stacks) {
 }
 END_TEST
 
+// Four yields, each by its own first axis; one that nobody reads, one value twice, a constant.
+START_TEST(per_sequence_of_several) {
+    value x = symbolic("x", ELEM_F32, dim_sym(SYM_T), 3, 2, FLOATS(1, 2, 3, 6, 9, 9));
+    value bounds = symbolic("bounds", ELEM_I32, (dim){SYM_S, 1}, 3, 0, INTS(0, 2, 3));
+    graph *body = graph_new(a, NULL);
+    value p = graph_param(body, "x", type_make(ELEM_F32, 2, DIMS(dim_sym(SYM_L), N(2))));
+    attr axes = attr_ints(a, ATTR_axes, 1, (int64_t[]){0}), to = {.id = ATTR_to, .u.e = ELEM_I32};
+    value most = graph_append(body, OP_reduce_max, 1, &p, 1, &axes);
+    graph_output_add(body, NULL, graph_op1(body, OP_neg, p));
+    graph_output_add(body, NULL, graph_op1(body, OP_exp, p));
+    graph_output_add(body, NULL, graph_append(body, OP_cast, 1, &most, 1, &to));
+    graph_output_add(body, NULL, most);
+    graph_output_add(body, NULL, most);
+    graph_output_add(body, NULL, graph_constant_f32(body, NULL, ty(ELEM_F32, 1, (int64_t[]){1}), FLOATS(7)));
+    value y = graph_region(g, OP_per_sequence, 2, (value[]){bounds, x}, body, 1);
+    value numbers = graph_result(g, y, 2), rows = graph_result(g, y, 3), again = graph_result(g, y, 4);
+    ck_assert_int_eq(graph_result(g, y, 3), rows);
+    ck_assert_int_eq(graph_result_find(g, y, 1), VALUE_NONE);
+    EXPECT_F(y, -1, -2, -3, -6, -9, -9);
+    EXPECT_I(numbers, 3, 6, 9, 9);
+    EXPECT_F(graph_op2(g, OP_sub, rows, again), 0, 0, 0, 0);
+    EXPECT_F(rows, 3, 6, 9, 9);
+    EXPECT_F(graph_result(g, y, 5), 7, 7);
+}
+END_TEST
+
+START_TEST(fuse_of_several) {
+    value x = in2("x", ELEM_F32, 2, 2, FLOATS(1, 2, 3, 6));
+    graph *body = graph_new(a, NULL);
+    value p = graph_param(body, "x", *graph_type(g, x));
+    attr axes = attr_ints(a, ATTR_axes, 1, (int64_t[]){1});
+    value mean = graph_append(body, OP_reduce_mean, 1, &p, 1, &axes);
+    graph_output_add(body, NULL, mean);
+    graph_output_add(body, NULL, p);
+    graph_output_add(body, NULL, graph_op2(body, OP_sub, p, mean));
+    value y = graph_region(g, OP_fuse, 1, &x, body, 0);
+    value rows = graph_result(g, y, 2);
+    EXPECT_F(graph_op2(g, OP_add, rows, y), 1, 2, 3, 6);
+    EXPECT_F(rows, -0.5, 0.5, -1.5, 1.5);
+    EXPECT_F(graph_result(g, y, 1), 1, 2, 3, 6);
+    EXPECT_F(y, 1.5, 4.5);
+}
+END_TEST
+
 // One text reads rows 0 and 1 of its own, one none: scores of chosen rows against all, padded to M.
 START_TEST(per_sequence_of_rows) {
     value k = symbolic("k", ELEM_F32, dim_sym(SYM_T), 3, 1, FLOATS(1, 2, 5));
@@ -409,6 +453,6 @@ int main(void) {
     return RUN_TESTS("eval", setup, teardown, arithmetic, integers_wrap, functions, nan_wins_maximum,
                      broadcasting, choosing, casts, moves, transposes_of_three_axes, gathers, gather_outside,
                      reductions, sums_are_double, softmax_rows, norms, matmuls, recipes_packed, fused,
-                     per_sequence_concatenates, per_sequence_stacks, per_sequence_of_rows, no_rows,
-                     bad_bounds, bad_inputs, observed);
+                     per_sequence_concatenates, per_sequence_stacks, per_sequence_of_several, fuse_of_several,
+                     per_sequence_of_rows, no_rows, bad_bounds, bad_inputs, observed);
 }

@@ -81,7 +81,7 @@ END_TEST
 START_TEST(boxes) {
     graph *g = graph_of(a, layer);
     rewriter *r = rewriter_begin(g);
-    fuse_ops(r, 2, (value[]){6, 5}, 6);
+    fuse_ops(r, 2, (value[]){6, 5}, 1, (value[]){6});
     rewriter_end(r);
     expect_text(g, "graph @g(%x: f32[T,4], %res: f32[T,4]) {\n"
                    "  %w = constant -> f32[4,4] {recipe = tensor(\"w\", f32[4,4])}\n"
@@ -102,8 +102,8 @@ END_TEST
 START_TEST(boxes_again) {
     graph *g = graph_of(a, layer);
     rewriter *r = rewriter_begin(g);
-    value dense = fuse_ops(r, 2, (value[]){5, 6}, 6);
-    fuse_ops(r, 3, (value[]){dense, 7, 8}, 8);
+    value dense = fuse_ops(r, 2, (value[]){5, 6}, 1, (value[]){6});
+    fuse_ops(r, 3, (value[]){dense, 7, 8}, 1, (value[]){8});
     rewriter_end(r);
     expect_text(g, "graph @g(%x: f32[T,4], %res: f32[T,4]) {\n"
                    "  %w = constant -> f32[4,4] {recipe = tensor(\"w\", f32[4,4])}\n"
@@ -117,6 +117,107 @@ START_TEST(boxes_again) {
                    "  }\n"
                    "  output y = %layer.dense.add\n"
                    "}\n");
+}
+END_TEST
+
+static const char *const two_yields = "graph @g(%x: f32[T,4]) {\n"
+                                      "  %y = fuse (%x) -> f32[T,4] {\n"
+                                      "    %mean = reduce_mean %x {axes = [1]}\n"
+                                      "    %2 = sub %x, %mean\n"
+                                      "    yield %2, %mean\n"
+                                      "  }\n"
+                                      "  %mean = result %y -> f32[T,1] {index = 1}\n"
+                                      "  %3 = exp %y -> f32[T,4]\n"
+                                      "  %4 = add %3, %mean -> f32[T,4]\n"
+                                      "  %5 = tanh %mean -> f32[T,1]\n"
+                                      "  output y = %4\n  output z = %5\n}\n";
+
+// The results of a region are no uses of its value: they stay with it until they are replaced too.
+START_TEST(results_stay) {
+    graph *g = graph_of(a, two_yields);
+    rewriter *r = rewriter_begin(g);
+    ck_assert_int_eq(use_count(r, 1), 2); // exp, and the result
+    replace_all_uses(r, 1, graph_op1(g, OP_neg, 0));
+    ck_assert_int_eq(use_count(r, 1), 1);
+    replace_all_uses(
+        r, 2, graph_slice(g, 0, 2, (dim[]){dim_num(0), dim_num(0)}, (dim[]){dim_sym(SYM_T), dim_num(1)}));
+    ck_assert_int_eq(use_count(r, 1), 0);
+    rewriter_end(r);
+    expect_text(g, "graph @g(%x: f32[T,4]) {\n"
+                   "  %y = neg %x -> f32[T,4]\n"
+                   "  %2 = exp %y -> f32[T,4]\n"
+                   "  %mean = slice %x -> f32[T,1] {begin = [0,0], end = [T,1]}\n"
+                   "  %4 = add %2, %mean -> f32[T,4]\n"
+                   "  %5 = tanh %mean -> f32[T,1]\n"
+                   "  output y = %4\n  output z = %5\n}\n");
+}
+END_TEST
+
+START_TEST(results_replaced) {
+    graph *g = graph_of(a, two_yields);
+    rewriter *r = rewriter_begin(g);
+    value x = graph_op1(g, OP_neg, 0);
+    replace_results(r, 1, graph_region(g, OP_fuse, 1, &x, graph_clone(a, graph_node(g, 1)->body), 0));
+    rewriter_end(r);
+    expect_text(g, "graph @g(%x: f32[T,4]) {\n"
+                   "  %1 = neg %x -> f32[T,4]\n"
+                   "  %y = fuse (%x = %1) -> f32[T,4] {\n"
+                   "    %mean = reduce_mean %x {axes = [1]}\n"
+                   "    %2 = sub %x, %mean\n"
+                   "    yield %2, %mean\n"
+                   "  }\n"
+                   "  %3 = exp %y -> f32[T,4]\n"
+                   "  %mean = result %y -> f32[T,1] {index = 1}\n"
+                   "  %5 = add %3, %mean -> f32[T,4]\n"
+                   "  %6 = tanh %mean -> f32[T,1]\n"
+                   "  output y = %5\n  output z = %6\n}\n");
+}
+END_TEST
+
+// Two values of the box are used outside; that one is an inner value of the other makes no odds.
+START_TEST(boxes_several) {
+    graph *g = graph_of(a, layer);
+    graph_output_add(g, "z", 6);
+    rewriter *r = rewriter_begin(g);
+    fuse_ops(r, 3, (value[]){5, 6, 7}, 2, (value[]){7, 6});
+    rewriter_end(r);
+    expect_text(g, "graph @g(%x: f32[T,4], %res: f32[T,4]) {\n"
+                   "  %w = constant -> f32[4,4] {recipe = tensor(\"w\", f32[4,4])}\n"
+                   "  %b = constant -> f32[4] {recipe = tensor(\"b\", f32[4])}\n"
+                   "  %layer.dense.mul = fuse (%x, %w, %b) -> f32[T,4] {\n"
+                   "    %3 = constant 0.5\n"
+                   "    %4 = matmul %x, %w\n"
+                   "    %5 = add %4, %b\n"
+                   "    %6 = mul %5, %3\n"
+                   "    yield %6, %5\n"
+                   "  }\n"
+                   "  %5 = add %layer.dense.mul, %res -> f32[T,4]\n"
+                   "  %layer.dense = result %layer.dense.mul -> f32[T,4] {index = 1}\n"
+                   "  output y = %5\n"
+                   "  output z = %layer.dense\n"
+                   "}\n");
+}
+END_TEST
+
+// The result of a fuse that is opened moves in with it, and out again where something else reads it.
+START_TEST(boxes_of_results) {
+    graph *g = graph_of(a, two_yields);
+    rewriter *r = rewriter_begin(g);
+    ck_assert(ops_convex(r, 4, (value[]){1, 2, 3, 4}));
+    ck_assert(!ops_convex(r, 3, (value[]){1, 2, 4})); // a path leads out through %3
+    fuse_ops(r, 3, (value[]){1, 3, 4}, 1, (value[]){4});
+    rewriter_end(r);
+    expect_text(g, "graph @g(%x: f32[T,4]) {\n"
+                   "  %mean.add = fuse (%x) -> f32[T,4] {\n"
+                   "    %1 = reduce_mean %x {axes = [1]}\n"
+                   "    %2 = sub %x, %1\n"
+                   "    %3 = exp %2\n"
+                   "    %4 = add %3, %1\n"
+                   "    yield %4, %1\n"
+                   "  }\n"
+                   "  %mean = result %mean.add -> f32[T,1] {index = 1}\n"
+                   "  %3 = tanh %mean -> f32[T,1]\n"
+                   "  output y = %mean.add\n  output z = %3\n}\n");
 }
 END_TEST
 
@@ -194,5 +295,6 @@ END_TEST
 
 int main(void) {
     return RUN_TESTS("rewrite", setup, teardown, counts, replaces, variants_are_dropped, boxes, boxes_again,
-                     long_chains, matches_terms, matches_either_way, matches_one_use);
+                     boxes_several, boxes_of_results, results_stay, results_replaced, long_chains,
+                     matches_terms, matches_either_way, matches_one_use);
 }
