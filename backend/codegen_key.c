@@ -37,7 +37,7 @@ static void put_type(key *k, const type *t) {
     put_dims(k, t->rank, t->d);
 }
 
-static void put_attr(key *k, const attr *a, elem e) {
+static void put_attr(key *k, const attr *a) {
     put_int(k, a->id);
     switch (attr_kind_of(a->id)) {
     case ATTR_KIND_INT: put_int(k, a->u.i); break;
@@ -46,7 +46,7 @@ static void put_attr(key *k, const attr *a, elem e) {
     case ATTR_KIND_DIMS: put_dims(k, a->n, a->u.dims); break;
     case ATTR_KIND_NAME: put_bytes(k, a->u.name, strlen(a->u.name)); break;
     case ATTR_KIND_ELEM: put_int(k, a->u.e); break;
-    case ATTR_KIND_LITERAL: put_bytes(k, a->u.floats, elem_size(e) * (size_t)a->n); break;
+    case ATTR_KIND_LITERAL: put_bytes(k, a->u.literal, elem_size(a->e) * (size_t)a->n); break;
     case ATTR_KIND_RECIPE:
     case ATTR_KIND_HASH: break; // weights: they come in as addresses
     }
@@ -58,7 +58,7 @@ static void put_node(key *k, const node *n) {
     put_int(k, n->op);
     put_type(k, &n->type);
     put_int(k, n->attr_count);
-    for (int i = 0; i < n->attr_count; i++) put_attr(k, &n->attrs[i], n->type.e);
+    for (int i = 0; i < n->attr_count; i++) put_attr(k, &n->attrs[i]);
     put_int(k, n->body != NULL);
     if (n->body) put_graph(k, n->body);
 }

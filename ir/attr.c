@@ -24,7 +24,7 @@ attr attr_copy(arena *a, attr x) {
     case ATTR_KIND_INTS: x.u.ints = arena_dup(a, x.u.ints, sizeof(int64_t) * n); break;
     case ATTR_KIND_DIMS: x.u.dims = arena_dup(a, x.u.dims, sizeof(dim) * n); break;
     case ATTR_KIND_NAME: x.u.name = arena_strdup(a, x.u.name); break;
-    case ATTR_KIND_LITERAL: x.u.floats = arena_dup(a, x.u.floats, sizeof(float) * n); break;
+    case ATTR_KIND_LITERAL: x.u.literal = arena_dup(a, x.u.literal, elem_size(x.e) * n); break;
     case ATTR_KIND_RECIPE: x.u.recipe = recipe_copy(a, x.u.recipe); break;
     case ATTR_KIND_INT:
     case ATTR_KIND_FLOAT:
@@ -58,6 +58,13 @@ attr attr_float(attr_id id, double f) {
 }
 attr attr_word(attr_id id, const char *name) {
     return (attr){.id = id, .u.name = name};
+}
+
+attr attr_elem(attr_id id, elem e) {
+    return (attr){.id = id, .u.e = e};
+}
+attr attr_literal(elem e, int n, const void *data) {
+    return (attr){.id = ATTR_value, .n = n, .e = e, .u.literal = data};
 }
 
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v) {

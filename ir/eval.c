@@ -3,6 +3,7 @@
 #include "ir/eval.h"
 #include "ir/eval_ops.h"
 #include "ir/memory.h"
+#include "ir/recipe_parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -92,16 +93,16 @@ static bool make_constant(const eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
     const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
     if (!concrete(f, v, &c->t)) return false;
-    const void *data = literal ? literal->u.floats : in_place(recipe_attr->u.recipe, f->e->o->source);
+    const void *data = literal ? literal->u.literal : in_place(recipe_attr->u.recipe, f->e->o->source);
     if (data) {
         c->t.data = (void *)(uintptr_t)data;
         return true;
     }
-    size_t bytes = recipe_bytes(recipe_attr->u.recipe);
+    size_t bytes = recipe_held(recipe_attr->u.recipe);
     c->owned = memory_alloc(bytes, 1);
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory: %zu bytes", bytes);
     c->t.data = c->owned;
-    return recipe_run(recipe_attr->u.recipe, f->e->o->source, c->owned, f->e->d);
+    return recipe_run_elements(recipe_attr->u.recipe, f->e->o->source, c->owned, f->e->d);
 }
 
 // --- Inputs

@@ -1,7 +1,6 @@
 // Ops that work element by element, their operands broadcast as numpy does. Floats are computed in double and
 // rounded once; i32 wraps.
 #include "ir/eval_ops.h"
-#include "ir/half.h"
 
 #include <math.h>
 #include <string.h>
@@ -249,51 +248,8 @@ bool kernel_compare(const eval_call *c) {
     return true;
 }
 
-// --- Casts: through double, which holds every element type exactly.
-
-static double load(elem e, const unsigned char *p) {
-    uint16_t h;
-    switch (e) {
-    case ELEM_F32: return load_float(p);
-    case ELEM_I32: return (double)(int32_t)load_int(p);
-    case ELEM_I1: return *p != 0;
-    case ELEM_F16: return memcpy(&h, p, 2), (double)from_f16(h);
-    case ELEM_BF16: return memcpy(&h, p, 2), (double)from_bf16(h);
-    case ELEM_F64:
-    case ELEM_F8_E4M3:
-    case ELEM_F8_E5M2:
-    case ELEM_COUNT: break;
-    }
-    return 0;
-}
-
-// Towards zero; what does not fit becomes the nearest that does, NaN 0.
-static int32_t to_i32(double x) {
-    if (isnan(x)) return 0;
-    if (x <= INT32_MIN) return INT32_MIN;
-    return x >= INT32_MAX ? INT32_MAX : (int32_t)x;
-}
-
-static void each_cast(const lane *l) {
-    const elem *e = l->context; // from, to
-    double x = load(e[0], l->in[0]);
-    uint16_t h;
-    int32_t i;
-    switch (e[1]) {
-    case ELEM_F32: store_float(l->out, x); break;
-    case ELEM_I32: i = to_i32(x), memcpy(l->out, &i, 4); break;
-    case ELEM_I1: *l->out = x != 0; break;
-    case ELEM_F16: h = to_f16((float)x), memcpy(l->out, &h, 2); break;
-    case ELEM_BF16: h = to_bf16((float)x), memcpy(l->out, &h, 2); break;
-    case ELEM_F64:
-    case ELEM_F8_E4M3:
-    case ELEM_F8_E5M2:
-    case ELEM_COUNT: break;
-    }
-}
-
 bool kernel_cast(const eval_call *c) {
-    elem e[2] = {eval_operand(c, 0)->e, c->out->e};
-    for_each(c, e, each_cast);
+    const tensor *x = eval_operand(c, 0);
+    elem_convert(x->e, x->data, c->out->e, c->out->data, tensor_count(x));
     return true;
 }

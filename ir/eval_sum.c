@@ -11,9 +11,10 @@
 #define BLOCK_ROWS    16
 #define BLOCK_COLUMNS 128
 
-// [rows,K] x [K,columns], rows and columns within a block; `ldx`, `ldw`, `ldo` floats from row to row.
+// [rows,K] x [K,columns], rows and columns within a block; `ldx`, `ldw`, `ldo` elements from row to row. Sums of
+// integers are exact in double, and wrap in i32.
 static void matmul_block(int64_t rows, int64_t columns, int64_t inner, const float *x, int64_t ldx,
-                         const float *w, int64_t ldw, float *out, int64_t ldo) {
+                         const float *w, int64_t ldw, elem to, void *out, int64_t ldo) {
     double sums[BLOCK_ROWS][BLOCK_COLUMNS] = {{0}}, wk[BLOCK_COLUMNS];
     for (int64_t k = 0; k < inner; k++) {
         for (int64_t j = 0; j < columns; j++) wk[j] = (double)w[k * ldw + j];
@@ -23,7 +24,12 @@ static void matmul_block(int64_t rows, int64_t columns, int64_t inner, const flo
         }
     }
     for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < columns; j++) out[i * ldo + j] = (float)sums[i][j];
+        for (int64_t j = 0; j < columns; j++) {
+            if (to == ELEM_F32)
+                ((float *)out)[i * ldo + j] = (float)sums[i][j];
+            else
+                ((uint32_t *)out)[i * ldo + j] = (uint32_t)(int64_t)sums[i][j];
+        }
     }
 }
 
@@ -31,16 +37,41 @@ static int64_t at_most(int64_t n, int64_t most) {
     return n < most ? n : most;
 }
 
+// `out`: of elements `to`, f32 or i32, which have one size.
 static void matmul(int64_t rows, int64_t inner, int64_t columns, const float *x, const float *w, bool packed,
-                   float *out) {
+                   elem to, float *out) {
     int64_t width = packed ? PANEL_COLUMNS : BLOCK_COLUMNS, ldw = packed ? PANEL_COLUMNS : columns;
     for (int64_t i = 0; i < rows; i += BLOCK_ROWS) {
         for (int64_t j = 0; j < columns; j += width) {
             const float *panel = packed ? w + j * inner : w + j;
             matmul_block(at_most(rows - i, BLOCK_ROWS), at_most(columns - j, width), inner, x + i * inner,
-                         inner, panel, ldw, out + i * columns + j, columns);
+                         inner, panel, ldw, to, out + i * columns + j, columns);
         }
     }
+}
+
+// The packed matrix [rows,columns] of elements narrower than f32, row-major.
+static void unpack(elem e, const unsigned char *packed, int64_t rows, int64_t columns, float *out) {
+    for (int64_t k = 0; k < rows; k++) {
+        for (int64_t n = 0; n < columns; n++) {
+            bool high;
+            elem_convert(e, packed + packed_at(e, rows, k, n, &high), ELEM_F32, out + k * columns + n, 1);
+        }
+    }
+}
+
+// The operand as floats, row-major but for packed f32: its own data, or memory of its own (*owned). NULL: out of
+// memory.
+static const float *as_floats(const tensor *t, bool packed, float **owned) {
+    *owned = NULL;
+    if (t->e == ELEM_F32) return t->data;
+    *owned = memory_alloc((size_t)tensor_count(t) + 1, sizeof(float));
+    if (!*owned) return NULL;
+    if (packed)
+        unpack(t->e, t->data, t->shape[0], t->shape[1], *owned);
+    else
+        elem_convert(t->e, t->data, ELEM_F32, *owned, tensor_count(t));
+    return *owned;
 }
 
 bool kernel_matmul(const eval_call *c) {
@@ -49,12 +80,16 @@ bool kernel_matmul(const eval_call *c) {
     int64_t count = 1;
     for (int i = 0; i < x->rank - 2; i++) count *= x->shape[i];
     bool packed = eval_operand_type(c, 1)->layout == LAYOUT_PACKED;
-    for (int64_t i = 0; i < count; i++) {
-        matmul(rows, inner, columns, (const float *)x->data + i * rows * inner,
-               (const float *)w->data + (w->rank > 2 ? i * inner * columns : 0), packed,
-               (float *)c->out->data + i * rows * columns);
+    float *own_x, *own_w;
+    const float *left = as_floats(x, false, &own_x), *right = as_floats(w, packed, &own_w);
+    bool ok = left && right ? true : eval_error(c->g, c->v, c->d, "out of memory");
+    for (int64_t i = 0; ok && i < count; i++) {
+        matmul(rows, inner, columns, left + i * rows * inner, right + (w->rank > 2 ? i * inner * columns : 0),
+               packed && !own_w, c->out->e, (float *)c->out->data + i * rows * columns);
     }
-    return true;
+    free(own_x);
+    free(own_w);
+    return ok;
 }
 
 // --- Reductions over axes

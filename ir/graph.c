@@ -72,11 +72,16 @@ value graph_param(graph *g, const char *name, type t) {
     return leaf(g, OP_param, name, t);
 }
 
-value graph_constant_f32(graph *g, const char *name, type t, const float *data) {
-    assert(t.e == ELEM_F32 && type_count(&t) >= 0);
+value graph_constant_literal(graph *g, const char *name, type t, const void *data) {
+    assert(type_count(&t) >= 0);
     value v = leaf(g, OP_constant, name, t);
-    node_set_attr(g, graph_node(g, v), (attr){.id = ATTR_value, .n = (int)type_count(&t), .u.floats = data});
+    node_set_attr(g, graph_node(g, v), attr_literal(t.e, (int)type_count(&t), data));
     return v;
+}
+
+value graph_constant_f32(graph *g, const char *name, type t, const float *data) {
+    assert(t.e == ELEM_F32);
+    return graph_constant_literal(g, name, t, data);
 }
 
 value graph_constant_recipe(graph *g, const char *name, const recipe *r) {
@@ -215,10 +220,17 @@ bindings variant_most(const variant *x) {
                             [SYM_M] = x->length}};
 }
 
+double literal_number(const attr *a, int i) {
+    float f;
+    if (a->e == ELEM_I32) return a->u.i32s[i]; // f32 does not hold every one
+    elem_convert(a->e, (const char *)a->u.literal + (size_t)i * elem_size(a->e), ELEM_F32, &f, 1);
+    return (double)f;
+}
+
 bool value_is_scalar(const graph *g, value v, double *x) {
     const node *n = graph_node(g, v);
     const attr *a = node_is_constant(n) ? node_attr(n, ATTR_value) : NULL;
     if (!a || a->n != 1 || type_count(&n->type) != 1) return false;
-    if (x) *x = n->type.e == ELEM_F32 ? (double)a->u.floats[0] : (double)a->u.i32s[0];
+    if (x) *x = literal_number(a, 0);
     return true;
 }

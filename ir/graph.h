@@ -52,7 +52,8 @@ typedef int32_t value;
 
 typedef struct attr {
     attr_id id;
-    int n; // elements of ints, dims, literal
+    int n;  // elements of ints, dims, literal
+    elem e; // of a literal
     union {
         int64_t i;
         double f;
@@ -60,6 +61,7 @@ typedef struct attr {
         const dim *dims;
         const char *name;
         elem e;
+        const void *literal; // elements by themselves (elem_size)
         const float *floats; // literal, f32
         const int32_t *i32s; // literal, i32
         const recipe *recipe;
@@ -158,6 +160,8 @@ graph *graph_clone(arena *a, const graph *g); // a deep copy into another arena,
 value graph_input(graph *g, const char *name, type t);
 value graph_param(graph *g, const char *name, type t);
 value graph_constant_f32(graph *g, const char *name, type t, const float *data); // literal
+// A literal of any element type but i1; `data`: elements by themselves (elem_size).
+value graph_constant_literal(graph *g, const char *name, type t, const void *data);
 value graph_constant_recipe(graph *g, const char *name, const recipe *r);
 value graph_scalar(graph *g, double x); // f32[] literal
 value graph_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs);
@@ -195,9 +199,12 @@ attr attr_copy(arena *a, attr x);                 // deep
 attr attr_int(attr_id id, int64_t i);
 attr attr_float(attr_id id, double f);
 attr attr_word(attr_id id, const char *name);
+attr attr_elem(attr_id id, elem e);
+attr attr_literal(elem e, int n, const void *data); // `value`; borrowed, until a node copies it
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v);
 attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
+double literal_number(const attr *a, int i);              // element i of a literal, as a number
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
 // Of a region, what its body yields; of any other node, 1.

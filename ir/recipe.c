@@ -56,9 +56,13 @@ recipe *recipe_scale(arena *a, recipe *r, double c) {
     return scaled;
 }
 
+bool recipe_casts(elem from, elem to) {
+    return from != ELEM_I1 && to != ELEM_I1 && !elem_is_stored(to);
+}
+
 recipe *recipe_cast(arena *a, recipe *r, elem to) {
     type t = r->type;
-    assert(t.layout == LAYOUT_ROW && elem_is_float(t.e) && to <= ELEM_BF16);
+    assert(t.layout == LAYOUT_ROW && recipe_casts(t.e, to));
     t.e = to;
     return make(a, RECIPE_CAST, t, 1, &r);
 }
@@ -152,7 +156,7 @@ const char *recipe_word(recipe_kind kind) {
 
 recipe *recipe_pack(arena *a, recipe *r) {
     type t = r->type;
-    assert(t.rank == 2 && t.e == ELEM_F32 && t.layout == LAYOUT_ROW);
+    assert(t.rank == 2 && elem_packs(t.e) && t.layout == LAYOUT_ROW);
     t.layout = LAYOUT_PACKED;
     return make(a, RECIPE_PACK, t, 1, &r);
 }
@@ -170,9 +174,5 @@ bool recipe_eq(const recipe *a, const recipe *b) {
 }
 
 size_t recipe_bytes(const recipe *r) {
-    if (r->type.layout == LAYOUT_PACKED) {
-        size_t panels = ((size_t)r->type.d[1].n + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
-        return panels * PANEL_COLUMNS * (size_t)r->type.d[0].n * sizeof(float);
-    }
-    return (size_t)type_count(&r->type) * elem_size(r->type.e);
+    return (size_t)type_bytes(&r->type);
 }

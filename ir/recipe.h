@@ -12,7 +12,7 @@ typedef enum recipe_kind {
     RECIPE_TRANSPOSE, // transpose(r): a matrix
     RECIPE_CONCAT,    // concat(axis, r, r, ...)
     RECIPE_SCALE,     // scale(r, c): every element times c, in float32
-    RECIPE_CAST,      // cast(r, elem)
+    RECIPE_CAST,      // cast(r, elem): as elem_convert does
     RECIPE_RESHAPE,   // reshape(r, [..])
     RECIPE_SLICE,     // slice(r, axis, begin, end)
     RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each in columns of its own; else zero
@@ -50,9 +50,6 @@ typedef struct tensor_source {
     bool (*find)(void *context, const char *name, tensor_view *out); // false: no such tensor
 } tensor_source;
 
-// Converts any float type to f32, f16 or bf16, to the nearest (ties to even). `in` may be unaligned, `out` not.
-void elem_convert(elem from, const void *in, elem to, void *out, int64_t n);
-
 // Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).
 recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_t *shape);
 recipe *recipe_transpose(arena *a, recipe *r);
@@ -74,7 +71,9 @@ const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
 
 bool recipe_eq(const recipe *a, const recipe *b);
-// Bytes of the result (a packed one with its padding).
+// May a recipe of elements `from` be cast to `to`? To any type that a value can have, but neither from nor to i1.
+bool recipe_casts(elem from, elem to);
+// Bytes of the result in memory (a packed one with its padding).
 size_t recipe_bytes(const recipe *r);
 
 // Executes a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, where the

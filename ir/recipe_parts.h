@@ -4,6 +4,26 @@
 #include "ir/recipe.h"
 
 type recipe_type(elem e, int rank, const int64_t *shape);
+
+// A matrix with two strides, so that a transposition costs nothing until its elements are copied; what is not a
+// matrix is one row. Data is dense in one of the two orders, every element by itself, and may be unaligned.
+// (recipe_matrix.c)
+typedef struct strided_matrix {
+    elem e;
+    int64_t rows, cols, row_step, col_step;
+    const unsigned char *data;
+    void *owned;
+} strided_matrix;
+strided_matrix matrix_of(const type *t, const void *data, void *owned);
+bool matrix_is_dense(const strided_matrix *v); // do its rows lie as they are?
+// Into a row-major matrix whose rows are `ld` elements apart.
+void matrix_copy(const strided_matrix *v, unsigned char *out, int64_t ld);
+// Into LAYOUT_PACKED: packed_bytes of it.
+void matrix_pack(const strided_matrix *v, unsigned char *out);
+
+// As recipe_bytes and recipe_run, but every element of a row-major result stands by itself. (recipe_run.c)
+size_t recipe_held(const recipe *r);
+bool recipe_run_elements(const recipe *r, const tensor_source *source, void *out, diag *d);
 // A product, a sum or a norm of parts that have been executed: row-major, in the order of r->parts, each
 // recipe_bytes long. (recipe_compute.c)
 #define RECIPE_COMPUTED_PARTS 3

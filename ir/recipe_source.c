@@ -2,6 +2,7 @@
 // bytes.
 #include "ir/recipe_parts.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,12 +38,23 @@ static uint64_t mix_bytes(uint64_t h, const void *data, size_t size) {
     return mix(h, word);
 }
 
+// What hashes take for an element type: texts that hold a hash outlive changes of the enum.
+static uint64_t elem_code(elem e) {
+    static const unsigned char codes[] = {
+        [ELEM_F32] = 0, [ELEM_F16] = 1, [ELEM_BF16] = 2,    [ELEM_I32] = 3,
+        [ELEM_I1] = 4,  [ELEM_F64] = 5, [ELEM_F8_E4M3] = 6, [ELEM_F8_E5M2] = 7,
+        [ELEM_I8] = 8,  [ELEM_U8] = 9,  [ELEM_I4] = 10,
+    };
+    static_assert(sizeof(codes) == ELEM_COUNT, "a code an element type");
+    return codes[e];
+}
+
 static bool hash_into(uint64_t *h, const recipe *r, const tensor_source *source, diag *d) {
     uint64_t scale;
     memcpy(&scale, &r->scale, sizeof(scale));
     *h = mix(mix(mix(*h, (uint64_t)r->kind), (uint64_t)r->axis), scale);
     *h = mix(*h, (uint64_t)r->begin);
-    *h = mix(mix(*h, (uint64_t)r->type.e), (uint64_t)r->type.rank);
+    *h = mix(mix(*h, elem_code(r->type.e)), (uint64_t)r->type.rank);
     for (int i = 0; i < r->type.rank; i++) *h = mix(*h, (uint64_t)r->type.d[i].n);
     if (r->kind == RECIPE_TENSOR) {
         tensor_view t;

@@ -1,36 +1,10 @@
 #include "ir/shape.h"
+#include "ir/shape_rules.h"
 
 #include <assert.h>
 #include <string.h>
 
-typedef struct rule_context {
-    const graph *g;
-    const node *n;
-    type *out;
-    const char *where;
-    diag *d;
-} rule_context;
-
 typedef bool (*rule)(const rule_context *c);
-
-static const type *operand(const rule_context *c, int i) {
-    return graph_type(c->g, c->n->inputs[i]);
-}
-static const attr *attribute(const rule_context *c, attr_id id) {
-    return node_attr(c->n, id);
-}
-
-// "PLACE: op (types of the operands): cause"; returns false.
-static bool misfit(const rule_context *c, const char *cause) {
-    char line[512], one[96];
-    size_t at = 0;
-    line[0] = 0;
-    for (int i = 0; i < c->n->input_count && at < sizeof(line) - sizeof(one) - 3; i++) {
-        const char *t = type_print(operand(c, i), one, sizeof(one));
-        at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", i ? ", " : "", t);
-    }
-    return diag_error(c->d, c->where, "%s (%s): %s", op_name(c->n->op), line, cause);
-}
 
 static bool all_of(const rule_context *c, elem e) {
     for (int i = 0; i < c->n->input_count; i++) {
@@ -151,30 +125,6 @@ static bool rule_iota(const rule_context *c) {
     if (!shape_attribute(c, shape)) return false;
     if (axis < 0 || axis >= shape->n) return misfit(c, "axis is not one of the shape's");
     *c->out = type_make(ELEM_I32, shape->n, shape->u.dims);
-    return true;
-}
-
-// [parts, n]: of a matrix whose sizes are numbers.
-static bool blocks_fit(const attr *a, const type *w) {
-    if (a->n != 2 || w->rank != 2 || w->d[0].s != SYM_NONE || w->d[1].s != SYM_NONE) return false;
-    int64_t parts = a->u.ints[0], n = a->u.ints[1];
-    return parts > 0 && n > 0 && w->d[1].n % parts == 0 && w->d[1].n / parts % n == 0 && w->d[0].n % n == 0;
-}
-
-static bool rule_matmul(const rule_context *c) {
-    const type *x = operand(c, 0), *w = operand(c, 1);
-    if (!all_of(c, ELEM_F32)) return misfit(c, "takes f32");
-    if (x->layout != LAYOUT_ROW) return misfit(c, "the left operand must be row-major");
-    if (x->rank < 2 || w->rank < 2) return misfit(c, "takes matrices");
-    if (w->rank != 2 && w->rank != x->rank) return misfit(c, "the right operand is one matrix, or one each");
-    for (int i = 0; w->rank > 2 && i < x->rank - 2; i++) {
-        if (!dim_eq(x->d[i], w->d[i])) return misfit(c, "the leading axes differ");
-    }
-    if (!dim_eq(x->d[x->rank - 1], w->d[w->rank - 2])) return misfit(c, "the inner axes differ");
-    if (attribute(c, ATTR_blocks) && !blocks_fit(attribute(c, ATTR_blocks), w))
-        return misfit(c, "blocks don't divide the right operand");
-    *c->out = *x;
-    c->out->d[x->rank - 1] = w->d[w->rank - 1];
     return true;
 }
 

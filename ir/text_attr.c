@@ -95,8 +95,8 @@ static bool read_tensor(parser *p, spot at, recipe **out) {
     type t;
     int64_t shape[IR_MAX_RANK];
     if (!read_string(&p->s, &name) || !expect(&p->s, ",") || !read_type(p, &t)) return false;
-    if (t.layout != LAYOUT_ROW || t.e == ELEM_I1) {
-        return scan_error(&p->s, at, "a tensor of a checkpoint is row-major, and not i1");
+    if (t.layout != LAYOUT_ROW || t.e == ELEM_I1 || t.e == ELEM_I4) {
+        return scan_error(&p->s, at, "a tensor of a checkpoint is row-major, and neither i1 nor i4");
     }
     if (!known_shape(p, at, &t, shape)) return false;
     *out = recipe_tensor(p->s.a, name, t.e, t.rank, shape);
@@ -223,7 +223,8 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
         if (!row || !matrix) return scan_error(&p->s, at, "transposes a row-major matrix");
         *out = recipe_transpose(p->s.a, of);
     } else if (kind == RECIPE_PACK) {
-        if (!row || !matrix || !f32) return scan_error(&p->s, at, "packs a row-major f32 matrix");
+        if (!row || !matrix || !elem_packs(of->type.e))
+            return scan_error(&p->s, at, "packs a row-major matrix of f32, f16, bf16, i8, u8 or i4");
         *out = recipe_pack(p->s.a, of);
     } else if (kind == RECIPE_SCALE) {
         if (!row || !f32) return scan_error(&p->s, at, "scales row-major f32");
@@ -231,8 +232,8 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
         *out = recipe_scale(p->s.a, of, c);
     } else {
         if (!expect(&p->s, ",") || !read_elem(p, &to)) return false;
-        if (!row || !elem_is_float(of->type.e) || to > ELEM_BF16)
-            return scan_error(&p->s, at, "casts row-major floats to f32, f16 or bf16");
+        if (!row || !recipe_casts(of->type.e, to))
+            return scan_error(&p->s, at, "casts row-major elements to f32, f16, bf16, i32, i8, u8 or i4");
         *out = recipe_cast(p->s.a, of, to);
     }
     return true;
@@ -267,36 +268,50 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
 
 // --- Attributes
 
-// One number, or a list of them; f32 and i32 have one size.
+// An integer of the type, into its own size.
+static bool read_integer(parser *p, elem e, void *out) {
+    static const struct {
+        int64_t low, high;
+    } ranges[ELEM_COUNT] = {
+        [ELEM_I8] = {INT8_MIN, INT8_MAX}, [ELEM_U8] = {0, UINT8_MAX}, [ELEM_I4] = {-8, 7}};
+    if (e == ELEM_I32) return read_i32(&p->s, out);
+    spot at = here(&p->s);
+    int64_t n;
+    if (!read_i64(&p->s, &n)) return false;
+    if (n < ranges[e].low || n > ranges[e].high)
+        return scan_error(&p->s, at, "%s holds %d to %d", elem_name(e), (int)ranges[e].low,
+                          (int)ranges[e].high);
+    *(uint8_t *)out = (uint8_t)n;
+    return true;
+}
+
+static bool read_element(parser *p, elem e, void *out) {
+    if (e == ELEM_F32) return read_f32(&p->s, out);
+    if (elem_is_float(e)) return read_half(&p->s, e, out);
+    return read_integer(p, e, out);
+}
+
+// One number, or a list of them.
 static bool read_literal(parser *p, const type *t, attr *out) {
     spot at = here(&p->s);
     if (!t) return scan_error(&p->s, at, "the type must stand before a literal: -> f32[...]");
-    if (t->e != ELEM_F32 && t->e != ELEM_I32) return scan_error(&p->s, at, "a literal is f32 or i32");
+    if (t->e == ELEM_I1 || elem_is_stored(t->e))
+        return scan_error(&p->s, at, "a literal is no %s", elem_name(t->e));
     bool list = accept(&p->s, "[");
-    int n = 0, room = 4;
-    uint32_t *bits = ARENA_ARRAY(p->s.a, uint32_t, room);
+    int n = 0, room = 16;
+    size_t size = elem_size(t->e);
+    unsigned char *data = arena_alloc(p->s.a, size * (size_t)room);
     while (list ? !accept(&p->s, "]") : n == 0) {
         if (n && !expect(&p->s, ",")) return false;
         if (n == room) {
-            uint32_t *more = ARENA_ARRAY(p->s.a, uint32_t, 2 * room);
-            memcpy(more, bits, sizeof(*bits) * (size_t)n);
-            bits = more;
+            unsigned char *more = arena_alloc(p->s.a, 2 * size * (size_t)room);
+            memcpy(more, data, size * (size_t)n);
+            data = more;
             room *= 2;
         }
-        float f;
-        int32_t i;
-        bool ok = t->e == ELEM_F32 ? read_f32(&p->s, &f) : read_i32(&p->s, &i);
-        if (!ok) return false;
-        if (t->e == ELEM_F32)
-            memcpy(&bits[n++], &f, sizeof(f));
-        else
-            memcpy(&bits[n++], &i, sizeof(i));
+        if (!read_element(p, t->e, data + size * (size_t)n++)) return false;
     }
-    out->n = n;
-    if (t->e == ELEM_F32)
-        out->u.floats = (const float *)(const void *)bits;
-    else
-        out->u.i32s = (const int32_t *)(const void *)bits;
+    *out = attr_literal(t->e, n, data);
     return true;
 }
 

@@ -223,8 +223,9 @@ static bool read_nan(scanner *s, number *n, uint64_t plain, uint64_t exponent) {
     n->bits = plain;
     if (!accept(s, "(")) return true;
     if (!read_hash(s, &n->bits)) return false;
-    bool small = exponent >> 32 || !(n->bits >> 32), is_nan = (n->bits & exponent) == exponent;
     uint64_t fraction = exponent & (~exponent + 1); // its lowest bit: the fraction lies below
+    uint64_t sign = exponent + fraction;            // the bit above: the highest that there is
+    bool small = n->bits <= (sign | (sign - 1)), is_nan = (n->bits & exponent) == exponent;
     if (!small || !is_nan || !(n->bits & (fraction - 1))) return scan_error(s, at, "these bits are no NaN");
     return expect(s, ")");
 }
@@ -271,6 +272,23 @@ bool read_f32(scanner *s, float *out) {
     *out = strtof(n.text, &end);
     if (*end) return scan_error(s, at, "this is no number");
     return !isinf(*out) || is_infinite_word(&n) || scan_error(s, at, "the number is too large");
+}
+
+bool read_half(scanner *s, elem e, uint16_t *out) {
+    bool brain = e == ELEM_BF16;
+    spot at = here(s);
+    number n;
+    if (!read_number(s, &n, brain ? 0x7fc0u : 0x7e00u, brain ? 0x7f80u : 0x7c00u)) return false;
+    if (n.has_bits) {
+        *out = (uint16_t)n.bits;
+        return true;
+    }
+    char *end;
+    float f = strtof(n.text, &end);
+    if (*end) return scan_error(s, at, "this is no number");
+    elem_convert(ELEM_F32, &f, e, out, 1);
+    bool infinite = (*out & 0x7fffu) == (brain ? 0x7f80u : 0x7c00u);
+    return !infinite || is_infinite_word(&n) || scan_error(s, at, "the number is too large");
 }
 
 bool read_f64(scanner *s, double *out) {

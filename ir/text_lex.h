@@ -43,8 +43,9 @@ bool looks_at_number(scanner *s); // as read_f32 reads them
 bool read_i64(scanner *s, int64_t *out);
 bool read_i32(scanner *s, int32_t *out);
 bool read_hash(scanner *s, uint64_t *out);
-// Decimal, inf, -inf, nan, nan(0xBITS).
+// Decimal, inf, -inf, nan, nan(0xBITS): the bits of a float of the type's size.
 bool read_f32(scanner *s, float *out);
+bool read_half(scanner *s, elem e, uint16_t *out); // f16 or bf16, to the nearest
 bool read_f64(scanner *s, double *out);
 
 bool slice_is(slice w, const char *word);

@@ -151,7 +151,7 @@ static bool read_scalar(parser *p, scope *s, operation *x, value *out) {
     if (!read_f32(&p->s, &f)) return false;
     x->typed = true;
     x->type = type_make(ELEM_F32, 0, NULL);
-    x->attrs[x->attr_count++] = (attr){.id = ATTR_value, .n = 1, .u.floats = &f};
+    x->attrs[x->attr_count++] = attr_literal(ELEM_F32, 1, &f);
     return append_leaf(p, s, x, out);
 }
 

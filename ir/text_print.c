@@ -103,6 +103,28 @@ static void print_f32(FILE *out, float x) {
     fputs(buf, out);
 }
 
+// f16 or bf16. Every one of them is a float, and a NaN's bits are its own.
+static void print_half(FILE *out, elem e, uint16_t bits) {
+    char buf[64];
+    uint16_t back;
+    float x, y;
+    elem_convert(e, &bits, ELEM_F32, &x, 1);
+    if (isnan(x)) {
+        fputs("nan", out);
+        if (bits != (e == ELEM_F16 ? 0x7e00u : 0x7fc0u)) fprintf(out, "(0x%04x)", bits);
+        return;
+    }
+    bool whole = fabsf(x) < 0x1p24f && x == truncf(x);
+    if (whole) snprintf(buf, sizeof(buf), "%.0f", (double)x);
+    for (int digits = 1; !whole && digits <= 9; digits++) {
+        snprintf(buf, sizeof(buf), "%.*g", digits, (double)x);
+        y = strtof(buf, NULL);
+        elem_convert(ELEM_F32, &y, e, &back, 1);
+        if (back == bits) break;
+    }
+    fputs(buf, out);
+}
+
 static void print_f64(FILE *out, double x) {
     char buf[64];
     uint64_t bits;
@@ -182,15 +204,21 @@ static void print_recipe(FILE *out, const recipe *r) {
 
 // --- Attributes
 
+static void print_element(FILE *out, const attr *a, int i) {
+    if (a->e == ELEM_F32)
+        print_f32(out, a->u.floats[i]);
+    else if (elem_is_float(a->e))
+        print_half(out, a->e, ((const uint16_t *)a->u.literal)[i]);
+    else
+        fprintf(out, "%.0f", literal_number(a, i));
+}
+
 static void print_literal(FILE *out, const node *n, const attr *a) {
     bool list = n->type.rank > 0 || a->n != 1;
     if (list) putc('[', out);
     for (int i = 0; i < a->n; i++) {
         if (i) fputs(i % 16 ? ", " : ",\n    ", out);
-        if (n->type.e == ELEM_F32)
-            print_f32(out, a->u.floats[i]);
-        else
-            fprintf(out, "%" PRId32, a->u.i32s[i]);
+        print_element(out, a, i);
     }
     if (list) putc(']', out);
 }

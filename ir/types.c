@@ -7,11 +7,13 @@
 
 static const struct {
     const char *name;
-    size_t size;
+    size_t size; // of an element by itself
+    int bits;    // in memory
 } elems[] = {
-    [ELEM_F32] = {"f32", 4},         [ELEM_F16] = {"f16", 2},         [ELEM_BF16] = {"bf16", 2},
-    [ELEM_I32] = {"i32", 4},         [ELEM_I1] = {"i1", 1},           [ELEM_F64] = {"f64", 8},
-    [ELEM_F8_E4M3] = {"f8_e4m3", 1}, [ELEM_F8_E5M2] = {"f8_e5m2", 1},
+    [ELEM_F32] = {"f32", 4, 32},        [ELEM_F16] = {"f16", 2, 16},        [ELEM_BF16] = {"bf16", 2, 16},
+    [ELEM_I32] = {"i32", 4, 32},        [ELEM_I8] = {"i8", 1, 8},           [ELEM_U8] = {"u8", 1, 8},
+    [ELEM_I4] = {"i4", 1, 4},           [ELEM_I1] = {"i1", 1, 8},           [ELEM_F64] = {"f64", 8, 64},
+    [ELEM_F8_E4M3] = {"f8_e4m3", 1, 8}, [ELEM_F8_E5M2] = {"f8_e5m2", 1, 8},
 };
 static_assert(sizeof(elems) / sizeof(elems[0]) == ELEM_COUNT, "a row an element type");
 
@@ -26,12 +28,67 @@ const char *elem_name(elem e) {
 size_t elem_size(elem e) {
     return elems[e].size;
 }
+int elem_bits(elem e) {
+    return elems[e].bits;
+}
+int64_t elem_bytes(elem e, int64_t n) {
+    return e == ELEM_I4 ? ceil_div(n, 2) : n * (int64_t)elems[e].size;
+}
+
 bool elem_is_stored(elem e) {
-    return e >= ELEM_F64;
+    switch (e) {
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2: return true;
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16:
+    case ELEM_I32:
+    case ELEM_I8:
+    case ELEM_U8:
+    case ELEM_I4:
+    case ELEM_I1:
+    case ELEM_COUNT: break;
+    }
+    return false;
 }
+
 bool elem_is_float(elem e) {
-    return e <= ELEM_BF16 || elem_is_stored(e);
+    switch (e) {
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16:
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2: return true;
+    case ELEM_I32:
+    case ELEM_I8:
+    case ELEM_U8:
+    case ELEM_I4:
+    case ELEM_I1:
+    case ELEM_COUNT: break;
+    }
+    return false;
 }
+
+bool elem_packs(elem e) {
+    switch (e) {
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16:
+    case ELEM_I8:
+    case ELEM_U8:
+    case ELEM_I4: return true;
+    case ELEM_I32:
+    case ELEM_I1:
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
+    case ELEM_COUNT: break;
+    }
+    return false;
+}
+
 const char *sym_name(sym s) {
     return syms[s];
 }
@@ -100,4 +157,51 @@ int64_t type_count_bound(const type *t, const bindings *b) {
         if (__builtin_mul_overflow(n, dim_value(t->d[i], b), &n)) return -1;
     }
     return n;
+}
+
+// --- Memory
+
+// ceil_div(n, 2) for i4 without a sum that could wrap; -1: too many.
+static int64_t checked_bytes(elem e, int64_t rows, int64_t n) {
+    int64_t row, bytes;
+    if (e == ELEM_I4)
+        row = n / 2 + n % 2;
+    else if (__builtin_mul_overflow(n, (int64_t)elems[e].size, &row))
+        return -1;
+    return __builtin_mul_overflow(rows, row, &bytes) ? -1 : bytes;
+}
+
+int64_t type_bytes(const type *t) {
+    if (type_count(t) < 0) return -1;
+    if (t->layout == LAYOUT_PACKED) return packed_bytes(t->e, t->d[0].n, t->d[1].n);
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < t->rank; i++) rows *= t->d[i].n;
+    return checked_bytes(t->e, rows, t->rank ? t->d[t->rank - 1].n : 1);
+}
+
+#define GROUPS_TOGETHER 16 // an AMX tile spans as many
+
+int64_t packed_group(elem e) {
+    return 32 / elem_bits(e);
+}
+
+int64_t packed_groups(elem e, int64_t rows) {
+    int64_t g = packed_group(e), groups = rows / g + (rows % g != 0);
+    return g == 1 ? groups : round_up(groups, GROUPS_TOGETHER);
+}
+
+int64_t packed_bytes(elem e, int64_t rows, int64_t columns) {
+    int64_t panels = columns / PANEL_COLUMNS + (columns % PANEL_COLUMNS != 0), bytes;
+    if (__builtin_mul_overflow(panels, packed_groups(e, rows), &bytes) ||
+        __builtin_mul_overflow(bytes, (int64_t)GROUP_BYTES, &bytes))
+        return -1;
+    return bytes;
+}
+
+int64_t packed_at(elem e, int64_t rows, int64_t k, int64_t n, bool *high) {
+    int64_t g = packed_group(e), group = n / PANEL_COLUMNS * packed_groups(e, rows) + k / g;
+    int64_t in = k % g * elem_bits(e) / 8;
+    *high = e == ELEM_I4 && k % g >= 4;
+    if (e == ELEM_I4) in = k % 4;
+    return group * GROUP_BYTES + n % PANEL_COLUMNS * 4 + in;
 }

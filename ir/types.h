@@ -13,12 +13,16 @@
 
 #define IR_MAX_RANK 6
 
-// The last three are what a tensor of a checkpoint may have; no value of a graph has them.
+// The order means nothing: what an element type is, the functions below say. Of f64 and the f8 types a tensor
+// of a checkpoint may be, but no value of a graph.
 typedef enum elem {
     ELEM_F32,
     ELEM_F16,
     ELEM_BF16,
     ELEM_I32,
+    ELEM_I8,
+    ELEM_U8,
+    ELEM_I4, // -8 to 7
     ELEM_I1,
     ELEM_F64,
     ELEM_F8_E4M3, // as PyTorch's float8_e4m3fn: no infinity
@@ -33,10 +37,14 @@ typedef struct dim {
     int64_t n; // the number, or what is added to the symbol
 } dim;
 
-// Layout of a matrix in memory. `row` is row-major. `packed` is [N/16][K][16]: panels of 16 columns, K rows
-// each, the last panel filled with zeros; one packing for every ISA of an architecture.
+// Layout of a matrix [K,N] in memory. `row` is row-major. `packed` is [ceil(N/16)][K'][16][g]: panels of 16
+// columns, K' groups of g rows each, g = 4 / the size of an element (i4: 8), so that a group is always 64
+// bytes. K' = ceil(K / g), and for elements below 4 bytes the next multiple of 16. Elements past N and K are
+// zero. A group of i4 is [16][4] bytes: low nibbles are rows 0 to 3 of the group, high nibbles rows 4 to 7.
+// One packing for every ISA of an architecture.
 typedef enum layout { LAYOUT_ROW, LAYOUT_PACKED, LAYOUT_COUNT } layout;
 #define PANEL_COLUMNS 16
+#define GROUP_BYTES   64
 
 typedef struct type {
     elem e;
@@ -67,9 +75,15 @@ static inline bool dim_is(dim a, int64_t n) {
 }
 
 const char *elem_name(elem e); // "f32"
-size_t elem_size(elem e);      // bytes; i1 takes one
-bool elem_is_stored(elem e);   // does only a tensor of a checkpoint have it?
+// Bytes of one element that stands by itself: in the evaluator's tensors, in literals. i1 and i4 take one.
+size_t elem_size(elem e);
+int elem_bits(elem e); // in memory: of i4 4, of i1 8
+// Bytes of a row of n elements in memory. i4: two a byte, the low nibble first; a row begins with a byte, and
+// the high nibble after an odd number is 0.
+int64_t elem_bytes(elem e, int64_t n);
+bool elem_is_stored(elem e); // does only a tensor of a checkpoint have it?
 bool elem_is_float(elem e);
+bool elem_packs(elem e);     // may a matrix of it have LAYOUT_PACKED?
 const char *sym_name(sym s); // "T"
 bool type_eq(const type *a, const type *b);
 bool type_same_shape(const type *a, const type *b);
@@ -78,6 +92,26 @@ type type_make(elem e, int rank, const dim *d);
 const char *type_print(const type *t, char *buf, size_t size);
 // Elements of a type without symbols; -1 where it has one.
 int64_t type_count(const type *t);
+// Bytes of a type without symbols in memory, its rows (along the last axis) side by side, or packed with its
+// padding; -1 where it has a symbol or is too large.
+int64_t type_bytes(const type *t);
+// Between elements by themselves (elem_size each) and rows in memory, of a row-major type without symbols. The
+// same bytes but for i4. (convert.c)
+void type_to_memory(const type *t, const void *elements, void *memory);
+void type_from_memory(const type *t, const void *memory, void *elements);
+
+// --- The packed layout, of a matrix [rows, columns]
+
+int64_t packed_group(elem e);                                // g: rows in a group
+int64_t packed_groups(elem e, int64_t rows);                 // K': groups in a panel
+int64_t packed_bytes(elem e, int64_t rows, int64_t columns); // -1: too many
+// Where element [k, n] lies, in bytes; of i4, `*high` says in which nibble (elsewhere it is false).
+int64_t packed_at(elem e, int64_t rows, int64_t k, int64_t n, bool *high);
+
+// Converts n elements, each by itself (elem_size): through f32, to f16 and bf16 to the nearest (ties to even), to
+// an integer towards zero, what does not fit to the nearest that does and NaN to 0, to i1 whether it is not 0.
+// To any type but f64 and f8. `in` may be unaligned, `out` not. (convert.c)
+void elem_convert(elem from, const void *in, elem to, void *out, int64_t n);
 
 // Values of the symbols in one evaluation or variant.
 typedef struct bindings {

@@ -80,7 +80,8 @@ static const char *constant_fault(const node *n) {
     const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
     if (!literal == !recipe_attr) return "a constant has a value or a recipe, one of them";
     if (literal) {
-        if (n->type.e != ELEM_F32 && n->type.e != ELEM_I32) return "a literal is f32 or i32";
+        if (n->type.e == ELEM_I1) return "no literal is i1";
+        if (literal->e != n->type.e) return "the literal has another element type";
         if (n->type.layout != LAYOUT_ROW) return "a literal is row-major";
         if (type_count(&n->type) != literal->n)
             return "the literal has another number of elements than the type";
@@ -93,12 +94,11 @@ static const char *constant_fault(const node *n) {
 
 // A constant's place among the weights.
 static const char *at_fault(const checker *c, const node *n) {
-    const attr *at = node_attr(n, ATTR_at), *recipe_attr = node_attr(n, ATTR_recipe);
+    const attr *at = node_attr(n, ATTR_at);
     if (!at) return NULL;
     if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
-    int64_t bytes = recipe_attr ? (int64_t)recipe_bytes(recipe_attr->u.recipe) : type_count(&n->type) * 4,
-            end;
-    if (__builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
+    int64_t bytes = type_bytes(&n->type), end;
+    if (bytes < 0 || __builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
         return "it ends beyond the weights";
     return NULL;
 }
@@ -106,8 +106,8 @@ static const char *at_fault(const checker *c, const node *n) {
 static const char *type_fault(const type *t, level l) {
     if (t->rank < 0 || t->rank > IR_MAX_RANK) return "the rank is out of range";
     if (elem_is_stored(t->e)) return "only tensors of a checkpoint have its element type";
-    if (t->layout == LAYOUT_PACKED && (t->rank != 2 || t->e != ELEM_F32))
-        return "only f32 matrices are packed";
+    if (t->layout == LAYOUT_PACKED && (t->rank != 2 || !elem_packs(t->e)))
+        return "only matrices of f32, f16, bf16, i8, u8 or i4 are packed";
     bool sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
     for (int i = 0; i < t->rank; i++) {
         sym s = t->d[i].s;
@@ -257,12 +257,14 @@ static int64_t place_span_bytes(const type *t, const place *p, const variant *x)
                         [SYM_M] = x->length}};
     int64_t elements = place_rows(t, x, &b), bytes;
     if (elements < 0) return -1;
-    if (t->rank >= 2) {
-        int64_t columns = dim_value(t->d[t->rank - 1], &b);
-        if (columns < 0 || p->ld < columns || __builtin_mul_overflow(elements, p->ld, &elements)) return -1;
-    }
-    if (__builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
-    return bytes;
+    if (t->rank < 2)
+        return __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)
+                   ? -1
+                   : elem_bytes(t->e, elements);
+    int64_t columns = dim_value(t->d[t->rank - 1], &b), row;
+    if (columns < 0 || p->ld < columns || __builtin_mul_overflow(p->ld, (int64_t)elem_size(t->e), &row))
+        return -1;
+    return __builtin_mul_overflow(elements, elem_bytes(t->e, p->ld), &bytes) ? -1 : bytes;
 }
 
 // A `result` is written by its region and reads nothing.

@@ -2,15 +2,11 @@
 
 #include <string.h>
 
-static bool bits_eq(const void *a, const void *b, int n) {
-    return !memcmp(a, b, (size_t)n * 4);
-}
-
 bool constant_eq(const node *a, const node *b) {
     if (a->op != OP_constant || b->op != OP_constant || !type_eq(&a->type, &b->type)) return false;
     const attr *x = node_attr(a, ATTR_value), *y = node_attr(b, ATTR_value);
     const attr *r = node_attr(a, ATTR_recipe), *s = node_attr(b, ATTR_recipe);
-    if (x && y) return x->n == y->n && bits_eq(x->u.floats, y->u.floats, x->n);
+    if (x && y) return x->n == y->n && !memcmp(x->u.literal, y->u.literal, (size_t)x->n * elem_size(x->e));
     return r && s && recipe_eq(r->u.recipe, s->u.recipe);
 }
 
@@ -24,7 +20,7 @@ value constant_of_recipe(graph *g, const recipe *r) {
 
 value constant_literal(graph *g, type t, const void *data) {
     node fresh = {.op = OP_constant, .type = t};
-    node_set_attr(g, &fresh, (attr){.id = ATTR_value, .n = (int)type_count(&t), .u.floats = data});
+    node_set_attr(g, &fresh, attr_literal(t.e, (int)type_count(&t), data));
     return copy_node(g, &fresh, NULL);
 }
 
@@ -56,15 +52,15 @@ bool constants_concat(const graph *g, int n, const value *c) {
 static value concat_literals(graph *g, int64_t axis, int n, const value *c) {
     type t = *graph_type(g, c[0]);
     for (int i = 1; i < n; i++) t.d[axis].n += graph_type(g, c[i])->d[axis].n;
-    int64_t outer = 1, at = 0;
+    int64_t outer = 1;
     for (int i = 0; i < axis; i++) outer *= t.d[i].n;
-    int64_t row = type_count(&t) / outer;
-    uint32_t *data = ARENA_ARRAY(g->arena, uint32_t, type_count(&t));
+    size_t size = elem_size(t.e), row = (size_t)(type_count(&t) / outer) * size, at = 0;
+    unsigned char *data = arena_alloc(g->arena, (size_t)outer * row);
     for (int i = 0; i < n; i++) {
         const attr *a = node_attr(graph_node(g, c[i]), ATTR_value);
-        int64_t part = a->n / outer;
-        for (int64_t k = 0; k < outer; k++)
-            memcpy(data + k * row + at, a->u.i32s + k * part, (size_t)part * sizeof(*data));
+        size_t part = (size_t)(a->n / outer) * size;
+        for (size_t k = 0; k < (size_t)outer; k++)
+            memcpy(data + k * row + at, (const char *)a->u.literal + k * part, part);
         at += part;
     }
     return constant_literal(g, t, data);

@@ -212,8 +212,9 @@ static recipe *cast_or_scaled(const graph *g, value v) {
     const node *n = graph_node(g, v);
     recipe *r = recipe_at(g, n, 0);
     double factor;
-    if (!r || r->type.e > ELEM_BF16) return NULL;
-    if (n->op == OP_cast) return n->type.e <= ELEM_BF16 ? recipe_cast(g->arena, r, n->type.e) : NULL;
+    if (!r) return NULL;
+    if (n->op == OP_cast)
+        return recipe_casts(r->type.e, n->type.e) ? recipe_cast(g->arena, r, n->type.e) : NULL;
     return scale_of(g, v, &factor) ? recipe_scale(g->arena, r, factor) : NULL;
 }
 
@@ -253,8 +254,7 @@ static bool operands_constant(const graph *g, const node *n) {
 // Small, of numbers alone, and of a type that a literal can have.
 static bool evaluates(const graph *g, const node *n, bool top, const tensor_source *source) {
     int64_t count = type_count(&n->type);
-    if (count < 1 || count * 4 >= EVALUATED_BYTES || (n->type.e != ELEM_F32 && n->type.e != ELEM_I32))
-        return false;
+    if (count < 1 || type_bytes(&n->type) >= EVALUATED_BYTES || n->type.e == ELEM_I1) return false;
     if (!top && (count > 1 || n->type.e != ELEM_F32 || n->type.rank)) return false;
     for (int i = 0; i < n->input_count; i++)
         if (!source && node_attr(graph_node(g, n->inputs[i]), ATTR_recipe)) return false;

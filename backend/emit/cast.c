@@ -99,12 +99,23 @@ static LLVMValueRef to_i32(emit *e, LLVMValueRef f) {
     return LLVMBuildSelect(e->b, high, bits(e, 0x7fffffff, x), x, "");
 }
 
+// The same into [low, high] of a byte.
+static LLVMValueRef to_byte(emit *e, LLVMValueRef f, int low, int high) {
+    LLVMValueRef x = to_i32(e, f), least = bits(e, (uint32_t)low, x), most = bits(e, (uint32_t)high, x);
+    x = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, x, least, ""), least, x, "");
+    x = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, x, most, ""), most, x, "");
+    return LLVMBuildTrunc(e->b, x, like_type(e->i8, x), "");
+}
+
 static LLVMValueRef to_float(emit *e, elem from, LLVMValueRef x) {
     switch (from) {
     case ELEM_F32: return x;
     case ELEM_F16: return from_f16(e, x);
     case ELEM_BF16: return from_bf16(e, x);
-    case ELEM_I32: return LLVMBuildSIToFP(e->b, x, like_type(e->f32, x), "");
+    case ELEM_I32:
+    case ELEM_I8:
+    case ELEM_I4: return LLVMBuildSIToFP(e->b, x, like_type(e->f32, x), "");
+    case ELEM_U8:
     case ELEM_I1: return LLVMBuildUIToFP(e->b, x, like_type(e->f32, x), "");
     case ELEM_F64:
     case ELEM_F8_E4M3:
@@ -125,6 +136,9 @@ LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
     case ELEM_F16: return to_f16(e, f);
     case ELEM_BF16: return to_bf16(e, f);
     case ELEM_I32: return to_i32(e, f);
+    case ELEM_I8: return to_byte(e, f, INT8_MIN, INT8_MAX);
+    case ELEM_U8: return to_byte(e, f, 0, UINT8_MAX);
+    case ELEM_I4: return to_byte(e, f, -8, 7);
     case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, splat_number(e, 0, f), "");
     case ELEM_F64:
     case ELEM_F8_E4M3:

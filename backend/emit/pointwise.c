@@ -88,12 +88,21 @@ LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValu
     return NULL;
 }
 
+LLVMValueRef pointwise_element(emit *e, const attr *literal, int i) {
+    uint16_t half;
+    if (literal->e == ELEM_F32) return build_const_f32(e, (double)literal->u.floats[i]);
+    LLVMTypeRef t = view_elem(e, literal->e, 1);
+    if (elem_is_float(literal->e)) {
+        memcpy(&half, (const char *)literal->u.literal + 2 * i, sizeof(half));
+        return LLVMConstInt(t, half, false);
+    }
+    return LLVMConstInt(t, (unsigned long long)(int64_t)literal_number(literal, i), literal->e != ELEM_U8);
+}
+
 LLVMValueRef pointwise_literal(emit *e, const node *n, int width) {
     const attr *literal = node_attr(n, ATTR_value);
     assert(literal && literal->n == 1);
-    LLVMValueRef x = n->type.e == ELEM_F32
-                         ? build_const_f32(e, (double)literal->u.floats[0])
-                         : LLVMConstInt(e->i32, (unsigned long long)(int64_t)literal->u.i32s[0], true);
+    LLVMValueRef x = pointwise_element(e, literal, 0);
     return width == 1 ? x : build_splat(e, x, width);
 }
 

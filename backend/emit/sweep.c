@@ -11,6 +11,9 @@ LLVMTypeRef view_elem(const emit *e, elem x, int width) {
     case ELEM_I32: t = e->i32; break;
     case ELEM_F16:
     case ELEM_BF16: t = e->i16; break;
+    case ELEM_I8:
+    case ELEM_U8:
+    case ELEM_I4: t = e->i8; break;
     case ELEM_I1: t = e->i1; break;
     case ELEM_F64:
     case ELEM_F8_E4M3:

@@ -100,6 +100,7 @@ LLVMValueRef view_max(emit *e, const view *in);
 // --- pointwise.c: one op on operands of one shape (scalars or vectors).
 LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *operands);
 LLVMValueRef pointwise_literal(emit *e, const node *n, int width);
+LLVMValueRef pointwise_element(emit *e, const attr *literal, int i); // element i, a constant of view_elem
 // --- cast.c
 LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
 

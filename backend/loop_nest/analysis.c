@@ -62,6 +62,8 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_reduce_mean: return !has_axis(node_attr(n, ATTR_axes), 0);
     case OP_softmax:
     case OP_layer_norm:
+    case OP_quantize:
+    case OP_dequantize:
     case OP_rms_norm: return n->type.rank > 1;
     default: return false; // one task, then
     }

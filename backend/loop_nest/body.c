@@ -61,11 +61,7 @@ static view literal_view(loop_nest *n, value v) {
     double x;
     if (value_is_scalar(n->body, v, &x) || literal->n == 1) return view_immediate(e, n->body, v);
     LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, literal->n);
-    for (int i = 0; i < literal->n; i++) {
-        items[i] = producer->type.e == ELEM_F32
-                       ? build_const_f32(e, (double)literal->u.floats[i])
-                       : LLVMConstInt(e->i32, (unsigned long long)(int64_t)literal->u.i32s[i], true);
-    }
+    for (int i = 0; i < literal->n; i++) items[i] = pointwise_element(e, literal, i);
     LLVMTypeRef of = view_elem(e, producer->type.e, 1);
     LLVMValueRef data = LLVMAddGlobal(e->module, LLVMArrayType2(of, (uint64_t)literal->n), "literal");
     LLVMSetInitializer(data, LLVMConstArray2(of, items, (uint64_t)literal->n));

@@ -57,6 +57,9 @@ void loop_nest_op(loop_nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
 view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at);
 
+// --- quantize.c: quantize and dequantize.
+void loop_nest_quantize(loop_nest *n, const node *producer, const view *out);
+
 // --- analysis.c: is every value that holds `rows` computed row by row along its first axis?
 bool loop_nest_row_wise(const graph *body, sym rows);
 // The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.

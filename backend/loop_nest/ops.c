@@ -263,6 +263,8 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_softmax:
     case OP_layer_norm:
     case OP_rms_norm: row_op(n, producer, out); break;
+    case OP_quantize:
+    case OP_dequantize: loop_nest_quantize(n, producer, out); break;
     case OP_add:
     case OP_sub:
     case OP_mul:

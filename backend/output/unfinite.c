@@ -25,6 +25,9 @@ static bool all_finite(elem e, const void *data, size_t n) {
     case ELEM_F16: return halves_finite(data, n, 0x7c00);
     case ELEM_BF16: return halves_finite(data, n, 0x7f80);
     case ELEM_I32:
+    case ELEM_I8:
+    case ELEM_U8:
+    case ELEM_I4:
     case ELEM_I1:
     case ELEM_F64:
     case ELEM_F8_E4M3:

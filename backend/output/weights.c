@@ -5,9 +5,7 @@
 #include "backend/output/artefact.h"
 
 int64_t weight_size(const graph *g, value v) {
-    const node *n = graph_node(g, v);
-    const attr *r = node_attr(n, ATTR_recipe);
-    return r ? (int64_t)recipe_bytes(r->u.recipe) : type_count(&n->type) * (int64_t)elem_size(n->type.e);
+    return type_bytes(graph_type(g, v));
 }
 
 static int by_place(const void *a, const void *b) {
@@ -78,6 +76,6 @@ bool weights_fill(weights *w, int i, const tensor_source *source, void *out, dia
     if (r && !recipe_run(r->u.recipe, source, out, d)) return false;
     if (r) return note_unfinite(w, i, source, out, d), true;
     if (!literal) return diag_error(d, n->name, "internal error: a constant without a value or a recipe");
-    memcpy(out, literal->u.floats, (size_t)w->items[i].bytes);
+    type_to_memory(&n->type, literal->u.literal, out);
     return true;
 }

@@ -15,12 +15,6 @@
 // of zeros follow the last constant. Constants in bodies are scalar literals and take no place.
 #include "passes/pass.h"
 
-static int64_t constant_bytes(const node *n) {
-    const attr *recipe_attr = node_attr(n, ATTR_recipe);
-    if (recipe_attr) return (int64_t)recipe_bytes(recipe_attr->u.recipe);
-    return type_count(&n->type) * (int64_t)elem_size(n->type.e);
-}
-
 bool pass_pack_weights(graph *g, pass *p) {
     int64_t at = 0;
     for (value v = 0; v < g->count; v++) {
@@ -28,7 +22,7 @@ bool pass_pack_weights(graph *g, pass *p) {
         if (!node_is_constant(n)) continue;
         node_set_attr(g, n, attr_int(ATTR_at, at));
         p->fired++;
-        if (__builtin_add_overflow(at, round_up(constant_bytes(n), 64), &at))
+        if (__builtin_add_overflow(at, round_up(type_bytes(&n->type), 64), &at))
             return diag_error(p->c->diag, p->name, "the weights are too large");
     }
     g->weight_bytes = at + 64;

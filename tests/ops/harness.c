@@ -50,6 +50,9 @@ static double as_number(const tensor *t, int64_t i) {
     switch (t->e) {
     case ELEM_F32: return (double)((const float *)t->data)[i];
     case ELEM_I32: return ((const int32_t *)t->data)[i];
+    case ELEM_I8:
+    case ELEM_I4: return ((const int8_t *)t->data)[i];
+    case ELEM_U8: return ((const uint8_t *)t->data)[i];
     case ELEM_I1: return ((const uint8_t *)t->data)[i] != 0;
     case ELEM_F16:
     case ELEM_BF16: return ((const uint16_t *)t->data)[i];

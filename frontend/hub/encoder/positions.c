@@ -5,12 +5,7 @@
 #include "frontend/hub/encoder/encoder.h"
 
 value hub_build_numbers(graph *g, type t, const int32_t *data) {
-    int n = (int)type_count(&t);
-    attr literal = {.id = ATTR_value, .n = n, .u.i32s = arena_dup(g->arena, data, sizeof(*data) * (size_t)n)};
-    value v = graph_append(g, OP_constant, 0, NULL, 0, NULL);
-    graph_node(g, v)->type = t;
-    node_set_attr(g, graph_node(g, v), literal);
-    return v;
+    return graph_constant_literal(g, NULL, t, data);
 }
 
 // --- Rotary
