@@ -59,20 +59,23 @@ static const char *site_place(emit *e, const kernel_site *s) {
                    : arena_printf(e->arena, "%s, %%%d (%s)", s->variant->name, s->node, op_name(n->op));
 }
 
-// A node is emitted where its result and all that it reads have a place.
+static bool has_place(const kernel_site *s, value v) {
+    const node *n = graph_node(s->graph, v);
+    return node_is_constant(n) ? node_attr(n, ATTR_at) != NULL : s->variant->places[v].kind == PLACE_ARENA;
+}
+
+// A node is emitted where its results and all that it reads have a place.
 static bool placed(emit *e, const kernel_site *s) {
-    const graph *g = s->graph;
-    const node *n = graph_node(g, s->node);
-    for (int i = -1; i < n->input_count; i++) {
-        value v = i < 0 ? s->node : n->inputs[i];
-        const node *at = graph_node(g, v);
-        bool there =
-            node_is_constant(at) ? node_attr(at, ATTR_at) != NULL : s->variant->places[v].kind == PLACE_ARENA;
-        if (!there) {
-            return diag_error(e->diag, site_place(e, s), "internal error: %s %d has no place",
-                              i < 0 ? "result" : "operand", i < 0 ? 0 : i);
-        }
-    }
+    const node *n = graph_node(s->graph, s->node);
+    int count;
+    const kernel_result *r = kernel_results(e->arena, s, &count);
+    for (int i = 0; i < count; i++)
+        if (!has_place(s, r[i].node))
+            return diag_error(e->diag, site_place(e, s), "internal error: result %d has no place",
+                              r[i].index);
+    for (int i = 0; i < n->input_count; i++)
+        if (!has_place(s, n->inputs[i]))
+            return diag_error(e->diag, site_place(e, s), "internal error: operand %d has no place", i);
     return true;
 }
 
@@ -111,7 +114,7 @@ bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
             const node *n = graph_node(g, v);
             const kernel **k = &kernels[(size_t)i * (size_t)g->count + (size_t)v];
             *k = NULL;
-            if (n->op == OP_input || n->op == OP_constant) continue;
+            if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
             kernel_site site = {g, &g->variants[i], v};
             kernel_key key = codegen_key(e->arena, &site, t);
             *k = cache_find(&shared, key);

@@ -70,7 +70,8 @@ static void put_graph(key *k, const graph *g) {
         put_node(k, n);
         put_bytes(k, n->inputs, sizeof(value) * (size_t)n->input_count);
     }
-    put_int(k, g->outputs[0].value);
+    put_int(k, g->output_count);
+    for (int i = 0; i < g->output_count; i++) put_int(k, g->outputs[i].value);
 }
 
 static void put_operands(key *k, const kernel_site *s, const node *n) {
@@ -87,6 +88,17 @@ static void put_operands(key *k, const kernel_site *s, const node *n) {
         put_int(k, scalar);
         if (scalar) put_bytes(k, &x, sizeof(x));
         put_int(k, node_is_constant(operand) ? 0 : s->variant->places[n->inputs[i]].ld);
+    }
+}
+
+// The types of results follow from the body.
+static void put_results(key *k, arena *a, const kernel_site *s) {
+    int count;
+    const kernel_result *r = kernel_results(a, s, &count);
+    put_int(k, count);
+    for (int i = 0; i < count; i++) {
+        put_int(k, r[i].index);
+        put_int(k, r[i].ld);
     }
 }
 
@@ -111,7 +123,7 @@ kernel_key codegen_key(arena *a, const kernel_site *s, const target *t) {
     put_int(&k, s->variant->row_tile);
     put_node(&k, n);
     put_operands(&k, s, n);
-    put_int(&k, s->variant->places[s->node].ld);
+    put_results(&k, a, s);
     put_schedule(&k, &s->variant->schedules[s->node]);
     put_int(&k, k.length ? s->variant->length : 0);
     put_int(&k, loop_nest_depends_on_tokens(a, s) ? s->variant->tokens : 0);

@@ -44,7 +44,7 @@ typedef struct bertc_call {
 } bertc_call;
 
 // One task of one phase.
-//   args         one address for each argument of the phase: the node's operands in order, then its result
+//   args         one address for each argument of the phase: the node's operands in order, then its results
 //   scratch      bertc_variant.scratch_bytes of this thread, aligned to 64
 //   next         weights that this thread will stream in a later phase, for the kernel to prefetch; `next_bytes` of
 //                them. 0 bytes but for the last task that the thread is expected to run in this phase.
@@ -116,13 +116,15 @@ typedef struct bertc_phase {
     bertc_off kernel; // code
     bertc_off args;   // bertc_arg[arg_count]
     uint32_t arg_count;
-    uint32_t dim;  // bertc_symbol: T, S or R
+    uint32_t result_count; // the last ones: what the kernel writes, at least 1
+    uint32_t dim;          // bertc_symbol: T, S or R
+    uint32_t reserved;
     int64_t unit;  // rows of a task
     int64_t inner; // tasks of a unit
     // What a task reads before its own prefetches arrive: `stream_bytes` (0: nothing) of argument number
     // `stream`, a weight, from byte (task % inner) * stream_step on.
     int64_t stream, stream_step, stream_bytes;
-    int64_t node; // the value in the graph whose result is complete after this phase; -1: it is not yet
+    int64_t node; // the value in the graph whose results are complete after this phase; -1: they are not yet
     // Work, for profiles: flops = flops_call + flops_row * size of `dim` + flops_pair * (sum of the squares
     // of the sequences' lengths).
     double flops_call, flops_row, flops_pair;

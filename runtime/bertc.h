@@ -105,6 +105,9 @@ typedef struct bertc_phase_event {
     double seconds, flops;
     int64_t bytes;        // read and written, by the kernel's own account
     int64_t weight_bytes; // of these, weights
+    // All of the node's values, by their first elements: `result`, then its other yields that are read, ascending.
+    int result_count;
+    const void *const *results;
 } bertc_phase_event;
 typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
 

@@ -146,6 +146,7 @@ static bool recognise_body(arena *a, const kernel_site *s, attention *x) {
 bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
     const node *n = graph_node(s->graph, s->node);
     *out = (attention){0};
+    if (!kernel_has_one_result(s)) return false;
     if (n->op != OP_per_sequence || n->type.rank != 2) return false;
     value yield = n->body->outputs[0].value;
     const node *fuse = graph_node(n->body, yield);

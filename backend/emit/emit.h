@@ -103,7 +103,7 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i
 //   - the node's op, attributes, body and type
 //   - its operands' types and row strides (`ld`), and their values where they are scalar literals
 //   - which of its operands are the same value
-//   - its result's row stride
+//   - which of its yields are read, and the row strides of those results
 //   - its schedule
 //   - the variant's row_tile
 //   - the variant's length, where the node is a `per_sequence` or one of these types holds M
@@ -115,8 +115,22 @@ typedef struct kernel_site {
     value node;
 } kernel_site;
 
+// A result of a node: a yield of its region that something reads (of any other node: its one value). A kernel
+// stores these and no other yield.
+typedef struct kernel_result {
+    int index;   // of the yield
+    value node;  // the node itself, or the `result` of it: has the result's type and place
+    value yield; // what the body yields; VALUE_NONE where the node has no body
+    int arg;     // its number among the arguments
+    int64_t ld;  // elements from row to row
+} kernel_result;
+// Ascending by index; the first is the node's own value. In `a`.
+const kernel_result *kernel_results(arena *a, const kernel_site *s, int *count);
+// Is the node's own value all that is read?
+bool kernel_has_one_result(const kernel_site *s);
+
 // One phase of a node: code and its cut into tasks (the meaning of the fields: bertc_phase in abi.h).
-// Arguments are the node's operands in order, then its result; every phase of a node gets all of them.
+// Arguments are the node's operands in order, then its results; every phase of a node gets all of them.
 typedef struct kernel_phase {
     LLVMValueRef function;
     sym dim;
@@ -163,6 +177,8 @@ typedef struct pointwise {
     const graph *body;
     pointwise_load load;
     void *context;
+    int width;          // lanes of a vector; 1: single numbers
+    const bool *there;  // by value of the body: loaded too, though it is a pointwise op's; NULL: none is
     LLVMValueRef *memo; // by value of the body, NULL: not computed yet; the caller clears it for each vector
 } pointwise;
 // The vector of value v of the body: constants as splats, pointwise ops computed, anything else through

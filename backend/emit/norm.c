@@ -50,11 +50,17 @@ static LLVMValueRef sum_of_squares(emit *e, const view *in, LLVMValueRef mean) {
 
 // (x - mean) / sqrt(variance + eps) * gamma + beta: the mean first, then the sum of squared differences, so
 // that a large mean costs no digits. Without beta: rms_norm, with mean 0.
-void view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps) {
+norm_scalars view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta,
+                       double eps) {
     LLVMValueRef n = count_of(e, in), mean = NULL;
-    if (beta) mean = spread(e, LLVMBuildFDiv(e->b, view_sum(e, in), n, ""));
-    LLVMValueRef variance = LLVMBuildFDiv(e->b, sum_of_squares(e, in, mean), n, "");
-    LLVMValueRef scale = spread(e, math_rsqrt(e, LLVMBuildFAdd(e->b, variance, build_const_f32(e, eps), "")));
+    norm_scalars found = {0};
+    if (beta) {
+        found.mean = LLVMBuildFDiv(e->b, view_sum(e, in), n, "");
+        mean = spread(e, found.mean);
+    }
+    found.variance = LLVMBuildFDiv(e->b, sum_of_squares(e, in, mean), n, "");
+    found.rstd = math_rsqrt(e, LLVMBuildFAdd(e->b, found.variance, build_const_f32(e, eps), ""));
+    LLVMValueRef scale = spread(e, found.rstd);
     for (sweep s = row_sweep(e, in, 1); sweep_next(&s);) {
         LLVMValueRef x = sweep_load(&s, in), g = sweep_load(&s, gamma);
         if (mean) x = LLVMBuildFSub(e->b, x, mean, "");
@@ -62,6 +68,7 @@ void view_norm(emit *e, const view *in, const view *out, const view *gamma, cons
         x = beta ? math_fma(e, x, g, sweep_load(&s, beta)) : LLVMBuildFMul(e->b, x, g, "");
         sweep_store(&s, out, x);
     }
+    return found;
 }
 
 void view_softmax(emit *e, const view *in, const view *out) {

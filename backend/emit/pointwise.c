@@ -111,8 +111,8 @@ LLVMValueRef pointwise_value(pointwise *p, value v) {
     if (p->memo[v]) return p->memo[v];
     double scalar;
     if (value_is_scalar(p->body, v, &scalar)) {
-        p->memo[v] = pointwise_literal(p->e, n, p->e->width);
-    } else if (op_flag_bits(n->op) & POINTWISE) {
+        p->memo[v] = pointwise_literal(p->e, n, p->width);
+    } else if ((op_flag_bits(n->op) & POINTWISE) && !(p->there && p->there[v])) {
         LLVMValueRef operands[3];
         for (int i = 0; i < n->input_count; i++) operands[i] = pointwise_value(p, n->inputs[i]);
         p->memo[v] = pointwise_op(p->e, p->body, n, operands);

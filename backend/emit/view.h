@@ -91,7 +91,13 @@ LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1
 LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
 
 // --- norm.c: the bodies of row ops on views of rank 1 with stride 1. out may be in.
-void view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta, double eps);
+// What a norm finds out about its row on the way, as floats: mean (NULL for rms_norm, whose variance is the mean of
+// squares), variance, and 1 / sqrt(variance + eps).
+typedef struct norm_scalars {
+    LLVMValueRef mean, variance, rstd;
+} norm_scalars;
+norm_scalars view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta,
+                       double eps);
 void view_softmax(emit *e, const view *in, const view *out);
 void view_copy(emit *e, const view *in, const view *out);
 LLVMValueRef view_sum(emit *e, const view *in);

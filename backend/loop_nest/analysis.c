@@ -80,7 +80,9 @@ bool loop_nest_row_wise(const graph *body, sym rows) {
         if (result == SYMBOL_ABSENT && reads) return false;
         if (result == SYMBOL_FIRST && !node_row_wise(body, n, rows)) return false;
     }
-    return symbol_place_of(graph_type(body, body->outputs[0].value), rows) == SYMBOL_FIRST;
+    for (int i = 0; i < body->output_count; i++)
+        if (symbol_place_of(graph_type(body, body->outputs[i].value), rows) != SYMBOL_FIRST) return false;
+    return true;
 }
 
 // --- Work
@@ -147,8 +149,10 @@ void loop_nest_traffic(const graph *body, const bool *weight, double bytes[3]) {
             add_bytes(body, broadcast ? from : n->inputs[i], bytes);
         }
     }
-    value result = body->outputs[0].value;
-    if (source_of(body, result) == result) return;
-    add_bytes(body, result, bytes); // a view is copied to where it belongs
-    add_bytes(body, result, bytes);
+    for (int i = 0; i < body->output_count; i++) {
+        value result = body->outputs[i].value;
+        if (source_of(body, result) == result) continue;
+        add_bytes(body, result, bytes); // a view is copied to where it belongs
+        add_bytes(body, result, bytes);
+    }
 }

@@ -8,9 +8,11 @@
 // --- Flattening
 
 // results[i]: the value of yield i.
-static void flatten_body(graph *to, const graph *body, const value *params, value *results) {
-    value **yields = ARENA_ARRAY(to->arena, value *, body->count + 1);
-    value *map = ARENA_ARRAY(to->arena, value, body->count + 1);
+// What the body yields, as values of `to`.
+static const value *flatten_body(graph *to, const graph *body, const value *params) {
+    arena *a = to->arena;
+    value *map = ARENA_ARRAY(a, value, body->count + 1), *out = ARENA_ARRAY(a, value, body->output_count);
+    const value **yields = ARENA_ARRAY(a, const value *, body->count + 1); // of regions
     int next = 0;
     for (value v = 0; v < body->count; v++) {
         const node *n = graph_node(body, v);
@@ -18,36 +20,37 @@ static void flatten_body(graph *to, const graph *body, const value *params, valu
             map[v] = params[next++];
             continue;
         }
-        value *inputs = ARENA_ARRAY(to->arena, value, n->input_count + 1);
-        for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
-        if (n->body) {
-            yields[v] = ARENA_ARRAY(to->arena, value, n->body->output_count);
-            flatten_body(to, n->body, inputs, yields[v]);
-            map[v] = yields[v][0];
-        } else if (n->op == OP_result) {
+        if (n->op == OP_result) {
             map[v] = yields[n->inputs[0]][node_result_index(n)];
-        } else {
-            map[v] = copy_node(to, n, inputs);
+            continue;
         }
+        value *inputs = ARENA_ARRAY(a, value, n->input_count + 1);
+        for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];
+        if (n->body) yields[v] = flatten_body(to, n->body, inputs);
+        map[v] = n->body ? yields[v][0] : copy_node(to, n, inputs);
     }
-    for (int i = 0; i < body->output_count; i++) results[i] = map[body->outputs[i].value];
+    for (int i = 0; i < body->output_count; i++) out[i] = map[body->outputs[i].value];
+    return out;
 }
 
-graph *loop_nest_flatten(arena *a, const graph *g, value v) {
-    const node *n = graph_node(g, v);
+graph *loop_nest_flatten(arena *a, const kernel_site *s) {
+    const graph *g = s->graph;
+    const node *n = graph_node(g, s->node);
     graph *to = graph_new(a, NULL);
     int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0,
-        count = n->input_count - bounds;
-    value *params = ARENA_ARRAY(a, value, count + 1), *results = ARENA_ARRAY(a, value, node_yield_count(n));
+        count = n->input_count - bounds, results;
+    const kernel_result *r = kernel_results(a, s, &results);
+    value *params = ARENA_ARRAY(a, value, count + 1);
     for (int i = 0; i < count; i++) {
         type t = n->body ? *graph_type(n->body, i) : *graph_type(g, n->inputs[i]);
         params[i] = graph_param(to, "x", t);
     }
-    if (n->body)
-        flatten_body(to, n->body, params, results);
-    else
-        results[0] = copy_node(to, n, params);
-    graph_output_add(to, NULL, results[0]);
+    if (!n->body) {
+        graph_output_add(to, NULL, copy_node(to, n, params));
+        return to;
+    }
+    const value *yields = flatten_body(to, n->body, params);
+    for (int i = 0; i < results; i++) graph_output_add(to, NULL, yields[r[i].index]);
     return to;
 }
 
@@ -116,12 +119,12 @@ static view view_op(loop_nest *n, const node *producer, int last) {
 
 // --- The walk
 
-// The last node that reads each value that the result needs; -1 for values that it does not.
+// The last node that reads each value that the outputs need; -1 for values that they do not.
 static int *last_reads(const loop_nest *n) {
     const graph *g = n->body;
     int *last = ARENA_ARRAY(n->e->arena, int, g->count + 1);
     for (value v = 0; v < g->count; v++) last[v] = -1;
-    last[g->outputs[0].value] = g->count;
+    for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
     for (value v = g->count - 1; v >= 0; v--) {
         const node *producer = graph_node(g, v);
         for (int i = 0; last[v] >= 0 && i < producer->input_count; i++)
@@ -130,13 +133,25 @@ static int *last_reads(const loop_nest *n) {
     return last;
 }
 
-bool loop_nest_body(loop_nest *n, const view *result) {
+// The first output that value v is; -1: none.
+static int output_of(const graph *g, value v) {
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].value == v) return i;
+    return -1;
+}
+
+// Outputs that no op has left where they belong: views, params, and what is yielded twice.
+static void copy_outputs(loop_nest *n, const bool *written, const view *results) {
+    for (int i = 0; i < n->body->output_count; i++)
+        if (!written[i]) loop_nest_copy(n, &n->views[n->body->outputs[i].value], &results[i]);
+}
+
+bool loop_nest_body(loop_nest *n, const view *results) {
     const graph *g = n->body;
     const int *last = last_reads(n);
-    value yields = g->outputs[0].value;
     // At most a value of its own, a reshape's copy, and copies of an op's operands.
     n->buffers = ARENA_ARRAY(n->e->arena, loop_nest_buffer, 4 * g->count + 4);
-    bool written = false;
+    bool *written = ARENA_ARRAY(n->e->arena, bool, g->output_count);
     for (value v = 0; v < g->count; v++) {
         const node *producer = graph_node(g, v);
         n->now = v;
@@ -148,12 +163,13 @@ bool loop_nest_body(loop_nest *n, const view *result) {
             int buffer = n->views[v].buffer;
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
         } else {
-            written = v == yields;
-            n->views[v] = written ? *result : loop_nest_allocate(n, &producer->type, last[v]);
+            int output = output_of(g, v);
+            if (output >= 0) written[output] = true;
+            n->views[v] = output >= 0 ? results[output] : loop_nest_allocate(n, &producer->type, last[v]);
             loop_nest_op(n, v, &n->views[v]);
         }
     }
     n->now = g->count;
-    if (!written) loop_nest_copy(n, &n->views[yields], result);
+    copy_outputs(n, written, results);
     return !diag_failed(n->e->diag);
 }

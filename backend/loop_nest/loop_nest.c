@@ -22,6 +22,7 @@ typedef struct site {
     loop_nest_emitter emit_body;
     int bounds; // leading operands of a per_sequence that are its bounds
     graph *body;
+    const kernel_result *results; // an output of the body each
     LLVMValueRef args, call, task, scratch;
 } site;
 
@@ -133,13 +134,14 @@ static LLVMValueRef emit_function(site *k, sym rows, int64_t unit, int64_t *scra
         c = cut_sequence(k, &n);
     else if (rows != SYM_NONE)
         c = cut_block(k, &n, rows, unit);
-    int count = k->node->input_count;
-    for (int i = k->bounds; i < count; i++)
+    for (int i = k->bounds; i < k->node->input_count; i++)
         n.views[i - k->bounds] =
             cut_view(k, &n, &c, k->node->inputs[i], i, graph_type(k->body, i - k->bounds));
-    const type *yields = graph_type(k->body, k->body->outputs[0].value);
-    view result = cut_view(k, &n, &c, k->s->node, count, yields);
-    if (!k->emit_body(&n, &result)) return NULL;
+    view *results = ARENA_ARRAY(e->arena, view, k->body->output_count);
+    for (int i = 0; i < k->body->output_count; i++)
+        results[i] = cut_view(k, &n, &c, k->results[i].node, k->results[i].arg,
+                              graph_type(k->body, k->body->outputs[i].value));
+    if (!k->emit_body(&n, results)) return NULL;
     LLVMBuildRetVoid(e->b);
     if (n.scratch_bytes > *scratch_bytes) *scratch_bytes = n.scratch_bytes;
     return f;
@@ -153,12 +155,13 @@ static int64_t block_rows(const kernel_site *s, int class) {
     return (block + tile - 1) / tile * tile;
 }
 
-// Bytes of a row of the operands and the result that lead with `rows`.
+// Bytes of a row of the operands and the results that lead with `rows`.
 static int64_t row_bytes(const site *k, sym rows) {
     int64_t bytes = 0;
     bindings b = variant_most(k->s->variant);
-    for (int i = k->bounds; rows != SYM_NONE && i <= k->node->input_count; i++) {
-        type t = *graph_type(k->s->graph, i < k->node->input_count ? k->node->inputs[i] : k->s->node);
+    int inputs = k->node->input_count, count = inputs + k->body->output_count;
+    for (int i = k->bounds; rows != SYM_NONE && i < count; i++) {
+        type t = *graph_type(k->s->graph, i < inputs ? k->node->inputs[i] : k->results[i - inputs].node);
         if (t.rank == 0 || t.d[0].s != rows) continue;
         t.d[0] = dim_num(1);
         bytes += type_count_bound(&t, &b) * (int64_t)elem_size(t.e);
@@ -209,7 +212,7 @@ bool loop_nest_depends_on_tokens(arena *a, const kernel_site *s) {
     const node *n = graph_node(s->graph, s->node);
     site k = {.s = s, .node = n};
     if (n->op == OP_per_sequence) return false;
-    k.body = loop_nest_flatten(a, s->graph, s->node);
+    k.body = loop_nest_flatten(a, s);
     return task_rows(&k) == SYM_NONE;
 }
 
@@ -225,7 +228,9 @@ bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char 
     site k = {.e = e, .s = s, .node = n, .family = family, .emit_body = body};
     bool sequences = n->op == OP_per_sequence;
     k.bounds = sequences ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-    k.body = loop_nest_flatten(e->arena, s->graph, s->node);
+    k.body = loop_nest_flatten(e->arena, s);
+    int results;
+    k.results = kernel_results(e->arena, s, &results);
     sym rows = sequences ? SYM_NONE : task_rows(&k);
     *out = (kernel){0};
     for (int class = 0; class < THREAD_CLASSES; class ++) {

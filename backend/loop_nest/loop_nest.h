@@ -27,10 +27,10 @@ typedef struct loop_nest_buffer {
 // --- body.c
 
 // The node's computation as one flat graph: a param an operand (per_sequence: an operand after the bounds),
-// primitive ops, one output.
-graph *loop_nest_flatten(arena *a, const graph *g, value v);
-// Emits the whole body: params from n->views (filled in by the caller), the result into `result`.
-bool loop_nest_body(loop_nest *n, const view *result);
+// primitive ops, an output for each of the node's results (kernel_results).
+graph *loop_nest_flatten(arena *a, const kernel_site *s);
+// Emits the whole body: params from n->views (filled in by the caller), its outputs into `results`.
+bool loop_nest_body(loop_nest *n, const view *results);
 
 // --- buffers.c
 
@@ -48,7 +48,7 @@ void loop_nest_copy_linear(loop_nest *n, const view *from,
 view loop_nest_swept(loop_nest *n, const view *v);
 
 // --- loop_nest.c: tasks, arguments and phases of a node, round a body that `body` emits.
-typedef bool (*loop_nest_emitter)(loop_nest *n, const view *result);
+typedef bool (*loop_nest_emitter)(loop_nest *n, const view *results);
 bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char *family,
                          loop_nest_emitter body);
 
@@ -60,7 +60,8 @@ view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMVa
 // --- quantize.c: quantize and dequantize.
 void loop_nest_quantize(loop_nest *n, const node *producer, const view *out);
 
-// --- analysis.c: is every value that holds `rows` computed row by row along its first axis?
+// --- analysis.c: is every value that holds `rows` computed row by row along its first axis, and has every
+// output such rows?
 bool loop_nest_row_wise(const graph *body, sym rows);
 // The work of a body: operations that don't depend on sizes, that grow with one symbol, with two.
 void loop_nest_work(const graph *body, double work[3]);

@@ -78,6 +78,7 @@ static bool collect_terms(const kernel_site *s, const graph *body, value v, bool
 static bool recognise(const kernel_site *s, token_mix *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (token_mix){0};
+    if (!kernel_has_one_result(s)) return false;
     if (n->op != OP_per_sequence || n->type.rank != 2 || !dim_eq(n->type.d[0], dim_sym(SYM_T))) return false;
     if (node_attr(n, ATTR_bounds)->u.i != 1 || n->type.d[1].s != SYM_NONE) return false;
     m->n = n->type.d[1].n;

@@ -104,7 +104,8 @@ static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMVa
                                LLVMValueRef sum) {
     location here = {.e = e, .x = x, .t = t, .sum = sum, .row = row, .vector = vector};
     LLVMValueRef *memo = ARENA_ARRAY(e->arena, LLVMValueRef, x->body->count);
-    pointwise p = {.e = e, .body = x->body, .load = load_param, .context = &here, .memo = memo};
+    pointwise p = {
+        .e = e, .body = x->body, .load = load_param, .context = &here, .width = e->width, .memo = memo};
     return pointwise_value(&p, x->result);
 }
 

@@ -46,6 +46,7 @@ static void find_blocks(const node *product, matmul *m) {
 static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (matmul){.norm = {.op = OP_COUNT, .beta = -1}};
+    if (!kernel_has_one_result(s)) return false;
     if (n->op == OP_matmul) {
         m->w = 1;
         if (!operands_fit(e, s, m)) return false;

@@ -43,6 +43,7 @@ static bool find_products(const graph *body, value *anchors) {
 static bool recognise(const kernel_site *s, mlp *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (mlp){0};
+    if (!kernel_has_one_result(s)) return false;
     value anchors[2];
     if (n->op != OP_fuse || !find_products(n->body, anchors)) return false;
     const graph *body = n->body;

@@ -205,28 +205,34 @@ static int64_t weight_bytes_of(const graph *g, const node *n) {
     return bytes;
 }
 
-static bertc_off put_args(descriptor_writer *t, const variant *v, value x) {
-    const graph *g = t->a->graph;
-    const node *n = graph_node(g, x);
-    size_t count = (size_t)n->input_count + 1;
-    bertc_arg *args = ARENA_ARRAY(t->e->arena, bertc_arg, count);
-    for (int i = 0; i < n->input_count; i++) {
-        const node *operand = graph_node(g, n->inputs[i]);
-        args[i] = node_is_constant(operand) ? (bertc_arg){BERTC_ARG_WEIGHT, node_attr(operand, ATTR_at)->u.i}
-                                            : (bertc_arg){BERTC_ARG_ARENA, v->places[n->inputs[i]].offset};
-    }
-    args[count - 1] = (bertc_arg){BERTC_ARG_ARENA, v->places[x].offset};
-    return put_bytes(t, args, sizeof(*args) * count, 8);
-}
-
 // What the thread classes share of a node: arguments and names.
 typedef struct node_tables {
     bertc_off args;
+    uint32_t arg_count, result_count;
     const char *name;
     const char *suffixes[KERNEL_MAX_PHASES * THREAD_CLASSES];
     bertc_off names[KERNEL_MAX_PHASES * THREAD_CLASSES];
     int name_count;
 } node_tables;
+
+// The operands, then the results.
+static void put_args(descriptor_writer *t, const variant *v, value x, node_tables *out) {
+    const graph *g = t->a->graph;
+    const node *n = graph_node(g, x);
+    int results;
+    const kernel_result *r = kernel_results(t->e->arena, &(kernel_site){g, v, x}, &results);
+    out->arg_count = (uint32_t)(n->input_count + results);
+    out->result_count = (uint32_t)results;
+    bertc_arg *args = ARENA_ARRAY(t->e->arena, bertc_arg, out->arg_count);
+    for (int i = 0; i < n->input_count; i++) {
+        const node *operand = graph_node(g, n->inputs[i]);
+        args[i] = node_is_constant(operand) ? (bertc_arg){BERTC_ARG_WEIGHT, node_attr(operand, ATTR_at)->u.i}
+                                            : (bertc_arg){BERTC_ARG_ARENA, v->places[n->inputs[i]].offset};
+    }
+    for (int i = 0; i < results; i++)
+        args[r[i].arg] = (bertc_arg){BERTC_ARG_ARENA, v->places[r[i].node].offset};
+    out->args = put_bytes(t, args, sizeof(*args) * out->arg_count, 8);
+}
 
 static bertc_off phase_name(descriptor_writer *t, node_tables *n, const char *suffix) {
     for (int i = 0; i < n->name_count; i++) {
@@ -243,7 +249,8 @@ static void phase_init(descriptor_writer *t, bertc_phase *out, const kernel_phas
     const node *n = graph_node(g, v);
     *out = (bertc_phase){.name = phase_name(t, shared, p->suffix ? p->suffix : ""),
                          .args = shared->args,
-                         .arg_count = (uint32_t)n->input_count + 1,
+                         .arg_count = shared->arg_count,
+                         .result_count = shared->result_count,
                          .dim = symbol_of(p->dim),
                          .unit = p->unit,
                          .inner = p->inner,
@@ -300,7 +307,7 @@ static node_tables *put_node_tables(descriptor_writer *t, int index) {
         const node *n = graph_node(g, v);
         if (!t->kernels[(size_t)index * (size_t)g->count + (size_t)v]) continue;
         nodes[v].name = n->name ? n->name : arena_printf(t->e->arena, "%s.%d", op_name(n->op), v);
-        nodes[v].args = put_args(t, &g->variants[index], v);
+        put_args(t, &g->variants[index], v, &nodes[v]);
     }
     return nodes;
 }

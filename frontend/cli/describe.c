@@ -83,27 +83,44 @@ static void add_variants(cJSON *root, const build *b) {
 }
 
 // Each top-level node is one kernel: its name and its ops.
+// The ops of a kernel; a box that is all of a body stands for its own.
+static void list_ops(const graph *body, char *ops, size_t size) {
+    for (value k = 0; body && k < body->count; k++) {
+        const node *n = graph_node(body, k);
+        if (n->op == OP_fuse) list_ops(n->body, ops, size);
+        if (n->op == OP_param || n->op == OP_constant || n->op == OP_result || n->op == OP_fuse ||
+            strlen(ops) + strlen(op_name(n->op)) + 2 > size)
+            continue;
+        if (*ops) strcat(ops, " ");
+        strcat(ops, op_name(n->op));
+    }
+}
+
+// The types of a kernel's results after the first, where there are some.
+static void add_results(cJSON *o, const graph *g, value v) {
+    cJSON *list = NULL;
+    char text[96];
+    for (int i = 1; i < node_yield_count(graph_node(g, v)); i++) {
+        value r = graph_result_find(g, v, i);
+        if (r == VALUE_NONE) continue;
+        if (!list) list = cJSON_AddArrayToObject(o, "results");
+        cJSON_AddItemToArray(list, cJSON_CreateString(type_print(graph_type(g, r), text, sizeof(text))));
+    }
+}
+
 static void add_kernels(cJSON *root, const graph *g) {
     cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
-        if (n->op == OP_input || n->op == OP_constant) continue;
+        if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
         char text[96], ops[256] = "";
-        const graph *body = n->body;
-        if (body && body->count && body->nodes[body->count - 1].op == OP_fuse)
-            body = body->nodes[body->count - 1].body;
-        for (value k = 0; body && k < body->count; k++) {
-            op o = body->nodes[k].op;
-            if (o == OP_param || o == OP_constant || strlen(ops) + strlen(op_name(o)) + 2 > sizeof(ops))
-                continue;
-            if (*ops) strcat(ops, " ");
-            strcat(ops, op_name(o));
-        }
+        list_ops(n->body, ops, sizeof(ops));
         cJSON *o = cJSON_CreateObject();
         if (n->name) cJSON_AddStringToObject(o, "name", n->name);
         cJSON_AddStringToObject(o, "op", op_name(n->op));
         if (*ops) cJSON_AddStringToObject(o, "ops", ops);
         cJSON_AddStringToObject(o, "type", type_print(&n->type, text, sizeof(text)));
+        add_results(o, g, v);
         cJSON_AddItemToArray(kernels, o);
     }
 }

@@ -60,8 +60,12 @@ static void print_lists(const cJSON *root) {
     printf("kernels\n");
     cJSON_ArrayForEach(o, item_of(root, "kernels")) {
         const char *ops = text_of(o, "ops");
-        printf("  %-32s %-16s %s\n", text_of(o, "name"), text_of(o, "type"),
+        const cJSON *more;
+        printf("  %-32s %-16s %s", text_of(o, "name"), text_of(o, "type"),
                *ops == '-' ? text_of(o, "op") : ops);
+        cJSON_ArrayForEach(more, item_of(o, "results"))
+            printf("; %s", cJSON_IsString(more) ? more->valuestring : "-");
+        printf("\n");
     }
 }
 
@@ -75,27 +79,33 @@ static int graphviz_escape(const char *s) {
     return n;
 }
 
-// Graphviz: each node is a box that shows its fused ops, each operand an arrow.
+static void print_dot_ops(const graph *body) {
+    for (value k = 0; body && k < body->count; k++) {
+        const node *n = graph_node(body, k);
+        if (n->op == OP_fuse)
+            print_dot_ops(n->body);
+        else if (n->op != OP_param && n->op != OP_constant && n->op != OP_result)
+            printf("%s\\n", op_name(n->op));
+    }
+}
+
+// Graphviz: each kernel is a box that shows its fused ops, each operand an arrow.
 static void print_dot(const graph *g) {
     printf("digraph encoder {\n  node [shape=box, fontname=\"sans-serif\"];\n");
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         char text[96];
-        if (n->op == OP_constant) continue;
+        if (n->op == OP_constant || n->op == OP_result) continue;
         printf("  n%d [label=\"", v);
         if (n->name && graphviz_escape(n->name)) printf("\\n");
-        const graph *body = n->body;
-        if (body && body->count && body->nodes[body->count - 1].op == OP_fuse)
-            body = body->nodes[body->count - 1].body;
-        if (!body && n->op != OP_input) printf("%s\\n", op_name(n->op));
-        for (value k = 0; body && k < body->count; k++) {
-            op o = body->nodes[k].op;
-            if (o != OP_param && o != OP_constant) printf("%s\\n", op_name(o));
-        }
+        if (!n->body && n->op != OP_input) printf("%s\\n", op_name(n->op));
+        print_dot_ops(n->body);
         printf("%s\"%s];\n", type_print(&n->type, text, sizeof(text)),
                n->op == OP_input ? ", style=rounded" : "");
         for (int i = 0; i < n->input_count; i++) {
-            if (graph_node(g, n->inputs[i])->op != OP_constant) printf("  n%d -> n%d;\n", n->inputs[i], v);
+            const node *from = graph_node(g, n->inputs[i]);
+            if (from->op != OP_constant)
+                printf("  n%d -> n%d;\n", from->op == OP_result ? from->inputs[0] : n->inputs[i], v);
         }
     }
     printf("}\n");

@@ -28,11 +28,17 @@ static bool keep(void *context, const graph *g, value v, const tensor *t) {
 
 static void on_phase(void *user, const bertc_phase_event *event) {
     check *c = user;
-    if (event->node < 0 || event->node >= c->graph->count || !c->want[event->node].data) return;
-    kernel_check *r = &c->rows[event->node];
-    r->name = c->graph->nodes[event->node].name;
-    int64_t ld = c->variant->places[event->node].ld;
-    verify_compare(r, event->result, ld ? ld : 1, &c->want[event->node]);
+    if (event->node < 0 || event->node >= c->graph->count) return;
+    const node *n = graph_node(c->graph, (value)event->node);
+    for (int i = 0, k = 0; i < node_yield_count(n) && k < event->result_count; i++) {
+        value v = graph_result_find(c->graph, (value)event->node, i);
+        if (v == VALUE_NONE) continue;
+        const void *got = event->results[k++];
+        if (!c->want[v].data) continue;
+        c->rows[v].name = graph_node(c->graph, v)->name;
+        int64_t ld = c->variant->places[v].ld;
+        verify_compare(&c->rows[v], got, ld ? ld : 1, &c->want[v]);
+    }
 }
 
 // A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.

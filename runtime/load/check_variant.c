@@ -94,6 +94,7 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
     if (!check_string(c, p->name, "a phase's name")) return false;
     if (!check_at(c, p->kernel, 1, 1, 1, PF_X, "a kernel")) return false;
     if (p->arg_count < 1 || p->arg_count > MAX_ARGS) return broken(c, v, "the arguments of a phase");
+    if (p->result_count < 1 || p->result_count > p->arg_count) return broken(c, v, "the results of a phase");
     const void *args = check_array(c, p->args, p->arg_count, BERTC_ROW_ARG, "the arguments of a phase");
     if (!args) return false;
     for (uint32_t i = 0; i < p->arg_count; i++) {
@@ -102,6 +103,8 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
         if (a.kind > BERTC_ARG_ARENA) return broken(c, v, "an argument of no known kind");
         int64_t limit = a.kind == BERTC_ARG_WEIGHT ? c->descriptor.weights_bytes : v->arena_bytes;
         if (a.offset < 0 || a.offset >= limit) return broken(c, v, "an argument outside of weights or arena");
+        if (i >= p->arg_count - p->result_count && a.kind == BERTC_ARG_WEIGHT)
+            return broken(c, v, "a phase that writes weights");
     }
     int64_t size = p->dim == BERTC_NUMBER ? 1 : v->tokens, tasks;
     if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||

@@ -176,18 +176,22 @@ static void run_observed(bertc_session *s, const pool_work *work) {
     }
     for (int i = 0; i < v->phase_count; i++) {
         const bertc_phase *p = &v->phases[i];
+        const void *const *results =
+            (const void *const *)v->args + v->arg_at[i] + (int)(p->arg_count - p->result_count);
         double size = (double)dim_size(s, p->dim), start = now();
         pool_run(s->pool, work, i, i + 1);
         bertc_phase_event event = {.index = i,
                                    .name = model_at(s->model, p->name),
                                    .node = p->node,
-                                   .result = v->args[v->arg_at[i] + (int)p->arg_count - 1],
+                                   .result = results[0],
                                    .seconds = now() - start,
                                    .flops = p->flops_call + p->flops_row * size + p->flops_pair * pairs,
                                    .bytes = p->weight_bytes + (int64_t)(size * (double)p->row_bytes +
                                                                         tokens * (double)p->token_bytes +
                                                                         pairs * (double)p->pair_bytes),
-                                   .weight_bytes = p->weight_bytes};
+                                   .weight_bytes = p->weight_bytes,
+                                   .result_count = (int)p->result_count,
+                                   .results = results};
         s->hook(s->hook_user, &event);
     }
 }

@@ -184,13 +184,15 @@ static void run_node(run *r, int index, int class, value v, unsigned char *data)
     const variant *x = &g->variants[index];
     const node *n = graph_node(g, v);
     const kernel *k = r->kernels[index * g->count + v];
-    void **args = ARENA_ARRAY(r->a, void *, n->input_count + 1);
-    for (int i = 0; i <= n->input_count; i++) {
-        value of = i < n->input_count ? n->inputs[i] : v;
-        const node *m = graph_node(g, of);
+    int results;
+    const kernel_result *result = kernel_results(r->a, &(kernel_site){g, x, v}, &results);
+    void **args = ARENA_ARRAY(r->a, void *, n->input_count + results);
+    for (int i = 0; i < n->input_count; i++) {
+        const node *m = graph_node(g, n->inputs[i]);
         args[i] = node_is_constant(m) ? (void *)(r->weights.data + node_attr(m, ATTR_at)->u.i)
-                                      : data + x->places[of].offset;
+                                      : data + x->places[n->inputs[i]].offset;
     }
+    for (int i = 0; i < results; i++) args[result[i].arg] = data + x->places[result[i].node].offset;
     bertc_call call = {r->b.v[SYM_T], r->b.v[SYM_S], r->b.v[SYM_R], r->bounds, r->row_bounds};
     fenced scratch = fenced_new(k->scratch_bytes);
     memset(scratch.data, 0x7f, (size_t)k->scratch_bytes);
@@ -202,23 +204,31 @@ static void run_node(run *r, int index, int class, value v, unsigned char *data)
     fenced_free(&scratch);
 }
 
+// Holds a value in the arena against the evaluator's, and against what the first run gave.
+static void check_value(run *r, int index, int class, value v, unsigned char *data) {
+    const variant *x = &r->g->variants[index];
+    bindings b = r->b;
+    b.v[SYM_M] = x->length;
+    tensor got = harness_tensor_new(r->a, graph_type(r->g, v), &b);
+    move_value(r, x, v, data, &got, false);
+    compare(r, x, class, v, &got);
+    if (r->first[v].data)
+        compare_bits(r, x, class, v, &got);
+    else
+        r->first[v] = got;
+}
+
 static void run_variant(run *r, int index, int class) {
     const graph *g = r->g;
     const variant *x = &g->variants[index];
     fenced memory = fenced_new(x->arena_bytes);
     fill_arena(r, x, memory.data);
-    bindings b = r->b;
-    b.v[SYM_M] = x->length;
     for (value v = 0; v < g->count; v++) {
         if (!r->kernels[index * g->count + v]) continue;
         run_node(r, index, class, v, memory.data);
-        tensor got = harness_tensor_new(r->a, graph_type(g, v), &b);
-        move_value(r, x, v, memory.data, &got, false);
-        compare(r, x, class, v, &got);
-        if (r->first[v].data)
-            compare_bits(r, x, class, v, &got);
-        else
-            r->first[v] = got;
+        int results;
+        const kernel_result *result = kernel_results(r->a, &(kernel_site){g, x, v}, &results);
+        for (int i = 0; i < results; i++) check_value(r, index, class, result[i].node, memory.data);
     }
     fenced_free(&memory);
 }

@@ -185,9 +185,11 @@ static inline void check_stream(const run *r, const kernel_phase *p, const node 
 static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, value v, bool backward) {
     const node *n = graph_node(r->g, v);
     void *args[16];
-    ck_assert_int_lt(n->input_count, 16);
+    int results;
+    const kernel_result *result = kernel_results(r->s->a, &(kernel_site){r->g, r->v, v}, &results);
+    ck_assert_int_le(n->input_count + results, 16);
     for (int i = 0; i < n->input_count; i++) args[i] = run_place(r, n->inputs[i]);
-    args[n->input_count] = run_place(r, v);
+    for (int i = 0; i < results; i++) args[result[i].arg] = run_place(r, result[i].node);
     int64_t size = p->dim == SYM_T ? r->call.tokens : p->dim == SYM_S ? r->call.sequences : r->call.rows;
     int64_t tasks = (size + p->unit - 1) / p->unit * p->inner;
     check_stream(r, p, n);

@@ -113,11 +113,44 @@ START_TEST(variants) {
 }
 END_TEST
 
+// A region that yields exp x, x + x and x x.
+static value three(setup *s) {
+    graph *body = graph_new(s->arena, NULL);
+    dim d[] = {dim_sym(SYM_T), dim_num(WIDTH)};
+    value x = graph_param(body, "x", type_make(ELEM_F32, 2, d));
+    graph_output_add(body, NULL, graph_op1(body, OP_exp, x));
+    graph_output_add(body, NULL, graph_op2(body, OP_add, x, x));
+    graph_output_add(body, NULL, graph_op2(body, OP_mul, x, x));
+    return graph_region(s->g, OP_fuse, 1, &(value){X}, body, 0);
+}
+
+START_TEST(results) {
+    setup s;
+    open_setup(&s);
+    value a = three(&s), a1 = graph_result(s.g, a, 1), b = three(&s), b1 = graph_result(s.g, b, 1);
+    value c = three(&s), none = three(&s);
+    graph_result(s.g, c, 2);
+    variant *v = &s.variant;
+    v->schedules = ARENA_ARRAY(s.arena, schedule, s.g->count);
+    v->places = ARENA_ARRAY(s.arena, place, s.g->count);
+    for (int i = 0; i < s.g->count; i++) v->places[i] = (place){PLACE_ARENA, 4096 * i, WIDTH};
+    ck_assert(same(&s, a, v, b, v));
+    ck_assert(!same(&s, a, v, c, v)); // which yields are read
+    ck_assert(!same(&s, a, v, none, v));
+    v->places[b1].ld = 48; // of the second result
+    ck_assert(!same(&s, a, v, b, v));
+    v->places[a1].ld = 48;
+    ck_assert(same(&s, a, v, b, v));
+    close_setup(&s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("codegen_key");
     TCase *t = tcase_create("codegen_key");
     tcase_add_test(t, nodes);
     tcase_add_test(t, variants);
+    tcase_add_test(t, results);
     suite_add_tcase(suite, t);
     return suite_status(suite);
 }

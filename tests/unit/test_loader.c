@@ -179,6 +179,12 @@ START_TEST(variants) {
     expect(&b, "broken descriptor: a kernel outside of the file, or misaligned");
     PHASE[1].arg_count = 65;
     expect(&b, "broken descriptor: variant toy_s8: the arguments of a phase");
+    PHASE[1].result_count = 0;
+    expect(&b, "broken descriptor: variant toy_s8: the results of a phase");
+    PHASE[1].result_count = 7;
+    expect(&b, "broken descriptor: variant toy_s8: the results of a phase");
+    PHASE[1].result_count = 2; // one of them is argument 4, a weight
+    expect(&b, "broken descriptor: variant toy_s8: a phase that writes weights");
     PHASE[1].stream = 6;
     expect(&b, "broken descriptor: variant toy_s8: what a phase streams");
     PHASE[1].stream = 0; // no weight

@@ -191,6 +191,7 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
         phases[i] = (bertc_phase){.name = blob_string(b, names[i]),
                                   .kernel = o->kernels[i],
                                   .arg_count = 6,
+                                  .result_count = 1,
                                   .args = TOY_ROWS_OF(b, args, 6, o->more),
                                   .dim = dims[i],
                                   .unit = rowwise ? TOY_TILE : 1,

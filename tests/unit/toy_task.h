@@ -89,6 +89,7 @@ static inline bertc_variant head_variant(blob *b, int64_t length, int64_t tokens
                                   {BERTC_ARG_ARENA, out[i].offset}};
         phases[i] = (bertc_phase){.name = blob_string(b, "head"),
                                   .arg_count = 3,
+                                  .result_count = 1,
                                   .args = blob_put(b, args, sizeof args, 8),
                                   .kernel = (int64_t)((uintptr_t)kernels[i] - (uintptr_t)b->data),
                                   .dim = head_outputs[i].leading,
