@@ -43,9 +43,29 @@ static void describe_matmul(const graph *g, const value *found, int count, kerne
         s->norm = s->norm || needs_whole_rows(graph_node(g, v)->op);
 }
 
+static dim leading_axis(const type *t) {
+    return t->rank ? t->d[0] : dim_num(1);
+}
+
+static void describe_results(const graph *g, value v, kernel_shape *s) {
+    int n = node_yield_count(graph_node(g, v));
+    for (int i = 1; i < n && s->rows.s == SYM_NONE; i++) {
+        value result = graph_result_find(g, v, i);
+        if (result != VALUE_NONE) s->rows = leading_axis(graph_type(g, result));
+    }
+    for (int i = 0; i < n; i++) {
+        value result = graph_result_find(g, v, i);
+        if (result == VALUE_NONE || !dim_eq(leading_axis(graph_type(g, result)), s->rows)) continue;
+        const type *t = graph_type(g, result);
+        int64_t elements = 1;
+        for (int k = 1; k < t->rank; k++) elements *= t->d[k].n;
+        s->written += elem_bytes(t->e, elements);
+    }
+}
+
 kernel_shape kernel_describe(const graph *g, value v) {
     const node *n = graph_node(g, v);
-    kernel_shape s = {.rows = n->type.rank ? n->type.d[0] : dim_num(1),
+    kernel_shape s = {.rows = leading_axis(&n->type),
                       .n = last_axis(&n->type),
                       .heads = 1,
                       .left = n->type.e,
@@ -53,6 +73,7 @@ kernel_shape kernel_describe(const graph *g, value v) {
                       .result = n->type.e};
     const graph *where[3];
     value found[3];
+    describe_results(g, v, &s);
     if (n->op == OP_matmul) {
         s.kind = KERNEL_MATMUL;
         s.k = last_axis(graph_type(g, n->inputs[0]));

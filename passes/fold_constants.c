@@ -27,6 +27,7 @@
 //   3. Every other node whose operands are all constants is evaluated, if its result is smaller
 //      than 1 MiB; in bodies, if its result is one number.
 #include "passes/constants.h"
+#include "passes/region.h"
 
 #include <string.h>
 
@@ -74,7 +75,7 @@ static bool find_projection(rewriter *r, value v, projection *out) {
 // The only use of `v` in the body, which reads it once; VALUE_NONE where there are more, or none.
 static value only_user(const graph *body, value v) {
     value user = VALUE_NONE;
-    if (body->outputs[0].value == v) return VALUE_NONE;
+    if (region_yields(body, v)) return VALUE_NONE;
     for (value u = 0; u < body->count; u++) {
         const node *n = graph_node(body, u);
         for (int i = 0; i < n->input_count; i++) {

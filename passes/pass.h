@@ -52,12 +52,14 @@ typedef enum kernel_kind {
 
 typedef struct kernel_shape {
     kernel_kind kind;
-    dim rows;       // leading axis of the result
+    dim rows;       // leading axis of the result; of several, of the first that has a symbol there
     int64_t k, n;   // inner axis and columns of a matmul; of mlp: k of the first product, n of the second
     int64_t hidden; // mlp: columns of the first product
     int64_t heads;  // attention: leading axis of the scores; 1 where there is none
     bool norm;      // the result needs whole rows: a norm or another reduction follows the anchor
-    elem left, right, result; // element types: of the first matmul's operands, and of the kernel's result
+    elem left, right,
+        result;      // element types: of the first matmul's operands, and of the kernel's first result
+    int64_t written; // bytes of a row of the results, of all that are read and lead with `rows`
 } kernel_shape;
 kernel_shape kernel_describe(const graph *g, value v);
 

@@ -17,6 +17,12 @@ void region_live(const graph *body, bool *live) {
     }
 }
 
+bool region_yields(const graph *body, value v) {
+    for (int i = 0; i < body->output_count; i++)
+        if (body->outputs[i].value == v) return true;
+    return false;
+}
+
 static value copy_mapped(graph *to, const node *n, const value *map, arena *scratch) {
     value *inputs = ARENA_ARRAY(scratch, value, n->input_count);
     for (int i = 0; i < n->input_count; i++) inputs[i] = map[n->inputs[i]];

@@ -9,6 +9,8 @@
 void region_copy(graph *to, const graph *from, value *map);
 // live[v]: does a yield of the body need v?
 void region_live(const graph *body, bool *live);
+// Does the body yield v?
+bool region_yields(const graph *body, value v);
 // Number of params.
 int region_params(const graph *body);
 // "x", or "x2", ...: the first that no node of `body` has.

@@ -227,7 +227,7 @@ static void merge(rewriter *r, value user, const projections *set, pass *p) {
         bool reads = false;
         for (int i = 0; i < graph_node(g, v)->input_count; i++)
             reads = reads || part_of(set, graph_node(g, v)->inputs[i]);
-        if (reads) replace_all_uses(r, v, rebuild_reader(g, v, set, merged, name));
+        if (reads) replace_results(r, v, rebuild_reader(g, v, set, merged, name));
     }
 }
 

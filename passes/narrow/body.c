@@ -81,12 +81,14 @@ static value narrow_value(narrower *s, value v, int axis) {
 
 // --- Params
 
-// Walks once over the marked values, from the result up.
+// Walks once over the marked values, from the results up.
 bool narrow_needs(const graph *g, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause) {
-    value result = g->outputs[0].value;
-    if (!narrow_has_rows(graph_type(g, result), 0, SYM_L))
-        return *cause = "its result has no row a token", false;
-    cut[result][0] = true;
+    for (int i = 0; i < g->output_count; i++) {
+        value result = g->outputs[i].value;
+        if (!narrow_has_rows(graph_type(g, result), 0, SYM_L))
+            return *cause = i ? "a result of it has no row a token" : "its result has no row a token", false;
+        cut[result][0] = true;
+    }
     for (value v = g->count - 1; v >= 0; v--) {
         const node *n = graph_node(g, v);
         for (int i = 0; whole[v] && i < n->input_count; i++) whole[n->inputs[i]] = true;
@@ -148,10 +150,12 @@ bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_bod
     bool ok = narrow_needs(body, whole, cut, cause);
     if (ok) {
         make_params(&s, whole, cut, out);
-        value result = narrow_value(&s, body->outputs[0].value, 0);
-        ok = result != VALUE_NONE;
+        for (int i = 0; ok && i < body->output_count; i++) {
+            value result = narrow_value(&s, body->outputs[i].value, 0);
+            ok = result != VALUE_NONE;
+            if (ok) graph_output_add(s.to, NULL, result);
+        }
         *cause = s.cause;
-        if (ok) graph_output_add(s.to, NULL, result);
         out->body = s.to;
     }
     arena_free(scratch);

@@ -24,12 +24,12 @@ typedef struct narrowed_body {
     bool *narrow;  // along its rows (then its operand must be narrowed too), or whole
 } narrowed_body;
 
-// What one row of a per_sequence's result needs of each value of its body: cut[v][axis], one row of it
-// along that axis; whole[v], all of it. The caller clears both. False, with the cause, where the result's
-// rows are not independent.
+// What one row of a per_sequence's results needs of each value of its body: cut[v][axis], one row of it
+// along that axis; whole[v], all of it. The caller clears both. False, with the cause, where the results'
+// rows are not independent, or where one has no row a token.
 bool narrow_needs(const graph *body, bool *whole, bool (*cut)[IR_MAX_RANK], const char **cause);
 
-// A copy of a per_sequence's body that yields chosen rows only: `rows` is Q (the rows that a head reads) or 1
+// A copy of a per_sequence's body that yields chosen rows only, of each yield: `rows` is Q (the rows that a head reads) or 1
 // (the first, or the last). False, with the cause, where its rows are not independent.
 bool narrow_body(arena *a, const graph *body, dim rows, bool first, narrowed_body *out, const char **cause);
 

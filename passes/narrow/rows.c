@@ -50,7 +50,8 @@ static bool is_end_row(const graph *g, value v, bool *last) {
     const node *n = graph_node(g, v);
     if (n->op != OP_per_sequence || n->input_count != 2 || n->body->count != 2) return false;
     const node *s = graph_node(n->body, 1);
-    if (s->op != OP_slice || n->body->outputs[0].value != 1 || !dim_is(s->type.d[0], 1)) return false;
+    if (n->body->output_count != 1 || n->body->outputs[0].value != 1) return false;
+    if (s->op != OP_slice || !dim_is(s->type.d[0], 1)) return false;
     if (!narrow_has_rows(graph_type(g, n->inputs[1]), 0, SYM_T)) return false;
     const type *x = graph_type(n->body, 0);
     *last = dim_eq(node_attr(s, ATTR_begin)->u.dims[0], (dim){SYM_L, -1});
@@ -111,6 +112,7 @@ static bool is_output(const graph *g, value v) {
 // Does narrowed node u read v along its rows, wherever it reads it?
 static bool reads_rows(const narrowing *s, value u, value v) {
     const node *n = graph_node(s->g, u);
+    if (n->op == OP_result) return true; // its region is narrowed where all of its results are
     if (n->op == OP_per_sequence) {
         const narrowed_body *b = &s->bodies[u];
         if (n->inputs[0] == v) return false;
@@ -151,6 +153,7 @@ static bool narrows(narrowing *s, value v) {
     if (is_output(s->g, v)) return s->cause[v] = "it is an output", false;
     if (!readers_narrow(s, v)) return false;
     if (n->op == OP_per_sequence) return narrows_sequence(s, v);
+    if (n->op == OP_result) return true;
     if (n->body) return s->cause[v] = "it is fused already", false;
     for (int i = 0; i < n->input_count; i++)
         if (narrow_operand_axis(s->g, n, i, 0, SYM_T) == NARROW_STUCK)
@@ -204,6 +207,7 @@ static value make_sequence(narrowing *s, value v) {
 
 static value make_op(narrowing *s, value v) {
     const node n = *graph_node(s->g, v); // nodes move as others are appended
+    if (n.op == OP_result) return graph_result(s->g, s->narrowed[n.inputs[0]], node_result_index(&n));
     value *inputs = ARENA_ARRAY(s->scratch, value, n.input_count);
     for (int i = 0; i < n.input_count; i++) {
         bool along = narrow_operand_axis(s->g, &n, i, 0, SYM_T) == 0;
@@ -218,7 +222,7 @@ static value make_op(narrowing *s, value v) {
 static double row_flops(const graph *g, value v) {
     const node *n = graph_node(g, v);
     const type *t = &n->type;
-    if (n->op == OP_per_sequence) return 0;
+    if (n->op == OP_per_sequence || n->op == OP_result) return 0;
     double width = 1;
     for (int i = 1; i < t->rank; i++) width *= (double)t->d[i].n;
     return n->op == OP_matmul ? 2 * width * (double)graph_type(g, n->inputs[0])->d[t->rank - 1].n : width;
@@ -238,14 +242,28 @@ static void report(const narrowing *s, value v, int nodes, double flops) {
     }
 }
 
-static void narrow_choice(narrowing *s) {
+// Marks what is narrowed; returns how many nodes that compute.
+static int find_narrow(narrowing *s, double *flops) {
     int nodes = 0;
-    double flops = 0;
     for (value v = s->count - 1; v >= 0; v--) {
         s->narrow[v] = use_count(s->r, v) && narrows(s, v);
-        nodes += s->narrow[v];
-        if (s->narrow[v]) flops += row_flops(s->g, v);
+        if (!s->narrow[v]) continue;
+        nodes += !op_is(s->g, v, OP_result);
+        *flops += row_flops(s->g, v);
     }
+    // A result whose region stays is chosen from, like the region itself.
+    for (value v = 0; v < s->count; v++) {
+        const node *n = graph_node(s->g, v);
+        if (n->op != OP_result || !s->narrow[v] || s->narrow[n->inputs[0]]) continue;
+        s->narrow[v] = false;
+        s->cause[v] = s->cause[n->inputs[0]];
+    }
+    return nodes;
+}
+
+static void narrow_choice(narrowing *s) {
+    double flops = 0;
+    int nodes = find_narrow(s, &flops);
     for (value v = 0; v < s->count; v++)
         if (s->chosen[v]) report(s, v, nodes, flops);
     for (value v = 0; v < s->count; v++) {

@@ -168,6 +168,7 @@ static void skip_operands(skipping *s, value user, arena *scratch) {
     mark_above(body, select->inputs[1], chosen);
     mark_above(body, select->inputs[0], others);
     mark_above(body, select->inputs[2], others);
+    for (int i = 1; i < body->output_count; i++) mark_above(body, body->outputs[i].value, others);
     const char *cause;
     // In a body whose rows are chosen already, those of the text (L) are read whole.
     bool all = dim_eq(select->type.d[select->type.rank - 2], dim_sym(SYM_L));

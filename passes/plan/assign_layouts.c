@@ -16,7 +16,7 @@
 // where they are constants with a recipe. A constant that has other readers too stays for them,
 // beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
 // operands of per_sequence bodies.
-#include "passes/pass.h"
+#include "passes/region.h"
 
 // Is parameter v of a body read as the right operand of matmuls alone?
 static bool param_packs(const graph *body, value v) {
@@ -29,7 +29,7 @@ static bool param_packs(const graph *body, value v) {
             uses++;
         }
     }
-    return uses > 0 && body->outputs[0].value != v;
+    return uses > 0 && !region_yields(body, v);
 }
 
 static bool operand_packs(const graph *g, const node *n, int i) {

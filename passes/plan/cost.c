@@ -132,7 +132,7 @@ static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows
     rows = round_up(rows, s->tile_rows);
     double seconds = tasks_seconds(s, c, rows, threads) + barrier;
     if (!s->shape.norm || !c->columns) return seconds;
-    double bytes = 2 * bytes_of(s->shape.result, rows * s->shape.n); // read and written
+    double bytes = bytes_of(s->shape.result, rows * s->shape.n) + (double)(rows * s->shape.written);
     double l3 = s->target->memory_gbs * 1e9 * view_of(threads)->l3;
     return seconds + bytes / l3 / threads + barrier;
 }

@@ -119,7 +119,11 @@ static int32_t prefetch_streams(const graph *g, const target *t) {
 static bool same_shape(const kernel_shape *a, const kernel_shape *b) {
     return a->kind == b->kind && dim_eq(a->rows, b->rows) && a->k == b->k && a->n == b->n &&
            a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm && a->left == b->left &&
-           a->right == b->right && a->result == b->result;
+           a->right == b->right && a->result == b->result && a->written == b->written;
+}
+
+static bool is_kernel(const node *n) {
+    return n->op != OP_input && n->op != OP_result && !node_is_constant(n);
 }
 
 // Layers repeat: a node takes over the schedule of the first of its shape.
@@ -129,7 +133,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
     const kernel_shape k = shapes[v];
     for (value u = 0; u < v; u++) {
         const node *like = graph_node(g, u);
-        if (like->op == OP_input || node_is_constant(like) || !same_shape(&shapes[u], &k)) continue;
+        if (!is_kernel(like) || !same_shape(&shapes[u], &k)) continue;
         *s = x->schedules[u];
         return;
     }
@@ -162,7 +166,7 @@ bool pass_schedule(graph *g, pass *p) {
     kernel_shape *shapes = ARENA_ARRAY(scratch, kernel_shape, g->count + 1);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
-        if (n->op == OP_input || node_is_constant(n)) continue;
+        if (!is_kernel(n)) continue;
         shapes[v] = kernel_describe(g, v);
         schedule_node(g, v, shapes, p);
     }
