@@ -169,10 +169,45 @@ START_TEST(integers) {
 }
 END_TEST
 
+static bool with_tables(safetensors_item *t, arena *a) {
+    int64_t n = elements(t);
+    uint8_t *bytes = ARENA_ARRAY(a, uint8_t, 8 * n);
+    for (int64_t i = 0; i < 8 * n; i++) bytes[i] = (uint8_t)(7 * i + 130);
+    if (!strcmp(t->name, "pooler.dense.weight")) t->name = "table", store(t, "U8", bytes, (size_t)n);
+    if (!strcmp(t->name, "pooler.dense.bias")) t->name = "offsets", store(t, "I8", bytes, (size_t)n);
+    return true;
+}
+
+static float first_of(const opened *x, const char *name, elem e) {
+    tensor_view v;
+    float f;
+    ck_assert(x->m.source.find(x->m.source.context, name, &v));
+    ck_assert_int_eq(v.e, e);
+    elem_convert(v.e, v.data, ELEM_F32, &f, 1);
+    return f;
+}
+
+// A graph's recipes may name what the model itself doesn't read.
+START_TEST(found_by_recipes) {
+    tensor_view v;
+    link_case("bert-base-model/config.json", "config.json");
+    copy_weights("bert-base-model", with_tables);
+    opened x = open_model((hub_options){0});
+    ck_assert(x.ok && says(&x, "2 tensors are not read: offsets, table"));
+    ck_assert(first_of(&x, "table", ELEM_U8) == 130 && first_of(&x, "offsets", ELEM_I8) == -126);
+    close_model(&x);
+    copy_weights("bert-base-model", with_integers);
+    x = open_model((hub_options){0});
+    ck_assert(x.ok && !x.m.source.find(x.m.source.context, "embeddings.position_ids", &v)); // I64
+    close_model(&x);
+}
+END_TEST
+
 static void add(TCase *c) {
     tcase_add_loop_test(c, same_numbers, 0, sizeof(types) / sizeof(types[0]));
     tcase_add_test(c, every_code);
     tcase_add_test(c, integers);
+    tcase_add_test(c, found_by_recipes);
 }
 
 int main(void) {

@@ -6,7 +6,8 @@
 // %t: tokens, %s: texts, %i: ids, %w, %v: weights and vectors, %h: heads, %m: a mask.
 #define OPERANDS                                                                                             \
     "%t: f32[T,6], %u: f32[T,6], %s: f32[S,6], %i: i32[T], %w: f32[6,5], %v: f32[6], %h: f32[2,T,3], "       \
-    "%k: f32[2,3,4], %b: i32[S+1], %n: f32[2,6], %half: f16[T,6], %one: f32[1,6], %three: f32[3,3,4]"
+    "%k: f32[2,3,4], %b: i32[S+1], %n: f32[2,6], %half: f16[T,6], %one: f32[1,6], %three: f32[3,3,4], "      \
+    "%q: i8[T,6], %p: u8[T,6], %z: i4[T,6], %wq: i8[6,5], %brain: bf16[T,6], %wb: bf16[6,5], %g: f32[T,2]"
 
 // What "graph @g(OPERANDS) { %y = STATEMENT }" gives: a type, or the end of the diagnostic.
 static void infer(const char *statement, char *out, size_t size) {
@@ -60,6 +61,36 @@ static const char *const cases[][2] = {
     {"matmul %t, %t", "the inner axes differ"},
     {"matmul %v, %w", "takes matrices"},
     {"matmul %t, %k", "the right operand is one matrix, or one each"},
+    {"matmul %q, %wq", "i32[T,5]"},
+    {"matmul %p, %wq", "i32[T,5]"},
+    {"matmul %brain, %wb", "f32[T,5]"},
+    {"matmul %t, %wb", "takes f32, bf16, or i8 or u8 by i8"},
+    {"matmul %z, %wq", "takes f32, bf16, or i8 or u8 by i8"},
+    {"matmul %half, %w", "takes f32, bf16, or i8 or u8 by i8"},
+    {"add %q, %q", "takes f32 or i32, one of them"},
+    {"compare %q, %q {predicate = lt}", "compares f32 or i32, one of them"},
+    {"softmax %brain", "takes f32"},
+    {"reduce_sum %q {axes = [1]}", "takes f32"},
+    {"concat %q, %p {axis = 1}", "the operands differ in element type or rank"},
+    {"concat %z, %z {axis = 1}", "i4[T,12]"},
+    {"cast %z {to = u8}", "u8[T,6]"},
+    {"quantize %t, %g {to = i8, group = 3, limit = 127}", "i8[T,6]"},
+    {"quantize %t, %g {to = u8, group = 3, limit = 63}", "u8[T,6]"},
+    {"quantize %t, %g {to = i4, group = 3, limit = 7}", "i4[T,6]"},
+    {"quantize %t, %g {to = i4, group = 3, limit = 8}", "limit is 1 to 127, of i4 1 to 7"},
+    {"quantize %t, %g {to = i8, group = 3, limit = 0}", "limit is 1 to 127, of i4 1 to 7"},
+    {"quantize %t, %g {to = i32, group = 3, limit = 7}", "quantizes to i8, u8 or i4"},
+    {"quantize %q, %g {to = i8, group = 3, limit = 7}", "takes f32"},
+    {"quantize %t, %g {to = i8, group = 4, limit = 7}", "group does not divide the row"},
+    {"quantize %t, %g {to = i8, group = 0, limit = 7}", "group does not divide the row"},
+    {"quantize %t, %g {to = i8, group = 2, limit = 7}", "the scales must be f32, one a group of each row"},
+    {"quantize %t, %n {to = i8, group = 1, limit = 7}", "the scales must be f32, one a group of each row"},
+    {"quantize %t, %half {to = i8, group = 1, limit = 7}", "the scales must be f32, one a group of each row"},
+    {"dequantize %q, %g {group = 3}", "f32[T,6]"},
+    {"dequantize %p, %t {group = 1}", "f32[T,6]"},
+    {"dequantize %z, %g {group = 3}", "f32[T,6]"},
+    {"dequantize %t, %g {group = 3}", "takes i8, u8 or i4"},
+    {"dequantize %i, %v {group = 1}", "takes i8, u8 or i4"},
     {"transpose %h {perm = [1,0,2]}", "f32[T,2,3]"},
     {"transpose %h {perm = [1,0]}", "perm must name every axis"},
     {"transpose %h {perm = [1,1,2]}", "perm is no permutation of the axes"},

@@ -190,15 +190,20 @@ bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char 
     return safetensors_entry(file, name, dtype, rank, shape, data, &bytes);
 }
 
-bool hub_weight_elem(const char *dtype, elem *e) {
+static bool find_elem(const char *dtype, elem *e) {
     static const struct {
         const char *name;
         elem e;
     } known[] = {{"F32", ELEM_F32}, {"F16", ELEM_F16},         {"BF16", ELEM_BF16},
-                 {"F64", ELEM_F64}, {"F8_E4M3", ELEM_F8_E4M3}, {"F8_E5M2", ELEM_F8_E5M2}};
+                 {"F64", ELEM_F64}, {"F8_E4M3", ELEM_F8_E4M3}, {"F8_E5M2", ELEM_F8_E5M2},
+                 {"I32", ELEM_I32}, {"I8", ELEM_I8},           {"U8", ELEM_U8}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(dtype, known[i].name)) return *e = known[i].e, true;
     return false;
+}
+
+bool hub_weight_elem(const char *dtype, elem *e) {
+    return find_elem(dtype, e) && elem_is_float(*e);
 }
 
 bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out) {
@@ -206,7 +211,7 @@ bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out) {
     const char *dtype;
     const int64_t *shape;
     if (!hub_checkpoint_entry(c, name, &dtype, &out->rank, &shape, &out->data)) return false;
-    if (out->rank > IR_MAX_RANK || !hub_weight_elem(dtype, &out->e)) return false;
+    if (out->rank > IR_MAX_RANK || !find_elem(dtype, &out->e)) return false;
     for (int i = 0; i < out->rank; i++) out->shape[i] = shape[i];
     return true;
 }

@@ -22,7 +22,8 @@ bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
 void hub_checkpoint_close(hub_checkpoint *c);
 // Are its files as they were when they were opened?
 bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d);
-bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out); // tensor_source.find
+// tensor_source.find: tensors of the types below, and of I32, I8 and U8.
+bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out);
 
 int hub_checkpoint_count(const hub_checkpoint *c);
 const char *hub_checkpoint_name(const hub_checkpoint *c, int i);
