@@ -65,8 +65,8 @@ static void collect_lookups(rewriter *r, value v, box *b) {
     const graph *g = rewriter_graph(r);
     const node *n = graph_node(g, v);
     const char *why;
-    if (b->count == BOX_MAX || box_holds(b, v) || (v != b->result && !has_one_use(r, v))) return;
-    bool norm = v == b->result && is_norm_op(n->op);
+    if (b->count == BOX_MAX || box_holds(b, v) || (v != b->results[0] && !has_one_use(r, v))) return;
+    bool norm = v == b->results[0] && is_norm_op(n->op);
     if (!norm && !is_lookup(g, v) && !widens_lookup(g, v) && !epilogue_op(g, v, &why)) return;
     b->ops[b->count++] = v;
     if (is_lookup(g, v)) return;
@@ -79,15 +79,15 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
         pass_missed(p, g, v, "the lookup has other uses");
         return;
     }
-    box b = {.result = find_end(r, v)};
-    collect_lookups(r, b.result, &b);
+    box b = {.result_count = 1, .results = {find_end(r, v)}};
+    collect_lookups(r, b.results[0], &b);
     int lookups = 0;
     for (int i = 0; i < b.count; i++) {
         taken[b.ops[i]] = true;
         lookups += is_lookup(g, b.ops[i]);
     }
     if (b.count < 2) return;
-    value fused = fuse_ops(r, b.count, b.ops, 1, &b.result);
+    value fused = box_fuse(r, &b);
     pass_fired(p, g, fused, "%d lookups and %d ops", lookups, b.count - lookups);
 }
 

@@ -19,7 +19,7 @@
 
 static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
     graph *g = rewriter_graph(r);
-    box b = {.count = 1, .ops = {v}, .result = v};
+    box b = box_of(v);
     value stopped_at;
     const char *why;
     box_grow(r, &b, &stopped_at, &why);
@@ -28,7 +28,7 @@ static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
                     op_name(graph_node(g, stopped_at)->op), why);
     if (b.count == 1) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
-    value fused = fuse_ops(r, b.count, b.ops, 1, &b.result);
+    value fused = box_fuse(r, &b);
     pass_fired(p, g, fused, "product and %d ops", b.count - 1);
 }
 

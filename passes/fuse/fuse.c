@@ -6,6 +6,24 @@ bool box_holds(const box *b, value v) {
     return false;
 }
 
+box box_of(value v) {
+    return (box){.count = 1, .ops = {v}, .result_count = 1, .results = {v}};
+}
+
+bool box_used_outside(rewriter *r, const box *b, value v) {
+    const graph *g = rewriter_graph(r);
+    int inside = 0;
+    for (int i = 0; i < b->count; i++) {
+        const node *n = graph_node(g, b->ops[i]);
+        for (int k = 0; k < n->input_count; k++) inside += n->inputs[k] == v;
+    }
+    return inside != use_count(r, v);
+}
+
+value box_fuse(rewriter *r, const box *b) {
+    return fuse_ops(r, b->count, b->ops, b->result_count, b->results);
+}
+
 static bool constant_product(const graph *g, value v) {
     const node *n = graph_node(g, v);
     return n->op == OP_matmul && n->type.rank == 2 && graph_type(g, n->inputs[1])->rank == 2 &&
@@ -53,18 +71,10 @@ bool epilogue_op(const graph *g, value v, const char **why) {
     return true;
 }
 
-// A box with one use of its result outside and, inside, every other value used inside alone?
+// Is every value but the result used inside alone?
 static bool closed(rewriter *r, const box *b) {
-    const graph *g = rewriter_graph(r);
-    for (int i = 0; i < b->count; i++) {
-        if (b->ops[i] == b->result) continue;
-        int inside = 0;
-        for (int k = 0; k < b->count; k++) {
-            const node *n = graph_node(g, b->ops[k]);
-            for (int j = 0; j < n->input_count; j++) inside += n->inputs[j] == b->ops[i];
-        }
-        if (inside != use_count(r, b->ops[i])) return false;
-    }
+    for (int i = 0; i < b->count; i++)
+        if (b->ops[i] != b->results[0] && box_used_outside(r, b, b->ops[i])) return false;
     return true;
 }
 
@@ -92,7 +102,7 @@ static bool take_readers(rewriter *r, box *b, value *culprit, const char **why) 
             return false;
         }
         grown.ops[grown.count++] = next;
-        grown.result = next;
+        grown.results[0] = next;
         if (closed(r, &grown)) {
             *b = grown;
             return true;

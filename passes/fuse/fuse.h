@@ -8,10 +8,17 @@
 typedef struct box {
     int count;
     value ops[BOX_MAX];
-    value result; // the only one that is used outside
+    int result_count;
+    value results[BOX_MAX]; // those of the ops that are used outside; the first one is what the box is for
 } box;
 
+// A box of one op, which is its result.
+box box_of(value v);
 bool box_holds(const box *b, value v);
+// Is v, one of the ops, used outside of the box, as an operand or as an output?
+bool box_used_outside(rewriter *r, const box *b, value v);
+// Draws the box: its fuse, in place of the results.
+value box_fuse(rewriter *r, const box *b);
 // The columns of the matmul with a constant that `v` is, or that the fuse `v` has as its anchor; 0 where
 // there is none.
 int64_t product_columns(const graph *g, value v);
@@ -20,7 +27,7 @@ bool holds_norm(const graph *g, value v);
 // Is `v` a pointwise node f32[X,N] whose operands are rows of the same type, or constants that are vectors
 // [N] or one number? *why says what is wrong.
 bool epilogue_op(const graph *g, value v, const char **why);
-// Adds the epilogue ops that read the box's result, one by one, as long as the box keeps one result. If it
+// Adds the epilogue ops that read the box's one result, one by one, as long as it keeps one. If it
 // stops before an op that looks like an epilogue, *stopped_at is that op and *why the reason; else
 // VALUE_NONE.
 void box_grow(rewriter *r, box *b, value *stopped_at, const char **why);
