@@ -2,7 +2,7 @@
 
 int64_t place_ld(const type *t, const bindings *b) {
     if (t->rank < 2) return 1;
-    return round_up(dim_value(t->d[t->rank - 1], b), PLACE_ALIGNMENT / (int64_t)elem_size(t->e));
+    return round_up(dim_value(t->d[t->rank - 1], b), PLACE_ALIGNMENT * 8 / elem_bits(t->e));
 }
 
 bool place_shares(elem a, elem b) {

@@ -99,12 +99,20 @@ static LLVMValueRef to_i32(emit *e, LLVMValueRef f) {
     return LLVMBuildSelect(e->b, high, bits(e, 0x7fffffff, x), x, "");
 }
 
-// The same into [low, high] of a byte.
-static LLVMValueRef to_byte(emit *e, LLVMValueRef f, int low, int high) {
-    LLVMValueRef x = to_i32(e, f), least = bits(e, (uint32_t)low, x), most = bits(e, (uint32_t)high, x);
+// i32 into [low, high] of a byte.
+static LLVMValueRef to_byte(emit *e, LLVMValueRef x, int low, int high) {
+    LLVMValueRef least = bits(e, (uint32_t)low, x), most = bits(e, (uint32_t)high, x);
     x = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, x, least, ""), least, x, "");
     x = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, x, most, ""), most, x, "");
     return LLVMBuildTrunc(e->b, x, like_type(e->i8, x), "");
+}
+
+// A whole number of any type; what is narrower than i32 exactly.
+static LLVMValueRef from_whole(emit *e, elem from, LLVMValueRef x) {
+    if (from == ELEM_I32) return x;
+    bool is_signed = from == ELEM_I8 || from == ELEM_I4;
+    LLVMTypeRef t = like_type(e->i32, x);
+    return is_signed ? LLVMBuildSExt(e->b, x, t, "") : LLVMBuildZExt(e->b, x, t, "");
 }
 
 static LLVMValueRef to_float(emit *e, elem from, LLVMValueRef x) {
@@ -126,25 +134,32 @@ static LLVMValueRef to_float(emit *e, elem from, LLVMValueRef x) {
     return NULL;
 }
 
-LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
-    if (from == to) return x;
-    if (from == ELEM_I1 && to == ELEM_I32) return LLVMBuildZExt(e->b, x, like_type(e->i32, x), "");
-    if (from == ELEM_I32 && to == ELEM_I1) return LLVMBuildICmp(e->b, LLVMIntNE, x, bits(e, 0, x), "");
-    LLVMValueRef f = to_float(e, from, x);
+static LLVMValueRef to_whole(emit *e, elem to, LLVMValueRef x) {
     switch (to) {
-    case ELEM_F32: return f;
-    case ELEM_F16: return to_f16(e, f);
-    case ELEM_BF16: return to_bf16(e, f);
-    case ELEM_I32: return to_i32(e, f);
-    case ELEM_I8: return to_byte(e, f, INT8_MIN, INT8_MAX);
-    case ELEM_U8: return to_byte(e, f, 0, UINT8_MAX);
-    case ELEM_I4: return to_byte(e, f, -8, 7);
-    case ELEM_I1: return LLVMBuildFCmp(e->b, LLVMRealUNE, f, splat_number(e, 0, f), "");
+    case ELEM_I32: return x;
+    case ELEM_I8: return to_byte(e, x, INT8_MIN, INT8_MAX);
+    case ELEM_U8: return to_byte(e, x, 0, UINT8_MAX);
+    case ELEM_I4: return to_byte(e, x, -8, 7);
+    case ELEM_I1: return LLVMBuildICmp(e->b, LLVMIntNE, x, bits(e, 0, x), "");
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16:
     case ELEM_F64:
     case ELEM_F8_E4M3:
     case ELEM_F8_E5M2:
     case ELEM_COUNT: break;
     }
-    assert(0 && "an element type");
+    assert(0 && "a type of whole numbers");
     return NULL;
+}
+
+LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x) {
+    if (from == to) return x;
+    if (!elem_is_float(from) && !elem_is_float(to)) return to_whole(e, to, from_whole(e, from, x));
+    LLVMValueRef f = to_float(e, from, x);
+    if (to == ELEM_F32) return f;
+    if (to == ELEM_F16) return to_f16(e, f);
+    if (to == ELEM_BF16) return to_bf16(e, f);
+    if (to == ELEM_I1) return LLVMBuildFCmp(e->b, LLVMRealUNE, f, splat_number(e, 0, f), "");
+    return to_whole(e, to, to_i32(e, f));
 }

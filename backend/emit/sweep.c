@@ -4,26 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-LLVMTypeRef view_elem(const emit *e, elem x, int width) {
-    LLVMTypeRef t = NULL;
-    switch (x) {
-    case ELEM_F32: t = e->f32; break;
-    case ELEM_I32: t = e->i32; break;
-    case ELEM_F16:
-    case ELEM_BF16: t = e->i16; break;
-    case ELEM_I8:
-    case ELEM_U8:
-    case ELEM_I4: t = e->i8; break;
-    case ELEM_I1: t = e->i1; break;
-    case ELEM_F64:
-    case ELEM_F8_E4M3:
-    case ELEM_F8_E5M2:
-    case ELEM_COUNT: break;
-    }
-    assert(t);
-    return width == 1 ? t : LLVMVectorType(t, (unsigned)width);
-}
-
 // What lies in memory: i1 takes a byte.
 static LLVMTypeRef stored(const emit *e, elem x, int width) {
     if (x != ELEM_I1) return view_elem(e, x, width);
@@ -110,9 +90,10 @@ bool sweep_next(sweep *s) {
 
 // --- Loads and stores
 
-static LLVMValueRef lane_address(const sweep *s, const view *row) {
-    int64_t step = row->stride[0] * (int64_t)elem_size(row->type.e);
-    return build_gep(s->e, row->base, LLVMBuildNSWMul(s->e->b, s->index, build_const_i64(s->e, step), ""));
+static view lane(const sweep *s, const view *row) {
+    view r = *row;
+    if (r.type.rank > 0) view_step(s->e, &r, s->index, r.stride[0]);
+    return r;
 }
 
 // Up to LLVM 21 the alignment is an operand before the mask; then it became an attribute of the pointer.
@@ -143,6 +124,43 @@ static LLVMValueRef from_memory(emit *e, elem x, LLVMValueRef v) {
     return LLVMBuildICmp(e->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
 }
 
+// The byte that holds the first of the view's i4s.
+static LLVMValueRef nibble_byte(emit *e, const view *at) {
+    if (!at->skipped) return at->base;
+    return build_gep(e, at->base, LLVMBuildLShr(e->b, at->skipped, build_const_i64(e, 1), ""));
+}
+
+// By how many bits its nibble is shifted up in that byte, i8.
+static LLVMValueRef nibble_shift(emit *e, const view *at) {
+    if (!at->odd || !at->skipped) return LLVMConstInt(e->i8, 0, false);
+    LLVMValueRef odd = LLVMBuildTrunc(e->b, at->skipped, e->i8, "");
+    odd = LLVMBuildAnd(e->b, odd, LLVMConstInt(e->i8, 1, false), "");
+    return LLVMBuildShl(e->b, odd, LLVMConstInt(e->i8, 2, false), "");
+}
+
+static LLVMValueRef load_one(emit *e, const view *at) {
+    elem x = at->type.e;
+    if (x != ELEM_I4)
+        return from_memory(e, x, build_load(e, stored(e, x, 1), at->base, (unsigned)elem_size(x)));
+    LLVMValueRef byte = build_load(e, e->i8, nibble_byte(e, at), 1);
+    return nibbles_signed(e, LLVMBuildLShr(e->b, byte, nibble_shift(e, at), ""));
+}
+
+static void store_one(emit *e, const view *at, LLVMValueRef v) {
+    elem x = at->type.e;
+    if (x == ELEM_I1) v = LLVMBuildZExt(e->b, v, e->i8, "");
+    if (x != ELEM_I4) {
+        build_store(e, v, at->base, (unsigned)elem_size(x));
+        return;
+    }
+    LLVMValueRef address = nibble_byte(e, at), shift = nibble_shift(e, at),
+                 low = LLVMConstInt(e->i8, 15, false);
+    LLVMValueRef kept = LLVMBuildNot(e->b, LLVMBuildShl(e->b, low, shift, ""), "");
+    kept = LLVMBuildAnd(e->b, build_load(e, e->i8, address, 1), kept, "");
+    v = LLVMBuildShl(e->b, LLVMBuildAnd(e->b, v, low, ""), shift, "");
+    build_store(e, LLVMBuildOr(e->b, kept, v, ""), address, 1);
+}
+
 LLVMValueRef sweep_load(const sweep *s, const view *row) {
     emit *e = s->e;
     elem x = row->type.e;
@@ -150,31 +168,39 @@ LLVMValueRef sweep_load(const sweep *s, const view *row) {
     bool spread = row->type.rank == 0 || row->stride[0] == 0;
     if (row->immediate) return s->width == 1 ? row->immediate : build_splat(e, row->immediate, s->width);
     if (spread) {
-        LLVMValueRef v = from_memory(e, x, build_load(e, stored(e, x, 1), row->base, align));
+        LLVMValueRef v = load_one(e, row);
         return s->width == 1 ? v : build_splat(e, v, s->width);
     }
-    assert(s->width == 1 || row->stride[0] == 1);
+    view at = lane(s, row);
+    if (s->width == 1) return load_one(e, &at);
+    assert(row->stride[0] == 1);
+    if (x == ELEM_I4) return nibbles_load(e, nibble_byte(e, &at), s->width);
     LLVMTypeRef t = stored(e, x, s->width);
-    LLVMValueRef at = lane_address(s, row);
     bool all = !s->mask || row->padded;
     return from_memory(e, x,
-                       all ? build_load(e, t, at, align)
-                           : masked(s, "llvm.masked.load", NULL, at, LLVMConstNull(t), align));
+                       all ? build_load(e, t, at.base, align)
+                           : masked(s, "llvm.masked.load", NULL, at.base, LLVMConstNull(t), align));
 }
 
 void sweep_store(const sweep *s, const view *row, LLVMValueRef v) {
     emit *e = s->e;
     elem x = row->type.e;
     unsigned align = (unsigned)elem_size(x);
-    assert(s->width == 1 || row->stride[0] == 1);
-    LLVMValueRef at = lane_address(s, row);
+    view at = lane(s, row);
+    if (s->width == 1) {
+        store_one(e, &at, v);
+        return;
+    }
+    assert(row->stride[0] == 1);
     if (x == ELEM_I1) v = LLVMBuildZExt(e->b, v, stored(e, x, s->width), "");
-    if (!s->mask)
-        build_store(e, v, at, align);
-    else if (row->padded) // the padding must hold finite values
-        build_store(e, LLVMBuildSelect(e->b, s->mask, v, LLVMConstNull(LLVMTypeOf(v)), ""), at, align);
+    // the padding must hold finite values
+    if (s->mask && row->padded) v = LLVMBuildSelect(e->b, s->mask, v, LLVMConstNull(LLVMTypeOf(v)), "");
+    if (x == ELEM_I4)
+        nibbles_store(e, v, nibble_byte(e, &at), s->width);
+    else if (!s->mask || row->padded)
+        build_store(e, v, at.base, align);
     else
-        masked(s, "llvm.masked.store", v, at, NULL, align);
+        masked(s, "llvm.masked.store", v, at.base, NULL, align);
 }
 
 LLVMValueRef sweep_masked(const sweep *s, LLVMValueRef v, double other) {
@@ -183,11 +209,19 @@ LLVMValueRef sweep_masked(const sweep *s, LLVMValueRef v, double other) {
     return LLVMBuildSelect(s->e->b, s->mask, v, k, "");
 }
 
+bool sweep_vectors(const emit *e, const view *row) {
+    if (row->immediate || row->type.rank == 0 || row->stride[0] == 0) return true;
+    if (row->type.e != ELEM_I4 || row->stride[0] != 1) return row->stride[0] == 1;
+    dim d = row->type.d[0];
+    bool whole = row->padded || (d.s == SYM_NONE && d.n % e->width == 0);
+    return whole && !row->odd && e->width > 1;
+}
+
 sweep sweep_of(emit *e, const view *row, int n, const view *const *rows) {
     bool vectors = row->type.rank > 0;
     for (int i = 0; i < n; i++) {
         const view *r = rows[i];
-        if (!r->immediate && r->type.rank > 0 && r->stride[0] != 0 && r->stride[0] != 1) vectors = false;
+        if (!sweep_vectors(e, r)) vectors = false;
     }
     LLVMValueRef length = row->type.rank > 0 ? row->size[0] : build_const_i64(e, 1);
     return sweep_begin(e, length, vectors ? e->width : 1, 1);

@@ -7,9 +7,11 @@ view view_make(const type *t, LLVMValueRef base, const LLVMValueRef *size, const
     view v = {.type = *t, .base = base, .buffer = -1};
     int64_t step = 1;
     for (int i = t->rank - 1; i >= 0; i--) {
+        bool last = i == t->rank - 1;
         v.size[i] = size[i];
         v.stride[i] = step;
-        step *= i == t->rank - 1 && ld > room[i] ? ld : room[i];
+        step *= last && ld > room[i] ? ld : room[i];
+        if (last && t->e == ELEM_I4) step += step % 2; // a row begins with a byte
     }
     return v;
 }
@@ -21,16 +23,33 @@ view view_immediate(emit *e, const graph *g, value v) {
     return x;
 }
 
-static LLVMValueRef offset(emit *e, const view *v, LLVMValueRef base, LLVMValueRef index, int64_t stride) {
-    if (!stride) return base;
-    LLVMValueRef step = build_const_i64(e, stride * (int64_t)elem_size(v->type.e));
-    return build_gep(e, base, LLVMBuildNSWMul(e->b, index, step, ""));
+static bool is_odd(LLVMValueRef index, int64_t stride) {
+    bool even = stride % 2 == 0 || (LLVMIsConstant(index) && LLVMConstIntGetSExtValue(index) % 2 == 0);
+    return !even;
+}
+
+void view_step(emit *e, view *v, LLVMValueRef index, int64_t stride) {
+    if (!stride) return;
+    bool nibbles = v->type.e == ELEM_I4;
+    LLVMValueRef step = build_const_i64(e, nibbles ? stride : stride * (int64_t)elem_size(v->type.e));
+    LLVMValueRef by = LLVMBuildNSWMul(e->b, index, step, "");
+    if (!nibbles) {
+        v->base = build_gep(e, v->base, by);
+        return;
+    }
+    v->skipped = v->skipped ? LLVMBuildNSWAdd(e->b, v->skipped, by, "") : by;
+    v->odd |= is_odd(index, stride);
+}
+
+view view_from(emit *e, const view *v, const LLVMValueRef *index) {
+    view r = *v;
+    for (int i = 0; i < v->type.rank; i++) view_step(e, &r, index[i], v->stride[i]);
+    return r;
 }
 
 LLVMValueRef view_address(emit *e, const view *v, const LLVMValueRef *index) {
-    LLVMValueRef at = v->base;
-    for (int i = 0; i < v->type.rank; i++) at = offset(e, v, at, index[i], v->stride[i]);
-    return at;
+    assert(v->type.e != ELEM_I4);
+    return view_from(e, v, index).base;
 }
 
 static void drop_first(view *v) {
@@ -45,7 +64,7 @@ static void drop_first(view *v) {
 view view_at(emit *e, const view *v, LLVMValueRef index) {
     assert(v->type.rank > 0 && v->type.layout == LAYOUT_ROW);
     view r = *v;
-    if (!v->immediate) r.base = offset(e, v, v->base, index, v->stride[0]);
+    if (!v->immediate) view_step(e, &r, index, v->stride[0]);
     drop_first(&r);
     return r;
 }
@@ -62,10 +81,9 @@ view view_transpose(const view *v, const type *t, const attr *perm) {
 }
 
 view view_slice(emit *e, const view *v, const type *t, const LLVMValueRef *begin, const LLVMValueRef *size) {
-    view r = *v;
+    view r = v->immediate ? *v : view_from(e, v, begin);
     r.type = *t;
     r.padded = false;
-    if (!v->immediate) r.base = view_address(e, v, begin);
     for (int i = 0; i < t->rank; i++) r.size[i] = size[i];
     return r;
 }

@@ -12,6 +12,9 @@ typedef struct view {
     LLVMValueRef size[IR_MAX_RANK]; // i64
     int64_t stride[IR_MAX_RANK];    // of a packed matrix: unused
     LLVMValueRef base;
+    // i4, two a byte: elements from `base` to the first one (i64), NULL: 0. `odd`: they may be an odd number.
+    LLVMValueRef skipped;
+    bool odd;
     LLVMValueRef immediate; // a scalar literal, used instead of memory; or NULL
     bool padded;            // whole vectors may be read and written past the end of the last axis
     int buffer;             // loop nest: the scratch buffer that holds it, or -1
@@ -31,8 +34,11 @@ view view_slice(emit *e, const view *v, const type *t, const LLVMValueRef *begin
 view view_broadcast(const view *v, const type *t, const LLVMValueRef *size);
 // The same elements under another shape, where strides can express it; false where only a copy can.
 bool view_reshape(const view *v, const type *t, const LLVMValueRef *size, view *out);
-// The address of element `index[]`.
+// The view from element `index[]` on, and its address (of no i4).
+view view_from(emit *e, const view *v, const LLVMValueRef *index);
 LLVMValueRef view_address(emit *e, const view *v, const LLVMValueRef *index);
+// The view `index` (i64) steps further along an axis of that stride.
+void view_step(emit *e, view *v, LLVMValueRef index, int64_t stride);
 
 // Loops over the first `n` axes; `index` holds their counters. The builder is inside until walk_end.
 typedef struct walk {
@@ -62,13 +68,16 @@ typedef struct sweep {
 } sweep;
 sweep sweep_begin(emit *e, LLVMValueRef n, int width, int slots);
 bool sweep_next(sweep *s);
-// Rows: views of rank 1 whose stride is 1 or 0, or, with width 1, anything. Lanes that the mask hides are
-// unspecified. i1 comes as <width x i1>, f16 and bf16 as their bits in i16.
+// Rows: views of rank 1 whose stride is 1 or 0, or, with width 1, anything (of rank 0: one element). Lanes that the
+// mask hides are unspecified. i1 comes as <width x i1>, f16 and bf16 as their bits in i16, i8, u8 and i4 in i8.
 LLVMValueRef sweep_load(const sweep *s, const view *row);
 void sweep_store(const sweep *s, const view *row, LLVMValueRef v);
 // v where the row is, `other` (a number, for f32) in lanes past its end.
 LLVMValueRef sweep_masked(const sweep *s, LLVMValueRef v, double other);
-// A sweep along `row`: by vectors of the target's width where all `rows` allow it, else element by element.
+// May the row be swept by vectors of the target's width? One of i4 only where each vector begins with a byte and
+// none is cut off.
+bool sweep_vectors(const emit *e, const view *row);
+// A sweep along `row`: by vectors where all `rows` allow it, else element by element.
 sweep sweep_of(emit *e, const view *row, int n, const view *const *rows);
 LLVMValueRef sweep_lanes(const sweep *s); // <0, 1, ...>, i32
 
@@ -86,7 +95,6 @@ void accumulator_set(const sweep *s, const accumulator *a, LLVMValueRef v);
 LLVMValueRef accumulator_sum(emit *e, const accumulator *a);
 LLVMValueRef accumulator_max(emit *e, const accumulator *a);
 
-LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1
 // A stack slot in the function's entry block.
 LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
 
@@ -107,6 +115,13 @@ LLVMValueRef view_max(emit *e, const view *in);
 LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *operands);
 LLVMValueRef pointwise_literal(emit *e, const node *n, int width);
 LLVMValueRef pointwise_element(emit *e, const attr *literal, int i); // element i, a constant of view_elem
+// --- elements.c
+LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1, i4 i8
+// The low nibble of each lane, as a signed number.
+LLVMValueRef nibbles_signed(emit *e, LLVMValueRef x);
+// n of them (even), from the low nibble of the byte at p on.
+LLVMValueRef nibbles_load(emit *e, LLVMValueRef p, int n);
+void nibbles_store(emit *e, LLVMValueRef x, LLVMValueRef p, int n);
 // --- cast.c
 LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
 

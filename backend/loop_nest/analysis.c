@@ -131,7 +131,7 @@ static value source_of(const graph *g, value v) {
 static void add_bytes(const graph *g, value v, double bytes[3]) {
     int symbols;
     const type *t = graph_type(g, v);
-    double n = elements(t, &symbols) * (double)elem_size(t->e);
+    double n = elements(t, &symbols) * (double)elem_bits(t->e) / 8;
     bytes[symbols < 2 ? symbols : 2] += n;
 }
 

@@ -56,6 +56,28 @@ graph *loop_nest_flatten(arena *a, const kernel_site *s) {
 
 // --- Values that are not computed
 
+static LLVMValueRef literal_data(emit *e, LLVMTypeRef of, LLVMValueRef *items, int64_t n) {
+    LLVMValueRef data = LLVMAddGlobal(e->module, LLVMArrayType2(of, (uint64_t)n), "literal");
+    LLVMSetInitializer(data, LLVMConstArray2(of, items, (uint64_t)n));
+    return data;
+}
+
+static LLVMValueRef literal_elements(emit *e, const attr *literal) {
+    LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, literal->n);
+    for (int i = 0; i < literal->n; i++) items[i] = pointwise_element(e, literal, i);
+    return literal_data(e, view_elem(e, literal->e, 1), items, literal->n);
+}
+
+// Two a byte.
+static LLVMValueRef literal_nibbles(emit *e, const node *n) {
+    int64_t count = type_bytes(&n->type);
+    unsigned char *bytes = arena_alloc(e->arena, (size_t)count);
+    LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, count);
+    type_to_memory(&n->type, node_attr(n, ATTR_value)->u.literal, bytes);
+    for (int64_t i = 0; i < count; i++) items[i] = LLVMConstInt(e->i8, bytes[i], false);
+    return literal_data(e, e->i8, items, count);
+}
+
 // A literal of several elements lies in the code's read-only data.
 static view literal_view(loop_nest *n, value v) {
     emit *e = n->e;
@@ -63,11 +85,7 @@ static view literal_view(loop_nest *n, value v) {
     const attr *literal = node_attr(producer, ATTR_value);
     double x;
     if (value_is_scalar(n->body, v, &x) || literal->n == 1) return view_immediate(e, n->body, v);
-    LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, literal->n);
-    for (int i = 0; i < literal->n; i++) items[i] = pointwise_element(e, literal, i);
-    LLVMTypeRef of = view_elem(e, producer->type.e, 1);
-    LLVMValueRef data = LLVMAddGlobal(e->module, LLVMArrayType2(of, (uint64_t)literal->n), "literal");
-    LLVMSetInitializer(data, LLVMConstArray2(of, items, (uint64_t)literal->n));
+    LLVMValueRef data = literal->e == ELEM_I4 ? literal_nibbles(e, producer) : literal_elements(e, literal);
     LLVMSetGlobalConstant(data, true);
     LLVMSetLinkage(data, LLVMPrivateLinkage);
     LLVMValueRef size[IR_MAX_RANK];

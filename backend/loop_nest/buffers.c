@@ -39,9 +39,10 @@ static int64_t find_room(const loop_nest *n, int64_t bytes) {
 
 // Bytes of a buffer for a value with so much room, 0 (with a diagnostic) where no machine has them.
 static int64_t room_bytes(const loop_nest *n, const type *t, const int64_t *room) {
-    int64_t bytes = (int64_t)elem_size(t->e);
-    bool fits = true;
-    for (int i = 0; i < t->rank; i++)
+    int64_t last = t->rank && room[t->rank - 1] > 0 ? room[t->rank - 1] : 1, bytes = BUFFER_MAX + 1;
+    bool fits = last <= BUFFER_MAX;
+    if (fits) bytes = elem_bytes(t->e, last);
+    for (int i = 0; i + 1 < t->rank; i++)
         fits = fits && !__builtin_mul_overflow(bytes, room[i] > 0 ? room[i] : 1, &bytes);
     if (fits && bytes <= BUFFER_MAX) return round_up(bytes, 64);
     char text[128];
@@ -75,6 +76,13 @@ void loop_nest_copy(loop_nest *n, const view *from, const view *to) {
     walk_end(e, &w);
 }
 
+static void copy_element(emit *e, const view *from, const view *to) {
+    sweep s = sweep_begin(e, build_const_i64(e, 1), 1, 1);
+    view in = *from, out = *to;
+    in.type.rank = out.type.rank = 0;
+    sweep_store(&s, &out, sweep_load(&s, &in));
+}
+
 // Element by element: its number in `to`, taken apart along the axes of `from`.
 void loop_nest_copy_linear(loop_nest *n, const view *from, const view *to) {
     emit *e = n->e;
@@ -86,10 +94,8 @@ void loop_nest_copy_linear(loop_nest *n, const view *from, const view *to) {
         index[i] = LLVMBuildURem(e->b, number, from->size[i], "");
         number = LLVMBuildUDiv(e->b, number, from->size[i], "");
     }
-    unsigned bytes = (unsigned)elem_size(from->type.e);
-    LLVMTypeRef t = LLVMIntTypeInContext(e->context, 8 * bytes);
-    LLVMValueRef x = build_load(e, t, view_address(e, from, index), bytes);
-    build_store(e, x, view_address(e, to, w.index), bytes);
+    view in = view_from(e, from, index), out = view_from(e, to, w.index);
+    copy_element(e, &in, &out);
     walk_end(e, &w);
 }
 

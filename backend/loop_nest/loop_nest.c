@@ -40,14 +40,9 @@ static view placed(const site *k, const loop_nest *n, value v, int i, const type
     loop_nest_sizes(n, t, size);
     for (int a = 0; a < t->rank; a++) rooms[a] = dim_value(t->d[a], &room);
     view r = view_make(t, build_arg(k->e, k->args, i), size, rooms, ld);
-    bool whole = t->rank >= 2 && ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0;
+    bool whole = t->rank >= 2 && ld * elem_bits(t->e) % (PLACE_ALIGNMENT * 8) == 0;
     r.padded = t->rank >= 1 && (constant || whole);
     return r;
-}
-
-static void move_to_row(const site *k, view *v, LLVMValueRef row) {
-    LLVMValueRef bytes = build_const_i64(k->e, v->stride[0] * (int64_t)elem_size(v->type.e));
-    v->base = build_gep(k->e, v->base, LLVMBuildNSWMul(k->e->b, row, bytes, ""));
 }
 
 // --- What a task covers
@@ -112,7 +107,7 @@ static view cut_view(const site *k, const loop_nest *n, const cut *c, value v, i
     const type *t = graph_type(k->s->graph, v);
     view r = placed(k, n, v, i, t);
     bool leads = t->rank > 0 && t->d[0].n == 0 && t->d[0].s != SYM_NONE && t->d[0].s != SYM_M;
-    if (leads && c->first[t->d[0].s]) move_to_row(k, &r, c->first[t->d[0].s]);
+    if (leads && c->first[t->d[0].s]) view_step(k->e, &r, c->first[t->d[0].s], r.stride[0]);
     r.type = *in_body;
     loop_nest_sizes(n, in_body, r.size);
     return r;
@@ -164,7 +159,7 @@ static int64_t row_bytes(const site *k, sym rows) {
         type t = *graph_type(k->s->graph, i < inputs ? k->node->inputs[i] : k->results[i - inputs].node);
         if (t.rank == 0 || t.d[0].s != rows) continue;
         t.d[0] = dim_num(1);
-        bytes += type_count_bound(&t, &b) * (int64_t)elem_size(t.e);
+        bytes += type_count_bound(&t, &b) * elem_bits(t.e) / 8;
     }
     return bytes;
 }

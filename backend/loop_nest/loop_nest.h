@@ -57,7 +57,10 @@ void loop_nest_op(loop_nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
 view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at);
 
-// --- quantize.c: quantize and dequantize.
+// --- product.c: matmul
+void loop_nest_matmul(loop_nest *n, const node *producer, const view *out);
+
+// --- quantize.c: quantize and dequantize
 void loop_nest_quantize(loop_nest *n, const node *producer, const view *out);
 
 // --- analysis.c: is every value that holds `rows` computed row by row along its first axis, and has every

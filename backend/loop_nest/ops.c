@@ -133,50 +133,6 @@ static void pointwise_walk(loop_nest *n, const node *producer, const view *out) 
     walk_end(e, &w);
 }
 
-// --- matmul: k ascending, one accumulator an output element
-
-// Columns [s->index, ...) of row k of a packed matrix of `inner` rows: [N/16][K][16], its last panel whole.
-static LLVMValueRef packed_columns(const sweep *s, const view *w, LLVMValueRef inner, LLVMValueRef k) {
-    emit *e = s->e;
-    LLVMValueRef columns = build_const_i64(e, PANEL_COLUMNS);
-    LLVMValueRef panel = LLVMBuildUDiv(e->b, s->index, columns, ""),
-                 in = LLVMBuildURem(e->b, s->index, columns, "");
-    LLVMValueRef at = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, panel, inner, ""), k, "");
-    at = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, at, columns, ""), in, "");
-    LLVMTypeRef t = view_elem(e, ELEM_F32, s->width);
-    return build_load(e, t, build_gep(e, w->base, LLVMBuildMul(e->b, at, build_const_i64(e, 4), "")), 4);
-}
-
-static void matmul_row(loop_nest *n, const view *x, const view *w, const view *out) {
-    emit *e = n->e;
-    for (sweep s = sweep_begin(e, out->size[0], e->width, 1); sweep_next(&s);) {
-        accumulator sum = accumulator_make(e, s.width, 1, 0);
-        loop k = build_loop(e, build_const_i64(e, 0), x->size[0], 1, "k");
-        view element = view_at(e, x, k.index);
-        LLVMValueRef a = sweep_load(&s, &element), b;
-        if (w->type.layout == LAYOUT_PACKED) {
-            b = packed_columns(&s, w, x->size[0], k.index);
-        } else {
-            view row = view_at(e, w, k.index);
-            b = sweep_load(&s, &row);
-        }
-        accumulator_set(&s, &sum, math_fma(e, a, b, accumulator_get(&s, &sum)));
-        build_loop_end(e, &k);
-        sweep_store(&s, out, accumulator_get(&s, &sum));
-    }
-}
-
-static void matmul(loop_nest *n, const node *producer, const view *out) {
-    emit *e = n->e;
-    int rank = out->type.rank;
-    view x = n->views[producer->inputs[0]], w = loop_nest_swept(n, &n->views[producer->inputs[1]]);
-    walk at = walk_begin(e, rank - 1, out->size);
-    view row = walk_view(e, &at, &x), to = walk_view(e, &at, out);
-    for (int i = 0; w.type.rank > 2; i++) w = view_at(e, &w, at.index[i]);
-    matmul_row(n, &row, &w, &to);
-    walk_end(e, &at);
-}
-
 // --- Reductions
 
 static LLVMValueRef combine(emit *e, op o, LLVMValueRef had, LLVMValueRef x) {
@@ -254,7 +210,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_gather: gather(n, producer, out); break;
     case OP_gather_along: gather_along(n, producer, out); break;
     case OP_iota: iota(n, producer, out); break;
-    case OP_matmul: matmul(n, producer, out); break;
+    case OP_matmul: loop_nest_matmul(n, producer, out); break;
     case OP_concat: concat(n, producer, out); break;
     case OP_pad: pad(n, producer, out); break;
     case OP_reduce_sum:

@@ -64,7 +64,7 @@ static row_shape find_shape(const graph *body) {
 }
 
 static bool is_padded(const place *p, const type *t) {
-    return p->ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0;
+    return p->ld * elem_bits(t->e) % (PLACE_ALIGNMENT * 8) == 0;
 }
 
 // Rows lie in the arena, padded to whole vectors; vectors and tables are constants, with zeros after them.

@@ -20,7 +20,7 @@ static bool check_strides(const char *file, const graph *g, const variant *x, di
     char cause[300];
     for (value v = 0; v < g->count; v++) {
         const type *t = graph_type(g, v);
-        int64_t step = PLACE_ALIGNMENT / (int64_t)elem_size(t->e);
+        int64_t step = PLACE_ALIGNMENT * 8 / elem_bits(t->e);
         if (graph_node(g, v)->op == OP_constant || t->rank < 2 || x->places[v].ld % step == 0) continue;
         snprintf(cause, sizeof cause, "%%%d: its stride, ld %" PRId64 ", is not a multiple of %" PRId64, v,
                  x->places[v].ld, step);
@@ -34,7 +34,7 @@ static int64_t end_of(const graph *g, const variant *x, value v) {
     type t = *graph_type(g, v);
     int64_t ld = t.rank >= 2 ? x->places[v].ld : 1;
     if (t.rank >= 2) t.rank--;
-    return x->places[v].offset + type_count_bound(&t, &b) * ld * (int64_t)elem_size(t.e);
+    return x->places[v].offset + type_count_bound(&t, &b) * elem_bytes(t.e, ld);
 }
 
 static bool overlap(const graph *g, const variant *x, value v, value u) {

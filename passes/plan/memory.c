@@ -32,15 +32,11 @@ typedef struct lifetime {
 
 // Bytes of a value, and the stride of its rows; -1 where it is too large.
 static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
-    int64_t elements = type_count_bound(t, b), bytes;
+    type rows = *t;
     *ld = place_ld(t, b);
-    if (t->rank >= 2) {
-        type rows = *t;
-        rows.rank--;
-        int64_t count = type_count_bound(&rows, b);
-        if (count < 0 || __builtin_mul_overflow(count, *ld, &elements)) return -1;
-    }
-    if (elements < 0 || __builtin_mul_overflow(elements, (int64_t)elem_size(t->e), &bytes)) return -1;
+    rows.rank -= t->rank >= 2;
+    int64_t count = type_count_bound(&rows, b), bytes;
+    if (count < 0 || __builtin_mul_overflow(count, elem_bytes(t->e, *ld), &bytes)) return -1;
     if (bytes > INT64_MAX / 4) return -1;
     return round_up(bytes, PLACE_ALIGNMENT);
 }

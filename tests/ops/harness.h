@@ -25,7 +25,7 @@ typedef struct harness_weights {
         tensor_view view;
     } tensors[HARNESS_TENSORS];
 } harness_weights;
-// The recipe of a new tensor (f32, f16 or bf16) of numbers between low and high.
+// The recipe of a new tensor of any type that values have, of numbers between low and high.
 recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, const int64_t *shape,
                        double low, double high);
 

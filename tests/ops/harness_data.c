@@ -26,17 +26,6 @@ rng rng_of(const char *name) {
 
 // --- Weights
 
-// The upper half of a float, or its nearest smaller float16: enough for weights that are read back exactly.
-static uint16_t half_of(elem e, float f) {
-    uint32_t bits;
-    memcpy(&bits, &f, 4);
-    if (e == ELEM_BF16) return (uint16_t)(bits >> 16);
-    int exponent = (int)(bits >> 23 & 0xff) - 112;
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    if (exponent <= 0) return (uint16_t)(sign | (bits >> 13 & 0x3ff)); // some subnormal
-    return (uint16_t)(sign | (uint32_t)exponent << 10 | (bits >> 13 & 0x3ff));
-}
-
 recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, const int64_t *shape,
                        double low, double high) {
     int64_t n = 1;
@@ -45,11 +34,7 @@ recipe *harness_tensor(harness_weights *w, const char *name, elem e, int rank, c
     unsigned char *data = arena_alloc(w->a, (size_t)n * elem_size(e) + 1);
     for (int64_t i = 0; i < n; i++) {
         float f = rng_float(&r, low, high);
-        uint16_t h = half_of(e, f);
-        if (e == ELEM_F32)
-            memcpy(data + 4 * i, &f, 4);
-        else
-            memcpy(data + 2 * i, &h, 2);
+        elem_convert(ELEM_F32, &f, e, data + (size_t)i * elem_size(e), 1);
     }
     ck_assert_int_lt(w->count, HARNESS_TENSORS);
     tensor_view v = {.e = e, .rank = rank, .data = data};
