@@ -48,7 +48,8 @@ static void put_attr(key *k, const attr *a) {
     case ATTR_KIND_ELEM: put_int(k, a->u.e); break;
     case ATTR_KIND_LITERAL: put_bytes(k, a->u.literal, elem_size(a->e) * (size_t)a->n); break;
     case ATTR_KIND_RECIPE:
-    case ATTR_KIND_HASH: break; // weights: they come in as addresses
+    case ATTR_KIND_HASH:
+    case ATTR_KIND_FLAG: break; // weights: they come in as addresses
     }
 }
 

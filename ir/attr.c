@@ -29,7 +29,8 @@ attr attr_copy(arena *a, attr x) {
     case ATTR_KIND_INT:
     case ATTR_KIND_FLOAT:
     case ATTR_KIND_ELEM:
-    case ATTR_KIND_HASH: break;
+    case ATTR_KIND_HASH:
+    case ATTR_KIND_FLAG: break;
     }
     return x;
 }
@@ -65,6 +66,9 @@ attr attr_elem(attr_id id, elem e) {
 }
 attr attr_literal(elem e, int n, const void *data) {
     return (attr){.id = ATTR_value, .n = n, .e = e, .u.literal = data};
+}
+attr attr_flag(attr_id id) {
+    return (attr){.id = id};
 }
 
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v) {

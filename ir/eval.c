@@ -21,7 +21,9 @@ typedef struct eval_frame {
     bindings b;
     const tensor *params; // of a body
     cell *cells;
-    int *last; // the last node that reads a value; count: an output
+    int *last;      // the last node that reads a value; count: an output
+    tensor *states; // of the top level; NULL: nobody keeps them
+    arena *results;
 } eval_frame;
 
 #define UNBOUND (INT64_MIN / 4)
@@ -74,6 +76,24 @@ static bool cell_allocate(const eval_frame *f, value v) {
     return true;
 }
 
+// --- States
+
+// What a state was before the call, where the caller says so.
+static bool take_state(const eval_frame *f, value v) {
+    if (!f->states || !f->states[v].data) return false;
+    f->cells[v].t = f->states[v];
+    return true;
+}
+
+// Hands what yield number `yield` of node v assigns to the caller.
+static void keep_state(const eval_frame *f, value v, int yield, const tensor *x) {
+    int written = node_writes(graph_node(f->g, v), yield);
+    if (!f->states || written < 0) return;
+    tensor *state = &f->states[graph_node(f->g, v)->inputs[written]];
+    *state = *x;
+    state->data = arena_dup(f->results, x->data, (size_t)tensor_count(x) * elem_size(x->e));
+}
+
 // --- Constants
 
 // A recipe that only names a tensor needs no copy of it.
@@ -92,17 +112,21 @@ static bool make_constant(const eval_frame *f, value v) {
     cell *c = &f->cells[v];
     const node *n = graph_node(f->g, v);
     const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
+    if (take_state(f, v)) return true;
     if (!concrete(f, v, &c->t)) return false;
     const void *data = literal ? literal->u.literal : in_place(recipe_attr->u.recipe, f->e->o->source);
     if (data) {
         c->t.data = (void *)(uintptr_t)data;
         return true;
     }
-    size_t bytes = recipe_held(recipe_attr->u.recipe);
+    // No layout here: every value is row-major.
+    const recipe *r = recipe_attr->u.recipe;
+    if (r->kind == RECIPE_PACK) r = r->parts[0];
+    size_t bytes = recipe_held(r);
     c->owned = memory_alloc(bytes, 1);
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory: %zu bytes", bytes);
     c->t.data = c->owned;
-    return recipe_run_elements(recipe_attr->u.recipe, f->e->o->source, c->owned, f->e->d);
+    return recipe_run_elements(r, f->e->o->source, c->owned, f->e->d);
 }
 
 // --- Inputs
@@ -237,10 +261,11 @@ static bool run_fuse(eval_frame *f, value v) {
     body.b = f->b;
     ok = ok && run_body(&body, params);
     for (int i = 0; ok && i < n->body->output_count; i++) {
+        const tensor *yield = &body.cells[n->body->outputs[i].value].t;
+        keep_state(f, v, i, yield);
         if (results[i] == VALUE_NONE) continue;
         const tensor *out = &f->cells[results[i]].t;
-        memcpy(out->data, body.cells[n->body->outputs[i].value].t.data,
-               (size_t)tensor_count(out) * elem_size(out->e));
+        memcpy(out->data, yield->data, (size_t)tensor_count(out) * elem_size(out->e));
     }
     frame_close(&body);
     free(params);
@@ -359,7 +384,9 @@ static bool run_node(eval_frame *f, value v) {
     if (n->op == OP_fuse) return run_fuse(f, v);
     if (n->op == OP_per_sequence) return run_per_sequence(f, v);
     eval_call call = {f->g, v, n, f->cells, &f->b, &f->cells[v].t, f->e->d};
-    return kernels[n->op](&call);
+    if (!kernels[n->op](&call)) return false;
+    if (op_flag_bits(n->op) & WRITES) keep_state(f, v, 0, &f->cells[v].t);
+    return true;
 }
 
 static bool run_top(eval_frame *f) {
@@ -390,6 +417,8 @@ bool graph_eval(const graph *g, const eval_options *o, arena *a, tensor *results
     evaluator e = {o, d};
     eval_frame f;
     bool ok = frame_open(&f, &e, g) && bind_inputs(&f);
+    f.states = o->states;
+    f.results = a;
     if (ok) bind_length(&f);
     ok = ok && run_top(&f) && take_results(&f, a, results);
     frame_close(&f);

@@ -31,6 +31,11 @@ typedef struct eval_options {
     const eval_input *inputs;
     // The size of M; 0: the longest sequence of the input "bounds". T, S and R come from the inputs' shapes.
     int64_t length;
+    // By value, for trainable constants: what the state is before the call (data NULL: as its recipe makes it),
+    // row-major whatever its layout; then, allocated in graph_eval's arena, what an assign has written. So the
+    // array goes from one call to the next. NULL: each call begins with the recipes. Where the evaluation fails,
+    // some may be written.
+    tensor *states;
     eval_observer observe;
     void *observe_context;
 } eval_options;

@@ -38,39 +38,23 @@ static int64_t at_most(int64_t n, int64_t most) {
 }
 
 // `out`: of elements `to`, f32 or i32, which have one size.
-static void matmul(int64_t rows, int64_t inner, int64_t columns, const float *x, const float *w, bool packed,
-                   elem to, float *out) {
-    int64_t width = packed ? PANEL_COLUMNS : BLOCK_COLUMNS, ldw = packed ? PANEL_COLUMNS : columns;
+static void matmul(int64_t rows, int64_t inner, int64_t columns, const float *x, const float *w, elem to,
+                   float *out) {
     for (int64_t i = 0; i < rows; i += BLOCK_ROWS) {
-        for (int64_t j = 0; j < columns; j += width) {
-            const float *panel = packed ? w + j * inner : w + j;
-            matmul_block(at_most(rows - i, BLOCK_ROWS), at_most(columns - j, width), inner, x + i * inner,
-                         inner, panel, ldw, to, out + i * columns + j, columns);
+        for (int64_t j = 0; j < columns; j += BLOCK_COLUMNS) {
+            matmul_block(at_most(rows - i, BLOCK_ROWS), at_most(columns - j, BLOCK_COLUMNS), inner,
+                         x + i * inner, inner, w + j, columns, to, out + i * columns + j, columns);
         }
     }
 }
 
-// The packed matrix [rows,columns] of elements narrower than f32, row-major.
-static void unpack(elem e, const unsigned char *packed, int64_t rows, int64_t columns, float *out) {
-    for (int64_t k = 0; k < rows; k++) {
-        for (int64_t n = 0; n < columns; n++) {
-            bool high;
-            elem_convert(e, packed + packed_at(e, rows, k, n, &high), ELEM_F32, out + k * columns + n, 1);
-        }
-    }
-}
-
-// The operand as floats, row-major but for packed f32: its own data, or memory of its own (*owned). NULL: out of
-// memory.
-static const float *as_floats(const tensor *t, bool packed, float **owned) {
+// The operand as floats: its own data, or memory of its own (*owned). NULL: out of memory.
+static const float *as_floats(const tensor *t, float **owned) {
     *owned = NULL;
     if (t->e == ELEM_F32) return t->data;
     *owned = memory_alloc((size_t)tensor_count(t) + 1, sizeof(float));
     if (!*owned) return NULL;
-    if (packed)
-        unpack(t->e, t->data, t->shape[0], t->shape[1], *owned);
-    else
-        elem_convert(t->e, t->data, ELEM_F32, *owned, tensor_count(t));
+    elem_convert(t->e, t->data, ELEM_F32, *owned, tensor_count(t));
     return *owned;
 }
 
@@ -79,13 +63,12 @@ bool kernel_matmul(const eval_call *c) {
     int64_t rows = x->shape[x->rank - 2], inner = x->shape[x->rank - 1], columns = w->shape[w->rank - 1];
     int64_t count = 1;
     for (int i = 0; i < x->rank - 2; i++) count *= x->shape[i];
-    bool packed = eval_operand_type(c, 1)->layout == LAYOUT_PACKED;
     float *own_x, *own_w;
-    const float *left = as_floats(x, false, &own_x), *right = as_floats(w, packed, &own_w);
+    const float *left = as_floats(x, &own_x), *right = as_floats(w, &own_w);
     bool ok = left && right ? true : eval_error(c->g, c->v, c->d, "out of memory");
     for (int64_t i = 0; ok && i < count; i++) {
         matmul(rows, inner, columns, left + i * rows * inner, right + (w->rank > 2 ? i * inner * columns : 0),
-               packed && !own_w, c->out->e, (float *)c->out->data + i * rows * columns);
+               c->out->e, (float *)c->out->data + i * rows * columns);
     }
     free(own_x);
     free(own_w);

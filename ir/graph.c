@@ -193,6 +193,7 @@ graph *graph_clone(arena *a, const graph *g) {
         copy->variants[i] = variant_copy(a, &g->variants[i], g->count);
     }
     copy->weight_bytes = g->weight_bytes;
+    copy->state_bytes = g->state_bytes;
     return copy;
 }
 
@@ -208,6 +209,14 @@ int node_yield_count(const node *n) {
 
 int node_result_index(const node *n) {
     return n->op == OP_result ? (int)node_attr(n, ATTR_index)->u.i : 0;
+}
+
+bool input_of_call(const node *n) {
+    bool number = n->type.rank == 0, pair = n->type.rank == 1 && dim_is(n->type.d[0], 2);
+    if (n->op != OP_input) return false;
+    if (!strcmp(n->name, "rate")) return number && n->type.e == ELEM_F32;
+    return n->type.e == ELEM_I32 &&
+           ((number && !strcmp(n->name, "step")) || (pair && !strcmp(n->name, "seed")));
 }
 
 bindings variant_most(const variant *x) {

@@ -13,7 +13,15 @@
 // sequence s owns rows bounds[s] to bounds[s+1] - 1.
 //
 // Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
-// chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1].
+// chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1]. Numbers of the call: step i32[],
+// rate f32[], seed i32[2].
+//
+// A constant with `trainable` is a state: a parameter that training changes. `assign` (state, x) gives x and
+// writes it into the state, in place, for the calls that follow. A graph stays a graph of values: the constant
+// stands for what the state was before the call, the assign's result for what it is afterwards. So each reader
+// of the constant stands before the assign. One assign writes a state, at the top level or in a `fuse` that
+// yields it; in the fuse's body it writes a param, which pointwise ops alone read. A node that writes a state
+// is never dead.
 #ifndef BERTC_IR_GRAPH_H
 #define BERTC_IR_GRAPH_H
 
@@ -26,7 +34,15 @@ typedef enum op {
     OP_COUNT
 } op;
 
-typedef enum op_flags { POINTWISE = 1, COMMUTES = 2, REDUCES = 4, VIEW = 8, LEAF = 16, REGION = 32 } op_flags;
+typedef enum op_flags {
+    POINTWISE = 1,
+    COMMUTES = 2,
+    REDUCES = 4,
+    VIEW = 8,
+    LEAF = 16,
+    REGION = 32,
+    WRITES = 64
+} op_flags;
 
 typedef enum attr_id {
 #define ATTR(name, kind) ATTR_##name,
@@ -44,7 +60,8 @@ typedef enum attr_kind {
     ATTR_KIND_ELEM,
     ATTR_KIND_LITERAL,
     ATTR_KIND_RECIPE,
-    ATTR_KIND_HASH
+    ATTR_KIND_HASH,
+    ATTR_KIND_FLAG
 } attr_kind;
 
 typedef int32_t value;
@@ -89,11 +106,17 @@ typedef struct graph_output {
 
 // --- What is decided once per (ISA, capacity): see schedule and plan_memory.
 
-typedef enum place_kind { PLACE_NONE, PLACE_WEIGHT, PLACE_ARENA, PLACE_INPUT } place_kind;
+typedef enum place_kind {
+    PLACE_NONE,
+    PLACE_WEIGHT,
+    PLACE_ARENA,
+    PLACE_INPUT, // a number of the call
+    PLACE_STATE  // a trainable constant, and what is assigned to it
+} place_kind;
 
 typedef struct place {
     place_kind kind;
-    int64_t offset; // bytes into the weights or the arena; the input's number
+    int64_t offset; // bytes into the weights, the arena or the states; the input's node
     int64_t ld;     // elements from one row to the next (rank >= 2: rows are all but the last axis)
 } place;
 
@@ -136,6 +159,7 @@ struct graph {
     int variant_count;
     variant *variants;
     int64_t weight_bytes; // set by pack_weights
+    int64_t state_bytes;  // of these, the first, which hold the states' initial values
 };
 
 // --- The op table
@@ -201,8 +225,27 @@ attr attr_float(attr_id id, double f);
 attr attr_word(attr_id id, const char *name);
 attr attr_elem(attr_id id, elem e);
 attr attr_literal(elem e, int n, const void *data); // `value`; borrowed, until a node copies it
+attr attr_flag(attr_id id);
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v);
 attr attr_dims(arena *a, attr_id id, int n, const dim *v);
+
+// Is it step i32[], rate f32[] or seed i32[2]? Such an input lies with the call's sizes, in no arena.
+bool input_of_call(const node *n);
+
+// --- States (state.c)
+
+bool node_is_state(const node *n); // a trainable constant?
+// The operand of `n` that its yield number `yield` (0 of an op that is no region) writes; -1: it writes none.
+int node_writes(const node *n, int yield);
+// How many of its yields write state c.
+int node_assigns(const node *n, value c);
+// Does it write a state? Then it is never dead.
+bool node_has_effect(const node *n);
+// The state in which the value v lies, which its node has written; VALUE_NONE: it lies in none.
+value graph_state_of(const graph *g, value v);
+bool graph_has_effect(const graph *g);
+// The value of the node that writes state c; VALUE_NONE: none does.
+value graph_writer_of(const graph *g, value c);
 
 double literal_number(const attr *a, int i);              // element i of a literal, as a number
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?

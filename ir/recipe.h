@@ -76,6 +76,24 @@ bool recipe_casts(elem from, elem to);
 // Bytes of the result in memory (a packed one with its padding).
 size_t recipe_bytes(const recipe *r);
 
+// --- recipe_moves.c: recipes that only move elements (concat, slice, transpose, reshape, pack) and widen them
+// to f32, so that they can be run backwards.
+
+// A part of a tensor in what the recipe makes, which is a matrix (a vector, or a tensor of more axes, is one
+// row). Element (i, j) of the part is the tensor's number first + i * row_step + j * column_step, row-major,
+// and lies in row `row` + i, column `column` + j.
+typedef struct recipe_move {
+    const recipe *tensor; // a RECIPE_TENSOR
+    int64_t rows, columns;
+    int64_t first, row_step, column_step;
+    int64_t row, column;
+} recipe_move;
+
+// The parts that `r` is made of, in `a`, in the order in which the recipe names them; each is a run of the
+// tensor's elements, [first, first + rows * columns). 0: it does more than move and widen, or takes columns out
+// of a matrix.
+int recipe_moves(const recipe *r, arena *a, recipe_move **out);
+
 // Executes a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, where the
 // source lacks it or it has another type or shape. Needs memory of the order of one part.
 bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d);

@@ -84,7 +84,8 @@ static void kill_unused(rewriter *r, value root) {
     while (r->work_count) {
         value v = r->work[--r->work_count];
         const node *n = graph_node(r->g, v);
-        if (r->dead[v] || total_uses(r, v) || n->op == OP_input || n->op == OP_param) continue;
+        bool stays = n->op == OP_input || n->op == OP_param || (v != root && node_has_effect(n));
+        if (r->dead[v] || total_uses(r, v) || stays) continue;
         r->dead[v] = true;
         for (int i = 0; i < n->input_count; i++) {
             use_remove(r, n->inputs[i], v);
@@ -118,18 +119,65 @@ static void catch_up(rewriter *r) {
         }
 }
 
-// Marks what the outputs need; `order` (may be NULL) gets it in topological order, close to the order of
-// before.
-static int mark_live(const graph *g, arena *scratch, bool *live, value *order) {
+// Who must come before each node: its operands; before a node that writes states, also the others who read them.
+typedef struct order {
+    const graph *g;
+    value **readers; // by value; NULL: the graph writes no state
+    int *reader_count;
+} order;
+
+static bool reads(const node *n, value x) {
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] == x) return true;
+    return false;
+}
+
+static void collect_readers(order *o, arena *scratch, const bool *needed, value writer) {
+    const graph *g = o->g;
+    value *list = ARENA_ARRAY(scratch, value, g->count);
+    int n = 0;
+    for (value u = 0; u < g->count; u++) {
+        bool before = false;
+        for (int i = 0; u != writer && needed[u] && i < g->nodes[writer].input_count; i++) {
+            value x = g->nodes[writer].inputs[i];
+            before |= reads(&g->nodes[u], x) && node_assigns(&g->nodes[writer], x);
+        }
+        if (before) list[n++] = u;
+    }
+    o->readers[writer] = list;
+    o->reader_count[writer] = n;
+}
+
+static order order_new(const graph *g, arena *scratch, const bool *needed) {
+    order o = {.g = g};
+    for (value v = 0; v < g->count; v++) {
+        if (!needed[v] || !node_has_effect(&g->nodes[v])) continue;
+        if (!o.readers) {
+            o.readers = ARENA_ARRAY(scratch, value *, g->count);
+            o.reader_count = ARENA_ARRAY(scratch, int, g->count);
+        }
+        collect_readers(&o, scratch, needed, v);
+    }
+    return o;
+}
+
+// The i-th of those that come before v, or VALUE_NONE.
+static value before(const order *o, value v, int i) {
+    const node *n = &o->g->nodes[v];
+    if (i < n->input_count) return n->inputs[i];
+    i -= n->input_count;
+    return o->readers && i < o->reader_count[v] ? o->readers[v][i] : VALUE_NONE;
+}
+
+// Marks what the outputs and the nodes that write states need. `dead` (may be NULL): what is none of these.
+static bool *mark_needed(const graph *g, arena *scratch, const bool *dead) {
     bool *needed = ARENA_ARRAY(scratch, bool, g->count + 1);
     value *stack = ARENA_ARRAY(scratch, value, g->count + 1);
-    int *next = ARENA_ARRAY(scratch, int, g->count + 1);
-    int depth = 0, count = 0;
-    for (int i = 0; i < g->output_count; i++)
-        if (!needed[g->outputs[i].value]) {
-            needed[g->outputs[i].value] = true;
-            stack[depth++] = g->outputs[i].value;
-        }
+    int depth = 0;
+    for (value v = 0; v < g->count; v++) needed[v] = node_has_effect(&g->nodes[v]) && !(dead && dead[v]);
+    for (int i = 0; i < g->output_count; i++) needed[g->outputs[i].value] = true;
+    for (value v = 0; v < g->count; v++)
+        if (needed[v]) stack[depth++] = v;
     while (depth) {
         const node *n = &g->nodes[stack[--depth]];
         for (int i = 0; i < n->input_count; i++)
@@ -138,22 +186,28 @@ static int mark_live(const graph *g, arena *scratch, bool *live, value *order) {
                 stack[depth++] = n->inputs[i];
             }
     }
+    return needed;
+}
+
+// Marks what is needed, and inputs and params; `sorted` (may be NULL) gets it in topological order, close to the
+// order of before.
+static int mark_live(const graph *g, arena *scratch, const bool *dead, bool *live, value *sorted) {
+    const bool *needed = mark_needed(g, scratch, dead);
+    value *stack = ARENA_ARRAY(scratch, value, g->count + 1);
+    int *next = ARENA_ARRAY(scratch, int, g->count + 1);
+    int depth = 0, count = 0;
+    const order o = order_new(g, scratch, needed);
     for (value root = 0; root < g->count; root++) {
         bool stays = g->nodes[root].op == OP_input || g->nodes[root].op == OP_param;
         if ((!needed[root] && !stays) || live[root]) continue;
         stack[depth++] = root;
         while (depth) {
-            value v = stack[depth - 1];
-            const node *n = &g->nodes[v];
-            if (next[v] < n->input_count) {
-                value in = n->inputs[next[v]++];
-                if (!live[in]) {
-                    assert(depth <= g->count && next[in] == 0 && "a cycle");
-                    stack[depth++] = in;
-                }
+            value v = stack[depth - 1], in = before(&o, v, next[v]++); // next[v] > 0: it is on the stack
+            if (in != VALUE_NONE) {
+                if (!live[in] && !next[in]) stack[depth++] = in;
             } else {
                 live[v] = true;
-                if (order) order[count] = v;
+                if (sorted) sorted[count] = v;
                 count++;
                 depth--;
             }
@@ -168,7 +222,7 @@ rewriter *rewriter_begin(graph *g) {
     *r = (rewriter){.g = g, .scratch = scratch};
     reserve_uses(r, g->count);
     bool *live = ARENA_ARRAY(scratch, bool, g->count + 1);
-    mark_live(g, scratch, live, NULL);
+    mark_live(g, scratch, NULL, live, NULL);
     for (; r->seen < g->count; r->seen++) {
         r->dead[r->seen] = !live[r->seen];
         if (!live[r->seen]) continue;
@@ -182,15 +236,16 @@ rewriter *rewriter_begin(graph *g) {
 int rewriter_end(rewriter *r) {
     graph *g = r->g;
     bool *live = ARENA_ARRAY(r->scratch, bool, g->count + 1);
-    value *order = ARENA_ARRAY(r->scratch, value, g->count + 1);
+    value *sorted = ARENA_ARRAY(r->scratch, value, g->count + 1);
     value *position = ARENA_ARRAY(r->scratch, value, g->count + 1);
-    int count = mark_live(g, r->scratch, live, order);
+    reserve_uses(r, g->count);
+    int count = mark_live(g, r->scratch, r->dead, live, sorted);
     node *nodes = ARENA_ARRAY(g->arena, node, count + 1);
     bool moved = count != g->count;
     for (int i = 0; i < count; i++) {
-        nodes[i] = g->nodes[order[i]];
-        position[order[i]] = i;
-        moved = moved || order[i] != i;
+        nodes[i] = g->nodes[sorted[i]];
+        position[sorted[i]] = i;
+        moved = moved || sorted[i] != i;
         for (int k = 0; k < nodes[i].input_count; k++) nodes[i].inputs[k] = position[nodes[i].inputs[k]];
     }
     for (int i = 0; i < g->output_count; i++) g->outputs[i].value = position[g->outputs[i].value];

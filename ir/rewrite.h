@@ -21,8 +21,9 @@ typedef struct match_result {
 
 // Opens a graph for rewriting. Values stay valid until rewriter_end: new nodes are appended, old ones remain.
 rewriter *rewriter_begin(graph *g);
-// Puts the nodes in topological order, drops nodes that no output needs (inputs of a top-level graph stay),
-// closes. Values change. Returns the number of replacements made.
+// Puts the nodes in topological order, and readers of a state before its assign; drops nodes that neither an
+// output nor a node that writes a state needs (inputs of a top-level graph stay); closes. Where an op reads a
+// state and depends on its assign there is no such order, which the verifier finds. Values change. Returns the number of replacements made.
 int rewriter_end(rewriter *r);
 graph *rewriter_graph(rewriter *r);
 
@@ -45,6 +46,8 @@ void replace_results(rewriter *r, value old, value with);
 value fuse_ops(rewriter *r, int n, const value *ops, int result_count, const value *results);
 // Does no path lead from one of `ops` out of them and back in? Only then can they be one node.
 bool ops_convex(rewriter *r, int n, const value *ops);
+// The same, for ops of which that is known but for one thing: readers of a state come before its assign.
+bool ops_ordered(rewriter *r, int n, const value *ops);
 
 // Appends a copy of `n`, without its name, with other operands. Its type is n's; the caller changes it where
 // it differs.

@@ -202,10 +202,22 @@ value fuse_ops(rewriter *r, int n, const value *ops, int result_count, const val
     return fused;
 }
 
+// The nodes that write a state which v reads; they come behind it.
+static int writers_behind(const graph *g, value v, value *out) {
+    const node *n = graph_node(g, v);
+    int count = 0;
+    for (int i = 0; i < n->input_count; i++) {
+        if (!node_is_state(graph_node(g, n->inputs[i]))) continue;
+        value writer = graph_writer_of(g, n->inputs[i]);
+        if (writer != VALUE_NONE && writer != v) out[count++] = writer;
+    }
+    return count;
+}
+
 bool ops_convex(rewriter *r, int n, const value *ops) {
     graph *g = rewriter_graph(r);
     arena *scratch = arena_new();
-    value *stack = ARENA_ARRAY(scratch, value, g->count), *users = ARENA_ARRAY(scratch, value, g->count);
+    value *stack = ARENA_ARRAY(scratch, value, g->count), *users = ARENA_ARRAY(scratch, value, 2 * g->count);
     bool *seen = ARENA_ARRAY(scratch, bool, g->count), *box = ARENA_ARRAY(scratch, bool, g->count);
     bool convex = true;
     int depth = 0;
@@ -214,6 +226,7 @@ bool ops_convex(rewriter *r, int n, const value *ops) {
     while (depth && convex) {
         value v = stack[--depth];
         int count = users_of(r, v, users, g->count);
+        count += writers_behind(g, v, users + count);
         for (int i = 0; i < count; i++) {
             if (box[users[i]] && !box[v]) convex = false;
             if (box[users[i]] || seen[users[i]]) continue;
@@ -223,4 +236,8 @@ bool ops_convex(rewriter *r, int n, const value *ops) {
     }
     arena_free(scratch);
     return convex;
+}
+
+bool ops_ordered(rewriter *r, int n, const value *ops) {
+    return !graph_has_effect(rewriter_graph(r)) || ops_convex(r, n, ops);
 }

@@ -46,6 +46,7 @@ static bool broadcast_into(type *t, const type *with) {
 
 static bool broadcast_all(const rule_context *c, elem e) {
     type t = *operand(c, 0);
+    t.layout = LAYOUT_ROW;
     for (int i = 1; i < c->n->input_count; i++) {
         if (!broadcast_into(&t, operand(c, i))) return misfit(c, "the shapes don't broadcast");
     }
@@ -276,6 +277,14 @@ static bool rule_row(const rule_context *c) {
 static bool rule_cast(const rule_context *c) {
     *c->out = *operand(c, 0);
     c->out->e = attribute(c, ATTR_to)->u.e;
+    c->out->layout = LAYOUT_ROW;
+    return true;
+}
+
+static bool rule_assign(const rule_context *c) {
+    const type *state = operand(c, 0), *x = operand(c, 1);
+    if (state->e != x->e || !type_same_shape(state, x)) return misfit(c, "what it writes is of another type");
+    *c->out = *state;
     return true;
 }
 
@@ -439,7 +448,8 @@ static bool well_formed(const rule_context *c) {
 bool shape_infer(const graph *g, const node *n, type *out, const char *where, diag *d) {
     rule_context c = {g, n, out, where, d};
     if (!well_formed(&c)) return false;
-    bool packed_allowed = (op_flag_bits(n->op) & REGION) || n->op == OP_matmul;
+    // A layout says where elements lie: ops that take them one by one don't mind it.
+    bool packed_allowed = (op_flag_bits(n->op) & (REGION | POINTWISE | WRITES)) || n->op == OP_matmul;
     for (int i = 0; i < n->input_count && !packed_allowed; i++) {
         if (operand(&c, i)->layout != LAYOUT_ROW) return misfit(&c, "takes row-major operands");
     }

@@ -335,6 +335,7 @@ static bool read_attr_value(parser *p, const type *literal, attr *out) {
     case ATTR_KIND_ELEM: return read_elem(p, &out->u.e);
     case ATTR_KIND_LITERAL: return read_literal(p, literal, out);
     case ATTR_KIND_HASH: return read_hash(&p->s, &out->u.hash);
+    case ATTR_KIND_FLAG: return true;
     case ATTR_KIND_RECIPE:
         if (!read_recipe(p, 0, &r)) return false;
         out->u.recipe = r;
@@ -354,6 +355,7 @@ static bool read_attr(parser *p, op o, const type *literal, attr *list, int *cou
         if (list[i].id == id) return scan_error(&p->s, at, "the attribute %s stands twice", attr_name(id));
     attr *a = &list[(*count)++];
     *a = (attr){.id = id};
+    if (attr_kind_of(id) == ATTR_KIND_FLAG) return true;
     return expect(&p->s, "=") && read_attr_value(p, literal, a);
 }
 

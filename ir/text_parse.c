@@ -122,6 +122,7 @@ static bool finish(parser *p, scope *s, const operation *x, value v) {
                           type_print(&x->type, has, sizeof(has)));
     }
     const char *fault = node_fault(s->g, v, s->level);
+    if (!fault && x->body) fault = region_fault(s->g, v);
     return !fault || scan_error(&p->s, x->at, "%s", fault);
 }
 
@@ -307,9 +308,12 @@ static graph *read_graph(parser *p) {
         if (!read_statement(p, &top)) return NULL;
     if (!read_outputs(p, &top) || !expect(&p->s, "}")) return NULL;
     if (accept(&p->s, "{")) {
-        if (!expect_word(&p->s, "weight_bytes") || !expect(&p->s, "=") ||
-            !read_i64(&p->s, &g->weight_bytes) || !expect(&p->s, "}"))
+        if (!expect_word(&p->s, "weight_bytes") || !expect(&p->s, "=") || !read_i64(&p->s, &g->weight_bytes))
             return NULL;
+        if (accept(&p->s, ",") &&
+            (!expect_word(&p->s, "state_bytes") || !expect(&p->s, "=") || !read_i64(&p->s, &g->state_bytes)))
+            return NULL;
+        if (!expect(&p->s, "}")) return NULL;
     }
     return read_variants(p, &top) ? g : NULL;
 }

@@ -224,7 +224,8 @@ static void print_literal(FILE *out, const node *n, const attr *a) {
 }
 
 static void print_attr(FILE *out, const node *n, const attr *a) {
-    fprintf(out, "%s = ", attr_name(a->id));
+    fputs(attr_name(a->id), out);
+    if (attr_kind_of(a->id) != ATTR_KIND_FLAG) fputs(" = ", out);
     switch (attr_kind_of(a->id)) {
     case ATTR_KIND_INT: fprintf(out, "%" PRId64, a->u.i); break;
     case ATTR_KIND_FLOAT: print_f64(out, a->u.f); break;
@@ -239,6 +240,7 @@ static void print_attr(FILE *out, const node *n, const attr *a) {
     case ATTR_KIND_LITERAL: print_literal(out, n, a); break;
     case ATTR_KIND_RECIPE: print_recipe(out, a->u.recipe); break;
     case ATTR_KIND_HASH: fprintf(out, "0x%016" PRIx64, a->u.hash); break;
+    case ATTR_KIND_FLAG: break;
     }
 }
 
@@ -403,8 +405,11 @@ static void print_schedule(FILE *out, const schedule *s) {
 }
 
 static void print_place(FILE *out, const place *x) {
-    static const char *const kinds[] = {
-        [PLACE_NONE] = "none", [PLACE_WEIGHT] = "weight", [PLACE_ARENA] = "arena", [PLACE_INPUT] = "input"};
+    static const char *const kinds[] = {[PLACE_NONE] = "none",
+                                        [PLACE_WEIGHT] = "weight",
+                                        [PLACE_ARENA] = "arena",
+                                        [PLACE_INPUT] = "input",
+                                        [PLACE_STATE] = "state"};
     fprintf(out, " at %s+%" PRId64, kinds[x->kind], x->offset);
     if (x->ld) fprintf(out, " ld %" PRId64, x->ld);
 }
@@ -456,7 +461,9 @@ void graph_print(const graph *g, const tensor_source *source, FILE *out) {
         putc('\n', out);
     }
     putc('}', out);
-    if (g->weight_bytes) fprintf(out, " {weight_bytes = %" PRId64 "}", g->weight_bytes);
+    if (g->weight_bytes) fprintf(out, " {weight_bytes = %" PRId64, g->weight_bytes);
+    if (g->state_bytes) fprintf(out, ", state_bytes = %" PRId64, g->state_bytes);
+    if (g->weight_bytes) putc('}', out);
     putc('\n', out);
     for (int i = 0; i < g->variant_count; i++) print_variant(&p, &l, &g->variants[i]);
     free(l.named);

@@ -29,13 +29,14 @@ static bool read_fields(parser *p, variant *x) {
 
 // "at arena+4096 ld 768"
 static bool read_place(parser *p, place *out) {
-    static const char *const kinds[] = {"none", "weight", "arena", "input"};
+    static const char *const kinds[] = {"none", "weight", "arena", "input", "state"};
+    enum { COUNT = sizeof kinds / sizeof *kinds };
     spot at = here(&p->s);
     slice w;
-    if (!read_word(&p->s, false, &w, "weight, arena or input")) return false;
+    if (!read_word(&p->s, false, &w, "weight, arena, input or state")) return false;
     int kind = 0;
-    while (kind < 4 && !slice_is(w, kinds[kind])) kind++;
-    if (kind == 4) return scan_error(&p->s, at, "a place is in weight, arena or input");
+    while (kind < COUNT && !slice_is(w, kinds[kind])) kind++;
+    if (kind == COUNT) return scan_error(&p->s, at, "a place is in weight, arena, input or state");
     out->kind = (place_kind)kind;
     if (!expect(&p->s, "+") || !read_i64(&p->s, &out->offset)) return false;
     return !accept_word(&p->s, "ld") || read_i64(&p->s, &out->ld);

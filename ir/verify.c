@@ -94,12 +94,16 @@ static const char *constant_fault(const node *n) {
 
 // A constant's place among the weights.
 static const char *at_fault(const checker *c, const node *n) {
+    int64_t begin = node_is_state(n) ? 0 : c->top->state_bytes,
+            most = node_is_state(n) ? c->top->state_bytes : c->top->weight_bytes;
     const attr *at = node_attr(n, ATTR_at);
     if (!at) return NULL;
     if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
     int64_t bytes = type_bytes(&n->type), end;
     if (bytes < 0 || __builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
         return "it ends beyond the weights";
+    if (end > most) return "it ends beyond the states";
+    if (at->u.i < begin) return "it is no state, and lies among them";
     return NULL;
 }
 
@@ -130,15 +134,35 @@ static const char *op_fault(const graph *g, value v, level l) {
     if ((n->op == OP_input || n->op == OP_param) && !n->name) return "inputs and params have names";
     if (n->op == OP_fuse && in_fuse) return "a fuse can't stand in a fuse";
     if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence stands at the top alone";
-    if (n->type.layout == LAYOUT_PACKED && n->op != OP_constant && n->op != OP_param)
+    if (n->op == OP_constant) {
+        const char *fault = constant_fault(n);
+        return fault ? fault : state_constant_fault(n, l);
+    }
+    if (op_flag_bits(n->op) & WRITES) return state_assign_fault(g, n, l);
+    bool written = n->op == OP_result && graph_state_of(g, v) != VALUE_NONE;
+    if (n->type.layout == LAYOUT_PACKED && n->op != OP_param && n->op != OP_fuse && !written)
         return "only constants are packed";
-    if (n->op == OP_constant) return constant_fault(n);
+    bool elementwise = op_flag_bits(n->op) & POINTWISE,
+         sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
+    for (int i = 0; elementwise && sequence && i < n->input_count; i++)
+        if (graph_type(g, n->inputs[i])->layout == LAYOUT_PACKED)
+            return "only matmul reads what is packed in per_sequence";
     return NULL;
 }
 
 const char *node_fault(const graph *g, value v, level l) {
     const char *fault = type_fault(&graph_node(g, v)->type, l);
     return fault ? fault : op_fault(g, v, l);
+}
+
+const char *region_fault(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op != OP_fuse) return NULL;
+    const char *fault = state_fuse_fault(g, n);
+    if (fault) return fault;
+    if (n->type.layout == LAYOUT_PACKED && graph_state_of(g, v) == VALUE_NONE)
+        return "only constants are packed";
+    return NULL;
 }
 
 level level_within(level l, op o) {
@@ -171,7 +195,9 @@ static bool check_node(const checker *c, const graph *g, value v, level l) {
         return wrong(c, g, v, cause);
     }
     if (!n->body) return true;
-    return check_graph(c, n->body, level_within(l, n->op));
+    if (!check_graph(c, n->body, level_within(l, n->op))) return false;
+    fault = region_fault(g, v);
+    return !fault || wrong(c, g, v, fault);
 }
 
 // A yield of a region and the node that stands for it.
@@ -282,9 +308,20 @@ static bool check_place(const checker *c, const graph *g, const variant *x, valu
     const place *p = &x->places[v];
     char cause[160];
     s->v = VALUE_NONE;
+    if (state_placed(g, v)) {
+        const char *fault = state_place_fault(g, v, p);
+        if (!fault) return true;
+        snprintf(cause, sizeof(cause), "variant %.100s: %s", x->name, fault);
+        return wrong(c, g, v, cause);
+    }
     if (n->op == OP_constant) {
         if (p->kind == PLACE_ARENA) return wrong(c, g, v, "a constant is placed in the arena");
         return true;
+    }
+    if (input_of_call(n)) {
+        if (p->kind == PLACE_INPUT) return true;
+        snprintf(cause, sizeof(cause), "variant %.100s: a number of the call is placed elsewhere", x->name);
+        return wrong(c, g, v, cause);
     }
     if (p->kind != PLACE_ARENA) {
         snprintf(cause, sizeof(cause), "variant %s gives it no place in the arena", x->name);
@@ -362,6 +399,10 @@ bool graph_verify(const graph *g, const char *stage, diag *d) {
     checker c = {stage, d, g};
     if (!check_graph(&c, g, LEVEL_TOP)) return false;
     bool ok = true;
+    state_fault fault;
+    if (g->state_bytes < 0 || g->state_bytes % 64 || g->state_bytes > g->weight_bytes)
+        return wrong(&c, g, VALUE_NONE, "state_bytes is no multiple of 64 within the weights");
+    if (!state_check(g, &fault)) return wrong(&c, g, fault.at, fault.cause);
     const char **names = memory_alloc((size_t)g->variant_count, sizeof(*names));
     if (!names) return wrong(&c, g, VALUE_NONE, "out of memory");
     int n = 0;

@@ -57,6 +57,7 @@ static bool attrs_eq(const node *a, const node *b) {
         case ATTR_KIND_HASH:
             if (x->u.hash != y->u.hash) return false;
             break;
+        case ATTR_KIND_FLAG: break;
         case ATTR_KIND_LITERAL:
         case ATTR_KIND_RECIPE: return false; // constants are compared by constant_eq
         }

@@ -79,9 +79,14 @@ static bool first_read(const graph *g, value v, const bool *live) {
     return false;
 }
 
-// Region `v` becomes what its `result` node was.
-static void become_result(graph *g, value v, value result) {
+// Region `v` becomes what its `result` node was; VALUE_NONE: it writes a state there, and nobody reads that.
+static void become_result(graph *g, value v, int yield, value result) {
     node *n = graph_node(g, v), *was = graph_node(g, result);
+    if (result == VALUE_NONE) {
+        n->type = *graph_type(n->body, n->body->outputs[yield].value);
+        n->name = NULL;
+        return;
+    }
     n->type = was->type;
     n->name = was->name;
     was->name = NULL;
@@ -98,10 +103,11 @@ static void drop_yields(graph *g, value v, const bool *live, pass *p) {
     for (int i = 0; i < total && total > 1; i++) {
         value result = graph_result_find(g, v, i);
         bool read = i == 0 ? first_read(g, v, live) : result != VALUE_NONE && live[result];
-        if (!read) continue;
+        if (!read && node_writes(graph_node(g, v), i) < 0) continue;
+        if (i > 0 && kept == 0) become_result(g, v, i, result);
         body->outputs[kept] = body->outputs[i];
-        if (i > 0 && kept == 0) become_result(g, v, result);
-        if (kept > 0) node_set_attr(g, graph_node(g, result), attr_int(ATTR_index, kept));
+        if (kept > 0 && result != VALUE_NONE)
+            node_set_attr(g, graph_node(g, result), attr_int(ATTR_index, kept));
         kept++;
     }
     if (total == 1 || kept == total) return;
@@ -115,8 +121,8 @@ static void eliminate(graph *g, pass *p) {
     bool *live = ARENA_ARRAY(scratch, bool, g->count);
     for (int i = 0; i < g->output_count; i++) live[g->outputs[i].value] = true;
     for (value v = g->count - 1; v >= 0; v--) {
-        if (!live[v]) continue;
         const node *n = graph_node(g, v);
+        if (!live[v] && !node_has_effect(n)) continue;
         if (n->body) {
             drop_yields(g, v, live, p);
             eliminate(n->body, p);

@@ -108,7 +108,8 @@ static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, c
 static bool close_one(graph *g, const pass_row *row, const pass_context *c) {
     char stage[64];
     snprintf(stage, sizeof(stage), "after %s", row->info.name);
-    if (c->verify && !graph_verify(g, stage, c->diag)) return false;
+    // A pass must not bring a reader of a state behind its assign.
+    if ((c->verify || graph_has_effect(g)) && !graph_verify(g, stage, c->diag)) return false;
     if (print_wanted(c, row->info.name)) {
         fprintf(c->print_to, "// %s\n", stage);
         graph_print(g, c->source, c->print_to);

@@ -246,6 +246,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_reshape:
     case OP_slice:
     case OP_broadcast:
+    case OP_assign:
     case OP_fuse:
     case OP_per_sequence:
     case OP_result:

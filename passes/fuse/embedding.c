@@ -86,7 +86,7 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
         taken[b.ops[i]] = true;
         lookups += is_lookup(g, b.ops[i]);
     }
-    if (b.count < 2) return;
+    if (b.count < 2 || !ops_ordered(r, b.count, b.ops)) return;
     value fused = box_fuse(r, &b);
     pass_fired(p, g, fused, "%d lookups and %d ops", lookups, b.count - lookups);
 }

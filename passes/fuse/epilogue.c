@@ -26,7 +26,7 @@ static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
     if (stopped_at != VALUE_NONE && op_flag_bits(graph_node(g, stopped_at)->op) & POINTWISE)
         pass_missed(p, g, stopped_at, "%s stays outside of the product before it: %s",
                     op_name(graph_node(g, stopped_at)->op), why);
-    if (b.count == 1) return;
+    if (b.count == 1 || !ops_ordered(r, b.count, b.ops)) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
     value fused = box_fuse(r, &b);
     pass_fired(p, g, fused, "product and %d ops", b.count - 1);

@@ -33,7 +33,7 @@ static bool constant_product(const graph *g, value v) {
 int64_t product_columns(const graph *g, value v) {
     const node *n = graph_node(g, v);
     if (constant_product(g, v)) return n->type.d[1].n;
-    if (n->op != OP_fuse) return 0;
+    if (n->op != OP_fuse || node_has_effect(n)) return 0;
     for (value u = 0; u < n->body->count; u++) {
         const node *m = graph_node(n->body, u);
         if (m->op != OP_matmul || m->type.rank != 2 || !op_is(n->body, m->inputs[1], OP_param)) continue;

@@ -55,6 +55,7 @@ static void fuse_pair(rewriter *r, value down, pass *p) {
         return;
     }
     value ops[] = {up, down};
+    if (!ops_ordered(r, 2, ops)) return;
     value fused = fuse_ops(r, 2, ops, 1, &down);
     pass_fired(p, g, fused, "two products, %d hidden columns", (int)graph_type(g, up)->d[1].n);
 }

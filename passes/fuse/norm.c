@@ -170,6 +170,7 @@ static void fuse_behind(rewriter *r, value v, pass *p) {
         if (why) pass_missed(p, g, v, "a kernel of its own: %s", why);
         return;
     }
+    if (!ops_ordered(r, b.count, b.ops)) return;
     const char *name = op_name(n->op), *how = b.count > own ? "join the kernel before it" : "are one kernel";
     value fused = box_fuse(r, &b);
     if (numbers > 1)

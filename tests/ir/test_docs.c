@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(attributes) {
     static const char *const kinds[] = {"INT",  "FLOAT",   "INTS",   "DIMS", "NAME",
-                                        "ELEM", "LITERAL", "RECIPE", "HASH"};
+                                        "ELEM", "LITERAL", "RECIPE", "HASH", "FLAG"};
     for (attr_id id = 0; id < ATTR_COUNT; id++) {
         char row[512], start[64];
         row_of(attr_name(id), row, sizeof(row));
