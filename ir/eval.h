@@ -4,7 +4,7 @@
 #define BERTC_IR_EVAL_H
 #include "ir/graph.h"
 
-// A value of concrete shape, row-major, every element by itself: f32 as float, i32 as int32_t, i8 and i4 as
+// A value of concrete shape, row-major whatever its layout, every element by itself: f32 as float, i32 as int32_t, i8 and i4 as
 // int8_t, u8 and i1 as uint8_t, f16 and bf16 as uint16_t bits.
 typedef struct tensor {
     elem e;

@@ -448,9 +448,12 @@ static bool well_formed(const rule_context *c) {
 bool shape_infer(const graph *g, const node *n, type *out, const char *where, diag *d) {
     rule_context c = {g, n, out, where, d};
     if (!well_formed(&c)) return false;
-    // A layout says where elements lie: ops that take them one by one don't mind it.
-    bool packed_allowed = (op_flag_bits(n->op) & (REGION | POINTWISE | WRITES)) || n->op == OP_matmul;
+    // A layout says where elements lie: ops that take them one by one don't mind it
+    // (f32's: groups of narrower elements are for products).
+    bool packed_allowed = (op_flag_bits(n->op) & (REGION | WRITES)) || n->op == OP_matmul,
+         elementwise = op_flag_bits(n->op) & POINTWISE;
     for (int i = 0; i < n->input_count && !packed_allowed; i++) {
+        if (elementwise && operand(&c, i)->e == ELEM_F32) continue;
         if (operand(&c, i)->layout != LAYOUT_ROW) return misfit(&c, "takes row-major operands");
     }
     return rules[n->op](&c);

@@ -23,7 +23,8 @@
 //     before    %7 = gather %t, %i    %8 = gather %t, %i
 //     after     %7 = gather %t, %i    %7 for %8
 //
-// It works at the top level and in the bodies of regions.
+// It works at the top level and in the bodies of regions. What copies a state stays, for the copy may be read
+// when the state holds other numbers.
 #include "passes/constants.h"
 
 #include <math.h>
@@ -67,6 +68,7 @@ static bool attrs_eq(const node *a, const node *b) {
 
 static bool nodes_eq(const node *a, const node *b) {
     if (a->op != b->op || a->body || b->body || a->op == OP_input || a->op == OP_param) return false;
+    if (op_flag_bits(a->op) & WRITES) return false;
     if (a->op == OP_constant) return constant_eq(a, b);
     if (a->input_count != b->input_count || !type_eq(&a->type, &b->type)) return false;
     for (int i = 0; i < a->input_count; i++)
@@ -93,6 +95,7 @@ static value neutral(const graph *g, value v) {
     if (n->input_count == 0 || n->body || !type_eq(&n->type, graph_type(g, n->inputs[0]))) return VALUE_NONE;
     value x = n->inputs[0];
     double c;
+    if (node_is_state(graph_node(g, x))) return VALUE_NONE;
     if (n->op == OP_reshape || n->op == OP_slice || n->op == OP_broadcast || n->op == OP_pad ||
         n->op == OP_cast || (n->op == OP_concat && n->input_count == 1))
         return x;
@@ -111,6 +114,7 @@ static value shortened(graph *g, value v) {
     value x = n->inputs[0];
     if (!op_is(g, x, n->op)) return VALUE_NONE;
     value below = graph_node(g, x)->inputs[0];
+    if (node_is_state(graph_node(g, below))) return VALUE_NONE;
     if (n->op == OP_reshape) return graph_reshape(g, below, n->type.rank, n->type.d);
     const attr *outer = node_attr(n, ATTR_perm), *inner = node_attr(graph_node(g, x), ATTR_perm);
     int64_t perm[IR_MAX_RANK];

@@ -4,6 +4,7 @@
 
 bool constant_eq(const node *a, const node *b) {
     if (a->op != OP_constant || b->op != OP_constant || !type_eq(&a->type, &b->type)) return false;
+    if (node_is_state(a) != node_is_state(b)) return false;
     const attr *x = node_attr(a, ATTR_value), *y = node_attr(b, ATTR_value);
     const attr *r = node_attr(a, ATTR_recipe), *s = node_attr(b, ATTR_recipe);
     if (x && y) return x->n == y->n && !memcmp(x->u.literal, y->u.literal, (size_t)x->n * elem_size(x->e));
@@ -44,7 +45,8 @@ bool constants_concat(const graph *g, int n, const value *c) {
     for (int i = 0; i < n; i++) {
         const node *x = graph_node(g, c[i]);
         if (!node_is_constant(x) || x->type.layout != LAYOUT_ROW || x->type.e != first->type.e) return false;
-        if (!recipe_of(g, c[i]) != !recipe_of(g, c[0])) return false;
+        if (!recipe_of(g, c[i]) != !recipe_of(g, c[0]) || node_is_state(x) != node_is_state(first))
+            return false;
     }
     return true;
 }
@@ -70,7 +72,10 @@ value constant_concat(graph *g, int64_t axis, int n, const value *c) {
     if (!recipe_of(g, c[0])) return concat_literals(g, axis, n, c);
     recipe **parts = ARENA_ARRAY(g->arena, recipe *, n);
     for (int i = 0; i < n; i++) parts[i] = recipe_of(g, c[i]);
-    return constant_of_recipe(g, recipe_concat(g->arena, axis, n, parts));
+    value joined = constant_of_recipe(g, recipe_concat(g->arena, axis, n, parts));
+    if (node_is_state(graph_node(g, c[0])))
+        node_set_attr(g, graph_node(g, joined), attr_flag(ATTR_trainable));
+    return joined;
 }
 
 void name_if_free(graph *g, value v, const char *name) {

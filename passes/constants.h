@@ -12,7 +12,8 @@ value constant_of_recipe(graph *g, const recipe *r);
 value constant_literal(graph *g, type t, const void *data);
 // Every element of f32 constant `c` times `by`. The literal or the recipe must be row-major.
 value constant_scaled(graph *g, value c, double by);
-// Can the constants be concatenated? They are all literals or all recipes, row-major, of one element type.
+// Can the constants be concatenated? They are all literals, all recipes or all states, row-major, of one element
+// type. Of states, one is made, so nothing else may read the parts.
 bool constants_concat(const graph *g, int n, const value *c);
 value constant_concat(graph *g, int64_t axis, int n, const value *c);
 // Names `v` if no other node of the graph has the name.

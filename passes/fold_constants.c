@@ -24,6 +24,8 @@
 //             %t = transpose %w {perm = [1,0]}
 //   after     %t = constant {recipe = transpose(tensor("w", f32[768,768]))}
 //
+//   A state (`trainable`) is no constant here: training changes it.
+//
 //   3. Every other node whose operands are all constants is evaluated, if its result is smaller
 //      than 1 MiB; in bodies, if its result is one number.
 #include "passes/constants.h"
@@ -55,7 +57,7 @@ typedef struct projection {
 
 static bool weight_scales(const graph *g, value w, int rank) {
     const node *n = graph_node(g, w);
-    return node_is_constant(n) && n->type.rank == rank && n->type.e == ELEM_F32 &&
+    return node_is_constant(n) && !node_is_state(n) && n->type.rank == rank && n->type.e == ELEM_F32 &&
            n->type.layout == LAYOUT_ROW;
 }
 
@@ -248,7 +250,8 @@ static recipe *as_recipe(const graph *g, value v) {
 
 static bool operands_constant(const graph *g, const node *n) {
     for (int i = 0; i < n->input_count; i++)
-        if (!node_is_constant(graph_node(g, n->inputs[i]))) return false;
+        if (!node_is_constant(graph_node(g, n->inputs[i])) || node_is_state(graph_node(g, n->inputs[i])))
+            return false;
     return n->op != OP_input && n->op != OP_param && n->op != OP_constant && !n->body;
 }
 

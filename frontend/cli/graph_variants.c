@@ -21,7 +21,7 @@ static bool check_strides(const char *file, const graph *g, const variant *x, di
     for (value v = 0; v < g->count; v++) {
         const type *t = graph_type(g, v);
         int64_t step = PLACE_ALIGNMENT * 8 / elem_bits(t->e);
-        if (graph_node(g, v)->op == OP_constant || t->rank < 2 || x->places[v].ld % step == 0) continue;
+        if (x->places[v].kind != PLACE_ARENA || t->rank < 2 || x->places[v].ld % step == 0) continue;
         snprintf(cause, sizeof cause, "%%%d: its stride, ld %" PRId64 ", is not a multiple of %" PRId64, v,
                  x->places[v].ld, step);
         return wrong(file, x->name, d, cause);
@@ -51,7 +51,7 @@ static bool check_padding(const char *file, const graph *g, const variant *x, di
         for (value u = 0; ok && u < g->count; u++) {
             elem e = graph_type(g, v)->e, other = graph_type(g, u)->e;
             if (u == v || (place_shares(e, other) && !index[v])) continue;
-            if (graph_node(g, v)->op == OP_constant || graph_node(g, u)->op == OP_constant) continue;
+            if (x->places[v].kind != PLACE_ARENA || x->places[u].kind != PLACE_ARENA) continue;
             if (!overlap(g, x, v, u)) continue;
             snprintf(cause, sizeof cause, "%%%d (%s%s) shares bytes of the arena with %%%d (%s)", v,
                      elem_name(e), index[v] ? ", an index vector" : "", u, elem_name(other));

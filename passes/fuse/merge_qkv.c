@@ -15,7 +15,7 @@
 //               ...
 //
 // It fires for two projections or more of the same value, of any widths, where all have a bias or
-// none has, and all weights are recipes or all are literals. Where a head reads few rows, q is
+// none has, and all weights are recipes, all are literals, or all are states that nothing else reads. Where a head reads few rows, q is
 // projected from those rows alone, and k and v are merged.
 #include "passes/constants.h"
 #include "passes/region.h"
@@ -37,6 +37,11 @@ typedef struct projections {
     int64_t columns;
 } projections;
 
+// One state is made of several where nothing else reads them (an assign, say).
+static bool joins_state(rewriter *r, value c) {
+    return !node_is_state(graph_node(rewriter_graph(r), c)) || has_one_use(r, c);
+}
+
 static bool find_projection(rewriter *r, value v, part *out) {
     const graph *g = rewriter_graph(r);
     match_result m;
@@ -51,6 +56,7 @@ static bool find_projection(rewriter *r, value v, part *out) {
     out->x = match_get(&m, "x");
     out->weight = match_get(&m, "w");
     const type *w = graph_type(g, out->weight);
+    if (!joins_state(r, out->weight) || (out->bias != VALUE_NONE && !joins_state(r, out->bias))) return false;
     out->columns = w->d[w->rank - 1].n;
     return graph_type(g, out->x)->rank == 2 && w->rank == 2 && w->layout == LAYOUT_ROW;
 }
@@ -109,9 +115,10 @@ static void collect_projections(rewriter *r, value user, int first, projections 
         for (int k = 0; k < set->count; k++) again = again || set->parts[k].v == one.v;
         if (again) continue;
         if (set->count && !joins(g, set, &one)) {
-            pass_missed(p, g, one.v,
-                        "not merged with %s: one has a bias, or a literal weight, and the other has not",
-                        set->parts[0].param);
+            pass_missed(
+                p, g, one.v,
+                "not merged with %s: one has a bias, a literal weight or a state, and the other has not",
+                set->parts[0].param);
             continue;
         }
         one.at = set->columns;

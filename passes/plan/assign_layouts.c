@@ -12,6 +12,9 @@
 // A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
+// A state is packed where matmuls stream it and all else that reads it, or what is assigned to it, goes element by
+// element; a second copy for the others would be a second state.
+//
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
 // where they are constants with a recipe. A constant that has other readers too stays for them,
 // beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
@@ -34,7 +37,7 @@ static bool param_packs(const graph *body, value v) {
 
 static bool operand_packs(const graph *g, const node *n, int i) {
     const node *w = graph_node(g, n->inputs[i]);
-    if (!node_is_constant(w) || !node_attr(w, ATTR_recipe)) return false;
+    if (!node_is_constant(w) || node_is_state(w) || !node_attr(w, ATTR_recipe)) return false;
     if (w->type.e != ELEM_F32 || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
     if (n->op == OP_matmul) return i == 1;
     return n->op == OP_fuse && param_packs(n->body, i);
@@ -73,6 +76,66 @@ static void mark_blocks(graph *g, node *n, int i, const recipe *r) {
     }
 }
 
+// --- States
+
+typedef struct readers {
+    int products; // matmuls whose right operand it is
+    bool others;  // that mind where elements lie
+} readers;
+
+static void count_readers(const graph *g, value v, readers *r) {
+    for (value u = 0; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        for (int i = 0; i < n->input_count; i++) {
+            if (n->inputs[i] != v) continue;
+            if (n->op == OP_matmul && i == 1)
+                r->products++;
+            else if (n->op == OP_fuse)
+                count_readers(n->body, i, r);
+            else
+                r->others |= !(op_flag_bits(n->op) & (POINTWISE | WRITES));
+        }
+    }
+    for (int i = 0; i < g->output_count; i++) r->others |= g->outputs[i].value == v;
+}
+
+// What is assigned lies where the state lies.
+static void retype_assigned(graph *g) {
+    for (value v = 0; v < g->count; v++) {
+        node *n = graph_node(g, v);
+        for (int i = 0; n->op == OP_fuse && i < n->input_count; i++)
+            graph_node(n->body, i)->type.layout = graph_type(g, n->inputs[i])->layout;
+        if (n->op == OP_fuse) retype_assigned(n->body);
+        value state = graph_state_of(g, v);
+        if (state != VALUE_NONE) n->type.layout = graph_type(g, state)->layout;
+    }
+}
+
+static bool state_packs(const graph *g, value w) {
+    const type *t = graph_type(g, w);
+    readers r = {0};
+    if (t->rank != 2 || t->layout != LAYOUT_ROW) return false;
+    count_readers(g, w, &r);
+    for (value v = 0; v < g->count; v++)
+        if (graph_state_of(g, v) == w) count_readers(g, v, &r);
+    return r.products && !r.others;
+}
+
+static void pack_states(graph *g, pass *p) {
+    int before = p->fired;
+    for (value w = 0; w < g->count; w++) {
+        node *n = graph_node(g, w);
+        if (!node_is_state(n) || !state_packs(g, w)) continue;
+        recipe *row = (recipe *)(uintptr_t)node_attr(n, ATTR_recipe)->u.recipe;
+        node_set_attr(g, n, (attr){.id = ATTR_recipe, .u.recipe = recipe_pack(g->arena, row)});
+        n->type.layout = LAYOUT_PACKED;
+        pass_fired(p, g, w, "packed: a state");
+    }
+    if (p->fired > before) retype_assigned(g);
+}
+
+// --- Other weights
+
 static value packed_copy(graph *g, value w) {
     recipe *row = (recipe *)(uintptr_t)node_attr(graph_node(g, w), ATTR_recipe)->u.recipe;
     return graph_constant_recipe(g, NULL, recipe_pack(g->arena, row));
@@ -89,6 +152,7 @@ static void move_names(graph *g, const value *packed, int count) {
 }
 
 bool pass_assign_layouts(graph *g, pass *p) {
+    pack_states(g, p);
     int count = g->count;
     value *packed = ARENA_ARRAY(g->arena, value, count);
     for (value v = 0; v < count; v++) packed[v] = VALUE_NONE;

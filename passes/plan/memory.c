@@ -16,6 +16,9 @@
 // whole call. Two values share bytes where their types may (ir/places.h): kernels read whatever
 // padding holds.
 //
+// A state, and what is assigned to it, lies in the session's states, in every variant at the state's `at`; a number
+// of the call lies in the call.
+//
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
 // row begins at a multiple of 64 bytes; all else is dense.
 #include "passes/pass.h"
@@ -85,6 +88,21 @@ static int64_t find_gap(const lifetime *s, const lifetime *placed, int n, const 
     return best >= 0 ? best : end;
 }
 
+// The place of what is in no arena.
+static bool placed_outside(const graph *g, value v, place *out) {
+    const node *n = graph_node(g, v);
+    value state = node_is_state(n) ? v : graph_state_of(g, v);
+    if (state != VALUE_NONE)
+        *out = (place){.kind = PLACE_STATE, .offset = node_attr(graph_node(g, state), ATTR_at)->u.i};
+    else if (node_is_constant(n))
+        *out = (place){.kind = PLACE_WEIGHT, .offset = node_attr(n, ATTR_at)->u.i};
+    else if (input_of_call(n))
+        *out = (place){.kind = PLACE_INPUT, .offset = v};
+    else
+        return false;
+    return true;
+}
+
 // The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
 static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes, arena *scratch) {
     variant *x = p->variant;
@@ -94,10 +112,7 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {
         const node *producer = graph_node(g, v);
-        if (node_is_constant(producer)) {
-            x->places[v] = (place){.kind = PLACE_WEIGHT, .offset = node_attr(producer, ATTR_at)->u.i};
-            continue;
-        }
+        if (placed_outside(g, v, &x->places[v])) continue;
         int first = producer->op == OP_result ? producer->inputs[0] : v;
         lifetime s = {v, producer->type.e, first, last[v], 0, 0};
         if (producer->op == OP_input || index[v]) s.first = 0, s.last = g->count;
