@@ -87,7 +87,7 @@ static void count_readers(const graph *g, value v, readers *r) {
     for (value u = 0; u < g->count; u++) {
         const node *n = graph_node(g, u);
         for (int i = 0; i < n->input_count; i++) {
-            if (n->inputs[i] != v) continue;
+            if (n->inputs[i] != v || n->op == OP_result) continue;
             if (n->op == OP_matmul && i == 1)
                 r->products++;
             else if (n->op == OP_fuse)

@@ -122,7 +122,7 @@ START_TEST(effects) {
     rewriter_end(rewriter_begin(g));
     ck_assert_int_eq(g->count, 5); // %5 is gone
     rewriter *r = rewriter_begin(g);
-    fuse_ops(r, 2, (value[]){3, 4}, 4);
+    fuse_ops(r, 2, (value[]){3, 4}, 1, (value[]){4});
     rewriter_end(r);
     ck_assert_msg(graph_verify(g, "test", &d), "%s", d.count ? d.items[0].text : "");
     ck_assert_int_eq(g->count, 4);
