@@ -10,10 +10,10 @@
 //   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |
 //             each constant begins at a multiple of 64
 //
-// States come first, so that a session copies one run of bytes. Offsets follow the order of the nodes, which is
-// that of first use. Zeros fill the bytes from a
-// constant's end to the next multiple of 64, so that kernels read vectors whole; another 64 bytes
-// of zeros follow the last constant. Constants in bodies are scalar literals and take no place.
+// States come first, so that a session copies one run of bytes. Offsets follow the order of the
+// nodes, which is that of first use. Zeros fill the bytes from a constant's end to the next multiple
+// of 64, so that kernels read vectors whole; another 64 bytes of zeros follow the last constant.
+// Constants in bodies are scalar literals and take no place.
 #include "passes/pass.h"
 
 // The constants that are states, or those that are none, from *at on.
