@@ -23,8 +23,8 @@
 //     before    %7 = gather %t, %i    %8 = gather %t, %i
 //     after     %7 = gather %t, %i    %7 for %8
 //
-// It works at the top level and in the bodies of regions. What copies a state stays, for the copy may be read
-// when the state holds other numbers.
+// It works at the top level and in the bodies of regions. What copies a state stays, for the copy
+// may be read when the state holds other numbers.
 #include "passes/constants.h"
 
 #include <math.h>

@@ -15,8 +15,8 @@
 //               ...
 //
 // It fires for two projections or more of the same value, of any widths, where all have a bias or
-// none has, and all weights are recipes, all are literals, or all are states that nothing else reads. Where a head reads few rows, q is
-// projected from those rows alone, and k and v are merged.
+// none has, and all weights are recipes, all are literals, or all are states that nothing else
+// reads. Where a head reads few rows, q is projected from those rows alone, and k and v are merged.
 #include "passes/constants.h"
 #include "passes/region.h"
 

@@ -12,8 +12,8 @@
 // A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
-// A state is packed where matmuls stream it and all else that reads it, or what is assigned to it, goes element by
-// element; a second copy for the others would be a second state.
+// A state is packed where matmuls stream it and all else that reads it, or what is assigned to it,
+// goes element by element; a second copy for the others would be a second state.
 //
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
 // where they are constants with a recipe. A constant that has other readers too stays for them,

@@ -11,9 +11,9 @@
 //             each constant begins at a multiple of 64
 //
 // States come first, so that a session copies one run of bytes. Offsets follow the order of the
-// nodes, which is that of first use. Zeros fill the bytes from a constant's end to the next multiple
-// of 64, so that kernels read vectors whole; another 64 bytes of zeros follow the last constant.
-// Constants in bodies are scalar literals and take no place.
+// nodes, which is that of first use. Zeros fill the bytes from a constant's end to the next
+// multiple of 64, so that kernels read vectors whole; another 64 bytes of zeros follow the last
+// constant. Constants in bodies are scalar literals and take no place.
 #include "passes/pass.h"
 
 // The constants that are states, or those that are none, from *at on.
