@@ -16,8 +16,8 @@
 // whole call. Two values share bytes where their types may (ir/places.h): kernels read whatever
 // padding holds.
 //
-// A state, and what is assigned to it, lies in the session's states, in every variant at the state's
-// `at`; a number of the call lies in the call.
+// A state, and what is assigned to it, lies in the session's states, in every variant at the
+// state's `at`; a number of the call lies in the call.
 //
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
 // row begins at a multiple of 64 bytes; all else is dense.
