@@ -165,7 +165,7 @@ static bool collect_plain(const kernel_site *s, score_ops *x) {
         v = n->inputs[value_is_scalar(g, n->inputs[0], NULL) && n->input_count > 1];
     }
     x->anchor = v;
-    return epilogue_collect(s, g, NULL, v, x->result, &x->plain);
+    return epilogue_collect(s, g, NULL, v, x->result, 0, NULL, &x->plain);
 }
 
 bool attention_collect_scores(arena *a, const kernel_site *s, attention *x) {

@@ -17,7 +17,6 @@ row_code row_code_open(emit *e, const graph *body, LLVMValueRef scratch, int64_t
     r.there = ARENA_ARRAY(a, bool, body->count);
     r.memo = ARENA_ARRAY(a, LLVMValueRef, body->count);
     r.needed = ARENA_ARRAY(a, bool, body->count);
-    r.written = ARENA_ARRAY(a, bool, body->output_count);
     return r;
 }
 
@@ -32,34 +31,35 @@ static LLVMValueRef load(void *context, value v) {
     return sweep_load(r->s, &r->rows[v]);
 }
 
-static LLVMValueRef compute(row_code *r, sweep *s, value v) {
-    for (value u = 0; u < r->body->count; u++) r->memo[u] = NULL;
-    r->s = s;
-    pointwise p = {.e = r->e,
-                   .body = r->body,
-                   .load = load,
-                   .context = r,
-                   .width = s->width,
-                   .there = r->there,
-                   .memo = r->memo};
-    return pointwise_value(&p, v);
-}
-
 static bool is_column(const row_code *r, value v) {
     return dim_is(graph_type(r->body, v)->d[1], 1);
 }
 
-// Value v, along the whole row, into `out`.
-static void write_row(row_code *r, value v, const view *out) {
-    int width = is_column(r, v) ? 1 : r->e->width;
-    for (sweep s = sweep_begin(r->e, out->size[0], width, 1); sweep_next(&s);)
-        sweep_store(&s, out, compute(r, &s, v));
+// `count` values, all rows or all columns, each into its own view, in one sweep: what they share is computed once.
+static void write_values(row_code *r, int count, const value *values, const view *const *outs) {
+    int width = is_column(r, values[0]) ? 1 : r->e->width;
+    for (sweep s = sweep_begin(r->e, outs[0]->size[0], width, 1); sweep_next(&s);) {
+        pointwise p = {.e = r->e,
+                       .body = r->body,
+                       .load = load,
+                       .context = r,
+                       .width = width,
+                       .there = r->there,
+                       .memo = r->memo};
+        for (value u = 0; u < r->body->count; u++) r->memo[u] = NULL;
+        r->s = &s;
+        for (int i = 0; i < count; i++) sweep_store(&s, outs[i], pointwise_value(&p, values[i]));
+    }
 }
 
-// The first output that v is; -1: none.
+static void write_row(row_code *r, value v, const view *out) {
+    write_values(r, 1, &v, &out);
+}
+
+// Where v goes first; -1: nowhere.
 static int output_of(const row_code *r, value v) {
-    for (int i = 0; i < r->body->output_count; i++)
-        if (r->body->outputs[i].value == v) return i;
+    for (int i = 0; i < r->count; i++)
+        if (r->values[i] == v) return i;
     return -1;
 }
 
@@ -153,28 +153,41 @@ static value stage_of(const row_code *r, value v) {
 
 static void find_needed(row_code *r) {
     const graph *g = r->body;
-    for (int i = 0; i < g->output_count; i++) r->needed[g->outputs[i].value] = true;
+    for (int i = 0; i < r->count; i++) r->needed[r->values[i]] = true;
     for (value v = g->count - 1; v >= 0; v--)
         for (int i = 0; r->needed[v] && i < graph_node(g, v)->input_count; i++)
             r->needed[graph_node(g, v)->inputs[i]] = true;
 }
 
-static void close_output(row_code *r, int i) {
-    value v = r->body->outputs[i].value;
-    const view *out = &r->outs[i];
-    if (r->written[i]) return;
-    if (!r->there[v] || is_column(r, v))
-        write_row(r, v, out);
-    else if (r->rows[v].base != out->base)
-        view_copy(r->e, &r->rows[v], out);
+// What no stage has left where it belongs: rows that are at hand are copied, the others are computed.
+static void close_row(row_code *r) {
+    value *values = ARENA_ARRAY(r->e->arena, value, r->count);
+    const view **outs = ARENA_ARRAY(r->e->arena, const view *, r->count);
+    for (int columns = 0; columns < 2; columns++) {
+        int n = 0;
+        for (int i = 0; i < r->count; i++) {
+            value v = r->values[i];
+            if (r->written[i] || is_column(r, v) != columns) continue;
+            if (r->there[v] && !columns) {
+                view_copy(r->e, &r->rows[v], &r->outs[i]);
+                continue;
+            }
+            values[n] = v;
+            outs[n++] = &r->outs[i];
+        }
+        if (n) write_values(r, n, values, outs);
+    }
 }
 
-void row_code_run(row_code *r, const view *outs) {
+void row_code_run(row_code *r, int count, const value *values, const view *outs) {
+    r->count = count;
+    r->values = values;
     r->outs = outs;
+    r->written = ARENA_ARRAY(r->e->arena, bool, count);
     find_needed(r);
     for (value v = 0; v < r->body->count; v++) {
         if (!r->needed[v] || r->there[v] || !row_op(graph_node(r->body, v)->op)) continue;
         run_stage(r, stage_of(r, v));
     }
-    for (int i = 0; i < r->body->output_count; i++) close_output(r, i);
+    close_row(r);
 }

@@ -32,6 +32,8 @@ typedef struct row_code {
     bool *there;
 
     // private to row.c
+    int count;
+    const value *values;
     const view *outs;
     bool *written, *needed;
     LLVMValueRef *memo;
@@ -40,8 +42,8 @@ typedef struct row_code {
 row_code row_code_open(emit *e, const graph *body, LLVMValueRef scratch, int64_t *scratch_bytes);
 // v is at hand.
 void row_code_have(row_code *r, value v, view row);
-// Computes the body's outputs for this row; outs: by output, this row of where it goes, with rank 1. An output that is
-// at hand is copied, unless it lies there already (`row` and `out` have one base).
-void row_code_run(row_code *r, const view *outs);
+// Computes `count` values of the body for this row; outs[i]: this row of where values[i] goes, with rank 1. What is at
+// hand is copied.
+void row_code_run(row_code *r, int count, const value *values, const view *outs);
 
 #endif

@@ -128,12 +128,17 @@ static void open_row(loop_nest *n, row_code *r, const walk *w) {
 
 static bool rowwise_body(loop_nest *n, const view *results) {
     emit *e = n->e;
-    view *outs = ARENA_ARRAY(e->arena, view, n->body->output_count);
+    int count = n->body->output_count;
+    view *outs = ARENA_ARRAY(e->arena, view, count);
+    value *yields = ARENA_ARRAY(e->arena, value, count);
     row_code r = row_code_open(e, n->body, n->scratch, &n->scratch_bytes);
     walk w = walk_begin(e, 1, results[0].size);
-    for (int i = 0; i < n->body->output_count; i++) outs[i] = walk_view(e, &w, &results[i]);
+    for (int i = 0; i < count; i++) {
+        outs[i] = walk_view(e, &w, &results[i]);
+        yields[i] = n->body->outputs[i].value;
+    }
     open_row(n, &r, &w);
-    row_code_run(&r, outs);
+    row_code_run(&r, count, yields, outs);
     walk_end(e, &w);
     return true;
 }

@@ -32,20 +32,14 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
     *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
 }
 
-LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const row_norm *c,
-                               LLVMValueRef norm) {
-    const node *n = graph_node(s->graph, s->node);
-    LLVMValueRef f = build_function(e, "norm", e->kernel_type);
+LLVMValueRef block_tail_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const product_end *x,
+                               LLVMValueRef tail) {
+    LLVMValueRef f = build_function(e, "matmul.norm", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0);
-    block x = block_rows(e, s, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
-    int64_t ld = s->variant->places[s->node].ld;
-    LLVMValueRef c_rows = tile_at(e, build_arg(e, args, n->input_count), tile_mul(e, x.first, ld * 4));
-    row_norm_call(e, c, norm, c_rows, x.count, args);
+    block b = block_rows(e, s, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
+    LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, x->ldc * 4));
+    tail_rows at = {args, c, b.first, b.count, LLVMGetParam(f, 3)};
+    tail_call(e, x, tail, &at);
     LLVMBuildRetVoid(e->b);
     return f;
-}
-
-// Two sums over the row, then scale and shift.
-double row_norm_flops(const row_norm *c) {
-    return c->op == OP_COUNT ? 0 : (c->op == OP_layer_norm ? 7.0 : 4.0) * (double)c->n;
 }

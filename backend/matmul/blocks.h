@@ -2,7 +2,7 @@
 #ifndef BERTC_BACKEND_MATMUL_BLOCKS_H
 #define BERTC_BACKEND_MATMUL_BLOCKS_H
 
-#include "backend/matmul/epilogue.h"
+#include "backend/matmul/tail.h"
 
 // Rows of a register tile: the schedule's, if the variant's row tile is a multiple of it, else the row tile.
 int block_tile_rows(const kernel_site *s);
@@ -22,10 +22,9 @@ block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int
 void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
                     LLVMValueRef *count);
 
-// Emits void (args, call, task, scratch) that normalises the result's rows of a task: the phase ".norm".
-// `norm`: row_norm_emit's.
-LLVMValueRef block_norm_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const row_norm *c,
-                               LLVMValueRef norm);
-double row_norm_flops(const row_norm *c); // a row
+// Emits void (args, call, task, scratch) that runs the tail over the rows of a task: the phase ".norm".
+// `tail`: tail_emit's.
+LLVMValueRef block_tail_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const product_end *x,
+                               LLVMValueRef tail);
 
 #endif

@@ -11,7 +11,7 @@ static bool is_costly(op o) {
 
 static bool add_param(const kernel_site *s, const value *operands, epilogue *x, value v) {
     for (int i = 0; i < x->count; i++) {
-        if (x->params[i] == v) return true;
+        if (x->values[i] == v) return true;
     }
     if (!operands || x->count == TILE_MAX_EXTRAS) return false;
     const type *t = graph_type(x->body, v), *c = graph_type(x->body, x->anchor);
@@ -28,7 +28,18 @@ static bool add_param(const kernel_site *s, const value *operands, epilogue *x, 
     } else {
         return false;
     }
-    x->params[x->count++] = v;
+    x->args[x->count] = v; // a param's number is its operand's
+    x->values[x->count++] = v;
+    return true;
+}
+
+static bool add_store(epilogue *x, const epilogue_store *store) {
+    int i = x->count + x->store_count;
+    if (i == TILE_MAX_EXTRAS || store->ld % PANEL_COLUMNS) return false;
+    x->values[i] = store->v;
+    x->args[i] = store->arg;
+    x->extras[i] = (panel_extra){EXTRA_STORED, store->ld};
+    x->store_count++;
     return true;
 }
 
@@ -49,29 +60,19 @@ static bool collect_epilogue(const kernel_site *s, const value *operands, epilog
 }
 
 bool epilogue_collect(const kernel_site *s, const graph *body, const value *operands, value anchor,
-                      value result, epilogue *out) {
+                      value result, int store_count, const epilogue_store *stores, epilogue *out) {
     *out = (epilogue){.body = body, .anchor = anchor, .result = result};
-    if (!body || anchor == result) return true;
-    if (!type_eq(graph_type(body, anchor), graph_type(body, result))) return false;
+    if (!body) return true;
+    const type *t = graph_type(body, anchor);
     arena *a = arena_new();
-    bool ok = collect_epilogue(s, operands, out, result, ARENA_ARRAY(a, bool, body->count));
+    bool *seen = ARENA_ARRAY(a, bool, body->count);
+    bool ok = type_eq(t, graph_type(body, result)) && collect_epilogue(s, operands, out, result, seen);
+    for (int i = 0; ok && i < store_count; i++)
+        ok = type_eq(t, graph_type(body, stores[i].v)) &&
+             collect_epilogue(s, operands, out, stores[i].v, seen);
+    for (int i = 0; ok && i < store_count; i++) ok = add_store(out, &stores[i]);
     arena_free(a);
     return ok;
-}
-
-value row_norm_collect(const graph *body, value v, row_norm *out) {
-    *out = (row_norm){.op = OP_COUNT, .beta = -1};
-    const node *n = graph_node(body, v);
-    if (n->op != OP_layer_norm && n->op != OP_rms_norm) return v;
-    for (int i = 1; i < n->input_count; i++) {
-        if (graph_node(body, n->inputs[i])->op != OP_param) return v;
-    }
-    *out = (row_norm){.op = n->op,
-                      .eps = node_attr(n, ATTR_eps)->u.f,
-                      .gamma = n->inputs[1],
-                      .beta = n->input_count > 2 ? n->inputs[2] : -1,
-                      .n = n->type.d[n->type.rank - 1].n};
-    return n->inputs[0];
 }
 
 // --- Emission
@@ -91,7 +92,7 @@ static LLVMValueRef load_param(void *context, value v) {
     emit *e = c->e;
     if (v == c->x->anchor) return c->sum;
     int i = 0;
-    while (c->x->params[i] != v) i++;
+    while (c->x->values[i] != v) i++;
     const panel_extra *x = &c->x->extras[i];
     LLVMValueRef p = c->t->extra[i];
     if (x->kind == EXTRA_FIXED) return build_splat(e, build_load(e, e->f32, p, 4), e->width);
@@ -100,13 +101,20 @@ static LLVMValueRef load_param(void *context, value v) {
                       (unsigned)e->width * 4);
 }
 
+// The result's vector; those of the stores are stored.
 static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMValueRef row, int vector,
                                LLVMValueRef sum) {
     location here = {.e = e, .x = x, .t = t, .sum = sum, .row = row, .vector = vector};
     LLVMValueRef *memo = ARENA_ARRAY(e->arena, LLVMValueRef, x->body->count);
     pointwise p = {
         .e = e, .body = x->body, .load = load_param, .context = &here, .width = e->width, .memo = memo};
-    return pointwise_value(&p, x->result);
+    LLVMValueRef result = pointwise_value(&p, x->result);
+    for (int i = x->count; i < x->count + x->store_count; i++) {
+        LLVMValueRef to = tile_at(e, t->extra[i], tile_mul(e, row, x->extras[i].ld * 4));
+        build_store(e, pointwise_value(&p, x->values[i]),
+                    tile_at_constant(e, to, (int64_t)vector * e->width * 4), (unsigned)e->width * 4);
+    }
+    return result;
 }
 
 // On the registers; all is loaded before anything is stored, so that a vector of columns is loaded once.
@@ -146,7 +154,7 @@ static void finish_costly(emit *e, const epilogue *x, const tile *t, LLVMValueRe
 
 void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
     const epilogue *x = t->context;
-    if (!x->body || x->anchor == x->result)
+    if (!x->body || (x->anchor == x->result && !x->store_count))
         tile_store(e, t, acc);
     else if (x->costly)
         finish_costly(e, x, t, acc);
@@ -154,24 +162,18 @@ void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
         finish_cheap(e, x, t, acc);
 }
 
-LLVMValueRef row_norm_emit(emit *e, const row_norm *c, int64_t ld, const char *name) {
-    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
-    LLVMValueRef f = build_helper(e, name, NULL, 4, params);
-    loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
-    LLVMValueRef row = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, rows.index, ld * 4));
-    LLVMValueRef gamma = LLVMGetParam(f, 2), beta = c->beta < 0 ? NULL : LLVMGetParam(f, 3);
-    if (c->op == OP_layer_norm)
-        norm_layer(e, row, row, gamma, beta, c->n, c->eps);
-    else
-        norm_rms(e, row, row, gamma, c->n, c->eps);
-    build_loop_end(e, &rows);
-    return build_helper_end(e, f, NULL, caller);
+void epilogue_attach(panels *p, const epilogue *x) {
+    p->extra_count = x->count + x->store_count;
+    for (int i = 0; i < p->extra_count; i++) p->extras[i] = x->extras[i];
+    p->finish = x->op_count || x->store_count ? epilogue_finish : NULL;
+    p->context = (void *)x;
 }
 
-void row_norm_call(emit *e, const row_norm *c, LLVMValueRef function, LLVMValueRef rows, LLVMValueRef count,
-                   LLVMValueRef args) {
-    LLVMValueRef gamma = build_arg(e, args, c->gamma);
-    LLVMValueRef x[] = {rows, count, gamma, c->beta < 0 ? gamma : build_arg(e, args, c->beta)};
-    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, x, 4, "");
+void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef row, panels_args *out) {
+    for (int i = 0; i < x->count + x->store_count; i++) {
+        const panel_extra *m = &x->extras[i];
+        out->extra[i] = build_arg(e, args, x->args[i]);
+        if (m->kind == EXTRA_ROWS || m->kind == EXTRA_STORED)
+            out->extra[i] = tile_at(e, out->extra[i], tile_mul(e, row, m->ld * 4));
+    }
 }

@@ -1,11 +1,14 @@
-// The matmul family: a product with a packed weight, pointwise ops on its sums, and a norm over its
-// rows.
+// The matmul family: a product with a packed weight, pointwise ops on its sums, and a tail over its
+// rows: a norm, its numbers, and their like (tail.h).
 //
-//   y[X,N] = norm(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))      X: T, S or R
-//   y[X,N] = select(compare(numbers [X], a number), pointwise(...), 0)             skips other rows
+//   y[X,N], .. = tail(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))   X: T, S or R
+//   y[X,N] = select(compare(numbers [X], a number), pointwise(...), 0)              skips other rows
 //
-//   FORM_ROWS      tasks own whole rows; a task norms its rows after its last panel, while hot
-//   FORM_COLUMNS   tasks are row block x column block; the norm is a phase of its own
+// Its results are any of the pointwise ops' values and of the tail's.
+//
+//   FORM_ROWS      tasks own whole rows; the tail runs over a task's rows after its last panel,
+//                  while they are hot
+//   FORM_COLUMNS   tasks are row block x column block; the tail is a phase of its own
 //
 // The order of each sum is the same in both, and so are the bits.
 #include "backend/matmul/blocks.h"
@@ -17,8 +20,7 @@ typedef struct matmul {
     const target_product *product;
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
-    epilogue after;
-    row_norm norm;
+    product_end end;
     row_choice choice;
 } matmul;
 
@@ -43,35 +45,49 @@ static void find_blocks(const node *product, matmul *m) {
     m->blocks = a ? a->u.ints[1] : 1;
 }
 
+// The one product of a body, of two params.
+static value find_product(const graph *body) {
+    value anchor = VALUE_NONE;
+    for (value v = 0; v < body->count; v++) {
+        if (graph_node(body, v)->op != OP_matmul) continue;
+        if (anchor != VALUE_NONE) return VALUE_NONE;
+        anchor = v;
+    }
+    for (int i = 0; i < 2 && anchor != VALUE_NONE; i++)
+        if (graph_node(body, graph_node(body, anchor)->inputs[i])->op != OP_param) return VALUE_NONE;
+    return anchor;
+}
+
+// A product in chosen rows has one result.
+static bool collect_chosen(const kernel_site *s, value anchor, matmul *m) {
+    const node *n = graph_node(s->graph, s->node);
+    const graph *body = n->body;
+    value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
+    product_end_plain(s, &m->end);
+    return m->choice.body && kernel_has_one_result(s) &&
+           epilogue_collect(s, body, n->inputs, anchor, result, 0, NULL, &m->end.after);
+}
+
 static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
-    *m = (matmul){.norm = {.op = OP_COUNT, .beta = -1}};
-    if (!kernel_has_one_result(s)) return false;
+    *m = (matmul){0};
     if (n->op == OP_matmul) {
         m->w = 1;
         if (!operands_fit(e, s, m)) return false;
         find_blocks(n, m);
+        product_end_plain(s, &m->end);
         return true;
     }
-    if (n->op != OP_fuse) return false;
-    const graph *body = n->body;
-    value anchor = VALUE_NONE;
-    for (value v = 0; v < body->count; v++) {
-        if (graph_node(body, v)->op != OP_matmul) continue;
-        if (anchor != VALUE_NONE) return false;
-        anchor = v;
-    }
+    value anchor = n->op == OP_fuse ? find_product(n->body) : VALUE_NONE;
     if (anchor == VALUE_NONE) return false;
-    const node *a = graph_node(body, anchor);
-    if (graph_node(body, a->inputs[0])->op != OP_param || graph_node(body, a->inputs[1])->op != OP_param)
-        return false;
+    const node *a = graph_node(n->body, anchor);
     m->x = a->inputs[0];
     m->w = a->inputs[1];
-    value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
-    if (!m->choice.body) result = row_norm_collect(body, result, &m->norm);
     if (!operands_fit(e, s, m)) return false;
     find_blocks(a, m);
-    return epilogue_collect(s, body, n->inputs, anchor, result, &m->after);
+    if (collect_chosen(s, anchor, m)) return true;
+    m->choice = (row_choice){0};
+    return product_end_collect(e->arena, s, anchor, NULL, &m->end);
 }
 
 bool matmul_accepts(const emit *e, const kernel_site *s) {
@@ -98,17 +114,14 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .columns = plan->tile_columns,
                 .k = m->k / m->blocks,
                 .lda = s->variant->places[n->inputs[m->x]].ld,
-                .ldc = s->variant->places[s->node].ld,
+                .ldc = m->end.ldc,
                 .panel = m->k * PANEL_COLUMNS * 4,
                 .streams = plan->prefetch,
                 .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // at least one line of each panel
-                .finish = m->after.count || m->after.op_count ? epilogue_finish : NULL,
-                .context = (void *)&m->after,
-                .extra_count = m->after.count,
                 .block_columns = m->blocks > 1 ? m->n / m->parts / m->blocks : 0,
                 .part_columns = m->n / m->parts,
                 .choice = m->choice};
-    for (int i = 0; i < p.extra_count; i++) p.extras[i] = m->after.extras[i];
+    epilogue_attach(&p, &m->end.after);
     return p;
 }
 
@@ -123,7 +136,6 @@ static void clear_rows(emit *e, LLVMValueRef clear, const panels_args *v, LLVMVa
 // One task: row block task / inner, column block task % inner (of `width` panels).
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, const panels *p, int64_t unit,
                                 int64_t width, int64_t inner, LLVMValueRef last) {
-    const node *n = graph_node(s->graph, s->node);
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), per = build_const_i64(e, inner);
@@ -140,37 +152,28 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     LLVMValueRef behind = tile_at(e, b, tile_mul(e, to, p->panel));
     panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda * 4)),
                      .b = b,
-                     .c = tile_at(e, build_arg(e, args, n->input_count), tile_mul(e, x.first, p->ldc * 4)),
+                     .c = tile_at(e, build_arg(e, args, m->end.c), tile_mul(e, x.first, p->ldc * 4)),
                      .tiles = LLVMBuildUDiv(e->b, x.count, build_const_i64(e, p->rows), ""),
                      .from = from,
                      .to = to,
                      .after = LLVMBuildSelect(e->b, again, b, behind, ""),
                      .next = LLVMGetParam(f, 4),
                      .next_bytes = LLVMGetParam(f, 5)};
-    for (int i = 0; i < p->extra_count; i++) {
-        v.extra[i] = build_arg(e, args, m->after.params[i]);
-        if (p->extras[i].kind == EXTRA_ROWS)
-            v.extra[i] = tile_at(e, v.extra[i], tile_mul(e, x.first, p->extras[i].ld * 4));
-    }
+    epilogue_extras(e, &m->end.after, args, x.first, &v);
     if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
     panels_call(e, p, &v);
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
     else if (last)
-        row_norm_call(e, &m->norm, last, v.c, x.count, args);
+        tail_call(e, &m->end, last, &(tail_rows){args, v.c, x.first, x.count, LLVMGetParam(f, 3)});
     LLVMBuildRetVoid(e->b);
     return f;
 }
 
-static int64_t row_bytes(const matmul *m) {
-    int64_t floats = m->k + m->n;
-    for (int i = 0; i < m->after.count; i++) floats += m->after.extras[i].kind == EXTRA_ROWS ? m->n : 0;
-    return floats * 4;
-}
-
 // Rows that are chosen are few: they don't count.
 static double row_flops(const matmul *m) {
-    return m->choice.body ? 0 : (2.0 * (double)(m->k / m->blocks) + (double)m->after.op_count) * (double)m->n;
+    return m->choice.body ? 0
+                          : (2.0 * (double)(m->k / m->blocks) + (double)m->end.after.op_count) * (double)m->n;
 }
 
 // Panels of `width` that a task reads before it has fetched any: none where it reads parts of panels, or, as
@@ -187,28 +190,28 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     int64_t width = columns ? ceil_div(cut->block_columns, PANEL_COLUMNS) : count;
     if (width > count) width = count;
     int64_t inner = (count + width - 1) / width;
-    bool norm_phase = m->norm.op != OP_COUNT && inner > 1;
+    bool tail_phase = m->end.count && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
                             .unit = block_unit(s, cut->block_rows),
                             .inner = inner,
                             .flops_row = row_flops(m),
-                            .row_bytes = row_bytes(m),
+                            .row_bytes = m->k * 4 + product_end_bytes(&m->end),
                             .stream = m->w,
                             .stream_step = width * p->panel,
                             .stream_bytes = streamed_first(m, p, width) * p->panel,
                             .suffix = ""};
-    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, norm_phase ? NULL : last);
-    if (!norm_phase) phase->flops_row += row_norm_flops(&m->norm);
+    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, tail_phase ? NULL : last);
+    if (!tail_phase) phase->flops_row += m->end.flops;
     out->phase_count[class] = 1;
-    if (!norm_phase) return;
+    if (!tail_phase) return;
     int64_t unit = s->variant->row_tile;
-    out->phases[class][1] = (kernel_phase){.function = block_norm_kernel(e, s, m->dim, unit, &m->norm, last),
+    out->phases[class][1] = (kernel_phase){.function = block_tail_kernel(e, s, m->dim, unit, &m->end, last),
                                            .dim = m->dim,
                                            .unit = unit,
                                            .inner = 1,
-                                           .flops_row = row_norm_flops(&m->norm),
-                                           .row_bytes = m->n * 8,
+                                           .flops_row = m->end.flops,
+                                           .row_bytes = product_end_tail_bytes(&m->end),
                                            .suffix = ".norm"};
     out->phase_count[class] = 2;
 }
@@ -224,10 +227,10 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     panels p = product(s, &m);
     panels_emit(e, &p);
     // What is done with a task's rows when their products are there.
-    LLVMValueRef last = m.choice.body           ? row_choice_clear(e, &m.choice, p.ldc)
-                        : m.norm.op == OP_COUNT ? NULL
-                                                : row_norm_emit(e, &m.norm, p.ldc, "norm.rows");
     *out = (kernel){0};
+    LLVMValueRef last = NULL;
+    if (m.choice.body) last = row_choice_clear(e, &m.choice, p.ldc);
+    if (m.end.count) last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
     const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int like = 0;

@@ -18,8 +18,8 @@ typedef struct mlp {
     sym dim;
     int x, w1, w2; // operands
     int64_t k, hidden, n;
-    epilogue between, after;
-    row_norm norm;
+    epilogue between;
+    product_end end;
 } mlp;
 
 static bool packed(const kernel_site *s, int operand, int64_t *k, int64_t *n) {
@@ -40,10 +40,38 @@ static bool find_products(const graph *body, value *anchors) {
     return n == 2;
 }
 
-static bool recognise(const kernel_site *s, mlp *m) {
+// Marks what depends on value `from` of the body.
+static bool *mark_below(arena *a, const graph *body, value from) {
+    bool *below = ARENA_ARRAY(a, bool, body->count);
+    for (value v = from; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        below[v] = v == from;
+        for (int i = 0; i < n->input_count; i++) below[v] |= below[n->inputs[i]];
+    }
+    return below;
+}
+
+// Results that don't follow from the second product are hidden rows: the first one's tiles store them.
+static bool collect_results(arena *a, const kernel_site *s, const value *anchors, mlp *m) {
+    const node *n = graph_node(s->graph, s->node);
+    const graph *body = n->body;
+    const bool *below = mark_below(a, body, anchors[1]);
+    int count, stored = 0;
+    const kernel_result *r = kernel_results(a, s, &count);
+    bool *last = ARENA_ARRAY(a, bool, count);
+    epilogue_store *stores = ARENA_ARRAY(a, epilogue_store, count);
+    for (int i = 0; i < count; i++) {
+        last[i] = below[r[i].yield];
+        if (!last[i]) stores[stored++] = (epilogue_store){r[i].yield, r[i].arg, r[i].ld};
+    }
+    value hidden = graph_node(body, anchors[1])->inputs[0];
+    return epilogue_collect(s, body, n->inputs, anchors[0], hidden, stored, stores, &m->between) &&
+           product_end_collect(a, s, anchors[1], last, &m->end);
+}
+
+static bool recognise(arena *a, const kernel_site *s, mlp *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (mlp){0};
-    if (!kernel_has_one_result(s)) return false;
     value anchors[2];
     if (n->op != OP_fuse || !find_products(n->body, anchors)) return false;
     const graph *body = n->body;
@@ -62,15 +90,12 @@ static bool recognise(const kernel_site *s, mlp *m) {
         return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
     if (node_is_constant(graph_node(s->graph, n->inputs[m->x])) || hidden != m->hidden) return false;
-    value result = row_norm_collect(body, body->outputs[0].value, &m->norm);
-    return epilogue_collect(s, body, n->inputs, anchors[0], down->inputs[0], &m->between) &&
-           epilogue_collect(s, body, n->inputs, anchors[1], result, &m->after);
+    return collect_results(a, s, anchors, m);
 }
 
 bool mlp_accepts(const emit *e, const kernel_site *s) {
-    (void)e;
     mlp m;
-    return recognise(s, &m);
+    return recognise(e->arena, s, &m);
 }
 
 // The products of a node.
@@ -79,19 +104,15 @@ typedef struct mlp_code {
     int64_t rows;                // SLICE_ROWS in whole row tiles
     panels up;
     panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
-    LLVMValueRef norm;
+    LLVMValueRef tail;
+    int64_t tail_scratch; // where the tail's begins, behind the hidden rows, and all of it
+    int64_t scratch_bytes;
 } mlp_code;
-
-static void set_epilogue(panels *p, const epilogue *x) {
-    p->extra_count = x->count;
-    for (int i = 0; i < x->count; i++) p->extras[i] = x->extras[i];
-    p->finish = x->op_count ? epilogue_finish : NULL;
-    p->context = (void *)x;
-}
 
 static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code *p) {
     const schedule *plan = &s->variant->schedules[s->node];
     const place *places = s->variant->places;
+    int64_t tail_bytes = 0;
     *p = (mlp_code){.chunk = round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;
     p->last = m->hidden - (p->slices - 1) * p->chunk;
@@ -106,26 +127,28 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
                      .ldc = p->chunk,
                      .panel = m->k * PANEL_COLUMNS * 4,
                      .streams = plan->prefetch};
-    set_epilogue(&p->up, &m->between);
+    epilogue_attach(&p->up, &m->between);
     panels down = {.name = "mlp.down",
                    .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                    .rows = tile_rows,
                    .columns = plan->tile_columns,
                    .k = p->chunk,
                    .lda = p->chunk,
-                   .ldc = places[s->node].ld,
+                   .ldc = m->end.ldc,
                    .panel = m->hidden * PANEL_COLUMNS * 4,
                    .streams = plan->prefetch};
     p->first = p->middle = p->end = down;
     p->middle.accumulate = true;
     p->end.accumulate = p->slices > 1;
     p->end.k = p->last;
-    set_epilogue(&p->end, &m->after);
+    epilogue_attach(&p->end, &m->end.after);
     panels_emit(e, &p->up);
     panels_emit(e, &p->end);
     if (p->slices > 1) panels_emit(e, &p->first);
     if (p->slices > 2) panels_emit(e, &p->middle);
-    if (m->norm.op != OP_COUNT) p->norm = row_norm_emit(e, &m->norm, down.ldc, "norm.rows");
+    if (m->end.count) p->tail = tail_emit(e, &m->end, "norm.rows", &tail_bytes);
+    p->tail_scratch = p->rows * p->chunk * 4;
+    p->scratch_bytes = p->tail_scratch + tail_bytes;
 }
 
 // The row tiles that the kernel is working on: `tiles` of them from row `row` of X on.
@@ -137,16 +160,9 @@ static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld
     return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld * 4));
 }
 
-static void set_extras(emit *e, const row_block *a, const epilogue *x, panels_args *v) {
-    for (int i = 0; i < x->count; i++) {
-        v->extra[i] = x->extras[i].kind == EXTRA_ROWS ? rows_at(e, a, x->params[i], x->extras[i].ld)
-                                                      : build_arg(e, a->args, x->params[i]);
-    }
-}
-
 // The slice of `columns` hidden columns from column `from` (i64) on.
-static void slice(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p, const row_block *a,
-                  LLVMValueRef from, int64_t columns, const panels *down) {
+static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, LLVMValueRef from,
+                  int64_t columns, const panels *down) {
     LLVMValueRef w1 = build_arg(e, a->args, m->w1);
     LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
     LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
@@ -160,28 +176,28 @@ static void slice(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p
                      .from = first,
                      .to = next,
                      .after = w2};
-    set_extras(e, a, &m->between, &v);
+    epilogue_extras(e, &m->between, a->args, a->row, &v);
     panels_call(e, &p->up, &v);
     v = (panels_args){.a = a->scratch,
                       .b = w2,
-                      .c = rows_at(e, a, graph_node(s->graph, s->node)->input_count, down->ldc),
+                      .c = rows_at(e, a, m->end.c, down->ldc),
                       .tiles = a->tiles,
                       .from = build_const_i64(e, 0),
                       .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
                       .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
-    if (down == &p->end) set_extras(e, a, &m->after, &v);
+    if (down == &p->end) epilogue_extras(e, &m->end.after, a->args, a->row, &v);
     panels_call(e, down, &v);
 }
 
-static void slices(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p, const row_block *a) {
+static void slices(emit *e, const mlp *m, const mlp_code *p, const row_block *a) {
     LLVMValueRef last = build_const_i64(e, (p->slices - 1) * p->chunk);
-    if (p->slices > 1) slice(e, s, m, p, a, build_const_i64(e, 0), p->chunk, &p->first);
+    if (p->slices > 1) slice(e, m, p, a, build_const_i64(e, 0), p->chunk, &p->first);
     if (p->slices > 2) {
         loop l = build_loop(e, build_const_i64(e, p->chunk), last, p->chunk, "slice");
-        slice(e, s, m, p, a, l.index, p->chunk, &p->middle);
+        slice(e, m, p, a, l.index, p->chunk, &p->middle);
         build_loop_end(e, &l);
     }
-    slice(e, s, m, p, a, last, p->last, &p->end);
+    slice(e, m, p, a, last, p->last, &p->end);
 }
 
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p,
@@ -196,10 +212,11 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
     LLVMValueRef count =
         LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
     a.tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, p->up.rows), "");
-    slices(e, s, m, p, &a);
-    if (p->norm) {
-        LLVMValueRef rows = rows_at(e, &a, graph_node(s->graph, s->node)->input_count, p->end.ldc);
-        row_norm_call(e, &m->norm, p->norm, rows, count, a.args);
+    slices(e, m, p, &a);
+    if (p->tail) {
+        LLVMValueRef c = rows_at(e, &a, m->end.c, p->end.ldc);
+        LLVMValueRef scratch = tile_at_constant(e, a.scratch, p->tail_scratch);
+        tail_call(e, &m->end, p->tail, &(tail_rows){a.args, c, a.row, count, scratch});
     }
     build_loop_end(e, &l);
     LLVMBuildRetVoid(e->b);
@@ -208,15 +225,14 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
 
 bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
     mlp m;
-    if (!recognise(s, &m)) return false;
+    if (!recognise(e->arena, s, &m)) return false;
     mlp_code p;
     emit_products(e, s, &m, &p);
-    *out = (kernel){.scratch_bytes = p.rows * p.chunk * 4};
+    *out = (kernel){.scratch_bytes = p.scratch_bytes};
     double flops = 2.0 * (double)m.hidden * (double)(m.k + m.n) +
-                   (double)m.between.op_count * (double)m.hidden + (double)m.after.op_count * (double)m.n +
-                   row_norm_flops(&m.norm);
-    int64_t floats = m.k + m.n;
-    for (int i = 0; i < m.after.count; i++) floats += m.after.extras[i].kind == EXTRA_ROWS ? m.n : 0;
+                   (double)m.between.op_count * (double)m.hidden +
+                   (double)m.end.after.op_count * (double)m.n + m.end.flops;
+    int64_t bytes = (m.k + m.between.store_count * m.hidden) * 4 + product_end_bytes(&m.end);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         // Both products want the whole of a row: tasks are rows, whatever the form.
         int64_t unit = block_unit(s, s->variant->schedules[s->node].splits[class].block_rows);
@@ -231,7 +247,7 @@ bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
                                 .unit = unit,
                                 .inner = 1,
                                 .flops_row = flops,
-                                .row_bytes = floats * 4,
+                                .row_bytes = bytes,
                                 .suffix = ""};
     }
     return true;

@@ -8,6 +8,7 @@
 typedef enum extra_kind {
     EXTRA_COLUMNS, // float[N]: moves with the columns
     EXTRA_ROWS,    // rows of ld floats: moves with rows and columns
+    EXTRA_STORED,  // the same, and the finish writes them
     EXTRA_FIXED    // stays
 } extra_kind;
 typedef struct panel_extra {

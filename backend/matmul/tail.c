@@ -1,0 +1,253 @@
+// Recognition: what of a body the product's epilogue computes, and what its tail does.
+#include "backend/matmul/tail.h"
+
+#include "backend/emit/row.h"
+
+typedef struct collector {
+    arena *a;
+    const kernel_site *s;
+    const graph *body;
+    value anchor;
+    dim rows;
+    int count; // results to be computed
+    kernel_result *results;
+    // By value: does it follow from an op that needs a whole row, from the product; do the results need it; has the
+    // tail been found to read it?
+    bool *late, *made, *needed, *seen;
+    value kept; // what the tail reads of the epilogue, and no result holds
+    tail_port *ports;
+    product_end *x;
+} collector;
+
+static bool take_results(collector *c, const bool *take) {
+    int count;
+    const kernel_result *all = kernel_results(c->a, c->s, &count);
+    c->results = ARENA_ARRAY(c->a, kernel_result, count);
+    for (int i = 0; i < count; i++)
+        if (!take || take[i]) c->results[c->count++] = all[i];
+    return c->count > 0;
+}
+
+static void mark_values(collector *c) {
+    const graph *g = c->body;
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        c->late[v] = row_op(n->op);
+        c->made[v] = v == c->anchor;
+        for (int i = 0; i < n->input_count; i++) {
+            c->late[v] |= c->late[n->inputs[i]];
+            c->made[v] |= c->made[n->inputs[i]];
+        }
+    }
+    for (int i = 0; i < c->count; i++) c->needed[c->results[i].yield] = true;
+    for (value v = g->count - 1; v >= 0; v--)
+        for (int i = 0; c->needed[v] && i < graph_node(g, v)->input_count; i++)
+            c->needed[graph_node(g, v)->inputs[i]] = true;
+}
+
+// The result that holds v; NULL: none does.
+static const kernel_result *result_of(const collector *c, value v) {
+    for (int i = 0; i < c->count; i++)
+        if (c->results[i].yield == v) return &c->results[i];
+    return NULL;
+}
+
+// --- What the tail reads and computes
+
+static bool add_param(collector *c, value v) {
+    const type *t = graph_type(c->body, v);
+    value operand = graph_node(c->s->graph, c->s->node)->inputs[v];
+    bool constant = node_is_constant(graph_node(c->s->graph, operand));
+    bool vector = t->rank == 1 && dim_is(t->d[0], c->x->n) && constant;
+    bool rows = t->rank == 2 && dim_eq(t->d[0], c->rows) && !constant &&
+                (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+    if (t->layout != LAYOUT_ROW || (!vector && !rows)) return false;
+    c->ports[c->x->port_count++] =
+        (tail_port){.arg = v, .v = v, .rows = rows, .ld = rows ? c->s->variant->places[operand].ld : 0};
+    return true;
+}
+
+static bool is_row(const collector *c, value v) {
+    const type *t = graph_type(c->body, v);
+    return t->rank == 2 && dim_eq(t->d[0], c->rows) && dim_is(t->d[1], c->x->n);
+}
+
+// A row op of a f32 row, whose other operands are params; or a pointwise op on rows and columns.
+static bool takes(const collector *c, value v) {
+    const node *n = graph_node(c->body, v);
+    const type *t = &n->type;
+    if (!row_op(n->op))
+        return (op_flag_bits(n->op) & POINTWISE) && t->rank == 2 && dim_eq(t->d[0], c->rows) &&
+               (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+    const attr *axes = row_reduction(n->op) ? node_attr(n, ATTR_axes) : NULL;
+    for (int i = 1; i < n->input_count; i++)
+        if (graph_node(c->body, n->inputs[i])->op != OP_param) return false;
+    return is_row(c, n->inputs[0]) && graph_type(c->body, n->inputs[0])->e == ELEM_F32 &&
+           (!axes || (axes->n == 1 && axes->u.ints[0] == 1));
+}
+
+// Does it lie in memory when a stage reads it?
+static bool at_hand(const collector *c, value v) {
+    op o = graph_node(c->body, v)->op;
+    return o == OP_param || v == c->kept || result_of(c, v) || (row_op(o) && !row_reduction(o));
+}
+
+static double op_flops(op o) {
+    return o == OP_layer_norm ? 7 : o == OP_rms_norm ? 4 : o == OP_softmax ? 5 : 1;
+}
+
+static void count_work(collector *c, value v) {
+    const node *n = graph_node(c->body, v);
+    bool home = !row_op(n->op) || (row_reduction(n->op) ? at_hand(c, n->inputs[0]) : result_of(c, v) != NULL);
+    c->x->scratch |= !home;
+    c->x->flops += op_flops(n->op) * (double)(row_op(n->op) || is_row(c, v) ? c->x->n : 1);
+}
+
+static bool visit(collector *c, value v) {
+    const node *n = graph_node(c->body, v);
+    value norm;
+    if (c->seen[v] || value_is_scalar(c->body, v, NULL)) return true;
+    c->seen[v] = true;
+    if (n->op == OP_param) return add_param(c, v);
+    if (!c->late[v] && c->made[v]) {
+        if (result_of(c, v)) return true;
+        if (c->kept != VALUE_NONE) return false;
+        c->kept = v;
+        return true;
+    }
+    if (row_statistic(c->body, v, &norm) != STATISTIC_NONE && c->needed[norm]) return visit(c, norm);
+    if (!takes(c, v)) return false;
+    for (int i = 0; i < n->input_count; i++)
+        if (!visit(c, n->inputs[i])) return false;
+    count_work(c, v);
+    return true;
+}
+
+// --- Where the product goes
+
+// Is all that v is read for the norm, or a number that the norm finds?
+static bool serves_norm(const collector *c, value v, value norm) {
+    value of;
+    if (v == norm || (row_statistic(c->body, v, &of) != STATISTIC_NONE && of == norm)) return true;
+    if (result_of(c, v)) return false;
+    for (value u = v + 1; u < c->body->count; u++) {
+        const node *n = graph_node(c->body, u);
+        for (int i = 0; c->needed[u] && i < n->input_count; i++)
+            if (n->inputs[i] == v && !serves_norm(c, u, norm)) return false;
+    }
+    return true;
+}
+
+// The result in whose rows the value that is kept can lie: one that takes its place, as its last reader.
+static const kernel_result *place_of_kept(const collector *c) {
+    for (int i = 0; i < c->count; i++) {
+        const node *n = graph_node(c->body, c->results[i].yield);
+        if (!row_op(n->op) || row_reduction(n->op) || n->inputs[0] != c->kept) continue;
+        bool only = true;
+        for (value u = c->kept + 1; u < c->body->count; u++)
+            for (int k = 0; c->needed[u] && k < graph_node(c->body, u)->input_count; k++)
+                if (graph_node(c->body, u)->inputs[k] == c->kept)
+                    only = only && serves_norm(c, u, c->results[i].yield);
+        if (only) return &c->results[i];
+    }
+    return NULL;
+}
+
+static bool place_product(collector *c) {
+    product_end *x = c->x;
+    const kernel_result *r = c->kept != VALUE_NONE ? place_of_kept(c) : NULL;
+    for (int i = 0; !r && c->kept == VALUE_NONE && i < c->count; i++)
+        if (!c->late[c->results[i].yield]) r = &c->results[i];
+    if (!r) return false;
+    x->c = r->arg;
+    x->ldc = r->ld;
+    x->main = c->kept != VALUE_NONE ? c->kept : r->yield;
+    epilogue_store *stores = ARENA_ARRAY(c->a, epilogue_store, c->count);
+    int n = 0;
+    for (int i = 0; i < c->count; i++) {
+        const kernel_result *k = &c->results[i];
+        if (!c->late[k->yield] && k != r) stores[n++] = (epilogue_store){k->yield, k->arg, k->ld};
+    }
+    const value *operands = graph_node(c->s->graph, c->s->node)->inputs;
+    return epilogue_collect(c->s, c->body, operands, c->anchor, x->main, n, stores, &x->after);
+}
+
+// The ports: C's, then those of params, which visit has found, then those of results.
+static void list_ports(collector *c) {
+    product_end *x = c->x;
+    value *values = ARENA_ARRAY(c->a, value, c->count);
+    int *ports_of = ARENA_ARRAY(c->a, int, c->count);
+    for (int i = 0; i < c->count; i++) {
+        const kernel_result *r = &c->results[i];
+        tail_port port = {.arg = r->arg, .v = r->yield, .rows = true, .ld = r->ld};
+        bool read = c->late[r->yield] || c->seen[r->yield];
+        if (r->arg != x->c && !read) continue;
+        int at = r->arg == x->c ? 0 : x->port_count++;
+        c->ports[at] = port;
+        if (!c->late[r->yield]) continue;
+        values[x->count] = r->yield;
+        ports_of[x->count++] = at;
+    }
+    x->values = values;
+    x->ports_of = ports_of;
+    x->ports = c->ports;
+}
+
+static bool late_fit(const collector *c, const kernel_result *r) {
+    const type *t = graph_type(c->body, r->yield);
+    return t->rank == 2 && dim_eq(t->d[0], c->rows) && (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+}
+
+bool product_end_collect(arena *a, const kernel_site *s, value anchor, const bool *take, product_end *out) {
+    const node *n = graph_node(s->graph, s->node);
+    const graph *body = n->body;
+    const type *t = graph_type(body, anchor);
+    collector c = {
+        .a = a, .s = s, .body = body, .anchor = anchor, .rows = t->d[0], .kept = VALUE_NONE, .x = out};
+    *out = (product_end){.body = body, .n = t->d[1].n, .port_count = 1};
+    if (!take_results(&c, take)) return false;
+    bool **marks[] = {&c.late, &c.made, &c.needed, &c.seen};
+    for (int i = 0; i < 4; i++) *marks[i] = ARENA_ARRAY(a, bool, body->count);
+    c.ports = ARENA_ARRAY(a, tail_port, n->input_count + c.count + 1);
+    mark_values(&c);
+    for (int i = 0; i < c.count; i++) {
+        value v = c.results[i].yield;
+        if (c.late[v] && (out->n < 2 || !late_fit(&c, &c.results[i]) || !visit(&c, v))) return false;
+    }
+    if (!place_product(&c)) return false;
+    list_ports(&c);
+    return true;
+}
+
+void product_end_plain(const kernel_site *s, product_end *out) {
+    const node *n = graph_node(s->graph, s->node);
+    *out = (product_end){.c = n->input_count, .ldc = s->variant->places[s->node].ld, .n = n->type.d[1].n};
+}
+
+// --- Bytes of a row
+
+static int64_t port_bytes(const product_end *x, const tail_port *p) {
+    const type *t = graph_type(x->body, p->v);
+    return p->rows ? t->d[1].n * (int64_t)elem_size(t->e) : 0;
+}
+
+int64_t product_end_tail_bytes(const product_end *x) {
+    int64_t bytes = x->n * 4; // what the product left
+    for (int i = 0; i < x->count; i++) bytes += port_bytes(x, &x->ports[x->ports_of[i]]);
+    for (int i = 1; i < x->port_count; i++) {
+        const tail_port *p = &x->ports[i];
+        if (graph_node(x->body, p->v)->op == OP_param) bytes += port_bytes(x, p);
+    }
+    return bytes;
+}
+
+int64_t product_end_bytes(const product_end *x) {
+    int64_t bytes = x->n * 4;
+    for (int i = 0; i < x->after.count + x->after.store_count; i++) {
+        extra_kind kind = x->after.extras[i].kind;
+        bytes += kind == EXTRA_ROWS || kind == EXTRA_STORED ? x->n * 4 : 0;
+    }
+    for (int i = 0; i < x->count; i++)
+        if (x->ports_of[i]) bytes += port_bytes(x, &x->ports[x->ports_of[i]]);
+    return bytes;
+}

@@ -1,0 +1,54 @@
+// How a product ends: which of the node's results it writes, and what is left to do with whole rows.
+//
+//   x w --> epilogue, on registers --> C, and other results --> the tail, row by row, while they are hot
+//
+// The tail is a norm, its mean, variance and 1 / standard deviation, reductions along the row, softmax, and
+// pointwise ops on any of these. Private to backend/.
+#ifndef BERTC_BACKEND_MATMUL_TAIL_H
+#define BERTC_BACKEND_MATMUL_TAIL_H
+
+#include "backend/matmul/epilogue.h"
+
+// An argument that the tail reads or writes.
+typedef struct tail_port {
+    int arg;
+    value v;   // of the body: a param, or what a result holds
+    bool rows; // a row for each of C's, `ld` elements apart; else all rows read the same
+    int64_t ld;
+} tail_port;
+
+typedef struct product_end {
+    const graph *body; // NULL: the product is the whole node
+    epilogue after;
+    int c; // the argument that the product goes to, and floats from one of its rows to the next
+    int64_t ldc;
+    int64_t n; // columns
+    // The tail; count 0: there is none.
+    int count; // values that it computes
+    const value *values;
+    const int *ports_of; // by value: the port that it goes to
+    value main;          // what C holds when the tail begins
+    int port_count;      // the first is C's
+    const tail_port *ports;
+    bool scratch; // it needs some
+    double flops; // a row's
+} product_end;
+
+// Of the results of the site's node, those that `take` chooses (NULL: all): values of the body that follow from its
+// product `anchor` [X,n]. False where one can't be computed so. In `a`.
+bool product_end_collect(arena *a, const kernel_site *s, value anchor, const bool *take, product_end *out);
+// Of a node that is a product.
+void product_end_plain(const kernel_site *s, product_end *out);
+int64_t product_end_bytes(const product_end *x); // a row's, read and written beside the product's operands
+int64_t product_end_tail_bytes(const product_end *x); // a row's, of the tail alone
+
+// A function that runs the tail over rows; *scratch_bytes: what it needs.
+LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t *scratch_bytes);
+// Calls it for `count` rows from C's row `first` on, which lies at `c`; args: the kernel's; scratch: NULL where it needs
+// none.
+typedef struct tail_rows {
+    LLVMValueRef args, c, first, count, scratch;
+} tail_rows;
+void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_rows *rows);
+
+#endif

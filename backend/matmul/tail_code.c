@@ -1,0 +1,75 @@
+// Emission of a product's tail.
+#include "backend/emit/row.h"
+#include "backend/matmul/tail.h"
+
+// The view of a port's row at `base`.
+static view port_view(emit *e, const product_end *x, const tail_port *p, LLVMValueRef base) {
+    const type *t = graph_type(x->body, p->v);
+    dim d = t->d[t->rank - 1];
+    type row = type_make(t->e, 1, &d);
+    LLVMValueRef size = build_const_i64(e, d.n);
+    view v = view_make(&row, base, &size, &d.n, 0);
+    v.padded = !p->rows || (d.n > 1 && p->ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0);
+    return v;
+}
+
+// A param's or a result's row, as the body sees it: a column is one number.
+static void have_port(emit *e, row_code *r, const tail_port *p, const view *row) {
+    const type *t = graph_type(r->body, p->v);
+    bool column = t->rank == 2 && dim_is(t->d[1], 1);
+    row_code_have(r, p->v, column ? view_at(e, row, build_const_i64(e, 0)) : *row);
+}
+
+static bool is_computed(const product_end *x, int port) {
+    for (int i = 0; i < x->count; i++)
+        if (x->ports_of[i] == port) return true;
+    return false;
+}
+
+static LLVMValueRef begin(emit *e, const product_end *x, const char *name) {
+    LLVMTypeRef *params = ARENA_ARRAY(e->arena, LLVMTypeRef, x->port_count + 2);
+    int n = 0;
+    params[n++] = e->ptr;
+    params[n++] = e->i64;
+    for (int i = 1; i < x->port_count; i++) params[n++] = e->ptr;
+    if (x->scratch) params[n++] = e->ptr;
+    return build_helper(e, name, NULL, n, params);
+}
+
+LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t *scratch_bytes) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = begin(e, x, name);
+    loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
+    LLVMValueRef scratch = x->scratch ? LLVMGetParam(f, (unsigned)x->port_count + 1) : NULL;
+    *scratch_bytes = 0;
+    row_code r = row_code_open(e, x->body, scratch, scratch_bytes);
+    view *at = ARENA_ARRAY(e->arena, view, x->port_count), *outs = ARENA_ARRAY(e->arena, view, x->count);
+    for (int i = 0; i < x->port_count; i++) {
+        const tail_port *p = &x->ports[i];
+        int64_t bytes = p->ld * (int64_t)elem_size(graph_type(x->body, p->v)->e);
+        LLVMValueRef base = LLVMGetParam(f, i ? (unsigned)i + 1 : 0);
+        if (p->rows) base = tile_at(e, base, tile_mul(e, rows.index, bytes));
+        at[i] = port_view(e, x, p, base);
+        if (!is_computed(x, i)) have_port(e, &r, p, &at[i]);
+    }
+    row_code_have(&r, x->main, at[0]);
+    for (int i = 0; i < x->count; i++) outs[i] = at[x->ports_of[i]];
+    row_code_run(&r, x->count, x->values, outs);
+    build_loop_end(e, &rows);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_rows *rows) {
+    LLVMValueRef *args = ARENA_ARRAY(e->arena, LLVMValueRef, x->port_count + 2);
+    unsigned n = 0;
+    args[n++] = rows->c;
+    args[n++] = rows->count;
+    for (int i = 1; i < x->port_count; i++) {
+        const tail_port *p = &x->ports[i];
+        int64_t bytes = p->ld * (int64_t)elem_size(graph_type(x->body, p->v)->e);
+        LLVMValueRef at = build_arg(e, rows->args, p->arg);
+        args[n++] = p->rows ? tile_at(e, at, tile_mul(e, rows->first, bytes)) : at;
+    }
+    if (x->scratch) args[n++] = rows->scratch;
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, n, "");
+}
