@@ -115,6 +115,9 @@ static const char *type_fault(const type *t, level l) {
     bool sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
     for (int i = 0; i < t->rank; i++) {
         sym s = t->d[i].s;
+        bool counted = s != SYM_NONE && s != SYM_M;
+        if (t->e == ELEM_I4 && l == LEVEL_TOP && i == t->rank - 1 && counted)
+            return "i4 lies in rows of a known length"; // tasks would share a byte
         if (s == SYM_NONE && t->d[i].n < 1) return "an axis is below 1";
         if (t->d[i].n > LENGTH_MAX || t->d[i].n < -LENGTH_MAX) return "an axis is too long";
         if ((s == SYM_L || s == SYM_Q) && !sequence) return "L and Q stand in per_sequence alone";

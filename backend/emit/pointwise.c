@@ -116,6 +116,9 @@ LLVMValueRef pointwise_value(pointwise *p, value v) {
         LLVMValueRef operands[3];
         for (int i = 0; i < n->input_count; i++) operands[i] = pointwise_value(p, n->inputs[i]);
         p->memo[v] = pointwise_op(p->e, p->body, n, operands);
+    } else if ((n->op == OP_quantize || n->op == OP_dequantize) && !(p->there && p->there[v])) {
+        LLVMValueRef x = pointwise_value(p, n->inputs[0]), scale = pointwise_value(p, n->inputs[1]);
+        p->memo[v] = quantize_op(p->e, p->body, n, x, scale);
     } else {
         p->memo[v] = p->load(p->context, v);
     }

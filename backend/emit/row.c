@@ -10,6 +10,13 @@ bool row_reduction(op o) {
     return o == OP_reduce_sum || o == OP_reduce_max || o == OP_reduce_mean;
 }
 
+bool row_grouped(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op != OP_quantize && n->op != OP_dequantize) return false;
+    int64_t group = node_attr(n, ATTR_group)->u.i;
+    return group > 1 && group < n->type.d[n->type.rank - 1].n;
+}
+
 row_code row_code_open(emit *e, const graph *body, LLVMValueRef scratch, int64_t *scratch_bytes) {
     arena *a = e->arena;
     row_code r = {.e = e, .body = body, .scratch = scratch, .scratch_bytes = scratch_bytes};
@@ -31,6 +38,18 @@ static LLVMValueRef load(void *context, value v) {
     return sweep_load(r->s, &r->rows[v]);
 }
 
+// Scales, one a group of columns: all lanes of a vector are of one group.
+static void load_scales(row_code *r, const sweep *s) {
+    for (value v = 0; v < r->body->count; v++) {
+        const node *n = graph_node(r->body, v);
+        if (!row_grouped(r->body, v) || s->width == 1) continue;
+        value scales = n->inputs[1];
+        LLVMValueRef group = build_const_i64(r->e, node_attr(n, ATTR_group)->u.i);
+        view one = view_at(r->e, &r->rows[scales], LLVMBuildUDiv(r->e->b, s->index, group, ""));
+        r->memo[scales] = sweep_load(s, &one);
+    }
+}
+
 static bool is_column(const row_code *r, value v) {
     return dim_is(graph_type(r->body, v)->d[1], 1);
 }
@@ -48,6 +67,7 @@ static void write_values(row_code *r, int count, const value *values, const view
                        .memo = r->memo};
         for (value u = 0; u < r->body->count; u++) r->memo[u] = NULL;
         r->s = &s;
+        load_scales(r, &s);
         for (int i = 0; i < count; i++) sweep_store(&s, outs[i], pointwise_value(&p, values[i]));
     }
 }

@@ -5,7 +5,8 @@
 // Ops that need the whole row (`row ops`) are stages: the operand of one is computed into a row of memory, and
 // the op runs on it there. Between stages, pointwise ops are computed where they are read, again for each stage
 // that reads them; a value that is a result is computed once, into the result's own row. The mean, variance and
-// 1 / standard deviation of what a norm norms are the norm's own. Private to backend/.
+// 1 / standard deviation of what a norm norms are the norm's own. Scales of several columns each are at hand, and
+// read by quantize and dequantize alone; a group is a multiple of 16 columns. Private to backend/.
 #ifndef BERTC_BACKEND_ROW_H
 #define BERTC_BACKEND_ROW_H
 
@@ -13,6 +14,8 @@
 
 bool row_op(op o);        // needs a whole row
 bool row_reduction(op o); // a row op that leaves one number
+// A quantize or dequantize whose rows have several scales, and fewer than columns.
+bool row_grouped(const graph *g, value v);
 
 // Which number of a norm's row a value of the body is.
 typedef enum statistic { STATISTIC_NONE, STATISTIC_MEAN, STATISTIC_VARIANCE, STATISTIC_RSTD } statistic;

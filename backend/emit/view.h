@@ -122,6 +122,8 @@ LLVMValueRef nibbles_signed(emit *e, LLVMValueRef x);
 // n of them (even), from the low nibble of the byte at p on.
 LLVMValueRef nibbles_load(emit *e, LLVMValueRef p, int n);
 void nibbles_store(emit *e, LLVMValueRef x, LLVMValueRef p, int n);
+// --- quantize.c: quantize or dequantize, each lane with its scale
+LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef scale);
 // --- cast.c
 LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
 

@@ -1,11 +1,11 @@
 // The rowwise family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums,
-// a norm), lone norms and pointwise ops, softmax and reductions along the row, in any order. Its
+// a norm), lone norms and pointwise ops, softmax and reductions along the row, quantize and dequantize, in any order. Its
 // results are rows [X,N] of any type, and columns [X,1]. The code of a row is row.c's.
 #include "backend/emit/row.h"
 #include "backend/loop_nest/loop_nest.h"
 
 // What a value of the body is to one row.
-typedef enum operand_shape { ROW, COLUMN, VECTOR, SCALAR, IDS, TABLE, FOREIGN } operand_shape;
+typedef enum operand_shape { ROW, COLUMN, SCALES, VECTOR, SCALAR, IDS, TABLE, FOREIGN } operand_shape;
 
 // --- Accepting
 
@@ -22,15 +22,25 @@ static operand_shape operand_shape_of(const graph *body, value v, const row_shap
     if (t->layout != LAYOUT_ROW || n->op == OP_constant) return FOREIGN;
     bool leads = t->rank > 0 && dim_eq(t->d[0], dim_sym(s->rows));
     if (t->e == ELEM_I32 && t->rank == 1 && leads) return n->op == OP_param ? IDS : FOREIGN;
-    if (t->rank == 2 && leads) return dim_is(t->d[1], s->width) ? ROW : dim_is(t->d[1], 1) ? COLUMN : FOREIGN;
+    if (t->rank == 2 && leads) {
+        if (dim_is(t->d[1], s->width)) return ROW;
+        if (dim_is(t->d[1], 1)) return COLUMN;
+        return n->op == OP_param && t->d[1].s == SYM_NONE && s->width % (16 * t->d[1].n) == 0 ? SCALES
+                                                                                              : FOREIGN;
+    }
     if (n->op != OP_param) return FOREIGN;
     if (t->rank == 1) return dim_is(t->d[0], s->width) ? VECTOR : FOREIGN;
     return t->rank == 2 && t->d[0].s == SYM_NONE && dim_is(t->d[1], s->width) ? TABLE : FOREIGN;
 }
 
+static bool is_quantizer(op o) {
+    return o == OP_quantize || o == OP_dequantize;
+}
+
 static bool takes_operand(const graph *body, const node *n, int i, const row_shape *s) {
     operand_shape at = operand_shape_of(body, n->inputs[i], s);
     if (n->op == OP_gather) return at == (i == 0 ? TABLE : IDS);
+    if (is_quantizer(n->op) && at == SCALES) return i == 1;
     if (row_op(n->op)) return at == (i == 0 ? ROW : VECTOR);
     return at == ROW || at == COLUMN || at == VECTOR || at == SCALAR;
 }
@@ -41,7 +51,8 @@ static bool takes_node(const graph *body, value v, const row_shape *s) {
     if (n->op == OP_param) return true;
     if (n->op == OP_constant) return at == SCALAR;
     if (at != ROW && at != COLUMN) return false;
-    if (n->op != OP_gather && !row_op(n->op) && !(op_flag_bits(n->op) & POINTWISE)) return false;
+    bool lanes = op_flag_bits(n->op) & POINTWISE || is_quantizer(n->op);
+    if (n->op != OP_gather && !row_op(n->op) && !lanes) return false;
     if (row_reduction(n->op) && (node_attr(n, ATTR_axes)->n != 1 || node_attr(n, ATTR_axes)->u.ints[0] != 1))
         return false;
     for (int i = 0; i < n->input_count; i++)
