@@ -1,6 +1,6 @@
 // links: backend passes ir llvm
 // Random bodies of fuse and per_sequence: ops drawn from a seed over values of random rank, fused against
-// evaluated.
+// evaluated. They yield up to three values, of several types and shapes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,14 +151,58 @@ static value last_rows(maker *m) {
     }
 }
 
+// Of another element type. What is cast or compared is exact, so that rounding can't tell the two sides apart.
+static value other_type(maker *m) {
+    value x = graph_op2(m->g, OP_mul, (value)draw(m, 2), graph_scalar(m->g, 4));
+    if (draw(m, 3) == 0) {
+        value inputs[] = {x, graph_scalar(m->g, 0.5)};
+        attr predicate = attr_word(ATTR_predicate, "lt");
+        return graph_append(m->g, OP_compare, 2, inputs, 1, &predicate);
+    }
+    attr to = {.id = ATTR_to, .u.e = draw(m, 2) ? ELEM_I32 : ELEM_BF16};
+    return graph_append(m->g, OP_cast, 1, &x, 1, &to);
+}
+
+// One number for each of x's rows, or (down) one row for all of them.
+static value reduced(maker *m, value x, bool down) {
+    static const op ops[] = {OP_reduce_sum, OP_reduce_max, OP_reduce_mean};
+    int64_t axis = down ? 0 : type_of(m, x)->rank - 1;
+    attr axes = attr_ints(m->a, ATTR_axes, 1, &axis);
+    return graph_append(m->g, ops[draw(m, 3)], 1, &x, 1, &axes);
+}
+
+// What a body may yield beside its first value: a param, that value again, or another of any shape and type.
+static value further_yield(maker *m, value first) {
+    switch (draw(m, 6)) {
+    case 0: return (value)draw(m, 2);
+    case 1: return first;
+    case 2: return reduced(m, first, false);
+    case 3: return reduced(m, (value)draw(m, 2), true);
+    case 4: step(m); return last_rows(m);
+    default: return other_type(m);
+    }
+}
+
 static graph *random_body(maker *m, const type *x, const type *y) {
     m->g = graph_new(m->a, NULL);
     graph_param(m->g, "x", *x);
     graph_param(m->g, "y", *y);
     int64_t steps = 3 + draw(m, 8);
     for (int64_t i = 0; i < steps; i++) step(m);
-    graph_output_add(m->g, NULL, last_rows(m));
+    value first = last_rows(m);
+    int64_t yields = 1 + draw(m, 3);
+    graph_output_add(m->g, NULL, first);
+    for (int64_t i = 1; i < yields; i++) graph_output_add(m->g, NULL, further_yield(m, first));
     return m->g;
+}
+
+// Most yields are outputs of the graph; nobody reads the others.
+static void read_some(maker *m, graph *g, value region, char letter) {
+    int yields = node_yield_count(graph_node(g, region)), last = (int)draw(m, yields);
+    for (int i = 0; i < yields; i++) {
+        if (i != last && draw(m, 4) == 0) continue;
+        graph_output_add(g, arena_printf(m->a, "%c%d", letter, i), graph_result(g, region, i));
+    }
 }
 
 // Two regions a graph; sums of large values are compared against the largest.
@@ -177,7 +221,7 @@ static void check(uint64_t seed, sym rows) {
         bool fuse = rows == SYM_T;
         value v =
             graph_region(g, fuse ? OP_fuse : OP_per_sequence, fuse ? 2 : 3, fuse ? in + 1 : in, body, 1);
-        graph_output_add(g, i ? "b.out" : "a.out", v);
+        read_some(&m, g, v, i ? 'b' : 'a');
     }
     harness_check(g, &(harness){.tolerance = 1e-5, .texts = 4, .lengths = {7, 1, 18, 3}});
     arena_free(m.a);

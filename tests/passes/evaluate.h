@@ -33,12 +33,14 @@ static inline tensor *evaluate_all(const graph *g, const eval_options *o, arena 
     return results;
 }
 
-// The largest difference of two float tensors of one size, relative where values are above 1; infinite where
-// a number became none.
+// The largest difference of two tensors of one size, relative where values are above 1; infinite where a number
+// became none, or anything but a float became another.
 static inline double largest_difference(const tensor *x, const tensor *y) {
     const float *p = x->data, *q = y->data;
     double worst = 0;
     ck_assert_int_eq(tensor_count(x), tensor_count(y));
+    ck_assert_int_eq(x->e, y->e);
+    if (x->e != ELEM_F32) return memcmp(p, q, (size_t)elem_bytes(x->e, tensor_count(x))) ? INFINITY : 0;
     for (int64_t k = 0; k < tensor_count(x); k++) {
         double d = fabs((double)p[k] - (double)q[k]) / fmax(1, fabs((double)p[k]));
         worst = isnan(d) ? INFINITY : fmax(worst, d);
