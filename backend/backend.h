@@ -22,10 +22,13 @@ typedef struct artefact {
     const progress_hook *progress; // called at each stage; NULL: none
 } artefact;
 
-// Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name or level (x86-64-v3, x86-64-v4,
-// znver4, sapphirerapids, ...), "generic". False for unknown ones.
+// Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name (x86-64-v3, znver4,
+// sapphirerapids, ...), or a level (generic, avx2, avx512vnni, ...). False for unknown ones.
 bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
-// Lists the CPUs and triples that `--mcpu` and `--target` take, one on a line.
+// Is it a level (target.isa) of this machine's architecture?
+bool target_is_level(const char *name);
+// Lists what `--mcpu` and `--target` take: for each triple its levels, best first, with what runs here and why
+// another does not, and its CPUs.
 void target_list(FILE *out);
 
 // What values of the input v must be below: rows of the smallest table that they pick rows of. 0: they pick

@@ -24,7 +24,9 @@ typedef struct target_product {
 #define TARGET_MOST_PRODUCTS 8
 
 typedef struct target {
-    char isa[16];          // "avx512", "avx2", "generic": names the variant
+    char isa[16];          // the level that code is made for, "avx512", "avx2", "generic": names the variant
+    char level[16];        // the CPU's own level, "amx": its code is that of `isa`
+    int rank;              // of `isa`: a CPU that has two levels runs code of the higher rank
     char triple[64];       // "x86_64-unknown-linux-gnu"
     char cpu[32];          // LLVM's name
     char features[1024];   // LLVM's feature string

@@ -19,20 +19,49 @@
 
 typedef int64_t bertc_off;
 
-// CPU features that code may need (bits of bertc_variant.features), by LLVM's names.
+// CPU features that code may need (bits of bertc_variant.features); x86-64's are below 32. Macros, for enumerators
+// have 31 bits.
+#define BERTC_BIT(bit)           (UINT64_C(1) << (bit))
+#define BERTC_FEATURE_AVX        BERTC_BIT(0)
+#define BERTC_FEATURE_AVX2       BERTC_BIT(1)
+#define BERTC_FEATURE_FMA        BERTC_BIT(2)
+#define BERTC_FEATURE_F16C       BERTC_BIT(3)
+#define BERTC_FEATURE_AVX512F    BERTC_BIT(4)
+#define BERTC_FEATURE_AVX512BW   BERTC_BIT(5)
+#define BERTC_FEATURE_AVX512CD   BERTC_BIT(6)
+#define BERTC_FEATURE_AVX512DQ   BERTC_BIT(7)
+#define BERTC_FEATURE_AVX512VL   BERTC_BIT(8)
+#define BERTC_FEATURE_AVX512VNNI BERTC_BIT(9)
+#define BERTC_FEATURE_AVX512BF16 BERTC_BIT(10)
+#define BERTC_FEATURE_AVX512VBMI BERTC_BIT(11)
+#define BERTC_FEATURE_AMX_TILE   BERTC_BIT(12)
+#define BERTC_FEATURE_AMX_INT8   BERTC_BIT(13)
+#define BERTC_FEATURE_AMX_BF16   BERTC_BIT(14)
+#define BERTC_FEATURE_NEON       BERTC_BIT(15)
+#define BERTC_FEATURE_SSE4_2     BERTC_BIT(16)
+#define BERTC_FEATURE_AVXVNNI    BERTC_BIT(17)
+#define BERTC_FEATURE_AVX512FP16 BERTC_BIT(18)
+#define BERTC_FEATURE_AMX_FP16   BERTC_BIT(19)
+#define BERTC_FEATURE_AVX10_1    BERTC_BIT(20)
+#define BERTC_FEATURE_AVX10_2    BERTC_BIT(21)
+#define BERTC_FEATURE_DOTPROD    BERTC_BIT(32)
+#define BERTC_FEATURE_I8MM       BERTC_BIT(33)
+#define BERTC_FEATURE_BF16       BERTC_BIT(34)
+#define BERTC_FEATURE_FULLFP16   BERTC_BIT(35)
+#define BERTC_FEATURE_SVE        BERTC_BIT(36)
+#define BERTC_FEATURE_SVE2       BERTC_BIT(37)
+#define BERTC_FEATURE_SME        BERTC_BIT(38)
+// Their names, which are LLVM's.
 // clang-format off
 #define BERTC_FEATURE_LIST(X)                                                                                          \
-    X(AVX, 0, "avx") X(AVX2, 1, "avx2") X(FMA, 2, "fma") X(F16C, 3, "f16c") X(AVX512F, 4, "avx512f")                   \
-    X(AVX512BW, 5, "avx512bw") X(AVX512CD, 6, "avx512cd") X(AVX512DQ, 7, "avx512dq") X(AVX512VL, 8, "avx512vl")        \
-    X(AVX512VNNI, 9, "avx512vnni") X(AVX512BF16, 10, "avx512bf16") X(AVX512VBMI, 11, "avx512vbmi")                     \
-    X(AMX_TILE, 12, "amx-tile") X(AMX_INT8, 13, "amx-int8") X(AMX_BF16, 14, "amx-bf16") X(NEON, 15, "neon") \
-    X(SSE4_2, 16, "sse4.2")
+    X(AVX, "avx") X(AVX2, "avx2") X(FMA, "fma") X(F16C, "f16c") X(AVX512F, "avx512f")                                  \
+    X(AVX512BW, "avx512bw") X(AVX512CD, "avx512cd") X(AVX512DQ, "avx512dq") X(AVX512VL, "avx512vl")                    \
+    X(AVX512VNNI, "avx512vnni") X(AVX512BF16, "avx512bf16") X(AVX512VBMI, "avx512vbmi")                                \
+    X(AMX_TILE, "amx-tile") X(AMX_INT8, "amx-int8") X(AMX_BF16, "amx-bf16") X(NEON, "neon")                            \
+    X(SSE4_2, "sse4.2") X(AVXVNNI, "avxvnni") X(AVX512FP16, "avx512fp16") X(AMX_FP16, "amx-fp16")                      \
+    X(AVX10_1, "avx10.1") X(AVX10_2, "avx10.2") X(DOTPROD, "dotprod") X(I8MM, "i8mm") X(BF16, "bf16")                  \
+    X(FULLFP16, "fullfp16") X(SVE, "sve") X(SVE2, "sve2") X(SME, "sme")
 // clang-format on
-enum {
-#define X(name, bit, text) BERTC_FEATURE_##name = 1 << bit,
-    BERTC_FEATURE_LIST(X)
-#undef X
-};
 
 // --- What a kernel sees.
 
@@ -135,8 +164,11 @@ typedef struct bertc_phase {
 
 #define BERTC_THREAD_CLASSES 4 // 1, 2, 3-8, more
 typedef struct bertc_variant {
-    bertc_off name;                         // "avx512_s128"
-    uint64_t features;                      // BERTC_FEATURE_*
+    bertc_off name;    // "avx512_s128"
+    bertc_off isa;     // "avx512", the level of its code
+    uint64_t features; // BERTC_FEATURE_*, the same for all of one level
+    uint32_t rank;     // of the level: the highest one that a CPU has is run
+    uint32_t reserved;
     int64_t length, sequences, tokens;      // longest text, most texts, most tokens of a call
     int64_t arena_bytes;                    // zeroed once when the session opens; aligned to 64
     int64_t scratch_bytes;                  // a thread
@@ -185,7 +217,7 @@ typedef struct bertc_descriptor {
     uint32_t machine; // ELF e_machine
     uint32_t input_count, output_count, variant_count;
     bertc_off inputs, outputs; // bertc_port[]
-    bertc_off variants;        // bertc_variant[], ascending by tokens within an ISA; best ISA first
+    bertc_off variants;        // bertc_variant[], by falling rank, ascending by tokens within one
     bertc_off weights;
     int64_t weights_bytes;
     // limits that the caller's ids are held against

@@ -73,7 +73,7 @@ typedef struct bertc_model_info {
     // them fit.
     int64_t max_batch;
     int64_t weight_bytes;
-    // Of the variants that this CPU can run, best first, "avx512,avx2": the first is used.
+    // Of the levels (bertc_level) that this CPU can run, best first, "avx512,avx2": the first is used.
     const char *isa_names;
     // Of an embedding: how many numbers an answer has where nothing else is asked for (0: the model gives no
     // embeddings), how many it can have, and how two of them are compared (bertc_similarity).
@@ -83,6 +83,11 @@ typedef struct bertc_model_info {
     int own_prompt_count;
 } bertc_model_info;
 BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
+// The levels of instruction sets that the artefact has code for ("avx512"), by falling rank; NULL: there is none.
+// *lack: why this process does not run it ("amx-tile, which this machine lacks"); NULL: it could. The first that
+// could is used, for all calls. BERTC_ISA in the environment names the level to use at loading; where it can't be,
+// loading fails.
+BERTC_API const char *bertc_level(const bertc_model *model, int index, int *rank, const char **lack);
 BERTC_API const char *bertc_label(const bertc_model *model, int index); // NULL: there is none
 // The name of a prompt; *text is its text. NULL: there is none.
 BERTC_API const char *bertc_prompt(const bertc_model *model, int index, const char **text);

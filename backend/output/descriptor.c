@@ -312,19 +312,27 @@ static node_tables *put_node_tables(descriptor_writer *t, int index) {
     return nodes;
 }
 
+// That codegen_kernels has found.
+static const target *target_of(const artefact *a, const variant *v) {
+    int i = 0;
+    while (strcmp(a->targets[i].isa, v->isa) != 0) i++;
+    return &a->targets[i];
+}
+
 static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const value *inputs, int index,
                          bertc_variant *out) {
     const graph *g = t->a->graph;
     const variant *v = &g->variants[index];
+    const target *level = target_of(t->a, v);
     *out = (bertc_variant){.name = put_string(t, v->name),
+                           .isa = put_string(t, v->isa),
+                           .features = level->feature_bits,
+                           .rank = (uint32_t)level->rank,
                            .length = v->length,
                            .sequences = v->sequences,
                            .tokens = v->tokens,
                            .arena_bytes = round_up(v->arena_bytes, 64),
                            .row_tile = v->row_tile};
-    for (int i = 0; i < t->a->target_count; i++) {
-        if (strcmp(t->a->targets[i].isa, v->isa) == 0) out->features = t->a->targets[i].feature_bits;
-    }
     bertc_slot *slots = ARENA_ARRAY(t->e->arena, bertc_slot, h->input_count + h->output_count);
     for (uint32_t i = 0; i < h->input_count; i++) slots[i] = slot_of(v, inputs[i]);
     bertc_slot *outputs = slots + h->input_count;
@@ -346,18 +354,10 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
     return true;
 }
 
-static int isa_width(const artefact *a, const char *isa) {
-    for (int i = 0; i < a->target_count; i++) {
-        if (strcmp(a->targets[i].isa, isa) == 0) return a->targets[i].vector_floats;
-    }
-    return 0;
-}
-
-// Best ISA first; ascending by tokens, then by length, within one.
+// By falling rank; ascending by tokens, then by length, within one.
 static bool variant_before(const artefact *a, const variant *x, const variant *y) {
-    int dx = isa_width(a, x->isa), dy = isa_width(a, y->isa), name = strcmp(x->isa, y->isa);
+    int dx = target_of(a, x)->rank, dy = target_of(a, y)->rank;
     if (dx != dy) return dx > dy;
-    if (name) return name < 0;
     return x->tokens != y->tokens ? x->tokens < y->tokens : x->length < y->length;
 }
 

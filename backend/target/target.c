@@ -1,8 +1,8 @@
 // Targets: the CPUs, levels and triples that bertc knows, as ir/target.h describes them.
 //
-// The level of a CPU (below) decides which features code may use; LLVM's feature string is built from those
+// The level of a CPU (level.c) decides which features code may use; LLVM's feature string is built from those
 // bits alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every
-// CPU of the same level.
+// CPU of the same level. Where a level's code would be that of a lower one, the target is the lower one.
 #include "backend/target/target.h"
 
 #include <stdio.h>
@@ -10,69 +10,57 @@
 
 #include "backend/backend.h"
 #include "backend/matmul/products.h"
-
-#define BITS_AVX2                                                                                            \
-    (BERTC_FEATURE_SSE4_2 | BERTC_FEATURE_AVX | BERTC_FEATURE_AVX2 | BERTC_FEATURE_FMA | BERTC_FEATURE_F16C)
-#define BITS_AVX512                                                                                          \
-    (BITS_AVX2 | BERTC_FEATURE_AVX512F | BERTC_FEATURE_AVX512BW | BERTC_FEATURE_AVX512CD |                   \
-     BERTC_FEATURE_AVX512DQ | BERTC_FEATURE_AVX512VL)
-
-typedef struct level {
-    const char *isa;
-    target_arch arch;
-    uint64_t features;
-    int vector_floats, vector_registers;
-    bool fma;
-} level;
-
-enum { LEVEL_SSE2, LEVEL_SSE4, LEVEL_AVX2, LEVEL_AVX512, LEVEL_NEON, LEVEL_COUNT };
-static const level levels[LEVEL_COUNT] = {
-    [LEVEL_SSE2] = {"generic", ARCH_X86_64, 0, 4, 16, false},
-    [LEVEL_SSE4] = {"generic", ARCH_X86_64, BERTC_FEATURE_SSE4_2, 4, 16, false},
-    [LEVEL_AVX2] = {"avx2", ARCH_X86_64, BITS_AVX2, 8, 16, true},
-    [LEVEL_AVX512] = {"avx512", ARCH_X86_64, BITS_AVX512, 16, 32, true},
-    [LEVEL_NEON] = {"neon", ARCH_AARCH64, BERTC_FEATURE_NEON, 4, 32, true},
-};
+#include "backend/target/level.h"
 
 // `tune`: LLVM's name where it differs. Streams: docs/abi.md, "Targets". Caches in KiB, of one core; the last
 // level is the part that one core of a busy machine can count on. Rates: one core, rough; gflops in f32.
 typedef struct cpu {
     const char *name, *tune;
-    int level, streams;
+    level_id level;
+    int streams;
     int l1, l2, l3;
     double gflops, gbs;
 } cpu;
 
 static const cpu cpus[] = {
-    {"generic", "x86-64", LEVEL_SSE2, 2, 32, 512, 8192, 24, 10},
-    {"x86-64", NULL, LEVEL_SSE2, 2, 32, 512, 8192, 24, 10},
-    {"x86-64-v2", NULL, LEVEL_SSE4, 2, 32, 512, 8192, 24, 10},
+    {"avx2", "x86-64-v3", LEVEL_AVX2, 2, 32, 512, 8192, 100, 14},
+    {"avxvnni", "x86-64-v3", LEVEL_AVXVNNI, 2, 48, 1280, 16384, 130, 20},
+    {"avx512", "x86-64-v4", LEVEL_AVX512, 2, 32, 1024, 16384, 150, 16},
+    {"avx512vnni", "x86-64-v4", LEVEL_AVX512VNNI, 2, 32, 1024, 16384, 180, 14},
+    {"avx512bf16", "x86-64-v4", LEVEL_AVX512BF16, 2, 32, 1024, 32768, 180, 18},
+    {"amx", "sapphirerapids", LEVEL_AMX, 4, 48, 2048, 32768, 240, 18},
+    {"neon", "generic", LEVEL_NEON, 1, 64, 1024, 8192, 48, 16},
+    {"dotprod", "generic", LEVEL_DOTPROD, 1, 64, 1024, 16384, 48, 16},
+    {"i8mm", "generic", LEVEL_I8MM, 1, 64, 1024, 16384, 80, 18},
+    {"generic", "x86-64", LEVEL_GENERIC, 2, 32, 512, 8192, 24, 10},
+    {"x86-64", NULL, LEVEL_GENERIC, 2, 32, 512, 8192, 24, 10},
+    {"x86-64-v2", NULL, LEVEL_GENERIC, 2, 32, 512, 8192, 24, 10},
     {"x86-64-v3", NULL, LEVEL_AVX2, 2, 32, 512, 8192, 100, 14},
     {"x86-64-v4", NULL, LEVEL_AVX512, 2, 32, 1024, 16384, 150, 16},
-    {"nehalem", NULL, LEVEL_SSE4, 2, 32, 256, 8192, 24, 10},
+    {"nehalem", NULL, LEVEL_GENERIC, 2, 32, 256, 8192, 24, 10},
     {"haswell", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 100, 12},
     {"broadwell", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 100, 12},
     {"skylake", NULL, LEVEL_AVX2, 4, 32, 256, 8192, 110, 14},
-    {"alderlake", NULL, LEVEL_AVX2, 4, 48, 1280, 16384, 130, 20},
+    {"alderlake", NULL, LEVEL_AVXVNNI, 4, 48, 1280, 16384, 130, 20},
     {"skylake-avx512", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 170, 12},
-    {"cascadelake", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 180, 12},
-    {"cooperlake", NULL, LEVEL_AVX512, 4, 32, 1024, 16384, 180, 12},
-    {"icelake-server", NULL, LEVEL_AVX512, 4, 48, 1280, 16384, 190, 14},
-    {"sapphirerapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 18},
-    {"emeraldrapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 18},
-    {"graniterapids", NULL, LEVEL_AVX512, 4, 48, 2048, 32768, 240, 20},
+    {"cascadelake", NULL, LEVEL_AVX512VNNI, 4, 32, 1024, 16384, 180, 12},
+    {"cooperlake", NULL, LEVEL_AVX512BF16, 4, 32, 1024, 16384, 180, 12},
+    {"icelake-server", NULL, LEVEL_AVX512VNNI, 4, 48, 1280, 16384, 190, 14},
+    {"sapphirerapids", NULL, LEVEL_AMX, 4, 48, 2048, 32768, 240, 18},
+    {"emeraldrapids", NULL, LEVEL_AMX, 4, 48, 2048, 32768, 240, 18},
+    {"graniterapids", NULL, LEVEL_AMX, 4, 48, 2048, 32768, 240, 20},
     {"znver1", NULL, LEVEL_AVX2, 1, 32, 512, 8192, 50, 14},
     {"znver2", NULL, LEVEL_AVX2, 1, 32, 512, 16384, 100, 16},
     {"znver3", NULL, LEVEL_AVX2, 1, 32, 512, 32768, 110, 18},
-    {"znver4", NULL, LEVEL_AVX512, 1, 32, 1024, 32768, 114, 20},
-    {"znver5", NULL, LEVEL_AVX512, 1, 48, 1024, 32768, 270, 40},
+    {"znver4", NULL, LEVEL_AVX512BF16, 1, 32, 1024, 32768, 114, 20},
+    {"znver5", NULL, LEVEL_AVX512BF16, 1, 48, 1024, 32768, 270, 40},
     {"generic", NULL, LEVEL_NEON, 1, 64, 1024, 8192, 48, 16},
     {"cortex-a72", NULL, LEVEL_NEON, 1, 32, 1024, 1024, 16, 8},
-    {"cortex-a76", NULL, LEVEL_NEON, 1, 64, 512, 2048, 38, 12},
-    {"neoverse-n1", "cortex-a76", LEVEL_NEON, 1, 64, 1024, 16384, 40, 14},
-    {"neoverse-v1", "neoverse-n2", LEVEL_NEON, 1, 64, 1024, 16384, 80, 18},
-    {"neoverse-n2", NULL, LEVEL_NEON, 1, 64, 1024, 16384, 48, 18},
-    {"neoverse-v2", NULL, LEVEL_NEON, 1, 64, 2048, 16384, 100, 24},
+    {"cortex-a76", NULL, LEVEL_DOTPROD, 1, 64, 512, 2048, 38, 12},
+    {"neoverse-n1", "cortex-a76", LEVEL_DOTPROD, 1, 64, 1024, 16384, 40, 14},
+    {"neoverse-v1", "neoverse-n2", LEVEL_I8MM, 1, 64, 1024, 16384, 80, 18},
+    {"neoverse-n2", NULL, LEVEL_I8MM, 1, 64, 1024, 16384, 48, 18},
+    {"neoverse-v2", NULL, LEVEL_I8MM, 1, 64, 2048, 16384, 100, 24},
 };
 #define CPU_COUNT ((int)(sizeof(cpus) / sizeof(cpus[0])))
 
@@ -99,43 +87,47 @@ static target_arch arch_of(const char *triple) {
 
 static const cpu *find_cpu(target_arch arch, const char *name) {
     for (int i = 0; i < CPU_COUNT; i++) {
-        if (levels[cpus[i].level].arch == arch && strcmp(cpus[i].name, name) == 0) return &cpus[i];
+        if (level_of(cpus[i].level)->arch == arch && strcmp(cpus[i].name, name) == 0) return &cpus[i];
     }
     return NULL;
 }
 
 // The host by what it has, not by what it calls itself: a virtual machine may hide features of the CPU under
-// it.
+// it. The name is for its tuning; its level is level_best's.
 static const char *host_cpu(const target_host *h) {
     if (h->arch == ARCH_AARCH64) return "generic";
     bool amd = strcmp(h->vendor, "AuthenticAMD") == 0;
-    uint64_t f = h->features;
-    if ((f & BITS_AVX512) == BITS_AVX512) {
-        if (f & BERTC_FEATURE_AMX_TILE) return "sapphirerapids";
-        if (amd) return h->family >= 0x1a ? "znver5" : "znver4";
-        if (f & BERTC_FEATURE_AVX512BF16) return "cooperlake";
-        if (f & BERTC_FEATURE_AVX512VBMI) return "icelake-server";
-        return f & BERTC_FEATURE_AVX512VNNI ? "cascadelake" : "skylake-avx512";
-    }
-    if ((f & BITS_AVX2) == BITS_AVX2) {
+    switch (level_best(h->arch, h->cpu.has)) {
+    case LEVEL_AMX: return "sapphirerapids";
+    case LEVEL_AVX512BF16: return !amd ? "cooperlake" : h->family >= 0x1a ? "znver5" : "znver4";
+    case LEVEL_AVX512VNNI: return h->cpu.has & BERTC_FEATURE_AVX512VBMI ? "icelake-server" : "cascadelake";
+    case LEVEL_AVX512: return amd ? "x86-64-v4" : "skylake-avx512";
+    case LEVEL_AVXVNNI: return "alderlake";
+    case LEVEL_AVX2:
         if (amd) return h->family >= 0x19 ? "znver3" : "znver2";
         return strcmp(h->vendor, "GenuineIntel") == 0 ? "skylake" : "x86-64-v3";
+    case LEVEL_GENERIC:
+    case LEVEL_NEON:
+    case LEVEL_DOTPROD:
+    case LEVEL_I8MM:
+    case LEVEL_COUNT: break;
     }
-    return f & BERTC_FEATURE_SSE4_2 ? "x86-64-v2" : "x86-64";
+    return h->cpu.has & BERTC_FEATURE_SSE4_2 ? "x86-64-v2" : "x86-64";
 }
 
 static void feature_string(uint64_t bits, char *out, size_t size) {
     size_t n = 0;
     out[0] = 0;
-#define X(name, bit, text)                                                                                   \
-    if (bits >> (bit) & 1u) n += (size_t)snprintf(out + n, size - n, "%s+" text, n ? "," : "");
+#define X(name, text)                                                                                        \
+    if (bits & BERTC_FEATURE_##name) n += (size_t)snprintf(out + n, size - n, "%s+" text, n ? "," : "");
     BERTC_FEATURE_LIST(X)
 #undef X
 }
 
-static void fill_target(target *t, target_arch arch, const cpu *c) {
-    const level *l = &levels[c->level];
-    *t = (target){.feature_bits = l->features,
+static void fill_target(target *t, target_arch arch, const cpu *c, level_id id) {
+    const level *l = level_of(level_of(id)->code);
+    *t = (target){.rank = l->rank,
+                  .feature_bits = l->features,
                   .vector_floats = l->vector_floats,
                   .vector_registers = l->vector_registers,
                   .fma = l->fma,
@@ -147,15 +139,16 @@ static void fill_target(target *t, target_arch arch, const cpu *c) {
     for (int i = 0; i < ARCH_COUNT; i++) {
         if (arches[i].arch == arch) snprintf(t->triple, sizeof(t->triple), "%s", arches[i].triple);
     }
-    snprintf(t->isa, sizeof(t->isa), "%s", l->isa);
-    products_add(t, l->isa, c->gflops);
+    snprintf(t->isa, sizeof(t->isa), "%s", l->name);
+    snprintf(t->level, sizeof(t->level), "%s", level_of(id)->name);
+    products_add(t, l->name, c->gflops);
     snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
     feature_string(l->features, t->features, sizeof(t->features));
 }
 
 bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
     target_host host;
-    target_host_read(&host);
+    target_host_read(&host, 0);
     target_arch arch = triple ? arch_of(triple) : host.arch;
     if (arch == ARCH_NONE) {
         return diag_error(d, triple ? triple : "target",
@@ -167,22 +160,69 @@ bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
     if (!mcpu) native = arch == host.arch;
     const cpu *c = find_cpu(arch, native ? host_cpu(&host) : mcpu ? mcpu : "generic");
     if (!c) return diag_error(d, mcpu, "is no CPU that bertc knows (`bertc targets` lists them)");
-    fill_target(t, arch, c);
+    fill_target(t, arch, c, native ? level_best(arch, host.cpu.has) : c->level);
     if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
     if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
     if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;
     return true;
 }
 
+bool target_is_level(const char *name) {
+    target_host host;
+    target_host_read(&host, 0);
+    for (level_id i = 0; i < LEVEL_COUNT; i++)
+        if (level_of(i)->arch == host.arch && strcmp(level_of(i)->name, name) == 0) return true;
+    return false;
+}
+
+// --- What there is
+
+static const char *code_of(level_id id) {
+    return level_of(level_of(id)->code)->name;
+}
+
+static void list_levels(target_arch arch, const target_host *host, FILE *out) {
+    fprintf(out, "  %-16s %-6s %-12s %s\n", "level", "rank", "code", "here");
+    for (level_id i = LEVEL_COUNT; i-- > 0;) {
+        const level *l = level_of(i);
+        char lack[96];
+        if (l->arch != arch) continue;
+        if (host->arch != arch)
+            snprintf(lack, sizeof(lack), "no: another architecture");
+        else if (bertc_cpu_lack(&host->cpu, l->features, lack + 4, sizeof(lack) - 4))
+            memcpy(lack, "no: ", 4);
+        else
+            snprintf(lack, sizeof(lack), "yes");
+        fprintf(out, "  %-16s %-6d %-12s %s\n", l->name, l->rank, code_of(i), lack);
+    }
+}
+
+static bool is_level(const char *name) {
+    for (level_id i = 0; i < LEVEL_COUNT; i++)
+        if (strcmp(level_of(i)->name, name) == 0) return true;
+    return false;
+}
+
+static void list_cpus(target_arch arch, const target_host *host, FILE *out) {
+    fprintf(out, "  %-16s %-12s %s\n", "CPU", "level", "code");
+    if (host->arch == arch) {
+        level_id best = level_best(arch, host->cpu.has);
+        fprintf(out, "  %-16s %-12s %-12s tuned for %s\n", "native", level_of(best)->name, code_of(best),
+                host_cpu(host));
+    }
+    for (int k = 0; k < CPU_COUNT; k++) {
+        const level *l = level_of(cpus[k].level);
+        if (l->arch == arch && !is_level(cpus[k].name))
+            fprintf(out, "  %-16s %-12s %s\n", cpus[k].name, l->name, code_of(cpus[k].level));
+    }
+}
+
 void target_list(FILE *out) {
     target_host host;
-    target_host_read(&host);
+    target_host_read(&host, BERTC_FEATURES_AMX);
     for (int i = 0; i < ARCH_COUNT; i++) {
         fprintf(out, "%s\n", arches[i].triple);
-        if (arches[i].arch == host.arch) fprintf(out, "  %-16s %s\n", "native", host_cpu(&host));
-        for (int k = 0; k < CPU_COUNT; k++) {
-            const level *l = &levels[cpus[k].level];
-            if (l->arch == arches[i].arch) fprintf(out, "  %-16s %s\n", cpus[k].name, l->isa);
-        }
+        list_levels(arches[i].arch, &host, out);
+        list_cpus(arches[i].arch, &host, out);
     }
 }

@@ -117,7 +117,23 @@ static bool choose_lengths(const build_options *o, const hub_model *m, int_list 
     return true;
 }
 
-// One target a name of `mcpu`; the widest first, as the loader tries them in order.
+// Puts the last target where its rank belongs, the highest first. Where the code of another level is the same, it
+// is emitted once.
+static bool place_target(build *b, const char *asked, diag *d) {
+    const target last = b->targets[b->target_count];
+    for (int i = 0; i < b->target_count; i++) {
+        if (strcmp(b->targets[i].isa, last.isa)) continue;
+        return strcmp(b->targets[i].level, last.level) ||
+               diag_error(d, "--mcpu", "'%s' names two CPUs of the same level, %s: one of them does", asked,
+                          last.level);
+    }
+    int i = b->target_count++;
+    for (; i > 0 && b->targets[i - 1].rank < last.rank; i--) b->targets[i] = b->targets[i - 1];
+    b->targets[i] = last;
+    return true;
+}
+
+// One target for each name of `mcpu`.
 static bool open_targets(build *b, const build_options *o, diag *d) {
     const char *at = o->mcpu ? o->mcpu : "native";
     for (;;) {
@@ -130,18 +146,8 @@ static bool open_targets(build *b, const build_options *o, diag *d) {
             return diag_error(d, "--mcpu", "'%s' names more than %d CPUs", o->mcpu, BUILD_TARGETS_MAX);
         memcpy(name, at, n);
         name[n] = 0;
-        target *t = &b->targets[b->target_count];
-        if (!target_init(t, o->triple, name, d)) return false;
-        for (int i = 0; i < b->target_count; i++) {
-            if (!strcmp(b->targets[i].isa, t->isa))
-                return diag_error(d, "--mcpu", "'%s' names two CPUs of the same ISA, %s: one of them does",
-                                  o->mcpu, t->isa);
-        }
-        int i = b->target_count++;
-        for (target moved = *t; i > 0 && b->targets[i - 1].vector_floats < moved.vector_floats; i--) {
-            b->targets[i] = b->targets[i - 1];
-            b->targets[i - 1] = moved;
-        }
+        if (!target_init(&b->targets[b->target_count], o->triple, name, d) || !place_target(b, o->mcpu, d))
+            return false;
         if (!at[n]) return true;
         at += n + 1;
     }

@@ -20,6 +20,32 @@ static void print_prompts(const bertc_model *model, int usual) {
         printf("%-10s %s \"%s\"%s\n", i ? "" : "prompts", name, text, i == usual ? " (default)" : "");
 }
 
+// The first that runs here is used.
+static void print_levels(const bertc_model *model) {
+    const char *name, *lack;
+    bool used = false;
+    for (int i = 0, rank; (name = bertc_level(model, i, &rank, &lack)); i++) {
+        printf("%-10s %-10s rank %-4d %s%s\n", i ? "" : "levels", name, rank, lack ? "not run here: " : "",
+               lack   ? lack
+               : used ? "runs here"
+                      : "runs here, used");
+        used |= !lack;
+    }
+}
+
+static void add_levels(cJSON *root, const bertc_model *model) {
+    const char *name, *lack;
+    cJSON *levels = cJSON_AddArrayToObject(root, "levels");
+    for (int i = 0, rank; (name = bertc_level(model, i, &rank, &lack)); i++) {
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", name);
+        cJSON_AddNumberToObject(o, "rank", rank);
+        cJSON_AddBoolToObject(o, "runs_here", !lack);
+        if (lack) cJSON_AddStringToObject(o, "lacks", lack);
+        cJSON_AddItemToArray(levels, o);
+    }
+}
+
 static void print_model(const cJSON *root, const bertc_model *model) {
     const cJSON *m = item_of(root, "model");
     bertc_model_info info;
@@ -42,7 +68,7 @@ static void print_model(const cJSON *root, const bertc_model *model) {
         printf(", compared by %s\n", hub_similarity_name(info.similarity));
     }
     print_prompts(model, info.default_prompt);
-    printf("runs here  %s\n", info.isa_names && *info.isa_names ? info.isa_names : "nothing");
+    print_levels(model);
 }
 
 static void print_lists(const cJSON *root) {
@@ -153,6 +179,7 @@ int command_inspect(int argc, char **argv) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
         if (dot) print_dot(o.build.model.graph);
         if (root && json) {
+            add_levels(root, o.model);
             print_json(root);
         } else if (root) {
             print_model(root, o.model);

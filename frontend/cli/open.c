@@ -1,10 +1,13 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/cli/cli.h"
 
 static bool open_jit(opened *o, const char *path, const build_options *options, diag *d) {
     build_options with = *options;
+    const char *isa = getenv("BERTC_ISA"); // the loader takes no other level
     with.hub.model = path;
+    if (!with.mcpu && isa && target_is_level(isa)) with.mcpu = isa;
     if (!build_open(&o->build, &with, d)) return false;
     o->jit = backend_jit(&o->build.artefact, (int)with.optimise, &o->times, d);
     progress_line_clear(&o->build.line);

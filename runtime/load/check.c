@@ -229,10 +229,10 @@ bool check_descriptor(const check_source *c) {
     if (d->variant_count == 0 || d->variant_count > MAX_VARIANTS)
         return error_set(c->error, "broken descriptor: %u variants", d->variant_count);
     const void *rows = check_array(c, d->variants, d->variant_count, BERTC_ROW_VARIANT, "variants");
-    bertc_variant v;
-    for (uint32_t i = 0; rows && i < d->variant_count; i++) {
+    bertc_variant v, before;
+    for (uint32_t i = 0; rows && i < d->variant_count; before = v, i++) {
         check_entry(c, BERTC_ROW_VARIANT, rows, i, &v);
-        if (!check_variant(c, &v)) return false;
+        if (!check_variant(c, &v) || (i && !check_order(c, &before, &v))) return false;
     }
     return rows != NULL;
 }

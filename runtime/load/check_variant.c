@@ -16,7 +16,8 @@ static bool broken(const check_source *c, const bertc_variant *v, const char *wh
 }
 
 static bool check_sizes(const check_source *c, const bertc_variant *v) {
-    if (!check_string(c, v->name, "a variant's name")) return false;
+    if (!check_string(c, v->name, "a variant's name") || !check_string(c, v->isa, "a variant's level"))
+        return false;
     if (v->length < 1 || v->tokens < v->length || v->tokens > BERTC_TOKENS_MAX || v->sequences < 1 ||
         v->sequences > v->tokens)
         return broken(c, v, "its capacity");
@@ -112,6 +113,17 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
         return broken(c, v, "the tasks of a phase");
     if (!stream_inside(c, p, args)) return broken(c, v, "what a phase streams");
     return true;
+}
+
+bool check_order(const check_source *c, const bertc_variant *before, const bertc_variant *v) {
+    if (v->rank > before->rank) return broken(c, v, "its rank is higher than that of the one before it");
+    if (v->rank < before->rank) return true;
+    const char *isa = check_string(c, v->isa, "a variant's level"),
+               *other = check_string(c, before->isa, "a variant's level");
+    if (!isa || !other) return false;
+    if (strcmp(isa, other) || v->features != before->features)
+        return broken(c, v, "another of its rank is not of its level");
+    return v->tokens >= before->tokens || broken(c, v, "it takes fewer tokens than the one before it");
 }
 
 bool check_variant(const check_source *c, const bertc_variant *v) {

@@ -13,44 +13,9 @@
 #include "runtime/error.h"
 #include "runtime/load/check.h"
 #include "runtime/load/checksum.h"
-#include "runtime/load/cpu.h"
+#include "runtime/load/levels.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
-
-// Appends the instruction set of a variant's name ("avx512_s128") unless it is there.
-static void add_isa(bertc_model *m, const char *name) {
-    size_t n = strcspn(name, "_"), used = strlen(m->isa_names);
-    for (const char *p = m->isa_names; *p; p += strcspn(p, ","), p += *p == ',')
-        if (strcspn(p, ",") == n && strncmp(p, name, n) == 0) return;
-    if (used + n + 2 > sizeof m->isa_names) return;
-    if (used) m->isa_names[used++] = ',';
-    memcpy(m->isa_names + used, name, n);
-    m->isa_names[used + n] = 0;
-}
-
-// Sets the variants that this CPU runs: the first instruction set of the list whose features are all there.
-// All calls of a model use one instruction set, for bits differ between them.
-static bool choose_variants(bertc_model *m, bertc_error *error) {
-    const bertc_descriptor *d = m->descriptor;
-    const bertc_variant *all = m->all_variants;
-    uint64_t wanted = 0;
-    for (uint32_t i = 0; i < d->variant_count; i++) wanted |= all[i].features;
-    uint64_t have = cpu_features(wanted);
-    for (uint32_t i = 0; i < d->variant_count; i++) {
-        const bertc_variant *v = &all[i];
-        if (v->features & ~have) continue;
-        add_isa(m, model_at(m, v->name));
-        if (!m->variants) m->variants = v;
-        if (v->features != m->variants->features || v != m->variants + m->variant_count) continue;
-        m->variant_count++;
-        if (v->length > m->max_length) m->max_length = v->length;
-        if (v->tokens > m->max_tokens) m->max_tokens = v->tokens;
-    }
-    if (m->variants) return true;
-    uint64_t missing = all[d->variant_count - 1].features & ~have;
-    return error_set(error, "it needs the CPU feature %s, which this machine lacks",
-                     cpu_feature_name(missing));
-}
 
 // The tokenizer's table at `table`, which stays there.
 static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *table, bertc_error *error) {
@@ -70,7 +35,7 @@ static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, c
     m->all_variants = model_rows(m, d->variants, d->variant_count, BERTC_ROW_VARIANT);
     if (!m->inputs || !m->outputs || !m->all_variants) return error_set(error, "out of memory");
     m->task = d->task ? model_at(m, d->task) : NULL;
-    return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && choose_variants(m, error);
+    return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && levels_choose(m, error);
 }
 
 static bool load_image(bertc_model *m, const void *bytes, size_t size, int fd, const bertc_load_options *o,
@@ -177,6 +142,7 @@ void bertc_unload(bertc_model *m) {
     free(m->inputs);
     free(m->outputs);
     free(m->all_variants);
+    free(m->levels);
     free(m);
 }
 
@@ -219,6 +185,14 @@ void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
                                .embedding_width = width,
                                .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
                                .own_prompt_count = m->task ? (int)m->task->own_prompts : 0};
+}
+
+const char *bertc_level(const bertc_model *m, int index, int *rank, const char **lack) {
+    bool there = m && index >= 0 && index < m->level_count;
+    const model_level none = {0}, *l = there ? &m->levels[index] : &none;
+    if (rank) *rank = l->rank;
+    if (lack) *lack = there && l->lack[0] ? l->lack : NULL;
+    return l->name;
 }
 
 const char *bertc_label(const bertc_model *m, int index) {

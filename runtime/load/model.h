@@ -7,6 +7,13 @@
 #include "runtime/load/rows.h"
 #include "runtime/tokenizer/tokenizer.h"
 
+// A level of instruction sets that there is code for.
+typedef struct model_level {
+    const char *name;
+    int rank;
+    char lack[128]; // why it is not run here; "": it may be
+} model_level;
+
 struct bertc_model {
     const bertc_descriptor *descriptor; // as this version has it: &own
     bertc_descriptor own;
@@ -15,14 +22,16 @@ struct bertc_model {
     void *mapping; // NULL: the caller's memory
     size_t mapping_bytes;
     bertc_variant *all_variants; // the descriptor's, as this version has them
-    // Of these, those of the best instruction set that this CPU runs, ascending by tokens.
+    // Of these, those of the level that is run, ascending by tokens.
     const bertc_variant *variants;
     int variant_count;
     int64_t max_length, max_tokens; // over those
     bertc_port *inputs, *outputs;
     const bertc_task *task; // NULL: raw tensors only
     tokenizer tokenizer;    // where the descriptor has one
-    char isa_names[256];
+    model_level *levels;    // of all variants, best first
+    int level_count;
+    char isa_names[256]; // of the levels that this CPU runs
 };
 
 // Address of an offset of the descriptor.

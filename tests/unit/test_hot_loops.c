@@ -185,10 +185,11 @@ static struct cpu_name {
 } cpus[MOST_CPUS];
 static int cpu_count;
 
-// Those of `bertc targets`.
+// The CPUs of `bertc targets`; its levels are code of theirs.
 static void read_cpus(void) {
     char *list = NULL, *rest = NULL, triple[64] = "";
     size_t size;
+    bool of_cpus = false;
     FILE *out = open_memstream(&list, &size);
     target_list(out);
     fclose(out);
@@ -196,7 +197,9 @@ static void read_cpus(void) {
         struct cpu_name *c = &cpus[cpu_count];
         if (line[0] != ' ') {
             snprintf(triple, sizeof(triple), "%s", line);
-        } else if (sscanf(line, "%31s", c->name) == 1 && strcmp(c->name, "native") != 0) {
+        } else if (strstr(line, " code")) { // heads a list
+            of_cpus = !strstr(line, " rank");
+        } else if (of_cpus && sscanf(line, "%31s", c->name) == 1 && strcmp(c->name, "native") != 0) {
             memcpy(c->triple, triple, sizeof(triple));
             if (++cpu_count == MOST_CPUS) abort();
         }

@@ -1,13 +1,12 @@
-// links: backend runtime ir
+// links: backend ir
 // Targets: names, levels, triples, the host; and names that are none.
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
-#include "backend/target/target.h"
+#include "backend/target/level.h"
 #include "main.h"
-#include "runtime/load/cpu.h"
 
 static target target_for(const char *triple, const char *mcpu) {
     diag d;
@@ -21,26 +20,34 @@ static target target_for(const char *triple, const char *mcpu) {
 }
 
 START_TEST(levels) {
+    static const char avx2[] = "+avx,+avx2,+fma,+f16c,+sse4.2",
+                      avx512[] =
+                          "+avx,+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+sse4.2";
     static const struct {
-        const char *triple, *mcpu, *isa, *features;
-        int floats, registers;
+        const char *triple, *mcpu, *isa, *level, *features;
+        int rank, floats, registers;
         bool fma;
     } cases[] = {
-        {"x86_64-linux-gnu", "generic", "generic", "", 4, 16, false},
-        {"x86_64-unknown-linux-gnu", "x86-64", "generic", "", 4, 16, false},
-        {"x86_64-pc-linux-gnu", "x86-64-v2", "generic", "+sse4.2", 4, 16, false},
-        {"x86_64-linux-gnu", "x86-64-v3", "avx2", "+avx,+avx2,+fma,+f16c,+sse4.2", 8, 16, true},
-        {"x86_64-linux-musl", "znver3", "avx2", "+avx,+avx2,+fma,+f16c,+sse4.2", 8, 16, true},
-        {"x86_64-linux-gnu", "x86-64-v4", "avx512",
-         "+avx,+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+sse4.2", 16, 32, true},
-        {"x86_64-linux-gnu", "sapphirerapids", "avx512",
-         "+avx,+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+sse4.2", 16, 32, true},
-        {"aarch64-linux-gnu", NULL, "neon", "+neon", 4, 32, true},
-        {"aarch64-linux-gnu", "neoverse-n1", "neon", "+neon", 4, 32, true},
+        {"x86_64-linux-gnu", "generic", "generic", "generic", "", 0, 4, 16, false},
+        {"x86_64-unknown-linux-gnu", "x86-64", "generic", "generic", "", 0, 4, 16, false},
+        {"x86_64-pc-linux-gnu", "x86-64-v2", "generic", "generic", "", 0, 4, 16, false},
+        {"x86_64-linux-gnu", "x86-64-v3", "avx2", "avx2", avx2, 20, 8, 16, true},
+        {"x86_64-linux-musl", "znver3", "avx2", "avx2", avx2, 20, 8, 16, true},
+        {"x86_64-linux-gnu", "alderlake", "avx2", "avxvnni", avx2, 20, 8, 16, true},
+        {"x86_64-linux-gnu", "avxvnni", "avx2", "avxvnni", avx2, 20, 8, 16, true},
+        {"x86_64-linux-gnu", "x86-64-v4", "avx512", "avx512", avx512, 40, 16, 32, true},
+        {"x86_64-linux-gnu", "avx512vnni", "avx512", "avx512vnni", avx512, 40, 16, 32, true},
+        {"x86_64-linux-gnu", "znver4", "avx512", "avx512bf16", avx512, 40, 16, 32, true},
+        {"x86_64-linux-gnu", "sapphirerapids", "avx512", "amx", avx512, 40, 16, 32, true},
+        {"aarch64-linux-gnu", NULL, "neon", "neon", "+neon", 0, 4, 32, true},
+        {"aarch64-linux-gnu", "neoverse-n1", "neon", "dotprod", "+neon", 0, 4, 32, true},
+        {"aarch64-linux-gnu", "i8mm", "neon", "i8mm", "+neon", 0, 4, 32, true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         target t = target_for(cases[i].triple, cases[i].mcpu);
         ck_assert_str_eq(t.isa, cases[i].isa);
+        ck_assert_str_eq(t.level, cases[i].level);
+        ck_assert_int_eq(t.rank, cases[i].rank);
         ck_assert_str_eq(t.features, cases[i].features);
         ck_assert_int_eq(t.vector_floats, cases[i].floats);
         ck_assert_int_eq(t.vector_registers, cases[i].registers);
@@ -81,15 +88,51 @@ START_TEST(native) {
 }
 END_TEST
 
-// The compiler and the runtime each read CPUID: what code is made for here, the loader takes here. (AMX, which
-// the runtime asks the kernel for, may be refused.)
-START_TEST(compiler_and_runtime_agree) {
-    target_host host;
-    target_host_read(&host);
-    const uint64_t amx = BERTC_FEATURE_AMX_TILE | BERTC_FEATURE_AMX_INT8 | BERTC_FEATURE_AMX_BF16;
-    ck_assert_uint_eq(cpu_features(~amx) & ~amx, host.features & ~amx);
-    ck_assert_uint_eq(cpu_features(~UINT64_C(0)) & ~host.features, 0);
-    ck_assert_uint_ne(host.features, 0);
+// The table of CPUID against the compiler's own.
+START_TEST(features) {
+    bertc_cpu cpu = bertc_cpu_read(0);
+    ck_assert_uint_eq(cpu.refused, 0);
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#define SAME(name, text)                                                                                     \
+    ck_assert_msg(!(cpu.has & BERTC_FEATURE_##name) == !__builtin_cpu_supports(text), "%s", text)
+    SAME(SSE4_2, "sse4.2");
+    SAME(AVX, "avx");
+    SAME(AVX2, "avx2");
+    SAME(FMA, "fma");
+    SAME(AVX512F, "avx512f");
+    SAME(AVX512BW, "avx512bw");
+    SAME(AVX512CD, "avx512cd");
+    SAME(AVX512DQ, "avx512dq");
+    SAME(AVX512VL, "avx512vl");
+    SAME(AVX512VBMI, "avx512vbmi");
+    SAME(AVX512VNNI, "avx512vnni");
+    SAME(AVX512BF16, "avx512bf16");
+#else
+    ck_assert_uint_ne(cpu.has, 0);
+#endif
+}
+END_TEST
+
+// Every bit has one name, and what a machine has not is said by name.
+START_TEST(feature_names) {
+    uint64_t seen = 0;
+#define X(name, text)                                                                                        \
+    ck_assert_uint_eq(seen &BERTC_FEATURE_##name, 0);                                                        \
+    ck_assert_str_eq(bertc_feature_name(BERTC_FEATURE_##name), text);                                        \
+    seen |= BERTC_FEATURE_##name;
+    BERTC_FEATURE_LIST(X)
+#undef X
+    ck_assert_ptr_null(bertc_feature_name(BERTC_BIT(63)));
+    const bertc_cpu cpu = {.has = BERTC_FEATURE_AVX2 | BERTC_FEATURES_AMX, .refused = BERTC_FEATURES_AMX};
+    char lack[96] = "";
+    ck_assert_int_eq(bertc_cpu_lack(&cpu, BERTC_FEATURE_AVX2, lack, sizeof lack), 0);
+    ck_assert_int_gt(bertc_cpu_lack(&cpu, BERTC_FEATURE_SME | BERTC_FEATURE_AMX_TILE, lack, sizeof lack), 0);
+    ck_assert_str_eq(lack, "sme, which this machine lacks");
+    ck_assert_int_gt(bertc_cpu_lack(&cpu, BERTC_FEATURE_AVX2 | BERTC_FEATURE_AMX_INT8, lack, sizeof lack), 0);
+    ck_assert_str_eq(lack, "amx-int8, which the system refuses this process");
+    ck_assert_int_gt(bertc_cpu_lack(&cpu, BERTC_BIT(40), lack, sizeof lack), 0);
+    ck_assert_str_eq(lack, "number 40, which this version does not know");
 }
 END_TEST
 
@@ -117,26 +160,49 @@ START_TEST(unknown) {
 }
 END_TEST
 
-// Every name that is listed is taken.
+// Every name that is listed is taken, and is what the list says. Levels stand by falling rank.
 START_TEST(list) {
-    char *text = NULL, triple[64] = "", word[64], isa[64];
+    char *text = NULL, triple[64] = "", word[64], its[64], code[64], here[16];
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     target_list(f);
     fclose(f);
-    int cpus = 0;
+    int cpus = 0, listed = 0, rank, last = 0;
+    bool of_levels = false;
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         if (line[0] != ' ') {
             snprintf(triple, sizeof(triple), "%s", line);
-            continue;
+            last = 1000;
+        } else if (strstr(line, " code")) {
+            of_levels = strstr(line, " rank");
+        } else if (of_levels) {
+            ck_assert_int_eq(sscanf(line, "%63s %d %63s %15s", its, &rank, code, here), 4);
+            target t = target_for(triple, its);
+            ck_assert_str_eq(t.level, its);
+            ck_assert_str_eq(t.isa, code);
+            ck_assert(strcmp(code, its) || t.rank == rank);
+            ck_assert_int_lt(rank, last);
+            ck_assert(!strcmp(here, "yes") || !strcmp(here, "no:"));
+            last = rank;
+            listed++;
+        } else {
+            ck_assert_int_eq(sscanf(line, "%63s %63s %63s", word, its, code), 3);
+            target t = target_for(triple, word);
+            ck_assert_str_eq(t.level, its);
+            ck_assert_str_eq(t.isa, code);
+            cpus++;
         }
-        ck_assert_int_eq(sscanf(line, "%63s %63s", word, isa), 2);
-        target t = target_for(triple, word);
-        if (strcmp(word, "native")) ck_assert_str_eq(t.isa, isa);
-        cpus++;
     }
     ck_assert_int_gt(cpus, 20);
+    ck_assert_int_eq(listed, 10);
     free(text);
+}
+END_TEST
+
+START_TEST(level_names) {
+    ck_assert(target_is_level(target_for(NULL, "native").isa));
+    ck_assert(!target_is_level("znver4"));
+    ck_assert(!target_is_level(""));
 }
 END_TEST
 
@@ -146,9 +212,11 @@ int main(void) {
     tcase_add_test(t, levels);
     tcase_add_test(t, names);
     tcase_add_test(t, native);
-    tcase_add_test(t, compiler_and_runtime_agree);
+    tcase_add_test(t, features);
+    tcase_add_test(t, feature_names);
     tcase_add_test(t, unknown);
     tcase_add_test(t, list);
+    tcase_add_test(t, level_names);
     suite_add_tcase(suite, t);
     return suite_status(suite);
 }

@@ -121,6 +121,8 @@ typedef struct toy_variant {
     const char *name;
     uint64_t features;
     int64_t length, tokens; // length at most TOY_COLUMNS
+    const char *isa;        // NULL: "toy"
+    uint32_t rank;
 } toy_variant;
 
 typedef struct toy_options {
@@ -208,6 +210,8 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
     }
     int64_t at = TOY_ROWS_OF(b, phases, TOY_PHASES, o->more);
     return (bertc_variant){.name = blob_string(b, t->name),
+                           .isa = blob_string(b, t->isa ? t->isa : "toy"),
+                           .rank = t->rank,
                            .features = t->features,
                            .length = t->length,
                            .sequences = t->tokens,

@@ -100,6 +100,7 @@ static inline bertc_variant head_variant(blob *b, int64_t length, int64_t tokens
     int64_t p = blob_put(b, phases, (size_t)outputs * sizeof *phases, 8);
     return (bertc_variant){
         .name = blob_string(b, "toy"),
+        .isa = blob_string(b, "toy"),
         .length = length,
         .sequences = tokens,
         .tokens = tokens,
