@@ -42,11 +42,26 @@ static task_frame open_task(emit *e, LLVMValueRef function, const attention *x, 
 
 // Where row `row` of the task's queries goes.
 static LLVMValueRef result_at(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef row) {
-    const kernel_site *s = p->s;
-    LLVMValueRef result = build_arg(e, f->args, graph_node(s->graph, s->node)->input_count);
+    const kernel_result *r = p->x->result;
+    LLVMValueRef result = build_arg(e, f->args, r->arg);
     result = tile_at(e, result, tile_mul(e, f->head, p->x->v.width * 4));
-    return tile_at(e, result,
-                   tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), s->variant->places[s->node].ld * 4));
+    return tile_at(e, result, tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), r->ld * 4));
+}
+
+// The log-sums of the tile of `count` rows from `row` on.
+static void give_log_sums(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                          LLVMValueRef row, LLVMValueRef count) {
+    for (int i = 0; i < p->x->log_sum_count; i++) {
+        const log_sum *x = &p->x->log_sums[i];
+        LLVMValueRef to = build_arg(e, f->args, x->arg);
+        to = tile_at(e, to, tile_mul(e, f->head, x->stride * 4));
+        to = tile_at(e, to, tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), x->ld * 4));
+        loop l = build_loop(e, build_const_i64(e, 0), count, 1, "log_sum");
+        LLVMValueRef from =
+            tile_at(e, tile_at_constant(e, scratch, p->layout.log_sums), tile_mul(e, l.index, 4));
+        build_store(e, build_load(e, e->f32, from, 4), tile_at(e, to, tile_mul(e, l.index, x->ld * 4)), 4);
+        build_loop_end(e, &l);
+    }
 }
 
 // All tiles of the rows [from, to).
@@ -61,6 +76,7 @@ static void all_tiles(emit *e, const attention_code *p, const task_frame *f, LLV
                            LLVMBuildSub(e->b, until, l.index, ""), result_at(e, p, f, l.index),
                            tile_at_constant(e, scratch, p->layout.sums)};
     attention_call(e, p->give, 4, args);
+    give_log_sums(e, p, f, scratch, l.index, args[1]);
     build_loop_end(e, &l);
 }
 
@@ -146,7 +162,7 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     }
     int64_t most = x.dim == SYM_S ? 1 : s->variant->length;
     // Two products over the pairs of rows of a sequence; where few of its rows ask, they hardly count.
-    int64_t row = (x.q.width + x.v.width) * x.q.count * 4;
+    int64_t row = (x.q.width + x.v.width + x.log_sum_count) * x.q.count * 4;
     double pair = pair_flops(e, &x, s->variant->length);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;

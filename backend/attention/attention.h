@@ -9,6 +9,7 @@
 //   range.c          the values that their integers can have: visible keys, looked-up rows
 //   table.c          products that the ops on the scores look up: disentangled terms
 //   softmax.c        softmax of a tile of scores
+//   log_sum.c        the log-sum-exp of a row of scores, where something reads it
 //   tile.c           one tile of queries: scores, softmax, values
 //   code.c           the functions of a kernel, and the layout of its scratch
 //   attention.c      the kernel
@@ -94,7 +95,16 @@ typedef struct score_ops {
     score_table tables[SCORE_MOST];
 } score_ops;
 
+// A result [rows,heads]: the logarithm of the sum of a row's exponentials. Axes of length 1 may be anywhere.
+typedef struct log_sum {
+    int arg;
+    int64_t ld, stride; // floats from row to row, from head to head
+} log_sum;
+
 typedef struct attention {
+    const kernel_result *result; // that of the rows; the node's others are log-sums
+    int log_sum_count;
+    const log_sum *log_sums;
     const graph *body;     // all values below are of it
     const value *operands; // of a param of the body: the number of the per_sequence's operand
     heads q, k, v;
@@ -118,6 +128,13 @@ int attention_table(const score_ops *x, value v, bool transposed);
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
 // Can rows [heads,rows,width] of the body be computed a row and a head at a time? (produced_rows.c)
 bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
+
+// Is v of the body the log-sum-exp of the rows of `scores` [heads,rows,keys], with its axes in an order of its own? Then
+// result r, which holds it, as a log_sum. (log_sum.c)
+//
+//   log (reduce_sum (exp (scores - most))) + most        most: reduce_max scores
+bool attention_log_sum_of(const kernel_site *s, const graph *body, value v, value scores,
+                          const kernel_result *r, log_sum *out);
 
 // Does a select hide scores?
 bool attention_hides(const attention *x);
@@ -218,8 +235,9 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
 LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x);
 // float (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of
 // `tile` rows; zeros after them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
-// the sequence's start, then in a tree. Gives the least maximum of these rows.
-LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
+// the sequence's start, then in a tree. Gives the least maximum of these rows. log_sums: bytes from sums to where
+// the rows' maximum + log(sum) go; 0: nowhere.
+LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld, int64_t log_sums);
 
 // --- The kernel's functions (code.c)
 
@@ -227,7 +245,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld);
 typedef struct scratch_layout {
     int tile;
     int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
-    int64_t keys, values, queries, scores, outs, sums, produced, visible_runs, bytes;
+    int64_t keys, values, queries, scores, outs, sums, log_sums, produced, visible_runs, bytes;
 } scratch_layout;
 
 typedef struct attention_code {

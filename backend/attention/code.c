@@ -46,6 +46,7 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     l.scores = at, at += l.tile * l.score_ld * 4;
     l.outs = at, at += l.tile * l.out_ld * 4;
     l.sums = at, at += round_up(l.tile, PANEL_COLUMNS) * 4;
+    l.log_sums = at, at += x->log_sum_count ? round_up(l.tile, PANEL_COLUMNS) * 4 : 0;
     l.produced = at, at += has_producer ? PANEL_COLUMNS * l.produced_ld * 4 : 0;
     l.visible_runs = at, at += hides ? round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
     l.bytes = plan_tables(&x->scores, length, l.tile, at);
@@ -114,8 +115,8 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     p->queries = attention_source(e, s, x, &x->q, l->tile, l->query_ld, l->queries);
     if (x->k.producer != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->produced_ld);
     if (x->v.producer != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->produced_ld);
-    p->give = attention_give_rows(e, x->v.width, l->out_ld, s->variant->places[s->node].ld);
-    p->softmax = attention_softmax(e, l->tile, l->score_ld);
+    p->give = attention_give_rows(e, x->v.width, l->out_ld, x->result->ld);
+    p->softmax = attention_softmax(e, l->tile, l->score_ld, x->log_sum_count ? l->log_sums - l->sums : 0);
     if (x->scores.separate_pass) emit_scores(e, p);
 }
 

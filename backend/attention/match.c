@@ -99,12 +99,12 @@ static bool tables_fit(const kernel_site *s, const attention *x) {
 }
 
 static bool parts_fit(const kernel_site *s, const attention *x) {
-    const node *n = graph_node(s->graph, s->node);
+    const type *t = graph_type(s->graph, x->result->node);
     dim length = dim_sym(SYM_L), rows = x->q.rows;
     bool one = dim_is(rows, 1) && x->dim == SYM_S, all = dim_eq(rows, length) && x->dim == SYM_T;
     bool some = dim_eq(rows, dim_sym(SYM_Q)) && x->dim == SYM_R && x->row_bounds;
-    return (one || all || some) && n->type.d[0].n == 0 && x->q.group == 1 && fits(x, &x->k) &&
-           fits(x, &x->v) && x->q.width == x->k.width && leaves_fit(x) && tables_fit(s, x);
+    return (one || all || some) && t->d[0].n == 0 && x->q.group == 1 && fits(x, &x->k) && fits(x, &x->v) &&
+           x->q.width == x->k.width && leaves_fit(x) && tables_fit(s, x);
 }
 
 // softmax(scores) v: [heads,rows,width].
@@ -123,11 +123,9 @@ static bool recognise_product(arena *a, const kernel_site *s, value v, attention
            find_operand(s, x, &x->k) && find_operand(s, x, &x->v) && parts_fit(s, x);
 }
 
-// The rows of one attention, or, by a condition on their numbers, those of another.
-static bool recognise_body(arena *a, const kernel_site *s, attention *x) {
+// The rows of one attention, or, by a condition on their numbers, those of another. `o`: what merges_heads found.
+static bool recognise_rows(arena *a, const kernel_site *s, value o, attention *x) {
     const graph *g = x->body;
-    value o;
-    if (!merges_heads(g, g->outputs[0].value, &o)) return false;
     const node *choice = graph_node(g, o);
     if (choice->op != OP_select) return recognise_product(a, s, o, x);
     x->other = ARENA_NEW(a, attention);
@@ -143,14 +141,53 @@ static bool recognise_body(arena *a, const kernel_site *s, attention *x) {
            attention_collect_condition(a, s, x->chooser) && leaves_fit(x->chooser);
 }
 
+// Is v rows of heads, side by side, that a product or a choice between two gives? *o: that.
+static bool is_context(const graph *g, value v, value *o) {
+    if (graph_type(g, v)->rank != 2 || !merges_heads(g, v, o)) return false;
+    return graph_node(g, *o)->op == OP_matmul || graph_node(g, *o)->op == OP_select;
+}
+
+// One result is the rows of heads, side by side; the others are their log-sums. yields: by result, in x->body.
+static bool recognise_results(arena *a, const kernel_site *s, int count, const kernel_result *r,
+                              const value *yields, attention *x) {
+    value o = VALUE_NONE;
+    log_sum *sums = ARENA_ARRAY(a, log_sum, count);
+    for (int i = 0; i < count && !x->result; i++)
+        if (is_context(x->body, yields[i], &o)) x->result = &r[i];
+    if (!x->result) return false;
+    x->dim = graph_type(s->graph, x->result->node)->d[0].s;
+    if (!recognise_rows(a, s, o, x) || (x->other && count > 1)) return false;
+    for (int i = 0; i < count; i++) {
+        if (&r[i] == x->result) continue;
+        if (!attention_log_sum_of(s, x->body, yields[i], x->scores.result, &r[i], &sums[x->log_sum_count++]))
+            return false;
+    }
+    x->log_sums = sums;
+    return true;
+}
+
+// The one box whose yields are what the body yields.
+static const node *find_box(const graph *body, int count, const kernel_result *r, value *yields) {
+    value box = VALUE_NONE;
+    for (int i = 0; i < count; i++) {
+        const node *n = graph_node(body, r[i].yield);
+        value of = n->op == OP_result ? n->inputs[0] : r[i].yield;
+        if (graph_node(body, of)->op != OP_fuse || (i > 0 && of != box)) return NULL;
+        box = of;
+        yields[i] = graph_node(body, of)->body->outputs[node_result_index(n)].value;
+    }
+    return graph_node(body, box);
+}
+
 bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
     const node *n = graph_node(s->graph, s->node);
     *out = (attention){0};
-    if (!kernel_has_one_result(s)) return false;
-    if (n->op != OP_per_sequence || n->type.rank != 2) return false;
-    value yield = n->body->outputs[0].value;
-    const node *fuse = graph_node(n->body, yield);
-    if (fuse->op != OP_fuse) return false;
+    if (n->op != OP_per_sequence) return false;
+    int count;
+    const kernel_result *r = kernel_results(a, s, &count);
+    value *yields = ARENA_ARRAY(a, value, count);
+    const node *fuse = find_box(n->body, count, r, yields);
+    if (!fuse) return false;
     int bounds = (int)node_attr(n, ATTR_bounds)->u.i;
     value *operands = ARENA_ARRAY(a, value, fuse->input_count + 1);
     for (int i = 0; i < fuse->input_count; i++) {
@@ -159,7 +196,6 @@ bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
     }
     out->body = fuse->body;
     out->operands = operands;
-    out->dim = n->type.d[0].s;
     out->row_bounds = bounds == 2;
-    return recognise_body(a, s, out);
+    return recognise_results(a, s, count, r, yields, out);
 }

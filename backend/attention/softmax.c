@@ -56,7 +56,13 @@ static void hide_rest(emit *e, LLVMValueRef scores, LLVMValueRef count, int rows
     }
 }
 
-LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
+// top: the row's maximum in all lanes.
+static void store_log_sum(emit *e, LLVMValueRef total, LLVMValueRef top, LLVMValueRef at) {
+    LLVMValueRef most = LLVMBuildExtractElement(e->b, top, LLVMConstInt(e->i32, 0, false), "");
+    build_store(e, LLVMBuildFAdd(e->b, most, math_log(e, total), ""), at, 4);
+}
+
+LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld, int64_t log_sums) {
     assert(tile_rows <= MAX_TILE_ROWS);
     unsigned align = (unsigned)e->width * 4;
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
@@ -84,8 +90,10 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld) {
         build_store(e, x, p, align);
         LLVMValueRef total = LLVMBuildFAdd(e->b, sum.phi[0], x, "");
         carry_end(e, &sum, &total);
-        LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), build_reduce_add(e, sum.phi[0]), "");
+        total = build_reduce_add(e, sum.phi[0]);
+        LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), total, "");
         build_store(e, share, tile_at_constant(e, out, r * 4), 4);
+        if (log_sums) store_log_sum(e, total, top[r], tile_at_constant(e, out, log_sums + r * 4));
     }
     return build_helper_end(e, f, least, caller);
 }
