@@ -75,17 +75,21 @@ static uint32_t symbol_of(sym s) {
     return BERTC_NUMBER;
 }
 
-static bool port_init(descriptor_writer *t, bertc_port *p, const char *name, value v) {
+// Inputs are i32, outputs f32: what a graph keeps in another type it casts for whoever calls.
+static bool port_init(descriptor_writer *t, bertc_port *p, const char *name, value v, elem should) {
     const node *n = graph_node(t->a->graph, v);
     const type *y = &n->type;
-    bool elem_ok = y->e == ELEM_F32 || y->e == ELEM_I32;
-    if (!elem_ok || y->rank < 1 || y->rank > 5 || symbol_of(y->d[0].s) == BERTC_NUMBER ||
-        y->d[0].s == SYM_M) {
+    if (y->e != should) {
+        char buf[96];
+        return diag_error(t->e->diag, name, "is %s: inputs are i32 and outputs f32, so cast it",
+                          type_print(y, buf, sizeof(buf)));
+    }
+    if (y->rank < 1 || y->rank > 5 || symbol_of(y->d[0].s) == BERTC_NUMBER || y->d[0].s == SYM_M) {
         char buf[96];
         return diag_error(t->e->diag, name, "internal error: it can't be an input or output: %s",
                           type_print(y, buf, sizeof(buf)));
     }
-    *p = (bertc_port){.elem = y->e == ELEM_F32 ? BERTC_F32 : BERTC_I32,
+    *p = (bertc_port){.elem = should == ELEM_F32 ? BERTC_F32 : BERTC_I32,
                       .leading = symbol_of(y->d[0].s),
                       .rank = (uint32_t)y->rank - 1};
     for (int i = 1; i < y->rank; i++) {
@@ -155,7 +159,7 @@ static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *in
     bool all_columns = false; // hidden tokens too
     for (uint32_t i = 0; i < h->input_count; i++) {
         const char *name = graph_node(g, inputs[i])->name;
-        if (!port_init(t, &ports[i], name, inputs[i])) return false;
+        if (!port_init(t, &ports[i], name, inputs[i], ELEM_I32)) return false;
         ports[i].limit = backend_input_limit(g, inputs[i]);
         if (!strcmp(name, "mask")) ports[i].rule = BERTC_RULE_ONE, all_columns = true;
         if (strcmp(name, "global")) continue;
@@ -166,7 +170,7 @@ static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *in
     bertc_port *outputs = ports + h->input_count;
     for (uint32_t i = 0; i < h->output_count; i++) {
         graph_output o = g->outputs[i];
-        if (!port_init(t, &outputs[i], o.name, o.value)) return false;
+        if (!port_init(t, &outputs[i], o.name, o.value, ELEM_F32)) return false;
         outputs[i].reads_first = reads[o.value] && !all_columns;
     }
     h->inputs = put_bytes(t, ports, sizeof(*ports) * h->input_count, 8);

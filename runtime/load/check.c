@@ -36,8 +36,10 @@ static bool check_input(const check_source *c, const bertc_port *p) {
 static bool check_shape(const check_source *c, const bertc_port *p) {
     const char *name = check_string(c, p->name, "an output's name");
     if (!name) return false;
-    bool good = p->elem == BERTC_F32 && p->leading >= BERTC_T && p->leading <= BERTC_R && p->rank <= 4 &&
-                p->ragged <= 1 && (!p->ragged || (p->rank >= 1 && p->leading == BERTC_T));
+    if (p->elem != BERTC_F32)
+        return error_set(c->error, "output `%s` is not float32, which is all that this version gives", name);
+    bool good = p->leading >= BERTC_T && p->leading <= BERTC_R && p->rank <= 4 && p->ragged <= 1 &&
+                (!p->ragged || (p->rank >= 1 && p->leading == BERTC_T));
     int64_t n = 1;
     for (uint32_t i = 0; good && i < p->rank; i++) {
         if (p->ragged && i + 1 == p->rank) continue;

@@ -243,6 +243,19 @@ START_TEST(missing_tensor) {
 }
 END_TEST
 
+START_TEST(output_of_another_type) {
+    model m;
+    model_open(&m);
+    m.a.graph->outputs[0].value = 0; // ids
+    ck_assert(!write_as(&m, EMIT_SO, in_folder(&m, "model.so"), NULL, NULL));
+    ck_assert_ptr_null(backend_jit(&m.a, 2, NULL, &m.diag));
+    ck_assert_int_eq(m.diag.errors, 2);
+    const char *says = "last_hidden_state: is i32[T]: inputs are i32 and outputs f32, so cast it";
+    ck_assert_msg(strstr(m.diag.items[0].text, says), "%s", m.diag.items[0].text);
+    model_close(&m);
+}
+END_TEST
+
 START_TEST(no_linker) {
     model m;
     model_open(&m);
@@ -287,6 +300,7 @@ int main(void) {
     tcase_add_loop_test(t, cannot_write, 0, 8);
     tcase_add_loop_test(t, disk_full, 0, 4);
     tcase_add_test(t, missing_tensor);
+    tcase_add_test(t, output_of_another_type);
     tcase_add_test(t, no_linker);
     suite_add_tcase(suite, t);
     TCase *manual = tcase_create("large");

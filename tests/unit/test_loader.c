@@ -205,6 +205,8 @@ START_TEST(variants) {
     expect(&b, "broken descriptor: variant toy_s8: an argument outside of weights or arena");
     ((bertc_arg *)(void *)(b.data + ELF_DATA + PHASE->args))->kind = 2;
     expect(&b, "broken descriptor: variant toy_s8: an argument of no known kind");
+    PORT[TOY_ATTENTION].elem = BERTC_I32;
+    expect(&b, "output `attentions.0` is not float32, which is all that this version gives");
     PORT[TOY_ATTENTION].shape[0] = -2;
     expect(&b, "broken descriptor: the shape of output `attentions.0`");
     VARIANT->isa = 1 << 20;
