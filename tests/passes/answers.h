@@ -25,6 +25,16 @@ static float answer_number(const char *name, int64_t i) {
     return (float)(h >> 40) / 8388608.0f - 1.0f;
 }
 
+// n of them times `scale`, as elements of any type that values have.
+static void *answer_elements(arena *a, const char *name, elem e, int64_t n, float scale) {
+    unsigned char *data = arena_alloc(a, (size_t)n * elem_size(e));
+    for (int64_t i = 0; i < n; i++) {
+        float x = scale * answer_number(name, i);
+        elem_convert(ELEM_F32, &x, e, data + (size_t)i * elem_size(e), 1);
+    }
+    return data;
+}
+
 typedef struct answer_source {
     arena *a;
     const graph *g; // its recipes say which shapes the tensors have
@@ -46,9 +56,8 @@ static bool answer_find(void *context, const char *name, tensor_view *out) {
         const recipe *r = recipe_attr ? answer_tensor_of(recipe_attr->u.recipe, name) : NULL;
         if (!r) continue;
         int64_t n = type_count(&r->type);
-        float *data = ARENA_ARRAY(s->a, float, n);
-        for (int64_t i = 0; i < n; i++) data[i] = answer_number(name, i);
-        *out = (tensor_view){.e = r->type.e, .rank = r->type.rank, .data = data};
+        *out = (tensor_view){.e = r->type.e, .rank = r->type.rank};
+        out->data = answer_elements(s->a, name, r->type.e, n, elem_is_float(r->type.e) ? 1 : 100);
         for (int i = 0; i < out->rank; i++) out->shape[i] = r->type.d[i].n;
         return true;
     }
@@ -60,14 +69,12 @@ static tensor answer_input(arena *a, const node *n) {
     tensor t = {.e = n->type.e, .rank = n->type.rank};
     for (int i = 0; i < t.rank; i++) t.shape[i] = dim_value(n->type.d[i], &b);
     int64_t count = tensor_count(&t);
-    float *floats = ARENA_ARRAY(a, float, count);
     int32_t *ints = ARENA_ARRAY(a, int32_t, count);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = answer_number(n->name, i), ints[i] = floats[i] > 0; // every table has two rows
+    for (int64_t i = 0; i < count; i++) ints[i] = answer_number(n->name, i) > 0; // every table has two rows
     if (!strcmp(n->name, "bounds")) memcpy(ints, answer_bounds, sizeof(answer_bounds));
     if (!strcmp(n->name, "row_bounds")) memcpy(ints, answer_row_bounds, sizeof(answer_row_bounds));
     if (!strcmp(n->name, "rows")) memcpy(ints, answer_rows, sizeof(answer_rows));
-    t.data = t.e == ELEM_F32 ? (void *)floats : (void *)ints;
+    t.data = t.e == ELEM_I32 ? ints : answer_elements(a, n->name, t.e, count, 1);
     return t;
 }
 
