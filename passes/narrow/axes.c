@@ -62,6 +62,8 @@ int narrow_operand_axis(const graph *g, const node *n, int i, int axis, sym rows
     case OP_gather_along:
         if (axis < rank - 1) return aligned(x, rank, axis);
         return i == 0 ? NARROW_WHOLE : x->rank - 1;
+    case OP_quantize: // the last axis of both operands holds no rows
+    case OP_dequantize:
     case OP_softmax: return axis == rank - 1 ? NARROW_STUCK : axis;
     case OP_layer_norm:
     case OP_rms_norm: return axis == rank - 1 ? NARROW_STUCK : i == 0 ? axis : NARROW_WHOLE;

@@ -38,7 +38,7 @@ static bool param_packs(const graph *body, value v) {
 static bool operand_packs(const graph *g, const node *n, int i) {
     const node *w = graph_node(g, n->inputs[i]);
     if (!node_is_constant(w) || node_is_state(w) || !node_attr(w, ATTR_recipe)) return false;
-    if (w->type.e != ELEM_F32 || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
+    if (!elem_packs(w->type.e) || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
     if (n->op == OP_matmul) return i == 1;
     return n->op == OP_fuse && param_packs(n->body, i);
 }
