@@ -6,22 +6,10 @@
 
 #include "harness.h"
 #include "main.h"
+#include "random_elements.h"
 
-typedef struct maker {
-    arena *a;
-    graph *g; // the body
-    uint64_t state;
-    sym rows; // T or L
-} maker;
-
-static int64_t draw(maker *m, int64_t n) {
-    m->state = m->state * 6364136223846793005u + 1442695040888963407u;
-    return (int64_t)(m->state >> 33) % n;
-}
-
-static const type *type_of(const maker *m, value v) {
-    return graph_type(m->g, v);
-}
+#define PARAMS 3
+static const char *const param_names[PARAMS] = {"x", "y", "z"}; // two of f32, one of any element type
 
 // A value that was made already, f32 and leading with the rows where asked.
 static value pick(maker *m) {
@@ -125,7 +113,7 @@ static value square(maker *m, value x) {
 
 static value step(maker *m) {
     value x = pick(m);
-    switch (draw(m, 9)) {
+    switch (draw(m, 12)) {
     case 0: return unary(m, x);
     case 1:
     case 2: return binary(m, x);
@@ -134,7 +122,8 @@ static value step(maker *m) {
     case 5: return reshape(m, x);
     case 6: return transpose(m, x);
     case 7: return concat(m, x);
-    default: return square(m, x);
+    case 8: return square(m, x);
+    default: return element_step(m);
     }
 }
 
@@ -159,8 +148,7 @@ static value other_type(maker *m) {
         attr predicate = attr_word(ATTR_predicate, "lt");
         return graph_append(m->g, OP_compare, 2, inputs, 1, &predicate);
     }
-    attr to = {.id = ATTR_to, .u.e = draw(m, 2) ? ELEM_I32 : ELEM_BF16};
-    return graph_append(m->g, OP_cast, 1, &x, 1, &to);
+    return cast_to(m, times(m, x, 4), drawn_elems[draw(m, DRAWN_ELEMS)]);
 }
 
 // One number for each of x's rows, or (down) one row for all of them.
@@ -174,7 +162,7 @@ static value reduced(maker *m, value x, bool down) {
 // What a body may yield beside its first value: a param, that value again, or another of any shape and type.
 static value further_yield(maker *m, value first) {
     switch (draw(m, 6)) {
-    case 0: return (value)draw(m, 2);
+    case 0: return (value)draw(m, PARAMS);
     case 1: return first;
     case 2: return reduced(m, first, false);
     case 3: return reduced(m, (value)draw(m, 2), true);
@@ -183,10 +171,10 @@ static value further_yield(maker *m, value first) {
     }
 }
 
-static graph *random_body(maker *m, const type *x, const type *y) {
+static graph *random_body(maker *m, const type *params) {
     m->g = graph_new(m->a, NULL);
-    graph_param(m->g, "x", *x);
-    graph_param(m->g, "y", *y);
+    for (int i = 0; i < PARAMS; i++) graph_param(m->g, param_names[i], params[i]);
+    use_param(m, 2);
     int64_t steps = 3 + draw(m, 8);
     for (int64_t i = 0; i < steps; i++) step(m);
     value first = last_rows(m);
@@ -209,18 +197,18 @@ static void read_some(maker *m, graph *g, value region, char letter) {
 static void check(uint64_t seed, sym rows) {
     maker m = {.a = arena_new(), .state = seed * 77 + 5, .rows = rows};
     graph *g = graph_new(m.a, "random");
-    int64_t n = 2 + draw(&m, 20);
-    type x = type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_T), dim_num(n)});
-    type y =
-        type_make(ELEM_F32, 3, (dim[]){dim_sym(SYM_T), dim_num(1 + draw(&m, 4)), dim_num(1 + draw(&m, 9))});
-    type bounds = type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}});
-    value in[] = {graph_input(g, "bounds", bounds), graph_input(g, "x", x), graph_input(g, "y", y)};
-    x.d[0] = y.d[0] = dim_sym(rows);
+    dim t = dim_sym(SYM_T), shape[] = {t, dim_num(2 + draw(&m, 20)), dim_num(1 + draw(&m, 4)),
+                                       dim_num(1 + draw(&m, 9)), dim_num(1 + draw(&m, 30))};
+    type params[PARAMS] = {type_make(ELEM_F32, 2, shape),
+                           type_make(ELEM_F32, 3, (dim[]){t, shape[2], shape[3]}),
+                           type_make(drawn_elems[draw(&m, DRAWN_ELEMS)], 2, (dim[]){t, shape[4]})};
+    value in[1 + PARAMS] = {graph_input(g, "bounds", type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}}))};
+    for (int i = 0; i < PARAMS; i++)
+        in[i + 1] = graph_input(g, param_names[i], params[i]), params[i].d[0] = dim_sym(rows);
     for (int i = 0; i < 2; i++) {
-        graph *body = random_body(&m, &x, &y);
+        graph *body = random_body(&m, params);
         bool fuse = rows == SYM_T;
-        value v =
-            graph_region(g, fuse ? OP_fuse : OP_per_sequence, fuse ? 2 : 3, fuse ? in + 1 : in, body, 1);
+        value v = graph_region(g, fuse ? OP_fuse : OP_per_sequence, PARAMS + !fuse, in + fuse, body, 1);
         read_some(&m, g, v, i ? 'b' : 'a');
     }
     harness_check(g, &(harness){.tolerance = 1e-5, .texts = 4, .lengths = {7, 1, 18, 3}});
