@@ -71,7 +71,7 @@ static bool report_kernels(const check *c, cJSON *list, int *seen, char summary[
         if (!r->seen) continue;
         snprintf(fallback, sizeof(fallback), "%%%d", v);
         print_row(r, fallback, TOLERANCE, NULL, list);
-        ++*seen;
+        *seen += graph_node(c->graph, v)->op != OP_result;
         if (worst && r->error / fmax(1, r->largest) <= worst->error / fmax(1, worst->largest)) continue;
         worst = r;
         snprintf(worst_name, sizeof worst_name, "%s", r->name ? r->name : fallback);
