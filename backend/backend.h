@@ -7,7 +7,7 @@
 
 // Everything that an artefact is made from.
 typedef struct artefact {
-    const graph *graph;    // with variants, scheduled and planned
+    const module *module;  // its graphs with variants, scheduled and planned
     const target *targets; // one for each ISA; variant.isa names it
     int target_count;
     const tensor_source *source;

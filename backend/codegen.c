@@ -101,28 +101,39 @@ static const target *target_of(const artefact *a, const variant *v) {
     return NULL;
 }
 
+static bool emit_variant(emit *e, const artefact *a, const graph *g, const variant *x, kernel_cache *shared,
+                         const kernel **kernels) {
+    const target *t = target_of(a, x);
+    if (!t) return diag_error(e->diag, x->name, "internal error: no target for the ISA %s", x->isa);
+    build_target(e, t);
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        kernels[v] = NULL;
+        if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
+        kernel_site site = {g, x, v};
+        kernel_key key = codegen_key(e->arena, &site, t);
+        kernels[v] = cache_find(shared, key);
+        if (kernels[v]) continue;
+        kernels[v] = emit_site(e, &site);
+        if (!kernels[v]) return false;
+        cache_add(shared, e->arena, key, kernels[v]);
+    }
+    return true;
+}
+
+size_t codegen_sites(const module *m) {
+    size_t n = 0;
+    for (int i = 0; i < m->graph_count; i++)
+        n += (size_t)m->graphs[i]->count * (size_t)m->graphs[i]->variant_count;
+    return n;
+}
+
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
-    const graph *g = a->graph;
     kernel_cache shared = {0};
-    for (int i = 0; i < g->variant_count; i++) {
-        const target *t = target_of(a, &g->variants[i]);
-        if (!t)
-            return diag_error(e->diag, g->variants[i].name, "internal error: no target for the ISA %s",
-                              g->variants[i].isa);
-        build_target(e, t);
-        for (value v = 0; v < g->count; v++) {
-            const node *n = graph_node(g, v);
-            const kernel **k = &kernels[(size_t)i * (size_t)g->count + (size_t)v];
-            *k = NULL;
-            if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
-            kernel_site site = {g, &g->variants[i], v};
-            kernel_key key = codegen_key(e->arena, &site, t);
-            *k = cache_find(&shared, key);
-            if (*k) continue;
-            *k = emit_site(e, &site);
-            if (!*k) return false;
-            cache_add(&shared, e->arena, key, *k);
-        }
+    for (int i = 0; i < a->module->graph_count; i++) {
+        const graph *g = a->module->graphs[i];
+        for (int k = 0; k < g->variant_count; k++, kernels += g->count)
+            if (!emit_variant(e, a, g, &g->variants[k], &shared, kernels)) return false;
     }
     return true;
 }

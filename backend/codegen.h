@@ -13,8 +13,11 @@
 
 // --- codegen.c
 
-// The kernel of each node of each variant: kernels[variant * graph.count + value]; NULL for inputs,
-// constants and `result`s. Equal nodes share one. False with a diagnostic where a node can't be emitted.
+// Values of all variants of all graphs.
+size_t codegen_sites(const module *m);
+// The kernel of each of these values: graph by graph, and variant by variant of each; of one graph
+// kernels[variant * graph.count + value]. NULL for inputs, constants and `result`s. Equal nodes share one.
+// False with a diagnostic where a node can't be emitted.
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels);
 // --- codegen_key.c: everything that a node's code depends on, as bytes (in `a`).
 typedef struct kernel_key {

@@ -12,6 +12,14 @@ graph *graph_new(arena *a, const char *name) {
     return g;
 }
 
+const char *graph_class(const graph *g) {
+    return g->class ? g->class : "f32";
+}
+
+void graph_set_class(graph *g, const char *class) {
+    g->class = strcmp(class, "f32") ? arena_strdup(g->arena, class) : NULL;
+}
+
 static value push(graph *g, node n) {
     if (g->count == g->capacity) {
         int capacity = g->capacity ? g->capacity * 2 : 16;
@@ -183,6 +191,7 @@ static variant variant_copy(arena *a, const variant *v, int count) {
 
 graph *graph_clone(arena *a, const graph *g) {
     graph *copy = graph_new(a, g->name);
+    graph_set_class(copy, graph_class(g));
     for (int i = 0; i < g->count; i++) push(copy, node_copy(a, &g->nodes[i]));
     for (int i = 0; i < g->output_count; i++) {
         graph_output_add(copy, g->outputs[i].name, g->outputs[i].value);

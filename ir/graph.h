@@ -152,13 +152,14 @@ typedef struct variant {
 struct graph {
     arena *arena; // owns everything below
     const char *name;
+    const char *class; // arithmetic class (module.h); NULL: f32, which is the same on every CPU
     int count, capacity;
     node *nodes;
     int output_count;
     graph_output *outputs;
     int variant_count;
     variant *variants;
-    int64_t weight_bytes; // set by pack_weights
+    int64_t weight_bytes; // of the whole module; set by pack_weights
     int64_t state_bytes;  // of these, the first, which hold the states' initial values
 };
 
@@ -180,7 +181,9 @@ bool op_takes(op o, attr_id id, bool *required);
 // graph. A shape that does not fit is a broken invariant here (assert); graph_try_append reports it instead.
 
 graph *graph_new(arena *a, const char *name);
-graph *graph_clone(arena *a, const graph *g); // a deep copy into another arena, variants included
+graph *graph_clone(arena *a, const graph *g);      // a deep copy into another arena, variants included
+const char *graph_class(const graph *g);           // "f32", "vnni"
+void graph_set_class(graph *g, const char *class); // copies
 value graph_input(graph *g, const char *name, type t);
 value graph_param(graph *g, const char *name, type t);
 value graph_constant_f32(graph *g, const char *name, type t, const float *data); // literal

@@ -5,6 +5,7 @@
 #include "ir/diag.h"
 #include "ir/eval.h"
 #include "ir/graph.h"
+#include "ir/module.h"
 #include "ir/places.h"
 #include "ir/progress.h"
 #include "ir/recipe.h"

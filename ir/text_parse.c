@@ -4,8 +4,6 @@
 // graph_verify checks the whole graph once more.
 #include "ir/text_parse.h"
 #include "ir/shape.h"
-#include "ir/text.h"
-#include "ir/verify.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -297,11 +295,13 @@ static bool read_outputs(parser *p, scope *s) {
     return true;
 }
 
-static graph *read_graph(parser *p) {
-    const char *name = NULL;
+graph *read_graph(parser *p) {
+    const char *name = NULL, *class = NULL;
     if (!expect_word(&p->s, "graph")) return NULL;
     if (accept(&p->s, "@") && !read_name(&p->s, &name, "the graph's name")) return NULL;
+    if (accept_word(&p->s, "class") && !read_name(&p->s, &class, "the arithmetic class")) return NULL;
     graph *g = graph_new(p->a, name);
+    if (class) graph_set_class(g, class);
     scope top = scope_new(p, g, LEVEL_TOP);
     if (!read_inputs(p, &top) || !expect(&p->s, "{")) return NULL;
     while (looks_at(&p->s, "%"))
@@ -316,22 +316,4 @@ static graph *read_graph(parser *p) {
         if (!expect(&p->s, "}")) return NULL;
     }
     return read_variants(p, &top) ? g : NULL;
-}
-
-graph *graph_parse(arena *a, const char *file, const char *text, size_t size, diag *d) {
-    parser p = {.s = {.file = file, .text = text, .size = size, .line = 1, .d = d}, .a = a};
-    p.s.a = arena_new();
-    graph *g = NULL;
-    spot start = here(&p.s);
-    if (size > INT_MAX)
-        scan_error(&p.s, start, "the text is too large");
-    else
-        g = read_graph(&p);
-    if (g && !at_end(&p.s)) {
-        missing(&p.s, "the end of the text");
-        g = NULL;
-    }
-    if (g && !graph_verify(g, spot_print(&p.s, start), d)) g = NULL;
-    arena_free(p.s.a);
-    return g;
 }

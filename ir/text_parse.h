@@ -24,6 +24,9 @@ typedef struct parser {
     arena *a;  // the graph's
 } parser;
 
+// "graph ..." with its variants, not verified; NULL where it is wrong.
+graph *read_graph(parser *p);
+
 // A label of a value that stands before; reports one that does not.
 bool read_value(parser *p, const scope *s, value *out);
 

@@ -444,6 +444,7 @@ void graph_print(const graph *g, const tensor_source *source, FILE *out) {
     value inputs = 0;
     fputs("graph ", out);
     if (g->name) putc('@', out), print_name(out, g->name);
+    if (g->class) fputs(g->name ? " class " : "class ", out), print_name(out, g->class);
     putc('(', out);
     for (; inputs < g->count && g->nodes[inputs].op == OP_input; inputs++) {
         if (inputs) fputs(", ", out);

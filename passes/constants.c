@@ -2,15 +2,6 @@
 
 #include <string.h>
 
-bool constant_eq(const node *a, const node *b) {
-    if (a->op != OP_constant || b->op != OP_constant || !type_eq(&a->type, &b->type)) return false;
-    if (node_is_state(a) != node_is_state(b)) return false;
-    const attr *x = node_attr(a, ATTR_value), *y = node_attr(b, ATTR_value);
-    const attr *r = node_attr(a, ATTR_recipe), *s = node_attr(b, ATTR_recipe);
-    if (x && y) return x->n == y->n && !memcmp(x->u.literal, y->u.literal, (size_t)x->n * elem_size(x->e));
-    return r && s && recipe_eq(r->u.recipe, s->u.recipe);
-}
-
 value constant_of_recipe(graph *g, const recipe *r) {
     for (value v = 0; v < g->count; v++) {
         const attr *has = node_attr(graph_node(g, v), ATTR_recipe);

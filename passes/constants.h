@@ -4,8 +4,6 @@
 
 #include "passes/pass.h"
 
-// The same elements? (Names and places do not count.)
-bool constant_eq(const node *a, const node *b);
 // The constant with this recipe: one that the graph holds already, or a new one without a name.
 value constant_of_recipe(graph *g, const recipe *r);
 // A literal of `t` (f32 or i32, `data` is copied), without a name.

@@ -16,9 +16,10 @@ typedef enum fact {
 typedef struct pass {
     const pass_context *c;
     const char *name;
-    variant *variant; // for passes that run once for each variant; NULL for others
-    int fired;        // changes
-    int told;         // changes that the report lists
+    const module *module; // of the graph
+    variant *variant;     // for passes that run once for each variant; NULL for others
+    int fired;            // changes
+    int told;             // changes that the report lists
 } pass;
 
 // False: it failed, with a diagnostic.

@@ -12,6 +12,9 @@ typedef struct pass_context {
     const char *print_after; // name of a pass, "all", or NULL; printed to `print_to`
     FILE *print_to;
     bool verify; // after each pass
+    // Different arithmetic classes that the model is compiled for; none: one graph stays one. See passes_run_to.
+    const char *const *classes;
+    int class_count;
 } pass_context;
 
 // How far a graph has come.
@@ -24,7 +27,7 @@ typedef enum pass_stage {
 const char *passes_stage_name(pass_stage stage); // "fused"
 // By its name; false for other words.
 bool passes_stage_find(const char *name, pass_stage *out);
-// The stage that the graph has surely reached: one without packed weights and places is STAGE_INPUT, fused or
+// The stage that a graph has surely reached: one without packed weights and places is STAGE_INPUT, fused or
 // not; one in which a weight is packed is STAGE_FUSED.
 pass_stage passes_stage_of(const graph *g);
 
@@ -42,9 +45,13 @@ const pass_info *passes_info(int i);
 // "-a,+b": the default pipeline without a and with b. Unknown names are errors.
 // An error where there are passes to run and the graph has variants, which they would make wrong.
 bool passes_run(graph *g, const char *list, const pass_context *c);
+// The same over all graphs of a module, pass by pass. Before the first pass of STAGE_PACKED a module of one
+// graph of class f32 becomes one of a graph for each of c->classes: what comes before runs once a model.
+bool passes_run_module(module *m, const char *list, const pass_context *c);
 // The same up to a stage: passes of later ones are left out. Of the default pipeline, those are too that
-// belong to the stage that the graph has reached, so that text of any stage goes on from there.
-bool passes_run_to(graph *g, pass_stage last, const char *list, const pass_context *c);
+// belong to the stage that the graphs have reached, so that text of any stage goes on from there. An error
+// where the graphs have reached different ones.
+bool passes_run_to(module *m, pass_stage last, const char *list, const pass_context *c);
 // Adds a variant for texts of up to `length` tokens, length x batch in one call: schedule and plan_memory for
 // c->target. Returns its index, -1 on failure.
 int passes_add_variant(graph *g, int64_t length, int64_t batch, const pass_context *c);

@@ -92,12 +92,20 @@ static bool print_wanted(const pass_context *c, const char *name) {
     return c->print_after && c->print_to && (!strcmp(c->print_after, "all") || !strcmp(c->print_after, name));
 }
 
-static bool run_one(graph *g, const pass_row *row, variant *x, unsigned facts, const pass_context *c) {
+static void report_name(const module *m, const graph *g, const char *name, FILE *out) {
+    if (m->graph_count > 1)
+        fprintf(out, "%s, class %s\n", name, graph_class(g));
+    else
+        fprintf(out, "%s\n", name);
+}
+
+static bool run_one(const module *m, graph *g, const pass_row *row, variant *x, unsigned facts,
+                    const pass_context *c) {
     const char *name = row->info.name;
     facts |= graph_facts(g);
     if (row->requires & ~facts) return diag_error(c->diag, name, "%s", fact_cause(row->requires & ~facts));
-    if (c->report && !x) fprintf(c->report, "%s\n", name);
-    pass p = {.c = c, .name = name, .variant = x};
+    if (c->report && !x) report_name(m, g, name, c->report);
+    pass p = {.c = c, .name = name, .module = m, .variant = x};
     if (!row->run(g, &p)) return false;
     if (c->report && !x && !p.fired) fprintf(c->report, "  nothing to do\n");
     if (c->report && !x && p.fired && !p.told) fprintf(c->report, "  %d changes\n", p.fired);
@@ -186,29 +194,55 @@ static bool print_after_known(const pass_context *c) {
                       c->print_after);
 }
 
-static bool run_list(graph *g, pass_stage reached, pass_stage last, const char *list, const pass_context *c) {
+// One graph for each class, where there is one for all so far.
+static void split_classes(module *m, const pass_context *c) {
+    const graph *g = m->graphs[0];
+    if (m->graph_count == 1 && !g->class && c->class_count && passes_stage_of(g) < STAGE_PACKED)
+        module_split(m, c->class_count, c->classes);
+}
+
+static bool run_list(module *m, pass_stage reached, pass_stage last, const char *list,
+                     const pass_context *c) {
     int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT];
     if (!print_after_known(c)) return false;
     int n = read_list(list, reached, order, c->diag);
     if (n < 0) return false;
-    if (n && g->variant_count)
+    if (n && module_variant_count(m))
         return diag_error(c->diag, "--passes",
                           "the graph has variants, which passes would make wrong: take it from before (bertc "
                           "compile --emit ir --stage packed)");
     for (int i = 0; i < n; i++) {
         const pass_row *row = &passes[order[i]];
         if (row->info.stage > last) continue;
-        if (!run_one(g, row, NULL, 0, c) || !close_one(g, row, c)) return false;
+        if (row->info.stage >= STAGE_PACKED) split_classes(m, c);
+        for (int k = 0; k < m->graph_count; k++)
+            if (!run_one(m, m->graphs[k], row, NULL, 0, c) || !close_one(m->graphs[k], row, c)) return false;
     }
     return true;
 }
 
 bool passes_run(graph *g, const char *list, const pass_context *c) {
-    return run_list(g, STAGE_INPUT, STAGE_PACKED, list, c);
+    module alone = {.arena = g->arena, .graph_count = 1, .graphs = {g}};
+    pass_context as_it_is = *c;
+    as_it_is.class_count = 0;
+    return run_list(&alone, STAGE_INPUT, STAGE_PACKED, list, &as_it_is);
 }
 
-bool passes_run_to(graph *g, pass_stage last, const char *list, const pass_context *c) {
-    return run_list(g, passes_stage_of(g), last, list, c);
+bool passes_run_module(module *m, const char *list, const pass_context *c) {
+    return run_list(m, STAGE_INPUT, STAGE_PACKED, list, c);
+}
+
+bool passes_run_to(module *m, pass_stage last, const char *list, const pass_context *c) {
+    pass_stage reached = passes_stage_of(m->graphs[0]);
+    for (int i = 1; i < m->graph_count; i++) {
+        pass_stage other = passes_stage_of(m->graphs[i]);
+        if (other != reached)
+            return diag_error(c->diag, "the graphs",
+                              "are of different stages: class %s is %s, and class %s is %s",
+                              graph_class(m->graphs[0]), passes_stage_name(reached),
+                              graph_class(m->graphs[i]), passes_stage_name(other));
+    }
+    return run_list(m, reached, last, list, c);
 }
 
 // --- Variants
@@ -249,11 +283,12 @@ static void variant_add(graph *g, const variant *x) {
 
 int passes_add_variant(graph *g, int64_t length, int64_t batch, const pass_context *c) {
     variant x;
+    const module alone = {.arena = g->arena, .graph_count = 1, .graphs = {g}};
     if (!print_after_known(c) || !variant_new(g, length, batch, c, &x)) return -1;
     unsigned facts = 0;
     for (int i = 0; i < PASS_COUNT; i++) {
         if (!passes[i].info.per_variant) continue;
-        if (!run_one(g, &passes[i], &x, facts, c)) return -1;
+        if (!run_one(&alone, g, &passes[i], &x, facts, c)) return -1;
         facts |= passes[i].produces;
         // A variant can be verified, and printed, once it is whole.
         if (!(facts & FACT_PLANNED)) continue;

@@ -177,6 +177,7 @@ typedef struct bertc_variant {
     bertc_off outputs;                      // bertc_slot[descriptor.output_count]
     bertc_off phases[BERTC_THREAD_CLASSES]; // bertc_phase[phase_count[class]]
     uint32_t phase_count[BERTC_THREAD_CLASSES];
+    bertc_off class_name; // of its graph's arithmetic class: "f32"
 } bertc_variant;
 
 // The arrays of the descriptor. A later version appends fields to a row, or rows to this list; it changes

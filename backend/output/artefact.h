@@ -11,13 +11,14 @@
 // descriptor.
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol);
 
-// --- weights.c: the constants of a graph in the order of their places in the weights.
+// --- weights.c: the constants of a module's graphs in the order of their places in the weights.
 typedef struct weight {
+    const graph *graph; // the first one that has it
     value v;
+    int number;        // in the order of graphs and nodes
     int64_t at, bytes; // bytes without padding
 } weight;
 typedef struct weights {
-    const graph *graph;
     const weight *items; // ascending, none overlapping another
     int count;
     int64_t bytes;                 // of the whole
@@ -25,7 +26,7 @@ typedef struct weights {
     const progress_hook *progress; // called by weights_fill; NULL: none
     int noted;                     // constants that weights_fill has found not to be finite
 } weights;
-bool weights_collect(const graph *g, arena *a, weights *out, diag *d);
+bool weights_collect(const module *m, arena *a, weights *out, diag *d);
 // Computes item i into `out`, which has items[i].bytes. A note names each tensor that brings NaN or infinity
 // into it.
 bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d);

@@ -8,175 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/output/artefact.h"
+#include "backend/output/descriptor.h"
 #include "ir/memory.h"
 #include "runtime/abi.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tables are built as they lie, little-endian");
 _Static_assert(BERTC_THREAD_CLASSES == THREAD_CLASSES, "thread classes");
-
-// A field whose value is the distance from the descriptor to a symbol.
-typedef struct distance {
-    size_t at;
-    LLVMValueRef symbol;
-} distance;
-
-typedef struct descriptor_writer {
-    emit *e;
-    const artefact *a;
-    const kernel *const *kernels;
-    unsigned char *bytes;
-    size_t size, capacity;
-    distance *distances;
-    size_t distance_count, distance_capacity;
-} descriptor_writer;
-
-static void *grown(void *p, size_t *capacity, size_t need, size_t item) {
-    if (need <= *capacity) return p;
-    while (*capacity < need) *capacity = *capacity ? *capacity * 2 : 256;
-    return memory_must(memory_grow(p, *capacity, item));
-}
-
-// Appends; the offset of the first byte.
-static bertc_off put_bytes(descriptor_writer *t, const void *data, size_t size, size_t align) {
-    size_t at = (size_t)round_up((int64_t)t->size, (int64_t)align);
-    t->bytes = grown(t->bytes, &t->capacity, at + size, 1);
-    memset(t->bytes + t->size, 0, at - t->size);
-    if (data)
-        memcpy(t->bytes + at, data, size);
-    else
-        memset(t->bytes + at, 0, size);
-    t->size = at + size;
-    return (bertc_off)at;
-}
-
-static bertc_off put_string(descriptor_writer *t, const char *s) {
-    return put_bytes(t, s, strlen(s) + 1, 1);
-}
-
-static void point(descriptor_writer *t, size_t at, LLVMValueRef symbol) {
-    t->distances = grown(t->distances, &t->distance_capacity, t->distance_count + 1, sizeof(*t->distances));
-    t->distances[t->distance_count++] = (distance){at, symbol};
-}
-
-// --- Ports
-
-static uint32_t symbol_of(sym s) {
-    switch (s) {
-    case SYM_T: return BERTC_T;
-    case SYM_S: return BERTC_S;
-    case SYM_R: return BERTC_R;
-    case SYM_M: return BERTC_M;
-    case SYM_NONE:
-    case SYM_L:
-    case SYM_Q:
-    case SYM_COUNT: break;
-    }
-    return BERTC_NUMBER;
-}
-
-// Inputs are i32, outputs f32: what a graph keeps in another type it casts for whoever calls.
-static bool port_init(descriptor_writer *t, bertc_port *p, const char *name, value v, elem should) {
-    const node *n = graph_node(t->a->graph, v);
-    const type *y = &n->type;
-    if (y->e != should) {
-        char buf[96];
-        return diag_error(t->e->diag, name, "is %s: inputs are i32 and outputs f32, so cast it",
-                          type_print(y, buf, sizeof(buf)));
-    }
-    if (y->rank < 1 || y->rank > 5 || symbol_of(y->d[0].s) == BERTC_NUMBER || y->d[0].s == SYM_M) {
-        char buf[96];
-        return diag_error(t->e->diag, name, "internal error: it can't be an input or output: %s",
-                          type_print(y, buf, sizeof(buf)));
-    }
-    *p = (bertc_port){.elem = should == ELEM_F32 ? BERTC_F32 : BERTC_I32,
-                      .leading = symbol_of(y->d[0].s),
-                      .rank = (uint32_t)y->rank - 1};
-    for (int i = 1; i < y->rank; i++) {
-        p->shape[i - 1] = y->d[i].s == SYM_NONE ? y->d[i].n : 0;
-        if (y->d[i].s == SYM_M && i == y->rank - 1) p->ragged = 1;
-    }
-    p->name = put_string(t, name);
-    return true;
-}
-
-static bool slices_first_row(const graph *body) {
-    for (value v = 0; v < body->count; v++) {
-        const node *n = graph_node(body, v);
-        if (n->op == OP_fuse && slices_first_row(n->body)) return true;
-        if (n->op != OP_slice) continue;
-        const type *from = graph_type(body, n->inputs[0]);
-        if (from->d[0].s == SYM_L && dim_is(node_attr(n, ATTR_begin)->u.dims[0], 0) &&
-            dim_is(node_attr(n, ATTR_end)->u.dims[0], 1))
-            return true;
-    }
-    return false;
-}
-
-// By value: is it made from each text's first row?
-static bool *first_row_readers(descriptor_writer *t) {
-    const graph *g = t->a->graph;
-    bool *reads = ARENA_ARRAY(t->e->arena, bool, g->count);
-    for (value v = 0; v < g->count; v++) {
-        const node *n = graph_node(g, v);
-        reads[v] = n->op == OP_per_sequence && slices_first_row(n->body);
-        for (int i = 0; i < n->input_count; i++) reads[v] |= reads[n->inputs[i]];
-    }
-    return reads;
-}
-
-static int collect_inputs(descriptor_writer *t, value **out) {
-    const graph *g = t->a->graph;
-    int n = 0;
-    *out = ARENA_ARRAY(t->e->arena, value, g->count);
-    for (value v = 0; v < g->count; v++) {
-        if (graph_node(g, v)->op == OP_input) (*out)[n++] = v;
-    }
-    return n;
-}
-
-int64_t backend_input_limit(const graph *g, value v) {
-    int64_t least = 0;
-    for (value u = 0; u < g->count; u++) {
-        const node *n = graph_node(g, u);
-        int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-        for (int i = 0; i < n->input_count; i++) {
-            if (n->inputs[i] != v) continue;
-            int64_t rows = n->body && i >= bounds ? backend_input_limit(n->body, i - bounds) : 0;
-            if (n->op == OP_gather && i == 1) {
-                dim d = graph_type(g, n->inputs[0])->d[0];
-                rows = d.s == SYM_NONE ? d.n : 0;
-            }
-            if (rows && (!least || rows < least)) least = rows;
-        }
-    }
-    return least;
-}
-
-static bool put_ports(descriptor_writer *t, bertc_descriptor *h, const value *inputs) {
-    const graph *g = t->a->graph;
-    bertc_port *ports = ARENA_ARRAY(t->e->arena, bertc_port, h->input_count + h->output_count);
-    bool all_columns = false; // hidden tokens too
-    for (uint32_t i = 0; i < h->input_count; i++) {
-        const char *name = graph_node(g, inputs[i])->name;
-        if (!port_init(t, &ports[i], name, inputs[i], ELEM_I32)) return false;
-        ports[i].limit = backend_input_limit(g, inputs[i]);
-        if (!strcmp(name, "mask")) ports[i].rule = BERTC_RULE_ONE, all_columns = true;
-        if (strcmp(name, "global")) continue;
-        ports[i].rule = t->a->global_rule;
-        ports[i].rule_id = t->a->sep_id;
-    }
-    const bool *reads = first_row_readers(t);
-    bertc_port *outputs = ports + h->input_count;
-    for (uint32_t i = 0; i < h->output_count; i++) {
-        graph_output o = g->outputs[i];
-        if (!port_init(t, &outputs[i], o.name, o.value, ELEM_F32)) return false;
-        outputs[i].reads_first = reads[o.value] && !all_columns;
-    }
-    h->inputs = put_bytes(t, ports, sizeof(*ports) * h->input_count, 8);
-    h->outputs = put_bytes(t, outputs, sizeof(*ports) * h->output_count, 8);
-    return true;
-}
 
 // --- Variants
 
@@ -220,8 +57,7 @@ typedef struct node_tables {
 } node_tables;
 
 // The operands, then the results.
-static void put_args(descriptor_writer *t, const variant *v, value x, node_tables *out) {
-    const graph *g = t->a->graph;
+static void put_args(descriptor_writer *t, const graph *g, const variant *v, value x, node_tables *out) {
     const node *n = graph_node(g, x);
     int results;
     const kernel_result *r = kernel_results(t->e->arena, &(kernel_site){g, v, x}, &results);
@@ -248,8 +84,7 @@ static bertc_off phase_name(descriptor_writer *t, node_tables *n, const char *su
 }
 
 static void phase_init(descriptor_writer *t, bertc_phase *out, const kernel_phase *p, node_tables *shared,
-                       value v, bool first, bool last) {
-    const graph *g = t->a->graph;
+                       const graph *g, value v, bool first, bool last) {
     const node *n = graph_node(g, v);
     *out = (bertc_phase){.name = phase_name(t, shared, p->suffix ? p->suffix : ""),
                          .args = shared->args,
@@ -277,41 +112,40 @@ static bool phase_ok(const kernel_phase *p) {
 }
 
 // The phases of one variant and thread class; their code is filled in as distances.
-static bool put_phases(descriptor_writer *t, int variant_index, int class, node_tables *nodes,
+static bool put_phases(descriptor_writer *t, const variant_site *s, int class, node_tables *nodes,
                        bertc_variant *out) {
-    const graph *g = t->a->graph;
-    const kernel *const *kernels = t->kernels + (size_t)variant_index * (size_t)g->count;
+    const graph *g = s->graph;
     bertc_phase *phases = ARENA_ARRAY(t->e->arena, bertc_phase, g->count * KERNEL_MAX_PHASES);
     LLVMValueRef *code = ARENA_ARRAY(t->e->arena, LLVMValueRef, g->count * KERNEL_MAX_PHASES);
     uint32_t n = 0;
     for (value v = 0; v < g->count; v++) {
-        const kernel *k = kernels[v];
+        const kernel *k = s->kernels[v];
         if (!k) continue;
         for (int i = 0; i < k->phase_count[class]; i++, n++) {
             const kernel_phase *p = &k->phases[class][i];
             if (!phase_ok(p))
                 return diag_error(t->e->diag, nodes[v].name, "internal error: a phase is not complete");
-            phase_init(t, &phases[n], p, &nodes[v], v, i == 0, i == k->phase_count[class] - 1);
+            phase_init(t, &phases[n], p, &nodes[v], g, v, i == 0, i == k->phase_count[class] - 1);
             code[n] = p->function;
         }
     }
     out->phase_count[class] = n;
     out->phases[class] = put_bytes(t, phases, sizeof(*phases) * n, 8);
     for (uint32_t i = 0; i < n; i++) {
-        point(t, (size_t)out->phases[class] + i * sizeof(bertc_phase) + offsetof(bertc_phase, kernel),
-              code[i]);
+        put_distance(t, (size_t)out->phases[class] + i * sizeof(bertc_phase) + offsetof(bertc_phase, kernel),
+                     code[i]);
     }
     return true;
 }
 
-static node_tables *put_node_tables(descriptor_writer *t, int index) {
-    const graph *g = t->a->graph;
+static node_tables *put_node_tables(descriptor_writer *t, const variant_site *s) {
+    const graph *g = s->graph;
     node_tables *nodes = ARENA_ARRAY(t->e->arena, node_tables, g->count);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
-        if (!t->kernels[(size_t)index * (size_t)g->count + (size_t)v]) continue;
+        if (!s->kernels[v]) continue;
         nodes[v].name = n->name ? n->name : arena_printf(t->e->arena, "%s.%d", op_name(n->op), v);
-        put_args(t, &g->variants[index], v, &nodes[v]);
+        put_args(t, g, s->variant, v, &nodes[v]);
     }
     return nodes;
 }
@@ -323,13 +157,14 @@ static const target *target_of(const artefact *a, const variant *v) {
     return &a->targets[i];
 }
 
-static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const value *inputs, int index,
+static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const variant_site *s,
                          bertc_variant *out) {
-    const graph *g = t->a->graph;
-    const variant *v = &g->variants[index];
+    const graph *g = s->graph;
+    const variant *v = s->variant;
     const target *level = target_of(t->a, v);
     *out = (bertc_variant){.name = put_string(t, v->name),
                            .isa = put_string(t, v->isa),
+                           .class_name = put_string(t, graph_class(g)),
                            .features = level->feature_bits,
                            .rank = (uint32_t)level->rank,
                            .length = v->length,
@@ -338,7 +173,10 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
                            .arena_bytes = round_up(v->arena_bytes, 64),
                            .row_tile = v->row_tile};
     bertc_slot *slots = ARENA_ARRAY(t->e->arena, bertc_slot, h->input_count + h->output_count);
-    for (uint32_t i = 0; i < h->input_count; i++) slots[i] = slot_of(v, inputs[i]);
+    for (uint32_t i = 0; i < h->input_count; i++) {
+        value x = find_input(g, t->inputs[i].name);
+        slots[i] = x == VALUE_NONE ? (bertc_slot){-1, 0} : slot_of(v, x);
+    }
     bertc_slot *outputs = slots + h->input_count;
     for (uint32_t i = 0; i < h->output_count; i++) {
         outputs[i] = slot_of(v, g->outputs[i].value);
@@ -347,12 +185,12 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
     }
     out->inputs = put_bytes(t, slots, sizeof(*slots) * h->input_count, 8);
     out->outputs = put_bytes(t, outputs, sizeof(*slots) * h->output_count, 8);
-    node_tables *nodes = put_node_tables(t, index);
+    node_tables *nodes = put_node_tables(t, s);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
-        if (!put_phases(t, index, class, nodes, out)) return false;
+        if (!put_phases(t, s, class, nodes, out)) return false;
     }
     for (value x = 0; x < g->count; x++) {
-        const kernel *k = t->kernels[(size_t)index * (size_t)g->count + (size_t)x];
+        const kernel *k = s->kernels[x];
         if (k && k->scratch_bytes > out->scratch_bytes) out->scratch_bytes = k->scratch_bytes;
     }
     return true;
@@ -365,20 +203,28 @@ static bool variant_before(const artefact *a, const variant *x, const variant *y
     return x->tokens != y->tokens ? x->tokens < y->tokens : x->length < y->length;
 }
 
-static bool put_variants(descriptor_writer *t, bertc_descriptor *h, const value *inputs) {
-    const graph *g = t->a->graph;
-    int *order = ARENA_ARRAY(t->e->arena, int, g->variant_count);
-    for (int i = 0; i < g->variant_count; i++) {
-        int k = i;
-        for (; k > 0 && variant_before(t->a, &g->variants[i], &g->variants[order[k - 1]]); k--)
-            order[k] = order[k - 1];
-        order[k] = i;
+// `kernels` as codegen_kernels leaves them.
+static void sort_variants(descriptor_writer *t, const kernel *const *kernels) {
+    const module *m = t->a->module;
+    int n = 0;
+    t->variants = ARENA_ARRAY(t->e->arena, variant_site, module_variant_count(m));
+    for (int i = 0; i < m->graph_count; i++) {
+        const graph *g = m->graphs[i];
+        for (int v = 0; v < g->variant_count; v++, kernels += g->count) {
+            int k = n++;
+            for (; k > 0 && variant_before(t->a, &g->variants[v], t->variants[k - 1].variant); k--)
+                t->variants[k] = t->variants[k - 1];
+            t->variants[k] = (variant_site){g, &g->variants[v], kernels};
+        }
     }
-    bertc_variant *variants = ARENA_ARRAY(t->e->arena, bertc_variant, g->variant_count);
-    for (int i = 0; i < g->variant_count; i++) {
-        if (!variant_init(t, h, inputs, order[i], &variants[i])) return false;
+}
+
+static bool put_variants(descriptor_writer *t, bertc_descriptor *h) {
+    bertc_variant *variants = ARENA_ARRAY(t->e->arena, bertc_variant, h->variant_count);
+    for (uint32_t i = 0; i < h->variant_count; i++) {
+        if (!variant_init(t, h, &t->variants[i], &variants[i])) return false;
     }
-    h->variants = put_bytes(t, variants, sizeof(*variants) * (size_t)g->variant_count, 8);
+    h->variants = put_bytes(t, variants, sizeof(*variants) * h->variant_count, 8);
     return true;
 }
 
@@ -400,9 +246,9 @@ static void descriptor_init(bertc_descriptor *h, const artefact *a) {
                             .row_bytes = BERTC_ROW_BYTES,
                             .machine =
                                 strncmp(a->targets[0].triple, "aarch64", 7) == 0 ? EM_AARCH64 : EM_X86_64,
-                            .output_count = (uint32_t)a->graph->output_count,
-                            .variant_count = (uint32_t)a->graph->variant_count,
-                            .weights_bytes = a->graph->weight_bytes,
+                            .output_count = (uint32_t)a->module->graphs[0]->output_count,
+                            .variant_count = (uint32_t)module_variant_count(a->module),
+                            .weights_bytes = module_weight_bytes(a->module),
                             .vocab_size = a->vocab_size,
                             .type_vocab_size = a->type_vocab_size,
                             .position_count = a->position_count,
@@ -456,17 +302,16 @@ static void define(descriptor_writer *t) {
 static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     emit *e = t->e;
     bertc_descriptor h;
-    value *inputs;
     descriptor_init(&h, t->a);
     put_bytes(t, NULL, sizeof(h), 64);
-    h.input_count = (uint32_t)collect_inputs(t, &inputs);
-    if (!put_ports(t, &h, inputs) || !put_variants(t, &h, inputs)) return false;
+    h.input_count = collect_inputs(t);
+    if (!put_ports(t, &h) || !put_variants(t, &h)) return false;
     put_blobs(t, &h);
     if (weights_symbol && h.weights_bytes > 0) {
         LLVMValueRef w = LLVMAddGlobal(e->module, e->i8, WEIGHTS_SYMBOL);
         LLVMSetVisibility(w, LLVMHiddenVisibility);
         LLVMSetGlobalConstant(w, true);
-        point(t, offsetof(bertc_descriptor, weights), w);
+        put_distance(t, offsetof(bertc_descriptor, weights), w);
     }
     memcpy(t->bytes, &h, sizeof(h));
     return true;
@@ -474,7 +319,8 @@ static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
 
 // `kernels` as codegen_kernels leaves them.
 static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *kernels, bool weights_symbol) {
-    descriptor_writer t = {.e = e, .a = a, .kernels = kernels};
+    descriptor_writer t = {.e = e, .a = a};
+    sort_variants(&t, kernels);
     bool ok = fill_descriptor(&t, weights_symbol);
     if (ok) define(&t);
     free(t.bytes);
@@ -483,9 +329,8 @@ static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *ker
 }
 
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol) {
-    if (a->graph->variant_count == 0)
-        return diag_error(e->diag, a->graph->name, "internal error: the graph has no variant");
-    size_t count = (size_t)a->graph->variant_count * (size_t)a->graph->count;
-    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, count);
+    if (module_variant_count(a->module) == 0)
+        return diag_error(e->diag, a->module->graphs[0]->name, "internal error: there is no variant");
+    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, codegen_sites(a->module));
     return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
 }

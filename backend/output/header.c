@@ -39,8 +39,8 @@ static void print_string(const char *s, FILE *out) {
 
 static void print_limits(const artefact *a, const char *prefix, FILE *out) {
     int64_t length = 0, tokens = 0, bytes = 0;
-    for (int i = 0; i < a->graph->variant_count; i++) {
-        const variant *v = &a->graph->variants[i];
+    for (int i = 0; i < module_variant_count(a->module); i++) {
+        const variant *v = module_variant(a->module, i, NULL);
         if (v->length > length) length = v->length;
         if (v->tokens > tokens) tokens = v->tokens;
         if (v->arena_bytes > bytes) bytes = v->arena_bytes;
@@ -50,7 +50,7 @@ static void print_limits(const artefact *a, const char *prefix, FILE *out) {
     fprintf(out, "#define %s_MAX_TOKENS %" PRId64 " // tokens of one call of the largest variant\n", prefix,
             tokens);
     fprintf(out, "#define %s_ARENA_BYTES INT64_C(%" PRId64 ") // of a session, at most\n", prefix, bytes);
-    fprintf(out, "#define %s_WEIGHT_BYTES INT64_C(%" PRId64 ")\n", prefix, a->graph->weight_bytes);
+    fprintf(out, "#define %s_WEIGHT_BYTES INT64_C(%" PRId64 ")\n", prefix, module_weight_bytes(a->module));
     fprintf(out, "#define %s_VOCAB_SIZE %" PRId64 "\n", prefix, a->vocab_size);
     fprintf(out, "#define %s_TYPE_VOCAB_SIZE %" PRId64 "\n", prefix, a->type_vocab_size);
     fprintf(out, "#define %s_PAD_ID %" PRId32 "\n", prefix, a->pad_id);
@@ -58,7 +58,7 @@ static void print_limits(const artefact *a, const char *prefix, FILE *out) {
 
 // Numbers and names of the outputs, as bertc_output_name counts them, and the elements of a row.
 static void print_outputs(const artefact *a, const char *prefix, FILE *out) {
-    const graph *g = a->graph;
+    const graph *g = a->module->graphs[0]; // all have the same outputs
     fprintf(out, "\n#define %s_OUTPUT_COUNT %d\n", prefix, g->output_count);
     for (int i = 0; i < g->output_count; i++) {
         const type *t = graph_type(g, g->outputs[i].value);

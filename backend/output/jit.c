@@ -30,7 +30,7 @@ void jit_free(jit *j) {
 // The mapping is zero where no constant lies; made read-only when it is whole.
 static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
     weights w;
-    if (!weights_collect(a->graph, scratch, &w, d)) return false;
+    if (!weights_collect(a->module, scratch, &w, d)) return false;
     w.progress = a->progress;
     if (w.bytes == 0) return true;
     void *p = memory_pages((size_t)w.bytes);

@@ -91,7 +91,7 @@ static LLVMMemoryBufferRef compile(output_writer *w) {
 static bool write_weights(output_writer *w, int fd) {
     weights all;
     double start = backend_seconds();
-    bool ok = weights_collect(w->a->graph, w->scratch, &all, w->diag);
+    bool ok = weights_collect(w->a->module, w->scratch, &all, w->diag);
     all.progress = w->a->progress;
     ok = ok && elf_weights_write(fd, &all, w->a->source, &w->a->targets[0], w->o->output,
                                  &w->weights_checksum, w->diag);
@@ -107,7 +107,7 @@ static bool link_into(output_writer *w, const output_file *out, const guard *aft
                     .relocatable = w->o->kind == EMIT_OBJ,
                     .target = &w->a->targets[0],
                     .guard = after};
-    if (w->a->graph->weight_bytes > 0) job.inputs[job.input_count++] = weights_file;
+    if (module_weight_bytes(w->a->module) > 0) job.inputs[job.input_count++] = weights_file;
     job.inputs[job.input_count++] = code;
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);

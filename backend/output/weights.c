@@ -1,4 +1,4 @@
-// The constants of a graph in the weights: the place of each, and its bytes.
+// The constants of a module in the weights: the place of each, and its bytes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,43 +11,61 @@ int64_t weight_size(const graph *g, value v) {
 static int by_place(const void *a, const void *b) {
     const weight *x = a, *y = b;
     if (x->at != y->at) return x->at < y->at ? -1 : 1;
-    return x->v < y->v ? -1 : x->v > y->v;
+    return x->number - y->number;
 }
 
-static const char *weight_place(const graph *g, value v, char *buf, size_t size) {
-    const char *name = graph_node(g, v)->name;
+static const char *weight_place(const weight *w, char *buf, size_t size) {
+    const char *name = graph_node(w->graph, w->v)->name;
     if (name)
         snprintf(buf, size, "constant %%%s", name);
     else
-        snprintf(buf, size, "constant %%%d", v);
+        snprintf(buf, size, "constant %%%d", w->v);
     return buf;
 }
 
-bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
+// All constants, in the order of graphs and nodes.
+static bool find_constants(const module *m, weight *items, int *count, diag *d) {
     char buf[160];
-    weight *items = ARENA_ARRAY(a, weight, g->count + 1);
-    int n = 0, kept = 0;
-    for (value v = 0; v < g->count; v++) {
-        if (!node_is_constant(graph_node(g, v))) continue;
-        const attr *at = node_attr(graph_node(g, v), ATTR_at);
-        if (!at)
-            return diag_error(d, weight_place(g, v, buf, sizeof(buf)), "internal error: it has no offset");
-        items[n++] = (weight){v, at->u.i, weight_size(g, v)};
+    for (int i = 0; i < m->graph_count; i++) {
+        const graph *g = m->graphs[i];
+        for (value v = 0; v < g->count; v++) {
+            if (!node_is_constant(graph_node(g, v))) continue;
+            weight *w = &items[*count];
+            *w = (weight){.graph = g, .v = v, .number = *count};
+            const attr *at = node_attr(graph_node(g, v), ATTR_at);
+            if (!at)
+                return diag_error(d, weight_place(w, buf, sizeof(buf)), "internal error: it has no offset");
+            w->at = at->u.i;
+            w->bytes = weight_size(g, v);
+            ++*count;
+        }
     }
+    return true;
+}
+
+// Do both stand for the same bytes, which stand once?
+static bool same_weight(const weight *a, const weight *b) {
+    return a->at == b->at && constant_eq(graph_node(a->graph, a->v), graph_node(b->graph, b->v));
+}
+
+bool weights_collect(const module *m, arena *a, weights *out, diag *d) {
+    char buf[160];
+    int most = 1, n = 0, kept = 0;
+    for (int i = 0; i < m->graph_count; i++) most += m->graphs[i]->count;
+    weight *items = ARENA_ARRAY(a, weight, most);
+    if (!find_constants(m, items, &n, d)) return false;
     qsort(items, (size_t)n, sizeof(*items), by_place);
-    *out = (weights){.graph = g, .items = items, .bytes = g->weight_bytes};
+    *out = (weights){.items = items, .bytes = module_weight_bytes(m)};
     int64_t end = 0;
     for (int i = 0; i < n; i++) {
         weight w = items[i];
-        bool same = kept > 0 && w.at == items[kept - 1].at &&
-                    w.bytes == items[kept - 1].bytes; // equal constants share bytes
-        if (same) continue;
-        if (w.at < end || w.at % 64 != 0 || w.bytes < 0 || w.bytes > g->weight_bytes - w.at) {
+        if (kept > 0 && same_weight(&items[kept - 1], &w)) continue;
+        if (w.at < end || w.at % 64 != 0 || w.bytes < 0 || w.bytes > out->bytes - w.at) {
             return diag_error(
-                d, weight_place(g, w.v, buf, sizeof(buf)),
+                d, weight_place(&w, buf, sizeof(buf)),
                 "at = %lld: its %lld bytes overlap another constant's, or are not in the weights' "
                 "%lld bytes, from a multiple of 64",
-                (long long)w.at, (long long)w.bytes, (long long)g->weight_bytes);
+                (long long)w.at, (long long)w.bytes, (long long)out->bytes);
         }
         end = w.at + w.bytes;
         if (w.bytes > out->largest) out->largest = w.bytes;
@@ -61,7 +79,7 @@ bool weights_collect(const graph *g, arena *a, weights *out, diag *d) {
 
 // Looked at while it is in the cache.
 static void note_unfinite(weights *w, int i, const tensor_source *source, const void *data, diag *d) {
-    const node *n = graph_node(w->graph, w->items[i].v);
+    const node *n = graph_node(w->items[i].graph, w->items[i].v);
     if (w->noted > MOST_NOTED) return;
     if (w->noted == MOST_NOTED)
         w->noted++, diag_note(d, NULL, "there may be further tensors that hold NaN or infinity");
@@ -70,7 +88,7 @@ static void note_unfinite(weights *w, int i, const tensor_source *source, const 
 }
 
 bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d) {
-    const node *n = graph_node(w->graph, w->items[i].v);
+    const node *n = graph_node(w->items[i].graph, w->items[i].v);
     const attr *r = node_attr(n, ATTR_recipe), *literal = node_attr(n, ATTR_value);
     progress_at(w->progress, "weights", (double)w->items[i].at / (double)w->bytes);
     if (r && !recipe_run(r->u.recipe, source, out, d)) return false;

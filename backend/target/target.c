@@ -141,6 +141,7 @@ static void fill_target(target *t, target_arch arch, const cpu *c, level_id id) 
     }
     snprintf(t->isa, sizeof(t->isa), "%s", l->name);
     snprintf(t->level, sizeof(t->level), "%s", level_of(id)->name);
+    snprintf(t->class, sizeof(t->class), "f32"); // the same arithmetic at every level
     products_add(t, l->name, c->gflops);
     snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
     feature_string(l->features, t->features, sizeof(t->features));

@@ -158,30 +158,48 @@ static bool add_variants(build *b, const build_options *o, pass_context *c, diag
     if (!choose_lengths(o, &b->model, &lengths, d)) return false;
     for (int t = 0; t < b->target_count; t++) {
         c->target = &b->targets[t];
+        graph *g = module_find(b->module, c->target->class);
         for (int i = 0; i < lengths.count; i++) {
-            if (passes_add_variant(b->model.graph, lengths.v[i], o->batch, c) < 0) return false;
+            if (passes_add_variant(g, lengths.v[i], o->batch, c) < 0) return false;
         }
     }
     return true;
 }
 
+// The different classes of the targets; how many.
+static int list_classes(const build *b, const char *out[BUILD_TARGETS_MAX]) {
+    int n = 0;
+    for (int i = 0; i < b->target_count; i++) {
+        int k = 0;
+        while (k < n && strcmp(out[k], b->targets[i].class)) k++;
+        if (k == n) out[n++] = b->targets[i].class;
+    }
+    return n;
+}
+
 // Passes, and the variants.
-static bool make_graph(build *b, const build_options *o, diag *d) {
-    graph *g = b->model.graph;
+static bool make_graphs(build *b, const build_options *o, diag *d) {
+    module *m = b->module;
     pass_stage last = o->stops ? o->last : STAGE_FINAL;
-    bool planned = g->variant_count > 0;
+    bool planned = module_variant_count(m) > 0;
+    const char *classes[BUILD_TARGETS_MAX];
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
+    c.classes = classes;
+    c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG
     c.verify = true;
 #endif
-    if (planned && last < STAGE_FINAL) g->variant_count = 0; // what is left is packed
-    if (passes_stage_of(g) > last)
+    for (int i = 0; planned && last < STAGE_FINAL && i < m->graph_count; i++)
+        m->graphs[i]->variant_count = 0; // what is left is packed
+    pass_stage stage = passes_stage_of(m->graphs[0]);
+    if (stage > last)
         return diag_error(d, "--stage", "%s is %s already: it can't go back to %s", o->graph,
-                          passes_stage_name(passes_stage_of(g)), passes_stage_name(last));
-    if (!passes_run_to(g, last, o->passes, &c)) return false;
-    if (last < STAGE_FINAL || (o->graph_only && passes_stage_of(g) < STAGE_PACKED)) return true;
+                          passes_stage_name(stage), passes_stage_name(last));
+    if (last == STAGE_FINAL && !graph_choose_classes(b, o, d)) return false;
+    if (!passes_run_to(m, last, o->passes, &c)) return false;
+    if (last < STAGE_FINAL || (o->graph_only && passes_stage_of(m->graphs[0]) < STAGE_PACKED)) return true;
     return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &c, d);
 }
 
@@ -197,10 +215,12 @@ static bool open_parts(build *b, const build_options *o, diag *d) {
     hub_options hub = build_hub(o);
     if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&hub, b->arena, &b->model, d)) return false;
     b->model_open = true;
-    if (o->graph && !graph_from_text(o->graph, &b->model, b->arena, d)) return false;
+    b->module =
+        o->graph ? graph_from_text(o->graph, &b->model, b->arena, d) : module_alone(b->arena, b->model.graph);
+    if (!b->module) return false;
     b->checkpoint_seconds = seconds_now() - start;
     start = seconds_now();
-    if (!make_graph(b, o, d)) return false;
+    if (!make_graphs(b, o, d)) return false;
     b->pass_seconds = seconds_now() - start;
     return true;
 }
@@ -210,7 +230,7 @@ bool build_open(build *b, const build_options *o, diag *d) {
     if (!open_parts(b, o, d)) return false;
     const hub_model *m = &b->model;
     b->json = build_describe(b, o);
-    b->artefact = (artefact){.graph = m->graph,
+    b->artefact = (artefact){.module = b->module,
                              .targets = b->targets,
                              .target_count = b->target_count,
                              .source = &m->source,

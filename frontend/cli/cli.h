@@ -45,6 +45,7 @@ typedef struct build_options {
 typedef struct build {
     arena *arena;
     hub_model model;
+    module *module; // the graphs that are compiled: the checkpoint's own, or those of --graph
     bool model_open;
     int target_count;
     target targets[BUILD_TARGETS_MAX];

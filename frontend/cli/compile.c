@@ -60,13 +60,13 @@ static bool emit_kind_of(const char *word, emit_kind *kind) {
 // The op-graph IR.
 static bool write_ir(const build *b, const char *output, diag *d) {
     if (!strcmp(output, "-")) {
-        graph_print(b->model.graph, &b->model.source, stdout);
+        module_print(b->module, &b->model.source, stdout);
         return hub_unchanged(&b->model, d) && flush_stdout(d);
     }
     char *text = NULL;
     size_t size = 0;
     FILE *f = memory_must(memory_stream(&text, &size));
-    graph_print(b->model.graph, &b->model.source, f);
+    module_print(b->module, &b->model.source, f);
     if (!memory_stream_end(f, &text)) memory_exhausted();
     bool ok =
         hub_unchanged(&b->model, d) && flush_stdout(d) && output_file_text(output, text, size, false, d);
@@ -82,11 +82,11 @@ static void print_times(const build *b, const backend_times *t, double total) {
 }
 
 static void print_memory(const build *b) {
-    const graph *g = b->model.graph;
+    const module *m = b->module;
     char text[32];
-    printf("  weights %s\n", size_text(g->weight_bytes, text, sizeof(text)));
-    for (int i = 0; i < g->variant_count; i++) {
-        const variant *v = &g->variants[i];
+    printf("  weights %s\n", size_text(module_weight_bytes(m), text, sizeof(text)));
+    for (int i = 0; i < module_variant_count(m); i++) {
+        const variant *v = module_variant(m, i, NULL);
         printf("  %-16s arena %s for %lld tokens\n", v->name, size_text(v->arena_bytes, text, sizeof(text)),
                (long long)v->tokens);
     }

@@ -65,14 +65,15 @@ static const target *find_target(const build *b, const char *isa) {
 }
 
 static void add_variants(cJSON *root, const build *b) {
-    const graph *g = b->model.graph;
     cJSON *variants = cJSON_AddArrayToObject(root, "variants");
-    for (int i = 0; i < g->variant_count; i++) {
-        const variant *v = &g->variants[i];
+    for (int i = 0; i < module_variant_count(b->module); i++) {
+        const graph *g;
+        const variant *v = module_variant(b->module, i, &g);
         const target *t = find_target(b, v->isa);
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "name", v->name);
         cJSON_AddStringToObject(o, "isa", v->isa);
+        cJSON_AddStringToObject(o, "class", graph_class(g));
         if (t) cJSON_AddStringToObject(o, "cpu", t->cpu);
         if (t) cJSON_AddStringToObject(o, "triple", t->triple);
         add_number(o, "length", v->length);
@@ -82,7 +83,6 @@ static void add_variants(cJSON *root, const build *b) {
     }
 }
 
-// Each top-level node is one kernel: its name and its ops.
 // The ops of a kernel; a box that is all of a body stands for its own.
 static void list_ops(const graph *body, char *ops, size_t size) {
     for (value k = 0; body && k < body->count; k++) {
@@ -108,8 +108,8 @@ static void add_results(cJSON *o, const graph *g, value v) {
     }
 }
 
-static void add_kernels(cJSON *root, const graph *g) {
-    cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
+// Each top-level node is one kernel: its name and its ops.
+static void add_kernels(cJSON *kernels, const graph *g) {
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
@@ -118,6 +118,7 @@ static void add_kernels(cJSON *root, const graph *g) {
         cJSON *o = cJSON_CreateObject();
         if (n->name) cJSON_AddStringToObject(o, "name", n->name);
         cJSON_AddStringToObject(o, "op", op_name(n->op));
+        cJSON_AddStringToObject(o, "class", graph_class(g));
         if (*ops) cJSON_AddStringToObject(o, "ops", ops);
         cJSON_AddStringToObject(o, "type", type_print(&n->type, text, sizeof(text)));
         add_results(o, g, v);
@@ -132,10 +133,11 @@ char *build_describe(const build *b, const build_options *o) {
     cJSON_AddStringToObject(root, "dtype", o->dtype ? o->dtype : "f32");
     if (o->passes) cJSON_AddStringToObject(root, "passes", o->passes);
     if (o->graph) cJSON_AddStringToObject(root, "graph", o->graph);
-    add_number(root, "weight_bytes", b->model.graph->weight_bytes);
-    add_outputs(root, b->model.graph);
+    add_number(root, "weight_bytes", module_weight_bytes(b->module));
+    add_outputs(root, b->module->graphs[0]); // all have the same
     add_variants(root, b);
-    add_kernels(root, b->model.graph);
+    cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
+    for (int i = 0; i < b->module->graph_count; i++) add_kernels(kernels, b->module->graphs[i]);
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     return text;

@@ -199,18 +199,20 @@ static bool check_constants(const against *x, const graph *g) {
     return true;
 }
 
-bool graph_from_text(const char *path, hub_model *m, arena *a, diag *d) {
+static bool check_graph(const against *x) {
+    for (value v = 0; v < x->g->count; v++)
+        if (graph_node(x->g, v)->op == OP_input && !check_input(x, v)) return false;
+    return check_outputs(x) && check_more_outputs(x) && check_constants(x, x->g);
+}
+
+module *graph_from_text(const char *path, const hub_model *m, arena *a, diag *d) {
     size_t size;
     char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
-    if (!text) return false;
+    if (!text) return NULL;
     const char *file = strcmp(path, "-") ? path : "standard input";
-    graph *g = graph_parse(a, file, text, size, d);
+    module *all = module_parse(a, file, text, size, d);
     free(text);
-    if (!g) return false;
-    const against x = {file, g, m, d};
-    for (value v = 0; v < g->count; v++)
-        if (graph_node(g, v)->op == OP_input && !check_input(&x, v)) return false;
-    if (!check_outputs(&x) || !check_more_outputs(&x) || !check_constants(&x, g)) return false;
-    m->graph = g;
-    return true;
+    for (int i = 0; all && i < all->graph_count; i++)
+        if (!check_graph(&(against){file, all->graphs[i], m, d})) return NULL;
+    return all;
 }

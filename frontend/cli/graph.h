@@ -12,12 +12,14 @@ char *read_text(const char *path, size_t *size, diag *d);
 bool may_be_graph(const char *path, diag *d);
 
 // Parses `path` and holds it against the checkpoint: inputs among its own, the head's outputs, and every
-// tensor with the type that the recipes name; where constants carry a hash, the same bytes. The graph then
-// takes the place of m->graph. False, with diagnostics, where it is of another checkpoint or head.
-bool graph_from_text(const char *path, hub_model *m, arena *a, diag *d);
+// tensor with the type that the recipes name; where constants carry a hash, the same bytes. NULL, with
+// diagnostics, where a graph of it is of another checkpoint or head.
+module *graph_from_text(const char *path, const hub_model *m, arena *a, diag *d);
 // --- graph_variants.c
 
-// Of a graph that came with variants, keeps those of the lengths and CPUs that are asked for. False, with a
+// Keeps the graphs of the classes of b's targets. False, with a diagnostic, where one is missing.
+bool graph_choose_classes(build *b, const build_options *o, diag *d);
+// Of graphs that came with variants, keeps those of the lengths and CPUs that are asked for. False, with a
 // diagnostic, where there are none, or one can't be compiled.
 bool graph_choose_variants(build *b, const build_options *o, diag *d);
 

@@ -1,4 +1,4 @@
-// The variants that a graph came with as text: which of them are wanted, and whether they can be compiled.
+// The graphs and variants that came as text: which of them are wanted, and whether they can be compiled.
 #include <inttypes.h>
 #include <string.h>
 
@@ -74,7 +74,7 @@ static bool check_places(const char *file, const graph *g, diag *d) {
     return true;
 }
 
-static bool check_variant(const char *file, const hub_model *m, const variant *x, diag *d) {
+static bool check_variant(const char *file, const hub_model *m, const graph *g, const variant *x, diag *d) {
     char cause[300];
     if (x->row_tile > ROW_TILE_MAX) {
         snprintf(cause, sizeof cause, "row_tile is %" PRId64 ", at most %d", x->row_tile, ROW_TILE_MAX);
@@ -85,15 +85,37 @@ static bool check_variant(const char *file, const hub_model *m, const variant *x
                  x->length, m->position_count);
         return wrong(file, x->name, d, cause);
     }
-    return check_strides(file, m->graph, x, d) && check_padding(file, m->graph, x, d);
+    return check_strides(file, g, x, d) && check_padding(file, g, x, d);
 }
 
 // --- Those that are wanted
 
-static bool has_target(const build *b, const char *isa) {
+// Does a target run variants for the ISA of this graph?
+static bool has_target(const build *b, const graph *g, const char *isa) {
     for (int i = 0; i < b->target_count; i++)
-        if (!strcmp(b->targets[i].isa, isa)) return true;
+        if (!strcmp(b->targets[i].isa, isa) && module_find(b->module, b->targets[i].class) == g) return true;
     return false;
+}
+
+bool graph_choose_classes(build *b, const build_options *o, diag *d) {
+    module *m = b->module;
+    const graph *used[BUILD_TARGETS_MAX];
+    for (int i = 0; i < b->target_count; i++) {
+        used[i] = module_pick(m, b->targets[i].class, o->graph, d);
+        if (!used[i]) return false;
+    }
+    int kept = 0;
+    for (int i = 0; i < m->graph_count; i++) {
+        int k = 0;
+        while (k < b->target_count && used[k] != m->graphs[i]) k++;
+        if (k < b->target_count)
+            m->graphs[kept++] = m->graphs[i];
+        else
+            diag_note(d, o->graph, "the graph of class %s is left out: --mcpu names no CPU of it",
+                      graph_class(m->graphs[i]));
+    }
+    m->graph_count = kept;
+    return true;
 }
 
 static bool has_length(const int_list *lengths, int64_t n) {
@@ -102,17 +124,18 @@ static bool has_length(const int_list *lengths, int64_t n) {
     return lengths->count == 0;
 }
 
-static void list_variants(const graph *g, char *out, size_t size) {
+static void list_variants(const module *m, char *out, size_t size) {
     size_t at = 0;
     *out = 0;
-    for (int i = 0; i < g->variant_count && at < size; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", g->variants[i].name);
+    for (int i = 0; i < module_variant_count(m) && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", module_variant(m, i, NULL)->name);
 }
 
 // For each ISA and length that is asked for there is a variant.
 static bool check_asked(const build *b, const build_options *o, const char *names, diag *d) {
-    const graph *g = b->model.graph;
+    const module *m = b->module;
     for (int t = 0; t < b->target_count; t++) {
+        const graph *g = module_find(m, b->targets[t].class);
         int found = 0;
         for (int i = 0; i < g->variant_count; i++) found += !strcmp(g->variants[i].isa, b->targets[t].isa);
         if (!found)
@@ -123,7 +146,8 @@ static bool check_asked(const build *b, const build_options *o, const char *name
     }
     for (int k = 0; k < o->lengths.count; k++) {
         int found = 0;
-        for (int i = 0; i < g->variant_count; i++) found += g->variants[i].length == o->lengths.v[k];
+        for (int i = 0; i < module_variant_count(m); i++)
+            found += module_variant(m, i, NULL)->length == o->lengths.v[k];
         if (!found)
             return diag_error(d, "--seq",
                               "%s has no variant for %" PRId64
@@ -133,25 +157,34 @@ static bool check_asked(const build *b, const build_options *o, const char *name
     return true;
 }
 
-bool graph_choose_variants(build *b, const build_options *o, diag *d) {
-    graph *g = b->model.graph;
-    char names[400];
-    list_variants(g, names, sizeof names);
-    if (!check_asked(b, o, names, d) || !check_places(o->graph, g, d)) return false;
+// Those of one graph; false where one that is wanted can't be compiled.
+static bool choose_variants(build *b, graph *g, const build_options *o, diag *d) {
     int kept = 0;
+    if (g->variant_count && !check_places(o->graph, g, d)) return false;
     for (int i = 0; i < g->variant_count; i++) {
         const variant *x = &g->variants[i];
         if (!has_length(&o->lengths, x->length)) continue;
-        if (!has_target(b, x->isa)) {
+        if (!has_target(b, g, x->isa)) {
             diag_note(d, o->graph, "variant %s is left out: --mcpu names no CPU of %s", x->name, x->isa);
             continue;
         }
         if (o->batch != 1 && x->tokens != o->batch * x->length)
             return diag_error(d, "--batch", "%s of %s takes %" PRId64 " tokens in one call, not %" PRId64,
                               x->name, o->graph, x->tokens, o->batch * x->length);
-        if (!check_variant(o->graph, &b->model, x, d)) return false;
+        if (!check_variant(o->graph, &b->model, g, x, d)) return false;
         g->variants[kept++] = *x;
     }
     g->variant_count = kept;
-    return kept || diag_error(d, o->graph, "has no variant for what is asked: it has %s", names);
+    return true;
+}
+
+bool graph_choose_variants(build *b, const build_options *o, diag *d) {
+    module *m = b->module;
+    char names[400];
+    list_variants(m, names, sizeof names);
+    if (!check_asked(b, o, names, d)) return false;
+    for (int i = 0; i < m->graph_count; i++)
+        if (!choose_variants(b, m->graphs[i], o, d)) return false;
+    return module_variant_count(m) ||
+           diag_error(d, o->graph, "has no variant for what is asked: it has %s", names);
 }

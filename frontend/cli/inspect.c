@@ -79,8 +79,8 @@ static void print_lists(const cJSON *root) {
         printf("  %-24s %s\n", text_of(o, "name"), text_of(o, "type"));
     printf("variants\n");
     cJSON_ArrayForEach(o, item_of(root, "variants")) {
-        printf("  %-16s texts up to %.0f tokens, %.0f a call, arena %s, for %s\n", text_of(o, "name"),
-               number_of(o, "length"), number_of(o, "tokens"),
+        printf("  %-16s class %s, texts up to %.0f tokens, %.0f a call, arena %s, for %s\n",
+               text_of(o, "name"), text_of(o, "class"), number_of(o, "length"), number_of(o, "tokens"),
                size_text((int64_t)number_of(o, "arena_bytes"), size, sizeof(size)), text_of(o, "cpu"));
     }
     printf("kernels\n");
@@ -177,7 +177,7 @@ int command_inspect(int argc, char **argv) {
     opened o;
     if (opened_open(&o, rest.v[0], &b, &d) && (!check || check_artefact(rest.v[0], &d))) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
-        if (dot) print_dot(o.build.model.graph);
+        for (int i = 0; dot && i < o.build.module->graph_count; i++) print_dot(o.build.module->graphs[i]);
         if (root && json) {
             add_levels(root, o.model);
             print_json(root);

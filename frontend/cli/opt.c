@@ -10,11 +10,11 @@ static void opt(const char *path, const char *passes, const char *print_after, c
     char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return;
     arena *a = arena_new();
-    graph *g = graph_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
+    module *m = module_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
     pass_context c = {.diag = d, .print_after = print_after, .print_to = stderr, .verify = true};
     c.report = report ? stderr : NULL;
-    if (g && passes_run(g, passes, &c)) {
-        graph_print(g, NULL, stdout);
+    if (m && passes_run_module(m, passes, &c)) {
+        module_print(m, NULL, stdout);
         flush_stdout(d);
     }
     arena_free(a);

@@ -162,9 +162,22 @@ static int64_t choose_tokens(const build_options *o, const graph *g) {
     return most && most < n ? most : n;
 }
 
+// The graph whose variants the runtime picks: that of the first ISA that this machine runs.
+static const graph *graph_that_runs(const opened *m) {
+    const build *b = &m->build;
+    bertc_model_info info;
+    bertc_model_describe(m->model, &info);
+    const char *isa = info.isa_names ? info.isa_names : "";
+    for (int i = 0; i < b->target_count; i++)
+        if (strlen(b->targets[i].isa) == strcspn(isa, ",") &&
+            !strncmp(b->targets[i].isa, isa, strcspn(isa, ",")))
+            return module_find(b->module, b->targets[i].class);
+    return module_find(b->module, b->targets[0].class);
+}
+
 static bool verify_graph(verify_options *o, opened *m, diag *d) {
     arena *a = m->build.arena;
-    const graph *g = m->build.model.graph;
+    const graph *g = graph_that_runs(m);
     int64_t n = choose_tokens(&o->build, g);
     if (n > m->build.model.position_count) n = m->build.model.position_count;
     inputs x = verify_inputs(a, &m->build.model, n);

@@ -1,4 +1,5 @@
-// pack_weights: every constant of the top level gets its place in the artefact's weights.
+// pack_weights: every constant of the top level gets its place in the artefact's weights, which the graphs
+// of a module share.
 //
 //   requires  nothing                 produces  `at` on constants, graph.weight_bytes, graph.state_bytes
 //
@@ -14,26 +15,56 @@
 // nodes, which is that of first use. Zeros fill the bytes from a constant's end to the next
 // multiple of 64, so that kernels read vectors whole; another 64 bytes of zeros follow the last
 // constant. Constants in bodies are scalar literals and take no place.
+//
+// Constants of equal recipe (or literal), type and layout have one place, in the graphs of all
+// classes: the pass runs over the graphs in turn, and each continues where those before it end.
+// All graphs have the states of the first one.
 #include "passes/pass.h"
+
+// The first constant that equals n, of the graphs before g and, but for states, of those before v in g; NULL:
+// none.
+static const node *equal_before(const pass *p, const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    for (int i = 0; i < p->module->graph_count; i++) {
+        const graph *other = p->module->graphs[i];
+        value end = other != g ? other->count : node_is_state(n) ? 0 : v;
+        for (value u = 0; u < end; u++)
+            if (constant_eq(graph_node(other, u), n)) return graph_node(other, u);
+        if (other == g) break;
+    }
+    return NULL;
+}
 
 // The constants that are states, or those that are none, from *at on.
 static bool place_constants(graph *g, pass *p, bool states, int64_t *at) {
+    bool first = p->module->graphs[0] == g;
+    char where[96];
     for (value v = 0; v < g->count; v++) {
         node *n = graph_node(g, v);
         if (!node_is_constant(n) || node_is_state(n) != states) continue;
-        node_set_attr(g, n, attr_int(ATTR_at, *at));
+        const node *like = equal_before(p, g, v);
+        if (states && !first && !like)
+            return diag_error(p->c->diag, p->name, "%s of class %s is a state that class %s has not",
+                              pass_where(g, v, where, sizeof(where)), graph_class(g),
+                              graph_class(p->module->graphs[0]));
+        node_set_attr(g, n, attr_int(ATTR_at, like ? node_attr(like, ATTR_at)->u.i : *at));
         p->fired++;
-        if (__builtin_add_overflow(*at, round_up(type_bytes(&n->type), 64), at))
+        if (!like && __builtin_add_overflow(*at, round_up(type_bytes(&n->type), 64), at))
             return diag_error(p->c->diag, p->name, "the weights are too large");
     }
     return true;
 }
 
 bool pass_pack_weights(graph *g, pass *p) {
-    int64_t at = 0;
-    if (!place_constants(g, p, true, &at)) return false;
-    g->state_bytes = at;
+    const module *m = p->module;
+    bool first = m->graphs[0] == g;
+    int64_t at = first ? 0 : m->graphs[0]->weight_bytes - 64, state = first ? 0 : m->graphs[0]->state_bytes;
+    if (!place_constants(g, p, true, first ? &at : &state)) return false;
+    if (first) state = at;
     if (!place_constants(g, p, false, &at)) return false;
-    g->weight_bytes = at + 64;
+    for (int i = 0; i < m->graph_count; i++) {
+        m->graphs[i]->weight_bytes = at + 64;
+        m->graphs[i]->state_bytes = state;
+    }
     return true;
 }

@@ -12,11 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 #define SMALL 3000 // elements of all values together that are worth evaluating
 
-static char *print(const graph *g) {
+static char *print(const module *m) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    graph_print(g, NULL, out);
+    module_print(m, NULL, out);
     fclose(out);
     return text;
 }
@@ -97,22 +97,23 @@ static void must_be(const char *text, const char *same) {
     if (strcmp(text, same)) abort();
 }
 
-static void use_graph(const graph *g, arena *a) {
-    char *text = print(g), *again;
+static void use_module(const module *m, arena *a) {
+    char *text = print(m), *again;
     diag d;
     diag_init(&d);
-    const graph *copy = graph_parse(a, "printed", text, strlen(text), &d);
+    const module *copy = module_parse(a, "printed", text, strlen(text), &d);
     if (!copy) abort();
     again = print(copy);
     must_be(text, again);
     free(again);
-    graph *clone = graph_clone(a, g);
-    again = print(clone);
+    module *clones = module_new(a);
+    for (int i = 0; i < m->graph_count; i++) module_add(clones, graph_clone(a, m->graphs[i]));
+    again = print(clones);
     must_be(text, again);
     free(again);
-    rewriter_end(rewriter_begin(clone));
-    if (!graph_verify(clone, "rewritten", &d)) abort();
-    evaluate(g, a);
+    for (int i = 0; i < m->graph_count; i++) rewriter_end(rewriter_begin(clones->graphs[i]));
+    if (!module_verify(clones, "rewritten", &d)) abort();
+    for (int i = 0; i < m->graph_count; i++) evaluate(m->graphs[i], a);
     diag_free(&d);
     free(text);
 }
@@ -121,9 +122,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     arena *a = arena_new();
     diag d;
     diag_init(&d);
-    const graph *g = graph_parse(a, "fuzz", (const char *)bytes, size, &d);
-    if ((g == NULL) != diag_failed(&d)) abort();
-    if (g) use_graph(g, a);
+    const module *m = module_parse(a, "fuzz", (const char *)bytes, size, &d);
+    if ((m == NULL) != diag_failed(&d)) abort();
+    if (m) use_module(m, a);
     diag_free(&d);
     arena_free(a);
     return 0;

@@ -102,12 +102,12 @@ START_TEST(examples) {
         arena *a = arena_new();
         diag d;
         diag_init(&d);
-        graph *g = graph_parse(a, "docs/ir.md", at, n, &d);
-        ck_assert_msg(g != NULL, "example %d: %s", count, d.count ? d.items[0].text : "");
+        const module *m = module_parse(a, "docs/ir.md", at, n, &d);
+        ck_assert_msg(m != NULL, "example %d: %s", count, d.count ? d.items[0].text : "");
         char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
-        graph_print(g, NULL, out);
+        module_print(m, NULL, out);
         fclose(out);
         ck_assert_msg(size == n && !memcmp(text, at, n), "example %d prints as\n%s", count, text);
         free(text);

@@ -22,10 +22,10 @@ static char *round_trip(const char *file, const char *text, size_t size, bool *o
     char *result = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&result, &n);
-    graph *g = graph_parse(a, file, text, size, &d);
-    *ok = g != NULL;
+    module *m = module_parse(a, file, text, size, &d);
+    *ok = m != NULL;
     ck_assert(*ok != diag_failed(&d));
-    if (g) graph_print(g, NULL, out);
+    if (m) module_print(m, NULL, out);
     for (int i = 0; i < d.count; i++) fprintf(out, "%s\n", d.items[i].text);
     fclose(out);
     diag_free(&d);

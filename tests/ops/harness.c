@@ -255,7 +255,7 @@ static void run_variant(run *r, int index, int class) {
 
 static void make_weights(run *r) {
     weights w;
-    must(r, weights_collect(r->g, r->a, &w, &r->d), "weights");
+    must(r, weights_collect(module_alone(r->a, r->g), r->a, &w, &r->d), "weights");
     r->weights = fenced_new(w.bytes);
     for (int i = 0; i < w.count; i++)
         must(r, weights_fill(&w, i, &r->source, r->weights.data + w.items[i].at, &r->d), "weights");
@@ -281,7 +281,8 @@ static void export_functions(run *r, int sites) {
 
 static void compile(run *r) {
     emit e;
-    artefact a = {.graph = r->g, .targets = &r->target, .target_count = 1, .source = &r->source};
+    artefact a = {
+        .module = module_alone(r->a, r->g), .targets = &r->target, .target_count = 1, .source = &r->source};
     int sites = r->g->variant_count * r->g->count;
     r->kernels = ARENA_ARRAY(r->a, const kernel *, sites);
     build_begin(&e, r->a, &r->d);

@@ -202,7 +202,7 @@ static inline void run_phase(run *r, const kernel_phase *p, bertc_kernel code, v
 static inline char *run_weights(const graph *g, site *s) {
     tensor_source source = {s, site_find};
     weights w;
-    ck_assert(site_ok(s, weights_collect(g, s->a, &w, &s->d)));
+    ck_assert(site_ok(s, weights_collect(module_alone(s->a, (graph *)(uintptr_t)g), s->a, &w, &s->d)));
     char *at = aligned_alloc(64, (size_t)(w.bytes + 127) / 64 * 64);
     memset(at, 0, (size_t)(w.bytes + 127) / 64 * 64);
     for (int i = 0; i < w.count; i++) ck_assert(weights_fill(&w, i, &source, at + w.items[i].at, &s->d));
@@ -280,7 +280,7 @@ static inline float *site_run(site *s, const way *w) {
     }
     emit e;
     build_begin(&e, s->a, &s->d);
-    artefact a = {.graph = r.g, .targets = &t, .target_count = 1, .source = &source};
+    artefact a = {.module = module_alone(s->a, r.g), .targets = &t, .target_count = 1, .source = &source};
     const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, r.g->count);
     ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
     kernel_names *names = ARENA_ARRAY(s->a, kernel_names, r.g->count);

@@ -42,7 +42,7 @@ START_TEST(no_calls) {
     pass_context c = {.target = &t, .diag = &d, .verify = true};
     must(&d, passes_run(g, "assign_layouts,pack_weights", &c), "passes");
     must(&d, passes_add_variant(g, 16, 2, &c) == 0, "variant");
-    artefact x = {.graph = g, .targets = &t, .target_count = 1};
+    artefact x = {.module = module_alone(a, g), .targets = &t, .target_count = 1};
     const kernel **kernels = ARENA_ARRAY(a, const kernel *, g->count);
     build_begin(&e, a, &d);
     must(&d, codegen_kernels(&e, &x, kernels), "kernels");

@@ -80,7 +80,7 @@ static inline void model_open_for(model *m, int64_t vocab, const char *triple, c
               passes_add_variant(g, 4, 2, &c) == 1;
     diag_print(&m->diag, stderr);
     ck_assert(ok);
-    m->a = (artefact){.graph = g,
+    m->a = (artefact){.module = module_alone(m->arena, g),
                       .targets = &m->target,
                       .target_count = 1,
                       .source = &m->source,
@@ -294,7 +294,7 @@ static inline void check_weights(const char *file, const model *m) {
         ck_assert_uint_eq(s[i].sh_addr % 4096, 0);
         ck_assert_uint_eq(s[i].sh_offset % 4096, 0);
         ck_assert_uint_eq(s[i].sh_flags, SHF_ALLOC);
-        ck_assert_uint_eq(s[i].sh_size, (uint64_t)m->a.graph->weight_bytes);
+        ck_assert_uint_eq(s[i].sh_size, (uint64_t)module_weight_bytes(m->a.module));
     }
     ck_assert_int_eq(found, 1);
 }

@@ -246,7 +246,7 @@ END_TEST
 START_TEST(output_of_another_type) {
     model m;
     model_open(&m);
-    m.a.graph->outputs[0].value = 0; // ids
+    m.a.module->graphs[0]->outputs[0].value = 0; // ids
     ck_assert(!write_as(&m, EMIT_SO, in_folder(&m, "model.so"), NULL, NULL));
     ck_assert_ptr_null(backend_jit(&m.a, 2, NULL, &m.diag));
     ck_assert_int_eq(m.diag.errors, 2);

@@ -94,7 +94,7 @@ static void compile(compiled *to) {
     to->path = in_folder(&to->m, "model.so");
     ck_assert(write_as(&to->m, EMIT_SO, to->path, NULL, NULL));
     to->file = read_file(&to->m, to->path, &to->size);
-    to->weights_size = (size_t)to->m.a.graph->weight_bytes;
+    to->weights_size = (size_t)module_weight_bytes(to->m.a.module);
     to->weights = find(to, to->m.table, VOCAB * WIDTH * sizeof(float));
     to->descriptor = find(to, BERTC_MAGIC, 8);
     to->fd = open(to->path, O_RDWR | O_CLOEXEC);

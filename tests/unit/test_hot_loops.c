@@ -151,7 +151,7 @@ static void compile_graph(setup *s, const char *file, const char *passes) {
     pass_context c = {.target = &s->t, .diag = &s->d, .verify = true};
     must(s, passes_run(g, passes, &c), passes ? passes : "passes");
     must(s, passes_add_variant(g, 128, 1, &c) == 0, "variant");
-    artefact a = {.graph = g, .targets = &s->t, .target_count = 1};
+    artefact a = {.module = module_alone(s->a, g), .targets = &s->t, .target_count = 1};
     const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, g->count);
     must(s, codegen_kernels(&s->e, &a, kernels), "kernels");
     for (value v = 0; v < g->count; v++)

@@ -33,7 +33,7 @@ START_TEST(too_large_a_buffer) {
     pass_context c = {.target = &t, .diag = &d, .verify = true};
     ck_assert(passes_run(g, "assign_layouts,pack_weights", &c));
     ck_assert_int_eq(passes_add_variant(g, 8, 1, &c), 0);
-    artefact made = {.graph = g, .targets = &t, .target_count = 1};
+    artefact made = {.module = module_alone(g->arena, g), .targets = &t, .target_count = 1};
     jit *j = backend_jit(&made, 0, NULL, &d);
     ck_assert_ptr_null(j);
     ck_assert_int_ge(d.count, 1);

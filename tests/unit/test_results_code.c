@@ -114,7 +114,7 @@ static figures compiled(const struct code_case *c, const target *t, bool read) {
     graph *g = graph_of(a, c, read, &d);
     pass_context p = {.target = t, .diag = &d, .verify = true};
     ck_assert(passes_run(g, "assign_layouts,pack_weights", &p) && passes_add_variant(g, 64, 1, &p) == 0);
-    artefact x = {.graph = g, .targets = t, .target_count = 1};
+    artefact x = {.module = module_alone(a, g), .targets = t, .target_count = 1};
     const kernel **kernels = ARENA_ARRAY(a, const kernel *, g->count);
     build_begin(&e, a, &d);
     ck_assert(codegen_kernels(&e, &x, kernels));

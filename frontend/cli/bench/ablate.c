@@ -43,7 +43,7 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     bertc_session_options so = {.threads = 1, .hook = add_traffic, .hook_user = &c->traffic};
     bertc_session *s = bertc_open(c->model.model, &so, &e);
     if (!s) return runtime_failed(d, &e);
-    int n = c->model.build.model.graph->output_count;
+    int n = c->model.build.module->graphs[0]->output_count;
     float **none = memory_zero((size_t)n, sizeof(*none));
     bertc_batch batch = {w->batch, w->length, w->ids, w->mask, NULL};
     bool ok = none ? bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e)

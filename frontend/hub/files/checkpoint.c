@@ -180,8 +180,8 @@ bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char 
                           const int64_t **shape, const void **data) {
     const safetensors *file = c->files[0];
     size_t bytes;
-    const safetensors *module = module_of(c, &name);
-    if (module) return safetensors_entry(module, name, dtype, rank, shape, data, &bytes);
+    const safetensors *own = module_of(c, &name);
+    if (own) return safetensors_entry(own, name, dtype, rank, shape, data, &bytes);
     if (c->sharded) {
         const shard_entry *e = find_shard(c, name);
         if (!e) return false;
