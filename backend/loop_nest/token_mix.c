@@ -2,7 +2,7 @@
 //
 //   y[r,c] = sum_t +- sum_j a_t[r,j] x_t[j,c]        r, j: the sequence's tokens; a_t[T,M], x_t[T,N]
 //
-// It computes FNet's Fourier transform over tokens. A task is (sequence, block of columns). It packs its
+// It computes FNet's Fourier transform over tokens. A node may have several such results. A task is (sequence, block of columns). It packs its
 // columns of x_t into scratch, in the panels that the register tile reads, with their signs, and goes over
 // the rows block by block, so that a block of a_t is read once into L2. The rows that fill no tile are
 // computed by a tile that ends with the last row, or one by one in a text shorter than a tile. k ascends
@@ -13,7 +13,9 @@
 #define ROW_BLOCK  4 // tiles
 
 typedef struct term {
-    int a, x; // operands
+    int a, x;   // operands
+    int result; // the argument that it is added to
+    bool first; // of its result
     bool negated;
     int64_t lda, ldx, column; // of x, where its part starts
 } term;
@@ -21,7 +23,7 @@ typedef struct term {
 typedef struct token_mix {
     int count;
     term terms[MOST_TERMS];
-    int64_t n; // columns
+    int64_t n, ldc; // columns of a result, and floats from row to row
 } token_mix;
 
 // [L,M] of which the first L columns are read.
@@ -75,23 +77,36 @@ static bool collect_terms(const kernel_site *s, const graph *body, value v, bool
            t->column + round_up(m->n, PANEL_COLUMNS) <= t->ldx;
 }
 
-static bool recognise(const kernel_site *s, token_mix *m) {
+static bool collect_result(const kernel_site *s, const kernel_result *r, token_mix *m) {
+    const type *t = graph_type(s->graph, r->node);
+    const graph *body = graph_node(s->graph, s->node)->body;
+    int first = m->count;
+    if (t->rank != 2 || !dim_eq(t->d[0], dim_sym(SYM_T)) || t->d[1].s != SYM_NONE) return false;
+    if (first && (t->d[1].n != m->n || r->ld != m->ldc)) return false;
+    m->n = t->d[1].n;
+    m->ldc = r->ld;
+    if (!collect_terms(s, body, r->yield, false, m)) return false;
+    for (int i = first; i < m->count; i++) m->terms[i].result = r->arg;
+    m->terms[first].first = true;
+    return true;
+}
+
+static bool recognise(arena *a, const kernel_site *s, token_mix *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (token_mix){0};
-    if (!kernel_has_one_result(s)) return false;
-    if (n->op != OP_per_sequence || n->type.rank != 2 || !dim_eq(n->type.d[0], dim_sym(SYM_T))) return false;
-    if (node_attr(n, ATTR_bounds)->u.i != 1 || n->type.d[1].s != SYM_NONE) return false;
-    m->n = n->type.d[1].n;
-    if (!collect_terms(s, n->body, n->body->outputs[0].value, false, m)) return false;
+    if (n->op != OP_per_sequence || node_attr(n, ATTR_bounds)->u.i != 1) return false;
+    int count;
+    const kernel_result *r = kernel_results(a, s, &count);
+    for (int i = 0; i < count; i++)
+        if (!collect_result(s, &r[i], m)) return false;
     for (int i = 1; i < m->count; i++)
         if (m->terms[i].lda != m->terms[0].lda) return false;
     return true;
 }
 
 bool token_mix_accepts(const emit *e, const kernel_site *s) {
-    (void)e;
     token_mix m;
-    return recognise(s, &m);
+    return recognise(e->arena, s, &m);
 }
 
 // --- Emission
@@ -99,10 +114,11 @@ bool token_mix_accepts(const emit *e, const kernel_site *s) {
 typedef struct mix_code {
     const kernel_site *s;
     const token_mix *m;
-    panels tile[2], row[2]; // the first term, and those that are added to it; of a tile of rows, of one
-    LLVMValueRef pack[2];   // as it is, and negated
-    int64_t panel, term;    // bytes from one panel, and from one term, to the next in scratch
-    int64_t width;          // panels of a task
+    panels tile[2],
+        row[2];           // a result's first term, and those that are added to it; of a tile of rows, of one
+    LLVMValueRef pack[2]; // as it is, and negated
+    int64_t panel, term;  // bytes from one panel, and from one term, to the next in scratch
+    int64_t width;        // panels of a task
 } mix_code;
 
 // void (ptr rows, i64 count, ptr out, i64 panels, i64 stride): columns of `count` rows, `stride` bytes apart,
@@ -141,7 +157,7 @@ static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mi
                               .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                               .rows = block_tile_rows(s),
                               .lda = m->terms[0].lda,
-                              .ldc = s->variant->places[s->node].ld,
+                              .ldc = m->ldc,
                               .panel = k->panel,
                               .accumulate = i > 0};
         k->row[i] = k->tile[i];
@@ -152,6 +168,12 @@ static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mi
         panels_emit(e, &k->row[i]);
         k->pack[i] = emit_pack(e, i > 0, k->panel);
     }
+}
+
+static int results_of(const token_mix *m) {
+    int n = 0;
+    for (int i = 0; i < m->count; i++) n += m->terms[i].first;
+    return n;
 }
 
 // Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
@@ -180,15 +202,14 @@ static void pack_terms(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueR
 // All terms for `tiles` tiles (or rows) of the call's rows from `row` on.
 static void multiply(emit *e, const mix_code *k, const panels *p, const panels_args *of, LLVMValueRef args,
                      LLVMValueRef row, LLVMValueRef tiles) {
-    int result = graph_node(k->s->graph, k->s->node)->input_count;
     for (int t = 0; t < k->m->count; t++) {
         const term *x = &k->m->terms[t];
         panels_args v = *of;
         v.a = tile_at(e, build_arg(e, args, x->a), tile_mul(e, row, x->lda * 4));
         v.b = tile_at_constant(e, of->b, t * k->term);
-        v.c = tile_at(e, build_arg(e, args, result), tile_mul(e, row, p->ldc * 4));
+        v.c = tile_at(e, build_arg(e, args, x->result), tile_mul(e, row, p->ldc * 4));
         v.tiles = tiles;
-        panels_call(e, &p[t > 0], &v);
+        panels_call(e, &p[!x->first], &v);
     }
 }
 
@@ -238,7 +259,7 @@ static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {
 bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
     token_mix m;
     mix_code k;
-    if (!recognise(s, &m)) return false;
+    if (!recognise(e->arena, s, &m)) return false;
     emit_functions(e, s, &m, &k);
     *out = (kernel){0};
     for (int class = 0; class < THREAD_CLASSES; class ++) {
@@ -257,7 +278,7 @@ bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
                                 .unit = 1,
                                 .inner = inner,
                                 .flops_pair = 2.0 * m.count * (double)m.n,
-                                .token_bytes = (m.count + 1) * m.n * 4,
+                                .token_bytes = (m.count + results_of(&m)) * m.n * 4,
                                 .pair_bytes = m.count * 4,
                                 .suffix = ""};
     }

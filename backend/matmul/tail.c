@@ -11,8 +11,8 @@ typedef struct collector {
     dim rows;
     int count; // results to be computed
     kernel_result *results;
-    // By value: does it follow from an op that needs a whole row, from the product; do the results need it; has the
-    // tail been found to read it?
+    // By value: is it the tail's, for it follows from an op that needs a whole row, or is a result of another type than
+    // the product; does it follow from the product; do the results need it; has the tail been found to read it?
     bool *late, *made, *needed, *seen;
     value kept; // what the tail reads of the epilogue, and no result holds
     tail_port *ports;
@@ -30,9 +30,11 @@ static bool take_results(collector *c, const bool *take) {
 
 static void mark_values(collector *c) {
     const graph *g = c->body;
+    for (int i = 0; i < c->count; i++)
+        c->late[c->results[i].yield] = graph_type(g, c->results[i].yield)->e != ELEM_F32;
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
-        c->late[v] = row_op(n->op);
+        c->late[v] |= row_op(n->op);
         c->made[v] = v == c->anchor;
         for (int i = 0; i < n->input_count; i++) {
             c->late[v] |= c->late[n->inputs[i]];
@@ -72,12 +74,14 @@ static bool is_row(const collector *c, value v) {
     return t->rank == 2 && dim_eq(t->d[0], c->rows) && dim_is(t->d[1], c->x->n);
 }
 
-// A row op of a f32 row, whose other operands are params; or a pointwise op on rows and columns.
+// A row op of a f32 row, whose other operands are params; or an op on rows and columns, element by element. Rows may have
+// one scale each.
 static bool takes(const collector *c, value v) {
     const node *n = graph_node(c->body, v);
     const type *t = &n->type;
+    bool quantizes = (n->op == OP_quantize || n->op == OP_dequantize) && !row_grouped(c->body, v);
     if (!row_op(n->op))
-        return (op_flag_bits(n->op) & POINTWISE) && t->rank == 2 && dim_eq(t->d[0], c->rows) &&
+        return ((op_flag_bits(n->op) & POINTWISE) || quantizes) && t->rank == 2 && dim_eq(t->d[0], c->rows) &&
                (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
     const attr *axes = row_reduction(n->op) ? node_attr(n, ATTR_axes) : NULL;
     for (int i = 1; i < n->input_count; i++)
@@ -228,7 +232,7 @@ void product_end_plain(const kernel_site *s, product_end *out) {
 
 static int64_t port_bytes(const product_end *x, const tail_port *p) {
     const type *t = graph_type(x->body, p->v);
-    return p->rows ? t->d[1].n * (int64_t)elem_size(t->e) : 0;
+    return p->rows ? elem_bytes(t->e, t->d[1].n) : 0;
 }
 
 int64_t product_end_tail_bytes(const product_end *x) {

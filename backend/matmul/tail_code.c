@@ -9,7 +9,7 @@ static view port_view(emit *e, const product_end *x, const tail_port *p, LLVMVal
     type row = type_make(t->e, 1, &d);
     LLVMValueRef size = build_const_i64(e, d.n);
     view v = view_make(&row, base, &size, &d.n, 0);
-    v.padded = !p->rows || (d.n > 1 && p->ld * (int64_t)elem_size(t->e) % PLACE_ALIGNMENT == 0);
+    v.padded = !p->rows || (d.n > 1 && elem_bytes(t->e, p->ld) % PLACE_ALIGNMENT == 0);
     return v;
 }
 
@@ -46,7 +46,7 @@ LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t 
     view *at = ARENA_ARRAY(e->arena, view, x->port_count), *outs = ARENA_ARRAY(e->arena, view, x->count);
     for (int i = 0; i < x->port_count; i++) {
         const tail_port *p = &x->ports[i];
-        int64_t bytes = p->ld * (int64_t)elem_size(graph_type(x->body, p->v)->e);
+        int64_t bytes = elem_bytes(graph_type(x->body, p->v)->e, p->ld);
         LLVMValueRef base = LLVMGetParam(f, i ? (unsigned)i + 1 : 0);
         if (p->rows) base = tile_at(e, base, tile_mul(e, rows.index, bytes));
         at[i] = port_view(e, x, p, base);
@@ -66,7 +66,7 @@ void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_
     args[n++] = rows->count;
     for (int i = 1; i < x->port_count; i++) {
         const tail_port *p = &x->ports[i];
-        int64_t bytes = p->ld * (int64_t)elem_size(graph_type(x->body, p->v)->e);
+        int64_t bytes = elem_bytes(graph_type(x->body, p->v)->e, p->ld);
         LLVMValueRef at = build_arg(e, rows->args, p->arg);
         args[n++] = p->rows ? tile_at(e, at, tile_mul(e, rows->first, bytes)) : at;
     }
