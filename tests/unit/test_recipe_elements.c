@@ -158,6 +158,23 @@ START_TEST(moves) {
 }
 END_TEST
 
+// Blocks of rows, each in columns of its own, odd numbers of them; zero beside them.
+START_TEST(diagonals) {
+    elem e = elems[_i];
+    unsigned char *out = run(recipe_diagonal(a, matrix(e, 6, 3), 3));
+    size_t row = e == ELEM_I4 ? 5 : 9 * elem_size(e);
+    for (int i = 0; i < 6; i++) {
+        for (int j = 0; j < 9; j++) {
+            const unsigned char *at = out + (size_t)i * row;
+            at += e == ELEM_I4 ? (size_t)j / 2 : (size_t)j * elem_size(e);
+            double want = j / 3 == i / 2 ? number(e, i * 3 + j % 3) : 0;
+            ck_assert_double_eq(number_at(e, at, e == ELEM_I4 && j % 2), want);
+        }
+    }
+    free(out);
+}
+END_TEST
+
 // Every number of a type is one of every wider type: there and back.
 START_TEST(casts_back) {
     elem e = elems[_i];
@@ -251,6 +268,7 @@ int main(void) {
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, packs, 0, ELEMS * SHAPES);
     tcase_add_loop_test(c, moves, 0, ELEMS);
+    tcase_add_loop_test(c, diagonals, 0, ELEMS);
     tcase_add_loop_test(c, casts_back, 0, ELEMS);
     tcase_add_loop_test(c, saturates, 0, (int)(sizeof(outputs) / sizeof(outputs[0])));
     tcase_add_test(c, from_integers);
