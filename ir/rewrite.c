@@ -268,6 +268,12 @@ int use_count(rewriter *r, value v) {
     return total_uses(r, v);
 }
 
+int own_use_count(rewriter *r, value v) {
+    int n = use_count(r, v);
+    for (int i = 0; i < r->uses[v].count; i++) n -= graph_node(r->g, r->uses[v].users[i])->op == OP_result;
+    return n;
+}
+
 bool has_one_use(rewriter *r, value v) {
     return use_count(r, v) == 1;
 }

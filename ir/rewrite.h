@@ -31,6 +31,7 @@ bool match(rewriter *r, value root, const char *pattern, match_result *m);
 value match_get(const match_result *m, const char *name);
 int use_count(rewriter *r, value v); // outputs count, and the `result`s of a region
 bool has_one_use(rewriter *r, value v);
+int own_use_count(rewriter *r, value v); // without the `result`s of a region: those of yield 0
 // The users of v, in order; returns how many, writes up to max.
 int users_of(rewriter *r, value v, value *out, int max);
 // Every use of `old` (outputs too) becomes `with`; if `with` has no name, it gets the name of `old`. Types

@@ -157,9 +157,9 @@ static bool used_outside(const boxing *b, rewriter *r, value v) {
     int inside = 0;
     for (int i = 0; i < b->op_count; i++) {
         const node *n = graph_node(b->g, b->ops[i]);
-        for (int k = 0; k < n->input_count; k++) inside += n->inputs[k] == v;
+        for (int k = 0; k < n->input_count && n->op != OP_result; k++) inside += n->inputs[k] == v;
     }
-    return use_count(r, v) > inside;
+    return own_use_count(r, v) > inside;
 }
 
 static void open_box(boxing *b, rewriter *r, int n, const value *ops, int result_count,

@@ -12,34 +12,65 @@
 //               yield add %1, %res
 //             }
 //
+//   before    %2 = fuse (...) { matmul, add }            what two read
+//             %3 = gelu %2
+//   after     %3 = fuse (...) { matmul, add, gelu; yield both }
+//             %2 = result %3 {index = 1}
+//
 // The anchor is a matmul with a constant. An op joins if it is pointwise over [X,N], with constant
 // vectors [N], numbers and rows [X,N] as operands, as long as only one value of the box is used
-// outside. So x * sigmoid x joins whole, or not at all.
+// outside. So x * sigmoid x joins whole. Ops that are left then, because what they read has other
+// readers, join with what they read as a further result: the rows are not read again. First all
+// products take what needs no further result, so that each op is where it costs least.
 #include "passes/fuse/fuse.h"
 
-static void fuse_product(rewriter *r, value v, bool *taken, pass *p) {
-    graph *g = rewriter_graph(r);
-    box b = box_of(v);
-    value stopped_at;
+typedef struct product {
+    value v;          // the matmul, or its box
+    value stopped_at; // what did not join, and why
     const char *why;
-    box_grow(r, &b, &stopped_at, &why);
-    if (stopped_at != VALUE_NONE && op_flag_bits(graph_node(g, stopped_at)->op) & POINTWISE)
-        pass_missed(p, g, stopped_at, "%s stays outside of the product before it: %s",
-                    op_name(graph_node(g, stopped_at)->op), why);
-    if (b.count == 1 || !ops_ordered(r, b.count, b.ops)) return;
+} product;
+
+static bool is_product(rewriter *r, value v) {
+    const graph *g = rewriter_graph(r);
+    return use_count(r, v) && op_is(g, v, OP_matmul) && product_columns(g, v);
+}
+
+static void fuse_product(rewriter *r, product *x, bool *taken, pass *p) {
+    graph *g = rewriter_graph(r);
+    box b = box_of(x->v);
+    box_grow(r, &b, &x->stopped_at, &x->why);
+    if (b.count == 1) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
-    value fused = box_fuse(r, &b);
-    pass_fired(p, g, fused, "product and %d ops", b.count - 1);
+    x->v = box_fuse(r, &b);
+    pass_fired(p, g, x->v, "product and %d ops", b.count - 1);
+}
+
+static void fuse_readers(rewriter *r, product *x, pass *p) {
+    graph *g = rewriter_graph(r);
+    box b = box_of(x->v);
+    int more = box_grow_results(r, &b);
+    if (more) {
+        x->v = box_fuse(r, &b);
+        pass_fired(p, g, x->v, "readers taken in: %d, results: %d", more, b.result_count);
+    }
+    bool left = x->stopped_at != VALUE_NONE && use_count(r, x->stopped_at);
+    if (left && op_flag_bits(graph_node(g, x->stopped_at)->op) & POINTWISE)
+        pass_missed(p, g, x->stopped_at, "%s stays outside of the product before it: %s",
+                    op_name(graph_node(g, x->stopped_at)->op), x->why);
 }
 
 bool pass_fuse_epilogue(graph *g, pass *p) {
     rewriter *r = rewriter_begin(g);
-    int count = g->count;
+    int count = g->count, n = 0;
     arena *scratch = arena_new();
     bool *taken = ARENA_ARRAY(scratch, bool, count);
-    for (value v = 0; v < count; v++)
-        if (!taken[v] && use_count(r, v) && op_is(g, v, OP_matmul) && product_columns(g, v))
-            fuse_product(r, v, taken, p);
+    product *products = ARENA_ARRAY(scratch, product, count);
+    for (value v = 0; v < count; v++) {
+        if (taken[v] || !is_product(r, v)) continue;
+        products[n] = (product){.v = v, .stopped_at = VALUE_NONE};
+        fuse_product(r, &products[n++], taken, p);
+    }
+    for (int i = 0; i < n; i++) fuse_readers(r, &products[i], p);
     arena_free(scratch);
     rewriter_end(r);
     return true;

@@ -15,9 +15,9 @@ bool box_used_outside(rewriter *r, const box *b, value v) {
     int inside = 0;
     for (int i = 0; i < b->count; i++) {
         const node *n = graph_node(g, b->ops[i]);
-        for (int k = 0; k < n->input_count; k++) inside += n->inputs[k] == v;
+        for (int k = 0; k < n->input_count && n->op != OP_result; k++) inside += n->inputs[k] == v;
     }
-    return inside != use_count(r, v);
+    return inside != own_use_count(r, v);
 }
 
 value box_fuse(rewriter *r, const box *b) {
@@ -117,4 +117,32 @@ void box_grow(rewriter *r, box *b, value *stopped_at, const char **why) {
     do {
         *stopped_at = VALUE_NONE;
     } while (take_readers(r, b, stopped_at, why));
+}
+
+// --- Several results
+
+// A reader of the box that it can take in; VALUE_NONE: there is none.
+static value find_reader(rewriter *r, box *b) {
+    const graph *g = rewriter_graph(r);
+    for (int i = 0; i < b->count; i++) {
+        value users[BOX_MAX];
+        const char *why;
+        int n = users_of(r, b->ops[i], users, BOX_MAX);
+        for (int k = 0; k < n && k < BOX_MAX; k++) {
+            if (box_holds(b, users[k]) || !epilogue_op(g, users[k], &why)) continue;
+            b->ops[b->count] = users[k];
+            if (ops_convex(r, b->count + 1, b->ops)) return users[k];
+        }
+    }
+    return VALUE_NONE;
+}
+
+int box_grow_results(rewriter *r, box *b) {
+    int before = b->count;
+    while (b->count < BOX_MAX && find_reader(r, b) != VALUE_NONE) b->count++;
+    if (b->count == before) return 0;
+    b->result_count = 0;
+    for (int i = b->count - 1; i >= 0; i--)
+        if (box_used_outside(r, b, b->ops[i])) b->results[b->result_count++] = b->ops[i];
+    return b->count - before;
 }

@@ -15,7 +15,8 @@ typedef struct box {
 // A box of one op, which is its result.
 box box_of(value v);
 bool box_holds(const box *b, value v);
-// Is v, one of the ops, used outside of the box, as an operand or as an output?
+// Is v, one of the ops, used outside of the box, as an operand or as an output? The `result`s of a fuse are
+// values of their own.
 bool box_used_outside(rewriter *r, const box *b, value v);
 // Draws the box: its fuse, in place of the results.
 value box_fuse(rewriter *r, const box *b);
@@ -27,6 +28,9 @@ bool holds_norm(const graph *g, value v);
 // Is `v` a pointwise node f32[X,N] whose operands are rows of the same type, or constants that are vectors
 // [N] or one number? *why says what is wrong.
 bool epilogue_op(const graph *g, value v, const char **why);
+// Adds the epilogue ops that read a value of the box, where no path leads out of it and back in: all ops that are
+// used outside become results, what was added last first. Returns how many ops were added.
+int box_grow_results(rewriter *r, box *b);
 // Adds the epilogue ops that read the box's one result, one by one, as long as it keeps one. If it
 // stops before an op that looks like an epilogue, *stopped_at is that op and *why the reason; else
 // VALUE_NONE.

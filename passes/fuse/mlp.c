@@ -14,8 +14,9 @@
 //             }
 //
 // It fires where the second product is the only reader of the first one's rows, and reads them as
-// its left operand. Off by default: in float32 it costs 1 to 7 % on most shapes; it is there to be
-// measured, and for element types whose products are cheap.
+// its left operand. Other results of either are results of both. Off by default: in float32 it
+// costs 1 to 7 % on most shapes; it is there to be measured, and for element types whose products
+// are cheap.
 #include "passes/fuse/fuse.h"
 
 // The operand that the product of `v` reads as its left side, VALUE_NONE where that is none of v's; *uses:
@@ -50,11 +51,15 @@ static void fuse_pair(rewriter *r, value down, pass *p) {
     value up = left_operand(g, down, &uses);
     if (up == VALUE_NONE || !product_columns(g, up) || product_count(g, up) != 1) return;
     if (holds_norm(g, up)) return; // another block's result
-    if (uses > 1 || !has_one_use(r, up)) {
+    value ops[] = {up, down};
+    if (uses > 1 || own_use_count(r, up) > 1) {
         pass_missed(p, g, up, "its hidden rows have other uses");
         return;
     }
-    value ops[] = {up, down};
+    if (!ops_convex(r, 2, ops)) {
+        pass_missed(p, g, up, "the second product needs what is made of another of its results");
+        return;
+    }
     if (!ops_ordered(r, 2, ops)) return;
     value fused = fuse_ops(r, 2, ops, 1, &down);
     pass_fired(p, g, fused, "two products, %d hidden columns", (int)graph_type(g, up)->d[1].n);

@@ -149,7 +149,7 @@ static const char *cause(rewriter *r, value x) {
     const graph *g = rewriter_graph(r);
     const node *n = graph_node(g, x);
     if (n->input_count == 0) return NULL;
-    if (!has_one_use(r, x)) return "what it norms has other uses";
+    if (own_use_count(r, x) > 1) return "what it norms has other uses";
     if (holds_norm(g, x)) return "what it norms is a norm's result";
     if (n->op == OP_per_sequence) return "what it norms is made a text at a time";
     if (n->op == OP_gather) return "what it norms is looked up";
