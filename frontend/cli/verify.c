@@ -141,12 +141,12 @@ static bool run_compiled(opened *o, check *c, const inputs *x, diag *d) {
     return ok;
 }
 
-// The variant that runs n tokens: the smallest that holds them.
-static const variant *variant_for(const graph *g, int64_t n) {
+// The variant for `isa` that runs n tokens: the smallest that holds them.
+static const variant *variant_for(const graph *g, const char *isa, int64_t n) {
     const variant *best = NULL;
     for (int i = 0; i < g->variant_count; i++) {
         const variant *x = &g->variants[i];
-        if (x->length < n || (best && strcmp(best->isa, x->isa))) continue;
+        if (x->length < n || strcmp(isa, x->isa)) continue;
         if (!best || x->tokens < best->tokens || (x->tokens == best->tokens && x->length < best->length))
             best = x;
     }
@@ -162,27 +162,27 @@ static int64_t choose_tokens(const build_options *o, const graph *g) {
     return most && most < n ? most : n;
 }
 
-// The graph whose variants the runtime picks: that of the first ISA that this machine runs.
-static const graph *graph_that_runs(const opened *m) {
+// The target whose variants the runtime picks: the first that this machine runs.
+static const target *target_that_runs(const opened *m) {
     const build *b = &m->build;
     bertc_model_info info;
     bertc_model_describe(m->model, &info);
     const char *isa = info.isa_names ? info.isa_names : "";
+    size_t n = strcspn(isa, ",");
     for (int i = 0; i < b->target_count; i++)
-        if (strlen(b->targets[i].isa) == strcspn(isa, ",") &&
-            !strncmp(b->targets[i].isa, isa, strcspn(isa, ",")))
-            return module_find(b->module, b->targets[i].class);
-    return module_find(b->module, b->targets[0].class);
+        if (strlen(b->targets[i].isa) == n && !strncmp(b->targets[i].isa, isa, n)) return &b->targets[i];
+    return &b->targets[0];
 }
 
 static bool verify_graph(verify_options *o, opened *m, diag *d) {
     arena *a = m->build.arena;
-    const graph *g = graph_that_runs(m);
+    const target *t = target_that_runs(m);
+    const graph *g = module_find(m->build.module, t->class);
     int64_t n = choose_tokens(&o->build, g);
     if (n > m->build.model.position_count) n = m->build.model.position_count;
     inputs x = verify_inputs(a, &m->build.model, n);
     check c = {g,
-               variant_for(g, n),
+               variant_for(g, t->isa, n),
                a,
                ARENA_ARRAY(a, tensor, g->count),
                ARENA_ARRAY(a, kernel_check, g->count),

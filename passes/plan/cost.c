@@ -44,7 +44,7 @@ static int64_t smaller_int(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 static double bytes_of(elem e, int64_t elements) {
-    return (double)elem_size(e) * (double)elements;
+    return (double)elem_bits(e) / 8 * (double)elements;
 }
 
 // Seconds of one task over `rows` rows and `columns` columns. `first`: its weights come from memory;
