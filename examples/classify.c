@@ -10,7 +10,7 @@ int main(int argc, char **argv) {
     bertc_model *model = bertc_load(argv[1], &error);
     bertc_session *session = model ? bertc_open(model, NULL, &error) : NULL;
     bertc_text text = {.text = argv[2], .size = strlen(argv[2])};
-    bertc_result result;
+    bertc_result result = BERTC_RESULT_INIT;
     bool ok = session && bertc_answer_texts(session, &text, 1, NULL, &result, &error);
     if (ok && result.score_count)
         printf("%s %.4f\n", result.scores[0].label, (double)result.scores[0].score);

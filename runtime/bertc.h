@@ -28,6 +28,26 @@
 
 #include "bertc_task.h"
 
+// Structs that an application fills in or hands over to be filled in begin with their size, so that later versions can
+// have more fields: bertc_batch b = {BERTC_SIZED(bertc_batch), .batch = 1}, or bertc_result r = BERTC_RESULT_INIT. A
+// size that is none is an error that says so. Of an array, the first one's counts for all. Structs without a size
+// never change: what is new comes in a new struct or function.
+#if defined(__cplusplus) && __cplusplus < 202002L
+#define BERTC_SIZED(type) sizeof(type)
+#else
+#define BERTC_SIZED(type) .size = sizeof(type)
+#endif
+#ifdef __cplusplus
+template <class T> inline T bertc_sized() {
+    T sized = {};
+    sized.size = sizeof(T);
+    return sized;
+}
+#define BERTC_INIT(type) bertc_sized<type>()
+#else
+#define BERTC_INIT(type) {BERTC_SIZED(type)}
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -48,9 +68,10 @@ typedef struct bertc_error {
 // into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
 typedef struct bertc_load_options {
-    size_t size;        // sizeof(bertc_load_options): later versions have more options behind these
+    size_t size;
     bool check_weights; // hold the weights against their checksum too: reads them all
 } bertc_load_options;
+#define BERTC_LOAD_OPTIONS_INIT BERTC_INIT(bertc_load_options)
 // The same with options; NULL: bertc_load.
 BERTC_API bertc_model *bertc_load_with(const char *path, const bertc_load_options *options,
                                        bertc_error *error);
@@ -64,6 +85,7 @@ BERTC_API const char *bertc_version(void);
 BERTC_API int bertc_cpu_count(void);
 
 typedef struct bertc_model_info {
+    size_t size;
     int task; // bertc_task_kind
     bool has_tokenizer;
     int label_count, output_count, variant_count, prompt_count;
@@ -82,7 +104,8 @@ typedef struct bertc_model_info {
     // every model with embeddings has.
     int own_prompt_count;
 } bertc_model_info;
-BERTC_API void bertc_model_describe(const bertc_model *model, bertc_model_info *info);
+#define BERTC_MODEL_INFO_INIT BERTC_INIT(bertc_model_info)
+BERTC_API bool bertc_model_describe(const bertc_model *model, bertc_model_info *info, bertc_error *error);
 // The levels of instruction sets that the artefact has code for ("avx512"), by falling rank; NULL: there is none.
 // *lack: why this process does not run it ("amx-tile, which this machine lacks"); NULL: it could. The first that
 // could is used, for all calls. BERTC_ISA in the environment names the level to use at loading; where it can't be,
@@ -117,6 +140,7 @@ typedef struct bertc_phase_event {
 typedef void (*bertc_phase_hook)(void *user, const bertc_phase_event *event);
 
 typedef struct bertc_session_options {
+    size_t size;
     // The calling thread and threads - 1 of the session's own; 0: 1. Exactly that many: they inherit the
     // affinity of the thread that opens, are not pinned, and where there are more of them than
     // bertc_cpu_count() they sleep at once instead of spinning when they wait. With `parallel`, how many of
@@ -129,6 +153,7 @@ typedef struct bertc_session_options {
     void *hook_user;
     bool huge_pages; // ask for 2 MB pages for a copy of the weights (costs the copy at opening)
 } bertc_session_options;
+#define BERTC_SESSION_OPTIONS_INIT BERTC_INIT(bertc_session_options)
 BERTC_API bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options,
                                     bertc_error *error);
 BERTC_API void bertc_close(bertc_session *session);
@@ -136,6 +161,7 @@ BERTC_API void bertc_close(bertc_session *session);
 // --- Ids in, tensors out
 
 typedef struct bertc_batch {
+    size_t size;
     int64_t batch, length; // the grid, of any size: a call that exceeds the largest variant is split
     // [batch, length]. The id of a hidden token is not read, unless the model counts pads to number its
     // positions.
@@ -150,13 +176,16 @@ typedef struct bertc_batch {
     const int32_t *global_attention_mask; // [batch, length], Longformer's
     const int32_t *bbox; // [batch, length, 4]: left, top, right, bottom, LayoutLM's; else zeros
 } bertc_batch;
+#define BERTC_BATCH_INIT BERTC_INIT(bertc_batch)
 
 typedef struct bertc_tensor {
+    size_t size;
     const char *name;
     int rank;
     int64_t shape[6];  // on the caller's grid: [batch, length, ...] or [batch, ...]
     const float *data; // row-major; hidden rows zero
 } bertc_tensor;
+#define BERTC_TENSOR_INIT BERTC_INIT(bertc_tensor)
 
 // Bytes of output `index` for that grid, so that the caller can hand buffers in.
 BERTC_API size_t bertc_output_bytes(const bertc_model *model, int index, int64_t batch, int64_t length);
@@ -252,6 +281,7 @@ typedef struct bertc_mask {
 } bertc_mask;
 
 typedef struct bertc_result {
+    size_t size;
     int task; // bertc_task_kind: says which of the following are set
     int token_count;
     int window_count; // 1, or in how many windows the text was read
@@ -274,6 +304,7 @@ typedef struct bertc_result {
     int answer_count;
     const bertc_answer *answers;
 } bertc_result;
+#define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 
 // How the tokens of a text become entities.
 typedef enum bertc_aggregation {
@@ -291,6 +322,7 @@ typedef enum bertc_aggregation {
 } bertc_aggregation;
 
 typedef struct bertc_text_options {
+    size_t size;
     bertc_truncation truncation;
     int top_k;             // 0: 5 for masks, all labels, 1 answer
     int max_answer_tokens; // 0: 15
@@ -330,6 +362,7 @@ typedef struct bertc_text_options {
     // For texts of people who are not trusted.
     bool plain_text;
 } bertc_text_options;
+#define BERTC_TEXT_OPTIONS_INIT BERTC_INIT(bertc_text_options)
 
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
 // answer with a number that is not finite is such an error, and so is a text without a mask token where words

@@ -48,9 +48,9 @@ static void add_levels(cJSON *root, const bertc_model *model) {
 
 static void print_model(const cJSON *root, const bertc_model *model) {
     const cJSON *m = item_of(root, "model");
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     char size[32];
-    bertc_model_describe(model, &info);
+    bertc_model_describe(model, &info, NULL);
     printf("model      %s, %s: %.0f layers x %.0f, %.0f heads, feed-forward %.0f, vocabulary %.0f, %.0f "
            "positions\n",
            text_of(m, "family"), text_of(m, "head"), number_of(m, "layers"), number_of(m, "hidden_size"),

@@ -132,7 +132,7 @@ static bool show_arguments(token_source *x, const arguments *words, const char *
 }
 
 int command_tokenize(int argc, char **argv) {
-    token_source x = {0};
+    token_source x = {.options = BERTC_TEXT_OPTIONS_INIT};
     const char *pair = NULL, *truncate = NULL, *tokenizer = NULL;
     bool json = false;
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",

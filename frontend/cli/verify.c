@@ -128,10 +128,11 @@ static void report(const verify_options *o, const check *c, const own_graph *own
 
 static bool run_compiled(opened *o, check *c, const inputs *x, diag *d) {
     bertc_error e;
-    bertc_session_options so = {.threads = 1, .hook = on_phase, .hook_user = c};
+    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = 1, .hook = on_phase,
+                                .hook_user = c};
     bertc_session *s = bertc_open(o->model, &so, &e);
     if (!s) return runtime_failed(d, &e);
-    bertc_batch b = {1, x->tokens, x->ids, NULL, x->types};
+    bertc_batch b = {BERTC_SIZED(bertc_batch), 1, x->tokens, x->ids, NULL, x->types};
     float **buffers =
         ARENA_ARRAY(c->arena, float *, c->graph->output_count); // all: a head reads rows where wanted
     for (int i = 0; i < c->graph->output_count; i++)
@@ -165,8 +166,8 @@ static int64_t choose_tokens(const build_options *o, const graph *g) {
 // The target whose variants the runtime picks: the first that this machine runs.
 static const target *target_that_runs(const opened *m) {
     const build *b = &m->build;
-    bertc_model_info info;
-    bertc_model_describe(m->model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(m->model, &info, NULL);
     const char *isa = info.isa_names ? info.isa_names : "";
     size_t n = strcspn(isa, ",");
     for (int i = 0; i < b->target_count; i++)

@@ -8,6 +8,7 @@
 #include "runtime/error.h"
 #include "runtime/load/check.h"
 #include "runtime/memory.h"
+#include "runtime/sized.h"
 
 // --- Opening
 
@@ -16,7 +17,8 @@
 static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
     const bertc_model *m = s->model;
     size_t labels = m->task->label_count, tokens = max_text_bytes + (size_t)ANSWER_TEXTS * 4,
-           masks = max_text_bytes / 3 + 1, all = ANSWER_TEXTS * (sizeof(answer_long) + 16 * 16);
+           masks = max_text_bytes / 3 + 1,
+           all = ANSWER_TEXTS * (sizeof(bertc_result) + sizeof(answer_long) + 16 * 16);
     size_t embedding = s->text->outputs[0] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[0]], 0);
     switch (answer_task(s)) {
     case BERTC_TASK_TENSORS: return 0;
@@ -124,8 +126,8 @@ bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens
 
 bool bertc_tokenize_with(bertc_session *s, const bertc_text *text, const bertc_text_options *options,
                          const bertc_token **tokens, size_t *count, bertc_error *error) {
-    const encode_options o = encode_options_of(options);
-    return tokenize(s, text, &o, tokens, count, error);
+    encode_options o;
+    return encode_options_take(options, &o, error) && tokenize(s, text, &o, tokens, count, error);
 }
 
 // Tokens of the longest text, or window.
@@ -335,6 +337,8 @@ static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
     store_reset(&s->text->store);
     session_clear(s);
     if (!check_embedding(s, error) || !prompt_begin(s, error)) return false;
+    s->text->results = store_take(&s->text->store, count, sizeof *s->text->results);
+    if (!s->text->results) return error_set(error, "out of memory for the answers");
     bool ok = true;
     int64_t at = -1; // the text that an error is about
     for (size_t i = 0; i < count && ok; i++) {
@@ -349,8 +353,7 @@ static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
 
 bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
                         const bertc_text_options *options, bertc_result *results, bertc_error *error) {
-    static const bertc_text_options defaults;
-    if (!options) options = &defaults;
+    bertc_text_options own;
     if (!s || (count && (!texts || !results)))
         return error_set(error, "%s is NULL", !s ? "session" : !texts ? "texts" : "results");
     if (!has_tokenizer(s, error)) return false;
@@ -358,11 +361,14 @@ bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
         return error_set(
             error,
             "the model has no head that answers a text: it gives tensors only (compile it with --head)");
-    if (!check_options(options, error) || !session_enter(s, error)) return false;
+    if (!sized_take(SIZED_bertc_text_options, options, &own, error) ||
+        (count && !sized_check(SIZED_bertc_result, results, error)) || !check_options(&own, error) ||
+        !session_enter(s, error))
+        return false;
     s->text->texts = texts;
-    s->text->options = options;
-    s->text->results = results;
+    s->text->options = &own;
     bool ok = answer_all(s, count, error);
+    for (size_t i = 0; ok && i < count; i++) sized_give(SIZED_bertc_result, &s->text->results[i], results, i);
     session_leave(s);
     return ok;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/abi_task.h"
 #include "runtime/bertc.h"
+#include "runtime/sized.h"
 #include "runtime/tokenizer/unicode.h"
 
 // Writes as much as fits, and counts the bytes that it needs.
@@ -198,12 +199,13 @@ static void put_embedding(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
-size_t bertc_result_json(const bertc_result *r, const bertc_text *text, char *buffer, size_t size) {
+size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char *buffer, size_t size) {
     static const bertc_text none;
+    bertc_result own, *r = &own;
     if (!buffer) size = 0;
     if (!text) text = &none;
     if (size) *buffer = 0;
-    if (!r) return 0;
+    if (!given || !sized_take(SIZED_bertc_result, given, r, NULL)) return 0;
     json_writer w = {buffer, size ? size - 1 : 0, 0};
     put_raw(&w, "{");
     switch ((bertc_task_kind)r->task) {

@@ -1,13 +1,15 @@
 // Opening and closing a session: its memory and threads, then its text side.
 #include "runtime/answer/answer.h"
 #include "runtime/error.h"
+#include "runtime/sized.h"
 
 bertc_session *bertc_open(bertc_model *model, const bertc_session_options *options, bertc_error *error) {
-    bertc_session_options o = options ? *options : (bertc_session_options){0};
+    bertc_session_options o;
     if (!model) {
         error_set(error, "model is NULL");
         return NULL;
     }
+    if (!sized_take(SIZED_bertc_session_options, options, &o, error)) return NULL;
     if (o.threads < 0 || o.threads > 4096) {
         error_set(error, "%d threads: not between 1 and 4096", o.threads);
         return NULL;

@@ -16,6 +16,7 @@
 #include "runtime/load/levels.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
+#include "runtime/sized.h"
 
 // The tokenizer's table at `table`, which stays there.
 static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *table, bertc_error *error) {
@@ -83,20 +84,6 @@ static bool load_file(bertc_model *m, const char *path, const bertc_load_options
     return ok;
 }
 
-// The caller's options as this version has them: those behind its end are unset, and what this version has
-// not may not be set.
-static bool take_options(bertc_load_options *out, const bertc_load_options *given, bertc_error *error) {
-    *out = (bertc_load_options){.size = sizeof *out};
-    if (!given) return true;
-    if (given->size < sizeof given->size || given->size > 4096)
-        return error_set(error, "options.size is %zu, not sizeof(bertc_load_options)", given->size);
-    for (size_t i = sizeof *out; i < given->size; i++)
-        if (((const char *)given)[i])
-            return error_set(error, "options has one of a later version, at byte %zu", i);
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
-    return true;
-}
-
 bertc_model *bertc_load(const char *path, bertc_error *error) {
     return bertc_load_with(path, NULL, error);
 }
@@ -107,7 +94,7 @@ bertc_model *bertc_load_with(const char *path, const bertc_load_options *options
         error_set(error, "path is NULL");
         return NULL;
     }
-    if (!take_options(&o, options, error)) return NULL;
+    if (!sized_take(SIZED_bertc_load_options, options, &o, error)) return NULL;
     bertc_model *m = heap_zero(1, sizeof *m);
     if (!m)
         error_set(error, "out of memory");
@@ -164,27 +151,32 @@ static int embedding_width(const bertc_model *m) {
     return 0;
 }
 
-void bertc_model_describe(const bertc_model *m, bertc_model_info *info) {
-    if (!info) return;
-    *info = (bertc_model_info){.default_prompt = -1};
-    if (!m) return;
+static bertc_model_info info_of(const bertc_model *m) {
     const bertc_descriptor *d = m->descriptor;
     int width = embedding_width(m), dimensions = m->task ? (int)m->task->dimensions : 0;
-    *info = (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
-                               .has_tokenizer = d->tokenizer != 0,
-                               .label_count = m->task ? (int)m->task->label_count : 0,
-                               .output_count = (int)d->output_count,
-                               .variant_count = m->variant_count,
-                               .prompt_count = m->task ? (int)m->task->prompt_count : 0,
-                               .default_prompt = m->task ? (int)m->task->default_prompt - 1 : -1,
-                               .max_length = m->max_length,
-                               .max_batch = m->max_tokens / m->max_length,
-                               .weight_bytes = d->weights_bytes,
-                               .isa_names = m->isa_names,
-                               .embedding_size = width && dimensions ? dimensions : width,
-                               .embedding_width = width,
-                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
-                               .own_prompt_count = m->task ? (int)m->task->own_prompts : 0};
+    return (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
+                              .has_tokenizer = d->tokenizer != 0,
+                              .label_count = m->task ? (int)m->task->label_count : 0,
+                              .output_count = (int)d->output_count,
+                              .variant_count = m->variant_count,
+                              .prompt_count = m->task ? (int)m->task->prompt_count : 0,
+                              .default_prompt = m->task ? (int)m->task->default_prompt - 1 : -1,
+                              .max_length = m->max_length,
+                              .max_batch = m->max_tokens / m->max_length,
+                              .weight_bytes = d->weights_bytes,
+                              .isa_names = m->isa_names,
+                              .embedding_size = width && dimensions ? dimensions : width,
+                              .embedding_width = width,
+                              .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
+                              .own_prompt_count = m->task ? (int)m->task->own_prompts : 0};
+}
+
+bool bertc_model_describe(const bertc_model *m, bertc_model_info *info, bertc_error *error) {
+    if (!info) return error_set(error, "info is NULL");
+    if (!sized_check(SIZED_bertc_model_info, info, error)) return false;
+    const bertc_model_info own = m ? info_of(m) : (bertc_model_info){.default_prompt = -1};
+    sized_give(SIZED_bertc_model_info, &own, info, 0);
+    return m || error_set(error, "model is NULL");
 }
 
 const char *bertc_level(const bertc_model *m, int index, int *rank, const char **lack) {

@@ -5,6 +5,7 @@
 #include "runtime/error.h"
 #include "runtime/load/check.h"
 #include "runtime/session/session.h"
+#include "runtime/sized.h"
 
 static bool shown(const bertc_batch *in, int64_t b, int64_t c) {
     return !in->attention_mask || in->attention_mask[b * in->length + c] != 0;
@@ -192,19 +193,19 @@ static void scatter(const bertc_session *s, int output, float *buffer, int64_t l
     }
 }
 
-static void describe(const bertc_model *m, int index, const bertc_batch *in, const float *data,
-                     bertc_tensor *out) {
+static bertc_tensor describe(const bertc_model *m, int index, const bertc_batch *in, const float *data) {
     const bertc_port *p = &m->outputs[index];
-    *out = (bertc_tensor){.name = bertc_output_name(m, index), .data = data};
+    bertc_tensor own = {.name = bertc_output_name(m, index), .data = data}, *out = &own;
     out->shape[out->rank++] = in->batch;
     if (p->ragged) {
         for (uint32_t i = 0; i + 1 < p->rank; i++) out->shape[out->rank++] = p->shape[i];
         out->shape[out->rank++] = in->length;
         out->shape[out->rank++] = in->length;
-        return;
+        return own;
     }
     if (p->leading != BERTC_S) out->shape[out->rank++] = in->length;
     for (uint32_t i = 0; i < p->rank; i++) out->shape[out->rank++] = p->shape[i];
+    return own;
 }
 
 // --- The call
@@ -221,7 +222,6 @@ static bool check_arguments(const bertc_session *s, const bertc_batch *in, float
                             bertc_error *error) {
     int64_t cells;
     if (!s) return error_set(error, "session is NULL");
-    if (!in) return error_set(error, "the batch is NULL");
     if (in->batch < 0 || in->length < 0 || in->length > INT32_MAX ||
         __builtin_mul_overflow(in->batch, in->length, &cells))
         return error_set(error, "a grid of %lld x %lld", (long long)in->batch, (long long)in->length);
@@ -252,7 +252,9 @@ static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, 
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         float *to = buffers ? buffers[i] : NULL;
         if (to) memset(to, 0, bertc_output_bytes(m, (int)i, in->batch, in->length));
-        if (tensors) describe(m, (int)i, in, to, &tensors[i]);
+        if (!tensors) continue;
+        const bertc_tensor described = describe(m, (int)i, in, to);
+        sized_give(SIZED_bertc_tensor, &described, tensors, i);
     }
     session_clear(s);
     for (int64_t b = 0; b < in->batch; b++) {
@@ -263,8 +265,13 @@ static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, 
     return true;
 }
 
-bool bertc_run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
+bool bertc_run(bertc_session *s, const bertc_batch *batch, float *const *buffers, bertc_tensor *tensors,
                bertc_error *error) {
+    bertc_batch own, *in = &own;
+    if (!batch) return error_set(error, "the batch is NULL");
+    if (!sized_take(SIZED_bertc_batch, batch, in, error) ||
+        (tensors && !sized_check(SIZED_bertc_tensor, tensors, error)))
+        return false;
     if (!check_arguments(s, in, buffers, error) || !session_enter(s, error)) return false;
     bool ok = run(s, in, buffers, tensors, error);
     session_leave(s);

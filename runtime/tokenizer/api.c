@@ -39,8 +39,9 @@ bool bertc_tokenizer_encode_with(bertc_tokenizer_handle *t, const bertc_text *te
                                  bertc_error *error) {
     if (!t || !tokens || !count)
         return error_set(error, "%s is NULL", !t ? "the tokenizer" : !tokens ? "tokens" : "count");
-    const encode_options o = encode_options_of(options);
-    return encoder_encode(t->encoder, text, &o, tokens, count, error);
+    encode_options o;
+    return encode_options_take(options, &o, error) &&
+           encoder_encode(t->encoder, text, &o, tokens, count, error);
 }
 
 const char *bertc_tokenizer_text(const bertc_tokenizer_handle *t, int32_t id) {

@@ -1,5 +1,6 @@
 // What an application may ask an encoder for.
 #include "runtime/error.h"
+#include "runtime/sized.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 static bool check_words(const bertc_text *text, bertc_error *error) {
@@ -38,12 +39,14 @@ bool truncation_check(bertc_truncation truncation, bertc_truncation_side side, b
     return error_set(error, "truncation is %d, which is none of bertc_truncation", (int)truncation);
 }
 
-encode_options encode_options_of(const bertc_text_options *o) {
-    if (!o) return (encode_options){0};
-    return (encode_options){.max_tokens = o->max_tokens,
-                            .truncation = o->truncation,
-                            .side = o->truncation_side,
-                            .plain = o->plain_text};
+bool encode_options_take(const bertc_text_options *given, encode_options *out, bertc_error *error) {
+    bertc_text_options o;
+    if (!sized_take(SIZED_bertc_text_options, given, &o, error)) return false;
+    *out = (encode_options){.max_tokens = o.max_tokens,
+                            .truncation = o.truncation,
+                            .side = o.truncation_side,
+                            .plain = o.plain_text};
+    return true;
 }
 
 bool encode_arguments(const bertc_text *text, const encode_options *options, bertc_error *error) {

@@ -48,8 +48,8 @@ typedef struct encode_options {
     bertc_truncation_side side;
     bool plain; // text makes no special tokens
 } encode_options;
-// NULL: none is set.
-encode_options encode_options_of(const bertc_text_options *o);
+// Of the caller's struct; NULL: none is set.
+bool encode_options_take(const bertc_text_options *given, encode_options *out, bertc_error *error);
 
 // Whether they are of the enumerations.
 bool truncation_check(bertc_truncation truncation, bertc_truncation_side side, bertc_error *error);

@@ -31,7 +31,8 @@ static bool set_batch(void *user, const peer_batch *b, char *error) {
 static bool call(void *user, char *error) {
     own *o = user;
     bertc_error e;
-    bertc_batch b = {o->batch->texts, o->batch->length, o->batch->ids, o->batch->mask, NULL};
+    bertc_batch b = {
+        BERTC_SIZED(bertc_batch), o->batch->texts, o->batch->length, o->batch->ids, o->batch->mask, NULL};
     if (bertc_run(o->session, &b, o->buffers, NULL, &e)) return true;
     memcpy(error, e.message, sizeof(e.message));
     return false;
@@ -53,13 +54,13 @@ int main(int argc, char **argv) {
     bertc_error e;
     double start = peer_seconds();
     o.model = bertc_load(argv[1], &e);
-    bertc_session_options options = {.threads = atoi(argv[2]),
+    bertc_session_options options = {BERTC_SIZED(bertc_session_options), .threads = atoi(argv[2]),
                                      .huge_pages = argc > 3 && !strcmp(argv[3], "huge-pages")};
     if (o.model) o.session = bertc_open(o.model, &options, &e);
     double load = (peer_seconds() - start) * 1e3;
     if (!o.session) return peer_failed(e.message);
-    bertc_model_info info;
-    bertc_model_describe(o.model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(o.model, &info, NULL);
     if (info.output_count > OUTPUTS_MAX) return peer_failed("more outputs than expected");
     o.outputs = info.output_count;
     char isa[32];

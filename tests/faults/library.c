@@ -43,7 +43,7 @@ static int run_load(const char *fixtures) {
 static int open_session(const char *fixtures, int threads, bool huge) {
     bertc_error e = {""};
     bertc_model *m = load(fixtures, &e);
-    bertc_session_options o = {.threads = threads, .huge_pages = huge};
+    bertc_session_options o = {BERTC_SIZED(bertc_session_options), .threads = threads, .huge_pages = huge};
     if (!m) return wrong(e.message);
     fault_start();
     bertc_session *s = bertc_open(m, &o, &e);
@@ -76,7 +76,7 @@ static char *long_text(void) {
 // The labels and scores of all texts, in one string of JSON; false with an error.
 static bool answer(bertc_session *s, const bertc_text *texts, const bertc_text_options *o, char *json,
                    size_t size, bertc_error *e) {
-    bertc_result results[TEXTS];
+    bertc_result results[TEXTS] = {BERTC_RESULT_INIT};
     if (!bertc_answer_texts(s, texts, TEXTS, o, results, e)) return false;
     for (int i = 0; i < TEXTS; i++) {
         size_t n = bertc_result_json(&results[i], &texts[i], json, size);
@@ -93,7 +93,10 @@ static int answer_texts(const char *fixtures, const bertc_text_options *o) {
     bertc_text texts[TEXTS] = {
         {.text = "good", .size = 4}, {.text = text, .size = LONG_BYTES}, {.text = "bad", .size = 3}};
     bertc_model *m = load(fixtures, &e);
-    bertc_session *s = m ? bertc_open(m, &(bertc_session_options){.max_text_bytes = 64}, &e) : NULL;
+    bertc_session *s =
+        m ? bertc_open(m, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .max_text_bytes = 64},
+                       &e)
+          : NULL;
     if (!text || !s) return wrong(e.message);
     fault_start();
     bool ok = answer(s, texts, o, first, sizeof first, &e);
@@ -109,11 +112,13 @@ static int answer_texts(const char *fixtures, const bertc_text_options *o) {
 }
 
 static int run_windows(const char *fixtures) {
-    return answer_texts(fixtures, &(bertc_text_options){.windows = true, .stride = 4});
+    return answer_texts(fixtures,
+                        &(bertc_text_options){BERTC_SIZED(bertc_text_options), .windows = true, .stride = 4});
 }
 
 static int run_truncated(const char *fixtures) {
-    return answer_texts(fixtures, &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST});
+    return answer_texts(fixtures, &(bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                                        .truncation = BERTC_TRUNCATE_LONGEST_FIRST});
 }
 
 const scenario library_scenarios[] = {

@@ -33,7 +33,8 @@ void quality_open(quality *q, const char *model, const char *data, int64_t lengt
     snprintf(path, sizeof path, BERTC_SHARED "/models/%s", model);
     build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {length}}};
     must_diag(opened_open(&q->model, path, &o, &q->d), &q->d, model);
-    q->session = bertc_open(q->model.model, &(bertc_session_options){.threads = 1}, &e);
+    q->session = bertc_open(q->model.model,
+                            &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 1}, &e);
     ck_assert_msg(q->session != NULL, "%s: %s", model, e.message);
     data_path(data, path, sizeof path);
     snprintf(command, sizeof command, "xzcat '%s'", path);
@@ -62,7 +63,7 @@ const char *quality_string(const cJSON *o, const char *name) {
 }
 
 bertc_result quality_answer(quality *q, const bertc_text *text, const bertc_text_options *options) {
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
     ck_assert_msg(bertc_answer_texts(q->session, text, 1, options, &r, &e), "%s: %s", text->text, e.message);
     return r;

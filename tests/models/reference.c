@@ -140,13 +140,14 @@ static const float *expected(const reference *r, const bertc_tensor *t) {
 
 double reference_check(const reference *r, bertc_model *model, int threads, tolerance t, const char *what) {
     bertc_error e = {""};
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
-    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
+    bertc_session *s = bertc_open(
+        model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads}, &e);
     ck_assert_msg(s != NULL, "%s: %s", what, e.message);
     bool no_first = reference_hides_first(r);
     float *buffers[64] = {0};
-    bertc_tensor tensors[64];
+    bertc_tensor tensors[64] = {BERTC_TENSOR_INIT};
     ck_assert_int_le(info.output_count, 64);
     for (int i = 0; i < info.output_count; i++) {
         if (no_first && bertc_output_reads_first(model, i)) continue;
@@ -154,8 +155,16 @@ double reference_check(const reference *r, bertc_model *model, int threads, tole
         buffers[i] = malloc(bytes);
         memset(buffers[i], 0xff, bytes); // NaN: what is not written does not pass
     }
-    bertc_batch b = {r->batch,     r->length, r->ids,    r->mask, r->types,
-                     r->positions, r->tasks,  r->global, r->boxes};
+    bertc_batch b = {BERTC_SIZED(bertc_batch),
+                     r->batch,
+                     r->length,
+                     r->ids,
+                     r->mask,
+                     r->types,
+                     r->positions,
+                     r->tasks,
+                     r->global,
+                     r->boxes};
     ck_assert_msg(bertc_run(s, &b, buffers, tensors, &e), "%s: %s", what, e.message);
     double worst = 0;
     int compared = 0;

@@ -21,8 +21,8 @@ typedef struct outputs {
 } outputs;
 
 static int output_index(const bertc_model *m, const char *name) {
-    bertc_model_info info;
-    bertc_model_describe(m, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(m, &info, NULL);
     for (int i = 0; i < info.output_count; i++) {
         if (!strcmp(bertc_output_name(m, i), name)) return i;
     }
@@ -37,7 +37,8 @@ static int32_t id_at(int text, int64_t i) {
 static void run(bertc_model *model, int threads, int batch, const int64_t *lengths, const int *texts,
                 int64_t grid, int which, outputs *out) {
     bertc_error e = {""};
-    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
+    bertc_session *s = bertc_open(
+        model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads}, &e);
     ck_assert_msg(s != NULL, "%s", e.message);
     int32_t *ids = calloc((size_t)(batch * grid), 4), *mask = calloc((size_t)(batch * grid), 4);
     for (int t = 0; t < batch; t++) {
@@ -50,8 +51,9 @@ static void run(bertc_model *model, int threads, int batch, const int64_t *lengt
     float *buffers[16] = {0};
     buffers[logits] = malloc(bertc_output_bytes(model, logits, batch, grid));
     buffers[hidden] = malloc(bertc_output_bytes(model, hidden, batch, grid));
-    ck_assert_msg(bertc_run(s, &(bertc_batch){batch, grid, ids, mask, NULL}, buffers, NULL, &e), "%s",
-                  e.message);
+    ck_assert_msg(bertc_run(s, &(bertc_batch){BERTC_SIZED(bertc_batch), batch, grid, ids, mask, NULL},
+                            buffers, NULL, &e),
+                  "%s", e.message);
     memcpy(out->logits, buffers[logits] + 2 * which, sizeof(out->logits));
     memcpy(out->hidden, buffers[hidden] + which * grid * WIDTH, sizeof(out->hidden));
     free(buffers[logits]);
@@ -123,7 +125,8 @@ static const family families[] = {
 static float *rows_of(bertc_model *model, const family *f, int threads, int batch, const int64_t *lengths,
                       int64_t grid, int which, size_t *bytes) {
     bertc_error e = {""};
-    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = threads}, &e);
+    bertc_session *s = bertc_open(
+        model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads}, &e);
     ck_assert_msg(s != NULL, "%s", e.message);
     int32_t *ids = calloc((size_t)(batch * grid), 4), *mask = calloc((size_t)(batch * grid), 4);
     int32_t *global = calloc((size_t)(batch * grid), 4);
@@ -139,7 +142,7 @@ static float *rows_of(bertc_model *model, const family *f, int threads, int batc
     *bytes = row * (size_t)lengths[which];
     buffers[0] = malloc(bertc_output_bytes(model, 0, batch, grid));
     float *out = malloc(*bytes);
-    bertc_batch texts = {batch, grid, ids, mask, NULL};
+    bertc_batch texts = {BERTC_SIZED(bertc_batch), batch, grid, ids, mask, NULL};
     if (f->global) texts.global_attention_mask = global;
     ck_assert_msg(bertc_run(s, &texts, buffers, NULL, &e), "%s", e.message);
     memcpy(out, (char *)buffers[0] + row * (size_t)(grid * which), *bytes);

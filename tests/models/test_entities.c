@@ -71,9 +71,11 @@ static bertc_aggregation strategy_of(const char *name) {
 // The answer as JSON, as a program reads it.
 static cJSON *answer(const fixture *f, const char *text, bertc_aggregation how) {
     bertc_text t = {.text = text, .size = strlen(text)};
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
-    ck_assert_msg(bertc_answer_texts(f->session, &t, 1, &(bertc_text_options){.aggregation = how}, &r, &e),
+    ck_assert_msg(bertc_answer_texts(
+                      f->session, &t, 1,
+                      &(bertc_text_options){BERTC_SIZED(bertc_text_options), .aggregation = how}, &r, &e),
                   "%s: %s", text, e.message);
     size_t n = bertc_result_json(&r, &t, NULL, 0);
     char *json = malloc(n + 1);

@@ -53,16 +53,18 @@ static void refuses(run_of *r, bertc_batch b, const char *message) {
 START_TEST(that_a_model_lacks) {
     int32_t zeros[2 * LENGTH * 4] = {0};
     run_of r = open_case("bert-base-model");
-    refuses(&r, (bertc_batch){.bbox = zeros}, "the model takes no bbox");
-    refuses(&r, (bertc_batch){.task_type_ids = zeros}, "the model takes no task_type_ids");
-    refuses(&r, (bertc_batch){.global_attention_mask = zeros}, "the model takes no global_attention_mask");
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .bbox = zeros}, "the model takes no bbox");
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .task_type_ids = zeros},
+            "the model takes no task_type_ids");
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .global_attention_mask = zeros},
+            "the model takes no global_attention_mask");
     int32_t positions[2 * LENGTH] = {0, 79, 3};
-    ck_assert(runs(&r, (bertc_batch){.position_ids = positions}));
+    ck_assert(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .position_ids = positions}));
     positions[1] = 80;
-    refuses(&r, (bertc_batch){.position_ids = positions},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .position_ids = positions},
             "row 0, column 1: position 80: the model has positions 0 to 79");
     positions[1] = -1;
-    refuses(&r, (bertc_batch){.position_ids = positions},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .position_ids = positions},
             "row 0, column 1: position -1: the model has positions 0 to 79");
     close_case(&r);
 }
@@ -71,9 +73,10 @@ END_TEST
 START_TEST(positions_behind_the_pad) { // RoBERTa's go up to the last row of its table
     run_of r = open_case("roberta-model");
     int32_t positions[2 * LENGTH] = {81};
-    ck_assert_msg(runs(&r, (bertc_batch){.position_ids = positions}), "%s", r.error.message);
+    ck_assert_msg(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .position_ids = positions}), "%s",
+                  r.error.message);
     positions[0] = 82;
-    refuses(&r, (bertc_batch){.position_ids = positions},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .position_ids = positions},
             "row 0, column 0: position 82: the model has positions 0 to 81");
     close_case(&r);
 }
@@ -82,14 +85,15 @@ END_TEST
 START_TEST(tasks_in_their_table) {
     run_of r = open_case("ernie-model");
     int32_t tasks[2 * LENGTH] = {0}, mask[2 * LENGTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
-    ck_assert(runs(&r, (bertc_batch){0}));
+    ck_assert(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch)}));
     float first = r.out[0];
-    ck_assert(runs(&r, (bertc_batch){.task_type_ids = tasks}));
+    ck_assert(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .task_type_ids = tasks}));
     ck_assert(r.out[0] == first); // none given: zeros
     tasks[11] = 3;
-    refuses(&r, (bertc_batch){.task_type_ids = tasks},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .task_type_ids = tasks},
             "row 1, column 5: task_type_ids: 3 is outside of what the model has");
-    ck_assert(runs(&r, (bertc_batch){.task_type_ids = tasks, .attention_mask = mask})); // not looked at
+    ck_assert(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .task_type_ids = tasks,
+                                     .attention_mask = mask})); // not looked at
     close_case(&r);
 }
 END_TEST
@@ -97,16 +101,17 @@ END_TEST
 START_TEST(boxes_on_their_page) {
     run_of r = open_case("layoutlm-model");
     int32_t boxes[2 * LENGTH * 4] = {1, 2, 289, 4};
-    ck_assert_msg(runs(&r, (bertc_batch){.bbox = boxes}), "%s", r.error.message);
+    ck_assert_msg(runs(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .bbox = boxes}), "%s", r.error.message);
     boxes[3] = 1;
-    refuses(&r, (bertc_batch){.bbox = boxes},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .bbox = boxes},
             "row 0, column 0: bbox: a height of -1 is outside of what the model has");
     boxes[3] = 2;
     boxes[2] = 290;
-    refuses(&r, (bertc_batch){.bbox = boxes}, "row 0, column 0: bbox: 290 is outside of what the model has");
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .bbox = boxes},
+            "row 0, column 0: bbox: 290 is outside of what the model has");
     boxes[2] = INT32_MIN;
     boxes[0] = INT32_MAX;
-    refuses(&r, (bertc_batch){.bbox = boxes},
+    refuses(&r, (bertc_batch){BERTC_SIZED(bertc_batch), .bbox = boxes},
             "row 0, column 0: bbox: 2147483647 is outside of what the model has");
     close_case(&r);
 }
@@ -118,7 +123,7 @@ START_TEST(hidden_tokens) {
     int32_t mask[2 * LENGTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, other[2 * LENGTH];
     enum { WIDTH = 12, HIDDEN = 10 * WIDTH };
     float *buffers[8] = {r.out};
-    bertc_batch b = {2, LENGTH, other, mask, NULL};
+    bertc_batch b = {BERTC_SIZED(bertc_batch), 2, LENGTH, other, mask, NULL};
     memcpy(other, ids, sizeof(other));
     ck_assert(bertc_run(r.s, &b, buffers, NULL, &r.error));
     float first = r.out[0], shown = r.out[11 * WIDTH];

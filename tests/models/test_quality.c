@@ -12,7 +12,8 @@
 #include "quality.h"
 
 #define LENGTH 128 // tokens at which the references were cut
-static const bertc_text_options cut = {.truncation = BERTC_TRUNCATE_LONGEST_FIRST};
+static const bertc_text_options cut = {BERTC_SIZED(bertc_text_options),
+                                       .truncation = BERTC_TRUNCATE_LONGEST_FIRST};
 
 static void within(const char *what, int got, int want) {
     printf("%s: %d, Transformers %d\n", what, got, want);

@@ -48,7 +48,8 @@ static size_t cut_size(quality *q, const bertc_text *text) {
 }
 
 static squad_score score(quality *q, const bertc_text *text, const cJSON *gold) {
-    const bertc_text_options options = {.max_answer_tokens = 30,
+    const bertc_text_options options = {BERTC_SIZED(bertc_text_options),
+                                        .max_answer_tokens = 30,
                                         .answer_as_tokens = true,
                                         .max_tokens = WINDOW,
                                         .windows = true,

@@ -99,10 +99,12 @@ static const struct {
 static void check_scores(bertc_session *s, bool one, bool raw, const float want[2][2]) {
     for (int i = 0; i < 2; i++) {
         bertc_text t = {.text = texts[i], .size = strlen(texts[i])};
-        bertc_result r;
+        bertc_result r = BERTC_RESULT_INIT;
         bertc_error e;
-        ck_assert_msg(bertc_answer_texts(s, &t, 1, &(bertc_text_options){.raw_scores = raw}, &r, &e), "%s",
-                      e.message);
+        ck_assert_msg(
+            bertc_answer_texts(
+                s, &t, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .raw_scores = raw}, &r, &e),
+            "%s", e.message);
         ck_assert_int_eq(r.score_count, one ? 1 : 2);
         for (int k = 0; k < r.score_count; k++)
             ck_assert_float_eq_tol(r.scores[k].score, want[i][r.scores[k].id], 5e-5f);

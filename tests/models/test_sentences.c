@@ -46,7 +46,7 @@ static const char *string_of(const cJSON *row, const char *key) {
 }
 
 static bertc_text_options options_of(const cJSON *row) {
-    return (bertc_text_options){.prompt = string_of(row, "prompt"),
+    return (bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt = string_of(row, "prompt"),
                                 .prompt_name = string_of(row, "prompt_name")};
 }
 
@@ -80,7 +80,7 @@ static void check(bertc_model *model, const cJSON *rows, const char *what) {
     for (const cJSON *row = rows->child, *end; row; row = end) {
         bertc_text_options o = options_of(row);
         bertc_text texts[TEXTS];
-        bertc_result results[TEXTS], alone;
+        bertc_result results[TEXTS] = {BERTC_RESULT_INIT}, alone = BERTC_RESULT_INIT;
         float *kept[TEXTS];
         int n = 0;
         for (end = row; end && n < TEXTS && same_word(o.prompt, string_of(end, "prompt")) &&
@@ -146,24 +146,26 @@ END_TEST
 START_TEST(prompts) {
     diag d;
     opened m;
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     const char *text;
     open_case(&m, "st-prompts", &d);
-    bertc_model_describe(m.model, &info);
+    bertc_model_describe(m.model, &info, NULL);
     ck_assert_int_eq(info.prompt_count, 3);
     ck_assert_str_eq(bertc_prompt(m.model, info.default_prompt, &text), "query");
     ck_assert_str_eq(text, "query: ");
     ck_assert_ptr_null(bertc_prompt(m.model, 3, &text));
     bertc_error e;
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     const bertc_word one = {0, 1};
     const bertc_text plain = {.text = "a", .size = 1},
                      in_words = {.text = "a", .size = 1, .words = &one, .word_count = 1};
     bertc_session *s = bertc_open(m.model, NULL, &e);
-    ck_assert(!bertc_answer_texts(s, &plain, 1, &(bertc_text_options){.prompt_name = "none"}, &r, &e));
+    ck_assert(!bertc_answer_texts(
+        s, &plain, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt_name = "none"}, &r, &e));
     ck_assert_str_eq(e.message, "the model has no prompt `none`; it has document, passage, query");
     ck_assert(!bertc_answer_texts(s, &in_words, 1, NULL, &r, &e));
-    ck_assert(bertc_answer_texts(s, &in_words, 1, &(bertc_text_options){.prompt = ""}, &r, &e));
+    ck_assert(bertc_answer_texts(
+        s, &in_words, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt = ""}, &r, &e));
     bertc_close(s);
     opened_close(&m);
     diag_free(&d);
@@ -175,7 +177,7 @@ START_TEST(windows) {
     diag d;
     opened m;
     bertc_error e;
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     open_case(&m, "st-prompts", &d);
     bertc_session *s = bertc_open(m.model, NULL, &e);
     const char *text =
@@ -186,14 +188,15 @@ START_TEST(windows) {
         int tokens, windows;
     } cases[] = {{"", 26, 2}, {"query: ", 28, 2}, {"where is the old green river ? ", 33, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const bertc_text_options o = {
-            .prompt = cases[i].prompt, .windows = true, .max_tokens = 20, .stride = -1};
+        const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .prompt = cases[i].prompt,
+                                      .windows = true, .max_tokens = 20, .stride = -1};
         ck_assert_msg(bertc_answer_texts(s, &t, 1, &o, &r, &e), "%s", e.message);
         ck_assert_int_eq(r.token_count, cases[i].tokens);
         ck_assert_int_eq(r.window_count, cases[i].windows);
         for (int k = 0; k < r.embedding_size; k++) ck_assert(isfinite(r.embedding[k]));
     }
-    const bertc_text_options none = {.prompt = text, .windows = true, .max_tokens = 20};
+    const bertc_text_options none = {BERTC_SIZED(bertc_text_options), .prompt = text, .windows = true,
+                                     .max_tokens = 20};
     ck_assert(!bertc_answer_texts(s, &t, 1, &none, &r, &e));
     bertc_close(s);
     opened_close(&m);

@@ -70,10 +70,11 @@ static double number_of(const cJSON *o, const char *name) {
 // Entities by the strategy of pipeline.reference.json.
 static bertc_result answer(fixture *f, const char *text, const char *pair) {
     bertc_text t = {text, strlen(text), pair, pair ? strlen(pair) : 0};
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
     ck_assert_msg(bertc_answer_texts(f->session, &t, 1,
-                                     &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST,
+                                     &(bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                                           .truncation = BERTC_TRUNCATE_LONGEST_FIRST,
                                                            .aggregation = BERTC_AGGREGATE_SIMPLE},
                                      &r, &e),
                   "%s: %s", text, e.message);

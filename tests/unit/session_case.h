@@ -43,6 +43,7 @@ static inline grid *grid_new(int64_t batch, int64_t length) {
     grid *g = calloc(1, sizeof *g);
     g->batch = batch;
     g->length = length;
+    g->tensors[0].size = sizeof *g->tensors;
     return g;
 }
 static inline void grid_free(grid *g) {
@@ -50,7 +51,7 @@ static inline void grid_free(grid *g) {
     free(g);
 }
 static inline bool grid_run(run_case *c, grid *g) {
-    bertc_batch in = {g->batch, g->length, g->ids, g->mask, g->types};
+    bertc_batch in = {BERTC_SIZED(bertc_batch), g->batch, g->length, g->ids, g->mask, g->types};
     for (int i = 0; i < TOY_OUTPUTS; i++) {
         free(g->out[i]);
         g->out[i] = malloc(bertc_output_bytes(c->model, i, g->batch, g->length) + 1);

@@ -75,7 +75,8 @@ START_TEST(tensors) {
     static const toy_variant two[] = {{"toy_s8", 0, 8, 8}, {"toy_s32", 0, 32, 32}};
     blob b = toy_memory((toy_options){.variants = two, .variant_count = 2});
     bertc_model *m = bertc_load_memory(b.data, NULL, NULL);
-    bertc_session *s = bertc_open(m, &(bertc_session_options){.threads = 3}, NULL);
+    bertc_session *s =
+        bertc_open(m, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 3}, NULL);
     enum { BATCH = 30, LENGTH = 20 };
     static int32_t ids[BATCH * LENGTH], mask[BATCH * LENGTH];
     for (int i = 0; i < BATCH * LENGTH; i++) {
@@ -83,10 +84,11 @@ START_TEST(tensors) {
         mask[i] = i % LENGTH <= i / LENGTH % LENGTH;
     }
     float *out[TOY_OUTPUTS];
-    bertc_tensor described[TOY_OUTPUTS];
+    bertc_tensor described[TOY_OUTPUTS] = {BERTC_TENSOR_INIT};
     for (int i = 0; i < TOY_OUTPUTS; i++) out[i] = malloc(bertc_output_bytes(m, i, BATCH, LENGTH));
     long before = allocations;
-    bool ok = bertc_run(s, &(bertc_batch){BATCH, LENGTH, ids, mask, NULL}, out, described, NULL);
+    bool ok = bertc_run(s, &(bertc_batch){BERTC_SIZED(bertc_batch), BATCH, LENGTH, ids, mask, NULL}, out,
+                        described, NULL);
     long used = allocations - before;
     ck_assert(ok);
     ck_assert_int_eq(used, 0);
@@ -127,8 +129,8 @@ enum { TEXTS = 1024, TEXT_BYTES = 4096 };
 // Asserts nothing: Check allocates.
 static bool run_all(bertc_session *s, const bertc_text *texts, size_t n, bertc_result *r, char *json,
                     size_t size, int top_k, bool windows) {
-    const bertc_text_options o = {
-        .truncation = BERTC_TRUNCATE_LONGEST_FIRST, .top_k = top_k, .windows = windows};
+    const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .truncation = BERTC_TRUNCATE_LONGEST_FIRST,
+                                  .top_k = top_k, .windows = windows};
     if (!bertc_answer_texts(s, texts, n, &o, r, NULL)) return false;
     for (size_t i = 0; i < n; i++) bertc_result_json(&r[i], &texts[i], json, size);
     return true;
@@ -145,7 +147,7 @@ static bool run_words(bertc_session *s, const task_case *c, const char *text, be
 
 static bool run_prompted(bertc_session *s, const task_case *c, bertc_result *r) {
     const bertc_text text = head_text("lives in paris", NULL);
-    const bertc_text_options o = {.prompt = "alice "};
+    const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .prompt = "alice "};
     return c->second.name || c->first.leading != BERTC_S || c->kind == BERTC_TASK_NEXT_SENTENCE ||
            bertc_answer_texts(s, &text, 1, &o, r, NULL);
 }
@@ -153,13 +155,15 @@ static bool run_prompted(bertc_session *s, const task_case *c, bertc_result *r) 
 START_TEST(answers) {
     static const char *const tags[] = {"O", "B-PER", "I-PER", "B-LOC", NULL};
     static bertc_text small[TEXTS];
-    static bertc_result r[TEXTS];
+    static bertc_result r[TEXTS] = {BERTC_RESULT_INIT};
     static char large[TEXT_BYTES + 1], json[1 << 16];
     const task_case *c = &cases[_i];
     toy_logit = some_logit;
     head_model h = head_open(c->kind, c->first, c->second, c->labels ? tags : NULL);
-    bertc_session *s =
-        bertc_open(h.model, &(bertc_session_options){.threads = 2, .max_text_bytes = TEXT_BYTES}, NULL);
+    bertc_session *s = bertc_open(h.model,
+                                  &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 2,
+                                                           .max_text_bytes = TEXT_BYTES},
+                                  NULL);
     for (int i = 0; i < TEXT_BYTES; i++) large[i] = "alice [MASK] lives in paris, \xe2\x82\xac bobs "[i % 35];
     // A context after the question, as its task wants, and for the others two halves.
     const bertc_text all = {large, TEXT_BYTES / 2, large + TEXT_BYTES / 2, TEXT_BYTES / 2},
@@ -183,7 +187,7 @@ START_TEST(answers) {
     ck_assert_int_eq(used, 0);
     // More than that: once, then no more.
     static bertc_text many[2 * TEXTS];
-    static bertc_result more[2 * TEXTS];
+    static bertc_result more[2 * TEXTS] = {BERTC_RESULT_INIT};
     for (int i = 0; i < 2 * TEXTS; i++)
         many[i] = i % 2 ? small[i / 2] : head_text("[MASK] alice", "bob [MASK] paris");
     for (int round = 0; round < 3 && ok; round++) {

@@ -33,7 +33,7 @@ START_TEST(labels) {
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("Good!", NULL), head_text("bad", "good"),
                                 head_text("the good", NULL)};
-    bertc_result r[3];
+    bertc_result r[3] = {BERTC_RESULT_INIT};
     answer(s, texts, 3, NULL, r);
     ck_assert(r[0].task == BERTC_TASK_CLASSIFY && r[0].score_count == 3 && r[0].token_count == 4);
     ck_assert_str_eq(r[0].scores[0].label, "good");
@@ -41,9 +41,10 @@ START_TEST(labels) {
     ck_assert_str_eq(r[1].scores[0].label, "bad");
     ck_assert_str_eq(r[2].scores[0].label, "other");
     ck_assert_float_eq_tol(r[0].scores[0].score, (float)(exp(2) / (exp(2) + 1 + exp(1))), 1e-6f);
-    answer(s, texts, 3, &(bertc_text_options){.top_k = 2}, r);
+    answer(s, texts, 3, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .top_k = 2}, r);
     ck_assert_int_eq(r[2].score_count, 2);
-    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true, .windows = true}, r);
+    answer(s, texts, 3,
+           &(bertc_text_options){BERTC_SIZED(bertc_text_options), .raw_scores = true, .windows = true}, r);
     ck_assert(r[0].scores[0].id == 1 && r[0].scores[0].score == 2 && r[0].scores[1].score == 1);
     bertc_close(s);
     head_close(&h);
@@ -53,7 +54,7 @@ END_TEST
 START_TEST(other_scores) {
     toy_logit = good_logit;
     const bertc_text text = head_text("good", NULL);
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     head_model h =
         head_open(BERTC_TASK_MULTI_LABEL, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
     bertc_session *s = session_of(&h);
@@ -61,7 +62,7 @@ START_TEST(other_scores) {
     ck_assert_str_eq(r.scores[0].label, "good");
     ck_assert_float_eq_tol(r.scores[0].score, 0.8807970f, 1e-6f);
     ck_assert_float_eq(r.scores[2].score, 0.5f);
-    answer(s, &text, 1, &(bertc_text_options){.raw_scores = true}, &r);
+    answer(s, &text, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .raw_scores = true}, &r);
     ck_assert(r.scores[0].id == 1 && r.scores[0].score == 2 && r.scores[1].score == 1 &&
               r.scores[2].score == 0);
     bertc_close(s);
@@ -82,21 +83,25 @@ START_TEST(embeddings) {
         head_open(BERTC_TASK_EMBEDDING, (head_output){"embedding", BERTC_S, 20}, (head_output){0}, NULL);
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("good", NULL), head_text("bad", NULL)};
-    bertc_result r[2];
+    bertc_result r[2] = {BERTC_RESULT_INIT};
     answer(s, texts, 2, NULL, r);
     ck_assert(r[0].embedding_size == 20 && r[0].embedding[1] == 2 && r[1].embedding[1] == 0.5f &&
               r[1].embedding[19] == 9.5f);
-    answer(s, texts, 2, &(bertc_text_options){.dimensions = 3}, r);
+    answer(s, texts, 2, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .dimensions = 3}, r);
     ck_assert(r[0].embedding_size == 3 && r[0].embedding[1] == 2 && r[1].embedding[1] == 0.5f);
-    answer(s, texts + 1, 1, &(bertc_text_options){.dimensions = 3, .normalize = true}, r); // of 2, 0.5, 1
+    answer(s, texts + 1, 1,
+           &(bertc_text_options){BERTC_SIZED(bertc_text_options), .dimensions = 3, .normalize = true},
+           r); // of 2, 0.5, 1
     ck_assert_float_eq(r[0].embedding[1], (float)(0.5 / sqrt(5.25)));
     ck_assert_float_eq(r[0].embedding[2], (float)(1 / sqrt(5.25)));
-    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.dimensions = 21}, r, &error));
+    ck_assert(!bertc_answer_texts(
+        s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .dimensions = 21}, r, &error));
     ck_assert_str_eq(error.message,
                      "dimensions is 21: the model's embeddings have 20 numbers (0: as it says itself)");
-    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.dimensions = -1}, r, &error));
-    bertc_model_info info;
-    bertc_model_describe(h.model, &info);
+    ck_assert(!bertc_answer_texts(
+        s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .dimensions = -1}, r, &error));
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(h.model, &info, NULL);
     ck_assert(info.embedding_size == 20 && info.embedding_width == 20 &&
               info.similarity == BERTC_SIMILARITY_COSINE);
     bertc_close(s);
@@ -110,17 +115,19 @@ START_TEST(prompts) {
         head_open(BERTC_TASK_CLASSIFY, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("bad", NULL), head_text("", NULL), head_text("bad", "bad")};
-    bertc_result r[3];
-    answer(s, texts, 3, &(bertc_text_options){.prompt = "good "}, r);
+    bertc_result r[3] = {BERTC_RESULT_INIT};
+    answer(s, texts, 3, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt = "good "}, r);
     for (int i = 0; i < 3; i++) ck_assert_str_eq(r[i].scores[0].label, "good"); // of the first word
     ck_assert(r[0].token_count == 4 && r[1].token_count == 3 && r[2].token_count == 6);
-    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.prompt_name = "x"}, r, &error));
+    ck_assert(!bertc_answer_texts(
+        s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt_name = "x"}, r, &error));
     ck_assert_str_eq(error.message, "the model has no prompts, and so none of the name `x`");
     bertc_close(s);
     head_close(&h);
     h = head_open(BERTC_TASK_ENTITIES, (head_output){"logits", BERTC_T, 3}, (head_output){0}, moods);
     s = session_of(&h);
-    ck_assert(!bertc_answer_texts(s, texts, 1, &(bertc_text_options){.prompt = ""}, r, &error));
+    ck_assert(!bertc_answer_texts(
+        s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt = ""}, r, &error));
     ck_assert_ptr_nonnull(
         strstr(error.message, "a prompt goes before texts that get an embedding or labels"));
     bertc_close(s);
@@ -144,7 +151,7 @@ START_TEST(entities) {
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("in the", NULL),
                                 head_text("Bobs, \xc3\x89 Alice lives in Paris.", NULL)};
-    bertc_result r[2];
+    bertc_result r[2] = {BERTC_RESULT_INIT};
     char json[1024];
     answer(s, texts, 2, NULL, r);
     ck_assert_int_eq(r[0].entity_count, 0);
@@ -176,7 +183,7 @@ START_TEST(questions) {
                              (head_output){"end_logits", BERTC_T, 0}, NULL);
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("who", "Alice lives in Paris, 2018."), head_text("who", "")};
-    bertc_result r[2];
+    bertc_result r[2] = {BERTC_RESULT_INIT};
     char json[256];
     answer(s, texts, 1, NULL, r);
     ck_assert(r[0].answer.found && r[0].answer.char_start == 15 && r[0].answer.char_end == 26);
@@ -188,7 +195,7 @@ START_TEST(questions) {
     ck_assert_ptr_nonnull(
         strstr(json, "{\"answer\": \"Paris, 2018\", \"start\": 15, \"end\": 26, \"score\": "));
     ck_assert_ptr_nonnull(strstr(json, ", \"logit_score\": 7}"));
-    answer(s, texts, 1, &(bertc_text_options){.no_answer = true}, r);
+    answer(s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .no_answer = true}, r);
     ck_assert(!r[0].answer.found && r[0].answer.score == 1 && r[0].answer.logit_score == 100);
     ck_assert(!bertc_answer_texts(s, texts + 1, 1, NULL, r, &error));
     ck_assert_str_eq(error.message, "the context is empty");
@@ -197,9 +204,9 @@ START_TEST(questions) {
     const bertc_text blank = head_text("who", " \n");
     ck_assert(!bertc_answer_texts(s, &blank, 1, NULL, r, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "the context has no token"));
-    answer(s, &blank, 1, &(bertc_text_options){.no_answer = true}, r);
+    answer(s, &blank, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .no_answer = true}, r);
     ck_assert(!r[0].answer.found && r[0].answer.score == 1);
-    answer(s, texts, 1, &(bertc_text_options){.max_answer_tokens = 2}, r);
+    answer(s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .max_answer_tokens = 2}, r);
     ck_assert(r[0].answer.char_start == 15 && r[0].answer.char_end == 20);
     ck_assert(!bertc_answer_texts(s, &(bertc_text){"who", 3, NULL, 0}, 1, NULL, r, &error));
     ck_assert_str_eq(
@@ -225,7 +232,7 @@ START_TEST(masks) {
     bertc_session *s = session_of(&h);
     const bertc_text texts[] = {head_text("the [MASK]", NULL), head_text("alice [MASK] in [MASK]", NULL),
                                 head_text("[MASK]", "bob [MASK]")};
-    bertc_result r[3];
+    bertc_result r[3] = {BERTC_RESULT_INIT};
     answer(s, texts, 3, NULL, r);
     ck_assert_int_eq(r[0].mask_count, 1);
     ck_assert(r[1].mask_count == 2 && r[2].mask_count == 2);
@@ -238,9 +245,9 @@ START_TEST(masks) {
                            1e-6f);
     ck_assert_str_eq(m[1].scores[0].label, "good");
     ck_assert(r[2].masks[0].text == 0 && r[2].masks[1].text == 1 && r[2].masks[1].char_start == 4);
-    answer(s, texts, 3, &(bertc_text_options){.top_k = 1000}, r);
+    answer(s, texts, 3, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .top_k = 1000}, r);
     ck_assert_int_eq(r[1].masks[1].score_count, HEAD_VOCAB);
-    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true}, r);
+    answer(s, texts, 3, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .raw_scores = true}, r);
     ck_assert(r[1].masks[0].scores[0].id == BOB && r[1].masks[0].scores[0].score == 3 &&
               r[1].masks[0].scores[1].score == 2);
     bertc_close(s);
@@ -250,7 +257,7 @@ END_TEST
 
 static void refuse(bertc_session *s, bertc_text text, const bertc_text_options *o, const char *cause) {
     const bertc_text texts[] = {head_text("the [MASK]", "the"), text};
-    bertc_result r[2];
+    bertc_result r[2] = {BERTC_RESULT_INIT};
     char second[300];
     ck_assert(!bertc_answer_texts(s, &text, 1, o, r, &error));
     ck_assert_str_eq(error.message, cause);
@@ -269,17 +276,18 @@ START_TEST(no_masks) {
     head_model h =
         head_open(BERTC_TASK_FILL_MASK, (head_output){"logits", BERTC_R, HEAD_VOCAB}, (head_output){0}, NULL);
     bertc_session *s = session_of(&h);
-    const bertc_text_options windows = {.windows = true, .max_tokens = 8};
+    const bertc_text_options windows = {BERTC_SIZED(bertc_text_options), .windows = true, .max_tokens = 8};
     refuse(s, head_text("the", NULL), NULL, none);
     refuse(s, head_text("", NULL), NULL, none);
     refuse(s, head_text("the alice lives in paris the alice lives in paris", NULL), &windows, none);
     refuse(s, head_text("the <mask>", NULL), NULL, other);
     refuse(s, head_text("the", "a <mask>"), NULL, other);
     refuse(s, head_text("the alice lives in paris the [MASK]", NULL),
-           &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST, .max_tokens = 6},
+           &(bertc_text_options){BERTC_SIZED(bertc_text_options), .truncation = BERTC_TRUNCATE_LONGEST_FIRST,
+                                 .max_tokens = 6},
            "[MASK] is none of the 6 tokens that are read of the text");
     const bertc_text both = head_text("the [MASK] <mask>", NULL);
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     answer(s, &both, 1, NULL, &r);
     ck_assert_int_eq(r.mask_count, 1);
     bertc_close(s);
@@ -299,7 +307,7 @@ START_TEST(sentences) {
     toy_logit = next_logit;
     const bertc_text texts[] = {head_text("alice", "bob [MASK]"), head_text("alice [MASK]", NULL),
                                 head_text("alice", "bob")};
-    bertc_result r[3];
+    bertc_result r[3] = {BERTC_RESULT_INIT};
     head_model h = head_open(BERTC_TASK_PRETRAINING, (head_output){"prediction_logits", BERTC_R, HEAD_VOCAB},
                              (head_output){"seq_relationship_logits", BERTC_S, 2}, NULL);
     bertc_session *s = session_of(&h);
@@ -307,7 +315,7 @@ START_TEST(sentences) {
     ck_assert_float_eq_tol(r[0].next_sentence, (float)(1 / (1 + exp(-(double)ALICE))), 1e-6f);
     ck_assert(r[1].next_sentence == -1 && r[0].mask_count == 1 && r[1].mask_count == 1);
     ck_assert(r[2].next_sentence == r[0].next_sentence && r[2].mask_count == 0);
-    answer(s, texts, 3, &(bertc_text_options){.raw_scores = true}, r);
+    answer(s, texts, 3, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .raw_scores = true}, r);
     ck_assert(r[0].next_sentence == (float)ALICE && isnan(r[1].next_sentence));
     char json[512];
     bertc_result_json(&r[1], &texts[1], json, sizeof json);
@@ -333,7 +341,7 @@ START_TEST(many_texts) {
     enum { N = 300 };
     static char words[N][160];
     bertc_text texts[N];
-    static bertc_result r[N];
+    static bertc_result r[N] = {BERTC_RESULT_INIT};
     toy_logit = good_logit;
     head_model h =
         head_open(BERTC_TASK_CLASSIFY, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
@@ -361,13 +369,15 @@ START_TEST(too_long) {
     char words[600] = "good";
     for (int k = 0; k < 29; k++) strcat(words, " the");
     const bertc_text texts[] = {head_text("good", NULL), head_text(words, NULL)};
-    bertc_result r[2];
+    bertc_result r[2] = {BERTC_RESULT_INIT};
     ck_assert(!bertc_answer_texts(s, texts, 2, NULL, r, &error));
     ck_assert_msg(strncmp(error.message, "text 2 of 2: ", 13) == 0 && strstr(error.message, "32") &&
                       strstr(error.message, "8"),
                   "%s",
                   error.message); // 32 tokens, 8 too many
-    answer(s, texts, 2, &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST}, r);
+    answer(s, texts, 2,
+           &(bertc_text_options){BERTC_SIZED(bertc_text_options), .truncation = BERTC_TRUNCATE_LONGEST_FIRST},
+           r);
     ck_assert_int_eq(r[1].token_count, HEAD_LENGTH);
     const bertc_token *tokens;
     size_t n;
@@ -385,7 +395,7 @@ START_TEST(no_tokenizer) {
     bertc_model *m = bertc_load_memory(b.data, NULL, NULL);
     bertc_session *s = bertc_open(m, NULL, NULL);
     const bertc_text text = head_text("good", NULL);
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     ck_assert(!bertc_answer_texts(s, &text, 1, NULL, &r, &error));
     ck_assert_ptr_nonnull(strstr(error.message, "no tokenizer"));
     ck_assert_ptr_null(bertc_token_text(m, 1));

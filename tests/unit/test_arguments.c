@@ -38,11 +38,11 @@ START_TEST(models) {
     ck_assert_ptr_null(bertc_token_text(NULL, 0));
     ck_assert(!bertc_output_reads_first(NULL, 0));
     ck_assert_uint_eq(bertc_output_bytes(NULL, 0, 1, 1), 0);
-    bertc_model_info info;
-    bertc_model_describe(NULL, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    REFUSED(bertc_model_describe(NULL, &info, &error), "model is NULL");
     ck_assert(info.max_length == 0 && info.output_count == 0 && info.default_prompt == -1);
     head_model h = classifier();
-    bertc_model_describe(h.model, NULL);
+    REFUSED(bertc_model_describe(h.model, NULL, &error), "info is NULL");
     for (int k = 0; k < 2; k++) {
         int beyond = k ? INT_MAX : -1;
         ck_assert_ptr_null(bertc_label(h.model, beyond));
@@ -59,13 +59,21 @@ END_TEST
 START_TEST(sessions) {
     head_model h = classifier();
     REFUSED(bertc_open(NULL, NULL, &error), "model is NULL");
-    REFUSED(bertc_open(h.model, &(bertc_session_options){.threads = -1}, &error),
+    REFUSED(bertc_open(h.model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = -1},
+                       &error),
             "-1 threads: not between 1 and 4096");
-    REFUSED(bertc_open(h.model, &(bertc_session_options){.threads = 4097}, &error),
+    REFUSED(bertc_open(h.model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 4097},
+                       &error),
             "4097 threads: not between 1 and 4096");
-    REFUSED(bertc_open(h.model, &(bertc_session_options){.max_text_bytes = SIZE_MAX}, &error),
-            "max_text_bytes is 18446744073709551615: at most 1073741824");
-    REFUSED(bertc_open(h.model, &(bertc_session_options){.max_text_bytes = ((size_t)1 << 30) + 1}, &error),
+    REFUSED(
+        bertc_open(h.model,
+                   &(bertc_session_options){BERTC_SIZED(bertc_session_options), .max_text_bytes = SIZE_MAX},
+                   &error),
+        "max_text_bytes is 18446744073709551615: at most 1073741824");
+    REFUSED(bertc_open(h.model,
+                       &(bertc_session_options){BERTC_SIZED(bertc_session_options),
+                                                .max_text_bytes = ((size_t)1 << 30) + 1},
+                       &error),
             "max_text_bytes is 1073741825: at most 1073741824");
     bertc_close(NULL);
     head_close(&h);
@@ -77,19 +85,20 @@ START_TEST(tensors) {
     bertc_session *s = bertc_open(h.model, NULL, NULL);
     const int32_t ids[2] = {2, 3};
     float out[2], *buffers[1] = {out};
-    bertc_batch in = {1, 2, ids, NULL, NULL};
+    bertc_batch in = {BERTC_SIZED(bertc_batch), 1, 2, ids, NULL, NULL};
     ck_assert(bertc_run(s, &in, buffers, NULL, NULL));
     REFUSED(bertc_run(NULL, &in, buffers, NULL, &error), "session is NULL");
     REFUSED(bertc_run(s, NULL, buffers, NULL, &error), "the batch is NULL");
-    REFUSED(bertc_run(s, &(bertc_batch){.batch = 1, .length = 2}, buffers, NULL, &error),
+    REFUSED(bertc_run(s, &(bertc_batch){BERTC_SIZED(bertc_batch), .batch = 1, .length = 2}, buffers, NULL,
+                      &error),
             "input_ids is missing");
-    in = (bertc_batch){-1, 2, ids, NULL, NULL};
+    in = (bertc_batch){BERTC_SIZED(bertc_batch), -1, 2, ids, NULL, NULL};
     REFUSED(bertc_run(s, &in, buffers, NULL, &error), "a grid of -1 x 2");
-    in = (bertc_batch){1, (int64_t)1 << 31, ids, NULL, NULL};
+    in = (bertc_batch){BERTC_SIZED(bertc_batch), 1, (int64_t)1 << 31, ids, NULL, NULL};
     REFUSED(bertc_run(s, &in, buffers, NULL, &error), "a grid of 1 x 2147483648");
-    in = (bertc_batch){(int64_t)1 << 62, 4, ids, NULL, NULL};
+    in = (bertc_batch){BERTC_SIZED(bertc_batch), (int64_t)1 << 62, 4, ids, NULL, NULL};
     REFUSED(bertc_run(s, &in, buffers, NULL, &error), "a grid of 4611686018427387904 x 4");
-    in = (bertc_batch){(int64_t)1 << 61, 2, ids, NULL, NULL};
+    in = (bertc_batch){BERTC_SIZED(bertc_batch), (int64_t)1 << 61, 2, ids, NULL, NULL};
     REFUSED(bertc_run(s, &in, buffers, NULL, &error),
             "buffers[0]: no memory holds `logits` of a grid of 2305843009213693952 x 2");
     bertc_close(s);
@@ -166,28 +175,37 @@ START_TEST(answers) {
         bertc_text_options options;
         const char *message;
     } options[] = {
-        {{.truncation = (bertc_truncation)77}, "truncation is 77, which is none of bertc_truncation"},
-        {{.truncation = (bertc_truncation)77, .windows = true},
+        {{BERTC_SIZED(bertc_text_options), .truncation = (bertc_truncation)77},
          "truncation is 77, which is none of bertc_truncation"},
-        {{.truncation = (bertc_truncation)-1}, "truncation is -1, which is none of bertc_truncation"},
-        {{.top_k = -1}, "top_k is -1: how many, or 0 for the usual number"},
-        {{.top_k = INT_MIN}, "top_k is -2147483648: how many, or 0 for the usual number"},
-        {{.aggregation = (bertc_aggregation)6}, "aggregation is 6, which is none of bertc_aggregation"},
-        {{.max_answer_tokens = -2}, "max_answer_tokens is -2: how many, or 0 for 15"},
-        {{.max_tokens = -5}, "max_tokens is -5: how many, or 0 for as many as the model takes"},
-        {{.stride = -2}, "stride is -2: how many, 0 for the usual number, or -1 for none"},
+        {{BERTC_SIZED(bertc_text_options), .truncation = (bertc_truncation)77, .windows = true},
+         "truncation is 77, which is none of bertc_truncation"},
+        {{BERTC_SIZED(bertc_text_options), .truncation = (bertc_truncation)-1},
+         "truncation is -1, which is none of bertc_truncation"},
+        {{BERTC_SIZED(bertc_text_options), .top_k = -1}, "top_k is -1: how many, or 0 for the usual number"},
+        {{BERTC_SIZED(bertc_text_options), .top_k = INT_MIN},
+         "top_k is -2147483648: how many, or 0 for the usual number"},
+        {{BERTC_SIZED(bertc_text_options), .aggregation = (bertc_aggregation)6},
+         "aggregation is 6, which is none of bertc_aggregation"},
+        {{BERTC_SIZED(bertc_text_options), .max_answer_tokens = -2},
+         "max_answer_tokens is -2: how many, or 0 for 15"},
+        {{BERTC_SIZED(bertc_text_options), .max_tokens = -5},
+         "max_tokens is -5: how many, or 0 for as many as the model takes"},
+        {{BERTC_SIZED(bertc_text_options), .stride = -2},
+         "stride is -2: how many, 0 for the usual number, or -1 for none"},
     };
     head_model h = classifier();
     bertc_session *s = bertc_open(h.model, NULL, NULL);
     const bertc_text good = head_text("good", NULL);
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     ck_assert(bertc_answer_texts(s, &good, 1, NULL, &r, NULL));
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         REFUSED(bertc_answer_texts(s, &good, 1, &options[i].options, &r, &error), options[i].message);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int prompted = 0; prompted < 2; prompted++)
             REFUSED(bertc_answer_texts(s, &texts[i].text, 1,
-                                       &(bertc_text_options){.prompt = prompted ? "the " : NULL}, &r, &error),
+                                       &(bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                                             .prompt = prompted ? "the " : NULL},
+                                       &r, &error),
                     texts[i].message);
     REFUSED(bertc_answer_texts(NULL, &good, 1, NULL, &r, &error), "session is NULL");
     REFUSED(bertc_answer_texts(s, NULL, 1, NULL, &r, &error), "texts is NULL");

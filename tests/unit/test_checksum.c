@@ -236,14 +236,14 @@ START_TEST(options) {
     bertc_unload(m);
     more.later[3] = 1;
     ck_assert_ptr_null(bertc_load_with(c.path, &more.known, &error));
-    ck_assert_str_eq(error.message, "options has one of a later version, at byte 19");
+    ck_assert_str_eq(error.message, "bertc_load_options has a field of a later version, at byte 19");
     more.known.size = sizeof(size_t); // as an earlier version's: check_weights is not looked at
     m = bertc_load_with(c.path, &more.known, &error);
     ck_assert_msg(m != NULL, "%s", error.message);
     bertc_unload(m);
     more.known.size = 0;
     ck_assert_ptr_null(bertc_load_with(c.path, &more.known, &error));
-    ck_assert_str_eq(error.message, "options.size is 0, not sizeof(bertc_load_options)");
+    ck_assert_str_eq(error.message, "bertc_load_options.size is 0, not sizeof(bertc_load_options)");
     ck_assert_ptr_null(bertc_load_with(NULL, NULL, &error));
     ck_assert_str_eq(error.message, "path is NULL");
     compiled_close(&c);

@@ -159,7 +159,7 @@ static void check_model(const classes *c, bertc_model *m, const bertc_error *err
     bertc_session *s = bertc_open(m, NULL, &e);
     ck_assert_ptr_nonnull(s);
     float got[TOKENS * COLUMNS], *buffers[] = {got};
-    bertc_batch b = {1, TOKENS, ids, NULL, types};
+    bertc_batch b = {BERTC_SIZED(bertc_batch), 1, TOKENS, ids, NULL, types};
     ck_assert_msg(bertc_run(s, &b, buffers, NULL, &e), "%s", e.message);
     ck_assert_double_lt(apart(got, COLUMNS, c->want[class]), 1e-5);
     bertc_close(s);

@@ -50,7 +50,7 @@ static void tagger_close(tagger *t) {
 }
 
 static bertc_result answer(const tagger *t, bertc_text text, const bertc_text_options *o) {
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     ck_assert_msg(bertc_answer_texts(t->session, &text, 1, o, &r, &error), "%s", error.message);
     return r;
 }
@@ -58,7 +58,8 @@ static bertc_result answer(const tagger *t, bertc_text text, const bertc_text_op
 // The entities as "PER 0-4, LOC 9-14".
 static void expect_by(const tagger *t, bertc_aggregation how, const char *words, const char *want) {
     char got[512] = "";
-    bertc_result r = answer(t, head_text(words, NULL), &(bertc_text_options){.aggregation = how});
+    bertc_result r = answer(t, head_text(words, NULL),
+                            &(bertc_text_options){BERTC_SIZED(bertc_text_options), .aggregation = how});
     for (int i = 0; i < r.entity_count; i++)
         sprintf(got + strlen(got), "%s%s %u-%u", i ? ", " : "", r.entities[i].type, r.entities[i].char_start,
                 r.entities[i].char_end);
@@ -99,7 +100,7 @@ START_TEST(strategies) {
 END_TEST
 
 static float score_of(const tagger *t, bertc_aggregation how, bool raw) {
-    bertc_text_options o = {.aggregation = how, .raw_scores = raw};
+    bertc_text_options o = {BERTC_SIZED(bertc_text_options), .aggregation = how, .raw_scores = raw};
     bertc_result r = answer(t, head_text("Bobs Alice", NULL), &o);
     ck_assert(r.entity_count == 1 && r.raw_scores == raw);
     return r.entities[0].score;
@@ -132,7 +133,9 @@ START_TEST(tokens_as_json) {
     say(S_SUFFIX, 2, 5);
     say(UNK, 3, 5);
     const bertc_text text = head_text("the Bobs Xyz", NULL);
-    bertc_result r = answer(&t, text, &(bertc_text_options){.aggregation = BERTC_AGGREGATE_NONE});
+    bertc_result r =
+        answer(&t, text,
+               &(bertc_text_options){BERTC_SIZED(bertc_text_options), .aggregation = BERTC_AGGREGATE_NONE});
     char json[1024];
     bertc_result_json(&r, &text, json, sizeof json);
     ck_assert_str_eq(
@@ -242,7 +245,7 @@ START_TEST(windows) {
     tagger t = tagger_open(tags);
     say(BOB, 1, 2), say(S_SUFFIX, 3, 3), say(ALICE, 2, 4), say(PARIS, 3, 2);
     for (int how = BERTC_AGGREGATE_WORDS; how <= BERTC_AGGREGATE_NONE; how++) {
-        bertc_text_options o = {.aggregation = (bertc_aggregation)how};
+        bertc_text_options o = {BERTC_SIZED(bertc_text_options), .aggregation = (bertc_aggregation)how};
         bertc_result whole = answer(&t, head_text(words, NULL), &o);
         int n = whole.entity_count;
         bertc_entity *kept = malloc((size_t)n * sizeof *kept);
@@ -271,7 +274,9 @@ START_TEST(words_of_the_text) {
     text.words = words;
     text.word_count = 2;
     for (int how = BERTC_AGGREGATE_WORDS; how <= BERTC_AGGREGATE_NONE; how++) {
-        bertc_result r = answer(&t, text, &(bertc_text_options){.aggregation = (bertc_aggregation)how});
+        bertc_result r = answer(
+            &t, text,
+            &(bertc_text_options){BERTC_SIZED(bertc_text_options), .aggregation = (bertc_aggregation)how});
         ck_assert(r.word_count == 2 && r.words[0].id == 1 && r.words[1].id == 2 && r.entity_count == 1);
         ck_assert(r.entities[0].char_start == 0 && r.entities[0].char_end == 10);
     }

@@ -28,7 +28,8 @@ static bool run_one(bertc_session *s, one *o) {
     for (int i = 0; i < LENGTH; i++) o->ids[i] = 20 + i;
     o->error.message[0] = 0;
     memset(o->hidden, 0, sizeof o->hidden);
-    return bertc_run(s, &(bertc_batch){1, LENGTH, o->ids, NULL, NULL}, buffers, NULL, &o->error);
+    return bertc_run(s, &(bertc_batch){BERTC_SIZED(bertc_batch), 1, LENGTH, o->ids, NULL, NULL}, buffers,
+                     NULL, &o->error);
 }
 
 static bool same(const one *a, const one *b) {
@@ -64,7 +65,8 @@ static int use_all(void *context) {
     family *f = context;
     one got;
     if (!run_one(f->session, &got) || !same(&got, &f->want)) return 1;
-    bertc_session *own = bertc_open(f->model, &(bertc_session_options){.threads = 3}, NULL);
+    bertc_session *own = bertc_open(
+        f->model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 3}, NULL);
     if (!own) return 2;
     for (int i = 0; i < 20; i++)
         if (!run_one(own, &got) || !same(&got, &f->want)) return 3;
@@ -86,7 +88,9 @@ static int use_all(void *context) {
 }
 
 START_TEST(a_child_runs) {
-    const bertc_session_options how[] = {{.threads = 1}, {.threads = 2}, {.threads = 5}};
+    const bertc_session_options how[] = {{BERTC_SIZED(bertc_session_options), .threads = 1},
+                                         {BERTC_SIZED(bertc_session_options), .threads = 2},
+                                         {BERTC_SIZED(bertc_session_options), .threads = 5}};
     run_case c = open_case(&plain, &how[_i]);
     family f = {.session = c.session, .model = c.model};
     ck_assert(run_one(c.session, &f.want));
@@ -105,7 +109,8 @@ static int close_alone(void *context) {
 }
 
 START_TEST(a_child_closes) {
-    run_case c = open_case(&plain, &(bertc_session_options){.threads = 4});
+    run_case c =
+        open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 4});
     one o;
     ck_assert_int_eq(in_child(close_alone, c.session), 0);
     ck_assert(run_one(c.session, &o));
@@ -155,7 +160,8 @@ static int run_everywhere(void *context) {
 
 START_TEST(the_parents_threads_are_left_alone) {
     int cpus = bertc_cpu_count();
-    run_case c = open_case(&plain, &(bertc_session_options){.threads = cpus < 16 ? cpus : 16});
+    run_case c = open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options),
+                                                            .threads = cpus < 16 ? cpus : 16});
     family f = {.session = c.session, .model = c.model};
     ck_assert(run_one(c.session, &f.want));
     nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL); // they sleep
@@ -189,8 +195,9 @@ static int run_without_parallel(void *context) {
 
 START_TEST(the_applications_threads_are_not_asked) {
     family f = {.calls = 0};
-    run_case c = open_case(
-        &plain, &(bertc_session_options){.threads = 4, .parallel = counting_for, .parallel_user = &f.calls});
+    run_case c =
+        open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 4,
+                                                   .parallel = counting_for, .parallel_user = &f.calls});
     f.session = c.session;
     ck_assert(run_one(c.session, &f.want));
     ck_assert_int_gt(f.calls, 0);
@@ -217,14 +224,16 @@ static int session_is_refused(void *context) {
                                   "another") != 0)
         return 2;
     bertc_close(f->session);
-    bertc_session *own = bertc_open(f->model, &(bertc_session_options){.threads = 2}, NULL);
+    bertc_session *own = bertc_open(
+        f->model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 2}, NULL);
     if (!own || !run_one(own, &got) || !same(&got, &f->want)) return 3;
     bertc_close(own);
     return 0;
 }
 
 START_TEST(while_another_thread_is_in_a_call) {
-    run_case c = open_case(&plain, &(bertc_session_options){.threads = _i + 1});
+    run_case c =
+        open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = _i + 1});
     family f = {.session = c.session, .model = c.model};
     one got;
     pthread_t thread;
@@ -259,8 +268,8 @@ static void fork_at_the_second(void *user, const bertc_phase_event *event) {
 // Parent and child both end the call that they were in, and can make others.
 START_TEST(within_a_call) {
     forked_here h = {0};
-    run_case c = open_case(
-        &plain, &(bertc_session_options){.threads = 3, .hook = fork_at_the_second, .hook_user = &h});
+    run_case c = open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 3,
+                                                            .hook = fork_at_the_second, .hook_user = &h});
     run_case other = open_case(&plain, NULL);
     one got, want;
     bool ok = run_one(other.session, &want) && run_one(c.session, &got) && same(&got, &want) &&

@@ -90,8 +90,15 @@ START_TEST(header_in_cxx) {
     // No C++ compiler is needed to build bertc.
     if (run(out, sizeof out, "c++ --version") != 0) SKIP("tools", "c++");
     write_text("use.cpp",
-               "#include <bertc.h>\nint main() { bertc_error e; return bertc_load(\"\", &e) != nullptr; }\n");
-    must("c++ -Wall -Wextra -Werror -I%s/include -fsyntax-only %s/use.cpp", root, root);
+               "#include <bertc.h>\nint main() {\n    bertc_error e;\n    bertc_batch b = BERTC_BATCH_INIT;\n"
+               "    bertc_tensor t[2] = {BERTC_TENSOR_INIT, {}};\n    bertc_load_options o = "
+               "{BERTC_SIZED(bertc_load_options), true};\n"
+               "    return b.size == sizeof b && t[0].size == sizeof *t && o.size && bertc_load(\"\", &e) != "
+               "nullptr;\n}\n");
+    must("c++ -std=c++11 -Wall -Wextra -Werror -I%s/include -fsyntax-only %s/use.cpp", root, root);
+    write_text("later.cpp", "#include <bertc.h>\nbertc_load_options o = {BERTC_SIZED(bertc_load_options), "
+                            ".check_weights = true};\n");
+    must("c++ -std=c++20 -Wall -Wextra -Werror -I%s/include -fsyntax-only %s/later.cpp", root, root);
 }
 END_TEST
 
@@ -109,7 +116,7 @@ START_TEST(names) {
         ck_assert_int_gt(count, 20);
     }
     ck_assert_int_eq(run(out, sizeof out, "readelf -d %s/lib/libbertc.so | grep -o 'soname: .*'", root), 0);
-    ck_assert_str_eq(out, "soname: [libbertc.so.0]\n");
+    ck_assert_str_eq(out, "soname: [libbertc.so.0.1]\n");
 }
 END_TEST
 

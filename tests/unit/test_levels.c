@@ -46,8 +46,8 @@ static const char *lack_of(const bertc_model *m, int i) {
 
 START_TEST(by_rank) {
     bertc_model *m = open_levels(usual, 3);
-    bertc_model_info info;
-    bertc_model_describe(m, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(m, &info, NULL);
     ck_assert_str_eq(info.isa_names, "good,plain");
     ck_assert_int_eq(info.variant_count, 2);
     ck_assert_int_eq(info.max_length, 32);
@@ -69,8 +69,8 @@ END_TEST
 START_TEST(asked_for) {
     setenv("BERTC_ISA", "plain", 1);
     bertc_model *m = open_levels(usual, 3);
-    bertc_model_info info;
-    bertc_model_describe(m, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(m, &info, NULL);
     ck_assert_str_eq(info.isa_names, "plain");
     ck_assert_str_eq(lack_of(m, 0), "number 63, which this version does not know");
     ck_assert_str_eq(lack_of(m, 1), "BERTC_ISA asks for plain");

@@ -27,10 +27,13 @@ START_TEST(loads_and_maps) {
     ck_assert_ptr_null(bertc_prompt(m, 1, &text));
     ck_assert_str_eq(bertc_model_json(m), "{\"toy\": true}");
     // The kernels (ret) run from the mapping; outputs stay as the arena was: zero.
-    bertc_session *s = bertc_open(m, &(bertc_session_options){.threads = 2}, &error);
+    bertc_session *s =
+        bertc_open(m, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 2}, &error);
     float out[8] = {1}, *buffers[TOY_OUTPUTS] = {out};
     const int32_t ids[] = {1, 2};
-    ck_assert(bertc_run(s, &(bertc_batch){.batch = 1, .length = 2, .input_ids = ids}, buffers, NULL, &error));
+    ck_assert(bertc_run(s,
+                        &(bertc_batch){BERTC_SIZED(bertc_batch), .batch = 1, .length = 2, .input_ids = ids},
+                        buffers, NULL, &error));
     ck_assert_float_eq(out[0], 0);
     bertc_close(s);
     // Another file under the same name while the first is loaded: the new one is what comes.

@@ -47,7 +47,7 @@ START_TEST(left_padding) {
     grid *g = grid_new(1, 6);
     put_row(g, 0, 2, 4, 10);
     float hidden[6 * 4], *out[TOY_OUTPUTS] = {[TOY_HIDDEN] = hidden};
-    bertc_batch in = {1, 6, g->ids, g->mask, NULL};
+    bertc_batch in = {BERTC_SIZED(bertc_batch), 1, 6, g->ids, g->mask, NULL};
     ck_assert_msg(bertc_run(c.session, &in, out, NULL, &g->error), "%s", g->error.message);
     ck_assert(hidden[0] == 0 && hidden[2 * 4] == 10 && hidden[2 * 4 + 2] == 2 && hidden[2 * 4 + 1] == 0);
     ck_assert(!grid_run(&c, g));
@@ -152,13 +152,14 @@ static void thread_for(void *user, int64_t n, void (*body)(void *, int64_t), voi
 
 START_TEST(same_bits_however_it_runs) {
     int calls = 0;
-    const bertc_session_options how[] = {{.threads = 1},
-                                         {.threads = 2},
-                                         {.threads = 3},
-                                         {.threads = 8},
-                                         {.threads = 4, .parallel = serial_for, .parallel_user = &calls},
-                                         {.threads = 3, .parallel = thread_for},
-                                         {.threads = 2, .huge_pages = true}};
+    const bertc_session_options how[] = {
+        {BERTC_SIZED(bertc_session_options), .threads = 1},
+        {BERTC_SIZED(bertc_session_options), .threads = 2},
+        {BERTC_SIZED(bertc_session_options), .threads = 3},
+        {BERTC_SIZED(bertc_session_options), .threads = 8},
+        {BERTC_SIZED(bertc_session_options), .threads = 4, .parallel = serial_for, .parallel_user = &calls},
+        {BERTC_SIZED(bertc_session_options), .threads = 3, .parallel = thread_for},
+        {BERTC_SIZED(bertc_session_options), .threads = 2, .huge_pages = true}};
     float alone[2], hidden[7 * 4];
     for (size_t k = 0; k < sizeof how / sizeof *how; k++) {
         run_case c = open_case(&plain, &how[k]);
@@ -188,7 +189,8 @@ END_TEST
 
 static void *session_main(void *p) {
     bertc_model *model = p;
-    bertc_session *s = bertc_open(model, &(bertc_session_options){.threads = 2}, NULL);
+    bertc_session *s =
+        bertc_open(model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 2}, NULL);
     run_case c = {.model = model, .session = s};
     grid *g = grid_new(20, 11);
     for (int b = 0; b < 20; b++) put_row(g, b, 0, 1 + b % 11, 1 + b);
@@ -258,7 +260,8 @@ static void see(void *user, const bertc_phase_event *e) {
 
 START_TEST(hook_sees_each_phase) {
     seen s = {0};
-    run_case c = open_case(&plain, &(bertc_session_options){.threads = 2, .hook = see, .hook_user = &s});
+    run_case c = open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 2,
+                                                            .hook = see, .hook_user = &s});
     grid *g = grid_new(2, 5);
     put_row(g, 0, 0, 5, 70);
     put_row(g, 1, 0, 2, 80);
@@ -284,7 +287,8 @@ START_TEST(tells_what_is_streamed_next) {
         memset(toy_fetches, 0, sizeof toy_fetches);
         toy_wrong_fetches = 0;
         toy_pause = 200000; // so that each thread comes to its own task
-        run_case c = open_case(&plain, &(bertc_session_options){.threads = threads});
+        run_case c = open_case(
+            &plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads});
         grid *g = grid_new(1, 16);
         put_row(g, 0, 0, 16, 70);
         // As often as it takes a second thread, on a machine that is busy, to come to its tasks.
@@ -312,8 +316,8 @@ START_TEST(takes_the_best_instruction_set_that_runs) {
                                 {"toy_s24", 0, 24, 48}};
     toy_options o = {.variants = sets, .variant_count = 5};
     run_case c = open_case(&o, NULL);
-    bertc_model_info info;
-    bertc_model_describe(c.model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(c.model, &info, NULL);
     ck_assert_str_eq(info.isa_names, "toy");
     ck_assert(info.variant_count == 3 && info.max_length == 24 && info.max_batch == 2 &&
               info.output_count == TOY_OUTPUTS);

@@ -190,15 +190,20 @@ START_TEST(json) {
     const bertc_text text = {
         .text = "a \"q\"\n\xff\xe2\x82z", .size = 10, .pair = "Paris \xc3\xa9", .pair_size = 8};
     const bertc_score scores[] = {{"yes\t\\", 1, 0.5f}, {"no", 0, 0.25f}};
-    check_json(&(bertc_result){.task = BERTC_TASK_CLASSIFY, .score_count = 2, .scores = scores}, &text,
+    check_json(&(bertc_result){BERTC_SIZED(bertc_result), .task = BERTC_TASK_CLASSIFY, .score_count = 2,
+                               .scores = scores},
+               &text,
                "{\"label\": \"yes\\t\\\\\", \"score\": 0.5, \"scores\": [{\"label\": \"yes\\t\\\\\", "
                "\"score\": 0.5}, "
                "{\"label\": \"no\", \"score\": 0.25}]}");
     const bertc_entity people[] = {{"PER", 0.1f, 2, 9, 2, 10}};
-    check_json(&(bertc_result){.task = BERTC_TASK_ENTITIES, .entity_count = 1, .entities = people}, &text,
+    check_json(&(bertc_result){BERTC_SIZED(bertc_result), .task = BERTC_TASK_ENTITIES, .entity_count = 1,
+                               .entities = people},
+               &text,
                "{\"entities\": [{\"entity_group\": \"PER\", \"score\": 0.100000001, \"word\": "
                "\"\\\"q\\\"\\n\xef\xbf\xbd\xef\xbf\xbdz\", \"start\": 2, \"end\": 9}]}");
-    bertc_result answer = {.task = BERTC_TASK_ANSWER, .answer = {0.5f, true, 6, 7, 6, 8, 12.5f}};
+    bertc_result answer = {BERTC_SIZED(bertc_result), .task = BERTC_TASK_ANSWER,
+                           .answer = {0.5f, true, 6, 7, 6, 8, 12.5f}};
 #define FOUND "\"answer\": \"\xc3\xa9\", \"start\": 6, \"end\": 7, \"score\": 0.5, \"logit_score\": 12.5"
     check_json(&answer, &text, "{" FOUND "}");
     const bertc_answer two[] = {answer.answer, {.score = 0.25f, .logit_score = -2}};
@@ -209,7 +214,8 @@ START_TEST(json) {
     const bertc_mask masks[] = {
         {.char_start = 1, .char_end = 7, .text = 1, .score_count = 2, .scores = scores}, {0}};
     check_json(
-        &(bertc_result){.task = BERTC_TASK_PRETRAINING, .mask_count = 2, .masks = masks, .next_sentence = -1},
+        &(bertc_result){BERTC_SIZED(bertc_result), .task = BERTC_TASK_PRETRAINING, .mask_count = 2,
+                        .masks = masks, .next_sentence = -1},
         &text,
         "{\"masks\": [{\"start\": 1, \"end\": 7, \"text\": 1, \"scores\": [{\"token_str\": \"yes\\t\\\\\", "
         "\"token\": 1, "
@@ -217,9 +223,10 @@ START_TEST(json) {
         "0, "
         "\"scores\": []}], \"next_sentence\": null}");
     const float embedding[] = {1, -2.5e-8f, INFINITY, NAN};
-    check_json(&(bertc_result){.task = BERTC_TASK_EMBEDDING, .embedding_size = 4, .embedding = embedding},
+    check_json(&(bertc_result){BERTC_SIZED(bertc_result), .task = BERTC_TASK_EMBEDDING, .embedding_size = 4,
+                               .embedding = embedding},
                &text, "{\"embedding\": [1, -2.50000003e-08, null, null]}");
-    check_json(&(bertc_result){.task = BERTC_TASK_TENSORS}, &text, "{}");
+    check_json(&(bertc_result){BERTC_SIZED(bertc_result), .task = BERTC_TASK_TENSORS}, &text, "{}");
 }
 END_TEST
 

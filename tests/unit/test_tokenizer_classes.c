@@ -77,7 +77,7 @@ static bool open_case(tokenizer_case *c, const cJSON *one) {
 
 static bertc_text_options options_of(const cJSON *one) {
     const char *how = cJSON_GetStringValue(item(one, "truncate"));
-    bertc_text_options o = {0};
+    bertc_text_options o = {BERTC_SIZED(bertc_text_options)};
     if (!how) return o;
     o.max_tokens = item(one, "max")->valueint;
     o.truncation = *how == 'l'   ? BERTC_TRUNCATE_LONGEST_FIRST
@@ -177,7 +177,8 @@ END_TEST
 
 START_TEST(sides) {
     tokenizer_case c;
-    bertc_text_options o = {.truncation = BERTC_TRUNCATE_LONGEST_FIRST, .max_tokens = 4};
+    bertc_text_options o = {BERTC_SIZED(bertc_text_options), .truncation = BERTC_TRUNCATE_LONGEST_FIRST,
+                            .max_tokens = 4};
     open_mini(&c, "{\"tokenizer_class\":\"BertTokenizer\"}");
     ck_assert_str_eq(encode(&c, "one two three", 13, &o), "[CLS] one:0-3 two:4-7 [SEP]");
     o.truncation_side = BERTC_TRUNCATION_LEFT;
@@ -211,8 +212,8 @@ START_TEST(sides_of_pairs) {
     tokenizer_case c;
     open_mini(&c, "{\"tokenizer_class\":\"BertTokenizer\"}");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const bertc_text_options o = {
-            .truncation = cases[i].how, .max_tokens = 7, .truncation_side = BERTC_TRUNCATION_LEFT};
+        const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .truncation = cases[i].how,
+                                      .max_tokens = 7, .truncation_side = BERTC_TRUNCATION_LEFT};
         const bertc_text text = {.text = "one two three four", .size = 18, .pair = "a b c", .pair_size = 5};
         const bertc_token *tokens;
         bertc_error error;
@@ -233,7 +234,7 @@ END_TEST
 // change that.
 static void check_plain(const char *file, const char *text, const char *special, const char *plain) {
     tokenizer_case c;
-    const bertc_text_options o = {.plain_text = true};
+    const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .plain_text = true};
     ck_assert_msg(case_open_text(&c, file, NULL), "%s", c.line);
     for (int i = 0; i < 2; i++) {
         ck_assert_str_eq(encode(&c, text, strlen(text), NULL), special);

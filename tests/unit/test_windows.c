@@ -17,7 +17,7 @@ static bertc_session *session_of(const head_model *h) {
 }
 
 static bertc_result answer(bertc_session *s, bertc_text text, const bertc_text_options *o) {
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     ck_assert_msg(bertc_answer_texts(s, &text, 1, o, &r, &error), "%s", error.message);
     return r;
 }
@@ -48,7 +48,8 @@ START_TEST(entities) {
     char *text = repeated("Alice the THE lives, PARIS ", TIMES);
     for (int stride = -1; stride < 20; stride++)
         for (int most = 24; most > 21; most--) {
-            bertc_text_options o = {.windows = true, .stride = stride, .max_tokens = most};
+            bertc_text_options o = {BERTC_SIZED(bertc_text_options), .windows = true, .stride = stride,
+                                    .max_tokens = most};
             if (stride >= most - 2) continue;
             bertc_result r = answer(s, head_text(text, NULL), &o);
             ck_assert_int_eq(r.entity_count, 2 * TIMES);
@@ -79,7 +80,7 @@ START_TEST(questions) {
                              (head_output){"end_logits", BERTC_T, 0}, NULL);
     bertc_session *s = session_of(&h);
     char *filler = repeated("in the ", 40), context[800];
-    bertc_text_options o = {.windows = true};
+    bertc_text_options o = {BERTC_SIZED(bertc_text_options), .windows = true};
     snprintf(context, sizeof context, "alice lives \xe2\x82\xac bob %s paris, 2018 %s", filler, filler);
     bertc_result r = answer(s, head_text("who", context), &o);
     uint32_t at = 18 + 280 + 1;
@@ -130,7 +131,7 @@ START_TEST(rows) {
     char text[400];
     toy_logit = word_logit;
     three_windows(text);
-    const bertc_text_options o = {.windows = true, .stride = -1};
+    const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .windows = true, .stride = -1};
     head_model h =
         head_open(BERTC_TASK_REGRESSION, (head_output){"logits", BERTC_S, 2}, (head_output){0}, moods);
     bertc_session *s = session_of(&h);
@@ -169,7 +170,9 @@ START_TEST(unit_length) {
     head_model h =
         head_open(BERTC_TASK_EMBEDDING, (head_output){"embedding", BERTC_S, 2}, (head_output){0}, NULL);
     bertc_session *s = session_of(&h);
-    bertc_result r = answer(s, head_text(text, NULL), &(bertc_text_options){.windows = true, .stride = -1});
+    bertc_result r =
+        answer(s, head_text(text, NULL),
+               &(bertc_text_options){BERTC_SIZED(bertc_text_options), .windows = true, .stride = -1});
     double length = sqrt(22.0 * 22 + 24.0 * 24);
     ck_assert_double_eq_tol((double)r.embedding[0], 22 / length, 1e-6);
     ck_assert_double_eq_tol((double)r.embedding[1], 24 / length, 1e-6);
@@ -192,7 +195,7 @@ START_TEST(masks) {
         head_open(BERTC_TASK_FILL_MASK, (head_output){"logits", BERTC_R, HEAD_VOCAB}, (head_output){0}, NULL);
     bertc_session *s = session_of(&h);
     char *text = repeated("alice [MASK] lives [MASK] ", TIMES);
-    const bertc_text_options o = {.windows = true, .stride = 6, .top_k = 2};
+    const bertc_text_options o = {BERTC_SIZED(bertc_text_options), .windows = true, .stride = 6, .top_k = 2};
     for (int pair = 0; pair < 2; pair++) {
         bertc_result r = answer(s, pair ? head_text("the [MASK]", text) : head_text(text, NULL), &o);
         ck_assert_int_eq(r.mask_count, 2 * TIMES + pair);
@@ -265,10 +268,13 @@ START_TEST(words_in_windows) {
     bertc_text t = head_text(many, NULL);
     t.words = all;
     t.word_count = 3 * TIMES;
-    bertc_result r = answer(s, t, &(bertc_text_options){.windows = true, .stride = 5});
+    bertc_result r =
+        answer(s, t, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .windows = true, .stride = 5});
     ck_assert(r.word_count == 3 * TIMES && r.entity_count == 2 * TIMES && r.window_count > 1);
     for (int i = 0; i < 3 * TIMES; i++) ck_assert_int_eq(r.words[i].id, i % 3 + 1);
-    r = answer(s, t, &(bertc_text_options){.truncation = BERTC_TRUNCATE_LONGEST_FIRST});
+    r = answer(
+        s, t,
+        &(bertc_text_options){BERTC_SIZED(bertc_text_options), .truncation = BERTC_TRUNCATE_LONGEST_FIRST});
     ck_assert(r.words[0].id == 1 && r.words[3 * TIMES - 1].id == -1);
     free(many);
     bertc_close(s);

@@ -40,12 +40,13 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     *c = (contender){0};
     if (!opened_open(&c->model, path, &b, d)) return false;
     bertc_error e;
-    bertc_session_options so = {.threads = 1, .hook = add_traffic, .hook_user = &c->traffic};
+    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = 1, .hook = add_traffic,
+                                .hook_user = &c->traffic};
     bertc_session *s = bertc_open(c->model.model, &so, &e);
     if (!s) return runtime_failed(d, &e);
     int n = c->model.build.module->graphs[0]->output_count;
     float **none = memory_zero((size_t)n, sizeof(*none));
-    bertc_batch batch = {w->batch, w->length, w->ids, w->mask, NULL};
+    bertc_batch batch = {BERTC_SIZED(bertc_batch), w->batch, w->length, w->ids, w->mask, NULL};
     bool ok = none ? bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e)
                    : diag_error(d, NULL, "out of memory");
     free(none);

@@ -52,8 +52,8 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
     }
     int_list lengths = o->build.lengths;
     if (ok && !lengths.count) { // of an artefact: no longer than it was compiled for
-        bertc_model_info info;
-        bertc_model_describe(model.model, &info);
+        bertc_model_info info = BERTC_MODEL_INFO_INIT;
+        bertc_model_describe(model.model, &info, NULL);
         lengths = (int_list){1, {info.max_length < DEFAULT_LENGTH ? info.max_length : DEFAULT_LENGTH}};
     }
     for (int i = 0; ok && i < lengths.count; i++) ok = bench_length(o, model.model, lengths.v[i], d);

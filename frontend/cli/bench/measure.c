@@ -22,8 +22,8 @@ static int64_t described_number(const bertc_model *model, const char *name, int6
 }
 
 static void isa_of(const bertc_model *model, char *isa, size_t size) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     snprintf(isa, size, "%s", info.isa_names ? info.isa_names : "");
 }
 
@@ -66,11 +66,11 @@ typedef struct caller {
 
 static bool caller_open(caller *c, const bench_options *o, bertc_model *model, const workload *w, int threads,
                         bertc_phase_hook hook, void *user, diag *d) {
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_error e;
-    bertc_model_describe(model, &info);
-    bertc_session_options so = {
-        .threads = threads, .hook = hook, .hook_user = user, .huge_pages = o->huge_pages};
+    bertc_model_describe(model, &info, NULL);
+    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = threads, .hook = hook,
+                                .hook_user = user, .huge_pages = o->huge_pages};
     *c = (caller){.outputs = info.output_count,
                   .buffers = memory_zero((size_t)info.output_count, sizeof(float *))};
     c->session = bertc_open(model, &so, &e);
@@ -91,7 +91,7 @@ static void caller_close(caller *c) {
 }
 
 static bool call(caller *c, const workload *w, double *seconds, diag *d) {
-    bertc_batch b = {w->batch, w->length, w->ids, w->mask, NULL};
+    bertc_batch b = {BERTC_SIZED(bertc_batch), w->batch, w->length, w->ids, w->mask, NULL};
     bertc_error e;
     double start = seconds_now();
     bool ok = bertc_run(c->session, &b, c->buffers, NULL, &e);

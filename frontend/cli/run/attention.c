@@ -36,11 +36,11 @@ static char *token_label(const bertc_model *model, const bertc_text *text, const
 
 static bool read_tokens(const run_options *o, const bertc_model *model, bertc_session *s,
                         const bertc_text *text, seen *x, diag *d) {
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_error e;
     const bertc_token *tokens;
     size_t n;
-    bertc_model_describe(model, &info);
+    bertc_model_describe(model, &info, NULL);
     int64_t most = o->max_tokens && o->max_tokens < info.max_length ? o->max_tokens : info.max_length;
     bertc_text_options options = run_text_options(o);
     options.max_tokens = most;
@@ -60,8 +60,8 @@ static bool read_tokens(const run_options *o, const bertc_model *model, bertc_se
 
 static int find_output(const bertc_model *model, int64_t layer) {
     char name[48];
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     snprintf(name, sizeof name, "attentions.%" PRId64, layer);
     for (int i = 0; i < info.output_count; i++)
         if (!strcmp(bertc_output_name(model, i), name)) return i;
@@ -84,16 +84,18 @@ static bool no_layer(const bertc_model *model, int64_t layer, diag *d) {
 static bool run_model(const run_options *o, const bertc_model *model, bertc_session *s, seen *x, diag *d) {
     int64_t layer = o->attention.v[0], head = o->attention.v[1];
     int output = find_output(model, layer);
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_error e;
-    bertc_model_describe(model, &info);
+    bertc_model_describe(model, &info, NULL);
     if (output < 0) return no_layer(model, layer, d);
     bertc_tensor *tensors = memory_zero((size_t)info.output_count, sizeof *tensors);
     float **buffers = memory_zero((size_t)info.output_count, sizeof *buffers);
     x->weights = memory_alloc(bertc_output_bytes(model, output, 1, x->n), 1);
     bool ok = tensors && buffers && x->weights;
+    if (ok) tensors[0].size = sizeof *tensors;
     if (!ok) diag_error(d, NULL, "out of memory for %" PRId64 " tokens", x->n);
-    bertc_batch b = {.batch = 1, .length = x->n, .input_ids = x->ids, .token_type_ids = x->types};
+    bertc_batch b = {BERTC_SIZED(bertc_batch), .batch = 1, .length = x->n, .input_ids = x->ids,
+                     .token_type_ids = x->types};
     if (ok) {
         buffers[output] = x->weights;
         ok = bertc_run(s, &b, buffers, tensors, &e) || runtime_failed(d, &e);

@@ -89,7 +89,7 @@ static void take_row(crew_worker *w, row *r, const bertc_result *result) {
 // An error is about one text, and none of its group is answered: each alone then.
 static void answer_group(crew_worker *w, row *rows, const int *order, int n) {
     bertc_text texts[GROUP_ROWS] = {{0}};
-    bertc_result results[GROUP_ROWS];
+    bertc_result results[GROUP_ROWS] = {BERTC_RESULT_INIT};
     bertc_error e;
     for (int i = 0; i < n; i++) texts[i] = rows[order[i]].text;
     if (bertc_answer_texts(w->session, texts, (size_t)n, w->crew->options, results, &e)) {

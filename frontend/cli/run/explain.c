@@ -89,7 +89,7 @@ static double score_of(const bertc_result *r, int id) {
 static bool weigh_batch(bertc_session *s, const bertc_text_options *options, explanation *x, size_t from,
                         size_t n, int id, const char *mask, diag *d) {
     bertc_text texts[BATCH_TEXTS] = {{0}};
-    bertc_result results[BATCH_TEXTS];
+    bertc_result results[BATCH_TEXTS] = {BERTC_RESULT_INIT};
     char *own[BATCH_TEXTS];
     bertc_error e;
     bool ok = true;
@@ -108,7 +108,7 @@ static bool weigh_batch(bertc_session *s, const bertc_text_options *options, exp
 
 static bool weigh(const run_options *o, bertc_session *s, explanation *x, const char *mask, diag *d) {
     bertc_text_options options = run_text_options(o);
-    bertc_result r;
+    bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
     options.top_k = 0;
     if (!bertc_answer_texts(s, &x->text, 1, &options, &r, &e)) return runtime_failed(d, &e);
@@ -207,8 +207,8 @@ static bool explain_all(const run_options *o, const bertc_model *model, bertc_se
 
 bool run_explain(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
                  diag *d) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     if (info.task != BERTC_TASK_CLASSIFY && info.task != BERTC_TASK_MULTI_LABEL &&
         info.task != BERTC_TASK_REGRESSION)
         return diag_error(d, "--explain",

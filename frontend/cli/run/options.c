@@ -46,7 +46,8 @@ bool aggregation_of(const char *word, bertc_aggregation *out) {
 }
 
 bertc_text_options run_text_options(const run_options *o) {
-    return (bertc_text_options){.truncation = o->truncation,
+    return (bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                .truncation = o->truncation,
                                 .truncation_side = o->side,
                                 .plain_text = o->plain_text,
                                 .top_k = (int)o->top_k,
@@ -67,14 +68,14 @@ bertc_text_options run_text_options(const run_options *o) {
 }
 
 int embedding_width(const run_options *o, const bertc_model *model) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     return info.embedding_size && o->dimensions ? (int)o->dimensions : info.embedding_size;
 }
 
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     const char *given = o->dimensions ? "--dimensions" : o->normalize ? "--normalize" : NULL;
     if (given && !info.embedding_size)
         return diag_error(d, given, "is for embeddings, and the model gives none");

@@ -116,8 +116,8 @@ static void table_init(option_table *t, run_options *o) {
 }
 
 static bool answers_texts(const run_options *o, const bertc_model *model, diag *d) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     if (o->how_aggregated && info.task != BERTC_TASK_ENTITIES)
         return diag_error(d, NULL, "--aggregation is for entities, and the model finds none");
     if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
@@ -138,7 +138,8 @@ static void ask_for_attention(run_options *o, char *name, size_t size) {
 
 static bool run_session(const run_options *o, bertc_model *model, const arguments *words, diag *d) {
     bertc_error e;
-    bertc_session_options so = {.threads = (int)o->threads, .huge_pages = o->huge_pages};
+    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = (int)o->threads,
+                                .huge_pages = o->huge_pages};
     bertc_session *s = bertc_open(model, &so, &e);
     if (!s) return runtime_failed(d, &e);
     bool ok = o->tensors           ? run_tensors(model, s, o->tensors, o->output, d)

@@ -187,8 +187,8 @@ static void print_query_json(const query *q) {
 
 // Of `names`, up to NULL, the first that is a prompt of the model's own; else the first that it has.
 static const char *prompt_of(const bertc_model *model, const char *const *names) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     const int counts[] = {info.own_prompt_count, info.prompt_count};
     for (int k = 0; k < 2; k++)
         for (const char *const *name = names; *name; name++)
@@ -198,9 +198,9 @@ static const char *prompt_of(const bertc_model *model, const char *const *names)
 }
 
 static bertc_similarity measure_of(const run_options *o, const bertc_model *model) {
-    bertc_model_info info;
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_similarity how = BERTC_SIMILARITY_COSINE;
-    bertc_model_describe(model, &info);
+    bertc_model_describe(model, &info, NULL);
     if (!o->similarity) return (bertc_similarity)info.similarity;
     hub_similarity_find(o->similarity, &how);
     return how;

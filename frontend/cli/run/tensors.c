@@ -97,18 +97,20 @@ static bool write_outputs(const char *file, int n, const bertc_tensor *tensors, 
 
 static bool run_grid(const bertc_model *model, bertc_session *s, const grid *g, const char *in,
                      const char *out, diag *d) {
-    bertc_model_info info;
-    bertc_model_describe(model, &info);
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     int n = info.output_count;
     float **buffers = memory_zero((size_t)n, sizeof(*buffers));
     bertc_tensor *tensors = memory_zero((size_t)n, sizeof(*tensors));
     bool ok = buffers && tensors;
+    if (ok) tensors[0].size = sizeof *tensors;
     for (int i = 0; ok && i < n; i++) {
         buffers[i] = memory_alloc(bertc_output_bytes(model, i, g->batch, g->length), 1);
         ok = buffers[i] != NULL;
     }
     if (!ok) diag_error(d, in, "out of memory: outputs of %" PRId64 " x %" PRId64, g->batch, g->length);
-    bertc_batch b = {.batch = g->batch,
+    bertc_batch b = {BERTC_SIZED(bertc_batch),
+                     .batch = g->batch,
                      .length = g->length,
                      .input_ids = g->data[IDS],
                      .attention_mask = g->data[MASK],

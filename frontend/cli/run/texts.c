@@ -10,7 +10,7 @@
 // Prints the answers. False: e->message says why there are none, or d (then it is "").
 static bool answer(const run_options *o, bertc_session *s, const bertc_text *texts, size_t n, bool several,
                    bertc_error *e, diag *d) {
-    bertc_result results[BATCH_TEXTS];
+    bertc_result results[BATCH_TEXTS] = {BERTC_RESULT_INIT};
     bertc_text_options to = run_text_options(o);
     e->message[0] = 0;
     if (!bertc_answer_texts(s, texts, n, &to, results, e)) return false;

@@ -1,0 +1,33 @@
+// The structs of bertc.h that applications allocate and whose first field is their size: the size says which version
+// of the header the application was built with. What its struct lacks is unset; what it has more must be unset.
+#ifndef BERTC_SIZED_H
+#define BERTC_SIZED_H
+
+#include <stddef.h>
+
+#include "runtime/bertc.h"
+
+// Every such struct, and its bytes when it came, which no application's is below.
+#define SIZED_LIST(X)                                                                                        \
+    X(bertc_load_options, sizeof(size_t))                                                                    \
+    X(bertc_model_info, sizeof(bertc_model_info))                                                            \
+    X(bertc_session_options, sizeof(bertc_session_options))                                                  \
+    X(bertc_batch, sizeof(bertc_batch))                                                                      \
+    X(bertc_tensor, sizeof(bertc_tensor))                                                                    \
+    X(bertc_text_options, sizeof(bertc_text_options))                                                        \
+    X(bertc_result, sizeof(bertc_result))
+typedef enum sized_type {
+#define X(name, least) SIZED_##name,
+    SIZED_LIST(X)
+#undef X
+        SIZED_COUNT
+} sized_type;
+
+// Is the first field of `given` a size that such a struct may have?
+bool sized_check(sized_type type, const void *given, bertc_error *error);
+// Copies the caller's struct to *out, which is this version's; `given` NULL: unset.
+bool sized_take(sized_type type, const void *given, void *out, bertc_error *error);
+// Copies `own`, this version's, to the i-th struct of a checked array of the caller's, whose first one says the size of all.
+void sized_give(sized_type type, const void *own, void *array, size_t i);
+
+#endif
