@@ -44,8 +44,9 @@ static task_frame open_task(emit *e, LLVMValueRef function, const attention *x, 
 static LLVMValueRef result_at(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef row) {
     const kernel_result *r = p->x->result;
     LLVMValueRef result = build_arg(e, f->args, r->arg);
-    result = tile_at(e, result, tile_mul(e, f->head, p->x->v.width * 4));
-    return tile_at(e, result, tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), r->ld * 4));
+    elem gives = p->x->gives;
+    result = tile_at(e, result, tile_mul(e, f->head, elem_bytes(gives, p->x->v.width)));
+    return tile_at(e, result, tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), elem_bytes(gives, r->ld)));
 }
 
 // The log-sums of the tile of `count` rows from `row` on.
@@ -162,7 +163,8 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
     }
     int64_t most = x.dim == SYM_S ? 1 : s->variant->length;
     // Two products over the pairs of rows of a sequence; where few of its rows ask, they hardly count.
-    int64_t row = (x.q.width + x.v.width + x.log_sum_count) * x.q.count * 4;
+    int64_t asked = elem_bytes(x.q.e, x.q.width) + elem_bytes(x.gives, x.v.width) + 4 * x.log_sum_count,
+            read = elem_bytes(x.k.e, x.k.width) + elem_bytes(x.v.e, x.v.width), count = x.q.count;
     double pair = pair_flops(e, &x, s->variant->length);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = s->variant->schedules[s->node].splits[class].block_rows;
@@ -180,8 +182,8 @@ bool attention_emit(emit *e, const kernel_site *s, kernel *out) {
                            .unit = 1,
                            .inner = blocks * x.q.count,
                            .flops_pair = x.dim == SYM_T ? pair : 0,
-                           .row_bytes = x.dim == SYM_T ? 0 : row,
-                           .token_bytes = x.dim == SYM_T ? 2 * row : row,
+                           .row_bytes = x.dim == SYM_T ? 0 : asked * count,
+                           .token_bytes = (x.dim == SYM_T ? asked + read : read) * count,
                            .suffix = ""};
     }
     return true;

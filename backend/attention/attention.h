@@ -28,6 +28,7 @@ typedef struct head_axis {
 } head_axis;
 typedef struct head_view {
     value param;
+    elem e; // of the operand in memory: a cast to f32 is part of the view
     int64_t column;
     int rank;
     head_axis axes[IR_MAX_RANK];
@@ -37,12 +38,13 @@ bool attention_view_of(const graph *g, value v, head_view *x);
 // The queries, the keys or the values: where their heads lie in an operand of the per_sequence.
 typedef struct heads {
     int operand;    // its number among the node's operands
+    elem e;         // in memory
     dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
-    int64_t ld;     // floats from row to row
+    int64_t ld;     // elements from row to row
     int64_t column; // of head 0
-    int64_t stride; // floats from head to head
+    int64_t stride; // elements from head to head
     int64_t count;  // heads
-    int64_t width;  // floats of a head
+    int64_t width;  // elements of a head
     int64_t group;  // heads of queries for each of these
     value producer; // not VALUE_NONE: rows that the body computes, [heads,rows,width], from those of operands
 } heads;
@@ -102,6 +104,7 @@ typedef struct log_sum {
 } log_sum;
 
 typedef struct attention {
+    elem gives;                  // element type of its rows
     const kernel_result *result; // that of the rows; the node's others are log-sums
     int log_sum_count;
     const log_sum *log_sums;
@@ -189,8 +192,8 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel);
 // void (ptr rows, i64 count, ptr out): `tile` rows, `ld` floats apart.
 LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld);
 // void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
-// to rows of x.width floats, out_ld apart.
-LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld);
+// to rows of x.width elements of `gives`, out_ld apart.
+LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives, int64_t out_ld);
 // void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, `ld`
 // floats from row to row.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,

@@ -55,7 +55,12 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
 
 // Keys or values of a panel, made first: as they lie there.
 static heads produced_rows(const heads *x, const scratch_layout *l) {
-    return (heads){.ld = l->produced_ld, .width = x->width, .count = 1, .group = 1, .producer = VALUE_NONE};
+    return (heads){.e = ELEM_F32,
+                   .ld = l->produced_ld,
+                   .width = x->width,
+                   .count = 1,
+                   .group = 1,
+                   .producer = VALUE_NONE};
 }
 
 static void emit_products(emit *e, attention_code *p) {
@@ -115,7 +120,7 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     p->queries = attention_source(e, s, x, &x->q, l->tile, l->query_ld, l->queries);
     if (x->k.producer != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->produced_ld);
     if (x->v.producer != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->produced_ld);
-    p->give = attention_give_rows(e, x->v.width, l->out_ld, x->result->ld);
+    p->give = attention_give_rows(e, x->v.width, l->out_ld, x->gives, x->result->ld);
     p->softmax = attention_softmax(e, l->tile, l->score_ld, x->log_sum_count ? l->log_sums - l->sums : 0);
     if (x->scores.separate_pass) emit_scores(e, p);
 }

@@ -48,14 +48,15 @@ LLVMValueRef attention_operand(emit *e, const kernel_site *s, const task_frame *
     if (rows == SYM_T) row = f->key;
     if (rows == SYM_R) row = f->query;
     if (rows == SYM_S) row = f->sequence;
-    return row ? tile_at(e, p, tile_mul(e, row, attention_ld(s, operand) * 4)) : p;
+    return row ? tile_at(e, p, tile_mul(e, row, elem_bytes(t->e, attention_ld(s, operand)))) : p;
 }
 
 LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const task_frame *f, const heads *x) {
     LLVMValueRef head =
         x->group > 1 ? LLVMBuildUDiv(e->b, f->head, build_const_i64(e, x->group), "") : f->head;
     LLVMValueRef p = attention_operand(e, s, f, x->operand);
-    return tile_at_constant(e, tile_at(e, p, tile_mul(e, head, x->stride * 4)), x->column * 4);
+    int64_t size = (int64_t)elem_size(x->e);
+    return tile_at_constant(e, tile_at(e, p, tile_mul(e, head, x->stride * size)), x->column * size);
 }
 
 void attention_call(emit *e, LLVMValueRef f, int n, LLVMValueRef *args) {

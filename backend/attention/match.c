@@ -45,7 +45,8 @@ static bool head_rows(const graph *g, value v, bool turned, heads *out) {
         return head_rows(g, n->inputs[0], false, out);
     }
     if (n->type.rank != 3 || n->type.d[0].s != SYM_NONE || n->type.d[2].s != SYM_NONE) return false;
-    *out = (heads){.rows = n->type.d[1],
+    *out = (heads){.e = ELEM_F32,
+                   .rows = n->type.d[1],
                    .count = n->type.d[0].n,
                    .width = n->type.d[2].n,
                    .group = group,
@@ -141,8 +142,11 @@ static bool recognise_rows(arena *a, const kernel_site *s, value o, attention *x
            attention_collect_condition(a, s, x->chooser) && leaves_fit(x->chooser);
 }
 
-// Is v rows of heads, side by side, that a product or a choice between two gives? *o: that.
+// Is v rows of heads, side by side, that a product or a choice between two gives, cast to another type or not? *o: that.
 static bool is_context(const graph *g, value v, value *o) {
+    const node *n = graph_node(g, v);
+    if (n->op == OP_cast && view_loads(n->type.e) && graph_type(g, n->inputs[0])->e == ELEM_F32)
+        v = n->inputs[0];
     if (graph_type(g, v)->rank != 2 || !merges_heads(g, v, o)) return false;
     return graph_node(g, *o)->op == OP_matmul || graph_node(g, *o)->op == OP_select;
 }
@@ -156,6 +160,7 @@ static bool recognise_results(arena *a, const kernel_site *s, int count, const k
         if (is_context(x->body, yields[i], &o)) x->result = &r[i];
     if (!x->result) return false;
     x->dim = graph_type(s->graph, x->result->node)->d[0].s;
+    x->gives = graph_type(s->graph, x->result->node)->e;
     if (!recognise_rows(a, s, o, x) || (x->other && count > 1)) return false;
     for (int i = 0; i < count; i++) {
         if (&r[i] == x->result) continue;

@@ -9,11 +9,22 @@ static LLVMValueRef begin(emit *e, const char *name) {
     return build_helper(e, name, NULL, 3, params);
 }
 
-// The address of row i, or of the last of `count` rows.
+// `lanes` elements at element `at` of a row, as floats.
+static LLVMValueRef load_floats(emit *e, elem x, LLVMValueRef row, int64_t at, int lanes) {
+    LLVMValueRef from = tile_at_constant(e, row, elem_bytes(x, at));
+    return cast_op(e, x, ELEM_F32, build_load(e, view_elem(e, x, lanes), from, (unsigned)elem_size(x)));
+}
+
+static void store_floats(emit *e, elem x, LLVMValueRef v, LLVMValueRef row, int64_t at) {
+    LLVMValueRef to = tile_at_constant(e, row, elem_bytes(x, at));
+    build_store(e, cast_op(e, ELEM_F32, x, v), to, (unsigned)elem_size(x));
+}
+
+// The address of row i, or of the last of `count` rows, `ld` bytes apart.
 static LLVMValueRef row_at(emit *e, LLVMValueRef rows, LLVMValueRef i, LLVMValueRef count, int64_t ld) {
     LLVMValueRef last = LLVMBuildSub(e->b, count, build_const_i64(e, 1), "");
     LLVMValueRef within = LLVMBuildICmp(e->b, LLVMIntSLT, i, last, "");
-    return tile_at(e, rows, tile_mul(e, LLVMBuildSelect(e->b, within, i, last, ""), ld * 4));
+    return tile_at(e, rows, tile_mul(e, LLVMBuildSelect(e->b, within, i, last, ""), ld));
 }
 
 static LLVMValueRef plus(emit *e, LLVMValueRef x, int64_t n) {
@@ -23,35 +34,30 @@ static LLVMValueRef plus(emit *e, LLVMValueRef x, int64_t n) {
 // Fetches the row that lies `rows` further on: each lies in a page of its own, where the hardware looks ahead
 // no further.
 static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows) {
-    for (int64_t c = 0; c < x->width; c += 16) {
-        tile_prefetch(e, tile_at_constant(e, row, (rows * x->ld + c) * 4), false, 3);
-    }
+    int64_t line = 64 / (int64_t)elem_size(x->e);
+    for (int64_t c = 0; c < x->width; c += line)
+        tile_prefetch(e, tile_at_constant(e, row, elem_bytes(x->e, rows * x->ld + c)), false, 3);
 }
 
-// Copies `n` floats, not all of them whole vectors.
-static void copy_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n) {
+// Copies `n` elements, not all of them whole vectors, to floats.
+static void copy_row(emit *e, elem x, LLVMValueRef from, LLVMValueRef to, int64_t n) {
     int64_t at = 0;
-    for (; at + e->width <= n; at += e->width) {
-        build_store(e, build_load(e, e->vf, tile_at_constant(e, from, at * 4), 4),
-                    tile_at_constant(e, to, at * 4), 4);
-    }
-    for (; at < n; at++) {
-        build_store(e, build_load(e, e->f32, tile_at_constant(e, from, at * 4), 4),
-                    tile_at_constant(e, to, at * 4), 4);
-    }
+    for (; at + e->width <= n; at += e->width)
+        store_floats(e, ELEM_F32, load_floats(e, x, from, at, e->width), to, at);
+    for (; at < n; at++) store_floats(e, ELEM_F32, load_floats(e, x, from, at, 1), to, at);
 }
 
-// The same, each times `share`.
-static void give_row(emit *e, LLVMValueRef from, LLVMValueRef to, int64_t n, LLVMValueRef share) {
+// `n` floats, each times `share`, to elements of type x.
+static void give_row(emit *e, LLVMValueRef from, elem x, LLVMValueRef to, int64_t n, LLVMValueRef share) {
     LLVMValueRef shares = build_splat(e, share, e->width);
     int64_t at = 0;
     for (; at + e->width <= n; at += e->width) {
-        LLVMValueRef x = build_load(e, e->vf, tile_at_constant(e, from, at * 4), 4);
-        build_store(e, LLVMBuildFMul(e->b, x, shares, ""), tile_at_constant(e, to, at * 4), 4);
+        LLVMValueRef v = load_floats(e, ELEM_F32, from, at, e->width);
+        store_floats(e, x, LLVMBuildFMul(e->b, v, shares, ""), to, at);
     }
     for (; at < n; at++) {
-        LLVMValueRef x = build_load(e, e->f32, tile_at_constant(e, from, at * 4), 4);
-        build_store(e, LLVMBuildFMul(e->b, x, share, ""), tile_at_constant(e, to, at * 4), 4);
+        LLVMValueRef v = load_floats(e, ELEM_F32, from, at, 1);
+        store_floats(e, x, LLVMBuildFMul(e->b, v, share, ""), to, at);
     }
 }
 
@@ -82,13 +88,12 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
                              LLVMValueRef to) {
     LLVMValueRef from[64], v[64];
     for (int k = 0; k < e->width; k++) {
-        from[k] = row_at(e, rows, plus(e, i, k), count, x->ld);
+        from[k] = row_at(e, rows, plus(e, i, k), count, elem_bytes(x->e, x->ld));
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
     }
     int64_t c = 0;
     for (; c + e->width <= x->width; c += e->width) {
-        for (int k = 0; k < e->width; k++)
-            v[k] = build_load(e, e->vf, tile_at_constant(e, from[k], c * 4), 4);
+        for (int k = 0; k < e->width; k++) v[k] = load_floats(e, x->e, from[k], c, e->width);
         transpose(e, v);
         for (int k = 0; k < e->width; k++) {
             build_store(e, v[k], tile_at_constant(e, to, (c + k) * PANEL_COLUMNS * 4),
@@ -97,7 +102,7 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
     }
     for (; c < x->width; c++) {
         for (int k = 0; k < e->width; k++) {
-            LLVMValueRef f = build_load(e, e->f32, tile_at_constant(e, from[k], c * 4), 4);
+            LLVMValueRef f = load_floats(e, x->e, from[k], c, 1);
             build_store(e, f, tile_at_constant(e, to, (c * PANEL_COLUMNS + k) * 4), 4);
         }
     }
@@ -121,12 +126,13 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
     LLVMValueRef f = begin(e, "attention.values"), count = LLVMGetParam(f, 1);
     LLVMValueRef up = LLVMBuildAnd(e->b, plus(e, count, 3), build_const_i64(e, -4), "");
     loop row = build_loop(e, build_const_i64(e, 0), up, 1, "row");
-    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, count, x->ld);
+    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, count, elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, PANEL_COLUMNS);
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, PANEL_COLUMNS * 4));
     for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
         int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
-        copy_row(e, tile_at_constant(e, from, c * 4), tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
+        copy_row(e, x->e, tile_at_constant(e, from, elem_bytes(x->e, c)),
+                 tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
     }
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
@@ -136,22 +142,22 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMValueRef f = begin(e, "attention.queries");
     loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
-    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), x->ld);
+    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, tile_rows); // the next tile's
-    copy_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
+    copy_row(e, x->e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }
 
-LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, int64_t out_ld) {
+LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives, int64_t out_ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
     LLVMValueRef f = build_helper(e, "attention.give", NULL, 4, params);
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
     LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
     LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
-    give_row(e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, out_ld * 4)), width,
-             build_load(e, e->f32, share, 4));
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(gives, out_ld)));
+    give_row(e, from, gives, to, width, build_load(e, e->f32, share, 4));
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }

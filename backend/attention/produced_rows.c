@@ -85,6 +85,7 @@ typedef struct making {
 
 typedef struct columns {
     int rank; // 1 or 2
+    elem e;
     int64_t size[2], stride[2];
     LLVMValueRef base;
 } columns;
@@ -94,10 +95,11 @@ static columns leaf_columns(const making *m, const head_view *x, int rank) {
     emit *e = m->e;
     bool has_heads = x->rank == rank;
     int64_t ld = attention_ld(m->s, m->x->operands[x->param]);
-    LLVMValueRef p = tile_at(e, m->bases[x->param], tile_mul(e, m->row, ld * 4));
+    int64_t size = (int64_t)elem_size(x->e);
+    LLVMValueRef p = tile_at(e, m->bases[x->param], tile_mul(e, m->row, ld * size));
     if (has_heads && !dim_is(x->axes[0].size, 1))
-        p = tile_at(e, p, tile_mul(e, m->head, x->axes[0].stride * 4));
-    columns c = {.rank = rank - 2, .base = tile_at_constant(e, p, x->column * 4)};
+        p = tile_at(e, p, tile_mul(e, m->head, x->axes[0].stride * size));
+    columns c = {.rank = rank - 2, .e = x->e, .base = tile_at_constant(e, p, x->column * size)};
     for (int i = 0; i < c.rank; i++) {
         const head_axis *a = &x->axes[i + x->rank - c.rank];
         c.size[i] = a->size.n;
@@ -109,12 +111,13 @@ static columns leaf_columns(const making *m, const head_view *x, int rank) {
 static view line_of(const making *m, const columns *c, int axis, LLVMValueRef other) {
     emit *e = m->e;
     dim n = dim_num(c->size[axis]);
-    view v = {.type = type_make(ELEM_F32, 1, &n),
+    view v = {.type = type_make(c->e, 1, &n),
               .size = {build_const_i64(e, n.n)},
               .stride = {c->stride[axis]},
               .base = c->base,
               .buffer = -1};
-    if (c->rank == 2) v.base = tile_at(e, v.base, tile_mul(e, other, c->stride[!axis] * 4));
+    if (c->rank == 2)
+        v.base = tile_at(e, v.base, tile_mul(e, other, c->stride[!axis] * (int64_t)elem_size(c->e)));
     return v;
 }
 
@@ -152,7 +155,8 @@ static LLVMValueRef line_value(const line *l, value v) {
     const node *n = graph_node(g, v);
     if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, l->s->width);
     for (int i = 0; i < l->count; i++)
-        if (l->leaves[i] == v) return sweep_load(l->s, &l->views[i]);
+        if (l->leaves[i] == v)
+            return cast_op(e, l->views[i].type.e, n->type.e, sweep_load(l->s, &l->views[i]));
     LLVMValueRef operands[3];
     for (int i = 0; i < n->input_count; i++) operands[i] = line_value(l, n->inputs[i]);
     return pointwise_op(e, g, n, operands);
@@ -197,7 +201,7 @@ static void make_columns(const making *m, value v, int rank, const columns *to) 
     }
     assert(n->op == OP_reshape);
     const type *t = graph_type(g, n->inputs[0]);
-    columns from = {.rank = t->rank - 2, .base = to->base};
+    columns from = {.rank = t->rank - 2, .e = to->e, .base = to->base};
     int64_t step = to->stride[to->rank - 1];
     for (int i = from.rank - 1; i >= 0; i--) {
         from.size[i] = t->d[i + 2].n;
@@ -212,7 +216,7 @@ static void open_params(making *m) {
     m->bases = ARENA_ARRAY(m->e->arena, LLVMValueRef, g->count);
     for (value v = 0; v < g->count; v++) {
         const node *p = graph_node(g, v);
-        if (p->op != OP_param || p->type.rank != 2 || p->type.e != ELEM_F32) continue;
+        if (p->op != OP_param || p->type.rank != 2 || !view_loads(p->type.e)) continue;
         m->bases[v] = attention_operand(m->e, m->s, m->f, m->x->operands[v]);
     }
 }
@@ -231,6 +235,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
     m.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), l.index, ""), last);
     columns to = {.rank = 1,
+                  .e = ELEM_F32,
                   .size = {rows->width},
                   .stride = {1},
                   .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, ld * 4))};
@@ -259,7 +264,8 @@ void attention_take(emit *e, const kernel_site *s, const task_frame *f, const ro
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->make), r->make, args, 4, "");
         return;
     }
-    LLVMValueRef rows = tile_at(e, attention_head_at(e, s, f, r->rows), tile_mul(e, from, r->rows->ld * 4));
+    LLVMValueRef rows = tile_at(e, attention_head_at(e, s, f, r->rows),
+                                tile_mul(e, from, elem_bytes(r->rows->e, r->rows->ld)));
     LLVMValueRef args[] = {rows, LLVMBuildSub(e->b, until, from, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->take), r->take, args, 3, "");
 }

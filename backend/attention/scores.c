@@ -97,6 +97,7 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
                graph_node(g, right->inputs[0])->op == OP_param) {
         const type *t = graph_type(g, right->inputs[0]);
         out->of = (heads){.operand = c->x->operands[right->inputs[0]],
+                          .e = t->e,
                           .rows = t->d[0],
                           .count = product->type.d[0].n,
                           .width = t->d[1].n,
@@ -107,7 +108,7 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
     }
     const type *t =
         &graph_node(c->s->graph, graph_node(c->s->graph, c->s->node)->inputs[out->of.operand])->type;
-    if (out->of.rows.s != SYM_NONE || t->e != ELEM_F32 || t->layout != LAYOUT_ROW) return false;
+    if (out->of.rows.s != SYM_NONE || t->layout != LAYOUT_ROW) return false;
     out->product = true;
     out->left = product->inputs[0];
     out->e = ELEM_F32;

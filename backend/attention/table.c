@@ -24,7 +24,8 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     attention_ranges_looked_up(&r, t, &first, &last);
     LLVMValueRef row = tile_mul(e, first, PANEL_COLUMNS);
     LLVMValueRef until = attention_smaller(e, tile_mul(e, last, PANEL_COLUMNS), build_const_i64(e, t->n));
-    LLVMValueRef from = tile_at(e, attention_head_at(e, s, &f, &t->of), tile_mul(e, row, t->of.ld * 4));
+    LLVMValueRef from =
+        tile_at(e, attention_head_at(e, s, &f, &t->of), tile_mul(e, row, elem_bytes(t->of.e, t->of.ld)));
     LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, t->packed), tile_mul(e, row, t->of.width * 4));
     LLVMValueRef args[] = {from, LLVMBuildSub(e->b, until, row, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(pack), pack, args, 3, "");

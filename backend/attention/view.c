@@ -52,14 +52,18 @@ static bool view_reshape_of(const type *to, head_view *x) {
 bool attention_view_of(const graph *g, value v, head_view *x) {
     const node *n = graph_node(g, v);
     if (n->op == OP_param) {
-        if (n->type.rank != 2 || n->type.e != ELEM_F32 || n->type.layout != LAYOUT_ROW ||
+        if (n->type.rank != 2 || !view_loads(n->type.e) || n->type.layout != LAYOUT_ROW ||
             n->type.d[1].s != SYM_NONE)
             return false;
-        *x = (head_view){.param = v, .rank = 2, .axes = {{true, n->type.d[0], 0}, {false, n->type.d[1], 1}}};
+        *x = (head_view){.param = v,
+                         .e = n->type.e,
+                         .rank = 2,
+                         .axes = {{true, n->type.d[0], 0}, {false, n->type.d[1], 1}}};
         return true;
     }
-    if (n->op != OP_slice && n->op != OP_transpose && n->op != OP_reshape) return false;
+    if (n->op != OP_slice && n->op != OP_transpose && n->op != OP_reshape && n->op != OP_cast) return false;
     if (!attention_view_of(g, n->inputs[0], x)) return false;
+    if (n->op == OP_cast) return n->type.e == ELEM_F32 && graph_type(g, n->inputs[0])->e == x->e;
     if (n->op == OP_slice) return view_slice_of(n, graph_type(g, n->inputs[0]), x);
     if (n->op == OP_reshape) return view_reshape_of(&n->type, x);
     view_transpose_of(n, x);
@@ -68,10 +72,11 @@ bool attention_view_of(const graph *g, value v, head_view *x) {
 
 bool attention_as_heads(const graph *g, value v, int row, int column, heads *out) {
     head_view x;
-    if (!attention_view_of(g, v, &x) || x.rank != 3) return false;
+    if (graph_type(g, v)->e != ELEM_F32 || !attention_view_of(g, v, &x) || x.rank != 3) return false;
     const head_axis *h = &x.axes[0], *r = &x.axes[row], *c = &x.axes[column];
     if (h->row || !r->row || c->row || c->stride != 1) return false;
     *out = (heads){.operand = x.param,
+                   .e = x.e,
                    .rows = r->size,
                    .column = x.column,
                    .stride = h->stride,

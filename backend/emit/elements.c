@@ -23,6 +23,24 @@ LLVMTypeRef view_elem(const emit *e, elem x, int width) {
     return width == 1 ? t : LLVMVectorType(t, (unsigned)width);
 }
 
+bool view_loads(elem e) {
+    switch (e) {
+    case ELEM_F32:
+    case ELEM_F16:
+    case ELEM_BF16:
+    case ELEM_I32:
+    case ELEM_I8:
+    case ELEM_U8: return true;
+    case ELEM_I4:
+    case ELEM_I1:
+    case ELEM_F64:
+    case ELEM_F8_E4M3:
+    case ELEM_F8_E5M2:
+    case ELEM_COUNT: break;
+    }
+    return false;
+}
+
 // --- i4 as i8
 
 static LLVMValueRef like(emit *e, unsigned k, LLVMValueRef x) {

@@ -117,6 +117,8 @@ LLVMValueRef pointwise_literal(emit *e, const node *n, int width);
 LLVMValueRef pointwise_element(emit *e, const attr *literal, int i); // element i, a constant of view_elem
 // --- elements.c
 LLVMTypeRef view_elem(const emit *e, elem x, int width); // of values: i1 is i1, i4 i8
+// Are its elements whole bytes that hold a number? Families that compute in f32 then load and store them by a cast.
+bool view_loads(elem e);
 // The low nibble of each lane, as a signed number.
 LLVMValueRef nibbles_signed(emit *e, LLVMValueRef x);
 // n of them (even), from the low nibble of the byte at p on.

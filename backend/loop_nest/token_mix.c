@@ -18,6 +18,8 @@ typedef struct term {
     bool first; // of its result
     bool negated;
     int64_t lda, ldx, column; // of x, where its part starts
+    elem e;                   // of x in memory
+    LLVMValueRef pack;        // its columns into panels
 } term;
 
 typedef struct token_mix {
@@ -38,19 +40,28 @@ static bool square_of(const graph *body, value v, int *param) {
            dim_eq(n->type.d[0], dim_sym(SYM_L)) && dim_eq(n->type.d[1], dim_sym(SYM_L));
 }
 
-// [L,N] of an operand, or N of its columns.
-static bool columns_of(const graph *body, value v, int *param, int64_t *column) {
+// v, or what it is cast to f32 from.
+static value before_cast(const graph *body, value v) {
     const node *n = graph_node(body, v);
-    *column = 0;
+    return n->op == OP_cast && n->type.e == ELEM_F32 ? n->inputs[0] : v;
+}
+
+// [L,N] of an operand, or N of its columns; of another type than f32, cast.
+static bool columns_of(const graph *body, value x, term *t) {
+    value v = before_cast(body, x);
+    const node *n = graph_node(body, v);
+    bool cast = v != x;
+    t->column = 0;
     if (n->op == OP_slice) {
         const attr *begin = node_attr(n, ATTR_begin);
         if (n->type.rank != 2 || !dim_is(begin->u.dims[0], 0)) return false;
-        *column = begin->u.dims[1].n;
-        v = n->inputs[0];
+        t->column = begin->u.dims[1].n;
+        v = cast ? n->inputs[0] : before_cast(body, n->inputs[0]);
     }
     const type *from = graph_type(body, v);
-    *param = v;
-    return graph_node(body, v)->op == OP_param && from->e == ELEM_F32 && from->layout == LAYOUT_ROW &&
+    t->x = v;
+    t->e = from->e;
+    return graph_node(body, v)->op == OP_param && view_loads(from->e) && from->layout == LAYOUT_ROW &&
            from->rank == 2 && dim_eq(from->d[0], dim_sym(SYM_L)) && dim_eq(n->type.d[0], from->d[0]);
 }
 
@@ -69,8 +80,7 @@ static bool collect_terms(const kernel_site *s, const graph *body, value v, bool
     if (n->op != OP_matmul || m->count == MOST_TERMS) return false;
     term *t = &m->terms[m->count++];
     t->negated = negated;
-    if (!square_of(body, n->inputs[0], &t->a) || !columns_of(body, n->inputs[1], &t->x, &t->column))
-        return false;
+    if (!square_of(body, n->inputs[0], &t->a) || !columns_of(body, n->inputs[1], t)) return false;
     t->a++, t->x++; // operands come after the bounds
     // whole panels are read
     return find_ld(s, t->a, &t->lda) && find_ld(s, t->x, &t->ldx) &&
@@ -115,15 +125,19 @@ typedef struct mix_code {
     const kernel_site *s;
     const token_mix *m;
     panels tile[2],
-        row[2];           // a result's first term, and those that are added to it; of a tile of rows, of one
-    LLVMValueRef pack[2]; // as it is, and negated
-    int64_t panel, term;  // bytes from one panel, and from one term, to the next in scratch
-    int64_t width;        // panels of a task
+        row[2];          // a result's first term, and those that are added to it; of a tile of rows, of one
+    int64_t panel, term; // bytes from one panel, and from one term, to the next in scratch
+    int64_t width;       // panels of a task
 } mix_code;
+
+static LLVMValueRef load_columns(emit *e, elem x, LLVMValueRef row, int i) {
+    LLVMValueRef at = tile_at_constant(e, row, elem_bytes(x, i));
+    return cast_op(e, x, ELEM_F32, build_load(e, view_elem(e, x, e->width), at, (unsigned)elem_size(x)));
+}
 
 // void (ptr rows, i64 count, ptr out, i64 panels, i64 stride): columns of `count` rows, `stride` bytes apart,
 // into panels, then zeros up to a multiple of 4 rows.
-static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
+static LLVMValueRef emit_pack(emit *e, elem x, bool negated, int64_t panel) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64, e->i64};
     LLVMValueRef f = build_helper(e, negated ? "token_mix.negated" : "token_mix.pack", NULL, 5, params);
@@ -131,7 +145,7 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     LLVMValueRef whole = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
     whole = LLVMBuildAnd(e->b, whole, build_const_i64(e, -4), "");
     loop p = build_loop(e, zero, LLVMGetParam(f, 3), 1, "panel");
-    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, p.index, PANEL_COLUMNS * 4));
+    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, p.index, elem_bytes(x, PANEL_COLUMNS)));
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, p.index, panel));
     for (int rest = 0; rest < 2; rest++) {
         loop r = build_loop(e, rest ? count : zero, rest ? whole : count, 1, rest ? "rest" : "row");
@@ -139,7 +153,7 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
         LLVMValueRef at = tile_at(e, to, tile_mul(e, r.index, PANEL_COLUMNS * 4));
         for (int i = 0; i < PANEL_COLUMNS; i += e->width) {
             LLVMValueRef v = LLVMConstNull(e->vf);
-            if (!rest) v = build_load(e, e->vf, tile_at_constant(e, row, i * 4), 4);
+            if (!rest) v = load_columns(e, x, row, i);
             if (!rest && negated) v = LLVMBuildFNeg(e->b, v, "");
             build_store(e, v, tile_at_constant(e, at, i * 4), (unsigned)e->width * 4);
         }
@@ -149,9 +163,20 @@ static LLVMValueRef emit_pack(emit *e, bool negated, int64_t panel) {
     return build_helper_end(e, f, NULL, caller);
 }
 
-static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mix_code *k) {
+// Terms of one type and sign share it.
+static void emit_packs(emit *e, token_mix *m, int64_t panel) {
+    for (int i = 0; i < m->count; i++) {
+        term *t = &m->terms[i];
+        for (int k = 0; k < i; k++)
+            if (m->terms[k].e == t->e && m->terms[k].negated == t->negated) t->pack = m->terms[k].pack;
+        if (!t->pack) t->pack = emit_pack(e, t->e, t->negated, panel);
+    }
+}
+
+static void emit_functions(emit *e, const kernel_site *s, token_mix *m, mix_code *k) {
     *k = (mix_code){.s = s, .m = m};
     k->panel = (round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
+    emit_packs(e, m, k->panel);
     for (int i = 0; i < 2; i++) {
         k->tile[i] = (panels){.name = "token_mix.tile",
                               .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
@@ -166,7 +191,6 @@ static void emit_functions(emit *e, const kernel_site *s, const token_mix *m, mi
         k->row[i].columns = PANEL_COLUMNS;
         panels_emit(e, &k->tile[i]);
         panels_emit(e, &k->row[i]);
-        k->pack[i] = emit_pack(e, i > 0, k->panel);
     }
 }
 
@@ -189,12 +213,13 @@ static void pack_terms(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueR
                        LLVMValueRef first, LLVMValueRef count, LLVMValueRef from, LLVMValueRef to) {
     for (int t = 0; t < k->m->count; t++) {
         const term *x = &k->m->terms[t];
-        LLVMValueRef rows = tile_at_constant(e, build_arg(e, args, x->x), x->column * 4);
-        rows = tile_at(e, tile_at(e, rows, tile_mul(e, first, x->ldx * 4)),
-                       tile_mul(e, from, PANEL_COLUMNS * 4));
-        LLVMValueRef f = k->pack[x->negated],
+        int64_t size = (int64_t)elem_size(x->e);
+        LLVMValueRef rows = tile_at_constant(e, build_arg(e, args, x->x), x->column * size);
+        rows = tile_at(e, tile_at(e, rows, tile_mul(e, first, x->ldx * size)),
+                       tile_mul(e, from, PANEL_COLUMNS * size));
+        LLVMValueRef f = x->pack,
                      pack_args[] = {rows, count, tile_at_constant(e, scratch, t * k->term),
-                                    LLVMBuildSub(e->b, to, from, ""), build_const_i64(e, x->ldx * 4)};
+                                    LLVMBuildSub(e->b, to, from, ""), build_const_i64(e, x->ldx * size)};
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, pack_args, 5, "");
     }
 }
@@ -256,6 +281,13 @@ static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {
     return f;
 }
 
+// Of a token: its row of each term, and of each result.
+static int64_t row_bytes(const token_mix *m) {
+    int64_t bytes = results_of(m) * m->n * 4;
+    for (int t = 0; t < m->count; t++) bytes += elem_bytes(m->terms[t].e, m->n);
+    return bytes;
+}
+
 bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
     token_mix m;
     mix_code k;
@@ -278,7 +310,7 @@ bool token_mix_emit(emit *e, const kernel_site *s, kernel *out) {
                                 .unit = 1,
                                 .inner = inner,
                                 .flops_pair = 2.0 * m.count * (double)m.n,
-                                .token_bytes = (m.count + results_of(&m)) * m.n * 4,
+                                .token_bytes = row_bytes(&m),
                                 .pair_bytes = m.count * 4,
                                 .suffix = ""};
     }

@@ -45,8 +45,8 @@ typedef struct harness {
 } harness;
 
 // Inputs are filled in by name (bounds, row_bounds, rows), else at random: i32 below the rows of the smallest
-// table that is gathered by them (else -20 to 20), f32 as `h` says. A failure names op, shape, index, value
-// got and wanted. h may be NULL.
+// table that is gathered by them (else -20 to 20), narrower whole numbers of all that their type holds, floats
+// as `h` says. A failure names op, shape, index, value got and wanted. h may be NULL.
 void harness_check(const graph *g, const harness *h);
 
 // The same for a graph as IR text. A line "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1,
