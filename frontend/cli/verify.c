@@ -20,9 +20,13 @@ static bool keep(void *context, const graph *g, value v, const tensor *t) {
     check *c = context;
     const node *n = graph_node(g, v);
     progress_at(c->progress, "reference evaluator", (double)v / g->count);
-    if (n->op == OP_constant || n->op == OP_input || t->e != ELEM_F32) return true;
+    if (n->op == OP_constant || n->op == OP_input) return true;
+    float *data = ARENA_ARRAY(c->arena, float, tensor_count(t) + 1);
+    elem_convert(t->e, t->data, ELEM_F32, data, tensor_count(t));
     c->want[v] = *t;
-    c->want[v].data = arena_dup(c->arena, t->data, (size_t)tensor_count(t) * sizeof(float));
+    c->want[v].e = ELEM_F32;
+    c->want[v].data = data;
+    c->rows[v].e = t->e;
     return true;
 }
 
@@ -72,7 +76,7 @@ static bool report_kernels(const check *c, cJSON *list, int *seen, char summary[
         snprintf(fallback, sizeof(fallback), "%%%d", v);
         print_row(r, fallback, TOLERANCE, NULL, list);
         *seen += graph_node(c->graph, v)->op != OP_result;
-        if (worst && r->error / fmax(1, r->largest) <= worst->error / fmax(1, worst->largest)) continue;
+        if (worst && verify_row_excess(r, TOLERANCE) <= verify_row_excess(worst, TOLERANCE)) continue;
         worst = r;
         snprintf(worst_name, sizeof worst_name, "%s", r->name ? r->name : fallback);
     }

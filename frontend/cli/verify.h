@@ -12,6 +12,7 @@ typedef struct inputs {
 
 typedef struct kernel_check { // one result against what it should be
     const char *name;
+    elem e; // of the result
     double error, largest;
     int64_t at;          // index of the largest error
     bool seen, unfinite; // unfinite: what it should be holds infinities or what is no number
@@ -21,7 +22,7 @@ typedef struct check {
     const graph *graph;
     const variant *variant;
     arena *arena;
-    tensor *want;       // by value
+    tensor *want;       // by value; as f32, whatever the value's type
     kernel_check *rows; // by value
     const progress_hook *progress;
 } check;
@@ -33,10 +34,13 @@ inputs verify_inputs(arena *a, const hub_model *m, int64_t n);
 // Evaluates a graph of the model on it. `observe`: may be NULL.
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
                      void *context, arena *a, tensor *results, diag *d);
-// Adds to *r how far `got`, with `ld` elements from row to row, is from `want`.
-void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor *want);
+// Adds to *r how far `got`, elements of r->e as they lie in memory with `ld` from row to row, is from `want`, which is f32.
+void verify_compare(kernel_check *r, const void *got, int64_t ld, const tensor *want);
 
-// Is the error beyond `tolerance` times the larger of 1 and the largest value?
+// The error in terms of what is allowed: `tolerance` times the larger of 1 and the largest value; of f16 and bf16 a step in
+// their last place, if that is more; of integers a step, for what is rounded to them.
+double verify_row_excess(const kernel_check *r, double tolerance);
+// Is it more than is allowed?
 bool verify_row_fails(const kernel_check *r, double tolerance);
 
 // --- verify_own.c

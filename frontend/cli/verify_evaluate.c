@@ -1,8 +1,10 @@
 // A graph on one random text, by the reference evaluator.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/cli/verify.h"
+#include "ir/memory.h"
 
 inputs verify_inputs(arena *a, const hub_model *m, int64_t n) {
     inputs x = {.tokens = n, .bounds = {0, (int32_t)n}};
@@ -71,13 +73,24 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
     return graph_eval(g, &o, a, results, d);
 }
 
-void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor *want) {
+// A row of `columns` elements of `e` in memory, as f32; `room`: for twice as many floats.
+static const float *row_of(elem e, const void *memory, int64_t columns, float *room) {
+    const type t = type_make(e, 1, (dim[]){dim_num(columns)});
+    if (e == ELEM_F32) return memory;
+    type_from_memory(&t, memory, room + columns);
+    elem_convert(e, room + columns, ELEM_F32, room, columns);
+    return room;
+}
+
+void verify_compare(kernel_check *r, const void *got, int64_t ld, const tensor *want) {
     int64_t columns = want->rank > 1 ? want->shape[want->rank - 1] : tensor_count(want);
     int64_t rows = columns ? tensor_count(want) / columns : 0;
-    const float *w = want->data;
+    float *room = memory_must(memory_alloc((size_t)columns * 2 + 1, sizeof(float)));
     for (int64_t i = 0; i < rows; i++) {
+        const float *w = (const float *)want->data + i * columns,
+                    *g = row_of(r->e, (const char *)got + elem_bytes(r->e, ld) * i, columns, room);
         for (int64_t k = 0; k < columns; k++) {
-            double x = (double)w[i * columns + k], y = (double)got[i * ld + k];
+            double x = (double)w[k], y = (double)g[k];
             double error = x == y || (isnan(x) && isnan(y)) ? 0 : fabs(y - x);
             r->unfinite |= !isfinite(x);
             if (isfinite(x) && fabs(x) > r->largest) r->largest = fabs(x);
@@ -87,9 +100,16 @@ void verify_compare(kernel_check *r, const float *got, int64_t ld, const tensor 
             }
         }
     }
+    free(room);
     r->seen = true;
 }
 
+double verify_row_excess(const kernel_check *r, double tolerance) {
+    double step = r->e == ELEM_F16 ? 0x1p-10 : r->e == ELEM_BF16 ? 0x1p-7 : 0;
+    if (!elem_is_float(r->e)) return r->error;
+    return r->error / (fmax(tolerance, step) * fmax(1, r->largest));
+}
+
 bool verify_row_fails(const kernel_check *r, double tolerance) {
-    return !(r->error <= tolerance * fmax(1, r->largest));
+    return !(verify_row_excess(r, tolerance) <= 1);
 }

@@ -22,7 +22,7 @@ static const tensor *same_value(const check *c, const char *name, const tensor *
     for (value v = 0; v < c->graph->count; v++) {
         const tensor *own = &c->want[v];
         const node *n = graph_node(c->graph, v);
-        if (!own->data || !n->name || strcmp(n->name, name)) continue;
+        if (!own->data || c->rows[v].e != ELEM_F32 || !n->name || strcmp(n->name, name)) continue;
         bool same = own->rank == t->rank && !skips_rows(n);
         for (int i = 0; same && i < t->rank; i++) same = own->shape[i] == t->shape[i];
         return same ? own : NULL;

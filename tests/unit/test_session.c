@@ -249,6 +249,7 @@ static void see(void *user, const bertc_phase_event *e) {
     seen *s = user;
     ck_assert_int_eq(e->index, s->count % TOY_PHASES);
     ck_assert(e->seconds >= 0 && e->node == e->index);
+    ck_assert(e->result_count == 1 && e->results[0] == e->result);
     if (e->index == 0) {
         ck_assert_str_eq(e->name, "embed");
         s->flops = e->flops;
