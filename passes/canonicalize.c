@@ -19,6 +19,11 @@
 //     before    %6 = div %x, 8
 //     after     %6 = mul %x, 0.125
 //
+//   no yield that is an operand, or another yield
+//     before    %y = fuse (%x) { %1 = exp %x  yield %1, %x, %1 }
+//               %a = result %y {index = 1}    %b = result %y {index = 2}
+//     after     %x for %a, and %y for %b
+//
 //   equal nodes and equal constants are one
 //     before    %7 = gather %t, %i    %8 = gather %t, %i
 //     after     %7 = gather %t, %i    %7 for %8
@@ -107,6 +112,26 @@ static value neutral(const graph *g, value v) {
     return VALUE_NONE;
 }
 
+// What a region yields, itself or by a `result`: the operand, where its body yields the param as it came; the
+// earlier of two equal yields.
+static value yielded(graph *g, value v) {
+    const node *n = graph_node(g, v);
+    value region = n->op == OP_result ? n->inputs[0] : v;
+    const node *x = graph_node(g, region);
+    if (!x->body) return VALUE_NONE;
+    const graph_output *yields = x->body->outputs;
+    int index = node_result_index(n), first = 0;
+    value of = yields[index].value;
+    if (op_is(x->body, of, OP_param)) {
+        const attr *bounds = node_attr(x, ATTR_bounds);
+        value operand = x->inputs[of + (bounds ? (int)bounds->u.i : 0)];
+        bool same = type_eq(graph_type(g, operand), &n->type) && !node_is_constant(graph_node(g, operand));
+        if (same) return operand;
+    }
+    while (yields[first].value != of) first++;
+    return first < index ? graph_result(g, region, first) : VALUE_NONE;
+}
+
 // transpose of transpose, reshape of reshape: one op of the kind on the inner one's operand.
 static value shortened(graph *g, value v) {
     const node *n = graph_node(g, v);
@@ -157,6 +182,7 @@ static int walk(graph *g) {
         if (with == VALUE_NONE) with = find_equal(g, v, gone);
         if (with == VALUE_NONE) with = shortened(g, v);
         if (with == VALUE_NONE) with = reciprocal(g, v);
+        if (with == VALUE_NONE && own_use_count(r, v)) with = yielded(g, v);
         if (with == VALUE_NONE) continue;
         gone[v] = true;
         replace_all_uses(r, v, with);
