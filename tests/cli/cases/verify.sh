@@ -11,3 +11,26 @@ printf '\000\000\300\177' | dd of=tiny/model.safetensors bs=1 seek=$((size - 4))
 succeeds "$BERTC" verify tiny --seq 5
 [ "$(grep -c 'not all finite' out)" -ge 2 ] || fail "$(cat out)"
 expect '^[0-9]+ kernels, largest error [0-9.]*e-'
+# Kernels whose results are of other element types are held to them too.
+succeeds "$BERTC" compile "$MODEL" --emit ir --stage fused -o fused.ir
+sed -i 's/^  %classifier = fuse (%x = %pooler,/\
+  %as.bf16 = cast %pooler {to = bf16}\
+  %as.i8 = fuse (%pooler) {\
+    %1 = constant 127\
+    %2 = mul %pooler, %1\
+    yield cast %2 {to = i8}\
+  }\
+  %as.i4 = cast %as.i8 {to = i4}\
+  %zeros = fuse (%a = %as.bf16, %b = %as.i8, %c = %as.i4) {\
+    %3 = cast %a {to = f32}\
+    %4 = cast %b {to = f32}\
+    %5 = cast %c {to = f32}\
+    %6 = add %3, %4\
+    %7 = add %6, %5\
+    %8 = constant 0\
+    yield mul %7, %8\
+  }\
+  %mixed = add %pooler, %zeros\
+  %classifier = fuse (%x = %mixed,/' fused.ir
+succeeds "$BERTC" verify "$MODEL" --graph fused.ir
+for kernel in as.bf16 as.i8 as.i4; do expect "^$kernel  *[0-9.e+-]*  *[0-9.]*  [0-9]+$"; done
