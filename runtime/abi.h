@@ -80,6 +80,11 @@ typedef struct bertc_call {
 typedef void (*bertc_kernel)(void *const *args, const bertc_call *call, int64_t task, void *scratch,
                              const void *next, int64_t next_bytes);
 
+// What a thread calls before its first and after its last task (bertc_variant.enter, .leave), to set up and to give back
+// state of its own, as AMX's tiles. On the session's own threads: of a call, or where it has a hook, of a phase. Under the
+// caller's parallel_for: each body, of a phase. A thread that gets no task calls neither.
+typedef void (*bertc_thread_call)(void);
+
 // --- The descriptor.
 
 typedef enum bertc_elem { BERTC_F32 = 0, BERTC_I32 = 1 } bertc_elem;
@@ -177,7 +182,8 @@ typedef struct bertc_variant {
     bertc_off outputs;                      // bertc_slot[descriptor.output_count]
     bertc_off phases[BERTC_THREAD_CLASSES]; // bertc_phase[phase_count[class]]
     uint32_t phase_count[BERTC_THREAD_CLASSES];
-    bertc_off class_name; // of its graph's arithmetic class: "f32"
+    bertc_off class_name;   // of its graph's arithmetic class: "f32"
+    bertc_off enter, leave; // code (bertc_thread_call); 0: none
 } bertc_variant;
 
 // The arrays of the descriptor. A later version appends fields to a row, or rows to this list; it changes

@@ -18,6 +18,9 @@ static bool broken(const check_source *c, const bertc_variant *v, const char *wh
 static bool check_sizes(const check_source *c, const bertc_variant *v) {
     if (!check_string(c, v->name, "a variant's name") || !check_string(c, v->isa, "a variant's level"))
         return false;
+    if ((v->enter && !check_at(c, v->enter, 1, 1, 1, PF_X, "what threads call first")) ||
+        (v->leave && !check_at(c, v->leave, 1, 1, 1, PF_X, "what threads call last")))
+        return false;
     if (v->class_name && !check_string(c, v->class_name, "a variant's class")) return false;
     if (v->length < 1 || v->tokens < v->length || v->tokens > BERTC_TOKENS_MAX || v->sequences < 1 ||
         v->sequences > v->tokens)

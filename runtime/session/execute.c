@@ -160,6 +160,10 @@ static void phase_task(void *context, int phase, int64_t task, int thread, bool 
            bytes);
 }
 
+static bertc_thread_call thread_call(const bertc_session *s, bertc_off code) {
+    return code ? (bertc_thread_call)(uintptr_t)model_at(s->model, code) : NULL;
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -205,7 +209,11 @@ void session_execute(bertc_session *s) {
                            .bounds = g->inputs[INPUT_BOUNDS],
                            .row_bounds = g->inputs[INPUT_ROW_BOUNDS]};
     write_inputs(s, s->current);
-    const pool_work work = {.context = s, .count = phase_count, .task = phase_task};
+    const pool_work work = {.context = s,
+                            .count = phase_count,
+                            .task = phase_task,
+                            .enter = thread_call(s, s->current->variant->enter),
+                            .leave = thread_call(s, s->current->variant->leave)};
     if (s->hook)
         run_observed(s, &work);
     else

@@ -39,6 +39,11 @@ typedef struct pool_worker {
     pool *pool;
     pthread_t thread;
     int index;
+    // Of the call whose `enter` it has called and whose `leave` it owes. It may be late with that: then p->work is
+    // another call's already.
+    bool entered;
+    uint32_t call;
+    void (*leave)(void);
 } pool_worker;
 
 struct pool {
@@ -46,6 +51,7 @@ struct pool {
     _Atomic uint32_t sleepers;
     _Alignas(CACHE_LINE) _Atomic int64_t left; // lots of this turn that are not done
     _Alignas(CACHE_LINE) pool_work work;       // of this call; written between calls
+    uint32_t call;                             // its number, likewise
     int phase, end;                            // this turn's phase; written between turns
     int64_t tasks, lot;                        // its tasks, and how many neighbours are taken at a time
     _Atomic bool closing;
@@ -138,6 +144,22 @@ static int64_t take(share *s, uint32_t turn, bool own, bool *last) {
     }
 }
 
+static void leave_call(pool_worker *w) {
+    if (w->entered && w->leave) w->leave();
+    w->entered = false;
+}
+
+// Before a task, so the call can't end meanwhile.
+static void enter_call(pool_worker *w) {
+    pool *p = w->pool;
+    if (w->entered && w->call == p->call) return;
+    leave_call(w);
+    w->entered = true;
+    w->call = p->call;
+    w->leave = p->work.leave;
+    if (p->work.enter) p->work.enter();
+}
+
 static void run_lot(pool *p, int64_t lot, int self, bool last) {
     int64_t end = (lot + 1) * p->lot;
     if (end > p->tasks) end = p->tasks;
@@ -151,8 +173,10 @@ static void work_turn(pool *p, uint32_t turn, int self) {
     bool last;
     for (int i = 0; i < p->threads; i++) {
         int victim = self + i < p->threads ? self + i : self + i - p->threads;
-        for (; (lot = take(&p->shares[victim], turn, i == 0, &last)) >= 0; done++)
+        for (; (lot = take(&p->shares[victim], turn, i == 0, &last)) >= 0; done++) {
+            enter_call(&p->workers[self]);
             run_lot(p, lot, self, last);
+        }
     }
     if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) {
         p->phase++;
@@ -171,9 +195,13 @@ static void *worker_main(void *argument) {
     for (;;) {
         uint32_t turn = atomic_load_explicit(&p->turn, memory_order_acquire);
         if (atomic_load_explicit(&p->closing, memory_order_acquire)) break;
-        if (!is_rest(turn)) work_turn(p, turn, w->index);
+        if (is_rest(turn))
+            leave_call(w);
+        else
+            work_turn(p, turn, w->index);
         wait_turn(p, turn, place);
     }
+    leave_call(w);
     return NULL;
 }
 
@@ -183,9 +211,12 @@ static void body(void *context, int64_t self) {
     pool *p = context;
     floats_state state;
     floats_default(&state);
-    int64_t task;
-    while ((task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->count)
+    int64_t task, done = 0;
+    for (; (task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < p->count; done++) {
+        if (!done && p->work.enter) p->work.enter();
         p->work.task(p->work.context, p->phase, task, (int)self, false);
+    }
+    if (done && p->work.leave) p->work.leave();
     floats_restore(&state);
 }
 
@@ -203,16 +234,21 @@ static void run_parallel(pool *p) {
 }
 
 static void run_alone(pool *p) {
+    bool entered = false;
     for (; p->phase < p->end; p->phase++) {
         int64_t count = p->work.count(p->work.context, p->phase);
+        if (count > 0 && !entered && p->work.enter) p->work.enter();
+        entered |= count > 0;
         for (int64_t i = 0; i < count; i++) p->work.task(p->work.context, p->phase, i, 0, false);
     }
+    if (entered && p->work.leave) p->work.leave();
 }
 
 void pool_run(pool *p, const pool_work *work, int first, int end) {
     floats_state state;
     floats_default(&state);
     p->work = *work;
+    p->call++;
     p->phase = first;
     p->end = end;
     if (p->threads == 1 || !process_is_own(&p->process))
@@ -228,6 +264,7 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
             work_turn(p, turn, 0);
             wait_turn(p, turn, NULL);
         }
+        leave_call(&p->workers[0]);
     }
     floats_restore(&state);
 }
@@ -248,6 +285,7 @@ static bool start_workers(pool *p, bertc_error *error) {
     sigset_t blocked = blocked_signals(), old;
     pthread_sigmask(SIG_SETMASK, &blocked, &old);
     int code = 0;
+    p->workers[0].pool = p;
     for (int i = 1; i < p->threads && code == 0; i++) {
         p->workers[i] = (pool_worker){.pool = p, .index = i};
         code = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);

@@ -28,6 +28,10 @@ typedef struct pool_work {
     // at most 2^30; asked once in each phase, before its first task
     int64_t (*count)(void *context, int phase);
     void (*task)(void *context, int phase, int64_t task, int thread, bool last);
+    // Of each thread that gets a task: before its first and after its last one, of a pool_run; with `parallel`, of a
+    // body. A worker may leave after pool_run has returned, but before it enters again or ends. NULL: nothing.
+    void (*enter)(void);
+    void (*leave)(void);
 } pool_work;
 
 // `threads` >= 1 in all, the caller's among them. With `parallel`, no thread is started and `threads` bodies

@@ -212,6 +212,10 @@ START_TEST(variants) {
     expect(&b, "output `attentions.0` is not float32, which is all that this version gives");
     PORT[TOY_ATTENTION].shape[0] = -2;
     expect(&b, "broken descriptor: the shape of output `attentions.0`");
+    VARIANT->enter = descriptor_of(&b)->weights; // not code
+    expect(&b, "broken descriptor: what threads call first outside of the file, or misaligned");
+    VARIANT->leave = descriptor_of(&b)->weights;
+    expect(&b, "broken descriptor: what threads call last outside of the file, or misaligned");
     VARIANT->isa = 1 << 20;
     expect(&b, "broken descriptor: a variant's level outside of the file, or misaligned");
     free(b.data);

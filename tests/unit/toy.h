@@ -54,6 +54,19 @@ static inline int64_t blob_string(blob *b, const char *s) {
 
 // What kernels were given to fetch: from where in the weights, by task's parity of the phase that is meant.
 static _Atomic int toy_fetches[TOY_PHASES][2], toy_wrong_fetches;
+// Threads that enter and leave, and tasks that find their thread not entered once. Counted where the variant has them.
+static _Thread_local int toy_inside;
+static _Atomic int toy_enters, toy_leaves, toy_outside;
+static bool toy_counts;
+static inline void toy_enter(void) {
+    toy_enters++;
+    toy_inside++;
+}
+static inline void toy_leave(void) {
+    toy_leaves++;
+    if (--toy_inside) toy_outside++;
+}
+
 static long toy_pause; // nanoseconds that a task takes at least
 typedef struct toy_args {
     const int32_t *ids, *types, *positions, *rows;
@@ -69,6 +82,7 @@ static inline toy_args toy_read(void *const *a, int phase, const void *next, int
         toy_fetches[meant][at > 0]++;
     else if (next_bytes != 0 || next)
         toy_wrong_fetches++;
+    if (toy_counts && toy_inside != 1) toy_outside++;
     if (toy_pause) nanosleep(&(struct timespec){.tv_nsec = toy_pause}, NULL);
     return t;
 }
@@ -129,6 +143,7 @@ typedef struct toy_options {
     const toy_variant *variants;
     int variant_count;
     int64_t kernels[TOY_PHASES]; // offsets from the descriptor
+    int64_t enter, leave;        // likewise; 0: none
     bertc_position_rule rule;
     int32_t position_start, pad_id;
     const void *task, *tokenizer; // NULL: none
@@ -212,6 +227,8 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
     return (bertc_variant){.name = blob_string(b, t->name),
                            .isa = blob_string(b, t->isa ? t->isa : "toy"),
                            .rank = t->rank,
+                           .enter = o->enter,
+                           .leave = o->leave,
                            .features = t->features,
                            .length = t->length,
                            .sequences = t->tokens,
@@ -273,6 +290,8 @@ static inline blob toy_memory(toy_options o) {
     const bertc_kernel kernels[TOY_PHASES] = {toy_embed, toy_pool, toy_logits, toy_attend};
     blob b = blob_new(1 << 16);
     for (int i = 0; i < TOY_PHASES; i++) o.kernels[i] = (int64_t)((uintptr_t)kernels[i] - (uintptr_t)b.data);
+    if (toy_counts) o.enter = (int64_t)((uintptr_t)toy_enter - (uintptr_t)b.data);
+    if (toy_counts) o.leave = (int64_t)((uintptr_t)toy_leave - (uintptr_t)b.data);
     toy_build(&b, &o);
     return b;
 }

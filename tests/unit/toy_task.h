@@ -101,6 +101,8 @@ static inline bertc_variant head_variant(blob *b, int64_t length, int64_t tokens
     return (bertc_variant){
         .name = blob_string(b, "toy"),
         .isa = blob_string(b, "toy"),
+        .enter = toy_counts ? (int64_t)((uintptr_t)toy_enter - (uintptr_t)b->data) : 0,
+        .leave = toy_counts ? (int64_t)((uintptr_t)toy_leave - (uintptr_t)b->data) : 0,
         .length = length,
         .sequences = tokens,
         .tokens = tokens,
