@@ -15,7 +15,21 @@
 #define BERTC_ABI_VERSION 9u
 #define BERTC_MAGIC       "BERTCart"
 #define BERTC_SYMBOL      "bertc_artefact"
-#define BERTC_TOKENS_MAX  ((int64_t)1 << 28) // of a variant's capacity: length x batch
+
+// What a descriptor may hold at most. The loader refuses more, so the compiler says which node it is that needs it.
+#define BERTC_INPUTS_MAX   32u
+#define BERTC_OUTPUTS_MAX  4096u
+#define BERTC_VARIANTS_MAX 256u
+#define BERTC_PHASES_MAX   ((uint32_t)1 << 16) // of a variant
+#define BERTC_ARGS_MAX     64u                 // of a phase
+#define BERTC_TASKS_MAX    ((int64_t)1 << 30)  // of a phase
+#define BERTC_TOKENS_MAX   ((int64_t)1 << 28)  // of a variant's capacity: length x batch
+#define BERTC_ROW_TILE_MAX 4096
+#define BERTC_ARENA_MAX    ((int64_t)1 << 46) // bytes
+#define BERTC_SCRATCH_MAX  ((int64_t)1 << 34) // bytes, a thread
+#define BERTC_ELEMENTS_MAX ((int64_t)1 << 40) // of an output, in a leading row
+#define BERTC_LABELS_MAX   ((uint32_t)1 << 20)
+#define BERTC_PROMPTS_MAX  4096u
 
 typedef int64_t bertc_off;
 

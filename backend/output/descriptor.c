@@ -138,6 +138,7 @@ static bool put_phases(descriptor_writer *t, const variant_site *s, int class, n
     return true;
 }
 
+// NULL: a kernel is more than the loader takes.
 static node_tables *put_node_tables(descriptor_writer *t, const variant_site *s) {
     const graph *g = s->graph;
     node_tables *nodes = ARENA_ARRAY(t->e->arena, node_tables, g->count);
@@ -146,6 +147,8 @@ static node_tables *put_node_tables(descriptor_writer *t, const variant_site *s)
         if (!s->kernels[v]) continue;
         nodes[v].name = n->name ? n->name : arena_printf(t->e->arena, "%s.%d", op_name(n->op), v);
         put_args(t, g, s->variant, v, &nodes[v]);
+        if (!limits_check_kernel(s->kernels[v], s->variant, nodes[v].name, nodes[v].arg_count, t->e->diag))
+            return NULL;
     }
     return nodes;
 }
@@ -186,6 +189,7 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
     out->inputs = put_bytes(t, slots, sizeof(*slots) * h->input_count, 8);
     out->outputs = put_bytes(t, outputs, sizeof(*slots) * h->output_count, 8);
     node_tables *nodes = put_node_tables(t, s);
+    if (!nodes) return false;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         if (!put_phases(t, s, class, nodes, out)) return false;
     }
@@ -193,7 +197,7 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
         const kernel *k = s->kernels[x];
         if (k && k->scratch_bytes > out->scratch_bytes) out->scratch_bytes = k->scratch_bytes;
     }
-    return true;
+    return limits_check_variant(out, v, t->e->diag);
 }
 
 // By falling rank; ascending by tokens, then by length, within one.
@@ -305,6 +309,7 @@ static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     descriptor_init(&h, t->a);
     put_bytes(t, NULL, sizeof(h), 64);
     h.input_count = collect_inputs(t);
+    if (!limits_check_ports(&h, t->a->module->graphs[0], e->diag)) return false;
     if (!put_ports(t, &h) || !put_variants(t, &h)) return false;
     put_blobs(t, &h);
     if (weights_symbol && h.weights_bytes > 0) {

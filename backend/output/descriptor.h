@@ -45,6 +45,11 @@ bertc_off put_string(descriptor_writer *t, const char *s);
 // The 8 bytes at offset `at` become the distance to the symbol.
 void put_distance(descriptor_writer *t, size_t at, LLVMValueRef symbol);
 
+// --- limits.c: whether the loader takes that much. `name`: the node's.
+bool limits_check_kernel(const kernel *k, const variant *v, const char *name, uint32_t arg_count, diag *d);
+bool limits_check_variant(const bertc_variant *out, const variant *v, diag *d);
+bool limits_check_ports(const bertc_descriptor *h, const graph *g, diag *d);
+
 // --- ports.c: inputs and outputs of the model.
 
 // The inputs of the module's graphs, to t->inputs: those of the first, then what others have beside. How many.

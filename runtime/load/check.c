@@ -5,9 +5,6 @@
 
 #include "runtime/error.h"
 
-enum { MAX_INPUTS = 32, MAX_OUTPUTS = 4096, MAX_VARIANTS = 256, MAX_LABELS = 1 << 20, MAX_PROMPTS = 4096 };
-#define MAX_ELEMENTS ((int64_t)1 << 40)
-
 int64_t port_width(const bertc_port *p, int64_t ragged) {
     int64_t n = 1;
     for (uint32_t i = 0; i < p->rank; i++) n *= p->ragged && i + 1 == p->rank ? ragged : p->shape[i];
@@ -43,7 +40,7 @@ static bool check_shape(const check_source *c, const bertc_port *p) {
     int64_t n = 1;
     for (uint32_t i = 0; good && i < p->rank; i++) {
         if (p->ragged && i + 1 == p->rank) continue;
-        good = p->shape[i] > 0 && p->shape[i] <= MAX_ELEMENTS / n;
+        good = p->shape[i] > 0 && p->shape[i] <= BERTC_ELEMENTS_MAX / n;
         if (good) n *= p->shape[i];
     }
     return good || error_set(c->error, "broken descriptor: the shape of output `%s`", name);
@@ -51,7 +48,7 @@ static bool check_shape(const check_source *c, const bertc_port *p) {
 
 static bool check_ports(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
-    if (d->input_count > MAX_INPUTS || d->output_count == 0 || d->output_count > MAX_OUTPUTS)
+    if (d->input_count > BERTC_INPUTS_MAX || d->output_count == 0 || d->output_count > BERTC_OUTPUTS_MAX)
         return error_set(c->error, "broken descriptor: %u inputs, %u outputs", d->input_count,
                          d->output_count);
     const void *in = check_array(c, d->inputs, d->input_count, BERTC_ROW_PORT, "inputs");
@@ -140,10 +137,10 @@ static bool check_task(const check_source *c) {
     uint64_t bytes = (uint64_t)d->task_bytes;
     if (t->kind > BERTC_TASK_PRETRAINING)
         return error_set(c->error, "task %u is not known to this version", t->kind);
-    if (t->label_count > MAX_LABELS || t->mask_id < -1 || t->mask_id >= d->vocab_size)
+    if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
     if (!check_strings(c, t, bytes, t->labels, t->label_count, "label")) return false;
-    if (t->prompt_count > MAX_PROMPTS || t->default_prompt > t->prompt_count)
+    if (t->prompt_count > BERTC_PROMPTS_MAX || t->default_prompt > t->prompt_count)
         return error_set(c->error, "broken descriptor: the prompts of the task table");
     if (!check_strings(c, t, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
     if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MANHATTAN || t->normalize > 1)
@@ -228,7 +225,7 @@ static bool check_texts(const check_source *c) {
 bool check_descriptor(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
     if (!check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c)) return false;
-    if (d->variant_count == 0 || d->variant_count > MAX_VARIANTS)
+    if (d->variant_count == 0 || d->variant_count > BERTC_VARIANTS_MAX)
         return error_set(c->error, "broken descriptor: %u variants", d->variant_count);
     const void *rows = check_array(c, d->variants, d->variant_count, BERTC_ROW_VARIANT, "variants");
     bertc_variant v, before;

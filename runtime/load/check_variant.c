@@ -5,11 +5,6 @@
 
 #include "runtime/error.h"
 
-enum { MAX_PHASES = 1 << 16, MAX_ARGS = 64, MAX_ROW_TILE = 4096 };
-#define MAX_ARENA   ((int64_t)1 << 46)
-#define MAX_SCRATCH ((int64_t)1 << 34)
-#define MAX_TASKS   ((int64_t)1 << 30)
-
 static bool broken(const check_source *c, const bertc_variant *v, const char *what) {
     const char *name = check_string(c, v->name, "a variant's name");
     return name ? error_set(c->error, "broken descriptor: variant %s: %s", name, what) : false;
@@ -25,10 +20,10 @@ static bool check_sizes(const check_source *c, const bertc_variant *v) {
     if (v->length < 1 || v->tokens < v->length || v->tokens > BERTC_TOKENS_MAX || v->sequences < 1 ||
         v->sequences > v->tokens)
         return broken(c, v, "its capacity");
-    if (v->arena_bytes < 0 || v->arena_bytes > MAX_ARENA || v->scratch_bytes < 0 ||
-        v->scratch_bytes > MAX_SCRATCH)
+    if (v->arena_bytes < 0 || v->arena_bytes > BERTC_ARENA_MAX || v->scratch_bytes < 0 ||
+        v->scratch_bytes > BERTC_SCRATCH_MAX)
         return broken(c, v, "its memory");
-    if (v->row_tile < 1 || v->row_tile > MAX_ROW_TILE) return broken(c, v, "its row tile");
+    if (v->row_tile < 1 || v->row_tile > BERTC_ROW_TILE_MAX) return broken(c, v, "its row tile");
     return true;
 }
 
@@ -98,7 +93,7 @@ static bool stream_inside(const check_source *c, const bertc_phase *p, const voi
 static bool check_phase(const check_source *c, const bertc_variant *v, const bertc_phase *p) {
     if (!check_string(c, p->name, "a phase's name")) return false;
     if (!check_at(c, p->kernel, 1, 1, 1, PF_X, "a kernel")) return false;
-    if (p->arg_count < 1 || p->arg_count > MAX_ARGS) return broken(c, v, "the arguments of a phase");
+    if (p->arg_count < 1 || p->arg_count > BERTC_ARGS_MAX) return broken(c, v, "the arguments of a phase");
     if (p->result_count < 1 || p->result_count > p->arg_count) return broken(c, v, "the results of a phase");
     const void *args = check_array(c, p->args, p->arg_count, BERTC_ROW_ARG, "the arguments of a phase");
     if (!args) return false;
@@ -113,7 +108,7 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
     }
     int64_t size = p->dim == BERTC_NUMBER ? 1 : v->tokens, tasks;
     if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||
-        __builtin_mul_overflow((size - 1) / p->unit + 1, p->inner, &tasks) || tasks > MAX_TASKS)
+        __builtin_mul_overflow((size - 1) / p->unit + 1, p->inner, &tasks) || tasks > BERTC_TASKS_MAX)
         return broken(c, v, "the tasks of a phase");
     if (!stream_inside(c, p, args)) return broken(c, v, "what a phase streams");
     return true;
@@ -127,13 +122,17 @@ bool check_order(const check_source *c, const bertc_variant *before, const bertc
     if (!isa || !other) return false;
     if (strcmp(isa, other) || v->features != before->features)
         return broken(c, v, "another of its rank is not of its level");
+    const char *class = v->class_name ? check_string(c, v->class_name, "a variant's class") : "",
+               *last = before->class_name ? check_string(c, before->class_name, "a variant's class") : "";
+    if (!class || !last) return false;
+    if (strcmp(class, last)) return broken(c, v, "another of its rank is of another class");
     return v->tokens >= before->tokens || broken(c, v, "it takes fewer tokens than the one before it");
 }
 
 bool check_variant(const check_source *c, const bertc_variant *v) {
     if (!check_sizes(c, v) || !check_inputs(c, v) || !check_outputs(c, v)) return false;
     for (int t = 0; t < BERTC_THREAD_CLASSES; t++) {
-        if (v->phase_count[t] < 1 || v->phase_count[t] > MAX_PHASES)
+        if (v->phase_count[t] < 1 || v->phase_count[t] > BERTC_PHASES_MAX)
             return broken(c, v, "the number of its phases");
         const void *rows = check_array(c, v->phases[t], v->phase_count[t], BERTC_ROW_PHASE, "phases");
         if (!rows) return false;
