@@ -14,7 +14,8 @@
 //             }
 //
 // The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the
-// first norm, each read once.
+// first norm, each read once. The numbers of the norm's row that something reads are further
+// results, as fuse_norm's are.
 //
 // A table that the checkpoint holds as f16 or bf16 stays so, and its rows are widened once they are
 // looked up. Widening is exact, so no bit of an answer changes, and the table takes half the bytes:
@@ -37,40 +38,48 @@ static bool widens_lookup(const graph *g, value v) {
     return n->op == OP_cast && n->type.e == ELEM_F32 && is_lookup(g, n->inputs[0]);
 }
 
-static bool is_norm_op(op o) {
-    return o == OP_layer_norm || o == OP_rms_norm;
-}
-
-// Pointwise, or a norm of v.
-static bool goes_on(const graph *g, value user, value v) {
-    const node *n = graph_node(g, user);
-    const char *why;
-    if (is_norm_op(n->op)) return n->inputs[0] == v;
-    return widens_lookup(g, user) || epilogue_op(g, user, &why);
-}
-
-// The value that the lookups lead to, from one of them down.
-static value find_end(rewriter *r, value v) {
+// A norm of v, with the numbers of its row, where v has no other readers.
+static bool find_norm(rewriter *r, value v, box *out) {
     const graph *g = rewriter_graph(r);
-    value user;
-    while (has_one_use(r, v) && users_of(r, v, &user, 1) == 1 && goes_on(g, user, v)) {
-        v = user;
-        if (is_norm_op(graph_node(g, v)->op)) break;
+    value users[BOX_MAX];
+    int n = users_of(r, v, users, BOX_MAX);
+    for (int i = 0; i < n && i < BOX_MAX; i++) {
+        const node *norm = graph_node(g, users[i]);
+        if (!norm_op(norm->op) || norm->inputs[0] != v) continue;
+        *out = box_of(users[i]);
+        box_take_numbers(r, out);
+        return !box_used_outside(r, out, v);
     }
-    return v;
+    return false;
 }
 
-// What leads to v, up to the lookups.
+// What the lookups lead to, from one of them down: a box of the norm that is the end, or of no op and the value
+// that is.
+static box find_end(rewriter *r, value v) {
+    const graph *g = rewriter_graph(r);
+    box b;
+    for (;;) {
+        value user;
+        const char *why;
+        if (find_norm(r, v, &b)) return b;
+        if (!has_one_use(r, v) || users_of(r, v, &user, 1) != 1) break;
+        if (!widens_lookup(g, user) && !epilogue_op(g, user, &why)) break;
+        v = user;
+    }
+    return (box){.result_count = 1, .results = {v}};
+}
+
+// Adds v, and what leads to it alone, up to the lookups.
 static void collect_lookups(rewriter *r, value v, box *b) {
     const graph *g = rewriter_graph(r);
     const node *n = graph_node(g, v);
     const char *why;
-    if (b->count == BOX_MAX || box_holds(b, v) || (v != b->results[0] && !has_one_use(r, v))) return;
-    bool norm = v == b->results[0] && is_norm_op(n->op);
-    if (!norm && !is_lookup(g, v) && !widens_lookup(g, v) && !epilogue_op(g, v, &why)) return;
+    if (b->count == BOX_MAX || box_holds(b, v)) return;
+    if (!is_lookup(g, v) && !widens_lookup(g, v) && !epilogue_op(g, v, &why)) return;
     b->ops[b->count++] = v;
     if (is_lookup(g, v)) return;
-    for (int i = 0; i < n->input_count; i++) collect_lookups(r, n->inputs[i], b);
+    for (int i = 0; i < n->input_count; i++)
+        if (has_one_use(r, n->inputs[i])) collect_lookups(r, n->inputs[i], b);
 }
 
 static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
@@ -79,8 +88,9 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
         pass_missed(p, g, v, "the lookup has other uses");
         return;
     }
-    box b = {.result_count = 1, .results = {find_end(r, v)}};
-    collect_lookups(r, b.results[0], &b);
+    box b = find_end(r, v);
+    value end = b.results[0];
+    collect_lookups(r, b.count ? graph_node(g, end)->inputs[0] : end, &b);
     int lookups = 0;
     for (int i = 0; i < b.count; i++) {
         taken[b.ops[i]] = true;

@@ -28,6 +28,11 @@ bool holds_norm(const graph *g, value v);
 // Is `v` a pointwise node f32[X,N] whose operands are rows of the same type, or constants that are vectors
 // [N] or one number? *why says what is wrong.
 bool epilogue_op(const graph *g, value v, const char **why);
+// layer_norm or rms_norm?
+bool norm_op(op o);
+// Adds to a box of a norm the numbers of its row that the graph computes beside it (norm.c has a drawing). Those
+// that are used outside become results.
+void box_take_numbers(rewriter *r, box *b);
 // Adds the epilogue ops that read a value of the box, where no path leads out of it and back in: all ops that are
 // used outside become results, what was added last first. Returns how many ops were added.
 int box_grow_results(rewriter *r, box *b);
