@@ -1,7 +1,8 @@
 // Casts between element types, lane by lane. LLVM turns its own conversions of f16 and bf16 into library
-// calls on targets without the instruction, so here they are sequences of integer and float32 operations
+// calls on targets without the instruction, so there they are sequences of integer and float32 operations
 // (ir/half.h has the same in C).
 #include "backend/emit/view.h"
+#include "runtime/abi.h"
 
 #include <assert.h>
 
@@ -39,7 +40,16 @@ static LLVMValueRef shift_right(emit *e, LLVMValueRef x, uint32_t n) {
     return LLVMBuildLShr(e->b, x, bits(e, n, x), "");
 }
 
+// Has the target instructions from f16 to f32 and back? AArch64 always does.
+static bool converts_f16(const emit *e) {
+    return e->target->feature_bits & (BERTC_FEATURE_F16C | BERTC_FEATURE_NEON);
+}
+
 static LLVMValueRef from_f16(emit *e, LLVMValueRef h) {
+    if (converts_f16(e)) {
+        LLVMValueRef half = LLVMBuildBitCast(e->b, h, like_type(LLVMHalfTypeInContext(e->context), h), "");
+        return LLVMBuildFPExt(e->b, half, like_type(e->f32, h), "");
+    }
     LLVMValueRef x = LLVMBuildZExt(e->b, h, like_type(e->i32, h), "");
     LLVMValueRef size = LLVMBuildAnd(e->b, x, bits(e, 0x7fff, x), "");
     LLVMValueRef sign = shift_left(e, LLVMBuildAnd(e->b, x, bits(e, 0x8000, x), ""), 16);
@@ -71,6 +81,10 @@ static LLVMValueRef to_bf16(emit *e, LLVMValueRef f) {
 }
 
 static LLVMValueRef to_f16(emit *e, LLVMValueRef f) {
+    if (converts_f16(e)) {
+        LLVMValueRef half = LLVMBuildFPTrunc(e->b, f, like_type(LLVMHalfTypeInContext(e->context), f), "");
+        return LLVMBuildBitCast(e->b, half, like_type(e->i16, f), "");
+    }
     LLVMValueRef x = as_int(e, f), sign = LLVMBuildAnd(e->b, shift_right(e, x, 16), bits(e, 0x8000, x), "");
     LLVMValueRef size = LLVMBuildAnd(e->b, x, bits(e, 0x7fffffff, x), "");
     LLVMValueRef normal = round_off(e, LLVMBuildSub(e->b, size, bits(e, 0x38000000, x), ""), 13);
