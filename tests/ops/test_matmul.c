@@ -3,6 +3,8 @@
 // way.
 #include "kernels.h"
 
+#include "backend/matmul/products.h"
+
 typedef enum activation { NONE, GELU, GELU_TANH, RELU, SILU } activation;
 typedef struct shape {
     int64_t rows, k, n;
@@ -103,9 +105,58 @@ START_TEST(plain) {
 }
 END_TEST
 
+// --- The rows of kernels.def
+
+// A graph that the product computes, and how far it may be off. A product that has no case here does not
+// compile.
+typedef struct product_test {
+    value (*build)(site *s);
+    double tolerance;
+} product_test;
+
+static value build_f32(site *s) {
+    static const shape p = {29, 203, 131, GELU, .bias = true};
+    return build(s, &p, SYM_T);
+}
+
+static product_test test_of(product_id id) {
+    switch (id) {
+    case PRODUCT_f32_generic:
+    case PRODUCT_f32_avx2:
+    case PRODUCT_f32_avx512:
+    case PRODUCT_f32_neon: return (product_test){build_f32, 3e-6};
+    case PRODUCT_COUNT: break;
+    }
+    return (product_test){0};
+}
+
+// Of this architecture, the CPU whose ISA is the product's; NULL: it is another architecture's.
+static const char *cpu_of(product_id id) {
+    for (int i = 0; i < HOST_CPUS; i++)
+        if (!strcmp(host_isa(host_cpus[i]), product_row_of(id)->isa)) return host_cpus[i];
+    return NULL;
+}
+
+START_TEST(every_product) {
+    const product_row *row = product_row_of((product_id)_i);
+    product_test test = test_of((product_id)_i);
+    way w = {.mcpu = cpu_of((product_id)_i), .length = 64, .batch = 1, .nodes = true};
+    if (!host_runs(w.mcpu)) SKIP(row->isa, "%s", row->name);
+    site s;
+    site_open(&s);
+    s.tokens = s.sequences = s.rows = 29;
+    tensor expected = site_expect(&s, test.build(&s));
+    double error = site_error(&expected, site_run(&s, &w));
+    ck_assert_msg(error < test.tolerance, "%s: %g", row->name, error);
+    site_close(&s);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("matmul");
     tcase_add_loop_test(t, fused, 0, sizeof(shapes) / sizeof(*shapes));
     tcase_add_test(t, plain);
+    for (int i = 0; i < PRODUCT_COUNT; i++)
+        if (cpu_of((product_id)i)) tcase_add_loop_test(t, every_product, i, i + 1);
     return site_main("matmul", t);
 }
