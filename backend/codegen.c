@@ -10,18 +10,19 @@ typedef struct kernel_family {
     const char *name;
     bool (*accepts)(const emit *e, const kernel_site *s);
     bool (*emit)(emit *e, const kernel_site *s, kernel *out);
+    bool writes; // states too
 } kernel_family;
 
 // The first that accepts a node emits it.
 // clang-format off
 static const kernel_family families[] = {
-    {"mlp", mlp_accepts, mlp_emit},
-    {"attention", attention_accepts, attention_emit},
-    {"token_mix", token_mix_accepts, token_mix_emit},
-    {"matmul", matmul_accepts, matmul_emit},
-    {"rowwise", rowwise_accepts, rowwise_emit},
-    {"loop_nest", loop_nest_accepts, loop_nest_emit},
-    {NULL, NULL, NULL},
+    {"mlp", mlp_accepts, mlp_emit, false},
+    {"attention", attention_accepts, attention_emit, false},
+    {"token_mix", token_mix_accepts, token_mix_emit, false},
+    {"matmul", matmul_accepts, matmul_emit, false},
+    {"rowwise", rowwise_accepts, rowwise_emit, false},
+    {"loop_nest", loop_nest_accepts, loop_nest_emit, true},
+    {NULL, NULL, NULL, false},
 };
 // clang-format on
 
@@ -61,7 +62,7 @@ static const char *site_place(emit *e, const kernel_site *s) {
 
 static bool has_place(const kernel_site *s, value v) {
     const node *n = graph_node(s->graph, v);
-    return node_is_constant(n) ? node_attr(n, ATTR_at) != NULL : s->variant->places[v].kind == PLACE_ARENA;
+    return node_is_constant(n) ? node_attr(n, ATTR_at) != NULL : s->variant->places[v].kind != PLACE_NONE;
 }
 
 // A node is emitted where its results and all that it reads have a place.
@@ -82,8 +83,10 @@ static bool placed(emit *e, const kernel_site *s) {
 static const kernel *emit_site(emit *e, const kernel_site *s) {
     int errors = e->diag->errors;
     if (!placed(e, s)) return NULL;
+    bool writes = node_has_effect(graph_node(s->graph, s->node));
     kernel *k = ARENA_NEW(e->arena, kernel);
     for (const kernel_family *f = families; f->name; f++) {
+        if (writes && !f->writes) continue;
         if (!f->accepts(e, s)) continue;
         if (f->emit(e, s, k)) return k;
         if (e->diag->errors == errors)

@@ -212,14 +212,6 @@ bool node_is_constant(const node *n) {
     return n->op == OP_constant;
 }
 
-int node_yield_count(const node *n) {
-    return n->body ? n->body->output_count : 1;
-}
-
-int node_result_index(const node *n) {
-    return n->op == OP_result ? (int)node_attr(n, ATTR_index)->u.i : 0;
-}
-
 bool input_of_call(const node *n) {
     bool number = n->type.rank == 0, pair = n->type.rank == 1 && dim_is(n->type.d[0], 2);
     if (n->op != OP_input) return false;

@@ -254,9 +254,13 @@ double literal_number(const attr *a, int i);              // element i of a lite
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
 // Of a region, what its body yields; of any other node, 1.
-int node_yield_count(const node *n);
+static inline int node_yield_count(const node *n) {
+    return n->body ? n->body->output_count : 1;
+}
 // Of a `result`: which yield of its operand; of any other node, 0.
-int node_result_index(const node *n);
+static inline int node_result_index(const node *n) {
+    return n->op == OP_result ? (int)node_attr(n, ATTR_index)->u.i : 0;
+}
 // The largest value of each symbol in a call of the variant; T, S and R are rounded up to whole row tiles.
 bindings variant_most(const variant *x);
 

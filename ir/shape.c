@@ -330,7 +330,8 @@ static bool body_results(const rule_context *c, int params) {
     for (int i = 0; i < body->output_count; i++) {
         type t;
         const char *fault = yield_type(c->n, i, &t);
-        if (!fault && i > 0 && t.layout != LAYOUT_ROW) fault = "only constants are packed";
+        if (!fault && i > 0 && t.layout != LAYOUT_ROW && node_writes(c->n, i) < 0)
+            fault = "only constants are packed";
         if (fault) return misfit(c, fault);
         if (i == 0) *c->out = t;
     }

@@ -79,12 +79,21 @@ typedef int64_t bertc_off;
 
 // --- What a kernel sees.
 
-// The sizes of one call. The runtime fills it in before the first phase.
+// The sizes of one call, and the numbers that the caller gives with it. The runtime fills it in before the first
+// phase.
 typedef struct bertc_call {
     int64_t tokens, sequences, rows; // T, S, R: present in this call
     const int32_t *bounds;           // [S+1]
     const int32_t *row_bounds;       // [S+1]; NULL where no head reads rows
+    // Inputs that are numbers: 0 where the caller gives none. A later version appends.
+    int32_t step, seed[2];
+    float rate;
 } bertc_call;
+
+// These inputs: name, field, bertc_elem, numbers. The port of one leads with BERTC_NUMBER, and no variant has a
+// slot for it.
+#define BERTC_CALL_LIST(X)                                                                                   \
+    X("step", step, BERTC_I32, 1) X("seed", seed, BERTC_I32, 2) X("rate", rate, BERTC_F32, 1)
 
 // One task of one phase.
 //   args         one address for each argument of the phase: the node's operands in order, then its results
@@ -101,7 +110,15 @@ typedef void (*bertc_thread_call)(void);
 
 // --- The descriptor.
 
-typedef enum bertc_elem { BERTC_F32 = 0, BERTC_I32 = 1 } bertc_elem;
+// Ports have the first two; tensors of a checkpoint may have the others.
+typedef enum bertc_elem {
+    BERTC_F32 = 0,
+    BERTC_I32 = 1,
+    BERTC_F16 = 2,
+    BERTC_BF16 = 3,
+    BERTC_F8_E4M3 = 4,
+    BERTC_F8_E5M2 = 5
+} bertc_elem;
 typedef enum bertc_symbol { BERTC_NUMBER = 0, BERTC_T, BERTC_S, BERTC_R, BERTC_M } bertc_symbol;
 
 // What an input holds where the caller gives none.
@@ -151,7 +168,12 @@ typedef struct bertc_slot {
     int64_t ld;
 } bertc_slot;
 
-typedef enum bertc_arg_kind { BERTC_ARG_WEIGHT = 0, BERTC_ARG_ARENA = 1 } bertc_arg_kind;
+typedef enum bertc_arg_kind {
+    BERTC_ARG_WEIGHT = 0,
+    BERTC_ARG_ARENA = 1,
+    BERTC_ARG_STATE = 2, // in the session's states
+    BERTC_ARG_CALL = 3   // in bertc_call
+} bertc_arg_kind;
 typedef struct bertc_arg {
     uint64_t kind; // bertc_arg_kind
     int64_t offset;
@@ -200,6 +222,23 @@ typedef struct bertc_variant {
     bertc_off enter, leave; // code (bertc_thread_call); 0: none
 } bertc_variant;
 
+// A parameter: a part of a tensor of the checkpoint, and where it lies in the session's states. The rows of one
+// tensor follow each other and hold all of its elements.
+typedef struct bertc_parameter_part {
+    bertc_off name; // of the tensor in the checkpoint
+    uint32_t elem;  // of the tensor there, a bertc_elem; states are f32
+    uint32_t rank;
+    int64_t shape[6]; // of the tensor
+    // The part is a matrix. Its element (i, j) is, in row-major order, number first + i * columns + j of the
+    // tensor, or, where `transposed`, number first + j * rows + i.
+    int64_t first, rows, columns;
+    // It lies from (row, column) on in a matrix of state_rows x state_columns f32, from byte `offset` of the states
+    // on: row-major, or, where `packed`, in panels [state_columns / 16][state_rows][16], the last one filled with
+    // zeros.
+    int64_t offset, state_rows, state_columns, row, column;
+    uint32_t transposed, packed;
+} bertc_parameter_part;
+
 // The arrays of the descriptor. A later version appends fields to a row, or rows to this list; it changes
 // neither what is there nor its order. A reader copies each row into a struct of its own: what the file's row
 // lacks is 0, what it has more is skipped. `least`: bytes of a row when it came, which every file has.
@@ -210,7 +249,8 @@ typedef struct bertc_variant {
     X(SLOT,    bertc_slot,    sizeof(bertc_slot))                                                                      \
     X(ARG,     bertc_arg,     sizeof(bertc_arg))                                                                       \
     X(PHASE,   bertc_phase,   sizeof(bertc_phase))                                                                     \
-    X(VARIANT, bertc_variant, sizeof(bertc_variant))
+    X(VARIANT, bertc_variant, sizeof(bertc_variant))                                                                   \
+    X(PARAMETER, bertc_parameter_part, sizeof(bertc_parameter_part))
 // clang-format on
 typedef enum bertc_row {
 #define X(name, row, least) BERTC_ROW_##name,
@@ -259,6 +299,11 @@ typedef struct bertc_descriptor {
     uint64_t required;                  // BERTC_REQUIRES_*
     // Names of the bits of `required`, from the lowest on, with commas between.
     bertc_off required_names;
+    // The states: a session has a copy of the first state_bytes of the weights, which its calls change.
+    int64_t state_bytes;
+    bertc_off parameters; // bertc_parameter_part[parameter_count]
+    uint32_t parameter_count;
+    uint32_t updates; // 1: a call changes the states
 } bertc_descriptor;
 #define BERTC_DESCRIPTOR_LEAST sizeof(bertc_descriptor) // bytes that every file's has
 

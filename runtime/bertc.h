@@ -175,6 +175,9 @@ typedef struct bertc_batch {
     const int32_t *task_type_ids;         // [batch, length], ERNIE's; else zeros
     const int32_t *global_attention_mask; // [batch, length], Longformer's
     const int32_t *bbox; // [batch, length, 4]: left, top, right, bottom, LayoutLM's; else zeros
+    // Numbers of the call, for graphs that read them.
+    int32_t step, seed[2];
+    float rate;
 } bertc_batch;
 #define BERTC_BATCH_INIT BERTC_INIT(bertc_batch)
 
@@ -193,6 +196,26 @@ BERTC_API size_t bertc_output_bytes(const bertc_model *model, int index, int64_t
 // tensors[i] (may be NULL). Numbers are given as they are, NaN and infinity too.
 BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *const *buffers,
                          bertc_tensor *tensors, bertc_error *error);
+
+// --- Parameters: what calls of a model with states change (a graph that trains). Each session has values of its
+// own, which begin as those of the artefact; a child of a fork has its own copy. A batch of such a model must fit
+// into one call of its largest variant.
+
+typedef struct bertc_parameter {
+    size_t size;
+    const char *name; // of the checkpoint's tensor
+    int rank;
+    int64_t shape[6], count; // as in the checkpoint; count: all elements
+} bertc_parameter;
+#define BERTC_PARAMETER_INIT BERTC_INIT(bertc_parameter)
+BERTC_API int bertc_parameter_count(const bertc_model *model);
+BERTC_API bool bertc_parameter_describe(const bertc_model *model, int index, bertc_parameter *out,
+                                        bertc_error *error);
+// The session's value of a parameter, `count` numbers row-major in the checkpoint's shape; and another one in its
+// place.
+BERTC_API bool bertc_parameter_read(bertc_session *session, int index, float *data, bertc_error *error);
+BERTC_API bool bertc_parameter_write(bertc_session *session, int index, const float *data,
+                                     bertc_error *error);
 
 // --- Tokenizer
 

@@ -14,6 +14,7 @@
     X(bertc_session_options, sizeof(bertc_session_options))                                                  \
     X(bertc_batch, sizeof(bertc_batch))                                                                      \
     X(bertc_tensor, sizeof(bertc_tensor))                                                                    \
+    X(bertc_parameter, sizeof(bertc_parameter))                                                              \
     X(bertc_text_options, sizeof(bertc_text_options))                                                        \
     X(bertc_result, sizeof(bertc_result))
 typedef enum sized_type {

@@ -76,7 +76,7 @@ bool loop_nest_row_wise(const graph *body, sym rows) {
         bool reads = false;
         for (int i = 0; i < n->input_count; i++)
             reads |= symbol_place_of(graph_type(body, n->inputs[i]), rows) != SYMBOL_ABSENT;
-        if (result == SYMBOL_ELSEWHERE) return false;
+        if (result == SYMBOL_ELSEWHERE || (op_flag_bits(n->op) & WRITES)) return false; // written once
         if (result == SYMBOL_ABSENT && reads) return false;
         if (result == SYMBOL_FIRST && !node_row_wise(body, n, rows)) return false;
     }

@@ -137,18 +137,30 @@ static view view_op(loop_nest *n, const node *producer, int last) {
 
 // --- The walk
 
-// The last node that reads each value that the outputs need; -1 for values that they do not.
+// The last node that reads each value that the outputs, and what is written to states, need; -1 for values that
+// they do not.
 static int *last_reads(const loop_nest *n) {
     const graph *g = n->body;
     int *last = ARENA_ARRAY(n->e->arena, int, g->count + 1);
     for (value v = 0; v < g->count; v++) last[v] = -1;
     for (int i = 0; i < g->output_count; i++) last[g->outputs[i].value] = g->count;
+    for (value v = 0; v < g->count; v++)
+        if (op_flag_bits(graph_node(g, v)->op) & WRITES) last[v] = g->count;
     for (value v = g->count - 1; v >= 0; v--) {
         const node *producer = graph_node(g, v);
         for (int i = 0; last[v] >= 0 && i < producer->input_count; i++)
             if (last[producer->inputs[i]] < v) last[producer->inputs[i]] = v;
     }
     return last;
+}
+
+// Writes a state in place; its result lies there.
+static void assign(loop_nest *n, value v) {
+    const node *producer = graph_node(n->body, v);
+    view to = n->views[producer->inputs[0]];
+    to.padded = false; // behind a row lies the next one
+    loop_nest_copy(n, &n->views[producer->inputs[1]], &to);
+    n->views[v] = to;
 }
 
 // The first output that value v is; -1: none.
@@ -180,6 +192,10 @@ bool loop_nest_body(loop_nest *n, const view *results) {
             n->views[v] = view_op(n, producer, last[v]);
             int buffer = n->views[v].buffer;
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
+        } else if (op_flag_bits(producer->op) & WRITES) {
+            int output = output_of(g, v);
+            if (output >= 0) written[output] = true;
+            assign(n, v);
         } else {
             int output = output_of(g, v);
             if (output >= 0) written[output] = true;

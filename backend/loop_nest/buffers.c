@@ -68,8 +68,44 @@ view loop_nest_allocate(loop_nest *n, const type *t, int last) {
 
 // --- Copies
 
+// A matrix as panels [ceil(N/16)][K][16] of its columns, of which the last has columns past the end.
+static view in_panels(emit *e, const view *v) {
+    int64_t rows = v->type.d[0].n, panels = ceil_div(v->type.d[1].n, PANEL_COLUMNS);
+    const dim d[] = {dim_num(panels), dim_num(rows), dim_num(PANEL_COLUMNS)};
+    bool packed = v->type.layout == LAYOUT_PACKED;
+    view r = *v;
+    r.type = type_make(v->type.e, 3, d);
+    r.padded = false;
+    r.stride[0] = PANEL_COLUMNS * (packed ? rows : v->stride[1]);
+    r.stride[1] = packed ? PANEL_COLUMNS : v->stride[0];
+    r.stride[2] = packed ? 1 : v->stride[1];
+    for (int i = 0; i < 3; i++) r.size[i] = build_const_i64(e, d[i].n);
+    return r;
+}
+
+// Between row-major and packed f32 matrices: what fills the last panel stays zero.
+static void copy_panels(loop_nest *n, const view *from, const view *to) {
+    emit *e = n->e;
+    LLVMValueRef columns = build_const_i64(e, to->type.d[1].n), whole = build_const_i64(e, PANEL_COLUMNS);
+    view in = in_panels(e, from), out = in_panels(e, to);
+    walk w = walk_begin(e, 2, out.size);
+    view row = walk_view(e, &w, &in), home = walk_view(e, &w, &out);
+    LLVMValueRef left = LLVMBuildNSWSub(e->b, columns, LLVMBuildNSWMul(e->b, w.index[0], whole, ""), "");
+    bool full = to->type.d[1].n % PANEL_COLUMNS == 0;
+    if (!full)
+        home.size[0] =
+            LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, whole, ""), left, whole, "");
+    row.size[0] = home.size[0];
+    view_copy(e, &row, &home);
+    walk_end(e, &w);
+}
+
 void loop_nest_copy(loop_nest *n, const view *from, const view *to) {
     emit *e = n->e;
+    if (from->type.layout == LAYOUT_PACKED || to->type.layout == LAYOUT_PACKED) {
+        copy_panels(n, from, to);
+        return;
+    }
     walk w = walk_begin(e, to->type.rank > 0 ? to->type.rank - 1 : 0, to->size);
     view in = walk_view(e, &w, from), out = walk_view(e, &w, to);
     view_copy(e, &in, &out);
@@ -97,6 +133,13 @@ void loop_nest_copy_linear(loop_nest *n, const view *from, const view *to) {
     view in = view_from(e, from, index), out = view_from(e, to, w.index);
     copy_element(e, &in, &out);
     walk_end(e, &w);
+}
+
+view loop_nest_row_major(loop_nest *n, const view *v) {
+    if (v->type.layout == LAYOUT_ROW) return *v;
+    view copy = loop_nest_allocate(n, &v->type, n->now);
+    loop_nest_copy(n, v, &copy);
+    return copy;
 }
 
 view loop_nest_swept(loop_nest *n, const view *v) {

@@ -44,6 +44,8 @@ view loop_nest_allocate(loop_nest *n, const type *t, int last);
 void loop_nest_copy(loop_nest *n, const view *from, const view *to); // shapes equal
 void loop_nest_copy_linear(loop_nest *n, const view *from,
                            const view *to); // the same number of elements, in order
+// v, or, where it is packed, a row-major copy that lives for this node.
+view loop_nest_row_major(loop_nest *n, const view *v);
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
 view loop_nest_swept(loop_nest *n, const view *v);
 

@@ -115,11 +115,12 @@ static void iota(loop_nest *n, const node *producer, const view *out) {
 static void pointwise_walk(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     int count = producer->input_count, last = out->type.rank > 0 ? out->type.rank - 1 : 0;
-    view rows[4];
+    view rows[4], operands[3];
     const view *all[4];
+    for (int i = 0; i < count; i++) operands[i] = loop_nest_row_major(n, &n->views[producer->inputs[i]]);
     walk w = walk_begin(e, last, out->size);
     for (int i = 0; i < count; i++) {
-        rows[i] = view_broadcast(&n->views[producer->inputs[i]], &out->type, out->size);
+        rows[i] = view_broadcast(&operands[i], &out->type, out->size);
         rows[i] = walk_view(e, &w, &rows[i]);
         all[i] = &rows[i];
     }

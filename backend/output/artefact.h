@@ -30,6 +30,17 @@ bool weights_collect(const module *m, arena *a, weights *out, diag *d);
 // Computes item i into `out`, which has items[i].bytes. A note names each tensor that brings NaN or infinity
 // into it.
 bool weights_fill(weights *w, int i, const tensor_source *source, void *out, diag *d);
+// --- parameters.c
+
+// Where a kernel finds top-level value x in variant v.
+bertc_arg argument_of(const graph *g, const variant *v, value x);
+// The rows of the parameter table, those of one tensor side by side from its first element on.
+typedef struct parameter_part {
+    const char *tensor;
+    bertc_parameter_part row; // without its name
+} parameter_part;
+int parameters_collect(const graph *g, arena *a, parameter_part **out);
+
 // --- unfinite.c
 
 // Adds notes where a constant, whose elements are `data`, holds NaN or infinity: about the tensors that
@@ -39,6 +50,8 @@ bool unfinite_note(const node *constant, const void *data, size_t bytes, const t
 
 // Bytes of a constant in the weights, without padding.
 int64_t weight_size(const graph *g, value v);
+// Bytes of weights that a node reads once a call: all of its constants but tables that it gathers rows from.
+int64_t weights_read(const graph *g, const node *n);
 
 // --- jit_code.c: optimises and compiles e's module, and links it into this process's memory.
 typedef struct jit_code jit_code;

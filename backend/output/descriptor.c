@@ -22,30 +22,6 @@ static bertc_slot slot_of(const variant *v, value x) {
     return p->kind == PLACE_ARENA ? (bertc_slot){p->offset, p->ld} : (bertc_slot){-1, 0};
 }
 
-// Bytes of weights that a node reads once a call: all of its constants but tables that it gathers rows from.
-static bool gathers_from(const node *n, int operand) {
-    if (n->op == OP_gather) return operand == 0;
-    if (!n->body) return false;
-    int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-    value param = operand - bounds;
-    for (value v = 0; v < n->body->count; v++) {
-        const node *m = graph_node(n->body, v);
-        for (int i = 0; i < m->input_count; i++) {
-            if (m->inputs[i] == param && gathers_from(m, i)) return true;
-        }
-    }
-    return false;
-}
-
-static int64_t weight_bytes_of(const graph *g, const node *n) {
-    int64_t bytes = 0;
-    for (int i = 0; i < n->input_count; i++) {
-        if (node_is_constant(graph_node(g, n->inputs[i])) && !gathers_from(n, i))
-            bytes += weight_size(g, n->inputs[i]);
-    }
-    return bytes;
-}
-
 // What the thread classes share of a node: arguments and names.
 typedef struct node_tables {
     bertc_off args;
@@ -64,13 +40,8 @@ static void put_args(descriptor_writer *t, const graph *g, const variant *v, val
     out->arg_count = (uint32_t)(n->input_count + results);
     out->result_count = (uint32_t)results;
     bertc_arg *args = ARENA_ARRAY(t->e->arena, bertc_arg, out->arg_count);
-    for (int i = 0; i < n->input_count; i++) {
-        const node *operand = graph_node(g, n->inputs[i]);
-        args[i] = node_is_constant(operand) ? (bertc_arg){BERTC_ARG_WEIGHT, node_attr(operand, ATTR_at)->u.i}
-                                            : (bertc_arg){BERTC_ARG_ARENA, v->places[n->inputs[i]].offset};
-    }
-    for (int i = 0; i < results; i++)
-        args[r[i].arg] = (bertc_arg){BERTC_ARG_ARENA, v->places[r[i].node].offset};
+    for (int i = 0; i < n->input_count; i++) args[i] = argument_of(g, v, n->inputs[i]);
+    for (int i = 0; i < results; i++) args[r[i].arg] = argument_of(g, v, r[i].node);
     out->args = put_bytes(t, args, sizeof(*args) * out->arg_count, 8);
 }
 
@@ -100,7 +71,7 @@ static void phase_init(descriptor_writer *t, bertc_phase *out, const kernel_phas
                          .flops_call = p->flops_call,
                          .flops_row = p->flops_row,
                          .flops_pair = p->flops_pair,
-                         .weight_bytes = first ? weight_bytes_of(g, n) : 0,
+                         .weight_bytes = first ? weights_read(g, n) : 0,
                          .row_bytes = p->row_bytes,
                          .token_bytes = p->token_bytes,
                          .pair_bytes = p->pair_bytes};
@@ -234,6 +205,23 @@ static bool put_variants(descriptor_writer *t, bertc_descriptor *h) {
 
 // --- The whole
 
+// All graphs have the states of the first one.
+static void put_parameters(descriptor_writer *t, bertc_descriptor *h) {
+    const module *m = t->a->module;
+    parameter_part *parts;
+    int n = parameters_collect(m->graphs[0], t->e->arena, &parts);
+    bertc_parameter_part *rows = ARENA_ARRAY(t->e->arena, bertc_parameter_part, n);
+    for (int i = 0; i < n; i++) {
+        bool again = i && !strcmp(parts[i - 1].tensor, parts[i].tensor);
+        rows[i] = parts[i].row;
+        rows[i].name = again ? rows[i - 1].name : put_string(t, parts[i].tensor);
+    }
+    h->state_bytes = m->graphs[0]->state_bytes;
+    for (int i = 0; i < m->graph_count; i++) h->updates |= graph_has_effect(m->graphs[i]);
+    h->parameter_count = (uint32_t)n;
+    if (n) h->parameters = put_bytes(t, rows, sizeof(*rows) * (size_t)n, 8);
+}
+
 static void put_blobs(descriptor_writer *t, bertc_descriptor *h) {
     const artefact *a = t->a;
     if (a->tokenizer) h->tokenizer = put_bytes(t, a->tokenizer, a->tokenizer_bytes, 64);
@@ -311,6 +299,7 @@ static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     h.input_count = collect_inputs(t);
     if (!limits_check_ports(&h, t->a->module->graphs[0], e->diag)) return false;
     if (!put_ports(t, &h) || !put_variants(t, &h)) return false;
+    put_parameters(t, &h);
     put_blobs(t, &h);
     if (weights_symbol && h.weights_bytes > 0) {
         LLVMValueRef w = LLVMAddGlobal(e->module, e->i8, WEIGHTS_SYMBOL);

@@ -20,6 +20,14 @@ uint32_t symbol_of(sym s) {
 // Inputs are i32, outputs f32: what a graph keeps in another type it casts for whoever calls.
 static bool port_init(descriptor_writer *t, bertc_port *p, const port_site *x, elem should) {
     const type *y = graph_type(x->graph, x->value);
+    if (should == ELEM_I32 && input_of_call(graph_node(x->graph, x->value))) {
+        *p = (bertc_port){.elem = y->e == ELEM_F32 ? BERTC_F32 : BERTC_I32,
+                          .leading = BERTC_NUMBER,
+                          .rank = (uint32_t)y->rank,
+                          .name = put_string(t, x->name)};
+        if (y->rank) p->shape[0] = y->d[0].n;
+        return true;
+    }
     if (y->e != should) {
         char buf[96];
         return diag_error(t->e->diag, x->name, "is %s: inputs are i32 and outputs f32, so cast it",

@@ -8,6 +8,29 @@ int64_t weight_size(const graph *g, value v) {
     return type_bytes(graph_type(g, v));
 }
 
+static bool gathers_from(const node *n, int operand) {
+    if (n->op == OP_gather) return operand == 0;
+    if (!n->body) return false;
+    int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
+    value param = operand - bounds;
+    for (value v = 0; v < n->body->count; v++) {
+        const node *m = graph_node(n->body, v);
+        for (int i = 0; i < m->input_count; i++) {
+            if (m->inputs[i] == param && gathers_from(m, i)) return true;
+        }
+    }
+    return false;
+}
+
+int64_t weights_read(const graph *g, const node *n) {
+    int64_t bytes = 0;
+    for (int i = 0; i < n->input_count; i++) {
+        if (node_is_constant(graph_node(g, n->inputs[i])) && !gathers_from(n, i))
+            bytes += weight_size(g, n->inputs[i]);
+    }
+    return bytes;
+}
+
 static int by_place(const void *a, const void *b) {
     const weight *x = a, *y = b;
     if (x->at != y->at) return x->at < y->at ? -1 : 1;

@@ -95,6 +95,7 @@ static bool check_input(const against *x, value v) {
     const graph *own = x->m->graph;
     const node *n = graph_node(x->g, v);
     char has[96], should[96], cause[300];
+    if (input_of_call(n)) return true;
     for (value u = 0; u < own->count; u++) {
         const node *like = graph_node(own, u);
         if (like->op != OP_input || strcmp(like->name, n->name)) continue;

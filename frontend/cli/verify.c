@@ -40,8 +40,9 @@ static void on_phase(void *user, const bertc_phase_event *event) {
         const void *got = event->results[k++];
         if (!c->want[v].data) continue;
         c->rows[v].name = graph_node(c->graph, v)->name;
-        int64_t ld = c->variant->places[v].ld;
-        verify_compare(&c->rows[v], got, ld ? ld : 1, &c->want[v]);
+        int64_t ld;
+        const void *rows = verify_rows(c, v, got, &ld);
+        verify_compare(&c->rows[v], rows, ld, &c->want[v]);
     }
 }
 

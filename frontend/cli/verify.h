@@ -34,6 +34,8 @@ inputs verify_inputs(arena *a, const hub_model *m, int64_t n);
 // Evaluates a graph of the model on it. `observe`: may be NULL.
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
                      void *context, arena *a, tensor *results, diag *d);
+// Value v, as it lies at `got`, as rows that are *ld elements apart.
+const void *verify_rows(const check *c, value v, const void *got, int64_t *ld);
 // Adds to *r how far `got`, elements of r->e as they lie in memory with `ld` from row to row, is from `want`, which is f32.
 void verify_compare(kernel_check *r, const void *got, int64_t ld, const tensor *want);
 

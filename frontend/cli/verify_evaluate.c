@@ -40,6 +40,13 @@ static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
     return global;
 }
 
+// What a call holds where the caller gives no numbers.
+static tensor zero_numbers(const type *t, arena *a) {
+    tensor x = {.e = t->e, .rank = t->rank, .data = ARENA_ARRAY(a, int32_t, type_count(t))};
+    for (int i = 0; i < t->rank; i++) x.shape[i] = t->d[i].n;
+    return x;
+}
+
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
                      void *context, arena *a, tensor *results, diag *d) {
     int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens),
@@ -60,6 +67,7 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
         const node *n = graph_node(g, v);
         if (n->op != OP_input) continue;
         in[count] = (eval_input){n->name, vector_of(zeros, x->tokens)}; // what is not given
+        if (input_of_call(n)) in[count].value = zero_numbers(&n->type, a);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
             if (!strcmp(n->name, known[i].name)) in[count] = known[i];
         count++;
@@ -71,6 +79,23 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
                       .observe = observe,
                       .observe_context = context};
     return graph_eval(g, &o, a, results, d);
+}
+
+// A state lies as a constant does: its rows side by side, or packed.
+const void *verify_rows(const check *c, value v, const void *got, int64_t *ld) {
+    const type *t = graph_type(c->graph, v);
+    *ld = t->rank > 1 && c->variant->places[v].kind == PLACE_STATE ? t->d[t->rank - 1].n
+                                                                   : c->variant->places[v].ld;
+    if (t->layout == LAYOUT_ROW) return got;
+    float *rows = ARENA_ARRAY(c->arena, float, type_count(t));
+    for (int64_t k = 0; k < t->d[0].n; k++) {
+        for (int64_t n = 0; n < *ld; n++) {
+            bool high;
+            const char *at = (const char *)got + packed_at(t->e, t->d[0].n, k, n, &high);
+            memcpy(&rows[k * *ld + n], at, sizeof(float));
+        }
+    }
+    return rows;
 }
 
 // A row of `columns` elements of `e` in memory, as f32; `room`: for twice as many floats.

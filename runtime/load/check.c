@@ -13,6 +13,12 @@ int64_t port_width(const bertc_port *p, int64_t ragged) {
 
 // --- Ports
 
+// A number of the call: none of a port's other fields means anything.
+static bool check_number(const bertc_port *p, uint32_t elem, int64_t count) {
+    return p->leading == BERTC_NUMBER && p->elem == elem && p->rank == (count > 1) &&
+           (count == 1 || p->shape[0] == count) && p->limit == 0 && p->rule == 0;
+}
+
 static bool check_input(const check_source *c, const bertc_port *p) {
     static const char *const known[] = {
 #define X(id, name) name,
@@ -21,6 +27,10 @@ static bool check_input(const check_source *c, const bertc_port *p) {
     };
     const char *name = check_string(c, p->name, "an input's name");
     if (!name) return false;
+#define X(text, field, elem, count)                                                                          \
+    if (strcmp(name, text) == 0 && check_number(p, elem, count)) return true;
+    BERTC_CALL_LIST(X)
+#undef X
     bool bounds = strcmp(name, "bounds") == 0 || strcmp(name, "row_bounds") == 0;
     uint32_t leading = bounds ? BERTC_S : strcmp(name, "rows") == 0 ? BERTC_R : BERTC_T;
     bool good = p->leading == leading && p->elem == BERTC_I32 && p->rank == 0 && p->limit >= 0 &&
@@ -224,7 +234,8 @@ static bool check_texts(const check_source *c) {
 
 bool check_descriptor(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
-    if (!check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c)) return false;
+    if (!check_limits(c) || !check_ports(c) || !check_texts(c) || !check_task(c) || !check_states(c))
+        return false;
     if (d->variant_count == 0 || d->variant_count > BERTC_VARIANTS_MAX)
         return error_set(c->error, "broken descriptor: %u variants", d->variant_count);
     const void *rows = check_array(c, d->variants, d->variant_count, BERTC_ROW_VARIANT, "variants");

@@ -37,6 +37,7 @@ bool check_descriptor(const check_source *c); // the rest, variants and tables i
 bool check_variant(const check_source *c, const bertc_variant *v);
 // Of two checked variants that follow each other: the loader takes the first level that runs.
 bool check_order(const check_source *c, const bertc_variant *before, const bertc_variant *v);
+bool check_states(const check_source *c); // and the parameters
 
 // The number of elements in one leading row of an output, where M is `ragged`.
 int64_t port_width(const bertc_port *p, int64_t ragged);

@@ -1,6 +1,7 @@
 // One variant of a descriptor: its sizes, the places of its inputs and outputs in the arena, and its phases.
 #include "runtime/load/check.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "runtime/error.h"
@@ -41,6 +42,7 @@ static bool check_inputs(const check_source *c, const bertc_variant *v) {
         check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
         int64_t bytes = (p.leading == BERTC_S ? v->sequences + 1 : rows) * (int64_t)sizeof(int32_t);
         if (s.offset == -1) continue;
+        if (p.leading == BERTC_NUMBER) return broken(c, v, "a number of the call in the arena");
         if (s.offset < 0 || s.offset % 64 || bytes > v->arena_bytes || s.offset > v->arena_bytes - bytes)
             return broken(c, v, "an input outside of the arena");
     }
@@ -80,14 +82,34 @@ static bool check_outputs(const check_source *c, const bertc_variant *v) {
 
 // Is the beginning of each task's stream inside? The bytes that it prefetches may lie beyond the end.
 static bool stream_inside(const check_source *c, const bertc_phase *p, const void *args) {
-    int64_t end = c->descriptor.weights_bytes, last;
+    int64_t end, last;
     if (p->stream_bytes == 0) return true;
     if (p->stream < 0 || p->stream >= p->arg_count) return false;
     bertc_arg a;
     check_entry(c, BERTC_ROW_ARG, args, (uint64_t)p->stream, &a);
-    return p->stream_bytes > 0 && p->stream_bytes <= end && a.kind == BERTC_ARG_WEIGHT &&
-           p->stream_step >= 0 && !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) &&
-           last < end - a.offset;
+    if (a.kind != BERTC_ARG_WEIGHT && a.kind != BERTC_ARG_STATE) return false;
+    end = a.kind == BERTC_ARG_STATE ? c->descriptor.state_bytes : c->descriptor.weights_bytes;
+    return p->stream_bytes > 0 && p->stream_bytes <= end && p->stream_step >= 0 &&
+           !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) && last < end - a.offset;
+}
+
+static bool check_arg(const check_source *c, const bertc_variant *v, const bertc_arg *a) {
+    int64_t limit = 0;
+    switch (a->kind) {
+    case BERTC_ARG_WEIGHT: limit = c->descriptor.weights_bytes; break;
+    case BERTC_ARG_ARENA: limit = v->arena_bytes; break;
+    case BERTC_ARG_STATE: limit = c->descriptor.state_bytes; break;
+    case BERTC_ARG_CALL:
+#define X(name, field, elem, count)                                                                          \
+    if (a->offset == offsetof(bertc_call, field)) return true;
+        BERTC_CALL_LIST(X)
+#undef X
+        return broken(c, v, "an argument that is no number of the call");
+    default: return broken(c, v, "an argument of no known kind");
+    }
+    if (a->offset < 0 || a->offset >= limit)
+        return broken(c, v, "an argument outside of weights, states or arena");
+    return true;
 }
 
 static bool check_phase(const check_source *c, const bertc_variant *v, const bertc_phase *p) {
@@ -100,11 +122,11 @@ static bool check_phase(const check_source *c, const bertc_variant *v, const ber
     for (uint32_t i = 0; i < p->arg_count; i++) {
         bertc_arg a;
         check_entry(c, BERTC_ROW_ARG, args, i, &a);
-        if (a.kind > BERTC_ARG_ARENA) return broken(c, v, "an argument of no known kind");
-        int64_t limit = a.kind == BERTC_ARG_WEIGHT ? c->descriptor.weights_bytes : v->arena_bytes;
-        if (a.offset < 0 || a.offset >= limit) return broken(c, v, "an argument outside of weights or arena");
+        if (!check_arg(c, v, &a)) return false;
         if (i >= p->arg_count - p->result_count && a.kind == BERTC_ARG_WEIGHT)
             return broken(c, v, "a phase that writes weights");
+        if (i >= p->arg_count - p->result_count && a.kind == BERTC_ARG_CALL)
+            return broken(c, v, "a phase that writes the numbers of the call");
     }
     int64_t size = p->dim == BERTC_NUMBER ? 1 : v->tokens, tasks;
     if (p->dim > BERTC_R || p->unit < 1 || p->inner < 1 ||

@@ -24,6 +24,18 @@ static bool view_tokenizer(tokenizer *t, const bertc_descriptor *d, const void *
     return error_prefix(error, "its tokenizer");
 }
 
+// The parts of one tensor stand side by side.
+static bool read_parameters(bertc_model *m) {
+    int n = (int)m->descriptor->parameter_count;
+    m->parts = model_rows(m, m->descriptor->parameters, (size_t)n, BERTC_ROW_PARAMETER);
+    m->parameter_at = heap_zero((size_t)n + 1, sizeof *m->parameter_at);
+    if (!m->parts || !m->parameter_at) return false;
+    for (int i = 0; i < n; i++)
+        if (!m->parts[i].first) m->parameter_at[m->parameter_count++] = i;
+    m->parameter_at[m->parameter_count] = n;
+    return true;
+}
+
 // `d`: as this version has the checked descriptor whose bytes are at `bytes`.
 static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, const void *weights,
                  bertc_error *error) {
@@ -34,7 +46,8 @@ static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, c
     m->inputs = model_rows(m, d->inputs, d->input_count, BERTC_ROW_PORT);
     m->outputs = model_rows(m, d->outputs, d->output_count, BERTC_ROW_PORT);
     m->all_variants = model_rows(m, d->variants, d->variant_count, BERTC_ROW_VARIANT);
-    if (!m->inputs || !m->outputs || !m->all_variants) return error_set(error, "out of memory");
+    if (!m->inputs || !m->outputs || !m->all_variants || !read_parameters(m))
+        return error_set(error, "out of memory");
     m->task = d->task ? model_at(m, d->task) : NULL;
     return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && levels_choose(m, error);
 }
@@ -130,6 +143,8 @@ void bertc_unload(bertc_model *m) {
     free(m->outputs);
     free(m->all_variants);
     free(m->levels);
+    free(m->parts);
+    free(m->parameter_at);
     free(m);
 }
 

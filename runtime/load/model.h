@@ -27,6 +27,9 @@ struct bertc_model {
     int variant_count;
     int64_t max_length, max_tokens; // over those
     bertc_port *inputs, *outputs;
+    bertc_parameter_part *parts; // the parameters', as this version has them
+    int *parameter_at;           // by parameter: its first part; one more ends the last
+    int parameter_count;
     const bertc_task *task; // NULL: raw tensors only
     tokenizer tokenizer;    // where the descriptor has one
     model_level *levels;    // of all variants, best first

@@ -20,6 +20,10 @@ static int session_fit(const bertc_session *s, int64_t tokens, int64_t sequences
     return -1;
 }
 
+bool session_fits(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest) {
+    return session_fit(s, tokens, sequences, longest) >= 0;
+}
+
 bool session_room(const bertc_session *s, int64_t n) {
     const session_group *g = &s->group;
     return session_fit(s, g->tokens + n, g->sequences + 1, n > g->longest ? n : g->longest) >= 0;
@@ -207,7 +211,10 @@ void session_execute(bertc_session *s) {
                            .sequences = g->sequences,
                            .rows = g->rows,
                            .bounds = g->inputs[INPUT_BOUNDS],
-                           .row_bounds = g->inputs[INPUT_ROW_BOUNDS]};
+                           .row_bounds = g->inputs[INPUT_ROW_BOUNDS],
+                           .step = s->numbers.step,
+                           .seed = {s->numbers.seed[0], s->numbers.seed[1]},
+                           .rate = s->numbers.rate};
     write_inputs(s, s->current);
     const pool_work work = {.context = s,
                             .count = phase_count,

@@ -239,6 +239,23 @@ static bool check_rows(const bertc_session *s, const bertc_batch *in, bool first
     return true;
 }
 
+// A call that changes the parameters is one step: it can't be cut in several.
+static bool check_one_call(bertc_session *s, const bertc_batch *in, bertc_error *error) {
+    if (!s->model->descriptor->updates) return true;
+    int64_t tokens = 0, longest = 0;
+    for (int64_t b = 0; b < in->batch; b++) {
+        int64_t n = count_present(s, in, b);
+        tokens += n;
+        if (n > longest) longest = n;
+    }
+    if (session_fits(s, tokens, in->batch, longest)) return true;
+    return error_set(
+        error,
+        "%lld texts of %lld tokens don't fit in one call, which a model that changes its parameters "
+        "needs: at most %lld tokens",
+        (long long)in->batch, (long long)tokens, (long long)s->max_tokens);
+}
+
 static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
                 bertc_error *error) {
     const bertc_model *m = s->model;
@@ -248,7 +265,7 @@ static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, 
         first |= m->outputs[i].reads_first != 0;
         rows |= m->outputs[i].leading == BERTC_R;
     }
-    if (!check_rows(s, in, first, error)) return false;
+    if (!check_rows(s, in, first, error) || !check_one_call(s, in, error)) return false;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         float *to = buffers ? buffers[i] : NULL;
         if (to) memset(to, 0, bertc_output_bytes(m, (int)i, in->batch, in->length));
@@ -257,11 +274,13 @@ static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, 
         sized_give(SIZED_bertc_tensor, &described, tensors, i);
     }
     session_clear(s);
+    s->numbers = (bertc_numbers){in->step, {in->seed[0], in->seed[1]}, in->rate};
     for (int64_t b = 0; b < in->batch; b++) {
         if (!session_room(s, count_present(s, in, b))) execute(s, in, buffers);
         pack_row(s, in, b, rows);
     }
     if (s->group.sequences) execute(s, in, buffers);
+    s->numbers = (bertc_numbers){0}; // a call with texts gives none
     return true;
 }
 

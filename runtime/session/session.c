@@ -28,6 +28,16 @@ static void find_inputs(bertc_session *s) {
     }
 }
 
+static const char *base_of(const bertc_session *s, const session_variant *v, uint64_t kind) {
+    switch ((bertc_arg_kind)kind) {
+    case BERTC_ARG_WEIGHT: return s->weights;
+    case BERTC_ARG_STATE: return s->states;
+    case BERTC_ARG_CALL: return (const char *)&s->call;
+    case BERTC_ARG_ARENA: break;
+    }
+    return v->arena;
+}
+
 static bool resolve(bertc_session *s, session_variant *v) {
     size_t count = 0, n = 0;
     for (int i = 0; i < v->phase_count; i++) count += v->phases[i].arg_count;
@@ -40,8 +50,7 @@ static bool resolve(bertc_session *s, session_variant *v) {
         for (uint32_t k = 0; k < v->phases[i].arg_count; k++) {
             bertc_arg a;
             row_read(s->model->descriptor, BERTC_ROW_ARG, rows, k, &a);
-            const char *base = a.kind == BERTC_ARG_WEIGHT ? s->weights : v->arena;
-            v->args[n++] = (void *)(uintptr_t)(base + a.offset);
+            v->args[n++] = (void *)(uintptr_t)(base_of(s, v, a.kind) + a.offset);
         }
     }
     return true;
@@ -83,6 +92,16 @@ static bool copy_weights(bertc_session *s) {
     return true;
 }
 
+// The states begin as the artefact has them.
+static bool open_states(bertc_session *s, bertc_error *error) {
+    size_t bytes = (size_t)s->model->descriptor->state_bytes;
+    if (!bytes) return true;
+    s->states = heap_aligned(64, bytes, 1);
+    if (!s->states) return error_set(error, "out of memory: the session's states are %zu bytes", bytes);
+    memcpy(s->states, s->model->weights, bytes);
+    return true;
+}
+
 static bool open_variants(bertc_session *s) {
     const bertc_model *m = s->model;
     int c = thread_class(s->threads);
@@ -113,6 +132,7 @@ static bool open_group(session_group *g, int64_t tokens, int64_t sequences) {
 static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_error *error) {
     s->weights = s->model->weights;
     find_inputs(s);
+    if (!open_states(s, error)) return false;
     if (!open_memory(s) || (o->huge_pages && s->model->descriptor->weights_bytes && !copy_weights(s)) ||
         !open_variants(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
         return error_set(error, "out of memory: the session needs %zu bytes",
@@ -164,6 +184,7 @@ void session_close(bertc_session *s) {
     free(s->variants);
     for (int i = 0; i < INPUT_COUNT; i++) free(s->group.inputs[i]);
     free(s->group.places);
+    free(s->states);
     map_free(s->weights_copy, (size_t)s->model->descriptor->weights_bytes);
     map_free(s->arena, s->arena_bytes);
     map_free(s->scratch, s->scratch_bytes);

@@ -12,6 +12,12 @@
 
 typedef struct answer_state answer_state;
 
+// What the application gives with a call: inputs that are numbers.
+typedef struct bertc_numbers {
+    int32_t step, seed[2];
+    float rate;
+} bertc_numbers;
+
 typedef enum session_input {
 #define X(id, name) INPUT_##id,
     BERTC_INPUT_LIST(X)
@@ -45,6 +51,7 @@ struct bertc_session {
     void *hook_user;
     int threads;
     const char *weights;
+    char *states;       // its own, from the first bytes of the weights; aligned to 64
     void *weights_copy; // in large pages, or NULL
     char *arena, *scratch;
     size_t arena_bytes, scratch_bytes, scratch_stride;
@@ -54,8 +61,9 @@ struct bertc_session {
     session_group group;
     const session_variant *current; // of the last execute
     bertc_call call;
-    _Atomic bool busy;  // in a call
-    answer_state *text; // the text side's, which opens and closes it; NULL: the model has no tokenizer
+    bertc_numbers numbers; // of the next calls
+    _Atomic bool busy;     // in a call
+    answer_state *text;    // the text side's, which opens and closes it; NULL: the model has no tokenizer
 };
 
 // Memory and threads, without the text side. `o->threads` in [0, 4096]. NULL: *error says why.
@@ -70,6 +78,8 @@ void session_leave(bertc_session *s);
 bool session_is_torn(const bertc_session *s);
 
 void session_clear(bertc_session *s);
+// Does a variant hold so much in one call?
+bool session_fits(const bertc_session *s, int64_t tokens, int64_t sequences, int64_t longest);
 // Can a text of n tokens still join the group?
 bool session_room(const bertc_session *s, int64_t n);
 // Starts a text; `place`: where the caller keeps it. There must be room for all its tokens.

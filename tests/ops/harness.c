@@ -38,7 +38,8 @@ static void evaluate(run *r, int64_t length) {
                       .inputs = r->inputs,
                       .length = length,
                       .observe = keep_value,
-                      .observe_context = r};
+                      .observe_context = r,
+                      .states = r->assigned = ARENA_ARRAY(r->a, tensor, r->g->count)};
     r->wanted = ARENA_ARRAY(r->a, tensor, r->g->count);
     tensor *results = ARENA_ARRAY(r->a, tensor, r->g->output_count);
     must(r, graph_eval(r->g, &o, r->a, results, &r->d), "evaluation");
@@ -163,7 +164,7 @@ static void fill_arena(const run *r, const variant *x, unsigned char *data) {
     }
     for (value v = 0; v < r->g->count; v++) {
         const node *n = graph_node(r->g, v);
-        if (n->op != OP_input) continue;
+        if (n->op != OP_input || x->places[v].kind != PLACE_ARENA) continue;
         for (int i = 0; i < r->input_count; i++) {
             if (strcmp(r->inputs[i].name, n->name) != 0) continue;
             int64_t end = x->arena_bytes - x->places[v].offset, room = (x->tokens + x->row_tile) * 4;
@@ -174,7 +175,8 @@ static void fill_arena(const run *r, const variant *x, unsigned char *data) {
     // In a second turn, for zeros may have gone over a neighbour.
     for (value v = 0; v < r->g->count; v++) {
         const node *n = graph_node(r->g, v);
-        for (int i = 0; n->op == OP_input && i < r->input_count; i++)
+        bool placed = n->op == OP_input && x->places[v].kind == PLACE_ARENA;
+        for (int i = 0; placed && i < r->input_count; i++)
             if (!strcmp(r->inputs[i].name, n->name)) move_value(r, x, v, data, &r->inputs[i].value, true);
     }
 }
@@ -206,11 +208,9 @@ static void run_node(run *r, int index, int class, value v, unsigned char *data)
     const kernel_result *result = kernel_results(r->a, &(kernel_site){g, x, v}, &results);
     void **args = ARENA_ARRAY(r->a, void *, n->input_count + results);
     for (int i = 0; i < n->input_count; i++) {
-        const node *m = graph_node(g, n->inputs[i]);
-        args[i] = node_is_constant(m) ? (void *)(r->weights.data + node_attr(m, ATTR_at)->u.i)
-                                      : data + x->places[n->inputs[i]].offset;
+        args[i] = harness_address(r, x, n->inputs[i], data);
     }
-    for (int i = 0; i < results; i++) args[result[i].arg] = data + x->places[result[i].node].offset;
+    for (int i = 0; i < results; i++) args[result[i].arg] = harness_address(r, x, result[i].node, data);
     bertc_call call = {r->b.v[SYM_T], r->b.v[SYM_S], r->b.v[SYM_R], r->bounds, r->row_bounds};
     fenced scratch = fenced_new(k->scratch_bytes);
     memset(scratch.data, 0x7f, (size_t)k->scratch_bytes);
@@ -227,8 +227,9 @@ static void check_value(run *r, int index, int class, value v, unsigned char *da
     const variant *x = &r->g->variants[index];
     bindings b = r->b;
     b.v[SYM_M] = x->length;
-    tensor got = harness_tensor_new(r->a, graph_type(r->g, v), &b);
-    move_value(r, x, v, data, &got, false);
+    bool state = graph_state_of(r->g, v) != VALUE_NONE;
+    tensor got = state ? harness_state(r, v) : harness_tensor_new(r->a, graph_type(r->g, v), &b);
+    if (!state) move_value(r, x, v, data, &got, false);
     compare(r, x, class, v, &got);
     if (r->first[v].data)
         compare_bits(r, x, class, v, &got);
@@ -236,11 +237,23 @@ static void check_value(run *r, int index, int class, value v, unsigned char *da
         r->first[v] = got;
 }
 
+// Each state holds what was assigned, whether or not a value stands for that.
+static void check_states(run *r, const variant *x, int class) {
+    for (value v = 0; v < r->g->count; v++) {
+        if (!node_is_state(graph_node(r->g, v))) continue;
+        tensor got = harness_state(r, v);
+        if (!r->assigned[v].data) continue;
+        r->wanted[v] = r->assigned[v];
+        compare(r, x, class, v, &got);
+    }
+}
+
 static void run_variant(run *r, int index, int class) {
     const graph *g = r->g;
     const variant *x = &g->variants[index];
     fenced memory = fenced_new(x->arena_bytes);
     fill_arena(r, x, memory.data);
+    harness_states_open(r);
     for (value v = 0; v < g->count; v++) {
         if (!r->kernels[index * g->count + v]) continue;
         run_node(r, index, class, v, memory.data);
@@ -248,6 +261,8 @@ static void run_variant(run *r, int index, int class) {
         const kernel_result *result = kernel_results(r->a, &(kernel_site){g, x, v}, &results);
         for (int i = 0; i < results; i++) check_value(r, index, class, result[i].node, memory.data);
     }
+    check_states(r, x, class);
+    fenced_free(&r->states);
     fenced_free(&memory);
 }
 

@@ -39,12 +39,19 @@ typedef struct run {
     const kernel **kernels; // by variant and value; the functions' names: by class and phase, too
     const char **names;
     jit_code *code;
-    fenced weights;
+    fenced weights, states;
+    tensor *assigned; // by value of g: what the evaluator says of the states afterwards
 } run;
 
 bool harness_find(void *weights, const char *name, tensor_view *out); // as tensor_source.find
 void harness_bind(run *r, int32_t *bounds, int32_t *row_bounds);
 void harness_inputs(run *r);
+// A copy of the states' first values, in r->states.
+void harness_states_open(run *r);
+// Where a kernel finds top-level value v, where the arena is at `data`.
+void *harness_address(const run *r, const variant *x, value v, unsigned char *data);
+// A state, or what was assigned to one, from r->states.
+tensor harness_state(const run *r, value v);
 tensor harness_tensor_new(arena *a, const type *t, const bindings *b);
 
 #endif

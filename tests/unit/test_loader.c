@@ -205,8 +205,8 @@ START_TEST(variants) {
     PHASE[1].inner = INT64_MAX;
     expect(&b, "broken descriptor: variant toy_s8: the tasks of a phase");
     ((bertc_arg *)(void *)(b.data + ELF_DATA + PHASE->args))->offset = 1 << 20;
-    expect(&b, "broken descriptor: variant toy_s8: an argument outside of weights or arena");
-    ((bertc_arg *)(void *)(b.data + ELF_DATA + PHASE->args))->kind = 2;
+    expect(&b, "broken descriptor: variant toy_s8: an argument outside of weights, states or arena");
+    ((bertc_arg *)(void *)(b.data + ELF_DATA + PHASE->args))->kind = 4;
     expect(&b, "broken descriptor: variant toy_s8: an argument of no known kind");
     PORT[TOY_ATTENTION].elem = BERTC_I32;
     expect(&b, "output `attentions.0` is not float32, which is all that this version gives");
