@@ -10,6 +10,8 @@
 //                  while they are hot
 //   FORM_COLUMNS   tasks are row block x column block; the tail is a phase of its own
 //
+// A product whose own rows nothing reads lies in the task's scratch; then tasks own whole rows.
+//
 // The order of each sum is the same in both, and so are the bits.
 #include "backend/matmul/blocks.h"
 
@@ -138,7 +140,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                                 int64_t width, int64_t inner, LLVMValueRef last) {
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
-    LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), per = build_const_i64(e, inner);
+    LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3);
+    LLVMValueRef per = build_const_i64(e, inner);
     block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMBuildUDiv(e->b, task, per, ""));
     LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), width),
                  panel_count = build_const_i64(e, count);
@@ -152,7 +155,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     LLVMValueRef behind = tile_at(e, b, tile_mul(e, to, p->panel));
     panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda * 4)),
                      .b = b,
-                     .c = tile_at(e, build_arg(e, args, m->end.c), tile_mul(e, x.first, p->ldc * 4)),
+                     .c = product_end_c(e, &m->end, args, x.first, scratch),
                      .tiles = LLVMBuildUDiv(e->b, x.count, build_const_i64(e, p->rows), ""),
                      .from = from,
                      .to = to,
@@ -165,7 +168,10 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
     else if (last)
-        tail_call(e, &m->end, last, &(tail_rows){args, v.c, x.first, x.count, LLVMGetParam(f, 3)});
+        tail_call(
+            e, &m->end, last,
+            &(tail_rows){args, v.c, x.first, x.count,
+                         tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile))});
     LLVMBuildRetVoid(e->b);
     return f;
 }
@@ -186,14 +192,17 @@ static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const task_split *cut,
                        LLVMValueRef last, kernel *out, int class) {
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
-    bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0;
+    bool apart = m->end.c < 0; // its tasks own whole rows
+    bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0 && !apart;
+    int64_t rows =
+        apart && (cut->block_rows <= 0 || cut->block_rows > SCRATCH_ROWS) ? SCRATCH_ROWS : cut->block_rows;
     int64_t width = columns ? ceil_div(cut->block_columns, PANEL_COLUMNS) : count;
     if (width > count) width = count;
     int64_t inner = (count + width - 1) / width;
     bool tail_phase = m->end.count && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
-                            .unit = block_unit(s, cut->block_rows),
+                            .unit = block_unit(s, rows),
                             .inner = inner,
                             .flops_row = row_flops(m),
                             .row_bytes = m->k * 4 + product_end_bytes(&m->end),
@@ -231,6 +240,7 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     LLVMValueRef last = NULL;
     if (m.choice.body) last = row_choice_clear(e, &m.choice, p.ldc);
     if (m.end.count) last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
+    out->scratch_bytes += product_end_scratch(&m.end, s->variant->row_tile);
     const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int like = 0;

@@ -105,8 +105,8 @@ typedef struct mlp_code {
     panels up;
     panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
     LLVMValueRef tail;
-    int64_t tail_scratch; // where the tail's begins, behind the hidden rows, and all of it
-    int64_t scratch_bytes;
+    int64_t hidden_bytes, tail_scratch,
+        scratch_bytes; // where C and the tail's begin in scratch, and all of it
 } mlp_code;
 
 static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code *p) {
@@ -147,7 +147,8 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
     if (p->slices > 1) panels_emit(e, &p->first);
     if (p->slices > 2) panels_emit(e, &p->middle);
     if (m->end.count) p->tail = tail_emit(e, &m->end, "norm.rows", &tail_bytes);
-    p->tail_scratch = p->rows * p->chunk * 4;
+    p->hidden_bytes = p->rows * p->chunk * 4;
+    p->tail_scratch = p->hidden_bytes + product_end_scratch(&m->end, s->variant->row_tile);
     p->scratch_bytes = p->tail_scratch + tail_bytes;
 }
 
@@ -158,6 +159,11 @@ typedef struct row_block {
 
 static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld) {
     return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld * 4));
+}
+
+// Of the second product: a result's, or behind the hidden rows in scratch.
+static LLVMValueRef result_rows(emit *e, const mlp *m, const mlp_code *p, const row_block *a) {
+    return product_end_c(e, &m->end, a->args, a->row, tile_at_constant(e, a->scratch, p->hidden_bytes));
 }
 
 // The slice of `columns` hidden columns from column `from` (i64) on.
@@ -180,7 +186,7 @@ static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, 
     panels_call(e, &p->up, &v);
     v = (panels_args){.a = a->scratch,
                       .b = w2,
-                      .c = rows_at(e, a, m->end.c, down->ldc),
+                      .c = result_rows(e, m, p, a),
                       .tiles = a->tiles,
                       .from = build_const_i64(e, 0),
                       .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
@@ -214,7 +220,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
     a.tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, p->up.rows), "");
     slices(e, m, p, &a);
     if (p->tail) {
-        LLVMValueRef c = rows_at(e, &a, m->end.c, p->end.ldc);
+        LLVMValueRef c = result_rows(e, m, p, &a);
         LLVMValueRef scratch = tile_at_constant(e, a.scratch, p->tail_scratch);
         tail_call(e, &m->end, p->tail, &(tail_rows){a.args, c, a.row, count, scratch});
     }

@@ -162,9 +162,9 @@ static bool place_product(collector *c) {
     const kernel_result *r = c->kept != VALUE_NONE ? place_of_kept(c) : NULL;
     for (int i = 0; !r && c->kept == VALUE_NONE && i < c->count; i++)
         if (!c->late[c->results[i].yield]) r = &c->results[i];
-    if (!r) return false;
-    x->c = r->arg;
-    x->ldc = r->ld;
+    if (!r && c->kept == VALUE_NONE) return false;
+    x->c = r ? r->arg : -1;
+    x->ldc = r ? r->ld : round_up(x->n, PANEL_COLUMNS);
     x->main = c->kept != VALUE_NONE ? c->kept : r->yield;
     epilogue_store *stores = ARENA_ARRAY(c->a, epilogue_store, c->count);
     int n = 0;
@@ -176,9 +176,10 @@ static bool place_product(collector *c) {
     return epilogue_collect(c->s, c->body, operands, c->anchor, x->main, n, stores, &x->after);
 }
 
-// The ports: C's, then those of params, which visit has found, then those of results.
+// The ports: C's (a result's, or scratch), then those of params, which visit has found, then those of results.
 static void list_ports(collector *c) {
     product_end *x = c->x;
+    if (x->c < 0) c->ports[0] = (tail_port){.arg = -1, .v = x->main, .rows = true, .ld = x->ldc};
     value *values = ARENA_ARRAY(c->a, value, c->count);
     int *ports_of = ARENA_ARRAY(c->a, int, c->count);
     for (int i = 0; i < c->count; i++) {
@@ -246,7 +247,7 @@ int64_t product_end_tail_bytes(const product_end *x) {
 }
 
 int64_t product_end_bytes(const product_end *x) {
-    int64_t bytes = x->n * 4;
+    int64_t bytes = x->c < 0 ? 0 : x->n * 4;
     for (int i = 0; i < x->after.count + x->after.store_count; i++) {
         extra_kind kind = x->after.extras[i].kind;
         bytes += kind == EXTRA_ROWS || kind == EXTRA_STORED ? x->n * 4 : 0;
@@ -254,4 +255,8 @@ int64_t product_end_bytes(const product_end *x) {
     for (int i = 0; i < x->count; i++)
         if (x->ports_of[i]) bytes += port_bytes(x, &x->ports[x->ports_of[i]]);
     return bytes;
+}
+
+int64_t product_end_scratch(const product_end *x, int64_t row_tile) {
+    return x->c < 0 ? round_up(SCRATCH_ROWS, row_tile) * x->ldc * 4 : 0;
 }

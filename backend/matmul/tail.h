@@ -42,6 +42,13 @@ void product_end_plain(const kernel_site *s, product_end *out);
 int64_t product_end_bytes(const product_end *x); // a row's, read and written beside the product's operands
 int64_t product_end_tail_bytes(const product_end *x); // a row's, of the tail alone
 
+// Rows of a task whose product goes to scratch, at most (in whole row tiles); bytes of them there; 0: it does not.
+#define SCRATCH_ROWS 128
+int64_t product_end_scratch(const product_end *x, int64_t row_tile);
+// C's row `row`, or the scratch.
+LLVMValueRef product_end_c(emit *e, const product_end *x, LLVMValueRef args, LLVMValueRef row,
+                           LLVMValueRef scratch);
+
 // A function that runs the tail over rows; *scratch_bytes: what it needs.
 LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t *scratch_bytes);
 // Calls it for `count` rows from C's row `first` on, which lies at `c`; args: the kernel's; scratch: NULL where it needs

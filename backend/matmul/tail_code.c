@@ -73,3 +73,8 @@ void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_
     if (x->scratch) args[n++] = rows->scratch;
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, n, "");
 }
+
+LLVMValueRef product_end_c(emit *e, const product_end *x, LLVMValueRef args, LLVMValueRef row,
+                           LLVMValueRef scratch) {
+    return x->c < 0 ? scratch : tile_at(e, build_arg(e, args, x->c), tile_mul(e, row, x->ldc * 4));
+}
