@@ -1,6 +1,6 @@
 // links: passes ir
 // Random graphs of regions with several yields, norms whose numbers something reads and attention with its
-// log-sum-exp: every pass alone, every pass left out, and all of them in shuffled orders. The evaluator's answers
+// log-sum-exp, and narrow elements: every pass alone, every pass left out, and all of them in shuffled orders. The evaluator's answers
 // stay the same, the verifier agrees after each step, and a variant can be planned.
 #include "answers.h"
 #include "main.h"
@@ -189,15 +189,74 @@ static value choose(maker *m) {
     return graph_op2(m->g, OP_gather, pick_tokens(m), 2);
 }
 
+// --- Narrow elements: of the input alone, so that no rounding on the way can become a step of a type.
+
+static value cast_to(graph *g, value x, elem e) {
+    attr to = attr_elem(ATTR_to, e);
+    return graph_append(g, OP_cast, 1, &x, 1, &to);
+}
+
+// By a weight of its own, which assign_layouts packs; softened.
+static value narrow_product(maker *m, value x) {
+    static const elem left[] = {ELEM_BF16, ELEM_I8, ELEM_U8};
+    elem e = left[draw(m, 3)], of = e == ELEM_BF16 ? e : ELEM_I8;
+    const char *name = arena_printf(m->a, "w%d", m->weights++);
+    recipe *w = recipe_tensor(m->a, name, ELEM_F32, 2, (int64_t[]){WIDTH, WIDTH});
+    value k = graph_constant_recipe(m->g, name, recipe_cast(m->a, recipe_scale(m->a, w, 100), of));
+    value y =
+        graph_op2(m->g, OP_matmul, cast_to(m->g, graph_op2(m->g, OP_mul, x, graph_scalar(m->g, 64)), e), k);
+    return graph_op1(m->g, OP_tanh,
+                     graph_op2(m->g, OP_mul, cast_to(m->g, y, ELEM_F32), graph_scalar(m->g, 0x1p-12)));
+}
+
+// In one group a row, or in two; the numbers themselves are an output, some of them.
+static value quantized(maker *m, value x) {
+    static const elem to[] = {ELEM_I8, ELEM_U8, ELEM_I4};
+    type t = *graph_type(m->g, x);
+    int64_t groups = 1 + draw(m, 2);
+    elem e = to[draw(m, 3)];
+    value in = graph_reshape(m->g, x, 3, (dim[]){t.d[0], dim_num(groups), dim_num(WIDTH / groups)});
+    attr last = axis(m, 2);
+    value most = graph_op2(m->g, OP_maximum, in, graph_op1(m->g, OP_neg, in));
+    most = graph_append(m->g, OP_reduce_max, 1, &most, 1, &last);
+    value scale = graph_op2(m->g, OP_div, graph_reshape(m->g, most, 2, (dim[]){t.d[0], dim_num(groups)}),
+                            graph_scalar(m->g, 7));
+    attr how[] = {attr_elem(ATTR_to, e), attr_int(ATTR_group, WIDTH / groups), attr_int(ATTR_limit, 7)};
+    value q = graph_append(m->g, OP_quantize, 2, (value[]){x, scale}, 3, how);
+    if (draw(m, 2)) output(m, q);
+    return graph_append(m->g, OP_dequantize, 2, (value[]){q, scale}, 1, &how[1]);
+}
+
+// Rows of a narrow table, which is a literal once casts are folded.
+static value narrow_rows(maker *m) {
+    static const float numbers[2 * WIDTH] = {0.5f, 2, -3, 7, 9, -20, 0, 1};
+    static const elem of[] = {ELEM_F16, ELEM_BF16, ELEM_I8, ELEM_U8, ELEM_I4};
+    type t = type_make(ELEM_F32, 2, (dim[]){dim_num(2), dim_num(WIDTH)});
+    value table = graph_constant_f32(m->g, NULL, t, numbers), narrow = cast_to(m->g, table, of[draw(m, 5)]);
+    value rows = graph_op2(m->g, OP_gather, narrow, draw(m, 2) ? 4 : 5);
+    return graph_op1(m->g, OP_tanh, cast_to(m->g, rows, ELEM_F32));
+}
+
+static value narrow(maker *m) {
+    value x = draw(m, 2) ? 0 : graph_op2(m->g, OP_gather, 0, 2);
+    switch (draw(m, 3)) {
+    case 0: return narrow_product(m, x);
+    case 1: return quantized(m, x);
+    default: return narrow_rows(m);
+    }
+}
+
 static const graph *random_graph(maker *m) {
     graph *g = m->g = graph_new(m->a, "results");
     graph_input(g, "x", type_make(ELEM_F32, 2, (dim[]){dim_sym(SYM_T), dim_num(WIDTH)}));
     graph_input(g, "bounds", type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}}));
     graph_input(g, "rows", type_make(ELEM_I32, 1, (dim[]){dim_sym(SYM_R)}));
     graph_input(g, "row_bounds", type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}}));
+    graph_input(g, "ids", type_make(ELEM_I32, 1, (dim[]){dim_sym(SYM_T)}));
+    graph_input(g, "chosen", type_make(ELEM_I32, 1, (dim[]){dim_sym(SYM_R)}));
     value last = 0;
     for (int i = 3 + draw(m, 8); i >= 0; i--) {
-        switch (draw(m, 8)) {
+        switch (draw(m, 10)) {
         case 0: last = pointwise(m, g); break;
         case 1: last = product(m, g); break;
         case 2:
@@ -205,6 +264,8 @@ static const graph *random_graph(maker *m) {
         case 4: last = fuse(m); break;
         case 5: last = attention(m); break;
         case 6: last = sequence(m); break;
+        case 7:
+        case 8: last = narrow(m); break;
         default: last = choose(m); break;
         }
     }
