@@ -24,10 +24,10 @@ static inline const type *type_of(const maker *m, value v) {
 // --- Values that are the same bit by bit
 
 static inline bool rounds_once(op o) {
-    static const op ops[] = {OP_param,     OP_constant,     OP_add,  OP_sub,       OP_mul,     OP_maximum,
-                             OP_neg,       OP_select,       OP_cast, OP_transpose, OP_reshape, OP_slice,
-                             OP_broadcast, OP_concat,       OP_pad,  OP_quantize,  OP_gather,  OP_dequantize,
-                             OP_compare,   OP_gather_along, OP_iota, OP_reduce_max};
+    static const op ops[] = {OP_input,      OP_param,     OP_constant,     OP_add,  OP_sub,       OP_mul,
+                             OP_maximum,    OP_neg,       OP_select,       OP_cast, OP_transpose, OP_reshape,
+                             OP_slice,      OP_broadcast, OP_concat,       OP_pad,  OP_quantize,  OP_gather,
+                             OP_dequantize, OP_compare,   OP_gather_along, OP_iota, OP_reduce_max};
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
         if (ops[i] == o) return true;
     return false;

@@ -1,6 +1,6 @@
 // links: backend passes ir llvm
-// Random bodies of fuse and per_sequence: ops drawn from a seed over values of random rank, fused against
-// evaluated. They yield up to three values, of several types and shapes.
+// Random bodies of fuse and per_sequence, and graphs for the passes: ops drawn from a seed over values of random rank
+// and element type, compiled against evaluated. They yield up to three values, of several types and shapes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,15 +193,21 @@ static void read_some(maker *m, graph *g, value region, char letter) {
     }
 }
 
+// x, y and z, over T.
+static void draw_params(maker *m, type *params) {
+    dim t = dim_sym(SYM_T), shape[] = {t, dim_num(2 + draw(m, 20)), dim_num(1 + draw(m, 4)),
+                                       dim_num(1 + draw(m, 9)), dim_num(1 + draw(m, 30))};
+    params[0] = type_make(ELEM_F32, 2, shape);
+    params[1] = type_make(ELEM_F32, 3, (dim[]){t, shape[2], shape[3]});
+    params[2] = type_make(drawn_elems[draw(m, DRAWN_ELEMS)], 2, (dim[]){t, shape[4]});
+}
+
 // Two regions a graph; sums of large values are compared against the largest.
 static void check(uint64_t seed, sym rows) {
     maker m = {.a = arena_new(), .state = seed * 77 + 5, .rows = rows};
     graph *g = graph_new(m.a, "random");
-    dim t = dim_sym(SYM_T), shape[] = {t, dim_num(2 + draw(&m, 20)), dim_num(1 + draw(&m, 4)),
-                                       dim_num(1 + draw(&m, 9)), dim_num(1 + draw(&m, 30))};
-    type params[PARAMS] = {type_make(ELEM_F32, 2, shape),
-                           type_make(ELEM_F32, 3, (dim[]){t, shape[2], shape[3]}),
-                           type_make(drawn_elems[draw(&m, DRAWN_ELEMS)], 2, (dim[]){t, shape[4]})};
+    type params[PARAMS];
+    draw_params(&m, params);
     value in[1 + PARAMS] = {graph_input(g, "bounds", type_make(ELEM_I32, 1, (dim[]){{SYM_S, 1}}))};
     for (int i = 0; i < PARAMS; i++)
         in[i + 1] = graph_input(g, param_names[i], params[i]), params[i].d[0] = dim_sym(rows);
@@ -214,6 +220,46 @@ static void check(uint64_t seed, sym rows) {
     harness_check(g, &(harness){.tolerance = 1e-5, .texts = 4, .lengths = {7, 1, 18, 3}});
     arena_free(m.a);
 }
+
+// Rows of x by a weight of the checkpoint, f32 or narrow, or rows of a narrow table.
+static value weighted(maker *m, harness_weights *w) {
+    static const elem of[] = {ELEM_F32, ELEM_BF16, ELEM_I8, ELEM_U8, ELEM_F16, ELEM_I4};
+    elem e = of[draw(m, 6)], kept = e == ELEM_I4 ? ELEM_I8 : e;
+    bool table = e == ELEM_U8 || e == ELEM_F16 || e == ELEM_I4;
+    int64_t n = type_of(m, 0)->d[1].n, shape[] = {table ? 5 : n, 1 + draw(m, 40)};
+    double most = elem_is_float(kept) ? 1 : 100;
+    recipe *r = harness_tensor(w, arena_printf(m->a, "w%d", w->count), kept, 2, shape, -most, most);
+    if (e != kept) r = recipe_cast(m->a, r, e);
+    value k = graph_constant_recipe(m->g, NULL, r), x = 0;
+    if (table) return cast_to(m, graph_op2(m->g, OP_gather, k, PARAMS), ELEM_F32);
+    if (e != ELEM_F32) x = cast_to(m, times(m, x, 4), draw(m, 2) && e == ELEM_I8 ? ELEM_U8 : e);
+    value y = cast_to(m, graph_op2(m->g, OP_matmul, x, k), ELEM_F32);
+    return graph_op1(m->g, OP_tanh, times(m, y, elem_is_float(kept) ? 0x1p-3 : 0x1p-10));
+}
+
+// Ops at the top, which all the passes fuse as they can.
+static void check_passes(uint64_t seed) {
+    maker m = {.a = arena_new(), .state = seed * 91 + 3, .rows = SYM_T};
+    harness_weights w = {.a = m.a};
+    graph *g = m.g = graph_new(m.a, "random");
+    type params[PARAMS];
+    dim tokens = dim_sym(SYM_T);
+    draw_params(&m, params);
+    for (int i = 0; i < PARAMS; i++) graph_input(g, param_names[i], params[i]);
+    graph_input(g, "ids", type_make(ELEM_I32, 1, &tokens));
+    use_param(&m, 2);
+    for (int64_t i = 4 + draw(&m, 8); i > 0; i--) draw(&m, 3) ? step(&m) : weighted(&m, &w);
+    graph_output_add(g, "first", last_rows(&m));
+    graph_output_add(g, "other", other_type(&m));
+    graph_output_add(g, "last", last_rows(&m));
+    harness_check(g, &(harness){.tolerance = 1e-5, .passes = "+merge_qkv", .weights = &w});
+    arena_free(m.a);
+}
+
+START_TEST(random_passes) {
+    check_passes((uint64_t)_i);
+}
+END_TEST
 
 START_TEST(random_fuse) {
     check((uint64_t)_i, SYM_T);
@@ -231,6 +277,7 @@ int main(int argc, char **argv) {
     TCase *t = tcase_create("random");
     tcase_add_loop_test(t, random_fuse, 0, seeds);
     tcase_add_loop_test(t, random_per_sequence, 0, seeds);
+    tcase_add_loop_test(t, random_passes, 0, seeds);
     suite_add_tcase(s, t);
     return suite_status(s);
 }
