@@ -21,7 +21,7 @@ typedef struct pass_context {
 typedef enum pass_stage {
     STAGE_INPUT,  // as the frontend writes it: one op a node
     STAGE_FUSED,  // one kernel a node, weights as they stand in the checkpoint
-    STAGE_PACKED, // weights in the order in which kernels read them, each with its place
+    STAGE_PACKED, // a graph a class; weights in the order in which kernels read them, each with its place
     STAGE_FINAL   // with variants
 } pass_stage;
 const char *passes_stage_name(pass_stage stage); // "fused"

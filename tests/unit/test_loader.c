@@ -216,6 +216,8 @@ START_TEST(variants) {
     expect(&b, "broken descriptor: what threads call first outside of the file, or misaligned");
     VARIANT->leave = descriptor_of(&b)->weights;
     expect(&b, "broken descriptor: what threads call last outside of the file, or misaligned");
+    VARIANT->class_name = 1 << 20;
+    expect(&b, "broken descriptor: a variant's class outside of the file, or misaligned");
     VARIANT->isa = 1 << 20;
     expect(&b, "broken descriptor: a variant's level outside of the file, or misaligned");
     free(b.data);
