@@ -5,7 +5,7 @@ bool norm_op(op o) {
     return o == OP_layer_norm || o == OP_rms_norm;
 }
 
-// The readers of v of one kind that `takes` holds of; VALUE_NONE where there are none.
+// The first reader of v that is an o of which `takes` holds; VALUE_NONE where there is none.
 static value find_reader(rewriter *r, value v, op o, bool (*takes)(const graph *g, value reader, value v)) {
     const graph *g = rewriter_graph(r);
     value users[BOX_MAX];
