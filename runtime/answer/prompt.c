@@ -11,7 +11,7 @@
 const char *bertc_prompt(const bertc_model *m, int index, const char **text) {
     if (!m || !m->task || index < 0 || (uint32_t)index >= m->task->prompt_count) return NULL;
     uint64_t at[2];
-    const char *table = (const char *)m->task;
+    const char *table = m->task_table;
     memcpy(at, table + m->task->prompts + (size_t)index * sizeof at, sizeof at);
     if (text) *text = table + at[1];
     return table + at[0];

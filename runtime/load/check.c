@@ -124,14 +124,14 @@ static bool check_need(const check_source *c, const bertc_task *t, const task_ne
 }
 
 // A list of `count` offsets at `list`, each of a string that ends within the table.
-static bool check_strings(const check_source *c, const bertc_task *t, uint64_t bytes, uint64_t list,
+static bool check_strings(const check_source *c, const void *table, uint64_t bytes, uint64_t list,
                           uint32_t count, const char *what) {
     if (count && (list % 8 || list > bytes || count * sizeof(uint64_t) > bytes - list))
         return error_set(c->error, "broken descriptor: the %ss of the task table", what);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at;
-        memcpy(&at, (const char *)t + list + i * sizeof at, sizeof at);
-        if (at >= bytes || !memchr((const char *)t + at, 0, bytes - at))
+        memcpy(&at, (const char *)table + list + i * sizeof at, sizeof at);
+        if (at >= bytes || !memchr((const char *)table + at, 0, bytes - at))
             return error_set(c->error, "broken descriptor: %s %u of the task table", what, i);
     }
     return true;
@@ -140,19 +140,23 @@ static bool check_strings(const check_source *c, const bertc_task *t, uint64_t b
 static bool check_task(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
     if (d->task == 0) return true;
-    if (d->task_bytes < (int64_t)sizeof(bertc_task))
-        return error_set(c->error, "broken descriptor: the task table");
-    const bertc_task *t = check_at(c, d->task, (uint64_t)d->task_bytes, 1, 8, 0, "the task table");
-    if (!t) return false;
     uint64_t bytes = (uint64_t)d->task_bytes;
+    if (bytes < BERTC_TASK_LEAST) return error_set(c->error, "broken descriptor: the task table");
+    const void *table = check_at(c, d->task, bytes, 1, 8, 0, "the task table");
+    if (!table) return false;
+    bertc_task own, *t = &own;
+    struct_read(table, BERTC_TASK_LEAST, t, sizeof own);
+    if (t->size < BERTC_TASK_LEAST || t->size > bytes)
+        return error_set(c->error, "broken descriptor: the task table of %u bytes", t->size);
+    struct_read(table, t->size, t, sizeof own);
     if (t->kind > BERTC_TASK_PRETRAINING)
         return error_set(c->error, "task %u is not known to this version", t->kind);
     if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
-    if (!check_strings(c, t, bytes, t->labels, t->label_count, "label")) return false;
+    if (!check_strings(c, table, bytes, t->labels, t->label_count, "label")) return false;
     if (t->prompt_count > BERTC_PROMPTS_MAX || t->default_prompt > t->prompt_count)
         return error_set(c->error, "broken descriptor: the prompts of the task table");
-    if (!check_strings(c, t, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
+    if (!check_strings(c, table, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
     if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MANHATTAN || t->normalize > 1)
         return error_set(c->error, "broken descriptor: the embedding of the task table");
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
@@ -187,7 +191,7 @@ static bool check_strides(const check_source *c) {
 
 bool check_head(check_source *c) {
     bertc_descriptor *d = &c->descriptor;
-    descriptor_read(c->bytes, BERTC_DESCRIPTOR_LEAST, d);
+    struct_read(c->bytes, BERTC_DESCRIPTOR_LEAST, d, sizeof *d);
     if (memcmp(d->magic, BERTC_MAGIC, sizeof d->magic) != 0)
         return error_set(c->error,
                          "not a bertc artefact: `" BERTC_SYMBOL "` does not begin with " BERTC_MAGIC);
@@ -199,7 +203,7 @@ bool check_head(check_source *c) {
     if (d->size < BERTC_DESCRIPTOR_LEAST || d->size % 8 ||
         (c->im && !image_at(c->im, c->im->descriptor, d->size, 0)))
         return error_set(c->error, "broken descriptor: %u bytes", d->size);
-    descriptor_read(c->bytes, d->size, d);
+    struct_read(c->bytes, d->size, d, sizeof *d);
     uint64_t known = 0;
 #define X(name, bit, text) known |= UINT64_C(1) << (bit);
     BERTC_REQUIRES_LIST(X)

@@ -36,6 +36,14 @@ static bool read_parameters(bertc_model *m) {
     return true;
 }
 
+static void read_task(bertc_model *m) {
+    uint32_t size;
+    m->task_table = model_at(m, m->descriptor->task);
+    memcpy(&size, m->task_table + offsetof(bertc_task, size), sizeof size);
+    struct_read(m->task_table, size, &m->own_task, sizeof m->own_task);
+    m->task = &m->own_task;
+}
+
 // `d`: as this version has the checked descriptor whose bytes are at `bytes`.
 static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, const void *weights,
                  bertc_error *error) {
@@ -48,7 +56,7 @@ static bool init(bertc_model *m, const bertc_descriptor *d, const void *bytes, c
     m->all_variants = model_rows(m, d->variants, d->variant_count, BERTC_ROW_VARIANT);
     if (!m->inputs || !m->outputs || !m->all_variants || !read_parameters(m))
         return error_set(error, "out of memory");
-    m->task = d->task ? model_at(m, d->task) : NULL;
+    if (d->task) read_task(m);
     return view_tokenizer(&m->tokenizer, d, model_at(m, d->tokenizer), error) && levels_choose(m, error);
 }
 
@@ -205,8 +213,8 @@ const char *bertc_level(const bertc_model *m, int index, int *rank, const char *
 const char *bertc_label(const bertc_model *m, int index) {
     if (!m || !m->task || index < 0 || (uint32_t)index >= m->task->label_count) return NULL;
     uint64_t at;
-    memcpy(&at, (const char *)m->task + m->task->labels + (size_t)index * sizeof at, sizeof at);
-    return (const char *)m->task + at;
+    memcpy(&at, m->task_table + m->task->labels + (size_t)index * sizeof at, sizeof at);
+    return m->task_table + at;
 }
 
 const char *bertc_output_name(const bertc_model *m, int index) {

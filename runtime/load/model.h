@@ -30,7 +30,9 @@ struct bertc_model {
     bertc_parameter_part *parts; // the parameters', as this version has them
     int *parameter_at;           // by parameter: its first part; one more ends the last
     int parameter_count;
-    const bertc_task *task; // NULL: raw tensors only
+    const bertc_task *task; // as this version has it: &own_task; NULL: raw tensors only
+    bertc_task own_task;
+    const char *task_table; // its offsets count from here
     tokenizer tokenizer;    // where the descriptor has one
     model_level *levels;    // of all variants, best first
     int level_count;

@@ -22,23 +22,19 @@ size_t row_size(bertc_row row) {
     return sizes[row].size;
 }
 
-static void copy(void *to, size_t to_size, const void *from, size_t from_size) {
-    size_t n = from_size < to_size ? from_size : to_size;
-    memcpy(to, from, n);
-    memset((char *)to + n, 0, to_size - n);
+void struct_read(const void *from, size_t size, void *out, size_t out_size) {
+    size_t n = size < out_size ? size : out_size;
+    memcpy(out, from, n);
+    memset((char *)out + n, 0, out_size - n);
 }
 
 void row_read(const bertc_descriptor *d, bertc_row row, const void *array, uint64_t i, void *out) {
     uint32_t bytes = d->row_bytes[row];
-    copy(out, sizes[row].size, (const char *)array + i * bytes, bytes);
+    struct_read((const char *)array + i * bytes, bytes, out, sizes[row].size);
 }
 
 void *rows_read(const bertc_descriptor *d, bertc_row row, const void *array, size_t count) {
     char *rows = heap_zero(count ? count : 1, sizes[row].size);
     for (size_t i = 0; rows && i < count; i++) row_read(d, row, array, i, rows + i * sizes[row].size);
     return rows;
-}
-
-void descriptor_read(const void *from, size_t size, bertc_descriptor *out) {
-    copy(out, sizeof *out, from, size);
 }

@@ -1,4 +1,4 @@
-// The rows of a descriptor's arrays as this version has them: what a file's row lacks is 0, what it has more
+// The structs of a descriptor and the rows of its arrays as this version has them: what a file's row lacks is 0, what it has more
 // is skipped.
 #ifndef BERTC_ROWS_H
 #define BERTC_ROWS_H
@@ -15,7 +15,7 @@ size_t row_size(bertc_row row);
 void row_read(const bertc_descriptor *d, bertc_row row, const void *array, uint64_t i, void *out);
 // `count` rows, one behind the other, to free(); NULL: no memory.
 void *rows_read(const bertc_descriptor *d, bertc_row row, const void *array, size_t count);
-// The descriptor of `size` bytes at `from`, to *out.
-void descriptor_read(const void *from, size_t size, bertc_descriptor *out);
+// A struct that has `size` bytes at `from`, to *out, which has `out_size`.
+void struct_read(const void *from, size_t size, void *out, size_t out_size);
 
 #endif

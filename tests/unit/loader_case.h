@@ -23,11 +23,13 @@ static inline void write_file(const void *bytes, size_t size) {
 // A task table with two labels and a prompt.
 typedef struct labels {
     bertc_task task;
+    char later[24]; // of a later version's struct: its size covers some of it
     uint64_t at[2], prompt[2];
     char text[16];
 } labels;
 static inline labels two_labels(uint32_t kind) {
-    labels l = {.task = {.kind = kind,
+    labels l = {.task = {.size = sizeof(bertc_task),
+                         .kind = kind,
                          .label_count = 2,
                          .mask_id = -1,
                          .labels = offsetof(labels, at),
@@ -43,6 +45,7 @@ static inline labels two_labels(uint32_t kind) {
 static inline blob make_with(size_t more) {
     static labels l;
     l = two_labels(BERTC_TASK_TENSORS);
+    l.task.size += (uint32_t)(more < sizeof l.later ? more : sizeof l.later);
     return elf_toy(
         (toy_options){.variants = two, .variant_count = 2, .task = &l, .task_bytes = sizeof l, .more = more});
 }

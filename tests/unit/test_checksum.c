@@ -80,10 +80,13 @@ static void compile(compiled *to) {
         bertc_task task;
         uint64_t labels[2];
         char text[16];
-    } task = {
-        .task = {.kind = BERTC_TASK_TENSORS, .label_count = 2, .mask_id = -1, .labels = sizeof(bertc_task)},
-        .labels = {sizeof(bertc_task) + 16, sizeof(bertc_task) + 20},
-        .text = "bad\0good"};
+    } task = {.task = {.size = sizeof(bertc_task),
+                       .kind = BERTC_TASK_TENSORS,
+                       .label_count = 2,
+                       .mask_id = -1,
+                       .labels = sizeof(bertc_task)},
+              .labels = {sizeof(bertc_task) + 16, sizeof(bertc_task) + 20},
+              .text = "bad\0good"};
     model_open(&to->m);
     head_model words = {.tokenizer = to->m.arena};
     const void *table;

@@ -13,6 +13,7 @@ typedef struct level {
     const char *isa;
     uint32_t rank;
     uint64_t features;
+    const char *class_name;
 } level;
 static blob with_levels(const level *levels, int count) {
     toy_variant v[8];
@@ -22,6 +23,7 @@ static blob with_levels(const level *levels, int count) {
                              .length = i % 2 ? 32 : 8,
                              .tokens = i % 2 ? 32 : 8,
                              .isa = levels[i / 2].isa,
+                             .class_name = levels[i / 2].class_name,
                              .rank = levels[i / 2].rank};
     return elf_toy((toy_options){.variants = v, .variant_count = 2 * count});
 }
@@ -118,6 +120,8 @@ START_TEST(order) {
         {{{"a", 1, 0}, {"b", 2, 0}}, "its rank is higher than that of the one before it"},
         {{{"a", 2, 0}, {"b", 2, 0}}, "another of its rank is not of its level"},
         {{{"a", 2, 0}, {"a", 2, 1}}, "another of its rank is not of its level"},
+        {{{"a", 2, 0, "f32"}, {"a", 2, 0, "vnni"}}, "another of its rank is of another class"},
+        {{{"a", 2, 0, "f32"}, {"a", 2, 0}}, "another of its rank is of another class"},
         {{{"a", 2, 0}, {"a", 2, 0}}, "it takes fewer tokens than the one before it"},
     };
     char want[128];

@@ -226,8 +226,14 @@ END_TEST
 
 START_TEST(tasks) {
     blob b = make();
+    char text[64];
     TASK->task.kind = 10;
     expect(&b, "task 10 is not known to this version");
+    TASK->task.size = 8;
+    expect(&b, "broken descriptor: the task table of 8 bytes");
+    TASK->task.size = sizeof(labels) + 1;
+    snprintf(text, sizeof text, "broken descriptor: the task table of %zu bytes", sizeof(labels) + 1);
+    expect(&b, text);
     TASK->task.label_count = 1000;
     expect(&b, "broken descriptor: the labels of the task table");
     TASK->at[1] = 500;

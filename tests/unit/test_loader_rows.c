@@ -54,7 +54,7 @@ START_TEST(rows_as_known) {
     ck_assert_int_eq(all[1].ld, 0x2222222222222222);
     ck_assert_int_eq(all[2].offset, 0x1111111111111111);
     free(all);
-    descriptor_read(bytes, 8, &d);
+    struct_read(bytes, 8, &d, sizeof d);
     ck_assert_uint_eq(d.abi_version, 0);
 }
 END_TEST

@@ -310,8 +310,8 @@ START_TEST(tells_what_is_streamed_next) {
 END_TEST
 
 START_TEST(takes_the_best_instruction_set_that_runs) {
-    const toy_variant sets[] = {{"none_s8", 1ull << 62, 8, 8, "none", 2},
-                                {"none_s32", 1ull << 62, 32, 32, "none", 2},
+    const toy_variant sets[] = {{"none_s8", 1ull << 62, 8, 8, "none", NULL, 2},
+                                {"none_s32", 1ull << 62, 32, 32, "none", NULL, 2},
                                 {"toy_s8", 0, 8, 8},
                                 {"toy_s16", 0, 16, 16},
                                 {"toy_s24", 0, 24, 48}};

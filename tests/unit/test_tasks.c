@@ -71,7 +71,10 @@ typedef struct label_table {
 
 static blob labelled(bertc_model **m) {
     static const toy_variant one[] = {{"toy_s8", 0, 8, 8}};
-    label_table l = {.task = {.label_count = LABELS, .mask_id = -1, .labels = offsetof(label_table, at)},
+    label_table l = {.task = {.size = sizeof(bertc_task),
+                              .label_count = LABELS,
+                              .mask_id = -1,
+                              .labels = offsetof(label_table, at)},
                      .text = {"O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"}};
     for (int i = 0; i < LABELS; i++) l.at[i] = offsetof(label_table, text) + (size_t)i * sizeof *l.text;
     blob b =

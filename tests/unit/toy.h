@@ -136,6 +136,7 @@ typedef struct toy_variant {
     uint64_t features;
     int64_t length, tokens; // length at most TOY_COLUMNS
     const char *isa;        // NULL: "toy"
+    const char *class_name; // NULL: none
     uint32_t rank;
 } toy_variant;
 
@@ -227,6 +228,7 @@ static inline bertc_variant toy_make_variant(blob *b, const toy_variant *t, cons
     return (bertc_variant){.name = blob_string(b, t->name),
                            .isa = blob_string(b, t->isa ? t->isa : "toy"),
                            .rank = t->rank,
+                           .class_name = t->class_name ? blob_string(b, t->class_name) : 0,
                            .enter = o->enter,
                            .leave = o->leave,
                            .features = t->features,

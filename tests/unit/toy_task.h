@@ -150,7 +150,8 @@ static inline void head_task(blob *b, bertc_descriptor *d, bertc_task_kind kind,
         bertc_task task;
         uint64_t at[HEAD_LABELS];
         char text[HEAD_LABELS][16];
-    } table = {.task = {.kind = kind, .mask_id = MASK, .labels = sizeof(bertc_task)}};
+    } table = {
+        .task = {.size = sizeof(bertc_task), .kind = kind, .mask_id = MASK, .labels = sizeof(bertc_task)}};
     for (uint32_t i = 0; labels && labels[i]; i++) {
         table.at[i] = (uint64_t)((char *)table.text[i] - (char *)&table);
         snprintf(table.text[i], sizeof table.text[i], "%s", labels[i]);

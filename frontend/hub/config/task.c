@@ -65,7 +65,8 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
         *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
     t.bytes = arena_alloc(a, *bytes);
     bertc_task *task = (bertc_task *)(void *)t.bytes;
-    *task = (bertc_task){.kind = kind_of(c, d),
+    *task = (bertc_task){.size = sizeof *task,
+                         .kind = kind_of(c, d),
                          .label_count = (uint32_t)labels,
                          .max_length = (uint32_t)max_length,
                          .mask_id = mask_id,
