@@ -30,6 +30,7 @@
 #define BERTC_ELEMENTS_MAX ((int64_t)1 << 40) // of an output, in a leading row
 #define BERTC_LABELS_MAX   ((uint32_t)1 << 20)
 #define BERTC_PROMPTS_MAX  4096u
+#define BERTC_PARTS_MAX    ((uint32_t)1 << 20) // of parameters
 
 typedef int64_t bertc_off;
 

@@ -103,6 +103,7 @@ typedef struct bertc_model_info {
     // The first so many prompts are the model's own; behind them are the empty `query` and `document` that
     // every model with embeddings has.
     int own_prompt_count;
+    int64_t state_bytes; // that each session has of its own: parameters that calls change
 } bertc_model_info;
 #define BERTC_MODEL_INFO_INIT BERTC_INIT(bertc_model_info)
 BERTC_API bool bertc_model_describe(const bertc_model *model, bertc_model_info *info, bertc_error *error);

@@ -300,6 +300,7 @@ static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     if (!limits_check_ports(&h, t->a->module->graphs[0], e->diag)) return false;
     if (!put_ports(t, &h) || !put_variants(t, &h)) return false;
     put_parameters(t, &h);
+    if (!limits_check_parameters(&h, t->a->module->graphs[0], e->diag)) return false;
     put_blobs(t, &h);
     if (weights_symbol && h.weights_bytes > 0) {
         LLVMValueRef w = LLVMAddGlobal(e->module, e->i8, WEIGHTS_SYMBOL);

@@ -49,6 +49,7 @@ void put_distance(descriptor_writer *t, size_t at, LLVMValueRef symbol);
 bool limits_check_kernel(const kernel *k, const variant *v, const char *name, uint32_t arg_count, diag *d);
 bool limits_check_variant(const bertc_variant *out, const variant *v, diag *d);
 bool limits_check_ports(const bertc_descriptor *h, const graph *g, diag *d);
+bool limits_check_parameters(const bertc_descriptor *h, const graph *g, diag *d);
 
 // --- ports.c: inputs and outputs of the model.
 

@@ -42,6 +42,11 @@ bool limits_check_variant(const bertc_variant *out, const variant *v, diag *d) {
     return true;
 }
 
+bool limits_check_parameters(const bertc_descriptor *h, const graph *g, diag *d) {
+    return h->parameter_count <= BERTC_PARTS_MAX ||
+           diag_error(d, g->name, "%u parts of parameters, at most %u", h->parameter_count, BERTC_PARTS_MAX);
+}
+
 bool limits_check_ports(const bertc_descriptor *h, const graph *g, diag *d) {
     if (h->input_count > BERTC_INPUTS_MAX)
         return diag_error(d, g->name, "%u inputs, at most %u", h->input_count, BERTC_INPUTS_MAX);

@@ -71,6 +71,36 @@ static void print_model(const cJSON *root, const bertc_model *model) {
     print_levels(model);
 }
 
+// Parameters that a session has values of its own of, into the description.
+static void add_parameters(cJSON *root, const bertc_model *model) {
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    int n = bertc_parameter_count(model);
+    bertc_model_describe(model, &info, NULL);
+    if (info.state_bytes) cJSON_AddNumberToObject(root, "state_bytes", (double)info.state_bytes);
+    cJSON *list = n ? cJSON_AddArrayToObject(root, "parameters") : NULL;
+    for (int i = 0; i < n; i++) {
+        bertc_parameter p = BERTC_PARAMETER_INIT;
+        dim axes[IR_MAX_RANK];
+        char text[96];
+        bertc_parameter_describe(model, i, &p, NULL);
+        for (int k = 0; k < p.rank; k++) axes[k] = dim_num(p.shape[k]);
+        type t = type_make(ELEM_F32, p.rank, axes);
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", p.name);
+        cJSON_AddStringToObject(o, "type", type_print(&t, text, sizeof(text)));
+        cJSON_AddItemToArray(list, o);
+    }
+}
+
+static void print_parameters(const cJSON *root) {
+    const cJSON *o, *list = item_of(root, "parameters");
+    char size[32];
+    if (!list) return;
+    printf("parameters, %s of states in each session\n",
+           size_text((int64_t)number_of(root, "state_bytes"), size, sizeof(size)));
+    cJSON_ArrayForEach(o, list) printf("  %-48s %s\n", text_of(o, "name"), text_of(o, "type"));
+}
+
 static void print_lists(const cJSON *root) {
     const cJSON *o;
     char size[32];
@@ -178,12 +208,14 @@ int command_inspect(int argc, char **argv) {
     if (opened_open(&o, rest.v[0], &b, &d) && (!check || check_artefact(rest.v[0], &d))) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
         for (int i = 0; dot && i < o.build.module->graph_count; i++) print_dot(o.build.module->graphs[i]);
+        if (root) add_parameters(root, o.model);
         if (root && json) {
             add_levels(root, o.model);
             print_json(root);
         } else if (root) {
             print_model(root, o.model);
             print_lists(root);
+            print_parameters(root);
             if (check) printf("checked    metadata, tables, code and weights are as they were compiled\n");
             cJSON_Delete(root);
         } else if (!dot) {

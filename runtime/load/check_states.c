@@ -5,8 +5,7 @@
 
 #include "runtime/error.h"
 
-enum { MAX_PARTS = 1 << 20, MAX_RANK = 6 };
-#define MAX_ELEMENTS ((int64_t)1 << 40)
+enum { MAX_RANK = 6 };
 
 static bool broken(const check_source *c, const char *name, const char *what) {
     return error_set(c->error, "broken descriptor: parameter `%s`: %s", name, what);
@@ -17,7 +16,7 @@ static int64_t tensor_elements(const bertc_parameter_part *p) {
     int64_t n = 1;
     if (p->rank > MAX_RANK) return 0;
     for (uint32_t i = 0; i < p->rank; i++) {
-        if (p->shape[i] < 1 || p->shape[i] > MAX_ELEMENTS / n) return 0;
+        if (p->shape[i] < 1 || p->shape[i] > BERTC_ELEMENTS_MAX / n) return 0;
         n *= p->shape[i];
     }
     return n;
@@ -26,12 +25,12 @@ static int64_t tensor_elements(const bertc_parameter_part *p) {
 static bool state_fits(const bertc_descriptor *d, const bertc_parameter_part *p) {
     int64_t columns = p->packed ? (p->state_columns + 15) / 16 * 16 : p->state_columns, bytes;
     if (p->offset < 0 || p->offset % 64 || p->offset > d->state_bytes || p->packed > 1) return false;
-    if (__builtin_mul_overflow(p->state_rows, columns, &bytes) || bytes > MAX_ELEMENTS) return false;
+    if (__builtin_mul_overflow(p->state_rows, columns, &bytes) || bytes > BERTC_ELEMENTS_MAX) return false;
     return bytes * (int64_t)sizeof(float) <= d->state_bytes - p->offset;
 }
 
 static bool within(int64_t at, int64_t n, int64_t size) {
-    return size >= 1 && size <= MAX_ELEMENTS && n >= 1 && at >= 0 && n <= size && at <= size - n;
+    return size >= 1 && size <= BERTC_ELEMENTS_MAX && n >= 1 && at >= 0 && n <= size && at <= size - n;
 }
 
 static bool check_part(const check_source *c, const char *name, const bertc_parameter_part *p) {
@@ -65,7 +64,7 @@ bool check_states(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
     if (d->state_bytes < 0 || d->state_bytes % 64 || d->state_bytes > d->weights_bytes || d->updates > 1)
         return error_set(c->error, "broken descriptor: the states");
-    if (d->parameter_count > MAX_PARTS)
+    if (d->parameter_count > BERTC_PARTS_MAX)
         return error_set(c->error, "broken descriptor: %u parameters", d->parameter_count);
     if (!d->parameter_count) return true;
     const void *rows = check_array(c, d->parameters, d->parameter_count, BERTC_ROW_PARAMETER, "parameters");

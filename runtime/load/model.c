@@ -191,7 +191,8 @@ static bertc_model_info info_of(const bertc_model *m) {
                               .embedding_size = width && dimensions ? dimensions : width,
                               .embedding_width = width,
                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
-                              .own_prompt_count = m->task ? (int)m->task->own_prompts : 0};
+                              .own_prompt_count = m->task ? (int)m->task->own_prompts : 0,
+                              .state_bytes = d->state_bytes};
 }
 
 bool bertc_model_describe(const bertc_model *m, bertc_model_info *info, bertc_error *error) {

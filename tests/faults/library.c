@@ -23,10 +23,14 @@ static int wrong(const char *what) {
     return 3;
 }
 
-static bertc_model *load(const char *fixtures, bertc_error *e) {
+static bertc_model *load_named(const char *fixtures, const char *name, bertc_error *e) {
     char path[2 * PATH_MAX];
-    snprintf(path, sizeof path, "%s/labels.so", fixtures);
+    snprintf(path, sizeof path, "%s/%s", fixtures, name);
     return bertc_load(path, e);
+}
+
+static bertc_model *load(const char *fixtures, bertc_error *e) {
+    return load_named(fixtures, "labels.so", e);
 }
 
 static int run_load(const char *fixtures) {
@@ -40,9 +44,9 @@ static int run_load(const char *fixtures) {
     return status;
 }
 
-static int open_session(const char *fixtures, int threads, bool huge) {
+static int open_session(const char *fixtures, const char *name, int threads, bool huge) {
     bertc_error e = {""};
-    bertc_model *m = load(fixtures, &e);
+    bertc_model *m = load_named(fixtures, name, &e);
     bertc_session_options o = {BERTC_SIZED(bertc_session_options), .threads = threads, .huge_pages = huge};
     if (!m) return wrong(e.message);
     fault_start();
@@ -56,11 +60,27 @@ static int open_session(const char *fixtures, int threads, bool huge) {
 }
 
 static int run_open(const char *fixtures) {
-    return open_session(fixtures, 1, true);
+    return open_session(fixtures, "labels.so", 1, true);
 }
 
 static int run_open_threads(const char *fixtures) {
-    return open_session(fixtures, 3, false);
+    return open_session(fixtures, "labels.so", 3, false);
+}
+
+// States of its own, and a table of parameters in the model.
+static int run_open_states(const char *fixtures) {
+    return open_session(fixtures, "step.so", 1, false);
+}
+
+static int run_load_states(const char *fixtures) {
+    bertc_error e = {""};
+    fault_start();
+    bertc_model *m = load_named(fixtures, "step.so", &e);
+    int status = m ? 0 : failed(&e);
+    fault_stop();
+    if (!m && !(m = load_named(fixtures, "step.so", &e))) return wrong("a second call fails too");
+    bertc_unload(m);
+    return status;
 }
 
 // --- Texts longer than the session was opened for: its buffers grow
@@ -125,6 +145,8 @@ const scenario library_scenarios[] = {
     {.name = "bertc_load", .in_process = run_load, .points = 40},
     {.name = "bertc_open", .in_process = run_open, .points = 60},
     {.name = "bertc_open, three threads", .in_process = run_open_threads, .points = 30},
+    {.name = "bertc_load, states", .in_process = run_load_states, .points = 40},
+    {.name = "bertc_open, states", .in_process = run_open_states, .points = 60},
     {.name = "bertc_answer_texts in windows", .in_process = run_windows, .points = 40},
     {.name = "bertc_answer_texts cut", .in_process = run_truncated, .points = 40},
 };

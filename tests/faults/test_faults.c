@@ -86,6 +86,7 @@ static bool setup(const char *folder) {
                                              "eurobert.json"};
     static const char *const builds[][MOST_ARGS] = {
         {"compile", MINI, "-o", "labels.so", "--seq", "32", "-O", "1", "--json"},
+        {"compile", MINI, "-o", "step.so", "--graph", BERTC_TESTS "/cli/step.ir", "--seq", "16", "-O", "1"},
         {"compile", MINI, "-o", "maps.so", "--seq", "16", "-O", "1", "--outputs", "attentions", "--json"},
         {"compile", CASES "st-max", "-o", "vectors.so", "--seq", "16", "-O", "1", "--json"},
         {"compile", CASES "bert-seqcls", "-o", "numbers.so", "-O", "1", "--json"}};
