@@ -16,7 +16,8 @@ static bool add_param(const kernel_site *s, const value *operands, epilogue *x, 
     if (!operands || x->count == TILE_MAX_EXTRAS) return false;
     const type *t = graph_type(x->body, v), *c = graph_type(x->body, x->anchor);
     panel_extra *m = &x->extras[x->count];
-    if (t->e != ELEM_F32 || t->layout != LAYOUT_ROW) return false;
+    if (!view_loads(t->e) || t->layout != LAYOUT_ROW) return false;
+    m->e = t->e;
     if (t->rank == 0) {
         m->kind = EXTRA_FIXED;
     } else if (t->rank == 1 && dim_eq(t->d[0], c->d[1])) {
@@ -38,7 +39,7 @@ static bool add_store(epilogue *x, const epilogue_store *store) {
     if (i == TILE_MAX_EXTRAS || store->ld % PANEL_COLUMNS) return false;
     x->values[i] = store->v;
     x->args[i] = store->arg;
-    x->extras[i] = (panel_extra){EXTRA_STORED, store->ld};
+    x->extras[i] = (panel_extra){EXTRA_STORED, ELEM_F32, store->ld};
     x->store_count++;
     return true;
 }
@@ -95,10 +96,12 @@ static LLVMValueRef load_param(void *context, value v) {
     while (c->x->values[i] != v) i++;
     const panel_extra *x = &c->x->extras[i];
     LLVMValueRef p = c->t->extra[i];
-    if (x->kind == EXTRA_FIXED) return build_splat(e, build_load(e, e->f32, p, 4), e->width);
-    if (x->kind == EXTRA_ROWS) p = tile_at(e, p, tile_mul(e, c->row, x->ld * 4));
-    return build_load(e, e->vf, tile_at_constant(e, p, (int64_t)c->vector * e->width * 4),
-                      (unsigned)e->width * 4);
+    unsigned size = (unsigned)elem_size(x->e), vector = (unsigned)e->width * size;
+    if (x->kind == EXTRA_FIXED)
+        return build_splat(e, build_load(e, view_elem(e, x->e, 1), p, size), e->width);
+    if (x->kind == EXTRA_ROWS) p = tile_at(e, p, tile_mul(e, c->row, x->ld * size));
+    return build_load(e, view_elem(e, x->e, e->width), tile_at_constant(e, p, (int64_t)c->vector * vector),
+                      vector);
 }
 
 // The result's vector; those of the stores are stored.
@@ -174,6 +177,6 @@ void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef
         const panel_extra *m = &x->extras[i];
         out->extra[i] = build_arg(e, args, x->args[i]);
         if (m->kind == EXTRA_ROWS || m->kind == EXTRA_STORED)
-            out->extra[i] = tile_at(e, out->extra[i], tile_mul(e, row, m->ld * 4));
+            out->extra[i] = tile_at(e, out->extra[i], tile_mul(e, row, m->ld * (int64_t)elem_size(m->e)));
     }
 }

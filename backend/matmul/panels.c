@@ -43,6 +43,7 @@ static void add_width(emit *e, panels *p, int vectors, int width) {
     for (int i = 0; i < p->extra_count; i++) {
         if (p->extras[i].kind == EXTRA_ROWS) t->touch |= 1u << i;
         t->touch_ld[i] = p->extras[i].ld;
+        t->touch_size[i] = (int64_t)elem_size(p->extras[i].e);
     }
     plan_lines(p, t, width);
     tile_emit(e, t);
@@ -79,8 +80,9 @@ static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base,
                              LLVMValueRef column) {
     const panel_extra *x = &p->extras[i];
     if (x->kind == EXTRA_FIXED) return base;
-    LLVMValueRef at = tile_at(e, base, tile_mul(e, column, 4));
-    return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * 4));
+    int64_t size = (int64_t)elem_size(x->e);
+    LLVMValueRef at = tile_at(e, base, tile_mul(e, column, size));
+    return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * size));
 }
 
 // Rows of B above the block in which panel `l` lies.

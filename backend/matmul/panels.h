@@ -6,13 +6,14 @@
 #include "backend/matmul/row_choice.h"
 
 typedef enum extra_kind {
-    EXTRA_COLUMNS, // float[N]: moves with the columns
-    EXTRA_ROWS,    // rows of ld floats: moves with rows and columns
-    EXTRA_STORED,  // the same, and the finish writes them
+    EXTRA_COLUMNS, // [N]: moves with the columns
+    EXTRA_ROWS,    // rows of ld elements: moves with rows and columns
+    EXTRA_STORED,  // the same, of floats, and the finish writes them
     EXTRA_FIXED    // stays
 } extra_kind;
 typedef struct panel_extra {
     extra_kind kind;
+    elem e; // of its elements
     int64_t ld;
 } panel_extra;
 

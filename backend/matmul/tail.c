@@ -250,7 +250,7 @@ int64_t product_end_bytes(const product_end *x) {
     int64_t bytes = x->c < 0 ? 0 : x->n * 4;
     for (int i = 0; i < x->after.count + x->after.store_count; i++) {
         extra_kind kind = x->after.extras[i].kind;
-        bytes += kind == EXTRA_ROWS || kind == EXTRA_STORED ? x->n * 4 : 0;
+        bytes += kind == EXTRA_ROWS || kind == EXTRA_STORED ? elem_bytes(x->after.extras[i].e, x->n) : 0;
     }
     for (int i = 0; i < x->count; i++)
         if (x->ports_of[i]) bytes += port_bytes(x, &x->ports[x->ports_of[i]]);

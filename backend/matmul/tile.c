@@ -126,9 +126,10 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
 static void touch_rows(emit *e, const tile *t) {
     for (int i = 0; i < t->extra_count; i++) {
         if (!(t->touch >> i & 1)) continue;
+        int64_t size = t->touch_size[i], line = 64 / size;
         for (int r = 0; r < t->rows; r++) {
-            for (int64_t c = 0; c < (int64_t)t->vectors * e->width; c += PANEL_COLUMNS) {
-                tile_prefetch(e, tile_at_constant(e, t->extra[i], (r * t->touch_ld[i] + c) * 4), false, 3);
+            for (int64_t c = 0; c < (int64_t)t->vectors * e->width; c += line) {
+                tile_prefetch(e, tile_at_constant(e, t->extra[i], (r * t->touch_ld[i] + c) * size), false, 3);
             }
         }
     }

@@ -35,9 +35,10 @@ struct tile {
     tile_finish finish;   // NULL: the sums are stored to C
     void *context;        // finish's own
     int extra_count;      // pointers handed through to finish
-    // Bit i: extra i points to rows like C's, touch_ld[i] floats apart; they are touched before the k loop.
+    // Bit i: extra i points to rows like C's, touch_ld[i] elements of touch_size[i] bytes apart; they are touched
+    // before the k loop.
     uint32_t touch;
-    int64_t touch_ld[TILE_MAX_EXTRAS];
+    int64_t touch_ld[TILE_MAX_EXTRAS], touch_size[TILE_MAX_EXTRAS];
 
     // set by tile_emit
     LLVMTypeRef type; // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] ptr extra...)
