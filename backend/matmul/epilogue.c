@@ -168,7 +168,8 @@ void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
 void epilogue_attach(panels *p, const epilogue *x) {
     p->extra_count = x->count + x->store_count;
     for (int i = 0; i < p->extra_count; i++) p->extras[i] = x->extras[i];
-    p->finish = x->op_count || x->store_count ? epilogue_finish : NULL;
+    bool stored = x->body && (x->result != x->anchor || x->store_count);
+    p->finish = stored ? epilogue_finish : NULL;
     p->context = (void *)x;
 }
 
