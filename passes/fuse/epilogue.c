@@ -39,7 +39,7 @@ static void fuse_product(rewriter *r, product *x, bool *taken, pass *p) {
     graph *g = rewriter_graph(r);
     box b = box_of(x->v);
     box_grow(r, &b, &x->stopped_at, &x->why);
-    if (b.count == 1) return;
+    if (b.count == 1 || !ops_ordered(r, b.count, b.ops)) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
     x->v = box_fuse(r, &b);
     pass_fired(p, g, x->v, "product and %d ops", b.count - 1);
