@@ -200,7 +200,7 @@ BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *c
 
 // --- Parameters: what calls of a model with states change (a graph that trains). Each session has values of its
 // own, which begin as those of the artefact; a child of a fork has its own copy. A batch of such a model must fit
-// into one call of its largest variant.
+// into one call of its largest variant. Texts are answered in as many calls as they need, with all numbers 0.
 
 typedef struct bertc_parameter {
     size_t size;
