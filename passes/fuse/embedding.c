@@ -103,10 +103,12 @@ static void fuse_lookup(rewriter *r, value v, bool *taken, pass *p) {
 
 // --- Narrow tables
 
-// What the table is before it is widened; NULL where it is not.
+// What the table is before it is widened; NULL where it is not. A state is f32: training changes it by less than a
+// step of 16 bits.
 static const recipe *narrow_recipe(const node *table) {
     const attr *r = node_attr(table, ATTR_recipe);
-    if (!r || table->type.e != ELEM_F32 || r->u.recipe->kind != RECIPE_CAST) return NULL;
+    if (!r || node_is_state(table) || table->type.e != ELEM_F32 || r->u.recipe->kind != RECIPE_CAST)
+        return NULL;
     elem e = r->u.recipe->parts[0]->type.e;
     return e == ELEM_F16 || e == ELEM_BF16 ? r->u.recipe->parts[0] : NULL;
 }
