@@ -92,13 +92,15 @@ static bool copy_weights(bertc_session *s) {
     return true;
 }
 
-// The states begin as the artefact has them.
+// The states begin as the artefact has them. Kernels read vectors whole, also of a row that is a vector's part, so 64 zeros
+// stand behind the last one, as behind the weights.
 static bool open_states(bertc_session *s, bertc_error *error) {
     size_t bytes = (size_t)s->model->descriptor->state_bytes;
     if (!bytes) return true;
-    s->states = heap_aligned(64, bytes, 1);
+    s->states = heap_aligned(64, bytes + 64, 1);
     if (!s->states) return error_set(error, "out of memory: the session's states are %zu bytes", bytes);
     memcpy(s->states, s->model->weights, bytes);
+    memset(s->states + bytes, 0, 64);
     return true;
 }
 
