@@ -26,7 +26,7 @@ typedef struct bertc_task {
     uint32_t normalize;  // 1: and are then made of length 1
     uint32_t reserved;
 } bertc_task;
-#define BERTC_TASK_LEAST sizeof(bertc_task) // bytes that every file's has
+#define BERTC_TASK_LEAST 64u // bytes that every file's has
 
 // The output of a pretraining task that says whether the second text follows the first, by
 // Transformers' names.

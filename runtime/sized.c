@@ -15,6 +15,10 @@ static const struct {
 #undef X
 };
 
+#define X(name, least) _Static_assert((least) >= sizeof(size_t) && (least) <= sizeof(name), #name);
+SIZED_LIST(X)
+#undef X
+
 static size_t size_of(const void *given) {
     size_t size;
     memcpy(&size, given, sizeof size);

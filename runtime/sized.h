@@ -7,16 +7,17 @@
 
 #include "runtime/bertc.h"
 
-// Every such struct, and its bytes when it came, which no application's is below.
+// Every such struct, and its bytes when it came, which no application's is below; they never change. A later field begins
+// behind the struct's size of before, not in the padding at its end, which an application leaves as it is.
 #define SIZED_LIST(X)                                                                                        \
-    X(bertc_load_options, sizeof(size_t))                                                                    \
-    X(bertc_model_info, sizeof(bertc_model_info))                                                            \
-    X(bertc_session_options, sizeof(bertc_session_options))                                                  \
-    X(bertc_batch, sizeof(bertc_batch))                                                                      \
-    X(bertc_tensor, sizeof(bertc_tensor))                                                                    \
-    X(bertc_parameter, sizeof(bertc_parameter))                                                              \
-    X(bertc_text_options, sizeof(bertc_text_options))                                                        \
-    X(bertc_result, sizeof(bertc_result))
+    X(bertc_load_options, 8)                                                                                 \
+    X(bertc_model_info, 88)                                                                                  \
+    X(bertc_session_options, 64)                                                                             \
+    X(bertc_batch, 96)                                                                                       \
+    X(bertc_tensor, 80)                                                                                      \
+    X(bertc_parameter, 80)                                                                                   \
+    X(bertc_text_options, 88)                                                                                \
+    X(bertc_result, 136)
 typedef enum sized_type {
 #define X(name, least) SIZED_##name,
     SIZED_LIST(X)

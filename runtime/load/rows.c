@@ -6,6 +6,12 @@
 
 _Static_assert(BERTC_ROW_COUNT <= BERTC_ROW_ROOM, "the descriptor has room for so many kinds of rows");
 
+_Static_assert(BERTC_DESCRIPTOR_LEAST <= sizeof(bertc_descriptor) && BERTC_TASK_LEAST <= sizeof(bertc_task),
+               "");
+#define X(name, row, least) _Static_assert((least) <= sizeof(row), #row);
+BERTC_ROW_LIST(X)
+#undef X
+
 static const struct {
     size_t least, size;
 } sizes[BERTC_ROW_COUNT] = {

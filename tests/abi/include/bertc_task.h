@@ -1,0 +1,28 @@
+// What a model's answer is: the kinds of task, in the artefact's task table and in results, and what goes with
+// an embedding.
+#ifndef BERTC_TASK_KIND_H
+#define BERTC_TASK_KIND_H
+
+typedef enum bertc_task_kind {
+    BERTC_TASK_TENSORS = 0,   // raw tensors only
+    BERTC_TASK_EMBEDDING,     // output "embedding" [S,width]: pooled (and normalised) in the graph
+    BERTC_TASK_CLASSIFY,      // "logits" [S,labels]: softmax
+    BERTC_TASK_MULTI_LABEL,   // "logits" [S,labels]: sigmoid of each; one label too
+    BERTC_TASK_REGRESSION,    // "logits" [S,labels]: as they are
+    BERTC_TASK_ENTITIES,      // "logits" [T,labels]
+    BERTC_TASK_ANSWER,        // "start_logits", "end_logits" [T]
+    BERTC_TASK_FILL_MASK,     // "logits" [R,vocab] (masked LM)
+    BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
+    // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
+    BERTC_TASK_PRETRAINING
+} bertc_task_kind;
+
+// How two embeddings are compared. The larger the number, the more alike they are.
+typedef enum bertc_similarity {
+    BERTC_SIMILARITY_COSINE = 0,
+    BERTC_SIMILARITY_DOT,
+    BERTC_SIMILARITY_EUCLIDEAN, // less the distance
+    BERTC_SIMILARITY_MANHATTAN  // less the sum of the differences
+} bertc_similarity;
+
+#endif
