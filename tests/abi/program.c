@@ -1,5 +1,5 @@
 // An application as one was written when version 9 of the artefact format came: it is built with the headers of then
-// (tests/abi/include), and must go on to work. Prints what it sees of a kept artefact. Never changed.
+// (tests/abi/include), and must go on to work. Prints what it sees of the kept artefacts. Never changed.
 #include <bertc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,8 @@ static void print_model(const bertc_model *m) {
            info.default_prompt);
     printf("length %lld, batch %lld, %lld bytes of weights\n", (long long)info.max_length,
            (long long)info.max_batch, (long long)info.weight_bytes);
+    printf("embedding %d of %d, similarity %d, own prompts %d, states %lld\n", info.embedding_size,
+           info.embedding_width, info.similarity, info.own_prompt_count, (long long)info.state_bytes);
     for (int i = 0; bertc_label(m, i); i++) printf("label %s\n", bertc_label(m, i));
     printf("output %s, reads the first row: %d, %zu bytes\n", bertc_output_name(m, 0),
            bertc_output_reads_first(m, 0), bertc_output_bytes(m, 0, 3, 8));
@@ -74,6 +76,35 @@ static int print_answers(bertc_session *s) {
     return print_tokens(s, &texts[0]);
 }
 
+// A model whose calls change parameters: classifier.weight by 0.25, classifier.bias by `rate`.
+static int print_states(const char *path) {
+    const int32_t ids[] = {2, 5, 6, 7, 8, 3};
+    bertc_batch batch = {BERTC_SIZED(bertc_batch), .batch = 1,   .length = 6,
+                         .input_ids = ids,         .rate = 0.5f, .step = 1};
+    float logits[2], *buffers[1] = {logits}, numbers[32];
+    bertc_model *m = bertc_load(path, &error);
+    bertc_session *s = m ? bertc_open(m, NULL, &error) : NULL;
+    if (!s) return failed("states");
+    for (int call = 0; call < 3; call++) {
+        if (!bertc_run(s, &batch, buffers, NULL, &error)) return failed("states");
+        printf("call %d: %.4f %.4f\n", call, (double)logits[0], (double)logits[1]);
+    }
+    for (int i = 0; i < bertc_parameter_count(m); i++) {
+        bertc_parameter p = BERTC_PARAMETER_INIT;
+        if (!bertc_parameter_describe(m, i, &p, &error) || !bertc_parameter_read(s, i, numbers, &error))
+            return failed("parameters");
+        printf("%s: rank %d, %lld numbers, the first %.4f, the last %.4f\n", p.name, p.rank,
+               (long long)p.count, (double)numbers[0], (double)numbers[p.count - 1]);
+        memset(numbers, 0, sizeof numbers);
+        if (!bertc_parameter_write(s, i, numbers, &error)) return failed("parameters");
+    }
+    if (!bertc_run(s, &batch, buffers, NULL, &error)) return failed("states");
+    printf("of zeros: %.4f %.4f\n", (double)logits[0], (double)logits[1]);
+    bertc_close(s);
+    bertc_unload(m);
+    return 0;
+}
+
 static void see(void *user, const bertc_phase_event *event) {
     *(int *)user += event->name != NULL && event->index >= 0;
 }
@@ -83,7 +114,7 @@ int main(int argc, char **argv) {
     int phases = 0;
     const bertc_session_options open = {BERTC_SIZED(bertc_session_options), .threads = 2,
                                         .max_text_bytes = 4096, .hook = see, .hook_user = &phases};
-    if (argc != 2) return 2;
+    if (argc != 3) return 2;
     bertc_model *m = bertc_load_with(argv[1], &load, &error);
     if (!m) return failed("load");
     print_model(m);
@@ -95,5 +126,5 @@ int main(int argc, char **argv) {
     printf("phases seen: %d\n", phases > 0);
     bertc_close(s);
     bertc_unload(m);
-    return status;
+    return status || print_states(argv[2]);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh SOURCE BUILD CC: an application that was built with earlier headers, and an artefact of an earlier compiler, work
+# run.sh SOURCE BUILD CC: an application that was built with earlier headers, and artefacts of an earlier compiler, work
 # with this library, shared and static. What is kept here is never renewed: docs/abi.md, "What may grow".
 set -eu
 SOURCE=$1 build=$2 cc=$3 kept=$1/tests/abi CASE=abi/kept
@@ -15,11 +15,11 @@ $cc $common -o "$work/static" "$build/runtime/libbertc.a" $(pkg-config --libs li
 for program in shared static; do
     for level in generic avx2; do
         if [ $level = avx2 ] && ! grep -qw avx2 /proc/cpuinfo; then
-            skip_part avx2 "the kept artefact's code for it"
+            skip_part avx2 "the kept artefacts' code for it"
             continue
         fi
-        BERTC_ISA=$level "$work/$program" "$kept/model.so" >"$work/out" ||
-            fail "$program, $level: the kept program fails on the kept artefact: $(tail -1 "$work/out")"
+        BERTC_ISA=$level "$work/$program" "$kept/model.so" "$kept/states.so" >"$work/out" ||
+            fail "$program, $level: the kept program fails on a kept artefact: $(tail -1 "$work/out")"
         diff "$kept/answers.txt" "$work/out" || fail "$program, $level: other answers than those kept"
     done
 done

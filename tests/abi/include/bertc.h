@@ -103,6 +103,7 @@ typedef struct bertc_model_info {
     // The first so many prompts are the model's own; behind them are the empty `query` and `document` that
     // every model with embeddings has.
     int own_prompt_count;
+    int64_t state_bytes; // that each session has of its own: parameters that calls change
 } bertc_model_info;
 #define BERTC_MODEL_INFO_INIT BERTC_INIT(bertc_model_info)
 BERTC_API bool bertc_model_describe(const bertc_model *model, bertc_model_info *info, bertc_error *error);
@@ -199,7 +200,7 @@ BERTC_API bool bertc_run(bertc_session *session, const bertc_batch *in, float *c
 
 // --- Parameters: what calls of a model with states change (a graph that trains). Each session has values of its
 // own, which begin as those of the artefact; a child of a fork has its own copy. A batch of such a model must fit
-// into one call of its largest variant.
+// into one call of its largest variant. Texts are answered in as many calls as they need, with all numbers 0.
 
 typedef struct bertc_parameter {
     size_t size;
