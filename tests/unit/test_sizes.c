@@ -91,6 +91,11 @@ START_TEST(filled_in) {
     ck_assert_int_eq(info.known.label_count, 2);
     ck_assert_uint_eq(info.known.size, sizeof info);
     ck_assert_int_eq(info.later[0], 0);
+    info.known.size = offsetof(bertc_model_info, state_bytes); // of a header before that came
+    info.known.state_bytes = 77;
+    ck_assert(bertc_model_describe(h.model, &info.known, &error));
+    ck_assert_int_eq(info.known.state_bytes, 77);
+    ck_assert_uint_eq(info.known.size, offsetof(bertc_model_info, state_bytes));
     info.known.size = 0;
     SAYS(bertc_model_describe(h.model, &info.known, &error),
          "bertc_model_info.size is 0, not sizeof(bertc_model_info)");
