@@ -124,6 +124,28 @@ static bool check_inputs(const pair *p) {
     return true;
 }
 
+// The constant of `g` that is the same state, or NULL.
+static const node *same_state(const graph *g, const node *state) {
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (!node_is_state(n) || !constant_eq(n, state)) continue;
+        const attr *x = node_attr(n, ATTR_at), *y = node_attr(state, ATTR_at);
+        if (x && y ? x->u.i == y->u.i : x == y) return n;
+    }
+    return NULL;
+}
+
+// A model has one table of parameters, so its states are the same in all graphs, and lie in the same place.
+static bool check_states(const pair *p, const graph *g, const graph *like) {
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (node_is_state(n) && !same_state(like, n))
+            return wrong(p, "class %.60s has no state that is made and placed as %%%.100s of class %.60s",
+                         graph_class(like), n->name ? n->name : "?", graph_class(g));
+    }
+    return true;
+}
+
 static bool check_variants(const pair *p) {
     for (int i = 0; i < p->a->variant_count; i++)
         for (int k = 0; k < p->b->variant_count; k++) {
@@ -143,7 +165,8 @@ static bool check_pair(const pair *p) {
         return wrong(p, "its weight_bytes is not that of class %.60s", graph_class(p->a));
     if (p->a->state_bytes != p->b->state_bytes)
         return wrong(p, "its state_bytes is not that of class %.60s", graph_class(p->a));
-    return check_outputs(p) && check_inputs(p) && check_variants(p);
+    return check_outputs(p) && check_inputs(p) && check_states(p, p->a, p->b) &&
+           check_states(p, p->b, p->a) && check_variants(p);
 }
 
 bool module_fits(const module *m, const graph *g, const char *stage, diag *d) {
