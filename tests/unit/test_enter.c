@@ -11,6 +11,11 @@
 
 enum { CALLS = 200, BODIES = 4 };
 
+static void start(void) {
+    toy_counts = true;
+    toy_enters = toy_leaves = toy_outside = 0;
+}
+
 // Every task's thread had entered once, and what was entered is left.
 static void check_counts(void) {
     ck_assert_int_eq(toy_outside, 0);
@@ -31,7 +36,6 @@ static void run_often(run_case *c) {
 
 START_TEST(own_threads) {
     static const int threads[] = {1, 2, 5};
-    toy_counts = true;
     run_case c = open_case(
         &plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads[_i]});
     run_often(&c);
@@ -72,7 +76,6 @@ static void thread_for(void *user, int64_t n, void (*body)(void *, int64_t), voi
 // Each body that got a task, of each phase.
 START_TEST(bodies_of_parallel_for) {
     int64_t asked = 0;
-    toy_counts = true;
     run_case c = open_case(
         &plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = BODIES,
                                          .parallel = _i ? thread_for : serial_for, .parallel_user = &asked});
@@ -93,7 +96,6 @@ static void see(void *user, const bertc_phase_event *event) {
 
 START_TEST(with_a_hook) {
     int phases = 0;
-    toy_counts = true;
     run_case c =
         open_case(&plain, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = _i + 1,
                                                    .hook = see, .hook_user = &phases});
@@ -115,7 +117,6 @@ static float not_finite(int o, int32_t id, int64_t c) {
 START_TEST(a_call_that_fails) {
     static const char *const labels[] = {"bad", "good", NULL};
     toy_logit = not_finite;
-    toy_counts = true;
     head_model h =
         head_open(BERTC_TASK_CLASSIFY, (head_output){"logits", BERTC_S, 2}, (head_output){0}, labels);
     bertc_error error = {""};
@@ -139,6 +140,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("enter");
     TCase *t = tcase_create("enter");
+    tcase_add_checked_fixture(t, start, NULL);
     tcase_add_loop_test(t, own_threads, 0, 3);
     tcase_add_loop_test(t, bodies_of_parallel_for, 0, 2);
     tcase_add_loop_test(t, with_a_hook, 0, 3);
