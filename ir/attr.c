@@ -35,6 +35,13 @@ attr attr_copy(arena *a, attr x) {
     return x;
 }
 
+void node_drop_attr(node *n, attr_id id) {
+    int kept = 0;
+    for (int i = 0; i < n->attr_count; i++)
+        if (n->attrs[i].id != id) n->attrs[kept++] = n->attrs[i];
+    n->attr_count = kept;
+}
+
 void node_set_attr(graph *g, node *n, attr a) {
     attr *had = (attr *)(uintptr_t)node_attr(n, a.id);
     a = attr_copy(g->arena, a);

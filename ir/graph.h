@@ -222,6 +222,7 @@ static inline const type *graph_type(const graph *g, value v) {
 }
 const attr *node_attr(const node *n, attr_id id); // NULL where it has none
 void node_set_attr(graph *g, node *n, attr a);    // replaces or adds; copies what the attribute points to
+void node_drop_attr(node *n, attr_id id);         // where it has one
 attr attr_copy(arena *a, attr x);                 // deep
 attr attr_int(attr_id id, int64_t i);
 attr attr_float(attr_id id, double f);

@@ -128,6 +128,7 @@ static void pack_states(graph *g, pass *p) {
         if (!node_is_state(n) || !state_packs(g, w)) continue;
         recipe *row = (recipe *)(uintptr_t)node_attr(n, ATTR_recipe)->u.recipe;
         node_set_attr(g, n, (attr){.id = ATTR_recipe, .u.recipe = recipe_pack(g->arena, row)});
+        node_drop_attr(n, ATTR_at); // as it was, it had fewer bytes
         n->type.layout = LAYOUT_PACKED;
         pass_fired(p, g, w, "packed: a state");
     }
