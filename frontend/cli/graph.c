@@ -91,11 +91,20 @@ static bool check_limit(const against *x, const char *name, value v, value own) 
     return wrong(x, "%", name, cause);
 }
 
+// The type of a number of the call, where that is what an input is called; else NULL.
+static const char *number_type(const char *name) {
+    if (!strcmp(name, "step")) return "i32[]";
+    if (!strcmp(name, "rate")) return "f32[]";
+    return strcmp(name, "seed") ? NULL : "i32[2]";
+}
+
 static bool check_input(const against *x, value v) {
     const graph *own = x->m->graph;
     const node *n = graph_node(x->g, v);
     char has[96], should[96], cause[300];
-    if (input_of_call(n)) return true;
+    if (input_of_call(n))
+        return !backend_input_limit(x->g, v) ||
+               wrong(x, "%", n->name, "picks rows of a table: a number of the call may be any");
     for (value u = 0; u < own->count; u++) {
         const node *like = graph_node(own, u);
         if (like->op != OP_input || strcmp(like->name, n->name)) continue;
@@ -104,7 +113,10 @@ static bool check_input(const against *x, value v) {
                  type_print(&n->type, has, sizeof has), type_print(&like->type, should, sizeof should));
         return wrong(x, "%", n->name, cause);
     }
-    return wrong(x, "%", n->name, "is no input of this checkpoint's graph");
+    if (!number_type(n->name)) return wrong(x, "%", n->name, "is no input of this checkpoint's graph");
+    snprintf(cause, sizeof cause, "is %s; as a number of the call it is %s",
+             type_print(&n->type, has, sizeof has), number_type(n->name));
+    return wrong(x, "%", n->name, cause);
 }
 
 static bool check_outputs(const against *x) {

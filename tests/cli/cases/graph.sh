@@ -78,6 +78,10 @@ edit 's/output logits/output other/' fused.ir
 wrong 'edited.ir: output logits: is missing, and the head sequence-classification' --graph edited.ir
 edit 's/%ids/%idz/g' fused.ir
 wrong 'edited.ir: %idz: is no input of this checkpoint' --graph edited.ir
+edit 's/%types/%seed/g' fused.ir
+wrong 'edited.ir: %seed: is i32.T.; as a number of the call it is i32.2.' --graph edited.ir
+edit 's/^\(graph .*\)) {$/\1, %seed: i32[2]) {\n  %rows = constant -> f32[2,1] {value = [1, 2]}\n  %drawn = gather %rows, %seed/' fused.ir
+wrong 'edited.ir: %seed: picks rows of a table: a number of the call may be any' --graph edited.ir
 edit 's/hash = 0x./hash = 0xg/;s/0xg/0x/' packed.ir
 wrong 'edited.ir: %.*: its recipe makes other bytes.*leave .hash. out' --graph edited.ir
 edit 's/tensor("classifier.weight"/tensor("klassifier.weight"/' fused.ir
