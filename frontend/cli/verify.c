@@ -137,7 +137,15 @@ static bool run_compiled(opened *o, check *c, const inputs *x, diag *d) {
                                 .hook_user = c};
     bertc_session *s = bertc_open(o->model, &so, &e);
     if (!s) return runtime_failed(d, &e);
-    bertc_batch b = {BERTC_SIZED(bertc_batch), 1, x->tokens, x->ids, NULL, x->types};
+    bertc_batch b = {BERTC_SIZED(bertc_batch),
+                     1,
+                     x->tokens,
+                     x->ids,
+                     NULL,
+                     x->types,
+                     .step = x->step,
+                     .seed = {x->seed[0], x->seed[1]},
+                     .rate = x->rate};
     float **buffers =
         ARENA_ARRAY(c->arena, float *, c->graph->output_count); // all: a head reads rows where wanted
     for (int i = 0; i < c->graph->output_count; i++)

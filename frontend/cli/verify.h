@@ -8,6 +8,8 @@ typedef struct inputs {
     int64_t tokens;
     int32_t *ids, *types, *positions, *rows;
     int32_t bounds[2];
+    int32_t step, seed[2]; // numbers of the call, none of them 0: what they scale is seen
+    float rate;
 } inputs;
 
 typedef struct kernel_check { // one result against what it should be

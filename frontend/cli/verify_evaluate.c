@@ -7,7 +7,7 @@
 #include "ir/memory.h"
 
 inputs verify_inputs(arena *a, const hub_model *m, int64_t n) {
-    inputs x = {.tokens = n, .bounds = {0, (int32_t)n}};
+    inputs x = {.tokens = n, .bounds = {0, (int32_t)n}, .step = 3, .seed = {5, -7}, .rate = 0.5F};
     x.ids = ARENA_ARRAY(a, int32_t, n);
     x.types = ARENA_ARRAY(a, int32_t, n);
     x.positions = ARENA_ARRAY(a, int32_t, n);
@@ -40,11 +40,11 @@ static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
     return global;
 }
 
-// What a call holds where the caller gives no numbers.
-static tensor zero_numbers(const type *t, arena *a) {
-    tensor x = {.e = t->e, .rank = t->rank, .data = ARENA_ARRAY(a, int32_t, type_count(t))};
-    for (int i = 0; i < t->rank; i++) x.shape[i] = t->d[i].n;
-    return x;
+// A number of the call, by its input.
+static tensor number_of(const inputs *x, const node *n, arena *a) {
+    if (!strcmp(n->name, "seed")) return vector_of(arena_dup(a, x->seed, sizeof(x->seed)), 2);
+    bool step = !strcmp(n->name, "step");
+    return (tensor){.e = n->type.e, .data = arena_dup(a, step ? (const void *)&x->step : &x->rate, 4)};
 }
 
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
@@ -67,7 +67,7 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
         const node *n = graph_node(g, v);
         if (n->op != OP_input) continue;
         in[count] = (eval_input){n->name, vector_of(zeros, x->tokens)}; // what is not given
-        if (input_of_call(n)) in[count].value = zero_numbers(&n->type, a);
+        if (input_of_call(n)) in[count].value = number_of(x, n, a);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
             if (!strcmp(n->name, known[i].name)) in[count] = known[i];
         count++;

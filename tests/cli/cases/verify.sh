@@ -34,3 +34,11 @@ sed -i 's/^  %classifier = fuse (%x = %pooler,/\
   %classifier = fuse (%x = %mixed,/' fused.ir
 succeeds "$BERTC" verify "$MODEL" --graph fused.ir
 for kernel in as.bf16 as.i8 as.i4; do expect "^$kernel  *[0-9.e+-]*  *[0-9.]*  [0-9]+$"; done
+
+# The numbers of a call are not 0 here, so what they scale shows.
+succeeds "$BERTC" compile "$MODEL" --emit ir --stage input -o moves.ir
+sed -i '1s/) {$/, %rate: f32[]) {/
+s/^\(  %classifier.bias = .*\)}$/\1, trainable}/
+s/^  output logits/  %scaled = mul %classifier.bias, %rate\n  %moved = assign %classifier.bias, %scaled\n&/' moves.ir
+succeeds "$BERTC" verify "$MODEL" --graph moves.ir
+expect '^scaled  *[0-9.e+-]*  *[0-9.e-]*[1-9]  [0-9]+$'
