@@ -95,9 +95,14 @@ static value choice_source(const graph *g, value v) {
     return n->op == OP_gather ? n->inputs[0] : n->inputs[1];
 }
 
-static value find_input(const graph *g, const char *name) {
+// An input of another type that is called so bounds nothing.
+static value find_row_bounds(const graph *g) {
+    const dim count = {SYM_S, 1};
+    const type bounds = type_make(ELEM_I32, 1, &count);
     for (value v = 0; v < g->count; v++)
-        if (op_is(g, v, OP_input) && !strcmp(graph_node(g, v)->name, name)) return v;
+        if (op_is(g, v, OP_input) && !strcmp(graph_node(g, v)->name, "row_bounds") &&
+            type_eq(graph_type(g, v), &bounds))
+            return v;
     return VALUE_NONE;
 }
 
@@ -282,7 +287,7 @@ static void narrow_kind(rewriter *r, pass *p, choice c, int count, bool *done) {
     graph *g = rewriter_graph(r);
     size_t n = (size_t)g->count;
     narrowing s = {.r = r, .g = g, .p = p, .c = c, .count = count, .scratch = scratch};
-    s.c.row_bounds = find_input(g, "row_bounds");
+    s.c.row_bounds = find_row_bounds(g);
     s.chosen = ARENA_ARRAY(scratch, bool, n);
     s.narrow = ARENA_ARRAY(scratch, bool, n);
     s.bodies = ARENA_ARRAY(scratch, narrowed_body, n);
