@@ -8,6 +8,10 @@ trap 'rm -rf "$work"' EXIT
 "$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
 alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged --threads 1)
 [ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 2 ]
+if command -v python3 >/dev/null 2>&1; then
+    versions=$(python3 "$(dirname "$0")/versions.py" "$programs" "$programs" --rounds 1 --work "$work" --shapes tiny,tiny-ragged --threads 1)
+    [ "$(printf '%s\n' "$versions" | grep -c '^| tiny')" = 2 ]
+fi
 if ! "$programs/bench_compare" --peers ort --probe 2>/dev/null; then
     SOURCE=$(dirname "$0")/../.. CASE=bench/smoke
     . "$SOURCE/tests/cli/lib.sh"
