@@ -246,15 +246,21 @@ static value *allocate_results(const eval_frame *f, value v) {
     return NULL;
 }
 
+// The same, and room for the params of the region's body; the caller frees both. NULL, with a diagnostic.
+static value *open_region(const eval_frame *f, value v, tensor **params) {
+    value *results = allocate_results(f, v);
+    *params = results ? memory_zero((size_t)graph_node(f->g, v)->input_count, sizeof(**params)) : NULL;
+    if (*params || !results) return results;
+    eval_error(f->g, v, f->e->d, "out of memory");
+    free(results);
+    return NULL;
+}
+
 static bool run_fuse(eval_frame *f, value v) {
     const node *n = graph_node(f->g, v);
-    value *results = allocate_results(f, v);
+    tensor *params;
+    value *results = open_region(f, v, &params);
     if (!results) return false;
-    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
-    if (!params) {
-        free(results);
-        return eval_error(f->g, v, f->e->d, "out of memory");
-    }
     for (int i = 0; i < n->input_count; i++) params[i] = f->cells[n->inputs[i]].t;
     eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
@@ -345,13 +351,9 @@ static bool run_per_sequence(eval_frame *f, value v) {
     const tensor *texts = &f->cells[n->inputs[0]].t, *rows = bounds == 2 ? &f->cells[n->inputs[1]].t : NULL;
     if (!check_bounds(f, v, texts, f->b.v[SYM_T], 1)) return false;
     if (rows && !check_bounds(f, v, rows, f->b.v[SYM_R], 0)) return false;
-    value *results = allocate_results(f, v);
+    tensor *params;
+    value *results = open_region(f, v, &params);
     if (!results) return false;
-    tensor *params = memory_zero((size_t)n->input_count, sizeof(*params));
-    if (!params) {
-        free(results);
-        return eval_error(f->g, v, f->e->d, "out of memory");
-    }
     eval_frame body;
     bool ok = frame_open(&body, f->e, n->body);
     body.b = f->b;

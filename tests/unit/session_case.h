@@ -3,6 +3,7 @@
 #define BERTC_TESTS_SESSION_CASE_H
 
 #include <check.h>
+#include <pthread.h>
 
 #include "toy.h"
 
@@ -93,6 +94,29 @@ static inline void check_grid(const grid *g) {
                 }
         }
     }
+}
+
+// A parallel_for of an application: a thread for each of up to 16 bodies.
+typedef struct case_body {
+    void (*body)(void *, int64_t);
+    void *context;
+    int64_t i;
+} case_body;
+static inline void *case_body_main(void *p) {
+    case_body *b = p;
+    b->body(b->context, b->i);
+    return NULL;
+}
+static inline void case_thread_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
+    (void)user;
+    pthread_t threads[16];
+    case_body b[16];
+    ck_assert_int_le(n, 16);
+    for (int64_t i = 0; i < n; i++) {
+        b[i] = (case_body){body, context, i};
+        pthread_create(&threads[i], NULL, case_body_main, &b[i]);
+    }
+    for (int64_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
 }
 
 #endif

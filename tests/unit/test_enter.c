@@ -3,7 +3,6 @@
 // threads, under the caller's parallel_for, with a hook, and where a call fails midway.
 #include <check.h>
 #include <math.h>
-#include <pthread.h>
 
 #include "main.h"
 #include "session_case.h"
@@ -52,25 +51,9 @@ static void serial_for(void *user, int64_t n, void (*body)(void *, int64_t), voi
     for (int64_t i = 0; i < n; i++) body(context, i);
 }
 
-typedef struct bodies {
-    void (*body)(void *, int64_t);
-    void *context;
-    int64_t i;
-} bodies;
-static void *body_main(void *p) {
-    bodies *b = p;
-    b->body(b->context, b->i);
-    return NULL;
-}
 static void thread_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
-    pthread_t threads[BODIES];
-    bodies b[BODIES];
     *(int64_t *)user += n;
-    for (int64_t i = 0; i < n; i++) {
-        b[i] = (bodies){body, context, i};
-        pthread_create(&threads[i], NULL, body_main, &b[i]);
-    }
-    for (int64_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
+    case_thread_for(NULL, n, body, context);
 }
 
 // Each body that got a task, of each phase.

@@ -128,28 +128,6 @@ static void serial_for(void *user, int64_t n, void (*body)(void *, int64_t), voi
     for (int64_t i = n - 1; i >= 0; i--) body(context, i);
 }
 
-typedef struct bodies {
-    void (*body)(void *, int64_t);
-    void *context;
-    int64_t i;
-} bodies;
-static void *body_main(void *p) {
-    bodies *b = p;
-    b->body(b->context, b->i);
-    return NULL;
-}
-static void thread_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
-    (void)user;
-    pthread_t threads[16];
-    bodies b[16];
-    ck_assert_int_le(n, 16);
-    for (int64_t i = 0; i < n; i++) {
-        b[i] = (bodies){body, context, i};
-        pthread_create(&threads[i], NULL, body_main, &b[i]);
-    }
-    for (int64_t i = 0; i < n; i++) pthread_join(threads[i], NULL);
-}
-
 START_TEST(same_bits_however_it_runs) {
     int calls = 0;
     const bertc_session_options how[] = {
@@ -158,7 +136,7 @@ START_TEST(same_bits_however_it_runs) {
         {BERTC_SIZED(bertc_session_options), .threads = 3},
         {BERTC_SIZED(bertc_session_options), .threads = 8},
         {BERTC_SIZED(bertc_session_options), .threads = 4, .parallel = serial_for, .parallel_user = &calls},
-        {BERTC_SIZED(bertc_session_options), .threads = 3, .parallel = thread_for},
+        {BERTC_SIZED(bertc_session_options), .threads = 3, .parallel = case_thread_for},
         {BERTC_SIZED(bertc_session_options), .threads = 2, .huge_pages = true}};
     float alone[2], hidden[7 * 4];
     for (size_t k = 0; k < sizeof how / sizeof *how; k++) {
