@@ -2,9 +2,9 @@
 """versions.py OLD NEW [--rounds N] [--work DIR] [OPTION of bench_compare]...: two builds of bertc, timed in turn.
 
 OLD and NEW are folders that hold bench_compare, bertc and bertc_peer (build/frontend/cli). Each round runs both, the one that
-began last first, and each anew from a folder of its own: the pages on which a file comes to lie are worth some percent, and a
-file that is kept keeps them. Prints for each row and number of threads the median over the rounds of either build's median,
-and the ratio old / new: above 1, the new one is faster. Default: 4 rounds of base-32, base-128, minilm-32, base-ragged with 1
+began last first, and each from new files: with kept ones a difference of 3 % stood through all rounds that was gone with new
+ones. Prints for each row and number of threads the median over the rounds of either build's median, and the ratio old / new:
+above 1, the new one is faster. Default: 4 rounds of base-32, base-128, minilm-32, base-ragged with 1
 and 2 threads.
 """
 import argparse
