@@ -23,8 +23,9 @@ typedef struct artefact {
 } artefact;
 
 // Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name (x86-64-v3, znver4,
-// sapphirerapids, ...), or a level (generic, avx2, avx512vnni, ...). False for unknown ones.
-bool target_init(target *t, const char *triple, const char *mcpu, diag *d);
+// sapphirerapids, ...), or a level (generic, avx2, avx512vnni, ...). False for unknown ones, and where the
+// level has no code of that precision.
+bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d);
 // Is it a level (target.isa) of this machine's architecture?
 bool target_is_level(const char *name);
 // Lists what `--mcpu` and `--target` take: for each triple its levels, best first, with what runs here and why

@@ -7,6 +7,18 @@
 
 #include "ir/types.h"
 
+// What a model's products are computed in (`--dtype`). passes/lower turns a float32 graph into one of these.
+typedef enum precision {
+    PRECISION_F32,
+    PRECISION_BF16,  // weights and the rows that meet them in bf16, sums in f32
+    PRECISION_INT8,  // weights i8, rows quantised as they are made, sums in i32
+    PRECISION_INT8W, // weights alone i8: they are widened for products in f32
+    PRECISION_COUNT
+} precision;
+const char *precision_name(precision p); // "bf16"
+// By its name; false for other words.
+bool precision_find(const char *name, precision *out);
+
 // How a register tile takes a step of k. The emitters stand in backend/matmul/tile.c.
 typedef enum product_step {
     STEP_FMA,    // one element of the left operand in all lanes; a fused multiply-add for each vector

@@ -11,7 +11,8 @@ typedef struct pass_context {
     FILE *report;            // fusion report (what fired, what did not and why), or NULL
     const char *print_after; // name of a pass, "all", or NULL; printed to `print_to`
     FILE *print_to;
-    bool verify; // after each pass
+    bool verify;         // after each pass
+    precision precision; // what lower_precision makes of products
     // Different arithmetic classes that the model is compiled for; none: one graph stays one. See passes_run_to.
     const char *const *classes;
     int class_count;

@@ -9,7 +9,8 @@ static inline bool runs_here(const target *t) {
     target host;
     diag d;
     diag_init(&d);
-    bool ok = target_init(&host, NULL, "native", &d) && (t->feature_bits & ~host.feature_bits) == 0;
+    bool ok =
+        target_init(&host, NULL, "native", PRECISION_F32, &d) && (t->feature_bits & ~host.feature_bits) == 0;
     diag_free(&d);
     return ok;
 }
@@ -27,7 +28,7 @@ static inline bool host_runs(const char *cpu) {
     target t;
     diag d;
     diag_init(&d);
-    bool ok = target_init(&t, NULL, cpu, &d) && runs_here(&t);
+    bool ok = target_init(&t, NULL, cpu, PRECISION_F32, &d) && runs_here(&t);
     diag_free(&d);
     return ok;
 }

@@ -18,12 +18,18 @@ typedef enum level_id {
     LEVEL_COUNT
 } level_id;
 
+// How a level computes a model of one precision.
+typedef struct level_form {
+    const char *class; // arithmetic class (ir/module.h); NULL: the level has no code of this precision
+    level_id code;     // the level whose code this one's is equal to: it is emitted once, for that one
+} level_form;
+
 typedef struct level {
     const char *name; // without an underscore: a variant is called name_s128
     target_arch arch;
     int rank; // of two levels that a CPU has, code of the higher one runs
     uint64_t features;
-    level_id code; // the level whose float32 code this one's is equal to: it is emitted once, for that one
+    level_form forms[PRECISION_COUNT];
     int vector_floats, vector_registers;
     bool fma;
 } level;

@@ -124,8 +124,17 @@ static void feature_string(uint64_t bits, char *out, size_t size) {
 #undef X
 }
 
-static void fill_target(target *t, target_arch arch, const cpu *c, level_id id) {
-    const level *l = level_of(level_of(id)->code);
+// Products of the level's own, and of the levels whose features it has.
+static void add_products(target *t, const level *l, double gflops) {
+    for (level_id i = 0; i < LEVEL_COUNT; i++) {
+        const level *lower = level_of(i);
+        if (lower->arch == l->arch && lower->rank <= l->rank && !(lower->features & ~l->features))
+            products_add(t, lower->name, gflops);
+    }
+}
+
+static void fill_target(target *t, target_arch arch, const cpu *c, level_id id, const level_form *form) {
+    const level *l = level_of(form->code);
     *t = (target){.rank = l->rank,
                   .feature_bits = l->features,
                   .vector_floats = l->vector_floats,
@@ -141,13 +150,24 @@ static void fill_target(target *t, target_arch arch, const cpu *c, level_id id) 
     }
     snprintf(t->isa, sizeof(t->isa), "%s", l->name);
     snprintf(t->level, sizeof(t->level), "%s", level_of(id)->name);
-    snprintf(t->class, sizeof(t->class), "f32"); // the same arithmetic at every level
-    products_add(t, l->name, c->gflops);
+    snprintf(t->class, sizeof(t->class), "%s", form->class);
+    add_products(t, l, c->gflops);
     snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
     feature_string(l->features, t->features, sizeof(t->features));
 }
 
-bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
+// No code of this precision at that level: what there is.
+static bool lacks(const level *l, const char *mcpu, precision p, diag *d) {
+    char has[64];
+    size_t n = 0;
+    for (precision i = 0; i < PRECISION_COUNT; i++)
+        if (l->forms[i].class)
+            n += (size_t)snprintf(has + n, sizeof(has) - n, "%s%s", n ? ", " : "", precision_name(i));
+    return diag_error(d, "--dtype", "%s has no code for %s (level %s): it has %s", mcpu, precision_name(p),
+                      l->name, has);
+}
+
+bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d) {
     target_host host;
     target_host_read(&host, 0);
     target_arch arch = triple ? arch_of(triple) : host.arch;
@@ -161,7 +181,10 @@ bool target_init(target *t, const char *triple, const char *mcpu, diag *d) {
     if (!mcpu) native = arch == host.arch;
     const cpu *c = find_cpu(arch, native ? host_cpu(&host) : mcpu ? mcpu : "generic");
     if (!c) return diag_error(d, mcpu, "is no CPU that bertc knows (`bertc targets` lists them)");
-    fill_target(t, arch, c, native ? level_best(arch, host.cpu.has) : c->level);
+    level_id id = native ? level_best(arch, host.cpu.has) : c->level;
+    const level_form *form = &level_of(id)->forms[p];
+    if (!form->class) return lacks(level_of(id), native ? "native" : c->name, p, d);
+    fill_target(t, arch, c, id, form);
     if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
     if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
     if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;
@@ -179,7 +202,7 @@ bool target_is_level(const char *name) {
 // --- What there is
 
 static const char *code_of(level_id id) {
-    return level_of(level_of(id)->code)->name;
+    return level_of(level_of(id)->forms[PRECISION_F32].code)->name;
 }
 
 static void list_levels(target_arch arch, const target_host *host, FILE *out) {

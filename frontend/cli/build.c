@@ -37,7 +37,10 @@ void build_options_add(option_table *t, build_options *o) {
                 (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
                              "native (default) or a name of `bertc targets`; several by commas", &o->mcpu});
     options_add(t, (option_row){"target", 0, OPTION_TEXT, "TRIPLE", "default: this machine's", &o->triple});
-    options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE", "f32", &o->dtype});
+    options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                                "what products are computed in: f32 (default), bf16, int8, int8w (weights "
+                                "alone in int8)",
+                                &o->dtype});
     options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
                                 "a,b,c: exactly these; -a,+b: the default pipeline without a, with b",
                                 &o->passes});
@@ -75,10 +78,16 @@ int build_options_check(const option_table *t, const build_options *o, const cha
     return -1;
 }
 
+precision build_precision(const build_options *o) {
+    precision p = PRECISION_F32;
+    if (o->dtype) precision_find(o->dtype, &p);
+    return p;
+}
+
 static bool check_words(const build_options *o, diag *d) {
-    if (o->dtype && strcmp(o->dtype, "f32")) {
-        return diag_error(d, "--dtype", "takes f32, not '%s'", o->dtype);
-    }
+    precision p;
+    if (o->dtype && !precision_find(o->dtype, &p))
+        return diag_error(d, "--dtype", "takes f32, bf16, int8 or int8w, not '%s'", o->dtype);
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
         return diag_error(d, "--report", "takes fusion, memory or time, not '%s'", r);
@@ -146,7 +155,8 @@ static bool open_targets(build *b, const build_options *o, diag *d) {
             return diag_error(d, "--mcpu", "'%s' names more than %d CPUs", o->mcpu, BUILD_TARGETS_MAX);
         memcpy(name, at, n);
         name[n] = 0;
-        if (!target_init(&b->targets[b->target_count], o->triple, name, d) || !place_target(b, o->mcpu, d))
+        if (!target_init(&b->targets[b->target_count], o->triple, name, build_precision(o), d) ||
+            !place_target(b, o->mcpu, d))
             return false;
         if (!at[n]) return true;
         at += n + 1;
@@ -185,6 +195,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     const char *classes[BUILD_TARGETS_MAX];
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
+    c.precision = build_precision(o);
     c.classes = classes;
     c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;

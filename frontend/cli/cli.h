@@ -55,6 +55,8 @@ typedef struct build {
     progress_line line;
 } build;
 
+// Of `dtype`; f32 where none was asked for.
+precision build_precision(const build_options *o);
 // `hub`, and the longest of the lengths.
 hub_options build_hub(const build_options *o);
 // Adds the options of compiling to the table, and sets `o` to their defaults.

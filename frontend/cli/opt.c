@@ -5,15 +5,28 @@
 #include "frontend/cli/cli.h"
 #include "frontend/cli/graph.h"
 
-static void opt(const char *path, const char *passes, const char *print_after, const char *report, diag *d) {
+typedef struct opt_options {
+    const char *passes, *print_after, *report, *dtype, *mcpu;
+} opt_options;
+
+static void opt(const char *path, const opt_options *o, diag *d) {
+    precision p = PRECISION_F32;
+    target t;
     size_t size;
+    if (o->dtype) precision_find(o->dtype, &p);
+    // Text of a class keeps it.
+    if (!target_init(&t, NULL, o->mcpu, p, d)) return;
     char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return;
+    const char *class = t.class;
     arena *a = arena_new();
     module *m = module_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
-    pass_context c = {.diag = d, .print_after = print_after, .print_to = stderr, .verify = true};
-    c.report = report ? stderr : NULL;
-    if (m && passes_run_module(m, passes, &c)) {
+    pass_context c = {.diag = d, .print_after = o->print_after, .print_to = stderr, .verify = true};
+    c.report = o->report ? stderr : NULL;
+    c.precision = p;
+    c.classes = &class;
+    c.class_count = p == PRECISION_F32 ? 0 : 1;
+    if (m && passes_run_module(m, o->passes, &c)) {
         module_print(m, NULL, stdout);
         flush_stdout(d);
     }
@@ -22,8 +35,9 @@ static void opt(const char *path, const char *passes, const char *print_after, c
 }
 
 int command_opt(int argc, char **argv) {
-    const char *passes = NULL, *print_after = NULL, *report = NULL;
+    opt_options o = {0};
     bool list = false;
+    precision known;
     option_table t = {.usage = "bertc opt FILE.ir [OPTION]...",
                       .summary =
                           "Reads an op graph as text (`-`: standard input), runs passes over it and prints "
@@ -34,18 +48,27 @@ int command_opt(int argc, char **argv) {
                                  "encoder.ir\n"
                                  "         bertc opt encoder.ir --passes merge_qkv,fuse_epilogue"};
     options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
-                                 "a,b,c: exactly these; -a,+b: the default without a, with b", &passes});
+                                 "a,b,c: exactly these; -a,+b: the default without a, with b", &o.passes});
     options_add(&t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
-                                 "print the IR after this pass (or `all`) to stderr", &print_after});
+                                 "print the IR after this pass (or `all`) to stderr", &o.print_after});
     options_add(&t, (option_row){"report", 0, OPTION_TEXT, "WHAT",
-                                 "fusion: what fused and what did not, to stderr", &report});
+                                 "fusion: what fused and what did not, to stderr", &o.report});
+    options_add(&t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                                 "what lower_precision makes of products: f32 (default), bf16, int8, int8w",
+                                 &o.dtype});
+    options_add(&t,
+                (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
+                             "whose arithmetic class a graph without one gets (default: native)", &o.mcpu});
     options_add(&t, (option_row){"list", 0, OPTION_FLAG, NULL, "list the passes in the order of the pipeline",
                                  &list});
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (!list && rest.count != 1) return usage_error(&t, "needs one FILE");
-    if (report && strcmp(report, "fusion")) return usage_error(&t, "--report takes fusion, not '%s'", report);
+    if (o.report && strcmp(o.report, "fusion"))
+        return usage_error(&t, "--report takes fusion, not '%s'", o.report);
+    if (o.dtype && !precision_find(o.dtype, &known))
+        return usage_error(&t, "--dtype takes f32, bf16, int8 or int8w, not '%s'", o.dtype);
     diag d;
     diag_init(&d);
     for (int i = 0; list && i < passes_count(); i++) {
@@ -53,6 +76,6 @@ int command_opt(int argc, char **argv) {
         printf("%-16s %s%s%s\n", p->name, p->summary, p->on_by_default ? "" : " (off by default)",
                p->per_variant ? " (once a variant)" : "");
     }
-    if (!list) opt(rest.v[0], passes, print_after, report, &d);
+    if (!list) opt(rest.v[0], &o, &d);
     return finish(&d);
 }

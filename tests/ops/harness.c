@@ -321,7 +321,7 @@ static void check_cpu(const graph *g, const harness *h, const char *cpu) {
     run r = {.h = h, .cpu = cpu, .a = arena_new(), .source = {h->weights, harness_find}};
     int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
     diag_init(&r.d);
-    must(&r, target_init(&r.target, NULL, cpu, &r.d), "target");
+    must(&r, target_init(&r.target, NULL, cpu, PRECISION_F32, &r.d), "target");
     harness_bind(&r, bounds, row_bounds);
     prepare(&r, g);
     harness_inputs(&r);
@@ -346,7 +346,7 @@ static bool is_native(const char *cpu) {
     target host;
     diag d;
     diag_init(&d);
-    bool same = target_init(&host, NULL, "native", &d) && !strcmp(host.isa, host_isa(cpu));
+    bool same = target_init(&host, NULL, "native", PRECISION_F32, &d) && !strcmp(host.isa, host_isa(cpu));
     diag_free(&d);
     return same;
 }

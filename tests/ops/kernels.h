@@ -265,7 +265,7 @@ static inline float *run_all(run *r, const kernel *const *kernels, const kernel_
 // Compiles and runs; the output's rows, dense, in the site's arena.
 static inline float *site_run(site *s, const way *w) {
     target t;
-    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, &s->d)));
+    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, PRECISION_F32, &s->d)));
     tensor_source source = {s, site_find};
     pass_context pc = {.target = &t, .source = &source, .diag = &s->d};
     run r = {.s = s, .g = graph_clone(s->a, s->g)};

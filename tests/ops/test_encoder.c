@@ -73,7 +73,7 @@ START_TEST(families) {
     diag_init(&d);
     target t;
     tensor_source source = {&c, checkpoint_find};
-    ck_assert(target_init(&t, "x86_64-linux-gnu", "x86-64-v3", &d));
+    ck_assert(target_init(&t, "x86_64-linux-gnu", "x86-64-v3", PRECISION_F32, &d));
     pass_context pc = {.target = &t, .source = &source, .diag = &d};
     ck_assert(passes_run(g, NULL, &pc));
     int variant_index = passes_add_variant(g, 16, 2, &pc), products = 0;

@@ -35,7 +35,7 @@ START_TEST(no_calls) {
     diag_init(&d);
     const char *path = arena_printf(a, "%s/ops/%s.ir", BERTC_TESTS, files[_i / CPUS]);
     graph *g = graph_clone(a, harness_parse(a, path, &h));
-    if (!target_init(&t, triple, cpu, &d)) { // of an LLVM without that machine
+    if (!target_init(&t, triple, cpu, PRECISION_F32, &d)) { // of an LLVM without that machine
         diag_free(&d);
         SKIP("tools", "LLVM's code generator of %s", triple);
     }

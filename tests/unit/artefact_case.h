@@ -67,7 +67,7 @@ static inline graph *make_graph(model *m) {
 static inline void model_open_for(model *m, int64_t vocab, const char *triple, const char *mcpu) {
     *m = (model){.arena = arena_new(), .vocab = vocab};
     diag_init(&m->diag);
-    ck_assert(target_init(&m->target, triple, mcpu, &m->diag));
+    ck_assert(target_init(&m->target, triple, mcpu, PRECISION_F32, &m->diag));
     size_t bytes = (size_t)vocab * WIDTH * sizeof(float);
     m->table = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ck_assert(m->table != MAP_FAILED);

@@ -18,7 +18,7 @@ typedef struct setup {
 static void open_setup(setup *s) {
     s->arena = arena_new();
     diag_init(&s->diag);
-    ck_assert(target_init(&s->target, NULL, "native", &s->diag));
+    ck_assert(target_init(&s->target, NULL, "native", PRECISION_F32, &s->diag));
     build_begin(&s->e, s->arena, &s->diag);
     build_target(&s->e, &s->target);
 }

@@ -80,7 +80,7 @@ static void open_classes(classes *c) {
     must(c, passes_run_to(c->m, STAGE_PACKED, NULL, &p));
     for (int i = 0; i < 2; i++) {
         target *t = &c->targets[i];
-        must(c, target_init(t, "x86_64-linux-gnu", c->cpus[i], &c->d));
+        must(c, target_init(t, "x86_64-linux-gnu", c->cpus[i], PRECISION_F32, &c->d));
         ck_assert_str_eq(t->class, "f32");
         snprintf(t->class, sizeof(t->class), "%s", i ? "vnni" : "avx2");
         p.target = t;

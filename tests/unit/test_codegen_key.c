@@ -39,7 +39,7 @@ static value means(setup *s) {
 static void open_setup(setup *s) {
     *s = (setup){.arena = arena_new()};
     diag_init(&s->diag);
-    ck_assert(target_init(&s->target, "x86_64-linux-gnu", "x86-64-v3", &s->diag));
+    ck_assert(target_init(&s->target, "x86_64-linux-gnu", "x86-64-v3", PRECISION_F32, &s->diag));
     graph *g = s->g = graph_new(s->arena, "g");
     dim d[] = {dim_sym(SYM_T), dim_num(WIDTH)}, bounds = {SYM_S, 1}, n = dim_num(WIDTH);
     float zeros[WIDTH] = {0};

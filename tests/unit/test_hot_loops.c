@@ -117,7 +117,7 @@ static void open_setup(setup *s, const char *triple, const char *cpu) {
     *s = (setup){.a = arena_new()};
     diag_init(&s->d);
     s->code = ARENA_NEW(s->a, object_code);
-    ck_assert(target_init(&s->t, triple, cpu, &s->d));
+    ck_assert(target_init(&s->t, triple, cpu, PRECISION_F32, &s->d));
     build_begin(&s->e, s->a, &s->d);
 }
 
@@ -212,7 +212,8 @@ static bool has_code(const char *triple) {
     target t;
     diag d;
     diag_init(&d);
-    LLVMTargetMachineRef machine = target_init(&t, triple, "generic", &d) ? codegen_machine(&t, 2, &d) : NULL;
+    LLVMTargetMachineRef machine =
+        target_init(&t, triple, "generic", PRECISION_F32, &d) ? codegen_machine(&t, 2, &d) : NULL;
     if (machine) LLVMDisposeTargetMachine(machine);
     diag_free(&d);
     return machine != NULL;

@@ -19,7 +19,7 @@ static const char *made(const char *text, int64_t length, int count) {
     target t;
     graph *g = graph_parse(a, "limits.ir", text, strlen(text), &d);
     ck_assert_msg(g != NULL, "%s", d.count ? d.items[0].text : "");
-    ck_assert(target_init(&t, NULL, "native", &d));
+    ck_assert(target_init(&t, NULL, "native", PRECISION_F32, &d));
     pass_context c = {.target = &t, .diag = &d, .verify = true};
     ck_assert(passes_run(g, "assign_layouts,pack_weights", &c));
     for (int i = 0; i < count; i++) ck_assert_int_eq(passes_add_variant(g, length + i, 1, &c), i);

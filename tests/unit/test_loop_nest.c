@@ -29,7 +29,7 @@ START_TEST(too_large_a_buffer) {
     target t;
     graph *g = graph_parse(a, "huge.ir", huge, strlen(huge), &d);
     ck_assert_msg(g != NULL, "%s", d.count ? d.items[0].text : "");
-    ck_assert(target_init(&t, NULL, "native", &d));
+    ck_assert(target_init(&t, NULL, "native", PRECISION_F32, &d));
     pass_context c = {.target = &t, .diag = &d, .verify = true};
     ck_assert(passes_run(g, "assign_layouts,pack_weights", &c));
     ck_assert_int_eq(passes_add_variant(g, 8, 1, &c), 0);

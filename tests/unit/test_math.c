@@ -97,7 +97,7 @@ static code make_code(const char *cpu) {
     target t;
     emit e;
     diag_init(&d);
-    if (target_init(&t, NULL, cpu, &d) && runs_here(&t)) {
+    if (target_init(&t, NULL, cpu, PRECISION_F32, &d) && runs_here(&t)) {
         c.there = true;
         c.slack = t.fma ? 1 : 1.25;
         build_begin(&e, a, &d);

@@ -36,7 +36,7 @@ static void setup(void) {
     plain = graph_parse(a, GRAPH, text, size, &d);
     free(text);
     ck_assert_msg(plain != NULL, "%s", d.count ? d.items[0].text : "");
-    ck_assert(target_init(&host, NULL, "native", &d));
+    ck_assert(target_init(&host, NULL, "native", PRECISION_F32, &d));
     graph *g = graph_clone(a, plain);
     pass_context c = {.target = &host, .source = &hub.source, .diag = &d, .verify = true};
     bool ok = passes_run(g, NULL, &c) && passes_add_variant(g, 8, 1, &c) == 0 &&

@@ -149,7 +149,7 @@ START_TEST(further_results) {
     target t;
     diag d;
     diag_init(&d);
-    ck_assert(target_init(&t, cpu->triple, cpu->name, &d));
+    ck_assert(target_init(&t, cpu->triple, cpu->name, PRECISION_F32, &d));
     diag_free(&d);
     if (!has_code(&t)) SKIP("neon", "this LLVM has no code for %s", cpu->triple);
     figures one = compiled(c, &t, false), all = compiled(c, &t, true);

@@ -8,15 +8,19 @@
 #include "backend/target/level.h"
 #include "main.h"
 
-static target target_for(const char *triple, const char *mcpu) {
+static target target_of(const char *triple, const char *mcpu, precision p) {
     diag d;
     target t;
     diag_init(&d);
-    bool ok = target_init(&t, triple, mcpu, &d);
+    bool ok = target_init(&t, triple, mcpu, p, &d);
     diag_print(&d, stderr);
     ck_assert(ok);
     diag_free(&d);
     return t;
+}
+
+static target target_for(const char *triple, const char *mcpu) {
+    return target_of(triple, mcpu, PRECISION_F32);
 }
 
 START_TEST(levels) {
@@ -55,6 +59,60 @@ START_TEST(levels) {
         ck_assert(t.l1_bytes > 0 && t.l2_bytes >= t.l1_bytes && t.l3_bytes >= t.l2_bytes);
         const target_product *f32 = target_product_find(&t, ELEM_F32, ELEM_F32);
         ck_assert(f32 && f32->sum == ELEM_F32 && f32->peak_gflops > 0 && t.memory_gbs > 0);
+    }
+}
+END_TEST
+
+// Of each level: the class of a precision, and the level whose code is emitted.
+START_TEST(precisions) {
+    static const struct {
+        const char *mcpu, *forms[PRECISION_COUNT][2];
+    } cases[] = {
+        {"avx2", {{"f32", "avx2"}, {"f32", "avx2"}, {"avx2", "avx2"}, {"f32", "avx2"}}},
+        {"avxvnni", {{"f32", "avx2"}, {"f32", "avx2"}, {"vnni", "avxvnni"}, {"f32", "avx2"}}},
+        {"avx512", {{"f32", "avx512"}, {"f32", "avx512"}, {"avx2", "avx512"}, {"f32", "avx512"}}},
+        {"avx512vnni", {{"f32", "avx512"}, {"f32", "avx512"}, {"vnni", "avx512vnni"}, {"f32", "avx512"}}},
+        {"avx512bf16",
+         {{"f32", "avx512"}, {"bf16", "avx512bf16"}, {"vnni", "avx512bf16"}, {"f32", "avx512"}}},
+        {"amx", {{"f32", "avx512"}, {"bf16", "amx"}, {"vnni", "amx"}, {"f32", "avx512"}}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (precision p = 0; p < PRECISION_COUNT; p++) {
+            target t = target_of("x86_64-linux-gnu", cases[i].mcpu, p);
+            ck_assert_str_eq(t.class, cases[i].forms[p][0]);
+            ck_assert_str_eq(t.isa, cases[i].forms[p][1]);
+            // Products in f32 stay whatever else a level has.
+            ck_assert(target_product_find(&t, ELEM_F32, ELEM_F32));
+        }
+    }
+}
+END_TEST
+
+START_TEST(precision_names) {
+    precision p;
+    for (precision i = 0; i < PRECISION_COUNT; i++)
+        ck_assert(precision_find(precision_name(i), &p) && p == i);
+    ck_assert(!precision_find("int4", &p));
+    ck_assert(!precision_find("", &p));
+}
+END_TEST
+
+// A level without a precision says which it has.
+START_TEST(lacking) {
+    static const struct {
+        const char *triple, *mcpu, *text;
+    } cases[] = {
+        {"x86_64-linux-gnu", "x86-64-v2",
+         "--dtype: x86-64-v2 has no code for int8 (level generic): it has f32"},
+        {"aarch64-linux-gnu", "i8mm", "--dtype: i8mm has no code for int8 (level i8mm): it has f32"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        diag d;
+        target t;
+        diag_init(&d);
+        ck_assert(!target_init(&t, cases[i].triple, cases[i].mcpu, PRECISION_INT8, &d));
+        ck_assert_str_eq(d.items[0].text, cases[i].text);
+        diag_free(&d);
     }
 }
 END_TEST
@@ -152,7 +210,7 @@ START_TEST(unknown) {
         diag d;
         target t;
         diag_init(&d);
-        ck_assert(!target_init(&t, cases[i][0], cases[i][1], &d));
+        ck_assert(!target_init(&t, cases[i][0], cases[i][1], PRECISION_F32, &d));
         ck_assert_int_eq(d.errors, 1);
         ck_assert_msg(strncmp(d.items[0].text, cases[i][2], strlen(cases[i][2])) == 0, "%s", d.items[0].text);
         diag_free(&d);
@@ -210,6 +268,9 @@ int main(void) {
     Suite *suite = suite_create("target");
     TCase *t = tcase_create("target");
     tcase_add_test(t, levels);
+    tcase_add_test(t, precisions);
+    tcase_add_test(t, precision_names);
+    tcase_add_test(t, lacking);
     tcase_add_test(t, names);
     tcase_add_test(t, native);
     tcase_add_test(t, features);

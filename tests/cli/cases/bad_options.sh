@@ -7,6 +7,8 @@ rejects 1 'no-such-linker' "$BERTC" compile "$MODEL" -o x.so --seq 16 --linker n
 rejects 1 'no/such/folder/x.so' "$BERTC" compile "$MODEL" -o no/such/folder/x.so --seq 16
 rejects 1 '/dev/full' "$BERTC" compile "$MODEL" -o /dev/full --seq 16
 rejects 1 'int4' "$BERTC" compile "$MODEL" -o x.so --dtype int4
+rejects 1 'x86-64-v2 has no code for int8.*it has f32' "$BERTC" compile "$MODEL" -o x.so --mcpu x86-64-v2 --dtype int8 --target x86_64-linux-gnu
+rejects 2 'takes f32, bf16, int8 or int8w' "$BERTC" opt x.ir --dtype int4
 (
     mkdir -p tools
     for tool in ls cat grep sort wc; do ln -sf "$(command -v $tool)" tools/$tool; done
