@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/constant_set.h"
 #include "ir/verify.h"
 
 module *module_new(arena *a) {
@@ -68,15 +69,6 @@ const variant *module_variant(const module *m, int i, const graph **g) {
     return &m->graphs[k]->variants[i];
 }
 
-bool constant_eq(const node *a, const node *b) {
-    if (a->op != OP_constant || b->op != OP_constant || !type_eq(&a->type, &b->type)) return false;
-    if (node_is_state(a) != node_is_state(b)) return false;
-    const attr *x = node_attr(a, ATTR_value), *y = node_attr(b, ATTR_value);
-    const attr *r = node_attr(a, ATTR_recipe), *s = node_attr(b, ATTR_recipe);
-    if (x && y) return x->n == y->n && !memcmp(x->u.literal, y->u.literal, (size_t)x->n * elem_size(x->e));
-    return r && s && recipe_eq(r->u.recipe, s->u.recipe);
-}
-
 // --- What the graphs have in common
 
 typedef struct pair {
@@ -124,26 +116,40 @@ static bool check_inputs(const pair *p) {
     return true;
 }
 
-// The constant of `g` that is the same state, or NULL.
-static const node *same_state(const graph *g, const node *state) {
-    for (value v = 0; v < g->count; v++) {
-        const node *n = graph_node(g, v);
-        if (!node_is_state(n) || !constant_eq(n, state)) continue;
-        const attr *x = node_attr(n, ATTR_at), *y = node_attr(state, ATTR_at);
-        if (x && y ? x->u.i == y->u.i : x == y) return n;
+static constant_set *states_of(const graph *g, arena *a) {
+    constant_set *s = constant_set_new(a);
+    for (value v = 0; v < g->count; v++)
+        if (node_is_state(graph_node(g, v))) constant_set_add(s, graph_node(g, v));
+    return s;
+}
+
+// Is there the same state in the same place?
+static bool has_state(const constant_set *s, const node *state) {
+    const attr *x, *y = node_attr(state, ATTR_at);
+    for (const node *n = NULL; (n = constant_set_find(s, state, n));) {
+        x = node_attr(n, ATTR_at);
+        if (x && y ? x->u.i == y->u.i : x == y) return true;
     }
-    return NULL;
+    return false;
 }
 
 // A model has one table of parameters, so its states are the same in all graphs, and lie in the same place.
-static bool check_states(const pair *p, const graph *g, const graph *like) {
+static bool check_states(const pair *p, const graph *g, const graph *like, arena *scratch) {
+    const constant_set *others = states_of(like, scratch);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
-        if (node_is_state(n) && !same_state(like, n))
+        if (node_is_state(n) && !has_state(others, n))
             return wrong(p, "class %.60s has no state that is made and placed as %%%.100s of class %.60s",
                          graph_class(like), n->name ? n->name : "?", graph_class(g));
     }
     return true;
+}
+
+static bool check_all_states(const pair *p) {
+    arena *scratch = arena_new();
+    bool ok = check_states(p, p->a, p->b, scratch) && check_states(p, p->b, p->a, scratch);
+    arena_free(scratch);
+    return ok;
 }
 
 static bool check_variants(const pair *p) {
@@ -165,8 +171,7 @@ static bool check_pair(const pair *p) {
         return wrong(p, "its weight_bytes is not that of class %.60s", graph_class(p->a));
     if (p->a->state_bytes != p->b->state_bytes)
         return wrong(p, "its state_bytes is not that of class %.60s", graph_class(p->a));
-    return check_outputs(p) && check_inputs(p) && check_states(p, p->a, p->b) &&
-           check_states(p, p->b, p->a) && check_variants(p);
+    return check_outputs(p) && check_inputs(p) && check_all_states(p) && check_variants(p);
 }
 
 bool module_fits(const module *m, const graph *g, const char *stage, diag *d) {

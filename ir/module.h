@@ -38,10 +38,6 @@ int module_variant_count(const module *m); // over all graphs
 // Variant number i of these, graph by graph; *g: its graph. g may be NULL.
 const variant *module_variant(const module *m, int i, const graph **g);
 
-// Two constants of the same type with the same elements, by literal or recipe, which may share one place?
-// (Names and places do not count.)
-bool constant_eq(const node *a, const node *b);
-
 // Has `g` in common with each graph of `m` before it what graphs of a module must? `stage` as of graph_verify.
 bool module_fits(const module *m, const graph *g, const char *stage, diag *d);
 // Each graph (graph_verify), and what they must have in common. `stage` names the pass in messages.

@@ -35,6 +35,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/constant_set.h"
+
 static bool attrs_eq(const node *a, const node *b) {
     if (a->attr_count != b->attr_count) return false;
     for (int i = 0; i < a->attr_count; i++) {

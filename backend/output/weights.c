@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/output/artefact.h"
+#include "ir/constant_set.h"
 
 int64_t weight_size(const graph *g, value v) {
     return type_bytes(graph_type(g, v));

@@ -19,30 +19,30 @@
 // Constants of equal recipe (or literal), type and layout have one place, in the graphs of all
 // classes: the pass runs over the graphs in turn, and each continues where those before it end.
 // All graphs have the states of the first one.
+
+#include "ir/constant_set.h"
 #include "passes/pass.h"
 
-// The first constant that equals n, of the graphs before g and, but for states, of those before v in g; NULL:
-// none.
-static const node *equal_before(const pass *p, const graph *g, value v) {
-    const node *n = graph_node(g, v);
-    for (int i = 0; i < p->module->graph_count; i++) {
-        const graph *other = p->module->graphs[i];
-        value end = other != g ? other->count : node_is_state(n) ? 0 : v;
-        for (value u = 0; u < end; u++)
-            if (constant_eq(graph_node(other, u), n)) return graph_node(other, u);
-        if (other == g) break;
-    }
-    return NULL;
+// The constants that have places, by content: those of the graphs before g.
+static constant_set *placed_before(const module *m, const graph *g, arena *a) {
+    constant_set *placed = constant_set_new(a);
+    for (int i = 0; i < m->graph_count && m->graphs[i] != g; i++)
+        for (value v = 0; v < m->graphs[i]->count; v++) {
+            const node *n = graph_node(m->graphs[i], v);
+            if (node_is_constant(n)) constant_set_add(placed, n);
+        }
+    return placed;
 }
 
-// The constants that are states, or those that are none, from *at on.
-static bool place_constants(graph *g, pass *p, bool states, int64_t *at) {
+// The constants of g that are states, or those that are none, from *at on. A state shares its place with none of its
+// own graph.
+static bool place_constants(graph *g, pass *p, constant_set *placed, bool states, int64_t *at) {
     bool first = p->module->graphs[0] == g;
     char where[96];
     for (value v = 0; v < g->count; v++) {
         node *n = graph_node(g, v);
         if (!node_is_constant(n) || node_is_state(n) != states) continue;
-        const node *like = equal_before(p, g, v);
+        const node *like = constant_set_find(placed, n, NULL);
         if (states && !first && !like)
             return diag_error(p->c->diag, p->name, "%s of class %s is a state that class %s has not",
                               pass_where(g, v, where, sizeof(where)), graph_class(g),
@@ -51,20 +51,28 @@ static bool place_constants(graph *g, pass *p, bool states, int64_t *at) {
         p->fired++;
         if (!like && __builtin_add_overflow(*at, round_up(type_bytes(&n->type), 64), at))
             return diag_error(p->c->diag, p->name, "the weights are too large");
+        if (!like && !states) constant_set_add(placed, n);
     }
     return true;
 }
 
-bool pass_pack_weights(graph *g, pass *p) {
+static bool place_all(graph *g, pass *p, constant_set *placed) {
     const module *m = p->module;
     bool first = m->graphs[0] == g;
     int64_t at = first ? 0 : m->graphs[0]->weight_bytes - 64, state = first ? 0 : m->graphs[0]->state_bytes;
-    if (!place_constants(g, p, true, first ? &at : &state)) return false;
+    if (!place_constants(g, p, placed, true, first ? &at : &state)) return false;
     if (first) state = at;
-    if (!place_constants(g, p, false, &at)) return false;
+    if (!place_constants(g, p, placed, false, &at)) return false;
     for (int i = 0; i < m->graph_count; i++) {
         m->graphs[i]->weight_bytes = at + 64;
         m->graphs[i]->state_bytes = state;
     }
     return true;
+}
+
+bool pass_pack_weights(graph *g, pass *p) {
+    arena *scratch = arena_new();
+    bool ok = place_all(g, p, placed_before(p->module, g, scratch));
+    arena_free(scratch);
+    return ok;
 }
