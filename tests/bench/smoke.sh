@@ -5,6 +5,11 @@ set -eu
 programs=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+"$programs/bertc" synth bert-tiny -o "$work/lengths" >/dev/null
+"$programs/bertc" compile "$work/lengths" -o "$work/lengths.so" --seq 16 >/dev/null
+lengths=$("$programs/bench_lengths" --to 16 --rounds 2 --worst-from 1 "$work/lengths.so" "$work/lengths.so")
+[ "$(printf '%s\n' "$lengths" | grep -c '^| *[0-9]')" = 16 ]
+[ "$(printf '%s\n' "$lengths" | grep -c 'of the work')" = 4 ]
 "$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
 alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged --threads 1)
 [ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 2 ]
