@@ -93,6 +93,17 @@ LLVMValueRef build_call_size(emit *e, LLVMValueRef call, sym s);       // T, S, 
 LLVMValueRef build_call_bounds(emit *e, LLVMValueRef call, bool rows); // ptr to i32
 LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i]
 
+// --- thread_calls.c: what threads call round the tasks of code for a target (bertc_variant.enter, .leave).
+
+// The tiles of AMX, as `enter` configures all of them.
+#define AMX_TILES     8
+#define AMX_ROWS      16
+#define AMX_ROW_BYTES 64
+
+bool thread_calls_needed(const target *t);
+// For the target of the last build_target, which needs them: two functions of type void (void).
+void thread_calls_emit(emit *e, LLVMValueRef *enter, LLVMValueRef *leave);
+
 // --- Kernel families
 
 // One node to be emitted for one variant. The layouts of its operands are in the node's types, their

@@ -131,6 +131,18 @@ static const target *target_of(const artefact *a, const variant *v) {
     return &a->targets[i];
 }
 
+// Variants of one level share them.
+static void put_thread_calls(descriptor_writer *t, const target *level, size_t variant_at) {
+    if (!thread_calls_needed(level)) return;
+    if (t->calls_of != level) {
+        build_target(t->e, level);
+        thread_calls_emit(t->e, &t->enter, &t->leave);
+        t->calls_of = level;
+    }
+    put_distance(t, variant_at + offsetof(bertc_variant, enter), t->enter);
+    put_distance(t, variant_at + offsetof(bertc_variant, leave), t->leave);
+}
+
 static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const variant_site *s,
                          bertc_variant *out) {
     const graph *g = s->graph;
@@ -200,6 +212,9 @@ static bool put_variants(descriptor_writer *t, bertc_descriptor *h) {
         if (!variant_init(t, h, &t->variants[i], &variants[i])) return false;
     }
     h->variants = put_bytes(t, variants, sizeof(*variants) * h->variant_count, 8);
+    for (uint32_t i = 0; i < h->variant_count; i++)
+        put_thread_calls(t, target_of(t->a, t->variants[i].variant),
+                         (size_t)h->variants + i * sizeof(bertc_variant));
     return true;
 }
 

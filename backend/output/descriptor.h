@@ -35,6 +35,8 @@ typedef struct descriptor_writer {
     size_t size, capacity;
     distance *distances;
     size_t distance_count, distance_capacity;
+    const target *calls_of; // the level that `enter` and `leave` were emitted for; NULL: none yet
+    LLVMValueRef enter, leave;
 } descriptor_writer;
 
 // --- tables.c

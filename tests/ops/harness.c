@@ -2,6 +2,7 @@
 #include "harness_parts.h"
 #include "host.h"
 #include "main.h"
+#include "ops/thread_calls.h"
 
 #include "passes/passes.h"
 #include <inttypes.h>
@@ -214,11 +215,14 @@ static void run_node(run *r, int index, int class, value v, unsigned char *data)
     bertc_call call = {r->b.v[SYM_T], r->b.v[SYM_S], r->b.v[SYM_R], r->bounds, r->row_bounds};
     fenced scratch = fenced_new(k->scratch_bytes);
     memset(scratch.data, 0x7f, (size_t)k->scratch_bytes);
+    thread_calls calls = thread_calls_of(r->code, &r->target);
+    thread_enter(&calls);
     for (int i = 0; i < k->phase_count[class]; i++) {
         const char *name =
             r->names[((index * g->count + v) * THREAD_CLASSES + class) * KERNEL_MAX_PHASES + i];
         run_phase(r, &k->phases[class][i], name, args, &call, class, scratch.data);
     }
+    thread_leave(&calls);
     fenced_free(&scratch);
 }
 
@@ -303,6 +307,7 @@ static void compile(run *r) {
     build_begin(&e, r->a, &r->d);
     must(r, codegen_kernels(&e, &a, r->kernels), "code generation");
     export_functions(r, sites);
+    thread_calls_export(&e, &r->target);
     r->code = jit_code_open(&e, &r->target, 2, NULL);
     build_end(&e);
     must(r, r->code != NULL, "compilation");

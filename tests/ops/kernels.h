@@ -13,6 +13,7 @@
 #include "backend/output/artefact.h"
 #include "host.h"
 #include "main.h"
+#include "ops/thread_calls.h"
 #include "passes/passes.h"
 
 #define MAX_TENSORS 32
@@ -234,7 +235,7 @@ static inline int64_t run_export(const run *r, const kernel *const *kernels, ker
 
 // Runs the phases on memory of their own; the output's rows, dense, in the site's arena.
 static inline float *run_all(run *r, const kernel *const *kernels, const kernel_names *names, int64_t scratch,
-                             const jit_code *code, bool backward) {
+                             const jit_code *code, const target *t, bool backward) {
     site *s = r->s;
     int64_t bytes = (r->v->arena_bytes + 63) / 64 * 64;
     r->arena = aligned_alloc(64, (size_t)bytes);
@@ -244,12 +245,15 @@ static inline float *run_all(run *r, const kernel *const *kernels, const kernel_
     run_poison(r->scratch, scratch);
     r->call = (bertc_call){.tokens = s->tokens, .sequences = s->sequences, .rows = s->rows};
     run_write_inputs(r);
+    thread_calls calls = thread_calls_of(code, t);
+    thread_enter(&calls);
     for (value i = 0; i < r->g->count; i++) {
         for (int p = 0; kernels[i] && p < kernels[i]->phase_count[0]; p++) {
             bertc_kernel f = (bertc_kernel)(uintptr_t)jit_code_symbol(code, names[i][p]);
             run_phase(r, &kernels[i]->phases[0][p], f, i, backward);
         }
     }
+    thread_leave(&calls);
     value out = r->g->outputs[0].value;
     const type *ot = graph_type(r->g, out);
     int64_t rows = site_size(s, ot->d[0]), n = ot->d[1].n;
@@ -285,9 +289,10 @@ static inline float *site_run(site *s, const way *w) {
     ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
     kernel_names *names = ARENA_ARRAY(s->a, kernel_names, r.g->count);
     int64_t scratch = run_export(&r, kernels, names);
+    thread_calls_export(&e, &t);
     jit_code *code = jit_code_open(&e, &t, 2, NULL);
     ck_assert(site_ok(s, code != NULL));
-    float *result = run_all(&r, kernels, names, scratch, code, w->backward);
+    float *result = run_all(&r, kernels, names, scratch, code, &t, w->backward);
     jit_code_close(code);
     build_end(&e);
     return result;
