@@ -1,24 +1,29 @@
-// quantize and dequantize, in f32: rows in groups of columns that share a scale.
+// scales, quantize and dequantize: rows in groups of columns that share a scale.
 #include "ir/eval_ops.h"
+#include "ir/quantize.h"
 
 #include <math.h>
 
-#define UNSIGNED_ZERO 128 // what stands for 0 in u8
-
-// The quotient to the nearest, ties to even, within +-limit; NaN, as 0 / 0 is, gives 0.
-static int quantized(float x, float scale, float limit) {
-    float q = rintf(x / scale);
-    if (isnan(q)) return 0;
-    return (int)fmaxf(-limit, fminf(q, limit));
+bool kernel_scales(const eval_call *c) {
+    const float *x = eval_operand(c, 0)->data;
+    int64_t group = node_attr(c->n, ATTR_group)->u.i, count = tensor_count(c->out);
+    float limit = (float)node_attr(c->n, ATTR_limit)->u.i, *out = c->out->data;
+    for (int64_t i = 0; i < count; i++) {
+        float most = 0;
+        for (int64_t j = 0; j < group; j++) most = fmaxf(most, fabsf(x[i * group + j]));
+        out[i] = scale_of_largest(most, limit);
+    }
+    return true;
 }
 
 bool kernel_quantize(const eval_call *c) {
     const float *x = eval_operand(c, 0)->data, *scale = eval_operand(c, 1)->data;
     int64_t group = node_attr(c->n, ATTR_group)->u.i, count = tensor_count(c->out);
     float limit = (float)node_attr(c->n, ATTR_limit)->u.i;
-    int zero = c->out->e == ELEM_U8 ? UNSIGNED_ZERO : 0;
+    int zero = zero_point(c->n, c->out->e);
     uint8_t *out = c->out->data; // the bits of i8 and i4 too
-    for (int64_t i = 0; i < count; i++) out[i] = (uint8_t)(quantized(x[i], scale[i / group], limit) + zero);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (uint8_t)(quantized_number(x[i], 1 / scale[i / group], limit) + zero);
     return true;
 }
 
@@ -26,11 +31,11 @@ bool kernel_dequantize(const eval_call *c) {
     const tensor *q = eval_operand(c, 0);
     const float *scale = eval_operand(c, 1)->data;
     int64_t group = node_attr(c->n, ATTR_group)->u.i, count = tensor_count(q);
+    int zero = zero_point(c->n, q->e);
     float *out = c->out->data;
     for (int64_t i = 0; i < count; i++) {
-        int number =
-            q->e == ELEM_U8 ? ((const uint8_t *)q->data)[i] - UNSIGNED_ZERO : ((const int8_t *)q->data)[i];
-        out[i] = (float)number * scale[i / group];
+        int number = q->e == ELEM_U8 ? ((const uint8_t *)q->data)[i] : ((const int8_t *)q->data)[i];
+        out[i] = (float)(number - zero) * scale[i / group];
     }
     return true;
 }

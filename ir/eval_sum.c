@@ -58,14 +58,30 @@ static const float *as_floats(const tensor *t, float **owned) {
     return *owned;
 }
 
+// Sums of each `group` of k apart: [rows, inner / group, columns].
+static void matmul_groups(int64_t rows, int64_t inner, int64_t group, int64_t columns, const float *x,
+                          const float *w, int32_t *out) {
+    int64_t groups = inner / group;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < groups; i++)
+            matmul(1, group, columns, x + r * inner + i * group, w + i * group * columns, ELEM_I32,
+                   (float *)(out + (r * groups + i) * columns));
+    }
+}
+
 bool kernel_matmul(const eval_call *c) {
     const tensor *x = eval_operand(c, 0), *w = eval_operand(c, 1);
+    const attr *group = node_attr(c->n, ATTR_group);
     int64_t rows = x->shape[x->rank - 2], inner = x->shape[x->rank - 1], columns = w->shape[w->rank - 1];
     int64_t count = 1;
     for (int i = 0; i < x->rank - 2; i++) count *= x->shape[i];
     float *own_x, *own_w;
     const float *left = as_floats(x, &own_x), *right = as_floats(w, &own_w);
     bool ok = left && right ? true : eval_error(c->g, c->v, c->d, "out of memory");
+    if (ok && group) {
+        matmul_groups(rows, inner, group->u.i, columns, left, right, c->out->data);
+        count = 0;
+    }
     for (int64_t i = 0; ok && i < count; i++) {
         matmul(rows, inner, columns, left + i * rows * inner, right + (w->rank > 2 ? i * inner * columns : 0),
                c->out->e, (float *)c->out->data + i * rows * columns);

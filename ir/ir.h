@@ -8,6 +8,7 @@
 #include "ir/module.h"
 #include "ir/places.h"
 #include "ir/progress.h"
+#include "ir/quantize.h"
 #include "ir/recipe.h"
 #include "ir/rewrite.h"
 #include "ir/shape.h"

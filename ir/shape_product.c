@@ -1,4 +1,4 @@
-// Shape rules of the ops that read narrow elements as numbers: matmul, quantize, dequantize.
+// Shape rules of products and of quantised rows: matmul, scales, quantize, dequantize.
 #include "ir/shape_rules.h"
 
 // [parts, n]: of a matrix whose sizes are numbers.
@@ -14,6 +14,23 @@ static elem product_elem(elem x, elem w) {
     return (x == ELEM_I8 || x == ELEM_U8) && w == ELEM_I8 ? ELEM_I32 : ELEM_COUNT;
 }
 
+// With `group`: [X,K] x [K,N] -> [X,K/group,N], the sums of each group of k apart. Operands are matrices that fit.
+static bool grouped_product(const rule_context *c) {
+    const type *x = operand(c, 0), *w = operand(c, 1);
+    int64_t group = attribute(c, ATTR_group)->u.i;
+    if (product_elem(x->e, w->e) != ELEM_I32 || x->rank != 2)
+        return misfit(c, "group is of matrices of 8-bit numbers");
+    if (attribute(c, ATTR_blocks)) return misfit(c, "takes blocks or group, one of them");
+    if (x->d[1].s != SYM_NONE || group < 1 || x->d[1].n % group)
+        return misfit(c, "group does not divide the inner axis");
+    *c->out = *x;
+    c->out->e = ELEM_I32;
+    c->out->rank = 3;
+    c->out->d[1] = dim_num(x->d[1].n / group);
+    c->out->d[2] = w->d[1];
+    return true;
+}
+
 bool rule_matmul(const rule_context *c) {
     const type *x = operand(c, 0), *w = operand(c, 1);
     elem sums = product_elem(x->e, w->e);
@@ -25,6 +42,7 @@ bool rule_matmul(const rule_context *c) {
         if (!dim_eq(x->d[i], w->d[i])) return misfit(c, "the leading axes differ");
     }
     if (!dim_eq(x->d[x->rank - 1], w->d[w->rank - 2])) return misfit(c, "the inner axes differ");
+    if (attribute(c, ATTR_group)) return grouped_product(c);
     if (attribute(c, ATTR_blocks) && !blocks_fit(attribute(c, ATTR_blocks), w))
         return misfit(c, "blocks don't divide the right operand");
     *c->out = *x;
@@ -39,14 +57,30 @@ static int64_t most_limit(elem e) {
     return e == ELEM_I8 || e == ELEM_U8 ? 127 : 0;
 }
 
-// (x [..,N], scale f32[..,N/group])
-static bool groups_fit(const rule_context *c) {
-    const type *x = operand(c, 0), *scale = operand(c, 1);
+// Of rows x [..,N]: the type f32[..,N/group].
+static bool scales_of(const rule_context *c, type *out) {
+    const type *x = operand(c, 0);
     int64_t group = attribute(c, ATTR_group)->u.i;
     if (x->rank < 1 || x->d[x->rank - 1].s != SYM_NONE) return misfit(c, "takes rows of a known length");
     if (group < 1 || x->d[x->rank - 1].n % group) return misfit(c, "group does not divide the row");
-    type t = *x;
-    t.d[t.rank - 1].n /= group;
+    *out = *x;
+    out->e = ELEM_F32;
+    out->d[out->rank - 1].n /= group;
+    return true;
+}
+
+bool rule_scales(const rule_context *c) {
+    int64_t limit = attribute(c, ATTR_limit)->u.i;
+    if (operand(c, 0)->e != ELEM_F32) return misfit(c, "takes f32");
+    if (limit < 1 || limit > 127) return misfit(c, "limit is 1 to 127");
+    return scales_of(c, c->out);
+}
+
+// (x [..,N], scale f32[..,N/group])
+static bool groups_fit(const rule_context *c) {
+    const type *scale = operand(c, 1);
+    type t;
+    if (!scales_of(c, &t)) return false;
     if (scale->e != ELEM_F32 || !type_same_shape(scale, &t))
         return misfit(c, "the scales must be f32, one a group of each row");
     return true;
@@ -64,7 +98,10 @@ bool rule_quantize(const rule_context *c) {
 }
 
 bool rule_dequantize(const rule_context *c) {
-    if (!most_limit(operand(c, 0)->e)) return misfit(c, "takes i8, u8 or i4");
+    const attr *limit = attribute(c, ATTR_limit);
+    int64_t most = most_limit(operand(c, 0)->e);
+    if (!most) return misfit(c, "takes i8, u8 or i4");
+    if (limit && (limit->u.i < 1 || limit->u.i > most)) return misfit(c, "limit is 1 to 127, of i4 1 to 7");
     if (!groups_fit(c)) return false;
     *c->out = *operand(c, 0);
     c->out->e = ELEM_F32;

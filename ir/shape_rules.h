@@ -35,6 +35,7 @@ static inline bool misfit(const rule_context *c, const char *cause) {
 // --- Products and quantised rows (shape_product.c)
 
 bool rule_matmul(const rule_context *c);
+bool rule_scales(const rule_context *c);
 bool rule_quantize(const rule_context *c);
 bool rule_dequantize(const rule_context *c);
 

@@ -36,6 +36,21 @@ LLVMValueRef view_max(emit *e, const view *in) {
     return accumulator_max(e, &a);
 }
 
+static LLVMValueRef magnitude(emit *e, LLVMValueRef x) {
+    LLVMTypeRef t = LLVMTypeOf(x);
+    return build_intrinsic(e, "llvm.fabs", 1, &t, 1, &x);
+}
+
+LLVMValueRef view_magnitude(emit *e, const view *in) {
+    accumulator a = accumulator_make(e, e->width, SWEEP_SLOTS, 0);
+    for (sweep s = row_sweep(e, in, SWEEP_SLOTS); sweep_next(&s);) {
+        LLVMValueRef x = sweep_masked(&s, magnitude(e, sweep_load(&s, in)), 0), had = accumulator_get(&s, &a);
+        LLVMValueRef above = LLVMBuildFCmp(e->b, LLVMRealOGT, x, had, "");
+        accumulator_set(&s, &a, LLVMBuildSelect(e->b, above, x, had, ""));
+    }
+    return accumulator_max(e, &a);
+}
+
 // Sum of (x - mean)^2; mean a splat, or NULL: of x^2.
 static LLVMValueRef sum_of_squares(emit *e, const view *in, LLVMValueRef mean) {
     accumulator a = accumulator_make(e, e->width, SWEEP_SLOTS, 0);

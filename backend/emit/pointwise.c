@@ -118,7 +118,7 @@ LLVMValueRef pointwise_value(pointwise *p, value v) {
         p->memo[v] = pointwise_op(p->e, p->body, n, operands);
     } else if ((n->op == OP_quantize || n->op == OP_dequantize) && !(p->there && p->there[v])) {
         LLVMValueRef x = pointwise_value(p, n->inputs[0]), scale = pointwise_value(p, n->inputs[1]);
-        p->memo[v] = quantize_op(p->e, p->body, n, x, scale);
+        p->memo[v] = quantize_op(p->e, p->body, n, x, quantize_factor(p->e, n, scale));
     } else {
         p->memo[v] = p->load(p->context, v);
     }

@@ -1,48 +1,76 @@
-// quantize and dequantize, lane by lane (docs/ir.md, Ops).
+// scales, quantize and dequantize, lane by lane (docs/ir.md, Ops).
+//
+// To quantise is one fused multiply-add, two limits and a truncation: added to x times the reciprocal, 1.5 * 2^23 and the
+// zero point leave the whole number in the lowest bits of a float, rounded once.
+#include "ir/quantize.h"
 #include "backend/emit/view.h"
 
-// Adding and taking away 1.5 * 2^23 rounds what is below 2^22 to an integer, ties to even.
-#define ROUNDER       12582912.0
-#define UNSIGNED_ZERO 128 // what stands for 0 in u8
+#define ROUNDER        0x1.8p23
+#define ROUNDER_DOUBLE 0x1.8p52
 
 static int lanes_of(LLVMValueRef x) {
     LLVMTypeRef t = LLVMTypeOf(x);
     return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(t) : 1;
 }
 
-static LLVMValueRef number(emit *e, int width, double k) {
-    LLVMValueRef x = build_const_f32(e, k);
-    return width == 1 ? x : build_splat(e, x, width);
+static LLVMTypeRef lanes(LLVMTypeRef one, int width) {
+    return width == 1 ? one : LLVMVectorType(one, (unsigned)width);
 }
 
-static LLVMValueRef shift(emit *e, elem of, LLVMValueRef x, bool up) {
-    LLVMValueRef zero = LLVMConstInt(e->i32, UNSIGNED_ZERO, false);
+static LLVMValueRef spread(LLVMValueRef x, emit *e, int width) {
+    return width == 1 || lanes_of(x) > 1 ? x : build_splat(e, x, width);
+}
+
+// x within `rounder` + zero +- limit; NaN becomes the least. The result's low bits are the number.
+static LLVMValueRef limited(emit *e, LLVMValueRef x, LLVMTypeRef t, double middle, double limit) {
     int width = lanes_of(x);
-    if (of != ELEM_U8) return x;
-    if (width > 1) zero = build_splat(e, zero, width);
-    return up ? LLVMBuildAdd(e->b, x, zero, "") : LLVMBuildSub(e->b, x, zero, "");
+    LLVMValueRef low = spread(LLVMConstReal(t, middle - limit), e, width),
+                 high = spread(LLVMConstReal(t, middle + limit), e, width);
+    x = LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, x, low, ""), x, low, "");
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, x, high, ""), x, high, "");
 }
 
-// x / scale to the nearest within +-limit, NaN as 0. The limits are integers, so to keep within them before
-// rounding gives what it gives after.
-static LLVMValueRef quantized(emit *e, LLVMValueRef x, LLVMValueRef scale, double limit, elem to) {
+static LLVMValueRef quantized(emit *e, const node *n, LLVMValueRef x, LLVMValueRef reciprocal) {
+    double limit = (double)node_attr(n, ATTR_limit)->u.i, zero = zero_point(n, n->type.e), rounder = ROUNDER;
     int width = lanes_of(x);
-    LLVMValueRef q = LLVMBuildFDiv(e->b, x, scale, ""), high = number(e, width, limit),
-                 low = number(e, width, -limit), rounder = number(e, width, ROUNDER);
-    q = LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealUNO, q, q, ""), number(e, width, 0), q, "");
-    q = LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, q, high, ""), high, q, "");
-    q = LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, q, low, ""), low, q, "");
-    q = LLVMBuildFSub(e->b, LLVMBuildFAdd(e->b, q, rounder, ""), rounder, "");
-    LLVMValueRef i = LLVMBuildFPToSI(e->b, q, view_elem(e, ELEM_I32, width), "");
-    return LLVMBuildTrunc(e->b, shift(e, to, i, true), view_elem(e, to, width), "");
+    bool fused = e->target->fma;
+    LLVMTypeRef t = e->f32, bits = e->i32;
+    if (!fused) { // the product of two floats is exact in double
+        t = LLVMDoubleTypeInContext(e->context);
+        bits = e->i64;
+        rounder = ROUNDER_DOUBLE;
+        x = LLVMBuildFPExt(e->b, x, lanes(t, width), "");
+        reciprocal = LLVMBuildFPExt(e->b, reciprocal, lanes(t, width), "");
+    }
+    LLVMValueRef middle = spread(LLVMConstReal(t, rounder + zero), e, width);
+    LLVMValueRef q = fused ? math_fma(e, x, reciprocal, middle)
+                           : LLVMBuildFAdd(e->b, LLVMBuildFMul(e->b, x, reciprocal, ""), middle, "");
+    q = limited(e, q, t, rounder + zero, limit);
+    return LLVMBuildTrunc(e->b, LLVMBuildBitCast(e->b, q, lanes(bits, width), ""),
+                          view_elem(e, n->type.e, width), "");
 }
 
-static LLVMValueRef dequantized(emit *e, LLVMValueRef q, LLVMValueRef scale, elem from) {
-    LLVMValueRef i = shift(e, from, cast_op(e, from, ELEM_I32, q), false);
+static LLVMValueRef dequantized(emit *e, const node *n, elem from, LLVMValueRef q, LLVMValueRef scale) {
+    LLVMValueRef i = cast_op(e, from, ELEM_I32, q);
+    int zero = zero_point(n, from);
+    LLVMValueRef by = spread(LLVMConstInt(e->i32, (unsigned long long)zero, false), e, lanes_of(q));
+    if (zero) i = LLVMBuildSub(e->b, i, by, "");
     return LLVMBuildFMul(e->b, cast_op(e, ELEM_I32, ELEM_F32, i), scale, "");
 }
 
-LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef scale) {
-    if (n->op == OP_dequantize) return dequantized(e, x, scale, graph_type(g, n->inputs[0])->e);
-    return quantized(e, x, scale, (double)node_attr(n, ATTR_limit)->u.i, n->type.e);
+LLVMValueRef quantize_factor(emit *e, const node *n, LLVMValueRef scale) {
+    if (n->op == OP_dequantize) return scale;
+    return LLVMBuildFDiv(e->b, spread(build_const_f32(e, 1), e, lanes_of(scale)), scale, "");
+}
+
+LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef factor) {
+    factor = spread(factor, e, lanes_of(x));
+    if (n->op == OP_dequantize) return dequantized(e, n, graph_type(g, n->inputs[0])->e, x, factor);
+    return quantized(e, n, x, factor);
+}
+
+LLVMValueRef scale_of_magnitude(emit *e, LLVMValueRef most, double limit) {
+    LLVMValueRef scale = LLVMBuildFDiv(e->b, most, build_const_f32(e, limit), "");
+    LLVMValueRef fits = LLVMBuildFCmp(e->b, LLVMRealOGE, scale, build_const_f32(e, LEAST_SCALE), "");
+    return LLVMBuildSelect(e->b, fits, scale, build_const_f32(e, 1), "");
 }

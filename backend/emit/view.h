@@ -110,6 +110,7 @@ void view_softmax(emit *e, const view *in, const view *out);
 void view_copy(emit *e, const view *in, const view *out);
 LLVMValueRef view_sum(emit *e, const view *in);
 LLVMValueRef view_max(emit *e, const view *in);
+LLVMValueRef view_magnitude(emit *e, const view *in); // the largest one; NaN counts as 0
 
 // --- pointwise.c: one op on operands of one shape (scalars or vectors).
 LLVMValueRef pointwise_op(emit *e, const graph *g, const node *n, const LLVMValueRef *operands);
@@ -124,8 +125,12 @@ LLVMValueRef nibbles_signed(emit *e, LLVMValueRef x);
 // n of them (even), from the low nibble of the byte at p on.
 LLVMValueRef nibbles_load(emit *e, LLVMValueRef p, int n);
 void nibbles_store(emit *e, LLVMValueRef x, LLVMValueRef p, int n);
-// --- quantize.c: quantize or dequantize, each lane with its scale
-LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef scale);
+// --- quantize.c: quantize or dequantize, each lane with its factor, or all with one.
+LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef factor);
+// What n multiplies by: of quantize the reciprocal of the scale, of dequantize the scale.
+LLVMValueRef quantize_factor(emit *e, const node *n, LLVMValueRef scale);
+// The scale of a group whose largest magnitude is `most`.
+LLVMValueRef scale_of_magnitude(emit *e, LLVMValueRef most, double limit);
 // --- cast.c
 LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
 

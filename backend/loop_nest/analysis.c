@@ -51,8 +51,8 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_gather: return !leads;
     case OP_gather_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
     case OP_matmul:
-        return leads &&
-               (n->type.rank > 2 || symbol_place_of(graph_type(g, n->inputs[1]), rows) == SYMBOL_ABSENT);
+        return leads && (graph_type(g, n->inputs[1])->rank > 2 ||
+                         symbol_place_of(graph_type(g, n->inputs[1]), rows) == SYMBOL_ABSENT);
     case OP_transpose: return node_attr(n, ATTR_perm)->u.ints[0] == 0;
     case OP_slice: return is_whole(node_attr(n, ATTR_begin), node_attr(n, ATTR_end), rows);
     case OP_concat: return node_attr(n, ATTR_axis)->u.i != 0;
@@ -62,6 +62,7 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_reduce_mean: return !has_axis(node_attr(n, ATTR_axes), 0);
     case OP_softmax:
     case OP_layer_norm:
+    case OP_scales:
     case OP_quantize:
     case OP_dequantize:
     case OP_rms_norm: return n->type.rank > 1;
@@ -107,7 +108,9 @@ static void node_work(const graph *g, const node *n, double work[3]) {
     double count = elements(&n->type, &symbols), each = flags & (POINTWISE | REDUCES) ? 1 : 0;
     if (n->op == OP_matmul) {
         const type *x = graph_type(g, n->inputs[0]);
+        const attr *group = node_attr(n, ATTR_group);
         type inner = type_make(ELEM_F32, 1, &x->d[x->rank - 1]);
+        if (group) inner.d[0] = dim_num(group->u.i);
         each = 2 * elements(&inner, &inner_symbols);
     } else if (flags & REDUCES) {
         count = elements(graph_type(g, n->inputs[0]), &symbols);

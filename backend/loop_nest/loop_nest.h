@@ -62,7 +62,8 @@ view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMVa
 // --- product.c: matmul
 void loop_nest_matmul(loop_nest *n, const node *producer, const view *out);
 
-// --- quantize.c: quantize and dequantize
+// --- quantize.c: scales, quantize and dequantize
+void loop_nest_scales(loop_nest *n, const node *producer, const view *out);
 void loop_nest_quantize(loop_nest *n, const node *producer, const view *out);
 
 // --- analysis.c: is every value that holds `rows` computed row by row along its first axis, and has every

@@ -220,6 +220,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_softmax:
     case OP_layer_norm:
     case OP_rms_norm: row_op(n, producer, out); break;
+    case OP_scales: loop_nest_scales(n, producer, out); break;
     case OP_quantize:
     case OP_dequantize: loop_nest_quantize(n, producer, out); break;
     case OP_add:

@@ -1,5 +1,5 @@
 // The loop nest's matmul: k ascending, one accumulator an output element. f32 and bf16 are multiplied and added in
-// f32, i8 and u8 in i32.
+// f32, i8 and u8 in i32, groups of k apart where the op says so.
 #include "backend/loop_nest/loop_nest.h"
 
 // A factor as it is multiplied.
@@ -46,12 +46,14 @@ static LLVMValueRef right_columns(const sweep *s, const view *w, LLVMValueRef in
     return sweep_load(s, &row);
 }
 
-static void product_row(emit *e, const view *x, const view *w, const view *out) {
+// Of k from `from` to `to`.
+static void product_row(emit *e, const view *x, const view *w, LLVMValueRef from, LLVMValueRef to,
+                        const view *out) {
     for (sweep s = sweep_begin(e, out->size[0], e->width, 1); sweep_next(&s);) {
         LLVMTypeRef sums = view_elem(e, out->type.e, s.width);
         LLVMValueRef sum = view_stack(e, sums);
         LLVMBuildStore(e->b, LLVMConstNull(sums), sum);
-        loop k = build_loop(e, build_const_i64(e, 0), x->size[0], 1, "k");
+        loop k = build_loop(e, from, to, 1, "k");
         view element = view_at(e, x, k.index);
         LLVMValueRef a = factor(e, x->type.e, sweep_load(&s, &element));
         LLVMValueRef b = factor(e, w->type.e, right_columns(&s, w, x->size[0], k.index));
@@ -62,13 +64,28 @@ static void product_row(emit *e, const view *x, const view *w, const view *out) 
     }
 }
 
+// [X,K] x [K,N] -> [X,K/group,N]
+static void grouped_product(emit *e, int64_t group, const view *x, const view *w, const view *out) {
+    LLVMValueRef step = build_const_i64(e, group);
+    walk at = walk_begin(e, 2, out->size);
+    view row = view_at(e, x, at.index[0]), to = walk_view(e, &at, out);
+    LLVMValueRef from = LLVMBuildNSWMul(e->b, at.index[1], step, "");
+    product_row(e, &row, w, from, LLVMBuildNSWAdd(e->b, from, step, ""), &to);
+    walk_end(e, &at);
+}
+
 void loop_nest_matmul(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
+    const attr *group = node_attr(producer, ATTR_group);
     int rank = out->type.rank;
     view x = n->views[producer->inputs[0]], w = loop_nest_swept(n, &n->views[producer->inputs[1]]);
+    if (group) {
+        grouped_product(e, group->u.i, &x, &w, out);
+        return;
+    }
     walk at = walk_begin(e, rank - 1, out->size);
     view row = walk_view(e, &at, &x), to = walk_view(e, &at, out);
     for (int i = 0; w.type.rank > 2; i++) w = view_at(e, &w, at.index[i]);
-    product_row(e, &row, &w, &to);
+    product_row(e, &row, &w, build_const_i64(e, 0), row.size[0], &to);
     walk_end(e, &at);
 }

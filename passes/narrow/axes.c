@@ -33,7 +33,10 @@ static int through_reshape(const type *x, const type *result, int axis, sym rows
     return -1;
 }
 
-static int matmul_axis(const type *x, int i, int rank, int axis) {
+static int matmul_axis(const node *n, const type *x, int i, int axis) {
+    int rank = n->type.rank;
+    if (node_attr(n, ATTR_group))
+        return axis == 2 ? (i == 0 ? NARROW_WHOLE : 1) : i == 0 && axis == 0 ? 0 : NARROW_WHOLE;
     if (axis == rank - 1) return i == 0 ? NARROW_WHOLE : x->rank - 1;
     if (axis == rank - 2) return i == 0 ? axis : NARROW_WHOLE;
     return i == 0 || x->rank == rank ? axis : NARROW_WHOLE;
@@ -45,7 +48,7 @@ int narrow_operand_axis(const graph *g, const node *n, int i, int axis, sym rows
     if (op_flag_bits(n->op) & POINTWISE) return aligned(x, rank, axis);
     switch ((int)n->op) {
     case OP_broadcast: return aligned(x, rank, axis);
-    case OP_matmul: return matmul_axis(x, i, rank, axis);
+    case OP_matmul: return matmul_axis(n, x, i, axis);
     case OP_transpose: return (int)node_attr(n, ATTR_perm)->u.ints[axis];
     case OP_reshape: {
         int a = through_reshape(x, &n->type, axis, rows);
@@ -62,7 +65,8 @@ int narrow_operand_axis(const graph *g, const node *n, int i, int axis, sym rows
     case OP_gather_along:
         if (axis < rank - 1) return aligned(x, rank, axis);
         return i == 0 ? NARROW_WHOLE : x->rank - 1;
-    case OP_quantize: // the last axis of both operands holds no rows
+    case OP_scales: // the last axis of operands and result holds no rows
+    case OP_quantize:
     case OP_dequantize:
     case OP_softmax: return axis == rank - 1 ? NARROW_STUCK : axis;
     case OP_layer_norm:

@@ -109,7 +109,7 @@ static inline value narrowed(maker *m) {
     return y;
 }
 
-// The scales are columns of the value itself, so some are 0 and below.
+// The scales are columns of the value itself, so some are 0 and below; or its own.
 static inline value quantized(maker *m) {
     static const elem to[] = {ELEM_I8, ELEM_U8, ELEM_I4};
     value x = pick_exact(m);
@@ -120,11 +120,12 @@ static inline value quantized(maker *m) {
     while (n % group) group--;
     elem e = to[draw(m, 3)];
     last->n = n / group;
-    value scale = times(m, graph_slice(m->g, x, t.rank, begin, t.d), 0.125);
     attr how[] = {attr_elem(ATTR_to, e), attr_int(ATTR_group, group),
                   attr_int(ATTR_limit, 1 + draw(m, e == ELEM_I4 ? 7 : 127))};
+    value scale = draw(m, 2) ? graph_append(m->g, OP_scales, 1, &x, 2, &how[1])
+                             : times(m, graph_slice(m->g, x, t.rank, begin, t.d), 0.125);
     value q = graph_append(m->g, OP_quantize, 2, (value[]){x, scale}, 3, how);
-    return graph_append(m->g, OP_dequantize, 2, (value[]){q, scale}, 1, &how[1]);
+    return graph_append(m->g, OP_dequantize, 2, (value[]){q, scale}, 2, &how[1]);
 }
 
 // A narrow value times its own transpose, softened so that numbers stay small.

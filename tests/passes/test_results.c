@@ -212,19 +212,13 @@ static value narrow_product(maker *m, value x) {
 // In one group a row, or in two; the numbers themselves are an output, some of them.
 static value quantized(maker *m, value x) {
     static const elem to[] = {ELEM_I8, ELEM_U8, ELEM_I4};
-    type t = *graph_type(m->g, x);
     int64_t groups = 1 + draw(m, 2);
     elem e = to[draw(m, 3)];
-    value in = graph_reshape(m->g, x, 3, (dim[]){t.d[0], dim_num(groups), dim_num(WIDTH / groups)});
-    attr last = axis(m, 2);
-    value most = graph_op2(m->g, OP_maximum, in, graph_op1(m->g, OP_neg, in));
-    most = graph_append(m->g, OP_reduce_max, 1, &most, 1, &last);
-    value scale = graph_op2(m->g, OP_div, graph_reshape(m->g, most, 2, (dim[]){t.d[0], dim_num(groups)}),
-                            graph_scalar(m->g, 7));
     attr how[] = {attr_elem(ATTR_to, e), attr_int(ATTR_group, WIDTH / groups), attr_int(ATTR_limit, 7)};
+    value scale = graph_append(m->g, OP_scales, 1, &x, 2, &how[1]);
     value q = graph_append(m->g, OP_quantize, 2, (value[]){x, scale}, 3, how);
     if (draw(m, 2)) output(m, q);
-    return graph_append(m->g, OP_dequantize, 2, (value[]){q, scale}, 1, &how[1]);
+    return graph_append(m->g, OP_dequantize, 2, (value[]){q, scale}, 2, &how[1]);
 }
 
 // Rows of a narrow table, which is a literal once casts are folded.

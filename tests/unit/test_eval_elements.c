@@ -21,7 +21,21 @@ static value cast(value x, elem to) {
     return graph_append(g, OP_cast, 1, &x, 1, &e);
 }
 
-// --- quantize, dequantize
+// --- scales, quantize, dequantize
+
+static value scales(value x, int64_t group, int64_t limit) {
+    attr how[] = {attr_int(ATTR_group, group), attr_int(ATTR_limit, limit)};
+    return graph_append(g, OP_scales, 1, &x, 2, how);
+}
+
+// Magnitudes, of each group; where there is nothing but zeros, or numbers whose scale has no reciprocal, 1.
+START_TEST(scales_groups) {
+    value x = in2("x", ELEM_F32, 2, 4, FLOATS(1, -6, 0.5f, 0, 0, -0.0f, 0x1p-122f, -0x1p-121f));
+    EXPECT_F(scales(x, 2, 2), 3, 0.25f, 1, 0x1p-122f);
+    EXPECT_F(scales(x, 4, 127), 6 / 127.0f, 1);
+    EXPECT_F(scales(in2("not", ELEM_F32, 1, 3, FLOATS(NAN, -2, 1)), 3, 1), 2);
+}
+END_TEST
 
 static value quantize(value x, value scale, elem to, int64_t group, int64_t limit) {
     attr how[] = {attr_elem(ATTR_to, to), attr_int(ATTR_group, group), attr_int(ATTR_limit, limit)};
@@ -42,12 +56,13 @@ START_TEST(rounds_to_even) {
 }
 END_TEST
 
-// The quotient is rounded to f32 first: 0.3f / 0.2f is 1.5 in f32, and a bit more than that in exact arithmetic.
-START_TEST(divides_in_f32) {
-    ck_assert(0.3f / 0.2f == 1.5f && (double)0.3f / (double)0.2f > 1.5);
-    value x = in2("x", ELEM_F32, 1, 1, FLOATS(0.3f));
-    value scale = in2("scale", ELEM_F32, 1, 1, FLOATS(0.2f));
-    EXPECT(quantize(x, scale, ELEM_I8, 1, 127), ELEM_I8, 2);
+// The reciprocal is rounded to f32, its product with x is not: x times 1 / 3 is 2.5 in f32, and a bit more than that.
+START_TEST(multiplies_by_the_reciprocal) {
+    float third = 1 / 3.0f, seven = 7.5f;
+    ck_assert(seven * third == 2.5f && (double)seven * (double)third > 2.5);
+    value x = in2("x", ELEM_F32, 1, 1, FLOATS(7.5f));
+    value scale = in2("scale", ELEM_F32, 1, 1, FLOATS(3));
+    EXPECT(quantize(x, scale, ELEM_I8, 1, 127), ELEM_I8, 3);
 }
 END_TEST
 
@@ -57,6 +72,7 @@ START_TEST(saturates) {
     EXPECT(quantize(x, one, ELEM_I8, 6, 127), ELEM_I8, 127, 127, -127, 127, -127, -64);
     EXPECT(quantize(x, one, ELEM_I8, 6, 63), ELEM_I8, 63, 63, -63, 63, -63, -63);
     EXPECT(quantize(x, one, ELEM_U8, 6, 127), ELEM_U8, 255, 255, 1, 255, 1, 64);
+    EXPECT(quantize(x, one, ELEM_U8, 6, 63), ELEM_U8, 127, 127, 1, 127, 1, 1);
     EXPECT(quantize(x, one, ELEM_I4, 6, 7), ELEM_I4, 7, 7, -7, 7, -7, -7);
     EXPECT(quantize(x, one, ELEM_I4, 6, 1), ELEM_I4, 1, 1, -1, 1, -1, -1);
 }
@@ -65,8 +81,8 @@ END_TEST
 START_TEST(not_a_number) {
     value x = in2("x", ELEM_F32, 2, 3, FLOATS(0, 2, -3, NAN, 5, INFINITY));
     value scale = in2("scale", ELEM_F32, 2, 1, FLOATS(0, INFINITY));
-    EXPECT(quantize(x, scale, ELEM_I8, 3, 127), ELEM_I8, 0, 127, -127, 0, 0, 0);
-    EXPECT(quantize(x, scale, ELEM_U8, 3, 127), ELEM_U8, 128, 255, 1, 128, 128, 128);
+    EXPECT(quantize(x, scale, ELEM_I8, 3, 127), ELEM_I8, -127, 127, -127, -127, 0, -127);
+    EXPECT(quantize(x, scale, ELEM_U8, 3, 127), ELEM_U8, 1, 255, 1, 1, 128, 1);
 }
 END_TEST
 
@@ -79,6 +95,17 @@ START_TEST(groups) {
     value offset = quantize(x, scale, ELEM_U8, 3, 127), small = quantize(x, scale, ELEM_I4, 3, 7);
     EXPECT_F(dequantize(offset, scale, 3), 1, 2, 3, 1, 2, 3, 10, 20, 30, -10, -20, -30);
     EXPECT_F(dequantize(small, scale, 3), 1, 2, 3, 1, 2, 3, 10, 20, 30, -10, -20, -30);
+}
+END_TEST
+
+// u8 has limit + 1 for 0, in dequantize too.
+START_TEST(zero_points) {
+    value x = in2("x", ELEM_F32, 1, 3, FLOATS(-1.5f, 0, 31.5f)),
+          scale = in2("scale", ELEM_F32, 1, 1, FLOATS(0.5f));
+    value q = quantize(x, scale, ELEM_U8, 3, 63);
+    EXPECT(q, ELEM_U8, 61, 64, 127);
+    attr how[] = {attr_int(ATTR_group, 3), attr_int(ATTR_limit, 63)};
+    EXPECT_F(graph_append(g, OP_dequantize, 2, (value[]){q, scale}, 2, how), -1.5f, 0, 31.5f);
 }
 END_TEST
 
@@ -186,6 +213,18 @@ START_TEST(products_of_bytes) {
 }
 END_TEST
 
+// The sums of each group of k apart.
+START_TEST(products_in_groups) {
+    value x = in2("x", ELEM_U8, 2, 6, BYTES(1, 2, 3, 4, 5, 6, (int8_t)255, 0, 1, 0, 0, 2)),
+          w = in2("w", ELEM_I8, 6, 2, BYTES(1, -1, 1, 0, 1, 2, 1, 0, -128, 1, 0, 3));
+    attr group = attr_int(ATTR_group, 3);
+    EXPECT_I(graph_append(g, OP_matmul, 2, (value[]){x, w}, 1, &group), 6, 5, -636, 23, 256, -253, 0, 6);
+    group = attr_int(ATTR_group, 2);
+    EXPECT_I(graph_append(g, OP_matmul, 2, (value[]){x, w}, 1, &group), 3, -1, 7, 6, -640, 23, 255, -255, 1,
+             2, 0, 6);
+}
+END_TEST
+
 START_TEST(products_of_bf16) {
     value x = in2("x", ELEM_F32, 1, 3, FLOATS(1.5f, -2, 0x1p-20f)),
           w = in2("w", ELEM_F32, 3, 1, FLOATS(3, 4.5f, 1));
@@ -224,9 +263,20 @@ int main(void) {
     Suite *s = suite_create("eval elements");
     TCase *c = tcase_create("eval elements");
     tcase_add_checked_fixture(c, setup, teardown);
-    const TTest *tests[] = {rounds_to_even, divides_in_f32,    saturates,         not_a_number,
-                            groups,         whole_rows,        multiplies_in_f32, casts,
-                            constants,      products_of_bytes, products_of_bf16};
+    const TTest *tests[] = {rounds_to_even,
+                            multiplies_by_the_reciprocal,
+                            saturates,
+                            not_a_number,
+                            groups,
+                            whole_rows,
+                            multiplies_in_f32,
+                            casts,
+                            constants,
+                            products_of_bytes,
+                            products_of_bf16,
+                            scales_groups,
+                            zero_points,
+                            products_in_groups};
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) tcase_add_test(c, tests[i]);
     tcase_add_loop_test(c, moves, 0, COUNT(elems));
     tcase_add_loop_test(c, products_with_packed, 0, 2);
