@@ -28,7 +28,7 @@ typedef struct head_axis {
 } head_axis;
 typedef struct head_view {
     value param;
-    elem e; // of the operand in memory: a cast to f32 is part of the view
+    elem e; // of the operand in memory: casts to f32, and from f32 to bf16, are part of the view
     int64_t column;
     int rank;
     head_axis axes[IR_MAX_RANK];
@@ -39,6 +39,8 @@ bool attention_view_of(const graph *g, value v, head_view *x);
 typedef struct heads {
     int operand;    // its number among the node's operands
     elem e;         // in memory
+    elem as;        // of the numbers that are multiplied: f32, or bf16, to which others are rounded
+    elem read;      // as the product's code reads them: bf16 as f32 where the target multiplies no bf16
     dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
     int64_t ld;     // elements from row to row
     int64_t column; // of head 0
@@ -183,6 +185,8 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
 // Each of the following emits a function and returns it. The emitted functions read only rows below
 // `count`; the rows past it are copies of the last one, so that padding is finite.
 
+// `v`, elements of type `from`, as the numbers of x that its product reads.
+LLVMValueRef attention_numbers(emit *e, const heads *x, elem from, LLVMValueRef v);
 // void (ptr rows, i64 count, ptr out): rows of x.width floats, x.ld apart, into panels [count/16][width][16],
 // each a key's column.
 LLVMValueRef attention_pack_keys(emit *e, const heads *x);
@@ -237,10 +241,10 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
 // i1 (ptr scratch, i64 row): does the condition x->scores.result hold for that query?
 LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x);
 // float (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of
-// `tile` rows; zeros after them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
+// `tile` rows, as the product with `values` reads them; zeros after them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
 // the sequence's start, then in a tree. Gives the least maximum of these rows. log_sums: bytes from sums to where
 // the rows' maximum + log(sum) go; 0: nowhere.
-LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld, int64_t log_sums);
+LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums);
 
 // --- The kernel's functions (code.c)
 

@@ -53,14 +53,23 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     return l;
 }
 
-// Keys or values of a panel, made first: as they lie there.
+// Keys or values of a panel, made first in f32: as they lie there.
 static heads produced_rows(const heads *x, const scratch_layout *l) {
     return (heads){.e = ELEM_F32,
+                   .as = x->as,
+                   .read = x->read,
                    .ld = l->produced_ld,
                    .width = x->width,
                    .count = 1,
                    .group = 1,
                    .producer = VALUE_NONE};
+}
+
+static LLVMValueRef make_rows(emit *e, const attention_code *p, const heads *x) {
+    heads rows = *x;
+    rows.as = rows.read = ELEM_F32;
+    return x->producer == VALUE_NONE ? NULL
+                                     : attention_make_rows(e, p->s, p->x, &rows, p->layout.produced_ld);
 }
 
 static void emit_products(emit *e, attention_code *p) {
@@ -109,7 +118,13 @@ static void emit_scores(emit *e, attention_code *p) {
     p->visible_softmax = attention_visible_softmax(e, p);
 }
 
+static void choose_products(attention *x) {
+    x->q.read = x->k.read = x->v.read = ELEM_F32;
+    for (int i = 0; i < x->scores.table_count; i++) x->scores.tables[i].of.read = ELEM_F32;
+}
+
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p) {
+    choose_products(x);
     *p = (attention_code){.s = s, .x = x, .layout = plan(s, x)};
     const scratch_layout *l = &p->layout;
     emit_products(e, p);
@@ -118,10 +133,11 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     p->pack_keys = attention_pack_keys(e, &keys);
     p->pack_values = attention_pack_values(e, &values, l->value_panel);
     p->queries = attention_source(e, s, x, &x->q, l->tile, l->query_ld, l->queries);
-    if (x->k.producer != VALUE_NONE) p->make_keys = attention_make_rows(e, s, x, &x->k, l->produced_ld);
-    if (x->v.producer != VALUE_NONE) p->make_values = attention_make_rows(e, s, x, &x->v, l->produced_ld);
+    p->make_keys = make_rows(e, p, &x->k);
+    p->make_values = make_rows(e, p, &x->v);
     p->give = attention_give_rows(e, x->v.width, l->out_ld, x->gives, x->result->ld);
-    p->softmax = attention_softmax(e, l->tile, l->score_ld, x->log_sum_count ? l->log_sums - l->sums : 0);
+    p->softmax =
+        attention_softmax(e, &x->v, l->tile, l->score_ld, x->log_sum_count ? l->log_sums - l->sums : 0);
     if (x->scores.separate_pass) emit_scores(e, p);
 }
 

@@ -29,29 +29,40 @@ static value before_repeat(const graph *g, value v, int64_t *group) {
     return unit_axis->inputs[0];
 }
 
+// Rows that the body computes: [heads,rows,width].
+static bool made_rows(const graph *g, value v, heads *out) {
+    const type *t = graph_type(g, v);
+    if (t->rank != 3 || t->d[0].s != SYM_NONE || t->d[2].s != SYM_NONE) return false;
+    *out = (heads){.e = ELEM_F32,
+                   .as = ELEM_F32,
+                   .rows = t->d[1],
+                   .count = t->d[0].n,
+                   .width = t->d[2].n,
+                   .group = 1,
+                   .producer = v};
+    return attention_makes_rows(g, v, out->rows, out->count);
+}
+
 // v as rows of heads: [heads,rows,width], or `turned` [heads,width,rows].
 static bool head_rows(const graph *g, value v, bool turned, heads *out) {
     int64_t group;
-    v = before_repeat(g, v, &group);
     const node *n = graph_node(g, v);
-    if (attention_as_heads(g, v, turned ? 2 : 1, turned ? 1 : 2, out)) {
+    if (attention_as_heads(g, v, turned ? 2 : 1, turned ? 1 : 2, out)) return true;
+    value one = before_repeat(g, v, &group);
+    if (group > 1) {
+        if (!head_rows(g, one, turned, out) || out->group > 1) return false;
         out->group = group;
         return true;
     }
-    if (turned) {
-        const attr *perm = n->op == OP_transpose ? node_attr(n, ATTR_perm) : NULL;
-        if (group > 1 || !perm || n->type.rank != 3 || perm->u.ints[0] != 0 || perm->u.ints[1] != 2)
-            return false;
-        return head_rows(g, n->inputs[0], false, out);
+    if (n->op == OP_cast && n->type.e == ELEM_BF16 && graph_type(g, n->inputs[0])->e == ELEM_F32) {
+        if (!head_rows(g, n->inputs[0], turned, out)) return false;
+        out->as = ELEM_BF16;
+        return true;
     }
-    if (n->type.rank != 3 || n->type.d[0].s != SYM_NONE || n->type.d[2].s != SYM_NONE) return false;
-    *out = (heads){.e = ELEM_F32,
-                   .rows = n->type.d[1],
-                   .count = n->type.d[0].n,
-                   .width = n->type.d[2].n,
-                   .group = group,
-                   .producer = v};
-    return attention_makes_rows(g, v, out->rows, out->count);
+    if (!turned) return made_rows(g, v, out);
+    const attr *perm = n->op == OP_transpose ? node_attr(n, ATTR_perm) : NULL;
+    if (!perm || n->type.rank != 3 || perm->u.ints[0] != 0 || perm->u.ints[1] != 2) return false;
+    return head_rows(g, n->inputs[0], false, out);
 }
 
 // From a param of the fuse to the operand of the per_sequence.
@@ -78,7 +89,7 @@ static bool leaves_fit(const attention *x) {
 }
 
 static bool same_rows(const heads *a, const heads *b) {
-    if (a->producer != b->producer || a->group != b->group) return false;
+    if (a->producer != b->producer || a->group != b->group || a->as != b->as) return false;
     return a->producer != VALUE_NONE ||
            (a->operand == b->operand && a->column == b->column && a->stride == b->stride &&
             a->count == b->count && a->width == b->width);
@@ -108,12 +119,13 @@ static bool parts_fit(const kernel_site *s, const attention *x) {
            x->q.width == x->k.width && leaves_fit(x) && tables_fit(s, x);
 }
 
-// softmax(scores) v: [heads,rows,width].
+// softmax(scores) v: [heads,rows,width]; the probabilities may be rounded to bf16.
 static bool recognise_product(arena *a, const kernel_site *s, value v, attention *x) {
     const graph *g = x->body;
     const node *product = graph_node(g, v);
     if (product->op != OP_matmul) return false;
     const node *softmax = graph_node(g, product->inputs[0]);
+    if (softmax->op == OP_cast && softmax->type.e == ELEM_BF16) softmax = graph_node(g, softmax->inputs[0]);
     if (softmax->op != OP_softmax) return false;
     x->scores.body = g;
     x->scores.result = softmax->inputs[0];

@@ -9,15 +9,23 @@ static LLVMValueRef begin(emit *e, const char *name) {
     return build_helper(e, name, NULL, 3, params);
 }
 
-// `lanes` elements at element `at` of a row, as floats.
-static LLVMValueRef load_floats(emit *e, elem x, LLVMValueRef row, int64_t at, int lanes) {
+// `lanes` elements at element `at` of a row.
+static LLVMValueRef load_lanes(emit *e, elem x, LLVMValueRef row, int64_t at, int lanes) {
     LLVMValueRef from = tile_at_constant(e, row, elem_bytes(x, at));
-    return cast_op(e, x, ELEM_F32, build_load(e, view_elem(e, x, lanes), from, (unsigned)elem_size(x)));
+    return build_load(e, view_elem(e, x, lanes), from, (unsigned)elem_size(x));
 }
 
-static void store_floats(emit *e, elem x, LLVMValueRef v, LLVMValueRef row, int64_t at) {
-    LLVMValueRef to = tile_at_constant(e, row, elem_bytes(x, at));
-    build_store(e, cast_op(e, ELEM_F32, x, v), to, (unsigned)elem_size(x));
+static void store_lanes(emit *e, elem x, LLVMValueRef v, LLVMValueRef row, int64_t at) {
+    build_store(e, v, tile_at_constant(e, row, elem_bytes(x, at)), (unsigned)elem_size(x));
+}
+
+LLVMValueRef attention_numbers(emit *e, const heads *x, elem from, LLVMValueRef v) {
+    return cast_op(e, x->as, x->read, cast_op(e, from, x->as, v));
+}
+
+// The same of a row of heads, as the product reads them.
+static LLVMValueRef load_numbers(emit *e, const heads *x, LLVMValueRef row, int64_t at, int lanes) {
+    return attention_numbers(e, x, x->e, load_lanes(e, x->e, row, at, lanes));
 }
 
 // The address of row i, or of the last of `count` rows, `ld` bytes apart.
@@ -39,25 +47,22 @@ static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows)
         tile_prefetch(e, tile_at_constant(e, row, elem_bytes(x->e, rows * x->ld + c)), false, 3);
 }
 
-// Copies `n` elements, not all of them whole vectors, to floats.
-static void copy_row(emit *e, elem x, LLVMValueRef from, LLVMValueRef to, int64_t n) {
+// Copies `n` elements, not all of them whole vectors, to numbers that the product reads.
+static void copy_row(emit *e, const heads *x, LLVMValueRef from, LLVMValueRef to, int64_t n) {
     int64_t at = 0;
     for (; at + e->width <= n; at += e->width)
-        store_floats(e, ELEM_F32, load_floats(e, x, from, at, e->width), to, at);
-    for (; at < n; at++) store_floats(e, ELEM_F32, load_floats(e, x, from, at, 1), to, at);
+        store_lanes(e, x->read, load_numbers(e, x, from, at, e->width), to, at);
+    for (; at < n; at++) store_lanes(e, x->read, load_numbers(e, x, from, at, 1), to, at);
 }
 
 // `n` floats, each times `share`, to elements of type x.
 static void give_row(emit *e, LLVMValueRef from, elem x, LLVMValueRef to, int64_t n, LLVMValueRef share) {
     LLVMValueRef shares = build_splat(e, share, e->width);
-    int64_t at = 0;
-    for (; at + e->width <= n; at += e->width) {
-        LLVMValueRef v = load_floats(e, ELEM_F32, from, at, e->width);
-        store_floats(e, x, LLVMBuildFMul(e->b, v, shares, ""), to, at);
-    }
-    for (; at < n; at++) {
-        LLVMValueRef v = load_floats(e, ELEM_F32, from, at, 1);
-        store_floats(e, x, LLVMBuildFMul(e->b, v, share, ""), to, at);
+    for (int64_t at = 0, lanes; at < n; at += lanes) {
+        lanes = at + e->width <= n ? e->width : 1;
+        LLVMValueRef v = load_lanes(e, ELEM_F32, from, at, (int)lanes);
+        v = LLVMBuildFMul(e->b, v, lanes > 1 ? shares : share, "");
+        store_lanes(e, x, cast_op(e, ELEM_F32, x, v), to, at);
     }
 }
 
@@ -93,7 +98,7 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
     }
     int64_t c = 0;
     for (; c + e->width <= x->width; c += e->width) {
-        for (int k = 0; k < e->width; k++) v[k] = load_floats(e, x->e, from[k], c, e->width);
+        for (int k = 0; k < e->width; k++) v[k] = load_numbers(e, x, from[k], c, e->width);
         transpose(e, v);
         for (int k = 0; k < e->width; k++) {
             build_store(e, v[k], tile_at_constant(e, to, (c + k) * PANEL_COLUMNS * 4),
@@ -102,7 +107,7 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
     }
     for (; c < x->width; c++) {
         for (int k = 0; k < e->width; k++) {
-            LLVMValueRef f = load_floats(e, x->e, from[k], c, 1);
+            LLVMValueRef f = load_numbers(e, x, from[k], c, 1);
             build_store(e, f, tile_at_constant(e, to, (c * PANEL_COLUMNS + k) * 4), 4);
         }
     }
@@ -131,7 +136,7 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, PANEL_COLUMNS * 4));
     for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
         int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
-        copy_row(e, x->e, tile_at_constant(e, from, elem_bytes(x->e, c)),
+        copy_row(e, x, tile_at_constant(e, from, elem_bytes(x->e, c)),
                  tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
     }
     build_loop_end(e, &row);
@@ -144,7 +149,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, tile_rows); // the next tile's
-    copy_row(e, x->e, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
+    copy_row(e, x, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }

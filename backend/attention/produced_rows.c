@@ -78,6 +78,7 @@ typedef struct making {
     emit *e;
     const kernel_site *s;
     const attention *x;
+    const heads *rows;
     const task_frame *f;
     LLVMValueRef row, head; // i64; head: of heads that are made
     LLVMValueRef *bases;    // by param: its first row in this task
@@ -176,7 +177,7 @@ static void make_pointwise(const making *m, value v, int rank, const columns *to
     for (int i = 0; i < l.count; i++) all[i + 1] = &l.views[i];
     for (sweep s = sweep_of(e, &out, l.count + 1, all); sweep_next(&s);) {
         l.s = &s;
-        sweep_store(&s, &out, line_value(&l, v));
+        sweep_store(&s, &out, attention_numbers(e, m->rows, ELEM_F32, line_value(&l, v)));
     }
     walk_end(e, &w);
 }
@@ -195,7 +196,8 @@ static void make_columns(const making *m, value v, int rank, const columns *to) 
         for (int i = 0; i < n->input_count; i++) {
             part.size[axis] = graph_type(g, n->inputs[i])->d[axis + 2].n;
             make_columns(m, n->inputs[i], rank, &part);
-            part.base = tile_at_constant(m->e, part.base, part.size[axis] * part.stride[axis] * 4);
+            part.base =
+                tile_at_constant(m->e, part.base, elem_bytes(part.e, part.size[axis] * part.stride[axis]));
         }
         return;
     }
@@ -227,7 +229,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
     LLVMValueRef fn = build_helper(e, "attention.rows", NULL, 4, params);
     task_frame f = task_frame_load(e, LLVMGetParam(fn, 0));
-    making m = {.e = e, .s = s, .x = x, .f = &f};
+    making m = {.e = e, .s = s, .x = x, .rows = rows, .f = &f};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
     open_params(&m);
     bool keys = dim_eq(rows->rows, dim_sym(SYM_L));
@@ -235,10 +237,10 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
     m.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), l.index, ""), last);
     columns to = {.rank = 1,
-                  .e = ELEM_F32,
+                  .e = rows->read,
                   .size = {rows->width},
                   .stride = {1},
-                  .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, ld * 4))};
+                  .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, elem_bytes(rows->read, ld)))};
     make_columns(&m, rows->producer, 3, &to);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);

@@ -89,18 +89,18 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
     const graph *g = c->x->body;
     const node *product = graph_node(g, n->inputs[0]);
     if (product->op != OP_matmul || product->type.rank != 3) return false;
-    const node *right = graph_node(g, product->inputs[1]);
-    const attr *perm = right->op == OP_transpose ? node_attr(right, ATTR_perm) : NULL;
+    head_view all;
     if (attention_as_heads(g, product->inputs[1], 2, 1, &out->of)) {
         out->of.operand = c->x->operands[out->of.operand];
-    } else if (perm && right->type.rank == 2 && perm->u.ints[0] == 1 &&
-               graph_node(g, right->inputs[0])->op == OP_param) {
-        const type *t = graph_type(g, right->inputs[0]);
-        out->of = (heads){.operand = c->x->operands[right->inputs[0]],
-                          .e = t->e,
-                          .rows = t->d[0],
+    } else if (attention_view_of(g, product->inputs[1], &all) && all.rank == 2 && !all.axes[0].row &&
+               all.axes[0].stride == 1) {
+        out->of = (heads){.operand = c->x->operands[all.param],
+                          .e = all.e,
+                          .as = graph_type(g, product->inputs[1])->e,
+                          .rows = all.axes[1].size,
+                          .column = all.column,
                           .count = product->type.d[0].n,
-                          .width = t->d[1].n,
+                          .width = all.axes[0].size.n,
                           .group = 1,
                           .producer = VALUE_NONE};
     } else {

@@ -62,7 +62,7 @@ static void store_log_sum(emit *e, LLVMValueRef total, LLVMValueRef top, LLVMVal
     build_store(e, LLVMBuildFAdd(e->b, most, math_log(e, total), ""), at, 4);
 }
 
-LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld, int64_t log_sums) {
+LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums) {
     assert(tile_rows <= MAX_TILE_ROWS);
     unsigned align = (unsigned)e->width * 4;
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
@@ -87,7 +87,7 @@ LLVMValueRef attention_softmax(emit *e, int tile_rows, int64_t ld, int64_t log_s
         sums sum = carry_begin(e, count, 1, LLVMConstNull(e->vf));
         LLVMValueRef p = tile_at(e, tile_at_constant(e, scores, r * ld * 4), tile_mul(e, sum.l.index, 4));
         LLVMValueRef x = math_exp(e, LLVMBuildFSub(e->b, build_load(e, e->vf, p, align), top[r], ""));
-        build_store(e, x, p, align);
+        build_store(e, attention_numbers(e, values, ELEM_F32, x), p, align);
         LLVMValueRef total = LLVMBuildFAdd(e->b, sum.phi[0], x, "");
         carry_end(e, &sum, &total);
         total = build_reduce_add(e, sum.phi[0]);

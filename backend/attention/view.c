@@ -49,6 +49,11 @@ static bool view_reshape_of(const type *to, head_view *x) {
     return at == to->rank;
 }
 
+// Can a view of an operand's elements `memory` take a cast? Elements are rounded once at most, by the last of its casts.
+static bool view_casts(elem from, elem to, elem memory) {
+    return to == ELEM_F32 ? from == memory : to == ELEM_BF16 && from == ELEM_F32;
+}
+
 bool attention_view_of(const graph *g, value v, head_view *x) {
     const node *n = graph_node(g, v);
     if (n->op == OP_param) {
@@ -63,7 +68,7 @@ bool attention_view_of(const graph *g, value v, head_view *x) {
     }
     if (n->op != OP_slice && n->op != OP_transpose && n->op != OP_reshape && n->op != OP_cast) return false;
     if (!attention_view_of(g, n->inputs[0], x)) return false;
-    if (n->op == OP_cast) return n->type.e == ELEM_F32 && graph_type(g, n->inputs[0])->e == x->e;
+    if (n->op == OP_cast) return view_casts(graph_type(g, n->inputs[0])->e, n->type.e, x->e);
     if (n->op == OP_slice) return view_slice_of(n, graph_type(g, n->inputs[0]), x);
     if (n->op == OP_reshape) return view_reshape_of(&n->type, x);
     view_transpose_of(n, x);
@@ -72,11 +77,13 @@ bool attention_view_of(const graph *g, value v, head_view *x) {
 
 bool attention_as_heads(const graph *g, value v, int row, int column, heads *out) {
     head_view x;
-    if (graph_type(g, v)->e != ELEM_F32 || !attention_view_of(g, v, &x) || x.rank != 3) return false;
+    elem as = graph_type(g, v)->e;
+    if ((as != ELEM_F32 && as != ELEM_BF16) || !attention_view_of(g, v, &x) || x.rank != 3) return false;
     const head_axis *h = &x.axes[0], *r = &x.axes[row], *c = &x.axes[column];
     if (h->row || !r->row || c->row || c->stride != 1) return false;
     *out = (heads){.operand = x.param,
                    .e = x.e,
+                   .as = as,
                    .rows = r->size,
                    .column = x.column,
                    .stride = h->stride,

@@ -36,7 +36,7 @@ typedef struct harness {
     int64_t rows[HARNESS_TEXTS];    // rows that a head reads of each text, may be 0
     int64_t length, batch;          // capacity; 0: what the texts need
     double low, high;               // of f32 inputs; both 0: -2 and 2
-    double tolerance;               // largest error, times max(1, largest value of the tensor); 0: 2e-6
+    double tolerance; // largest error, times max(1, largest value of the tensor), before rounding; 0: 2e-6
     harness_weights *weights;
     // The family that must have taken every kernel, whose function is named after it; NULL: any. Kernels
     // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.

@@ -15,7 +15,13 @@ typedef struct shape {
     sym rows; // T: all tokens ask; R: chosen rows; S: one row a sequence
     double scale;
     bool twice; // transposed in two steps
+    bool half;  // products of bf16
 } shape;
+
+static value to_bf16(graph *g, value x) {
+    attr to = {.id = ATTR_to, .u.e = ELEM_BF16};
+    return graph_append(g, OP_cast, 1, &x, 1, &to);
+}
 
 // Columns [part, part + 1) of `parts` of the operand, as [rows, heads, width].
 static value part_of(graph *b, value x, dim rows, const shape *p, int part, int parts) {
@@ -39,7 +45,8 @@ static value attend(graph *b, const shape *p, dim rows, int count) {
     value vh = graph_transpose(b, part_of(b, v, l, p, kv - 1, kv), 3, rows_inside);
     value s = graph_op2(b, OP_matmul, qh, kt);
     if (p->scale != 0) s = graph_op2(b, OP_mul, s, graph_scalar(b, p->scale));
-    value o = graph_op2(b, OP_matmul, graph_op1(b, OP_softmax, s), vh);
+    value x = graph_op1(b, OP_softmax, s);
+    value o = graph_op2(b, OP_matmul, p->half ? to_bf16(b, x) : x, vh);
     return graph_reshape(b, graph_transpose(b, o, 3, rows_inside), 2,
                          (dim[]){rows, dim_num(p->heads * p->width)});
 }
@@ -53,12 +60,13 @@ static value build(site *s, const shape *p) {
     operands[n++] = site_input(s, "q", dim_sym(p->rows), p->merged == QKV ? 3 * h : h);
     if (p->merged != QKV) operands[n++] = site_input(s, "k", dim_sym(SYM_T), p->merged == KV ? 2 * h : h);
     if (p->merged == APART) operands[n++] = site_input(s, "v", dim_sym(SYM_T), h);
+    for (int i = bounds; p->half && i < n; i++) operands[i] = to_bf16(s->g, operands[i]);
     dim rows = p->rows == SYM_T ? dim_sym(SYM_L) : p->rows == SYM_R ? dim_sym(SYM_Q) : dim_num(1);
     graph *body = graph_new(s->a, "body"), *inside = graph_new(s->a, "inside");
     value params[3];
     for (int i = 0; i < n - bounds; i++) {
         const type *t = graph_type(s->g, operands[bounds + i]);
-        type cut = type_make(ELEM_F32, 2, (dim[]){i == 0 ? rows : dim_sym(SYM_L), t->d[1]});
+        type cut = type_make(t->e, 2, (dim[]){i == 0 ? rows : dim_sym(SYM_L), t->d[1]});
         params[i] = graph_param(body, arena_printf(s->a, "p%d", i), cut);
         graph_param(inside, arena_printf(s->a, "p%d", i), cut);
     }
@@ -77,6 +85,12 @@ static const shape shapes[] = {
     {2, 17, KV, SYM_S},
     {4, 16, APART, SYM_R, .twice = true},
     {2, 5, APART, SYM_S},
+    {2, 64, QKV, SYM_T, .half = true},
+    {3, 32, APART, SYM_T, .scale = 0.3, .half = true},
+    {2, 50, QKV, SYM_T, .twice = true, .half = true},
+    {1, 8, KV, SYM_T, .half = true},
+    {3, 17, KV, SYM_R, .half = true},
+    {2, 24, APART, SYM_S, .half = true},
 };
 
 static void set_sizes(site *s) {
@@ -95,7 +109,9 @@ START_TEST(bits_and_values) {
         {.length = 300, .batch = 1, .cut = {FORM_ROWS, 24, 0}, .backward = true},
         {.length = 100, .batch = 2, .cut = {FORM_ROWS, 1, 0}, .backward = true},
     };
-    site_check(&s, &expected, ways, sizeof(ways) / sizeof(*ways), 4e-6);
+    // Probabilities are rounded to bf16 before the division by their sum here, behind it there: 2^-9 each, of values up to 1.
+    double tolerance = shapes[_i].half ? 0x1p-8 : 4e-6;
+    site_check(&s, &expected, ways, sizeof(ways) / sizeof(*ways), tolerance);
     site_close(&s);
 }
 END_TEST
@@ -105,7 +121,7 @@ START_TEST(alone) {
     site s;
     site_open(&s);
     set_sizes(&s);
-    const shape p = {2, 20, QKV, SYM_T};
+    const shape p = {2, 20, QKV, SYM_T, .half = _i};
     site_expect(&s, build(&s, &p));
     way w = {.mcpu = host_cpus[HOST_CPUS - 1], .length = 64, .batch = 2};
     float *all = site_run(&s, &w);
@@ -132,6 +148,6 @@ END_TEST
 int main(void) {
     TCase *t = tcase_create("attention");
     tcase_add_loop_test(t, bits_and_values, 0, sizeof(shapes) / sizeof(*shapes));
-    tcase_add_test(t, alone);
+    tcase_add_loop_test(t, alone, 0, 2);
     return site_main("attention", t);
 }
