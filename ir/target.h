@@ -19,7 +19,7 @@ const char *precision_name(precision p); // "bf16"
 // By its name; false for other words.
 bool precision_find(const char *name, precision *out);
 
-// How a register tile takes a step of k. The emitters stand in backend/matmul/tile.c.
+// How a register tile takes a step of k. The emitters stand in backend/matmul/step.c.
 typedef enum product_step {
     STEP_FMA,    // one element of the left operand in all lanes; a fused multiply-add for each vector
     STEP_MUL_ADD // the same, as a multiplication and an addition

@@ -79,16 +79,16 @@ static void emit_products(emit *e, attention_code *p) {
                         .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                         .rows = l->tile,
                         .k = x->q.width,
-                        .lda = l->query_ld,
-                        .ldc = l->score_ld,
+                        .lda = l->query_ld * 4,
+                        .ldc = l->score_ld * 4,
                         .panel = x->k.width * PANEL_COLUMNS * 4,
                         .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
                         .context = (void *)&x->scores.plain};
     p->value = (panels){.name = "attention.value",
                         .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                         .rows = l->tile,
-                        .lda = l->score_ld,
-                        .ldc = l->out_ld,
+                        .lda = l->score_ld * 4,
+                        .ldc = l->out_ld * 4,
                         .panel = l->value_panel,
                         .accumulate = attention_hides(x)};
     panels_emit(e, &p->score);

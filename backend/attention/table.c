@@ -90,8 +90,8 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                 .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                 .rows = rows->tile,
                 .k = t->of.width,
-                .lda = rows->ld,
-                .ldc = t->ld,
+                .lda = rows->ld * 4,
+                .ldc = t->ld * 4,
                 .panel = t->of.width * PANEL_COLUMNS * 4};
     panels_emit(e, &p);
     table_code c = {.prepare = emit_prepare(e, s, x, t, scan)};

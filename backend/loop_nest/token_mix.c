@@ -181,8 +181,8 @@ static void emit_functions(emit *e, const kernel_site *s, token_mix *m, mix_code
         k->tile[i] = (panels){.name = "token_mix.tile",
                               .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
                               .rows = block_tile_rows(s),
-                              .lda = m->terms[0].lda,
-                              .ldc = m->ldc,
+                              .lda = m->terms[0].lda * 4,
+                              .ldc = m->ldc * 4,
                               .panel = k->panel,
                               .accumulate = i > 0};
         k->row[i] = k->tile[i];
@@ -232,7 +232,7 @@ static void multiply(emit *e, const mix_code *k, const panels *p, const panels_a
         panels_args v = *of;
         v.a = tile_at(e, build_arg(e, args, x->a), tile_mul(e, row, x->lda * 4));
         v.b = tile_at_constant(e, of->b, t * k->term);
-        v.c = tile_at(e, build_arg(e, args, x->result), tile_mul(e, row, p->ldc * 4));
+        v.c = tile_at(e, build_arg(e, args, x->result), tile_mul(e, row, p->ldc));
         v.tiles = tiles;
         panels_call(e, &p[!x->first], &v);
     }

@@ -121,19 +121,17 @@ static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMVa
 }
 
 // On the registers; all is loaded before anything is stored, so that a vector of columns is loaded once.
-static void finish_cheap(emit *e, const epilogue *x, const tile *t, LLVMValueRef *acc) {
-    for (int r = 0; r < t->rows; r++) {
-        for (int v = 0; v < t->vectors; v++) {
-            LLVMValueRef *sum = &acc[r * t->vectors + v];
-            *sum = one_vector(e, x, t, build_const_i64(e, r), v, *sum);
-        }
-    }
-    tile_store(e, t, acc);
+static void finish_cheap(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+    LLVMValueRef *done = ARENA_ARRAY(e->arena, LLVMValueRef, t->rows * t->vectors);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++)
+            done[r * t->vectors + v] =
+                one_vector(e, x, t, build_const_i64(e, r), v, tile_sum(e, t, sums, r, v));
+    tile_store(e, t, done);
 }
 
-// Through a small tile on the stack, a row at a time: on the registers these ops would spill most of the
-// sums.
-static void finish_costly(emit *e, const epilogue *x, const tile *t, LLVMValueRef *acc) {
+// The sums in a small tile on the stack.
+static tile_sums to_memory(emit *e, const tile *t, const tile_sums *sums) {
     unsigned align = (unsigned)e->width * 4;
     LLVMValueRef count = LLVMConstInt(e->i32, (unsigned)(t->rows * t->vectors), false);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b), entry = LLVMGetEntryBasicBlock(t->function);
@@ -141,12 +139,17 @@ static void finish_costly(emit *e, const epilogue *x, const tile *t, LLVMValueRe
     LLVMValueRef stack = LLVMBuildArrayAlloca(e->b, e->vf, count, "tile");
     LLVMSetAlignment(stack, align);
     LLVMPositionBuilderAtEnd(e->b, here);
-    for (int i = 0; i < t->rows * t->vectors; i++) {
-        build_store(e, acc[i], tile_at_constant(e, stack, (int64_t)i * align), align);
-    }
+    for (int i = 0; i < t->rows * t->vectors; i++)
+        build_store(e, sums->acc[i], tile_at_constant(e, stack, (int64_t)i * align), align);
+    return (tile_sums){.memory = stack, .row_bytes = (int64_t)t->vectors * align};
+}
+
+// From memory, a row at a time: on the registers costly ops would spill most of the sums.
+static void finish_in_memory(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+    unsigned align = (unsigned)e->width * 4;
     loop rows = build_loop(e, build_const_i64(e, 0), build_const_i64(e, t->rows), 1, "epilogue");
-    LLVMValueRef from = tile_at(e, stack, tile_mul(e, rows.index, (int64_t)t->vectors * align));
-    LLVMValueRef to = tile_at(e, t->c, tile_mul(e, rows.index, t->ldc * 4));
+    LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, rows.index, sums->row_bytes));
+    LLVMValueRef to = tile_at(e, t->c, tile_mul(e, rows.index, t->ldc));
     for (int v = 0; v < t->vectors; v++) {
         LLVMValueRef sum = build_load(e, e->vf, tile_at_constant(e, from, (int64_t)v * align), align);
         sum = one_vector(e, x, t, rows.index, v, sum);
@@ -155,14 +158,14 @@ static void finish_costly(emit *e, const epilogue *x, const tile *t, LLVMValueRe
     build_loop_end(e, &rows);
 }
 
-void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc) {
+void epilogue_finish(emit *e, const tile *t, const tile_sums *sums) {
     const epilogue *x = t->context;
-    if (!x->body || (x->anchor == x->result && !x->store_count))
-        tile_store(e, t, acc);
-    else if (x->costly)
-        finish_costly(e, x, t, acc);
-    else
-        finish_cheap(e, x, t, acc);
+    if (!x->costly && sums->acc) {
+        finish_cheap(e, x, t, sums);
+        return;
+    }
+    tile_sums lying = sums->acc ? to_memory(e, t, sums) : *sums;
+    finish_in_memory(e, x, t, &lying);
 }
 
 void epilogue_attach(panels *p, const epilogue *x) {

@@ -34,6 +34,6 @@ void epilogue_attach(panels *p, const epilogue *x);
 // The panels' extras for rows from `row` on; args: the kernel's.
 void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef row, panels_args *out);
 // tile_finish of a product with that epilogue (context: epilogue *); the tile's extras are the epilogue's.
-void epilogue_finish(emit *e, const tile *t, LLVMValueRef *acc);
+void epilogue_finish(emit *e, const tile *t, const tile_sums *sums);
 
 #endif

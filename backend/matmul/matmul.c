@@ -97,13 +97,13 @@ bool matmul_accepts(const emit *e, const kernel_site *s) {
     return recognise(e, s, &m);
 }
 
-// The blocks of w are multiplied one by one if each tile of columns, and each four steps of k, lie in one
+// The blocks of w are multiplied one by one if each tile of columns, and each four groups of k, lie in one
 // block; else w is multiplied whole.
 static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
     int64_t planned = s->variant->schedules[s->node].tile_columns, columns = m->n / m->parts / m->blocks;
     int64_t widest = (int64_t)tile_vectors(e, m->product, block_tile_rows(s), planned) * e->width;
     if (widest < PANEL_COLUMNS) widest = PANEL_COLUMNS;
-    if (planned < 1 || columns % planned || columns % widest || m->k / m->blocks % 4)
+    if (planned < 1 || columns % planned || columns % widest || m->k / m->blocks % (4 * m->product->group))
         m->parts = m->blocks = 1;
 }
 
@@ -115,9 +115,9 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .rows = block_tile_rows(s),
                 .columns = plan->tile_columns,
                 .k = m->k / m->blocks,
-                .lda = s->variant->places[n->inputs[m->x]].ld,
-                .ldc = m->end.ldc,
-                .panel = m->k * PANEL_COLUMNS * 4,
+                .lda = elem_bytes(m->product->left, s->variant->places[n->inputs[m->x]].ld),
+                .ldc = m->end.ldc * 4,
+                .panel = packed_groups(m->product->right, m->k) * GROUP_BYTES,
                 .streams = plan->prefetch,
                 .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // at least one line of each panel
                 .block_columns = m->blocks > 1 ? m->n / m->parts / m->blocks : 0,
@@ -153,7 +153,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     // After the matrix come weights that a later phase reads.
     LLVMValueRef again = LLVMBuildAnd(e->b, ends, LLVMBuildNot(e->b, x.last, ""), "");
     LLVMValueRef behind = tile_at(e, b, tile_mul(e, to, p->panel));
-    panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda * 4)),
+    panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda)),
                      .b = b,
                      .c = product_end_c(e, &m->end, args, x.first, scratch),
                      .tiles = LLVMBuildUDiv(e->b, x.count, build_const_i64(e, p->rows), ""),
@@ -238,7 +238,7 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     // What is done with a task's rows when their products are there.
     *out = (kernel){0};
     LLVMValueRef last = NULL;
-    if (m.choice.body) last = row_choice_clear(e, &m.choice, p.ldc);
+    if (m.choice.body) last = row_choice_clear(e, &m.choice, m.end.ldc);
     if (m.end.count) last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
     out->scratch_bytes += product_end_scratch(&m.end, s->variant->row_tile);
     const task_split *splits = s->variant->schedules[s->node].splits;

@@ -123,8 +123,8 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
                      .rows = tile_rows,
                      .columns = plan->tile_columns,
                      .k = m->k,
-                     .lda = places[graph_node(s->graph, s->node)->inputs[m->x]].ld,
-                     .ldc = p->chunk,
+                     .lda = places[graph_node(s->graph, s->node)->inputs[m->x]].ld * 4,
+                     .ldc = p->chunk * 4,
                      .panel = m->k * PANEL_COLUMNS * 4,
                      .streams = plan->prefetch};
     epilogue_attach(&p->up, &m->between);
@@ -133,8 +133,8 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
                    .rows = tile_rows,
                    .columns = plan->tile_columns,
                    .k = p->chunk,
-                   .lda = p->chunk,
-                   .ldc = m->end.ldc,
+                   .lda = p->chunk * 4,
+                   .ldc = m->end.ldc * 4,
                    .panel = m->hidden * PANEL_COLUMNS * 4,
                    .streams = plan->prefetch};
     p->first = p->middle = p->end = down;
@@ -158,7 +158,7 @@ typedef struct row_block {
 } row_block;
 
 static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld) {
-    return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld * 4));
+    return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld));
 }
 
 // Of the second product: a result's, or behind the hidden rows in scratch.

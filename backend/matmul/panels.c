@@ -5,18 +5,19 @@
 #define LINE          64
 #define LINES_A_PANEL 2
 
-// The lines that four steps of k fetch of the next tile of columns: `streams` distant places part it evenly,
+// The lines that four groups of k fetch of the next tile of columns: `streams` distant places part it evenly,
 // and each goes on by whole lines. Two lines of a panel are enough for two row tiles to fetch all of it; with
 // more rows lines are asked for again, which costs a load each, and makes up for those that the core drops.
 static void plan_lines(const panels *p, tile *t, int width) {
     if (p->streams == 0) return;
     // Where B's panels follow each other without a gap, a stream may run from one into the next.
-    bool gapless = p->panel == p->k * PANEL_COLUMNS * 4;
+    int64_t part = tile_groups(p->product, p->k) * GROUP_BYTES; // of a panel
+    bool gapless = p->panel == part;
     int streams = gapless ? p->streams : (p->streams + width - 1) / width * width;
     if (streams > TILE_MAX_LINES) streams = width;
     int each = (LINES_A_PANEL * width + streams - 1) / streams;
     int parts = gapless ? streams : streams / width;
-    int64_t bytes = p->k * PANEL_COLUMNS * 4 * (gapless ? width : 1);
+    int64_t bytes = part * (gapless ? width : 1);
     t->line_count = streams * each;
     t->line_advance = each * LINE;
     for (int i = 0; i < streams; i++) {
@@ -65,7 +66,7 @@ static void add_widths(emit *e, panels *p) {
     if (p->widths[0] > 1) add_width(e, p, in_panel, 1);
 }
 
-// Bytes by which the streams go on in four steps of k, so that `tiles` row tiles fetch the whole of a tile of
+// Bytes by which the streams go on in four groups of k, so that `tiles` row tiles fetch the whole of a tile of
 // columns; at most as far as they have fetched.
 static LLVMValueRef stream_step(emit *e, const tile *t, int width, LLVMValueRef tiles) {
     if (t->line_count == 0) return build_const_i64(e, 0);
@@ -85,23 +86,22 @@ static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base,
     return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * size));
 }
 
-// Rows of B above the block in which panel `l` lies.
-static LLVMValueRef rows_above(emit *e, const panels *p, LLVMValueRef l) {
-    if (p->block_columns == 0) return build_const_i64(e, 0);
+// Rows of B above the block in which panel `l` lies, times `by`.
+static LLVMValueRef rows_above(emit *e, const panels *p, LLVMValueRef l, int64_t by) {
     LLVMValueRef part = build_const_i64(e, p->part_columns / PANEL_COLUMNS),
                  block = build_const_i64(e, p->block_columns / PANEL_COLUMNS);
     LLVMValueRef in_part = LLVMBuildURem(e->b, l, part, "");
-    return tile_mul(e, LLVMBuildUDiv(e->b, in_part, block, ""), p->k);
+    return tile_mul(e, LLVMBuildUDiv(e->b, in_part, block, ""), p->k * by);
 }
 
 static LLVMValueRef panel_at(emit *e, const panels *p, LLVMValueRef b, LLVMValueRef l) {
     b = tile_at(e, b, tile_mul(e, l, p->panel));
-    return p->block_columns ? tile_at(e, b, tile_mul(e, rows_above(e, p, l), PANEL_COLUMNS * 4)) : b;
+    return p->block_columns ? tile_at(e, b, rows_above(e, p, l, GROUP_BYTES / p->product->group)) : b;
 }
 
 // A panel's part of a row tile fetches so much of `next`.
 static int64_t next_share(const panels *p) {
-    return p->k / 4 * TILE_NEXT_BYTES / p->widths[0] / LINE * LINE;
+    return p->k / p->product->group / 4 * TILE_NEXT_BYTES / p->widths[0] / LINE * LINE;
 }
 
 // Offset in `next` of tile 0's share. Negative where the tiles could fetch more than next_bytes: then the
@@ -143,12 +143,11 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
         LLVMValueRef numbers = tile_at(e, x->numbers, tile_mul(e, i, p->rows * 4));
         skipped = build_if(e, row_choice_any(e, &p->choice, numbers, p->rows));
     }
-    LLVMValueRef a = tile_at(e, x->a, tile_mul(e, i, p->rows * p->lda * 4));
-    LLVMValueRef c =
-        tile_at(e, tile_at(e, x->c, tile_mul(e, i, p->rows * p->ldc * 4)), tile_mul(e, column, 4));
+    LLVMValueRef a = tile_at(e, x->a, tile_mul(e, i, p->rows * p->lda));
+    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, i, p->rows * p->ldc)), tile_mul(e, column, 4));
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], i, column);
-    LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / 4), "");
+    LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
     call_tile(e, p, which, x, i, &args);
@@ -166,7 +165,8 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
     loop l = build_loop(e, from, to, width, "panel");
     LLVMValueRef b = panel_at(e, p, x->b, l.index);
     panels_args block = *x;
-    if (p->block_columns) block.a = tile_at(e, x->a, tile_mul(e, rows_above(e, p, l.index), 4));
+    if (p->block_columns)
+        block.a = tile_at(e, x->a, rows_above(e, p, l.index, (int64_t)elem_size(p->product->left)));
     if (p->next) {
         LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->tiles, "");
         block.next_begin = LLVMBuildAdd(e->b, x->next_begin, tile_mul(e, before, next_share(p)), "");

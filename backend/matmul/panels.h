@@ -23,12 +23,12 @@ typedef struct panel_extra {
 typedef struct panels {
     const char *name;
     const target_product *product;
-    int rows;        // of a register tile
-    int64_t columns; // of the widest one; 0: as many as the registers hold
-    int64_t k;       // as in tile: 0: run time
-    int64_t lda, ldc, panel;
-    // 0, or: B is zero but for blocks down its diagonal of `k` rows and so many columns, and begins anew with
-    // each part. Tiles lie in one block each.
+    int rows;                // of a register tile
+    int64_t columns;         // of the widest one; 0: as many as the registers hold
+    int64_t k;               // as in tile: 0: run time
+    int64_t lda, ldc, panel; // bytes, as in tile
+    // 0, or: B is zero but for blocks down its diagonal of `k` rows (whole groups) and so many columns, and begins
+    // anew with each part. Tiles lie in one block each.
     int64_t block_columns, part_columns;
     bool accumulate;
     int streams; // distant places from which the next tile of columns is fetched; 0: it is not
@@ -49,11 +49,11 @@ typedef struct panels {
 
 // Adds the function. It runs the register tile for each tile of columns in panels [from, to), and within it
 // for each of `tiles` row tiles. While it works through one tile of columns it prefetches the next; after
-// the last, what `after` points to. `next` is prefetched one cache line every four steps of k, by as many
+// the last, what `after` points to. `next` is prefetched one cache line every four groups of k, by as many
 // of the last tiles as that takes.
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
-// towards the end, next_bytes of it; numbers: of choice, the first row's. k: NULL where constant.
+// towards the end, next_bytes of it; numbers: of choice, the first row's. k: groups; NULL where constant.
 typedef struct panels_args {
     LLVMValueRef a, b, c, tiles, from, to, after, next, next_bytes, k, numbers;
     LLVMValueRef extra[TILE_MAX_EXTRAS];

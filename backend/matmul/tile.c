@@ -1,4 +1,4 @@
-// The inner kernel of every product. A is read in place, row-major, one float broadcast at a time; B streams
+// The inner kernel of every product. A is read in place, row-major, a group of k broadcast at a time; B streams
 // through in panels of PANEL_COLUMNS; the sums stay in registers. The only integer work in the loop is the
 // advance of three pointers.
 #include "backend/matmul/tile.h"
@@ -9,24 +9,6 @@
 
 // The function's parameters up to its first optional one.
 enum { PARAM_A, PARAM_B, PARAM_C, PARAM_AHEAD, PARAM_STEP, PARAM_NEXT };
-
-LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes) {
-    return LLVMBuildGEP2(e->b, e->i8, base, &bytes, 1, "");
-}
-
-LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes) {
-    return bytes == 0 ? base : tile_at(e, base, build_const_i64(e, bytes));
-}
-
-LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y) {
-    return LLVMBuildMul(e->b, x, build_const_i64(e, y), "");
-}
-
-void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality) {
-    LLVMValueRef args[] = {p, LLVMConstInt(e->i32, write, false),
-                           LLVMConstInt(e->i32, (unsigned)locality, false), LLVMConstInt(e->i32, 1, false)};
-    build_intrinsic(e, "llvm.prefetch", 1, &e->ptr, 4, args);
-}
 
 int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns) {
     int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
@@ -39,36 +21,8 @@ int tile_vectors(const emit *e, const target_product *product, int rows, int64_t
     return vectors;
 }
 
-// Column `vector` of the tile in row k of B, relative to the tile's first panel.
-static int64_t column_bytes(const emit *e, const tile *t, int vector) {
-    int64_t column = (int64_t)vector * e->width;
-    return column / PANEL_COLUMNS * t->panel + column % PANEL_COLUMNS * 4;
-}
-
-// What the product's inner step adds to `sum` for one element of A, in all lanes, and a vector of B.
-static LLVMValueRef step(emit *e, const tile *t, LLVMValueRef x, LLVMValueRef column, LLVMValueRef sum) {
-    switch (t->product->step) {
-    case STEP_FMA:
-    case STEP_MUL_ADD: return math_fma(e, x, column, sum); // as the target has it
-    }
-    return NULL;
-}
-
-// One step of k: step `at` of the group that begins at `a` and `b`.
-static void multiply(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, LLVMValueRef *acc) {
-    LLVMValueRef column[32];
-    for (int v = 0; v < t->vectors; v++) {
-        int64_t bytes = column_bytes(e, t, v) + (int64_t)at * PANEL_COLUMNS * 4;
-        column[v] = build_load(e, e->vf, tile_at_constant(e, b, bytes), (unsigned)e->width * 4);
-    }
-    for (int r = 0; r < t->rows; r++) {
-        LLVMValueRef p = tile_at_constant(e, a, (r * t->lda + at) * 4);
-        LLVMValueRef x = build_splat(e, build_load(e, e->f32, p, 4), e->width);
-        for (int v = 0; v < t->vectors; v++) {
-            LLVMValueRef *sum = &acc[r * t->vectors + v];
-            *sum = step(e, t, x, column[v], *sum);
-        }
-    }
+static int64_t group_left_bytes(const tile *t) {
+    return elem_bytes(t->product->left, t->product->group);
 }
 
 static LLVMValueRef phi(emit *e, LLVMTypeRef t, LLVMValueRef from, LLVMBasicBlockRef block) {
@@ -94,7 +48,8 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     LLVMBuildBr(e->b, body);
     LLVMPositionBuilderAtEnd(e->b, body);
     LLVMValueRef *sums = ARENA_ARRAY(e->arena, LLVMValueRef, n);
-    for (int i = 0; i < n; i++) acc[i] = sums[i] = phi(e, e->vf, acc[i], before);
+    LLVMTypeRef of = tile_sum_type(e, t->product);
+    for (int i = 0; i < n; i++) acc[i] = sums[i] = phi(e, of, acc[i], before);
     LLVMValueRef at_a = phi(e, e->ptr, *a, before), at_b = phi(e, e->ptr, *b, before);
     LLVMValueRef at_ahead = phi(e, e->ptr, LLVMGetParam(t->function, PARAM_AHEAD), before);
     LLVMValueRef at_next = t->next ? phi(e, e->ptr, LLVMGetParam(t->function, PARAM_NEXT), before) : NULL;
@@ -105,10 +60,10 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
             tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
         }
         if (u > 0) keep_apart(e);
-        multiply(e, t, at_a, at_b, u, acc);
+        step_emit(e, t, at_a, at_b, u, t->product->group, acc);
     }
-    *a = tile_at_constant(e, at_a, UNROLL * 4);
-    *b = tile_at_constant(e, at_b, UNROLL * PANEL_COLUMNS * 4);
+    *a = tile_at_constant(e, at_a, UNROLL * group_left_bytes(t));
+    *b = tile_at_constant(e, at_b, UNROLL * GROUP_BYTES);
     LLVMValueRef next_ahead = tile_at(e, at_ahead, LLVMGetParam(t->function, PARAM_STEP));
     LLVMAddIncoming(at_a, a, &body, 1);
     LLVMAddIncoming(at_b, b, &body, 1);
@@ -135,18 +90,6 @@ static void touch_rows(emit *e, const tile *t) {
     }
 }
 
-static LLVMValueRef c_at(emit *e, const tile *t, int row, int vector) {
-    return tile_at_constant(e, t->c, (row * t->ldc + (int64_t)vector * e->width) * 4);
-}
-
-void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
-    for (int r = 0; r < t->rows; r++) {
-        for (int v = 0; v < t->vectors; v++) {
-            build_store(e, acc[r * t->vectors + v], c_at(e, t, r, v), (unsigned)e->width * 4);
-        }
-    }
-}
-
 static void function_begin(emit *e, tile *t) {
     LLVMTypeRef params[7 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
     unsigned n = PARAM_NEXT;
@@ -165,30 +108,45 @@ static void function_begin(emit *e, tile *t) {
     }
 }
 
+static LLVMValueRef *first_sums(emit *e, const tile *t) {
+    int n = t->rows * t->vectors;
+    LLVMTypeRef of = tile_sum_type(e, t->product);
+    LLVMValueRef *acc = ARENA_ARRAY(e->arena, LLVMValueRef, n);
+    for (int i = 0; i < n; i++)
+        acc[i] = t->accumulate
+                     ? build_load(e, of, tile_c(e, t, i / t->vectors, i % t->vectors), (unsigned)e->width * 4)
+                     : LLVMConstNull(of);
+    return acc;
+}
+
+// The whole of k, with the sums in registers.
+static tile_sums multiply(emit *e, const tile *t) {
+    LLVMValueRef a = LLVMGetParam(t->function, PARAM_A), b = LLVMGetParam(t->function, PARAM_B);
+    tile_sums sums = {.acc = first_sums(e, t)};
+    touch_rows(e, t);
+    int64_t groups = tile_groups(t->product, t->k), whole = t->k / t->product->group / UNROLL * UNROLL;
+    LLVMValueRef steps = t->k == 0 ? LLVMGetParam(t->function, t->next ? PARAM_NEXT + 1 : PARAM_NEXT)
+                                   : build_const_i64(e, whole);
+    if (t->k == 0 || whole > 0) {
+        LLVMValueRef end = tile_at(e, b, tile_mul(e, steps, GROUP_BYTES));
+        k_loop(e, t, &a, &b, end, sums.acc);
+    }
+    for (int u = 0; u < groups - whole; u++) {
+        int64_t left = t->k - (whole + u) * t->product->group;
+        step_emit(e, t, a, b, u, (int)(left < t->product->group ? left : t->product->group), sums.acc);
+    }
+    return sums;
+}
+
 void tile_emit(emit *e, tile *t) {
     assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     function_begin(e, t);
-    LLVMValueRef a = LLVMGetParam(t->function, PARAM_A), b = LLVMGetParam(t->function, PARAM_B);
-    int n = t->rows * t->vectors;
-    LLVMValueRef *acc = ARENA_ARRAY(e->arena, LLVMValueRef, n);
-    for (int i = 0; i < n; i++) {
-        acc[i] = t->accumulate ? build_load(e, e->vf, c_at(e, t, i / t->vectors, i % t->vectors),
-                                            (unsigned)e->width * 4)
-                               : LLVMConstNull(e->vf);
-    }
-    touch_rows(e, t);
-    LLVMValueRef steps = t->k == 0 ? LLVMGetParam(t->function, t->next ? PARAM_NEXT + 1 : PARAM_NEXT)
-                                   : build_const_i64(e, t->k / UNROLL * UNROLL);
-    if (t->k == 0 || t->k >= UNROLL) {
-        LLVMValueRef end = tile_at(e, b, tile_mul(e, steps, PANEL_COLUMNS * 4));
-        k_loop(e, t, &a, &b, end, acc);
-    }
-    for (int u = 0; u < t->k % UNROLL; u++) multiply(e, t, a, b, u, acc);
+    tile_sums sums = multiply(e, t);
     if (t->finish)
-        t->finish(e, t, acc);
+        t->finish(e, t, &sums);
     else
-        tile_store(e, t, acc);
+        tile_store(e, t, sums.acc);
     LLVMBuildRetVoid(e->b);
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
 }

@@ -1,7 +1,9 @@
 // The register tile of every product: a block of rows x columns of C, its accumulators in registers, over a
 // stretch of k. The matmul, mlp and attention families build their loops from it. Private to backend/.
 //
-// k ascends with one accumulator an element of C, so how a matrix is cut into tiles changes no bit of it.
+// A step of k takes a group of its elements, as many as the product packs side by side: 64 bytes of each panel
+// of B, whatever the element types. k ascends with one accumulator an element of C, so how a matrix is cut
+// into tiles changes no bit of it.
 #ifndef BERTC_BACKEND_MATMUL_TILE_H
 #define BERTC_BACKEND_MATMUL_TILE_H
 
@@ -9,30 +11,37 @@
 
 #define TILE_MAX_EXTRAS 8
 #define TILE_MAX_LINES  24
-// Of `next`, in four steps of k: a line.
+// Of `next`, in four groups of k: a line.
 #define TILE_NEXT_BYTES 64
 
 typedef struct tile tile;
-// Emits what happens to the sums: acc[row * vectors + vector]. t->c and t->extra hold the function's
-// parameters.
-typedef void (*tile_finish)(emit *e, const tile *t, LLVMValueRef *acc);
+// The sums of a tile, vectors of the product's type of sums: <width x float>, or <width x i32>.
+typedef struct tile_sums {
+    LLVMValueRef *acc; // in registers: acc[row * vectors + vector]; NULL: in memory
+    // Row 0's, if they are in memory: a row's vectors side by side, aligned to a vector.
+    LLVMValueRef memory;
+    int64_t row_bytes; // from row to row there
+} tile_sums;
+// Emits what happens to the sums. t->c and t->extra hold the function's parameters.
+typedef void (*tile_finish)(emit *e, const tile *t, const tile_sums *sums);
 
 struct tile {
     const char *name;
     const target_product *product; // of the target
     int rows, vectors;             // rows * vectors + vectors + 1 registers are in use
-    int64_t k;        // constant; 0: known at run time, a multiple of 4, a parameter of the function
-    int64_t lda, ldc; // floats from row to row
-    // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From k to k + 1 it is always 64.
+    // Elements; constant. 0: known at run time, and a parameter of the function counts groups, a multiple of 4.
+    int64_t k;
+    int64_t lda, ldc; // bytes from row to row
+    // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From group to group it is GROUP_BYTES.
     int64_t panel;
     bool accumulate; // the sums start from what C holds, not from 0
-    // Four steps of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
+    // Four groups of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
     // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles.
     int line_count;
     int64_t lines[TILE_MAX_LINES];
     int64_t line_advance; // the most that `step` may be
     bool next;            // and the line at `next`, which goes on by TILE_NEXT_BYTES
-    tile_finish finish;   // NULL: the sums are stored to C
+    tile_finish finish;   // NULL: the sums are stored to C as they are
     void *context;        // finish's own
     int extra_count;      // pointers handed through to finish
     // Bit i: extra i points to rows like C's, touch_ld[i] elements of touch_size[i] bytes apart; they are touched
@@ -50,13 +59,25 @@ struct tile {
 int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns);
 // Adds the function (noinline: the register allocator sees one kernel at a time).
 void tile_emit(emit *e, tile *t);
-// Stores the sums to C: what a finish does last.
+// Where vector `vector` of row `row` of C lies, and that vector of the sums; both are constants.
+LLVMValueRef tile_c(emit *e, const tile *t, int row, int vector);
+LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, int vector);
+// Stores vectors of the sums' size, in acc's order, to C: what a finish does last.
 void tile_store(emit *e, const tile *t, LLVMValueRef *acc);
-// Calls it. extra: t->extra_count pointers; next, k: NULL where the function has none.
+// Calls it. extra: t->extra_count pointers; next, k (groups): NULL where the function has none.
 typedef struct tile_args {
     LLVMValueRef a, b, c, ahead, step, next, k, *extra;
 } tile_args;
 void tile_call(emit *e, const tile *t, const tile_args *x);
+
+// Groups of k.
+int64_t tile_groups(const target_product *product, int64_t k);
+// Type of a vector of the sums.
+LLVMTypeRef tile_sum_type(const emit *e, const target_product *product);
+
+// --- step.c: the inner step. Adds to the sums group `at` of those that begin at `a` and `b`, of which `count` elements
+// are there (all, but for the last group of a constant k).
+void step_emit(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, int count, LLVMValueRef *acc);
 
 // Address arithmetic that may leave its object (prefetches run past the end of the weights).
 LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes);

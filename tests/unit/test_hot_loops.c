@@ -168,8 +168,8 @@ static void compile_tile(setup *s, const target_product *product, int rows, int 
               .rows = rows,
               .vectors = columns / s->e.width,
               .k = 768,
-              .lda = 768,
-              .ldc = 768,
+              .lda = 768 * elem_bytes(product->left, 1),
+              .ldc = 768 * 4,
               .panel = 768 * PANEL_COLUMNS * 4};
     tile_emit(&s->e, &x);
     LLVMSetLinkage(x.function, LLVMExternalLinkage);

@@ -1,0 +1,47 @@
+// What the emitters of register tiles share: addresses, and where the sums lie.
+#include "backend/matmul/tile.h"
+
+LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes) {
+    return LLVMBuildGEP2(e->b, e->i8, base, &bytes, 1, "");
+}
+
+LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes) {
+    return bytes == 0 ? base : tile_at(e, base, build_const_i64(e, bytes));
+}
+
+LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y) {
+    return LLVMBuildMul(e->b, x, build_const_i64(e, y), "");
+}
+
+void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality) {
+    LLVMValueRef args[] = {p, LLVMConstInt(e->i32, write, false),
+                           LLVMConstInt(e->i32, (unsigned)locality, false), LLVMConstInt(e->i32, 1, false)};
+    build_intrinsic(e, "llvm.prefetch", 1, &e->ptr, 4, args);
+}
+
+int64_t tile_groups(const target_product *product, int64_t k) {
+    return ceil_div(k, product->group);
+}
+
+LLVMTypeRef tile_sum_type(const emit *e, const target_product *product) {
+    return product->sum == ELEM_F32 ? e->vf : e->vi;
+}
+
+LLVMValueRef tile_c(emit *e, const tile *t, int row, int vector) {
+    return tile_at_constant(e, t->c, row * t->ldc + (int64_t)vector * e->width * 4);
+}
+
+LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, int vector) {
+    if (sums->acc) return sums->acc[row * t->vectors + vector];
+    int64_t at = row * sums->row_bytes + (int64_t)vector * e->width * 4;
+    return build_load(e, tile_sum_type(e, t->product), tile_at_constant(e, sums->memory, at),
+                      (unsigned)e->width * 4);
+}
+
+void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
+    for (int r = 0; r < t->rows; r++) {
+        for (int v = 0; v < t->vectors; v++) {
+            build_store(e, acc[r * t->vectors + v], tile_c(e, t, r, v), (unsigned)e->width * 4);
+        }
+    }
+}
