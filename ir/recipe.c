@@ -142,16 +142,29 @@ recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps
 
 const char *recipe_word(recipe_kind kind) {
     static const char *const words[] = {
-        [RECIPE_TENSOR] = "tensor",   [RECIPE_TRANSPOSE] = "transpose",
-        [RECIPE_CONCAT] = "concat",   [RECIPE_SCALE] = "scale",
-        [RECIPE_CAST] = "cast",       [RECIPE_RESHAPE] = "reshape",
-        [RECIPE_SLICE] = "slice",     [RECIPE_DIAGONAL] = "diagonal",
-        [RECIPE_COS] = "cos",         [RECIPE_SIN] = "sin",
-        [RECIPE_DFT_COS] = "dft_cos", [RECIPE_DFT_SIN] = "dft_sin",
-        [RECIPE_PRODUCT] = "product", [RECIPE_SUM] = "sum",
-        [RECIPE_NORM] = "norm",       [RECIPE_PACK] = "pack",
+        [RECIPE_TENSOR] = "tensor",
+        [RECIPE_TRANSPOSE] = "transpose",
+        [RECIPE_CONCAT] = "concat",
+        [RECIPE_SCALE] = "scale",
+        [RECIPE_CAST] = "cast",
+        [RECIPE_RESHAPE] = "reshape",
+        [RECIPE_SLICE] = "slice",
+        [RECIPE_DIAGONAL] = "diagonal",
+        [RECIPE_COS] = "cos",
+        [RECIPE_SIN] = "sin",
+        [RECIPE_DFT_COS] = "dft_cos",
+        [RECIPE_DFT_SIN] = "dft_sin",
+        [RECIPE_PRODUCT] = "product",
+        [RECIPE_SUM] = "sum",
+        [RECIPE_NORM] = "norm",
+        [RECIPE_PACK] = "pack",
+        [RECIPE_COLUMN_SCALES] = "column_scales",
+        [RECIPE_QUANTIZE_COLUMNS] = "quantize_columns",
+        [RECIPE_ROW_SCALES] = "row_scales",
+        [RECIPE_QUANTIZE_ROWS] = "quantize_rows",
+        [RECIPE_COLUMN_SUMS] = "column_sums",
     };
-    return kind <= RECIPE_PACK ? words[kind] : NULL;
+    return kind < RECIPE_KINDS ? words[kind] : NULL;
 }
 
 recipe *recipe_pack(arena *a, recipe *r) {
@@ -159,6 +172,32 @@ recipe *recipe_pack(arena *a, recipe *r) {
     assert(t.rank == 2 && elem_packs(t.e) && t.layout == LAYOUT_ROW);
     t.layout = LAYOUT_PACKED;
     return make(a, RECIPE_PACK, t, 1, &r);
+}
+
+recipe *recipe_quantized(arena *a, recipe_kind kind, recipe *r, int64_t limit) {
+    type t = r->type;
+    assert(is_plain(&t, 2) && limit >= 1 && limit <= 127);
+    if (kind == RECIPE_QUANTIZE_COLUMNS || kind == RECIPE_QUANTIZE_ROWS)
+        t.e = ELEM_I8;
+    else if (kind == RECIPE_ROW_SCALES)
+        t.d[1] = dim_num(1);
+    else
+        t = recipe_type(ELEM_F32, 1, (int64_t[]){t.d[1].n});
+    recipe *q = make(a, kind, t, 1, &r);
+    q->scale = (double)limit;
+    return q;
+}
+
+recipe *recipe_column_sums(arena *a, recipe *r, int64_t group, int64_t factor) {
+    int64_t k = r->type.d[0].n, n = r->type.d[1].n;
+    assert(r->type.e == ELEM_I8 && r->type.rank == 2 && r->type.layout == LAYOUT_ROW);
+    assert(group > 0 && k % group == 0);
+    type t = group == k ? recipe_type(ELEM_I32, 1, (int64_t[]){n})
+                        : recipe_type(ELEM_I32, 2, (int64_t[]){k / group, n});
+    recipe *sums = make(a, RECIPE_COLUMN_SUMS, t, 1, &r);
+    sums->axis = group;
+    sums->scale = (double)factor;
+    return sums;
 }
 
 bool recipe_eq(const recipe *a, const recipe *b) {

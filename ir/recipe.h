@@ -23,15 +23,22 @@ typedef enum recipe_kind {
     RECIPE_PRODUCT, // product(r, r): of two f32 matrices
     RECIPE_SUM,     // sum(r, r): a f32 matrix and another, or a vector for each of its rows
     RECIPE_NORM,    // norm(r, gamma, beta, eps): layer_norm of the rows of a f32 matrix
-    RECIPE_PACK     // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+    RECIPE_PACK,    // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+    // Of an f32 matrix [K,N]; NaN and infinity in it are an error.
+    RECIPE_COLUMN_SCALES,    // column_scales(r, limit): f32[N], the largest magnitude of a column / limit
+    RECIPE_QUANTIZE_COLUMNS, // quantize_columns(r, limit): i8[K,N], by these scales
+    RECIPE_ROW_SCALES,       // row_scales(r, limit): f32[K,1], of the rows
+    RECIPE_QUANTIZE_ROWS,    // quantize_rows(r, limit): i8[K,N]
+    RECIPE_COLUMN_SUMS, // column_sums(r, group, factor): of an i8 matrix, i32[K/group,N] (i32[N] of one group)
+    RECIPE_KINDS
 } recipe_kind;
 
 typedef struct recipe {
     recipe_kind kind;
     type type; // of the result
     const char *tensor;
-    int64_t axis, begin; // concat, slice; of a diagonal: how many blocks
-    double scale;        // scale; of a table: c; of a norm: eps
+    int64_t axis, begin; // concat, slice; of a diagonal: how many blocks; of sums: the group
+    double scale;        // scale; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor
     int part_count;
     struct recipe **parts;
 } recipe;
@@ -69,6 +76,14 @@ recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps
 bool recipe_fits(recipe_kind kind, int n, recipe *const *parts);
 const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
+// Is it one of RECIPE_COLUMN_SCALES to RECIPE_QUANTIZE_ROWS?
+static inline bool recipe_quantizes(recipe_kind kind) {
+    return kind >= RECIPE_COLUMN_SCALES && kind <= RECIPE_QUANTIZE_ROWS;
+}
+// Such a one, of an f32 matrix; limit: 1 to 127.
+recipe *recipe_quantized(arena *a, recipe_kind kind, recipe *r, int64_t limit);
+// `factor` times the sums of a column's elements, group by group; `group` divides the rows of the i8 matrix.
+recipe *recipe_column_sums(arena *a, recipe *r, int64_t group, int64_t factor);
 
 bool recipe_eq(const recipe *a, const recipe *b);
 // May a recipe of elements `from` be cast to `to`? To any type that a value can have, but neither from nor to i1.

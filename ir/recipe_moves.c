@@ -137,7 +137,13 @@ static bool collect(const recipe *r, moves *m) {
     case RECIPE_DFT_SIN:
     case RECIPE_PRODUCT:
     case RECIPE_SUM:
-    case RECIPE_NORM: break;
+    case RECIPE_NORM:
+    case RECIPE_COLUMN_SCALES:
+    case RECIPE_QUANTIZE_COLUMNS:
+    case RECIPE_ROW_SCALES:
+    case RECIPE_QUANTIZE_ROWS:
+    case RECIPE_COLUMN_SUMS:
+    case RECIPE_KINDS: break;
     }
     return false;
 }

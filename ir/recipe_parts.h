@@ -21,6 +21,18 @@ void matrix_copy(const strided_matrix *v, unsigned char *out, int64_t ld);
 // Into LAYOUT_PACKED: packed_bytes of it.
 void matrix_pack(const strided_matrix *v, unsigned char *out);
 
+// --- recipe_quantize.c: f32 matrices by columns. What goes by rows is that of the transposed matrix.
+
+strided_matrix matrix_transposed(const strided_matrix *v);
+// The scale of each column: its largest magnitude / limit, 1 where that is 0 or its reciprocal is infinite. False
+// where an element is NaN or infinite.
+bool matrix_column_scales(const strided_matrix *w, float limit, float *scales);
+// Each element times the reciprocal of its column's scale, to the nearest. `out` has the order of w's elements: it
+// is a matrix of w's steps.
+void matrix_quantize(const strided_matrix *w, const float *scales, int8_t *out);
+// out[i][j]: factor times the sum of column j of q (i8) over the rows of group i.
+void matrix_column_sums(const strided_matrix *q, int64_t group, int32_t factor, int32_t *out);
+
 // As recipe_bytes and recipe_run, but every element of a row-major result stands by itself. (recipe_run.c)
 size_t recipe_held(const recipe *r);
 bool recipe_run_elements(const recipe *r, const tensor_source *source, void *out, diag *d);
@@ -28,6 +40,7 @@ bool recipe_run_elements(const recipe *r, const tensor_source *source, void *out
 // recipe_bytes long. (recipe_compute.c)
 #define RECIPE_COMPUTED_PARTS 3
 void recipe_compute(const recipe *r, float *const *parts, float *out);
+bool tensor_is_finite(const tensor_view *t); // no NaN, no infinity
 // The tensor that a recipe names, checked against its type. (recipe_source.c)
 bool recipe_find_tensor(const recipe *r, const tensor_source *source, tensor_view *t, diag *d);
 #endif

@@ -3,6 +3,7 @@
 #include "ir/recipe_parts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ static bool no_memory(const recipe *r, diag *d) {
 }
 
 static bool run_recipe(const recipe *r, const tensor_source *source, void *out, diag *d);
+static bool open_quantized(const recipe *r, const tensor_source *source, strided_matrix *v, diag *d);
 
 // The result as a view; memory of its own where the recipe computes.
 static bool open_matrix(const recipe *r, const tensor_source *source, strided_matrix *v, diag *d) {
@@ -28,9 +30,11 @@ static bool open_matrix(const recipe *r, const tensor_source *source, strided_ma
     if (r->kind == RECIPE_TRANSPOSE) {
         strided_matrix x;
         if (!open_matrix(r->parts[0], source, &x, d)) return false;
-        *v = (strided_matrix){x.e, x.cols, x.rows, x.col_step, x.row_step, x.data, x.owned};
+        *v = matrix_transposed(&x);
         return true;
     }
+    if (r->kind == RECIPE_QUANTIZE_COLUMNS || r->kind == RECIPE_QUANTIZE_ROWS)
+        return open_quantized(r, source, v, d);
     if (r->kind == RECIPE_RESHAPE) {
         if (!open_matrix(r->parts[0], source, v, d)) return false;
         if (matrix_is_dense(v)) {
@@ -170,7 +174,75 @@ static bool run_computed(const recipe *r, const tensor_source *source, float *ou
     return ok;
 }
 
+// --- Quantised matrices
+
+// Which tensor of the recipe is it? Else the recipe itself is at fault.
+static bool unfinite(const recipe *r, const tensor_source *source, diag *d) {
+    tensor_view t;
+    char where[256];
+    for (int i = 0; i < r->part_count; i++)
+        if (!unfinite(r->parts[i], source, d)) return false;
+    if (r->kind != RECIPE_TENSOR || !recipe_find_tensor(r, source, &t, d)) return true;
+    if (tensor_is_finite(&t)) return true;
+    snprintf(where, sizeof where, "tensor \"%.200s\"", r->tensor);
+    return diag_error(d, where, "holds NaN or infinity, which int8 can't represent");
+}
+
+// The scales of the columns of r's part, which is open in `w`.
+static bool run_scales(const recipe *r, const strided_matrix *w, const tensor_source *source, float *scales,
+                       diag *d) {
+    if (matrix_column_scales(w, (float)r->scale, scales)) return true;
+    if (unfinite(r->parts[0], source, d))
+        diag_error(d, NULL, "a constant that int8 should represent holds NaN or infinity");
+    return false;
+}
+
+// The part of a recipe that quantises, by the columns of the view.
+static bool open_part(const recipe *r, const tensor_source *source, strided_matrix *w, diag *d) {
+    bool rows = r->kind == RECIPE_ROW_SCALES || r->kind == RECIPE_QUANTIZE_ROWS;
+    if (!open_matrix(r->parts[0], source, w, d)) return false;
+    if (rows) *w = matrix_transposed(w);
+    return true;
+}
+
+// The result lies in the order of its part.
+static bool open_quantized(const recipe *r, const tensor_source *source, strided_matrix *v, diag *d) {
+    strided_matrix w;
+    if (!open_part(r, source, &w, d)) return false;
+    float *scales = memory_alloc((size_t)w.cols, sizeof(*scales));
+    int8_t *q = scales ? memory_alloc((size_t)w.rows, (size_t)w.cols) : NULL;
+    bool ok = q ? run_scales(r, &w, source, scales, d) : no_memory(r, d);
+    if (ok) matrix_quantize(&w, scales, q);
+    free(scales);
+    free(w.owned);
+    *v = w;
+    v->e = ELEM_I8;
+    v->data = v->owned = q;
+    if (r->kind == RECIPE_QUANTIZE_ROWS) *v = matrix_transposed(v);
+    if (!ok) free(q);
+    return ok;
+}
+
+static bool run_column_scales(const recipe *r, const tensor_source *source, float *out, diag *d) {
+    strided_matrix w;
+    if (!open_part(r, source, &w, d)) return false;
+    bool ok = run_scales(r, &w, source, out, d);
+    free(w.owned);
+    return ok;
+}
+
+static bool run_column_sums(const recipe *r, const tensor_source *source, int32_t *out, diag *d) {
+    strided_matrix q;
+    if (!open_matrix(r->parts[0], source, &q, d)) return false;
+    matrix_column_sums(&q, r->axis, (int32_t)r->scale, out);
+    free(q.owned);
+    return true;
+}
+
 static bool run_recipe(const recipe *r, const tensor_source *source, void *out, diag *d) {
+    if (r->kind == RECIPE_COLUMN_SCALES || r->kind == RECIPE_ROW_SCALES)
+        return run_column_scales(r, source, out, d);
+    if (r->kind == RECIPE_COLUMN_SUMS) return run_column_sums(r, source, out, d);
     if (r->kind == RECIPE_SLICE) return run_slice(r, source, out, d);
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
@@ -180,7 +252,8 @@ static bool run_recipe(const recipe *r, const tensor_source *source, void *out, 
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
     strided_matrix v;
-    const recipe *from = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE ? r : r->parts[0];
+    bool whole = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE || recipe_quantizes(r->kind);
+    const recipe *from = whole ? r : r->parts[0];
     if (!open_matrix(from, source, &v, d)) return false;
     if (r->kind == RECIPE_PACK)
         matrix_pack(&v, out);

@@ -3,6 +3,7 @@
 #include "ir/recipe_parts.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,21 @@ bool recipe_find_tensor(const recipe *r, const tensor_source *source, tensor_vie
     if (type_eq(&found, &r->type)) return true;
     return diag_error(d, place, "is %s in the checkpoint, not %s", type_print(&found, has, sizeof(has)),
                       type_print(&r->type, want, sizeof(want)));
+}
+
+#define BLOCK 256
+
+bool tensor_is_finite(const tensor_view *t) {
+    float block[BLOCK];
+    int64_t n = 1;
+    for (int i = 0; i < t->rank; i++) n *= t->shape[i];
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t m = n - i < BLOCK ? n - i : BLOCK;
+        elem_convert(t->e, (const char *)t->data + (size_t)i * elem_size(t->e), ELEM_F32, block, m);
+        for (int64_t k = 0; k < m; k++)
+            if (!isfinite(block[k])) return false;
+    }
+    return true;
 }
 
 // --- Hash

@@ -210,6 +210,29 @@ static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recip
     return true;
 }
 
+// Scales, and what is quantised by them.
+static bool read_quantized(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
+    int64_t limit;
+    if (!expect(&p->s, ",") || !read_i64(&p->s, &limit)) return false;
+    if (of->type.e != ELEM_F32 || of->type.rank != 2 || of->type.layout != LAYOUT_ROW)
+        return scan_error(&p->s, at, "quantizes a row-major matrix of f32");
+    if (limit < 1 || limit > 127) return scan_error(&p->s, at, "limit is 1 to 127");
+    *out = recipe_quantized(p->s.a, kind, of, limit);
+    return true;
+}
+
+static bool read_column_sums(parser *p, spot at, recipe *of, recipe **out) {
+    int64_t group, factor;
+    if (!expect(&p->s, ",") || !read_i64(&p->s, &group) || !expect(&p->s, ",") || !read_i64(&p->s, &factor))
+        return false;
+    if (of->type.e != ELEM_I8 || of->type.rank != 2 || of->type.layout != LAYOUT_ROW)
+        return scan_error(&p->s, at, "sums the columns of a row-major matrix of i8");
+    if (group < 1 || of->type.d[0].n % group || factor < -128 || factor > 128)
+        return scan_error(&p->s, at, "group divides the rows, and the factor is -128 to 128");
+    *out = recipe_column_sums(p->s.a, of, group, factor);
+    return true;
+}
+
 // The kinds that have one part, which has been read into `of`.
 static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe **out) {
     bool row = of->type.layout == LAYOUT_ROW, f32 = of->type.e == ELEM_F32;
@@ -219,6 +242,8 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
     if (kind == RECIPE_RESHAPE) return read_reshape(p, at, of, out);
     if (kind == RECIPE_SLICE) return read_slice(p, at, of, out);
     if (kind == RECIPE_DIAGONAL) return read_diagonal(p, at, of, out);
+    if (kind == RECIPE_COLUMN_SUMS) return read_column_sums(p, at, of, out);
+    if (recipe_quantizes(kind)) return read_quantized(p, at, kind, of, out);
     if (kind == RECIPE_TRANSPOSE) {
         if (!row || !matrix) return scan_error(&p->s, at, "transposes a row-major matrix");
         *out = recipe_transpose(p->s.a, of);

@@ -193,11 +193,17 @@ static void print_recipe(FILE *out, const recipe *r) {
         break;
     case RECIPE_DFT_COS:
     case RECIPE_DFT_SIN: print_type(out, &r->type); break;
+    case RECIPE_COLUMN_SCALES:
+    case RECIPE_QUANTIZE_COLUMNS:
+    case RECIPE_ROW_SCALES:
+    case RECIPE_QUANTIZE_ROWS: fprintf(out, ", %d", (int)r->scale); break;
+    case RECIPE_COLUMN_SUMS: fprintf(out, ", %" PRId64 ", %d", r->axis, (int)r->scale); break;
     case RECIPE_TRANSPOSE:
     case RECIPE_CONCAT:
     case RECIPE_PRODUCT:
     case RECIPE_SUM:
-    case RECIPE_PACK: break;
+    case RECIPE_PACK:
+    case RECIPE_KINDS: break;
     }
     putc(')', out);
 }
