@@ -58,6 +58,15 @@ bool attention_as_heads(const graph *g, value v, int row, int column, heads *out
 // Whose rows a vector of the body belongs to.
 typedef enum side { SIDE_QUERY, SIDE_KEY } side;
 
+// Elements of k side by side in a panel that the product reads.
+static inline int64_t attention_group(const heads *x) {
+    return 4 / (int64_t)elem_size(x->read);
+}
+// Bytes of a panel of 16 of these rows.
+static inline int64_t attention_panel_bytes(const heads *x) {
+    return ceil_div(x->width, attention_group(x)) * GROUP_BYTES;
+}
+
 // One number for each row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
 typedef struct score_leaf {
     int operand;
@@ -164,6 +173,7 @@ LLVMValueRef attention_operand(emit *e, const kernel_site *s, const task_frame *
 // Of the task's head, row 0.
 LLVMValueRef attention_head_at(emit *e, const kernel_site *s, const task_frame *f, const heads *x);
 LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef attention_up_to(emit *e, LLVMValueRef x, int64_t n); // the next multiple of n, a power of two
 
 // The least and the largest number that each leaf has in a block of queries and keys. (range.c)
 typedef struct ranges {
@@ -187,19 +197,19 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
 
 // `v`, elements of type `from`, as the numbers of x that its product reads.
 LLVMValueRef attention_numbers(emit *e, const heads *x, elem from, LLVMValueRef v);
-// void (ptr rows, i64 count, ptr out): rows of x.width floats, x.ld apart, into panels [count/16][width][16],
-// each a key's column.
+// void (ptr rows, i64 count, ptr out): rows of x.width elements, x.ld apart, into panels [count/16][width/group][16][group],
+// each a key's column. A group that the row does not fill is filled with zeros.
 LLVMValueRef attention_pack_keys(emit *e, const heads *x);
-// void (ptr rows, i64 count, ptr out): into panels [width/16][..][16], `panel` bytes apart, of count rows
-// rounded up to 4.
+// void (ptr rows, i64 count, ptr out): into panels [width/16][../group][16][group], `panel` bytes apart, of count rows
+// rounded up to 4 groups.
 LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel);
-// void (ptr rows, i64 count, ptr out): `tile` rows, `ld` floats apart.
+// void (ptr rows, i64 count, ptr out): `tile` rows, as the product reads them, `ld` elements apart.
 LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld);
 // void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
 // to rows of x.width elements of `gives`, out_ld apart.
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives, int64_t out_ld);
-// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, `ld`
-// floats from row to row.
+// void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, as the product reads
+// them, `ld` elements from row to row.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                                  int64_t ld);
 // void (ptr scratch): stores the numbers of the keys (score_leaf.at), filled up to a whole panel.
@@ -221,7 +231,7 @@ LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attenti
 typedef struct row_source {
     const heads *rows;
     int tile;
-    int64_t ld, at;          // floats from row to row there; bytes in scratch
+    int64_t ld, at;          // elements from row to row there; bytes in scratch
     LLVMValueRef take, make; // attention_take_rows, or attention_make_rows
 } row_source;
 row_source attention_source(emit *e, const kernel_site *s, const attention *x, const heads *rows,

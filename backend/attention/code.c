@@ -22,7 +22,7 @@ static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t 
         if (!t->product) continue;
         int64_t rows = t->transposed ? round_up(length, tile_rows) : tile_rows;
         if (t->transposed && rows < length + tile_rows) rows = length + tile_rows;
-        t->packed = at, at += round_up(t->n, PANEL_COLUMNS) * round_up(t->of.width, PANEL_COLUMNS) * 4;
+        t->packed = at, at += ceil_div(t->n, PANEL_COLUMNS) * attention_panel_bytes(&t->of);
         t->at = at, at += rows * t->ld * 4;
     }
     return at;
@@ -33,16 +33,16 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     scratch_layout l = {.tile = block_tile_rows(s)};
     // Odd multiples of a line: rows of a power of two would share few sets of the cache.
     l.score_ld = (length / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
-    l.query_ld = round_up(x->q.width, PANEL_COLUMNS);
+    l.query_ld = round_up(x->q.width, GROUP_BYTES / (int64_t)elem_size(x->q.read));
     l.out_ld = round_up(x->v.width, PANEL_COLUMNS);
-    l.value_panel = (length | 1) * PANEL_COLUMNS * 4;
+    l.value_panel = (length / attention_group(&x->v) | 1) * GROUP_BYTES;
     l.produced_ld = round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
     bool has_producer = x->k.producer != VALUE_NONE || x->v.producer != VALUE_NONE,
          hides = attention_hides(x);
     int64_t at = plan_numbers(&x->scores, length, hides, FRAME_BYTES);
-    l.keys = at, at += length * round_up(x->k.width, PANEL_COLUMNS) * 4;
+    l.keys = at, at += length / PANEL_COLUMNS * attention_panel_bytes(&x->k);
     l.values = at, at += l.out_ld / PANEL_COLUMNS * l.value_panel;
-    l.queries = at, at += l.tile * l.query_ld * 4;
+    l.queries = at, at += l.tile * elem_bytes(x->q.read, l.query_ld);
     l.scores = at, at += l.tile * l.score_ld * 4;
     l.outs = at, at += l.tile * l.out_ld * 4;
     l.sums = at, at += round_up(l.tile, PANEL_COLUMNS) * 4;
@@ -76,16 +76,16 @@ static void emit_products(emit *e, attention_code *p) {
     const attention *x = p->x;
     const scratch_layout *l = &p->layout;
     p->score = (panels){.name = "attention.score",
-                        .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
+                        .product = target_product_find(e->target, x->q.read, x->k.read),
                         .rows = l->tile,
                         .k = x->q.width,
-                        .lda = l->query_ld * 4,
+                        .lda = elem_bytes(x->q.read, l->query_ld),
                         .ldc = l->score_ld * 4,
-                        .panel = x->k.width * PANEL_COLUMNS * 4,
+                        .panel = attention_panel_bytes(&x->k),
                         .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
                         .context = (void *)&x->scores.plain};
     p->value = (panels){.name = "attention.value",
-                        .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
+                        .product = target_product_find(e->target, x->v.read, x->v.read),
                         .rows = l->tile,
                         .lda = l->score_ld * 4,
                         .ldc = l->out_ld * 4,
@@ -118,13 +118,16 @@ static void emit_scores(emit *e, attention_code *p) {
     p->visible_softmax = attention_visible_softmax(e, p);
 }
 
-static void choose_products(attention *x) {
-    x->q.read = x->k.read = x->v.read = ELEM_F32;
-    for (int i = 0; i < x->scores.table_count; i++) x->scores.tables[i].of.read = ELEM_F32;
+// bf16 is multiplied as f32 where the target has no product of bf16.
+static void choose_products(const target *t, attention *x) {
+    elem bf16 = target_product_find(t, ELEM_BF16, ELEM_BF16) ? ELEM_BF16 : ELEM_F32;
+    heads *const all[] = {&x->q, &x->k, &x->v};
+    for (int i = 0; i < 3; i++) all[i]->read = all[i]->as == ELEM_BF16 ? bf16 : ELEM_F32;
+    for (int i = 0; i < x->scores.table_count; i++) x->scores.tables[i].of.read = x->q.read;
 }
 
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p) {
-    choose_products(x);
+    choose_products(e->target, x);
     *p = (attention_code){.s = s, .x = x, .layout = plan(s, x)};
     const scratch_layout *l = &p->layout;
     emit_products(e, p);
@@ -165,9 +168,9 @@ void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LL
                  values = tile_at_constant(e, scratch, p->layout.values);
     if (p->numbers) attention_call(e, p->numbers, 1, &scratch);
     if (p->panel_limits) attention_call(e, p->panel_limits, 1, &scratch);
-    pack_panels(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, x->k.width * PANEL_COLUMNS * 4);
+    pack_panels(e, p, f, scratch, &x->k, p->make_keys, p->pack_keys, keys, attention_panel_bytes(&x->k));
     pack_panels(e, p, f, scratch, &x->v, p->make_values, p->pack_values, values,
-                PANEL_COLUMNS * PANEL_COLUMNS * 4);
+                PANEL_COLUMNS / attention_group(&x->v) * GROUP_BYTES);
     for (int i = 0; i < x->scores.table_count; i++) {
         LLVMValueRef args[] = {scratch, from, to};
         if (!x->scores.tables[i].product) continue;

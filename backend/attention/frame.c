@@ -30,6 +30,11 @@ LLVMValueRef attention_smaller(emit *e, LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, b, ""), a, b, "");
 }
 
+LLVMValueRef attention_up_to(emit *e, LLVMValueRef x, int64_t n) {
+    LLVMValueRef up = LLVMBuildAdd(e->b, x, build_const_i64(e, n - 1), "");
+    return LLVMBuildAnd(e->b, up, build_const_i64(e, -n), "");
+}
+
 static const node *operand_node(const kernel_site *s, int operand) {
     return graph_node(s->graph, graph_node(s->graph, s->node)->inputs[operand]);
 }

@@ -49,10 +49,11 @@ static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows)
 
 // Copies `n` elements, not all of them whole vectors, to numbers that the product reads.
 static void copy_row(emit *e, const heads *x, LLVMValueRef from, LLVMValueRef to, int64_t n) {
-    int64_t at = 0;
-    for (; at + e->width <= n; at += e->width)
-        store_lanes(e, x->read, load_numbers(e, x, from, at, e->width), to, at);
-    for (; at < n; at++) store_lanes(e, x->read, load_numbers(e, x, from, at, 1), to, at);
+    int64_t whole = e->width * attention_group(x);
+    for (int64_t at = 0, lanes; at < n; at += lanes) {
+        lanes = at + whole <= n ? whole : 1;
+        store_lanes(e, x->read, load_numbers(e, x, from, at, (int)lanes), to, at);
+    }
 }
 
 // `n` floats, each times `share`, to elements of type x.
@@ -88,6 +89,20 @@ static void transpose(emit *e, LLVMValueRef *v) {
     }
 }
 
+// `lanes` groups of a row's elements from element `at` on, each in a lane of 32 bits.
+static LLVMValueRef load_groups(emit *e, const heads *x, LLVMValueRef row, int64_t at, int lanes) {
+    int64_t group = attention_group(x);
+    LLVMValueRef v = load_numbers(e, x, row, at, (int)(lanes * group));
+    LLVMTypeRef t = lanes > 1 ? LLVMVectorType(e->f32, (unsigned)lanes) : e->f32;
+    return LLVMBuildBitCast(e->b, v, t, "");
+}
+
+// The row's last group, where its elements are too few: one bf16, and a zero.
+static LLVMValueRef load_last(emit *e, const heads *x, LLVMValueRef row) {
+    LLVMValueRef v = load_numbers(e, x, row, x->width - 1, 1);
+    return LLVMBuildBitCast(e->b, LLVMBuildZExt(e->b, v, e->i32, ""), e->f32, "");
+}
+
 // `width` keys from key i on, as columns of the panel from `to` on.
 static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMValueRef count, LLVMValueRef i,
                              LLVMValueRef to) {
@@ -96,19 +111,18 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
         from[k] = row_at(e, rows, plus(e, i, k), count, elem_bytes(x->e, x->ld));
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
     }
-    int64_t c = 0;
-    for (; c + e->width <= x->width; c += e->width) {
-        for (int k = 0; k < e->width; k++) v[k] = load_numbers(e, x, from[k], c, e->width);
+    int64_t c = 0, group = attention_group(x), whole = x->width / group;
+    for (; c + e->width <= whole; c += e->width) {
+        for (int k = 0; k < e->width; k++) v[k] = load_groups(e, x, from[k], c * group, e->width);
         transpose(e, v);
         for (int k = 0; k < e->width; k++) {
-            build_store(e, v[k], tile_at_constant(e, to, (c + k) * PANEL_COLUMNS * 4),
-                        (unsigned)e->width * 4);
+            build_store(e, v[k], tile_at_constant(e, to, (c + k) * GROUP_BYTES), (unsigned)e->width * 4);
         }
     }
-    for (; c < x->width; c++) {
+    for (; c < ceil_div(x->width, group); c++) {
         for (int k = 0; k < e->width; k++) {
-            LLVMValueRef f = load_numbers(e, x, from[k], c, 1);
-            build_store(e, f, tile_at_constant(e, to, (c * PANEL_COLUMNS + k) * 4), 4);
+            LLVMValueRef g = c < whole ? load_groups(e, x, from[k], c * group, 1) : load_last(e, x, from[k]);
+            build_store(e, g, tile_at_constant(e, to, c * GROUP_BYTES + k * 4), 4);
         }
     }
 }
@@ -117,7 +131,8 @@ LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMValueRef f = begin(e, "attention.keys"), count = LLVMGetParam(f, 1);
     loop panel = build_loop(e, build_const_i64(e, 0), count, PANEL_COLUMNS, "panel");
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, panel.index, x->width * 4));
+    int64_t key_bytes = attention_panel_bytes(x) / PANEL_COLUMNS;
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, panel.index, key_bytes));
     loop part = build_loop(e, build_const_i64(e, 0), build_const_i64(e, PANEL_COLUMNS), e->width, "part");
     LLVMValueRef first = LLVMBuildAdd(e->b, panel.index, part.index, "");
     pack_key_vectors(e, x, LLVMGetParam(f, 0), count, first, tile_at(e, to, tile_mul(e, part.index, 4)));
@@ -126,19 +141,56 @@ LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
     return build_helper_end(e, f, NULL, caller);
 }
 
-LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
-    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef f = begin(e, "attention.values"), count = LLVMGetParam(f, 1);
-    LLVMValueRef up = LLVMBuildAnd(e->b, plus(e, count, 3), build_const_i64(e, -4), "");
-    loop row = build_loop(e, build_const_i64(e, 0), up, 1, "row");
-    LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, count, elem_bytes(x->e, x->ld));
-    fetch_ahead(e, x, from, PANEL_COLUMNS);
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, PANEL_COLUMNS * 4));
+// PANEL_COLUMNS elements of two rows by turns, from element `start` of a and b on.
+static LLVMValueRef by_turns(emit *e, LLVMValueRef a, LLVMValueRef b, int64_t start) {
+    LLVMValueRef pick[2 * PANEL_COLUMNS];
+    int64_t lanes = LLVMGetVectorSize(LLVMTypeOf(a));
+    for (int i = 0; i < 2 * PANEL_COLUMNS; i++)
+        pick[i] = LLVMConstInt(e->i32, (unsigned long long)(start + i / 2 + i % 2 * lanes), false);
+    return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(pick, 2 * PANEL_COLUMNS), "");
+}
+
+// A group of two rows of values into all panels: two panels at a time, or one, or an element.
+static void pack_pair(emit *e, const heads *x, const LLVMValueRef *from, LLVMValueRef to, int64_t panel) {
+    for (int64_t c = 0, lanes; c < x->width; c += lanes) {
+        int64_t whole = (x->width - c) / PANEL_COLUMNS;
+        lanes = whole > 0 ? (whole > 1 ? 2 : 1) * PANEL_COLUMNS : 1;
+        LLVMValueRef a = load_numbers(e, x, from[0], c, (int)lanes),
+                     b = load_numbers(e, x, from[1], c, (int)lanes);
+        LLVMValueRef at = tile_at_constant(e, to, c / PANEL_COLUMNS * panel + c % PANEL_COLUMNS * 4);
+        if (lanes == 1) {
+            store_lanes(e, x->read, a, at, 0);
+            store_lanes(e, x->read, b, at, 1);
+        }
+        for (int64_t k = 0; k < lanes / PANEL_COLUMNS; k++)
+            build_store(e, by_turns(e, a, b, k * PANEL_COLUMNS), tile_at_constant(e, at, k * panel),
+                        GROUP_BYTES);
+    }
+}
+
+static void pack_row(emit *e, const heads *x, LLVMValueRef from, LLVMValueRef to, int64_t panel) {
     for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
         int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
         copy_row(e, x, tile_at_constant(e, from, elem_bytes(x->e, c)),
                  tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
     }
+}
+
+LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMValueRef f = begin(e, "attention.values"), count = LLVMGetParam(f, 1), from[2];
+    int64_t group = attention_group(x);
+    assert(group <= 2);
+    loop row = build_loop(e, build_const_i64(e, 0), attention_up_to(e, count, 4 * group), group, "row");
+    for (int k = 0; k < group; k++) {
+        from[k] = row_at(e, LLVMGetParam(f, 0), plus(e, row.index, k), count, elem_bytes(x->e, x->ld));
+        fetch_ahead(e, x, from[k], PANEL_COLUMNS);
+    }
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, GROUP_BYTES / group));
+    if (group == 2)
+        pack_pair(e, x, from, to, panel);
+    else
+        pack_row(e, x, from[0], to, panel);
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }
@@ -149,7 +201,8 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, tile_rows); // the next tile's
-    copy_row(e, x, from, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, ld * 4)), x->width);
+    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(x->read, ld)));
+    copy_row(e, x, from, to, x->width);
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }

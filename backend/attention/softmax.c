@@ -65,6 +65,7 @@ static void store_log_sum(emit *e, LLVMValueRef total, LLVMValueRef top, LLVMVal
 LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums) {
     assert(tile_rows <= MAX_TILE_ROWS);
     unsigned align = (unsigned)e->width * 4;
+    int size = (int)elem_size(values->read);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
     LLVMValueRef f = build_helper(e, "attention.softmax", e->f32, 3, params);
@@ -85,9 +86,11 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
     }
     for (int r = 0; r < tile_rows; r++) {
         sums sum = carry_begin(e, count, 1, LLVMConstNull(e->vf));
-        LLVMValueRef p = tile_at(e, tile_at_constant(e, scores, r * ld * 4), tile_mul(e, sum.l.index, 4));
+        LLVMValueRef row = tile_at_constant(e, scores, r * ld * 4);
+        LLVMValueRef p = tile_at(e, row, tile_mul(e, sum.l.index, 4));
         LLVMValueRef x = math_exp(e, LLVMBuildFSub(e->b, build_load(e, e->vf, p, align), top[r], ""));
-        build_store(e, attention_numbers(e, values, ELEM_F32, x), p, align);
+        LLVMValueRef to = tile_at(e, row, tile_mul(e, sum.l.index, size));
+        build_store(e, attention_numbers(e, values, ELEM_F32, x), to, (unsigned)(e->width * size));
         LLVMValueRef total = LLVMBuildFAdd(e->b, sum.phi[0], x, "");
         carry_end(e, &sum, &total);
         total = build_reduce_add(e, sum.phi[0]);

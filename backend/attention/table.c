@@ -26,7 +26,8 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     LLVMValueRef until = attention_smaller(e, tile_mul(e, last, PANEL_COLUMNS), build_const_i64(e, t->n));
     LLVMValueRef from =
         tile_at(e, attention_head_at(e, s, &f, &t->of), tile_mul(e, row, elem_bytes(t->of.e, t->of.ld)));
-    LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, t->packed), tile_mul(e, row, t->of.width * 4));
+    LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, t->packed),
+                              tile_mul(e, first, attention_panel_bytes(&t->of)));
     LLVMValueRef args[] = {from, LLVMBuildSub(e->b, until, row, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(pack), pack, args, 3, "");
     return build_helper_end(e, fn, NULL, caller);
@@ -87,12 +88,12 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                                 LLVMValueRef scan, const row_source *keys, const row_source *queries) {
     const row_source *rows = t->transposed ? keys : queries;
     panels p = {.name = "attention.table",
-                .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
+                .product = target_product_find(e->target, t->of.read, t->of.read),
                 .rows = rows->tile,
                 .k = t->of.width,
-                .lda = rows->ld * 4,
+                .lda = elem_bytes(t->of.read, rows->ld),
                 .ldc = t->ld * 4,
-                .panel = t->of.width * PANEL_COLUMNS * 4};
+                .panel = attention_panel_bytes(&t->of)};
     panels_emit(e, &p);
     table_code c = {.prepare = emit_prepare(e, s, x, t, scan)};
     c.multiply =

@@ -15,13 +15,9 @@
 // maximum.
 #define SEEN (-1e29)
 
-static LLVMValueRef up_to(emit *e, LLVMValueRef x, int64_t n) {
-    LLVMValueRef up = LLVMBuildAdd(e->b, x, build_const_i64(e, n - 1), "");
-    return LLVMBuildAnd(e->b, up, build_const_i64(e, -n), "");
-}
-
 static LLVMValueRef panels_of(emit *e, LLVMValueRef keys) {
-    return LLVMBuildUDiv(e->b, up_to(e, keys, PANEL_COLUMNS), build_const_i64(e, PANEL_COLUMNS), "");
+    return LLVMBuildUDiv(e->b, attention_up_to(e, keys, PANEL_COLUMNS), build_const_i64(e, PANEL_COLUMNS),
+                         "");
 }
 
 // --- Runs of visible panels
@@ -73,19 +69,25 @@ static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMVa
     attention_call(e, p->pass, 5, (LLVMValueRef[]){scratch, row, key, columns, scores});
 }
 
-// The scores' first `k` columns from column `at` on times the values from key `key` on.
+// The first `k` probabilities from column `at` on times the values from key `key` on; all of them whole groups, k four.
 static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef at,
                           LLVMValueRef key, LLVMValueRef k) {
-    panels_args x = {
-        .a = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4)),
-        .b = tile_at(e, tile_at_constant(e, scratch, p->layout.values), tile_mul(e, key, PANEL_COLUMNS * 4)),
-        .c = tile_at_constant(e, scratch, p->layout.outs),
-        .tiles = build_const_i64(e, 1),
-        .from = build_const_i64(e, 0),
-        .to = build_const_i64(e, p->layout.out_ld / PANEL_COLUMNS),
-        .after = scratch,
-        .k = k};
+    int64_t size = (int64_t)elem_size(p->x->v.read), group = attention_group(&p->x->v);
+    LLVMValueRef values = tile_at_constant(e, scratch, p->layout.values);
+    panels_args x = {.a = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, size)),
+                     .b = tile_at(e, values, tile_mul(e, key, GROUP_BYTES / group)),
+                     .c = tile_at_constant(e, scratch, p->layout.outs),
+                     .tiles = build_const_i64(e, 1),
+                     .from = build_const_i64(e, 0),
+                     .to = build_const_i64(e, p->layout.out_ld / PANEL_COLUMNS),
+                     .after = scratch,
+                     .k = LLVMBuildUDiv(e->b, k, build_const_i64(e, group), "")};
     panels_call(e, &p->value, &x);
+}
+
+// The keys, up to four whole groups of values.
+static LLVMValueRef value_keys(emit *e, const attention_code *p, const task_frame *f) {
+    return attention_up_to(e, f->keys, 4 * attention_group(&p->x->v));
 }
 
 static LLVMValueRef softmax(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef count) {
@@ -150,7 +152,7 @@ static void visible_values(emit *e, const attention_code *p, const task_frame *f
     build_loop_end(e, &l);
     run r = run_begin(e, p, scratch, n);
     LLVMValueRef key = tile_mul(e, r.from, PANEL_COLUMNS);
-    LLVMValueRef end = attention_smaller(e, tile_mul(e, r.to, PANEL_COLUMNS), up_to(e, f->keys, 4));
+    LLVMValueRef end = attention_smaller(e, tile_mul(e, r.to, PANEL_COLUMNS), value_keys(e, p, f));
     value_product(e, p, scratch, r.at, key, LLVMBuildSub(e->b, end, key, ""));
     run_end(e, &r);
 }
@@ -170,5 +172,5 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
     }
     score(e, p, scratch, row, zero, panels_of(e, f->keys), zero);
     softmax(e, p, scratch, f->keys);
-    value_product(e, p, scratch, zero, zero, up_to(e, f->keys, 4));
+    value_product(e, p, scratch, zero, zero, value_keys(e, p, f));
 }
