@@ -450,12 +450,12 @@ bool shape_infer(const graph *g, const node *n, type *out, const char *where, di
     rule_context c = {g, n, out, where, d};
     if (!well_formed(&c)) return false;
     // A layout says where elements lie: ops that take them one by one don't mind it
-    // (f32's: groups of narrower elements are for products).
+    // (f32's: groups of narrower elements are for products, and for the casts before them).
     bool packed_allowed =
              (op_flag_bits(n->op) & (REGION | WRITES)) || n->op == OP_matmul || n->op == OP_result,
          elementwise = op_flag_bits(n->op) & POINTWISE;
     for (int i = 0; i < n->input_count && !packed_allowed; i++) {
-        if (elementwise && operand(&c, i)->e == ELEM_F32) continue;
+        if (elementwise && (operand(&c, i)->e == ELEM_F32 || n->op == OP_cast)) continue;
         if (operand(&c, i)->layout != LAYOUT_ROW) return misfit(&c, "takes row-major operands");
     }
     return rules[n->op](&c);

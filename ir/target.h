@@ -21,8 +21,12 @@ bool precision_find(const char *name, precision *out);
 
 // How a register tile takes a step of k. The emitters stand in backend/matmul/step.c.
 typedef enum product_step {
-    STEP_FMA,    // one element of the left operand in all lanes; a fused multiply-add for each vector
-    STEP_MUL_ADD // the same, as a multiplication and an addition
+    STEP_FMA,     // one element of the left operand in all lanes; a fused multiply-add for each vector
+    STEP_MUL_ADD, // the same, as a multiplication and an addition
+    STEP_WIDEN,   // STEP_FMA for each element of a group of the right operand, which becomes f32 in registers
+    STEP_DOT_BF16, // a group of the left operand in all lanes; vdpbf16ps
+    STEP_DOT_I8,   // the same; vpdpbusd
+    STEP_PAIRS_I8  // the same; vpmaddubsw, vpmaddwd, vpaddd, for numbers of the left operand up to 127
 } product_step;
 
 // A product that code for the target can multiply by register tiles: a row of backend/matmul/kernels.def.

@@ -4,15 +4,11 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "runtime/abi_cpu.h"
 
 static inline bool runs_here(const target *t) {
-    target host;
-    diag d;
-    diag_init(&d);
-    bool ok =
-        target_init(&host, NULL, "native", PRECISION_F32, &d) && (t->feature_bits & ~host.feature_bits) == 0;
-    diag_free(&d);
-    return ok;
+    bertc_cpu cpu = bertc_cpu_read(t->feature_bits);
+    return !(t->feature_bits & ~(cpu.has & ~cpu.refused));
 }
 
 // A CPU for each ISA that bertc has code for on this architecture, the best first.
@@ -23,14 +19,19 @@ static const char *const host_cpus[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
 #endif
 #define HOST_CPUS ((int)(sizeof(host_cpus) / sizeof(host_cpus[0])))
 
-// Of `host_cpus`: does this machine run its code, and the ISA's name, a kind of tests/main.h.
-static inline bool host_runs(const char *cpu) {
+// Does this machine run the code of this precision for a CPU?
+static inline bool host_runs_precision(const char *cpu, precision p) {
     target t;
     diag d;
     diag_init(&d);
-    bool ok = target_init(&t, NULL, cpu, PRECISION_F32, &d) && runs_here(&t);
+    bool ok = target_init(&t, NULL, cpu, p, &d) && runs_here(&t);
     diag_free(&d);
     return ok;
+}
+
+// Of `host_cpus`: does this machine run its code, and the ISA's name, a kind of tests/main.h.
+static inline bool host_runs(const char *cpu) {
+    return host_runs_precision(cpu, PRECISION_F32);
 }
 static inline const char *host_isa(const char *cpu) {
     return !strcmp(cpu, "x86-64-v4")   ? "avx512"

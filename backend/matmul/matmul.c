@@ -18,7 +18,8 @@
 // The parts of a node of this family.
 typedef struct matmul {
     sym dim;
-    int x, w; // operands
+    int x, w;    // operands
+    bool widens; // w becomes f32 on its way
     const target_product *product;
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
@@ -32,6 +33,7 @@ static bool operands_fit(const emit *e, const kernel_site *s, matmul *m) {
     const type *w = graph_type(s->graph, n->inputs[m->w]);
     const type *t = &x->type;
     m->product = target_product_find(e->target, t->e, w->e);
+    if (m->product && m->widens != (m->product->step == STEP_WIDEN)) return false;
     if (!m->product) return false;
     if (t->rank != 2 || t->layout != LAYOUT_ROW || node_is_constant(x)) return false;
     if (w->rank != 2 || w->layout != LAYOUT_PACKED || w->d[0].s != SYM_NONE) return false;
@@ -47,7 +49,7 @@ static void find_blocks(const node *product, matmul *m) {
     m->blocks = a ? a->u.ints[1] : 1;
 }
 
-// The one product of a body, of two params.
+// The one product of a body.
 static value find_product(const graph *body) {
     value anchor = VALUE_NONE;
     for (value v = 0; v < body->count; v++) {
@@ -55,9 +57,21 @@ static value find_product(const graph *body) {
         if (anchor != VALUE_NONE) return VALUE_NONE;
         anchor = v;
     }
-    for (int i = 0; i < 2 && anchor != VALUE_NONE; i++)
-        if (graph_node(body, graph_node(body, anchor)->inputs[i])->op != OP_param) return VALUE_NONE;
     return anchor;
+}
+
+static bool is_param(const graph *body, value v) {
+    return graph_node(body, v)->op == OP_param;
+}
+
+// Its operands are params; the right one may be cast to f32.
+static bool find_operands(const graph *body, value anchor, matmul *m) {
+    const node *a = graph_node(body, anchor);
+    const node *w = graph_node(body, a->inputs[1]);
+    m->widens = w->op == OP_cast && w->type.e == ELEM_F32;
+    m->x = a->inputs[0];
+    m->w = m->widens ? w->inputs[0] : a->inputs[1];
+    return is_param(body, m->x) && is_param(body, m->w);
 }
 
 // A product in chosen rows has one result.
@@ -82,11 +96,8 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     }
     value anchor = n->op == OP_fuse ? find_product(n->body) : VALUE_NONE;
     if (anchor == VALUE_NONE) return false;
-    const node *a = graph_node(n->body, anchor);
-    m->x = a->inputs[0];
-    m->w = a->inputs[1];
-    if (!operands_fit(e, s, m)) return false;
-    find_blocks(a, m);
+    if (!find_operands(n->body, anchor, m) || !operands_fit(e, s, m)) return false;
+    find_blocks(graph_node(n->body, anchor), m);
     if (collect_chosen(s, anchor, m)) return true;
     m->choice = (row_choice){0};
     return product_end_collect(e->arena, s, anchor, NULL, &m->end);

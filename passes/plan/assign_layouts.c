@@ -9,6 +9,8 @@
 //             %u = fuse (%x, %w, %b) {                                 w: f32[768,3072] packed
 //               %0 = matmul %x, %w ...
 //
+// A weight that a `cast` widens before its product is packed as it is: the cast stands in the box.
+//
 // A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
@@ -21,14 +23,15 @@
 // operands of per_sequence bodies.
 #include "passes/region.h"
 
-// Is parameter v of a body read as the right operand of matmuls alone?
-static bool param_packs(const graph *body, value v) {
+// Is value v of a body, or what a cast makes of it, read as the right operand of matmuls alone?
+static bool streamed(const graph *body, value v, bool cast) {
     int uses = 0;
     for (value u = 0; u < body->count; u++) {
         const node *n = graph_node(body, u);
         for (int i = 0; i < n->input_count; i++) {
             if (n->inputs[i] != v) continue;
-            if (n->op != OP_matmul || i != 1) return false;
+            bool widened = !cast && n->op == OP_cast && streamed(body, u, true);
+            if (!widened && (n->op != OP_matmul || i != 1)) return false;
             uses++;
         }
     }
@@ -40,7 +43,7 @@ static bool operand_packs(const graph *g, const node *n, int i) {
     if (!node_is_constant(w) || node_is_state(w) || !node_attr(w, ATTR_recipe)) return false;
     if (!elem_packs(w->type.e) || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
     if (n->op == OP_matmul) return i == 1;
-    return n->op == OP_fuse && param_packs(n->body, i);
+    return n->op == OP_fuse && streamed(n->body, i, false);
 }
 
 // --- Block diagonals (grouped projections)

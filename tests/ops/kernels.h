@@ -61,15 +61,28 @@ static inline int64_t site_size(const site *s, dim d) {
     return dim_value(d, &b);
 }
 
-// An input of random numbers in [-1, 1].
-static inline value site_input(site *s, const char *name, dim rows, int64_t columns) {
-    type t = type_make(ELEM_F32, 2, (dim[]){rows, dim_num(columns)});
-    tensor x = {.e = ELEM_F32, .rank = 2, .shape = {site_size(s, rows), columns}};
-    float *data = ARENA_ARRAY(s->a, float, tensor_count(&x) + 1);
-    for (int64_t i = 0; i < tensor_count(&x); i++) data[i] = site_random(s);
-    x.data = data;
+// `n` random numbers around `middle`, of any type.
+static inline void *site_numbers(site *s, elem e, int64_t n, float middle, float spread) {
+    char *data = ARENA_ARRAY(s->a, char, elem_bytes(e, n) + 64);
+    for (int64_t i = 0; i < n; i++) {
+        float x = middle + spread * site_random(s);
+        elem_convert(ELEM_F32, &x, e, data + elem_bytes(e, i), 1);
+    }
+    return data;
+}
+
+// An input of random numbers around `middle`.
+static inline value site_input_of(site *s, const char *name, elem e, dim rows, int64_t columns, float middle,
+                                  float spread) {
+    type t = type_make(e, 2, (dim[]){rows, dim_num(columns)});
+    tensor x = {.e = e, .rank = 2, .shape = {site_size(s, rows), columns}};
+    x.data = site_numbers(s, e, tensor_count(&x), middle, spread);
     s->inputs[s->input_count++] = (eval_input){name, x};
     return graph_input(s->g, name, t);
+}
+
+static inline value site_input(site *s, const char *name, dim rows, int64_t columns) {
+    return site_input_of(s, name, ELEM_F32, rows, columns, 0, 1);
 }
 
 // i32 bounds of the sequences (or of their rows): `counts` of each.
@@ -83,14 +96,16 @@ static inline value site_bounds(site *s, const char *name, const int *counts) {
 }
 
 // A weight of the checkpoint: [n] where k is 0, around `middle`.
-static inline value site_weight(site *s, const char *name, int64_t k, int64_t n, float middle, float spread) {
-    tensor_view v = {.e = ELEM_F32, .rank = k ? 2 : 1, .shape = {k ? k : n, n}};
-    int64_t count = (k ? k : 1) * n;
-    float *data = ARENA_ARRAY(s->a, float, count);
-    for (int64_t i = 0; i < count; i++) data[i] = middle + spread * site_random(s);
-    v.data = data;
+static inline value site_weight_of(site *s, const char *name, elem e, int64_t k, int64_t n, float middle,
+                                   float spread) {
+    tensor_view v = {.e = e, .rank = k ? 2 : 1, .shape = {k ? k : n, n}};
+    v.data = site_numbers(s, e, (k ? k : 1) * n, middle, spread);
     s->weights[s->weight_count++] = (named){name, v};
-    return graph_constant_recipe(s->g, name, recipe_tensor(s->a, name, ELEM_F32, v.rank, v.shape));
+    return graph_constant_recipe(s->g, name, recipe_tensor(s->a, name, e, v.rank, v.shape));
+}
+
+static inline value site_weight(site *s, const char *name, int64_t k, int64_t n, float middle, float spread) {
+    return site_weight_of(s, name, ELEM_F32, k, n, middle, spread);
 }
 
 static inline bool site_find(void *context, const char *name, tensor_view *out) {
@@ -124,6 +139,8 @@ static inline tensor site_expect(site *s, value out) {
 
 typedef struct way {
     const char *mcpu;
+    precision precision;
+    const char *family; // whose kernels all must be; NULL: any
     int64_t length, batch;
     task_split cut; // of every node; class 0 runs
     int chunk;      // 0: the schedule's own
@@ -160,10 +177,8 @@ static inline void run_write_inputs(run *r) {
             *(rows ? &r->call.row_bounds : &r->call.bounds) = (const int32_t *)to;
             continue;
         }
-        for (int64_t k = 0; k < t->shape[0]; k++) {
-            memcpy(to + k * r->v->places[v].ld * 4, (float *)t->data + k * t->shape[1],
-                   (size_t)t->shape[1] * 4);
-        }
+        int64_t row = elem_bytes(t->e, t->shape[1]), ld = elem_bytes(t->e, r->v->places[v].ld);
+        for (int64_t k = 0; k < t->shape[0]; k++) memcpy(to + k * ld, (char *)t->data + k * row, (size_t)row);
     }
 }
 
@@ -176,7 +191,7 @@ static inline void check_stream(const run *r, const kernel_phase *p, const node 
     ck_assert(p->stream >= 0 && p->stream < n->input_count);
     const node *w = graph_node(r->g, n->inputs[p->stream]);
     ck_assert(node_is_constant(w) && w->type.layout == LAYOUT_PACKED);
-    int64_t panel = w->type.d[0].n * PANEL_COLUMNS * 4;
+    int64_t panel = packed_groups(w->type.e, w->type.d[0].n) * GROUP_BYTES;
     int64_t bytes = (w->type.d[1].n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * panel;
     ck_assert(p->stream_bytes % panel == 0 && p->stream_step % panel == 0);
     ck_assert(p->stream_bytes > 0 && p->stream_bytes <= p->stream_step);
@@ -269,7 +284,7 @@ static inline float *run_all(run *r, const kernel *const *kernels, const kernel_
 // Compiles and runs; the output's rows, dense, in the site's arena.
 static inline float *site_run(site *s, const way *w) {
     target t;
-    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, PRECISION_F32, &s->d)));
+    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, w->precision, &s->d)));
     tensor_source source = {s, site_find};
     pass_context pc = {.target = &t, .source = &source, .diag = &s->d};
     run r = {.s = s, .g = graph_clone(s->a, s->g)};
@@ -289,6 +304,8 @@ static inline float *site_run(site *s, const way *w) {
     ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
     kernel_names *names = ARENA_ARRAY(s->a, kernel_names, r.g->count);
     int64_t scratch = run_export(&r, kernels, names);
+    for (value i = 0; w->family && i < r.g->count; i++)
+        if (kernels[i]) ck_assert_msg(!strncmp(names[i][0], w->family, strlen(w->family)), "%s", names[i][0]);
     thread_calls_export(&e, &t);
     jit_code *code = jit_code_open(&e, &t, 2, NULL);
     ck_assert(site_ok(s, code != NULL));
@@ -302,6 +319,8 @@ static inline float *site_run(site *s, const way *w) {
 static inline double site_error(const tensor *expected, const float *got) {
     const float *x = expected->data;
     double worst = 0, most = 1;
+    if (expected->e == ELEM_I32)
+        return memcmp(x, got, (size_t)tensor_count(expected) * 4) == 0 ? 0 : INFINITY;
     for (int64_t i = 0; i < tensor_count(expected); i++) {
         if (!isfinite(got[i])) return INFINITY;
         worst = fmax(worst, fabs((double)x[i] - got[i]));

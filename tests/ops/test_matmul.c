@@ -112,6 +112,8 @@ END_TEST
 typedef struct product_test {
     value (*build)(site *s);
     double tolerance;
+    const char *cpu; // NULL: the one of host_cpus with the product's ISA
+    precision precision;
 } product_test;
 
 static value build_f32(site *s) {
@@ -119,12 +121,56 @@ static value build_f32(site *s) {
     return build(s, &p, SYM_T);
 }
 
+// The parts of a group that are there: 203 = 2 * 101 + 1 = 4 * 50 + 3.
+static value build_bf16(site *s) {
+    value x = site_input_of(s, "x", ELEM_BF16, dim_sym(SYM_T), 203, 0, 1);
+    return graph_op2(s->g, OP_matmul, x, site_weight_of(s, "w", ELEM_BF16, 203, 131, 0, 0.5f));
+}
+
+// Numbers that all levels take: up to 127.
+static value build_i8(site *s) {
+    value x = site_input_of(s, "x", ELEM_U8, dim_sym(SYM_T), 203, 64, 63.9f);
+    return graph_op2(s->g, OP_matmul, x, site_weight_of(s, "w", ELEM_I8, 203, 131, 0, 127.9f));
+}
+
+// Up to 255.
+static value build_whole_u8(site *s) {
+    value x = site_input_of(s, "x", ELEM_U8, dim_sym(SYM_T), 203, 128, 127.9f);
+    return graph_op2(s->g, OP_matmul, x, site_weight_of(s, "w", ELEM_I8, 203, 131, 0, 127.9f));
+}
+
+static value build_widened(site *s, elem e, float spread) {
+    value operands[] = {site_input(s, "x", dim_sym(SYM_T), 203),
+                        site_weight_of(s, "w", e, 203, 131, 0, spread), site_weight(s, "b", 0, 131, 0.1f, 1)};
+    graph *b = graph_new(s->a, "body");
+    for (int i = 0; i < 3; i++) graph_param(b, arena_printf(s->a, "p%d", i), *graph_type(s->g, operands[i]));
+    attr to = attr_elem(ATTR_to, ELEM_F32);
+    value w = graph_append(b, OP_cast, 1, (value[]){1}, 1, &to);
+    graph_output_add(b, "y", graph_op2(b, OP_add, graph_op2(b, OP_matmul, 0, w), 2));
+    return graph_region(s->g, OP_fuse, 3, operands, b, 0);
+}
+static value build_widened_bf16(site *s) {
+    return build_widened(s, ELEM_BF16, 0.5f);
+}
+static value build_widened_i8(site *s) {
+    return build_widened(s, ELEM_I8, 127.9f);
+}
+
 static product_test test_of(product_id id) {
     switch (id) {
     case PRODUCT_f32_generic:
     case PRODUCT_f32_avx2:
     case PRODUCT_f32_avx512:
-    case PRODUCT_f32_neon: return (product_test){build_f32, 3e-6};
+    case PRODUCT_f32_neon: return (product_test){build_f32, 3e-6, NULL, PRECISION_F32};
+    case PRODUCT_bf16_avx512bf16: return (product_test){build_bf16, 3e-6, "avx512bf16", PRECISION_BF16};
+    case PRODUCT_i8_avx2: return (product_test){build_i8, 1e-9, "avx2", PRECISION_INT8};
+    case PRODUCT_i8_avx512: return (product_test){build_i8, 1e-9, "avx512", PRECISION_INT8};
+    case PRODUCT_i8_avxvnni: return (product_test){build_whole_u8, 1e-9, "avxvnni", PRECISION_INT8};
+    case PRODUCT_i8_avx512vnni: return (product_test){build_whole_u8, 1e-9, "avx512vnni", PRECISION_INT8};
+    case PRODUCT_f32_bf16_avx2: return (product_test){build_widened_bf16, 3e-6, "avx2", PRECISION_BF16};
+    case PRODUCT_f32_bf16_avx512: return (product_test){build_widened_bf16, 3e-6, "avx512", PRECISION_BF16};
+    case PRODUCT_f32_i8_avx2: return (product_test){build_widened_i8, 3e-6, "avx2", PRECISION_INT8W};
+    case PRODUCT_f32_i8_avx512: return (product_test){build_widened_i8, 3e-6, "avx512", PRECISION_INT8W};
     case PRODUCT_COUNT: break;
     }
     return (product_test){0};
@@ -132,6 +178,13 @@ static product_test test_of(product_id id) {
 
 // Of this architecture, the CPU whose ISA is the product's; NULL: it is another architecture's.
 static const char *cpu_of(product_id id) {
+    target t;
+    diag d;
+    product_test test = test_of(id);
+    diag_init(&d);
+    bool here = test.cpu && target_init(&t, NULL, test.cpu, test.precision, &d);
+    diag_free(&d);
+    if (here) return test.cpu;
     for (int i = 0; i < HOST_CPUS; i++)
         if (!strcmp(host_isa(host_cpus[i]), product_row_of(id)->isa)) return host_cpus[i];
     return NULL;
@@ -140,8 +193,13 @@ static const char *cpu_of(product_id id) {
 START_TEST(every_product) {
     const product_row *row = product_row_of((product_id)_i);
     product_test test = test_of((product_id)_i);
-    way w = {.mcpu = cpu_of((product_id)_i), .length = 64, .batch = 1, .nodes = true};
-    if (!host_runs(w.mcpu)) SKIP(row->isa, "%s", row->name);
+    way w = {.mcpu = cpu_of((product_id)_i),
+             .precision = test.precision,
+             .family = "matmul",
+             .length = 64,
+             .batch = 1,
+             .nodes = true};
+    if (!host_runs_precision(w.mcpu, w.precision)) SKIP(row->isa, "%s", row->name);
     site s;
     site_open(&s);
     s.tokens = s.sequences = s.rows = 29;

@@ -53,7 +53,8 @@ static inline void disassemble(LLVMDisasmContextRef how, const char *bytes, uint
         size_t n = LLVMDisasmInstruction(how, from, size - at, at, text, sizeof(text));
         ck_assert_msg(n > 0, "%s: no instruction at %llu", out->name, (unsigned long long)at);
         x->at = at;
-        sscanf(text, " %15s %103[^\n]", x->opcode, x->operands);
+        const char *from_opcode = strstr(text, "{vex}") ? strstr(text, "{vex}") + strlen("{vex}") : text;
+        sscanf(from_opcode, " %15s %103[^\n]", x->opcode, x->operands);
         at += n;
     }
 }
@@ -104,8 +105,9 @@ static inline int branches_back(const function_code *f, int i, bool arm) {
 // --- What a loop's instructions are
 
 typedef struct loop_count {
-    int multiplies, adds; // of vectors of floats; a fused multiply-add is both
-    int left, right;      // loads: of a float for all lanes, of a vector
+    int multiplies, adds; // of vectors of numbers; a fused multiply-add, or a dot product, is both
+    int left, right;      // loads: of a number, or a group of them, for all lanes, of a vector
+    int converts;         // of vectors, from one type to another: shifts, masks
     int moves;            // from vector register to vector register
     int prefetches;
     int integers; // on pointers and counts, the branch among them
@@ -117,7 +119,8 @@ static inline void count_x86(const instruction *x, loop_count *c) {
     const char *o = x->operands, *memory = strchr(o, '('),
                *word = x->opcode[0] == 'v' ? x->opcode + 1 : x->opcode;
     size_t n = strlen(o);
-    bool stores = n > 0 && o[n - 1] == ')', fused = begins(word, "fmadd");
+    bool stores = n > 0 && o[n - 1] == ')';
+    bool fused = begins(word, "fmadd") || is_one_of(word, "dpbf16ps pdpbusd");
     if (strstr(o, "%rsp") || strstr(o, "%rbp")) {
         c->stack++;
     } else if (begins(word, "prefetch")) {
@@ -127,15 +130,18 @@ static inline void count_x86(const instruction *x, loop_count *c) {
         c->integers++;
     } else if (word[0] == 'j') {
         c->integers++;
-    } else if (fused || is_one_of(word, "mulps addps")) {
-        c->multiplies += fused || word[0] == 'm';
-        c->adds += fused || word[0] == 'a';
+    } else if (fused || is_one_of(word, "mulps addps pmaddubsw pmaddwd paddd")) {
+        c->multiplies += fused || begins(word, "mul") || begins(word, "pmadd");
+        c->adds += fused || begins(word, "add") || begins(word, "padd");
         if (memory) *(strstr(o, "{1to") ? &c->left : &c->right) += 1;
-    } else if (memory && !stores && is_one_of(word, "movss broadcastss")) {
+    } else if (is_one_of(word, "pslld psrad cvtdq2ps pblendw andps pand pandd pandq")) {
+        c->converts++;
+        if (memory && !strstr(o, "{1to") && !strstr(o, "(%rip)")) c->right++;
+    } else if (memory && !stores && is_one_of(word, "movss broadcastss pbroadcastd")) {
         c->left++;
-    } else if (memory && !stores && is_one_of(word, "movaps movups")) {
+    } else if (memory && !stores && is_one_of(word, "movaps movups movdqa movdqu movdqa64 movdqu64")) {
         c->right++;
-    } else if (!memory && is_one_of(word, "movaps movups shufps pshufd permilps")) {
+    } else if (!memory && is_one_of(word, "movaps movups shufps pshufd permilps pxor xorps")) {
         c->moves++;
     } else {
         c->others++;

@@ -19,7 +19,7 @@
 // too far apart for an offset).
 static const struct loop_row {
     const char *isa;
-    int rows, columns, multiplies, adds, left, right, moves, integers;
+    int rows, columns, multiplies, adds, left, right, moves, integers, converts;
 } table[] = {
     {"generic", 2, 16, 32, 32, 8, 16, 24, 7}, {"generic", 1, 16, 16, 16, 4, 16, 16, 7},
     {"avx2", 6, 16, 48, 48, 24, 8, 0, 7},     {"avx2", 1, 16, 8, 8, 4, 8, 0, 7},
@@ -35,13 +35,23 @@ enum { ROWS = sizeof(table) / sizeof(table[0]) };
 // The CPU on which a product's tile is looked at. A product that has no case here does not compile.
 typedef struct product_test {
     const char *triple, *cpu;
+    precision precision;
 } product_test;
 static product_test test_of(product_id id) {
     switch (id) {
-    case PRODUCT_f32_generic: return (product_test){X86, "x86-64"};
-    case PRODUCT_f32_avx2: return (product_test){X86, "x86-64-v3"};
-    case PRODUCT_f32_avx512: return (product_test){X86, "x86-64-v4"};
-    case PRODUCT_f32_neon: return (product_test){ARM, "generic"};
+    case PRODUCT_f32_generic: return (product_test){X86, "x86-64", PRECISION_F32};
+    case PRODUCT_f32_avx2: return (product_test){X86, "x86-64-v3", PRECISION_F32};
+    case PRODUCT_f32_avx512: return (product_test){X86, "x86-64-v4", PRECISION_F32};
+    case PRODUCT_f32_neon: return (product_test){ARM, "generic", PRECISION_F32};
+    case PRODUCT_bf16_avx512bf16: return (product_test){X86, "avx512bf16", PRECISION_BF16};
+    case PRODUCT_i8_avx2: return (product_test){X86, "avx2", PRECISION_INT8};
+    case PRODUCT_i8_avxvnni: return (product_test){X86, "avxvnni", PRECISION_INT8};
+    case PRODUCT_i8_avx512: return (product_test){X86, "avx512", PRECISION_INT8};
+    case PRODUCT_i8_avx512vnni: return (product_test){X86, "avx512vnni", PRECISION_INT8};
+    case PRODUCT_f32_bf16_avx2: return (product_test){X86, "avx2", PRECISION_BF16};
+    case PRODUCT_f32_bf16_avx512: return (product_test){X86, "avx512", PRECISION_BF16};
+    case PRODUCT_f32_i8_avx2: return (product_test){X86, "avx2", PRECISION_INT8W};
+    case PRODUCT_f32_i8_avx512: return (product_test){X86, "avx512", PRECISION_INT8W};
     case PRODUCT_COUNT: break;
     }
     return (product_test){0};
@@ -54,14 +64,18 @@ static bool tile_size(const char *name, int *rows, int *columns) {
     return false;
 }
 
-static const struct loop_row *row_of(const char *name, const target *t) {
-    int rows = 0, columns = 0;
-    tile_size(name, &rows, &columns);
+static const struct loop_row *row_of_size(const target *t, int rows, int columns) {
     for (int i = 0; i < ROWS; i++) {
         const struct loop_row *x = &table[i];
         if (x->rows == rows && x->columns == columns && strcmp(x->isa, t->isa) == 0) return x;
     }
     return NULL;
+}
+
+static const struct loop_row *row_of(const char *name, const target *t) {
+    int rows = 0, columns = 0;
+    tile_size(name, &rows, &columns);
+    return row_of_size(t, rows, columns);
 }
 
 // Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`.
@@ -88,6 +102,8 @@ static const char *fault(arena *a, const object_code *code, const function_code 
         what = "has other loads of right panels";
     else if (c.others)
         what = "has instructions that are not expected";
+    else if (c.converts != x->converts)
+        what = "has other conversions";
     else if (c.moves > x->moves)
         what = "moves between registers";
     else if (c.integers > x->integers)
@@ -95,12 +111,13 @@ static const char *fault(arena *a, const object_code *code, const function_code 
     else if (c.prefetches > most_prefetches(x, t))
         what = "has more prefetches";
     if (!what) return NULL;
-    return arena_printf(a,
-                        "%s on %s: the loop %s: %d multiplies, %d adds, %d + %d loads, %d moves, %d "
-                        "prefetches, %d integer, %d of "
-                        "the stack, %d others:\n%s",
-                        f->name, t->cpu, what, c.multiplies, c.adds, c.left, c.right, c.moves, c.prefetches,
-                        c.integers, c.stack, c.others, loop_text(a, f, from, to));
+    return arena_printf(
+        a,
+        "%s on %s: the loop %s: %d multiplies, %d adds, %d + %d loads, %d conversions, %d moves, %d "
+        "prefetches, %d integer, %d of "
+        "the stack, %d others:\n%s",
+        f->name, t->cpu, what, c.multiplies, c.adds, c.left, c.right, c.converts, c.moves, c.prefetches,
+        c.integers, c.stack, c.others, loop_text(a, f, from, to));
 }
 
 // --- Code of a graph, and of a lone tile
@@ -113,11 +130,11 @@ typedef struct setup {
     object_code *code;
 } setup;
 
-static void open_setup(setup *s, const char *triple, const char *cpu) {
+static void open_setup(setup *s, const char *triple, const char *cpu, precision p) {
     *s = (setup){.a = arena_new()};
     diag_init(&s->d);
     s->code = ARENA_NEW(s->a, object_code);
-    ck_assert(target_init(&s->t, triple, cpu, PRECISION_F32, &s->d));
+    ck_assert(target_init(&s->t, triple, cpu, p, &s->d));
     build_begin(&s->e, s->a, &s->d);
 }
 
@@ -170,7 +187,7 @@ static void compile_tile(setup *s, const target_product *product, int rows, int 
               .k = 768,
               .lda = 768 * elem_bytes(product->left, 1),
               .ldc = 768 * 4,
-              .panel = 768 * PANEL_COLUMNS * 4};
+              .panel = packed_groups(product->right, 768) * GROUP_BYTES};
     tile_emit(&s->e, &x);
     LLVMSetLinkage(x.function, LLVMExternalLinkage);
     compile(s);
@@ -243,7 +260,7 @@ static void check_tiles(setup *s, const char *kinds, bool *used) {
 static void check_file(const struct cpu_name *c, const char *file, const char *passes, const char *kinds,
                        bool *used) {
     setup s;
-    open_setup(&s, c->triple, c->name);
+    open_setup(&s, c->triple, c->name, PRECISION_F32);
     compile_graph(&s, file, passes);
     check_tiles(&s, kinds, used);
     close_setup(&s);
@@ -286,6 +303,38 @@ END_TEST
 
 // --- The rows of kernels.def
 
+static const char *const step_words[] = {
+    [STEP_FMA] = "fused multiply-add",
+    [STEP_MUL_ADD] = "multiply, add",
+    [STEP_WIDEN] = "widen, fused multiply-add",
+    [STEP_DOT_BF16] = "`vdpbf16ps`",
+    [STEP_DOT_I8] = "`vpdpbusd`",
+    [STEP_PAIRS_I8] = "`vpmaddubsw`, `vpmaddwd`, add",
+};
+
+// What four groups of k take with a tile of rows x columns. Widened operands are loaded for each element of a group;
+// pairs, where registers are scarce, read the left operand for each vector of the right one.
+static struct loop_row loop_of(const target_product *p, const target *t, int rows, int columns) {
+    int vectors = columns / t->vector_floats, sums = 4 * rows * vectors, group = p->group;
+    struct loop_row x = {t->isa, rows, columns, sums, sums, 4 * rows, 4 * vectors, 0, 7, 0};
+    switch (p->step) {
+    case STEP_FMA:
+    case STEP_MUL_ADD: return *row_of_size(t, rows, columns);
+    case STEP_DOT_BF16:
+    case STEP_DOT_I8: return x;
+    case STEP_PAIRS_I8: x.multiplies *= 2, x.left = sums; return x;
+    case STEP_WIDEN:
+        x.multiplies = x.adds = sums * group;
+        x.left *= group;
+        x.right *= group;
+        // A shift or a mask for each bf16. For each i8 two shifts, but one for the last, and a conversion.
+        x.converts = 4 * vectors * (p->right == ELEM_BF16 ? 2 : 11);
+        x.moves = t->vector_floats == 8 && p->right == ELEM_BF16 ? 4 : 0; // zeros for a blend
+        return x;
+    }
+    return x;
+}
+
 // The tile with the most accumulators of those with at most 8 rows and 48, 32 or 16 columns, if one step of k
 // takes a vector of B for each of them and one of A.
 static void fullest_tile(const target *t, int *rows, int *columns) {
@@ -306,7 +355,7 @@ START_TEST(every_product) {
     int rows = 0, columns = 0;
     setup s;
     if (!has_code(on.triple)) SKIP("neon", "this LLVM has no code for %s", on.triple);
-    open_setup(&s, on.triple, on.cpu);
+    open_setup(&s, on.triple, on.cpu, on.precision);
     ck_assert_str_eq(s.t.isa, row->isa);
     const target_product *p = target_product_find(&s.t, row->product.left, row->product.right);
     ck_assert_msg(p && p->rows == row->product.rows && p->columns == row->product.columns,
@@ -315,11 +364,12 @@ START_TEST(every_product) {
     fullest_tile(&s.t, &rows, &columns);
     ck_assert_msg(p->rows == rows && p->columns == columns, "%s: a tile of %d x %d fits", row->name, rows,
                   columns);
-    ck_assert_int_eq(p->step == STEP_FMA, s.t.fma);
-    ck_assert_int_eq((int)elem_size(p->right) * p->group * PANEL_COLUMNS, 64);
+    ck_assert_int_eq(p->step != STEP_MUL_ADD, s.t.fma);
+    ck_assert_int_eq((int)elem_size(p->right) * p->group * PANEL_COLUMNS, GROUP_BYTES);
+    ck_assert_int_eq(p->group, packed_group(p->right));
     compile_tile(&s, p, p->rows, p->columns);
-    const char *wrong =
-        fault(s.a, s.code, &s.code->functions[0], &s.t, row_of(s.code->functions[0].name, &s.t));
+    struct loop_row counts = loop_of(p, &s.t, p->rows, p->columns);
+    const char *wrong = fault(s.a, s.code, &s.code->functions[0], &s.t, &counts);
     ck_assert_msg(!wrong, "%s", wrong);
     close_setup(&s);
 }
@@ -334,8 +384,7 @@ START_TEST(every_product_has_its_line_in_the_docs) {
         const product_row *row = product_row_of(i);
         const target_product *p = &row->product;
         snprintf(line, sizeof(line), "\n| %s x %s to %s | `%s` | %d x %d | %s |", elem_name(p->left),
-                 elem_name(p->right), elem_name(p->sum), row->isa, p->rows, p->columns,
-                 p->step == STEP_FMA ? "fused multiply-add" : "multiply, add");
+                 elem_name(p->right), elem_name(p->sum), row->isa, p->rows, p->columns, step_words[p->step]);
         ck_assert_msg(strstr(page, line) != NULL, "docs/architecture.md has no line%s", line);
     }
     const char *at = strstr(page, "| product |");
@@ -367,7 +416,7 @@ START_TEST(faults_are_found) {
     for (size_t i = 0; i < sizeof(doctored) / sizeof(doctored[0]); i++) {
         setup s;
         if (!has_code(doctored[i].triple)) continue;
-        open_setup(&s, doctored[i].triple, doctored[i].cpu);
+        open_setup(&s, doctored[i].triple, doctored[i].cpu, PRECISION_F32);
         compile_tile(&s, target_product_find(&s.t, ELEM_F32, ELEM_F32), doctored[i].rows,
                      doctored[i].columns);
         const function_code *f = &s.code->functions[0];
