@@ -13,6 +13,7 @@ const attr *node_attr(const node *n, attr_id id) {
 static recipe *recipe_copy(arena *a, const recipe *r) {
     recipe *copy = arena_dup(a, r, sizeof(*r));
     if (r->tensor) copy->tensor = arena_strdup(a, r->tensor);
+    if (r->numbers) copy->numbers = arena_dup(a, r->numbers, recipe_bytes(r));
     copy->parts = r->part_count ? ARENA_ARRAY(a, recipe *, r->part_count) : NULL;
     for (int i = 0; i < r->part_count; i++) copy->parts[i] = recipe_copy(a, r->parts[i]);
     return copy;

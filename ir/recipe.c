@@ -109,9 +109,18 @@ static bool is_plain(const type *t, int rank) {
     return t->e == ELEM_F32 && t->layout == LAYOUT_ROW && t->rank == rank;
 }
 
+bool recipe_is_computed(recipe_kind kind) {
+    return kind == RECIPE_PRODUCT || kind == RECIPE_SUM || kind == RECIPE_NORM || kind == RECIPE_LARGE ||
+           kind == RECIPE_QUOTIENT || kind == RECIPE_SCALE_ROWS;
+}
+
 bool recipe_fits(recipe_kind kind, int n, recipe *const *parts) {
-    if (n != (kind == RECIPE_NORM ? 3 : 2) || !is_plain(&parts[0]->type, 2)) return false;
+    if (kind == RECIPE_LARGE) return n == 1 && is_plain(&parts[0]->type, 1);
+    if (n != (kind == RECIPE_NORM ? 3 : 2)) return false;
     const type *x = &parts[0]->type, *y = &parts[1]->type;
+    if (kind == RECIPE_QUOTIENT) return is_plain(x, 1) && type_eq(x, y);
+    if (!is_plain(x, 2)) return false;
+    if (kind == RECIPE_SCALE_ROWS) return is_plain(y, 1) && y->d[0].n == x->d[0].n;
     bool vector = is_plain(y, 1) && y->d[0].n == x->d[1].n;
     if (kind == RECIPE_PRODUCT) return is_plain(y, 2) && x->d[1].n == y->d[0].n;
     if (kind == RECIPE_SUM) return vector || type_eq(x, y);
@@ -140,6 +149,31 @@ recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps
     return r;
 }
 
+recipe *recipe_numbers(arena *a, int64_t n, const float *numbers) {
+    recipe *r = make(a, RECIPE_NUMBERS, recipe_type(ELEM_F32, 1, &n), 0, NULL);
+    r->numbers = arena_dup(a, numbers, sizeof(float) * (size_t)n);
+    return r;
+}
+
+recipe *recipe_large(arena *a, recipe *r, double c) {
+    assert(recipe_fits(RECIPE_LARGE, 1, &r));
+    recipe *large = make(a, RECIPE_LARGE, r->type, 1, &r);
+    large->scale = c;
+    return large;
+}
+
+recipe *recipe_quotient(arena *a, recipe *x, recipe *y) {
+    recipe *parts[] = {x, y};
+    assert(recipe_fits(RECIPE_QUOTIENT, 2, parts));
+    return make(a, RECIPE_QUOTIENT, x->type, 2, parts);
+}
+
+recipe *recipe_scale_rows(arena *a, recipe *x, recipe *by) {
+    recipe *parts[] = {x, by};
+    assert(recipe_fits(RECIPE_SCALE_ROWS, 2, parts));
+    return make(a, RECIPE_SCALE_ROWS, x->type, 2, parts);
+}
+
 const char *recipe_word(recipe_kind kind) {
     static const char *const words[] = {
         [RECIPE_TENSOR] = "tensor",
@@ -163,7 +197,12 @@ const char *recipe_word(recipe_kind kind) {
         [RECIPE_ROW_SCALES] = "row_scales",
         [RECIPE_QUANTIZE_ROWS] = "quantize_rows",
         [RECIPE_COLUMN_SUMS] = "column_sums",
+        [RECIPE_NUMBERS] = "numbers",
+        [RECIPE_LARGE] = "large",
+        [RECIPE_QUOTIENT] = "quotient",
+        [RECIPE_SCALE_ROWS] = "scale_rows",
     };
+    static_assert(sizeof(words) / sizeof(words[0]) == RECIPE_KINDS, "a word a kind");
     return kind < RECIPE_KINDS ? words[kind] : NULL;
 }
 
@@ -206,6 +245,7 @@ bool recipe_eq(const recipe *a, const recipe *b) {
     if (a->axis != b->axis || a->begin != b->begin || memcmp(&a->scale, &b->scale, sizeof(double)))
         return false;
     if (a->kind == RECIPE_TENSOR && strcmp(a->tensor, b->tensor)) return false;
+    if (a->kind == RECIPE_NUMBERS && memcmp(a->numbers, b->numbers, recipe_bytes(a))) return false;
     for (int i = 0; i < a->part_count; i++) {
         if (!recipe_eq(a->parts[i], b->parts[i])) return false;
     }

@@ -24,12 +24,17 @@ typedef enum recipe_kind {
     RECIPE_SUM,     // sum(r, r): a f32 matrix and another, or a vector for each of its rows
     RECIPE_NORM,    // norm(r, gamma, beta, eps): layer_norm of the rows of a f32 matrix
     RECIPE_PACK,    // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
+    // Hashes hold the kinds' numbers, so new ones come last.
     // Of an f32 matrix [K,N]; NaN and infinity in it are an error.
     RECIPE_COLUMN_SCALES,    // column_scales(r, limit): f32[N], the largest magnitude of a column / limit
     RECIPE_QUANTIZE_COLUMNS, // quantize_columns(r, limit): i8[K,N], by these scales
     RECIPE_ROW_SCALES,       // row_scales(r, limit): f32[K,1], of the rows
     RECIPE_QUANTIZE_ROWS,    // quantize_rows(r, limit): i8[K,N]
     RECIPE_COLUMN_SUMS, // column_sums(r, group, factor): of an i8 matrix, i32[K/group,N] (i32[N] of one group)
+    RECIPE_NUMBERS,     // numbers([..]): a f32 vector that is no tensor's
+    RECIPE_LARGE,      // large(r, c): of a f32 vector, what is at least c times its largest magnitude; else 1
+    RECIPE_QUOTIENT,   // quotient(r, r): of two f32 vectors, in float32
+    RECIPE_SCALE_ROWS, // scale_rows(r, r): row i of a f32 matrix times element i of a vector, in float32
     RECIPE_KINDS
 } recipe_kind;
 
@@ -38,7 +43,9 @@ typedef struct recipe {
     type type; // of the result
     const char *tensor;
     int64_t axis, begin; // concat, slice; of a diagonal: how many blocks; of sums: the group
-    double scale;        // scale; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor
+    // scale; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor; of `large`: c
+    double scale;
+    const float *numbers;
     int part_count;
     struct recipe **parts;
 } recipe;
@@ -72,7 +79,11 @@ recipe *recipe_dft(arena *a, recipe_kind kind, int64_t n); // RECIPE_DFT_COS, RE
 recipe *recipe_product(arena *a, recipe *x, recipe *w);
 recipe *recipe_sum(arena *a, recipe *x, recipe *y);
 recipe *recipe_norm(arena *a, recipe *x, recipe *gamma, recipe *beta, double eps);
-// Do these parts fit such a recipe?
+recipe *recipe_numbers(arena *a, int64_t n, const float *numbers); // copies
+recipe *recipe_large(arena *a, recipe *r, double c);
+recipe *recipe_quotient(arena *a, recipe *x, recipe *y);
+recipe *recipe_scale_rows(arena *a, recipe *x, recipe *by);
+// Do these parts fit such a recipe, one that is computed of several?
 bool recipe_fits(recipe_kind kind, int n, recipe *const *parts);
 const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);

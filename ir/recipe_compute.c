@@ -1,5 +1,6 @@
-// Recipes that do arithmetic on whole matrices, for values that depend on positions alone and not on a
-// text. They compute in double, each sum in ascending order, and round once.
+// Recipes that do arithmetic on whole matrices and vectors: values that depend on positions alone and not on a
+// text, and what moves a factor from one constant to another. Sums are computed in double, in ascending order, and
+// rounded once.
 #include "ir/recipe_parts.h"
 
 #include <math.h>
@@ -61,8 +62,28 @@ static void norm(const recipe *r, float *const *parts, float *out) {
     }
 }
 
+static void large(const recipe *r, const float *x, float *out) {
+    int64_t n = r->type.d[0].n;
+    float most = 0;
+    for (int64_t i = 0; i < n; i++) most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    for (int64_t i = 0; i < n; i++) {
+        bool stays = (double)fabsf(x[i]) >= r->scale * (double)most && x[i] != 0;
+        out[i] = stays ? x[i] : 1;
+    }
+}
+
+static void scale_rows(const recipe *r, float *const *parts, float *out) {
+    int64_t rows = r->type.d[0].n, n = r->type.d[1].n;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) out[i * n + j] = parts[0][i * n + j] * parts[1][i];
+}
+
 void recipe_compute(const recipe *r, float *const *parts, float *out) {
     if (r->kind == RECIPE_PRODUCT) product(r, parts, out);
     if (r->kind == RECIPE_SUM) sum(r, parts, out);
     if (r->kind == RECIPE_NORM) norm(r, parts, out);
+    if (r->kind == RECIPE_LARGE) large(r, parts[0], out);
+    if (r->kind == RECIPE_SCALE_ROWS) scale_rows(r, parts, out);
+    for (int64_t i = 0; r->kind == RECIPE_QUOTIENT && i < r->type.d[0].n; i++)
+        out[i] = parts[0][i] / parts[1][i];
 }

@@ -143,6 +143,10 @@ static bool collect(const recipe *r, moves *m) {
     case RECIPE_ROW_SCALES:
     case RECIPE_QUANTIZE_ROWS:
     case RECIPE_COLUMN_SUMS:
+    case RECIPE_NUMBERS:
+    case RECIPE_LARGE:
+    case RECIPE_QUOTIENT:
+    case RECIPE_SCALE_ROWS:
     case RECIPE_KINDS: break;
     }
     return false;

@@ -36,8 +36,10 @@ void matrix_column_sums(const strided_matrix *q, int64_t group, int32_t factor, 
 // As recipe_bytes and recipe_run, but every element of a row-major result stands by itself. (recipe_run.c)
 size_t recipe_held(const recipe *r);
 bool recipe_run_elements(const recipe *r, const tensor_source *source, void *out, diag *d);
-// A product, a sum or a norm of parts that have been executed: row-major, in the order of r->parts, each
-// recipe_bytes long. (recipe_compute.c)
+// Is it arithmetic on f32 that takes its parts whole? (recipe.c)
+bool recipe_is_computed(recipe_kind kind);
+// Such a recipe of parts that have been executed: row-major, in the order of r->parts, each recipe_bytes long.
+// (recipe_compute.c)
 #define RECIPE_COMPUTED_PARTS 3
 void recipe_compute(const recipe *r, float *const *parts, float *out);
 bool tensor_is_finite(const tensor_view *t); // no NaN, no infinity

@@ -247,8 +247,8 @@ static bool run_recipe(const recipe *r, const tensor_source *source, void *out, 
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
     if (r->kind == RECIPE_DFT_COS || r->kind == RECIPE_DFT_SIN) return run_dft(r, out), true;
-    if (r->kind == RECIPE_PRODUCT || r->kind == RECIPE_SUM || r->kind == RECIPE_NORM)
-        return run_computed(r, source, out, d);
+    if (r->kind == RECIPE_NUMBERS) return memcpy(out, r->numbers, recipe_bytes(r)), true;
+    if (recipe_is_computed(r->kind)) return run_computed(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
     if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
     strided_matrix v;

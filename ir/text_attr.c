@@ -1,4 +1,5 @@
 // Types, attributes and recipes of the text form. Recipes are checked here before recipe.h's makers see them.
+#include "ir/recipe_parts.h"
 #include "ir/text_parse.h"
 
 #include <string.h>
@@ -192,7 +193,44 @@ static bool read_dft(parser *p, spot at, recipe_kind kind, recipe **out) {
     return true;
 }
 
-// product, sum and norm; their first part has been read into `of`.
+static bool read_numbers(parser *p, spot at, recipe **out) {
+    int64_t n = 0, room = 16;
+    float *numbers = ARENA_ARRAY(p->s.a, float, room);
+    if (!expect(&p->s, "[")) return false;
+    while (!accept(&p->s, "]")) {
+        if (n && !expect(&p->s, ",")) return false;
+        if (n == room) {
+            float *more = ARENA_ARRAY(p->s.a, float, 2 * room);
+            memcpy(more, numbers, sizeof(float) * (size_t)n);
+            numbers = more;
+            room *= 2;
+        }
+        if (!read_f32(&p->s, &numbers[n++])) return false;
+    }
+    if (!n) return scan_error(&p->s, at, "a vector has at least one number");
+    *out = recipe_numbers(p->s.a, n, numbers);
+    return true;
+}
+
+// large(r, c), whose part has been read into `of`.
+static bool read_large(parser *p, spot at, recipe *of, recipe **out) {
+    double c;
+    if (!expect(&p->s, ",") || !read_f64(&p->s, &c)) return false;
+    if (!recipe_fits(RECIPE_LARGE, 1, &of) || !(c >= 0))
+        return scan_error(&p->s, at, "large takes a f32 vector and a share from 0 on");
+    *out = recipe_large(p->s.a, of, c);
+    return true;
+}
+
+static recipe *make_computed(arena *a, recipe_kind kind, recipe *const *parts, double eps) {
+    if (kind == RECIPE_PRODUCT) return recipe_product(a, parts[0], parts[1]);
+    if (kind == RECIPE_SUM) return recipe_sum(a, parts[0], parts[1]);
+    if (kind == RECIPE_QUOTIENT) return recipe_quotient(a, parts[0], parts[1]);
+    if (kind == RECIPE_SCALE_ROWS) return recipe_scale_rows(a, parts[0], parts[1]);
+    return recipe_norm(a, parts[0], parts[1], parts[2], eps);
+}
+
+// Arithmetic on two parts or more; the first one has been read into `of`.
 static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recipe *of, recipe **out) {
     recipe *parts[3] = {of};
     int n = kind == RECIPE_NORM ? 3 : 2;
@@ -204,9 +242,7 @@ static bool read_computed(parser *p, spot at, int depth, recipe_kind kind, recip
         return scan_error(&p->s, at, "the parts don't fit a %s", recipe_word(kind));
     if (kind == RECIPE_PRODUCT && of->type.d[0].n > RECIPE_COUNT / parts[1]->type.d[1].n)
         return scan_error(&p->s, at, "the recipe makes too many elements");
-    *out = kind == RECIPE_PRODUCT ? recipe_product(p->s.a, of, parts[1])
-           : kind == RECIPE_SUM   ? recipe_sum(p->s.a, of, parts[1])
-                                  : recipe_norm(p->s.a, of, parts[1], parts[2], eps);
+    *out = make_computed(p->s.a, kind, parts, eps);
     return true;
 }
 
@@ -284,7 +320,11 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
         ok = read_waves(p, at, (recipe_kind)kind, out);
     else if (kind == RECIPE_DFT_COS || kind == RECIPE_DFT_SIN)
         ok = read_dft(p, at, (recipe_kind)kind, out);
-    else if (kind == RECIPE_PRODUCT || kind == RECIPE_SUM || kind == RECIPE_NORM)
+    else if (kind == RECIPE_NUMBERS)
+        ok = read_numbers(p, at, out);
+    else if (kind == RECIPE_LARGE)
+        ok = read_recipe(p, depth + 1, &of) && read_large(p, at, of, out);
+    else if (recipe_is_computed((recipe_kind)kind))
         ok = read_recipe(p, depth + 1, &of) && read_computed(p, at, depth, (recipe_kind)kind, of, out);
     else
         ok = read_recipe(p, depth + 1, &of) && read_unary(p, at, (recipe_kind)kind, of, out);

@@ -172,6 +172,7 @@ static void print_recipe(FILE *out, const recipe *r) {
         break;
     case RECIPE_NORM:
     case RECIPE_SCALE:
+    case RECIPE_LARGE:
         fputs(", ", out);
         print_f64(out, r->scale);
         break;
@@ -198,6 +199,15 @@ static void print_recipe(FILE *out, const recipe *r) {
     case RECIPE_ROW_SCALES:
     case RECIPE_QUANTIZE_ROWS: fprintf(out, ", %d", (int)r->scale); break;
     case RECIPE_COLUMN_SUMS: fprintf(out, ", %" PRId64 ", %d", r->axis, (int)r->scale); break;
+    case RECIPE_NUMBERS:
+        for (int64_t i = 0; i < r->type.d[0].n; i++) {
+            fputs(i ? ", " : "[", out);
+            print_f32(out, r->numbers[i]);
+        }
+        putc(']', out);
+        break;
+    case RECIPE_QUOTIENT:
+    case RECIPE_SCALE_ROWS:
     case RECIPE_TRANSPOSE:
     case RECIPE_CONCAT:
     case RECIPE_PRODUCT:

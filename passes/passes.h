@@ -34,9 +34,10 @@ pass_stage passes_stage_of(const graph *g);
 
 typedef struct pass_info {
     const char *name, *summary;
-    bool on_by_default;
-    bool per_variant; // schedule, plan_memory: those of STAGE_FINAL
-    bool needed;      // by a later pass
+    bool on_by_default; // whatever the precision
+    bool on_for_int8;   // where products are computed in int8
+    bool per_variant;   // schedule, plan_memory: those of STAGE_FINAL
+    bool needed;        // by a later pass
     pass_stage stage;
 } pass_info;
 int passes_count(void);

@@ -19,9 +19,15 @@ typedef struct pass_row {
     // clang-format on
 } pass_row;
 
+// When a pass is on by default.
+enum { NEVER, INT8, ALWAYS };
+
 static const pass_row passes[] = {
 #define PASS(name, requires, produces, on, stage, summary)                                                   \
-    {{#name, summary, on, (stage) == STAGE_FINAL, (produces) != 0, stage}, pass_##name, requires, produces},
+    {{#name, summary, (on) == ALWAYS, (on) != NEVER, (stage) == STAGE_FINAL, (produces) != 0, stage},        \
+     pass_##name,                                                                                            \
+     requires,                                                                                               \
+     produces},
 #include "passes/passes.def"
 #undef PASS
 };
@@ -146,19 +152,22 @@ static int read_item(const char *name, size_t n, diag *d) {
     return i;
 }
 
-static int default_order(const int8_t *change, pass_stage reached, int *order) {
+static int default_order(const int8_t *change, pass_stage reached, const pass_context *c, int *order) {
     int n = 0;
     for (int i = 0; i < PASS_COUNT; i++) {
-        bool on = change[i] ? change[i] > 0 : passes[i].info.on_by_default;
+        const pass_info *p = &passes[i].info;
+        bool on = c->precision == PRECISION_INT8 ? p->on_for_int8 : p->on_by_default;
+        if (change[i]) on = change[i] > 0;
         if (on && !passes[i].info.per_variant && passes[i].info.stage > reached) order[n++] = i;
     }
     return n;
 }
 
 // Fills in the rows to run; -1 with a diagnostic where the list is wrong.
-static int read_list(const char *list, pass_stage reached, int *order, diag *d) {
+static int read_list(const char *list, pass_stage reached, const pass_context *c, int *order) {
+    diag *d = c->diag;
     int8_t change[PASS_COUNT] = {0};
-    if (!list) return default_order(change, reached, order);
+    if (!list) return default_order(change, reached, c, order);
     int exact = 0, changes = 0;
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, ",");
@@ -181,7 +190,7 @@ static int read_list(const char *list, pass_stage reached, int *order, diag *d) 
         diag_error(d, "--passes", "a list names passes, or changes the default with + and -, not both");
         return -1;
     }
-    return changes ? default_order(change, reached, order) : exact;
+    return changes ? default_order(change, reached, c, order) : exact;
 }
 
 static bool print_after_known(const pass_context *c) {
@@ -205,7 +214,7 @@ static bool run_list(module *m, pass_stage reached, pass_stage last, const char 
                      const pass_context *c) {
     int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT];
     if (!print_after_known(c)) return false;
-    int n = read_list(list, reached, order, c->diag);
+    int n = read_list(list, reached, c, order);
     if (n < 0) return false;
     if (n && module_variant_count(m))
         return diag_error(c->diag, "--passes",

@@ -17,11 +17,13 @@
 //   after     %3 = fuse (...) { matmul, add, gelu; yield both }
 //             %2 = result %3 {index = 1}
 //
-// The anchor is a matmul with a constant. An op joins if it is pointwise over [X,N], with constant
-// vectors [N], numbers and rows [X,N] as operands, as long as only one value of the box is used
-// outside. So x * sigmoid x joins whole. Ops that are left then, because what they read has other
-// readers, join with what they read as a further result: the rows are not read again. First all
-// products take what needs no further result, so that each op is where it costs least.
+// The anchor is a matmul with a constant. An op joins if it is pointwise over [X,N], with
+// constant vectors [N], numbers and rows [X,N] as operands, as long as only one value of the box
+// is used outside. So x * sigmoid x joins whole. Of what such rows are computed by, the last op
+// joins too, if the box is its only reader and no other product can take it (gamma * x of a
+// residual). Ops that are left then, because what they read has other readers, join with what
+// they read as a further result: the rows are not read again. First all products take what needs
+// no further result, so that each op is where it costs least.
 #include "passes/fuse/fuse.h"
 
 typedef struct product {
@@ -39,6 +41,7 @@ static void fuse_product(rewriter *r, product *x, bool *taken, pass *p) {
     graph *g = rewriter_graph(r);
     box b = box_of(x->v);
     box_grow(r, &b, &x->stopped_at, &x->why);
+    box_take_leading(r, &b);
     if (b.count == 1 || !ops_ordered(r, b.count, b.ops)) return;
     for (int i = 0; i < b.count; i++) taken[b.ops[i]] = true;
     x->v = box_fuse(r, &b);

@@ -119,6 +119,27 @@ void box_grow(rewriter *r, box *b, value *stopped_at, const char **why) {
     } while (take_readers(r, b, stopped_at, why));
 }
 
+// --- What leads to a box
+
+static bool leads(rewriter *r, value v) {
+    const graph *g = rewriter_graph(r);
+    const node *n = graph_node(g, v);
+    const char *why;
+    if (!epilogue_op(g, v, &why) || !has_one_use(r, v)) return false;
+    for (int i = 0; i < n->input_count; i++)
+        if (product_columns(g, n->inputs[i]) || epilogue_op(g, n->inputs[i], &why)) return false;
+    return true;
+}
+
+void box_take_leading(rewriter *r, box *b) {
+    const graph *g = rewriter_graph(r);
+    for (int i = 1, count = b->count; i < count; i++) {
+        const node *n = graph_node(g, b->ops[i]);
+        for (int k = 0; k < n->input_count && b->count < BOX_MAX; k++)
+            if (!box_holds(b, n->inputs[k]) && leads(r, n->inputs[k])) b->ops[b->count++] = n->inputs[k];
+    }
+}
+
 // --- Several results
 
 // A reader of the box that it can take in; VALUE_NONE: there is none.

@@ -33,6 +33,9 @@ bool norm_op(op o);
 // Adds to a box of a norm the numbers of its row that the graph computes beside it (norm.c has a drawing). Those
 // that are used outside become results.
 void box_take_numbers(rewriter *r, box *b);
+// Adds the epilogue ops that only lead to the box, to an op behind its anchor, and that no product before them can
+// take: what they read is neither a product nor an epilogue op.
+void box_take_leading(rewriter *r, box *b);
 // Adds the epilogue ops that read a value of the box, where no path leads out of it and back in: all ops that are
 // used outside become results, what was added last first. Returns how many ops were added.
 int box_grow_results(rewriter *r, box *b);

@@ -50,7 +50,9 @@ static bool operand_packs(const graph *g, const node *n, int i) {
 
 // Blocks down the diagonal of a matrix that is zero beside them; 1 where that can't be said.
 static int64_t diagonal_blocks(const recipe *r) {
-    while (r->kind == RECIPE_SCALE || r->kind == RECIPE_CAST || r->kind == RECIPE_TRANSPOSE) r = r->parts[0];
+    while (r->kind == RECIPE_SCALE || r->kind == RECIPE_SCALE_ROWS || r->kind == RECIPE_CAST ||
+           r->kind == RECIPE_TRANSPOSE)
+        r = r->parts[0];
     return r->kind == RECIPE_DIAGONAL ? r->axis : 1;
 }
 

@@ -28,6 +28,7 @@ frontend/cli/run:
 frontend/cli/bench:
 passes/fuse:
 passes/narrow:
+passes/lower:
 passes/plan:
 END
 }

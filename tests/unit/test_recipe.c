@@ -221,6 +221,29 @@ START_TEST(norms) {
 }
 END_TEST
 
+// What is far from the largest is 1 in its place, and so is 0.
+START_TEST(vectors_and_rows) {
+    static const float numbers[] = {-8, 0x1p-7f, 0x1.fp-8f, 0, 3};
+    float *x, *y, *w;
+    recipe *v = recipe_numbers(a, 5, numbers), *large = recipe_large(a, v, 0x1p-10);
+    float *out = run(large);
+    ck_assert_mem_eq(out, ((float[]){-8, 0x1p-7f, 1, 1, 3}), sizeof(numbers));
+    free(out);
+    out = run(
+        recipe_quotient(a, vector("x", 5, &x), tensor_of("y", ELEM_F32, 1, (int64_t[]){5}, floats(5, 3))));
+    y = floats(5, 3);
+    for (int i = 0; i < 5; i++) ck_assert_float_eq(out[i], x[i] / y[i]);
+    free(out);
+    recipe *m = recipe_transpose(a, matrix("w", 3, 5, &w));
+    out = run(recipe_scale_rows(a, m, v));
+    EACH(i, j, 5, 3) ck_assert_float_eq(out[i * 3 + j], w[j * 5 + i] * numbers[i]);
+    free(out);
+    ck_assert(!recipe_fits(RECIPE_SCALE_ROWS, 2, (recipe *[]){recipe_transpose(a, m), v}));
+    ck_assert(!recipe_fits(RECIPE_QUOTIENT, 2, (recipe *[]){v, m}));
+    ck_assert(!recipe_fits(RECIPE_LARGE, 1, &m));
+}
+END_TEST
+
 START_TEST(waves) {
     float *cosines = run(recipe_waves(a, RECIPE_COS, 40, 3, 10000));
     float *sines = run(recipe_waves(a, RECIPE_SIN, 40, 3, 10000));
@@ -429,6 +452,10 @@ START_TEST(hashes) {
     ck_assert(recipe_hash(recipe_scale(a, t, 3), &source, &h[4], &d));
     ((unsigned char *)(uintptr_t)tensors.views[0].data)[59] ^= 1;
     ck_assert(recipe_hash(r, &source, &h[5], &d));
+    uint64_t n[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert(recipe_hash(recipe_numbers(a, 2, (float[]){1, (float)(i / 2)}), NULL, &n[i], &d));
+    ck_assert(n[0] == n[1] && n[0] != n[2]);
     ck_assert(h[0] == h[1] && h[0] != h[2] && h[2] != h[3] && h[3] != h[4] && h[0] != h[5]);
     ck_assert(!recipe_hash(recipe_tensor(a, "y", ELEM_F32, 1, (int64_t[]){4}), &source, &h[0], &d));
 }
@@ -441,6 +468,8 @@ START_TEST(equality) {
     ck_assert(recipe_eq(recipe_transpose(a, r), recipe_transpose(a, again)));
     ck_assert(!recipe_eq(recipe_transpose(a, r), recipe_transpose(a, other)));
     ck_assert(!recipe_eq(r, recipe_transpose(a, r)));
+    ck_assert(recipe_eq(recipe_numbers(a, 2, (float[]){1, 2}), recipe_numbers(a, 2, (float[]){1, 2})));
+    ck_assert(!recipe_eq(recipe_numbers(a, 2, (float[]){1, 2}), recipe_numbers(a, 2, (float[]){1, 3})));
     ck_assert(!recipe_eq(recipe_scale(a, r, 2), recipe_scale(a, r, 3)));
     ck_assert(
         !recipe_eq(recipe_concat(a, 0, 2, (recipe *[]){r, r}), recipe_concat(a, 1, 2, (recipe *[]){r, r})));
@@ -465,6 +494,7 @@ int main(void) {
                             diagonals,
                             products,
                             norms,
+                            vectors_and_rows,
                             waves,
                             fourier,
                             every_half,
