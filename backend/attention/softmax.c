@@ -66,6 +66,7 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
     assert(tile_rows <= MAX_TILE_ROWS);
     unsigned align = (unsigned)e->width * 4;
     int size = (int)elem_size(values->read);
+    bool rough = values->as == ELEM_BF16 && !log_sums; // probabilities alone, and they are rounded
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr};
     LLVMValueRef f = build_helper(e, "attention.softmax", e->f32, 3, params);
@@ -88,7 +89,8 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
         sums sum = carry_begin(e, count, 1, LLVMConstNull(e->vf));
         LLVMValueRef row = tile_at_constant(e, scores, r * ld * 4);
         LLVMValueRef p = tile_at(e, row, tile_mul(e, sum.l.index, 4));
-        LLVMValueRef x = math_exp(e, LLVMBuildFSub(e->b, build_load(e, e->vf, p, align), top[r], ""));
+        LLVMValueRef x = LLVMBuildFSub(e->b, build_load(e, e->vf, p, align), top[r], "");
+        x = rough ? math_exp_bf16(e, x) : math_exp(e, x);
         LLVMValueRef to = tile_at(e, row, tile_mul(e, sum.l.index, size));
         build_store(e, attention_numbers(e, values, ELEM_F32, x), to, (unsigned)(e->width * size));
         LLVMValueRef total = LLVMBuildFAdd(e->b, sum.phi[0], x, "");

@@ -73,6 +73,10 @@ static LLVMValueRef round_off(emit *e, LLVMValueRef x, uint32_t drop) {
 }
 
 static LLVMValueRef to_bf16(emit *e, LLVMValueRef f) {
+    if (e->target->feature_bits & BERTC_FEATURE_AVX512BF16) {
+        LLVMValueRef x = LLVMBuildFPTrunc(e->b, f, like_type(LLVMBFloatTypeInContext(e->context), f), "");
+        return LLVMBuildBitCast(e->b, x, like_type(e->i16, f), "");
+    }
     LLVMValueRef x = as_int(e, f);
     LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, f, f, "");
     LLVMValueRef quiet = LLVMBuildOr(e->b, shift_right(e, x, 16), bits(e, 0x40, x), "");

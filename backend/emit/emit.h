@@ -34,6 +34,7 @@ void llvm_fatal_handle(void);
 // --- math.c: vector polynomials on <n x float> (any n) or float; no libm, no fast-math. Accuracy in math.c's
 // header.
 LLVMValueRef math_exp(emit *e, LLVMValueRef x);
+LLVMValueRef math_exp_bf16(emit *e, LLVMValueRef x);
 LLVMValueRef math_log(emit *e, LLVMValueRef x);
 LLVMValueRef math_cos(emit *e, LLVMValueRef x);
 LLVMValueRef math_sin(emit *e, LLVMValueRef x);

@@ -336,24 +336,30 @@ static inline bool site_runs(const char *mcpu) {
     return false;
 }
 
-// Runs the graph in each of `ways` on each ISA: within `tolerance` of what is expected, and of the same bits
-// in all ways.
+// Runs the graph in each of `ways`, as code of that precision for a CPU: within `tolerance` of what is expected, and
+// of the same bits in all ways.
+static inline void site_check_on(site *s, const char *mcpu, precision p, const tensor *expected,
+                                 const way *ways, size_t count, double tolerance) {
+    size_t bytes = sizeof(float) * (size_t)tensor_count(expected);
+    float *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        way w = ways[i];
+        w.mcpu = mcpu;
+        w.precision = p;
+        float *got = site_run(s, &w);
+        double error = site_error(expected, got);
+        ck_assert_msg(error < tolerance, "%s, way %zu: %g", w.mcpu, i, error);
+        if (!first) first = got;
+        ck_assert_msg(memcmp(first, got, bytes) == 0, "%s, way %zu: other bits", w.mcpu, i);
+    }
+}
+
+// The same on each ISA, in f32.
 static inline void site_check(site *s, const tensor *expected, const way *ways, size_t count,
                               double tolerance) {
-    size_t bytes = sizeof(float) * (size_t)tensor_count(expected);
-    for (int c = 0; c < HOST_CPUS; c++) {
-        if (!site_runs(host_cpus[c])) continue;
-        float *first = NULL;
-        for (size_t i = 0; i < count; i++) {
-            way w = ways[i];
-            w.mcpu = host_cpus[c];
-            float *got = site_run(s, &w);
-            double error = site_error(expected, got);
-            ck_assert_msg(error < tolerance, "%s, way %zu: %g", w.mcpu, i, error);
-            if (!first) first = got;
-            ck_assert_msg(memcmp(first, got, bytes) == 0, "%s, way %zu: other bits", w.mcpu, i);
-        }
-    }
+    for (int c = 0; c < HOST_CPUS; c++)
+        if (site_runs(host_cpus[c]))
+            site_check_on(s, host_cpus[c], PRECISION_F32, expected, ways, count, tolerance);
 }
 
 static inline int site_main(const char *name, TCase *t) {

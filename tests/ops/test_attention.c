@@ -93,6 +93,13 @@ static const shape shapes[] = {
     {2, 24, APART, SYM_S, .half = true},
 };
 
+// Whose graphs multiply bf16 in attention, with an instruction for that or without.
+static const struct {
+    const char *cpu;
+    precision precision;
+} levels[] = {{"avx512bf16", PRECISION_BF16}, {"avx512vnni", PRECISION_INT8}, {"avxvnni", PRECISION_INT8}};
+#define LEVELS (int)(sizeof(levels) / sizeof(*levels))
+
 static void set_sizes(site *s) {
     s->sequences = SEQUENCES;
     for (int i = 0; i < SEQUENCES; i++) s->tokens += lengths[i], s->rows += asked[i];
@@ -111,7 +118,14 @@ START_TEST(bits_and_values) {
     };
     // Probabilities are rounded to bf16 before the division by their sum here, behind it there: 2^-9 each, of values up to 1.
     double tolerance = shapes[_i].half ? 0x1p-8 : 4e-6;
-    site_check(&s, &expected, ways, sizeof(ways) / sizeof(*ways), tolerance);
+    size_t count = sizeof(ways) / sizeof(*ways);
+    site_check(&s, &expected, ways, count, tolerance);
+    for (int i = 0; shapes[_i].half && i < LEVELS; i++) {
+        if (host_runs_precision(levels[i].cpu, levels[i].precision))
+            site_check_on(&s, levels[i].cpu, levels[i].precision, &expected, ways, count, tolerance);
+        else
+            skip_part(levels[i].cpu, "attention");
+    }
     site_close(&s);
 }
 END_TEST

@@ -58,6 +58,7 @@ static const struct {
     {"gelu_tanh", gelu_tanh, ref_gelu_tanh, 0, 0, 2e-7, 0},
     {"cos", math_cos, ref_cos, 2, 1e-7, 0, 0},
     {"sin", math_sin, ref_sin, 2, 1e-7, 0, 0},
+    {"exp_bf16", math_exp_bf16, exp, 1600, 0, 0, 0x1.7p-126},
 };
 enum {
     FUNCTIONS = sizeof(functions) / sizeof(functions[0]),
