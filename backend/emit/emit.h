@@ -189,8 +189,10 @@ typedef struct pointwise {
     const graph *body;
     pointwise_load load;
     void *context;
-    int width;          // lanes of a vector; 1: single numbers
-    const bool *there;  // by value of the body: loaded too, though it is a pointwise op's; NULL: none is
+    int width;         // lanes of a vector; 1: single numbers
+    const bool *there; // by value of the body: loaded too, though it is a pointwise op's; NULL: none is
+    // by value of the body, NULL: it is found here: what a quantize or dequantize multiplies all lanes by. NULL: no one is known.
+    LLVMValueRef *factors;
     LLVMValueRef *memo; // by value of the body, NULL: not computed yet; the caller clears it for each vector
 } pointwise;
 // The vector of value v of the body: constants as splats, pointwise ops computed, anything else through

@@ -63,26 +63,33 @@ static LLVMValueRef sum_of_squares(emit *e, const view *in, LLVMValueRef mean) {
     return accumulator_sum(e, &a);
 }
 
-// (x - mean) / sqrt(variance + eps) * gamma + beta: the mean first, then the sum of squared differences, so
-// that a large mean costs no digits. Without beta: rms_norm, with mean 0.
-norm_scalars view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta,
-                       double eps) {
+// The mean first, then the sum of squared differences, so that a large mean costs no digits.
+norm_scalars view_norm_scalars(emit *e, const view *in, bool centred, double eps) {
     LLVMValueRef n = count_of(e, in), mean = NULL;
     norm_scalars found = {0};
-    if (beta) {
+    if (centred) {
         found.mean = LLVMBuildFDiv(e->b, view_sum(e, in), n, "");
         mean = spread(e, found.mean);
     }
     found.variance = LLVMBuildFDiv(e->b, sum_of_squares(e, in, mean), n, "");
     found.rstd = math_rsqrt(e, LLVMBuildFAdd(e->b, found.variance, build_const_f32(e, eps), ""));
-    LLVMValueRef scale = spread(e, found.rstd);
-    for (sweep s = row_sweep(e, in, 1); sweep_next(&s);) {
-        LLVMValueRef x = sweep_load(&s, in), g = sweep_load(&s, gamma);
-        if (mean) x = LLVMBuildFSub(e->b, x, mean, "");
-        x = LLVMBuildFMul(e->b, x, scale, "");
-        x = beta ? math_fma(e, x, g, sweep_load(&s, beta)) : LLVMBuildFMul(e->b, x, g, "");
-        sweep_store(&s, out, x);
-    }
+    return found;
+}
+
+LLVMValueRef view_norm_vector(const sweep *s, const norm_scalars *found, const view *in, const view *gamma,
+                              const view *beta) {
+    emit *e = s->e;
+    LLVMValueRef x = sweep_load(s, in), g = sweep_load(s, gamma);
+    if (found->mean) x = LLVMBuildFSub(e->b, x, spread(e, found->mean), "");
+    x = LLVMBuildFMul(e->b, x, spread(e, found->rstd), "");
+    return beta ? math_fma(e, x, g, sweep_load(s, beta)) : LLVMBuildFMul(e->b, x, g, "");
+}
+
+norm_scalars view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta,
+                       double eps) {
+    norm_scalars found = view_norm_scalars(e, in, beta != NULL, eps);
+    for (sweep s = row_sweep(e, in, 1); sweep_next(&s);)
+        sweep_store(&s, out, view_norm_vector(&s, &found, in, gamma, beta));
     return found;
 }
 

@@ -117,8 +117,9 @@ LLVMValueRef pointwise_value(pointwise *p, value v) {
         for (int i = 0; i < n->input_count; i++) operands[i] = pointwise_value(p, n->inputs[i]);
         p->memo[v] = pointwise_op(p->e, p->body, n, operands);
     } else if ((n->op == OP_quantize || n->op == OP_dequantize) && !(p->there && p->there[v])) {
-        LLVMValueRef x = pointwise_value(p, n->inputs[0]), scale = pointwise_value(p, n->inputs[1]);
-        p->memo[v] = quantize_op(p->e, p->body, n, x, quantize_factor(p->e, n, scale));
+        LLVMValueRef x = pointwise_value(p, n->inputs[0]), factor = p->factors ? p->factors[v] : NULL;
+        if (!factor) factor = quantize_factor(p->e, n, pointwise_value(p, n->inputs[1]));
+        p->memo[v] = quantize_op(p->e, p->body, n, x, factor);
     } else {
         p->memo[v] = p->load(p->context, v);
     }

@@ -32,6 +32,12 @@ sweep sweep_begin(emit *e, LLVMValueRef n, int width, int slots) {
     return (sweep){.e = e, .n = n, .full = build_const_i64(e, 0), .width = width, .slots = slots, .part = -1};
 }
 
+sweep sweep_part(emit *e, LLVMValueRef begin, LLVMValueRef n, int width, int slots) {
+    sweep s = sweep_begin(e, n, width, slots);
+    s.begin = begin;
+    return s;
+}
+
 // n rounded down to a multiple of `step`.
 static LLVMValueRef whole(emit *e, LLVMValueRef n, int64_t step) {
     LLVMValueRef k = build_const_i64(e, step);
@@ -59,12 +65,18 @@ static bool empty_part(const sweep *s, LLVMValueRef to) {
            LLVMConstIntGetSExtValue(s->full) >= LLVMConstIntGetSExtValue(to);
 }
 
+// The place of element i of the sweep in its row.
+static LLVMValueRef in_row(const sweep *s, LLVMValueRef i) {
+    return s->begin ? LLVMBuildNSWAdd(s->e->b, s->begin, i, "") : i;
+}
+
 static void open_part(sweep *s, LLVMValueRef to, int64_t step) {
     emit *e = s->e;
     s->l = build_loop(e, s->full, to, step, "sweep");
     // The tail of a row of known length is one vector at a known place.
     bool known = s->part == PART_TAIL && LLVMIsConstant(s->full);
-    s->index = known ? s->full : s->l.index;
+    assert(!s->begin || s->part != PART_TAIL);
+    s->index = in_row(s, known ? s->full : s->l.index);
     s->mask = s->part == PART_TAIL ? tail_mask(s) : NULL;
     s->slot = 0;
     s->full = to;
@@ -75,6 +87,7 @@ bool sweep_next(sweep *s) {
     if (s->part == PART_SLOTS && s->slot + 1 < s->slots) {
         s->slot++;
         s->index = LLVMBuildNSWAdd(e->b, s->l.index, build_const_i64(e, (int64_t)s->slot * s->width), "");
+        s->index = in_row(s, s->index);
         return true;
     }
     if (s->part >= 0) build_loop_end(e, &s->l);

@@ -62,11 +62,14 @@ view walk_view(emit *e, const walk *w, const view *v);
 typedef struct sweep {
     emit *e;
     LLVMValueRef n, full; // full: where the next part begins
+    LLVMValueRef begin;   // of the row's elements, the first; NULL: 0
     int width, slots, part, slot;
     loop l;
     LLVMValueRef index, mask; // first element; lanes that are in the row, or NULL: all
 } sweep;
 sweep sweep_begin(emit *e, LLVMValueRef n, int width, int slots);
+// Over elements [begin, begin + n) of a row, n a known multiple of the width; begin NULL: as sweep_begin.
+sweep sweep_part(emit *e, LLVMValueRef begin, LLVMValueRef n, int width, int slots);
 bool sweep_next(sweep *s);
 // Rows: views of rank 1 whose stride is 1 or 0, or, with width 1, anything (of rank 0: one element). Lanes that the
 // mask hides are unspecified. i1 comes as <width x i1>, f16 and bf16 as their bits in i16, i8, u8 and i4 in i8.
@@ -104,6 +107,10 @@ LLVMValueRef view_stack(emit *e, LLVMTypeRef t);
 typedef struct norm_scalars {
     LLVMValueRef mean, variance, rstd;
 } norm_scalars;
+norm_scalars view_norm_scalars(emit *e, const view *in, bool centred, double eps);
+// (x - mean) / sqrt(variance + eps) * gamma + beta, a vector of it. Without beta: rms_norm, with mean 0.
+LLVMValueRef view_norm_vector(const sweep *s, const norm_scalars *found, const view *in, const view *gamma,
+                              const view *beta);
 norm_scalars view_norm(emit *e, const view *in, const view *out, const view *gamma, const view *beta,
                        double eps);
 void view_softmax(emit *e, const view *in, const view *out);

@@ -1,6 +1,6 @@
 // The rowwise family: bodies over rows [X,N] in one pass over each row: embeddings (gathers, sums,
-// a norm), lone norms and pointwise ops, softmax and reductions along the row, quantize and dequantize, in any order. Its
-// results are rows [X,N] of any type, and columns [X,1]. The code of a row is row.c's.
+// a norm), lone norms and pointwise ops, softmax and reductions along the row, scales, quantize and dequantize, in any
+// order. Its results are rows [X,N] of any type, columns [X,1] and scales [X,N/group]. The code of a row is row.c's.
 #include "backend/emit/row.h"
 #include "backend/loop_nest/loop_nest.h"
 
@@ -25,22 +25,18 @@ static operand_shape operand_shape_of(const graph *body, value v, const row_shap
     if (t->rank == 2 && leads) {
         if (dim_is(t->d[1], s->width)) return ROW;
         if (dim_is(t->d[1], 1)) return COLUMN;
-        return n->op == OP_param && t->d[1].s == SYM_NONE && s->width % (16 * t->d[1].n) == 0 ? SCALES
-                                                                                              : FOREIGN;
+        bool scales = n->op == OP_param || n->op == OP_scales;
+        return scales && t->d[1].s == SYM_NONE && row_scales_fit(s->width, t->d[1].n) ? SCALES : FOREIGN;
     }
     if (n->op != OP_param) return FOREIGN;
     if (t->rank == 1) return dim_is(t->d[0], s->width) ? VECTOR : FOREIGN;
     return t->rank == 2 && t->d[0].s == SYM_NONE && dim_is(t->d[1], s->width) ? TABLE : FOREIGN;
 }
 
-static bool is_quantizer(op o) {
-    return o == OP_quantize || o == OP_dequantize;
-}
-
 static bool takes_operand(const graph *body, const node *n, int i, const row_shape *s) {
     operand_shape at = operand_shape_of(body, n->inputs[i], s);
     if (n->op == OP_gather) return at == (i == 0 ? TABLE : IDS);
-    if (is_quantizer(n->op) && at == SCALES) return i == 1;
+    if (row_quantizer(n->op) && at == SCALES) return i == 1;
     if (row_op(n->op)) return at == (i == 0 ? ROW : VECTOR);
     return at == ROW || at == COLUMN || at == VECTOR || at == SCALAR;
 }
@@ -50,8 +46,9 @@ static bool takes_node(const graph *body, value v, const row_shape *s) {
     operand_shape at = operand_shape_of(body, v, s);
     if (n->op == OP_param) return true;
     if (n->op == OP_constant) return at == SCALAR;
-    if (at != ROW && at != COLUMN) return false;
-    bool lanes = op_flag_bits(n->op) & POINTWISE || is_quantizer(n->op);
+    if (n->op == OP_scales && at == ROW) return false; // of each element
+    if (at != ROW && at != COLUMN && at != SCALES) return false;
+    bool lanes = op_flag_bits(n->op) & POINTWISE || row_quantizer(n->op);
     if (n->op != OP_gather && !row_op(n->op) && !lanes) return false;
     if (row_reduction(n->op) && (node_attr(n, ATTR_axes)->n != 1 || node_attr(n, ATTR_axes)->u.ints[0] != 1))
         return false;
@@ -92,14 +89,14 @@ static bool operands_fit(const kernel_site *k, const graph *body, const row_shap
     return true;
 }
 
-// Each is a row or a column.
+// Each is a row, a column, or scales.
 static bool results_fit(arena *a, const kernel_site *k, const graph *body, const row_shape *s) {
     int count;
     const kernel_result *r = kernel_results(a, k, &count);
     for (int i = 0; i < count; i++) {
         value v = body->outputs[i].value;
         operand_shape at = operand_shape_of(body, v, s);
-        if ((at != COLUMN && at != ROW) || graph_node(body, v)->op == OP_param) return false;
+        if ((at != COLUMN && at != ROW && at != SCALES) || graph_node(body, v)->op == OP_param) return false;
         if (at == ROW && !is_padded(&k->variant->places[r[i].node], graph_type(body, v))) return false;
     }
     return true;

@@ -62,7 +62,7 @@ static bool add_param(collector *c, value v) {
     bool constant = node_is_constant(graph_node(c->s->graph, operand));
     bool vector = t->rank == 1 && dim_is(t->d[0], c->x->n) && constant;
     bool rows = t->rank == 2 && dim_eq(t->d[0], c->rows) && !constant &&
-                (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+                (dim_is(t->d[1], c->x->n) || (t->d[1].s == SYM_NONE && row_scales_fit(c->x->n, t->d[1].n)));
     if (t->layout != LAYOUT_ROW || (!vector && !rows)) return false;
     c->ports[c->x->port_count++] =
         (tail_port){.arg = v, .v = v, .rows = rows, .ld = rows ? c->s->variant->places[operand].ld : 0};
@@ -75,25 +75,19 @@ static bool is_row(const collector *c, value v) {
 }
 
 // A row op of a f32 row, whose other operands are params; or an op on rows and columns, element by element. Rows may have
-// one scale each.
+// one scale each, or several.
 static bool takes(const collector *c, value v) {
     const node *n = graph_node(c->body, v);
     const type *t = &n->type;
-    bool quantizes = (n->op == OP_quantize || n->op == OP_dequantize) && !row_grouped(c->body, v);
     if (!row_op(n->op))
-        return ((op_flag_bits(n->op) & POINTWISE) || quantizes) && t->rank == 2 && dim_eq(t->d[0], c->rows) &&
-               (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+        return ((op_flag_bits(n->op) & POINTWISE) || row_quantizer(n->op)) && t->rank == 2 &&
+               dim_eq(t->d[0], c->rows) && (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+    if (n->op == OP_scales && !row_scales_fit(c->x->n, t->d[1].n)) return false;
     const attr *axes = row_reduction(n->op) ? node_attr(n, ATTR_axes) : NULL;
     for (int i = 1; i < n->input_count; i++)
         if (graph_node(c->body, n->inputs[i])->op != OP_param) return false;
     return is_row(c, n->inputs[0]) && graph_type(c->body, n->inputs[0])->e == ELEM_F32 &&
            (!axes || (axes->n == 1 && axes->u.ints[0] == 1));
-}
-
-// Does it lie in memory when a stage reads it?
-static bool at_hand(const collector *c, value v) {
-    op o = graph_node(c->body, v)->op;
-    return o == OP_param || v == c->kept || result_of(c, v) || (row_op(o) && !row_reduction(o));
 }
 
 static double op_flops(op o) {
@@ -102,8 +96,6 @@ static double op_flops(op o) {
 
 static void count_work(collector *c, value v) {
     const node *n = graph_node(c->body, v);
-    bool home = !row_op(n->op) || (row_reduction(n->op) ? at_hand(c, n->inputs[0]) : result_of(c, v) != NULL);
-    c->x->scratch |= !home;
     c->x->flops += op_flops(n->op) * (double)(row_op(n->op) || is_row(c, v) ? c->x->n : 1);
 }
 
@@ -200,7 +192,8 @@ static void list_ports(collector *c) {
 
 static bool late_fit(const collector *c, const kernel_result *r) {
     const type *t = graph_type(c->body, r->yield);
-    return t->rank == 2 && dim_eq(t->d[0], c->rows) && (dim_is(t->d[1], c->x->n) || dim_is(t->d[1], 1));
+    return t->rank == 2 && dim_eq(t->d[0], c->rows) && t->d[1].s == SYM_NONE &&
+           (dim_is(t->d[1], c->x->n) || row_scales_fit(c->x->n, t->d[1].n));
 }
 
 bool product_end_collect(arena *a, const kernel_site *s, value anchor, const bool *take, product_end *out) {

@@ -2,8 +2,8 @@
 //
 //   x w --> epilogue, on registers --> C, and other results --> the tail, row by row, while they are hot
 //
-// The tail is a norm, its mean, variance and 1 / standard deviation, reductions along the row, softmax, and
-// pointwise ops on any of these. Private to backend/.
+// The tail is a norm, its mean, variance and 1 / standard deviation, reductions along the row, softmax, scales, and
+// pointwise ops, quantize and dequantize on any of these. Private to backend/.
 #ifndef BERTC_BACKEND_MATMUL_TAIL_H
 #define BERTC_BACKEND_MATMUL_TAIL_H
 
@@ -30,7 +30,6 @@ typedef struct product_end {
     value main;          // what C holds when the tail begins
     int port_count;      // the first is C's
     const tail_port *ports;
-    bool scratch; // it needs some
     double flops; // a row's
 } product_end;
 
@@ -51,8 +50,7 @@ LLVMValueRef product_end_c(emit *e, const product_end *x, LLVMValueRef args, LLV
 
 // A function that runs the tail over rows; *scratch_bytes: what it needs.
 LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t *scratch_bytes);
-// Calls it for `count` rows from C's row `first` on, which lies at `c`; args: the kernel's; scratch: NULL where it needs
-// none.
+// Calls it for `count` rows from C's row `first` on, which lies at `c`; args: the kernel's; scratch: what it needs.
 typedef struct tail_rows {
     LLVMValueRef args, c, first, count, scratch;
 } tail_rows;

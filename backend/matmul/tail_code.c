@@ -32,7 +32,7 @@ static LLVMValueRef begin(emit *e, const product_end *x, const char *name) {
     params[n++] = e->ptr;
     params[n++] = e->i64;
     for (int i = 1; i < x->port_count; i++) params[n++] = e->ptr;
-    if (x->scratch) params[n++] = e->ptr;
+    params[n++] = e->ptr;
     return build_helper(e, name, NULL, n, params);
 }
 
@@ -40,7 +40,7 @@ LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t 
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     LLVMValueRef f = begin(e, x, name);
     loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
-    LLVMValueRef scratch = x->scratch ? LLVMGetParam(f, (unsigned)x->port_count + 1) : NULL;
+    LLVMValueRef scratch = LLVMGetParam(f, (unsigned)x->port_count + 1);
     *scratch_bytes = 0;
     row_code r = row_code_open(e, x->body, scratch, scratch_bytes);
     view *at = ARENA_ARRAY(e->arena, view, x->port_count), *outs = ARENA_ARRAY(e->arena, view, x->count);
@@ -70,7 +70,7 @@ void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_
         LLVMValueRef at = build_arg(e, rows->args, p->arg);
         args[n++] = p->rows ? tile_at(e, at, tile_mul(e, rows->first, bytes)) : at;
     }
-    if (x->scratch) args[n++] = rows->scratch;
+    args[n++] = rows->scratch;
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, n, "");
 }
 
