@@ -24,8 +24,7 @@ void matrix_pack(const strided_matrix *v, unsigned char *out);
 // --- recipe_quantize.c: f32 matrices by columns. What goes by rows is that of the transposed matrix.
 
 strided_matrix matrix_transposed(const strided_matrix *v);
-// The scale of each column: its largest magnitude / limit, 1 where that is 0 or its reciprocal is infinite. False
-// where an element is NaN or infinite.
+// The scale of each column: as the op `scales` has it of a row. False where an element is NaN or infinite.
 bool matrix_column_scales(const strided_matrix *w, float limit, float *scales);
 // Each element times the reciprocal of its column's scale, to the nearest. `out` has the order of w's elements: it
 // is a matrix of w's steps.

@@ -1,14 +1,14 @@
 // Quantised matrices: the scales of columns, the elements by these scales, sums of columns. Each goes along the
 // elements as they lie, down columns or across them.
+#include "ir/quantize.h"
 #include "ir/recipe_parts.h"
 
-#include <float.h>
 #include <string.h>
 
 #define SIGN     0x80000000u
 #define INFINITE 0x7f800000u
-// Added to a float below 2^22, its last bits are the float's nearest integer, ties to even.
-#define ROUNDER 12582912.0f
+// Added to a double below 2^51, its last bits are the double's nearest integer, ties to even.
+#define ROUNDER 0x1.8p52
 
 strided_matrix matrix_transposed(const strided_matrix *v) {
     return (strided_matrix){v->e, v->cols, v->rows, v->col_step, v->row_step, v->data, v->owned};
@@ -50,19 +50,16 @@ static bool column_magnitudes(const strided_matrix *w, float *most) {
 
 bool matrix_column_scales(const strided_matrix *w, float limit, float *scales) {
     if (!column_magnitudes(w, scales)) return false;
-    for (int64_t j = 0; j < w->cols; j++) {
-        float scale = scales[j] / limit;
-        scales[j] = scale > 0 && 1 / scale <= FLT_MAX ? scale : 1;
-    }
+    for (int64_t j = 0; j < w->cols; j++) scales[j] = scale_of_largest(scales[j], limit);
     return true;
 }
 
+// As quantized_number of ir/quantize.h, of what is within the limit.
 static int8_t quantized(const unsigned char *at, float reciprocal) {
     float x;
-    uint32_t bits;
+    uint64_t bits;
     memcpy(&x, at, sizeof(x));
-    float scaled = x * reciprocal;
-    float rounded = scaled + ROUNDER;
+    double rounded = (double)x * (double)reciprocal + ROUNDER; // the product is exact
     memcpy(&bits, &rounded, sizeof(bits));
     return (int8_t)(uint8_t)bits;
 }

@@ -128,6 +128,20 @@ static const char *type_fault(const type *t, level l) {
     return NULL;
 }
 
+// What is cast from groups of narrow elements goes into products: they take it as it lies.
+static const char *packed_cast_fault(const graph *g, value v) {
+    const type *t = graph_type(g, graph_node(g, v)->inputs[0]);
+    if (t->layout != LAYOUT_PACKED || t->e == ELEM_F32) return NULL;
+    bool others = false;
+    for (value u = v + 1; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        for (int i = 0; i < n->input_count; i++)
+            others = others || (n->inputs[i] == v && (n->op != OP_matmul || i != 1));
+    }
+    for (int i = 0; i < g->output_count; i++) others = others || g->outputs[i].value == v;
+    return others ? "what is cast from a packed matrix is the right operand of matmuls alone" : NULL;
+}
+
 static const char *op_fault(const graph *g, value v, level l) {
     const node *n = graph_node(g, v);
     bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
@@ -150,6 +164,7 @@ static const char *op_fault(const graph *g, value v, level l) {
     for (int i = 0; elementwise && sequence && i < n->input_count; i++)
         if (graph_type(g, n->inputs[i])->layout == LAYOUT_PACKED)
             return "only matmul reads what is packed in per_sequence";
+    if (n->op == OP_cast) return packed_cast_fault(g, v);
     return NULL;
 }
 

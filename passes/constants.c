@@ -69,6 +69,33 @@ value constant_concat(graph *g, int64_t axis, int n, const value *c) {
     return joined;
 }
 
+// --- Block diagonals
+
+// Does it change elements one by one, and zeros not at all?
+static bool keeps_zeros(const recipe *r) {
+    return r->kind == RECIPE_SCALE || r->kind == RECIPE_SCALE_ROWS || r->kind == RECIPE_CAST ||
+           r->kind == RECIPE_QUANTIZE_COLUMNS;
+}
+
+// Blocks down the diagonal of a matrix that is zero beside them; 1 where that can't be said.
+static int64_t diagonal_blocks(const recipe *r) {
+    while (keeps_zeros(r) || r->kind == RECIPE_TRANSPOSE) r = r->parts[0];
+    return r->kind == RECIPE_DIAGONAL ? r->axis : 1;
+}
+
+bool recipe_blocks(const recipe *r, int64_t *parts, int64_t *blocks) {
+    while (keeps_zeros(r)) r = r->parts[0];
+    bool joined = r->kind == RECIPE_CONCAT && r->axis == 1;
+    *parts = joined ? r->part_count : 1;
+    *blocks = diagonal_blocks(joined ? r->parts[0] : r);
+    for (int i = 1; joined && i < r->part_count; i++)
+        if (diagonal_blocks(r->parts[i]) != *blocks || !type_eq(&r->parts[i]->type, &r->parts[0]->type))
+            return false;
+    return *blocks > 1;
+}
+
+// --- Names
+
 void name_if_free(graph *g, value v, const char *name) {
     if (graph_node(g, v)->name) return;
     for (value u = 0; u < g->count; u++) {

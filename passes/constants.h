@@ -14,6 +14,9 @@ value constant_scaled(graph *g, value c, double by);
 // type. Of states, one is made, so nothing else may read the parts.
 bool constants_concat(const graph *g, int n, const value *c);
 value constant_concat(graph *g, int64_t axis, int n, const value *c);
+// Is the recipe's matrix `parts` equal matrices side by side, each zero outside of `blocks` blocks (2 or more) down
+// its diagonal?
+bool recipe_blocks(const recipe *r, int64_t *parts, int64_t *blocks);
 // Names `v` if no other node of the graph has the name.
 void name_if_free(graph *g, value v, const char *name);
 

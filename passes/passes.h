@@ -13,6 +13,7 @@ typedef struct pass_context {
     FILE *print_to;
     bool verify;         // after each pass
     precision precision; // what lower_precision makes of products
+    const char *keep;    // names and patterns of what it leaves as it is, by commas; NULL: none
     // Different arithmetic classes that the model is compiled for; none: one graph stays one. See passes_run_to.
     const char *const *classes;
     int class_count;

@@ -176,6 +176,12 @@ static void copy_outputs(loop_nest *n, const bool *written, const view *results)
         if (!written[i]) loop_nest_copy(n, &n->views[n->body->outputs[i].value], &results[i]);
 }
 
+// A cast of a packed matrix, which products alone read: they widen what they load.
+static bool widens_packed(const graph *g, const node *n) {
+    const type *t = n->op == OP_cast ? graph_type(g, n->inputs[0]) : NULL;
+    return t && t->layout == LAYOUT_PACKED && t->e != ELEM_F32;
+}
+
 bool loop_nest_body(loop_nest *n, const view *results) {
     const graph *g = n->body;
     const int *last = last_reads(n);
@@ -192,6 +198,8 @@ bool loop_nest_body(loop_nest *n, const view *results) {
             n->views[v] = view_op(n, producer, last[v]);
             int buffer = n->views[v].buffer;
             if (buffer >= 0 && n->buffers[buffer].last < last[v]) n->buffers[buffer].last = last[v];
+        } else if (widens_packed(g, producer)) {
+            n->views[v] = n->views[producer->inputs[0]];
         } else if (op_flag_bits(producer->op) & WRITES) {
             int output = output_of(g, v);
             if (output >= 0) written[output] = true;

@@ -1,11 +1,6 @@
-// The loop nest's matmul: k ascending, one accumulator an output element. f32 and bf16 are multiplied and added in
-// f32, i8 and u8 in i32, groups of k apart where the op says so.
+// The loop nest's matmul: k ascending, one accumulator an output element. f32 and bf16, and what a cast in front
+// of it widens, are multiplied and added in f32, i8 and u8 in i32, groups of k apart where the op says so.
 #include "backend/loop_nest/loop_nest.h"
-
-// A factor as it is multiplied.
-static LLVMValueRef factor(emit *e, elem from, LLVMValueRef x) {
-    return cast_op(e, from, elem_is_float(from) ? ELEM_F32 : ELEM_I32, x);
-}
 
 static LLVMValueRef multiplied(emit *e, elem sums, LLVMValueRef a, LLVMValueRef b, LLVMValueRef sum) {
     if (sums == ELEM_F32) return math_fma(e, a, b, sum);
@@ -55,8 +50,8 @@ static void product_row(emit *e, const view *x, const view *w, LLVMValueRef from
         LLVMBuildStore(e->b, LLVMConstNull(sums), sum);
         loop k = build_loop(e, from, to, 1, "k");
         view element = view_at(e, x, k.index);
-        LLVMValueRef a = factor(e, x->type.e, sweep_load(&s, &element));
-        LLVMValueRef b = factor(e, w->type.e, right_columns(&s, w, x->size[0], k.index));
+        LLVMValueRef a = cast_op(e, x->type.e, out->type.e, sweep_load(&s, &element));
+        LLVMValueRef b = cast_op(e, w->type.e, out->type.e, right_columns(&s, w, x->size[0], k.index));
         LLVMValueRef had = LLVMBuildLoad2(e->b, sums, sum, "");
         LLVMBuildStore(e->b, multiplied(e, out->type.e, a, b, had), sum);
         build_loop_end(e, &k);

@@ -41,6 +41,10 @@ void build_options_add(option_table *t, build_options *o) {
                                 "what products are computed in: f32 (default), bf16, int8, int8w (weights "
                                 "alone in int8)",
                                 &o->dtype});
+    options_add(t, (option_row){"keep", 0, OPTION_TEXT, "f32:NAMES",
+                                "what --dtype leaves in f32, by names or patterns of kernels and weights: "
+                                "f32:classifier,layer.0.*",
+                                &o->keep});
     options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
                                 "a,b,c: exactly these; -a,+b: the default pipeline without a, with b",
                                 &o->passes});
@@ -67,6 +71,7 @@ int build_options_check(const option_table *t, const build_options *o, const cha
                {"--mcpu", o->mcpu},
                {"--target", o->triple},
                {"--dtype", o->dtype},
+               {"--keep", o->keep},
                {"--passes", o->passes},
                {"--print-after", o->print_after},
                {"--report", o->report},
@@ -88,6 +93,10 @@ static bool check_words(const build_options *o, diag *d) {
     precision p;
     if (o->dtype && !precision_find(o->dtype, &p))
         return diag_error(d, "--dtype", "takes f32, bf16, int8 or int8w, not '%s'", o->dtype);
+    if (o->keep && (strncmp(o->keep, "f32:", 4) || !o->keep[4]))
+        return diag_error(d, "--keep", "takes f32:NAMES, not '%s'", o->keep);
+    if (o->keep && build_precision(o) == PRECISION_F32)
+        return diag_error(d, "--keep", "has no effect without --dtype bf16, int8 or int8w");
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
         return diag_error(d, "--report", "takes fusion, memory or time, not '%s'", r);
@@ -196,6 +205,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.precision = build_precision(o);
+    c.keep = o->keep ? o->keep + 4 : NULL;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;

@@ -33,7 +33,7 @@ typedef struct build_options {
     int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
     int64_t batch, optimise;
     const char *mcpu; // one or several, separated by commas; NULL: native
-    const char *triple, *dtype, *passes, *print_after, *report;
+    const char *triple, *dtype, *keep, *passes, *print_after, *report;
     const char *graph; // NULL, or op-graph text in place of the checkpoint's own graph
     bool stops;        // the graph is wanted as it is at `last`, and no code
     pass_stage last;

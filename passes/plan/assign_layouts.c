@@ -21,6 +21,7 @@
 // where they are constants with a recipe. A constant that has other readers too stays for them,
 // beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
 // operands of per_sequence bodies.
+#include "passes/constants.h"
 #include "passes/region.h"
 
 // Is value v of a body, or what a cast makes of it, read as the right operand of matmuls alone?
@@ -48,36 +49,20 @@ static bool operand_packs(const graph *g, const node *n, int i) {
 
 // --- Block diagonals (grouped projections)
 
-// Blocks down the diagonal of a matrix that is zero beside them; 1 where that can't be said.
-static int64_t diagonal_blocks(const recipe *r) {
-    while (r->kind == RECIPE_SCALE || r->kind == RECIPE_SCALE_ROWS || r->kind == RECIPE_CAST ||
-           r->kind == RECIPE_TRANSPOSE)
-        r = r->parts[0];
-    return r->kind == RECIPE_DIAGONAL ? r->axis : 1;
-}
-
-// The attribute of a product with such a matrix, or with equal ones side by side; false where it is none.
-static bool blocks_of(arena *a, const recipe *r, attr *out) {
-    bool joined = r->kind == RECIPE_CONCAT && r->axis == 1;
-    int64_t parts = joined ? r->part_count : 1, blocks = diagonal_blocks(joined ? r->parts[0] : r);
-    for (int i = 1; joined && i < r->part_count; i++)
-        if (diagonal_blocks(r->parts[i]) != blocks || !type_eq(&r->parts[i]->type, &r->parts[0]->type))
-            return false;
-    *out = attr_ints(a, ATTR_blocks, 2, (int64_t[]){parts, blocks});
-    return blocks > 1;
-}
-
 // The product, or those of the fuse `n`, whose right operand is number i.
 static void mark_blocks(graph *g, node *n, int i, const recipe *r) {
-    attr blocks;
-    if (!blocks_of(g->arena, r, &blocks)) return;
+    int64_t counts[2];
+    if (!recipe_blocks(r, &counts[0], &counts[1])) return;
+    attr blocks = attr_ints(g->arena, ATTR_blocks, 2, counts);
     if (n->op == OP_matmul) {
         node_set_attr(g, n, blocks);
         return;
     }
     for (value v = 0; v < n->body->count; v++) {
         node *m = graph_node(n->body, v);
-        if (m->op == OP_matmul && m->inputs[1] == i) node_set_attr(n->body, m, blocks);
+        value w = m->op == OP_matmul ? m->inputs[1] : VALUE_NONE;
+        if (w != VALUE_NONE && op_is(n->body, w, OP_cast)) w = graph_node(n->body, w)->inputs[0];
+        if (w == i && !node_attr(m, ATTR_group)) node_set_attr(n->body, m, blocks);
     }
 }
 

@@ -27,8 +27,8 @@ frontend/hub/tokenizer: files sentence
 frontend/cli/run:
 frontend/cli/bench:
 passes/fuse:
-passes/narrow:
 passes/lower:
+passes/narrow:
 passes/plan:
 END
 }

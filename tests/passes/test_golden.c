@@ -4,6 +4,8 @@
 //
 //   // passes: fuse_norm                     a list, as --passes takes it
 //   // variant: avx512 32 2                  optional: a variant to add (target, length, batch)
+//   // dtype: int8 0.05                      optional: the precision to lower to, and how far answers may be off
+//   // keep: layer.0.*                       optional: what stays f32
 //   graph @g(...) { ... }
 //   // ---- report
 //   ...
@@ -37,6 +39,16 @@ static bool header(const char *text, const char *key, char *out, size_t size) {
     return true;
 }
 
+// The precision, and the bound on how far answers may be off.
+static double read_precision(const char *text, pass_context *c) {
+    char words[64], name[16];
+    double bound;
+    if (!header(text, "// dtype: ", words, sizeof(words))) return TOLERANCE;
+    ck_assert_int_eq(sscanf(words, "%15s %lf", name, &bound), 2);
+    ck_assert(precision_find(name, &c->precision));
+    return bound;
+}
+
 static bool add_variant(graph *g, const char *words, pass_context *c) {
     char isa[16];
     long long length, batch;
@@ -48,7 +60,7 @@ static bool add_variant(graph *g, const char *words, pass_context *c) {
 
 // The report and the text after the passes, in the form of the files.
 static char *run(const char *file, const char *text, size_t size) {
-    char list[256], words[64], *result = NULL;
+    char list[256], words[64], keep[64], *result = NULL;
     size_t n = 0;
     ck_assert_msg(header(text, "// passes: ", list, sizeof(list)), "%s names no passes", file);
     arena *a = arena_new();
@@ -56,6 +68,8 @@ static char *run(const char *file, const char *text, size_t size) {
     diag_init(&d);
     FILE *out = open_memstream(&result, &n);
     pass_context c = {.diag = &d, .report = out, .verify = true};
+    double bound = read_precision(text, &c);
+    if (header(text, "// keep: ", keep, sizeof(keep))) c.keep = keep;
     graph *g = graph_parse(a, file, text, size, &d);
     const tensor *before = g ? answers(graph_clone(a, g), a) : NULL;
     fputs(REPORT, out);
@@ -64,7 +78,7 @@ static char *run(const char *file, const char *text, size_t size) {
     fputs(AFTER, out);
     if (ok) graph_print(g, NULL, out);
     double difference = ok ? answers_apart(g->output_count, before, answers(g, a)) : 0;
-    ck_assert_msg(difference <= TOLERANCE, "%s: the answers are off by %g", file, difference);
+    ck_assert_msg(difference <= bound, "%s: the answers are off by %g", file, difference);
     for (int i = 0; i < d.count; i++) fprintf(out, "%s\n", d.items[i].text);
     fclose(out);
     diag_free(&d);

@@ -1,0 +1,100 @@
+// --keep: names, or patterns, of what stays f32. A part has the name of its kernel, of its weight, and of the tensors
+// that the weight is made of.
+#include <fnmatch.h>
+#include <string.h>
+
+#include "passes/lower/lower.h"
+
+static bool fits(const char *pattern, const char *name) {
+    return name && fnmatch(pattern, name, 0) == 0;
+}
+
+static bool recipe_fits_name(const recipe *r, const char *pattern) {
+    if (r->kind == RECIPE_TENSOR && fits(pattern, r->tensor)) return true;
+    for (int i = 0; i < r->part_count; i++)
+        if (recipe_fits_name(r->parts[i], pattern)) return true;
+    return false;
+}
+
+static bool node_fits(const graph *g, value v, const char *pattern) {
+    const node *n = graph_node(g, v);
+    const attr *r = node_is_constant(n) ? node_attr(n, ATTR_recipe) : NULL;
+    return fits(pattern, n->name) || (r && recipe_fits_name(r->u.recipe, pattern));
+}
+
+bool keep_holds(const lower *l, value v, value w) {
+    const graph *g = rewriter_graph(l->r);
+    for (int i = 0; i < l->keep_count; i++)
+        if (node_fits(g, v, l->keeps[i].pattern) || (w != VALUE_NONE && node_fits(g, w, l->keeps[i].pattern)))
+            return true;
+    return false;
+}
+
+// --- Names that nothing has
+
+// Letters that are wrong, missing or too many in `a` if `b` was meant.
+static size_t edits(arena *scratch, const char *a, const char *b) {
+    size_t n = strlen(b), *row = ARENA_ARRAY(scratch, size_t, n + 1);
+    for (size_t k = 0; k <= n; k++) row[k] = k;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t across = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= n; k++) {
+            size_t least = across + (a[i - 1] != b[k - 1]);
+            across = row[k];
+            if (row[k] + 1 < least) least = row[k] + 1;
+            if (row[k - 1] + 1 < least) least = row[k - 1] + 1;
+            row[k] = least;
+        }
+    }
+    return row[n];
+}
+
+#define NEAR_MOST 3
+
+// The names of the graph that are nearest, best first; how many.
+static int nearest(arena *scratch, const graph *g, const char *pattern, const char *near[NEAR_MOST]) {
+    size_t cost[NEAR_MOST + 1];
+    int count = 0;
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (!n->name || n->op == OP_input) continue;
+        size_t c = strstr(n->name, pattern) ? 0 : edits(scratch, pattern, n->name);
+        int at = count;
+        while (at > 0 && cost[at - 1] > c) at--;
+        if (at == NEAR_MOST) continue;
+        if (count < NEAR_MOST) count++;
+        for (int k = count - 1; k > at; k--) cost[k] = cost[k - 1], near[k] = near[k - 1];
+        cost[at] = c;
+        near[at] = n->name;
+    }
+    return count;
+}
+
+static bool unknown(const lower *l, const char *pattern) {
+    const char *near[NEAR_MOST];
+    char list[400] = "";
+    int count = nearest(l->scratch, rewriter_graph(l->r), pattern, near);
+    for (int i = 0, n = 0; i < count && n < (int)sizeof list; i++)
+        n += snprintf(list + n, sizeof list - (size_t)n, "%s%s", i ? ", " : "", near[i]);
+    return diag_error(l->p->c->diag, "--keep", "nothing is called '%s'%s%s", pattern,
+                      count ? "; there are, for example, " : "", list);
+}
+
+bool keep_open(lower *l) {
+    const graph *g = rewriter_graph(l->r);
+    const char *at = l->p->c->keep;
+    if (!at) return true;
+    int most = 1;
+    for (const char *c = at; *c; c++) most += *c == ',';
+    l->keeps = ARENA_ARRAY(l->scratch, lower_keep, most);
+    for (;; at++) {
+        size_t n = strcspn(at, ",");
+        lower_keep *k = &l->keeps[l->keep_count++];
+        k->pattern = arena_strndup(l->scratch, at, n);
+        for (value v = 0; v < g->count && !k->found; v++) k->found = node_fits(g, v, k->pattern);
+        if (!k->found) return unknown(l, k->pattern);
+        at += n;
+        if (!*at) return true;
+    }
+}

@@ -1,0 +1,93 @@
+// Weights and tables in bf16 and i8: recipes over those in f32.
+#include <string.h>
+
+#include "passes/constants.h"
+#include "passes/lower/lower.h"
+
+#define WEIGHT_LIMIT 127
+
+static recipe *recipe_of(const graph *g, value c) {
+    return (recipe *)(uintptr_t)node_attr(graph_node(g, c), ATTR_recipe)->u.recipe;
+}
+
+const char *weight_stays(const graph *g, value w) {
+    const node *n = graph_node(g, w);
+    if (!node_is_constant(n)) return "its right operand is no weight";
+    if (node_is_state(n)) return "its weight is a state";
+    if (!node_attr(n, ATTR_recipe)) return "its weight is a literal";
+    if (n->type.e != ELEM_F32 || n->type.layout != LAYOUT_ROW || n->type.rank != 2)
+        return "its weight is no row-major matrix of f32";
+    if (n->type.d[1].n < LOWER_LEAST) return "its weight has fewer than 16 columns";
+    if (n->type.d[0].n < LOWER_LEAST) return "its weight has fewer than 16 rows";
+    return NULL;
+}
+
+static value made_of(lower *l, value old, const recipe *r, const char *ending) {
+    value made = constant_of_recipe(rewriter_graph(l->r), r);
+    for (const lower_name *n = l->names; n; n = n->next)
+        if (n->made == made) return made;
+    lower_name *n = ARENA_NEW(l->scratch, lower_name);
+    *n = (lower_name){old, made, ending, l->names};
+    l->names = n;
+    return made;
+}
+
+static recipe *columns(lower *l, recipe_kind kind, value w) {
+    graph *g = rewriter_graph(l->r);
+    return recipe_quantized(g->arena, kind, recipe_of(g, w), WEIGHT_LIMIT);
+}
+
+value weight_narrow(lower *l, value w) {
+    graph *g = rewriter_graph(l->r);
+    bool bf16 = l->weight == ELEM_BF16;
+    const recipe *r =
+        bf16 ? recipe_cast(g->arena, recipe_of(g, w), ELEM_BF16) : columns(l, RECIPE_QUANTIZE_COLUMNS, w);
+    return made_of(l, w, r, bf16 ? "bf16" : "i8");
+}
+
+bool weight_has_blocks(const lower *l, value w) {
+    int64_t parts, blocks;
+    return recipe_blocks(recipe_of(rewriter_graph(l->r), w), &parts, &blocks);
+}
+
+value weight_scales(lower *l, value w) {
+    return made_of(l, w, columns(l, RECIPE_COLUMN_SCALES, w), "scales");
+}
+
+value weight_sums(lower *l, value w, int64_t group) {
+    recipe *q = columns(l, RECIPE_QUANTIZE_COLUMNS, w);
+    return made_of(l, w, recipe_column_sums(rewriter_graph(l->r)->arena, q, group, -(l->limit + 1)), "sums");
+}
+
+value table_bf16(lower *l, value table) {
+    return made_of(
+        l, table, recipe_cast(rewriter_graph(l->r)->arena, recipe_of(rewriter_graph(l->r), table), ELEM_BF16),
+        "bf16");
+}
+
+value table_narrow(lower *l, value table, value *scales) {
+    graph *g = rewriter_graph(l->r);
+    recipe *r = recipe_of(g, table);
+    if (l->weight == ELEM_BF16) return made_of(l, table, recipe_cast(g->arena, r, ELEM_BF16), "bf16");
+    if (r->type.e != ELEM_F32) r = recipe_cast(g->arena, r, ELEM_F32);
+    *scales = made_of(l, table, recipe_quantized(g->arena, RECIPE_ROW_SCALES, r, WEIGHT_LIMIT), "scales");
+    return made_of(l, table, recipe_quantized(g->arena, RECIPE_QUANTIZE_ROWS, r, WEIGHT_LIMIT), "i8");
+}
+
+// The narrow one takes the name of one that nobody reads; what belongs to it has an ending.
+void weights_name(lower *l) {
+    graph *g = rewriter_graph(l->r);
+    for (const lower_name *n = l->names; n; n = n->next) {
+        const char *name = graph_node(g, n->old)->name;
+        if (!name) continue;
+        bool part = !strcmp(n->ending, "scales") || !strcmp(n->ending, "sums");
+        if (part || use_count(l->r, n->old))
+            name_if_free(g, n->made, arena_printf(g->arena, "%s.%s", name, n->ending));
+    }
+    for (const lower_name *n = l->names; n; n = n->next) {
+        const char *name = graph_node(g, n->old)->name;
+        if (!name || use_count(l->r, n->old) || graph_node(g, n->made)->name) continue;
+        graph_name(g, n->old, NULL);
+        graph_name(g, n->made, name);
+    }
+}
