@@ -7,7 +7,7 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #
@@ -243,6 +243,14 @@ fuzz() {
     [ -z "$failed" ] || die "failed:$failed (build-fuzz/NAME.log; the input lies beside it)"
 }
 
+# The trained checkpoints on their whole dev sets, in every precision and for each arithmetic class of this machine, against float32.
+quality() {
+    need xz-utils
+    configure build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON
+    cmake --build build -j "$(jobs)" --target models_test_quality_dtypes
+    build/tests/models_test_quality_dtypes --all --svg build/quality.svg "$@"
+}
+
 aarch64() {
     need clang-19 libc6-dev-arm64-cross linux-libc-dev-arm64-cross
     build_tests
@@ -288,6 +296,7 @@ part() {
     fuzz) fuzz ;;
     aarch64) aarch64 ;;
     minimal) minimal ;;
+    quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
 }

@@ -26,12 +26,17 @@ const char *quality_lacks(const char *model, const char *data) {
 }
 
 void quality_open(quality *q, const char *model, const char *data, int64_t length) {
+    quality_open_as(q, model, data, length, NULL, NULL);
+}
+
+void quality_open_as(quality *q, const char *model, const char *data, int64_t length, const char *dtype,
+                     const char *mcpu) {
     char path[1024], command[1100];
     bertc_error e;
     *q = (quality){0};
     diag_init(&q->d);
     snprintf(path, sizeof path, BERTC_SHARED "/models/%s", model);
-    build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {length}}};
+    build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {length}}, .dtype = dtype, .mcpu = mcpu};
     must_diag(opened_open(&q->model, path, &o, &q->d), &q->d, model);
     q->session = bertc_open(q->model.model,
                             &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 1}, &e);

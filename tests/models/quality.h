@@ -22,8 +22,10 @@ const char *quality_lacks(const char *model, const char *data);
         const char *lacks = quality_lacks(model, data);                                                      \
         if (lacks) SKIP(lacks, "%s on %s", model, data);                                                     \
     } while (0)
-// Compiles ../shared/models/`model` for texts of `length` tokens, and opens
-// ../shared/data/`data`.dev.jsonl.xz.
+// Compiles ../shared/models/`model` for texts of `length` tokens, in precision `dtype` for `mcpu` (NULL: float32, this
+// CPU), and opens ../shared/data/`data`.dev.jsonl.xz.
+void quality_open_as(quality *q, const char *model, const char *data, int64_t length, const char *dtype,
+                     const char *mcpu);
 void quality_open(quality *q, const char *model, const char *data, int64_t length);
 // The next line, which the caller deletes; NULL: the end.
 cJSON *quality_next(quality *q);
