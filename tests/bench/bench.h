@@ -30,6 +30,7 @@ typedef struct bench_build {
     const char *name;
     const bench_model *model;
     const char *lengths, *batch, *mcpu; // of bertc compile; mcpu NULL: native
+    const char *dtype;                  // NULL: float32
 } bench_build;
 
 typedef struct bench_row {
@@ -55,6 +56,11 @@ int64_t row_tokens(const bench_row *r); // that the mask shows
 // Floating-point operations that a row needs, 2 a multiply-add: products and attention of the tokens that the
 // mask shows; of a classifier's last layer only what the first row of each text needs.
 double row_flops(const bench_row *r, const model_sizes *m);
+// Those of scores and contexts alone.
+double row_attention_flops(const bench_row *r, const model_sizes *m);
+// Bytes of the layers' matrices as the row's artefact stores them.
+double row_weight_bytes(const bench_row *r, const model_sizes *m);
+bool row_is(const bench_row *r, const char *dtype); // "f32" too
 
 // --- Options and peers
 
@@ -132,6 +138,8 @@ typedef enum contender_kind {
     BESIDE,
     ORT_EXPORTER,
     ORT_FUSED,
+    ORT_INT8_S8, // quantised by ONNX Runtime's dynamic scheme, weights signed or not
+    ORT_INT8_U8,
     TORCH_EAGER,
     TORCH_INDUCTOR,
     CONTENDER_KINDS
@@ -146,7 +154,7 @@ typedef struct contender {
     double *times; // milliseconds
     int64_t count;
     double median, low, high; // quartiles
-    double difference;        // from bertc's outputs, relative to max(1, the largest)
+    double difference;        // of outputs: see compare_outputs
 } contender;
 
 typedef struct measured {
@@ -155,8 +163,11 @@ typedef struct measured {
     contender contenders[CONTENDER_KINDS];
     model_sizes sizes;
     char isa[32];
-    double flops, peak;         // peak: GFLOP/s of as many threads, median of all bursts
+    double flops, peak; // peak: of as many threads, in the type of the row's products, median of all bursts
     double peak_low, peak_high; // its quartiles
+    double attention_peak;      // the same in the type of its attention
+    double read_gbs;            // of as many bytes as the row's weights
+    double bound; // milliseconds: the larger of operations over these peaks and bytes over that rate
 } measured;
 
 // Starts one contender of a row and hands it the row's batch.

@@ -16,6 +16,12 @@ typedef struct row_list {
     const bench_row *v[ROWS_MAX];
 } row_list;
 
+// bf16, int8 and int8w name all of their rows but those of the tiny model.
+static const char *group_of(const bench_row *r) {
+    bool tiny = !strncmp(r->name, "tiny", 4);
+    return tiny || !r->build->dtype ? "" : r->build->dtype;
+}
+
 static int choose_rows(const option_table *t, const char *shapes, row_list *out) {
     int n;
     const bench_row *all = plan_rows(&n);
@@ -30,9 +36,12 @@ static int choose_rows(const option_table *t, const char *shapes, row_list *out)
         char name[64];
         size_t length = strcspn(at, ",");
         snprintf(name, sizeof(name), "%.*s", (int)length, at);
-        const bench_row *r = plan_row(name);
-        if (!r || out->count == ROWS_MAX) return usage_error(t, "--shapes: no row '%s'", name);
-        out->v[out->count++] = r;
+        int before = out->count;
+        for (int i = 0; i < n; i++) {
+            bool one = !strcmp(all[i].name, name), group = !strcmp(name, group_of(&all[i]));
+            if ((one || group) && out->count < ROWS_MAX) out->v[out->count++] = &all[i];
+        }
+        if (out->count == before) return usage_error(t, "--shapes: no row '%s'", name);
         at += length;
         if (!*at) return -1;
     }
@@ -79,7 +88,9 @@ static bool compare(bench_options *o, const row_list *rows, diag *d) {
 
 static void add_options(option_table *t, bench_options *o) {
     option_row rows[] = {
-        {"shapes", 0, OPTION_TEXT, "ROWS", "all (default), or names by commas: base-32, base-128, ...",
+        {"shapes", 0, OPTION_TEXT, "ROWS",
+         "all (default: those of float32), or names by commas: base-32, base-128, ...; bf16, int8, int8w: "
+         "all of these",
          &o->shapes},
         {"threads", 'j', OPTION_INTS, "LIST", "default 1,2", &o->threads, 1},
         {"rounds", 0, OPTION_INT, "N", "default 15", &o->rounds, 1},

@@ -7,6 +7,8 @@ FORM  exporter  as PyTorch's exporter writes it: gathers, one MatMul and Add a p
                 Div, Add of the mask, Softmax, GELU as Div, Erf, Add, Mul, Mul
       fused     as ONNX Runtime's optimiser for transformers leaves it: EmbedLayerNormalization, Attention,
                 SkipLayerNormalization, BiasGelu of com.microsoft
+      int8-s8   the fused graph as ONNX Runtime's quantize_dynamic leaves it: activations u8 by DynamicQuantizeLinear, weights
+      int8-u8   signed or unsigned with one scale a matrix, MatMulInteger and QAttention
 
 Inputs: input_ids, attention_mask, token_type_ids [batch, seq] (int64; int32 in the fused form). Outputs, by what the checkpoint
 holds: last_hidden_state and pooler_output, or logits where it is a classifier. Needs the packages onnx and numpy.
@@ -174,12 +176,60 @@ class Fused(Bert):
         return x
 
 
+class Quantised(Fused):
+    signed = True
+
+    def quantised(self, name, w):
+        """The matrix, its scale and its zero point."""
+        if self.signed:
+            scale, zero = np.float32(np.abs(w).max() / 127), np.int8(0)
+            q = np.clip(np.round(w / scale), -127, 127).astype(np.int8)
+        else:
+            low, high = min(w.min(), 0), max(w.max(), 0)
+            scale = np.float32((high - low) / 255)
+            zero = np.uint8(round(-low / scale))
+            q = np.clip(np.round(w / scale) + zero, 0, 255).astype(np.uint8)
+        return (self.g.constant(name + ".quantised", q), self.g.constant(name + ".scale", np.asarray(scale)),
+                self.g.constant(name + ".zero", np.asarray(zero)))
+
+    def rows(self, x):
+        """u8 rows, their scale and zero point; made once of each value."""
+        if not hasattr(self, "made"):
+            self.made = {}
+        if x not in self.made:
+            names = [f"{x}_u8", f"{x}_scale", f"{x}_zero"]
+            self.g.op("DynamicQuantizeLinear", [x], names)
+            self.made[x] = names
+        return self.made[x]
+
+    def matmul(self, x, name):
+        w, scale, zero = self.quantised(name, self.c[name + ".weight"].T.astype(np.float32))
+        q, x_scale, x_zero = self.rows(x)
+        sums = self.g.op("Cast", [self.g.op("MatMulInteger", [q, w, x_zero, zero])], to=TensorProto.FLOAT)
+        return self.g.op("Mul", [sums, self.g.op("Mul", [x_scale, scale])])
+
+    def attention(self, x, p):
+        names = [p + "self." + n for n in ("query", "key", "value")]
+        joined = np.concatenate([self.c[n + ".weight"].T for n in names], axis=1).astype(np.float32)
+        w, scale, zero = self.quantised(p + "qkv", joined)
+        b = self.g.constant(p + "qkv.bias", np.concatenate([self.c[n + ".bias"] for n in names]))
+        q, x_scale, x_zero = self.rows(x)
+        return self.op("QAttention", [q, w, b, x_scale, scale, "attention_mask", x_zero, zero], num_heads=self.heads)
+
+
+class Unsigned(Quantised):
+    signed = False
+
+
+FORMS = {"exporter": Exporter, "fused": Fused, "int8-s8": Quantised, "int8-u8": Unsigned}
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[2] not in ("exporter", "fused"):
+    if len(sys.argv) != 4 or sys.argv[2] not in FORMS:
         sys.exit(__doc__)
     folder, form, out = sys.argv[1:]
     g = Graph()
-    bert = (Exporter if form == "exporter" else Fused)(Checkpoint(folder), g)
+    bert = FORMS[form](Checkpoint(folder), g)
     outputs = bert.heads_on_top(bert.body())
     inputs = [helper.make_tensor_value_info(n, bert.ids, ["batch", "seq"])
               for n in ("input_ids", "attention_mask", "token_type_ids")]

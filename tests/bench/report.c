@@ -3,22 +3,24 @@
 
 #include "bench.h"
 
-static const contender_kind peer_columns[] = {ORT_EXPORTER, ORT_FUSED, TORCH_EAGER, TORCH_INDUCTOR};
+static const contender_kind peer_columns[] = {ORT_EXPORTER, ORT_FUSED,   ORT_INT8_S8,
+                                              ORT_INT8_U8,  TORCH_EAGER, TORCH_INDUCTOR};
 #define PEER_COLUMNS ((int)(sizeof(peer_columns) / sizeof(peer_columns[0])))
 
 static bool has_column(const bench_options *o, contender_kind kind) {
-    static const bench_row any = {0};
-    return contender_wanted(o, &any, kind);
+    bool torch = kind == TORCH_EAGER || kind == TORCH_INDUCTOR;
+    return o->found & (kind == TORCH_EAGER ? PEER_EAGER : torch ? PEER_INDUCTOR : PEER_ORT);
 }
 
 void report_head(const bench_options *o) {
     if (o->json) return;
-    printf("| %-15s | %7s | %9s | %8s | %8s | %6s |", "row", "threads", "bertc ms", "GFLOP/s", "peak",
-           "% peak");
+    printf("| %-15s | %7s | %9s | %8s | %8s | %6s | %8s | %7s |", "row", "threads", "bertc ms", "GFLOP/s",
+           "peak", "% peak", "GB/s", "% bound");
     for (int i = 0; i < PEER_COLUMNS; i++) {
         if (has_column(o, peer_columns[i])) printf(" %14s |", contender_names[peer_columns[i]]);
     }
-    printf(" %6s | %6s | %-24s |\n| --------------- | ------- | --------- | -------- | -------- | ------ |",
+    printf(" %6s | %6s | %-24s |\n| --------------- | ------- | --------- | -------- | -------- | ------ | "
+           "-------- | ------- |",
            "x ORT", "x best", "a token, against");
     for (int i = 0; i < PEER_COLUMNS; i++) {
         if (has_column(o, peer_columns[i])) printf(" -------------- |");
@@ -47,8 +49,8 @@ static double against_beside(const measured *m) {
 static void report_text(const bench_options *o, const measured *m) {
     const contender *own = measured_find(m, BERTC), *ort = measured_best_ort(m);
     double rate = m->flops / own->median * 1e-6, best = best_peer(m);
-    printf("| %-15s | %7d | %9.3f | %8.1f | %8.1f | %6.1f |", m->row->name, m->threads, own->median, rate,
-           m->peak, 100 * rate / m->peak);
+    printf("| %-15s | %7d | %9.3f | %8.1f | %8.1f | %6.1f | %8.1f | %7.1f |", m->row->name, m->threads,
+           own->median, rate, m->peak, 100 * rate / m->peak, m->read_gbs, 100 * m->bound / own->median);
     for (int i = 0; i < PEER_COLUMNS; i++) {
         const contender *c = measured_find(m, peer_columns[i]);
         if (!has_column(o, peer_columns[i])) continue;
@@ -83,7 +85,7 @@ static cJSON *contender_json(const measured *m, const contender *c) {
     if (c->kind == BESIDE) return j;
     cJSON_AddNumberToObject(j, "gflops", rate);
     cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / m->peak);
-    if (c->kind != BERTC) cJSON_AddNumberToObject(j, "difference", c->difference);
+    if (c->kind != BERTC || !row_is(m->row, "f32")) cJSON_AddNumberToObject(j, "difference", c->difference);
     return j;
 }
 
@@ -97,10 +99,15 @@ static void report_json(const measured *m) {
     cJSON_AddNumberToObject(j, "length", (double)row_length(m->row));
     cJSON_AddNumberToObject(j, "tokens", (double)row_tokens(m->row));
     cJSON_AddStringToObject(j, "isa", m->isa);
+    cJSON_AddStringToObject(j, "dtype", m->row->build->dtype ? m->row->build->dtype : "f32");
     cJSON_AddNumberToObject(j, "gflop", m->flops * 1e-9);
     cJSON_AddNumberToObject(j, "peak_gflops", m->peak);
     cJSON_AddNumberToObject(j, "peak_lower_quartile", m->peak_low);
     cJSON_AddNumberToObject(j, "peak_upper_quartile", m->peak_high);
+    cJSON_AddNumberToObject(j, "attention_peak_gflops", m->attention_peak);
+    cJSON_AddNumberToObject(j, "read_gbs", m->read_gbs);
+    cJSON_AddNumberToObject(j, "bound_milliseconds", m->bound);
+    cJSON_AddNumberToObject(j, "percent_of_bound", 100 * m->bound / own->median);
     cJSON *list = cJSON_AddArrayToObject(j, "contenders");
     for (int i = 0; i < m->count; i++) cJSON_AddItemToArray(list, contender_json(m, &m->contenders[i]));
     if (ort) cJSON_AddNumberToObject(j, "times_best_ort", ort->median / own->median);

@@ -11,8 +11,8 @@ lengths=$("$programs/bench_lengths" --to 16 --rounds 2 --worst-from 1 "$work/len
 [ "$(printf '%s\n' "$lengths" | grep -c '^| *[0-9]')" = 16 ]
 [ "$(printf '%s\n' "$lengths" | grep -c 'of the work')" = 4 ]
 "$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
-alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged --threads 1)
-[ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 2 ]
+alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged,tiny-bf16,tiny-int8,tiny-int8w --threads 1)
+[ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 5 ]
 if command -v python3 >/dev/null 2>&1; then
     versions=$(python3 "$(dirname "$0")/versions.py" "$programs" "$programs" --rounds 1 --work "$work" --shapes tiny,tiny-ragged --threads 1)
     [ "$(printf '%s\n' "$versions" | grep -c '^| tiny')" = 2 ]
@@ -24,6 +24,6 @@ if ! "$programs/bench_compare" --peers ort --probe 2>/dev/null; then
     exit 0
 fi
 with=$("$programs/bench_compare" --work "$work" --peers ort --rounds 2 --json --threads 1,2 \
-    --shapes tiny,tiny-ragged,tiny-classify,tiny-start)
-[ "$(printf '%s\n' "$with" | grep -c '"times_best_ort"')" = 6 ]
+    --shapes tiny,tiny-ragged,tiny-classify,tiny-int8,tiny-start)
+[ "$(printf '%s\n' "$with" | grep -c '"times_best_ort"')" = 8 ]
 [ "$(printf '%s\n' "$with" | grep -c '"beyond_one_call_milliseconds"')" = 6 ]

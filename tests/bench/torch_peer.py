@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""PyTorch as a contender:  torch_peer.py FOLDER THREADS eager|inductor
+"""PyTorch as a contender:  torch_peer.py FOLDER THREADS eager|inductor [bf16]
 
-The encoder in plain modules, as Transformers builds it (a Linear a projection, scaled_dot_product_attention), float32; with
+The encoder in plain modules, as Transformers builds it (a Linear a projection, scaled_dot_product_attention), float32 or bf16; with
 `inductor` compiled by torch.compile with freezing, for the batch's shape."""
 import sys
 import time
@@ -76,6 +76,8 @@ folder, threads, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(threads)
 start = time.perf_counter()
 model = Bert(Checkpoint(folder)).eval()
+if sys.argv[4:] == ["bf16"]:
+    model = model.bfloat16()
 if mode == "inductor":
     import torch._inductor.config as inductor
 
@@ -100,7 +102,7 @@ def call():
 
 
 def outputs():
-    return [t.numpy() for t in last]
+    return [t.float().numpy() for t in last]
 
 
 serve(load_ms, set_batch, call, outputs)

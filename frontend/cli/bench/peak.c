@@ -1,4 +1,4 @@
-#include "frontend/cli/bench/peak.h"
+#include "frontend/cli/bench/peak_loops.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -9,54 +9,8 @@
 
 #include "ir/memory.h"
 
-// Twelve chains cover latency x units (4 x 2, or 4 x 3) of every machine at hand and fit 16 registers.
-#define CHAINS(X)   X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define CHAIN_COUNT 12.0
-#define STEPS       20000
-
-typedef void (*chain_loop)(void);
-
-// A loop over vectors of type V; FMA(a) is a = a * b + c. The empty asm keeps each chain in its register and
-// alive.
-#define CHAIN_LOOP(name, attribute, V, SET, FMA, CONSTRAINT)                                                 \
-    attribute static void name(void) {                                                                       \
-        V b = SET(0.999f), c = SET(0.001f), a[12];                                                           \
-        for (int i = 0; i < 12; i++) a[i] = SET((float)i);                                                   \
-        for (int i = 0; i < STEPS; i++) {                                                                    \
-            CHAINS(FMA)                                                                                      \
-        }                                                                                                    \
-        CHAINS(CONSTRAINT)                                                                                   \
-    }
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define FMA512(i)  a[i] = _mm512_fmadd_ps(a[i], b, c);
-#define FMA256(i)  a[i] = _mm256_fmadd_ps(a[i], b, c);
-#define MULADD(i)  a[i] = _mm_add_ps(_mm_mul_ps(a[i], b), c);
-#define KEEP(i)    __asm__ volatile("" ::"x"(a[i]));
-#define KEEP512(i) __asm__ volatile("" ::"v"(a[i]));
-CHAIN_LOOP(chains_avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps, FMA512, KEEP512)
-CHAIN_LOOP(chains_avx2, __attribute__((target("avx2,fma"))), __m256, _mm256_set1_ps, FMA256, KEEP)
-CHAIN_LOOP(chains_generic, , __m128, _mm_set1_ps, MULADD, KEEP)
-static const struct {
-    const char *isa;
-    chain_loop run;
-    double floats;
-} loops[] = {{"avx512", chains_avx512, 16}, {"avx2", chains_avx2, 8}, {"", chains_generic, 4}};
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#define FMANEON(i) a[i] = vfmaq_f32(c, a[i], b);
-#define KEEP(i)    __asm__ volatile("" ::"w"(a[i]));
-CHAIN_LOOP(chains_neon, , float32x4_t, vdupq_n_f32, FMANEON, KEEP)
-static const struct {
-    const char *isa;
-    chain_loop run;
-    double floats;
-} loops[] = {{"", chains_neon, 4}};
-#endif
-
 typedef struct peak_thread {
-    chain_loop run;
+    const peak_loop *loop;
     const uint64_t *words; // where not NULL: this many are read instead
     size_t count;
     int cpu; // to stay on, -1: any
@@ -88,16 +42,18 @@ static void stay_on(int cpu) {
 static void *work(void *argument) {
     peak_thread *w = argument;
     if (w->cpu >= 0) stay_on(w->cpu);
+    if (w->loop && w->loop->enter) w->loop->enter();
     double start = clock_seconds(), now = start;
     long n = 0;
     for (; now - start < w->seconds; now = clock_seconds()) {
         if (w->words)
             read_words(w->words, w->count);
         else
-            w->run();
+            w->loop->run();
         n++;
     }
     w->loops_per_second = (double)n / (now - start);
+    if (w->loop && w->loop->leave) w->loop->leave();
     return NULL;
 }
 
@@ -130,14 +86,16 @@ static double run_all(peak_thread *workers, int n) {
     return sum;
 }
 
-double peak_gflops(const char *isa, int threads, double seconds) {
-    size_t i = 0;
-    while (*loops[i].isa && strncmp(isa, loops[i].isa, strlen(loops[i].isa))) i++;
+double peak_gops(peak_type type, const char *isa, int threads, double seconds) {
+    const peak_loop *loop = peak_loop_find(type, isa);
     peak_thread workers[PEAK_THREADS_MAX];
     int n = threads < PEAK_THREADS_MAX ? threads : PEAK_THREADS_MAX;
-    for (int k = 0; k < n; k++)
-        workers[k] = (peak_thread){.run = loops[i].run, .cpu = -1, .seconds = seconds};
-    return run_all(workers, n) * STEPS * CHAIN_COUNT * loops[i].floats * 2 * 1e-9;
+    for (int k = 0; k < n; k++) workers[k] = (peak_thread){.loop = loop, .cpu = -1, .seconds = seconds};
+    return run_all(workers, n) * loop->operations * 1e-9;
+}
+
+double peak_gflops(const char *isa, int threads, double seconds) {
+    return peak_gops(PEAK_F32, isa, threads, seconds);
 }
 
 double peak_read_gbs(int64_t bytes, int threads, double seconds) {
