@@ -143,7 +143,7 @@ typedef struct variant {
     // The longest text, the most texts and the most tokens (length x batch) of one call. A text has a token
     // at least, so sequences = tokens.
     int64_t length, sequences, tokens;
-    int64_t row_tile; // rows are computed up to its next multiple; values over T, S or R have room for them
+    int64_t row_tile;    // values over T, S or R have room for rows up to its next multiple
     schedule *schedules; // by value
     place *places;       // by value
     int64_t arena_bytes;

@@ -211,12 +211,12 @@ typedef struct bertc_variant {
     uint64_t features; // BERTC_FEATURE_*, the same for all of one level
     uint32_t rank;     // of the level: the highest one that a CPU has is run
     uint32_t reserved;
-    int64_t length, sequences, tokens;      // longest text, most texts, most tokens of a call
-    int64_t arena_bytes;                    // zeroed once when the session opens; aligned to 64
-    int64_t scratch_bytes;                  // a thread
-    int64_t row_tile;                       // rows are computed up to the next multiple; the arena has them
-    bertc_off inputs;                       // bertc_slot[descriptor.input_count]
-    bertc_off outputs;                      // bertc_slot[descriptor.output_count]
+    int64_t length, sequences, tokens; // longest text, most texts, most tokens of a call
+    int64_t arena_bytes;               // zeroed once when the session opens; aligned to 64
+    int64_t scratch_bytes;             // a thread
+    int64_t row_tile;                  // the arena has rows up to the next multiple; kernels may compute them
+    bertc_off inputs;                  // bertc_slot[descriptor.input_count]
+    bertc_off outputs;                 // bertc_slot[descriptor.output_count]
     bertc_off phases[BERTC_THREAD_CLASSES]; // bertc_phase[phase_count[class]]
     uint32_t phase_count[BERTC_THREAD_CLASSES];
     bertc_off class_name;   // of its graph's arithmetic class: "f32"

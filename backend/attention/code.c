@@ -78,6 +78,7 @@ static void emit_products(emit *e, attention_code *p) {
     p->score = (panels){.name = "attention.score",
                         .product = target_product_find(e->target, x->q.read, x->k.read),
                         .rows = l->tile,
+                        .whole = true,
                         .k = x->q.width,
                         .lda = elem_bytes(x->q.read, l->query_ld),
                         .ldc = l->score_ld * 4,
@@ -87,10 +88,12 @@ static void emit_products(emit *e, attention_code *p) {
     p->value = (panels){.name = "attention.value",
                         .product = target_product_find(e->target, x->v.read, x->v.read),
                         .rows = l->tile,
+                        .whole = true,
                         .lda = l->score_ld * 4,
                         .ldc = l->out_ld * 4,
                         .panel = l->value_panel,
                         .accumulate = attention_hides(x)};
+    panels_expect(&p->value, l->out_ld / PANEL_COLUMNS);
     panels_emit(e, &p->score);
     panels_emit(e, &p->value);
 }

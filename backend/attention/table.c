@@ -41,7 +41,7 @@ static void multiply(emit *e, const panels *p, const ranges *r, const score_tabl
     panels_args args = {.a = a,
                         .b = tile_at_constant(e, scratch, t->packed),
                         .c = c,
-                        .tiles = build_const_i64(e, 1),
+                        .rows = build_const_i64(e, p->rows),
                         .from = from,
                         .to = to,
                         .after = scratch};
@@ -90,6 +90,7 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
     panels p = {.name = "attention.table",
                 .product = target_product_find(e->target, t->of.read, t->of.read),
                 .rows = rows->tile,
+                .whole = true,
                 .k = t->of.width,
                 .lda = elem_bytes(t->of.read, rows->ld),
                 .ldc = t->ld * 4,

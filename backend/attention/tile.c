@@ -58,7 +58,7 @@ static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMVa
     panels_args x = {.a = tile_at_constant(e, scratch, p->layout.queries),
                      .b = tile_at_constant(e, scratch, p->layout.keys),
                      .c = zero,
-                     .tiles = build_const_i64(e, 1),
+                     .rows = build_const_i64(e, p->layout.tile),
                      .from = from,
                      .to = to,
                      .after = scratch};
@@ -77,7 +77,7 @@ static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch
     panels_args x = {.a = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, size)),
                      .b = tile_at(e, values, tile_mul(e, key, GROUP_BYTES / group)),
                      .c = tile_at_constant(e, scratch, p->layout.outs),
-                     .tiles = build_const_i64(e, 1),
+                     .rows = build_const_i64(e, p->layout.tile),
                      .from = build_const_i64(e, 0),
                      .to = build_const_i64(e, p->layout.out_ld / PANEL_COLUMNS),
                      .after = scratch,

@@ -70,16 +70,12 @@ static cut cut_sequence(const site *k, loop_nest *n) {
     return c;
 }
 
-// Rows [task * unit, + unit) of the number present, rounded up to the row tile.
+// Rows [task * unit, + unit) of the number present.
 static cut cut_block(const site *k, loop_nest *n, sym rows, int64_t unit) {
     emit *e = k->e;
     cut c = {0};
-    int64_t tile = k->s->variant->row_tile;
     LLVMValueRef first = LLVMBuildNSWMul(e->b, k->task, build_const_i64(e, unit), "");
-    LLVMValueRef total = LLVMBuildNSWAdd(e->b, n->size[rows], build_const_i64(e, tile - 1), "");
-    total = LLVMBuildNSWMul(e->b, LLVMBuildUDiv(e->b, total, build_const_i64(e, tile), ""),
-                            build_const_i64(e, tile), "");
-    LLVMValueRef left = LLVMBuildNSWSub(e->b, total, first, ""), most = build_const_i64(e, unit);
+    LLVMValueRef left = LLVMBuildNSWSub(e->b, n->size[rows], first, ""), most = build_const_i64(e, unit);
     n->size[rows] = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
     n->most.v[rows] = unit;
     n->rows = rows;

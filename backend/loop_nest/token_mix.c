@@ -4,9 +4,8 @@
 //
 // It computes FNet's Fourier transform over tokens. A node may have several such results. A task is (sequence, block of columns). It packs its
 // columns of x_t into scratch, in the panels that the register tile reads, with their signs, and goes over
-// the rows block by block, so that a block of a_t is read once into L2. The rows that fill no tile are
-// computed by a tile that ends with the last row, or one by one in a text shorter than a tile. k ascends
-// through the terms in their order, so no bit depends on blocks or capacity.
+// the rows block by block, so that a block of a_t is read once into L2. k ascends through the terms in their
+// order, so no bit depends on blocks or capacity.
 #include "backend/matmul/blocks.h"
 
 #define MOST_TERMS 4
@@ -124,8 +123,7 @@ bool token_mix_accepts(const emit *e, const kernel_site *s) {
 typedef struct mix_code {
     const kernel_site *s;
     const token_mix *m;
-    panels tile[2],
-        row[2];          // a result's first term, and those that are added to it; of a tile of rows, of one
+    panels tile[2];      // a result's first term, and those that are added to it
     int64_t panel, term; // bytes from one panel, and from one term, to the next in scratch
     int64_t width;       // panels of a task
 } mix_code;
@@ -173,6 +171,14 @@ static void emit_packs(emit *e, token_mix *m, int64_t panel) {
     }
 }
 
+// Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
+static int64_t task_panels(const emit *e, const mix_code *k, int class) {
+    int64_t count = ceil_div(k->m->n, PANEL_COLUMNS);
+    int64_t most = e->target->l2_bytes / 2 / (k->panel * k->m->count) / 3 * 3;
+    if (most < 3 || class > 1) most = 3;
+    return most < count ? most : count;
+}
+
 static void emit_functions(emit *e, const kernel_site *s, token_mix *m, mix_code *k) {
     *k = (mix_code){.s = s, .m = m};
     k->panel = (round_up(s->variant->length, 4) | 1) * PANEL_COLUMNS * 4; // shares few sets of the cache
@@ -185,12 +191,12 @@ static void emit_functions(emit *e, const kernel_site *s, token_mix *m, mix_code
                               .ldc = m->ldc * 4,
                               .panel = k->panel,
                               .accumulate = i > 0};
-        k->row[i] = k->tile[i];
-        k->row[i].name = "token_mix.row";
-        k->row[i].rows = 1;
-        k->row[i].columns = PANEL_COLUMNS;
+        for (int class = 0; class < THREAD_CLASSES; class ++) {
+            int64_t count = ceil_div(m->n, PANEL_COLUMNS), width = task_panels(e, k, class);
+            panels_expect(&k->tile[i], width);
+            panels_expect(&k->tile[i], count - (count - 1) / width * width);
+        }
         panels_emit(e, &k->tile[i]);
-        panels_emit(e, &k->row[i]);
     }
 }
 
@@ -198,14 +204,6 @@ static int results_of(const token_mix *m) {
     int n = 0;
     for (int i = 0; i < m->count; i++) n += m->terms[i].first;
     return n;
-}
-
-// Panels of a task: one thread or two take as many as leave half of L2 to rows; more threads share them.
-static int64_t task_panels(const emit *e, const mix_code *k, int class) {
-    int64_t count = ceil_div(k->m->n, PANEL_COLUMNS);
-    int64_t most = e->target->l2_bytes / 2 / (k->panel * k->m->count) / 3 * 3;
-    if (most < 3 || class > 1) most = 3;
-    return most < count ? most : count;
 }
 
 // A task's panels of the terms, to scratch.
@@ -224,41 +222,31 @@ static void pack_terms(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueR
     }
 }
 
-// All terms for `tiles` tiles (or rows) of the call's rows from `row` on.
-static void multiply(emit *e, const mix_code *k, const panels *p, const panels_args *of, LLVMValueRef args,
-                     LLVMValueRef row, LLVMValueRef tiles) {
+// All terms for `rows` of the call's rows from `row` on.
+static void multiply(emit *e, const mix_code *k, const panels_args *of, LLVMValueRef args, LLVMValueRef row,
+                     LLVMValueRef rows) {
     for (int t = 0; t < k->m->count; t++) {
         const term *x = &k->m->terms[t];
+        const panels *p = &k->tile[!x->first];
         panels_args v = *of;
         v.a = tile_at(e, build_arg(e, args, x->a), tile_mul(e, row, x->lda * 4));
         v.b = tile_at_constant(e, of->b, t * k->term);
         v.c = tile_at(e, build_arg(e, args, x->result), tile_mul(e, row, p->ldc));
-        v.tiles = tiles;
-        panels_call(e, &p[!x->first], &v);
+        v.rows = rows;
+        panels_call(e, p, &v);
     }
 }
 
-// The rows of a sequence: blocks of tiles, then those that are left.
+// The rows of a sequence, in blocks.
 static void all_rows(emit *e, const mix_code *k, const panels_args *of, LLVMValueRef args, LLVMValueRef first,
                      LLVMValueRef count) {
-    int64_t rows = k->tile[0].rows;
-    LLVMValueRef one = build_const_i64(e, 1),
-                 tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, rows), "");
-    loop l = build_loop(e, build_const_i64(e, 0), tiles, ROW_BLOCK, "block");
-    LLVMValueRef left = LLVMBuildSub(e->b, tiles, l.index, ""), most = build_const_i64(e, ROW_BLOCK);
+    int64_t rows = (int64_t)ROW_BLOCK * k->tile[0].rows;
+    LLVMValueRef most = build_const_i64(e, rows);
+    loop l = build_loop(e, build_const_i64(e, 0), count, rows, "block");
+    LLVMValueRef left = LLVMBuildSub(e->b, count, l.index, "");
     LLVMValueRef n = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
-    multiply(e, k, k->tile, of, args, LLVMBuildAdd(e->b, first, tile_mul(e, l.index, rows), ""), n);
+    multiply(e, k, of, args, LLVMBuildAdd(e->b, first, l.index, ""), n);
     build_loop_end(e, &l);
-    LLVMValueRef done = tile_mul(e, tiles, rows), none = build_const_i64(e, 0);
-    LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntSGT, tiles, none, "");
-    LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntSLT, done, count, "");
-    LLVMBasicBlockRef behind = build_if(e, LLVMBuildAnd(e->b, some, more, ""));
-    LLVMValueRef end = LLVMBuildAdd(e->b, first, count, "");
-    multiply(e, k, k->tile, of, args, LLVMBuildSub(e->b, end, build_const_i64(e, rows), ""), one);
-    build_if_end(e, behind);
-    behind = build_if(e, LLVMBuildNot(e->b, some, ""));
-    multiply(e, k, k->row, of, args, first, count);
-    build_if_end(e, behind);
 }
 
 static LLVMValueRef emit_kernel(emit *e, const mix_code *k, int64_t inner) {

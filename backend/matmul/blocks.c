@@ -4,19 +4,16 @@
 #define ALL_ROWS (INT64_C(1) << 48)
 
 int block_tile_rows(const kernel_site *s) {
-    int64_t rows = s->variant->schedules[s->node].tile_rows, whole = s->variant->row_tile;
-    return (int)(rows > 0 && whole % rows == 0 ? rows : whole);
+    int64_t rows = s->variant->schedules[s->node].tile_rows;
+    return (int)(rows > 0 ? rows : s->variant->row_tile);
 }
 
 int64_t block_unit(const kernel_site *s, int64_t rows) {
     return rows > 0 ? round_up(rows, s->variant->row_tile) : ALL_ROWS;
 }
 
-block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,
-                 LLVMValueRef number) {
-    int64_t whole = s->variant->row_tile;
-    LLVMValueRef up = LLVMBuildAdd(e->b, build_call_size(e, call, rows), build_const_i64(e, whole - 1), "");
-    LLVMValueRef present = tile_mul(e, LLVMBuildUDiv(e->b, up, build_const_i64(e, whole), ""), whole);
+block block_rows(emit *e, LLVMValueRef call, sym rows, int64_t unit, LLVMValueRef number) {
+    LLVMValueRef present = build_call_size(e, call, rows);
     block x = {.first = tile_mul(e, number, unit)};
     LLVMValueRef end = LLVMBuildAdd(e->b, x.first, build_const_i64(e, unit), "");
     x.last = LLVMBuildICmp(e->b, LLVMIntSGE, end, present, "");
@@ -32,11 +29,10 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
     *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
 }
 
-LLVMValueRef block_tail_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const product_end *x,
-                               LLVMValueRef tail) {
+LLVMValueRef block_tail_kernel(emit *e, sym rows, int64_t unit, const product_end *x, LLVMValueRef tail) {
     LLVMValueRef f = build_function(e, "matmul.norm", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0);
-    block b = block_rows(e, s, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
+    block b = block_rows(e, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
     LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, x->ldc * 4));
     tail_rows at = {args, c, b.first, b.count, LLVMGetParam(f, 3)};
     tail_call(e, x, tail, &at);

@@ -4,18 +4,16 @@
 
 #include "backend/matmul/tail.h"
 
-// Rows of a register tile: the schedule's, if the variant's row tile is a multiple of it, else the row tile.
+// Rows of the highest register tile: the schedule's, else the variant's row tile.
 int block_tile_rows(const kernel_site *s);
 // The unit of a phase whose tasks take `rows` rows; 0: all.
 int64_t block_unit(const kernel_site *s, int64_t rows);
 
-// The rows of block number `block` (i64): first, and how many (up to the rows present, rounded up to the row
-// tile); `last`: i1, no rows follow.
+// The rows of block number `number` (i64): first, and how many are present; `last`: i1, no rows follow.
 typedef struct block {
     LLVMValueRef first, count, last;
 } block;
-block block_rows(emit *e, const kernel_site *s, LLVMValueRef call, sym rows, int64_t unit,
-                 LLVMValueRef number);
+block block_rows(emit *e, LLVMValueRef call, sym rows, int64_t unit, LLVMValueRef number);
 
 // The first row of sequence number i (i64) in T, or among the rows that a head reads (`chosen`), and how many
 // it has.
@@ -24,7 +22,6 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
 
 // Emits void (args, call, task, scratch) that runs the tail over the rows of a task: the phase ".norm".
 // `tail`: tail_emit's.
-LLVMValueRef block_tail_kernel(emit *e, const kernel_site *s, sym rows, int64_t unit, const product_end *x,
-                               LLVMValueRef tail);
+LLVMValueRef block_tail_kernel(emit *e, sym rows, int64_t unit, const product_end *x, LLVMValueRef tail);
 
 #endif

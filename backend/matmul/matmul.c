@@ -118,6 +118,23 @@ static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
         m->parts = m->blocks = 1;
 }
 
+// The tasks of a split: rows of a block (0: all), and panels.
+typedef struct matmul_tasks {
+    int64_t rows, width, inner;
+} matmul_tasks;
+
+static matmul_tasks tasks_of(const matmul *m, const task_split *cut) {
+    int64_t count = ceil_div(m->n, PANEL_COLUMNS);
+    bool apart = m->end.c < 0; // its tasks own whole rows
+    bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0 && !apart;
+    matmul_tasks t = {.rows = cut->block_rows, .width = count};
+    if (apart && (cut->block_rows <= 0 || cut->block_rows > SCRATCH_ROWS)) t.rows = SCRATCH_ROWS;
+    if (columns && ceil_div(cut->block_columns, PANEL_COLUMNS) < count)
+        t.width = ceil_div(cut->block_columns, PANEL_COLUMNS);
+    t.inner = ceil_div(count, t.width);
+    return t;
+}
+
 static panels product(const kernel_site *s, const matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const schedule *plan = &s->variant->schedules[s->node];
@@ -135,6 +152,11 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .part_columns = m->n / m->parts,
                 .choice = m->choice};
     epilogue_attach(&p, &m->end.after);
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        matmul_tasks t = tasks_of(m, &plan->splits[class]);
+        panels_expect(&p, t.width);
+        panels_expect(&p, ceil_div(m->n, PANEL_COLUMNS) - (t.inner - 1) * t.width);
+    }
     return p;
 }
 
@@ -153,7 +175,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3);
     LLVMValueRef per = build_const_i64(e, inner);
-    block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMBuildUDiv(e->b, task, per, ""));
+    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, LLVMBuildUDiv(e->b, task, per, ""));
     LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), width),
                  panel_count = build_const_i64(e, count);
     LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, width), "");
@@ -167,7 +189,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda)),
                      .b = b,
                      .c = product_end_c(e, &m->end, args, x.first, scratch),
-                     .tiles = LLVMBuildUDiv(e->b, x.count, build_const_i64(e, p->rows), ""),
+                     .rows = x.count,
                      .from = from,
                      .to = to,
                      .after = LLVMBuildSelect(e->b, again, b, behind, ""),
@@ -202,18 +224,12 @@ static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
 
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const task_split *cut,
                        LLVMValueRef last, kernel *out, int class) {
-    int64_t count = ceil_div(m->n, PANEL_COLUMNS);
-    bool apart = m->end.c < 0; // its tasks own whole rows
-    bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0 && !apart;
-    int64_t rows =
-        apart && (cut->block_rows <= 0 || cut->block_rows > SCRATCH_ROWS) ? SCRATCH_ROWS : cut->block_rows;
-    int64_t width = columns ? ceil_div(cut->block_columns, PANEL_COLUMNS) : count;
-    if (width > count) width = count;
-    int64_t inner = (count + width - 1) / width;
+    matmul_tasks t = tasks_of(m, cut);
+    int64_t width = t.width, inner = t.inner;
     bool tail_phase = m->end.count && inner > 1;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
-                            .unit = block_unit(s, rows),
+                            .unit = block_unit(s, t.rows),
                             .inner = inner,
                             .flops_row = row_flops(m),
                             .row_bytes = m->k * 4 + product_end_bytes(&m->end),
@@ -226,7 +242,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
     out->phase_count[class] = 1;
     if (!tail_phase) return;
     int64_t unit = s->variant->row_tile;
-    out->phases[class][1] = (kernel_phase){.function = block_tail_kernel(e, s, m->dim, unit, &m->end, last),
+    out->phases[class][1] = (kernel_phase){.function = block_tail_kernel(e, m->dim, unit, &m->end, last),
                                            .dim = m->dim,
                                            .unit = unit,
                                            .inner = 1,

@@ -137,11 +137,14 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
                    .ldc = m->end.ldc * 4,
                    .panel = m->hidden * PANEL_COLUMNS * 4,
                    .streams = plan->prefetch};
+    panels_expect(&down, ceil_div(m->n, PANEL_COLUMNS));
     p->first = p->middle = p->end = down;
     p->middle.accumulate = true;
     p->end.accumulate = p->slices > 1;
     p->end.k = p->last;
     epilogue_attach(&p->end, &m->end.after);
+    panels_expect(&p->up, p->chunk / PANEL_COLUMNS);
+    panels_expect(&p->up, ceil_div(p->last, PANEL_COLUMNS));
     panels_emit(e, &p->up);
     panels_emit(e, &p->end);
     if (p->slices > 1) panels_emit(e, &p->first);
@@ -152,9 +155,9 @@ static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code 
     p->scratch_bytes = p->tail_scratch + tail_bytes;
 }
 
-// The row tiles that the kernel is working on: `tiles` of them from row `row` of X on.
+// The rows that the kernel is working on: `rows` of them from row `row` of X on.
 typedef struct row_block {
-    LLVMValueRef args, scratch, row, tiles;
+    LLVMValueRef args, scratch, row, rows;
 } row_block;
 
 static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld) {
@@ -178,7 +181,7 @@ static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, 
                      .b = w1,
                      // column `from` of C is the slice's first
                      .c = tile_at(e, a->scratch, tile_mul(e, from, -4)),
-                     .tiles = a->tiles,
+                     .rows = a->rows,
                      .from = first,
                      .to = next,
                      .after = w2};
@@ -187,7 +190,7 @@ static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, 
     v = (panels_args){.a = a->scratch,
                       .b = w2,
                       .c = result_rows(e, m, p, a),
-                      .tiles = a->tiles,
+                      .rows = a->rows,
                       .from = build_const_i64(e, 0),
                       .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
                       .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
@@ -206,23 +209,20 @@ static void slices(emit *e, const mlp *m, const mlp_code *p, const row_block *a)
     slice(e, m, p, a, last, p->last, &p->end);
 }
 
-static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p,
-                                int64_t unit) {
+static LLVMValueRef emit_kernel(emit *e, const mlp *m, const mlp_code *p, int64_t unit) {
     LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
     row_block a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
-    block x = block_rows(e, s, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
+    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
     LLVMValueRef end = LLVMBuildAdd(e->b, x.first, x.count, "");
     loop l = build_loop(e, x.first, end, p->rows, "rows");
     a.row = l.index;
     LLVMValueRef left = LLVMBuildSub(e->b, end, l.index, ""), most = build_const_i64(e, p->rows);
-    LLVMValueRef count =
-        LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
-    a.tiles = LLVMBuildUDiv(e->b, count, build_const_i64(e, p->up.rows), "");
+    a.rows = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, left, most, ""), left, most, "");
     slices(e, m, p, &a);
     if (p->tail) {
         LLVMValueRef c = result_rows(e, m, p, &a);
         LLVMValueRef scratch = tile_at_constant(e, a.scratch, p->tail_scratch);
-        tail_call(e, &m->end, p->tail, &(tail_rows){a.args, c, a.row, count, scratch});
+        tail_call(e, &m->end, p->tail, &(tail_rows){a.args, c, a.row, a.rows, scratch});
     }
     build_loop_end(e, &l);
     LLVMBuildRetVoid(e->b);
@@ -248,7 +248,7 @@ bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
         }
         out->phase_count[class] = 1;
         if (phase->function) continue;
-        *phase = (kernel_phase){.function = emit_kernel(e, s, &m, &p, unit),
+        *phase = (kernel_phase){.function = emit_kernel(e, &m, &p, unit),
                                 .dim = m.dim,
                                 .unit = unit,
                                 .inner = 1,

@@ -2,69 +2,7 @@
 
 #include <assert.h>
 
-#define LINE          64
-#define LINES_A_PANEL 2
-
-// The lines that four groups of k fetch of the next tile of columns: `streams` distant places part it evenly,
-// and each goes on by whole lines. Two lines of a panel are enough for two row tiles to fetch all of it; with
-// more rows lines are asked for again, which costs a load each, and makes up for those that the core drops.
-static void plan_lines(const panels *p, tile *t, int width) {
-    if (p->streams == 0) return;
-    // Where B's panels follow each other without a gap, a stream may run from one into the next.
-    int64_t part = tile_groups(p->product, p->k) * GROUP_BYTES; // of a panel
-    bool gapless = p->panel == part;
-    int streams = gapless ? p->streams : (p->streams + width - 1) / width * width;
-    if (streams > TILE_MAX_LINES) streams = width;
-    int each = (LINES_A_PANEL * width + streams - 1) / streams;
-    int parts = gapless ? streams : streams / width;
-    int64_t bytes = part * (gapless ? width : 1);
-    t->line_count = streams * each;
-    t->line_advance = each * LINE;
-    for (int i = 0; i < streams; i++) {
-        int64_t at = i / parts * p->panel + bytes * (i % parts) / parts / LINE * LINE;
-        for (int j = 0; j < each; j++) t->lines[j * streams + i] = at + j * LINE;
-    }
-}
-
-// Tiles of that width, `panels` 16-column panels each.
-static void add_width(emit *e, panels *p, int vectors, int width) {
-    tile *t = &p->tiles[p->width_count];
-    *t = (tile){.name = arena_printf(e->arena, "%s.tile%dx%d", p->name, p->rows, vectors * e->width),
-                .product = p->product,
-                .rows = p->rows,
-                .vectors = vectors,
-                .k = p->k,
-                .lda = p->lda,
-                .ldc = p->ldc,
-                .panel = p->panel,
-                .accumulate = p->accumulate,
-                .finish = p->finish,
-                .context = p->context,
-                .extra_count = p->extra_count};
-    for (int i = 0; i < p->extra_count; i++) {
-        if (p->extras[i].kind == EXTRA_ROWS) t->touch |= 1u << i;
-        t->touch_ld[i] = p->extras[i].ld;
-        t->touch_size[i] = (int64_t)elem_size(p->extras[i].e);
-    }
-    plan_lines(p, t, width);
-    tile_emit(e, t);
-    if (p->next) {
-        tile *f = &p->fetching[p->width_count];
-        *f = *t;
-        f->next = true;
-        f->name = arena_printf(e->arena, "%s.next", t->name);
-        tile_emit(e, f);
-    }
-    p->widths[p->width_count++] = width;
-}
-
-static void add_widths(emit *e, panels *p) {
-    int widest = tile_vectors(e, p->product, p->rows, p->columns), in_panel = PANEL_COLUMNS / e->width;
-    p->width_count = 0;
-    add_width(e, p, widest, widest > in_panel ? widest / in_panel : 1);
-    if (p->widths[0] > 2) add_width(e, p, 2 * in_panel, 2);
-    if (p->widths[0] > 1) add_width(e, p, in_panel, 1);
-}
+#define LINE 64
 
 // Bytes by which the streams go on in four groups of k, so that `tiles` row tiles fetch the whole of a tile of
 // columns; at most as far as they have fetched.
@@ -77,13 +15,13 @@ static LLVMValueRef stream_step(emit *e, const tile *t, int width, LLVMValueRef 
     return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntULT, step, most, ""), step, most, "");
 }
 
-static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base, LLVMValueRef row_tile,
+static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base, LLVMValueRef row,
                              LLVMValueRef column) {
     const panel_extra *x = &p->extras[i];
     if (x->kind == EXTRA_FIXED) return base;
     int64_t size = (int64_t)elem_size(x->e);
     LLVMValueRef at = tile_at(e, base, tile_mul(e, column, size));
-    return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row_tile, p->rows * x->ld * size));
+    return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row, x->ld * size));
 }
 
 // Rows of B above the block in which panel `l` lies, times `by`.
@@ -107,68 +45,54 @@ static int64_t next_share(const panels *p) {
 // Offset in `next` of tile 0's share. Negative where the tiles could fetch more than next_bytes: then the
 // first tiles fetch nothing.
 static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef shares = LLVMBuildMul(e->b, LLVMBuildSub(e->b, x->to, x->from, ""), x->tiles, "");
+    LLVMValueRef shares = LLVMBuildMul(e->b, LLVMBuildSub(e->b, x->to, x->from, ""), x->cut.tiles, "");
     LLVMValueRef begin = LLVMBuildSub(e->b, x->next_bytes, tile_mul(e, shares, next_share(p)), "");
     LLVMValueRef early = LLVMBuildICmp(e->b, LLVMIntSLT, begin, build_const_i64(e, 0), "");
     return LLVMBuildSelect(e->b, early, begin, build_const_i64(e, 0), "");
 }
 
-// Calls the tile, or, where it has a share, its twin that fetches.
-static void call_tile(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef row_tile,
-                      tile_args *args) {
-    if (!p->next) {
-        tile_call(e, &p->tiles[which], args);
-        return;
-    }
-    LLVMValueRef before = tile_mul(e, row_tile, p->widths[which] * next_share(p));
+// What row tile i of that width fetches of `next`: its share, or, where it has none, lines that are at hand.
+static LLVMValueRef next_lines(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef i,
+                               LLVMValueRef at_hand) {
+    LLVMValueRef before = tile_mul(e, i, p->widths[which] * next_share(p));
     LLVMValueRef at = LLVMBuildAdd(e->b, x->next_begin, before, "");
     LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, at, x->next_bytes, "");
-    LLVMBasicBlockRef end = build_if(e, some);
-    args->next = tile_at(e, x->next, at);
-    tile_call(e, &p->fetching[which], args);
-    build_if_end(e, end);
-    end = build_if(e, LLVMBuildNot(e->b, some, ""));
-    tile_call(e, &p->tiles[which], args);
-    build_if_end(e, end);
+    return LLVMBuildSelect(e->b, some, tile_at(e, x->next, at), at_hand, "");
 }
 
 // The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
 // starts.
 static void row_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef b,
                       LLVMValueRef column, LLVMValueRef ahead, LLVMValueRef step) {
-    loop rows = build_loop(e, build_const_i64(e, 0), x->tiles, 1, "row");
-    LLVMValueRef i = rows.index;
-    LLVMBasicBlockRef skipped = NULL;
-    if (p->choice.body) {
-        LLVMValueRef numbers = tile_at(e, x->numbers, tile_mul(e, i, p->rows * 4));
-        skipped = build_if(e, row_choice_any(e, &p->choice, numbers, p->rows));
-    }
-    LLVMValueRef a = tile_at(e, x->a, tile_mul(e, i, p->rows * p->lda));
-    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, i, p->rows * p->ldc)), tile_mul(e, column, 4));
+    loop tiles = build_loop(e, build_const_i64(e, 0), x->cut.tiles, 1, "row");
+    LLVMValueRef i = tiles.index, row = heights_first(e, &x->cut, i);
+    LLVMValueRef a = tile_at(e, x->a, tile_mul(e, row, p->lda));
+    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, row, p->ldc)), tile_mul(e, column, 4));
     LLVMValueRef extra[TILE_MAX_EXTRAS];
-    for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], i, column);
+    for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], row, column);
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
-    call_tile(e, p, which, x, i, &args);
-    if (skipped) build_if_end(e, skipped);
-    build_loop_end(e, &rows);
+    if (p->next) args.next = next_lines(e, p, which, x, i, a);
+    LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
+    panel_tiles_call(e, p, which, heights_of(e, &x->cut, i), &args, numbers);
+    build_loop_end(e, &tiles);
 }
 
 // Tiles of columns [from, to) of one width.
 static void column_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef from,
                          LLVMValueRef to) {
-    const tile *t = &p->tiles[which];
+    const tile *t = &p->tiles[which][p->rows - 1];
     int width = p->widths[which];
     int64_t columns = (int64_t)t->vectors * e->width;
-    LLVMValueRef step = stream_step(e, t, width, x->tiles);
+    LLVMValueRef step = stream_step(e, t, width, x->cut.tiles);
     loop l = build_loop(e, from, to, width, "panel");
     LLVMValueRef b = panel_at(e, p, x->b, l.index);
     panels_args block = *x;
     if (p->block_columns)
         block.a = tile_at(e, x->a, rows_above(e, p, l.index, (int64_t)elem_size(p->product->left)));
     if (p->next) {
-        LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->tiles, "");
+        LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->cut.tiles, "");
         block.next_begin = LLVMBuildAdd(e->b, x->next_begin, tile_mul(e, before, next_share(p)), "");
     }
     LLVMValueRef column = tile_mul(e, l.index, PANEL_COLUMNS);
@@ -185,6 +109,7 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
 }
 
 static void emit_body(emit *e, const panels *p, panels_args *x) {
+    x->cut = heights_cut(e, p->product, p->rows, x->rows);
     if (p->next) x->next_begin = next_begin(e, p, x);
     if (p->width_count == 1) {
         column_tiles(e, p, 0, x, x->from, x->to);
@@ -203,8 +128,9 @@ static void emit_body(emit *e, const panels *p, panels_args *x) {
         wide = LLVMBuildSelect(e->b, LLVMBuildAnd(e->b, one, some, ""), less, wide, "");
     }
     LLVMValueRef at = LLVMBuildAdd(e->b, x->from, wide, "");
-    column_tiles(e, p, 0, x, x->from, at);
+    if (p->tiles[0]) column_tiles(e, p, 0, x, x->from, at);
     for (int i = 1; i < p->width_count; i++) {
+        if (!p->tiles[i]) continue;
         LLVMValueRef left = LLVMBuildSub(e->b, x->to, at, "");
         LLVMValueRef some =
             tile_mul(e, LLVMBuildUDiv(e->b, left, build_const_i64(e, p->widths[i]), ""), p->widths[i]);
@@ -217,7 +143,7 @@ static void emit_body(emit *e, const panels *p, panels_args *x) {
 void panels_emit(emit *e, panels *p) {
     assert(p->extra_count <= TILE_MAX_EXTRAS);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    add_widths(e, p);
+    panel_tiles_emit(e, p);
     LLVMTypeRef params[11 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
     unsigned n = 7;
     if (p->next) params[n++] = e->ptr, params[n++] = e->i64;
@@ -230,7 +156,7 @@ void panels_emit(emit *e, panels *p) {
     panels_args x = {.a = LLVMGetParam(p->function, 0),
                      .b = LLVMGetParam(p->function, 1),
                      .c = LLVMGetParam(p->function, 2),
-                     .tiles = LLVMGetParam(p->function, 3),
+                     .rows = LLVMGetParam(p->function, 3),
                      .from = LLVMGetParam(p->function, 4),
                      .to = LLVMGetParam(p->function, 5),
                      .after = LLVMGetParam(p->function, 6)};
@@ -245,7 +171,7 @@ void panels_emit(emit *e, panels *p) {
 }
 
 void panels_call(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef args[11 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->tiles, x->from, x->to, x->after};
+    LLVMValueRef args[11 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->rows, x->from, x->to, x->after};
     unsigned n = 7;
     if (p->next) args[n++] = x->next, args[n++] = x->next_bytes;
     if (p->k == 0) args[n++] = x->k;

@@ -3,6 +3,7 @@
 #ifndef BERTC_BACKEND_MATMUL_PANELS_H
 #define BERTC_BACKEND_MATMUL_PANELS_H
 
+#include "backend/matmul/heights.h"
 #include "backend/matmul/row_choice.h"
 
 typedef enum extra_kind {
@@ -23,7 +24,8 @@ typedef struct panel_extra {
 typedef struct panels {
     const char *name;
     const target_product *product;
-    int rows;                // of a register tile
+    int rows;                // of the highest register tiles
+    bool whole;              // calls have whole tiles of `rows` rows alone: no other heights are emitted
     int64_t columns;         // of the widest one; 0: as many as the registers hold
     int64_t k;               // as in tile: 0: run time
     int64_t lda, ldc, panel; // bytes, as in tile
@@ -39,26 +41,40 @@ typedef struct panels {
     panel_extra extras[TILE_MAX_EXTRAS];
     row_choice choice; // row tiles without a chosen row are left as they are
 
+    uint32_t expected; // panels_expect's
+
     int width_count;
-    tile tiles[PANELS_MAX_WIDTHS];    // widest first
-    tile fetching[PANELS_MAX_WIDTHS]; // where `next`: the same, and they fetch it
-    int widths[PANELS_MAX_WIDTHS];    // panels of each; a tile narrower than a panel counts as 1
+    int widths[PANELS_MAX_WIDTHS];  // panels of each, widest first; a tile narrower than a panel counts as 1
+    tile *tiles[PANELS_MAX_WIDTHS]; // of each: those of 1 to `rows` rows; NULL: no call takes that width
     LLVMTypeRef type;
     LLVMValueRef function;
 } panels;
 
+// Says that calls take `count` panels, before panels_emit. Where it is called, they take no other numbers, and only the
+// widths that these need are emitted.
+void panels_expect(panels *p, int64_t count);
 // Adds the function. It runs the register tile for each tile of columns in panels [from, to), and within it
-// for each of `tiles` row tiles. While it works through one tile of columns it prefetches the next; after
+// for each tile of the `rows` (heights.h). While it works through one tile of columns it prefetches the next; after
 // the last, what `after` points to. `next` is prefetched one cache line every four groups of k, by as many
 // of the last tiles as that takes.
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
 // towards the end, next_bytes of it; numbers: of choice, the first row's. k: groups; NULL where constant.
 typedef struct panels_args {
-    LLVMValueRef a, b, c, tiles, from, to, after, next, next_bytes, k, numbers;
+    LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, k, numbers;
     LLVMValueRef extra[TILE_MAX_EXTRAS];
-    LLVMValueRef next_begin; // set by panels_emit: where in `next` the share of row tile 0 begins
+    // set by panels_emit
+    LLVMValueRef next_begin; // where in `next` the share of row tile 0 begins
+    row_cut cut;             // of the rows
 } panels_args;
 void panels_call(emit *e, const panels *p, const panels_args *args);
+
+// --- panel_tiles.c: the tiles of a function
+
+// Emits them: fills in p->tiles.
+void panel_tiles_emit(emit *e, panels *p);
+// Runs the tile of that width (an index of p->widths) and height (i64); numbers: of p->choice, the tile's first row's.
+void panel_tiles_call(emit *e, const panels *p, int width, LLVMValueRef height, const tile_args *args,
+                      LLVMValueRef numbers);
 
 #endif

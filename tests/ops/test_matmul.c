@@ -190,10 +190,10 @@ static const char *cpu_of(product_id id) {
     return NULL;
 }
 
-START_TEST(every_product) {
-    const product_row *row = product_row_of((product_id)_i);
-    product_test test = test_of((product_id)_i);
-    way w = {.mcpu = cpu_of((product_id)_i),
+static void check_rows(product_id id, int64_t rows) {
+    const product_row *row = product_row_of(id);
+    product_test test = test_of(id);
+    way w = {.mcpu = cpu_of(id),
              .precision = test.precision,
              .family = "matmul",
              .length = 64,
@@ -202,11 +202,22 @@ START_TEST(every_product) {
     if (!host_runs_precision(w.mcpu, w.precision)) SKIP(row->isa, "%s", row->name);
     site s;
     site_open(&s);
-    s.tokens = s.sequences = s.rows = 29;
+    s.tokens = s.sequences = s.rows = rows;
     tensor expected = site_expect(&s, test.build(&s));
     double error = site_error(&expected, site_run(&s, &w));
-    ck_assert_msg(error < test.tolerance, "%s: %g", row->name, error);
+    ck_assert_msg(error < test.tolerance, "%s, %d rows: %g", row->name, (int)rows, error);
     site_close(&s);
+}
+
+START_TEST(every_product) {
+    check_rows((product_id)_i, 29);
+}
+END_TEST
+
+// Every number of rows that one register tile takes, and one more, of two tiles.
+START_TEST(every_height) {
+    for (int64_t rows = 1; rows <= product_row_of((product_id)_i)->product.rows + 1; rows++)
+        check_rows((product_id)_i, rows);
 }
 END_TEST
 
@@ -215,6 +226,9 @@ int main(void) {
     tcase_add_loop_test(t, fused, 0, sizeof(shapes) / sizeof(*shapes));
     tcase_add_test(t, plain);
     for (int i = 0; i < PRODUCT_COUNT; i++)
-        if (cpu_of((product_id)i)) tcase_add_loop_test(t, every_product, i, i + 1);
+        if (cpu_of((product_id)i)) {
+            tcase_add_loop_test(t, every_product, i, i + 1);
+            tcase_add_loop_test(t, every_height, i, i + 1);
+        }
     return site_main("matmul", t);
 }

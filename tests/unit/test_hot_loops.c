@@ -5,13 +5,14 @@
 // the one that fills the registers, and it is in the table here.
 #include "machine_code.h"
 
+#include "backend/matmul/heights.h"
 #include "backend/matmul/products.h"
 #include "backend/matmul/tile.h"
 #include "file.h"
 #include "main.h"
 #include "passes/passes.h"
 
-// What four steps of k take with a tile of rows x columns. A step loads a float of each row for all lanes
+// What four steps of k take with a tile of rows x columns; with the same product's lower tiles, in proportion. A step loads a float of each row for all lanes
 // (`left`) and a row of each panel (`right`); a load folded into another instruction counts. A fused
 // multiply-add counts as one of each. At most so many: moves between vector registers (without FMA the
 // products need copies, and a float is spread by a shuffle); integer instructions: three pointers, a
@@ -21,13 +22,11 @@ static const struct loop_row {
     const char *isa;
     int rows, columns, multiplies, adds, left, right, moves, integers, converts;
 } table[] = {
-    {"generic", 2, 16, 32, 32, 8, 16, 24, 7}, {"generic", 1, 16, 16, 16, 4, 16, 16, 7},
-    {"avx2", 6, 16, 48, 48, 24, 8, 0, 7},     {"avx2", 1, 16, 8, 8, 4, 8, 0, 7},
+    {"generic", 2, 16, 32, 32, 8, 16, 24, 7}, {"avx2", 6, 16, 48, 48, 24, 8, 0, 7},
     {"avx512", 8, 48, 96, 96, 32, 12, 0, 7},  {"avx512", 8, 32, 64, 64, 32, 8, 0, 7},
-    {"avx512", 8, 16, 32, 32, 32, 4, 0, 7},   {"avx512", 1, 16, 4, 4, 4, 4, 0, 7},
-    {"neon", 6, 16, 96, 96, 24, 16, 0, 12},   {"neon", 1, 16, 16, 16, 4, 16, 0, 12},
+    {"avx512", 8, 16, 32, 32, 32, 4, 0, 7},   {"neon", 6, 16, 96, 96, 24, 16, 0, 12},
 };
-enum { ROWS = sizeof(table) / sizeof(table[0]) };
+enum { ROWS = sizeof(table) / sizeof(table[0]), MOST_HEIGHT = 8 };
 
 #define X86 "x86_64-unknown-linux-gnu"
 #define ARM "aarch64-unknown-linux-gnu"
@@ -57,25 +56,32 @@ static product_test test_of(product_id id) {
     return (product_test){0};
 }
 
-// "NAME.tile8x48.next.10".
+// "NAME.tile8x48.10".
 static bool tile_size(const char *name, int *rows, int *columns) {
     for (const char *at = name; (at = strstr(at, ".tile")); at++)
         if (sscanf(at, ".tile%dx%d", rows, columns) == 2) return true;
     return false;
 }
 
-static const struct loop_row *row_of_size(const target *t, int rows, int columns) {
+// The table's row for a tile, and what one of its height takes. NULL: it has none.
+static const struct loop_row *row_of_size(const target *t, int rows, int columns, struct loop_row *out) {
     for (int i = 0; i < ROWS; i++) {
         const struct loop_row *x = &table[i];
-        if (x->rows == rows && x->columns == columns && strcmp(x->isa, t->isa) == 0) return x;
+        if (rows < 1 || rows > x->rows || x->columns != columns || strcmp(x->isa, t->isa)) continue;
+        *out = *x;
+        out->rows = rows;
+        out->multiplies = x->multiplies / x->rows * rows;
+        out->adds = x->adds / x->rows * rows;
+        out->left = x->left / x->rows * rows;
+        return x;
     }
     return NULL;
 }
 
-static const struct loop_row *row_of(const char *name, const target *t) {
+static const struct loop_row *row_of(const char *name, const target *t, struct loop_row *out) {
     int rows = 0, columns = 0;
     tile_size(name, &rows, &columns);
-    return row_of_size(t, rows, columns);
+    return row_of_size(t, rows, columns, out);
 }
 
 // Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`.
@@ -236,9 +242,14 @@ static bool has_code(const char *triple) {
     return machine != NULL;
 }
 
+// By row of the table, and by height.
+typedef struct tiles_seen {
+    bool heights[ROWS][MOST_HEIGHT];
+} tiles_seen;
+
 // Every tile of the object is in the table, and as it says; `kinds`: words that functions' names begin
 // with, all of which must be there.
-static void check_tiles(setup *s, const char *kinds, bool *used) {
+static void check_tiles(setup *s, const char *kinds, tiles_seen *used) {
     char *list = arena_strdup(s->a, kinds), *rest = NULL;
     for (const char *kind = strtok_r(list, " ", &rest); kind; kind = strtok_r(NULL, " ", &rest)) {
         bool found = false;
@@ -249,16 +260,17 @@ static void check_tiles(setup *s, const char *kinds, bool *used) {
         const function_code *f = &s->code->functions[i];
         int rows, columns;
         if (!tile_size(f->name, &rows, &columns)) continue;
-        const struct loop_row *x = row_of(f->name, &s->t);
-        const char *wrong = fault(s->a, s->code, f, &s->t, x);
+        struct loop_row counts;
+        const struct loop_row *x = row_of(f->name, &s->t, &counts);
+        const char *wrong = fault(s->a, s->code, f, &s->t, x ? &counts : NULL);
         if (wrong) fputs(wrong, stderr); // Check's own messages are too short for it
         ck_assert_msg(!wrong, "%.*s", (int)strcspn(wrong, "\n"), wrong);
-        if (used) used[x - table] = true;
+        if (used) used->heights[x - table][rows - 1] = true;
     }
 }
 
 static void check_file(const struct cpu_name *c, const char *file, const char *passes, const char *kinds,
-                       bool *used) {
+                       tiles_seen *used) {
     setup s;
     open_setup(&s, c->triple, c->name, PRECISION_F32);
     compile_graph(&s, file, passes);
@@ -284,20 +296,22 @@ START_TEST(every_kernel) {
         const char *file, *passes, *kinds;
     } files[] = {
         {LAYER, NULL, "matmul.tile"},
+        {BERTC_TESTS "/unit/hot_loops_widths.ir", "assign_layouts,pack_weights", "matmul.tile"},
         {BERTC_TESTS "/ops/token_mix.ir", "assign_layouts,pack_weights", "token_mix"},
         {BERTC_TESTS "/ops/fuse_blocks.ir", "fuse_epilogue,assign_layouts,pack_weights", "matmul.tile"},
         {BERTC_TESTS "/ops/attention_relative.ir", "fuse_attention,assign_layouts,pack_weights", "attention"},
     };
-    bool used[ROWS] = {0}, arm = has_code(ARM);
+    tiles_seen used = {0};
+    bool arm = has_code(ARM);
     if (!arm) skip_part("neon", "this LLVM has no code for " ARM);
     for (size_t i = 0; i < sizeof(of_level) / sizeof(of_level[0]); i++)
         for (size_t k = 0; k < sizeof(files) / sizeof(files[0]) && (arm || strcmp(of_level[i].triple, ARM));
              k++)
-            check_file(&of_level[i], files[k].file, files[k].passes, files[k].kinds, used);
+            check_file(&of_level[i], files[k].file, files[k].passes, files[k].kinds, &used);
     for (int i = 0; i < ROWS; i++)
-        if (arm || strcmp(table[i].isa, "neon"))
-            ck_assert_msg(used[i], "no kernel on %s has a tile of %d x %d", table[i].isa, table[i].rows,
-                          table[i].columns);
+        for (int rows = 1; rows <= table[i].rows; rows++)
+            ck_assert_msg(used.heights[i][rows - 1] || (!arm && !strcmp(table[i].isa, "neon")),
+                          "no kernel on %s has a tile of %d x %d", table[i].isa, rows, table[i].columns);
 }
 END_TEST
 
@@ -319,7 +333,7 @@ static struct loop_row loop_of(const target_product *p, const target *t, int row
     struct loop_row x = {t->isa, rows, columns, sums, sums, 4 * rows, 4 * vectors, 0, 7, 0};
     switch (p->step) {
     case STEP_FMA:
-    case STEP_MUL_ADD: return *row_of_size(t, rows, columns);
+    case STEP_MUL_ADD: row_of_size(t, rows, columns, &x); return x;
     case STEP_DOT_BF16:
     case STEP_DOT_I8: return x;
     case STEP_PAIRS_I8: x.multiplies *= 2, x.left = sums; return x;
@@ -349,6 +363,18 @@ static void fullest_tile(const target *t, int *rows, int *columns) {
     }
 }
 
+static void check_height(const product_test *on, product_id id, int rows) {
+    setup s;
+    open_setup(&s, on->triple, on->cpu, on->precision);
+    const product_row *row = product_row_of(id);
+    const target_product *p = target_product_find(&s.t, row->product.left, row->product.right);
+    compile_tile(&s, p, rows, p->columns);
+    struct loop_row counts = loop_of(p, &s.t, rows, p->columns);
+    const char *wrong = fault(s.a, s.code, &s.code->functions[0], &s.t, &counts);
+    ck_assert_msg(!wrong, "%s", wrong);
+    close_setup(&s);
+}
+
 START_TEST(every_product) {
     const product_row *row = product_row_of((product_id)_i);
     product_test on = test_of((product_id)_i);
@@ -367,11 +393,9 @@ START_TEST(every_product) {
     ck_assert_int_eq(p->step != STEP_MUL_ADD, s.t.fma);
     ck_assert_int_eq((int)elem_size(p->right) * p->group * PANEL_COLUMNS, GROUP_BYTES);
     ck_assert_int_eq(p->group, packed_group(p->right));
-    compile_tile(&s, p, p->rows, p->columns);
-    struct loop_row counts = loop_of(p, &s.t, p->rows, p->columns);
-    const char *wrong = fault(s.a, s.code, &s.code->functions[0], &s.t, &counts);
-    ck_assert_msg(!wrong, "%s", wrong);
     close_setup(&s);
+    for (int height = 1; height <= row->product.rows; height++)
+        if (heights_has(&row->product, row->product.rows, height)) check_height(&on, (product_id)_i, height);
 }
 END_TEST
 
@@ -420,11 +444,13 @@ START_TEST(faults_are_found) {
         compile_tile(&s, target_product_find(&s.t, ELEM_F32, ELEM_F32), doctored[i].rows,
                      doctored[i].columns);
         const function_code *f = &s.code->functions[0];
-        const char *wrong = fault(s.a, s.code, f, &s.t, row_of(doctored[i].as, &s.t));
+        struct loop_row counts;
+        bool known = row_of(doctored[i].as, &s.t, &counts);
+        const char *wrong = fault(s.a, s.code, f, &s.t, known ? &counts : NULL);
         ck_assert_msg(wrong && strstr(wrong, doctored[i].what), "%zu: not \"%s\": %s", i, doctored[i].what,
                       wrong ? wrong : "nothing");
-        ck_assert_msg(strstr(wrong, "\n    ") || !row_of(doctored[i].as, &s.t),
-                      "%zu: the message does not show the loop: %s", i, wrong);
+        ck_assert_msg(strstr(wrong, "\n    ") || !known, "%zu: the message does not show the loop: %s", i,
+                      wrong);
         close_setup(&s);
     }
 }
