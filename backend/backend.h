@@ -28,6 +28,14 @@ typedef struct artefact {
 bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d);
 // Is it a level (target.isa) of this machine's architecture?
 bool target_is_level(const char *name);
+// The levels of `--mcpu portable`, ascending: all of the triple's architecture (NULL: the host's) from avx2, or neon,
+// on that have code of the precision. How many; where there is none, the lowest level, of which target_init says
+// what is missing.
+#define TARGET_MOST_LEVELS 8
+int target_portable(const char *triple, precision p, const char *names[TARGET_MOST_LEVELS]);
+// Makes the target that of the lowest level whose code for the graph, which is of its class and fused, would be
+// equal: several levels share that code. Its tuning stays.
+void target_settle(target *t, const graph *g);
 // Lists what `--mcpu` and `--target` take: for each triple its levels, best first, with what runs here and why
 // another does not, and its CPUs.
 void target_list(FILE *out);

@@ -43,6 +43,7 @@ typedef struct target {
     char isa[16];          // the level that code is made for, "avx512", "avx2", "generic": names the variant
     char level[16];        // the CPU's own level, "amx": its code is that of `isa`
     int rank;              // of `isa`: a CPU that has two levels runs code of the higher rank
+    precision precision;   // that it is for
     char class[16];        // arithmetic class (module.h): which graph of a module it runs
     char triple[64];       // "x86_64-unknown-linux-gnu"
     char cpu[32];          // LLVM's name

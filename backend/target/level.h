@@ -18,24 +18,23 @@ typedef enum level_id {
     LEVEL_COUNT
 } level_id;
 
-// How a level computes a model of one precision.
-typedef struct level_form {
-    const char *class; // arithmetic class (ir/module.h); NULL: the level has no code of this precision
-    level_id code;     // the level whose code this one's is equal to: it is emitted once, for that one
-} level_form;
-
 typedef struct level {
     const char *name; // without an underscore: a variant is called name_s128
     target_arch arch;
     int rank; // of two levels that a CPU has, code of the higher one runs
     uint64_t features;
-    level_form forms[PRECISION_COUNT];
+    const char *classes[PRECISION_COUNT]; // arithmetic classes (ir/module.h); NULL: no code of this precision
     int vector_floats, vector_registers;
     bool fma;
 } level;
 
 const level *level_of(level_id id);
+// The level's own; NULL: none has this name.
+const level *level_find(target_arch arch, const char *name);
 // The highest level of that architecture whose features are all among these.
 level_id level_best(target_arch arch, uint64_t features);
+
+// Makes the target one of that level, with its products. `gflops`: the CPU's peak in f32, one core.
+void target_set_level(target *t, const level *l, double gflops);
 
 #endif

@@ -2,7 +2,7 @@
 //
 // The level of a CPU (level.c) decides which features code may use; LLVM's feature string is built from those
 // bits alone. The CPU's name only picks LLVM's scheduling model, so an artefact for one CPU runs on every
-// CPU of the same level. Where a level's code would be that of a lower one, the target is the lower one.
+// CPU of the same level. Where a graph's code at a level is that of a lower one, code.c makes the target the lower one.
 #include "backend/target/target.h"
 
 #include <stdio.h>
@@ -133,13 +133,21 @@ static void add_products(target *t, const level *l, double gflops) {
     }
 }
 
-static void fill_target(target *t, target_arch arch, const cpu *c, level_id id, const level_form *form) {
-    const level *l = level_of(form->code);
-    *t = (target){.rank = l->rank,
-                  .feature_bits = l->features,
-                  .vector_floats = l->vector_floats,
-                  .vector_registers = l->vector_registers,
-                  .fma = l->fma,
+void target_set_level(target *t, const level *l, double gflops) {
+    t->rank = l->rank;
+    t->feature_bits = l->features;
+    t->vector_floats = l->vector_floats;
+    t->vector_registers = l->vector_registers;
+    t->fma = l->fma;
+    snprintf(t->isa, sizeof(t->isa), "%s", l->name);
+    snprintf(t->class, sizeof(t->class), "%s", l->classes[t->precision]);
+    feature_string(l->features, t->features, sizeof(t->features));
+    t->product_count = 0;
+    add_products(t, l, gflops);
+}
+
+static void fill_target(target *t, target_arch arch, const cpu *c, const level *l, precision p) {
+    *t = (target){.precision = p,
                   .l1_bytes = (int64_t)c->l1 << 10,
                   .l2_bytes = (int64_t)c->l2 << 10,
                   .l3_bytes = (int64_t)c->l3 << 10,
@@ -148,12 +156,9 @@ static void fill_target(target *t, target_arch arch, const cpu *c, level_id id, 
     for (int i = 0; i < ARCH_COUNT; i++) {
         if (arches[i].arch == arch) snprintf(t->triple, sizeof(t->triple), "%s", arches[i].triple);
     }
-    snprintf(t->isa, sizeof(t->isa), "%s", l->name);
-    snprintf(t->level, sizeof(t->level), "%s", level_of(id)->name);
-    snprintf(t->class, sizeof(t->class), "%s", form->class);
-    add_products(t, l, c->gflops);
+    snprintf(t->level, sizeof(t->level), "%s", l->name);
     snprintf(t->cpu, sizeof(t->cpu), "%s", c->tune ? c->tune : c->name);
-    feature_string(l->features, t->features, sizeof(t->features));
+    target_set_level(t, l, c->gflops);
 }
 
 // No code of this precision at that level: what there is.
@@ -161,7 +166,7 @@ static bool lacks(const level *l, const char *mcpu, precision p, diag *d) {
     char has[64];
     size_t n = 0;
     for (precision i = 0; i < PRECISION_COUNT; i++)
-        if (l->forms[i].class)
+        if (l->classes[i])
             n += (size_t)snprintf(has + n, sizeof(has) - n, "%s%s", n ? ", " : "", precision_name(i));
     return diag_error(d, "--dtype", "%s has no code for %s (level %s): it has %s", mcpu, precision_name(p),
                       l->name, has);
@@ -169,7 +174,7 @@ static bool lacks(const level *l, const char *mcpu, precision p, diag *d) {
 
 bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d) {
     target_host host;
-    target_host_read(&host, 0);
+    target_host_read(&host, p == PRECISION_F32 ? 0 : BERTC_FEATURES_AMX);
     target_arch arch = triple ? arch_of(triple) : host.arch;
     if (arch == ARCH_NONE) {
         return diag_error(d, triple ? triple : "target",
@@ -181,10 +186,9 @@ bool target_init(target *t, const char *triple, const char *mcpu, precision p, d
     if (!mcpu) native = arch == host.arch;
     const cpu *c = find_cpu(arch, native ? host_cpu(&host) : mcpu ? mcpu : "generic");
     if (!c) return diag_error(d, mcpu, "is no CPU that bertc knows (`bertc targets` lists them)");
-    level_id id = native ? level_best(arch, host.cpu.has) : c->level;
-    const level_form *form = &level_of(id)->forms[p];
-    if (!form->class) return lacks(level_of(id), native ? "native" : c->name, p, d);
-    fill_target(t, arch, c, id, form);
+    const level *l = level_of(native ? level_best(arch, host.cpu.has & ~host.cpu.refused) : c->level);
+    if (!l->classes[p]) return lacks(l, native ? "native" : c->name, p, d);
+    fill_target(t, arch, c, l, p);
     if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
     if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
     if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;
@@ -194,19 +198,29 @@ bool target_init(target *t, const char *triple, const char *mcpu, precision p, d
 bool target_is_level(const char *name) {
     target_host host;
     target_host_read(&host, 0);
-    for (level_id i = 0; i < LEVEL_COUNT; i++)
-        if (level_of(i)->arch == host.arch && strcmp(level_of(i)->name, name) == 0) return true;
-    return false;
+    return level_find(host.arch, name) != NULL;
+}
+
+int target_portable(const char *triple, precision p, const char *names[TARGET_MOST_LEVELS]) {
+    target_host host;
+    target_host_read(&host, 0);
+    target_arch arch = triple ? arch_of(triple) : host.arch;
+    const char *least = "generic";
+    int n = 0;
+    for (level_id i = LEVEL_GENERIC + 1; i < LEVEL_COUNT; i++) {
+        const level *l = level_of(i);
+        if (l->arch != arch) continue;
+        if (!n && !l->rank) least = l->name;
+        if (l->classes[p]) names[n++] = l->name;
+    }
+    if (!n) names[n++] = least;
+    return n;
 }
 
 // --- What there is
 
-static const char *code_of(level_id id) {
-    return level_of(level_of(id)->forms[PRECISION_F32].code)->name;
-}
-
 static void list_levels(target_arch arch, const target_host *host, FILE *out) {
-    fprintf(out, "  %-16s %-6s %-12s %s\n", "level", "rank", "code", "here");
+    fprintf(out, "  %-16s %-6s %-6s %-6s %s\n", "level", "rank", "bf16", "int8", "here");
     for (level_id i = LEVEL_COUNT; i-- > 0;) {
         const level *l = level_of(i);
         char lack[96];
@@ -217,27 +231,22 @@ static void list_levels(target_arch arch, const target_host *host, FILE *out) {
             memcpy(lack, "no: ", 4);
         else
             snprintf(lack, sizeof(lack), "yes");
-        fprintf(out, "  %-16s %-6d %-12s %s\n", l->name, l->rank, code_of(i), lack);
+        const char *bf16 = l->classes[PRECISION_BF16], *int8 = l->classes[PRECISION_INT8];
+        fprintf(out, "  %-16s %-6d %-6s %-6s %s\n", l->name, l->rank, bf16 ? bf16 : "-", int8 ? int8 : "-",
+                lack);
     }
-}
-
-static bool is_level(const char *name) {
-    for (level_id i = 0; i < LEVEL_COUNT; i++)
-        if (strcmp(level_of(i)->name, name) == 0) return true;
-    return false;
 }
 
 static void list_cpus(target_arch arch, const target_host *host, FILE *out) {
-    fprintf(out, "  %-16s %-12s %s\n", "CPU", "level", "code");
+    fprintf(out, "  %-16s %s\n", "CPU", "level");
     if (host->arch == arch) {
-        level_id best = level_best(arch, host->cpu.has);
-        fprintf(out, "  %-16s %-12s %-12s tuned for %s\n", "native", level_of(best)->name, code_of(best),
-                host_cpu(host));
+        level_id best = level_best(arch, host->cpu.has & ~host->cpu.refused);
+        fprintf(out, "  %-16s %-12s tuned for %s\n", "native", level_of(best)->name, host_cpu(host));
     }
     for (int k = 0; k < CPU_COUNT; k++) {
         const level *l = level_of(cpus[k].level);
-        if (l->arch == arch && !is_level(cpus[k].name))
-            fprintf(out, "  %-16s %-12s %s\n", cpus[k].name, l->name, code_of(cpus[k].level));
+        if (l->arch == arch && !level_find(arch, cpus[k].name))
+            fprintf(out, "  %-16s %s\n", cpus[k].name, l->name);
     }
 }
 

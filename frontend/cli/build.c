@@ -5,8 +5,13 @@
 #include "frontend/cli/cli.h"
 #include "frontend/cli/graph.h"
 
-void build_options_add(option_table *t, build_options *o) {
-    *o = (build_options){.batch = 1, .optimise = 2};
+void build_options_add(option_table *t, build_options *o, const char *usual_mcpu) {
+    const char *mcpu =
+        !strcmp(usual_mcpu, "portable")
+            ? "portable (default: every level from avx2 on, over one copy of the weights), native or a "
+              "name of `bertc targets`; several by commas"
+            : "native (default), portable or a name of `bertc targets`; several by commas";
+    *o = (build_options){.batch = 1, .optimise = 2, .usual_mcpu = usual_mcpu};
     options_add(t,
                 (option_row){"graph", 0, OPTION_TEXT, "FILE",
                              "op-graph text (--emit ir, of any stage) in place of the checkpoint's own graph",
@@ -33,9 +38,7 @@ void build_options_add(option_table *t, build_options *o) {
                                 "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
     options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length in one call (default 1)",
                                 &o->batch, 1});
-    options_add(t,
-                (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
-                             "native (default) or a name of `bertc targets`; several by commas", &o->mcpu});
+    options_add(t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", mcpu, &o->mcpu});
     options_add(t, (option_row){"target", 0, OPTION_TEXT, "TRIPLE", "default: this machine's", &o->triple});
     options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
                                 "what products are computed in: f32 (default), bf16, int8, int8w (weights "
@@ -83,12 +86,6 @@ int build_options_check(const option_table *t, const build_options *o, const cha
     return -1;
 }
 
-precision build_precision(const build_options *o) {
-    precision p = PRECISION_F32;
-    if (o->dtype) precision_find(o->dtype, &p);
-    return p;
-}
-
 static bool check_words(const build_options *o, diag *d) {
     precision p;
     if (o->dtype && !precision_find(o->dtype, &p))
@@ -133,43 +130,6 @@ static bool choose_lengths(const build_options *o, const hub_model *m, int_list 
     }
     out->count = n;
     return true;
-}
-
-// Puts the last target where its rank belongs, the highest first. Where the code of another level is the same, it
-// is emitted once.
-static bool place_target(build *b, const char *asked, diag *d) {
-    const target last = b->targets[b->target_count];
-    for (int i = 0; i < b->target_count; i++) {
-        if (strcmp(b->targets[i].isa, last.isa)) continue;
-        return strcmp(b->targets[i].level, last.level) ||
-               diag_error(d, "--mcpu", "'%s' names two CPUs of the same level, %s: one of them does", asked,
-                          last.level);
-    }
-    int i = b->target_count++;
-    for (; i > 0 && b->targets[i - 1].rank < last.rank; i--) b->targets[i] = b->targets[i - 1];
-    b->targets[i] = last;
-    return true;
-}
-
-// One target for each name of `mcpu`.
-static bool open_targets(build *b, const build_options *o, diag *d) {
-    const char *at = o->mcpu ? o->mcpu : "native";
-    for (;;) {
-        size_t n = strcspn(at, ",");
-        char name[64];
-        if (n == 0 || n >= sizeof(name))
-            return diag_error(d, "--mcpu", "'%s': takes names of `bertc targets`, with commas between them",
-                              o->mcpu);
-        if (b->target_count == BUILD_TARGETS_MAX)
-            return diag_error(d, "--mcpu", "'%s' names more than %d CPUs", o->mcpu, BUILD_TARGETS_MAX);
-        memcpy(name, at, n);
-        name[n] = 0;
-        if (!target_init(&b->targets[b->target_count], o->triple, name, build_precision(o), d) ||
-            !place_target(b, o->mcpu, d))
-            return false;
-        if (!at[n]) return true;
-        at += n + 1;
-    }
 }
 
 static bool add_variants(build *b, const build_options *o, pass_context *c, diag *d) {
@@ -221,6 +181,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     if (last == STAGE_FINAL && !graph_choose_classes(b, o, d)) return false;
     if (!passes_run_to(m, last, o->passes, &c)) return false;
     if (last < STAGE_FINAL || (o->graph_only && passes_stage_of(m->graphs[0]) < STAGE_PACKED)) return true;
+    build_settle(b);
     return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &c, d);
 }
 
@@ -234,7 +195,8 @@ hub_options build_hub(const build_options *o) {
 static bool open_parts(build *b, const build_options *o, diag *d) {
     double start = seconds_now();
     hub_options hub = build_hub(o);
-    if (!check_words(o, d) || !open_targets(b, o, d) || !hub_open(&hub, b->arena, &b->model, d)) return false;
+    if (!check_words(o, d) || !build_targets(b, o, d) || !hub_open(&hub, b->arena, &b->model, d))
+        return false;
     b->model_open = true;
     b->module =
         o->graph ? graph_from_text(o->graph, &b->model, b->arena, d) : module_alone(b->arena, b->model.graph);

@@ -32,7 +32,8 @@ typedef struct build_options {
     hub_options hub;
     int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
     int64_t batch, optimise;
-    const char *mcpu; // one or several, separated by commas; NULL: native
+    const char *mcpu;       // one or several, separated by commas; NULL: usual_mcpu
+    const char *usual_mcpu; // "portable", or "native" (NULL too)
     const char *triple, *dtype, *keep, *passes, *print_after, *report;
     const char *graph; // NULL, or op-graph text in place of the checkpoint's own graph
     bool stops;        // the graph is wanted as it is at `last`, and no code
@@ -55,12 +56,10 @@ typedef struct build {
     progress_line line;
 } build;
 
-// Of `dtype`; f32 where none was asked for.
-precision build_precision(const build_options *o);
 // `hub`, and the longest of the lengths.
 hub_options build_hub(const build_options *o);
-// Adds the options of compiling to the table, and sets `o` to their defaults.
-void build_options_add(option_table *t, build_options *o);
+// Adds the options of compiling to the table, and sets `o` to their defaults. usual_mcpu: without --mcpu.
+void build_options_add(option_table *t, build_options *o, const char *usual_mcpu);
 // Compile options make no sense for an artefact. Returns a usage error if `path` is one and any was given,
 // else -1. `sizes`: --seq and --batch are allowed, since the command gives them a meaning of their own.
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes);
@@ -70,6 +69,18 @@ bool build_open(build *b, const build_options *o, diag *d);
 // Text that JSON and people read: model, task, variants, kernels.
 char *build_describe(const build *b, const build_options *o);
 void build_close(build *b);
+
+// --- build_targets.c
+
+// Of `dtype`; f32 where none was asked for.
+precision build_precision(const build_options *o);
+// The CPUs that are asked for, by --mcpu or because the command usually takes them.
+const char *build_mcpu(const build_options *o);
+// One target for each name of these, and one for each level that `portable` stands for, the highest rank first.
+bool build_targets(build *b, const build_options *o, diag *d);
+// When the graphs are packed: of targets whose code is equal (target_settle) the one of the lowest level is kept, with
+// its tuning.
+void build_settle(build *b);
 
 // --- open.c: a model to run, from an artefact or, by JIT, from a checkpoint.
 

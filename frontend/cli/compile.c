@@ -33,7 +33,7 @@ static void table_init(option_table *t, compile_options *o) {
                                 &o->stage});
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
                                 "default: ld.lld, ld or cc, whichever is there", &o->linker});
-    build_options_add(t, &o->build);
+    build_options_add(t, &o->build, "portable");
     options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
                                 "an embedding is its first N numbers (default: as the folder says, or all)",
                                 &o->build.hub.dimensions, 1});

@@ -131,18 +131,33 @@ static void list_variants(const module *m, char *out, size_t size) {
         at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", module_variant(m, i, NULL)->name);
 }
 
+static bool has_variant(const build *b, const target *t) {
+    const graph *g = module_find(b->module, t->class);
+    for (int i = 0; i < g->variant_count; i++)
+        if (!strcmp(g->variants[i].isa, t->isa)) return true;
+    return false;
+}
+
+// Without --mcpu, levels that the text has no variant for are left out, if it has some for others.
+static void drop_targets(build *b, const build_options *o) {
+    int kept = 0;
+    bool any = false;
+    for (int i = 0; i < b->target_count; i++) any |= has_variant(b, &b->targets[i]);
+    if (o->mcpu || !any) return;
+    for (int i = 0; i < b->target_count; i++)
+        if (has_variant(b, &b->targets[i])) b->targets[kept++] = b->targets[i];
+    b->target_count = kept;
+}
+
 // For each ISA and length that is asked for there is a variant.
 static bool check_asked(const build *b, const build_options *o, const char *names, diag *d) {
     const module *m = b->module;
     for (int t = 0; t < b->target_count; t++) {
-        const graph *g = module_find(m, b->targets[t].class);
-        int found = 0;
-        for (int i = 0; i < g->variant_count; i++) found += !strcmp(g->variants[i].isa, b->targets[t].isa);
-        if (!found)
+        if (!has_variant(b, &b->targets[t]))
             return diag_error(d, "--mcpu",
                               "%s has no variant for %s, which is %s: it has %s (name a CPU of theirs, or "
                               "take the graph from before: --stage packed)",
-                              o->graph, o->mcpu ? o->mcpu : "native", b->targets[t].isa, names);
+                              o->graph, build_mcpu(o), b->targets[t].isa, names);
     }
     for (int k = 0; k < o->lengths.count; k++) {
         int found = 0;
@@ -182,6 +197,7 @@ bool graph_choose_variants(build *b, const build_options *o, diag *d) {
     module *m = b->module;
     char names[400];
     list_variants(m, names, sizeof names);
+    drop_targets(b, o);
     if (!check_asked(b, o, names, d)) return false;
     for (int i = 0; i < m->graph_count; i++)
         if (!choose_variants(b, m->graphs[i], o, d)) return false;

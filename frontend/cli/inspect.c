@@ -190,7 +190,7 @@ int command_inspect(int argc, char **argv) {
     options_add(&t, (option_row){"check", 0, OPTION_FLAG, NULL,
                                  "of an artefact: read all of it, and say whether it is as it was compiled",
                                  &check});
-    build_options_add(&t, &b);
+    build_options_add(&t, &b, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;

@@ -235,7 +235,7 @@ int command_verify(int argc, char **argv) {
     options_add(&t,
                 (option_row){"no-compile", 0, OPTION_FLAG, NULL,
                              "evaluate alone: the graph against the graph as it was read", &o.no_compile});
-    build_options_add(&t, &o.build);
+    build_options_add(&t, &o.build, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;

@@ -318,6 +318,7 @@ static void prepare(run *r, const graph *g) {
     r->g = graph_clone(r->a, g);
     const char *list = r->h->passes ? r->h->passes : "assign_layouts,pack_weights";
     must(r, passes_run(r->g, list, &c), "passes");
+    target_settle(&r->target, r->g);
     must(r, passes_add_variant(r->g, r->h->length, r->h->batch, &c) == 0, "the first variant");
     must(r, passes_add_variant(r->g, r->h->length + 5, r->h->batch + 1, &c) == 1, "the second variant");
 }
@@ -346,14 +347,15 @@ static void check_cpu(const graph *g, const harness *h, const char *cpu) {
     arena_free(r.a);
 }
 
-// Is the code for `cpu` the code that "native" has been run with?
-static bool is_native(const char *cpu) {
+// Is the graph's code for `cpu` the code that "native" has been run with?
+static bool is_native(const graph *g, const char *cpu) {
     target host;
     diag d;
     diag_init(&d);
-    bool same = target_init(&host, NULL, "native", PRECISION_F32, &d) && !strcmp(host.isa, host_isa(cpu));
+    bool ok = target_init(&host, NULL, "native", PRECISION_F32, &d);
+    if (ok) target_settle(&host, g);
     diag_free(&d);
-    return same;
+    return ok && !strcmp(host.isa, host_isa(cpu));
 }
 
 void harness_check(const graph *g, const harness *given) {
@@ -374,7 +376,7 @@ void harness_check(const graph *g, const harness *given) {
         if (h.only && strcmp(h.only, host_cpus[i])) continue;
         if (!host_runs(host_cpus[i]))
             skip_part(host_isa(host_cpus[i]), "%s", host_cpus[i]);
-        else if (h.only || !is_native(host_cpus[i]))
+        else if (h.only || !is_native(g, host_cpus[i]))
             check_cpu(g, &h, host_cpus[i]);
     }
 }

@@ -173,6 +173,7 @@ static void compile_graph(setup *s, const char *file, const char *passes) {
     must(s, g != NULL, file);
     pass_context c = {.target = &s->t, .diag = &s->d, .verify = true};
     must(s, passes_run(g, passes, &c), passes ? passes : "passes");
+    target_settle(&s->t, g);
     must(s, passes_add_variant(g, 128, 1, &c) == 0, "variant");
     artefact a = {.module = module_alone(s->a, g), .targets = &s->t, .target_count = 1};
     const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, g->count);
@@ -220,8 +221,8 @@ static void read_cpus(void) {
         struct cpu_name *c = &cpus[cpu_count];
         if (line[0] != ' ') {
             snprintf(triple, sizeof(triple), "%s", line);
-        } else if (strstr(line, " code")) { // heads a list
-            of_cpus = !strstr(line, " rank");
+        } else if (begins(line, "  level ") || begins(line, "  CPU ")) { // heads a list
+            of_cpus = begins(line, "  CPU ");
         } else if (of_cpus && sscanf(line, "%31s", c->name) == 1 && strcmp(c->name, "native") != 0) {
             memcpy(c->triple, triple, sizeof(triple));
             if (++cpu_count == MOST_CPUS) abort();

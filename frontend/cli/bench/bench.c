@@ -79,7 +79,7 @@ int command_bench(int argc, char **argv) {
                                  &o.ablate});
     options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "weights in 2 MB pages", &o.huge_pages});
     options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "a JSON object a row", &o.json});
-    build_options_add(&t, &o.build);
+    build_options_add(&t, &o.build, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;

@@ -112,7 +112,7 @@ static void table_init(option_table *t, run_options *o) {
     add_texts(t, o);
     add_answers(t, o);
     add_modes(t, o);
-    build_options_add(t, &o->build);
+    build_options_add(t, &o->build, "native");
 }
 
 static bool answers_texts(const run_options *o, const bertc_model *model, diag *d) {
