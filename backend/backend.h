@@ -47,7 +47,9 @@ int64_t backend_input_limit(const graph *g, value v);
 typedef enum emit_kind { EMIT_SO, EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_HEADER } emit_kind;
 
 typedef struct backend_times {
-    double emit, optimise, codegen, weights, link; // seconds
+    // Seconds. Of `optimise` and `codegen` those of all threads, which took `code` of the clock's.
+    double emit, optimise, codegen, code, weights, link;
+    int threads; // that made code
     int64_t code_bytes, artefact_bytes;
     long linker_peak_kb;
 } backend_times;
@@ -57,6 +59,7 @@ typedef struct emit_options {
     const char *output;
     const char *linker; // NULL: ld.lld, ld or cc, whichever is there
     int optimise;       // 0..3; 2 by default
+    int threads;        // that make code for several levels; 0: 2. The bytes are the same
     // Called when the file is whole, with its figures, before it becomes the output; false, with a diagnostic:
     // it does not. NULL: nobody looks.
     bool (*ready)(void *user, const backend_times *times, diag *d);

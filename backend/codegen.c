@@ -97,17 +97,15 @@ static const kernel *emit_site(emit *e, const kernel_site *s) {
     return NULL;
 }
 
-static const target *target_of(const artefact *a, const variant *v) {
+static int target_of(const artefact *a, const variant *v) {
     for (int i = 0; i < a->target_count; i++) {
-        if (strcmp(a->targets[i].isa, v->isa) == 0) return &a->targets[i];
+        if (strcmp(a->targets[i].isa, v->isa) == 0) return i;
     }
-    return NULL;
+    return -1;
 }
 
-static bool emit_variant(emit *e, const artefact *a, const graph *g, const variant *x, kernel_cache *shared,
+static bool emit_variant(emit *e, const target *t, const graph *g, const variant *x, kernel_cache *shared,
                          const kernel **kernels) {
-    const target *t = target_of(a, x);
-    if (!t) return diag_error(e->diag, x->name, "internal error: no target for the ISA %s", x->isa);
     build_target(e, t);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
@@ -131,14 +129,29 @@ size_t codegen_sites(const module *m) {
     return n;
 }
 
-bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
+// `step`: from a target's module to the next one's, 0 where they have one.
+static bool emit_kernels(emit *const *units, int step, const artefact *a, const kernel **kernels) {
     kernel_cache shared = {0};
     for (int i = 0; i < a->module->graph_count; i++) {
         const graph *g = a->module->graphs[i];
-        for (int k = 0; k < g->variant_count; k++, kernels += g->count)
-            if (!emit_variant(e, a, g, &g->variants[k], &shared, kernels)) return false;
+        for (int k = 0; k < g->variant_count; k++, kernels += g->count) {
+            const variant *x = &g->variants[k];
+            int t = target_of(a, x);
+            if (t < 0)
+                return diag_error(units[0]->diag, x->name, "internal error: no target for the ISA %s",
+                                  x->isa);
+            if (!emit_variant(units[t * step], &a->targets[t], g, x, &shared, kernels)) return false;
+        }
     }
     return true;
+}
+
+bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
+    return emit_kernels(&e, 0, a, kernels);
+}
+
+bool codegen_kernels_units(emit *const *units, const artefact *a, const kernel **kernels) {
+    return emit_kernels(units, 1, a, kernels);
 }
 
 double backend_seconds(void) {

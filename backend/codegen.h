@@ -8,7 +8,7 @@
 #include "backend/backend.h"
 #include "backend/emit/emit.h"
 
-// The one symbol that code may leave undefined.
+// The symbol of the weights, which code leaves undefined.
 #define WEIGHTS_SYMBOL "bertc_weights"
 
 // --- codegen.c
@@ -19,6 +19,8 @@ size_t codegen_sites(const module *m);
 // kernels[variant * graph.count + value]. NULL for inputs, constants and `result`s. Equal nodes share one.
 // False with a diagnostic where a node can't be emitted.
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels);
+// The same into a module for each target.
+bool codegen_kernels_units(emit *const *units, const artefact *a, const kernel **kernels);
 // --- codegen_key.c: everything that a node's code depends on, as bytes (in `a`).
 typedef struct kernel_key {
     const void *bytes;

@@ -91,7 +91,7 @@ bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
     return verify(e, "after optimising") && e->diag->errors == errors;
 }
 
-// The object's undefined symbols: none but the weights. LLVM calls functions where an instruction is missing.
+// The object's undefined symbols: none but hidden ones, the weights' and those of another object of the artefact. LLVM calls functions where an instruction is missing.
 static bool freestanding(const char *data, size_t size, diag *d) {
     Elf64_Ehdr h;
     if (size < sizeof(h)) return diag_error(d, "internal error", "LLVM wrote no ELF object");
@@ -106,7 +106,8 @@ static bool freestanding(const char *data, size_t size, diag *d) {
             Elf64_Sym y;
             memcpy(&y, data + s.sh_offset + k * sizeof(y), sizeof(y));
             const char *name = data + names.sh_offset + y.st_name;
-            if (y.st_shndx != SHN_UNDEF || y.st_name == 0 || strcmp(name, WEIGHTS_SYMBOL) == 0) continue;
+            bool own = ELF64_ST_VISIBILITY(y.st_other) == STV_HIDDEN;
+            if (y.st_shndx != SHN_UNDEF || y.st_name == 0 || own) continue;
             ok = diag_error(d, "internal error", "the code calls %s, which no artefact has", name);
         }
     }

@@ -13,7 +13,7 @@
 // LLVM's own handler prints and, for errors, exits. One cause is often reported for each instruction: what
 // repeats is left out.
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *context) {
-    diag *d = context;
+    diag *d = ((const emit *)context)->diag;
     if (LLVMGetDiagInfoSeverity(info) != LLVMDSError) return;
     char *text = LLVMGetDiagInfoDescription(info);
     if (d->count == 0 || !strstr(d->items[d->count - 1].text, text))
@@ -25,7 +25,7 @@ void build_begin(emit *e, arena *a, diag *d) {
     llvm_fatal_handle();
     *e = (emit){.arena = a, .diag = d};
     e->context = LLVMContextCreate();
-    LLVMContextSetDiagnosticHandler(e->context, on_diagnostic, d);
+    LLVMContextSetDiagnosticHandler(e->context, on_diagnostic, e);
     e->module = LLVMModuleCreateWithNameInContext("bertc", e->context);
     e->b = LLVMCreateBuilderInContext(e->context);
     e->f32 = LLVMFloatTypeInContext(e->context);

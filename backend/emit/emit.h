@@ -21,7 +21,7 @@ typedef struct emit {
 } emit;
 
 // Opens a fresh context with an empty module. Later functions are made for the target of the last
-// build_target. What LLVM reports goes to the diag as an internal error. `arena` and `diag` are borrowed;
+// build_target. What LLVM reports goes to e->diag as an internal error; `e` stays where it is. `arena` and `diag` are borrowed;
 // build_end disposes the rest.
 void build_begin(emit *e, arena *a, diag *d);
 void build_target(emit *e, const target *t);

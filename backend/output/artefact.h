@@ -10,6 +10,9 @@
 // Everything of an artefact but its weights, into e's module (build_begin first): kernels, then the
 // descriptor.
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol);
+// The same into several modules: the kernels of target i into units[i]->module, whose identifier is then part of their
+// symbols; the descriptor into the first.
+bool artefact_emit_units(emit *const *units, int count, const artefact *a, bool weights_symbol);
 
 // --- weights.c: the constants of a module's graphs in the order of their places in the weights.
 typedef struct weight {

@@ -82,6 +82,23 @@ static bool phase_ok(const kernel_phase *p) {
     return p->function && dim_ok && p->unit > 0 && p->inner > 0;
 }
 
+// A function as the descriptor's module names it: one of another module by a hidden symbol, which is an alias there, so
+// that equal functions may still become one.
+static LLVMValueRef visible_code(descriptor_writer *t, LLVMValueRef f) {
+    LLVMModuleRef home = LLVMGetGlobalParent(f);
+    size_t size;
+    if (home == t->e->module) return f;
+    const char *name =
+        arena_printf(t->e->arena, "%s.%s", LLVMGetModuleIdentifier(home, &size), LLVMGetValueName2(f, &size));
+    LLVMValueRef here = LLVMGetNamedFunction(t->e->module, name);
+    if (here) return here;
+    LLVMValueRef alias = LLVMAddAlias2(home, LLVMGlobalGetValueType(f), 0, f, name);
+    LLVMSetVisibility(alias, LLVMHiddenVisibility);
+    here = LLVMAddFunction(t->e->module, name, t->e->kernel_type);
+    LLVMSetVisibility(here, LLVMHiddenVisibility);
+    return here;
+}
+
 // The phases of one variant and thread class; their code is filled in as distances.
 static bool put_phases(descriptor_writer *t, const variant_site *s, int class, node_tables *nodes,
                        bertc_variant *out) {
@@ -104,7 +121,7 @@ static bool put_phases(descriptor_writer *t, const variant_site *s, int class, n
     out->phases[class] = put_bytes(t, phases, sizeof(*phases) * n, 8);
     for (uint32_t i = 0; i < n; i++) {
         put_distance(t, (size_t)out->phases[class] + i * sizeof(bertc_phase) + offsetof(bertc_phase, kernel),
-                     code[i]);
+                     visible_code(t, code[i]));
     }
     return true;
 }
@@ -338,9 +355,19 @@ static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *ker
     return ok;
 }
 
-bool artefact_emit(emit *e, const artefact *a, bool weights_symbol) {
+static bool emit_all(emit *const *units, int count, const artefact *a, bool weights_symbol) {
+    emit *e = units[0];
     if (module_variant_count(a->module) == 0)
         return diag_error(e->diag, a->module->graphs[0]->name, "internal error: there is no variant");
     const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, codegen_sites(a->module));
-    return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
+    bool ok = count > 1 ? codegen_kernels_units(units, a, kernels) : codegen_kernels(e, a, kernels);
+    return ok && descriptor_emit(e, a, kernels, weights_symbol);
+}
+
+bool artefact_emit(emit *e, const artefact *a, bool weights_symbol) {
+    return emit_all(&e, 1, a, weights_symbol);
+}
+
+bool artefact_emit_units(emit *const *units, int count, const artefact *a, bool weights_symbol) {
+    return emit_all(units, count, a, weights_symbol);
 }

@@ -82,11 +82,11 @@ static bool is_driver(const char *path) {
 
 // --- Its command line
 
-#define ARGS_MAX 24
+#define ARGS_MAX (20 + LINK_MOST_INPUTS)
 typedef struct command {
     char *argv[ARGS_MAX];
     int argc;
-    char inputs[4][32];
+    char inputs[LINK_MOST_INPUTS][32];
 } command;
 
 static void add(command *c, const char *arg) {

@@ -8,6 +8,8 @@
 
 #include "backend/output/output.h"
 
+#define USUAL_THREADS 2
+
 typedef struct output_writer {
     const artefact *a;
     const emit_options *o;
@@ -58,23 +60,18 @@ static LLVMMemoryBufferRef compile_module(output_writer *w, emit *e) {
     if (!machine) return NULL;
     LLVMMemoryBufferRef buffer = NULL;
     double start = backend_seconds();
-    progress_at(w->a->progress, "optimising code", -1);
+    progress_at(w->a->progress, "making code", -1);
     bool ok = codegen_optimise(e, machine, w->o->optimise);
     w->times->optimise = backend_seconds() - start;
     start = backend_seconds();
-    progress_at(w->a->progress, "making code", -1);
-    if (ok) {
-        buffer = w->o->kind == EMIT_LLVM
-                     ? print_module(e)
-                     : codegen_emit(e, machine, w->o->kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
-    }
+    if (ok) buffer = w->o->kind == EMIT_LLVM ? print_module(e) : codegen_emit(e, machine, LLVMAssemblyFile);
     w->times->codegen = backend_seconds() - start;
     LLVMDisposeTargetMachine(machine);
     return buffer;
 }
 
-// The module's code, in the form that is asked for; LLVM's memory is freed before anything else is done.
-static LLVMMemoryBufferRef compile(output_writer *w) {
+// Text of one module; LLVM's memory is freed before anything else is done.
+static LLVMMemoryBufferRef compile_text(output_writer *w) {
     emit e;
     double start = backend_seconds();
     build_begin(&e, w->scratch, w->diag);
@@ -99,16 +96,29 @@ static bool write_weights(output_writer *w, int fd) {
     return ok;
 }
 
-static bool link_into(output_writer *w, const output_file *out, const guard *after, int code,
-                      int weights_file) {
+// Files of objects, in the order in which they are linked.
+typedef struct object_files {
+    int count;
+    int fds[LINK_MOST_INPUTS];
+} object_files;
+
+// One more; -1 with a diagnostic.
+static int add_file(output_writer *w, object_files *f) {
+    int fd = output_file_scratch(w->o->output, w->diag);
+    if (fd >= 0) f->fds[f->count++] = fd;
+    return fd;
+}
+
+static bool link_into(output_writer *w, const output_file *out, const guard *after,
+                      const object_files *files) {
     link_job job = {.linker = w->o->linker,
                     .output = out->name,
                     .path = w->o->output,
                     .relocatable = w->o->kind == EMIT_OBJ,
                     .target = &w->a->targets[0],
-                    .guard = after};
-    if (module_weight_bytes(w->a->module) > 0) job.inputs[job.input_count++] = weights_file;
-    job.inputs[job.input_count++] = code;
+                    .guard = after,
+                    .input_count = files->count};
+    memcpy(job.inputs, files->fds, sizeof(*job.inputs) * (size_t)files->count);
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);
     bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag) &&
@@ -118,13 +128,13 @@ static bool link_into(output_writer *w, const output_file *out, const guard *aft
 }
 
 // The linker makes the file anew under the name that it is given.
-static bool link_output(output_writer *w, int code, int weights_file) {
+static bool link_output(output_writer *w, const object_files *files) {
     output_file out;
     guard after;
     bool ok = output_file_open_named(&out, w->o->output, w->diag);
     if (ok) {
         guard_open(&after, out.name);
-        ok = link_into(w, &out, &after, code, weights_file) && keep(w, &out);
+        ok = link_into(w, &out, &after, files) && keep(w, &out);
         output_file_drop(&out);
         guard_close(&after);
     }
@@ -132,27 +142,43 @@ static bool link_output(output_writer *w, int code, int weights_file) {
     return ok;
 }
 
-static bool write_linked(output_writer *w, LLVMMemoryBufferRef code) {
-    const char *path = w->o->output;
-    int code_file = output_file_scratch(path, w->diag);
-    int weights_file = code_file < 0 ? -1 : output_file_scratch(path, w->diag);
-    bool ok = weights_file >= 0 &&
-              output_file_put(code_file, LLVMGetBufferStart(code), LLVMGetBufferSize(code), path, w->diag) &&
-              write_weights(w, weights_file) && link_output(w, code_file, weights_file);
-    if (weights_file >= 0) close(weights_file);
-    if (code_file >= 0) close(code_file);
+// The weights first, where there are some, then the code.
+static bool write_files(output_writer *w, const code_objects *code, object_files *files) {
+    int first = add_file(w, files);
+    if (first < 0) return false;
+    for (int i = 0; i < code->count; i++) {
+        const char *data = LLVMGetBufferStart(code->items[i]);
+        size_t size = LLVMGetBufferSize(code->items[i]);
+        int fd = add_file(w, files);
+        if (fd < 0 || !output_file_put(fd, data, size, w->o->output, w->diag)) return false;
+        w->times->code_bytes += (int64_t)size;
+    }
+    if (!write_weights(w, first)) return false;
+    if (module_weight_bytes(w->a->module) > 0) return true;
+    close(first);
+    memmove(files->fds, files->fds + 1, sizeof(*files->fds) * (size_t)--files->count);
+    return true;
+}
+
+static bool write_linked(output_writer *w) {
+    object_files files = {0};
+    code_objects code;
+    bool ok = units_compile(w->a, w->o->optimise, w->o->threads ? w->o->threads : USUAL_THREADS, w->scratch,
+                            &code, w->times, w->diag);
+    ok = ok && write_files(w, &code, &files) && link_output(w, &files);
+    for (int i = 0; i < files.count; i++) close(files.fds[i]);
+    code_objects_free(&code);
     return ok;
 }
 
 static bool write_artefact(output_writer *w) {
     if (!output_file_check(w->o->output, w->diag)) return false;
     if (w->o->kind == EMIT_HEADER) return write_header(w);
-    LLVMMemoryBufferRef code = compile(w);
-    if (!code) return false;
-    bool linked = w->o->kind == EMIT_SO || w->o->kind == EMIT_OBJ;
-    bool ok =
-        linked ? write_linked(w, code) : write_text(w, LLVMGetBufferStart(code), LLVMGetBufferSize(code));
-    LLVMDisposeMemoryBuffer(code);
+    if (w->o->kind == EMIT_SO || w->o->kind == EMIT_OBJ) return write_linked(w);
+    LLVMMemoryBufferRef text = compile_text(w);
+    if (!text) return false;
+    bool ok = write_text(w, LLVMGetBufferStart(text), LLVMGetBufferSize(text));
+    LLVMDisposeMemoryBuffer(text);
     return ok;
 }
 

@@ -5,6 +5,19 @@
 #include "backend/output/artefact.h"
 #include "ir/output_file.h"
 
+// --- units.c: object files, one for each target of the artefact.
+#define UNITS_MOST         16
+#define UNITS_MOST_THREADS 16
+typedef struct code_objects {
+    int count;
+    LLVMMemoryBufferRef items[UNITS_MOST];
+} code_objects;
+// Emits, optimises and compiles, with up to that many threads. False with a diagnostic. The caller ends them
+// (code_objects_free) in both cases.
+bool units_compile(const artefact *a, int optimise, int threads, arena *scratch, code_objects *out,
+                   backend_times *times, diag *d);
+void code_objects_free(code_objects *o);
+
 // --- elf_weights.c: a relocatable ELF file with one read-only section, aligned to a page, whose symbol is
 // bertc_weights; written constant by constant, with memory for the largest. *checksum: of the weights.
 bool elf_weights_write(int fd, weights *w, const tensor_source *source, const target *t, const char *path,
@@ -27,6 +40,7 @@ void guard_linker_ended(const guard *g);      // before it is waited for: its nu
 void guard_close(guard *g);                   // all is well: the file is the caller's again
 
 // --- link.c: the system's linker.
+#define LINK_MOST_INPUTS (UNITS_MOST + 1)
 typedef struct link_job {
     const char *linker; // NULL: the first one found
     const char *output;
@@ -34,7 +48,7 @@ typedef struct link_job {
     bool relocatable; // -r: one object file, instead of a shared object
     const target *target;
     int input_count;
-    int inputs[4]; // descriptors of object files, in this order
+    int inputs[LINK_MOST_INPUTS]; // descriptors of object files, in this order
     const guard *guard;
 } link_job;
 bool link_run(const link_job *j, long *peak_kb, diag *d);

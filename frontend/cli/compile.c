@@ -74,11 +74,12 @@ static bool write_ir(const build *b, const char *output, diag *d) {
     return ok;
 }
 
+// Of levels that threads make side by side, the threads' seconds, and what the clock says.
 static void print_times(const build *b, const backend_times *t, double total) {
-    printf("  checkpoint %.3f s, passes %.3f, emit %.3f, optimise %.3f, code %.3f, weights %.3f, link %.3f: "
-           "%.3f s\n",
-           b->checkpoint_seconds, b->pass_seconds, t->emit, t->optimise, t->codegen, t->weights, t->link,
-           total);
+    printf("  checkpoint %.3f s, passes %.3f, emit %.3f, optimise %.3f, code %.3f", b->checkpoint_seconds,
+           b->pass_seconds, t->emit, t->optimise, t->codegen);
+    if (t->threads > 1) printf(" (both on %d threads, %.3f)", t->threads, t->code);
+    printf(", weights %.3f, link %.3f: %.3f s\n", t->weights, t->link, total);
 }
 
 static void print_memory(const build *b) {
@@ -105,6 +106,8 @@ static void print_figures(const compile_options *o, const build *b, const backen
         cJSON_AddNumberToObject(j, "emit_seconds", t->emit);
         cJSON_AddNumberToObject(j, "optimise_seconds", t->optimise);
         cJSON_AddNumberToObject(j, "codegen_seconds", t->codegen);
+        cJSON_AddNumberToObject(j, "code_seconds", t->code);
+        cJSON_AddNumberToObject(j, "code_threads", t->threads);
         cJSON_AddNumberToObject(j, "weights_seconds", t->weights);
         cJSON_AddNumberToObject(j, "link_seconds", t->link);
         cJSON_AddNumberToObject(j, "artefact_bytes", (double)t->artefact_bytes);

@@ -274,11 +274,40 @@ START_TEST(other_constants_at_one_place_are_refused) {
 }
 END_TEST
 
+// Which thread makes the code of which level changes no byte, nor does a level that is compiled beside others.
+START_TEST(threads_change_nothing) {
+    classes c;
+    char path[] = "/tmp/bertc-classes-XXXXXX";
+    close(mkstemp(path));
+    static const emit_kind kinds[] = {EMIT_SO, EMIT_OBJ};
+    open_classes(&c);
+    for (int k = 0; k < 2; k++) {
+        char *first = NULL;
+        size_t first_size = 0;
+        for (int threads = 1; threads <= 3; threads++) {
+            emit_options o = {.kind = kinds[k], .output = path, .optimise = 2, .threads = threads};
+            backend_times times;
+            must(&c, backend_write(&c.a, &o, &times, &c.d));
+            ck_assert_int_eq(times.threads, threads < 2 ? 1 : 2); // there are two levels
+            size_t size;
+            char *file = file_text(path, &size);
+            if (!first) first = file, first_size = size;
+            ck_assert(size == first_size && !memcmp(file, first, size));
+            if (file != first) free(file);
+        }
+        free(first);
+    }
+    unlink(path);
+    close_classes(&c);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("classes");
     TCase *t = tcase_create("classes");
     tcase_add_test(t, jit_runs_the_graph_of_each_class);
     tcase_add_test(t, weights_stand_in_the_file_once);
+    tcase_add_test(t, threads_change_nothing);
     tcase_add_test(t, other_constants_at_one_place_are_refused);
     suite_add_tcase(suite, t);
     return suite_status(suite);
