@@ -26,7 +26,8 @@ typedef enum product_step {
     STEP_WIDEN,   // STEP_FMA for each element of a group of the right operand, which becomes f32 in registers
     STEP_DOT_BF16, // a group of the left operand in all lanes; vdpbf16ps
     STEP_DOT_I8,   // the same; vpdpbusd
-    STEP_PAIRS_I8  // the same; vpmaddubsw, vpmaddwd, vpaddd, for numbers of the left operand up to 127
+    STEP_PAIRS_I8, // the same; vpmaddubsw, vpmaddwd, vpaddd, for numbers of the left operand up to 127
+    STEP_TILES     // 16 groups: two tiles of AMX of the left operand by two of the right one
 } product_step;
 
 // A product that code for the target can multiply by register tiles: a row of backend/matmul/kernels.def.

@@ -100,6 +100,7 @@ LLVMValueRef build_arg(emit *e, LLVMValueRef args, int i);             // args[i
 #define AMX_TILES     8
 #define AMX_ROWS      16
 #define AMX_ROW_BYTES 64
+#define AMX_COLUMNS   16 // of sums: 4 bytes each
 
 bool thread_calls_needed(const target *t);
 // For the target of the last build_target, which needs them: two functions of type void (void).

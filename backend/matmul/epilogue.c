@@ -133,12 +133,7 @@ static void finish_cheap(emit *e, const epilogue *x, const tile *t, const tile_s
 // The sums in a small tile on the stack.
 static tile_sums to_memory(emit *e, const tile *t, const tile_sums *sums) {
     unsigned align = (unsigned)e->width * 4;
-    LLVMValueRef count = LLVMConstInt(e->i32, (unsigned)(t->rows * t->vectors), false);
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b), entry = LLVMGetEntryBasicBlock(t->function);
-    LLVMPositionBuilderBefore(e->b, LLVMGetFirstInstruction(entry));
-    LLVMValueRef stack = LLVMBuildArrayAlloca(e->b, e->vf, count, "tile");
-    LLVMSetAlignment(stack, align);
-    LLVMPositionBuilderAtEnd(e->b, here);
+    LLVMValueRef stack = tile_stack(e, t, (int64_t)t->rows * t->vectors * align);
     for (int i = 0; i < t->rows * t->vectors; i++)
         build_store(e, sums->acc[i], tile_at_constant(e, stack, (int64_t)i * align), align);
     return (tile_sums){.memory = stack, .row_bytes = (int64_t)t->vectors * align};

@@ -2,6 +2,7 @@
 // backend/.
 //
 //   17 rows, tiles of at most 8     6 6 5     as few tiles as the highest ones would take, of nearly equal heights
+//   70 rows, AMX's                  32 32 16  the last one is computed whole
 #ifndef BERTC_BACKEND_MATMUL_HEIGHTS_H
 #define BERTC_BACKEND_MATMUL_HEIGHTS_H
 
@@ -14,7 +15,8 @@ bool heights_has(const target_product *product, int most, int height);
 typedef struct row_cut {
     LLVMValueRef tiles; // i64
     LLVMValueRef low;   // of the lower tiles
-    LLVMValueRef high;  // so many tiles at the front have a row more
+    LLVMValueRef high;  // so many tiles at the front have `more` rows more
+    int64_t more;
 } row_cut;
 row_cut heights_cut(emit *e, const target_product *product, int most, LLVMValueRef rows);
 // Tile number i (i64): its first row, and how many it has.

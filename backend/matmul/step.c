@@ -157,5 +157,6 @@ void step_emit(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, i
     case STEP_DOT_BF16:
     case STEP_DOT_I8: multiply_dot(e, t, a, b, at, count, acc); return;
     case STEP_PAIRS_I8: multiply_pairs(e, t, a, b, at, count, acc); return;
+    case STEP_TILES: break; // tile_amx.c
     }
 }

@@ -1,19 +1,15 @@
 // The inner kernel of every product. A is read in place, row-major, a group of k broadcast at a time; B streams
 // through in panels of PANEL_COLUMNS; the sums stay in registers. The only integer work in the loop is the
 // advance of three pointers.
-#include "backend/matmul/tile.h"
+#include "backend/matmul/tile_function.h"
 
 #include <assert.h>
-
-#define UNROLL 4
-
-// The function's parameters up to its first optional one.
-enum { PARAM_A, PARAM_B, PARAM_C, PARAM_AHEAD, PARAM_STEP, PARAM_NEXT };
 
 int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns) {
     int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
     int vectors = 1;
     if (columns == 0 || columns > product->columns) columns = product->columns;
+    if (product->step == STEP_TILES) return (int)(columns / AMX_COLUMNS);
     for (int v = 1; rows * v + v + 1 <= registers; v++) {
         if (v % in_panel != 0 && in_panel % v != 0) continue;
         if ((int64_t)v * e->width <= columns) vectors = v;
@@ -25,19 +21,13 @@ static int64_t group_left_bytes(const tile *t) {
     return elem_bytes(t->product->left, t->product->group);
 }
 
-static LLVMValueRef phi(emit *e, LLVMTypeRef t, LLVMValueRef from, LLVMBasicBlockRef block) {
-    LLVMValueRef p = LLVMBuildPhi(e->b, t, "");
-    LLVMAddIncoming(p, &from, &block, 1);
-    return p;
-}
-
 // Vectors of four floats take many operands a step, and LLVM's scheduler, which loads the next step's early,
 // would spill for them: no load crosses this.
 static void keep_apart(emit *e) {
     if (e->width == 4) LLVMBuildFence(e->b, LLVMAtomicOrderingSequentiallyConsistent, true, "");
 }
 
-// sum over `end - b` bytes of B, UNROLL steps at a time; leaves a, b and the sums where the loop ended.
+// sum over `end - b` bytes of B, TILE_UNROLL steps at a time; leaves a, b and the sums where the loop ended.
 static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLVMValueRef end,
                    LLVMValueRef *acc) {
     int n = t->rows * t->vectors;
@@ -48,23 +38,22 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     LLVMBuildBr(e->b, body);
     LLVMPositionBuilderAtEnd(e->b, body);
     LLVMValueRef *sums = ARENA_ARRAY(e->arena, LLVMValueRef, n);
-    LLVMTypeRef of = tile_sum_type(e, t->product);
-    for (int i = 0; i < n; i++) acc[i] = sums[i] = phi(e, of, acc[i], before);
-    LLVMValueRef at_a = phi(e, e->ptr, *a, before), at_b = phi(e, e->ptr, *b, before);
-    LLVMValueRef at_ahead = phi(e, e->ptr, LLVMGetParam(t->function, PARAM_AHEAD), before);
-    LLVMValueRef at_next = t->next ? phi(e, e->ptr, LLVMGetParam(t->function, PARAM_NEXT), before) : NULL;
+    for (int i = 0; i < n; i++) acc[i] = sums[i] = tile_phi(e, acc[i], before);
+    LLVMValueRef at_a = tile_phi(e, *a, before), at_b = tile_phi(e, *b, before);
+    LLVMValueRef at_ahead = tile_phi(e, tile_param(t, PARAM_AHEAD), before);
+    LLVMValueRef at_next = t->next ? tile_phi(e, tile_param(t, PARAM_NEXT), before) : NULL;
     int touched = 0;
     if (t->next) tile_prefetch(e, at_next, false, 2);
-    for (int u = 0; u < UNROLL; u++) {
-        for (; touched < t->line_count * (u + 1) / UNROLL; touched++) {
+    for (int u = 0; u < TILE_UNROLL; u++) {
+        for (; touched < t->line_count * (u + 1) / TILE_UNROLL; touched++) {
             tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
         }
         if (u > 0) keep_apart(e);
         step_emit(e, t, at_a, at_b, u, t->product->group, acc);
     }
-    *a = tile_at_constant(e, at_a, UNROLL * group_left_bytes(t));
-    *b = tile_at_constant(e, at_b, UNROLL * GROUP_BYTES);
-    LLVMValueRef next_ahead = tile_at(e, at_ahead, LLVMGetParam(t->function, PARAM_STEP));
+    *a = tile_at_constant(e, at_a, TILE_UNROLL * group_left_bytes(t));
+    *b = tile_at_constant(e, at_b, TILE_UNROLL * GROUP_BYTES);
+    LLVMValueRef next_ahead = tile_at(e, at_ahead, tile_param(t, PARAM_STEP));
     LLVMAddIncoming(at_a, a, &body, 1);
     LLVMAddIncoming(at_b, b, &body, 1);
     LLVMAddIncoming(at_ahead, &next_ahead, &body, 1);
@@ -76,18 +65,6 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     LLVMValueRef more = LLVMBuildICmp(e->b, LLVMIntNE, *b, end, "");
     LLVMBuildCondBr(e->b, more, body, exit);
     LLVMPositionBuilderAtEnd(e->b, exit);
-}
-
-static void touch_rows(emit *e, const tile *t) {
-    for (int i = 0; i < t->extra_count; i++) {
-        if (!(t->touch >> i & 1)) continue;
-        int64_t size = t->touch_size[i], line = 64 / size;
-        for (int r = 0; r < t->rows; r++) {
-            for (int64_t c = 0; c < (int64_t)t->vectors * e->width; c += line) {
-                tile_prefetch(e, tile_at_constant(e, t->extra[i], (r * t->touch_ld[i] + c) * size), false, 3);
-            }
-        }
-    }
 }
 
 static void function_begin(emit *e, tile *t) {
@@ -102,7 +79,7 @@ static void function_begin(emit *e, tile *t) {
     t->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
     t->function = build_function(e, t->name, t->type);
     build_attribute(e, t->function, "noinline");
-    t->c = LLVMGetParam(t->function, PARAM_C);
+    t->c = tile_param(t, PARAM_C);
     for (int i = 0; i < t->extra_count; i++) {
         t->extra[i] = LLVMGetParam(t->function, n - (unsigned)t->extra_count + (unsigned)i);
     }
@@ -121,12 +98,12 @@ static LLVMValueRef *first_sums(emit *e, const tile *t) {
 
 // The whole of k, with the sums in registers.
 static tile_sums multiply(emit *e, const tile *t) {
-    LLVMValueRef a = LLVMGetParam(t->function, PARAM_A), b = LLVMGetParam(t->function, PARAM_B);
+    LLVMValueRef a = tile_param(t, PARAM_A), b = tile_param(t, PARAM_B);
     tile_sums sums = {.acc = first_sums(e, t)};
-    touch_rows(e, t);
-    int64_t groups = tile_groups(t->product, t->k), whole = t->k / t->product->group / UNROLL * UNROLL;
-    LLVMValueRef steps = t->k == 0 ? LLVMGetParam(t->function, t->next ? PARAM_NEXT + 1 : PARAM_NEXT)
-                                   : build_const_i64(e, whole);
+    tile_touch_rows(e, t);
+    int64_t groups = tile_groups(t->product, t->k),
+            whole = t->k / t->product->group / TILE_UNROLL * TILE_UNROLL;
+    LLVMValueRef steps = t->k == 0 ? tile_param_k(t) : build_const_i64(e, whole);
     if (t->k == 0 || whole > 0) {
         LLVMValueRef end = tile_at(e, b, tile_mul(e, steps, GROUP_BYTES));
         k_loop(e, t, &a, &b, end, sums.acc);
@@ -142,10 +119,10 @@ void tile_emit(emit *e, tile *t) {
     assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     function_begin(e, t);
-    tile_sums sums = multiply(e, t);
+    tile_sums sums = t->product->step == STEP_TILES ? tile_amx_multiply(e, t) : multiply(e, t);
     if (t->finish)
         t->finish(e, t, &sums);
-    else
+    else if (sums.acc)
         tile_store(e, t, sums.acc);
     LLVMBuildRetVoid(e->b);
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);

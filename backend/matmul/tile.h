@@ -62,6 +62,8 @@ void tile_emit(emit *e, tile *t);
 // Where vector `vector` of row `row` of C lies, and that vector of the sums; both are constants.
 LLVMValueRef tile_c(emit *e, const tile *t, int row, int vector);
 LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, int vector);
+// So many bytes on the function's stack, aligned to 64.
+LLVMValueRef tile_stack(emit *e, const tile *t, int64_t bytes);
 // Stores vectors of the sums' size, in acc's order, to C: what a finish does last.
 void tile_store(emit *e, const tile *t, LLVMValueRef *acc);
 // Calls it. extra: t->extra_count pointers; next, k (groups): NULL where the function has none.

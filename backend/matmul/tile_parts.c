@@ -1,5 +1,5 @@
 // What the emitters of register tiles share: addresses, and where the sums lie.
-#include "backend/matmul/tile.h"
+#include "backend/matmul/tile_function.h"
 
 LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes) {
     return LLVMBuildGEP2(e->b, e->i8, base, &bytes, 1, "");
@@ -31,6 +31,16 @@ LLVMValueRef tile_c(emit *e, const tile *t, int row, int vector) {
     return tile_at_constant(e, t->c, row * t->ldc + (int64_t)vector * e->width * 4);
 }
 
+LLVMValueRef tile_stack(emit *e, const tile *t, int64_t bytes) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b), entry = LLVMGetEntryBasicBlock(t->function);
+    LLVMValueRef first = LLVMGetFirstInstruction(entry), size = LLVMConstInt(e->i32, (uint64_t)bytes, false);
+    if (first) LLVMPositionBuilderBefore(e->b, first);
+    LLVMValueRef stack = LLVMBuildArrayAlloca(e->b, e->i8, size, "tile");
+    LLVMSetAlignment(stack, 64);
+    LLVMPositionBuilderAtEnd(e->b, here);
+    return stack;
+}
+
 LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, int vector) {
     if (sums->acc) return sums->acc[row * t->vectors + vector];
     int64_t at = row * sums->row_bytes + (int64_t)vector * e->width * 4;
@@ -42,6 +52,18 @@ void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
     for (int r = 0; r < t->rows; r++) {
         for (int v = 0; v < t->vectors; v++) {
             build_store(e, acc[r * t->vectors + v], tile_c(e, t, r, v), (unsigned)e->width * 4);
+        }
+    }
+}
+
+void tile_touch_rows(emit *e, const tile *t) {
+    for (int i = 0; i < t->extra_count; i++) {
+        if (!(t->touch >> i & 1)) continue;
+        int64_t size = t->touch_size[i], line = 64 / size;
+        for (int r = 0; r < t->rows; r++) {
+            for (int64_t c = 0; c < (int64_t)t->vectors * e->width; c += line) {
+                tile_prefetch(e, tile_at_constant(e, t->extra[i], (r * t->touch_ld[i] + c) * size), false, 3);
+            }
         }
     }
 }

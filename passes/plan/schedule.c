@@ -9,7 +9,7 @@
 //
 //   tile          of matmul, mlp and attention: rows x columns of the register tile, which is that
 //                 of the target's product of the node's element types. The variant's row tile is
-//                 that of f32 by f32.
+//                 that of f32 by f32, or 16, AMX's.
 //   splits[class] of matmul and mlp: a task's block_rows x block_columns
 //                 of attention: query rows of a task, which is (sequence, head, row block)
 //                 of row by row ops: rows of a task
@@ -158,10 +158,17 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
     }
 }
 
+// That of f32 by f32; where a product is made of AMX's tiles, the rows of one of them.
+static int32_t row_tile(const target *t, const target_product *f32) {
+    for (int i = 0; i < t->product_count; i++)
+        if (t->products[i].step == STEP_TILES) return (int32_t)round_up(16, f32->rows);
+    return f32->rows;
+}
+
 bool pass_schedule(graph *g, pass *p) {
     const target_product *f32 = target_product_find(p->c->target, ELEM_F32, ELEM_F32);
     if (!f32) return diag_error(p->c->diag, p->name, "the target has no product of f32 by f32");
-    p->variant->row_tile = f32->rows;
+    p->variant->row_tile = row_tile(p->c->target, f32);
     arena *scratch = arena_new();
     kernel_shape *shapes = ARENA_ARRAY(scratch, kernel_shape, g->count + 1);
     for (value v = 0; v < g->count; v++) {

@@ -36,11 +36,15 @@ typedef struct site {
     uint32_t seed;
 } site;
 
-static inline float site_random(site *s) {
+static inline uint32_t site_bits(site *s) {
     s->seed ^= s->seed << 13;
     s->seed ^= s->seed >> 17;
     s->seed ^= s->seed << 5;
-    return (float)(int32_t)s->seed * 0x1p-31f;
+    return s->seed;
+}
+
+static inline float site_random(site *s) {
+    return (float)(int32_t)site_bits(s) * 0x1p-31f;
 }
 
 static inline void site_open(site *s) {
@@ -281,37 +285,63 @@ static inline float *run_all(run *r, const kernel *const *kernels, const kernel_
     return result;
 }
 
-// Compiles and runs; the output's rows, dense, in the site's arena.
-static inline float *site_run(site *s, const way *w) {
+// A site's graph as code, to be run again and again.
+typedef struct site_code {
+    run r;
     target t;
-    ck_assert(site_ok(s, target_init(&t, NULL, w->mcpu, w->precision, &s->d)));
+    emit e;
+    const kernel **kernels;
+    kernel_names *names;
+    int64_t scratch;
+    jit_code *code;
+    bool backward;
+} site_code;
+
+static inline void site_compile(site *s, const way *w, site_code *c) {
+    *c = (site_code){.r = {.s = s, .g = graph_clone(s->a, s->g)}, .backward = w->backward};
+    ck_assert(site_ok(s, target_init(&c->t, NULL, w->mcpu, w->precision, &s->d)));
     tensor_source source = {s, site_find};
-    pass_context pc = {.target = &t, .source = &source, .diag = &s->d};
-    run r = {.s = s, .g = graph_clone(s->a, s->g)};
-    int index = passes_add_variant(r.g, w->length, w->batch, &pc);
+    pass_context pc = {.target = &c->t, .source = &source, .diag = &s->d};
+    graph *g = c->r.g;
+    int index = passes_add_variant(g, w->length, w->batch, &pc);
     ck_assert(site_ok(s, index >= 0));
-    variant *v = &r.g->variants[index];
-    r.v = v;
-    for (value i = 0; i < r.g->count; i++) {
+    variant *v = &g->variants[index];
+    c->r.v = v;
+    for (value i = 0; i < g->count; i++) {
         if (!w->nodes) v->schedules[i].splits[0] = w->cut;
         if (w->chunk) v->schedules[i].chunk = w->chunk;
         if (w->streams) v->schedules[i].prefetch = w->streams;
     }
-    emit e;
-    build_begin(&e, s->a, &s->d);
-    artefact a = {.module = module_alone(s->a, r.g), .targets = &t, .target_count = 1, .source = &source};
-    const kernel **kernels = ARENA_ARRAY(s->a, const kernel *, r.g->count);
-    ck_assert(site_ok(s, codegen_kernels(&e, &a, kernels)));
-    kernel_names *names = ARENA_ARRAY(s->a, kernel_names, r.g->count);
-    int64_t scratch = run_export(&r, kernels, names);
-    for (value i = 0; w->family && i < r.g->count; i++)
-        if (kernels[i]) ck_assert_msg(!strncmp(names[i][0], w->family, strlen(w->family)), "%s", names[i][0]);
-    thread_calls_export(&e, &t);
-    jit_code *code = jit_code_open(&e, &t, 2, NULL);
-    ck_assert(site_ok(s, code != NULL));
-    float *result = run_all(&r, kernels, names, scratch, code, &t, w->backward);
-    jit_code_close(code);
-    build_end(&e);
+    build_begin(&c->e, s->a, &s->d);
+    artefact a = {.module = module_alone(s->a, g), .targets = &c->t, .target_count = 1, .source = &source};
+    c->kernels = ARENA_ARRAY(s->a, const kernel *, g->count);
+    ck_assert(site_ok(s, codegen_kernels(&c->e, &a, c->kernels)));
+    c->names = ARENA_ARRAY(s->a, kernel_names, g->count);
+    c->scratch = run_export(&c->r, c->kernels, c->names);
+    for (value i = 0; w->family && i < g->count; i++)
+        if (c->kernels[i])
+            ck_assert_msg(!strncmp(c->names[i][0], w->family, strlen(w->family)), "%s", c->names[i][0]);
+    thread_calls_export(&c->e, &c->t);
+    c->code = jit_code_open(&c->e, &c->t, 2, NULL);
+    ck_assert(site_ok(s, c->code != NULL));
+}
+
+// The output's rows, dense, in the site's arena.
+static inline float *site_call(site_code *c) {
+    return run_all(&c->r, c->kernels, c->names, c->scratch, c->code, &c->t, c->backward);
+}
+
+static inline void site_code_close(site_code *c) {
+    jit_code_close(c->code);
+    build_end(&c->e);
+}
+
+// Compiles and runs; the output's rows, dense, in the site's arena.
+static inline float *site_run(site *s, const way *w) {
+    site_code c;
+    site_compile(s, w, &c);
+    float *result = site_call(&c);
+    site_code_close(&c);
     return result;
 }
 

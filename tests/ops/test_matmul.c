@@ -163,6 +163,8 @@ static product_test test_of(product_id id) {
     case PRODUCT_f32_avx512:
     case PRODUCT_f32_neon: return (product_test){build_f32, 3e-6, NULL, PRECISION_F32};
     case PRODUCT_bf16_avx512bf16: return (product_test){build_bf16, 3e-6, "avx512bf16", PRECISION_BF16};
+    case PRODUCT_bf16_amx: return (product_test){build_bf16, 3e-6, "amx", PRECISION_BF16};
+    case PRODUCT_i8_amx: return (product_test){build_whole_u8, 1e-9, "amx", PRECISION_INT8};
     case PRODUCT_i8_avx2: return (product_test){build_i8, 1e-9, "avx2", PRECISION_INT8};
     case PRODUCT_i8_avx512: return (product_test){build_i8, 1e-9, "avx512", PRECISION_INT8};
     case PRODUCT_i8_avxvnni: return (product_test){build_whole_u8, 1e-9, "avxvnni", PRECISION_INT8};

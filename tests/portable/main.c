@@ -19,6 +19,7 @@ int bertc_main(int argc, char **argv);
 #define TESTS(PLAIN, WITH)                                                                                   \
     WITH(ops, test_ops)                                                                                      \
     PLAIN(ops, test_matmul)                                                                                  \
+    PLAIN(ops, test_rows)                                                                                    \
     PLAIN(ops, test_attention)                                                                               \
     PLAIN(ops, test_mlp)                                                                                     \
     PLAIN(ops, test_encoder)                                                                                 \

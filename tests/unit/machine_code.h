@@ -105,10 +105,11 @@ static inline int branches_back(const function_code *f, int i, bool arm) {
 // --- What a loop's instructions are
 
 typedef struct loop_count {
-    int multiplies, adds; // of vectors of numbers; a fused multiply-add, or a dot product, is both
-    int left, right;      // loads: of a number, or a group of them, for all lanes, of a vector
-    int converts;         // of vectors, from one type to another: shifts, masks
-    int moves;            // from vector register to vector register
+    int multiplies,
+        adds; // of vectors of numbers; a fused multiply-add, or a dot product, is both; AMX's, of tiles
+    int left, right; // loads: of a number, or a group of them, for all lanes, of a vector
+    int converts;    // of vectors, from one type to another: shifts, masks
+    int moves;       // from vector register to vector register
     int prefetches;
     int integers; // on pointers and counts, the branch among them
     int stack;    // loads and stores of the stack
@@ -125,6 +126,11 @@ static inline void count_x86(const instruction *x, loop_count *c) {
         c->stack++;
     } else if (begins(word, "prefetch")) {
         c->prefetches++;
+    } else if (begins(word, "tdp")) {
+        c->multiplies++;
+        c->adds++;
+    } else if (begins(word, "tileload")) {
+        *(begins(word, "tileloaddt1") ? &c->left : &c->right) += 1;
     } else if (is_one_of(word, "addq subq incq decq leaq cmpq testq movq") &&
                (!memory || begins(word, "lea"))) {
         c->integers++;

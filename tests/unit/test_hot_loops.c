@@ -51,6 +51,8 @@ static product_test test_of(product_id id) {
     case PRODUCT_f32_bf16_avx512: return (product_test){X86, "avx512", PRECISION_BF16};
     case PRODUCT_f32_i8_avx2: return (product_test){X86, "avx2", PRECISION_INT8W};
     case PRODUCT_f32_i8_avx512: return (product_test){X86, "avx512", PRECISION_INT8W};
+    case PRODUCT_bf16_amx: return (product_test){X86, "sapphirerapids", PRECISION_BF16};
+    case PRODUCT_i8_amx: return (product_test){X86, "sapphirerapids", PRECISION_INT8};
     case PRODUCT_COUNT: break;
     }
     return (product_test){0};
@@ -84,15 +86,17 @@ static const struct loop_row *row_of(const char *name, const target *t, struct l
     return row_of_size(t, rows, columns, out);
 }
 
-// Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`.
+// Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`. AMX's step
+// of 16 groups is four such.
 static int most_prefetches(const struct loop_row *x, const target *t) {
-    return (x->columns + 15) / 16 * 2 + t->prefetch_streams + 1;
+    int turns = strcmp(x->isa, "amx") ? 1 : 4;
+    return turns * ((x->columns + 15) / 16 * 2 + t->prefetch_streams + 1);
 }
 
 // What is wrong with a tile's inner loop, with the loop itself, or NULL.
 static const char *fault(arena *a, const object_code *code, const function_code *f, const target *t,
                          const struct loop_row *x) {
-    int from, to;
+    int from = 0, to = 0;
     if (!x) return arena_printf(a, "%s on %s: the table has no such tile", f->name, t->cpu);
     if (!find_loop(f, code->arm, x->multiplies, &from, &to))
         return arena_printf(a, "%s on %s: no loop", f->name, t->cpu);
@@ -325,10 +329,11 @@ static const char *const step_words[] = {
     [STEP_DOT_BF16] = "`vdpbf16ps`",
     [STEP_DOT_I8] = "`vpdpbusd`",
     [STEP_PAIRS_I8] = "`vpmaddubsw`, `vpmaddwd`, add",
+    [STEP_TILES] = "tiles, two by two",
 };
 
 // What four groups of k take with a tile of rows x columns. Widened operands are loaded for each element of a group;
-// pairs, where registers are scarce, read the left operand for each vector of the right one.
+// pairs, where registers are scarce, read the left operand for each vector of the right one. AMX's tiles take 16 groups.
 static struct loop_row loop_of(const target_product *p, const target *t, int rows, int columns) {
     int vectors = columns / t->vector_floats, sums = 4 * rows * vectors, group = p->group;
     struct loop_row x = {t->isa, rows, columns, sums, sums, 4 * rows, 4 * vectors, 0, 7, 0};
@@ -346,14 +351,21 @@ static struct loop_row loop_of(const target_product *p, const target *t, int row
         x.converts = 4 * vectors * (p->right == ELEM_BF16 ? 2 : 11);
         x.moves = t->vector_floats == 8 && p->right == ELEM_BF16 ? 4 : 0; // zeros for a blend
         return x;
+    case STEP_TILES:
+        sums = rows / AMX_ROWS * vectors;
+        return (struct loop_row){t->isa, rows, columns, sums, sums, rows / AMX_ROWS, vectors, 0, 8, 0};
     }
     return x;
 }
 
 // The tile with the most accumulators of those with at most 8 rows and 48, 32 or 16 columns, if one step of k
-// takes a vector of B for each of them and one of A.
-static void fullest_tile(const target *t, int *rows, int *columns) {
+// takes a vector of B for each of them and one of A. Of AMX's eight tiles four are accumulators, two by two.
+static void fullest_tile(const target *t, product_step step, int *rows, int *columns) {
     int best = 0;
+    if (step == STEP_TILES) {
+        *rows = *columns = 32;
+        return;
+    }
     for (int width = 48; width >= 16; width -= 16) {
         int vectors = width / t->vector_floats, most = (t->vector_registers - vectors - 1) / vectors;
         if (most > 8) most = 8;
@@ -364,13 +376,13 @@ static void fullest_tile(const target *t, int *rows, int *columns) {
     }
 }
 
-static void check_height(const product_test *on, product_id id, int rows) {
+static void check_height(const product_test *on, product_id id, int rows, int columns) {
     setup s;
     open_setup(&s, on->triple, on->cpu, on->precision);
     const product_row *row = product_row_of(id);
     const target_product *p = target_product_find(&s.t, row->product.left, row->product.right);
-    compile_tile(&s, p, rows, p->columns);
-    struct loop_row counts = loop_of(p, &s.t, rows, p->columns);
+    compile_tile(&s, p, rows, columns);
+    struct loop_row counts = loop_of(p, &s.t, rows, columns);
     const char *wrong = fault(s.a, s.code, &s.code->functions[0], &s.t, &counts);
     ck_assert_msg(!wrong, "%s", wrong);
     close_setup(&s);
@@ -388,7 +400,7 @@ START_TEST(every_product) {
     ck_assert_msg(p && p->rows == row->product.rows && p->columns == row->product.columns,
                   "%s is not what %s multiplies by", row->name, on.cpu);
     ck_assert(p->peak_gflops > 0 && p->sum == row->product.sum);
-    fullest_tile(&s.t, &rows, &columns);
+    fullest_tile(&s.t, p->step, &rows, &columns);
     ck_assert_msg(p->rows == rows && p->columns == columns, "%s: a tile of %d x %d fits", row->name, rows,
                   columns);
     ck_assert_int_eq(p->step != STEP_MUL_ADD, s.t.fma);
@@ -396,7 +408,10 @@ START_TEST(every_product) {
     ck_assert_int_eq(p->group, packed_group(p->right));
     close_setup(&s);
     for (int height = 1; height <= row->product.rows; height++)
-        if (heights_has(&row->product, row->product.rows, height)) check_height(&on, (product_id)_i, height);
+        if (heights_has(&row->product, row->product.rows, height)) check_height(&on, (product_id)_i, height, columns);
+    if (row->product.step != STEP_TILES) return;
+    check_height(&on, (product_id)_i, 32, 16);
+    check_height(&on, (product_id)_i, 16, 16);
 }
 END_TEST
 
