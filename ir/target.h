@@ -38,7 +38,7 @@ typedef struct target_product {
     int group;          // elements of k side by side in a packed right operand
     double peak_gflops; // of one core, in this product; for the cost model's ratios only
 } target_product;
-#define TARGET_MOST_PRODUCTS 8
+#define TARGET_MOST_PRODUCTS 12
 
 typedef struct target {
     char isa[16];          // the level that code is made for, "avx512", "avx2", "generic": names the variant
@@ -60,10 +60,18 @@ typedef struct target {
     target_product products[TARGET_MOST_PRODUCTS];
 } target;
 
-// The product of these element types; NULL where the target's code has none.
+// The product of these element types; NULL where the target's code has none. AMX's tiles stand before registers.
 static inline const target_product *target_product_find(const target *t, elem left, elem right) {
     for (int i = 0; i < t->product_count; i++)
         if (t->products[i].left == left && t->products[i].right == right) return &t->products[i];
+    return NULL;
+}
+// The same of those in registers, for kernels that take their operands in any number of rows and groups of k.
+static inline const target_product *target_product_in_registers(const target *t, elem left, elem right) {
+    for (int i = 0; i < t->product_count; i++) {
+        const target_product *p = &t->products[i];
+        if (p->left == left && p->right == right && p->step != STEP_TILES) return p;
+    }
     return NULL;
 }
 #endif

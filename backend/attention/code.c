@@ -76,7 +76,7 @@ static void emit_products(emit *e, attention_code *p) {
     const attention *x = p->x;
     const scratch_layout *l = &p->layout;
     p->score = (panels){.name = "attention.score",
-                        .product = target_product_find(e->target, x->q.read, x->k.read),
+                        .product = target_product_in_registers(e->target, x->q.read, x->k.read),
                         .rows = l->tile,
                         .whole = true,
                         .k = x->q.width,
@@ -86,7 +86,7 @@ static void emit_products(emit *e, attention_code *p) {
                         .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
                         .context = (void *)&x->scores.plain};
     p->value = (panels){.name = "attention.value",
-                        .product = target_product_find(e->target, x->v.read, x->v.read),
+                        .product = target_product_in_registers(e->target, x->v.read, x->v.read),
                         .rows = l->tile,
                         .whole = true,
                         .lda = l->score_ld * 4,
@@ -123,7 +123,7 @@ static void emit_scores(emit *e, attention_code *p) {
 
 // bf16 is multiplied as f32 where the target has no product of bf16.
 static void choose_products(const target *t, attention *x) {
-    elem bf16 = target_product_find(t, ELEM_BF16, ELEM_BF16) ? ELEM_BF16 : ELEM_F32;
+    elem bf16 = target_product_in_registers(t, ELEM_BF16, ELEM_BF16) ? ELEM_BF16 : ELEM_F32;
     heads *const all[] = {&x->q, &x->k, &x->v};
     for (int i = 0; i < 3; i++) all[i]->read = all[i]->as == ELEM_BF16 ? bf16 : ELEM_F32;
     for (int i = 0; i < x->scores.table_count; i++) x->scores.tables[i].of.read = x->q.read;

@@ -1,5 +1,7 @@
 #include "backend/matmul/heights.h"
 
+#include "backend/matmul/tile.h"
+
 bool heights_has(const target_product *product, int most, int height) {
     switch (product->step) {
     case STEP_FMA:

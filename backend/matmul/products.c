@@ -21,16 +21,22 @@ const product_row *product_row_of(product_id id) {
     return &rows_of_table[id];
 }
 
+// Products in registers take the place of those of the same types. AMX's tiles are put before these.
+static int place_for(target *t, const target_product *p) {
+    int at = 0;
+    while (at < t->product_count && (t->products[at].left != p->left || t->products[at].right != p->right))
+        at++;
+    if (at < t->product_count && p->step != STEP_TILES) return at;
+    assert(t->product_count < TARGET_MOST_PRODUCTS);
+    for (int i = t->product_count++; i > at; i--) t->products[i] = t->products[i - 1];
+    return at;
+}
+
 void products_add(target *t, const char *isa, double gflops) {
     for (int i = 0; i < PRODUCT_COUNT; i++) {
         const product_row *row = &rows_of_table[i];
         if (strcmp(row->isa, isa)) continue;
-        int at = 0;
-        while (at < t->product_count &&
-               (t->products[at].left != row->product.left || t->products[at].right != row->product.right))
-            at++;
-        if (at == t->product_count) t->product_count++;
-        assert(at < TARGET_MOST_PRODUCTS);
+        int at = place_for(t, &row->product);
         t->products[at] = row->product;
         t->products[at].peak_gflops *= gflops;
     }

@@ -19,7 +19,7 @@ typedef struct product_row {
 const product_row *product_row_of(product_id id);
 
 // Adds the products of ISA level `isa` to the target's; where it has one of the same element types, the new
-// one takes its place. `gflops`: the CPU's peak in f32, one core.
+// one takes its place, or, if it is AMX's, the place before it. `gflops`: the CPU's peak in f32, one core.
 void products_add(target *t, const char *isa, double gflops);
 
 #endif

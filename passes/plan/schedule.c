@@ -137,7 +137,10 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
         *s = x->schedules[u];
         return;
     }
-    const target_product *product = target_product_find(p->c->target, k.left, k.right);
+    const target *t = p->c->target;
+    const target_product *product = k.kind == KERNEL_ATTENTION
+                                        ? target_product_in_registers(t, k.left, k.right)
+                                        : target_product_find(t, k.left, k.right);
     switch (k.kind) {
     case KERNEL_MATMUL:
     case KERNEL_MLP:

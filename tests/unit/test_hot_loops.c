@@ -408,7 +408,8 @@ START_TEST(every_product) {
     ck_assert_int_eq(p->group, packed_group(p->right));
     close_setup(&s);
     for (int height = 1; height <= row->product.rows; height++)
-        if (heights_has(&row->product, row->product.rows, height)) check_height(&on, (product_id)_i, height, columns);
+        if (heights_has(&row->product, row->product.rows, height))
+            check_height(&on, (product_id)_i, height, columns);
     if (row->product.step != STEP_TILES) return;
     check_height(&on, (product_id)_i, 32, 16);
     check_height(&on, (product_id)_i, 16, 16);
