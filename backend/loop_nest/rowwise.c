@@ -30,7 +30,8 @@ static operand_shape operand_shape_of(const graph *body, value v, const row_shap
     }
     if (n->op != OP_param) return FOREIGN;
     if (t->rank == 1) return dim_is(t->d[0], s->width) ? VECTOR : FOREIGN;
-    return t->rank == 2 && t->d[0].s == SYM_NONE && dim_is(t->d[1], s->width) ? TABLE : FOREIGN;
+    bool fits = dim_is(t->d[1], s->width) || dim_is(t->d[1], 1); // rows, or a number for each
+    return t->rank == 2 && t->d[0].s == SYM_NONE && fits ? TABLE : FOREIGN;
 }
 
 static bool takes_operand(const graph *body, const node *n, int i, const row_shape *s) {
@@ -114,22 +115,25 @@ bool rowwise_accepts(const emit *e, const kernel_site *k) {
 
 // --- Emitting
 
+// A column's row is one number.
+static view row_of(emit *e, const type *t, view row) {
+    return dim_is(t->d[1], 1) ? view_at(e, &row, build_const_i64(e, 0)) : row;
+}
+
 // What is at hand at the start of a row: params, and the rows that gathers choose.
 static void open_row(loop_nest *n, row_code *r, const walk *w) {
     const graph *body = n->body;
     for (value v = 0; v < body->count; v++) {
         const node *producer = graph_node(body, v);
         if (producer->op == OP_gather) {
-            row_code_have(r, v,
-                          loop_nest_gathered(n, &n->views[producer->inputs[0]],
-                                             &n->views[producer->inputs[1]], w->index[0]));
+            view row = loop_nest_gathered(n, &n->views[producer->inputs[0]], &n->views[producer->inputs[1]],
+                                          w->index[0]);
+            row_code_have(r, v, row_of(n->e, &producer->type, row));
         } else if (producer->op == OP_param) {
             const type *t = graph_type(body, v);
             bool leads = t->rank > 0 && t->d[0].s == n->rows;
             view row = leads ? view_at(n->e, &n->views[v], w->index[0]) : n->views[v];
-            if (leads && t->rank == 2 && dim_is(t->d[1], 1))
-                row = view_at(n->e, &row, build_const_i64(n->e, 0));
-            row_code_have(r, v, row);
+            row_code_have(r, v, leads && t->rank == 2 ? row_of(n->e, t, row) : row);
         }
     }
 }
