@@ -132,15 +132,20 @@ static bool rule_iota(const rule_context *c) {
 static bool rule_transpose(const rule_context *c) {
     const type *x = operand(c, 0);
     const attr *perm = attribute(c, ATTR_perm);
+    bool packed = x->layout == LAYOUT_PACKED;
     bool seen[IR_MAX_RANK] = {0};
     if (perm->n != x->rank) return misfit(c, "perm must name every axis");
+    if (packed && packed_group(x->e) != 2 && packed_group(x->e) != 4)
+        return misfit(c, "takes row-major operands, and packed ones of 8 or 16 bits");
     *c->out = *x;
+    c->out->layout = LAYOUT_ROW;
     for (int i = 0; i < x->rank; i++) {
         int64_t p = perm->u.ints[i];
         if (p < 0 || p >= x->rank || seen[p]) return misfit(c, "perm is no permutation of the axes");
         seen[p] = true;
         c->out->d[i] = x->d[p];
     }
+    if (packed && perm->u.ints[0] == 0) return misfit(c, "turns what is packed");
     return true;
 }
 
@@ -450,9 +455,10 @@ bool shape_infer(const graph *g, const node *n, type *out, const char *where, di
     rule_context c = {g, n, out, where, d};
     if (!well_formed(&c)) return false;
     // A layout says where elements lie: ops that take them one by one don't mind it
-    // (f32's: groups of narrower elements are for products, and for the casts before them).
-    bool packed_allowed =
-             (op_flag_bits(n->op) & (REGION | WRITES)) || n->op == OP_matmul || n->op == OP_result,
+    // (f32's: groups of narrower elements are for products, for the casts before them, and for a transpose, whose rows
+    // are looked up).
+    bool packed_allowed = (op_flag_bits(n->op) & (REGION | WRITES)) || n->op == OP_matmul ||
+                          n->op == OP_result || n->op == OP_transpose,
          elementwise = op_flag_bits(n->op) & POINTWISE;
     for (int i = 0; i < n->input_count && !packed_allowed; i++) {
         if (elementwise && (operand(&c, i)->e == ELEM_F32 || n->op == OP_cast)) continue;

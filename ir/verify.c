@@ -142,6 +142,19 @@ static const char *packed_cast_fault(const graph *g, value v) {
     return others ? "what is cast from a packed matrix is the right operand of matmuls alone" : NULL;
 }
 
+// What is transposed from a packed matrix is a table: its rows are looked up in the panels.
+static const char *packed_table_fault(const graph *g, value v) {
+    if (graph_type(g, graph_node(g, v)->inputs[0])->layout != LAYOUT_PACKED) return NULL;
+    bool others = false;
+    for (value u = v + 1; u < g->count; u++) {
+        const node *n = graph_node(g, u);
+        for (int i = 0; i < n->input_count; i++)
+            others = others || (n->inputs[i] == v && (n->op != OP_gather || i != 0));
+    }
+    for (int i = 0; i < g->output_count; i++) others = others || g->outputs[i].value == v;
+    return others ? "what is transposed from a packed matrix is a table of gathers alone" : NULL;
+}
+
 static const char *op_fault(const graph *g, value v, level l) {
     const node *n = graph_node(g, v);
     bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
@@ -161,10 +174,11 @@ static const char *op_fault(const graph *g, value v, level l) {
         return "only constants are packed";
     bool elementwise = op_flag_bits(n->op) & POINTWISE,
          sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
-    for (int i = 0; elementwise && sequence && i < n->input_count; i++)
+    for (int i = 0; (elementwise || n->op == OP_transpose) && sequence && i < n->input_count; i++)
         if (graph_type(g, n->inputs[i])->layout == LAYOUT_PACKED)
             return "only matmul reads what is packed in per_sequence";
     if (n->op == OP_cast) return packed_cast_fault(g, v);
+    if (n->op == OP_transpose) return packed_table_fault(g, v);
     return NULL;
 }
 

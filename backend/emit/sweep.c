@@ -174,6 +174,29 @@ static void store_one(emit *e, const view *at, LLVMValueRef v) {
     build_store(e, LLVMBuildOr(e->b, kept, v, ""), address, 1);
 }
 
+// A row in panels: 4 bytes here, the next ones 64 bytes on. It is read in whole groups, which are there past its end too.
+static LLVMValueRef load_groups(const sweep *s, const view *row) {
+    emit *e = s->e;
+    elem x = row->type.e;
+    int64_t size = (int64_t)elem_size(x), each = 4 / size, n = s->width * size / 4;
+    LLVMValueRef of = build_const_i64(e, each), line = build_const_i64(e, PANEL_COLUMNS * 4);
+    LLVMValueRef at = LLVMBuildNSWMul(e->b, LLVMBuildUDiv(e->b, s->index, of, ""), line, "");
+    if (s->width == 1) {
+        LLVMValueRef in =
+            LLVMBuildNSWMul(e->b, LLVMBuildURem(e->b, s->index, of, ""), build_const_i64(e, size), "");
+        at = LLVMBuildNSWAdd(e->b, at, in, "");
+        return build_load(e, stored(e, x, 1), build_gep(e, row->base, at), (unsigned)size);
+    }
+    LLVMValueRef base = build_gep(e, row->base, at),
+                 words = LLVMGetPoison(LLVMVectorType(e->i32, (unsigned)n));
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef p = build_gep(e, base, build_const_i64(e, i * PANEL_COLUMNS * 4));
+        words = LLVMBuildInsertElement(e->b, words, build_load(e, e->i32, p, 4),
+                                       LLVMConstInt(e->i32, (unsigned)i, false), "");
+    }
+    return LLVMBuildBitCast(e->b, words, stored(e, x, s->width), "");
+}
+
 LLVMValueRef sweep_load(const sweep *s, const view *row) {
     emit *e = s->e;
     elem x = row->type.e;
@@ -184,6 +207,7 @@ LLVMValueRef sweep_load(const sweep *s, const view *row) {
         LLVMValueRef v = load_one(e, row);
         return s->width == 1 ? v : build_splat(e, v, s->width);
     }
+    if (row->groups) return load_groups(s, row);
     view at = lane(s, row);
     if (s->width == 1) return load_one(e, &at);
     assert(row->stride[0] == 1);

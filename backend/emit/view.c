@@ -61,10 +61,23 @@ static void drop_first(view *v) {
     }
 }
 
+// Column `index` of a packed matrix.
+static void step_in_panels(emit *e, view *v, LLVMValueRef index) {
+    LLVMValueRef columns = build_const_i64(e, PANEL_COLUMNS);
+    LLVMValueRef panel = LLVMBuildUDiv(e->b, index, columns, ""),
+                 in = LLVMBuildURem(e->b, index, columns, "");
+    panel = LLVMBuildNSWMul(e->b, panel, build_const_i64(e, v->groups * PANEL_COLUMNS * 4), "");
+    in = LLVMBuildNSWMul(e->b, in, build_const_i64(e, 4), "");
+    v->base = build_gep(e, v->base, LLVMBuildNSWAdd(e->b, panel, in, ""));
+}
+
 view view_at(emit *e, const view *v, LLVMValueRef index) {
     assert(v->type.rank > 0 && v->type.layout == LAYOUT_ROW);
     view r = *v;
-    if (!v->immediate) view_step(e, &r, index, v->stride[0]);
+    if (v->groups && v->type.rank == 2)
+        step_in_panels(e, &r, index);
+    else if (!v->immediate)
+        view_step(e, &r, index, v->stride[0]);
     drop_first(&r);
     return r;
 }
@@ -77,6 +90,18 @@ view view_transpose(const view *v, const type *t, const attr *perm) {
         r.size[i] = v->size[perm->u.ints[i]];
         r.stride[i] = v->stride[perm->u.ints[i]];
     }
+    return r;
+}
+
+view view_panel_rows(const view *v, const type *t) {
+    view r = *v;
+    r.type = *t;
+    r.groups = packed_groups(t->e, t->d[1].n);
+    r.padded = false;
+    r.size[0] = v->size[1];
+    r.size[1] = v->size[0];
+    r.stride[0] = 0; // step_in_panels knows
+    r.stride[1] = 1;
     return r;
 }
 

@@ -16,8 +16,11 @@ typedef struct view {
     LLVMValueRef skipped;
     bool odd;
     LLVMValueRef immediate; // a scalar literal, used instead of memory; or NULL
-    bool padded;            // whole vectors may be read and written past the end of the last axis
-    int buffer;             // loop nest: the scratch buffer that holds it, or -1
+    // Of a packed matrix's transpose [N,K], and of its rows: groups of 4 bytes in a panel, 64 bytes apart; else 0. Elements
+    // have 8 or 16 bits.
+    int64_t groups;
+    bool padded; // whole vectors may be read and written past the end of the last axis
+    int buffer;  // loop nest: the scratch buffer that holds it, or -1
 } view;
 
 // A view of `t` at `base`: strides of a dense block whose axes have at least `room` elements each; `ld`: the
@@ -29,6 +32,8 @@ view view_immediate(emit *e, const graph *g, value v); // a literal of one eleme
 view view_at(emit *e, const view *v, LLVMValueRef index);
 view view_transpose(const view *v, const type *t, const attr *perm);
 // [begin, begin + size) along each axis; begin: i64s.
+// Of a packed matrix: rows [N,K] that view_at takes out of the panels.
+view view_panel_rows(const view *v, const type *t);
 view view_slice(emit *e, const view *v, const type *t, const LLVMValueRef *begin, const LLVMValueRef *size);
 // Numpy's rule, up to t.
 view view_broadcast(const view *v, const type *t, const LLVMValueRef *size);

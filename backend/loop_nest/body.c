@@ -125,6 +125,8 @@ static view view_op(loop_nest *n, const node *producer, int last) {
     const view *x = &n->views[producer->inputs[0]];
     LLVMValueRef size[IR_MAX_RANK], begin[IR_MAX_RANK];
     loop_nest_sizes(n, &producer->type, size);
+    if (producer->op == OP_transpose && x->type.layout == LAYOUT_PACKED)
+        return view_panel_rows(x, &producer->type);
     if (producer->op == OP_transpose)
         return view_transpose(x, &producer->type, node_attr(producer, ATTR_perm));
     if (producer->op == OP_broadcast) return view_broadcast(x, &producer->type, size);

@@ -5,7 +5,7 @@
 #include "backend/loop_nest/loop_nest.h"
 
 // What a value of the body is to one row.
-typedef enum operand_shape { ROW, COLUMN, SCALES, VECTOR, SCALAR, IDS, TABLE, FOREIGN } operand_shape;
+typedef enum operand_shape { ROW, COLUMN, SCALES, VECTOR, SCALAR, IDS, TABLE, PANELS, FOREIGN } operand_shape;
 
 // --- Accepting
 
@@ -14,12 +14,20 @@ typedef struct row_shape {
     int64_t width; // N, more than 1
 } row_shape;
 
+// A table that lies in the panels of its transpose.
+static bool is_panel_table(const graph *body, const node *n) {
+    const node *w = graph_node(body, n->inputs[0]);
+    return n->op == OP_transpose && w->op == OP_param && w->type.layout == LAYOUT_PACKED;
+}
+
 static operand_shape operand_shape_of(const graph *body, value v, const row_shape *s) {
     const node *n = graph_node(body, v);
     const type *t = &n->type;
     double x;
     if (value_is_scalar(body, v, &x)) return SCALAR;
-    if (t->layout != LAYOUT_ROW || n->op == OP_constant) return FOREIGN;
+    if (t->layout == LAYOUT_PACKED) return n->op == OP_param && dim_is(t->d[0], s->width) ? PANELS : FOREIGN;
+    if (n->op == OP_constant) return FOREIGN;
+    if (n->op == OP_transpose) return is_panel_table(body, n) && dim_is(t->d[1], s->width) ? TABLE : FOREIGN;
     bool leads = t->rank > 0 && dim_eq(t->d[0], dim_sym(s->rows));
     if (t->e == ELEM_I32 && t->rank == 1 && leads) return n->op == OP_param ? IDS : FOREIGN;
     if (t->rank == 2 && leads) {
@@ -47,6 +55,7 @@ static bool takes_node(const graph *body, value v, const row_shape *s) {
     operand_shape at = operand_shape_of(body, v, s);
     if (n->op == OP_param) return true;
     if (n->op == OP_constant) return at == SCALAR;
+    if (n->op == OP_transpose) return at == TABLE;
     if (n->op == OP_scales && at == ROW) return false; // of each element
     if (at != ROW && at != COLUMN && at != SCALES) return false;
     bool lanes = op_flag_bits(n->op) & POINTWISE || row_quantizer(n->op);
@@ -84,7 +93,7 @@ static bool operands_fit(const kernel_site *k, const graph *body, const row_shap
         operand_shape at = operand_shape_of(body, i, s);
         bool constant = node_is_constant(graph_node(k->graph, n->inputs[i]));
         if (at == FOREIGN) return false;
-        if ((at == VECTOR || at == TABLE) && !constant) return false;
+        if ((at == VECTOR || at == TABLE || at == PANELS) && !constant) return false;
         if (at == ROW && (constant || !is_padded(&places[n->inputs[i]], graph_type(body, i)))) return false;
     }
     return true;
@@ -120,14 +129,20 @@ static view row_of(emit *e, const type *t, view row) {
     return dim_is(t->d[1], 1) ? view_at(e, &row, build_const_i64(e, 0)) : row;
 }
 
+static view table_view(const loop_nest *n, value v) {
+    const node *table = graph_node(n->body, v);
+    if (table->op != OP_transpose) return n->views[v];
+    return view_panel_rows(&n->views[table->inputs[0]], &table->type);
+}
+
 // What is at hand at the start of a row: params, and the rows that gathers choose.
 static void open_row(loop_nest *n, row_code *r, const walk *w) {
     const graph *body = n->body;
     for (value v = 0; v < body->count; v++) {
         const node *producer = graph_node(body, v);
         if (producer->op == OP_gather) {
-            view row = loop_nest_gathered(n, &n->views[producer->inputs[0]], &n->views[producer->inputs[1]],
-                                          w->index[0]);
+            view table = table_view(n, producer->inputs[0]);
+            view row = loop_nest_gathered(n, &table, &n->views[producer->inputs[1]], w->index[0]);
             row_code_have(r, v, row_of(n->e, &producer->type, row));
         } else if (producer->op == OP_param) {
             const type *t = graph_type(body, v);

@@ -11,6 +11,8 @@
 //
 // A weight that a `cast` widens before its product is packed as it is: the cast stands in the box.
 //
+// So is one whose transpose is the table of lookups (share_tables).
+//
 // A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
@@ -39,12 +41,38 @@ static bool streamed(const graph *body, value v, bool cast) {
     return uses > 0 && !region_yields(body, v);
 }
 
+// Is value v of a body read as the operand `at` of ops `o` alone?
+static bool read_by(const graph *body, value v, op o, int at) {
+    int uses = 0;
+    for (value u = 0; u < body->count; u++) {
+        const node *n = graph_node(body, u);
+        for (int i = 0; i < n->input_count; i++) {
+            if (n->inputs[i] != v) continue;
+            if (n->op != o || i != at) return false;
+            uses++;
+        }
+    }
+    return uses > 0 && !region_yields(body, v);
+}
+
+// Is the param v read through its transpose alone, the table of gathers?
+static bool looked_up(const graph *body, value v) {
+    int64_t group = packed_group(graph_type(body, v)->e);
+    if ((group != 2 && group != 4) || !read_by(body, v, OP_transpose, 0)) return false;
+    for (value u = 0; u < body->count; u++)
+        if (op_is(body, u, OP_transpose) && graph_node(body, u)->inputs[0] == v &&
+            !read_by(body, u, OP_gather, 0))
+            return false;
+    return true;
+}
+
 static bool operand_packs(const graph *g, const node *n, int i) {
     const node *w = graph_node(g, n->inputs[i]);
     if (!node_is_constant(w) || node_is_state(w) || !node_attr(w, ATTR_recipe)) return false;
     if (!elem_packs(w->type.e) || w->type.rank != 2 || w->type.layout != LAYOUT_ROW) return false;
     if (n->op == OP_matmul) return i == 1;
-    return n->op == OP_fuse && streamed(n->body, i, false);
+    if (n->op != OP_fuse) return false;
+    return streamed(n->body, i, false) || looked_up(n->body, i);
 }
 
 // --- Block diagonals (grouped projections)
