@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/abi_cpu.h"
 #include "runtime/error.h"
 #include "runtime/memory.h"
+
+#if defined(__x86_64__)
+#define X86 1
+#else
+#define X86 0
+#endif
 
 // "avx512, avx2" to `out`: all, or those that run here.
 static void list_names(const bertc_model *m, bool all, const char *between, char *out, size_t size) {
@@ -19,7 +24,11 @@ static void list_names(const bertc_model *m, bool all, const char *between, char
 static bool none_runs(const bertc_model *m, const char *asked, bertc_error *error) {
     const model_level *found = &m->levels[m->level_count - 1];
     char names[256];
-    if (!asked) return error_set(error, "it needs the CPU feature %s", found->lack);
+    if (!asked)
+        return error_set(error, "it needs the CPU feature %s%s", found->lack,
+                         X86 && found->rank > 0
+                             ? " (bertc compile --mcpu generic makes float32 code for any x86-64 CPU)"
+                             : "");
     for (int i = 0; i < m->level_count; i++)
         if (!strcmp(m->levels[i].name, asked))
             return error_set(error, "BERTC_ISA=%.64s: it needs the CPU feature %s", asked, m->levels[i].lack);
@@ -38,17 +47,10 @@ static void add_level(bertc_model *m, const bertc_variant *first, const bertc_cp
         m->variants = first;
 }
 
-bool levels_choose(bertc_model *m, bertc_error *error) {
+static bool choose(bertc_model *m, const bertc_cpu *cpu, const char *asked, bertc_error *error) {
     const bertc_variant *all = m->all_variants, *end = all + m->descriptor->variant_count;
-    uint64_t wanted = 0;
-    for (const bertc_variant *v = all; v < end; v++) wanted |= v->features;
-    const bertc_cpu cpu = bertc_cpu_read(wanted);
-    const char *asked = secure_getenv("BERTC_ISA");
-    if (asked && !*asked) asked = NULL;
-    m->levels = heap_zero(m->descriptor->variant_count, sizeof *m->levels);
-    if (!m->levels) return error_set(error, "out of memory");
     for (const bertc_variant *v = all; v < end; v++)
-        if (v == all || v->rank != v[-1].rank) add_level(m, v, &cpu, asked);
+        if (v == all || v->rank != v[-1].rank) add_level(m, v, cpu, asked);
     if (!m->variants) return none_runs(m, asked, error);
     for (const bertc_variant *v = m->variants; v < end && v->rank == m->variants->rank; v++) {
         m->variant_count++;
@@ -57,4 +59,21 @@ bool levels_choose(bertc_model *m, bertc_error *error) {
     }
     list_names(m, false, ",", m->isa_names, sizeof m->isa_names);
     return true;
+}
+
+bool levels_choose_on(bertc_model *m, const bertc_cpu *cpu, const char *asked, bertc_error *error) {
+    free(m->levels);
+    m->variants = NULL;
+    m->level_count = m->variant_count = 0;
+    m->max_length = m->max_tokens = 0;
+    m->levels = heap_zero(m->descriptor->variant_count, sizeof *m->levels);
+    return m->levels ? choose(m, cpu, asked, error) : error_set(error, "out of memory");
+}
+
+bool levels_choose(bertc_model *m, bertc_error *error) {
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; i < m->descriptor->variant_count; i++) wanted |= m->all_variants[i].features;
+    const bertc_cpu cpu = bertc_cpu_read(wanted);
+    const char *asked = secure_getenv("BERTC_ISA");
+    return levels_choose_on(m, &cpu, asked && *asked ? asked : NULL, error);
 }
