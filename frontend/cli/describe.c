@@ -96,6 +96,29 @@ static void list_ops(const graph *body, char *ops, size_t size) {
     }
 }
 
+// The element type in which an operand of a product lies in memory: a cast is done on the way from there.
+static elem elem_read(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    bool moves = n->op == OP_cast || n->op == OP_reshape || n->op == OP_transpose || n->op == OP_slice;
+    return moves ? elem_read(g, n->inputs[0]) : n->type.e;
+}
+
+// The element types of a kernel's products, "u8 x i8 to i32", each once.
+static void add_products(cJSON *list, const graph *body) {
+    for (value v = 0; body && v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        char text[64];
+        add_products(list, n->body);
+        if (n->op != OP_matmul) continue;
+        snprintf(text, sizeof(text), "%s x %s to %s", elem_name(elem_read(body, n->inputs[0])),
+                 elem_name(elem_read(body, n->inputs[1])), elem_name(n->type.e));
+        const cJSON *have;
+        bool there = false;
+        cJSON_ArrayForEach(have, list) there |= !strcmp(have->valuestring, text);
+        if (!there) cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    }
+}
+
 // The types of a kernel's results after the first, where there are some.
 static void add_results(cJSON *o, const graph *g, value v) {
     cJSON *list = NULL;
@@ -122,6 +145,12 @@ static void add_kernels(cJSON *kernels, const graph *g) {
         if (*ops) cJSON_AddStringToObject(o, "ops", ops);
         cJSON_AddStringToObject(o, "type", type_print(&n->type, text, sizeof(text)));
         add_results(o, g, v);
+        cJSON *products = cJSON_CreateArray();
+        add_products(products, n->body);
+        if (cJSON_GetArraySize(products))
+            cJSON_AddItemToObject(o, "products", products);
+        else
+            cJSON_Delete(products);
         cJSON_AddItemToArray(kernels, o);
     }
 }

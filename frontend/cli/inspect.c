@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "frontend/cli/cli.h"
 
@@ -101,6 +102,57 @@ static void print_parameters(const cJSON *root) {
     cJSON_ArrayForEach(o, list) printf("  %-48s %s\n", text_of(o, "name"), text_of(o, "type"));
 }
 
+// The levels whose variants run the graph of a class: "avx512vnni, avxvnni".
+static void list_levels(const cJSON *root, const char *class, char *out, size_t size) {
+    const cJSON *o;
+    const char *last = "";
+    size_t at = 0;
+    *out = 0;
+    cJSON_ArrayForEach(o, item_of(root, "variants")) {
+        const char *isa = text_of(o, "isa");
+        if (strcmp(text_of(o, "class"), class) || !strcmp(isa, last) || at >= size) continue;
+        at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", isa);
+        last = isa;
+    }
+}
+
+static bool has_classes(const cJSON *root) {
+    const cJSON *o, *kernels = item_of(root, "kernels");
+    cJSON_ArrayForEach(
+        o, kernels) if (strcmp(text_of(o, "class"), text_of(kernels->child, "class"))) return true;
+    return false;
+}
+
+static void print_kernel(const cJSON *o) {
+    const char *ops = text_of(o, "ops"), *between = " [";
+    const cJSON *more;
+    printf("  %-32s %-16s %s", text_of(o, "name"), text_of(o, "type"), *ops == '-' ? text_of(o, "op") : ops);
+    cJSON_ArrayForEach(more, item_of(o, "results"))
+        printf("; %s", cJSON_IsString(more) ? more->valuestring : "-");
+    cJSON_ArrayForEach(more, item_of(o, "products")) {
+        printf("%s%s", between, cJSON_IsString(more) ? more->valuestring : "-");
+        between = ", ";
+    }
+    printf(*between == ',' ? "]\n" : "\n");
+}
+
+// The graph of each class, with the levels that run it.
+static void print_kernels(const cJSON *root) {
+    const cJSON *o;
+    const char *class = "";
+    char levels[128];
+    bool several = has_classes(root);
+    if (!several) printf("kernels\n");
+    cJSON_ArrayForEach(o, item_of(root, "kernels")) {
+        if (several && strcmp(text_of(o, "class"), class)) {
+            class = text_of(o, "class");
+            list_levels(root, class, levels, sizeof(levels));
+            printf("kernels of class %s, for %s\n", class, levels);
+        }
+        print_kernel(o);
+    }
+}
+
 static void print_lists(const cJSON *root) {
     const cJSON *o;
     char size[32];
@@ -113,16 +165,7 @@ static void print_lists(const cJSON *root) {
                text_of(o, "name"), text_of(o, "class"), number_of(o, "length"), number_of(o, "tokens"),
                size_text((int64_t)number_of(o, "arena_bytes"), size, sizeof(size)), text_of(o, "cpu"));
     }
-    printf("kernels\n");
-    cJSON_ArrayForEach(o, item_of(root, "kernels")) {
-        const char *ops = text_of(o, "ops");
-        const cJSON *more;
-        printf("  %-32s %-16s %s", text_of(o, "name"), text_of(o, "type"),
-               *ops == '-' ? text_of(o, "op") : ops);
-        cJSON_ArrayForEach(more, item_of(o, "results"))
-            printf("; %s", cJSON_IsString(more) ? more->valuestring : "-");
-        printf("\n");
-    }
+    print_kernels(root);
 }
 
 static int graphviz_escape(const char *s) {
