@@ -13,13 +13,14 @@
 #define LOADS 5
 
 typedef struct figures_options {
-    const char *bertc, *bertc_peer, *work, *lengths, *linker;
+    const char *bertc, *bertc_peer, *work, *lengths, *linker, *dtype;
     bool json, no_verify;
 } figures_options;
 
 typedef struct figures {
-    run_usage compile, verify;
+    run_usage compile, portable, verify; // portable: for every level, otherwise as `compile`
     double code_bytes, artefact_bytes, weight_bytes, linker_kb, load_ms;
+    double portable_code_bytes, portable_artefact_bytes;
 } figures;
 
 static bool is_folder(const char *path) {
@@ -51,15 +52,30 @@ static bool checkpoint(const figures_options *o, const char *model, char *folder
     return run_command(argv, log, NULL, d);
 }
 
-static bool compile(const figures_options *o, const char *folder, const char *artefact, const char *log,
-                    figures *f, diag *d) {
-    const char *argv[16] = {o->bertc, "compile", folder, "-o", artefact, "--json"};
-    int n = 6;
+// Compiles for `mcpu`; what bertc printed, or NULL with a diagnostic.
+static cJSON *compile_for(const figures_options *o, const char *mcpu, const char *folder,
+                          const char *artefact, const char *log, run_usage *usage, diag *d) {
+    const char *argv[16] = {o->bertc, "compile", folder, "-o", artefact, "--json", "--mcpu", mcpu};
+    int n = 8;
     if (o->lengths) argv[n++] = "--seq", argv[n++] = o->lengths;
     if (o->linker) argv[n++] = "--linker", argv[n++] = o->linker;
-    if (!run_command(argv, log, &f->compile, d)) return false;
+    if (o->dtype) argv[n++] = "--dtype", argv[n++] = o->dtype;
+    if (!run_command(argv, log, usage, d)) return NULL;
     cJSON *j = read_json(log);
-    if (!j) return diag_error(d, log, "holds no JSON");
+    if (!j) diag_error(d, log, "holds no JSON");
+    return j;
+}
+
+// Portable, then native, which stays.
+static bool compile(const figures_options *o, const char *folder, const char *artefact, const char *log,
+                    figures *f, diag *d) {
+    cJSON *j = compile_for(o, "portable", folder, artefact, log, &f->portable, d);
+    if (!j) return false;
+    f->portable_code_bytes = number_of(j, "code_bytes");
+    f->portable_artefact_bytes = number_of(j, "artefact_bytes");
+    cJSON_Delete(j);
+    j = compile_for(o, "native", folder, artefact, log, &f->compile, d);
+    if (!j) return false;
     f->code_bytes = number_of(j, "code_bytes");
     f->artefact_bytes = number_of(j, "artefact_bytes");
     f->linker_kb = number_of(j, "linker_peak_kb");
@@ -95,9 +111,9 @@ static bool load(const figures_options *o, const char *artefact, const char *log
 static void print_text(const char *model, const figures *f, const figures_options *o) {
     const char *slash = strrchr(model, '/');
     if (slash && slash[1]) model = slash + 1;
-    printf("| %-18s | %9.2f | %12.1f | %10.1f | %8.0f | %11.1f | %7.2f |", model, f->compile.seconds,
-           (double)f->compile.anonymous_kb / 1e3, f->linker_kb / 1e3, f->code_bytes / 1e3,
-           f->artefact_bytes / 1e6, f->load_ms);
+    printf("| %-18s | %9.2f | %12.1f | %10.1f | %8.0f | %11.1f | %10.2f | %11.0f | %7.2f |", model,
+           f->compile.seconds, (double)f->compile.anonymous_kb / 1e3, f->linker_kb / 1e3, f->code_bytes / 1e3,
+           f->artefact_bytes / 1e6, f->portable.seconds, f->portable_code_bytes / 1e3, f->load_ms);
     if (o->no_verify)
         printf(" %8s | %9s |\n", "", "");
     else
@@ -112,6 +128,9 @@ static void print_json(const char *model, const figures *f, const figures_option
     cJSON_AddNumberToObject(j, "linker_peak_kb", f->linker_kb);
     cJSON_AddNumberToObject(j, "code_bytes", f->code_bytes);
     cJSON_AddNumberToObject(j, "artefact_bytes", f->artefact_bytes);
+    cJSON_AddNumberToObject(j, "portable_seconds", f->portable.seconds);
+    cJSON_AddNumberToObject(j, "portable_code_bytes", f->portable_code_bytes);
+    cJSON_AddNumberToObject(j, "portable_artefact_bytes", f->portable_artefact_bytes);
     cJSON_AddNumberToObject(j, "checkpoint_bytes", f->weight_bytes);
     cJSON_AddNumberToObject(j, "load_milliseconds", f->load_ms);
     if (!o->no_verify) {
@@ -133,7 +152,8 @@ static bool one_model(const figures_options *o, const char *model, diag *d) {
         !load(o, artefact, log, &f, d))
         return false;
     unlink(artefact);
-    const char *argv[] = {o->bertc, "verify", folder, NULL};
+    const char *argv[8] = {o->bertc, "verify", folder};
+    if (o->dtype) argv[3] = "--dtype", argv[4] = o->dtype;
     if (!o->no_verify && !run_command(argv, log, &f.verify, d)) return false;
     if (o->json)
         print_json(model, &f, o);
@@ -144,11 +164,12 @@ static bool one_model(const figures_options *o, const char *model, diag *d) {
 }
 
 static void print_head(void) {
-    printf("| %-18s | %9s | %12s | %10s | %8s | %11s | %7s | %8s | %9s |\n", "model", "compile s",
-           "anonymous MB", "linker MB", "code kB", "artefact MB", "load ms", "verify s", "verify MB");
-    printf("| ------------------ | --------- | ------------ | ---------- | -------- | ----------- | ------- "
-           "| -------- "
-           "| --------- |\n");
+    printf("| %-18s | %9s | %12s | %10s | %8s | %11s | %10s | %11s | %7s | %8s | %9s |\n", "model",
+           "compile s", "anonymous MB", "linker MB", "code kB", "artefact MB", "portable s", "its code kB",
+           "load ms", "verify s", "verify MB");
+    printf(
+        "| ------------------ | --------- | ------------ | ---------- | -------- | ----------- | ---------- "
+        "| ----------- | ------- | -------- | --------- |\n");
 }
 
 int main(int argc, char **argv) {
@@ -157,6 +178,7 @@ int main(int argc, char **argv) {
                       .summary =
                           "What compiling, loading and verifying a checkpoint costs. SHAPE: of bertc synth.",
                       .example = "bench_figures bert-base examples/models/mini-sst2"};
+    options_add(&t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE", "of bertc compile", &o.dtype});
     options_add(&t, (option_row){"seq", 0, OPTION_TEXT, "LENGTHS", "of bertc compile", &o.lengths});
     options_add(&t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM", "of bertc compile", &o.linker});
     options_add(&t, (option_row){"no-verify", 0, OPTION_FLAG, NULL, "without bertc verify", &o.no_verify});

@@ -81,7 +81,7 @@ bool prepare_artefact(const bench_options *o, const bench_build *b, char *path, 
     const char *argv[16] = {o->bertc, "compile",  folder,    "-o",    path,
                             "--seq",  b->lengths, "--batch", b->batch};
     int n = 9;
-    if (b->mcpu) argv[n++] = "--mcpu", argv[n++] = b->mcpu;
+    argv[n++] = "--mcpu", argv[n++] = b->mcpu ? b->mcpu : "native";
     if (b->dtype) argv[n++] = "--dtype", argv[n++] = b->dtype;
     if (o->passes) argv[n++] = "--passes", argv[n++] = o->passes;
     return run_command(argv, log, NULL, d);

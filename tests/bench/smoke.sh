@@ -6,7 +6,7 @@ programs=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$programs/bertc" synth bert-tiny -o "$work/lengths" >/dev/null
-"$programs/bertc" compile "$work/lengths" -o "$work/lengths.so" --seq 16 >/dev/null
+"$programs/bertc" compile "$work/lengths" --mcpu native -o "$work/lengths.so" --seq 16 >/dev/null
 lengths=$("$programs/bench_lengths" --to 16 --rounds 2 --worst-from 1 "$work/lengths.so" "$work/lengths.so")
 [ "$(printf '%s\n' "$lengths" | grep -c '^| *[0-9]')" = 16 ]
 [ "$(printf '%s\n' "$lengths" | grep -c 'of the work')" = 4 ]

@@ -18,11 +18,12 @@
 
 static const scenario commands[] = {
     {"opt", .args = {"opt", BERTC_TESTS "/ir/encoder_layer.ir"}, .points = 30},
-    {"compile", .args = {"compile", CASES "bert-seqcls", "-o", "model.so", "--seq", "8", "-O", "0"},
+    {"compile",
+     .args = {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "model.so", "--seq", "8", "-O", "0"},
      .points = 14, .says_times = true},
     {"compile sentence model",
-     .args = {"compile", CASES "st-prompts", "-o", "model.so", "--seq", "8", "-O", "0"}, .points = 8,
-     .says_times = true},
+     .args = {"compile", CASES "st-prompts", "--mcpu", "native", "-o", "model.so", "--seq", "8", "-O", "0"},
+     .points = 8, .says_times = true},
     {"compile to text", .args = {"compile", CASES "deberta-v2-conv", "-o", "model.ir", "--emit", "ir"},
      .points = 16, .says_times = true},
     {"compile to a header",
@@ -85,11 +86,14 @@ static bool setup(const char *folder) {
     static const char *const tokenizers[] = {"bert.json", "modernbert.json", "deberta-v3.json",
                                              "eurobert.json"};
     static const char *const builds[][MOST_ARGS] = {
-        {"compile", MINI, "-o", "labels.so", "--seq", "32", "-O", "1", "--json"},
-        {"compile", MINI, "-o", "step.so", "--graph", BERTC_TESTS "/cli/step.ir", "--seq", "16", "-O", "1"},
-        {"compile", MINI, "-o", "maps.so", "--seq", "16", "-O", "1", "--outputs", "attentions", "--json"},
-        {"compile", CASES "st-max", "-o", "vectors.so", "--seq", "16", "-O", "1", "--json"},
-        {"compile", CASES "bert-seqcls", "-o", "numbers.so", "-O", "1", "--json"}};
+        {"compile", MINI, "--mcpu", "native", "-o", "labels.so", "--seq", "32", "-O", "1", "--json"},
+        {"compile", MINI, "--mcpu", "native", "-o", "step.so", "--graph", BERTC_TESTS "/cli/step.ir", "--seq",
+         "16", "-O", "1"},
+        {"compile", MINI, "--mcpu", "native", "-o", "maps.so", "--seq", "16", "-O", "1", "--outputs",
+         "attentions", "--json"},
+        {"compile", CASES "st-max", "--mcpu", "native", "-o", "vectors.so", "--seq", "16", "-O", "1",
+         "--json"},
+        {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "numbers.so", "-O", "1", "--json"}};
     for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
         if (!write_tokenizer(folder, tokenizers[i])) return false;
     for (size_t i = 0; i < sizeof builds / sizeof *builds; i++)

@@ -5,7 +5,7 @@ succeeds "$BERTC" run "$MODEL" --seq 32 --attention 1,2 "$text"
 expect '^\[CLS\] .*[01]\.[0-9]{3}'
 cp out table
 awk 'NR > 1 { sum = 0; for (i = NF - 11; i <= NF; i++) sum += $i; if (sum < 0.99 || sum > 1.01) exit 1 }' table || fail "a row's sum isn't 1"
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32 --outputs attentions
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32 --outputs attentions
 succeeds "$BERTC" run m.so --attention 1,2 "$text"
 cmp table out || fail "the artefact says otherwise"
 succeeds "$BERTC" run m.so --attention 1,2 --json "$text"
@@ -22,7 +22,7 @@ rejects 2 'LAYER,HEAD' "$BERTC" run m.so --attention 1 "$text"
 rejects 2 'one text' "$BERTC" run m.so --attention 1,2
 rejects 2 'drawn as .svg' "$BERTC" run m.so --attention 1,2 -o map.png "$text"
 rejects 1 'no/such/map.svg' "$BERTC" run m.so --attention 1,2 -o no/such/map.svg "$text"
-succeeds "$BERTC" compile "$MODEL" -o plain.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o plain.so --seq 32
 rejects 1 'compile it with --outputs attentions' "$BERTC" run plain.so --attention 1,2 "$text"
 # a file of the user's that has the name of a partial one is spared
 echo mine >map.svg.partial

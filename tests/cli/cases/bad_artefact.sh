@@ -1,5 +1,5 @@
 # What is no artefact, or not one for here.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 16
 printf 'hello' >text.so
 rejects 1 'text.so: ' "$BERTC" run text.so hello
 rejects 1 'missing.so: ' "$BERTC" run missing.so hello
@@ -23,7 +23,7 @@ rejects 1 'no.json: ' "$BERTC" run "$MODEL/model.safetensors" --config "$MODEL/n
 mkdir lone
 cp "$MODEL/config.json" lone/
 ln -s "$MODEL/model.safetensors" lone/model.st
-succeeds "$BERTC" compile lone/model.st -o lone.so --seq 16
+succeeds "$BERTC" compile lone/model.st --mcpu native -o lone.so --seq 16
 rejects 1 'tokenizer' "$BERTC" run lone.so hello
-succeeds "$BERTC" compile lone/model.st -o with.so --seq 16 --tokenizer "$MODEL/tokenizer.json"
+succeeds "$BERTC" compile lone/model.st --mcpu native -o with.so --seq 16 --tokenizer "$MODEL/tokenizer.json"
 succeeds "$BERTC" run with.so "This movie was amazing!"

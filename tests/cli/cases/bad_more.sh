@@ -15,11 +15,11 @@ rejects 1 'model.safetensors: .*header' "$BERTC" compile m -o x.so
 rm -rf m
 copy_model m
 sed 's/"movie": [0-9]*,/"movie": 9000,/' "$MODEL/tokenizer.json" >m/tokenizer.json
-succeeds "$BERTC" compile m -o x.so --seq 16
+succeeds "$BERTC" compile m --mcpu native -o x.so --seq 16
 grep -q "note: m/tokenizer.json: the tokenizer's ids go up to 9000, the model's vocabulary has 8192" err || fail "$(cat err)"
 rm x.so
 sed '43s/"id": 4,/"id": 9000,/' "$MODEL/tokenizer.json" >m/tokenizer.json
-succeeds "$BERTC" compile m -o added.so --seq 16
+succeeds "$BERTC" compile m --mcpu native -o added.so --seq 16
 grep -q 'm/tokenizer.json: added_tokens\[4\]: `\[MASK\]` has id 4, not 9000' err || fail "the id is changed without a word: $(cat err)"
 printf '{' >m/tokenizer.json
 rejects 1 'm/tokenizer.json' "$BERTC" compile m -o x.so --seq 16
@@ -27,11 +27,11 @@ rm m/tokenizer.json
 yes '[UNK]' | head -9000 | awk '{ print $0 NR }' >m/vocab.txt
 printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n' | cat - m/vocab.txt >v
 mv v m/vocab.txt
-succeeds "$BERTC" compile m -o x.so --seq 16
+succeeds "$BERTC" compile m --mcpu native -o x.so --seq 16
 grep -q "note: m/vocab.txt: the tokenizer's ids go up to 9004" err || fail "$(cat err)"
 
 # text that is no UTF-8, and text that is too long
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 16
 succeeds "$BERTC" run m.so "$(printf 'a \377\376 b')"
 cp out replaced
 succeeds "$BERTC" run m.so "$(printf 'a \357\277\275\357\277\275 b')"

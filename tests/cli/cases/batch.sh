@@ -1,5 +1,5 @@
 # A file of texts: order kept, a broken line alone is lost, memory and threads don't show in the answers, a stopped run goes on.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32,64
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32,64
 i=0
 while [ $i -lt 300 ]; do
     case $((i % 5)) in

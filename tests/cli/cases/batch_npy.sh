@@ -1,6 +1,6 @@
 # Embeddings to .npy: a header that says the shape, a row a line, NaN for a broken one; a stopped run goes on.
 [ -d "$SHARED/models/small-sts" ] || skip shared "the trained checkpoints"
-succeeds "$BERTC" compile "$SHARED/models/small-sts" -o st.so --seq 32
+succeeds "$BERTC" compile "$SHARED/models/small-sts" --mcpu native -o st.so --seq 32
 i=0
 while [ $i -lt 70 ]; do
     echo "A man is playing guitar number $i."

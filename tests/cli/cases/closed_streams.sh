@@ -1,6 +1,6 @@
 # Standard streams that are closed, in all eight combinations: no file takes their place, and nothing waits for ever.
 printf 'graph @g(%%x: f32[T,4]) {\n  %%y = tanh %%x\n  output y = %%y\n}\n' >g.ir
-succeeds "$BERTC" compile "$MODEL" -o want.so --seq 8
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o want.so --seq 8
 quietly() { # quietly COMBINATION CMD...: with the streams of these digits closed
     closed=$1
     shift
@@ -19,7 +19,7 @@ quietly() { # quietly COMBINATION CMD...: with the streams of these digits close
     rm -f out err
 }
 for closed in 0 1 2 3 4 5 6 7; do
-    quietly $closed "$BERTC" compile "$MODEL" -o m.so --seq 8
+    quietly $closed "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8
     cmp m.so want.so || fail "another artefact with streams $closed closed"
     quietly $closed "$BERTC" run m.so "Amazing!"
     quietly $closed "$BERTC" opt g.ir

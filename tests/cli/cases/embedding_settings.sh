@@ -10,7 +10,7 @@ settings() {
 settings '{"truncate_dim": 4}'
 succeeds "$BERTC" run st "one two three"
 expect '^-0\.43739[67][0-9]* -0\.20008[0-9]* 1\.17530[78][0-9]* -0\.36254[0-9]*$'
-succeeds "$BERTC" compile st -o four.so
+succeeds "$BERTC" compile st --mcpu native -o four.so
 succeeds "$BERTC" run four.so --normalize --json "one two three"
 expect '^\{"embedding": \[-0\.33119[56][0-9]*, -0\.15150[0-9]*, 0\.88994[0-9]*, -0\.27451[89][0-9]*\]\}$'
 succeeds "$BERTC" run four.so --dimensions 16 "one two three"
@@ -19,7 +19,7 @@ succeeds "$BERTC" inspect four.so
 expect '^embedding  4 numbers, the first of 16, compared by cosine$'
 # By the command line: when it is compiled, and when it is run.
 settings '{}'
-succeeds "$BERTC" compile st -o three.so --dimensions 3 --normalize
+succeeds "$BERTC" compile st --mcpu native -o three.so --dimensions 3 --normalize
 succeeds "$BERTC" run three.so "one two three"
 expect '^-0\.34442[78][0-9]* -0\.15755[0-9]* 0\.925497[0-9]*$'
 printf 'one two three\nhello world\n' >texts.txt

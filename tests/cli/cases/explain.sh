@@ -1,5 +1,5 @@
 # What each word does for the label.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 64
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 64
 succeeds "$BERTC" run m.so --explain "An amazing film."
 [ "$(sed -n 1p out | cut -c1-9)" = "positive " ] || fail "$(cat out)"
 [ "$(sed 1d out | tr -d + | sort -rn | head -1 | sed 's/.*  //')" = amazing ] || fail "$(cat out)"
@@ -12,7 +12,7 @@ grep -q '&lt;</span><span [^>]*>amazing</span>' why.html || fail "$(cat why.html
 [ "$(grep -c '<h3>' why.html)" = 2 ] || fail "$(cat why.html)"
 ! grep -q '<amazing>' why.html || fail "not escaped"
 # More words than a batch has texts.
-succeeds "$BERTC" compile "$MODEL" -o long.so --seq 128
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o long.so --seq 128
 succeeds "$BERTC" run long.so --explain "$(yes good | head -100 | tr '\n' ' ')"
 [ "$(wc -l <out)" = 101 ] || fail "$(wc -l <out) lines"
 if command -v script >/dev/null; then

@@ -19,15 +19,15 @@ full "$BERTC" opt --list
 full "$BERTC" opt g.ir
 full "$BERTC" targets
 # before: no output is made, and one that is there stays
-full "$BERTC" compile "$MODEL" -o m.so --seq 8
-full "$BERTC" compile "$MODEL" -o m.so --seq 8 --json
+full "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8
+full "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8 --json
 full "$BERTC" compile "$MODEL" -o m.s --emit asm --seq 8
 [ "$(ls -A)" = g.ir ] || fail "left behind: $(ls -A)"
 full "$BERTC" compile "$MODEL" -o - --emit ir --seq 8
 echo old >m.so
-full "$BERTC" compile "$MODEL" -o m.so --seq 8
+full "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8
 [ "$(cat m.so)" = old ] || fail "status 1, and the output was replaced"
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 8
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8
 for options in "" --json; do
     full "$BERTC" run m.so $options "Amazing!"
     full "$BERTC" run m.so $options --explain "Amazing!"
@@ -42,7 +42,7 @@ full "$BERTC" run m.so --input texts.txt
 # what goes to standard error alone
 for stream in "--report fusion" "--print-after canonicalize"; do
     status=0
-    "$BERTC" compile "$MODEL" -o x.so --seq 8 $stream 2>/dev/full >out || status=$?
+    "$BERTC" compile "$MODEL" --mcpu native -o x.so --seq 8 $stream 2>/dev/full >out || status=$?
     [ "$status" = 1 ] && [ ! -e x.so ] || fail "exit status $status with a full standard error, $stream"
     status=0
     "$BERTC" opt g.ir --passes canonicalize $stream 2>/dev/full >out || status=$?

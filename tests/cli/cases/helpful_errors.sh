@@ -1,5 +1,5 @@
 # Errors that name what helps: the wrong kind of file for each command, and what is asked for that isn't there.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 16
 succeeds "$BERTC" compile "$MODEL" --emit ir --stage input -o graph.ir
 printf 'PK\003\004and more of a zip archive' >pytorch_model.bin
 printf '\200\002}q\000.and more of a pickle' >model.pt
@@ -74,7 +74,7 @@ rejects 1 "there is no pass 'fuse_all' \(bertc opt --list" "$BERTC" compile "$MO
 rejects 1 "there is no pass 'fuse_all' \(bertc opt --list" "$BERTC" opt graph.ir --print-after fuse_all
 rejects 1 'the model has no output attentions.4: .*attentions \(or one of .0 to .3\)' "$BERTC" run "$MODEL" --attention 4,0 "a text"
 rejects 1 'the model gives no attentions: compile it with --outputs attentions' "$BERTC" run m.so --attention 0,0 "a text"
-succeeds "$BERTC" compile "$MODEL" -o maps.so --seq 16 --outputs attentions.1,attentions.2
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o maps.so --seq 16 --outputs attentions.1,attentions.2
 rejects 1 'there is no layer 4: the model gives attentions of 1, 2' "$BERTC" run maps.so --attention 4,0 "a text"
 rejects 1 'there are heads 0 to 3' "$BERTC" run maps.so --attention 1,4 "a text"
 succeeds "$BERTC" synth bert-tiny -o qa --head question-answering

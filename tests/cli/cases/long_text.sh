@@ -1,5 +1,5 @@
 # Text over the longest length: an error that says by how much, cut, or read in windows, as asked. Bytes that are no UTF-8 are answered.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 16
 long="one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 rejects 1 '6 more than the limit of 16' "$BERTC" run m.so "$long"
 rejects 1 '6 more than the limit of 16' "$BERTC" run m.so --long error "$long"

@@ -9,7 +9,7 @@ while [ $((high - low)) -gt 500 ]; do
 done
 
 CASE=$SOURCE/tests/models/cases/bert-seqcls
-"$BERTC" compile "$MODEL" -o model.so --seq 16 -O 1 >out
+"$BERTC" compile "$MODEL" --mcpu native -o model.so --seq 16 -O 1 >out
 failed=0
 limited() { # limited KILOBYTES CMD...
     limit=$1

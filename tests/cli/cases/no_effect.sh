@@ -1,5 +1,5 @@
 # Options that can't do anything are refused: of an artefact what was said when it was compiled, and the like.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 for option in "--seq 64" "--head model" "--pooling cls" "--outputs attentions" "--mcpu x86-64-v2" "--dtype f32" "--passes -merge_qkv" \
     "--config x" "--tokenizer x" "--batch 2" "--target x" "--print-after all" "--report memory" "-O 1"; do
     # shellcheck disable=SC2086 # two words

@@ -1,5 +1,5 @@
 # What is no file is refused where a file is meant, at once: pipes, devices, sockets, folders.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 8
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 8
 mkfifo pipe pipe.so pipe.txt pipe.json pipe.safetensors pipe.st pipe.ir
 mkdir folder.so
 for file in pipe pipe.so folder.so /dev/zero /dev/null /dev/tty0; do

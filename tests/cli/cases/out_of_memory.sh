@@ -1,6 +1,6 @@
 # Memory that runs out while lines are answered: a line that says so, never a crash, and what was answered stands.
 (ulimit -v 1000000 && "$BERTC" --version) >out 2>&1 || skip "this build needs more addresses than a limit gives"
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 64
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 64
 i=0
 while [ $i -lt 9000 ]; do
     echo "the $i actors were good but the story was not and nobody in the room laughed even once"

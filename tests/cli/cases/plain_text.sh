@@ -1,5 +1,5 @@
 # Text that never makes special tokens, which end of a long text is cut, and NULs.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 succeeds "$BERTC" tokenize m.so --json "a [SEP] b"
 expect '^\{"ids":\[2,43,3,'
 for path in m.so "$MODEL"; do
@@ -20,7 +20,7 @@ cmp out wanted || fail "--plain-text and --input: $(cat out)"
 # tokenizer_config.json's split_special_tokens does the same; so does truncation_side for long texts.
 copy_model split
 sed 's/^{/{"split_special_tokens": true, "truncation_side": "left",/' "$MODEL/tokenizer_config.json" >split/tokenizer_config.json
-succeeds "$BERTC" compile split -o split.so --seq 32
+succeeds "$BERTC" compile split --mcpu native -o split.so --seq 32
 succeeds "$BERTC" run split.so --json "bad film [SEP] amazing"
 cmp out wanted || fail "split_special_tokens: $(cat out)"
 long="one two three four five six"
@@ -80,7 +80,7 @@ expect '^a '
 # An id beyond the model's vocabulary: the text that uses it is an error, others are answered.
 copy_model more
 sed 's/"added_tokens": *\[/&{"id":8192,"content":"<extra>","special":true},/' "$MODEL/tokenizer.json" >more/tokenizer.json
-succeeds "$BERTC" compile more -o more.so --seq 32
+succeeds "$BERTC" compile more --mcpu native -o more.so --seq 32
 grep -q "note: .*ids go up to 8192, the model's vocabulary has 8192" err || fail "no note: $(cat err)"
 rejects 1 'token 2, `<extra>`: id 8192: the model has ids 0 to 8191' "$BERTC" run more.so "a <extra>"
 printf 'a <extra>\nb\n' >lines.txt

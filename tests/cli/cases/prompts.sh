@@ -1,6 +1,6 @@
 # Prompts of a sentence-transformers folder: by name, as they are, by default, in a shared object, in a search.
 FOLDER=$SOURCE/tests/models/cases/st-prompts
-succeeds "$BERTC" compile "$FOLDER" -o st.so
+succeeds "$BERTC" compile "$FOLDER" --mcpu native -o st.so
 vector() { # vector NAME ARGUMENT...: what `run` prints
     name=$1
     shift

@@ -1,7 +1,7 @@
 # Scores of answers, several of them, no answer, and questions that can't be answered.
 [ -d "$SHARED/models/small-qa" ] || skip shared "the trained checkpoints"
 QA=$SHARED/models/small-qa
-succeeds "$BERTC" compile "$QA" -o qa.so --seq 64
+succeeds "$BERTC" compile "$QA" --mcpu native -o qa.so --seq 64
 context="The Eiffel Tower is in Paris."
 succeeds "$BERTC" run qa.so --json --pair "$context" "Where is the Eiffel Tower?"
 expect '^\{"answer": "Paris", "start": 23, "end": 28, "score": 0\.98693[0-9]*, "logit_score": 13\.1769[0-9]*\}$'

@@ -1,5 +1,5 @@
 # --raw-scores gives logits, and --aggregation says how tokens become entities.
-succeeds "$BERTC" compile "$MODEL" -o sentiment.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o sentiment.so --seq 32
 succeeds "$BERTC" run sentiment.so --raw-scores "This movie was amazing!"
 [ "$(cat out)" = "positive 3.2003" ] || fail "$(cat out)"
 succeeds "$BERTC" run sentiment.so --raw-scores --json "This movie was amazing!"
@@ -12,7 +12,7 @@ rejects 1 '--aggregation is for entities, and the model finds none' "$BERTC" run
 rejects 2 '--raw-scores and --aggregation go with texts' "$BERTC" run sentiment.so --raw-scores --similar texts.txt texts.txt
 
 NER=$SOURCE/tests/models/answers/ner
-succeeds "$BERTC" compile "$NER" -o ner.so
+succeeds "$BERTC" compile "$NER" --mcpu native -o ner.so
 text="where runs the old green river to ? to the sea !"
 succeeds "$BERTC" run ner.so "$text"
 cp out words
@@ -27,7 +27,7 @@ expect '"entity_group": "PER", "score": 0\.678[0-9]*, "word": "river to", "start
 # A text without the model's mask is its line's error.
 succeeds "$BERTC" synth bert-tiny -o mlm --head masked-lm
 cp "$MODEL/tokenizer.json" mlm/
-succeeds "$BERTC" compile mlm -o mlm.so --seq 16
+succeeds "$BERTC" compile mlm --mcpu native -o mlm.so --seq 16
 rejects 1 "the model's mask token is \[MASK\], and <mask> is another model's" "$BERTC" run mlm.so "a <mask> film"
 rejects 1 'the text has no mask: put \[MASK\] where' "$BERTC" run mlm.so "a film"
 printf 'a [MASK] film\na <mask> film\na [MASK]\n' >texts.txt

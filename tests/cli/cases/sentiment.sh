@@ -1,5 +1,5 @@
 # The README's first commands: compile, run from the artefact alone, the same by JIT, and from standard input.
-succeeds "$BERTC" compile "$MODEL" -o sentiment.so
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o sentiment.so
 expect '^sentiment.so: .* MB .* s$'
 succeeds "$BERTC" run sentiment.so "This movie was amazing!"
 [ "$(cat out)" = "positive 0.9961" ] || fail "$(cat out)"

@@ -4,7 +4,7 @@ rm m/model.safetensors
 cp "$MODEL/model.safetensors" m/
 mkfifo said
 # The graph goes to standard error, which nobody reads yet: the compiler waits in the middle of its passes, before it reads the weights.
-"$BERTC" compile m -o x.so --seq 8 --print-after all >out 2>said &
+"$BERTC" compile m --mcpu native -o x.so --seq 8 --print-after all >out 2>said &
 compiler=$!
 exec 3<said
 dd bs=1000 count=1 <&3 >start 2>dd.err
@@ -19,7 +19,7 @@ tail -1 rest | grep -q 'm/model.safetensors: became shorter while it was read' |
 ! ls -A | grep -q bertc || fail "left behind: $(ls -A)"
 # by a page or less, or written to: no signal comes
 cp "$MODEL/model.safetensors" m/
-"$BERTC" compile m -o x.so --seq 8 --print-after all >out 2>said &
+"$BERTC" compile m --mcpu native -o x.so --seq 8 --print-after all >out 2>said &
 compiler=$!
 exec 3<said
 dd bs=1000 count=1 <&3 >start 2>dd.err
@@ -32,7 +32,7 @@ wait $compiler || status=$?
 tail -1 rest | grep -q 'm/model.safetensors: was changed while it was read' || fail "$(tail -1 rest)"
 [ ! -e x.so ] || fail "an output was made"
 # An artefact while it answers: what was answered stands.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 16
 mkfifo lines
 "$BERTC" run m.so --input lines -o answers.jsonl --threads 1 2>err &
 runner=$!

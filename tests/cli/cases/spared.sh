@@ -9,7 +9,7 @@ done
 rejects 1 'other.json: is a file of the checkpoint' "$BERTC" compile m/model.safetensors -o other.json --config other.json --seq 8
 (cd m && rejects 1 'config.json: is a file of the checkpoint' "$BERTC" compile model.safetensors -o config.json --seq 8)
 cmp weights m/model.safetensors || fail "the weights are gone"
-for _ in first again; do succeeds "$BERTC" compile m -o m/m.so --seq 8; done # an artefact may stand there
+for _ in first again; do succeeds "$BERTC" compile m --mcpu native -o m/m.so --seq 8; done # an artefact may stand there
 rejects 1 'holds weights beside this config.json' "$BERTC" synth m/config.json -o m
 rejects 1 'holds weights beside this config.json' "$BERTC" synth m -o m/
 cmp weights m/model.safetensors || fail "the weights are gone"
@@ -28,10 +28,10 @@ succeeds "$BERTC" run m.so --input texts.txt -o named.jsonl
 grep -q label target.jsonl && [ -L named.jsonl ] || fail "the link is gone"
 
 # Rows of another width are not gone on with, and stay as they are.
-succeeds "$BERTC" compile m -o e.so --head embedding --seq 8
+succeeds "$BERTC" compile m --mcpu native -o e.so --head embedding --seq 8
 succeeds "$BERTC" synth bert-tiny -o tiny
 cp m/tokenizer.json tiny/
-succeeds "$BERTC" compile tiny -o narrow.so --head embedding --seq 8
+succeeds "$BERTC" compile tiny --mcpu native -o narrow.so --head embedding --seq 8
 succeeds "$BERTC" run e.so --input texts.txt -o x.npy
 cp x.npy was
 rejects 1 'x.npy: --resume: holds no rows of 128' "$BERTC" run narrow.so --input texts.txt -o x.npy --resume

@@ -1,6 +1,6 @@
 # Standard input from a pipe is answered as it comes: the first answer is there before the second line is written, and the end of
 # the pipe isn't waited for.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 
 # lines_in FILE N: waits until FILE has N lines; 20 s at most.
 lines_in() {

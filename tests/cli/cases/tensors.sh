@@ -1,5 +1,5 @@
 # Ids in, raw tensors out; what is wrong with them is named.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32 --outputs hidden_states
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32 --outputs hidden_states
 safetensors in.safetensors '{"input_ids":{"dtype":"I32","shape":[2,5],"data_offsets":[0,40]}}' 40
 succeeds "$BERTC" run m.so --tensors in.safetensors -o out.safetensors
 grep -aq '"logits"' out.safetensors || fail "no logits"

@@ -1,5 +1,5 @@
 # Tokens of an artefact, a folder, tokenizer.json and vocab.txt alone: the same.
-succeeds "$BERTC" compile "$MODEL" -o m.so --seq 32
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 succeeds "$BERTC" tokenize m.so "unaffable"
 expect '^\[CLS\]'
 expect '^\[SEP\]'
@@ -42,6 +42,6 @@ copy_model spm
 rm spm/tokenizer.json spm/vocab.txt
 printf x >spm/spiece.model
 rejects 1 'spiece.model: is sentencepiece.*save_pretrained' "$BERTC" tokenize spm a
-succeeds "$BERTC" compile spm -o spm.so --seq 32
+succeeds "$BERTC" compile spm --mcpu native -o spm.so --seq 32
 grep -q 'note: .*spiece.model: is sentencepiece.*takes ids only' err || fail "no note: $(cat err)"
 rejects 1 'spiece.model: is sentencepiece' "$BERTC" compile "$MODEL" --tokenizer spm/spiece.model -o none.so

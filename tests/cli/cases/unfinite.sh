@@ -18,7 +18,7 @@ for head in sequence-classification token-classification question-answering mask
         "$BERTC" synth bert-tiny -o bad --head $kind
         # the last tensor of all, and one that every head reads
         spoil bad "$number" 4
-        "$BERTC" compile bad --tokenizer "$tokenizer" --head $head -o bad.so --seq 16 >out 2>err || fail "$(cat err)"
+        "$BERTC" compile bad --mcpu native --tokenizer "$tokenizer" --head $head -o bad.so --seq 16 >out 2>err || fail "$(cat err)"
         grep -q 'note: tensor ".*": holds NaN or infinity: 1 of [0-9]* elements, the first at \[[0-9,]*\]$' err || fail "$head: no note: $(cat err)"
         rejects 1 'bad.so: the answer is not finite' "$BERTC" run bad.so "a [MASK] text" --pair "and another"
         rejects 1 'bad.so: the answer is not finite' "$BERTC" run bad.so --json "a [MASK] text" --pair "and another"
@@ -42,7 +42,7 @@ header=$(head -c 4 bad/model.safetensors | od -An -tu4 | tr -d ' ')
 words=$(head -c $((header + 8)) bad/model.safetensors | tail -c "$header" | grep -ao '"[a-z._]*word_embeddings.weight":{[^}]*}' | sed 's/.*offsets":\[\([0-9]*\),.*/\1/')
 size=$(wc -c <bad/model.safetensors)
 spoil bad "$nan" $((size - 8 - header - words - id * 128 * 4 - 8))
-succeeds "$BERTC" compile bad --tokenizer "$tokenizer" --head embedding -o one.so --seq 16
+succeeds "$BERTC" compile bad --mcpu native --tokenizer "$tokenizer" --head embedding -o one.so --seq 16
 grep -q "note: tensor \".*word_embeddings.weight\": holds NaN or infinity: 1 of [0-9]* elements, the first at \[$id,2\]$" err || fail "no note: $(cat err)"
 succeeds "$BERTC" run one.so "a good film"
 rejects 1 'one.so: text 2 of 3: the answer is not finite' "$BERTC" run one.so "a good film" "a dull film" "a film"
@@ -53,6 +53,6 @@ rejects 1 'standard input:2: the answer is not finite' "$BERTC" run one.so <thre
 [ "$(wc -l <out)" = 1 ] || fail "not one answer: $(cat out)"
 # tensors are given as they are
 succeeds "$BERTC" run bad --tokenizer "$tokenizer" --head embedding --seq 16 "a good film"
-succeeds "$BERTC" compile bad --tokenizer "$tokenizer" -o maps.so --seq 16 --outputs attentions --head embedding
+succeeds "$BERTC" compile bad --mcpu native --tokenizer "$tokenizer" -o maps.so --seq 16 --outputs attentions --head embedding
 rejects 1 '--attention: layer 1 gives NaN' "$BERTC" run maps.so --attention 1,0 "a dull film"
 succeeds "$BERTC" run maps.so --attention 1,0 "a good film"

@@ -21,13 +21,13 @@ rejects 2 "'elf' is none of" "$BERTC" compile "$MODEL" -o x.so --emit elf
 rejects 2 'go together' "$BERTC" run "$MODEL" --tensors x
 MANY=1 rejects 2 'usage: bertc' "$BERTC"
 # a letter's argument may be attached, as compilers take it
-succeeds "$BERTC" compile "$MODEL" -O1 -ox.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native -O1 -ox.so --seq 16
 succeeds "$BERTC" run x.so -j2 "This movie was amazing!"
 rejects 2 "'x' is no number" "$BERTC" run x.so -jx "This movie was amazing!"
 # reports don't mix with figures
-succeeds "$BERTC" compile "$MODEL" -o x.so --seq 16 --report memory
+succeeds "$BERTC" compile "$MODEL" --mcpu native -o x.so --seq 16 --report memory
 expect 'resident at most'
-"$BERTC" compile "$MODEL" -o x.so --seq 16 --report fusion --json >out 2>err
+"$BERTC" compile "$MODEL" --mcpu native -o x.so --seq 16 --report fusion --json >out 2>err
 [ "$(wc -l <out)" = 1 ] || fail "more than JSON: $(cat out)"
 grep -q '^fuse_attention' err || fail "no report"
 rejects 1 "--report: takes fusion, memory or time, not 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
