@@ -397,6 +397,7 @@ static bool run_top(eval_frame *f) {
         if (node_is_constant(graph_node(f->g, v))) continue;
         if (!run_node(f, v)) return false;
         if (o->observe && !o->observe(o->observe_context, f->g, v, &f->cells[v].t)) return false;
+        if (o->replace && f->cells[v].owned) o->replace(o->observe_context, f->g, v, &f->cells[v].t);
         free_unread(f, v);
     }
     return true;

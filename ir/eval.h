@@ -38,6 +38,9 @@ typedef struct eval_options {
     tensor *states;
     eval_observer observe;
     void *observe_context;
+    // NULL, or called after `observe` (which may be NULL) with each value but the inputs: what follows is computed from the elements that it leaves
+    // in *t, whose type and shape stay.
+    void (*replace)(void *context, const graph *g, value v, tensor *t);
 } eval_options;
 
 // Evaluates a graph that verifies. results[i] (allocated in `a`) is the value of output i, row-major.

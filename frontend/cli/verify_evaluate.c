@@ -48,7 +48,8 @@ static tensor number_of(const inputs *x, const node *n, arena *a) {
 }
 
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,
-                     void *context, arena *a, tensor *results, diag *d) {
+                     void (*replace)(void *, const graph *, value, tensor *), void *context, arena *a,
+                     tensor *results, diag *d) {
     int32_t *bounds = arena_dup(a, x->bounds, sizeof(x->bounds)), *zeros = ARENA_ARRAY(a, int32_t, x->tokens),
             *ones = ARENA_ARRAY(a, int32_t, x->tokens);
     for (int64_t i = 0; i < x->tokens; i++) ones[i] = 1;
@@ -77,7 +78,8 @@ bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_o
                       .inputs = in,
                       .length = x->tokens,
                       .observe = observe,
-                      .observe_context = context};
+                      .observe_context = context,
+                      .replace = replace};
     return graph_eval(g, &o, a, results, d);
 }
 
@@ -129,10 +131,61 @@ void verify_compare(kernel_check *r, const void *got, int64_t ld, const tensor *
     r->seen = true;
 }
 
+// --- Narrow values
+
+static bool is_narrow(elem e) {
+    return e == ELEM_BF16 || e == ELEM_U8 || e == ELEM_I8;
+}
+
+bool verify_is_narrow(const graph *g) {
+    for (value v = 0; v < g->count; v++)
+        if (!node_is_constant(graph_node(g, v)) && is_narrow(graph_type(g, v)->e)) return true;
+    return false;
+}
+
+const void *verify_copy(const check *c, value v, const void *got) {
+    type t = *graph_type(c->graph, v);
+    bindings most = variant_most(c->variant);
+    int64_t columns = t.rank > 1 ? c->variant->places[v].ld : type_count_bound(&t, &most);
+    if (t.rank > 0) t.rank--;
+    int64_t rows = graph_type(c->graph, v)->rank > 1 ? type_count_bound(&t, &most) : 1;
+    return arena_dup(c->arena, got, (size_t)(rows * elem_bytes(t.e, columns)));
+}
+
+void verify_unpack(const check *c, value v, const void *rows, tensor *t) {
+    int64_t columns = t->rank > 1 ? t->shape[t->rank - 1] : tensor_count(t);
+    int64_t count = columns ? tensor_count(t) / columns : 0, ld = c->variant->places[v].ld;
+    const type row = type_make(t->e, 1, (dim[]){dim_num(columns)});
+    for (int64_t i = 0; i < count; i++)
+        type_from_memory(&row, (const char *)rows + elem_bytes(t->e, ld) * i,
+                         (char *)t->data + (size_t)(i * columns) * elem_size(t->e));
+}
+
+// Rounded inside, and read there: one step, of the largest value.
+static double step_in(const graph *body) {
+    double most = 0;
+    for (value v = 0; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        if (n->body) most = fmax(most, step_in(n->body));
+        for (int i = 0; i < n->input_count; i++) {
+            const node *x = graph_node(body, n->inputs[i]);
+            if (x->op == OP_cast && x->type.e == ELEM_BF16) most = fmax(most, 0x1p-7);
+            if (x->op == OP_quantize) most = fmax(most, 1.0 / (double)node_attr(x, ATTR_limit)->u.i);
+        }
+    }
+    return most;
+}
+
+double verify_step_inside(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op == OP_result) n = graph_node(g, n->inputs[0]);
+    return n->body ? step_in(n->body) : 0;
+}
+
 double verify_row_excess(const kernel_check *r, double tolerance) {
     double step = r->e == ELEM_F16 ? 0x1p-10 : r->e == ELEM_BF16 ? 0x1p-7 : 0;
     if (!elem_is_float(r->e)) return r->error;
-    return r->error / (fmax(tolerance, step) * fmax(1, r->largest));
+    return r->error / (fmax(tolerance, fmax(step, r->step)) * fmax(1, r->largest));
 }
 
 bool verify_row_fails(const kernel_check *r, double tolerance) {

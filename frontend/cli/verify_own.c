@@ -67,7 +67,7 @@ bool verify_own_graph(const build_options *o, const inputs *x, const check *c, c
                            .values = ARENA_ARRAY(c->arena, kernel_check, g->count)};
         holding h = {c, out, c->arena};
         tensor *wanted = ARENA_ARRAY(a, tensor, g->output_count);
-        ok = verify_evaluate(g, &own, x, values ? hold_value : NULL, &h, a, wanted, d);
+        ok = verify_evaluate(g, &own, x, values ? hold_value : NULL, NULL, &h, a, wanted, d);
         for (int i = 0; ok && i < g->output_count; i++) {
             int k = find_output(c->graph, g->outputs[i].name);
             out->outputs[i].name = c->graph->outputs[k].name;

@@ -1,0 +1,168 @@
+// links: cli
+// Every case of tests/models/cases (models/case_list.h) in bf16, int8 and int8w: each kernel of the compiled code against the
+// evaluator, on what the compiled code gave it, and the outputs against those of Transformers, within a bound of
+// the precision. Each (case, precision) runs on one level of this machine, which a hash of the two and of the commit
+// picks, so that in time all get their turn; with BERTC_LEVELS=all on every level that has code of its own. An argument,
+// or BERTC_CASE, picks the cases whose name begins so.
+// --table prints the largest difference of each precision, in terms of its bound.
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/cli/verify.h"
+#include "main.h"
+#include "models/case_list.h"
+#include "models/reference.h"
+#include "runtime/abi_cpu.h"
+
+static case_list cases;
+
+// The lowered precisions, and how far outputs may be from those of float32: as such, or as a share of the largest value. (The
+// models are small and random; what precisions cost trained ones, test_quality.c says.)
+static const struct {
+    precision p;
+    double bound;
+} lowered[] = {{PRECISION_BF16, 0.06}, {PRECISION_INT8, 0.2}, {PRECISION_INT8W, 0.16}};
+enum { LOWERED = sizeof lowered / sizeof *lowered };
+
+static const char *const levels[] = {"avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx"};
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+// Does the level have code of its own for the precision, and does this machine run it?
+static bool has_code(const char *level, precision p) {
+    target t;
+    diag d;
+    diag_init(&d);
+    bool ok = target_init(&t, NULL, level, p, &d) && !strcmp(t.isa, level);
+    diag_free(&d);
+    return ok && !(t.feature_bits & ~bertc_cpu_read(t.feature_bits).has);
+}
+
+static const char *commit(void) {
+    static char hash[64];
+    FILE *git = *hash ? NULL : popen("git -C '" BERTC_TESTS "' rev-parse HEAD 2>/dev/null", "r");
+    if (git && !fgets(hash, sizeof hash, git)) snprintf(hash, sizeof hash, "none");
+    if (git) pclose(git);
+    return hash;
+}
+
+static uint32_t hashed(uint32_t h, const char *text) {
+    for (; *text; text++) h = (h ^ (unsigned char)*text) * 16777619u;
+    return h;
+}
+
+// The levels that (case, precision) runs on, one or all; how many.
+static int choose_levels(const char *name, precision p, const char *out[LEVELS]) {
+    const char *all = getenv("BERTC_LEVELS");
+    int n = 0;
+    for (int i = 0; i < LEVELS; i++)
+        if (has_code(levels[i], p)) out[n++] = levels[i];
+    if (!n || (all && !strcmp(all, "all"))) return n;
+    out[0] = out[hashed(hashed(hashed(2166136261u, name), precision_name(p)), commit()) % (uint32_t)n];
+    return 1;
+}
+
+// Each kernel is within a step of its results' type of the evaluator.
+static void check_kernels(opened *m, const build_options *o, const char *what) {
+    check c;
+    inputs x;
+    tensor *results;
+    diag d;
+    diag_init(&d);
+    must_diag(verify_run(m, o, true, &c, &x, &results, &d), &d, what);
+    int seen = 0;
+    for (value v = 0; v < c.graph->count; v++) {
+        const kernel_check *r = &c.rows[v];
+        seen += r->seen;
+        ck_assert_msg(!r->seen || !verify_row_fails(r, VERIFY_TOLERANCE), "%s: %%%d (%s) is off by %g of %g",
+                      what, v, r->name ? r->name : "no name", r->error, r->largest);
+    }
+    ck_assert_msg(seen > 0, "%s: no kernel ran", what);
+    diag_free(&d);
+}
+
+// The longest text of the case's files: one variant does.
+static int64_t longest(const char *name) {
+    int64_t most = 1;
+    for (int i = 0; i < CASE_FILES; i++) {
+        const char *path = case_file(name, case_files[i]);
+        reference r;
+        if (!path) continue;
+        reference_open(&r, path);
+        if (r.length > most) most = r.length;
+        reference_close(&r);
+    }
+    return most;
+}
+
+// Returns the largest difference from Transformers.
+static double check_level(const char *name, precision p, double bound, const char *level, bool kernels) {
+    char folder[1024], what[256];
+    double largest = 0;
+    diag d;
+    diag_init(&d);
+    opened m;
+    snprintf(folder, sizeof folder, "%s", case_folder(name));
+    snprintf(what, sizeof what, "%s, %s, %s", name, precision_name(p), level);
+    build_options o = {.batch = 1, .optimise = 1, .mcpu = level, .dtype = precision_name(p)};
+    o.lengths = (int_list){1, {longest(name)}};
+    must_diag(opened_open(&m, folder, &o, &d), &d, what);
+    if (kernels) check_kernels(&m, &o, what);
+    for (int i = 0; i < CASE_FILES; i++) {
+        const char *path = case_file(name, case_files[i]);
+        reference r;
+        if (!path) continue;
+        reference_open(&r, path);
+        reference_check(&r, m.model, 1, (tolerance){bound, bound, false, &largest}, what);
+        reference_close(&r);
+    }
+    opened_close(&m);
+    diag_free(&d);
+    return largest;
+}
+
+START_TEST(lowered_case) {
+    const char *name = cases.names[_i / LOWERED], *chosen[LEVELS];
+    precision p = lowered[_i % LOWERED].p;
+    if (!case_folder(name)) SKIP("shared", "%s, %s", name, precision_name(p));
+    int n = choose_levels(name, p, chosen);
+    if (!n) SKIP("avx2", "%s, %s", name, precision_name(p));
+    for (int i = 0; i < n; i++) check_level(name, p, lowered[_i % LOWERED].bound, chosen[i], true);
+}
+END_TEST
+
+START_TEST(table) {
+    for (int k = 0; k < LOWERED; k++) {
+        const char *worst = "none", *chosen[LEVELS];
+        double most = 0;
+        for (int i = 0; i < cases.count; i++) {
+            int n = case_folder(cases.names[i]) ? choose_levels(cases.names[i], lowered[k].p, chosen) : 0;
+            for (int j = 0; j < n; j++) {
+                double x = check_level(cases.names[i], lowered[k].p, 10, chosen[j], false);
+                printf("%s %s %s %.3g\n", precision_name(lowered[k].p), cases.names[i], chosen[j], x);
+                if (x > most) most = x, worst = cases.names[i];
+            }
+        }
+        printf("%s: %.1e of %s, the bound is %.1e\n", precision_name(lowered[k].p), most, worst,
+               lowered[k].bound);
+    }
+}
+END_TEST
+
+int main(int argc, char **argv) {
+    bool as_table = argc > 1 && !strcmp(argv[1], "--table");
+    cases = case_list_find(argc > 1 && !as_table ? argv[1] : getenv("BERTC_CASE"));
+    Suite *suite = suite_create("precision");
+    TCase *t = tcase_create("cases");
+    tcase_set_timeout(t, as_table ? 1200 : 120);
+    if (as_table)
+        tcase_add_test(t, table);
+    else
+        tcase_add_loop_test(t, lowered_case, 0, cases.count * LOWERED);
+    suite_add_tcase(suite, t);
+    int status = suite_status(suite);
+    if (!cases.count) status = 1;
+    case_list_free(&cases);
+    return status;
+}
