@@ -81,7 +81,7 @@ static void join(rewriter *r, value x, value s, value v, pass *p) {
     value maker = maker_of(g, x);
     const char *why = cause(g, maker, x);
     if (s == VALUE_NONE && join_attention(r, x, v)) {
-        pass_fired(p, g, v, "cast joins the attention before it");
+        pass_fired(p, g, x, "cast joins the attention");
         return;
     }
     box b = {0};
@@ -93,7 +93,7 @@ static void join(rewriter *r, value x, value s, value v, pass *p) {
     b.results[b.result_count++] = v;
     if (s != VALUE_NONE && box_used_outside(r, &b, s)) b.results[b.result_count++] = s;
     if (why)
-        pass_missed(p, g, v, "%s stays outside, a kernel of its own: %s", what, why);
+        pass_missed(p, g, v, "%s: a kernel of its own, for %s", what, why);
     else
         pass_fired(p, g, v, "%s %s the kernel before", what, s == VALUE_NONE ? "joins" : "join");
     if (b.count > 1) box_fuse(r, &b);

@@ -3,8 +3,10 @@
 
 #include "passes/constants.h"
 
-// The widest group of columns that share a scale where no task owns whole rows, and what divides the others.
+// The widest and the narrowest group of columns that share a scale where no task owns whole rows, and what divides
+// a group: the rows of a tile.
 #define WIDEST_GROUP 768
+#define LEAST_GROUP  256
 #define GROUP_STEP   64
 
 static const lower_rows *find(const lower *l, value x, bool quantized) {
@@ -58,7 +60,7 @@ static bool rows_are_wide(const graph *g, value v) {
 int64_t rows_group(const type *t, bool wide) {
     int64_t n = t->d[t->rank - 1].n;
     if (!wide || n <= WIDEST_GROUP) return n;
-    for (int64_t group = WIDEST_GROUP; group; group -= GROUP_STEP)
+    for (int64_t group = WIDEST_GROUP; group >= LEAST_GROUP; group -= GROUP_STEP)
         if (n % group == 0) return group;
     return n;
 }
