@@ -59,6 +59,7 @@ static void print_model(const cJSON *root, const bertc_model *model) {
            number_of(m, "positions"));
     printf("weights    %s, %s, %.1f million parameters\n", size_text(info.weight_bytes, size, sizeof(size)),
            text_of(root, "dtype"), number_of(m, "parameters") / 1e6);
+    if (cJSON_HasObjectItem(root, "keep")) printf("kept       %s\n", text_of(root, "keep"));
     printf("tokenizer  %s\n", info.has_tokenizer ? "inside" : "none");
     if (info.label_count) printf("labels    ");
     for (int i = 0; i < info.label_count && i < 16; i++) printf(" %s", bertc_label(model, i));

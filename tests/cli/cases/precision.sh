@@ -42,6 +42,9 @@ for keep in layer.0.output encoder.layer.0.output.dense.weight bert.encoder.laye
     grep -q 'layer.0.output: the product stays f32: --keep names it' report || fail "$keep does not keep"
     [ "$(grep -c 'keep names it' report)" = 1 ] || fail "$keep keeps $(grep -c 'keep names it' report)"
 done
+succeeds "$BERTC" compile "$MODEL" --dtype int8 --keep 'f32:*' -o x.so --seq 16
+succeeds "$BERTC" inspect x.so
+expect '^kept *f32:\*'
 rejects 1 "--keep: nothing is called 'clasifier'; there are, for example, classifier," "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep f32:layer.0.output,clasifier
 rejects 1 '--keep: takes f32:NAMES' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep classifier
 rejects 1 '--keep: has no effect without --dtype' "$BERTC" compile "$MODEL" -o x.so --keep f32:classifier
