@@ -9,6 +9,7 @@
 
 #include "host.h"
 #include "main.h"
+#include "models/levels.h"
 #include "models/reference.h"
 
 #define MODEL  BERTC_TESTS "/../examples/models/mini-sst2"
@@ -88,16 +89,16 @@ static void check_model(bertc_model *model) {
     same(&alone, &other, "grid", GRID);
 }
 
-START_TEST(equal_bits) {
-    const char *cpu = host_cpus[_i];
-    if (access(MODEL "/model.safetensors", R_OK))
-        SKIP("shared", "the bundled model"); // it is too large to travel
-    if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s", cpu);
+static void check_bundled(const char *cpu, precision p) {
     diag d;
     diag_init(&d);
     opened m;
-    build_options o = {
-        .batch = 1, .optimise = 2, .mcpu = cpu, .lengths = {2, {32, 128}}, .hub.outputs = "hidden_states"};
+    build_options o = {.batch = 1,
+                       .optimise = 2,
+                       .mcpu = cpu,
+                       .dtype = precision_name(p),
+                       .lengths = {2, {32, 128}},
+                       .hub.outputs = "hidden_states"};
     must_diag(opened_open(&m, MODEL, &o, &d), &d, MODEL);
     check_model(m.model);
     opened_close(&m);
@@ -106,6 +107,26 @@ START_TEST(equal_bits) {
     check_model(m.model);
     opened_close(&m);
     diag_free(&d);
+}
+
+START_TEST(equal_bits) {
+    const char *cpu = host_cpus[_i];
+    if (access(MODEL "/model.safetensors", R_OK))
+        SKIP("shared", "the bundled model"); // it is too large to travel
+    if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s", cpu);
+    check_bundled(cpu, PRECISION_F32);
+}
+END_TEST
+
+static const precision lowered[] = {PRECISION_BF16, PRECISION_INT8, PRECISION_INT8W};
+enum { LOWERED = sizeof lowered / sizeof *lowered };
+
+START_TEST(equal_bits_lowered) {
+    const char *chosen[LEVELS];
+    if (access(MODEL "/model.safetensors", R_OK)) SKIP("shared", "the bundled model");
+    int n = choose_levels("bits", lowered[_i], chosen);
+    if (!n) SKIP("avx2", "%s", precision_name(lowered[_i]));
+    for (int i = 0; i < n; i++) check_bundled(chosen[i], lowered[_i]);
 }
 END_TEST
 
@@ -154,14 +175,17 @@ static float *rows_of(bertc_model *model, const family *f, int threads, int batc
     return out;
 }
 
-START_TEST(families_alike) {
-    const family *f = &families[_i];
+static void check_family(const family *f, const char *cpu, precision p) {
     char path[4096];
     snprintf(path, sizeof(path), "%s/models/cases/%s", BERTC_TESTS, f->name);
     diag d;
     diag_init(&d);
     opened m;
-    build_options o = {.batch = 3, .optimise = 2, .lengths = {2, {f->length * 3 / 4, f->length}}};
+    build_options o = {.batch = 3,
+                       .optimise = 2,
+                       .mcpu = cpu,
+                       .dtype = precision_name(p),
+                       .lengths = {2, {f->length * 3 / 4, f->length}}};
     must_diag(opened_open(&m, path, &o, &d), &d, path);
     const int64_t n = f->length * 2 / 3, three[] = {f->length - 1, n, 3};
     size_t bytes, other;
@@ -180,6 +204,20 @@ START_TEST(families_alike) {
     opened_close(&m);
     diag_free(&d);
 }
+
+START_TEST(families_alike) {
+    check_family(&families[_i], "native", PRECISION_F32);
+}
+END_TEST
+
+START_TEST(families_alike_lowered) {
+    const family *f = &families[_i / LOWERED];
+    const char *chosen[LEVELS];
+    precision p = lowered[_i % LOWERED];
+    int n = choose_levels(f->name, p, chosen);
+    if (!n) SKIP("avx2", "%s, %s", f->name, precision_name(p));
+    for (int i = 0; i < n; i++) check_family(f, chosen[i], p);
+}
 END_TEST
 
 int main(void) {
@@ -188,6 +226,9 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, equal_bits, 0, HOST_CPUS);
     tcase_add_loop_test(t, families_alike, 0, (int)(sizeof(families) / sizeof(families[0])));
+    tcase_add_loop_test(t, equal_bits_lowered, 0, LOWERED);
+    tcase_add_loop_test(t, families_alike_lowered, 0,
+                        (int)(sizeof(families) / sizeof(families[0])) * LOWERED);
     suite_add_tcase(suite, t);
     return suite_status(suite);
 }

@@ -13,8 +13,8 @@
 #include "frontend/cli/verify.h"
 #include "main.h"
 #include "models/case_list.h"
+#include "models/levels.h"
 #include "models/reference.h"
-#include "runtime/abi_cpu.h"
 
 static case_list cases;
 
@@ -25,43 +25,6 @@ static const struct {
     double bound;
 } lowered[] = {{PRECISION_BF16, 0.06}, {PRECISION_INT8, 0.2}, {PRECISION_INT8W, 0.16}};
 enum { LOWERED = sizeof lowered / sizeof *lowered };
-
-static const char *const levels[] = {"avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx"};
-enum { LEVELS = sizeof levels / sizeof *levels };
-
-// Does the level have code of its own for the precision, and does this machine run it?
-static bool has_code(const char *level, precision p) {
-    target t;
-    diag d;
-    diag_init(&d);
-    bool ok = target_init(&t, NULL, level, p, &d) && !strcmp(t.isa, level);
-    diag_free(&d);
-    return ok && !(t.feature_bits & ~bertc_cpu_read(t.feature_bits).has);
-}
-
-static const char *commit(void) {
-    static char hash[64];
-    FILE *git = *hash ? NULL : popen("git -C '" BERTC_TESTS "' rev-parse HEAD 2>/dev/null", "r");
-    if (git && !fgets(hash, sizeof hash, git)) snprintf(hash, sizeof hash, "none");
-    if (git) pclose(git);
-    return hash;
-}
-
-static uint32_t hashed(uint32_t h, const char *text) {
-    for (; *text; text++) h = (h ^ (unsigned char)*text) * 16777619u;
-    return h;
-}
-
-// The levels that (case, precision) runs on, one or all; how many.
-static int choose_levels(const char *name, precision p, const char *out[LEVELS]) {
-    const char *all = getenv("BERTC_LEVELS");
-    int n = 0;
-    for (int i = 0; i < LEVELS; i++)
-        if (has_code(levels[i], p)) out[n++] = levels[i];
-    if (!n || (all && !strcmp(all, "all"))) return n;
-    out[0] = out[hashed(hashed(hashed(2166136261u, name), precision_name(p)), commit()) % (uint32_t)n];
-    return 1;
-}
 
 // Each kernel is within a step of its results' type of the evaluator.
 static void check_kernels(opened *m, const build_options *o, const char *what) {

@@ -1,13 +1,13 @@
 # --dtype and --keep: what artefacts hold, answers, and what can't be had.
 text="a charming and often affecting journey"
 for dtype in f32 bf16 int8 int8w; do
-    succeeds "$BERTC" compile "$MODEL" -o $dtype.so --dtype $dtype --seq 16
+    succeeds "$BERTC" compile "$MODEL" -o $dtype.so --dtype $dtype --mcpu native --seq 16
     succeeds "$BERTC" run $dtype.so "$text"
     expect '^positive 0.99'
     succeeds "$BERTC" inspect $dtype.so --json
     expect "\"dtype\": *\"$dtype\""
     [ $dtype = f32 ] && continue
-    succeeds "$BERTC" verify "$MODEL" --dtype $dtype
+    succeeds "$BERTC" verify "$MODEL" --dtype $dtype --mcpu native
     expect 'kernels, largest error'
 done
 size() {
@@ -38,11 +38,11 @@ succeeds "$BERTC" opt fused.ir --passes lower_precision
 
 # --keep, by a kernel's name, a weight's, a tensor's, a pattern.
 for keep in layer.0.output encoder.layer.0.output.dense.weight bert.encoder.layer.0.output.dense.weight 'layer.0.out*'; do
-    "$BERTC" compile "$MODEL" --dtype int8 --keep "f32:$keep" --emit ir --stage packed -o kept.ir --report fusion 2>report || fail "$(cat report)"
+    "$BERTC" compile "$MODEL" --mcpu native --dtype int8 --keep "f32:$keep" --emit ir --stage packed -o kept.ir --report fusion 2>report || fail "$(cat report)"
     grep -q 'layer.0.output: the product stays f32: --keep names it' report || fail "$keep does not keep"
     [ "$(grep -c 'keep names it' report)" = 1 ] || fail "$keep keeps $(grep -c 'keep names it' report)"
 done
-succeeds "$BERTC" compile "$MODEL" --dtype int8 --keep 'f32:*' -o x.so --seq 16
+succeeds "$BERTC" compile "$MODEL" --mcpu native --dtype int8 --keep 'f32:*' -o x.so --seq 16
 succeeds "$BERTC" inspect x.so
 expect '^kept *f32:\*'
 rejects 1 "--keep: nothing is called 'clasifier'; there are, for example, classifier," "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep f32:layer.0.output,clasifier
@@ -65,7 +65,7 @@ weight=encoder.layer.0.attention.self.key.weight table=embeddings.word_embedding
 spoil bad $((8 + header + $(at $weight) + 64)) '\000\000\300\177'
 spoil worse $((8 + header + $(at $table) + 64)) '\000\000\200\177'
 for dtype in int8 int8w; do
-    rejects 1 "tensor \"$weight\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile bad -o x.so --dtype $dtype --seq 16
-    rejects 1 "tensor \"$table\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile worse -o x.so --dtype $dtype --seq 16
+    rejects 1 "tensor \"$weight\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile bad --mcpu native -o x.so --dtype $dtype --mcpu native --seq 16
+    rejects 1 "tensor \"$table\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile worse --mcpu native -o x.so --dtype $dtype --mcpu native --seq 16
 done
-succeeds "$BERTC" compile bad -o x.so --dtype bf16 --seq 16
+succeeds "$BERTC" compile bad --mcpu native -o x.so --dtype bf16 --seq 16
