@@ -37,12 +37,13 @@ bool attention_view_of(const graph *g, value v, head_view *x);
 
 // The queries, the keys or the values: where their heads lie in an operand of the per_sequence.
 typedef struct heads {
-    int operand;    // its number among the node's operands
-    elem e;         // in memory
-    elem as;        // of the numbers that are multiplied: f32, or bf16, to which others are rounded
-    elem read;      // as the product's code reads them: bf16 as f32 where the target multiplies no bf16
-    dim rows;       // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
-    int64_t ld;     // elements from row to row
+    int operand;   // its number among the node's operands
+    elem e;        // in memory
+    elem as;       // of the numbers that are multiplied: f32, or bf16, to which others are rounded
+    elem read;     // as the product's code reads them: bf16 as f32 where the target multiplies no bf16
+    int64_t whole; // elements of k that the product takes at once: rows are filled up to a multiple, by zeros
+    dim rows;      // L, Q or 1: rows of one sequence; or the rows of a table that is passed whole
+    int64_t ld;    // elements from row to row
     int64_t column; // of head 0
     int64_t stride; // elements from head to head
     int64_t count;  // heads
@@ -62,9 +63,18 @@ typedef enum side { SIDE_QUERY, SIDE_KEY } side;
 static inline int64_t attention_group(const heads *x) {
     return 4 / (int64_t)elem_size(x->read);
 }
+// Elements of a row, filled up.
+static inline int64_t attention_filled(const heads *x) {
+    return round_up(x->width, x->whole);
+}
 // Bytes of a panel of 16 of these rows.
 static inline int64_t attention_panel_bytes(const heads *x) {
-    return ceil_div(x->width, attention_group(x)) * GROUP_BYTES;
+    return attention_filled(x) / attention_group(x) * GROUP_BYTES;
+}
+// Keys that the product with the values takes at once.
+static inline int64_t attention_whole_keys(const heads *values) {
+    int64_t four = 4 * attention_group(values);
+    return values->whole > four ? values->whole : four;
 }
 
 // One number for each row, read by the ops on the scores: i32[L] as [L,1] or [1,L].
@@ -197,19 +207,21 @@ void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValue
 
 // `v`, elements of type `from`, as the numbers of x that its product reads.
 LLVMValueRef attention_numbers(emit *e, const heads *x, elem from, LLVMValueRef v);
+// Zeros behind such a row, up to attention_filled.
+void attention_fill(emit *e, const heads *x, LLVMValueRef row);
 // void (ptr rows, i64 count, ptr out): rows of x.width elements, x.ld apart, into panels [count/16][width/group][16][group],
-// each a key's column. A group that the row does not fill is filled with zeros.
+// each a key's column, filled up.
 LLVMValueRef attention_pack_keys(emit *e, const heads *x);
 // void (ptr rows, i64 count, ptr out): into panels [width/16][../group][16][group], `panel` bytes apart, of count rows
-// rounded up to 4 groups.
+// rounded up to attention_whole_keys.
 LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel);
-// void (ptr rows, i64 count, ptr out): `tile` rows, as the product reads them, `ld` elements apart.
+// void (ptr rows, i64 count, ptr out): `tile` rows, as the product reads them, `ld` elements apart, filled up.
 LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t ld);
 // void (ptr tile, i64 count, ptr rows, ptr shares): the first `count` rows of the tile, each times its share,
 // to rows of x.width elements of `gives`, out_ld apart.
 LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives, int64_t out_ld);
 // void (ptr scratch, i64 from, i64 count, ptr out): rows [from, from + count) of rows->producer, as the product reads
-// them, `ld` elements from row to row.
+// them, `ld` elements from row to row, filled up.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                                  int64_t ld);
 // void (ptr scratch): stores the numbers of the keys (score_leaf.at), filled up to a whole panel.
@@ -222,6 +234,8 @@ LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention
 LLVMValueRef attention_scan(emit *e);
 // void (ptr scratch): those of each panel of keys.
 LLVMValueRef attention_panel_limits(emit *e, const attention *x, LLVMValueRef scan);
+// Panels of keys, one or two, that are left out together: the product with the values takes all of their keys at once.
+int64_t attention_panels_at_once(const attention *x);
 // i64 (ptr scratch, i64 row): finds the runs of panels of keys that a tile of queries from `row` on may
 // see. Stores the first and the end panel of each as i64, from offset `visible_runs` of scratch on; returns
 // how many numbers it stored.
@@ -250,10 +264,11 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                                 LLVMValueRef scan, const row_source *keys, const row_source *queries);
 // i1 (ptr scratch, i64 row): does the condition x->scores.result hold for that query?
 LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention *x);
-// float (ptr scores, i64 count, ptr sums): exp(x - the row's maximum) over the first `count` columns of
-// `tile` rows, as the product with `values` reads them; zeros after them up to a whole vector; sums[row] = 1 / the row's sum, added lane by lane from
-// the sequence's start, then in a tree. Gives the least maximum of these rows. log_sums: bytes from sums to where
-// the rows' maximum + log(sum) go; 0: nowhere.
+// float (ptr scores, i64 count, ptr sums, i64 rows): exp(x - the row's maximum) over the first `count` columns of `rows`
+// rows, as the product with `values` reads them; zeros after them, up to what that takes at once; sums[row] = 1 / the
+// row's sum, added lane by lane from the sequence's start, then in a tree. Gives the least maximum of these rows.
+// log_sums: bytes from sums to where the rows' maximum + log(sum) go; 0: nowhere. A few more rows of `tile_rows` may be
+// computed too.
 LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums);
 
 // --- The kernel's functions (code.c)

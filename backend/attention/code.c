@@ -28,12 +28,20 @@ static int64_t plan_tables(score_ops *x, int64_t length, int tile_rows, int64_t 
     return at;
 }
 
+// Queries of a tile: the schedule's rows, or, where a product is made of AMX's tiles, two of those.
+static int tile_rows(const kernel_site *s, const attention *x) {
+    bool tiles = x->q.whole >= AMX_ROWS || x->v.whole >= AMX_ROWS, one = x->dim == SYM_S;
+    if (!tiles) return block_tile_rows(s);
+    return one || s->variant->length <= AMX_ROWS ? AMX_ROWS : 2 * AMX_ROWS;
+}
+
 static scratch_layout plan(const kernel_site *s, attention *x) {
-    int64_t length = round_up(s->variant->length, PANEL_COLUMNS);
-    scratch_layout l = {.tile = block_tile_rows(s)};
+    int64_t keys = attention_whole_keys(&x->v);
+    int64_t length = round_up(s->variant->length, keys > PANEL_COLUMNS ? keys : PANEL_COLUMNS);
+    scratch_layout l = {.tile = tile_rows(s, x)};
     // Odd multiples of a line: rows of a power of two would share few sets of the cache.
-    l.score_ld = (length / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
-    l.query_ld = round_up(x->q.width, GROUP_BYTES / (int64_t)elem_size(x->q.read));
+    l.score_ld = (round_up(length, 2 * PANEL_COLUMNS) / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
+    l.query_ld = round_up(attention_filled(&x->q), GROUP_BYTES / (int64_t)elem_size(x->q.read));
     l.out_ld = round_up(x->v.width, PANEL_COLUMNS);
     l.value_panel = (length / attention_group(&x->v) | 1) * GROUP_BYTES;
     l.produced_ld = round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
@@ -58,6 +66,7 @@ static heads produced_rows(const heads *x, const scratch_layout *l) {
     return (heads){.e = ELEM_F32,
                    .as = x->as,
                    .read = x->read,
+                   .whole = x->whole,
                    .ld = l->produced_ld,
                    .width = x->width,
                    .count = 1,
@@ -68,6 +77,7 @@ static heads produced_rows(const heads *x, const scratch_layout *l) {
 static LLVMValueRef make_rows(emit *e, const attention_code *p, const heads *x) {
     heads rows = *x;
     rows.as = rows.read = ELEM_F32;
+    rows.whole = 1;
     return x->producer == VALUE_NONE ? NULL
                                      : attention_make_rows(e, p->s, p->x, &rows, p->layout.produced_ld);
 }
@@ -76,7 +86,7 @@ static void emit_products(emit *e, attention_code *p) {
     const attention *x = p->x;
     const scratch_layout *l = &p->layout;
     p->score = (panels){.name = "attention.score",
-                        .product = target_product_in_registers(e->target, x->q.read, x->k.read),
+                        .product = target_product_find(e->target, x->q.read, x->k.read),
                         .rows = l->tile,
                         .whole = true,
                         .k = x->q.width,
@@ -86,7 +96,7 @@ static void emit_products(emit *e, attention_code *p) {
                         .finish = x->scores.plain.op_count ? epilogue_finish : NULL,
                         .context = (void *)&x->scores.plain};
     p->value = (panels){.name = "attention.value",
-                        .product = target_product_in_registers(e->target, x->v.read, x->v.read),
+                        .product = target_product_find(e->target, x->v.read, x->v.read),
                         .rows = l->tile,
                         .whole = true,
                         .lda = l->score_ld * 4,
@@ -122,11 +132,16 @@ static void emit_scores(emit *e, attention_code *p) {
 }
 
 // bf16 is multiplied as f32 where the target has no product of bf16.
+static void choose_product(const target *t, heads *x, elem as) {
+    const target_product *p = as == ELEM_BF16 ? target_product_find(t, ELEM_BF16, ELEM_BF16) : NULL;
+    x->read = p ? ELEM_BF16 : ELEM_F32;
+    x->whole = !p ? 1 : p->step == STEP_TILES ? AMX_ROWS * p->group : p->group;
+}
+
 static void choose_products(const target *t, attention *x) {
-    elem bf16 = target_product_in_registers(t, ELEM_BF16, ELEM_BF16) ? ELEM_BF16 : ELEM_F32;
     heads *const all[] = {&x->q, &x->k, &x->v};
-    for (int i = 0; i < 3; i++) all[i]->read = all[i]->as == ELEM_BF16 ? bf16 : ELEM_F32;
-    for (int i = 0; i < x->scores.table_count; i++) x->scores.tables[i].of.read = x->q.read;
+    for (int i = 0; i < 3; i++) choose_product(t, all[i], all[i]->as);
+    for (int i = 0; i < x->scores.table_count; i++) choose_product(t, &x->scores.tables[i].of, x->q.as);
 }
 
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p) {

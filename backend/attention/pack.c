@@ -103,6 +103,11 @@ static LLVMValueRef load_last(emit *e, const heads *x, LLVMValueRef row) {
     return LLVMBuildBitCast(e->b, LLVMBuildZExt(e->b, v, e->i32, ""), e->f32, "");
 }
 
+void attention_fill(emit *e, const heads *x, LLVMValueRef row) {
+    int64_t n = attention_filled(x) - x->width;
+    if (n > 0) store_lanes(e, x->read, LLVMConstNull(view_elem(e, x->read, (int)n)), row, x->width);
+}
+
 // `width` keys from key i on, as columns of the panel from `to` on.
 static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMValueRef count, LLVMValueRef i,
                              LLVMValueRef to) {
@@ -125,6 +130,9 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
             build_store(e, g, tile_at_constant(e, to, c * GROUP_BYTES + k * 4), 4);
         }
     }
+    for (; c < attention_filled(x) / group; c++)
+        build_store(e, LLVMConstNull(e->vf), tile_at_constant(e, to, c * GROUP_BYTES),
+                    (unsigned)e->width * 4);
 }
 
 LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
@@ -181,7 +189,8 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
     LLVMValueRef f = begin(e, "attention.values"), count = LLVMGetParam(f, 1), from[2];
     int64_t group = attention_group(x);
     assert(group <= 2);
-    loop row = build_loop(e, build_const_i64(e, 0), attention_up_to(e, count, 4 * group), group, "row");
+    loop row = build_loop(e, build_const_i64(e, 0), attention_up_to(e, count, attention_whole_keys(x)), group,
+                          "row");
     for (int k = 0; k < group; k++) {
         from[k] = row_at(e, LLVMGetParam(f, 0), plus(e, row.index, k), count, elem_bytes(x->e, x->ld));
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
@@ -203,6 +212,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     fetch_ahead(e, x, from, tile_rows); // the next tile's
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(x->read, ld)));
     copy_row(e, x, from, to, x->width);
+    attention_fill(e, x, to);
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);
 }

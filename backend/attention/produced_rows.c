@@ -242,6 +242,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                   .stride = {1},
                   .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, elem_bytes(rows->read, ld)))};
     make_columns(&m, rows->producer, 3, &to);
+    attention_fill(e, rows, to.base);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);
 }

@@ -264,6 +264,20 @@ static LLVMValueRef panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef pan
     return yes ? yes : LLVMConstInt(e->i1, 1, false);
 }
 
+int64_t attention_panels_at_once(const attention *x) {
+    int64_t keys = attention_whole_keys(&x->v);
+    return keys > PANEL_COLUMNS ? keys / PANEL_COLUMNS : 1;
+}
+
+// The same of the panel behind that, where there is one.
+static LLVMValueRef next_panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef keys, LLVMValueRef panel) {
+    emit *e = r->e;
+    LLVMValueRef last = LLVMBuildSub(e->b, keys, build_const_i64(e, 1), "");
+    last = LLVMBuildUDiv(e->b, last, build_const_i64(e, PANEL_COLUMNS), "");
+    LLVMValueRef next = LLVMBuildAdd(e->b, panel, build_const_i64(e, 1), "");
+    return panel_seen(r, scratch, attention_smaller(e, next, last));
+}
+
 LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attention *x, LLVMValueRef scanner,
                                     int tile_rows, int64_t visible_runs) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
@@ -277,14 +291,17 @@ LLVMValueRef attention_visible_runs(emit *e, const kernel_site *s, const attenti
     attention_ranges_rows(&r, s, &f, row, attention_smaller(e, end, f.queries));
     LLVMValueRef out = tile_at_constant(e, scratch, visible_runs), count = view_stack(e, e->i64);
     build_store(e, build_const_i64(e, 0), count, 8);
-    LLVMValueRef all = LLVMBuildAdd(e->b, f.keys, build_const_i64(e, PANEL_COLUMNS - 1), "");
+    int64_t at_once = attention_panels_at_once(x);
+    LLVMValueRef all = attention_up_to(e, f.keys, PANEL_COLUMNS * at_once);
     all = LLVMBuildUDiv(e->b, all, build_const_i64(e, PANEL_COLUMNS), "");
     // The number of a panel is stored wherever a run of visible panels begins or ends; while count is odd,
     // a run is open.
-    loop l = build_loop(e, build_const_i64(e, 0), all, 1, "panel");
+    loop l = build_loop(e, build_const_i64(e, 0), all, at_once, "panel");
     LLVMValueRef had = build_load(e, e->i64, count, 8);
     build_store(e, l.index, tile_at(e, out, tile_mul(e, had, 8)), 8);
-    LLVMValueRef now = LLVMBuildZExt(e->b, panel_seen(&r, scratch, l.index), e->i64, "");
+    LLVMValueRef now = panel_seen(&r, scratch, l.index);
+    if (at_once > 1) now = LLVMBuildOr(e->b, now, next_panel_seen(&r, scratch, f.keys, l.index), "");
+    now = LLVMBuildZExt(e->b, now, e->i64, "");
     LLVMValueRef changes = LLVMBuildXor(e->b, now, LLVMBuildAnd(e->b, had, one, ""), "");
     build_store(e, LLVMBuildAdd(e->b, had, changes, ""), count, 8);
     build_loop_end(e, &l);

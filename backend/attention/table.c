@@ -88,7 +88,7 @@ table_code attention_table_code(emit *e, const kernel_site *s, const attention *
                                 LLVMValueRef scan, const row_source *keys, const row_source *queries) {
     const row_source *rows = t->transposed ? keys : queries;
     panels p = {.name = "attention.table",
-                .product = target_product_in_registers(e->target, t->of.read, t->of.read),
+                .product = target_product_find(e->target, t->of.read, t->of.read),
                 .rows = rows->tile,
                 .whole = true,
                 .k = t->of.width,

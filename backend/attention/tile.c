@@ -15,9 +15,9 @@
 // maximum.
 #define SEEN (-1e29)
 
-static LLVMValueRef panels_of(emit *e, LLVMValueRef keys) {
-    return LLVMBuildUDiv(e->b, attention_up_to(e, keys, PANEL_COLUMNS), build_const_i64(e, PANEL_COLUMNS),
-                         "");
+static LLVMValueRef panels_of(emit *e, LLVMValueRef keys, int64_t at_once) {
+    LLVMValueRef up = attention_up_to(e, keys, PANEL_COLUMNS * at_once);
+    return LLVMBuildUDiv(e->b, up, build_const_i64(e, PANEL_COLUMNS), "");
 }
 
 // --- Runs of visible panels
@@ -69,7 +69,8 @@ static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMVa
     attention_call(e, p->pass, 5, (LLVMValueRef[]){scratch, row, key, columns, scores});
 }
 
-// The first `k` probabilities from column `at` on times the values from key `key` on; all of them whole groups, k four.
+// The first `k` probabilities from column `at` on times the values from key `key` on. k: a multiple of what the
+// product takes at once.
 static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef at,
                           LLVMValueRef key, LLVMValueRef k) {
     int64_t size = (int64_t)elem_size(p->x->v.read), group = attention_group(&p->x->v);
@@ -85,15 +86,19 @@ static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch
     panels_call(e, &p->value, &x);
 }
 
-// The keys, up to four whole groups of values.
+// The keys, up to what the product with the values takes at once.
 static LLVMValueRef value_keys(emit *e, const attention_code *p, const task_frame *f) {
-    return attention_up_to(e, f->keys, 4 * attention_group(&p->x->v));
+    return attention_up_to(e, f->keys, attention_whole_keys(&p->x->v));
 }
 
-static LLVMValueRef softmax(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef count) {
+// Of the tile of queries from `row` on.
+static LLVMValueRef softmax(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                            LLVMValueRef row, LLVMValueRef count) {
+    LLVMValueRef left = LLVMBuildSub(e->b, f->queries, row, "");
     LLVMValueRef args[] = {tile_at_constant(e, scratch, p->layout.scores), count,
-                           tile_at_constant(e, scratch, p->layout.sums)};
-    return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->softmax), p->softmax, args, 3, "");
+                           tile_at_constant(e, scratch, p->layout.sums),
+                           attention_smaller(e, left, build_const_i64(e, p->layout.tile))};
+    return LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->softmax), p->softmax, args, 4, "");
 }
 
 LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
@@ -113,7 +118,8 @@ LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
     run_end(e, &r);
     LLVMValueRef count =
         LLVMBuildSub(e->b, build_load(e, e->i64, r.slot, 8), build_load(e, e->i64, hidden, 8), "");
-    return build_helper_end(e, fn, softmax(e, p, scratch, count), caller);
+    LLVMValueRef least = softmax(e, p, &f, scratch, LLVMGetParam(fn, 1), count);
+    return build_helper_end(e, fn, least, caller);
 }
 
 // Scores and softmax over the runs that the tile may see. Returns how many numbers the runs are.
@@ -133,7 +139,8 @@ static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_f
     LLVMPositionBuilderAtEnd(e->b, again);
     LLVMValueRef runs = tile_at_constant(e, scratch, p->layout.visible_runs);
     build_store(e, build_const_i64(e, 0), runs, 8);
-    build_store(e, panels_of(e, f->keys), tile_at_constant(e, runs, 8), 8);
+    LLVMValueRef all = panels_of(e, f->keys, attention_panels_at_once(p->x));
+    build_store(e, all, tile_at_constant(e, runs, 8), 8);
     args[2] = two;
     attention_call(e, p->visible_softmax, 3, args);
     LLVMBuildBr(e->b, done);
@@ -170,7 +177,7 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
         visible_values(e, p, f, scratch, probabilities(e, p, f, scratch, row));
         return;
     }
-    score(e, p, scratch, row, zero, panels_of(e, f->keys), zero);
-    softmax(e, p, scratch, f->keys);
+    score(e, p, scratch, row, zero, panels_of(e, f->keys, 1), zero);
+    softmax(e, p, f, scratch, row, f->keys);
     value_product(e, p, scratch, zero, zero, value_keys(e, p, f));
 }

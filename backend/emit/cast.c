@@ -72,7 +72,25 @@ static LLVMValueRef round_off(emit *e, LLVMValueRef x, uint32_t drop) {
     return shift_right(e, LLVMBuildAdd(e->b, x, up, ""), drop);
 }
 
+// 32 lanes, by one instruction.
+static LLVMValueRef to_bf16_pair(emit *e, LLVMValueRef f) {
+    LLVMValueRef part[2];
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef pick[16];
+        for (int k = 0; k < 16; k++) pick[k] = LLVMConstInt(e->i32, (unsigned)(i * 16 + k), false);
+        part[i] = LLVMBuildShuffleVector(e->b, f, f, LLVMConstVector(pick, 16), "");
+    }
+    LLVMValueRef args[] = {part[1], part[0]};
+    LLVMValueRef x = build_intrinsic(e, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", 0, NULL, 2, args);
+    return LLVMBuildBitCast(e->b, x, like_type(e->i16, f), "");
+}
+
+static bool has_lanes(LLVMValueRef x, unsigned n) {
+    return LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind && LLVMGetVectorSize(LLVMTypeOf(x)) == n;
+}
+
 static LLVMValueRef to_bf16(emit *e, LLVMValueRef f) {
+    if ((e->target->feature_bits & BERTC_FEATURE_AVX512BF16) && has_lanes(f, 32)) return to_bf16_pair(e, f);
     if (e->target->feature_bits & BERTC_FEATURE_AVX512BF16) {
         LLVMValueRef x = LLVMBuildFPTrunc(e->b, f, like_type(LLVMBFloatTypeInContext(e->context), f), "");
         return LLVMBuildBitCast(e->b, x, like_type(e->i16, f), "");

@@ -97,7 +97,10 @@ static const shape shapes[] = {
 static const struct {
     const char *cpu;
     precision precision;
-} levels[] = {{"avx512bf16", PRECISION_BF16}, {"avx512vnni", PRECISION_INT8}, {"avxvnni", PRECISION_INT8}};
+} levels[] = {{"amx", PRECISION_BF16},
+              {"avx512bf16", PRECISION_BF16},
+              {"avx512vnni", PRECISION_INT8},
+              {"avxvnni", PRECISION_INT8}};
 #define LEVELS (int)(sizeof(levels) / sizeof(*levels))
 
 static void set_sizes(site *s) {
