@@ -28,8 +28,10 @@ static bool needs_whole_rows(op o) {
 }
 
 static void set_operands(const graph *g, const node *matmul, kernel_shape *s) {
+    const node *right = graph_node(g, matmul->inputs[1]);
+    bool widened = right->op == OP_cast && graph_type(g, right->inputs[0])->layout == LAYOUT_PACKED;
     s->left = graph_type(g, matmul->inputs[0])->e;
-    s->right = graph_type(g, matmul->inputs[1])->e;
+    s->right = widened ? graph_type(g, right->inputs[0])->e : right->type.e;
 }
 
 static void describe_matmul(const graph *g, const value *found, int count, kernel_shape *s) {

@@ -29,6 +29,21 @@ static inline bool host_runs_precision(const char *cpu, precision p) {
     return ok;
 }
 
+// Precisions on the levels whose code for them differs. By its name a level is also a kind of tests/main.h.
+static const struct host_form {
+    const char *cpu;
+    precision precision;
+} host_forms[] = {
+#if defined(__x86_64__)
+    {"avx512bf16", PRECISION_BF16}, {"avx512", PRECISION_BF16},  {"avx2", PRECISION_BF16},
+    {"avx512vnni", PRECISION_INT8}, {"avxvnni", PRECISION_INT8}, {"avx512", PRECISION_INT8},
+    {"avx2", PRECISION_INT8},       {"avx512", PRECISION_INT8W}, {"avx2", PRECISION_INT8W},
+#else
+    {"neon", PRECISION_F32},
+#endif
+};
+#define HOST_FORMS ((int)(sizeof(host_forms) / sizeof(host_forms[0])))
+
 // Of `host_cpus`: does this machine run its code, and the ISA's name, a kind of tests/main.h.
 static inline bool host_runs(const char *cpu) {
     return host_runs_precision(cpu, PRECISION_F32);

@@ -258,7 +258,7 @@ static void find_needed(row_code *r) {
     const graph *g = r->body;
     for (int i = 0; i < r->count; i++) r->needed[r->values[i]] = true;
     for (value v = g->count - 1; v >= 0; v--)
-        for (int i = 0; r->needed[v] && i < graph_node(g, v)->input_count; i++)
+        for (int i = 0; r->needed[v] && !r->there[v] && i < graph_node(g, v)->input_count; i++)
             r->needed[graph_node(g, v)->inputs[i]] = true;
 }
 

@@ -33,7 +33,7 @@ LLVMValueRef block_tail_kernel(emit *e, sym rows, int64_t unit, const product_en
     LLVMValueRef f = build_function(e, "matmul.norm", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0);
     block b = block_rows(e, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
-    LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, x->ldc * 4));
+    LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, product_end_row(x)));
     tail_rows at = {args, c, b.first, b.count, LLVMGetParam(f, 3)};
     tail_call(e, x, tail, &at);
     LLVMBuildRetVoid(e->b);

@@ -9,29 +9,46 @@ static bool is_costly(op o) {
            o == OP_erf || o == OP_rsqrt || o == OP_sigmoid || o == OP_gelu;
 }
 
+// The next operand: param v, whose number is its operand's.
+static void add_operand(epilogue *x, value v, panel_extra extra) {
+    x->args[x->count] = v;
+    x->extras[x->count] = extra;
+    x->values[x->count++] = v;
+}
+
 static bool add_param(const kernel_site *s, const value *operands, epilogue *x, value v) {
     for (int i = 0; i < x->count; i++) {
         if (x->values[i] == v) return true;
     }
     if (!operands || x->count == TILE_MAX_EXTRAS) return false;
     const type *t = graph_type(x->body, v), *c = graph_type(x->body, x->anchor);
-    panel_extra *m = &x->extras[x->count];
+    panel_extra m = {.e = t->e};
     if (!view_loads(t->e) || t->layout != LAYOUT_ROW) return false;
-    m->e = t->e;
     if (t->rank == 0) {
-        m->kind = EXTRA_FIXED;
+        m.kind = EXTRA_FIXED;
     } else if (t->rank == 1 && dim_eq(t->d[0], c->d[1])) {
-        m->kind = EXTRA_COLUMNS;
-    } else if (t->rank == 2 && type_same_shape(t, c) &&
+        m.kind = EXTRA_COLUMNS;
+    } else if (t->rank == 2 && dim_eq(t->d[0], c->d[0]) && (type_same_shape(t, c) || dim_is(t->d[1], 1)) &&
                !node_is_constant(graph_node(s->graph, operands[v]))) {
-        m->kind = EXTRA_ROWS;
-        m->ld = s->variant->places[operands[v]].ld;
+        m.kind = type_same_shape(t, c) ? EXTRA_ROWS : EXTRA_NUMBERS;
+        m.ld = s->variant->places[operands[v]].ld;
     } else {
         return false;
     }
-    x->args[x->count] = v; // a param's number is its operand's
-    x->values[x->count++] = v;
+    add_operand(x, v, m);
     return true;
+}
+
+// Of 8-bit products. In an mlp the scales are made in the kernel.
+static bool add_sums(const kernel_site *s, const value *operands, epilogue *x) {
+    const product_sums *sums = &x->sums;
+    if (sums->offsets == VALUE_NONE) return true;
+    x->scales = true;
+    add_operand(x, sums->offsets, (panel_extra){EXTRA_COLUMNS, ELEM_I32, 0});
+    bool param = graph_node(x->body, sums->scales)->op == OP_param;
+    int64_t ld = param ? s->variant->places[operands[sums->scales]].ld : 1;
+    add_operand(x, sums->scales, (panel_extra){EXTRA_NUMBERS, ELEM_F32, ld});
+    return !param || !node_is_constant(graph_node(s->graph, operands[sums->scales]));
 }
 
 static bool add_store(epilogue *x, const epilogue_store *store) {
@@ -39,7 +56,7 @@ static bool add_store(epilogue *x, const epilogue_store *store) {
     if (i == TILE_MAX_EXTRAS || store->ld % PANEL_COLUMNS) return false;
     x->values[i] = store->v;
     x->args[i] = store->arg;
-    x->extras[i] = (panel_extra){EXTRA_STORED, ELEM_F32, store->ld};
+    x->extras[i] = (panel_extra){EXTRA_STORED, graph_type(x->body, store->v)->e, store->ld};
     x->store_count++;
     return true;
 }
@@ -60,20 +77,33 @@ static bool collect_epilogue(const kernel_site *s, const value *operands, epilog
     return true;
 }
 
-bool epilogue_collect(const kernel_site *s, const graph *body, const value *operands, value anchor,
-                      value result, int store_count, const epilogue_store *stores, epilogue *out) {
-    *out = (epilogue){.body = body, .anchor = anchor, .result = result};
-    if (!body) return true;
-    const type *t = graph_type(body, anchor);
+// May the tile store v?
+static bool stores_value(const epilogue *x, value v) {
+    const type *t = graph_type(x->body, v);
+    return (t->e == ELEM_F32 || t->e == ELEM_BF16) && type_same_shape(t, graph_type(x->body, x->anchor));
+}
+
+bool epilogue_collect_sums(const kernel_site *s, const graph *body, const value *operands,
+                           const product_sums *sums, value result, int store_count,
+                           const epilogue_store *stores, epilogue *out) {
+    *out = (epilogue){.body = body, .anchor = sums->value, .result = result, .sums = *sums};
     arena *a = arena_new();
     bool *seen = ARENA_ARRAY(a, bool, body->count);
-    bool ok = type_eq(t, graph_type(body, result)) && collect_epilogue(s, operands, out, result, seen);
+    bool ok = add_sums(s, operands, out) && stores_value(out, result) &&
+              collect_epilogue(s, operands, out, result, seen);
     for (int i = 0; ok && i < store_count; i++)
-        ok = type_eq(t, graph_type(body, stores[i].v)) &&
-             collect_epilogue(s, operands, out, stores[i].v, seen);
+        ok = stores_value(out, stores[i].v) && collect_epilogue(s, operands, out, stores[i].v, seen);
     for (int i = 0; ok && i < store_count; i++) ok = add_store(out, &stores[i]);
     arena_free(a);
     return ok;
+}
+
+bool epilogue_collect(const kernel_site *s, const graph *body, const value *operands, value anchor,
+                      value result, int store_count, const epilogue_store *stores, epilogue *out) {
+    *out = (epilogue){.anchor = anchor, .result = result};
+    const product_sums sums = {
+        .anchor = anchor, .value = anchor, .offsets = VALUE_NONE, .scales = VALUE_NONE, .groups = 1};
+    return !body || epilogue_collect_sums(s, body, operands, &sums, result, store_count, stores, out);
 }
 
 // --- Emission
@@ -83,7 +113,6 @@ typedef struct location {
     emit *e;
     const epilogue *x;
     const tile *t;
-    LLVMValueRef sum;
     LLVMValueRef row; // i64
     int vector;
 } location;
@@ -91,7 +120,6 @@ typedef struct location {
 static LLVMValueRef load_param(void *context, value v) {
     const location *c = context;
     emit *e = c->e;
-    if (v == c->x->anchor) return c->sum;
     int i = 0;
     while (c->x->values[i] != v) i++;
     const panel_extra *x = &c->x->extras[i];
@@ -99,23 +127,43 @@ static LLVMValueRef load_param(void *context, value v) {
     unsigned size = (unsigned)elem_size(x->e), vector = (unsigned)e->width * size;
     if (x->kind == EXTRA_FIXED)
         return build_splat(e, build_load(e, view_elem(e, x->e, 1), p, size), e->width);
-    if (x->kind == EXTRA_ROWS) p = tile_at(e, p, tile_mul(e, c->row, x->ld * size));
+    if (x->kind == EXTRA_ROWS || x->kind == EXTRA_NUMBERS)
+        p = tile_at(e, p, tile_mul(e, c->row, x->ld * size));
+    if (x->kind == EXTRA_NUMBERS)
+        return build_splat(e, build_load(e, view_elem(e, x->e, 1), p, size), e->width);
     return build_load(e, view_elem(e, x->e, e->width), tile_at_constant(e, p, (int64_t)c->vector * vector),
                       vector);
+}
+
+// The sums of an 8-bit product, scaled: f32, with what C holds.
+static LLVMValueRef scaled(emit *e, const epilogue *x, const tile *t, LLVMValueRef row, int vector,
+                           LLVMValueRef sum) {
+    int64_t column = (int64_t)vector * e->width * 4;
+    LLVMValueRef offsets = build_load(e, e->vi, tile_at_constant(e, t->extra[0], column), 4);
+    LLVMValueRef at = tile_at(e, t->extra[1], tile_mul(e, row, x->extras[1].ld * 4));
+    LLVMValueRef scale = build_splat(e, build_load(e, e->f32, at, 4), e->width);
+    LLVMValueRef whole = LLVMBuildSIToFP(e->b, LLVMBuildAdd(e->b, sum, offsets, ""), e->vf, "");
+    if (!x->resumes) return LLVMBuildFMul(e->b, whole, scale, "");
+    LLVMValueRef c = tile_at_constant(e, tile_at(e, t->c, tile_mul(e, row, t->ldc)), column);
+    return math_fma(e, whole, scale, build_load(e, e->vf, c, (unsigned)e->width * 4));
 }
 
 // The result's vector; those of the stores are stored.
 static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMValueRef row, int vector,
                                LLVMValueRef sum) {
-    location here = {.e = e, .x = x, .t = t, .sum = sum, .row = row, .vector = vector};
+    if (x->scales) sum = scaled(e, x, t, row, vector, sum);
+    if (x->pauses) return sum;
+    location here = {.e = e, .x = x, .t = t, .row = row, .vector = vector};
     LLVMValueRef *memo = ARENA_ARRAY(e->arena, LLVMValueRef, x->body->count);
+    memo[x->anchor] = sum;
     pointwise p = {
         .e = e, .body = x->body, .load = load_param, .context = &here, .width = e->width, .memo = memo};
     LLVMValueRef result = pointwise_value(&p, x->result);
     for (int i = x->count; i < x->count + x->store_count; i++) {
-        LLVMValueRef to = tile_at(e, t->extra[i], tile_mul(e, row, x->extras[i].ld * 4));
-        build_store(e, pointwise_value(&p, x->values[i]),
-                    tile_at_constant(e, to, (int64_t)vector * e->width * 4), (unsigned)e->width * 4);
+        int64_t size = (int64_t)elem_size(x->extras[i].e);
+        LLVMValueRef to = tile_at(e, t->extra[i], tile_mul(e, row, x->extras[i].ld * size));
+        build_store(e, pointwise_value(&p, x->values[i]), tile_at_constant(e, to, vector * e->width * size),
+                    (unsigned)(e->width * size));
     }
     return result;
 }
@@ -146,16 +194,18 @@ static void finish_in_memory(emit *e, const epilogue *x, const tile *t, const ti
     LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, rows.index, sums->row_bytes));
     LLVMValueRef to = tile_at(e, t->c, tile_mul(e, rows.index, t->ldc));
     for (int v = 0; v < t->vectors; v++) {
-        LLVMValueRef sum = build_load(e, e->vf, tile_at_constant(e, from, (int64_t)v * align), align);
+        LLVMValueRef sum =
+            build_load(e, tile_sum_type(e, t->product), tile_at_constant(e, from, (int64_t)v * align), align);
         sum = one_vector(e, x, t, rows.index, v, sum);
-        build_store(e, sum, tile_at_constant(e, to, (int64_t)v * align), align);
+        int64_t bytes = e->width * epilogue_c_size(x);
+        build_store(e, sum, tile_at_constant(e, to, v * bytes), (unsigned)bytes);
     }
     build_loop_end(e, &rows);
 }
 
 void epilogue_finish(emit *e, const tile *t, const tile_sums *sums) {
     const epilogue *x = t->context;
-    if (!x->costly && sums->acc) {
+    if ((!x->costly || x->pauses) && sums->acc) {
         finish_cheap(e, x, t, sums);
         return;
     }
@@ -163,11 +213,16 @@ void epilogue_finish(emit *e, const tile *t, const tile_sums *sums) {
     finish_in_memory(e, x, t, &lying);
 }
 
+int64_t epilogue_c_size(const epilogue *x) {
+    return !x->body || x->pauses ? 4 : (int64_t)elem_size(graph_type(x->body, x->result)->e);
+}
+
 void epilogue_attach(panels *p, const epilogue *x) {
     p->extra_count = x->count + x->store_count;
     for (int i = 0; i < p->extra_count; i++) p->extras[i] = x->extras[i];
-    bool stored = x->body && (x->result != x->anchor || x->store_count);
+    bool stored = x->body && (x->result != x->anchor || x->store_count || x->scales);
     p->finish = stored ? epilogue_finish : NULL;
+    p->c_size = epilogue_c_size(x);
     p->context = (void *)x;
 }
 
@@ -175,7 +230,13 @@ void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef
     for (int i = 0; i < x->count + x->store_count; i++) {
         const panel_extra *m = &x->extras[i];
         out->extra[i] = build_arg(e, args, x->args[i]);
-        if (m->kind == EXTRA_ROWS || m->kind == EXTRA_STORED)
+        if (m->kind == EXTRA_ROWS || m->kind == EXTRA_STORED || m->kind == EXTRA_NUMBERS)
             out->extra[i] = tile_at(e, out->extra[i], tile_mul(e, row, m->ld * (int64_t)elem_size(m->e)));
     }
+}
+
+void epilogue_extras_group(emit *e, const epilogue *x, LLVMValueRef group, panels_args *out) {
+    int64_t columns = graph_type(x->body, x->sums.value)->d[1].n;
+    out->extra[0] = tile_at(e, out->extra[0], tile_mul(e, group, columns * 4));
+    out->extra[1] = tile_at(e, out->extra[1], tile_mul(e, group, 4));
 }

@@ -4,18 +4,24 @@
 #define BERTC_BACKEND_MATMUL_EPILOGUE_H
 
 #include "backend/matmul/panels.h"
+#include "backend/matmul/sums.h"
 
-// A value of the body that the tile stores: to rows of `ld` floats at argument `arg` of the kernel.
+// A value of the body that the tile stores: to rows of `ld` elements at argument `arg` of the kernel.
 typedef struct epilogue_store {
     value v;
     int arg;
     int64_t ld;
 } epilogue_store;
 
-// The pointwise ops of a body from the anchor's sums to `result`, which goes to C, and to the stores.
+// The pointwise ops of a body from the anchor's sums to `result`, which goes to C, and to the stores: f32, or bf16 made of
+// it by a cast.
 typedef struct epilogue {
     const graph *body; // NULL: none
     value anchor, result;
+    // Of 8-bit products: the first two operands are the offsets and the scales. `resumes`: what C holds is added to the
+    // scaled sums; `pauses`: C gets them in f32, and the rest is left to a later part of k.
+    product_sums sums;
+    bool scales, resumes, pauses;
     bool costly; // too many registers for the sums to stay in theirs
     int op_count;
     int count;                     // operands that come in, beside the anchor and scalar literals
@@ -25,14 +31,22 @@ typedef struct epilogue {
     panel_extra extras[TILE_MAX_EXTRAS];
 } epilogue;
 
-// Collects the ops between `anchor` [X,n], `result` and the stores, all of the anchor's type. Params may be scalars,
-// [n], or rows [X,n]. False where any other op is between them: then there is no epilogue.
+// Collects the ops between `anchor` [X,n], `result` and the stores, all f32 or bf16 of the anchor's shape. Params may be
+// scalars, [n], rows [X,n], or [X,1]. False where any other op is between them: then there is no epilogue.
 bool epilogue_collect(const kernel_site *s, const graph *body, const value *operands, value anchor,
                       value result, int store_count, const epilogue_store *stores, epilogue *out);
+// From the sums of a product on.
+bool epilogue_collect_sums(const kernel_site *s, const graph *body, const value *operands,
+                           const product_sums *sums, value result, int store_count,
+                           const epilogue_store *stores, epilogue *out);
 // Makes the tiles of `p` end with it.
 void epilogue_attach(panels *p, const epilogue *x);
 // The panels' extras for rows from `row` on; args: the kernel's.
 void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef row, panels_args *out);
+// Of 8-bit products in groups: what the extras are for group `group` (i64) of k.
+void epilogue_extras_group(emit *e, const epilogue *x, LLVMValueRef group, panels_args *out);
+// Bytes of an element of C.
+int64_t epilogue_c_size(const epilogue *x);
 // tile_finish of a product with that epilogue (context: epilogue *); the tile's extras are the epilogue's.
 void epilogue_finish(emit *e, const tile *t, const tile_sums *sums);
 

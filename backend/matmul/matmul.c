@@ -1,7 +1,7 @@
 // The matmul family: a product with a packed weight, pointwise ops on its sums, and a tail over its
 // rows: a norm, its numbers, and their like (tail.h).
 //
-//   y[X,N], .. = tail(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], scalars))   X: T, S or R
+//   y[X,N], .. = tail(pointwise(x[X,K] w[K,N], vectors [N], rows [X,N], [X,1], scalars))   X: T, S or R
 //   y[X,N] = select(compare(numbers [X], a number), pointwise(...), 0)              skips other rows
 //
 // Its results are any of the pointwise ops' values and of the tail's.
@@ -13,6 +13,10 @@
 // A product whose own rows nothing reads lies in the task's scratch; then tasks own whole rows.
 //
 // The order of each sum is the same in both, and so are the bits.
+//
+// Element types are those of a row of kernels.def; `cast` may stand between w and the product where it widens w. Sums of
+// 8-bit products become f32 as sums.h says; where groups of k are scaled apart, the groups are multiplied one after the
+// other, and C holds the sums of those before.
 #include "backend/matmul/blocks.h"
 
 // The parts of a node of this family.
@@ -20,6 +24,7 @@ typedef struct matmul {
     sym dim;
     int x, w;    // operands
     bool widens; // w becomes f32 on its way
+    product_sums sums;
     const target_product *product;
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
@@ -75,13 +80,13 @@ static bool find_operands(const graph *body, value anchor, matmul *m) {
 }
 
 // A product in chosen rows has one result.
-static bool collect_chosen(const kernel_site *s, value anchor, matmul *m) {
+static bool collect_chosen(const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const graph *body = n->body;
     value result = row_choice_collect(body, body->outputs[0].value, &m->choice);
     product_end_plain(s, &m->end);
-    return m->choice.body && kernel_has_one_result(s) &&
-           epilogue_collect(s, body, n->inputs, anchor, result, 0, NULL, &m->end.after);
+    return m->choice.body && m->sums.groups == 1 && kernel_has_one_result(s) && n->type.e == ELEM_F32 &&
+           epilogue_collect_sums(s, body, n->inputs, &m->sums, result, 0, NULL, &m->end.after);
 }
 
 static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
@@ -89,7 +94,8 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     *m = (matmul){0};
     if (n->op == OP_matmul) {
         m->w = 1;
-        if (!operands_fit(e, s, m)) return false;
+        m->sums.groups = 1;
+        if (n->type.rank != 2 || !operands_fit(e, s, m)) return false;
         find_blocks(n, m);
         product_end_plain(s, &m->end);
         return true;
@@ -98,9 +104,11 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     if (anchor == VALUE_NONE) return false;
     if (!find_operands(n->body, anchor, m) || !operands_fit(e, s, m)) return false;
     find_blocks(graph_node(n->body, anchor), m);
-    if (collect_chosen(s, anchor, m)) return true;
+    if (!sums_collect(n->body, anchor, &m->sums)) return false;
+    if (m->sums.groups > 1 && (m->blocks > 1 || m->sums.group % (4 * m->product->group))) return false;
+    if (collect_chosen(s, m)) return true;
     m->choice = (row_choice){0};
-    return product_end_collect(e->arena, s, anchor, NULL, &m->end);
+    return product_end_collect(e->arena, s, &m->sums, NULL, &m->end);
 }
 
 bool matmul_accepts(const emit *e, const kernel_site *s) {
@@ -135,29 +143,82 @@ static matmul_tasks tasks_of(const matmul *m, const task_split *cut) {
     return t;
 }
 
+// The products of a node. `parts`: of the first of several groups of k and of those between.
+typedef struct matmul_code {
+    panels whole; // or of the last group
+    panels parts[2];
+    epilogue between[2];
+} matmul_code;
+
 static panels product(const kernel_site *s, const matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const schedule *plan = &s->variant->schedules[s->node];
+    int64_t k = m->sums.groups > 1 ? m->sums.group : m->k / m->blocks;
     panels p = {.name = "matmul",
                 .product = m->product,
                 .rows = block_tile_rows(s),
                 .columns = plan->tile_columns,
-                .k = m->k / m->blocks,
+                .k = k,
                 .lda = elem_bytes(m->product->left, s->variant->places[n->inputs[m->x]].ld),
-                .ldc = m->end.ldc * 4,
+                .ldc = product_end_row(&m->end),
                 .panel = packed_groups(m->product->right, m->k) * GROUP_BYTES,
                 .streams = plan->prefetch,
-                .next = plan->prefetch > 0 && m->k / m->blocks >= 16, // at least one line of each panel
+                // at least one line of each panel
+                .next = plan->prefetch > 0 && k >= 16 * m->product->group,
                 .block_columns = m->blocks > 1 ? m->n / m->parts / m->blocks : 0,
                 .part_columns = m->n / m->parts,
                 .choice = m->choice};
-    epilogue_attach(&p, &m->end.after);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         matmul_tasks t = tasks_of(m, &plan->splits[class]);
         panels_expect(&p, t.width);
         panels_expect(&p, ceil_div(m->n, PANEL_COLUMNS) - (t.inner - 1) * t.width);
     }
     return p;
+}
+
+static void emit_products(emit *e, const kernel_site *s, matmul *m, matmul_code *p) {
+    *p = (matmul_code){.whole = product(s, m)};
+    m->end.after.resumes = m->sums.groups > 1;
+    epilogue_attach(&p->whole, &m->end.after);
+    panels_emit(e, &p->whole);
+    for (int i = 0; i < 2 && m->sums.groups > 1 + i; i++) {
+        p->between[i] = m->end.after;
+        p->between[i].resumes = i > 0;
+        p->between[i].pauses = true;
+        p->parts[i] = product(s, m);
+        p->parts[i].name = "matmul.part";
+        p->parts[i].next = false;
+        epilogue_attach(&p->parts[i], &p->between[i]);
+        panels_emit(e, &p->parts[i]);
+    }
+}
+
+// Group `group` (i64) of k; behind it comes the next, or, after the last, what v->after says.
+static void multiply_group(emit *e, const matmul *m, const panels *p, const panels_args *v,
+                           LLVMValueRef group, bool last) {
+    panels_args x = *v;
+    int64_t left = elem_bytes(m->product->left, m->sums.group),
+            right = tile_groups(m->product, m->sums.group) * GROUP_BYTES;
+    x.a = tile_at(e, v->a, tile_mul(e, group, left));
+    x.b = tile_at(e, v->b, tile_mul(e, group, right));
+    if (!last) x.after = tile_at_constant(e, tile_at(e, x.b, tile_mul(e, v->from, p->panel)), right);
+    epilogue_extras_group(e, &m->end.after, group, &x);
+    panels_call(e, p, &x);
+}
+
+static void multiply(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
+    int64_t groups = m->sums.groups;
+    if (groups == 1) {
+        panels_call(e, &p->whole, v);
+        return;
+    }
+    multiply_group(e, m, &p->parts[0], v, build_const_i64(e, 0), false);
+    if (groups > 2) {
+        loop l = build_loop(e, build_const_i64(e, 1), build_const_i64(e, groups - 1), 1, "group");
+        multiply_group(e, m, &p->parts[1], v, l.index, false);
+        build_loop_end(e, &l);
+    }
+    multiply_group(e, m, &p->whole, v, build_const_i64(e, groups - 1), true);
 }
 
 // Zeros in the task's rows that are not chosen.
@@ -169,8 +230,9 @@ static void clear_rows(emit *e, LLVMValueRef clear, const panels_args *v, LLVMVa
 }
 
 // One task: row block task / inner, column block task % inner (of `width` panels).
-static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, const panels *p, int64_t unit,
-                                int64_t width, int64_t inner, LLVMValueRef last) {
+static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, const matmul_code *code,
+                                int64_t unit, int64_t width, int64_t inner, LLVMValueRef last) {
+    const panels *p = &code->whole;
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3);
@@ -197,7 +259,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                      .next_bytes = LLVMGetParam(f, 5)};
     epilogue_extras(e, &m->end.after, args, x.first, &v);
     if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
-    panels_call(e, p, &v);
+    multiply(e, m, code, &v);
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
     else if (last)
@@ -218,12 +280,13 @@ static double row_flops(const matmul *m) {
 // Panels of `width` that a task reads before it has fetched any: none where it reads parts of panels, or, as
 // a rule, no row.
 static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
-    if (!p->next || m->blocks > 1 || m->choice.body) return 0;
+    if (!p->next || m->blocks > 1 || m->choice.body || m->sums.groups > 1) return 0;
     return width < p->widths[0] ? width : p->widths[0];
 }
 
-static void emit_split(emit *e, const kernel_site *s, const matmul *m, const panels *p, const task_split *cut,
-                       LLVMValueRef last, kernel *out, int class) {
+static void emit_split(emit *e, const kernel_site *s, const matmul *m, const matmul_code *code,
+                       const task_split *cut, LLVMValueRef last, kernel *out, int class) {
+    const panels *p = &code->whole;
     matmul_tasks t = tasks_of(m, cut);
     int64_t width = t.width, inner = t.inner;
     bool tail_phase = m->end.count && inner > 1;
@@ -232,12 +295,12 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const pan
                             .unit = block_unit(s, t.rows),
                             .inner = inner,
                             .flops_row = row_flops(m),
-                            .row_bytes = m->k * 4 + product_end_bytes(&m->end),
+                            .row_bytes = elem_bytes(m->product->left, m->k) + product_end_bytes(&m->end),
                             .stream = m->w,
                             .stream_step = width * p->panel,
                             .stream_bytes = streamed_first(m, p, width) * p->panel,
                             .suffix = ""};
-    phase->function = emit_kernel(e, s, m, p, phase->unit, width, inner, tail_phase ? NULL : last);
+    phase->function = emit_kernel(e, s, m, code, phase->unit, width, inner, tail_phase ? NULL : last);
     if (!tail_phase) phase->flops_row += m->end.flops;
     out->phase_count[class] = 1;
     if (!tail_phase) return;
@@ -260,8 +323,8 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     matmul m;
     if (!recognise(e, s, &m)) return false;
     keep_blocks(e, s, &m);
-    panels p = product(s, &m);
-    panels_emit(e, &p);
+    matmul_code p;
+    emit_products(e, s, &m, &p);
     // What is done with a task's rows when their products are there.
     *out = (kernel){0};
     LLVMValueRef last = NULL;

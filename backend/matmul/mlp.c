@@ -65,8 +65,9 @@ static bool collect_results(arena *a, const kernel_site *s, const value *anchors
         if (!last[i]) stores[stored++] = (epilogue_store){r[i].yield, r[i].arg, r[i].ld};
     }
     value hidden = graph_node(body, anchors[1])->inputs[0];
+    product_sums sums;
     return epilogue_collect(s, body, n->inputs, anchors[0], hidden, stored, stores, &m->between) &&
-           product_end_collect(a, s, anchors[1], last, &m->end);
+           sums_collect(body, anchors[1], &sums) && product_end_collect(a, s, &sums, last, &m->end);
 }
 
 static bool recognise(arena *a, const kernel_site *s, mlp *m) {

@@ -64,6 +64,7 @@ static tile tile_of(emit *e, const panels *p, int vectors, int rows) {
               .accumulate = p->accumulate,
               .next = p->next,
               .finish = p->finish,
+              .c_size = p->c_size,
               .context = p->context,
               .extra_count = p->extra_count};
     for (int i = 0; i < p->extra_count; i++) {

@@ -20,7 +20,7 @@ static LLVMValueRef extra_at(emit *e, const panels *p, int i, LLVMValueRef base,
     const panel_extra *x = &p->extras[i];
     if (x->kind == EXTRA_FIXED) return base;
     int64_t size = (int64_t)elem_size(x->e);
-    LLVMValueRef at = tile_at(e, base, tile_mul(e, column, size));
+    LLVMValueRef at = x->kind == EXTRA_NUMBERS ? base : tile_at(e, base, tile_mul(e, column, size));
     return x->kind == EXTRA_COLUMNS ? at : tile_at(e, at, tile_mul(e, row, x->ld * size));
 }
 
@@ -67,7 +67,8 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     loop tiles = build_loop(e, build_const_i64(e, 0), x->cut.tiles, 1, "row");
     LLVMValueRef i = tiles.index, row = heights_first(e, &x->cut, i);
     LLVMValueRef a = tile_at(e, x->a, tile_mul(e, row, p->lda));
-    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, row, p->ldc)), tile_mul(e, column, 4));
+    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, row, p->ldc)),
+                             tile_mul(e, column, p->c_size ? p->c_size : 4));
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], row, column);
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");

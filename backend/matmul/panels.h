@@ -9,7 +9,8 @@
 typedef enum extra_kind {
     EXTRA_COLUMNS, // [N]: moves with the columns
     EXTRA_ROWS,    // rows of ld elements: moves with rows and columns
-    EXTRA_STORED,  // the same, of floats, and the finish writes them
+    EXTRA_STORED,  // the same, and the finish writes them
+    EXTRA_NUMBERS, // [X,n], `ld` elements apart, of which one column is read: moves with the rows
     EXTRA_FIXED    // stays
 } extra_kind;
 typedef struct panel_extra {
@@ -36,6 +37,7 @@ typedef struct panels {
     int streams; // distant places from which the next tile of columns is fetched; 0: it is not
     bool next;   // what the caller names is fetched towards the end; `k` is constant
     tile_finish finish;
+    int64_t c_size; // bytes of an element of C; 0: 4
     void *context;
     int extra_count;
     panel_extra extras[TILE_MAX_EXTRAS];

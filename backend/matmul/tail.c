@@ -7,7 +7,8 @@ typedef struct collector {
     arena *a;
     const kernel_site *s;
     const graph *body;
-    value anchor;
+    const product_sums *sums;
+    value anchor; // their value
     dim rows;
     int count; // results to be computed
     kernel_result *results;
@@ -30,8 +31,10 @@ static bool take_results(collector *c, const bool *take) {
 
 static void mark_values(collector *c) {
     const graph *g = c->body;
-    for (int i = 0; i < c->count; i++)
-        c->late[c->results[i].yield] = graph_type(g, c->results[i].yield)->e != ELEM_F32;
+    for (int i = 0; i < c->count; i++) {
+        elem of = graph_type(g, c->results[i].yield)->e;
+        c->late[c->results[i].yield] = of != ELEM_F32 && of != ELEM_BF16;
+    }
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         c->late[v] |= row_op(n->op);
@@ -40,6 +43,7 @@ static void mark_values(collector *c) {
             c->late[v] |= c->late[n->inputs[i]];
             c->made[v] |= c->made[n->inputs[i]];
         }
+        if (v == c->anchor) c->late[v] = false; // its groups were added up
     }
     for (int i = 0; i < c->count; i++) c->needed[c->results[i].yield] = true;
     for (value v = g->count - 1; v >= 0; v--)
@@ -149,15 +153,32 @@ static const kernel_result *place_of_kept(const collector *c) {
     return NULL;
 }
 
+// The result, of what the tile stores, that is C: f32 where there is one.
+static const kernel_result *place_of_result(const collector *c) {
+    const kernel_result *r = NULL;
+    for (int i = 0; i < c->count; i++) {
+        value v = c->results[i].yield;
+        if (!c->late[v] && (!r || graph_type(c->body, r->yield)->e != ELEM_F32)) r = &c->results[i];
+    }
+    return r;
+}
+
+// Where C is to hold sums between parts of k and no result is f32, it lies in scratch.
 static bool place_product(collector *c) {
     product_end *x = c->x;
     const kernel_result *r = c->kept != VALUE_NONE ? place_of_kept(c) : NULL;
-    for (int i = 0; !r && c->kept == VALUE_NONE && i < c->count; i++)
-        if (!c->late[c->results[i].yield]) r = &c->results[i];
+    if (!r && c->kept == VALUE_NONE) r = place_of_result(c);
     if (!r && c->kept == VALUE_NONE) return false;
     x->c = r ? r->arg : -1;
-    x->ldc = r ? r->ld : round_up(x->n, PANEL_COLUMNS);
     x->main = c->kept != VALUE_NONE ? c->kept : r->yield;
+    x->c_elem = graph_type(c->body, x->main)->e;
+    if (x->c_elem != ELEM_F32 && c->sums->in_parts) {
+        r = NULL;
+        x->c = -1;
+        x->main = c->sums->value;
+        x->c_elem = ELEM_F32;
+    }
+    x->ldc = r ? r->ld : round_up(x->n, PANEL_COLUMNS);
     epilogue_store *stores = ARENA_ARRAY(c->a, epilogue_store, c->count);
     int n = 0;
     for (int i = 0; i < c->count; i++) {
@@ -165,7 +186,7 @@ static bool place_product(collector *c) {
         if (!c->late[k->yield] && k != r) stores[n++] = (epilogue_store){k->yield, k->arg, k->ld};
     }
     const value *operands = graph_node(c->s->graph, c->s->node)->inputs;
-    return epilogue_collect(c->s, c->body, operands, c->anchor, x->main, n, stores, &x->after);
+    return epilogue_collect_sums(c->s, c->body, operands, c->sums, x->main, n, stores, &x->after);
 }
 
 // The ports: C's (a result's, or scratch), then those of params, which visit has found, then those of results.
@@ -196,12 +217,19 @@ static bool late_fit(const collector *c, const kernel_result *r) {
            (dim_is(t->d[1], c->x->n) || row_scales_fit(c->x->n, t->d[1].n));
 }
 
-bool product_end_collect(arena *a, const kernel_site *s, value anchor, const bool *take, product_end *out) {
+bool product_end_collect(arena *a, const kernel_site *s, const product_sums *sums, const bool *take,
+                         product_end *out) {
     const node *n = graph_node(s->graph, s->node);
     const graph *body = n->body;
-    const type *t = graph_type(body, anchor);
-    collector c = {
-        .a = a, .s = s, .body = body, .anchor = anchor, .rows = t->d[0], .kept = VALUE_NONE, .x = out};
+    const type *t = graph_type(body, sums->value);
+    collector c = {.a = a,
+                   .s = s,
+                   .body = body,
+                   .sums = sums,
+                   .anchor = sums->value,
+                   .rows = t->d[0],
+                   .kept = VALUE_NONE,
+                   .x = out};
     *out = (product_end){.body = body, .n = t->d[1].n, .port_count = 1};
     if (!take_results(&c, take)) return false;
     bool **marks[] = {&c.late, &c.made, &c.needed, &c.seen};
@@ -224,6 +252,10 @@ void product_end_plain(const kernel_site *s, product_end *out) {
 
 // --- Bytes of a row
 
+int64_t product_end_row(const product_end *x) {
+    return elem_bytes(x->c_elem, x->ldc);
+}
+
 static int64_t port_bytes(const product_end *x, const tail_port *p) {
     const type *t = graph_type(x->body, p->v);
     return p->rows ? elem_bytes(t->e, t->d[1].n) : 0;
@@ -240,7 +272,7 @@ int64_t product_end_tail_bytes(const product_end *x) {
 }
 
 int64_t product_end_bytes(const product_end *x) {
-    int64_t bytes = x->c < 0 ? 0 : x->n * 4;
+    int64_t bytes = x->c < 0 ? 0 : elem_bytes(x->c_elem, x->n);
     for (int i = 0; i < x->after.count + x->after.store_count; i++) {
         extra_kind kind = x->after.extras[i].kind;
         bytes += kind == EXTRA_ROWS || kind == EXTRA_STORED ? elem_bytes(x->after.extras[i].e, x->n) : 0;
@@ -251,5 +283,5 @@ int64_t product_end_bytes(const product_end *x) {
 }
 
 int64_t product_end_scratch(const product_end *x, int64_t row_tile) {
-    return x->c < 0 ? round_up(SCRATCH_ROWS, row_tile) * x->ldc * 4 : 0;
+    return x->c < 0 ? round_up(SCRATCH_ROWS, row_tile) * product_end_row(x) : 0;
 }

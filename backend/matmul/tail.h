@@ -20,7 +20,8 @@ typedef struct tail_port {
 typedef struct product_end {
     const graph *body; // NULL: the product is the whole node
     epilogue after;
-    int c; // the argument that the product goes to, and floats from one of its rows to the next
+    int c; // the argument that the product goes to, its elements, and how many from one of its rows to the next
+    elem c_elem;
     int64_t ldc;
     int64_t n; // columns
     // The tail; count 0: there is none.
@@ -34,10 +35,12 @@ typedef struct product_end {
 } product_end;
 
 // Of the results of the site's node, those that `take` chooses (NULL: all): values of the body that follow from its
-// product `anchor` [X,n]. False where one can't be computed so. In `a`.
-bool product_end_collect(arena *a, const kernel_site *s, value anchor, const bool *take, product_end *out);
+// product's sums [X,n]. False where one can't be computed so. In `a`.
+bool product_end_collect(arena *a, const kernel_site *s, const product_sums *sums, const bool *take,
+                         product_end *out);
 // Of a node that is a product.
 void product_end_plain(const kernel_site *s, product_end *out);
+int64_t product_end_row(const product_end *x);   // bytes from one of C's rows to the next
 int64_t product_end_bytes(const product_end *x); // a row's, read and written beside the product's operands
 int64_t product_end_tail_bytes(const product_end *x); // a row's, of the tail alone
 

@@ -42,6 +42,7 @@ struct tile {
     int64_t line_advance; // the most that `step` may be
     bool next;            // and the line at `next`, which goes on by TILE_NEXT_BYTES
     tile_finish finish;   // NULL: the sums are stored to C as they are
+    int64_t c_size;       // bytes of an element of C that finish stores; 0: 4
     void *context;        // finish's own
     int extra_count;      // pointers handed through to finish
     // Bit i: extra i points to rows like C's, touch_ld[i] elements of touch_size[i] bytes apart; they are touched

@@ -28,7 +28,8 @@ LLVMTypeRef tile_sum_type(const emit *e, const target_product *product) {
 }
 
 LLVMValueRef tile_c(emit *e, const tile *t, int row, int vector) {
-    return tile_at_constant(e, t->c, row * t->ldc + (int64_t)vector * e->width * 4);
+    int64_t size = t->c_size ? t->c_size : 4;
+    return tile_at_constant(e, t->c, row * t->ldc + (int64_t)vector * e->width * size);
 }
 
 LLVMValueRef tile_stack(emit *e, const tile *t, int64_t bytes) {
@@ -51,7 +52,8 @@ LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, in
 void tile_store(emit *e, const tile *t, LLVMValueRef *acc) {
     for (int r = 0; r < t->rows; r++) {
         for (int v = 0; v < t->vectors; v++) {
-            build_store(e, acc[r * t->vectors + v], tile_c(e, t, r, v), (unsigned)e->width * 4);
+            build_store(e, acc[r * t->vectors + v], tile_c(e, t, r, v),
+                        (unsigned)(e->width * (t->c_size ? t->c_size : 4)));
         }
     }
 }

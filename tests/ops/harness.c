@@ -323,11 +323,11 @@ static void prepare(run *r, const graph *g) {
     must(r, passes_add_variant(r->g, r->h->length + 5, r->h->batch + 1, &c) == 1, "the second variant");
 }
 
-static void check_cpu(const graph *g, const harness *h, const char *cpu) {
+static void check_cpu(const graph *g, const harness *h, const char *cpu, precision p) {
     run r = {.h = h, .cpu = cpu, .a = arena_new(), .source = {h->weights, harness_find}};
     int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
     diag_init(&r.d);
-    must(&r, target_init(&r.target, NULL, cpu, PRECISION_F32, &r.d), "target");
+    must(&r, target_init(&r.target, NULL, cpu, p, &r.d), "target");
     harness_bind(&r, bounds, row_bounds);
     prepare(&r, g);
     harness_inputs(&r);
@@ -358,6 +358,34 @@ static bool is_native(const graph *g, const char *cpu) {
     return ok && !strcmp(host.isa, host_isa(cpu));
 }
 
+static bool has_word(const char *list, const char *word) {
+    size_t n = strlen(word);
+    for (const char *at = list; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == n && !memcmp(at, word, n)) return true;
+    return false;
+}
+
+// Is the code of a form in class `class`?
+static bool of_class(const struct host_form *x, const char *class) {
+    target t;
+    diag d;
+    diag_init(&d);
+    bool ok = target_init(&t, NULL, x->cpu, x->precision, &d) && (!class || !strcmp(t.class, class));
+    diag_free(&d);
+    return ok;
+}
+
+static void check_dtypes(const graph *g, const harness *h) {
+    for (int i = 0; i < HOST_FORMS; i++) {
+        const struct host_form *x = &host_forms[i];
+        if (!has_word(h->dtypes, precision_name(x->precision)) || !of_class(x, h->class)) continue;
+        if (host_runs_precision(x->cpu, x->precision))
+            check_cpu(g, h, x->cpu, x->precision);
+        else
+            skip_part(x->cpu, "%s", precision_name(x->precision));
+    }
+}
+
 void harness_check(const graph *g, const harness *given) {
     harness h = given ? *given : (harness){0};
     if (h.texts == 0) {
@@ -371,12 +399,16 @@ void harness_check(const graph *g, const harness *given) {
     }
     if (!h.length) h.length = longest;
     if (!h.batch) h.batch = (tokens + h.length - 1) / h.length;
-    if (!h.only || !strcmp(h.only, "native")) check_cpu(g, &h, "native");
+    if (h.dtypes) {
+        check_dtypes(g, &h);
+        return;
+    }
+    if (!h.only || !strcmp(h.only, "native")) check_cpu(g, &h, "native", PRECISION_F32);
     for (int i = 0; i < HOST_CPUS; i++) {
         if (h.only && strcmp(h.only, host_cpus[i])) continue;
         if (!host_runs(host_cpus[i]))
             skip_part(host_isa(host_cpus[i]), "%s", host_cpus[i]);
         else if (h.only || !is_native(g, host_cpus[i]))
-            check_cpu(g, &h, host_cpus[i]);
+            check_cpu(g, &h, host_cpus[i], PRECISION_F32);
     }
 }

@@ -42,15 +42,18 @@ typedef struct harness {
     // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.
     const char *family;
     const char *only; // "native", or one of host_cpus; NULL: all
+    // Names of precisions with spaces: runs the levels that have code for one of them, in place of the ISAs. NULL: f32.
+    const char *dtypes;
+    const char *class; // of those the levels of this arithmetic class alone; NULL: all
 } harness;
 
 // Inputs are filled in by name (bounds, row_bounds, rows), else at random: i32 below the rows of the smallest
-// table that is gathered by them (else -20 to 20), narrower whole numbers of all that their type holds, floats
-// as `h` says. A failure names op, shape, index, value got and wanted. h may be NULL.
+// table that is gathered by them (else -20 to 20), narrower whole numbers of all that their type holds (u8 of class avx2:
+// up to 127), floats as `h` says. A failure names op, shape, index, value got and wanted. h may be NULL.
 void harness_check(const graph *g, const harness *h);
 
 // The same for a graph as IR text. A line "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1,
-// tolerance = 1e-5, passes = a b" sets options; tensors that recipes name are random.
+// tolerance = 1e-5, passes = a b, dtypes = bf16 int8" sets options; tensors that recipes name are random.
 void harness_file(const char *path);
 const graph *harness_parse(arena *a, const char *path, harness *h);
 void harness_weights_of(const graph *g, harness_weights *w, const harness *h);

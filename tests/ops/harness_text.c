@@ -31,6 +31,10 @@ static void read_option(arena *a, const char *key, const char *text, harness *h)
         h->tolerance = strtod(text, NULL);
     else if (!strcmp(key, "family")) {
         h->family = arena_strdup(a, text);
+    } else if (!strcmp(key, "dtypes")) {
+        h->dtypes = arena_strdup(a, text);
+    } else if (!strcmp(key, "class")) {
+        h->class = arena_strdup(a, text);
     } else if (!strcmp(key, "passes")) {
         char *list = arena_strdup(a, text);
         for (char *c = list; *c; c++)
