@@ -39,7 +39,7 @@ static bool add_param(const kernel_site *s, const value *operands, epilogue *x, 
     return true;
 }
 
-// Of 8-bit products. In an mlp the scales are made in the kernel.
+// Of 8-bit products. In an mlp the scales are made in the kernel: of no operand, one number a row.
 static bool add_sums(const kernel_site *s, const value *operands, epilogue *x) {
     const product_sums *sums = &x->sums;
     if (sums->offsets == VALUE_NONE) return true;
@@ -48,6 +48,7 @@ static bool add_sums(const kernel_site *s, const value *operands, epilogue *x) {
     bool param = graph_node(x->body, sums->scales)->op == OP_param;
     int64_t ld = param ? s->variant->places[operands[sums->scales]].ld : 1;
     add_operand(x, sums->scales, (panel_extra){EXTRA_NUMBERS, ELEM_F32, ld});
+    if (!param) x->args[1] = -1;
     return !param || !node_is_constant(graph_node(s->graph, operands[sums->scales]));
 }
 
@@ -229,6 +230,7 @@ void epilogue_attach(panels *p, const epilogue *x) {
 void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef row, panels_args *out) {
     for (int i = 0; i < x->count + x->store_count; i++) {
         const panel_extra *m = &x->extras[i];
+        if (x->args[i] < 0) continue;
         out->extra[i] = build_arg(e, args, x->args[i]);
         if (m->kind == EXTRA_ROWS || m->kind == EXTRA_STORED || m->kind == EXTRA_NUMBERS)
             out->extra[i] = tile_at(e, out->extra[i], tile_mul(e, row, m->ld * (int64_t)elem_size(m->e)));
@@ -238,5 +240,5 @@ void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef
 void epilogue_extras_group(emit *e, const epilogue *x, LLVMValueRef group, panels_args *out) {
     int64_t columns = graph_type(x->body, x->sums.value)->d[1].n;
     out->extra[0] = tile_at(e, out->extra[0], tile_mul(e, group, columns * 4));
-    out->extra[1] = tile_at(e, out->extra[1], tile_mul(e, group, 4));
+    if (x->args[1] >= 0) out->extra[1] = tile_at(e, out->extra[1], tile_mul(e, group, 4));
 }

@@ -41,9 +41,10 @@ bool epilogue_collect_sums(const kernel_site *s, const graph *body, const value 
                            const epilogue_store *stores, epilogue *out);
 // Makes the tiles of `p` end with it.
 void epilogue_attach(panels *p, const epilogue *x);
-// The panels' extras for rows from `row` on; args: the kernel's.
+// The panels' extras for rows from `row` on; args: the kernel's. Scales that the kernel makes are the caller's: extra[1].
 void epilogue_extras(emit *e, const epilogue *x, LLVMValueRef args, LLVMValueRef row, panels_args *out);
-// Of 8-bit products in groups: what the extras are for group `group` (i64) of k.
+// Of 8-bit products in groups: what the extras are for group `group` (i64) of k. Scales that the kernel makes are of one
+// group.
 void epilogue_extras_group(emit *e, const epilogue *x, LLVMValueRef group, panels_args *out);
 // Bytes of an element of C.
 int64_t epilogue_c_size(const epilogue *x);

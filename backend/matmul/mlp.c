@@ -9,6 +9,12 @@
 //
 // The second product takes its k in the same order as a matmul kernel would, y holding the sums between
 // slices, so the bits are those of two kernels.
+//
+// Element types are those of rows of kernels.def, as in the matmul family. Of 8 bits, a slice is a group of hidden columns,
+// and is quantised once the first product has made it, each row with a scale of its own:
+//
+//   scratch   | hidden rows | quantised rows, scales | C, where no result holds it | the tail's |
+#include "backend/emit/view.h"
 #include "backend/matmul/blocks.h"
 
 // Rows that share a slice of the hidden columns: SLICE_ROWS x 768 floats fit in L2.
@@ -17,17 +23,32 @@
 typedef struct mlp {
     sym dim;
     int x, w1, w2; // operands
+    const target_product *up, *down;
     int64_t k, hidden, n;
+    value quantized; // the hidden rows that the second product reads, of 8 bits; else VALUE_NONE
+    product_sums sums[2];
     epilogue between;
     product_end end;
 } mlp;
 
-static bool packed(const kernel_site *s, int operand, int64_t *k, int64_t *n) {
-    const type *t = graph_type(s->graph, graph_node(s->graph, s->node)->inputs[operand]);
-    if (t->e != ELEM_F32 || t->rank != 2 || t->layout != LAYOUT_PACKED) return false;
+static bool is_param(const graph *body, value v) {
+    return graph_node(body, v)->op == OP_param;
+}
+
+// The packed weight that v is, perhaps cast to f32; its product with `left`.
+static const target_product *packed(const emit *e, const kernel_site *s, value v, elem left, int *operand,
+                                    int64_t *k, int64_t *n) {
+    const node *fuse = graph_node(s->graph, s->node), *w = graph_node(fuse->body, v);
+    bool widens = w->op == OP_cast && w->type.e == ELEM_F32;
+    *operand = widens ? w->inputs[0] : v;
+    if (!is_param(fuse->body, *operand)) return NULL;
+    const type *t = graph_type(s->graph, fuse->inputs[*operand]);
+    if (t->rank != 2 || t->layout != LAYOUT_PACKED || t->d[0].s || t->d[1].s) return NULL;
     *k = t->d[0].n;
     *n = t->d[1].n;
-    return t->d[0].s == SYM_NONE && t->d[1].s == SYM_NONE && *k > 0 && *n > 0;
+    const target_product *product = target_product_find(e->target, left, t->e);
+    bool fits = product && widens == (product->step == STEP_WIDEN) && *k > 0 && *n > 0;
+    return fits ? product : NULL;
 }
 
 static bool find_products(const graph *body, value *anchors) {
@@ -64,13 +85,33 @@ static bool collect_results(arena *a, const kernel_site *s, const value *anchors
         last[i] = below[r[i].yield];
         if (!last[i]) stores[stored++] = (epilogue_store){r[i].yield, r[i].arg, r[i].ld};
     }
-    value hidden = graph_node(body, anchors[1])->inputs[0];
-    product_sums sums;
-    return epilogue_collect(s, body, n->inputs, anchors[0], hidden, stored, stores, &m->between) &&
-           sums_collect(body, anchors[1], &sums) && product_end_collect(a, s, &sums, last, &m->end);
+    value hidden = m->quantized == VALUE_NONE ? graph_node(body, anchors[1])->inputs[0]
+                                              : graph_node(body, m->quantized)->inputs[0];
+    return epilogue_collect_sums(s, body, n->inputs, &m->sums[0], hidden, stored, stores, &m->between) &&
+           product_end_collect(a, s, &m->sums[1], last, &m->end);
 }
 
-static bool recognise(arena *a, const kernel_site *s, mlp *m) {
+// The sums of both products, and what quantises the hidden rows, in the groups of the second one, with its scales.
+static bool find_sums(const graph *body, const value *anchors, mlp *m) {
+    for (int i = 0; i < 2; i++)
+        if (!sums_collect(body, anchors[i], &m->sums[i])) return false;
+    m->sums[1].in_parts = true;
+    const product_sums *first = &m->sums[0], *second = &m->sums[1];
+    if (first->groups > 1 || (first->scales != VALUE_NONE && !is_param(body, first->scales))) return false;
+    value left = graph_node(body, anchors[1])->inputs[0];
+    const node *q = graph_node(body, left);
+    m->quantized = VALUE_NONE;
+    if (second->scales == VALUE_NONE) return true;
+    const node *s = graph_node(body, second->scales);
+    if (q->op != OP_quantize || s->op != OP_scales || q->inputs[1] != second->scales ||
+        s->inputs[0] != q->inputs[0])
+        return false;
+    m->quantized = left;
+    return node_attr(s, ATTR_group)->u.i == second->group && node_attr(q, ATTR_group)->u.i == second->group &&
+           (second->groups == 1 || second->group % PANEL_COLUMNS == 0);
+}
+
+static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
     const node *n = graph_node(s->graph, s->node);
     *m = (mlp){0};
     value anchors[2];
@@ -78,17 +119,15 @@ static bool recognise(arena *a, const kernel_site *s, mlp *m) {
     const graph *body = n->body;
     const node *up = graph_node(body, anchors[0]), *down = graph_node(body, anchors[1]);
     const node *x = graph_node(body, up->inputs[0]);
-    if (x->op != OP_param || graph_node(body, up->inputs[1])->op != OP_param ||
-        graph_node(body, down->inputs[1])->op != OP_param)
-        return false;
+    if (x->op != OP_param) return false;
     m->x = up->inputs[0];
-    m->w1 = up->inputs[1];
-    m->w2 = down->inputs[1];
+    elem between = graph_type(body, down->inputs[0])->e;
     int64_t hidden;
-    if (!packed(s, m->w1, &m->k, &m->hidden) || !packed(s, m->w2, &hidden, &m->n)) return false;
+    m->up = packed(e, s, up->inputs[1], x->type.e, &m->w1, &m->k, &m->hidden);
+    m->down = packed(e, s, down->inputs[1], between, &m->w2, &hidden, &m->n);
+    if (!m->up || !m->down || !find_sums(body, anchors, m)) return false;
     m->dim = x->type.d[0].s;
-    if (x->type.e != ELEM_F32 || x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0)
-        return false;
+    if (x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0) return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
     if (node_is_constant(graph_node(s->graph, n->inputs[m->x])) || hidden != m->hidden) return false;
     return collect_results(a, s, anchors, m);
@@ -96,7 +135,7 @@ static bool recognise(arena *a, const kernel_site *s, mlp *m) {
 
 bool mlp_accepts(const emit *e, const kernel_site *s) {
     mlp m;
-    return recognise(e->arena, s, &m);
+    return recognise(e, e->arena, s, &m);
 }
 
 // The products of a node.
@@ -105,55 +144,109 @@ typedef struct mlp_code {
     int64_t rows;                // SLICE_ROWS in whole row tiles
     panels up;
     panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
-    LLVMValueRef tail;
-    int64_t hidden_bytes, tail_scratch,
-        scratch_bytes; // where C and the tail's begin in scratch, and all of it
+    epilogue parts[2];         // of the first and the middle
+    LLVMValueRef quantize, tail;
+    // Bytes of a hidden row, and of a quantised one. Where those, the scales, C and the tail's begin in scratch, and all of
+    // it.
+    int64_t hidden_row, quantized_row, quantized, scales, c, tail_scratch, scratch_bytes;
 } mlp_code;
 
-static void emit_products(emit *e, const kernel_site *s, const mlp *m, mlp_code *p) {
+// A function void (ptr hidden, ptr quantized, ptr scales, i64 rows): a slice's rows, and a scale for each.
+static LLVMValueRef emit_quantize(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p) {
+    const graph *body = graph_node(s->graph, s->node)->body;
+    const node *q = graph_node(body, m->quantized);
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->ptr, e->ptr, e->i64};
+    LLVMValueRef f = build_helper(e, "mlp.quantize", NULL, 4, params);
+    int64_t columns = m->sums[1].group;
+    LLVMValueRef size = build_const_i64(e, columns);
+    type from = type_make(ELEM_F32, 1, (dim[]){dim_num(columns)}), to = from;
+    to.e = q->type.e;
+    loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 3), 1, "row");
+    LLVMValueRef at = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, rows.index, p->hidden_row));
+    LLVMValueRef out_at = tile_at(e, LLVMGetParam(f, 1), tile_mul(e, rows.index, p->quantized_row));
+    view in = view_make(&from, at, &size, &columns, 0), out = view_make(&to, out_at, &size, &columns, 0);
+    in.padded = out.padded = true;
+    LLVMValueRef scale = scale_of_magnitude(e, view_magnitude(e, &in), (double)node_attr(q, ATTR_limit)->u.i);
+    build_store(e, scale, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, rows.index, 4)), 4);
+    LLVMValueRef factor = quantize_factor(e, q, scale);
+    for (sweep w = sweep_begin(e, size, e->width, 1); sweep_next(&w);)
+        sweep_store(&w, &out, quantize_op(e, body, q, sweep_load(&w, &in), factor));
+    build_loop_end(e, &rows);
+    return build_helper_end(e, f, NULL, caller);
+}
+
+// Where things lie in scratch.
+static void lay_out(const kernel_site *s, const mlp *m, mlp_code *p, int64_t tail_bytes) {
+    bool quantizes = m->quantized != VALUE_NONE;
+    p->quantized = p->rows * p->hidden_row;
+    p->scales = p->quantized + (quantizes ? p->rows * p->quantized_row : 0);
+    p->c = p->scales + (quantizes ? round_up(p->rows * 4, PLACE_ALIGNMENT) : 0);
+    p->tail_scratch = p->c + product_end_scratch(&m->end, s->variant->row_tile);
+    p->scratch_bytes = p->tail_scratch + tail_bytes;
+}
+
+// The second product's slices: sums of 8 bits are scaled in each, others go on from what C holds.
+static void emit_down(emit *e, mlp *m, mlp_code *p, const panels *down) {
+    bool scaled = m->end.after.scales;
+    panels *parts[] = {&p->first, &p->middle};
+    m->end.after.resumes = scaled && p->slices > 1;
+    p->end = *down;
+    p->end.accumulate = !scaled && p->slices > 1;
+    p->end.k = p->last;
+    epilogue_attach(&p->end, &m->end.after);
+    panels_emit(e, &p->end);
+    for (int i = 0; i < 2 && p->slices > 1 + i; i++) {
+        *parts[i] = *down;
+        parts[i]->accumulate = !scaled && i > 0;
+        p->parts[i] = m->end.after;
+        p->parts[i].resumes = i > 0;
+        p->parts[i].pauses = true;
+        if (scaled) epilogue_attach(parts[i], &p->parts[i]);
+        panels_emit(e, parts[i]);
+    }
+}
+
+static void emit_products(emit *e, const kernel_site *s, mlp *m, mlp_code *p) {
     const schedule *plan = &s->variant->schedules[s->node];
     const place *places = s->variant->places;
-    int64_t tail_bytes = 0;
-    *p = (mlp_code){.chunk = round_up(plan->chunk > 0 ? plan->chunk : m->hidden, PANEL_COLUMNS)};
+    int64_t tail_bytes = 0, chunk = plan->chunk > 0 ? plan->chunk : m->hidden;
+    bool quantizes = m->quantized != VALUE_NONE;
+    if (quantizes) chunk = m->sums[1].group;
+    *p = (mlp_code){.chunk = round_up(chunk, PANEL_COLUMNS)};
+    p->hidden_row = p->chunk * epilogue_c_size(&m->between);
+    p->quantized_row = round_up(p->chunk, PLACE_ALIGNMENT);
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;
     p->last = m->hidden - (p->slices - 1) * p->chunk;
     p->rows = round_up(SLICE_ROWS, s->variant->row_tile);
     int tile_rows = block_tile_rows(s);
     p->up = (panels){.name = "mlp.up",
-                     .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
+                     .product = m->up,
                      .rows = tile_rows,
                      .columns = plan->tile_columns,
                      .k = m->k,
-                     .lda = places[graph_node(s->graph, s->node)->inputs[m->x]].ld * 4,
-                     .ldc = p->chunk * 4,
-                     .panel = m->k * PANEL_COLUMNS * 4,
+                     .lda = elem_bytes(m->up->left, places[graph_node(s->graph, s->node)->inputs[m->x]].ld),
+                     .ldc = p->hidden_row,
+                     .panel = packed_groups(m->up->right, m->k) * GROUP_BYTES,
                      .streams = plan->prefetch};
     epilogue_attach(&p->up, &m->between);
     panels down = {.name = "mlp.down",
-                   .product = target_product_find(e->target, ELEM_F32, ELEM_F32),
+                   .product = m->down,
                    .rows = tile_rows,
                    .columns = plan->tile_columns,
                    .k = p->chunk,
-                   .lda = p->chunk * 4,
-                   .ldc = m->end.ldc * 4,
-                   .panel = m->hidden * PANEL_COLUMNS * 4,
+                   .lda = quantizes ? p->quantized_row : p->hidden_row,
+                   .ldc = product_end_row(&m->end),
+                   .panel = packed_groups(m->down->right, m->hidden) * GROUP_BYTES,
                    .streams = plan->prefetch};
     panels_expect(&down, ceil_div(m->n, PANEL_COLUMNS));
-    p->first = p->middle = p->end = down;
-    p->middle.accumulate = true;
-    p->end.accumulate = p->slices > 1;
-    p->end.k = p->last;
-    epilogue_attach(&p->end, &m->end.after);
     panels_expect(&p->up, p->chunk / PANEL_COLUMNS);
     panels_expect(&p->up, ceil_div(p->last, PANEL_COLUMNS));
     panels_emit(e, &p->up);
-    panels_emit(e, &p->end);
-    if (p->slices > 1) panels_emit(e, &p->first);
-    if (p->slices > 2) panels_emit(e, &p->middle);
+    emit_down(e, m, p, &down);
+    if (quantizes) p->quantize = emit_quantize(e, s, m, p);
     if (m->end.count) p->tail = tail_emit(e, &m->end, "norm.rows", &tail_bytes);
-    p->hidden_bytes = p->rows * p->chunk * 4;
-    p->tail_scratch = p->hidden_bytes + product_end_scratch(&m->end, s->variant->row_tile);
-    p->scratch_bytes = p->tail_scratch + tail_bytes;
+    lay_out(s, m, p, tail_bytes);
 }
 
 // The rows that the kernel is working on: `rows` of them from row `row` of X on.
@@ -167,35 +260,47 @@ static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld
 
 // Of the second product: a result's, or behind the hidden rows in scratch.
 static LLVMValueRef result_rows(emit *e, const mlp *m, const mlp_code *p, const row_block *a) {
-    return product_end_c(e, &m->end, a->args, a->row, tile_at_constant(e, a->scratch, p->hidden_bytes));
+    return product_end_c(e, &m->end, a->args, a->row, tile_at_constant(e, a->scratch, p->c));
 }
 
 // The slice of `columns` hidden columns from column `from` (i64) on.
 static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, LLVMValueRef from,
                   int64_t columns, const panels *down) {
-    LLVMValueRef w1 = build_arg(e, a->args, m->w1);
-    LLVMValueRef w2 = tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, PANEL_COLUMNS * 4));
+    LLVMValueRef w1 = build_arg(e, a->args, m->w1), hidden = a->scratch;
+    LLVMValueRef w2 =
+        tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, GROUP_BYTES / m->down->group));
     LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
     int64_t count = ceil_div(columns, PANEL_COLUMNS);
     LLVMValueRef next = LLVMBuildAdd(e->b, first, build_const_i64(e, count), "");
     panels_args v = {.a = rows_at(e, a, m->x, p->up.lda),
                      .b = w1,
                      // column `from` of C is the slice's first
-                     .c = tile_at(e, a->scratch, tile_mul(e, from, -4)),
+                     .c = tile_at(e, a->scratch, tile_mul(e, from, -epilogue_c_size(&m->between))),
                      .rows = a->rows,
                      .from = first,
                      .to = next,
                      .after = w2};
     epilogue_extras(e, &m->between, a->args, a->row, &v);
     panels_call(e, &p->up, &v);
-    v = (panels_args){.a = a->scratch,
+    LLVMValueRef scales = tile_at_constant(e, a->scratch, p->scales);
+    if (p->quantize) {
+        hidden = tile_at_constant(e, a->scratch, p->quantized);
+        LLVMValueRef args[] = {a->scratch, hidden, scales, a->rows};
+        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->quantize), p->quantize, args, 4, "");
+    }
+    v = (panels_args){.a = hidden,
                       .b = w2,
                       .c = result_rows(e, m, p, a),
                       .rows = a->rows,
                       .from = build_const_i64(e, 0),
                       .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
                       .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
-    if (down == &p->end) epilogue_extras(e, &m->end.after, a->args, a->row, &v);
+    if (down == &p->end || p->quantize) epilogue_extras(e, &m->end.after, a->args, a->row, &v);
+    if (p->quantize) {
+        v.extra[1] = scales;
+        epilogue_extras_group(e, &m->end.after, LLVMBuildUDiv(e->b, from, build_const_i64(e, p->chunk), ""),
+                              &v);
+    }
     panels_call(e, down, &v);
 }
 
@@ -232,14 +337,16 @@ static LLVMValueRef emit_kernel(emit *e, const mlp *m, const mlp_code *p, int64_
 
 bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
     mlp m;
-    if (!recognise(e->arena, s, &m)) return false;
+    if (!recognise(e, e->arena, s, &m)) return false;
     mlp_code p;
     emit_products(e, s, &m, &p);
     *out = (kernel){.scratch_bytes = p.scratch_bytes};
     double flops = 2.0 * (double)m.hidden * (double)(m.k + m.n) +
                    (double)m.between.op_count * (double)m.hidden +
                    (double)m.end.after.op_count * (double)m.n + m.end.flops;
-    int64_t bytes = (m.k + m.between.store_count * m.hidden) * 4 + product_end_bytes(&m.end);
+    int64_t bytes = elem_bytes(m.up->left, m.k) + product_end_bytes(&m.end);
+    for (int i = 0; i < m.between.store_count; i++)
+        bytes += elem_bytes(m.between.extras[m.between.count + i].e, m.hidden);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         // Both products want the whole of a row: tasks are rows, whatever the form.
         int64_t unit = block_unit(s, s->variant->schedules[s->node].splits[class].block_rows);

@@ -27,10 +27,11 @@ static value other_input(const graph *body, value u, value v) {
     return n->inputs[n->inputs[0] == v];
 }
 
-// A param of that type whose axes are these.
-static bool is_param_of(const graph *body, value v, elem e, int rank, const dim *axes) {
+// A value of that type whose axes are these, given by the op `o`, or a param.
+static bool is_given(const graph *body, value v, op o, elem e, int rank, const dim *axes) {
     const node *n = graph_node(body, v);
-    if (n->op != OP_param || n->type.e != e || n->type.rank != rank || n->type.layout != LAYOUT_ROW)
+    if ((n->op != OP_param && n->op != o) || n->type.e != e || n->type.rank != rank ||
+        n->type.layout != LAYOUT_ROW)
         return false;
     for (int i = 0; i < rank; i++)
         if (!dim_eq(n->type.d[i], axes[i])) return false;
@@ -49,7 +50,7 @@ static value scaled(const graph *body, value v, product_sums *x) {
         if (n->op != OP_reshape || n->type.rank != 3 || !dim_is(n->type.d[2], 1)) return VALUE_NONE;
         x->scales = n->inputs[0];
     }
-    return is_param_of(body, x->scales, ELEM_F32, 2, scales) ? u : VALUE_NONE;
+    return is_given(body, x->scales, OP_scales, ELEM_F32, 2, scales) ? u : VALUE_NONE;
 }
 
 static bool added_up(const graph *body, value v, product_sums *x) {
@@ -83,7 +84,7 @@ bool sums_collect(const graph *body, value anchor, product_sums *out) {
     value offset = read_by(body, anchor, OP_add);
     if (offset == VALUE_NONE) return false;
     out->offsets = other_input(body, offset, anchor);
-    if (!is_param_of(body, out->offsets, ELEM_I32, t->rank - 1, t->d + 1)) return false;
+    if (!is_given(body, out->offsets, OP_param, ELEM_I32, t->rank - 1, t->d + 1)) return false;
     value cast = read_by(body, offset, OP_cast);
     if (cast == VALUE_NONE || graph_type(body, cast)->e != ELEM_F32) return false;
     value v = scaled(body, cast, out);

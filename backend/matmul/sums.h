@@ -11,9 +11,10 @@
 #include "ir/ir.h"
 
 typedef struct product_sums {
-    value anchor;          // the product
-    value value;           // the sums [X,N] of all of k, f32: what the epilogue begins with
-    value offsets, scales; // params, of 8-bit products; VALUE_NONE: the product's sums are f32
+    value anchor; // the product
+    value value;  // the sums [X,N] of all of k, f32: what the epilogue begins with
+    // Of 8-bit products: a param, and a param or `scales` in the body. VALUE_NONE: the product's sums are f32.
+    value offsets, scales;
     int64_t groups, group; // groups of k, and elements of each
     // C holds the sums of what was multiplied so far, in f32: there are several groups, or slices of k.
     bool in_parts;
