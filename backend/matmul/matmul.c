@@ -281,7 +281,7 @@ static double row_flops(const matmul *m) {
 // Panels of `width` that a task reads before it has fetched any: none where it reads parts of panels, or, as
 // a rule, no row.
 static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
-    if (!p->next || m->blocks > 1 || m->choice.body || m->sums.groups > 1) return 0;
+    if (!p->next || m->blocks > 1 || m->choice.body) return 0;
     return width < p->widths[0] ? width : p->widths[0];
 }
 

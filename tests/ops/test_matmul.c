@@ -53,18 +53,20 @@ static value build(site *s, const shape *p, sym rows) {
     return graph_region(s->g, OP_fuse, n, operands, b, 0);
 }
 
+static const way ways[] = {
+    {.length = 64, .batch = 1, .cut = {FORM_ROWS, 0, 0}},
+    {.length = 64, .batch = 1, .nodes = true},
+    {.length = 512, .batch = 2, .cut = {FORM_ROWS, 16, 0}, .backward = true},
+    {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 48}},
+    {.length = 80, .batch = 1, .cut = {FORM_COLUMNS, 24, 16}, .backward = true},
+    {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}, .streams = 8},
+};
+enum { WAYS = sizeof(ways) / sizeof(*ways) };
+
 // Every way to cut it gives the same bits, near the evaluator's.
 static void check_node(site *s, value v) {
     tensor expected = site_expect(s, v);
-    static const way ways[] = {
-        {.length = 64, .batch = 1, .cut = {FORM_ROWS, 0, 0}},
-        {.length = 64, .batch = 1, .nodes = true},
-        {.length = 512, .batch = 2, .cut = {FORM_ROWS, 16, 0}, .backward = true},
-        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 48}},
-        {.length = 80, .batch = 1, .cut = {FORM_COLUMNS, 24, 16}, .backward = true},
-        {.length = 64, .batch = 1, .cut = {FORM_COLUMNS, 0, 80}, .streams = 8},
-    };
-    site_check(s, &expected, ways, sizeof(ways) / sizeof(*ways), 3e-6);
+    site_check(s, &expected, ways, WAYS, 3e-6);
 }
 
 static void check(const shape *p, sym rows) {
@@ -223,6 +225,58 @@ START_TEST(every_height) {
 }
 END_TEST
 
+// Four groups of k, each row with a scale for each, and a norm behind them.
+static value build_groups(site *s) {
+    enum { K = 256, G = 4, N = 131 };
+    value operands[] = {site_input_of(s, "x", ELEM_U8, dim_sym(SYM_T), K, 64, 63.9f),
+                        site_weight_of(s, "w", ELEM_I8, K, N, 0, 127.9f),
+                        site_weight_of(s, "c", ELEM_I32, G, N, 0, 20000),
+                        site_input_of(s, "s", ELEM_F32, dim_sym(SYM_T), G, 0.02f, 0.01f),
+                        site_weight(s, "gamma", 0, N, 1, 0.5f)};
+    graph *b = graph_new(s->a, "body");
+    for (int i = 0; i < 5; i++) graph_param(b, arena_printf(s->a, "p%d", i), *graph_type(s->g, operands[i]));
+    attr group = attr_int(ATTR_group, K / G), to = attr_elem(ATTR_to, ELEM_F32),
+         eps = attr_float(ATTR_eps, 1e-5);
+    attr column = attr_dims(s->a, ATTR_shape, 3, (dim[]){dim_sym(SYM_T), dim_num(G), dim_num(1)}),
+         rows = attr_dims(s->a, ATTR_shape, 2, (dim[]){dim_sym(SYM_T), dim_num(N)}),
+         axes = attr_ints(s->a, ATTR_axes, 1, (int64_t[]){1});
+    value sums = graph_op2(b, OP_add, graph_append(b, OP_matmul, 2, (value[]){0, 1}, 1, &group), 2);
+    value y = graph_op2(b, OP_mul, graph_append(b, OP_cast, 1, &sums, 1, &to),
+                        graph_append(b, OP_reshape, 1, (value[]){3}, 1, &column));
+    y = graph_append(b, OP_reduce_sum, 1, &y, 1, &axes);
+    y = graph_append(b, OP_reshape, 1, &y, 1, &rows);
+    graph_output_add(b, "y", graph_append(b, OP_rms_norm, 2, (value[]){y, 4}, 1, &eps));
+    return graph_region(s->g, OP_fuse, 5, operands, b, 0);
+}
+
+// Every way to cut products of other types gives the same bits too.
+START_TEST(every_cut) {
+    const product_row *row = product_row_of((product_id)_i);
+    product_test test = test_of((product_id)_i);
+    if (row->product.left == ELEM_U8) test.build = build_groups;
+    const char *cpu = cpu_of((product_id)_i);
+    if (!host_runs_precision(cpu, test.precision)) SKIP(row->isa, "%s", row->name);
+    site s;
+    site_open(&s);
+    s.tokens = s.sequences = s.rows = 29;
+    tensor expected = site_expect(&s, test.build(&s));
+    float *first = NULL;
+    for (int i = 0; i < WAYS; i++) {
+        way w = ways[i];
+        w.mcpu = cpu;
+        w.precision = test.precision;
+        w.family = "matmul";
+        float *got = site_run(&s, &w);
+        double error = site_error(&expected, got);
+        ck_assert_msg(error < 3e-6, "%s, way %d: %g", row->name, i, error);
+        if (!first) first = got;
+        ck_assert_msg(memcmp(first, got, sizeof(float) * (size_t)tensor_count(&expected)) == 0,
+                      "%s, way %d: other bits", row->name, i);
+    }
+    site_close(&s);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("matmul");
     tcase_add_loop_test(t, fused, 0, sizeof(shapes) / sizeof(*shapes));
@@ -231,6 +285,8 @@ int main(void) {
         if (cpu_of((product_id)i)) {
             tcase_add_loop_test(t, every_product, i, i + 1);
             tcase_add_loop_test(t, every_height, i, i + 1);
+            if (product_row_of((product_id)i)->product.right != ELEM_F32)
+                tcase_add_loop_test(t, every_cut, i, i + 1);
         }
     return site_main("matmul", t);
 }
