@@ -25,6 +25,11 @@ static value maker_of(const graph *g, value x) {
     return op_is(g, x, OP_result) ? graph_node(g, x)->inputs[0] : x;
 }
 
+// Does the kernel leave out rows (skip_rows), by a select at its end?
+static bool skips_rows(const node *n) {
+    return n->op == OP_fuse && op_is(n->body, n->body->outputs[0].value, OP_select);
+}
+
 // NULL where the kernel can narrow its rows too, else why it can't.
 static const char *cause(const graph *g, value maker, value x) {
     const node *n = graph_node(g, maker);
@@ -34,6 +39,7 @@ static const char *cause(const graph *g, value maker, value x) {
     if (n->op == OP_per_sequence) return "the rows are made a text at a time";
     if (t->rank != 2 || t->e != ELEM_F32) return "its operand is no rows of f32";
     if (node_has_effect(n)) return "the kernel that makes the rows writes a state";
+    if (skips_rows(n)) return "the kernel that makes the rows leaves some out";
     if (n->op == OP_fuse || n->op == OP_gather || norm_op(n->op)) return NULL;
     return product_columns(g, maker) || epilogue_op(g, maker, &why)
                ? NULL
