@@ -36,6 +36,11 @@ for dtype in f32 bf16 int8 int8w; do
     done
 done
 
+# The same input gives the same bytes, whichever of the threads made which level's code.
+mv int8.so first.so
+succeeds "$BERTC" compile "$MODEL" -o int8.so --dtype int8 --seq 32
+cmp first.so int8.so || fail "compiled again, the artefact has other bytes"
+
 # Which level does not run, and why; the graph of each class, with what its products are made of.
 succeeds "$BERTC" inspect int8.so
 expect '^kernels of class vnni, for .*avxvnni'
