@@ -35,9 +35,10 @@ static const struct host_form {
     precision precision;
 } host_forms[] = {
 #if defined(__x86_64__)
-    {"avx512bf16", PRECISION_BF16}, {"avx512", PRECISION_BF16},  {"avx2", PRECISION_BF16},
-    {"avx512vnni", PRECISION_INT8}, {"avxvnni", PRECISION_INT8}, {"avx512", PRECISION_INT8},
-    {"avx2", PRECISION_INT8},       {"avx512", PRECISION_INT8W}, {"avx2", PRECISION_INT8W},
+    {"amx", PRECISION_BF16},        {"avx512bf16", PRECISION_BF16}, {"avx512", PRECISION_BF16},
+    {"avx2", PRECISION_BF16},       {"amx", PRECISION_INT8},        {"avx512bf16", PRECISION_INT8},
+    {"avx512vnni", PRECISION_INT8}, {"avxvnni", PRECISION_INT8},    {"avx512", PRECISION_INT8},
+    {"avx2", PRECISION_INT8},       {"avx512", PRECISION_INT8W},    {"avx2", PRECISION_INT8W},
 #else
     {"neon", PRECISION_F32},
 #endif

@@ -106,7 +106,7 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     find_blocks(graph_node(n->body, anchor), m);
     if (!sums_collect(n->body, anchor, &m->sums)) return false;
     if (m->sums.scales != VALUE_NONE && !is_param(n->body, m->sums.scales)) return false;
-    if (m->sums.groups > 1 && (m->blocks > 1 || m->sums.group % (4 * m->product->group))) return false;
+    if (m->sums.groups > 1 && (m->blocks > 1 || m->sums.group % tile_stretch(m->product))) return false;
     if (collect_chosen(s, m)) return true;
     m->choice = (row_choice){0};
     return product_end_collect(e->arena, s, &m->sums, NULL, &m->end);

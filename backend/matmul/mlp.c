@@ -108,7 +108,8 @@ static bool find_sums(const graph *body, const value *anchors, mlp *m) {
         return false;
     m->quantized = left;
     return node_attr(s, ATTR_group)->u.i == second->group && node_attr(q, ATTR_group)->u.i == second->group &&
-           (second->groups == 1 || second->group % PANEL_COLUMNS == 0);
+           (second->groups == 1 ||
+            (second->group % PANEL_COLUMNS == 0 && second->group % tile_stretch(m->down) == 0));
 }
 
 static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
@@ -126,6 +127,9 @@ static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
     m->up = packed(e, s, up->inputs[1], x->type.e, &m->w1, &m->k, &m->hidden);
     m->down = packed(e, s, down->inputs[1], between, &m->w2, &hidden, &m->n);
     if (!m->up || !m->down || !find_sums(body, anchors, m)) return false;
+    // AMX's last step reads whole lines of hidden rows, and not all that lies in scratch is a number in bf16.
+    bool lines = m->down->step == STEP_TILES && m->quantized == VALUE_NONE;
+    if (lines && hidden % tile_stretch(m->down)) return false;
     m->dim = x->type.d[0].s;
     if (x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0) return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
@@ -213,7 +217,8 @@ static void emit_products(emit *e, const kernel_site *s, mlp *m, mlp_code *p) {
     int64_t tail_bytes = 0, chunk = plan->chunk > 0 ? plan->chunk : m->hidden;
     bool quantizes = m->quantized != VALUE_NONE;
     if (quantizes) chunk = m->sums[1].group;
-    *p = (mlp_code){.chunk = round_up(chunk, PANEL_COLUMNS)};
+    int64_t stretch = quantizes ? 1 : tile_stretch(m->down);
+    *p = (mlp_code){.chunk = round_up(chunk, stretch > PANEL_COLUMNS ? stretch : PANEL_COLUMNS)};
     p->hidden_row = p->chunk * epilogue_c_size(&m->between);
     p->quantized_row = round_up(p->chunk, PLACE_ALIGNMENT);
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;

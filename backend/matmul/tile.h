@@ -75,6 +75,8 @@ void tile_call(emit *e, const tile *t, const tile_args *x);
 
 // Groups of k.
 int64_t tile_groups(const target_product *product, int64_t k);
+// Where a stretch of k is followed by another, its elements are a multiple of this: a group, or a step of AMX's tiles.
+int64_t tile_stretch(const target_product *product);
 // Type of a vector of the sums.
 LLVMTypeRef tile_sum_type(const emit *e, const target_product *product);
 

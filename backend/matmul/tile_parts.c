@@ -23,6 +23,10 @@ int64_t tile_groups(const target_product *product, int64_t k) {
     return ceil_div(k, product->group);
 }
 
+int64_t tile_stretch(const target_product *product) {
+    return product->step == STEP_TILES ? GROUP_BYTES / (int64_t)elem_size(product->left) : product->group;
+}
+
 LLVMTypeRef tile_sum_type(const emit *e, const target_product *product) {
     return product->sum == ELEM_F32 ? e->vf : e->vi;
 }
