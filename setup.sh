@@ -339,7 +339,11 @@ bench() { # [OPTION-OF-BENCH-COMPARE...]
     cmake --build build -j "$(jobs)" --target bertc bench_compare bench_figures bertc_peer ort_peer
     peers
     build/frontend/cli/bench_compare --work build/bench "$@"
-    [ $# -gt 0 ] || build/frontend/cli/bench_figures --work build/bench bert-base minilm-l6 examples/models/mini-sst2
+    [ $# -eq 0 ] || return 0
+    for dtype in f32 bf16 int8 int8w; do
+        say "$dtype"
+        build/frontend/cli/bench_figures --work build/bench --dtype $dtype bert-base minilm-l6 examples/models/mini-sst2
+    done
 }
 
 # Debian has no static cJSON: its source package, through lists of sources kept beside the build.

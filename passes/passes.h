@@ -4,6 +4,19 @@
 
 #include "ir/ir.h"
 
+// What a value of rows reached over texts (bertc compile --calibrate): the largest magnitude of each channel.
+typedef struct channel_range {
+    const char *name; // of the value, after the passes of STAGE_FUSED
+    int64_t n;
+    const float *largest;
+} channel_range;
+typedef struct calibration {
+    int count;
+    const channel_range *ranges;
+} calibration;
+// NULL where it has none of that name and width. `c` may be NULL.
+const channel_range *calibration_find(const calibration *c, const char *name, int64_t n);
+
 typedef struct pass_context {
     const target *target;        // schedule needs it; NULL where only graph passes run
     const tensor_source *source; // fold_constants may read small tensors; may be NULL
@@ -17,6 +30,8 @@ typedef struct pass_context {
     // Different arithmetic classes that the model is compiled for; none: one graph stays one. See passes_run_to.
     const char *const *classes;
     int class_count;
+    // For int8: static scales of the rows that it knows, and what spread_outliers smooths by. NULL: none.
+    const calibration *calibration;
 } pass_context;
 
 // How far a graph has come.

@@ -166,6 +166,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.precision = build_precision(o);
     c.keep = o->keep ? o->keep + 4 : NULL;
+    c.calibration = o->calibration;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;

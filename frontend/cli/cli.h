@@ -38,6 +38,7 @@ typedef struct build_options {
     const char *graph; // NULL, or op-graph text in place of the checkpoint's own graph
     bool stops;        // the graph is wanted as it is at `last`, and no code
     pass_stage last;
+    const calibration *calibration; // for int8; NULL: none
     // The graph is only printed: no variants are made where the chosen passes leave the weights without
     // places.
     bool graph_only;

@@ -15,6 +15,8 @@
 //             %q = result %y {index = 1}
 //             %s = result %y {index = 2}
 //
+// A `quantize` whose scales are static (a broadcast constant) joins alone.
+//
 // It joins products, norms, lookups, pointwise ops and the boxes of these. A `cast` joins
 // attention too, where nothing else reads its rows; no task of attention has whole rows, so
 // `scales` and `quantize` behind it are a kernel of their own, one box of both.
@@ -80,13 +82,14 @@ static bool join_attention(rewriter *r, value x, value v) {
 
 // --- Boxes
 
-// v narrows x, with the scales s (VALUE_NONE: it is a cast).
+// v narrows x, with the scales s of its rows (VALUE_NONE: it is a cast, or its scales are static).
 static void join(rewriter *r, value x, value s, value v, pass *p) {
     graph *g = rewriter_graph(r);
-    const char *what = s == VALUE_NONE ? "cast" : "scales and quantize";
+    bool cast = op_is(g, v, OP_cast);
+    const char *what = cast ? "cast" : s == VALUE_NONE ? "quantize" : "scales and quantize";
     value maker = maker_of(g, x);
     const char *why = cause(g, maker, x);
-    if (s == VALUE_NONE && join_attention(r, x, v)) {
+    if (cast && join_attention(r, x, v)) {
         pass_fired(p, g, x, "cast joins the attention");
         return;
     }
@@ -115,6 +118,7 @@ bool pass_fuse_precision(graph *g, pass *p) {
         if (n->op != OP_quantize) continue;
         const node *s = graph_node(g, n->inputs[1]);
         if (s->op == OP_scales && s->inputs[0] == n->inputs[0]) join(r, n->inputs[0], n->inputs[1], v, p);
+        if (s->op == OP_broadcast) join(r, n->inputs[0], VALUE_NONE, v, p);
     }
     rewriter_end(r);
     return true;

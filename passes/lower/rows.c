@@ -1,4 +1,7 @@
 // Rows that products read, narrowed once.
+#include <inttypes.h>
+
+#include "ir/quantize.h"
 #include "passes/lower/lower.h"
 
 #include "passes/constants.h"
@@ -65,13 +68,40 @@ int64_t rows_group(const type *t, bool wide) {
     return n;
 }
 
+// Of each group of the columns, the scale of the largest magnitude that calibration saw: a constant, for all rows; NULL
+// where it knows nothing of x.
+static float *static_scales(const lower *l, value x, int64_t group) {
+    const graph *g = rewriter_graph(l->r);
+    int64_t n = graph_type(g, x)->d[1].n;
+    const channel_range *range = calibration_find(l->p->c->calibration, graph_node(g, x)->name, n);
+    if (!range) return NULL;
+    float *scales = ARENA_ARRAY(l->scratch, float, n / group);
+    for (int64_t k = 0; k < n; k++)
+        scales[k / group] = range->largest[k] > scales[k / group] ? range->largest[k] : scales[k / group];
+    for (int64_t i = 0; i < n / group; i++) scales[i] = scale_of_largest(scales[i], (float)l->limit);
+    return scales;
+}
+
+// The scales of the rows of x: as each row needs, or one for all rows.
+static value scales_of(lower *l, value x, int64_t group, const attr *attrs) {
+    graph *g = rewriter_graph(l->r);
+    const type *t = graph_type(g, x);
+    const float *scales = static_scales(l, x, group);
+    if (!scales) return graph_append(g, OP_scales, 1, &x, 2, attrs);
+    dim shape[] = {t->d[0], dim_num(t->d[1].n / group)};
+    value numbers = constant_literal(g, type_make(ELEM_F32, 1, &shape[1]), scales);
+    attr to = attr_dims(g->arena, ATTR_shape, 2, shape);
+    pass_fired(l->p, g, x, "rows have static scales: %" PRId64, shape[1].n);
+    return graph_append(g, OP_broadcast, 1, &numbers, 1, &to);
+}
+
 const lower_rows *rows_quantized(lower *l, value x, bool whole) {
     graph *g = rewriter_graph(l->r);
     const lower_rows *m = find(l, x, true);
     if (m) return m;
     int64_t group = rows_group(graph_type(g, x), !whole && rows_are_wide(g, x));
     attr attrs[] = {attr_elem(ATTR_to, ELEM_U8), attr_int(ATTR_group, group), attr_int(ATTR_limit, l->limit)};
-    value scale = graph_append(g, OP_scales, 1, &x, 2, attrs + 1), operands[] = {x, scale};
+    value scale = scales_of(l, x, group, attrs + 1), operands[] = {x, scale};
     value narrow = graph_append(g, OP_quantize, 2, operands, 3, attrs);
     name_after(g, narrow, x, "u8");
     name_after(g, scale, x, "scales");

@@ -25,6 +25,11 @@
 // weight that something else reads too (the table of a tied decoder, another norm's product)
 // would have to be stored twice, so it stays, and gamma with it. Elements of gamma below 2^-10
 // of the largest stay: beta / gamma is no number to work with.
+//
+// With a calibration (bertc compile --calibrate) a second v is tried: for each channel the root
+// of its largest magnitude over texts, over the largest of its weights, so that both become
+// about as even (SmoothQuant, arXiv 2211.10438, with a half of the difficulty on either side).
+// What has less noise is taken.
 #include "passes/constants.h"
 #include "passes/lower/noise.h"
 
@@ -201,6 +206,35 @@ static bool pays(const graph *g, value norm, const recipe *moved, const pass *p,
     return after < WORTH * before;
 }
 
+// --- Smoothing
+
+// The largest magnitude of each row of w, if it is more than what `most` holds.
+static bool add_rows(const graph *g, value w, const pass *p, float *most) {
+    const type *t = graph_type(g, w);
+    float *weights = numbers_of(recipe_of(g, w), p);
+    if (!weights) return false;
+    for (int64_t j = 0; j < t->d[0].n; j++)
+        for (int64_t c = 0; c < t->d[1].n; c++) most[j] = fmaxf(most[j], fabsf(weights[j * t->d[1].n + c]));
+    free(weights);
+    return true;
+}
+
+// What evens out rows and weights alike: for each channel the root of its largest magnitude over texts, over that of its
+// weights. NULL where there is no calibration of the norm.
+static recipe *smoothing(graph *g, value norm, const pass *p) {
+    int64_t n = graph_type(g, norm)->d[1].n;
+    const channel_range *range = calibration_find(p->c->calibration, graph_node(g, norm)->name, n);
+    if (!range) return NULL;
+    float *weights = ARENA_ARRAY(g->arena, float, n), *by = ARENA_ARRAY(g->arena, float, n);
+    for (value v = norm; v < g->count; v++)
+        if (reads(g, v, norm) && !add_rows(g, graph_node(g, v)->inputs[1], p, weights)) return NULL;
+    for (int64_t j = 0; j < n; j++) {
+        by[j] = sqrtf(range->largest[j] / weights[j]);
+        if (!(by[j] >= SMALLEST && by[j] <= 1 / SMALLEST)) by[j] = 1;
+    }
+    return recipe_numbers(g->arena, n, by);
+}
+
 // --- The move
 
 static value named_after(graph *g, value c, value with) {
@@ -244,9 +278,16 @@ static int move(rewriter *r, value norm, recipe *moved, value *bare) {
 static void spread(rewriter *r, value first, value count, pass *p) {
     graph *g = rewriter_graph(r);
     recipe *moved = recipe_large(g->arena, recipe_of(g, graph_node(g, first)->inputs[1]), SMALLEST);
-    double change = 0;
+    recipe *smooth = smoothing(g, first, p);
+    double change = 0, smoothed = 0;
     const char *why;
-    if (!pays(g, first, moved, p, &change, &why)) {
+    bool fires = pays(g, first, moved, p, &change, &why);
+    if (!why && smooth && pays(g, first, smooth, p, &smoothed, &why) && !(change <= smoothed)) {
+        fires = true;
+        moved = smooth;
+        change = smoothed;
+    }
+    if (!fires) {
         if (why)
             pass_missed(p, g, first, "gamma stays: %s", why);
         else
@@ -258,8 +299,8 @@ static void spread(rewriter *r, value first, value count, pass *p) {
         value bare = VALUE_NONE;
         int products = move(r, v, moved, &bare);
         if (products)
-            pass_fired(p, g, bare, "gamma into %d product%s: their noise is %.2f x", products,
-                       products > 1 ? "s" : "", change);
+            pass_fired(p, g, bare, "%s into %d product%s: their noise is %.2f x",
+                       moved == smooth ? "smoothing" : "gamma", products, products > 1 ? "s" : "", change);
     }
 }
 

@@ -6,6 +6,7 @@
 //   // variant: avx512 32 2                  optional: a variant to add (target, length, batch)
 //   // dtype: int8 0.05                      optional: the precision to lower to, and how far answers may be off
 //   // keep: layer.0.*                       optional: what stays f32
+//   // calibration: norm 3 0.5 40            optional: what the channels of a value reached over texts
 //   graph @g(...) { ... }
 //   // ---- report
 //   ...
@@ -58,6 +59,20 @@ static bool add_variant(graph *g, const char *words, pass_context *c) {
     return passes_add_variant(g, length, batch, c) >= 0;
 }
 
+// "norm 3 0.5 40"
+static void read_calibration(const char *text, arena *a, calibration *out) {
+    char words[256], name[64];
+    int at = 0, used = 0;
+    *out = (calibration){0};
+    if (!header(text, "// calibration: ", words, sizeof(words))) return;
+    float *largest = ARENA_ARRAY(a, float, 64);
+    channel_range *range = ARENA_NEW(a, channel_range);
+    ck_assert_int_eq(sscanf(words, "%63s%n", name, &at), 1);
+    *range = (channel_range){.name = arena_strdup(a, name), .largest = largest};
+    for (; sscanf(words + at, "%f%n", &largest[range->n], &used) == 1; at += used) range->n++;
+    *out = (calibration){1, range};
+}
+
 // The report and the text after the passes, in the form of the files.
 static char *run(const char *file, const char *text, size_t size) {
     char list[256], words[64], keep[64], *result = NULL;
@@ -70,6 +85,9 @@ static char *run(const char *file, const char *text, size_t size) {
     pass_context c = {.diag = &d, .report = out, .verify = true};
     double bound = read_precision(text, &c);
     if (header(text, "// keep: ", keep, sizeof(keep))) c.keep = keep;
+    calibration ranges;
+    read_calibration(text, a, &ranges);
+    c.calibration = &ranges;
     graph *g = graph_parse(a, file, text, size, &d);
     const tensor *before = g ? answers(graph_clone(a, g), a) : NULL;
     fputs(REPORT, out);

@@ -1,0 +1,22 @@
+# --calibrate: rows get static scales from texts, and answers stay near.
+printf 'a great film\n\n   \nno plot at all, and the acting is worse\nI would see it again with my whole family\nboring\r\n' >texts.txt
+succeeds "$BERTC" compile "$MODEL" -o static.so --dtype int8 --seq 32 --calibrate texts.txt
+succeeds "$BERTC" run static.so "This movie was amazing!"
+expect '^positive 0.9[89]'
+succeeds "$BERTC" run static.so "I want my money back."
+expect '^negative 0.9'
+succeeds "$BERTC" compile "$MODEL" -o - --emit ir --stage packed --dtype int8 --calibrate texts.txt
+expect 'layer.0.intermediate.scales = broadcast'
+expect 'quantize .* limit = '
+succeeds "$BERTC" compile "$MODEL" -o - --emit ir --stage packed --dtype int8
+! grep -q 'broadcast' out || fail "static scales without --calibrate"
+printf '\n \n' >blank.txt
+rejects 1 'blank.txt: holds no text' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate blank.txt
+rejects 1 'none.txt: can.t be read: No such file' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate none.txt
+rejects 1 'can.t be read: Is a directory' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate .
+rejects 1 '--calibrate: has no effect without --dtype int8' "$BERTC" compile "$MODEL" -o x.so --calibrate texts.txt
+rejects 1 '--calibrate: has no effect without --dtype int8' "$BERTC" compile "$MODEL" -o x.so --dtype bf16 --calibrate texts.txt
+mkdir bare
+cp "$MODEL/config.json" bare/
+ln -s "$MODEL/model.safetensors" bare/model.safetensors
+rejects 1 'bare: has no tokenizer' "$BERTC" compile bare -o x.so --dtype int8 --seq 32 --calibrate texts.txt
