@@ -24,6 +24,9 @@ START_TEST(each_level_has_its_loop) {
     ck_assert(f32->type == PEAK_F32);
     ck_assert((bf16->type == PEAK_BF16) == levels[_i].bf16 && (bf16 == f32) == !levels[_i].bf16);
     ck_assert((int8->type == PEAK_INT8) == levels[_i].int8 && (int8 == f32) == !levels[_i].int8);
+    char list[64];
+    snprintf(list, sizeof list, "%s,avx2", level);
+    ck_assert_ptr_eq(peak_loop_find(PEAK_INT8, list), int8);
     if (levels[_i].int8) ck_assert_double_ge(int8->operations, 4 * f32->operations);
 }
 END_TEST

@@ -119,6 +119,16 @@ static bool count_flops(const bench_options *o, bertc_model *model, const worklo
     return ok;
 }
 
+// What the model's products are computed in.
+static peak_type type_of(const bertc_model *model) {
+    cJSON *root = cJSON_Parse(bertc_model_json(model));
+    const char *dtype = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "dtype"));
+    precision p = PRECISION_F32;
+    if (dtype) precision_find(dtype, &p);
+    cJSON_Delete(root);
+    return p == PRECISION_BF16 ? PEAK_BF16 : p == PRECISION_INT8 ? PEAK_INT8 : PEAK_F32;
+}
+
 bool bench_measure(const bench_options *o, bertc_model *model, const workload *w, int threads, measured *out,
                    diag *d) {
     char isa[64];
@@ -137,7 +147,7 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
         double ignored;
         for (int i = 0; ok && i < WARM_ROUNDS; i++) ok = call(&c, w, &ignored, d);
         for (int64_t i = 0; ok && i < o->rounds; i++) {
-            peaks[i] = peak_gflops(isa, threads, PEAK_SECONDS);
+            peaks[i] = peak_gops(type_of(model), isa, threads, PEAK_SECONDS);
             ok = call(&c, w, &ignored, d) && call(&c, w, &times[i], d); // the first brings the weights back
         }
     }

@@ -1,5 +1,6 @@
 #include "frontend/cli/bench/peak_loops.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -165,8 +166,10 @@ static const peak_loop loops[] = {{PEAK_F32, "", f32_neon, OPERATIONS(4), NULL, 
 
 const peak_loop *peak_loop_find(peak_type type, const char *isa) {
     const peak_loop *any = NULL;
+    size_t n = strcspn(isa, ",");
     for (size_t i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
-        if (loops[i].type == type && !strcmp(loops[i].isa, isa)) return &loops[i];
+        bool same = strlen(loops[i].isa) == n && !strncmp(loops[i].isa, isa, n);
+        if (loops[i].type == type && same) return &loops[i];
         if (loops[i].type == PEAK_F32 && !*loops[i].isa) any = &loops[i];
     }
     return type == PEAK_F32 ? any : peak_loop_find(PEAK_F32, isa);

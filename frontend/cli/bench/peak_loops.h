@@ -14,7 +14,8 @@ typedef struct peak_loop {
     void (*leave)(void);
 } peak_loop;
 
-// The loop of a type that code of the level would use: of float32 where the level has no product of its own.
+// The loop of a type that code of the level would use: of float32 where the level has no product of its own. Of several
+// levels, with commas between them, the first.
 const peak_loop *peak_loop_find(peak_type type, const char *isa);
 
 #endif
