@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/cli/calibrate.h"
 #include "reference.h"
 
 // --- The set
@@ -26,18 +27,30 @@ const char *quality_lacks(const char *model, const char *data) {
 }
 
 void quality_open(quality *q, const char *model, const char *data, int64_t length) {
-    quality_open_as(q, model, data, length, NULL, NULL);
+    quality_open_as(q, model, data, length, &(quality_way){0});
 }
 
-void quality_open_as(quality *q, const char *model, const char *data, int64_t length, const char *dtype,
-                     const char *mcpu) {
+void quality_open_as(quality *q, const char *model, const char *data, int64_t length,
+                     const quality_way *way) {
     char path[1024], command[1100];
     bertc_error e;
     *q = (quality){0};
     diag_init(&q->d);
     snprintf(path, sizeof path, BERTC_SHARED "/models/%s", model);
-    build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {length}}, .dtype = dtype, .mcpu = mcpu};
+    build_options o = {.batch = 1,
+                       .optimise = 2,
+                       .lengths = {1, {length}},
+                       .dtype = way->dtype,
+                       .mcpu = way->mcpu,
+                       .hub = {.model = path}};
+    arena *a = arena_new();
+    calibration ranges;
+    if (way->calibrate) {
+        must_diag(calibrate(&o, way->calibrate, a, &ranges, &q->d), &q->d, way->calibrate);
+        o.calibration = &ranges;
+    }
     must_diag(opened_open(&q->model, path, &o, &q->d), &q->d, model);
+    arena_free(a);
     q->session = bertc_open(q->model.model,
                             &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = 1}, &e);
     ck_assert_msg(q->session != NULL, "%s: %s", model, e.message);

@@ -22,10 +22,13 @@ const char *quality_lacks(const char *model, const char *data);
         const char *lacks = quality_lacks(model, data);                                                      \
         if (lacks) SKIP(lacks, "%s on %s", model, data);                                                     \
     } while (0)
-// Compiles ../shared/models/`model` for texts of `length` tokens, in precision `dtype` for `mcpu` (NULL: float32, this
-// CPU), and opens ../shared/data/`data`.dev.jsonl.xz.
-void quality_open_as(quality *q, const char *model, const char *data, int64_t length, const char *dtype,
-                     const char *mcpu);
+// How a checkpoint is compiled; all NULL: in float32 for this CPU.
+typedef struct quality_way {
+    const char *dtype, *mcpu;
+    const char *calibrate; // of int8: a file with a text a line; NULL: rows have scales of their own
+} quality_way;
+// Compiles ../shared/models/`model` for texts of `length` tokens, and opens ../shared/data/`data`.dev.jsonl.xz.
+void quality_open_as(quality *q, const char *model, const char *data, int64_t length, const quality_way *way);
 void quality_open(quality *q, const char *model, const char *data, int64_t length);
 // The next line, which the caller deletes; NULL: the end.
 cJSON *quality_next(quality *q);

@@ -52,7 +52,7 @@ void quality_print(FILE *out, const quality_form *forms, int n) {
     fputs("\n| --- | --- |", out);
     for (int m = 0; m < MEASURE_COUNT; m++) fputs(" --- |", out);
     for (int i = 0; i < n; i++) {
-        fprintf(out, "\n| %s | %s |", forms[i].dtype, forms[i].level);
+        fprintf(out, "\n| %s%s | %s |", forms[i].dtype, forms[i].calibrate ? ", static" : "", forms[i].level);
         for (int m = 0; m < MEASURE_COUNT; m++) print_value(out, &forms[i], &forms[0], m);
     }
     fputc('\n', out);
@@ -129,9 +129,11 @@ static void draw_panel(FILE *out, const quality_form *forms, int n, int m, doubl
     }
     for (int i = 0; i < n; i++) {
         if (!forms[i].has[m]) continue;
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"><title>%s, %s</title></circle>\n",
-                x_of(&a, forms[i].per_second[m]), y_of(&a, forms[i].value[m]), color_of(forms[i].dtype),
-                forms[i].dtype, forms[i].level);
+        double x = x_of(&a, forms[i].per_second[m]), y = y_of(&a, forms[i].value[m]);
+        fprintf(out,
+                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>"
+                "<text x=\"%.1f\" y=\"%.1f\" font-size=\"9\">%d</text>\n",
+                x, y, color_of(forms[i].dtype), x + 5, y - 3, i + 1);
     }
 }
 
@@ -139,7 +141,8 @@ static void draw_legend(FILE *out, const quality_form *forms, int n) {
     double x = LEFT;
     for (int i = 0; i < n; i++) {
         char label[64];
-        snprintf(label, sizeof label, "%s, %s", forms[i].dtype, forms[i].level);
+        snprintf(label, sizeof label, "%d: %s%s, %s", i + 1, forms[i].dtype,
+                 forms[i].calibrate ? ", static" : "", forms[i].level);
         fprintf(out,
                 "<circle cx=\"%.1f\" cy=\"%d\" r=\"4\" fill=\"%s\"/><text x=\"%.1f\" y=\"%d\">%s</text>\n", x,
                 PANEL_HEIGHT - 12, color_of(forms[i].dtype), x + 8, PANEL_HEIGHT - 8, label);

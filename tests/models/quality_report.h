@@ -17,6 +17,7 @@ typedef enum quality_measure {
 
 typedef struct quality_form {
     const char *dtype, *level; // "int8", "avx2"; "native"
+    const char *calibrate;     // a file; NULL: none
     bool has[MEASURE_COUNT];
     double value[MEASURE_COUNT];
     double per_second[MEASURE_COUNT]; // texts, or questions with their windows, a second of CPU time

@@ -6,7 +6,7 @@
 // (hours on two cores), the bounds as they are, a table, and with --svg FILE a picture:
 //
 //   models_test_quality_dtypes --all [--dtypes int8,bf16] [--levels avx2,native] [--tasks squad,retrieval]
-//                              [--step N] [--svg FILE]
+//                              [--step N] [--svg FILE] [--calibrate TEXTS: int8 with static scales too]
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ enum { TASKS = sizeof tasks / sizeof *tasks };
 
 static struct {
     bool all;
-    const char *dtypes, *levels, *tasks, *svg;
+    const char *dtypes, *levels, *tasks, *svg, *calibrate;
     int step; // 0: 1 with --all, else the task's own
 } asked_for;
 
@@ -97,7 +97,8 @@ static void measure_retrieval(quality *q, const task *t, quality_form *f, bool r
 static int measure(const task *t, quality_form *f, bool reference) {
     quality q;
     int asked = 0;
-    quality_open_as(&q, t->model, t->data, t->length, f->dtype, f->level);
+    const quality_way way = {f->dtype, f->level, f->calibrate};
+    quality_open_as(&q, t->model, t->data, t->length, &way);
     if (!t->value) {
         measure_retrieval(&q, t, f, reference);
         asked = reference_embeddings.questions;
@@ -130,9 +131,9 @@ static bool hold(const task *t, const quality_form *f, const quality_form *refer
         double distance = quality_distance((quality_measure)m, f->value[m], reference->value[m]);
         bool good = distance <= bound;
         if (m == MEASURE_COSINE) good = good && distance > 0; // else it was float32 that ran
-        printf("%s, %s, %s: %.5g, float32 %.5g, off by %.2g of %.2g allowed%s\n",
-               quality_measure_name((quality_measure)m), f->dtype, f->level, f->value[m], reference->value[m],
-               distance, bound, good ? "" : ": TOO FAR");
+        printf("%s, %s%s, %s: %.5g, float32 %.5g, off by %.2g of %.2g allowed%s\n",
+               quality_measure_name((quality_measure)m), f->dtype, f->calibrate ? " static" : "", f->level,
+               f->value[m], reference->value[m], distance, bound, good ? "" : ": TOO FAR");
         fflush(stdout);
         ok = ok && good;
     }
@@ -147,7 +148,11 @@ static const char *const level_names[] = {"amx", "avx512bf16", "avx512vnni", "av
 enum { LEVELS = sizeof level_names / sizeof *level_names };
 
 static void add_form(quality_form *forms, int *n, const char *dtype, const char *name) {
-    if (*n < FORMS_MAX) forms[(*n)++] = (quality_form){.dtype = dtype, .level = name};
+    const quality_form own = {.dtype = dtype, .level = name};
+    if (*n < FORMS_MAX) forms[(*n)++] = own;
+    if (!asked_for.calibrate || strcmp(dtype, "int8") || *n == FORMS_MAX) return;
+    forms[*n] = own;
+    forms[(*n)++].calibrate = asked_for.calibrate;
 }
 
 // The level whose code the target has: a lower one where it has none of its own.
@@ -239,7 +244,8 @@ static bool read_arguments(int argc, char **argv) {
     } texts[] = {{"--dtypes", &asked_for.dtypes},
                  {"--levels", &asked_for.levels},
                  {"--tasks", &asked_for.tasks},
-                 {"--svg", &asked_for.svg}};
+                 {"--svg", &asked_for.svg},
+                 {"--calibrate", &asked_for.calibrate}};
     for (int i = 1; i < argc; i++) {
         bool known = !strcmp(argv[i], "--all");
         asked_for.all |= known;
