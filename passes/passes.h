@@ -4,11 +4,12 @@
 
 #include "ir/ir.h"
 
-// What a value of rows reached over texts (bertc compile --calibrate): the largest magnitude of each channel.
+// What a value of rows was over texts (bertc compile --calibrate), channel by channel: the largest magnitude, and mean and
+// deviation (NULL: not known).
 typedef struct channel_range {
     const char *name; // of the value, after the passes of STAGE_FUSED
     int64_t n;
-    const float *largest;
+    const float *largest, *mean, *deviation;
 } channel_range;
 typedef struct calibration {
     int count;

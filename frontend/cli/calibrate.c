@@ -58,25 +58,40 @@ typedef struct collector {
     const variant *x; // that runs the call
     bindings sizes;   // of the call
     float **largest;  // by value, of its channels; NULL: it is no rows, or has no name
+    double **sums;    // the same: [2,N], of the channels and of their squares
+    int64_t *rows;    // by value: summed
 } collector;
 
 static collector collector_of(const graph *g, arena *a) {
-    collector c = {.g = g, .largest = ARENA_ARRAY(a, float *, g->count)};
+    collector c = {.g = g,
+                   .largest = ARENA_ARRAY(a, float *, g->count),
+                   .sums = ARENA_ARRAY(a, double *, g->count),
+                   .rows = ARENA_ARRAY(a, int64_t, g->count)};
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         const type *t = &n->type;
         bool rows = t->rank == 2 && t->e == ELEM_F32 && t->d[0].s != SYM_NONE && t->d[1].s == SYM_NONE;
-        if (rows && n->name && n->op != OP_input) c.largest[v] = ARENA_ARRAY(a, float, t->d[1].n);
+        if (!rows || !n->name || n->op == OP_input) continue;
+        c.largest[v] = ARENA_ARRAY(a, float, t->d[1].n);
+        c.sums[v] = ARENA_ARRAY(a, double, 2 * t->d[1].n);
     }
     return c;
 }
 
 static void collect(collector *c, value v, const float *got) {
-    float *largest = c->largest[v];
     const type *t = graph_type(c->g, v);
-    int64_t ld = c->x->places[v].ld, rows = dim_value(t->d[0], &c->sizes);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < t->d[1].n; k++) largest[k] = fmaxf(largest[k], fabsf(got[i * ld + k]));
+    int64_t ld = c->x->places[v].ld, rows = dim_value(t->d[0], &c->sizes), n = t->d[1].n;
+    float *largest = c->largest[v];
+    double *sum = c->sums[v], *squares = sum + n;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < n; k++) {
+            double x = (double)got[i * ld + k];
+            largest[k] = fmaxf(largest[k], (float)fabs(x));
+            sum[k] += x;
+            squares[k] += x * x;
+        }
+    }
+    c->rows[v] += rows;
 }
 
 static void on_phase(void *user, const bertc_phase_event *event) {
@@ -91,14 +106,22 @@ static void on_phase(void *user, const bertc_phase_event *event) {
     }
 }
 
+static channel_range range_of(const collector *c, value v, arena *a) {
+    int64_t n = graph_type(c->g, v)->d[1].n, rows = c->rows[v];
+    float *mean = ARENA_ARRAY(a, float, n), *deviation = ARENA_ARRAY(a, float, n);
+    for (int64_t k = 0; k < n && rows; k++) {
+        double m = c->sums[v][k] / (double)rows, square = c->sums[v][n + k] / (double)rows;
+        mean[k] = (float)m;
+        deviation[k] = (float)sqrt(fmax(square - m * m, 0));
+    }
+    return (channel_range){arena_strdup(a, graph_node(c->g, v)->name), n, c->largest[v], mean, deviation};
+}
+
 static calibration calibration_of(const collector *c, arena *a) {
     calibration out = {0};
     channel_range *ranges = ARENA_ARRAY(a, channel_range, c->g->count);
-    for (value v = 0; v < c->g->count; v++) {
-        if (!c->largest[v]) continue;
-        ranges[out.count++] = (channel_range){arena_strdup(a, graph_node(c->g, v)->name),
-                                              graph_type(c->g, v)->d[1].n, c->largest[v]};
-    }
+    for (value v = 0; v < c->g->count; v++)
+        if (c->largest[v]) ranges[out.count++] = range_of(c, v, a);
     out.ranges = ranges;
     return out;
 }

@@ -138,13 +138,14 @@ static bool weight_moves(const graph *g, value w, value norm) {
 
 typedef struct vectors {
     int64_t n;
-    float *gamma, *beta, *moved; // beta NULL: none
-    float *ones, *rest;          // of the norm without what moves: gamma / moved, beta / moved
+    // Deviation and mean of the channels: gamma and beta (NULL: 0), or as calibration found them.
+    float *deviation, *mean;
+    float *moved, *ones, *rest; // without what moves: deviation / moved, mean / moved
 } vectors;
 
 static void free_vectors(vectors *x) {
-    free(x->gamma);
-    free(x->beta);
+    free(x->deviation);
+    free(x->mean);
     free(x->moved);
     free(x->ones);
     free(x->rest);
@@ -156,16 +157,24 @@ static float *quotient(const float *x, const float *by, int64_t n) {
     return y;
 }
 
+static float *copied(const float *x, int64_t n) {
+    float *y = memory_alloc((size_t)n, sizeof(*y));
+    if (y) memcpy(y, x, sizeof(*y) * (size_t)n);
+    return y;
+}
+
 static bool read_vectors(const graph *g, value norm, const recipe *moved, const pass *p, vectors *x) {
     const node *n = graph_node(g, norm);
     *x = (vectors){.n = moved->type.d[0].n};
-    x->gamma = numbers_of(recipe_of(g, n->inputs[1]), p);
+    const channel_range *range = calibration_find(p->c->calibration, n->name, x->n);
+    bool seen = range && range->mean;
+    x->deviation = seen ? copied(range->deviation, x->n) : numbers_of(recipe_of(g, n->inputs[1]), p);
     x->moved = numbers_of(moved, p);
-    if (!x->gamma || !x->moved) return false;
-    x->ones = quotient(x->gamma, x->moved, x->n);
-    if (n->op == OP_rms_norm) return x->ones != NULL;
-    x->beta = numbers_of(recipe_of(g, n->inputs[2]), p);
-    if (x->beta) x->rest = quotient(x->beta, x->moved, x->n);
+    if (!x->deviation || !x->moved) return false;
+    x->ones = quotient(x->deviation, x->moved, x->n);
+    if (!seen && n->op == OP_rms_norm) return x->ones != NULL;
+    x->mean = seen ? copied(range->mean, x->n) : numbers_of(recipe_of(g, n->inputs[2]), p);
+    if (x->mean) x->rest = quotient(x->mean, x->moved, x->n);
     return x->ones && x->rest;
 }
 
@@ -175,7 +184,7 @@ static bool add_noise(const graph *g, value w, const vectors *x, const pass *p, 
     int64_t columns = graph_type(g, w)->d[1].n;
     float *weights = numbers_of(recipe_of(g, w), p);
     if (!weights) return false;
-    *before += noise_of_product(&(noise_rows){x->n, x->gamma, x->beta}, weights, columns);
+    *before += noise_of_product(&(noise_rows){x->n, x->deviation, x->mean}, weights, columns);
     for (int64_t j = 0; j < x->n; j++)
         for (int64_t c = 0; c < columns; c++) weights[j * columns + c] *= x->moved[j];
     *after += noise_of_product(&(noise_rows){x->n, x->ones, x->rest}, weights, columns);
