@@ -16,8 +16,10 @@ typedef struct verify_options {
 
 // A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.
 static void print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
-                      cJSON *list) {
+                      bool lowered, cJSON *list) {
     const char *name = r->name ? r->name : fallback;
+    char cost[32] = "";
+    if (lowered && r->cost > 0) snprintf(cost, sizeof cost, "  %.2f %%", 100 * r->cost);
     if (list) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "name", name);
@@ -25,25 +27,30 @@ static void print_row(const kernel_check *r, const char *fallback, double tolera
         cJSON_AddNumberToObject(o, "largest", r->largest);
         cJSON_AddNumberToObject(o, "at", (double)r->at);
         if (against) cJSON_AddStringToObject(o, "against", against);
+        if (lowered && r->cost > 0) cJSON_AddNumberToObject(o, "cost", r->cost);
         cJSON_AddItemToArray(list, o);
         return;
     }
-    printf("%-36s %10.2e %10.3g  %" PRId64 "%s\n", name, r->error, r->largest, r->at,
+    printf("%-36s %10.2e %10.3g  %" PRId64 "%s%s\n", name, r->error, r->largest, r->at, cost,
            verify_row_fails(r, tolerance) ? "  WRONG"
            : r->unfinite                  ? "  not all finite"
                                           : "");
 }
 
+static bool is_lowered(const verify_options *o) {
+    return build_precision(&o->build) != PRECISION_F32;
+}
+
 // Compiled code against the evaluator; false where a kernel is beyond the tolerance. *seen: how many ran;
 // `summary`: of the worst.
-static bool report_kernels(const check *c, cJSON *list, int *seen, char summary[200], diag *d) {
+static bool report_kernels(const check *c, bool lowered, cJSON *list, int *seen, char summary[200], diag *d) {
     const kernel_check *worst = NULL;
     char fallback[32], worst_name[160] = "";
     for (value v = 0; v < c->graph->count; v++) {
         const kernel_check *r = &c->rows[v];
         if (!r->seen) continue;
         snprintf(fallback, sizeof(fallback), "%%%d", v);
-        print_row(r, fallback, VERIFY_TOLERANCE, NULL, list);
+        print_row(r, fallback, VERIFY_TOLERANCE, NULL, lowered, list);
         *seen += graph_node(c->graph, v)->op != OP_result;
         if (worst && verify_row_excess(r, VERIFY_TOLERANCE) <= verify_row_excess(worst, VERIFY_TOLERANCE))
             continue;
@@ -62,15 +69,17 @@ static bool report_kernels(const check *c, cJSON *list, int *seen, char summary[
 static bool report_own(const verify_options *o, const own_graph *own, cJSON *list, diag *d) {
     const char *file = o->build.graph;
     // A lowered graph is another one: how far it is from float32 is shown, and nothing that fails.
-    bool lowered = build_precision(&o->build) != PRECISION_F32;
+    bool lowered = is_lowered(o);
     double tolerance = lowered ? INFINITY : file ? OWN_TOLERANCE : VERIFY_TOLERANCE;
     bool ok = true;
-    if (own->differ && !list)
+    bool known = lowered && !o->no_compile; // the kernels' rows have said it
+    if (own->differ && !list && !known)
         printf("%-36s %10s %10s  %s\n", "differs from the checkpoint's graph", "by", "largest", "at element");
-    for (int i = 0; i < own->differ && (list || i < VALUES_SHOWN); i++)
-        print_row(&own->values[i], NULL, OWN_TOLERANCE, "checkpoint", list);
+    for (int i = 0; i < own->differ && !known && (list || lowered || i < VALUES_SHOWN); i++)
+        print_row(&own->values[i], NULL, lowered ? INFINITY : OWN_TOLERANCE, "checkpoint", lowered, list);
     for (int i = 0; i < own->output_count; i++)
-        print_row(&own->outputs[i], "output", tolerance, file ? "checkpoint" : NULL, list);
+        print_row(&own->outputs[i], "output", tolerance, file || lowered ? "checkpoint" : NULL, lowered,
+                  list);
     if (own->differ && !lowered)
         ok = diag_error(d, file,
                         "%s differs by %.2e at element %" PRId64
@@ -91,13 +100,15 @@ static void report(const verify_options *o, const check *c, const own_graph *own
     cJSON *list = o->json ? cJSON_CreateArray() : NULL;
     char summary[200] = "";
     int seen = 0;
-    if (!list && !o->no_compile) printf("%-36s %10s %10s  %s\n", "kernel", "error", "largest", "at element");
-    bool ok = o->no_compile || report_kernels(c, list, &seen, summary, d);
+    if (!list && !o->no_compile)
+        printf("%-36s %10s %10s  %s\n", "kernel", "error", "largest",
+               is_lowered(o) ? "at element, costs" : "at element");
+    bool ok = o->no_compile || report_kernels(c, is_lowered(o), list, &seen, summary, d);
     ok &= report_own(o, own, list, d);
     if (list) print_json(list);
     if (!ok || o->json) return;
     if (*summary) puts(summary);
-    if (o->build.graph)
+    if (o->build.graph && !is_lowered(o))
         printf("%d values and the outputs are what the checkpoint's own graph gives, largest error %.2e\n",
                own->seen, own->largest);
 }
@@ -108,7 +119,7 @@ static bool verify_graph(verify_options *o, opened *m, diag *d) {
     tensor *results;
     own_graph own;
     bool ok = verify_run(m, &o->build, !o->no_compile, &c, &x, &results, d) &&
-              verify_own_graph(&o->build, &x, &c, results, o->build.graph != NULL, &own, d);
+              verify_own_graph(&o->build, &x, &c, results, o->build.graph || is_lowered(o), &own, d);
     progress_line_clear(&m->build.line);
     if (ok) report(o, &c, &own, d);
     return ok;

@@ -19,6 +19,7 @@ typedef struct kernel_check { // one result against what it should be
     double error, largest;
     int64_t at;          // index of the largest error
     bool seen, unfinite; // unfinite: what it should be holds infinities or what is no number
+    double cost;         // of the precision, see verify_own_graph; 0: not known, or none
 } kernel_check;
 
 typedef struct check {
@@ -82,7 +83,8 @@ typedef struct own_graph {
     double largest; // error of the values that don't
 } own_graph;
 #define OWN_TOLERANCE 2e-5 // both are the evaluator's
-// `values`: of c->want too; else the outputs alone.
+// `values`: of c->want too; else the outputs alone. What is compared gets its cost, here and in c->rows: the root of the
+// mean square of the difference, as a share of that of the checkpoint's value.
 bool verify_own_graph(const build_options *o, const inputs *x, const check *c, const tensor *results,
                       bool values, own_graph *out, diag *d);
 

@@ -18,16 +18,26 @@ static bool skips_rows(const node *n) {
 
 // The value of that name in the graph that is held; NULL: it has none, or of other rows (narrow_rows,
 // skip_rows).
-static const tensor *same_value(const check *c, const char *name, const tensor *t) {
+static const tensor *same_value(const check *c, const char *name, const tensor *t, value *at) {
     for (value v = 0; v < c->graph->count; v++) {
         const tensor *own = &c->want[v];
         const node *n = graph_node(c->graph, v);
         if (!own->data || c->rows[v].e != ELEM_F32 || !n->name || strcmp(n->name, name)) continue;
         bool same = own->rank == t->rank && !skips_rows(n);
         for (int i = 0; same && i < t->rank; i++) same = own->shape[i] == t->shape[i];
+        *at = v;
         return same ? own : NULL;
     }
     return NULL;
+}
+
+static double cost_of(const float *got, const float *wants, int64_t n) {
+    double off = 0, all = 0;
+    for (int64_t i = 0; i < n; i++) {
+        off += ((double)got[i] - (double)wants[i]) * ((double)got[i] - (double)wants[i]);
+        all += (double)wants[i] * (double)wants[i];
+    }
+    return off > 0 ? sqrt(off / all) : 0;
 }
 
 static bool hold_value(void *context, const graph *g, value v, const tensor *t) {
@@ -35,10 +45,12 @@ static bool hold_value(void *context, const graph *g, value v, const tensor *t) 
     own_graph *o = h->out;
     const node *n = graph_node(g, v);
     if (!n->name || n->op == OP_input || t->e != ELEM_F32) return true;
-    const tensor *got = same_value(h->c, n->name, t);
+    value at;
+    const tensor *got = same_value(h->c, n->name, t, &at);
     if (!got) return true;
     kernel_check r = {.name = arena_strdup(h->a, n->name)};
     verify_compare(&r, got->data, t->rank > 1 ? t->shape[t->rank - 1] : 1, t);
+    r.cost = h->c->rows[at].cost = cost_of(got->data, t->data, tensor_count(t));
     o->seen++;
     if (verify_row_fails(&r, OWN_TOLERANCE))
         o->values[o->differ++] = r;
@@ -73,6 +85,7 @@ bool verify_own_graph(const build_options *o, const inputs *x, const check *c, c
             out->outputs[i].name = c->graph->outputs[k].name;
             int64_t columns = wanted[i].rank > 1 ? wanted[i].shape[wanted[i].rank - 1] : 1;
             verify_compare(&out->outputs[i], results[k].data, columns, &wanted[i]);
+            out->outputs[i].cost = cost_of(results[k].data, wanted[i].data, tensor_count(&wanted[i]));
         }
         hub_close(&own);
     }

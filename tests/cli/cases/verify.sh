@@ -4,6 +4,19 @@ for cpu in native x86-64-v2; do
     expect '^[0-9]+ kernels, largest error'
 done
 rejects 1 'is no checkpoint' "$BERTC" verify nothing.so
+# Of another precision each value says what it costs.
+for dtype in bf16 int8; do
+    succeeds "$BERTC" verify "$MODEL" --dtype $dtype --seq 9
+    expect '^[0-9]+ kernels, largest error'
+    expect '^layer.1.attention.output .* [0-9.]+ %$'
+    expect '^logits .* [0-9.]+ %$'
+done
+succeeds "$BERTC" verify "$MODEL" --dtype int8w --no-compile
+expect '^layer.1.attention.output .* [0-9.]+ %$'
+succeeds "$BERTC" verify "$MODEL" --dtype int8 --json
+expect '"cost": ?0.0'
+succeeds "$BERTC" verify "$MODEL" --seq 9
+! grep -q '%$' out || fail "float32 costs something: $(grep '%$' out)"
 # What overflows or is no number in the checkpoint does so in both, and is said so; it hides no other difference.
 succeeds "$BERTC" synth bert-tiny -o tiny
 size=$(wc -c <tiny/model.safetensors)
