@@ -188,19 +188,27 @@ static tile_sums to_memory(emit *e, const tile *t, const tile_sums *sums) {
     return (tile_sums){.memory = stack, .row_bytes = (int64_t)t->vectors * align};
 }
 
-// From memory, a row at a time: on the registers costly ops would spill most of the sums.
-static void finish_in_memory(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+// A row of the sums in memory.
+static void finish_row(emit *e, const epilogue *x, const tile *t, const tile_sums *sums, LLVMValueRef row) {
     unsigned align = (unsigned)e->width * 4;
-    loop rows = build_loop(e, build_const_i64(e, 0), build_const_i64(e, t->rows), 1, "epilogue");
-    LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, rows.index, sums->row_bytes));
-    LLVMValueRef to = tile_at(e, t->c, tile_mul(e, rows.index, t->ldc));
+    LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, row, sums->row_bytes));
+    LLVMValueRef to = tile_at(e, t->c, tile_mul(e, row, t->ldc));
     for (int v = 0; v < t->vectors; v++) {
         LLVMValueRef sum =
             build_load(e, tile_sum_type(e, t->product), tile_at_constant(e, from, (int64_t)v * align), align);
-        sum = one_vector(e, x, t, rows.index, v, sum);
+        sum = one_vector(e, x, t, row, v, sum);
         int64_t bytes = e->width * epilogue_c_size(x);
         build_store(e, sum, tile_at_constant(e, to, v * bytes), (unsigned)bytes);
     }
+}
+
+// From memory, a row at a time: on the registers costly ops would spill most of the sums.
+static void finish_in_memory(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+    for (int i = 0; i < sums->count; i++)
+        finish_row(e, x, t, sums, LLVMBuildAdd(e->b, sums->first, build_const_i64(e, i), ""));
+    if (sums->count) return;
+    loop rows = build_loop(e, build_const_i64(e, 0), build_const_i64(e, t->rows), 1, "epilogue");
+    finish_row(e, x, t, sums, rows.index);
     build_loop_end(e, &rows);
 }
 

@@ -14,11 +14,13 @@ static void plan_lines(const panels *p, tile *t, int width) {
     bool gapless = p->panel == part;
     int streams = gapless ? p->streams : (p->streams + width - 1) / width * width;
     if (streams > TILE_MAX_LINES) streams = width;
-    int each = (LINES_A_PANEL * width + streams - 1) / streams;
+    bool tiles = p->product->step == STEP_TILES; // asks for no line again, and takes two in its turn
+    int each = tiles ? 1 : (LINES_A_PANEL * width + streams - 1) / streams;
     int parts = gapless ? streams : streams / width;
     int64_t bytes = part * (gapless ? width : 1);
     t->line_count = streams * each;
-    t->line_advance = each * LINE;
+    t->line_advance = tiles ? 2 * LINE : each * LINE;
+    t->streams = streams;
     for (int i = 0; i < streams; i++) {
         int64_t at = i / parts * p->panel + bytes * (i % parts) / parts / LINE * LINE;
         for (int j = 0; j < each; j++) t->lines[j * streams + i] = at + j * LINE;
@@ -91,6 +93,28 @@ static tile *tiles_of_width(emit *e, const panels *p, int vectors, int width) {
     return tiles;
 }
 
+// --- Blocks that the next call finishes
+
+// AMX's highest and widest tile with an epilogue, if there are steps of k to spread it over.
+static bool leaves(const panels *p) {
+    const target_product *of = p->product;
+    return of->step == STEP_TILES && p->finish && !p->accumulate && !p->choice.body && p->rows == of->rows &&
+           p->tiles[0] && p->widths[0] * PANEL_COLUMNS == of->columns && tile_groups(of, p->k) > AMX_ROWS;
+}
+
+static void emit_turns(emit *e, panels *p) {
+    static const char *const names[] = {
+        [TURN_FIRST] = "first", [TURN_BETWEEN] = "between", [TURN_LAST] = "last"};
+    p->turns = ARENA_ARRAY(e->arena, tile, TURN_LAST + 1);
+    for (tile_turn turn = TURN_FIRST; turn <= TURN_LAST; turn++) {
+        tile *t = &p->turns[turn];
+        *t = p->tiles[0][p->rows - 1];
+        t->turn = turn;
+        t->name = arena_printf(e->arena, "%s.%s", t->name, names[turn]);
+        tile_emit(e, t);
+    }
+}
+
 void panel_tiles_emit(emit *e, panels *p) {
     int widest = tile_vectors(e, p->product, p->rows, p->columns), in_panel = PANEL_COLUMNS / e->width;
     int vectors[PANELS_MAX_WIDTHS] = {widest, 2 * in_panel, in_panel};
@@ -103,7 +127,56 @@ void panel_tiles_emit(emit *e, panels *p) {
         }
     for (int i = 0; i < p->width_count; i++)
         p->tiles[i] = takes_width(p, i) ? tiles_of_width(e, p, vectors[i], p->widths[i]) : NULL;
+    if (leaves(p)) emit_turns(e, p);
 }
+
+// C (NULL: nothing is left), then the extras.
+LLVMValueRef panel_tiles_left(emit *e, const panels *p) {
+    if (!p->turns) return NULL;
+    LLVMValueRef count = LLVMConstInt(e->i32, (unsigned)(1 + p->extra_count), false);
+    LLVMValueRef left = LLVMBuildArrayAlloca(e->b, e->ptr, count, "left");
+    build_store(e, LLVMConstNull(e->ptr), left, 8);
+    return left;
+}
+
+// The call of that turn for what is left, with the operands of `args`.
+static void call_turn(emit *e, const panels *p, tile_turn turn, LLVMValueRef left, const tile_args *args) {
+    LLVMValueRef extra[TILE_MAX_EXTRAS];
+    tile_args before = *args;
+    before.c = build_load(e, e->ptr, left, 8);
+    for (int i = 0; i < p->extra_count; i++)
+        extra[i] = build_load(e, e->ptr, tile_at_constant(e, left, 8 * (1 + i)), 8);
+    before.extra = extra;
+    tile_call(e, &p->turns[turn], &before);
+}
+
+static LLVMValueRef is_left(emit *e, LLVMValueRef left) {
+    return LLVMBuildIsNotNull(e->b, build_load(e, e->ptr, left, 8), "");
+}
+
+void panel_tiles_finish(emit *e, const panels *p, LLVMValueRef left) {
+    LLVMBasicBlockRef end = build_if(e, is_left(e, left));
+    LLVMValueRef none = LLVMGetPoison(e->ptr), zero = build_const_i64(e, 0);
+    call_turn(e, p, TURN_LAST, left,
+              &(tile_args){.a = none, .b = none, .ahead = none, .step = zero, .next = none});
+    build_store(e, LLVMConstNull(e->ptr), left, 8);
+    build_if_end(e, end);
+}
+
+static void call_and_leave(emit *e, const panels *p, LLVMValueRef left, const tile_args *args) {
+    LLVMValueRef some = is_left(e, left);
+    LLVMBasicBlockRef end = build_if(e, some);
+    call_turn(e, p, TURN_BETWEEN, left, args);
+    build_if_end(e, end);
+    end = build_if(e, LLVMBuildNot(e->b, some, ""));
+    tile_call(e, &p->turns[TURN_FIRST], args);
+    build_if_end(e, end);
+    build_store(e, args->c, left, 8);
+    for (int i = 0; i < p->extra_count; i++)
+        build_store(e, args->extra[i], tile_at_constant(e, left, 8 * (1 + i)), 8);
+}
+
+// --- Calls
 
 // Unless no row of the tile is chosen.
 static void call_chosen(emit *e, const panels *p, const tile *t, const tile_args *args,
@@ -114,11 +187,20 @@ static void call_chosen(emit *e, const panels *p, const tile *t, const tile_args
     if (skipped) build_if_end(e, skipped);
 }
 
+static void call_height(emit *e, const panels *p, int width, int rows, const tile_args *args,
+                        LLVMValueRef numbers, LLVMValueRef left) {
+    if (left && width == 0 && rows == p->rows) {
+        call_and_leave(e, p, left, args);
+        return;
+    }
+    if (left) panel_tiles_finish(e, p, left);
+    call_chosen(e, p, &p->tiles[width][rows - 1], args, numbers);
+}
+
 void panel_tiles_call(emit *e, const panels *p, int width, LLVMValueRef height, const tile_args *args,
-                      LLVMValueRef numbers) {
-    const tile *tiles = p->tiles[width];
+                      LLVMValueRef numbers, LLVMValueRef left) {
     if (p->whole) {
-        call_chosen(e, p, &tiles[p->rows - 1], args, numbers);
+        call_height(e, p, width, p->rows, args, numbers, left);
         return;
     }
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b));
@@ -129,7 +211,7 @@ void panel_tiles_call(emit *e, const panels *p, int width, LLVMValueRef height, 
         LLVMBasicBlockRef here = LLVMAppendBasicBlockInContext(e->context, function, "height");
         LLVMAddCase(choose, build_const_i64(e, rows), here);
         LLVMPositionBuilderAtEnd(e->b, here);
-        call_chosen(e, p, &tiles[rows - 1], args, numbers);
+        call_height(e, p, width, rows, args, numbers, left);
         LLVMBuildBr(e->b, done);
     }
     LLVMPositionBuilderAtEnd(e->b, done);

@@ -8,8 +8,7 @@
 // columns; at most as far as they have fetched.
 static LLVMValueRef stream_step(emit *e, const tile *t, int width, LLVMValueRef tiles) {
     if (t->line_count == 0) return build_const_i64(e, 0);
-    int64_t streams = t->line_count * LINE / t->line_advance;
-    LLVMValueRef share = tile_mul(e, tiles, streams), most = build_const_i64(e, t->line_advance);
+    LLVMValueRef share = tile_mul(e, tiles, t->streams), most = build_const_i64(e, t->line_advance);
     LLVMValueRef up = LLVMBuildAdd(e->b, share, build_const_i64(e, 4 * LINE * width - 1), "");
     LLVMValueRef step = LLVMBuildUDiv(e->b, up, share, "");
     return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntULT, step, most, ""), step, most, "");
@@ -76,7 +75,7 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
     if (p->next) args.next = next_lines(e, p, which, x, i, a);
     LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
-    panel_tiles_call(e, p, which, heights_of(e, &x->cut, i), &args, numbers);
+    panel_tiles_call(e, p, which, heights_of(e, &x->cut, i), &args, numbers, x->left);
     build_loop_end(e, &tiles);
 }
 
@@ -166,7 +165,9 @@ void panels_emit(emit *e, panels *p) {
     if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
     if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
     for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
+    x.left = panel_tiles_left(e, p);
     emit_body(e, p, &x);
+    if (x.left) panel_tiles_finish(e, p, x.left);
     LLVMBuildRetVoid(e->b);
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
 }

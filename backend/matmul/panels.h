@@ -48,6 +48,7 @@ typedef struct panels {
     int width_count;
     int widths[PANELS_MAX_WIDTHS];  // panels of each, widest first; a tile narrower than a panel counts as 1
     tile *tiles[PANELS_MAX_WIDTHS]; // of each: those of 1 to `rows` rows; NULL: no call takes that width
+    tile *turns; // NULL, or by tile_turn: the highest and widest tile in forms that the next call finishes
     LLVMTypeRef type;
     LLVMValueRef function;
 } panels;
@@ -68,6 +69,7 @@ typedef struct panels_args {
     // set by panels_emit
     LLVMValueRef next_begin; // where in `next` the share of row tile 0 begins
     row_cut cut;             // of the rows
+    LLVMValueRef left;       // panel_tiles_left's
 } panels_args;
 void panels_call(emit *e, const panels *p, const panels_args *args);
 
@@ -75,8 +77,12 @@ void panels_call(emit *e, const panels *p, const panels_args *args);
 
 // Emits them: fills in p->tiles.
 void panel_tiles_emit(emit *e, panels *p);
+// Where p->turns: memory for what a block has left to be finished, in the function's entry; nothing is left. Else NULL.
+LLVMValueRef panel_tiles_left(emit *e, const panels *p);
+// Finishes it.
+void panel_tiles_finish(emit *e, const panels *p, LLVMValueRef left);
 // Runs the tile of that width (an index of p->widths) and height (i64); numbers: of p->choice, the tile's first row's.
 void panel_tiles_call(emit *e, const panels *p, int width, LLVMValueRef height, const tile_args *args,
-                      LLVMValueRef numbers);
+                      LLVMValueRef numbers, LLVMValueRef left);
 
 #endif

@@ -115,15 +115,23 @@ static tile_sums multiply(emit *e, const tile *t) {
     return sums;
 }
 
-void tile_emit(emit *e, tile *t) {
-    assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
-    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    function_begin(e, t);
-    tile_sums sums = t->product->step == STEP_TILES ? tile_amx_multiply(e, t) : multiply(e, t);
+static void multiply_and_finish(emit *e, const tile *t) {
+    tile_sums sums = multiply(e, t);
     if (t->finish)
         t->finish(e, t, &sums);
-    else if (sums.acc)
+    else
         tile_store(e, t, sums.acc);
+}
+
+void tile_emit(emit *e, tile *t) {
+    assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
+    assert(t->turn == TURN_ALONE || t->product->step == STEP_TILES);
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    function_begin(e, t);
+    if (t->product->step == STEP_TILES)
+        tile_amx_body(e, t);
+    else
+        multiply_and_finish(e, t);
     LLVMBuildRetVoid(e->b);
     if (caller) LLVMPositionBuilderAtEnd(e->b, caller);
 }

@@ -21,9 +21,21 @@ typedef struct tile_sums {
     // Row 0's, if they are in memory: a row's vectors side by side, aligned to a vector.
     LLVMValueRef memory;
     int64_t row_bytes; // from row to row there
+    // Of sums in memory: finish takes so many rows from this one (i64) on; 0: all.
+    int count;
+    LLVMValueRef first;
 } tile_sums;
 // Emits what happens to the sums. t->c and t->extra hold the function's parameters.
 typedef void (*tile_finish)(emit *e, const tile *t, const tile_sums *sums);
+
+// When the sums are finished. By the next call, AMX's tiles are multiplied and the epilogue runs at the same time; such a
+// call gets C and extras of the block before it.
+typedef enum tile_turn {
+    TURN_ALONE,   // by the call that multiplies
+    TURN_FIRST,   // the next call does it: this one multiplies alone
+    TURN_BETWEEN, // this call finishes what the one before has left, and multiplies
+    TURN_LAST     // this call finishes what is left; it does not multiply
+} tile_turn;
 
 struct tile {
     const char *name;
@@ -31,13 +43,15 @@ struct tile {
     int rows, vectors;             // rows * vectors + vectors + 1 registers are in use
     // Elements; constant. 0: known at run time, and a parameter of the function counts groups, a multiple of 4.
     int64_t k;
+    tile_turn turn;
     int64_t lda, ldc; // bytes from row to row
     // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From group to group it is GROUP_BYTES.
     int64_t panel;
     bool accumulate; // the sums start from what C holds, not from 0
     // Four groups of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
-    // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles.
-    int line_count;
+    // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles. The lines are of
+    // `streams` places.
+    int line_count, streams;
     int64_t lines[TILE_MAX_LINES];
     int64_t line_advance; // the most that `step` may be
     bool next;            // and the line at `next`, which goes on by TILE_NEXT_BYTES

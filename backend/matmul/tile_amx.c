@@ -6,7 +6,8 @@
 //
 // All tiles are 16 rows x 64 bytes (backend/emit/thread_calls.c), and a last step is multiplied whole: rows of A are
 // padded to 64 bytes with finite numbers, panels of B to 16 groups with zeros. So a row's sums do not depend on the rows
-// beside it. The sums go to a small tile on the stack, where the epilogue takes them row by row.
+// beside it. The sums go to a small tile on the stack, where the epilogue takes them row by row: of the highest and widest
+// tile in the next call, which multiplies meanwhile (tile_turn).
 //
 // The intrinsics name tiles by number, so LLVM neither moves nor spills them, and keeps their order. A is loaded by
 // tileloaddt1, for its rows are read once for each panel and B's next lines are to stay: by as much as 13 % faster.
@@ -56,55 +57,103 @@ static const char *dot(const target_product *p) {
     return p->left == ELEM_BF16 ? "llvm.x86.tdpbf16ps" : "llvm.x86.tdpbusd";
 }
 
+static void load_left(emit *e, const tile *t, LLVMValueRef a, int i) {
+    load(e, "llvm.x86.tileloaddt164", A_TILE + i, tile_at_constant(e, a, i * AMX_ROWS * t->lda), t->lda);
+}
+
+static void load_right(emit *e, const tile *t, LLVMValueRef b, int j) {
+    load(e, "llvm.x86.tileloadd64", B_TILE + j, tile_at_constant(e, b, j * t->panel), GROUP_BYTES);
+}
+
+static void multiply_add(emit *e, const tile *t, int i, int j) {
+    build_intrinsic(
+        e, dot(t->product), 0, NULL, 3,
+        (LLVMValueRef[]){number(e, c_tile(t, i, j)), number(e, A_TILE + i), number(e, B_TILE + j)});
+}
+
 // A step of k.
 static void step(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b) {
     for (int j = 0; j < t->vectors; j++) {
-        load(e, "llvm.x86.tileloadd64", B_TILE + j, tile_at_constant(e, b, j * t->panel), GROUP_BYTES);
+        load_right(e, t, b, j);
         for (int i = 0; i < heights(t); i++) {
-            if (j == 0)
-                load(e, "llvm.x86.tileloaddt164", A_TILE + i, tile_at_constant(e, a, i * AMX_ROWS * t->lda),
-                     t->lda);
-            build_intrinsic(
-                e, dot(t->product), 0, NULL, 3,
-                (LLVMValueRef[]){number(e, c_tile(t, i, j)), number(e, A_TILE + i), number(e, B_TILE + j)});
+            if (j == 0) load_left(e, t, a, i);
+            multiply_add(e, t, i, j);
         }
     }
 }
 
-// Prefetches of one step: those of as many groups of k as other products take in four turns.
+// A line at each of the distances from `ahead`, if these `bytes` from there on are the first ones of lines.
+static void fetch_lines(emit *e, const tile *t, LLVMValueRef ahead, LLVMValueRef bytes) {
+    LLVMValueRef within =
+        LLVMBuildAnd(e->b, LLVMBuildPtrToInt(e->b, ahead, e->i64, ""), build_const_i64(e, 63), "");
+    LLVMBasicBlockRef end = build_if(e, LLVMBuildICmp(e->b, LLVMIntULT, within, bytes, ""));
+    for (int i = 0; i < t->line_count; i++)
+        tile_prefetch(e, tile_at_constant(e, ahead, t->lines[i]), false, 2);
+    build_if_end(e, end);
+}
+
+// Prefetches of one step: those of as many groups of k as other products take in four turns. A turn goes on by up to
+// two lines. With many row tiles it stays within one for long, and a line that is asked for again would cost as much of
+// L2's time as one of A.
 static LLVMValueRef fetch(emit *e, const tile *t, LLVMValueRef ahead, LLVMValueRef next) {
+    LLVMValueRef half = LLVMBuildLShr(e->b, tile_param(t, PARAM_STEP), build_const_i64(e, 1), "");
     for (int turn = 0; turn < AMX_ROWS / TILE_UNROLL; turn++) {
-        for (int i = 0; i < t->line_count; i++)
-            tile_prefetch(e, tile_at_constant(e, ahead, t->lines[i]), false, 2);
         if (t->next) tile_prefetch(e, tile_at_constant(e, next, turn * TILE_NEXT_BYTES), false, 2);
-        if (t->line_count) ahead = tile_at(e, ahead, tile_param(t, PARAM_STEP));
+        for (int i = 0; t->line_count && i < 2; i++) {
+            fetch_lines(e, t, ahead, half);
+            ahead = tile_at(e, ahead, half);
+        }
     }
     return ahead;
 }
 
-// `end`: of the first panel of B.
-static void k_loop(emit *e, const tile *t, LLVMValueRef end) {
+// What the steps of k carry on.
+typedef struct walk {
+    LLVMValueRef a, b, ahead, next; // next: NULL where there is none
+} walk;
+
+static walk walk_begin(const tile *t) {
+    return (walk){tile_param(t, PARAM_A), tile_param(t, PARAM_B), tile_param(t, PARAM_AHEAD),
+                  t->next ? tile_param(t, PARAM_NEXT) : NULL};
+}
+
+// The prefetches of a step, and the walk behind it.
+static walk walk_on(emit *e, const tile *t, const walk *w) {
+    walk on = {.a = tile_at_constant(e, w->a, AMX_ROW_BYTES),
+               .b = tile_at_constant(e, w->b, AMX_ROWS * GROUP_BYTES),
+               .ahead = fetch(e, t, w->ahead, w->next)};
+    if (w->next) on.next = tile_at_constant(e, w->next, AMX_ROWS / TILE_UNROLL * TILE_NEXT_BYTES);
+    return on;
+}
+
+// Steps until the first panel of B ends at `end`; `sums` (NULL: none): each one finishes some rows of them.
+static walk k_loop(emit *e, const tile *t, const walk *from, LLVMValueRef end, tile_sums *sums) {
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, t->function, "k");
     LLVMBasicBlockRef exit = LLVMAppendBasicBlockInContext(e->context, t->function, "done");
     LLVMBuildBr(e->b, body);
     LLVMPositionBuilderAtEnd(e->b, body);
-    LLVMValueRef a = tile_phi(e, tile_param(t, PARAM_A), before),
-                 b = tile_phi(e, tile_param(t, PARAM_B), before),
-                 ahead = tile_phi(e, tile_param(t, PARAM_AHEAD), before),
-                 next = t->next ? tile_phi(e, tile_param(t, PARAM_NEXT), before) : NULL;
-    step(e, t, a, b);
-    LLVMValueRef ahead_on = fetch(e, t, ahead, next), a_on = tile_at_constant(e, a, AMX_ROW_BYTES),
-                 b_on = tile_at_constant(e, b, AMX_ROWS * GROUP_BYTES);
-    LLVMAddIncoming(a, &a_on, &body, 1);
-    LLVMAddIncoming(b, &b_on, &body, 1);
-    LLVMAddIncoming(ahead, &ahead_on, &body, 1);
-    if (t->next) {
-        LLVMValueRef on = tile_at_constant(e, next, AMX_ROWS / TILE_UNROLL * TILE_NEXT_BYTES);
-        LLVMAddIncoming(next, &on, &body, 1);
+    walk w = {tile_phi(e, from->a, before), tile_phi(e, from->b, before), tile_phi(e, from->ahead, before),
+              NULL};
+    if (t->next) w.next = tile_phi(e, from->next, before);
+    LLVMValueRef row = sums ? tile_phi(e, build_const_i64(e, 0), before) : NULL;
+    step(e, t, w.a, w.b);
+    walk on = walk_on(e, t, &w);
+    if (sums) {
+        sums->first = row;
+        t->finish(e, t, sums);
+        LLVMValueRef after = LLVMBuildAdd(e->b, row, build_const_i64(e, sums->count), "");
+        LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
+        LLVMAddIncoming(row, &after, &here, 1);
     }
-    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntNE, b_on, end, ""), body, exit);
+    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
+    LLVMAddIncoming(w.a, &on.a, &latch, 1);
+    LLVMAddIncoming(w.b, &on.b, &latch, 1);
+    LLVMAddIncoming(w.ahead, &on.ahead, &latch, 1);
+    if (t->next) LLVMAddIncoming(w.next, &on.next, &latch, 1);
+    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntNE, on.b, end, ""), body, exit);
     LLVMPositionBuilderAtEnd(e->b, exit);
+    return on;
 }
 
 static void store_sums(emit *e, const tile *t, LLVMValueRef to, int64_t row_bytes) {
@@ -113,18 +162,71 @@ static void store_sums(emit *e, const tile *t, LLVMValueRef to, int64_t row_byte
             store(e, c_tile(t, i, j), c_at(e, to, row_bytes, i, j), row_bytes);
 }
 
-tile_sums tile_amx_multiply(emit *e, const tile *t) {
-    begin_sums(e, t);
-    tile_touch_rows(e, t);
-    LLVMValueRef groups = t->k ? build_const_i64(e, tile_groups(t->product, t->k)) : tile_param_k(t);
+// Where the first panel of B ends, behind so many groups of k, rounded up to whole steps.
+static LLVMValueRef end_of(emit *e, const tile *t, LLVMValueRef groups) {
     LLVMValueRef up = LLVMBuildAdd(e->b, groups, build_const_i64(e, AMX_ROWS - 1), "");
     LLVMValueRef whole = LLVMBuildAnd(e->b, up, build_const_i64(e, -AMX_ROWS), "");
-    k_loop(e, t, tile_at(e, tile_param(t, PARAM_B), tile_mul(e, whole, GROUP_BYTES)));
-    tile_sums sums = {.memory = t->c, .row_bytes = t->ldc};
-    if (t->finish) {
-        sums.row_bytes = (int64_t)t->vectors * AMX_ROW_BYTES;
-        sums.memory = tile_stack(e, t, t->rows * sums.row_bytes);
+    return tile_at(e, tile_param(t, PARAM_B), tile_mul(e, whole, GROUP_BYTES));
+}
+
+static void multiply(emit *e, const tile *t) {
+    LLVMValueRef groups = t->k ? build_const_i64(e, tile_groups(t->product, t->k)) : tile_param_k(t);
+    walk w = walk_begin(t);
+    begin_sums(e, t);
+    k_loop(e, t, &w, end_of(e, t, groups), NULL);
+}
+
+static tile_sums stacked(emit *e, const tile *t) {
+    int64_t row_bytes = (int64_t)t->vectors * AMX_ROW_BYTES;
+    return (tile_sums){.memory = tile_stack(e, t, t->rows * row_bytes), .row_bytes = row_bytes};
+}
+
+// The first step: the sums of the block before leave each tile as this block's begin in it.
+static walk take_over(emit *e, const tile *t, const tile_sums *sums) {
+    walk w = walk_begin(t);
+    for (int j = 0; j < t->vectors; j++) load_right(e, t, w.b, j);
+    for (int i = 0; i < heights(t); i++) {
+        load_left(e, t, w.a, i);
+        for (int j = 0; j < t->vectors; j++) {
+            LLVMValueRef n = number(e, c_tile(t, i, j));
+            store(e, c_tile(t, i, j), c_at(e, sums->memory, sums->row_bytes, i, j), sums->row_bytes);
+            build_intrinsic(e, "llvm.x86.tilezero", 0, NULL, 1, &n);
+            multiply_add(e, t, i, j);
+        }
     }
+    return walk_on(e, t, &w);
+}
+
+// Rows that each of `steps` steps finishes: a power of 2.
+static int share_of(const tile *t, int64_t steps) {
+    int rows = 1;
+    while (rows * steps < t->rows) rows *= 2;
+    return rows;
+}
+
+static void multiply_and_finish_before(emit *e, const tile *t) {
+    tile_sums sums = stacked(e, t);
+    int64_t steps = ceil_div(tile_groups(t->product, t->k), AMX_ROWS);
+    sums.count = share_of(t, steps - 1);
+    int64_t finishing = t->rows / sums.count;
+    tile_touch_rows(e, t);
+    walk w = take_over(e, t, &sums);
+    w = k_loop(e, t, &w, end_of(e, t, build_const_i64(e, (1 + finishing) * AMX_ROWS)), &sums);
+    if (1 + finishing < steps) k_loop(e, t, &w, end_of(e, t, build_const_i64(e, steps * AMX_ROWS)), NULL);
+}
+
+void tile_amx_body(emit *e, const tile *t) {
+    switch (t->turn) {
+    case TURN_FIRST: multiply(e, t); return;
+    case TURN_BETWEEN: multiply_and_finish_before(e, t); return;
+    case TURN_ALONE:
+        tile_touch_rows(e, t);
+        multiply(e, t);
+        break;
+    case TURN_LAST: break;
+    }
+    tile_sums sums = {.memory = t->c, .row_bytes = t->ldc};
+    if (t->finish) sums = stacked(e, t);
     store_sums(e, t, sums.memory, sums.row_bytes);
-    return sums;
+    if (t->finish) t->finish(e, t, &sums);
 }

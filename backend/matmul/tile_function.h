@@ -28,8 +28,7 @@ static inline LLVMValueRef tile_phi(emit *e, LLVMValueRef from, LLVMBasicBlockRe
 // Prefetches the rows that t->touch names.
 void tile_touch_rows(emit *e, const tile *t);
 
-// --- tile_amx.c: the whole of k, with the sums in AMX's tiles and then in memory: on the stack where the tile has a
-// finish, else in C. Begins with `touch`.
-tile_sums tile_amx_multiply(emit *e, const tile *t);
+// --- tile_amx.c: what a function does between its beginning and its return, by AMX's tiles.
+void tile_amx_body(emit *e, const tile *t);
 
 #endif
