@@ -92,8 +92,8 @@ static inline void read_functions(LLVMMemoryBufferRef object, const target *t, c
 // The instruction to which number `i` branches back; -1: it does not.
 static inline int branches_back(const function_code *f, int i, bool arm) {
     const instruction *x = &f->items[i];
-    bool branches =
-        arm ? x->opcode[0] == 'b' || is_one_of(x->opcode, "cbz cbnz tbz tbnz") : x->opcode[0] == 'j';
+    bool branches = arm ? !strncmp(x->opcode, "b.", 2) || is_one_of(x->opcode, "b cbz cbnz tbz tbnz")
+                        : x->opcode[0] == 'j';
     if (!branches || i + 1 == f->count) return -1;
     const char *last = strrchr(x->operands, '#'), *number = last ? last + 1 : x->operands;
     int64_t to = (int64_t)(arm ? x->at : f->items[i + 1].at) + strtoll(number, NULL, 0);

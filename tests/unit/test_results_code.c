@@ -1,7 +1,8 @@
 // links: backend passes ir llvm
 // What a kernel's further results cost, as machine code: the numbers of a norm and the log-sum-exp of an attention are what
 // the kernel has anyway. Their functions have no loop and no square root more than without them, and a yield that nobody
-// reads leaves nothing behind. Code is made, not run.
+// reads leaves nothing behind. Rows that leave quantised as well cost one loop more, for their scales are found in the loop
+// that makes the row, and two divisions. Code is made, not run.
 #include "machine_code.h"
 
 #include "main.h"
@@ -67,6 +68,29 @@ static const struct code_case {
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 
+#define WIDE                                                                                                 \
+    "graph @g(%x: f32[T,64], %res: f32[T,768]) {\n"                                                          \
+    "  %w = constant -> f32[64,768] {recipe = tensor(\"w\", f32[64,768])}\n"                                 \
+    "  %gamma = constant -> f32[768] {recipe = tensor(\"g\", f32[768])}\n"                                   \
+    "  %beta = constant -> f32[768] {recipe = tensor(\"b\", f32[768])}\n"
+#define QUANTISED                                                                                            \
+    "    %n = layer_norm %sum, %gamma, %beta {eps = 1e-5}\n"                                                 \
+    "    %s = scales %n {group = 768, limit = 127}\n"                                                        \
+    "    %q = quantize %n, %s {to = u8, group = 768, limit = 127}\n"                                         \
+    "    yield %n, %q, %s\n"                                                                                 \
+    "  }\n"
+
+static const struct code_case quantised[] = {
+    {"norm.rows", 2,
+     WIDE "  %y = fuse (%x, %w, %res, %gamma, %beta) {\n"
+          "    %dot = matmul %x, %w\n"
+          "    %sum = add %dot, %res\n" QUANTISED},
+    {"rowwise.", 2,
+     WIDE "  %y = fuse (%res, %gamma, %beta) {\n"
+          "    %sum = add %res, %res\n" QUANTISED},
+};
+enum { QUANTISED_CASES = sizeof(quantised) / sizeof(quantised[0]) };
+
 #define X86 "x86_64-unknown-linux-gnu"
 #define ARM "aarch64-unknown-linux-gnu"
 static const struct cpu {
@@ -75,7 +99,7 @@ static const struct cpu {
 enum { CPUS = sizeof(cpus) / sizeof(cpus[0]) };
 
 typedef struct figures {
-    int functions, instructions, loops, roots;
+    int functions, instructions, loops, roots, divisions;
 } figures;
 
 static figures count(const object_code *code) {
@@ -86,6 +110,7 @@ static figures count(const object_code *code) {
         for (int k = 0; k < f->count; k++) {
             n.loops += branches_back(f, k, code->arm) >= 0;
             n.roots += strstr(f->items[k].opcode, "sqrt") != NULL;
+            n.divisions += strstr(f->items[k].opcode, "div") && !strstr(f->items[k].opcode, "udiv");
         }
     }
     return n;
@@ -162,10 +187,28 @@ START_TEST(further_results) {
 }
 END_TEST
 
+START_TEST(quantised_rows) {
+    const struct code_case *c = &quantised[_i / CPUS];
+    const struct cpu *cpu = &cpus[_i % CPUS];
+    target t;
+    diag d;
+    diag_init(&d);
+    ck_assert(target_init(&t, cpu->triple, cpu->name, PRECISION_F32, &d));
+    diag_free(&d);
+    if (!has_code(&t)) SKIP("neon", "this LLVM has no code for %s", cpu->triple);
+    figures one = compiled(c, &t, false), all = compiled(c, &t, true);
+    ck_assert_int_gt(one.functions, 0);
+    ck_assert_msg(all.loops == one.loops + 1 && all.divisions == one.divisions + 2,
+                  "%s on %s: %d loops and %d divisions, quantised %d and %d", c->function, cpu->name,
+                  one.loops, one.divisions, all.loops, all.divisions);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("results_code");
     TCase *t = tcase_create("results_code");
     tcase_add_loop_test(t, further_results, 0, CASES * CPUS);
+    tcase_add_loop_test(t, quantised_rows, 0, QUANTISED_CASES * CPUS);
     suite_add_tcase(s, t);
     return suite_status(s);
 }
