@@ -29,6 +29,23 @@
     "    %most = reduce_max %n {axes = [1]}\n"                                                               \
     "    %gated = mul %n, %res\n"
 
+// Rows of 96 columns, quantised in one group, in two and in three.
+#define WIDE                                                                                                 \
+    "  %u = constant -> f32[20,96] {recipe = tensor(\"u\", f32[20,96])}\n"                                   \
+    "  %g = constant -> f32[96] {recipe = tensor(\"g\", f32[96])}\n"
+#define SCALES                                                                                               \
+    "    %n = rms_norm %s, %g {eps = 1e-5}\n"                                                                \
+    "    %one = scales %n {group = 96, limit = 127}\n"                                                       \
+    "    %q = quantize %n, %one {to = u8, group = 96, limit = 127}\n"                                        \
+    "    %two = scales %s {group = 48, limit = 7}\n"                                                         \
+    "    %r = quantize %s, %two {to = i4, group = 48, limit = 7}\n"                                          \
+    "    %act = gelu %s {approximation = tanh}\n"                                                            \
+    "    %three = scales %act {group = 32, limit = 63}\n"                                                    \
+    "    %p = quantize %act, %three {to = u8, group = 32, limit = 63}\n"                                     \
+    "    %back = dequantize %p, %three {group = 32, limit = 63}\n"                                           \
+    "    %half = cast %n {to = bf16}\n"                                                                      \
+    "    %more = scales %act {group = 48, limit = 127}\n"
+
 static const struct family {
     const char *name, *text; // up to the yields
     const char *values[12];  // what may be yielded
@@ -58,6 +75,17 @@ static const struct family {
                "    %row = gather %table, %ids\n"
                "    %s = add %row, %res\n" NORM "    %positive = compare %s, %eps {predicate = gt}\n",
      {"row", "s", "n", "mean", "rstd", "half", "most", "gated", "positive", "d", "res"},
+     false},
+    {"quantised products",
+     WIDE "  %y = fuse (%x, %u, %g, %wide) {\n"
+          "    %dot = matmul %x, %u\n"
+          "    %s = add %dot, %wide\n" SCALES,
+     {"n", "one", "q", "two", "r", "act", "three", "p", "back", "half", "more", "s"},
+     false},
+    {"quantised rows",
+     WIDE "  %y = fuse (%g, %wide) {\n"
+          "    %s = mul %wide, %g\n" SCALES,
+     {"n", "one", "q", "two", "r", "act", "three", "p", "back", "half", "more", "s"},
      false},
     {"attention",
      "  %y = per_sequence (%bounds; %q, %k) {\n"
@@ -106,11 +134,11 @@ static char *draw_text(const struct family *f, uint64_t seed, size_t *size) {
     FILE *out = open_memstream(&text, size);
     int known = 0, count = 1 + (int)draw(&seed, MOST);
     while (known < 12 && f->values[known]) known++;
-    fprintf(
-        out,
-        "graph @results(%%x: f32[T,20], %%res: f32[T,40], %%small: f32[T,24], %%ids: i32[T], %%q: f32[T,16], "
-        "%%k: f32[T,16], %%bounds: i32[S+1]) {\n%s    yield",
-        f->text);
+    fprintf(out,
+            "graph @results(%%x: f32[T,20], %%wide: f32[T,96], %%res: f32[T,40], %%small: f32[T,24], %%ids: "
+            "i32[T], %%q: f32[T,16], "
+            "%%k: f32[T,16], %%bounds: i32[S+1]) {\n%s    yield",
+            f->text);
     for (int i = 0; i < count; i++) fprintf(out, "%s %%%s", i ? "," : "", f->values[draw(&seed, known)]);
     fprintf(out, "\n  }\n");
     if (f->boxed) {
