@@ -142,7 +142,7 @@ static bool serves_norm(const collector *c, value v, value norm) {
 static const kernel_result *place_of_kept(const collector *c) {
     for (int i = 0; i < c->count; i++) {
         const node *n = graph_node(c->body, c->results[i].yield);
-        if (!row_op(n->op) || row_reduction(n->op) || n->inputs[0] != c->kept) continue;
+        if (!row_op(n->op) || !is_row(c, c->results[i].yield) || n->inputs[0] != c->kept) continue;
         bool only = true;
         for (value u = c->kept + 1; u < c->body->count; u++)
             for (int k = 0; c->needed[u] && k < graph_node(c->body, u)->input_count; k++)
