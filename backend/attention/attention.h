@@ -9,6 +9,7 @@
 //   range.c          the values that their integers can have: visible keys, looked-up rows
 //   table.c          products that the ops on the scores look up: disentangled terms
 //   softmax.c        softmax of a tile of scores
+//   fused.c          scores and softmax in one pass, with AMX
 //   log_sum.c        the log-sum-exp of a row of scores, where something reads it
 //   tile.c           one tile of queries: scores, softmax, values
 //   code.c           the functions of a kernel, and the layout of its scratch
@@ -269,7 +270,12 @@ LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention 
 // row's sum, added lane by lane from the sequence's start, then in a tree. Gives the least maximum of these rows.
 // log_sums: bytes from sums to where the rows' maximum + log(sum) go; 0: nowhere. A few more rows of `tile_rows` may be
 // computed too.
-LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums);
+// again: with one more argument, ptr shifts; the shift of a row is its maximum only where its share in `sums` is unfit.
+LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums,
+                               bool again);
+// Is a row's shift of no use to it? share: the 1 / sum that came of it. (fused.c)
+LLVMValueRef attention_unfit(emit *e, LLVMValueRef share);
+LLVMValueRef attention_side_by_side(emit *e, LLVMValueRef a, LLVMValueRef b);
 
 // --- The kernel's functions (code.c)
 
@@ -277,8 +283,20 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
 typedef struct scratch_layout {
     int tile;
     int64_t score_ld, query_ld, out_ld, value_panel, produced_ld;
-    int64_t keys, values, queries, scores, outs, sums, log_sums, produced, visible_runs, bytes;
+    int64_t keys, values, queries, scores, outs, sums, log_sums, produced, visible_runs, state, bytes;
 } scratch_layout;
+
+// Scores and softmax in one pass. (fused.c)
+#define FUSED_STATE_BYTES 2240
+typedef struct exp_block {
+    bool last; // has keys past the sequence's end
+} exp_block;
+typedef struct fused_code {
+    exp_block blocks[2];
+    panels exp[2];                      // of whole blocks, and of the last one
+    LLVMValueRef shifts, totals, again; // NULL: it is not used
+} fused_code;
+bool attention_fuses(const attention *x);
 
 typedef struct attention_code {
     const kernel_site *s;
@@ -291,7 +309,13 @@ typedef struct attention_code {
     LLVMValueRef numbers, pass;                               // NULL: the scores are plain
     LLVMValueRef panel_limits, visible_runs, visible_softmax; // NULL: no score is hidden
     table_code tables[SCORE_MOST];
+    fused_code fused;
 } attention_code;
+void attention_emit_fused(emit *e, attention_code *p);
+// The probabilities of a tile of which `rows` are there, and its sums; its first 32 keys' scores are there. i1: are they
+// to be made again, all scores at first?
+LLVMValueRef attention_fused_probabilities(emit *e, const attention_code *p, const task_frame *f,
+                                           LLVMValueRef scratch, LLVMValueRef rows);
 void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_code *p);
 // Packs what a task of the queries [from, to) reads, for the tiles that follow.
 void attention_prepare(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,

@@ -57,6 +57,7 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     l.log_sums = at, at += x->log_sum_count ? round_up(l.tile, PANEL_COLUMNS) * 4 : 0;
     l.produced = at, at += has_producer ? PANEL_COLUMNS * l.produced_ld * 4 : 0;
     l.visible_runs = at, at += hides ? round_up((length / PANEL_COLUMNS + 2) * 8, 64) : 0;
+    l.state = at, at += attention_fuses(x) ? FUSED_STATE_BYTES : 0;
     l.bytes = plan_tables(&x->scores, length, l.tile, at);
     return l;
 }
@@ -157,9 +158,10 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     p->make_keys = make_rows(e, p, &x->k);
     p->make_values = make_rows(e, p, &x->v);
     p->give = attention_give_rows(e, x->v.width, l->out_ld, x->gives, x->result->ld);
-    p->softmax =
-        attention_softmax(e, &x->v, l->tile, l->score_ld, x->log_sum_count ? l->log_sums - l->sums : 0);
+    p->softmax = attention_softmax(e, &x->v, l->tile, l->score_ld,
+                                   x->log_sum_count ? l->log_sums - l->sums : 0, false);
     if (x->scores.separate_pass) emit_scores(e, p);
+    if (attention_fuses(x)) attention_emit_fused(e, p);
 }
 
 // Keys or values into their panels, 16 at a time where they are made; `step` bytes from one 16 to the next.

@@ -15,7 +15,8 @@ typedef struct softmax {
     int vectors; // of columns in a turn
     int64_t ld, log_sums;
     LLVMValueRef scores, count, out;
-    LLVMValueRef end; // columns, up to what that product takes at once
+    LLVMValueRef shifts; // NULL: rows are shifted by their maxima
+    LLVMValueRef end;    // columns, up to what that product takes at once
 } softmax;
 
 static LLVMValueRef larger(emit *e, LLVMValueRef a, LLVMValueRef b) {
@@ -97,7 +98,7 @@ static LLVMValueRef find_maxima(emit *e, const softmax *s, LLVMValueRef *top) {
     return least;
 }
 
-static LLVMValueRef side_by_side(emit *e, LLVMValueRef a, LLVMValueRef b) {
+LLVMValueRef attention_side_by_side(emit *e, LLVMValueRef a, LLVMValueRef b) {
     LLVMValueRef pick[128];
     assert(e->width <= 64);
     for (int i = 0; i < 2 * e->width; i++) pick[i] = LLVMConstInt(e->i32, (unsigned)i, false);
@@ -117,12 +118,19 @@ static LLVMValueRef exponentials(emit *e, const softmax *s, int r, LLVMValueRef 
         x[i] = rough ? math_exp_bf16(e, x[i]) : math_exp(e, x[i]);
         total = LLVMBuildFAdd(e->b, total, x[i], "");
     }
-    if (s->vectors == 2) x[0] = side_by_side(e, x[0], x[1]);
+    if (s->vectors == 2) x[0] = attention_side_by_side(e, x[0], x[1]);
     LLVMValueRef to = tile_at(e, row, tile_mul(e, sum.l.index, size));
     build_store(e, attention_numbers(e, s->values, ELEM_F32, x[0]), to,
                 (unsigned)(s->vectors * e->width * size));
     carry_end(e, &sum, &total);
     return build_reduce_add(e, sum.phi[0]);
+}
+
+// The shift that a row had, if it was of use.
+static LLVMValueRef shift_again(emit *e, const softmax *s, int r, LLVMValueRef top) {
+    LLVMValueRef share = build_load(e, e->f32, tile_at_constant(e, s->out, r * 4), 4);
+    LLVMValueRef had = build_load(e, e->f32, tile_at_constant(e, s->shifts, r * 4), 4);
+    return LLVMBuildSelect(e->b, attention_unfit(e, share), top, build_splat(e, had, e->width), "");
 }
 
 // A block of rows; gives the least maximum.
@@ -133,6 +141,7 @@ static LLVMValueRef block_of_rows(emit *e, softmax *s) {
     hide_rest(e, s, whole);
     LLVMValueRef top[MOST_ROWS], least = find_maxima(e, s, top);
     for (int r = 0; r < s->rows; r++) {
+        if (s->shifts) top[r] = shift_again(e, s, r, top[r]);
         LLVMValueRef total = exponentials(e, s, r, top[r]);
         LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), total, "");
         build_store(e, share, tile_at_constant(e, s->out, r * 4), 4);
@@ -141,10 +150,11 @@ static LLVMValueRef block_of_rows(emit *e, softmax *s) {
     return least;
 }
 
-LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums) {
+LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums,
+                               bool again) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64};
-    LLVMValueRef f = build_helper(e, "attention.softmax", e->f32, 4, params);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->i64, e->ptr};
+    LLVMValueRef f = build_helper(e, "attention.softmax", e->f32, again ? 5 : 4, params);
     softmax s = {.values = values,
                  .rows = tile_rows > MOST_ROWS ? MOST_ROWS : tile_rows,
                  .vectors = values->read == ELEM_BF16 ? 2 : 1,
@@ -152,7 +162,8 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
                  .log_sums = log_sums,
                  .scores = LLVMGetParam(f, 0),
                  .count = LLVMGetParam(f, 1),
-                 .out = LLVMGetParam(f, 2)};
+                 .out = LLVMGetParam(f, 2),
+                 .shifts = again ? LLVMGetParam(f, 4) : NULL};
     if (tile_rows == s.rows) return build_helper_end(e, f, block_of_rows(e, &s), caller);
     assert(tile_rows % s.rows == 0);
     LLVMValueRef least = view_stack(e, e->f32);
@@ -160,6 +171,7 @@ LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int6
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 3), s.rows, "rows");
     s.scores = tile_at(e, s.scores, tile_mul(e, l.index, ld * 4));
     s.out = tile_at(e, s.out, tile_mul(e, l.index, 4));
+    if (again) s.shifts = tile_at(e, s.shifts, tile_mul(e, l.index, 4));
     LLVMValueRef x = block_of_rows(e, &s), so_far = build_load(e, e->f32, least, 4);
     LLVMValueRef below = LLVMBuildFCmp(e->b, LLVMRealOLT, x, so_far, "");
     build_store(e, LLVMBuildSelect(e->b, below, x, so_far, ""), least, 4);

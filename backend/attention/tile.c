@@ -164,6 +164,22 @@ static void visible_values(emit *e, const attention_code *p, const task_frame *f
     run_end(e, &r);
 }
 
+// Probabilities without a pass over the scores; with one where that fails.
+static void fused(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                  LLVMValueRef row) {
+    LLVMValueRef zero = build_const_i64(e, 0), first = build_const_i64(e, attention_panels_at_once(p->x));
+    LLVMValueRef rows =
+        attention_smaller(e, LLVMBuildSub(e->b, f->queries, row, ""), build_const_i64(e, p->layout.tile));
+    score(e, p, scratch, row, zero, first, zero);
+    LLVMBasicBlockRef behind = build_if(e, attention_fused_probabilities(e, p, f, scratch, rows));
+    score(e, p, scratch, row, zero, panels_of(e, f->keys, 1), zero);
+    LLVMValueRef args[] = {tile_at_constant(e, scratch, p->layout.scores), f->keys,
+                           tile_at_constant(e, scratch, p->layout.sums), rows,
+                           tile_at_constant(e, scratch, p->layout.state)};
+    attention_call(e, p->fused.again, 5, args);
+    build_if_end(e, behind);
+}
+
 void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
                     LLVMValueRef row, LLVMValueRef until) {
     LLVMValueRef zero = build_const_i64(e, 0);
@@ -177,7 +193,11 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
         visible_values(e, p, f, scratch, probabilities(e, p, f, scratch, row));
         return;
     }
-    score(e, p, scratch, row, zero, panels_of(e, f->keys, 1), zero);
-    softmax(e, p, f, scratch, row, f->keys);
+    if (p->fused.shifts)
+        fused(e, p, f, scratch, row);
+    else {
+        score(e, p, scratch, row, zero, panels_of(e, f->keys, 1), zero);
+        softmax(e, p, f, scratch, row, f->keys);
+    }
     value_product(e, p, scratch, zero, zero, value_keys(e, p, f));
 }

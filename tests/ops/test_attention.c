@@ -16,6 +16,7 @@ typedef struct shape {
     double scale;
     bool twice; // transposed in two steps
     bool half;  // products of bf16
+    bool large; // with scores that are far apart
 } shape;
 
 static value to_bf16(graph *g, value x) {
@@ -60,6 +61,8 @@ static value build(site *s, const shape *p) {
     operands[n++] = site_input(s, "q", dim_sym(p->rows), p->merged == QKV ? 3 * h : h);
     if (p->merged != QKV) operands[n++] = site_input(s, "k", dim_sym(SYM_T), p->merged == KV ? 2 * h : h);
     if (p->merged == APART) operands[n++] = site_input(s, "v", dim_sym(SYM_T), h);
+    for (int i = bounds; p->large && i < n; i++)
+        operands[i] = graph_op2(s->g, OP_mul, operands[i], graph_scalar(s->g, 12));
     for (int i = bounds; p->half && i < n; i++) operands[i] = to_bf16(s->g, operands[i]);
     dim rows = p->rows == SYM_T ? dim_sym(SYM_L) : p->rows == SYM_R ? dim_sym(SYM_Q) : dim_num(1);
     graph *body = graph_new(s->a, "body"), *inside = graph_new(s->a, "inside");
@@ -91,6 +94,8 @@ static const shape shapes[] = {
     {1, 8, KV, SYM_T, .half = true},
     {3, 17, KV, SYM_R, .half = true},
     {2, 24, APART, SYM_S, .half = true},
+    {2, 64, QKV, SYM_T, .half = true, .large = true},
+    {3, 40, APART, SYM_R, .half = true, .large = true},
 };
 
 // Whose graphs multiply bf16 in attention, with an instruction for that or without.
