@@ -211,6 +211,13 @@ static void emit_down(emit *e, mlp *m, mlp_code *p, const panels *down) {
     }
 }
 
+// Bytes from row to row, of rows of `bytes` bytes that the second product reads. AMX loads 16 of them at once, which go to
+// few sets of the cache unless they are an odd number of lines apart.
+static int64_t read_row(const target_product *product, int64_t bytes) {
+    int64_t lines = ceil_div(bytes, PLACE_ALIGNMENT);
+    return product->step == STEP_TILES ? (lines | 1) * PLACE_ALIGNMENT : bytes;
+}
+
 static void emit_products(emit *e, const kernel_site *s, mlp *m, mlp_code *p) {
     const schedule *plan = &s->variant->schedules[s->node];
     const place *places = s->variant->places;
@@ -219,8 +226,8 @@ static void emit_products(emit *e, const kernel_site *s, mlp *m, mlp_code *p) {
     if (quantizes) chunk = m->sums[1].group;
     int64_t stretch = quantizes ? 1 : tile_stretch(m->down);
     *p = (mlp_code){.chunk = round_up(chunk, stretch > PANEL_COLUMNS ? stretch : PANEL_COLUMNS)};
-    p->hidden_row = p->chunk * epilogue_c_size(&m->between);
-    p->quantized_row = round_up(p->chunk, PLACE_ALIGNMENT);
+    p->hidden_row = read_row(m->down, p->chunk * epilogue_c_size(&m->between));
+    p->quantized_row = read_row(m->down, round_up(p->chunk, PLACE_ALIGNMENT));
     p->slices = (m->hidden + p->chunk - 1) / p->chunk;
     p->last = m->hidden - (p->slices - 1) * p->chunk;
     p->rows = round_up(SLICE_ROWS, s->variant->row_tile);
