@@ -206,6 +206,18 @@ static bool run_model(const build_options *o, const texts *t, arena *a, calibrat
     return ok;
 }
 
+// What the second run knows, and of the first what has no row of its own any more: norms that were smoothed, which will
+// be smoothed again by the same numbers.
+static calibration both(const calibration *first, const calibration *second, arena *a) {
+    channel_range *ranges = ARENA_ARRAY(a, channel_range, first->count + second->count);
+    calibration out = {second->count, ranges};
+    memcpy(ranges, second->ranges, sizeof(*ranges) * (size_t)second->count);
+    for (int i = 0; i < first->count; i++)
+        if (!calibration_find(second, first->ranges[i].name, first->ranges[i].n))
+            ranges[out.count++] = first->ranges[i];
+    return out;
+}
+
 // The list with spread_outliers, which is on for int8, and off where the list says so.
 static const char *with_spread(const char *list, arena *a) {
     static const char name[] = "spread_outliers";
@@ -229,5 +241,8 @@ bool calibrate(const build_options *o, const char *file, arena *a, calibration *
     if (!run_model(&with, &t, a, &first, d)) return false;
     with.calibration = &first;
     with.passes = with_spread(o->passes, a);
-    return run_model(&with, &t, a, out, d);
+    calibration second;
+    if (!run_model(&with, &t, a, &second, d)) return false;
+    *out = both(&first, &second, a);
+    return true;
 }

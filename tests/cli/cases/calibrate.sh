@@ -8,6 +8,10 @@ expect '^negative 0.9'
 succeeds "$BERTC" compile "$MODEL" -o - --emit ir --stage packed --dtype int8 --calibrate texts.txt
 expect 'layer.0.intermediate.scales = broadcast'
 expect 'quantize .* limit = '
+# A channel that is large in every row of a norm is smoothed.
+"$BERTC" compile "$MODEL" -o smooth.ir --emit ir --stage packed --dtype int8 --calibrate texts.txt --report fusion 2>report
+grep -q 'smoothing into' report || fail "nothing is smoothed: $(grep -A9 spread_outliers report)"
+grep -q 'layer.0.output.spread' smooth.ir || fail "the norm has gamma"
 succeeds "$BERTC" compile "$MODEL" -o - --emit ir --stage packed --dtype int8
 ! grep -q 'broadcast' out || fail "static scales without --calibrate"
 printf '\n \n' >blank.txt
