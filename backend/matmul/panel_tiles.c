@@ -2,11 +2,12 @@
 #include "backend/matmul/panels.h"
 
 #define LINE          64
-#define LINES_A_PANEL 2
+#define LINES_A_PANEL 4
 
 // The lines that four groups of k fetch of the next tile of columns: `streams` distant places part it evenly,
-// and each goes on by whole lines. Two lines of a panel are enough for two row tiles to fetch all of it; with
-// more rows lines are asked for again, which costs a load each, and makes up for those that the core drops.
+// and each goes on by whole lines. There are four of a panel, as many as are read of this one, so one row tile fetches all
+// of the next: a short text takes as long as its weights take to come. With more rows lines are asked for again, which
+// costs a load each, and makes up for those that the core drops.
 static void plan_lines(const panels *p, tile *t, int width) {
     if (p->streams == 0) return;
     // Where B's panels follow each other without a gap, a stream may run from one into the next.

@@ -129,7 +129,6 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
 // Seconds of the phase (and of the norm's) at a number of rows and of threads.
 static double phase_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
     double barrier = threads > 1 ? BARRIER_SECONDS : 0;
-    rows = round_up(rows, s->tile_rows);
     double seconds = tasks_seconds(s, c, rows, threads) + barrier;
     if (!s->shape.norm || !c->columns) return seconds;
     double bytes = bytes_of(s->shape.result, rows * s->shape.n) + (double)(rows * s->shape.written);

@@ -86,11 +86,11 @@ static const struct loop_row *row_of(const char *name, const target *t, struct l
     return row_of_size(t, rows, columns, out);
 }
 
-// Lines fetched in four steps of k: two a panel, in whole turns of the streams, and the one of `next`. AMX's step
+// Lines fetched in four steps of k: four a panel, in whole turns of the streams, and the one of `next`. AMX's step
 // of 16 groups is four such.
 static int most_prefetches(const struct loop_row *x, const target *t) {
     int turns = strcmp(x->isa, "amx") ? 1 : 4;
-    return turns * ((x->columns + 15) / 16 * 2 + t->prefetch_streams + 1);
+    return turns * ((x->columns + 15) / 16 * 4 + t->prefetch_streams + 1);
 }
 
 // What is wrong with a tile's inner loop, with the loop itself, or NULL.

@@ -8,7 +8,7 @@
 
 static void print_measured(const bench_options *o, const workload *w, int64_t seq, int64_t threads,
                            const measured *m) {
-    double rate = m->flops / m->seconds * 1e-9;
+    double rate = m->flops / m->seconds * 1e-9, traffic = m->weights / m->seconds * 1e-9;
     if (o->json) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddNumberToObject(j, "batch", (double)w->batch);
@@ -20,12 +20,17 @@ static void print_measured(const bench_options *o, const workload *w, int64_t se
         cJSON_AddNumberToObject(j, "gflops", rate);
         cJSON_AddNumberToObject(j, "peak_gflops", m->peak);
         cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / m->peak);
+        cJSON_AddNumberToObject(j, "weight_bytes", m->weights);
+        cJSON_AddNumberToObject(j, "weight_gigabytes_per_second", traffic);
+        cJSON_AddNumberToObject(j, "read_gigabytes_per_second", m->read);
+        cJSON_AddNumberToObject(j, "percent_of_read", share_of(traffic, m->read));
         print_json(j);
         return;
     }
-    printf("%6" PRId64 " %6" PRId64 " %8" PRId64 " %10.3f %10.3f %10.1f %10.1f %7.1f%% %11.1f\n", w->batch,
-           seq, threads, m->seconds * 1e3, m->fastest * 1e3, rate, m->peak, 100 * rate / m->peak,
-           (double)w->tokens / m->seconds);
+    printf("%6" PRId64 " %6" PRId64 " %8" PRId64
+           " %10.3f %10.3f %10.1f %10.1f %7.1f%% %11.1f %8.2f %7.2f %7.1f%%\n",
+           w->batch, seq, threads, m->seconds * 1e3, m->fastest * 1e3, rate, m->peak, 100 * rate / m->peak,
+           (double)w->tokens / m->seconds, traffic, m->read, share_of(traffic, m->read));
 }
 
 static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq, diag *d) {
@@ -37,7 +42,7 @@ static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq
         ok = bench_measure(o, model, &w, threads, &m, d);
         if (ok) print_measured(o, &w, w.length, threads, &m);
         fflush(stdout);
-        if (ok && o->profile) ok = bench_profile(o, model, &w, threads, m.peak, d);
+        if (ok && o->profile) ok = bench_profile(o, model, &w, threads, &m, d);
     }
     workload_free(&w);
     return ok;
@@ -47,8 +52,8 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
     opened model;
     bool ok = opened_open(&model, path, &o->build, d);
     if (ok && !o->json) {
-        printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s\n", "batch", "seq", "threads", "ms", "fastest",
-               "GFLOP/s", "peak", "% peak", "tokens/s");
+        printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s %8s %7s %8s\n", "batch", "seq", "threads", "ms",
+               "fastest", "GFLOP/s", "peak", "% peak", "tokens/s", "GB/s", "read", "% read");
     }
     int_list lengths = o->build.lengths;
     if (ok && !lengths.count) { // of an artefact: no longer than it was compiled for
@@ -66,7 +71,8 @@ int command_bench(int argc, char **argv) {
     option_table t = {.usage = "bertc bench model.so|MODEL [OPTION]...",
                       .summary = "Medians of one call on random ids, and the share of the float32 "
                                  "multiply-add peak that the same threads reach\n"
-                                 "between the rounds.",
+                                 "between the rounds; the rate at which weights were read, and its share of "
+                                 "what a loop that does nothing else reads.",
                       .example = "bertc bench mini/ --seq 128 --threads 1,2"};
     options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST", "numbers of threads (default 1)",
                                  &o.threads, 1});

@@ -30,16 +30,19 @@ typedef struct measured {
     double flops;   // of one call
     double peak;    // GFLOP/s of as many threads, median of bursts between the rounds
     double best;    // GFLOP/s of the best burst
+    double weights; // bytes of weights that one call reads
+    double read;    // GB/s at which as many threads read as many bytes and do nothing else
 } measured;
 
+double share_of(double rate, double of); // percent; 0 where `of` is not known
 bool workload_make(workload *w, const bench_options *o, const bertc_model *model, int64_t seq, diag *d);
 void workload_free(workload *w);
 // Rounds of one call each on `threads` threads, with bursts of the peak loop between them.
 bool bench_measure(const bench_options *o, bertc_model *model, const workload *w, int threads, measured *out,
                    diag *d);
-// Prints one row for each phase; the phases of equal layers are added up.
-bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
-                   diag *d);
+// Prints one row for each phase, beside what bench_measure found; the phases of equal layers are added up.
+bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads,
+                   const measured *m, diag *d);
 // Times the model with each pass off in turn: what the pass is worth on this shape.
 bool bench_ablate(const bench_options *o, const char *path, diag *d);
 

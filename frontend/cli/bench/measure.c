@@ -9,6 +9,8 @@
 
 #define WARM_ROUNDS    2
 #define PEAK_SECONDS   0.01
+#define READ_SECONDS   0.05
+#define READ_TURNS     3
 #define PHASE_NAMES    512
 #define PROFILE_ROUNDS 20
 
@@ -104,18 +106,28 @@ static double median(double *v, int64_t n) {
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static void add_flops(void *user, const bertc_phase_event *event) {
-    *(double *)user += event->flops;
+double share_of(double rate, double of) {
+    return of > 0 ? 100 * rate / of : 0;
 }
 
-// Floating-point operations of one call, as the phases state them.
-static bool count_flops(const bench_options *o, bertc_model *model, const workload *w, double *flops,
-                        diag *d) {
+static void add_work(void *user, const bertc_phase_event *event) {
+    measured *m = user;
+    m->flops += event->flops;
+    m->weights += (double)event->weight_bytes;
+}
+
+// Floating-point operations and bytes of weights of one call, as the phases state them; and how fast so many bytes are
+// read.
+static bool count_work(const bench_options *o, bertc_model *model, const workload *w, int threads,
+                       measured *out, diag *d) {
     caller c;
-    double seconds;
-    *flops = 0;
-    bool ok = caller_open(&c, o, model, w, 1, add_flops, flops, d) && call(&c, w, &seconds, d);
+    double seconds, rates[READ_TURNS];
+    *out = (measured){0};
+    bool ok = caller_open(&c, o, model, w, 1, add_work, out, d) && call(&c, w, &seconds, d);
     caller_close(&c);
+    for (int i = 0; ok && i < READ_TURNS; i++)
+        rates[i] = out->weights > 0 ? peak_read_gbs((int64_t)out->weights, threads, READ_SECONDS) : 0;
+    if (ok) out->read = median(rates, READ_TURNS);
     return ok;
 }
 
@@ -142,7 +154,7 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
     }
     caller c = {0};
     bool ok =
-        count_flops(o, model, w, &out->flops, d) && caller_open(&c, o, model, w, threads, NULL, NULL, d);
+        count_work(o, model, w, threads, out, d) && caller_open(&c, o, model, w, threads, NULL, NULL, d);
     if (ok) {
         double ignored;
         for (int i = 0; ok && i < WARM_ROUNDS; i++) ok = call(&c, w, &ignored, d);
@@ -154,7 +166,8 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
     caller_close(&c);
     if (ok) {
         double middle = median(times, o->rounds), peak = median(peaks, o->rounds); // which sorts them
-        *out = (measured){middle, times[0], out->flops, peak, peaks[o->rounds - 1]};
+        out->seconds = middle, out->fastest = times[0];
+        out->peak = peak, out->best = peaks[o->rounds - 1];
     }
     free(times);
     free(peaks);
@@ -197,13 +210,14 @@ static void add_phase(void *user, const bertc_phase_event *event) {
     p->rows[i].bytes += event->bytes;
 }
 
-static void print_phase(const char *name, const phase_time *r, double total, double peak, bool json) {
+static void print_phase(const char *name, const phase_time *r, double total, const measured *m, bool json) {
+    double peak = m->peak, read = m->read;
     double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
     double traffic = r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0;
     double milliseconds = r->seconds / PROFILE_ROUNDS * 1e3;
     if (!json) {
-        printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f\n", name, milliseconds, 100 * r->seconds / total,
-               rate, 100 * rate / peak, traffic);
+        printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f %6.1f%%\n", name, milliseconds,
+               100 * r->seconds / total, rate, 100 * rate / peak, traffic, share_of(traffic, read));
         return;
     }
     cJSON *j = cJSON_CreateObject();
@@ -213,11 +227,12 @@ static void print_phase(const char *name, const phase_time *r, double total, dou
     cJSON_AddNumberToObject(j, "gflops", rate);
     cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / peak);
     cJSON_AddNumberToObject(j, "gigabytes_per_second", traffic);
+    cJSON_AddNumberToObject(j, "percent_of_read", share_of(traffic, read));
     print_json(j);
 }
 
-bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads, double peak,
-                   diag *d) {
+bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads,
+                   const measured *m, diag *d) {
     profile *p = memory_zero(1, sizeof(*p));
     if (!p) return diag_error(d, NULL, "out of memory: a profile");
     caller c;
@@ -229,8 +244,9 @@ bool bench_profile(const bench_options *o, bertc_model *model, const workload *w
     caller_close(&c);
     for (int i = 0; i < p->count; i++) total += p->rows[i].seconds;
     if (ok && !o->json)
-        printf("  %-32s %9s %6s %9s %7s %8s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s");
-    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, peak, o->json);
+        printf("  %-32s %9s %6s %9s %7s %8s %7s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s",
+               "% read");
+    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, m, o->json);
     free(p);
     return ok;
 }
