@@ -12,13 +12,26 @@ int64_t block_unit(const kernel_site *s, int64_t rows) {
     return rows > 0 ? round_up(rows, s->variant->row_tile) : ALL_ROWS;
 }
 
-block block_rows(emit *e, LLVMValueRef call, sym rows, int64_t unit, LLVMValueRef number) {
-    LLVMValueRef present = build_call_size(e, call, rows);
-    block x = {.first = tile_mul(e, number, unit)};
-    LLVMValueRef end = LLVMBuildAdd(e->b, x.first, build_const_i64(e, unit), "");
-    x.last = LLVMBuildICmp(e->b, LLVMIntSGE, end, present, "");
-    x.count = LLVMBuildSub(e->b, LLVMBuildSelect(e->b, x.last, present, end, ""), x.first, "");
-    return x;
+int64_t block_step(const kernel_site *s, const target_product *product) {
+    return heights_has(product, product->rows, 1) ? 1 : s->variant->row_tile;
+}
+
+block block_rows(emit *e, LLVMValueRef call, sym rows, int64_t unit, int64_t step, LLVMValueRef number) {
+    LLVMValueRef present = build_call_size(e, call, rows), one = build_const_i64(e, 1);
+    if (unit == ALL_ROWS) return (block){build_const_i64(e, 0), present, LLVMConstInt(e->i1, 1, false)};
+    LLVMValueRef up = LLVMBuildAdd(e->b, present, build_const_i64(e, unit - 1), "");
+    LLVMValueRef blocks = LLVMBuildUDiv(e->b, up, build_const_i64(e, unit), "");
+    LLVMValueRef parts = LLVMBuildAdd(e->b, present, build_const_i64(e, step - 1), "");
+    parts = LLVMBuildUDiv(e->b, parts, build_const_i64(e, step), "");
+    LLVMValueRef low = LLVMBuildUDiv(e->b, parts, blocks, ""), more = LLVMBuildURem(e->b, parts, blocks, "");
+    LLVMValueRef high = LLVMBuildICmp(e->b, LLVMIntULT, number, more, "");
+    LLVMValueRef first = LLVMBuildMul(e->b, number, low, "");
+    first = tile_mul(e, LLVMBuildAdd(e->b, first, LLVMBuildSelect(e->b, high, number, more, ""), ""), step);
+    LLVMValueRef count =
+        tile_mul(e, LLVMBuildAdd(e->b, low, LLVMBuildZExt(e->b, high, e->i64, ""), ""), step);
+    LLVMValueRef last = LLVMBuildICmp(e->b, LLVMIntEQ, LLVMBuildAdd(e->b, number, one, ""), blocks, "");
+    count = LLVMBuildSelect(e->b, last, LLVMBuildSub(e->b, present, first, ""), count, "");
+    return (block){first, count, last};
 }
 
 void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
@@ -32,7 +45,7 @@ void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLV
 LLVMValueRef block_tail_kernel(emit *e, sym rows, int64_t unit, const product_end *x, LLVMValueRef tail) {
     LLVMValueRef f = build_function(e, "matmul.norm", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0);
-    block b = block_rows(e, LLVMGetParam(f, 1), rows, unit, LLVMGetParam(f, 2));
+    block b = block_rows(e, LLVMGetParam(f, 1), rows, unit, 1, LLVMGetParam(f, 2));
     LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, product_end_row(x)));
     tail_rows at = {args, c, b.first, b.count, LLVMGetParam(f, 3)};
     tail_call(e, x, tail, &at);

@@ -238,7 +238,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     LLVMValueRef f = build_function(e, "matmul", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0), task = LLVMGetParam(f, 2), scratch = LLVMGetParam(f, 3);
     LLVMValueRef per = build_const_i64(e, inner);
-    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, LLVMBuildUDiv(e->b, task, per, ""));
+    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, block_step(s, m->product),
+                         LLVMBuildUDiv(e->b, task, per, ""));
     LLVMValueRef from = tile_mul(e, LLVMBuildURem(e->b, task, per, ""), width),
                  panel_count = build_const_i64(e, count);
     LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, width), "");

@@ -327,10 +327,12 @@ static void slices(emit *e, const mlp *m, const mlp_code *p, const row_block *a)
     slice(e, m, p, a, last, p->last, &p->end);
 }
 
-static LLVMValueRef emit_kernel(emit *e, const mlp *m, const mlp_code *p, int64_t unit) {
+static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p,
+                                int64_t unit) {
     LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
     row_block a = {.args = LLVMGetParam(f, 0), .scratch = LLVMGetParam(f, 3)};
-    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, LLVMGetParam(f, 2));
+    int64_t up = block_step(s, p->up.product), down = block_step(s, p->end.product);
+    block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, up > down ? up : down, LLVMGetParam(f, 2));
     LLVMValueRef end = LLVMBuildAdd(e->b, x.first, x.count, "");
     loop l = build_loop(e, x.first, end, p->rows, "rows");
     a.row = l.index;
@@ -368,7 +370,7 @@ bool mlp_emit(emit *e, const kernel_site *s, kernel *out) {
         }
         out->phase_count[class] = 1;
         if (phase->function) continue;
-        *phase = (kernel_phase){.function = emit_kernel(e, &m, &p, unit),
+        *phase = (kernel_phase){.function = emit_kernel(e, s, &m, &p, unit),
                                 .dim = m.dim,
                                 .unit = unit,
                                 .inner = 1,

@@ -97,11 +97,10 @@ static int64_t next_task(task_share *shares, int threads, int *thread, bool *sto
 static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows, int threads) {
     int64_t inner = ceil_div(s->shape.n, c->block_columns), outer = ceil_div(rows, c->block_rows);
     int64_t last_columns = s->shape.n - (inner - 1) * c->block_columns;
-    int64_t last_rows = rows - (outer - 1) * c->block_rows;
+    int64_t block = ceil_div(rows, outer), last_rows = rows - (outer - 1) * block;
     double last = 0, others = (double)(threads - 1) / threads / (c->columns ? 1 : 2);
     const memory_view *m = view_of(threads);
     if (inner * outer > 16 * threads) {
-        int64_t block = smaller_int(c->block_rows, rows);
         double full = task_seconds(s, m, block, c->block_columns, false, others, true);
         double first = task_seconds(s, m, block, c->block_columns, true, others, true);
         double columns = (double)s->shape.n / (double)c->block_columns;
@@ -117,7 +116,7 @@ static double tasks_seconds(const cost_site *s, const candidate *c, int64_t rows
         int thread;
         bool stolen;
         int64_t task = next_task(shares, threads, &thread, &stolen);
-        double seconds = task_seconds(s, m, task / inner + 1 < outer ? c->block_rows : last_rows,
+        double seconds = task_seconds(s, m, task / inner + 1 < outer ? block : last_rows,
                                       task % inner + 1 < inner ? c->block_columns : last_columns,
                                       task < inner, others, !stolen);
         shares[thread].busy += thread % 4 == 3 ? seconds / m->slow : seconds;
@@ -158,13 +157,6 @@ static bool same_cost(double a, double b, int thread_class) {
     return a <= b * most && b <= a * most;
 }
 
-// Few row blocks, the last one less than half as tall: dealt out in equal numbers, they are unequal work, and
-// what one thread takes from another comes slowly.
-static bool uneven(const cost_site *s, int64_t block_rows) {
-    int64_t blocks = ceil_div(s->expected, block_rows);
-    return blocks > 1 && blocks <= 4 && 2 * (s->expected - (blocks - 1) * block_rows) < block_rows;
-}
-
 task_split cost_matmul_split(const cost_site *s, int thread_class) {
     // 128 rows and parts of them; a little more only where that is all there is.
     static const int64_t row_blocks[] = {192, 128, 96, 64, 48, 32, 16};
@@ -174,7 +166,6 @@ task_split cost_matmul_split(const cost_site *s, int thread_class) {
     for (int i = 0; i < 7; i++) {
         int64_t rows = round_up(row_blocks[i], s->tile_rows), last = 0;
         if (i == 0 && s->expected > rows) continue;
-        if (thread_class > 1 && uneven(s, rows)) continue;
         if (row_blocks[i] < 64 && row_blocks[i] * 16 < s->expected) continue; // each streams the weights
         if (i && i + 1 < 7 && row_blocks[i + 1] >= round_up(s->expected, s->tile_rows)) continue;
         for (int j = 0; j < 14; j++) {
