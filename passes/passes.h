@@ -14,6 +14,7 @@ typedef struct channel_range {
 typedef struct calibration {
     int count;
     const channel_range *ranges;
+    bool rough; // of few and random tokens: enough to find large channels, not for static scales
 } calibration;
 // NULL where it has none of that name and width. `c` may be NULL.
 const channel_range *calibration_find(const calibration *c, const char *name, int64_t n);

@@ -4,6 +4,7 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/graph.h"
+#include "frontend/cli/probe.h"
 
 void build_options_add(option_table *t, build_options *o, const char *usual_mcpu) {
     const char *mcpu =
@@ -166,7 +167,12 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.precision = build_precision(o);
     c.keep = o->keep ? o->keep + 4 : NULL;
+    calibration rough;
     c.calibration = o->calibration;
+    if (c.precision == PRECISION_INT8 && !c.calibration && !o->graph) {
+        if (!probe(&b->model, b->arena, &rough, d)) return false;
+        c.calibration = &rough;
+    }
     c.classes = classes;
     c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;

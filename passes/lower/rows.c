@@ -73,8 +73,9 @@ int64_t rows_group(const type *t, bool wide) {
 static float *static_scales(const lower *l, value x, int64_t group) {
     const graph *g = rewriter_graph(l->r);
     int64_t n = graph_type(g, x)->d[1].n;
-    const channel_range *range = calibration_find(l->p->c->calibration, graph_node(g, x)->name, n);
-    if (!range) return NULL;
+    const calibration *c = l->p->c->calibration;
+    const channel_range *range = calibration_find(c, graph_node(g, x)->name, n);
+    if (!range || c->rough) return NULL;
     float *scales = ARENA_ARRAY(l->scratch, float, n / group);
     for (int64_t k = 0; k < n; k++)
         scales[k / group] = range->largest[k] > scales[k / group] ? range->largest[k] : scales[k / group];

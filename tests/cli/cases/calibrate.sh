@@ -14,6 +14,9 @@ grep -q 'smoothing into' report || fail "nothing is smoothed: $(grep -A9 spread_
 grep -q 'layer.0.output.spread' smooth.ir || fail "the norm has gamma"
 succeeds "$BERTC" compile "$MODEL" -o - --emit ir --stage packed --dtype int8
 ! grep -q 'broadcast' out || fail "static scales without --calibrate"
+# Without texts a few random tokens show which channels are large.
+"$BERTC" compile "$MODEL" -o rough.ir --emit ir --stage packed --dtype int8 --report fusion 2>report
+grep -q 'smoothing into' report || fail "nothing is smoothed: $(grep -A9 spread_outliers report)"
 printf '\n \n' >blank.txt
 rejects 1 'blank.txt: holds no text' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate blank.txt
 rejects 1 'none.txt: can.t be read: No such file' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate none.txt
