@@ -273,7 +273,7 @@ LLVMValueRef attention_condition(emit *e, const kernel_site *s, const attention 
 // again: with one more argument, ptr shifts; the shift of a row is its maximum only where its share in `sums` is unfit.
 LLVMValueRef attention_softmax(emit *e, const heads *values, int tile_rows, int64_t ld, int64_t log_sums,
                                bool again);
-// Is a row's shift of no use to it? share: the 1 / sum that came of it. (fused.c)
+// Is a row's shift of no use to it? share: the 1 / sum that came of it.
 LLVMValueRef attention_unfit(emit *e, LLVMValueRef share);
 LLVMValueRef attention_side_by_side(emit *e, LLVMValueRef a, LLVMValueRef b);
 

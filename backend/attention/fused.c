@@ -13,9 +13,6 @@
 #include <assert.h>
 #include <math.h>
 
-// Of 1 / sum: the sum is above 2^100.
-#define LEAST_SHARE 0x1p-100
-
 #define BLOCK (2 * AMX_COLUMNS) // keys
 
 // The state of a tile, in scratch.
@@ -25,10 +22,6 @@ static_assert(ROWS + 8 <= FUSED_STATE_BYTES, "the state has room");
 bool attention_fuses(const attention *x) {
     bool tiles = x->q.whole >= AMX_ROWS && x->v.whole >= AMX_ROWS;
     return tiles && !x->scores.separate_pass && x->scores.plain.op_count == 0 && x->log_sum_count == 0;
-}
-
-LLVMValueRef attention_unfit(emit *e, LLVMValueRef share) {
-    return LLVMBuildFCmp(e->b, LLVMRealOLT, share, build_const_f32(e, LEAST_SHARE), "");
 }
 
 static LLVMValueRef load_vector(emit *e, LLVMValueRef p) {

@@ -126,6 +126,13 @@ static LLVMValueRef exponentials(emit *e, const softmax *s, int r, LLVMValueRef 
     return build_reduce_add(e, sum.phi[0]);
 }
 
+// 1 / sum, of a sum above 2^100.
+#define LEAST_SHARE 0x1p-100
+
+LLVMValueRef attention_unfit(emit *e, LLVMValueRef share) {
+    return LLVMBuildFCmp(e->b, LLVMRealOLT, share, build_const_f32(e, LEAST_SHARE), "");
+}
+
 // The shift that a row had, if it was of use.
 static LLVMValueRef shift_again(emit *e, const softmax *s, int r, LLVMValueRef top) {
     LLVMValueRef share = build_load(e, e->f32, tile_at_constant(e, s->out, r * 4), 4);
