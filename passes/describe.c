@@ -23,8 +23,9 @@ static int64_t last_axis(const type *t) {
     return t->rank ? t->d[t->rank - 1].n : 1;
 }
 
-static bool needs_whole_rows(op o) {
-    return op_flag_bits(o) & REDUCES;
+// Does the op need whole rows of its operand? The sums of a product's groups of k [X,K/group,N] are no rows.
+static bool needs_whole_rows(const node *n) {
+    return n->op == OP_scales || (op_flag_bits(n->op) & REDUCES && n->type.rank < 3);
 }
 
 static void set_operands(const graph *g, const node *matmul, kernel_shape *s) {
@@ -32,6 +33,24 @@ static void set_operands(const graph *g, const node *matmul, kernel_shape *s) {
     bool widened = right->op == OP_cast && graph_type(g, right->inputs[0])->layout == LAYOUT_PACKED;
     s->left = graph_type(g, matmul->inputs[0])->e;
     s->right = widened ? graph_type(g, right->inputs[0])->e : right->type.e;
+}
+
+// Columns of the groups in which rows of a body are quantised, where its results are nothing but such rows and their
+// scales: tasks can own groups. 0: they can't.
+static int64_t quantised_group(const graph *g) {
+    int64_t group = 0;
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (n->op != OP_scales) continue;
+        int64_t own = node_attr(n, ATTR_group)->u.i;
+        if (last_axis(&n->type) == 1 || own % PANEL_COLUMNS || (group && own != group)) return 0;
+        group = own;
+    }
+    for (int i = 0; i < g->output_count; i++) {
+        op o = graph_node(g, g->outputs[i].value)->op;
+        if (o != OP_scales && o != OP_quantize) return 0;
+    }
+    return group;
 }
 
 static void describe_matmul(const graph *g, const value *found, int count, kernel_shape *s) {
@@ -42,7 +61,9 @@ static void describe_matmul(const graph *g, const value *found, int count, kerne
     s->n = last_axis(&last->type);
     s->hidden = count == 2 ? last_axis(&first->type) : 0;
     for (value v = found[count - 1] + 1; v < g->count; v++)
-        s->norm = s->norm || needs_whole_rows(graph_node(g, v)->op);
+        s->norm = s->norm || needs_whole_rows(graph_node(g, v));
+    s->group = count == 1 ? quantised_group(g) : 0;
+    if (s->group) s->norm = false;
 }
 
 static dim leading_axis(const type *t) {

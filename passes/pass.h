@@ -57,6 +57,7 @@ typedef struct kernel_shape {
     int64_t k, n;   // inner axis and columns of a matmul; of mlp: k of the first product, n of the second
     int64_t hidden; // mlp: columns of the first product
     int64_t heads;  // attention: leading axis of the scores; 1 where there is none
+    int64_t group;  // matmul: columns of the groups in which it is quantised, and nothing else; or 0
     bool norm;      // the result needs whole rows: a norm or another reduction follows the anchor
     elem left, right,
         result;      // element types: of the first matmul's operands, and of the kernel's first result

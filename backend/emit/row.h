@@ -39,6 +39,9 @@ typedef struct row_code {
     // By value: this row of what is at hand, with rank 1, or 0 for columns.
     view *rows;
     bool *there;
+    // 0, or: only columns [from, to) are computed, whole groups of so many. Every op is then one on groups, or on elements.
+    int64_t group;
+    LLVMValueRef from, to;
 
     // private to row.c and row_pass.c
     int count;

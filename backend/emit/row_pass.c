@@ -190,11 +190,14 @@ void row_pass_run(row_code *r, const row_pass *p) {
     int64_t columns = segment_of(r, marks, p->width);
     if (p->scale_count) columns = common(columns, group_of(r, p->scales[0]));
     assert(!p->scale_count || columns == group_of(r, p->scales[0]));
-    if (columns == p->width) {
+    if (r->group) columns = common(columns, r->group);
+    if (!r->group && columns == p->width) {
         segment(r, p, marks, NULL, columns);
         return;
     }
-    loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->width), columns, "group");
+    LLVMValueRef from = r->group ? r->from : build_const_i64(e, 0),
+                 to = r->group ? r->to : build_const_i64(e, p->width);
+    loop l = build_loop(e, from, to, columns, "group");
     segment(r, p, marks, l.index, columns);
     build_loop_end(e, &l);
 }

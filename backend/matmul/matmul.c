@@ -10,7 +10,8 @@
 //                  while they are hot
 //   FORM_COLUMNS   tasks are row block x column block; the tail is a phase of its own
 //
-// A product whose own rows nothing reads lies in the task's scratch; then tasks own whole rows.
+// A product whose own rows nothing reads lies in the task's scratch; then tasks own whole rows, or, where the tail
+// quantises groups of columns, such groups.
 //
 // The order of each sum is the same in both, and so are the bits.
 //
@@ -109,7 +110,9 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     if (m->sums.groups > 1 && (m->blocks > 1 || m->sums.group % tile_stretch(m->product))) return false;
     if (collect_chosen(s, m)) return true;
     m->choice = (row_choice){0};
-    return product_end_collect(e->arena, s, &m->sums, NULL, &m->end);
+    if (!product_end_collect(e->arena, s, &m->sums, NULL, &m->end)) return false;
+    product_end_by_groups(e->arena, &m->end);
+    return true;
 }
 
 bool matmul_accepts(const emit *e, const kernel_site *s) {
@@ -134,12 +137,13 @@ typedef struct matmul_tasks {
 
 static matmul_tasks tasks_of(const matmul *m, const task_split *cut) {
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
-    bool apart = m->end.c < 0; // its tasks own whole rows
+    bool apart = m->end.c < 0; // its tasks own whole rows, or groups of columns
     bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0 && !apart;
     matmul_tasks t = {.rows = cut->block_rows, .width = count};
     if (apart && (cut->block_rows <= 0 || cut->block_rows > SCRATCH_ROWS)) t.rows = SCRATCH_ROWS;
     if (columns && ceil_div(cut->block_columns, PANEL_COLUMNS) < count)
         t.width = ceil_div(cut->block_columns, PANEL_COLUMNS);
+    if (m->end.group) t.width = m->end.group / PANEL_COLUMNS;
     t.inner = ceil_div(count, t.width);
     return t;
 }
@@ -261,6 +265,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                      .next_bytes = LLVMGetParam(f, 5)};
     epilogue_extras(e, &m->end.after, args, x.first, &v);
     if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
+    // its group's columns are all that C holds
+    if (m->end.group) v.c = tile_at(e, v.c, tile_mul(e, from, -PANEL_COLUMNS * 4));
     multiply(e, m, code, &v);
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
@@ -268,7 +274,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
         tail_call(
             e, &m->end, last,
             &(tail_rows){args, v.c, x.first, x.count,
-                         tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile))});
+                         tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile)),
+                         tile_mul(e, from, PANEL_COLUMNS), tile_mul(e, to, PANEL_COLUMNS)});
     LLVMBuildRetVoid(e->b);
     return f;
 }
@@ -291,7 +298,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const mat
     const panels *p = &code->whole;
     matmul_tasks t = tasks_of(m, cut);
     int64_t width = t.width, inner = t.inner;
-    bool tail_phase = m->end.count && inner > 1;
+    bool tail_phase = m->end.count && inner > 1 && !m->end.group;
     kernel_phase *phase = &out->phases[class][0];
     *phase = (kernel_phase){.dim = m->dim,
                             .unit = block_unit(s, t.rows),

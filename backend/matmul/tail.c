@@ -189,6 +189,12 @@ static bool place_product(collector *c) {
     return epilogue_collect_sums(c->s, c->body, operands, c->sums, x->main, n, stores, &x->after);
 }
 
+static bool computes(const product_end *x, value v) {
+    for (int i = 0; i < x->count; i++)
+        if (x->values[i] == v) return true;
+    return false;
+}
+
 // The ports: C's (a result's, or scratch), then those of params, which visit has found, then those of results.
 static void list_ports(collector *c) {
     product_end *x = c->x;
@@ -243,6 +249,49 @@ bool product_end_collect(arena *a, const kernel_site *s, const product_sums *sum
     if (!place_product(&c)) return false;
     list_ports(&c);
     return true;
+}
+
+// Does the tail compute v of the columns of one group alone? *group: of how many columns; 0: no op has said yet.
+static bool is_local(const product_end *x, value v, int64_t *group) {
+    const node *n = graph_node(x->body, v);
+    if (n->op == OP_scales || row_grouped(x->body, v)) {
+        int64_t own = node_attr(n, ATTR_group)->u.i;
+        if (!*group) *group = own;
+        return own == *group && own < x->n;
+    }
+    return row_quantizer(n->op) ? node_attr(n, ATTR_group)->u.i == 1 : !row_op(n->op);
+}
+
+static bool is_port(const product_end *x, value v) {
+    for (int i = 0; i < x->port_count; i++)
+        if (x->ports[i].v == v) return true;
+    return false;
+}
+
+// Marks what the tail computes for v.
+static void mark_tail(const product_end *x, value v, bool *marks) {
+    const node *n = graph_node(x->body, v);
+    if (marks[v] || value_is_scalar(x->body, v, NULL)) return;
+    marks[v] = true;
+    for (int i = 0; i < n->input_count; i++)
+        if (!is_port(x, n->inputs[i]) || computes(x, n->inputs[i])) mark_tail(x, n->inputs[i], marks);
+}
+
+void product_end_by_groups(arena *a, product_end *x) {
+    bool *marks = ARENA_ARRAY(a, bool, x->body ? x->body->count : 1);
+    int64_t group = 0;
+    if (x->c >= 0 || !x->count) return;
+    for (int i = 0; i < x->count; i++) {
+        value v = x->values[i];
+        for (int k = 0; k < i; k++)
+            if (x->values[k] == v) return; // copied as a row
+        if (dim_is(graph_type(x->body, v)->d[1], 1)) return;
+        mark_tail(x, v, marks);
+    }
+    for (value v = 0; v < x->body->count; v++)
+        if (marks[v] && !is_local(x, v, &group)) return;
+    x->group = group;
+    if (group) x->ldc = group;
 }
 
 void product_end_plain(const kernel_site *s, product_end *out) {

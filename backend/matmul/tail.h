@@ -24,6 +24,8 @@ typedef struct product_end {
     elem c_elem;
     int64_t ldc;
     int64_t n; // columns
+    // 0, or: the tail works on groups of so many columns, C lies in scratch and holds those of one.
+    int64_t group;
     // The tail; count 0: there is none.
     int count; // values that it computes
     const value *values;
@@ -38,6 +40,8 @@ typedef struct product_end {
 // product's sums [X,n]. False where one can't be computed so. In `a`.
 bool product_end_collect(arena *a, const kernel_site *s, const product_sums *sums, const bool *take,
                          product_end *out);
+// Lets tasks own groups of columns in place of whole rows, where the tail allows it.
+void product_end_by_groups(arena *a, product_end *x);
 // Of a node that is a product.
 void product_end_plain(const kernel_site *s, product_end *out);
 int64_t product_end_row(const product_end *x);   // bytes from one of C's rows to the next
@@ -56,6 +60,7 @@ LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t 
 // Calls it for `count` rows from C's row `first` on, which lies at `c`; args: the kernel's; scratch: what it needs.
 typedef struct tail_rows {
     LLVMValueRef args, c, first, count, scratch;
+    LLVMValueRef from, to; // where x->group: the columns; c: column 0, which need not be there
 } tail_rows;
 void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_rows *rows);
 

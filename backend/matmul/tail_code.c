@@ -27,12 +27,13 @@ static bool is_computed(const product_end *x, int port) {
 }
 
 static LLVMValueRef begin(emit *e, const product_end *x, const char *name) {
-    LLVMTypeRef *params = ARENA_ARRAY(e->arena, LLVMTypeRef, x->port_count + 2);
+    LLVMTypeRef *params = ARENA_ARRAY(e->arena, LLVMTypeRef, x->port_count + 4);
     int n = 0;
     params[n++] = e->ptr;
     params[n++] = e->i64;
     for (int i = 1; i < x->port_count; i++) params[n++] = e->ptr;
     params[n++] = e->ptr;
+    for (int i = 0; i < 2 && x->group; i++) params[n++] = e->i64;
     return build_helper(e, name, NULL, n, params);
 }
 
@@ -43,10 +44,13 @@ LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t 
     LLVMValueRef scratch = LLVMGetParam(f, (unsigned)x->port_count + 1);
     *scratch_bytes = 0;
     row_code r = row_code_open(e, x->body, scratch, scratch_bytes);
+    r.group = x->group;
+    if (x->group) r.from = LLVMGetParam(f, (unsigned)x->port_count + 2);
+    if (x->group) r.to = LLVMGetParam(f, (unsigned)x->port_count + 3);
     view *at = ARENA_ARRAY(e->arena, view, x->port_count), *outs = ARENA_ARRAY(e->arena, view, x->count);
     for (int i = 0; i < x->port_count; i++) {
         const tail_port *p = &x->ports[i];
-        int64_t bytes = elem_bytes(graph_type(x->body, p->v)->e, p->ld);
+        int64_t bytes = elem_bytes(graph_type(x->body, p->v)->e, i ? p->ld : x->ldc);
         LLVMValueRef base = LLVMGetParam(f, i ? (unsigned)i + 1 : 0);
         if (p->rows) base = tile_at(e, base, tile_mul(e, rows.index, bytes));
         at[i] = port_view(e, x, p, base);
@@ -60,7 +64,7 @@ LLVMValueRef tail_emit(emit *e, const product_end *x, const char *name, int64_t 
 }
 
 void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_rows *rows) {
-    LLVMValueRef *args = ARENA_ARRAY(e->arena, LLVMValueRef, x->port_count + 2);
+    LLVMValueRef *args = ARENA_ARRAY(e->arena, LLVMValueRef, x->port_count + 4);
     unsigned n = 0;
     args[n++] = rows->c;
     args[n++] = rows->count;
@@ -71,6 +75,8 @@ void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_
         args[n++] = p->rows ? tile_at(e, at, tile_mul(e, rows->first, bytes)) : at;
     }
     args[n++] = rows->scratch;
+    if (x->group) args[n++] = rows->from;
+    if (x->group) args[n++] = rows->to;
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, n, "");
 }
 

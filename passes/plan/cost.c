@@ -170,9 +170,10 @@ task_split cost_matmul_split(const cost_site *s, int thread_class) {
         if (i && i + 1 < 7 && row_blocks[i + 1] >= round_up(s->expected, s->tile_rows)) continue;
         for (int j = 0; j < 14; j++) {
             int64_t columns = round_up(ceil_div(s->shape.n, column_blocks[j]), s->tile_columns);
+            if (s->shape.group) columns = s->shape.group;
             if (columns == last) continue;
             last = columns;
-            candidate c = {rows, smaller_int(columns, s->shape.n), column_blocks[j] > 1};
+            candidate c = {rows, smaller_int(columns, s->shape.n), column_blocks[j] > 1 || s->shape.group};
             double cost = candidate_cost(s, &c, thread_class);
             if (best.block_rows && (cost > best_cost || same_cost(cost, best_cost, thread_class))) continue;
             best = c;

@@ -118,8 +118,8 @@ static int32_t prefetch_streams(const graph *g, const target *t) {
 
 static bool same_shape(const kernel_shape *a, const kernel_shape *b) {
     return a->kind == b->kind && dim_eq(a->rows, b->rows) && a->k == b->k && a->n == b->n &&
-           a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm && a->left == b->left &&
-           a->right == b->right && a->result == b->result && a->written == b->written;
+           a->hidden == b->hidden && a->heads == b->heads && a->norm == b->norm && a->group == b->group &&
+           a->left == b->left && a->right == b->right && a->result == b->result && a->written == b->written;
 }
 
 static bool is_kernel(const node *n) {
