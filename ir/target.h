@@ -60,6 +60,12 @@ typedef struct target {
     target_product products[TARGET_MOST_PRODUCTS];
 } target;
 
+// Has it products of AMX's tiles?
+static inline bool target_has_tiles(const target *t) {
+    for (int i = 0; i < t->product_count; i++)
+        if (t->products[i].step == STEP_TILES) return true;
+    return false;
+}
 // The product of these element types; NULL where the target's code has none. AMX's tiles stand before registers.
 static inline const target_product *target_product_find(const target *t, elem left, elem right) {
     for (int i = 0; i < t->product_count; i++)

@@ -20,7 +20,7 @@
 // state's `at`; a number of the call lies in the call.
 //
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
-// row begins at a multiple of 64 bytes; all else is dense.
+// row begins at a multiple of 64 bytes, an odd one for AMX's tiles; all else is dense.
 #include "passes/pass.h"
 
 #include <stdlib.h>
@@ -33,10 +33,18 @@ typedef struct lifetime {
     int64_t bytes, offset;
 } lifetime;
 
-// Bytes of a value, and the stride of its rows; -1 where it is too large.
-static int64_t place_bytes(const type *t, const bindings *b, int64_t *ld) {
+// AMX's tiles take 16 rows at a time. Rows an odd number of cache lines apart lie in different sets of the first cache:
+// products of rows of 768 bytes run 1.4 times as fast if 832 bytes lie between them.
+static int64_t odd_lines(const type *t, int64_t ld) {
+    int64_t line = PLACE_ALIGNMENT * 8 / elem_bits(t->e), lines = ld / line;
+    return t->rank == 2 && lines > 1 && lines % 2 == 0 ? ld + line : ld;
+}
+
+// Bytes of a value, and the stride of its rows; -1 where it is too large. `tiles`: the target has AMX's.
+static int64_t place_bytes(const type *t, const bindings *b, bool tiles, int64_t *ld) {
     type rows = *t;
     *ld = place_ld(t, b);
+    if (tiles) *ld = odd_lines(t, *ld);
     rows.rank -= t->rank >= 2;
     int64_t count = type_count_bound(&rows, b), bytes;
     if (count < 0 || __builtin_mul_overflow(count, elem_bytes(t->e, *ld), &bytes)) return -1;
@@ -108,7 +116,7 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
     variant *x = p->variant;
     bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
-    const bool *index = places_find_indices(scratch, g);
+    const bool *index = places_find_indices(scratch, g), tiles = target_has_tiles(p->c->target);
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {
         const node *producer = graph_node(g, v);
@@ -116,7 +124,7 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
         int first = producer->op == OP_result ? producer->inputs[0] : v;
         lifetime s = {v, producer->type.e, first, last[v], 0, 0};
         if (producer->op == OP_input || index[v]) s.first = 0, s.last = g->count;
-        s.bytes = place_bytes(&producer->type, &b, &x->places[v].ld);
+        s.bytes = place_bytes(&producer->type, &b, tiles, &x->places[v].ld);
         if (s.bytes < 0) {
             char where[160];
             diag_error(p->c->diag, pass_where(g, v, where, sizeof(where)), "is too large for variant %s",

@@ -163,9 +163,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
 
 // That of f32 by f32; where a product is made of AMX's tiles, the rows of one of them.
 static int32_t row_tile(const target *t, const target_product *f32) {
-    for (int i = 0; i < t->product_count; i++)
-        if (t->products[i].step == STEP_TILES) return (int32_t)round_up(16, f32->rows);
-    return f32->rows;
+    return target_has_tiles(t) ? (int32_t)round_up(16, f32->rows) : f32->rows;
 }
 
 bool pass_schedule(graph *g, pass *p) {
