@@ -96,6 +96,8 @@ AMX static void amx_enter(void) {
         tiles.row_bytes[i] = 64;
         tiles.rows[i] = 16;
     }
+    __asm__ volatile("" ::"r"(&tiles)
+                     : "memory"); // GCC takes the intrinsic to read 8 bytes, and drops the rest
     _tile_loadconfig(&tiles);
     _tile_zero(0);
     _tile_zero(1);
