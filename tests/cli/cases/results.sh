@@ -48,7 +48,8 @@ cmp out answer || fail "another answer"
 succeeds "$BERTC" verify "$MODEL" --graph more.ir
 for name in lse mean rstd scale bytes halves lost; do expect "^$name  .*e[-+]0[0-9]"; done
 expect '^[0-9]+ kernels, largest error'
-grep -q '^32 kernels' out || fail "results are no kernels of their own: $(grep kernels, out)"
+# The rows cast to bf16 join the kernel that makes them (fuse_precision).
+grep -q "^31 kernels" out || fail "results are no kernels of their own: $(grep kernels, out)"
 
 # Compiled ahead, in memory, in many variants and on several threads they have the same bits.
 safetensors in.safetensors '{"input_ids":{"dtype":"I32","shape":[3,21],"data_offsets":[0,252]}}' 252
@@ -62,7 +63,7 @@ for threads in 1 2 4; do
     cmp got.safetensors want.safetensors || fail "other bits in memory on $threads threads"
 done
 succeeds "$BERTC" inspect m.so
-expect '^  layer.0.attention.output +f32.T,256. +.*layer_norm.*; f32.T,1.; f32.T,1.$'
+expect '^  layer.0.attention.output +f32.T,256. +.*layer_norm.*; f32.T,1.; f32.T,1.  *\[f32 x f32 to f32\]$'
 succeeds "$BERTC" inspect m.so --json
 expect '"name":"layer.0.attention.context".*"results":."f32.T,4."'
 succeeds "$BERTC" inspect "$MODEL" --graph more.ir --dot
