@@ -40,7 +40,7 @@ static bool operands_fit(const emit *e, const kernel_site *s, matmul *m) {
     const type *t = &x->type;
     m->product = target_product_find(e->target, t->e, w->e);
     if (m->product && m->widens != (m->product->step == STEP_WIDEN)) return false;
-    if (!m->product) return false;
+    if (!m->product || !sums_hold(m->product, s->graph, n->inputs[m->x])) return false;
     if (t->rank != 2 || t->layout != LAYOUT_ROW || node_is_constant(x)) return false;
     if (w->rank != 2 || w->layout != LAYOUT_PACKED || w->d[0].s != SYM_NONE) return false;
     m->dim = t->d[0].s;

@@ -127,6 +127,8 @@ static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
     m->up = packed(e, s, up->inputs[1], x->type.e, &m->w1, &m->k, &m->hidden);
     m->down = packed(e, s, down->inputs[1], between, &m->w2, &hidden, &m->n);
     if (!m->up || !m->down || !find_sums(body, anchors, m)) return false;
+    if (!sums_hold(m->up, s->graph, n->inputs[m->x]) || !sums_hold(m->down, body, down->inputs[0]))
+        return false;
     // AMX's last step reads whole lines of hidden rows, and not all that lies in scratch is a number in bf16.
     bool lines = m->down->step == STEP_TILES && m->quantized == VALUE_NONE;
     if (lines && hidden % tile_stretch(m->down)) return false;

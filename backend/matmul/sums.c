@@ -93,3 +93,21 @@ bool sums_collect(const graph *body, value anchor, product_sums *out) {
     out->value = v;
     return t->rank == 2 || added_up(body, v, out);
 }
+
+// What made the rows that `left` is: through what only moves rows, and out of a kernel's body.
+static const node *maker(const graph *g, value left) {
+    const node *n = graph_node(g, left);
+    while (n->op == OP_slice || n->op == OP_gather || n->op == OP_reshape) n = graph_node(g, n->inputs[0]);
+    int64_t index = 0;
+    if (n->op == OP_result) {
+        index = node_attr(n, ATTR_index)->u.i;
+        n = graph_node(g, n->inputs[0]);
+    }
+    return n->op == OP_fuse ? graph_node(n->body, n->body->outputs[index].value) : n;
+}
+
+bool sums_hold(const target_product *product, const graph *g, value left) {
+    if (product->step != STEP_PAIRS_I8) return true;
+    const node *n = maker(g, left);
+    return n->op == OP_input || (n->op == OP_quantize && node_attr(n, ATTR_limit)->u.i <= 63);
+}

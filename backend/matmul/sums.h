@@ -23,4 +23,8 @@ typedef struct product_sums {
 // False where sums that are no f32 become it in another way.
 bool sums_collect(const graph *body, value anchor, product_sums *out);
 
+// Whether the product's 16-bit sums of pairs can hold what value `left` of g may be: STEP_PAIRS_I8 wants numbers of at most
+// 127, which only a limit of at most 63 makes. A graph's input is taken to keep to its class.
+bool sums_hold(const target_product *product, const graph *g, value left);
+
 #endif

@@ -42,3 +42,7 @@ succeeds "$BERTC" compile "$MODEL" -o one.so --graph one.ir
 BERTC_ISA=avx2 succeeds "$BERTC" inspect one.so
 [ "$(grep -c ' rank ' out)" = 1 ]
 rejects 1 'one.ir has no variant for avx512, which is avx512' "$BERTC" compile "$MODEL" -o n.so --graph one.ir --mcpu avx512
+# A graph of 8-bit rows runs on levels whose products of pairs hold 7 bits alone: multiplied without those.
+succeeds "$BERTC" compile "$MODEL" -o vnni.ir --emit ir --stage packed --dtype int8 --mcpu avx512vnni --seq 16
+grep -q '^graph .* class vnni(' vnni.ir
+succeeds "$BERTC" verify "$MODEL" --graph vnni.ir --dtype int8 --mcpu avx2 --seq 16
