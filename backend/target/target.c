@@ -174,7 +174,8 @@ static bool lacks(const level *l, const char *mcpu, precision p, diag *d) {
 
 bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d) {
     target_host host;
-    target_host_read(&host, p == PRECISION_F32 ? 0 : BERTC_FEATURES_AMX);
+    // Asked for in float32 too: a graph of narrow products may be compiled in that precision.
+    target_host_read(&host, BERTC_FEATURES_AMX);
     target_arch arch = triple ? arch_of(triple) : host.arch;
     if (arch == ARCH_NONE) {
         return diag_error(d, triple ? triple : "target",

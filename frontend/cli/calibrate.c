@@ -31,18 +31,33 @@ static void add_text(texts *t, arena *a, const char *line) {
     t->line[t->count++] = arena_strdup(a, line);
 }
 
+// The next line without its end, in *line, which grows; false at the end of the file.
+static bool read_line(FILE *f, char **line, size_t *room) {
+    size_t n = 0;
+    int c;
+    while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+        if (n + 1 >= *room) {
+            *room = *room ? 2 * *room : 256;
+            *line = memory_must(memory_grow(*line, *room, 1));
+        }
+        (*line)[n++] = (char)c;
+    }
+    if (c == EOF && !n) return false;
+    if (!*room) *line = memory_must(memory_grow(*line, *room = 256, 1));
+    while (n && (*line)[n - 1] == '\r') n--;
+    (*line)[n] = 0;
+    return true;
+}
+
 static bool read_texts(const char *file, arena *a, texts *t, diag *d) {
     FILE *f = fopen(file, "r");
     char *line = NULL;
     size_t size = 0;
-    ssize_t n;
     if (!f) return diag_error(d, file, "can't be read: %s", strerror(errno));
     *t = (texts){0};
     errno = 0;
-    while ((n = getline(&line, &size, f)) >= 0) {
-        while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) line[--n] = 0;
+    while (read_line(f, &line, &size))
         if (!is_blank(line)) add_text(t, a, line);
-    }
     bool failed = ferror(f) != 0;
     int cause = errno;
     free(line);

@@ -26,7 +26,7 @@ static bool none_runs(const bertc_model *m, const char *asked, bertc_error *erro
     char names[256];
     if (!asked)
         return error_set(error, "it needs the CPU feature %s%s", found->lack,
-                         X86 && found->rank > 0
+                         X86 && found->rank > 0 && !strstr(found->lack, "does not know")
                              ? " (bertc compile --mcpu generic makes float32 code for any x86-64 CPU)"
                              : "");
     for (int i = 0; i < m->level_count; i++)
