@@ -167,12 +167,13 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.precision = build_precision(o);
     c.keep = o->keep ? o->keep + 4 : NULL;
-    calibration rough;
-    c.calibration = o->calibration;
-    if (c.precision == PRECISION_INT8 && !c.calibration && !o->graph) {
-        if (!probe(&b->model, b->arena, &rough, d)) return false;
-        c.calibration = &rough;
+    b->calibration = o->calibration;
+    if (c.precision == PRECISION_INT8 && !b->calibration && !o->graph) {
+        calibration *rough = ARENA_ARRAY(b->arena, calibration, 1);
+        if (!probe(&b->model, b->arena, rough, d)) return false;
+        b->calibration = rough;
     }
+    c.calibration = b->calibration;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;

@@ -53,6 +53,7 @@ typedef struct build {
     target targets[BUILD_TARGETS_MAX];
     artefact artefact;
     char *json;
+    const calibration *calibration; // of the passes, for int8; NULL: none
     double checkpoint_seconds, pass_seconds;
     progress_line line;
 } build;

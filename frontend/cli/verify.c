@@ -119,7 +119,8 @@ static bool verify_graph(verify_options *o, opened *m, diag *d) {
     tensor *results;
     own_graph own;
     bool ok = verify_run(m, &o->build, !o->no_compile, &c, &x, &results, d) &&
-              verify_own_graph(&o->build, &x, &c, results, o->build.graph || is_lowered(o), &own, d);
+              verify_own_graph(&o->build, m->build.calibration, &x, &c, results,
+                               o->build.graph || is_lowered(o), &own, d);
     progress_line_clear(&m->build.line);
     if (ok) report(o, &c, &own, d);
     return ok;

@@ -84,8 +84,9 @@ typedef struct own_graph {
 } own_graph;
 #define OWN_TOLERANCE 2e-5 // both are the evaluator's
 // `values`: of c->want too; else the outputs alone. What is compared gets its cost, here and in c->rows: the root of the
-// mean square of the difference, as a share of that of the checkpoint's value.
-bool verify_own_graph(const build_options *o, const inputs *x, const check *c, const tensor *results,
-                      bool values, own_graph *out, diag *d);
+// mean square of the difference, as a share of that of the checkpoint's value. smooth: not NULL where spread_outliers has
+// run by it; then it runs on the checkpoint's graph too, in float32, so that its values have the same names.
+bool verify_own_graph(const build_options *o, const calibration *smooth, const inputs *x, const check *c,
+                      const tensor *results, bool values, own_graph *out, diag *d);
 
 #endif

@@ -65,13 +65,18 @@ static int find_output(const graph *g, const char *name) {
     return -1;
 }
 
-bool verify_own_graph(const build_options *o, const inputs *x, const check *c, const tensor *results,
-                      bool values, own_graph *out, diag *d) {
+static bool spread(hub_model *own, const calibration *smooth, diag *d) {
+    pass_context c = {.source = &own->source, .diag = d, .calibration = smooth};
+    return passes_run(own->graph, "canonicalize,fold_constants,eliminate_dead,spread_outliers", &c);
+}
+
+bool verify_own_graph(const build_options *o, const calibration *smooth, const inputs *x, const check *c,
+                      const tensor *results, bool values, own_graph *out, diag *d) {
     arena *a = arena_new();
     hub_model own;
     progress_at(c->progress, "the graph as it was read", -1);
     hub_options hub = build_hub(o);
-    bool ok = hub_open(&hub, a, &own, d);
+    bool open = hub_open(&hub, a, &own, d), ok = open && (!smooth || spread(&own, smooth, d));
     if (ok) {
         const graph *g = own.graph;
         *out = (own_graph){.outputs = ARENA_ARRAY(c->arena, kernel_check, g->output_count),
@@ -87,8 +92,8 @@ bool verify_own_graph(const build_options *o, const inputs *x, const check *c, c
             verify_compare(&out->outputs[i], results[k].data, columns, &wanted[i]);
             out->outputs[i].cost = cost_of(results[k].data, wanted[i].data, tensor_count(&wanted[i]));
         }
-        hub_close(&own);
     }
+    if (open) hub_close(&own);
     arena_free(a);
     return ok;
 }

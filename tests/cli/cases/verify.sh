@@ -8,11 +8,11 @@ rejects 1 'is no checkpoint' "$BERTC" verify nothing.so
 for dtype in bf16 int8; do
     succeeds "$BERTC" verify "$MODEL" --dtype $dtype --seq 9
     expect '^[0-9]+ kernels, largest error'
-    expect '^layer.1.attention.(output|context) .* [0-9.]+ %$'
+    expect '^layer.1.attention.output(.spread)? .* [0-9.]+ %$'
     expect '^logits .* [0-9.]+ %$'
 done
 succeeds "$BERTC" verify "$MODEL" --dtype int8w --no-compile
-expect '^layer.1.attention.(output|context) .* [0-9.]+ %$'
+expect '^layer.1.attention.output(.spread)? .* [0-9.]+ %$'
 succeeds "$BERTC" verify "$MODEL" --dtype int8 --json
 expect '"cost": ?0.0'
 succeeds "$BERTC" verify "$MODEL" --seq 9
