@@ -9,6 +9,17 @@ static bool fits(const char *pattern, const char *name) {
     return name && fnmatch(pattern, name, 0) == 0;
 }
 
+// spread_outliers gives what it changes a longer name; the one before stays good.
+static bool name_fits(const char *pattern, const char *name) {
+    if (fits(pattern, name)) return true;
+    size_t n = name ? strlen(name) : 0, end = strlen(LOWER_SPREAD);
+    char before[256];
+    if (n <= end || n - end >= sizeof before || strcmp(name + n - end, LOWER_SPREAD) != 0) return false;
+    memcpy(before, name, n - end);
+    before[n - end] = 0;
+    return fits(pattern, before);
+}
+
 static bool recipe_fits_name(const recipe *r, const char *pattern) {
     if (r->kind == RECIPE_TENSOR && fits(pattern, r->tensor)) return true;
     for (int i = 0; i < r->part_count; i++)
@@ -19,7 +30,7 @@ static bool recipe_fits_name(const recipe *r, const char *pattern) {
 static bool node_fits(const graph *g, value v, const char *pattern) {
     const node *n = graph_node(g, v);
     const attr *r = node_is_constant(n) ? node_attr(n, ATTR_recipe) : NULL;
-    return fits(pattern, n->name) || (r && recipe_fits_name(r->u.recipe, pattern));
+    return name_fits(pattern, n->name) || (r && recipe_fits_name(r->u.recipe, pattern));
 }
 
 bool keep_holds(const lower *l, value v, value w) {

@@ -4,6 +4,9 @@
 
 #include "passes/pass.h"
 
+// What spread_outliers puts behind the names of norms and weights that it changes.
+#define LOWER_SPREAD ".spread"
+
 // Rows that products read, made once whatever reads them.
 typedef struct lower_rows {
     value x;      // the f32 rows

@@ -31,6 +31,7 @@
 // about as even (SmoothQuant, arXiv 2211.10438, with a half of the difficulty on either side).
 // What has less noise is taken.
 #include "passes/constants.h"
+#include "passes/lower/lower.h"
 #include "passes/lower/noise.h"
 
 #include <math.h>
@@ -248,7 +249,7 @@ static recipe *smoothing(graph *g, value norm, const pass *p) {
 
 static value named_after(graph *g, value c, value with) {
     const char *name = graph_node(g, c)->name;
-    if (name) name_if_free(g, with, arena_printf(g->arena, "%s.spread", name));
+    if (name) name_if_free(g, with, arena_printf(g->arena, "%s" LOWER_SPREAD, name));
     return with;
 }
 
