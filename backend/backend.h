@@ -24,7 +24,7 @@ typedef struct artefact {
 
 // Fills in a target. triple NULL: the host's. mcpu: "native", an LLVM name (x86-64-v3, znver4,
 // sapphirerapids, ...), or a level (generic, avx2, avx512vnni, ...). False for unknown ones, and where the
-// level has no code of that precision.
+// level has no code of that precision. mcpu NULL: native, or "generic" of another architecture.
 bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d);
 // Is it a level (target.isa) of this machine's architecture?
 bool target_is_level(const char *name);

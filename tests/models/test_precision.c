@@ -19,7 +19,7 @@
 static case_list cases;
 
 // The lowered precisions, and how far outputs may be from those of float32: as such, or as a share of the largest value. (The
-// models are small and random; what precisions cost trained ones, test_quality.c says.)
+// models are small and random; what precisions cost trained ones, test_quality_dtypes.c says.)
 static const struct {
     precision p;
     double bound;
