@@ -26,10 +26,10 @@
 // would have to be stored twice, so it stays, and gamma with it. Elements of gamma below 2^-10
 // of the largest stay: beta / gamma is no number to work with.
 //
-// With a calibration (bertc compile --calibrate) a second v is tried: for each channel the root
-// of its largest magnitude over texts, over the largest of its weights, so that both become
-// about as even (SmoothQuant, arXiv 2211.10438, with a half of the difficulty on either side).
-// What has less noise is taken.
+// With a calibration (of a few random tokens, or of texts by bertc compile --calibrate) a second v
+// is tried: for each channel the root of its largest magnitude there, over that of its weights, so
+// that both become about as even (SmoothQuant, arXiv 2211.10438, with a half of the difficulty on
+// either side). What has less noise is taken.
 #include "passes/constants.h"
 #include "passes/lower/lower.h"
 #include "passes/lower/noise.h"
