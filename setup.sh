@@ -204,16 +204,17 @@ third() {
 }
 
 # Every third test with LLVM 19, and every third under sanitizers, from a first one that the commit's hash picks, so that in time
-# each has its turn. models/test_conformance compiles every case for every ISA, which takes a third of an hour under sanitizers:
-# `test` and `full` run it.
+# each has its turn. models/test_conformance compiles every case for every ISA, and models/test_precision in every precision, which
+# takes a third of an hour under sanitizers: `test` and `full` run them.
+LONG='models/test_(conformance|precision)'
 matrix() {
     format
     of=$(third)
     say "third $of of the tests under sanitizers, third $((of % 3 + 1)) with LLVM 19"
     build_llvm19
-    run_tests build-llvm19 -I "$((of % 3 + 1)),,3" -E models/test_conformance
+    run_tests build-llvm19 -I "$((of % 3 + 1)),,3" -E "$LONG"
     build_sanitized build-sanitize address Debug
-    run_tests build-sanitize -I "$of,,3" -E models/test_conformance
+    run_tests build-sanitize -I "$of,,3" -E "$LONG"
 }
 
 # --- The full run
