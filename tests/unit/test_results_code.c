@@ -168,14 +168,19 @@ static bool has_code(const target *t) {
     return machine != NULL;
 }
 
-START_TEST(further_results) {
-    const struct code_case *c = &cases[_i / CPUS];
-    const struct cpu *cpu = &cpus[_i % CPUS];
+static target target_of(const struct cpu *cpu) {
     target t;
     diag d;
     diag_init(&d);
     ck_assert(target_init(&t, cpu->triple, cpu->name, PRECISION_F32, &d));
     diag_free(&d);
+    return t;
+}
+
+START_TEST(further_results) {
+    const struct code_case *c = &cases[_i / CPUS];
+    const struct cpu *cpu = &cpus[_i % CPUS];
+    target t = target_of(cpu);
     if (!has_code(&t)) SKIP("neon", "this LLVM has no code for %s", cpu->triple);
     figures one = compiled(c, &t, false), all = compiled(c, &t, true);
     ck_assert_int_gt(one.functions, 0);
@@ -190,11 +195,7 @@ END_TEST
 START_TEST(quantised_rows) {
     const struct code_case *c = &quantised[_i / CPUS];
     const struct cpu *cpu = &cpus[_i % CPUS];
-    target t;
-    diag d;
-    diag_init(&d);
-    ck_assert(target_init(&t, cpu->triple, cpu->name, PRECISION_F32, &d));
-    diag_free(&d);
+    target t = target_of(cpu);
     if (!has_code(&t)) SKIP("neon", "this LLVM has no code for %s", cpu->triple);
     figures one = compiled(c, &t, false), all = compiled(c, &t, true);
     ck_assert_int_gt(one.functions, 0);
