@@ -16,4 +16,5 @@
 #include "ir/text.h"
 #include "ir/types.h"
 #include "ir/verify.h"
+#include "ir/words.h"
 #endif

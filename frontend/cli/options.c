@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/words.h"
+
 #define HELP_COLUMN 30
 #define HELP_WIDTH  70
 
@@ -119,21 +121,10 @@ static int store(const option_table *t, const option_row *r, const char *text) {
 #define WORD_MOST 32
 
 int word_edits(const char *word, size_t n, const char *other) {
-    size_t m = strlen(other), row[WORD_MOST + 1]; // edits from the letters so far to each start of `other`
-    if (n > WORD_MOST || m > WORD_MOST) return -1;
-    for (size_t k = 0; k <= m; k++) row[k] = k;
-    for (size_t i = 1; i <= n; i++) {
-        size_t across = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= m; k++) {
-            size_t edits = across + (word[i - 1] != other[k - 1]);
-            across = row[k];
-            if (row[k] + 1 < edits) edits = row[k] + 1;
-            if (row[k - 1] + 1 < edits) edits = row[k - 1] + 1;
-            row[k] = edits;
-        }
-    }
-    return row[m] * 3 <= n ? (int)row[m] : -1;
+    size_t row[WORD_MOST + 1];
+    if (n > WORD_MOST || strlen(other) > WORD_MOST) return -1;
+    size_t edits = word_distance(word, n, other, row);
+    return edits * 3 <= n ? (int)edits : -1;
 }
 
 static int unknown_option(const option_table *t, const char *word, const char *name, size_t n) {

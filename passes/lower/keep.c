@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "ir/words.h"
 #include "passes/lower/lower.h"
 
 static bool fits(const char *pattern, const char *name) {
@@ -43,24 +44,6 @@ bool keep_holds(const lower *l, value v, value w) {
 
 // --- Names that nothing has
 
-// Letters that are wrong, missing or too many in `a` if `b` was meant.
-static size_t edits(arena *scratch, const char *a, const char *b) {
-    size_t n = strlen(b), *row = ARENA_ARRAY(scratch, size_t, n + 1);
-    for (size_t k = 0; k <= n; k++) row[k] = k;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t across = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= n; k++) {
-            size_t least = across + (a[i - 1] != b[k - 1]);
-            across = row[k];
-            if (row[k] + 1 < least) least = row[k] + 1;
-            if (row[k - 1] + 1 < least) least = row[k - 1] + 1;
-            row[k] = least;
-        }
-    }
-    return row[n];
-}
-
 #define NEAR_MOST 3
 
 // The names of the graph that are nearest, best first; how many.
@@ -70,7 +53,11 @@ static int nearest(arena *scratch, const graph *g, const char *pattern, const ch
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         if (!n->name || n->op == OP_input) continue;
-        size_t c = strstr(n->name, pattern) ? 0 : edits(scratch, pattern, n->name);
+        size_t c = 0;
+        if (!strstr(n->name, pattern)) {
+            size_t *row = ARENA_ARRAY(scratch, size_t, strlen(n->name) + 1);
+            c = word_distance(pattern, strlen(pattern), n->name, row);
+        }
         int at = count;
         while (at > 0 && cost[at - 1] > c) at--;
         if (at == NEAR_MOST) continue;
