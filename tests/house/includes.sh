@@ -24,7 +24,8 @@ frontend/hub/sentence: files
 frontend/hub/config: files sentence
 frontend/hub/encoder: files sentence config
 frontend/hub/tokenizer: files sentence
-frontend/cli/run:
+frontend/cli/arrays:
+frontend/cli/run: arrays
 frontend/cli/bench:
 passes/fuse:
 passes/lower:

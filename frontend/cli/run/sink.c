@@ -1,4 +1,6 @@
 #include "frontend/cli/run/sink.h"
+
+#include "frontend/cli/arrays/npy.h"
 #include "frontend/hub/files/text.h"
 
 #include <errno.h>
@@ -10,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NPY_HEADER 128 // room for any number of rows, so that it can be written again at the end
-
 static bool broken(const sink *s, diag *d) {
     return s->path ? diag_error(d, s->path, "can't be written: %s", strerror(errno)) : flush_stdout(d);
 }
@@ -20,20 +20,9 @@ bool sink_is_npy(const char *path) {
     return path && hub_ends_with(path, ".npy");
 }
 
-// Version 1.0: magic, length of the header (little-endian), a Python literal padded with spaces.
-static void npy_header(const sink *s, char out[NPY_HEADER + 1]) {
-    char text[NPY_HEADER];
-    int n = snprintf(text, sizeof text,
-                     "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }",
-                     s->rows, s->width);
-    memset(out, ' ', NPY_HEADER);
-    memcpy(out, "\x93NUMPY\x01", 7);
-    out[7] = 0;
-    out[8] = NPY_HEADER - 10;
-    out[9] = 0;
-    memcpy(out + 10, text, (size_t)n);
-    out[NPY_HEADER - 1] = '\n';
-    out[NPY_HEADER] = 0;
+// With room for any number of rows, so that it can be written again at the end.
+static void rows_header(const sink *s, char out[NPY_HEADER]) {
+    npy_header(out, "<f4", 2, (const int64_t[]){s->rows, s->width});
 }
 
 // --- Going on
@@ -58,9 +47,9 @@ static bool count_lines(sink *s, int64_t *end, diag *d) {
 }
 
 static bool count_npy(sink *s, FILE *f, int64_t *end, diag *d) {
-    char header[NPY_HEADER + 1], there[NPY_HEADER];
-    const char *shape = strstr((npy_header(s, header), header + 10), "'shape'");
-    size_t fixed = (size_t)(shape - header);
+    char header[NPY_HEADER], there[NPY_HEADER];
+    rows_header(s, header);
+    size_t fixed = (size_t)((char *)memmem(header, NPY_HEADER, "'shape'", strlen("'shape'")) - header);
     char tail[32];
     struct stat st;
     int n = snprintf(tail, sizeof tail, ", %" PRId64 "), }", s->width);
@@ -95,8 +84,8 @@ static bool count_rows(sink *s, diag *d) {
 // --- Writing
 
 static bool write_header(sink *s, diag *d) {
-    char header[NPY_HEADER + 1];
-    npy_header(s, header);
+    char header[NPY_HEADER];
+    rows_header(s, header);
     return fwrite(header, 1, NPY_HEADER, s->file) == NPY_HEADER || broken(s, d);
 }
 
