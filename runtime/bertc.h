@@ -345,6 +345,13 @@ typedef enum bertc_aggregation {
     BERTC_AGGREGATE_NONE     // each token that is not "O" by itself, with its label as it is
 } bertc_aggregation;
 
+// What a text is to a model that treats queries and the documents that they look for apart.
+typedef enum bertc_role {
+    BERTC_ROLE_NONE = 0,
+    BERTC_ROLE_QUERY,   // as sentence-transformers' encode_query
+    BERTC_ROLE_DOCUMENT // as its encode_document
+} bertc_role;
+
 typedef struct bertc_text_options {
     size_t size;
     bertc_truncation truncation;
@@ -368,7 +375,7 @@ typedef struct bertc_text_options {
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
     // For embeddings and labels: a prompt that is put before each text (not before its pair), in every
     // window. `prompt_name`: the model's prompt of that name; `prompt`: the prompt itself, "" for none.
-    // Both NULL: the model's default prompt, where it has one.
+    // Both NULL: that of the role, else the model's default prompt, where it has one.
     const char *prompt_name, *prompt;
     // true: scores are logits, as the head gives them, of labels, entities, answers, words for masks and
     // next_sentence. What is chosen, and its order, is the same. An entity's is the mean over its words.
@@ -385,6 +392,9 @@ typedef struct bertc_text_options {
     // true: text never becomes a special token ([SEP], </s>, [MASK], ...), whoever wrote it, prompts neither.
     // For texts of people who are not trusted.
     bool plain_text;
+    // bertc_role, of models that give embeddings. Where no prompt is asked for, it picks one: `query`, or the first of
+    // `document`, `passage` and `corpus` that the model has. (64 bits: earlier versions end with unused bytes here.)
+    int64_t role;
 } bertc_text_options;
 #define BERTC_TEXT_OPTIONS_INIT BERTC_INIT(bertc_text_options)
 

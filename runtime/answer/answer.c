@@ -276,6 +276,8 @@ static bool check_options(const bertc_text_options *o, bertc_error *error) {
                          (long long)o->max_tokens);
     if (o->stride < -1)
         return error_set(error, "stride is %d: how many, 0 for the usual number, or -1 for none", o->stride);
+    if (o->role < BERTC_ROLE_NONE || o->role > BERTC_ROLE_DOCUMENT)
+        return error_set(error, "role is %lld, which is none of bertc_role", (long long)o->role);
     return check_aggregation(o->aggregation, error);
 }
 
@@ -289,6 +291,11 @@ static bool check_embedding(const bertc_session *s, bertc_error *error) {
     return (o->dimensions >= 0 && o->dimensions <= width) ||
            error_set(error, "dimensions is %d: the model's embeddings have %d numbers (0: as it says itself)",
                      o->dimensions, width);
+}
+
+static bool check_role(const bertc_session *s, bertc_error *error) {
+    return s->text->options->role == BERTC_ROLE_NONE || answer_task(s) == BERTC_TASK_EMBEDDING ||
+           error_set(error, "role is for embeddings, and the model gives none");
 }
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
@@ -336,7 +343,7 @@ static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
     s->text->failed = -1;
     store_reset(&s->text->store);
     session_clear(s);
-    if (!check_embedding(s, error) || !prompt_begin(s, error)) return false;
+    if (!check_embedding(s, error) || !check_role(s, error) || !prompt_begin(s, error)) return false;
     s->text->results = store_take(&s->text->store, count, sizeof *s->text->results);
     if (!s->text->results) return error_set(error, "out of memory for the answers");
     bool ok = true;

@@ -59,13 +59,31 @@ static bool no_such(const bertc_model *m, const char *name, bertc_error *error) 
                  : error_set(error, "the model has no prompts, and so none of the name `%.64s`", name);
 }
 
+// Of the role's prompts the first that is the model's own; else the first that every model has. NULL: there is none.
+static const char *of_role(const bertc_model *m, int64_t role) {
+    static const char *const queries[] = {"query", NULL}, *const documents[] = {"document", "passage",
+                                                                                "corpus", NULL};
+    const int counts[] = {(int)m->task->own_prompts, (int)m->task->prompt_count};
+    const char *text;
+    if (role == BERTC_ROLE_NONE) return NULL;
+    for (int k = 0; k < 2; k++)
+        for (const char *const *name = role == BERTC_ROLE_QUERY ? queries : documents; *name; name++)
+            for (int i = 0; i < counts[k]; i++)
+                if (!strcmp(bertc_prompt(m, i, &text), *name)) return text;
+    return NULL;
+}
+
 static bool find_prompt(const bertc_session *s, const char **text, bertc_error *error) {
     const bertc_text_options *o = s->text->options;
     const bertc_model *m = s->model;
     *text = o->prompt ? o->prompt : "";
     if (o->prompt) return true;
     if (!o->prompt_name) {
-        if (m->task->default_prompt) bertc_prompt(m, (int)m->task->default_prompt - 1, text);
+        const char *own = of_role(m, o->role);
+        if (own)
+            *text = own;
+        else if (m->task->default_prompt)
+            bertc_prompt(m, (int)m->task->default_prompt - 1, text);
         return true;
     }
     for (int i = 0;; i++) {

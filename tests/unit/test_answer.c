@@ -130,6 +130,14 @@ START_TEST(prompts) {
         s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt = ""}, r, &error));
     ck_assert_ptr_nonnull(
         strstr(error.message, "a prompt goes before texts that get an embedding or labels"));
+    ck_assert(!bertc_answer_texts(
+        s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .role = BERTC_ROLE_QUERY}, r,
+        &error));
+    ck_assert_str_eq(error.message, "role is for embeddings, and the model gives none");
+    for (int role = -1; role < 4; role += 4)
+        ck_assert(!bertc_answer_texts(
+            s, texts, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .role = role}, r, &error));
+    ck_assert_str_eq(error.message, "role is 3, which is none of bertc_role");
     bertc_close(s);
     head_close(&h);
 }

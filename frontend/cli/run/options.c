@@ -45,6 +45,11 @@ bool aggregation_of(const char *word, bertc_aggregation *out) {
     return !word;
 }
 
+bool role_of(const char *word, bertc_role *out) {
+    *out = !word ? BERTC_ROLE_NONE : !strcmp(word, "query") ? BERTC_ROLE_QUERY : BERTC_ROLE_DOCUMENT;
+    return *out != BERTC_ROLE_DOCUMENT || !strcmp(word, "document");
+}
+
 bertc_text_options run_text_options(const run_options *o) {
     return (bertc_text_options){BERTC_SIZED(bertc_text_options),
                                 .truncation = o->truncation,
@@ -61,6 +66,7 @@ bertc_text_options run_text_options(const run_options *o) {
                                 .max_tokens = o->max_tokens,
                                 .prompt_name = o->prompt_name,
                                 .prompt = o->prompt,
+                                .role = o->role,
                                 .windows = o->windows,
                                 .stride = o->stride > 0 ? (int)o->stride
                                           : o->stride   ? 0

@@ -16,6 +16,10 @@ static void add_texts(option_table *t, run_options *o) {
                      &o->prompt_name});
     options_add(
         t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
+    options_add(t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
+                                "texts are queries or documents (query, document), of embeddings: it picks "
+                                "their prompt",
+                                &o->as});
     options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
                                 "the first N numbers of an embedding (default: as the model says, or all)",
                                 &o->dimensions, 1});
@@ -120,6 +124,8 @@ static bool answers_texts(const run_options *o, const bertc_model *model, diag *
     bertc_model_describe(model, &info, NULL);
     if (o->how_aggregated && info.task != BERTC_TASK_ENTITIES)
         return diag_error(d, NULL, "--aggregation is for entities, and the model finds none");
+    if (o->as && info.task != BERTC_TASK_EMBEDDING)
+        return diag_error(d, NULL, "--as is for embeddings, and the model gives none");
     if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
         return diag_error(d, NULL, "--raw-scores is for scores, and the model gives embeddings");
     return info.task != BERTC_TASK_TENSORS || diag_error(d, NULL,
@@ -218,6 +224,10 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
     if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--prompt goes with texts that get an embedding or labels");
+    if (o->as && (o->tensors || o->attention.count || o->explain))
+        return usage_error(t, "--as goes with texts that get an embedding");
+    if (o->as && o->similar)
+        return usage_error(t, "--similar takes QUERIES for queries and TEXT for documents: no --as");
     if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar))
         return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
     if (o->huge_pages && (o->input || o->similar))
@@ -244,6 +254,7 @@ int command_run(int argc, char **argv) {
     if (!aggregation_of(o.how_aggregated, &o.aggregation))
         return usage_error(&t, "--aggregation: '%s' is none of words, first, simple, average, max, none",
                            o.how_aggregated);
+    if (!role_of(o.as, &o.role)) return usage_error(&t, "--as: '%s' is none of query, document", o.as);
     status = build_options_check(&t, &o.build, rest.v[0], false);
     if (status >= 0) return status;
     status = check_options(&t, &o, rest.count - 1);

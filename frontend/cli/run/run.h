@@ -12,6 +12,8 @@ typedef struct run_options {
     bertc_truncation_side side;
     bool plain_text;
     bertc_aggregation aggregation;
+    const char *as; // NULL: neither
+    bertc_role role;
     bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize;
     int_list attention;     // layer, head
     const char *similarity; // NULL: as the model says
@@ -26,6 +28,8 @@ typedef struct run_options {
 bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side);
 // "words", "first" and so on; NULL: words. False for other words.
 bool aggregation_of(const char *word, bertc_aggregation *out);
+// "query", "document"; NULL: none. False for other words.
+bool role_of(const char *word, bertc_role *out);
 bertc_text_options run_text_options(const run_options *o);
 // Numbers of an answer; 0: it is no embedding.
 int embedding_width(const run_options *o, const bertc_model *model);

@@ -185,18 +185,6 @@ static void print_query_json(const query *q) {
     print_json(o);
 }
 
-// Of `names`, up to NULL, the first that is a prompt of the model's own; else the first that it has.
-static const char *prompt_of(const bertc_model *model, const char *const *names) {
-    bertc_model_info info = BERTC_MODEL_INFO_INIT;
-    bertc_model_describe(model, &info, NULL);
-    const int counts[] = {info.own_prompt_count, info.prompt_count};
-    for (int k = 0; k < 2; k++)
-        for (const char *const *name = names; *name; name++)
-            for (int i = 0; i < counts[k]; i++)
-                if (!strcmp(bertc_prompt(model, i, NULL), *name)) return *name;
-    return NULL;
-}
-
 static bertc_similarity measure_of(const run_options *o, const bertc_model *model) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_similarity how = BERTC_SIMILARITY_COSINE;
@@ -206,21 +194,18 @@ static bertc_similarity measure_of(const run_options *o, const bertc_model *mode
     return how;
 }
 
-// As sentence-transformers' encode_query and encode_document; what the command line asks for is the queries'.
-static bertc_text_options with_prompt(const run_options *o, const bertc_model *model, bool asks) {
-    static const char *const queries[] = {"query", NULL}, *const documents[] = {"document", "passage",
-                                                                                "corpus", NULL};
+// What the command line asks for is the queries' prompt.
+static bertc_text_options with_role(const run_options *o, bool asks) {
     bertc_text_options options = run_text_options(o);
     options.top_k = 0;
-    if (asks && (o->prompt || o->prompt_name)) return options;
-    options.prompt = NULL;
-    options.prompt_name = prompt_of(model, asks ? queries : documents);
+    options.role = asks ? BERTC_ROLE_QUERY : BERTC_ROLE_DOCUMENT;
+    if (!asks) options.prompt = options.prompt_name = NULL;
     return options;
 }
 
 static bool stream(const run_options *o, bertc_model *model, const char *path, crew_take take, chunk_put put,
                    search *s, diag *d) {
-    bertc_text_options options = with_prompt(o, model, path == o->similar);
+    bertc_text_options options = with_role(o, path == o->similar);
     line_source in = {0};
     crew *workers = NULL;
     bool ok = lines_open(&in, path, o->pair, d);

@@ -18,7 +18,31 @@ cmp -s query typed || fail "a prompt is not the same by its name and as it is"
 cmp -s bare document || fail "an empty prompt is not none"
 if cmp -s query passage; then fail "two prompts make no difference"; fi
 if cmp -s query bare; then fail "a prompt makes no difference"; fi
+vector asked st.so --as query "a cat"
+vector found st.so --as document "a cat"
+vector both st.so --as document --prompt-name query "a cat"
+cmp -s asked query || fail "--as query does not take the prompt of that name"
+cmp -s found bare || fail "--as document takes another prompt than document"
+cmp -s both query || fail "--as comes before --prompt-name"
 printf 'a cat\n' >texts.txt
+succeeds "$BERTC" run st.so --input texts.txt --as document
+succeeds "$BERTC" run st.so --json --prompt "" "a cat"
+cp out want
+succeeds "$BERTC" run st.so --input texts.txt --as document
+cmp -s out want || fail "--as is not read with --input"
+rejects 2 "--as: 'answer' is none of query, document" "$BERTC" run st.so --as answer "a cat"
+rejects 2 'no --as' "$BERTC" run st.so --as query --similar texts.txt texts.txt
+rejects 2 '--as goes with texts that get an embedding' "$BERTC" run st.so --as query --tensors x -o y
+rejects 1 '--as is for embeddings, and the model gives none' "$BERTC" run "$MODEL" --as query "a cat"
+# A prompt `passage` of the folder's own goes before the empty `document` that every model has.
+mkdir own
+cp -r "$FOLDER"/. own
+chmod -R u+w own
+printf '{"prompts": {"passage": "The Text - "}}' >own/config_sentence_transformers.json
+vector kept own --as document "a cat"
+vector plain own --as query "a cat"
+cmp -s kept passage || fail "--as document does not take the prompt passage"
+cmp -s plain bare || fail "--as query takes a prompt where there is none"
 succeeds "$BERTC" run st.so --input texts.txt --prompt-name passage --output lines.jsonl
 grep -q '^{"embedding": \[' lines.jsonl || fail "$(cat lines.jsonl)"
 rejects 1 'has no prompt `nope`; it has document, passage, query' "$BERTC" run st.so --prompt-name nope "a cat"
