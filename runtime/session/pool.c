@@ -65,6 +65,8 @@ struct pool {
     share *shares;
     pool_worker *workers;
     placement *places; // of worker i, at i - 1
+    _Atomic int
+        caller; // the CPU that the caller was on at the beginning or end of its last call; -1: none is kept free
     int started;
     process process; // whose threads they are
 };
@@ -90,7 +92,7 @@ static void wait_turn(pool *p, uint32_t turn, placement *place) {
                 break;
         }
     }
-    if (place) placement_sleep(place);
+    if (place) placement_sleep(place, atomic_load_explicit(&p->caller, memory_order_relaxed));
     atomic_fetch_add(&p->sleepers, 1);
     while (atomic_load(&p->turn) == turn) futex_wait(&p->turn, turn);
     atomic_fetch_sub(&p->sleepers, 1);
@@ -244,6 +246,12 @@ static void run_alone(pool *p) {
     if (entered && p->work.leave) p->work.leave();
 }
 
+// Workers that fall asleep leave that CPU to the caller. Where there are fewer CPUs than threads, they share them
+// anyway.
+static void note_caller(pool *p) {
+    if (p->spin) atomic_store_explicit(&p->caller, sched_getcpu(), memory_order_relaxed);
+}
+
 void pool_run(pool *p, const pool_work *work, int first, int end) {
     floats_state state;
     floats_default(&state);
@@ -257,7 +265,7 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
         run_parallel(p);
     else {
         uint32_t turn;
-        // Where there are fewer CPUs than threads, they share them anyway.
+        note_caller(p);
         if (p->spin && atomic_load(&p->sleepers) > 0) placement_spread(p->places, p->started);
         next_turn(p);
         while (!is_rest(turn = atomic_load_explicit(&p->turn, memory_order_acquire))) {
@@ -265,6 +273,7 @@ void pool_run(pool *p, const pool_work *work, int first, int end) {
             wait_turn(p, turn, NULL);
         }
         leave_call(&p->workers[0]);
+        note_caller(p);
     }
     floats_restore(&state);
 }
@@ -308,6 +317,7 @@ pool *pool_open(int threads, bertc_parallel_for parallel, void *parallel_user, b
     p->parallel_user = parallel_user;
     p->process = process_open();
     atomic_store(&p->turn, 1);
+    atomic_store(&p->caller, -1);
     if (parallel || threads == 1) return p;
     p->spin = threads <= cpu_allowed() ? SPIN_NANOSECONDS : 0;
     p->shares = heap_aligned(CACHE_LINE, (size_t)threads, sizeof *p->shares);

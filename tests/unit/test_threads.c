@@ -224,6 +224,7 @@ END_TEST
 
 typedef struct sleeper {
     placement place;
+    int caller;
     _Atomic uint32_t slept, woken;
     cpu_set_t after;
 } sleeper;
@@ -231,7 +232,7 @@ typedef struct sleeper {
 static void *sleep_once(void *context) {
     sleeper *s = context;
     placement_begin(&s->place);
-    placement_sleep(&s->place);
+    placement_sleep(&s->place, s->caller);
     atomic_store(&s->slept, 1);
     futex_wake_all(&s->slept);
     while (!atomic_load(&s->woken)) futex_wait(&s->woken, 0);
@@ -240,54 +241,114 @@ static void *sleep_once(void *context) {
     return NULL;
 }
 
+static void start_sleeper(pthread_t *thread, sleeper *s, int caller) {
+    s->caller = caller;
+    ck_assert_int_eq(pthread_create(thread, NULL, sleep_once, s), 0);
+    while (!atomic_load(&s->slept)) futex_wait(&s->slept, 0);
+}
+
+static void wake_sleeper(pthread_t thread, sleeper *s) {
+    atomic_store(&s->woken, 1);
+    futex_wake_all(&s->woken);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(s->place.state, PLACEMENT_AWAKE);
+}
+
+static cpu_set_t mask_of(pid_t id) {
+    cpu_set_t mask;
+    ck_assert_int_eq(sched_getaffinity(id, sizeof mask, &mask), 0);
+    return mask;
+}
+
 // Two workers that sleep on the caller's CPU, or on one CPU, wake on others, and have their own masks again.
 START_TEST(sleepers_make_way) {
-    cpu_set_t all;
-    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    cpu_set_t all = mask_of(0);
     if (CPU_COUNT(&all) < 2) SKIP("cpus", "sleepers_make_way needs two");
     sleeper s[2] = {0};
     pthread_t threads[2];
-    placement places[2] = {0};
+    placement places[2];
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, sleep_once, &s[i]), 0);
-        while (!atomic_load(&s[i].slept)) futex_wait(&s[i].slept, 0);
-        places[i].id = s[i].place.id;
+        start_sleeper(&threads[i], &s[i], -1);
+        places[i] = s[i].place;
     }
     cpu_set_t now[2];
     stay_here();
-    for (int i = 0; i < 2; i++) {
-        atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
-        atomic_store(&places[i].state, PLACEMENT_ASLEEP);
-    }
+    for (int i = 0; i < 2; i++) atomic_store(&places[i].cpu, sched_getcpu()); // as if it had slept here
     placement_spread(places, 2);
     for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(sched_getaffinity(places[i].id, sizeof now[i], &now[i]), 0);
+        now[i] = mask_of(places[i].id);
         bool room = CPU_COUNT(&all) > i + 1; // for the caller, and one after the other
-        ck_assert_int_eq(places[i].state, room ? PLACEMENT_MOVED : PLACEMENT_ASLEEP);
+        ck_assert(places[i].state == PLACEMENT_ASLEEP && places[i].bound == room);
         ck_assert_int_eq(CPU_COUNT(&now[i]), room ? 1 : CPU_COUNT(&all));
         ck_assert(!room || !CPU_ISSET((size_t)sched_getcpu(), &now[i]));
-        s[i].place.before = places[i].before;
-        atomic_store(&s[i].place.state, places[i].state);
+        s[i].place = places[i];
     }
     ck_assert(CPU_COUNT(&all) < 3 || !CPU_EQUAL(&now[0], &now[1]));
     for (int i = 0; i < 2; i++) {
-        atomic_store(&s[i].woken, 1);
-        futex_wake_all(&s[i].woken);
-        pthread_join(threads[i], NULL);
+        wake_sleeper(threads[i], &s[i]);
         ck_assert(CPU_EQUAL(&s[i].after, &all));
-        ck_assert_int_eq(s[i].place.state, PLACEMENT_AWAKE);
     }
 }
 END_TEST
 
-// Who sleeps elsewhere, or is awake, stays where it is.
+// A worker sleeps with a mask without the caller's CPU. Where the caller then runs on another one of its mask, it is
+// bound to the CPU where it sleeps, or to another one if the caller runs there.
+START_TEST(sleepers_leave_the_callers_cpu) {
+    cpu_set_t all = mask_of(0);
+    if (CPU_COUNT(&all) < 2) SKIP("cpus", "sleepers_leave_the_callers_cpu needs two");
+    for (int caller = 0, first = -1; caller < CPU_SETSIZE; caller++) {
+        if (!CPU_ISSET((size_t)caller, &all)) continue;
+        if (first < 0) first = caller;
+        sleeper s = {0};
+        pthread_t thread;
+        start_sleeper(&thread, &s, caller);
+        cpu_set_t want = all, now = mask_of(s.place.id);
+        CPU_CLR((size_t)caller, &want);
+        ck_assert(CPU_EQUAL(&now, &want) && s.place.away == caller && s.place.cpu != caller);
+        int slept = s.place.cpu;
+        cpu_set_t here;
+        CPU_ZERO(&here);
+        CPU_SET((size_t)first, &here);
+        ck_assert_int_eq(sched_setaffinity(0, sizeof here, &here), 0);
+        placement_spread(&s.place, 1);
+        now = mask_of(s.place.id);
+        ck_assert(!CPU_ISSET((size_t)first, &now));
+        ck_assert_int_eq(CPU_EQUAL(&now, &want) != 0, caller == first);
+        ck_assert(caller == first || slept == first || CPU_ISSET((size_t)slept, &now));
+        ck_assert_int_eq(sched_setaffinity(0, sizeof all, &all), 0);
+        wake_sleeper(thread, &s);
+        ck_assert(CPU_EQUAL(&s.after, &all));
+    }
+}
+END_TEST
+
+// A mask that somebody else gives it while it sleeps is its own.
+START_TEST(others_masks_stay) {
+    cpu_set_t all = mask_of(0);
+    if (CPU_COUNT(&all) < 2) SKIP("cpus", "others_masks_stay needs two");
+    int caller = sched_getcpu();
+    sleeper s = {0};
+    pthread_t thread;
+    start_sleeper(&thread, &s, caller);
+    cpu_set_t other;
+    CPU_ZERO(&other);
+    CPU_SET((size_t)caller, &other);
+    ck_assert_int_eq(sched_setaffinity(s.place.id, sizeof other, &other), 0);
+    wake_sleeper(thread, &s);
+    ck_assert(CPU_EQUAL(&s.after, &other));
+}
+END_TEST
+
+// Who sleeps elsewhere and can't wake here, or is awake, stays as it is.
 START_TEST(others_stay) {
     stay_here();
-    placement places[2] = {{.id = -1, .cpu = sched_getcpu() + 1, .state = PLACEMENT_ASLEEP},
-                           {.id = -1, .cpu = sched_getcpu(), .state = PLACEMENT_AWAKE}};
+    int here = sched_getcpu();
+    placement places[2] = {
+        {.id = -1, .cpu = here + 1, .away = here, .known = true, .state = PLACEMENT_ASLEEP},
+        {.id = -1, .cpu = here, .known = true, .state = PLACEMENT_AWAKE}};
     placement_spread(places, 2);
     ck_assert(places[0].state == PLACEMENT_ASLEEP && places[1].state == PLACEMENT_AWAKE);
-    ck_assert(!places[0].in_the_way && !places[1].in_the_way);
+    ck_assert(!places[0].in_the_way && !places[1].in_the_way && !places[0].bound && !places[1].bound);
 }
 END_TEST
 
@@ -305,11 +366,11 @@ static void *wake_again(void *context) {
     uint32_t seed = 1;
     placement_begin(&r->place);
     for (atomic_store(&r->begun, true); !atomic_load(&r->stop);) {
-        placement_sleep(&r->place);
+        placement_sleep(&r->place, -1);
         atomic_store(&r->place.cpu, 0); // the caller is there
         seed = seed * 1664525 + 1013904223;
-        for (uint32_t i = seed >> 18; i && atomic_load(&r->place.state) != PLACEMENT_MOVED; i--) continue;
-        r->moved += atomic_load(&r->place.state) != PLACEMENT_ASLEEP;
+        for (uint32_t i = seed >> 18; i && atomic_load(&r->place.state) != PLACEMENT_MOVING; i--) continue;
+        r->moved += atomic_load(&r->place.state) == PLACEMENT_MOVING;
         placement_wake(&r->place);
         cpu_set_t now;
         sched_getaffinity(0, sizeof now, &now);
@@ -351,6 +412,8 @@ int main(void) {
     tcase_add_test(t, signals_stay_out);
     tcase_add_test(t, one_cpu);
     tcase_add_test(t, sleepers_make_way);
+    tcase_add_test(t, sleepers_leave_the_callers_cpu);
+    tcase_add_test(t, others_masks_stay);
     tcase_add_test(t, others_stay);
     tcase_add_test(t, nobody_stays_bound);
     suite_add_tcase(s, t);
