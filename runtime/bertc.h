@@ -422,6 +422,12 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 
+// How well a document answers a query, of models that give a vector a token (BERTC_TASK_VECTORS): for each row of
+// query[query_rows, width] its largest dot product with a row of document[document_rows, width]; their sum. All in
+// float32. 0 where one of them has no rows.
+BERTC_API float bertc_maxsim(const float *query, size_t query_rows, const float *document,
+                             size_t document_rows, size_t width);
+
 // --- A tokenizer alone, without a model (bertc tokenize FOLDER)
 typedef struct bertc_tokenizer_handle bertc_tokenizer_handle;
 BERTC_API bertc_tokenizer_handle *bertc_tokenizer_open(const void *table, size_t size, size_t max_text_bytes,
