@@ -327,6 +327,7 @@ typedef struct bertc_result {
     // The top_k answers, best first; `answer` is the first.
     int answer_count;
     const bertc_answer *answers;
+    bool zero_shot; // `scores` are those of the call's labels (bertc_zero_shot)
 } bertc_result;
 #define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 
@@ -410,15 +411,11 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
 // One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores
 // [{label, score}]; entities [{entity_group, score, word, start, end}], of BERTC_AGGREGATE_NONE
 // [{entity, score, index, word, start, end}] (and labels, one for each word, where the text has words);
-// answer, start, end, score; masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
-// embedding. start and end count characters; what is not there is null. Like snprintf: returns the length
-// that it needs without the NUL, cuts at `size`, and always ends in NUL (unless size is 0).
-// [{label, score}]; entities [{entity_group, score, word, start, end}] (and labels, one for each word,
-// where the text has words); answer, start, end, score, logit_score (and answers, a list of such objects, where
-// there are several; answer "" says that there is none); masks [{start, end, scores [{token_str, token,
-// score}]}]; next_sentence; embedding. start and end count characters; what is not there is null. Like
-// snprintf: returns the length that it needs without the NUL, cuts at `size`, and always ends in NUL
-// (unless size is 0).
+// answer, start, end, score, logit_score (and answers, a list of such objects, where there are several; answer
+// "" says that there is none); masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
+// embedding; of bertc_zero_shot two lists, labels and scores. start and end count characters; what is not
+// there is null. Like snprintf: returns the length that it needs without the NUL, cuts at `size`, and always
+// ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 
@@ -427,6 +424,44 @@ BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text 
 // float32. 0 where one of them has no rows.
 BERTC_API float bertc_maxsim(const float *query, size_t query_rows, const float *document,
                              size_t document_rows, size_t width);
+
+// --- Labels that the call gives (zero-shot classification)
+
+typedef struct bertc_zero_shot_options {
+    size_t size;
+    int label_count; // at least 1
+    const char *const *labels;
+    // A sentence in which {} (or {0}) is the label; {{ and }} are braces. NULL: "This example is {}."
+    const char *hypothesis;
+    bool multi_label; // each label by itself: several may hold, or none
+} bertc_zero_shot_options;
+#define BERTC_ZERO_SHOT_OPTIONS_INIT BERTC_INIT(bertc_zero_shot_options)
+// The number of the label that means that a pair's second text follows from the first: the first one whose name begins
+// with "entail", in any case. -1: there is none, and the last one is taken for it.
+BERTC_API int bertc_entailment_label(const bertc_model *model);
+// Scores `count` texts for labels that the model has not been trained on, as Transformers' zero-shot-classification
+// pipeline does. The model compares pairs (natural language inference): each text is paired with the hypothesis of
+// each label. The scores are a softmax over the labels' entailment logits; with multi_label, or one label, a softmax
+// over each label's contradiction (the first label of the model, or the last where that is the entailment) and
+// entailment. results[i].scores: `label` is the caller's string, `id` its number in `labels`; best first, the later
+// label first among equals. A text that is too long is cut. Of the text options top_k (0: all labels), max_tokens,
+// truncation_side, plain_text, raw_scores (the entailment logits) and the prompt (default: none) count.
+BERTC_API bool bertc_zero_shot(bertc_session *session, const bertc_text *texts, size_t count,
+                               const bertc_zero_shot_options *how, const bertc_text_options *options,
+                               bertc_result *results, bertc_error *error);
+
+// --- Reranking
+
+typedef struct bertc_ranked {
+    size_t index; // of the document
+    float score;
+} bertc_ranked;
+// Scores each document as the pair of the query, by a cross-encoder (a model with one label), and writes the best
+// options.top_k of them (0: all `count`) to `ranked`, by falling score, equal ones by their index. Documents have
+// no pair of their own. What else the options say is as of bertc_answer_texts.
+BERTC_API bool bertc_rank(bertc_session *session, const bertc_text *query, const bertc_text *documents,
+                          size_t count, const bertc_text_options *options, bertc_ranked *ranked,
+                          bertc_error *error);
 
 // --- A tokenizer alone, without a model (bertc tokenize FOLDER)
 typedef struct bertc_tokenizer_handle bertc_tokenizer_handle;

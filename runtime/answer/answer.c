@@ -337,44 +337,51 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
                               : add_whole(s, place, tokens, n, error);
 }
 
-static bool answer_all(bertc_session *s, size_t count, bertc_error *error) {
+bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_text_options *own,
+                  bertc_error *error) {
+    if (!has_tokenizer(s, error)) return false;
+    if (answer_task(s) == BERTC_TASK_TENSORS)
+        return error_set(
+            error,
+            "the model has no head that answers a text: it gives tensors only (compile it with --head)");
+    if (!sized_take(SIZED_bertc_text_options, options, own, error) || !check_options(own, error) ||
+        !session_enter(s, error))
+        return false;
+    s->text->options = own;
     s->text->longs = NULL;
     s->text->unfinite = false;
     s->text->failed = -1;
     store_reset(&s->text->store);
     session_clear(s);
+    return true;
+}
+
+bool answer_all(bertc_session *s, const bertc_text *texts, size_t count, int64_t *at, bertc_error *error) {
+    *at = -1;
+    s->text->texts = texts;
     if (!check_embedding(s, error) || !check_role(s, error) || !prompt_begin(s, error)) return false;
     s->text->results = store_take(&s->text->store, count, sizeof *s->text->results);
     if (!s->text->results) return error_set(error, "out of memory for the answers");
     bool ok = true;
-    int64_t at = -1; // the text that an error is about
     for (size_t i = 0; i < count && ok; i++) {
         ok = add_text(s, (int64_t)i, &s->text->texts[i], error);
-        at = ok ? -1 : (int64_t)i;
+        *at = ok ? -1 : (int64_t)i;
     }
     ok = ok && flush(s, error) && finish_windows(s, error);
-    if (s->text->failed >= 0) at = s->text->failed;
-    if (!ok && at >= 0 && count > 1) error_prefix(error, "text %lld of %zu", (long long)at + 1, count);
+    if (s->text->failed >= 0) *at = s->text->failed;
     return ok;
 }
 
 bool bertc_answer_texts(bertc_session *s, const bertc_text *texts, size_t count,
                         const bertc_text_options *options, bertc_result *results, bertc_error *error) {
     bertc_text_options own;
+    int64_t at;
     if (!s || (count && (!texts || !results)))
         return error_set(error, "%s is NULL", !s ? "session" : !texts ? "texts" : "results");
-    if (!has_tokenizer(s, error)) return false;
-    if (answer_task(s) == BERTC_TASK_TENSORS)
-        return error_set(
-            error,
-            "the model has no head that answers a text: it gives tensors only (compile it with --head)");
-    if (!sized_take(SIZED_bertc_text_options, options, &own, error) ||
-        (count && !sized_check(SIZED_bertc_result, results, error)) || !check_options(&own, error) ||
-        !session_enter(s, error))
+    if ((count && !sized_check(SIZED_bertc_result, results, error)) || !answer_enter(s, options, &own, error))
         return false;
-    s->text->texts = texts;
-    s->text->options = &own;
-    bool ok = answer_all(s, count, error);
+    bool ok = answer_all(s, texts, count, &at, error);
+    if (!ok && at >= 0 && count > 1) error_prefix(error, "text %lld of %zu", (long long)at + 1, count);
     for (size_t i = 0; ok && i < count; i++) sized_give(SIZED_bertc_result, &s->text->results[i], results, i);
     session_leave(s);
     return ok;

@@ -81,6 +81,16 @@ static inline bool answer_has_masks(const bertc_session *s) {
     return (kind == BERTC_TASK_FILL_MASK || kind == BERTC_TASK_PRETRAINING) && s->model->task->mask_id >= 0;
 }
 
+// --- answer.c: what the functions that answer texts share
+
+// Holds the options against bertc.h, enters the session (which the caller leaves) and forgets its earlier answers.
+// *own: what s->text->options then points at, until the call ends.
+bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_text_options *own,
+                  bertc_error *error);
+// Answers `count` texts, which stay where they are, into s->text->results. *at: the text that an error is about; -1:
+// none.
+bool answer_all(bertc_session *s, const bertc_text *texts, size_t count, int64_t *at, bertc_error *error);
+
 // --- decode.c. Functions return false where memory ran out.
 
 // One text, and its share of the group and of the outputs.

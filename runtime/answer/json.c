@@ -98,6 +98,20 @@ static void put_scores(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
+static void put_zero_shot(json_writer *w, const bertc_result *r) {
+    put_raw(w, "\"labels\": [");
+    for (int i = 0; i < r->score_count; i++) {
+        put_raw(w, i ? ", " : "");
+        put_text(w, r->scores[i].label);
+    }
+    put_raw(w, "], \"scores\": [");
+    for (int i = 0; i < r->score_count; i++) {
+        put_raw(w, i ? ", " : "");
+        put_float(w, r->scores[i].score);
+    }
+    put_raw(w, "]");
+}
+
 static void put_span(json_writer *w, uint32_t start, uint32_t end) {
     put_raw(w, "\"start\": ");
     put_int(w, start);
@@ -213,7 +227,7 @@ size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char
     case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
-    case BERTC_TASK_REGRESSION: put_scores(&w, r); break;
+    case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(&w, r) : put_scores(&w, r); break;
     case BERTC_TASK_ENTITIES: put_entities(&w, r, text); break;
     case BERTC_TASK_ANSWER: put_answers(&w, r, text); break;
     case BERTC_TASK_FILL_MASK: put_masks(&w, r); break;

@@ -38,6 +38,10 @@ static const scenario commands[] = {
      .many = true, .may_remain = "out.npy"},
     {"run --similar", .args = {"run", "@/vectors.so", "--similar", "@/lines.txt", "@/lines.txt", "-j", "1"},
      .points = 40, .many = true},
+    {"run --labels", .args = {"run", "@/labels.so", "--labels", "good,bad", "a fine film", "--json"},
+     .points = 40},
+    {"run --rank", .args = {"run", "@/scores.so", "--rank", "a cat", "@/lines.txt", "-j", "1"}, .points = 40,
+     .many = true},
     {"run --explain", .args = {"run", "@/labels.so", "--explain", "a fine film", "-o", "why.html"},
      .points = 40},
     {"run --explain --json", .args = {"run", "@/labels.so", "--explain", "a fine film", "--json"},
@@ -93,6 +97,8 @@ static bool setup(const char *folder) {
          "attentions", "--json"},
         {"compile", CASES "st-max", "--mcpu", "native", "-o", "vectors.so", "--seq", "16", "-O", "1",
          "--json"},
+        {"compile", BERTC_TESTS "/models/answers/cross", "--mcpu", "native", "-o", "scores.so", "--seq", "32",
+         "-O", "1", "--json"},
         {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "numbers.so", "-O", "1", "--json"}};
     for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
         if (!write_tokenizer(folder, tokenizers[i])) return false;

@@ -67,6 +67,8 @@ struct crew {
     const bertc_text_options *options;
     crew_take take;
     void *user;
+    crew_answer answer;
+    const void *answer_user;
     crew_worker *workers;
     int count;
     pthread_mutex_t lock;
@@ -81,6 +83,17 @@ struct crew {
     _Atomic int next; // group
 };
 
+static bool answer_plainly(const void *user, bertc_session *s, const bertc_text *texts, size_t count,
+                           const bertc_text_options *options, bertc_result *results, bertc_error *error) {
+    (void)user;
+    return bertc_answer_texts(s, texts, count, options, results, error);
+}
+
+void crew_answer_by(crew *c, crew_answer answer, const void *user) {
+    c->answer = answer;
+    c->answer_user = user;
+}
+
 static void take_row(crew_worker *w, row *r, const bertc_result *result) {
     const char *why = "out of memory";
     if (!w->crew->take(w->crew->user, r, result, &why)) row_fail(r, why);
@@ -92,7 +105,8 @@ static void answer_group(crew_worker *w, row *rows, const int *order, int n) {
     bertc_result results[GROUP_ROWS] = {BERTC_RESULT_INIT};
     bertc_error e;
     for (int i = 0; i < n; i++) texts[i] = rows[order[i]].text;
-    if (bertc_answer_texts(w->session, texts, (size_t)n, w->crew->options, results, &e)) {
+    const crew *c = w->crew;
+    if (c->answer(c->answer_user, w->session, texts, (size_t)n, c->options, results, &e)) {
         for (int i = 0; i < n; i++) take_row(w, &rows[order[i]], &results[i]);
     } else if (n == 1) {
         row_fail(&rows[order[0]], e.message);
@@ -168,6 +182,7 @@ crew *crew_open(bertc_model *model, int threads, const bertc_text_options *optio
     c->options = options;
     c->take = take;
     c->user = user;
+    c->answer = answer_plainly;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->work, NULL);
     pthread_cond_init(&c->done, NULL);

@@ -25,10 +25,16 @@ bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d);
 // What a worker does with a row's answer; on any thread, one row at a time on each. false: *why says why.
 typedef bool (*crew_take)(void *user, row *r, const bertc_result *result, const char **why);
 
+// How a group of rows is answered, where not by bertc_answer_texts alone.
+typedef bool (*crew_answer)(const void *user, bertc_session *s, const bertc_text *texts, size_t count,
+                            const bertc_text_options *options, bertc_result *results, bertc_error *error);
+
 typedef struct crew crew;
 crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
                 void *user, diag *d);
 void crew_close(crew *c);
+// Before the first chunk. `user` goes to `answer`.
+void crew_answer_by(crew *c, crew_answer answer, const void *user);
 // Rows that a chunk should have, by how long the last one took: some seconds' work, so that progress shows
 // and a stopped run has lost little.
 int64_t crew_rows(const crew *c);

@@ -59,6 +59,7 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
     if (ok) {
         int threads = o->threads ? (int)o->threads : bertc_cpu_count();
         workers = crew_open(model, threads, &options, out.npy ? take_embedding : take_json, NULL, d);
+        if (workers) crew_answer_by(workers, run_answer, o);
         ok = workers && crew_stream(workers, &in, put_chunk, &out, d);
     }
     crew_close(workers);

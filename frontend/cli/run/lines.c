@@ -46,7 +46,7 @@ static row *row_text(row *r, const char *text, size_t size, const char *pair, si
 }
 
 static bool parse_text(const line_source *s, const char *line, size_t n, row *r) {
-    bool splits = !s->pair && s->format != LINES_WHOLE;
+    bool splits = !s->pair && !s->single && s->format != LINES_WHOLE;
     const char *tab = splits ? memchr(line, '\t', n) : NULL, *end = line + n;
     if (tab)
         row_text(r, line, (size_t)(tab - line), tab + 1, (size_t)(end - tab - 1));
@@ -100,6 +100,7 @@ static bool parse_object(const line_source *s, const cJSON *o, row *r) {
     if (text && !cJSON_IsString(text)) return row_fail(r, "\"text\" must be a string");
     if (words && !cJSON_IsArray(words)) return row_fail(r, "\"words\" must be a list of strings");
     if (pair && !cJSON_IsString(pair) && !cJSON_IsNull(pair)) return row_fail(r, "\"pair\" must be a string");
+    if (s->single && cJSON_IsString(pair)) return row_fail(r, "has a \"pair\", and is one text here");
     if (words && !join_words(words, r)) return false;
     if (text && row_text(r, text->valuestring, strlen(text->valuestring), NULL, 0)->error) return false;
     const char *second = cJSON_IsString(pair) ? pair->valuestring : s->pair;

@@ -34,6 +34,7 @@ typedef struct line_source {
     const char *name; // for messages
     line_format format;
     const char *pair;            // of lines that have none; NULL: none
+    bool single;                 // lines are one text: a tab is part of it, and a JSON pair an error
     int64_t number, bytes, size; // lines and bytes read; of a regular file, else -1
     bool failed;                 // the lines ended because one couldn't be read
     bool ended;                  // nothing is left behind what is in the block

@@ -57,7 +57,9 @@ static void print_answers(const bertc_result *r, const bertc_text *text) {
 
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
     switch ((bertc_task_kind)r->task) {
-    case BERTC_TASK_CLASSIFY: print_scores(r, o->top_k ? (int)o->top_k : 1); break;
+    case BERTC_TASK_CLASSIFY:
+        print_scores(r, r->zero_shot ? r->score_count : o->top_k ? (int)o->top_k : 1);
+        break;
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: print_scores(r, r->score_count); break;
     case BERTC_TASK_ENTITIES: print_entities(r, text); break;

@@ -7,16 +7,18 @@
 typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
-        *similar;
+        *similar, *rank, *labels, *hypothesis;
     bertc_truncation truncation;
     bertc_truncation_side side;
     bool plain_text;
     bertc_aggregation aggregation;
     const char *as; // NULL: neither
     bertc_role role;
-    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize;
-    int_list attention;     // layer, head
-    const char *similarity; // NULL: as the model says
+    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize,
+        multi_label;
+    bertc_zero_shot_options zero_shot; // what zero_shot_begin makes of --labels
+    int_list attention;                // layer, head
+    const char *similarity;            // NULL: as the model says
     int64_t top_k, max_answer, max_tokens, dimensions;
     int64_t threads; // 0: not given
     int64_t stride;  // -1: not given
@@ -49,6 +51,23 @@ bool run_input(const run_options *o, bertc_model *model, diag *d);
 
 // --- similar.c: the lines of `corpus` that are most like each line of o->similar.
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d);
+
+// --- zero_shot.c: labels that the command line gives
+void zero_shot_options_add(option_table *t, run_options *o);
+// -1, or the exit status of a usage error.
+int zero_shot_options_check(const option_table *t, const run_options *o);
+// Reads --labels, and holds them against the model; zero_shot_end frees them.
+bool zero_shot_begin(run_options *o, const bertc_model *model, diag *d);
+void zero_shot_end(run_options *o);
+// Answers by those labels where there are any; `options`: a run_options. As a crew_answer.
+bool run_answer(const void *options, bertc_session *s, const bertc_text *texts, size_t count,
+                const bertc_text_options *to, bertc_result *results, bertc_error *error);
+
+// --- rank.c: the lines of `documents`, by the score that a cross-encoder gives them for o->rank.
+void rank_options_add(option_table *t, run_options *o);
+// -1, or the exit status of a usage error. `texts`: on the command line.
+int rank_options_check(const option_table *t, const run_options *o, int texts);
+bool run_rank(const run_options *o, bertc_model *model, const char *documents, diag *d);
 
 // --- attention.c: whom each token of the text looks at.
 bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,

@@ -13,7 +13,7 @@ static bool answer(const run_options *o, bertc_session *s, const bertc_text *tex
     bertc_result results[BATCH_TEXTS] = {BERTC_RESULT_INIT};
     bertc_text_options to = run_text_options(o);
     e->message[0] = 0;
-    if (!bertc_answer_texts(s, texts, n, &to, results, e)) return false;
+    if (!run_answer(o, s, texts, n, &to, results, e)) return false;
     for (size_t i = 0; i < n; i++) {
         if (!o->json)
             print_result(o, &results[i], &texts[i], several);
