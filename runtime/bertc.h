@@ -328,6 +328,9 @@ typedef struct bertc_result {
     int answer_count;
     const bertc_answer *answers;
     bool zero_shot; // `scores` are those of the call's labels (bertc_zero_shot)
+    // Of a sparse model: the tokens of the vocabulary whose weight (score) is not 0, the largest first; top_k of them.
+    const bertc_score *sparse;
+    int sparse_count;
 } bertc_result;
 #define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 
@@ -356,7 +359,7 @@ typedef enum bertc_role {
 typedef struct bertc_text_options {
     size_t size;
     bertc_truncation truncation;
-    int top_k;             // 0: 5 for masks, all labels, 1 answer
+    int top_k;             // 0: 5 for masks, all labels, 1 answer, all weights that are not 0
     int max_answer_tokens; // 0: 15
     // true: an answer ends where its tokens end. false: it is widened to whole words, as Transformers'
     // align_to_words does; not in scripts that put no spaces between words.
@@ -371,6 +374,7 @@ typedef struct bertc_text_options {
     //   entities       each token's label in the window where it is farthest from an edge; words for a mask likewise
     //   labels, values, next_sentence    the mean of the logits
     //   embedding      the mean of the embeddings; its length is made 1 again where that of each window is 1
+    //   sparse         each token's largest weight
     // A mean weights each window by its number of tokens of the moving text.
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
@@ -402,8 +406,8 @@ typedef struct bertc_text_options {
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
 // answer with a number that is not finite is such an error, and so is a text without a mask token where words
 // for one are all that can be answered.
-// Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32); more grows the
-// session's buffers once. Question answering takes the question as the text and the context as its pair;
+// Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32, sparse answers of 2048 weights
+// each); more grows the session's buffers once. Question answering takes the question as the text and the context as its pair;
 // entities are looked for in the text, not in the pair.
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
                                   const bertc_text_options *options, bertc_result *results,
@@ -413,7 +417,7 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
 // [{entity, score, index, word, start, end}] (and labels, one for each word, where the text has words);
 // answer, start, end, score, logit_score (and answers, a list of such objects, where there are several; answer
 // "" says that there is none); masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
-// embedding; of bertc_zero_shot two lists, labels and scores. start and end count characters; what is not
+// embedding; sparse [{id, token, weight}]; of bertc_zero_shot two lists, labels and scores. start and end count characters; what is not
 // there is null. Like snprintf: returns the length that it needs without the NUL, cuts at `size`, and always
 // ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,

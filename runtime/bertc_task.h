@@ -14,7 +14,8 @@ typedef enum bertc_task_kind {
     BERTC_TASK_FILL_MASK,     // "logits" [R,vocab] (masked LM)
     BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
     // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
-    BERTC_TASK_PRETRAINING
+    BERTC_TASK_PRETRAINING,
+    BERTC_TASK_SPARSE // "sparse" [S,vocab]: a weight for each token of the vocabulary (SPLADE)
 } bertc_task_kind;
 
 // How two embeddings are compared. The larger the number, the more alike they are.

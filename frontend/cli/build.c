@@ -25,13 +25,14 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
     options_add(t,
                 (option_row){"head", 0, OPTION_TEXT, "HEAD",
                              "auto, model, masked-lm, next-sentence, pretraining, sequence-classification, "
-                             "token-classification, question-answering, discriminator, embedding",
+                             "token-classification, question-answering, discriminator, embedding, "
+                             "sparse",
                              &o->hub.head});
     options_add(t,
                 (option_row){"pooling", 0, OPTION_TEXT, "MODE",
                              "of an embedding (default: as the folder says, or mean): cls, max, mean, "
                              "mean_sqrt_len_tokens, weightedmean, lasttoken; several by commas stand side by "
-                             "side",
+                             "side. splade: a masked LM becomes a sparse encoder, by maxima",
                              &o->hub.pooling});
     options_add(t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
                                 "further outputs: hidden_states, attentions, ...", &o->hub.outputs});

@@ -99,7 +99,7 @@ static bool settle_head(opening *o, const char **head) {
         return diag_error(o->d, "--pooling", "%s is not known; known are %s, and several by commas",
                           o->options->pooling, hub_pooling_names());
     }
-    if (!*head) *head = hub_head_name(HEAD_EMBEDDING);
+    if (!*head) *head = hub_head_name(o->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING);
     return true;
 }
 

@@ -27,6 +27,11 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
         return all + (ANSWER_TEXTS + tokens / 32) * spans_bytes((size_t)spans_most(ANSWER_TOP) + 1) +
                ANSWER_TEXTS * ANSWER_TOP * sizeof(bertc_answer);
     case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
+    case BERTC_TASK_SPARSE:
+        return all + ANSWER_TEXTS *
+                         (size_t)(m->descriptor->vocab_size < ANSWER_WEIGHTS ? m->descriptor->vocab_size
+                                                                             : ANSWER_WEIGHTS) *
+                         (sizeof(bertc_score) + sizeof(float));
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return all + ANSWER_TEXTS * labels * (sizeof(bertc_score) + sizeof(float));
@@ -47,6 +52,7 @@ static void find_outputs(bertc_session *s) {
     const char *names[2] = {"logits", NULL};
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
+    case BERTC_TASK_SPARSE: names[0] = "sparse"; break;
     case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
     case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = TASK_ORDER; break;
     case BERTC_TASK_TENSORS:
@@ -294,8 +300,9 @@ static bool check_embedding(const bertc_session *s, bertc_error *error) {
 }
 
 static bool check_role(const bertc_session *s, bertc_error *error) {
-    return s->text->options->role == BERTC_ROLE_NONE || answer_task(s) == BERTC_TASK_EMBEDDING ||
-           error_set(error, "role is for embeddings, and the model gives none");
+    bertc_task_kind kind = answer_task(s);
+    return s->text->options->role == BERTC_ROLE_NONE || kind == BERTC_TASK_EMBEDDING ||
+           kind == BERTC_TASK_SPARSE || error_set(error, "role is for embeddings, and the model gives none");
 }
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {

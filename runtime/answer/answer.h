@@ -13,8 +13,9 @@
 #include "runtime/session/session.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-// The store has room at opening for a call of ANSWER_TEXTS texts with ANSWER_TOP choices for each mask.
-enum { ANSWER_TEXTS = 1024, ANSWER_TOP = 32 };
+// The store has room at opening for a call of ANSWER_TEXTS texts with ANSWER_TOP choices for each mask, or
+// ANSWER_WEIGHTS weights of a sparse answer for each text.
+enum { ANSWER_TEXTS = 1024, ANSWER_TOP = 32, ANSWER_WEIGHTS = 2048 };
 
 // What is gathered of a text that is read in windows. `count` of its tokens, from `first` on (as the
 // encoder gave them), move through the windows; the others are repeated in every window.
@@ -118,6 +119,8 @@ bool answer_decode(answer_part *p);
 // The same from an embedding, logits, or labels of the text's tokens.
 bool answer_embedding(answer_part *p, const float *row);
 bool answer_labels(answer_part *p, const float *logits);
+// sparse.c: the weights that are not 0, of a row as wide as the vocabulary.
+bool answer_sparse(answer_part *p, const float *weights);
 void answer_next(answer_part *p, const float *logits);
 bool answer_entities(answer_part *p, const entity_label *labels, const float *logits);
 void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,

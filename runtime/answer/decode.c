@@ -243,6 +243,7 @@ bool answer_decode(answer_part *p) {
     switch (kind) {
     case BERTC_TASK_TENSORS: return true;
     case BERTC_TASK_EMBEDDING: return answer_embedding(p, answer_row(p, 0, p->index));
+    case BERTC_TASK_SPARSE: return answer_sparse(p, answer_row(p, 0, p->index));
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return answer_labels(p, answer_row(p, 0, p->index));

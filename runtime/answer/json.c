@@ -213,6 +213,20 @@ static void put_embedding(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
+static void put_sparse(json_writer *w, const bertc_result *r) {
+    put_raw(w, "\"sparse\": [");
+    for (int i = 0; i < r->sparse_count; i++) {
+        put_raw(w, i ? ", {\"id\": " : "{\"id\": ");
+        put_int(w, r->sparse[i].id);
+        put_raw(w, ", \"token\": ");
+        put_text(w, r->sparse[i].label);
+        put_raw(w, ", \"weight\": ");
+        put_float(w, r->sparse[i].score);
+        put_raw(w, "}");
+    }
+    put_raw(w, "]");
+}
+
 size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char *buffer, size_t size) {
     static const bertc_text none;
     bertc_result own, *r = &own;
@@ -225,6 +239,7 @@ size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_TENSORS: break;
     case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
+    case BERTC_TASK_SPARSE: put_sparse(&w, r); break;
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(&w, r) : put_scores(&w, r); break;

@@ -20,6 +20,21 @@ static void sift_down(bertc_score *heap, int n, int i) {
     }
 }
 
+// The worst goes to the end.
+static void sort_heap(bertc_score *heap, int n) {
+    for (int left = n - 1; left > 0; left--) {
+        bertc_score t = heap[0];
+        heap[0] = heap[left];
+        heap[left] = t;
+        sift_down(heap, left, 0);
+    }
+}
+
+void task_sort(bertc_score *scores, int n) {
+    for (int i = n / 2 - 1; i >= 0; i--) sift_down(scores, n, i);
+    sort_heap(scores, n);
+}
+
 int task_top(const float *logits, int n, int k, bertc_score *out) {
     if (k > n) k = n;
     if (k <= 0) return 0;
@@ -30,12 +45,7 @@ int task_top(const float *logits, int n, int k, bertc_score *out) {
             out[0] = (bertc_score){.id = i, .score = logits[i]};
             sift_down(out, k, 0);
         }
-    for (int left = k - 1; left > 0; left--) { // the worst goes to the end
-        bertc_score t = out[0];
-        out[0] = out[left];
-        out[left] = t;
-        sift_down(out, left, 0);
-    }
+    sort_heap(out, k);
     return k;
 }
 

@@ -24,6 +24,7 @@ static int *unseen(store *s, int n) {
 static int row_output(bertc_task_kind kind) {
     switch (kind) {
     case BERTC_TASK_EMBEDDING:
+    case BERTC_TASK_SPARSE:
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION:
@@ -91,6 +92,11 @@ static void add_row(const answer_part *p, const answer_window *w, int output) {
     int n = answer_width(p->session, output);
     const float *row = answer_row(p, output, p->index);
     double square = 0;
+    if (answer_task(p->session) == BERTC_TASK_SPARSE) { // 0 is the least weight
+        for (int i = 0; i < n; i++)
+            if (!(row[i] <= w->of->sums[i])) w->of->sums[i] = row[i];
+        return;
+    }
     for (int i = 0; i < n; i++) {
         w->of->sums[i] += (float)w->count * row[i];
         square += (double)row[i] * (double)row[i];
@@ -162,9 +168,11 @@ static bool finish_one(bertc_session *s, answer_long *l) {
                      .before = l->first,
                      .result = &s->text->results[l->place]};
     int output = row_output(kind);
-    if (output >= 0) average(l, answer_width(s, output), kind == BERTC_TASK_EMBEDDING);
+    if (output >= 0 && kind != BERTC_TASK_SPARSE)
+        average(l, answer_width(s, output), kind == BERTC_TASK_EMBEDDING);
     switch (kind) {
     case BERTC_TASK_EMBEDDING: return answer_embedding(&p, l->sums);
+    case BERTC_TASK_SPARSE: return answer_sparse(&p, l->sums);
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return answer_labels(&p, l->sums);

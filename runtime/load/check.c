@@ -109,6 +109,7 @@ static const task_need needs[] = {
     {BERTC_TASK_NEXT_SENTENCE, "logits", BERTC_S, 2},
     {BERTC_TASK_PRETRAINING, "prediction_logits", BERTC_R, -2},
     {BERTC_TASK_PRETRAINING, TASK_ORDER, BERTC_S, 2},
+    {BERTC_TASK_SPARSE, "sparse", BERTC_S, -2},
 };
 
 static bool check_need(const check_source *c, const bertc_task *t, const task_need *n) {
@@ -149,7 +150,7 @@ static bool check_task(const check_source *c) {
     if (t->size < BERTC_TASK_LEAST || t->size > bytes)
         return error_set(c->error, "broken descriptor: the task table of %u bytes", t->size);
     struct_read(table, t->size, t, sizeof own);
-    if (t->kind > BERTC_TASK_PRETRAINING)
+    if (t->kind > BERTC_TASK_SPARSE)
         return error_set(c->error, "task %u is not known to this version", t->kind);
     if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");

@@ -112,6 +112,7 @@ typedef struct task_case {
 } task_case;
 static const task_case cases[] = {
     {BERTC_TASK_EMBEDDING, {"embedding", BERTC_S, 32}, {0}, false},
+    {BERTC_TASK_SPARSE, {"sparse", BERTC_S, HEAD_VOCAB}, {0}, false},
     {BERTC_TASK_CLASSIFY, {"logits", BERTC_S, 4}, {0}, true},
     {BERTC_TASK_MULTI_LABEL, {"logits", BERTC_S, 4}, {0}, true},
     {BERTC_TASK_REGRESSION, {"logits", BERTC_S, 4}, {0}, true},

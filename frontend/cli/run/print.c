@@ -55,6 +55,21 @@ static void print_answers(const bertc_result *r, const bertc_text *text) {
     }
 }
 
+// {token: weight}, as sentence-transformers decodes it, the largest weight first.
+static void print_sparse(const bertc_result *r) {
+    putchar('{');
+    for (int i = 0; i < r->sparse_count; i++) {
+        const bertc_score *e = &r->sparse[i];
+        fputs(i ? ", " : "", stdout);
+        if (e->label)
+            printf("%s", e->label);
+        else
+            printf("[%d]", e->id); // the vocabulary is larger than the tokenizer's
+        printf(": %.4f", (double)e->score);
+    }
+    putchar('}');
+}
+
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_CLASSIFY:
@@ -70,6 +85,7 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
         print_masks(r);
         print_next(o, r, r->mask_count ? "\n" : "");
         break;
+    case BERTC_TASK_SPARSE: print_sparse(r); break;
     case BERTC_TASK_EMBEDDING:
         for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);
         break;

@@ -34,12 +34,12 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         if (!hub_head_find(wanted, &c->head)) {
             return diag_error(f->d, "--head", "%s is not known; heads are %s", wanted, hub_head_names());
         }
-        if (c->head == HEAD_EMBEDDING || c->family->classes[c->head]) return true;
+        if (c->head == HEAD_EMBEDDING || c->family->classes[hub_head_class(c->head)]) return true;
         return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
                           c->family->model_type);
     }
-    if (c->sentence.present && !c->sentence.scores) {
-        c->head = HEAD_EMBEDDING;
+    if ((c->sentence.present && !c->sentence.scores) || c->sentence.predicts) {
+        c->head = c->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING;
     } else if (architecture) {
         if (!cJSON_IsString(architecture) ||
             !hub_family_head(c->family, architecture->valuestring, &c->head)) {

@@ -19,6 +19,7 @@ static const char *const head_names[HEAD_COUNT] = {
     [HEAD_ANSWER] = "question-answering",
     [HEAD_DISCRIMINATOR] = "discriminator",
     [HEAD_EMBEDDING] = "embedding",
+    [HEAD_SPARSE] = "sparse",
 };
 
 static const hub_module_shape shapes[MODULE_COUNT] = {
@@ -40,7 +41,15 @@ bool hub_head_find(const char *name, hub_head *h) {
 
 const char *hub_head_names(void) {
     return "model, masked-lm, next-sentence, pretraining, sequence-classification, token-classification, "
-           "question-answering, discriminator, embedding";
+           "question-answering, discriminator, embedding, sparse";
+}
+
+bool hub_head_predicts(hub_head h) {
+    return h == HEAD_MASKED_LM || h == HEAD_PRETRAINING || h == HEAD_SPARSE;
+}
+
+hub_head hub_head_class(hub_head h) {
+    return h == HEAD_EMBEDDING ? HEAD_MODEL : h == HEAD_SPARSE ? HEAD_MASKED_LM : h;
 }
 
 const hub_module_shape *hub_module_of(hub_module m) {

@@ -54,11 +54,16 @@ typedef enum hub_head {
     HEAD_ANSWER,
     HEAD_DISCRIMINATOR, // of each token: was it replaced?
     HEAD_EMBEDDING,
+    HEAD_SPARSE, // a masked LM's predictions of all tokens of a text, pooled
     HEAD_COUNT
 } hub_head;
 const char *hub_head_name(hub_head h); // "masked-lm"
 bool hub_head_find(const char *name, hub_head *h);
 const char *hub_head_names(void); // all, for messages
+// Does it end in the decoder over the vocabulary?
+bool hub_head_predicts(hub_head h);
+// The head whose class a checkpoint for this one names.
+hub_head hub_head_class(hub_head h);
 
 // A module is a group of tensors with a name in the checkpoint: a table or a linear layer [rows, columns]
 // (with bias [rows]), a convolution [rows, columns, taps] (likewise), a norm (weight and bias [rows]), a

@@ -130,7 +130,7 @@ static hub_use base_use(const hub_config *c, hub_module m) {
 
 static hub_use head_use(const hub_config *c, hub_module m) {
     hub_head h = c->head;
-    bool predicts = h == HEAD_MASKED_LM || h == HEAD_PRETRAINING;
+    bool predicts = hub_head_predicts(h);
     bool classifies = h == HEAD_SEQUENCE || h == HEAD_TOKEN || h == HEAD_ANSWER;
     if (m == MODULE_TRANSFORM || m == MODULE_TRANSFORM_NORM)
         return use_if(predicts || (classifies && c->family->traits & TRAIT_TRANSFORMS));

@@ -28,6 +28,7 @@ static bertc_task_kind kind_of(const hub_config *c, diag *d) {
     case HEAD_TOKEN: return BERTC_TASK_ENTITIES;
     case HEAD_ANSWER: return BERTC_TASK_ANSWER;
     case HEAD_EMBEDDING: return BERTC_TASK_EMBEDDING;
+    case HEAD_SPARSE: return BERTC_TASK_SPARSE;
     case HEAD_SEQUENCE: return kind_of_scores(c, d);
     case HEAD_MODEL:
     case HEAD_DISCRIMINATOR:
@@ -55,7 +56,8 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                            diag *d) {
     const hub_sentence *s = &c->sentence;
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
-    bool prompted = c->head == HEAD_EMBEDDING || (s->scores && c->head == HEAD_SEQUENCE);
+    bool prompted =
+        c->head == HEAD_EMBEDDING || c->head == HEAD_SPARSE || (s->scores && c->head == HEAD_SEQUENCE);
     size_t prompts = prompted ? (size_t)s->prompt_count : 0;
     task_writer t = {.list = sizeof(bertc_task)};
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);

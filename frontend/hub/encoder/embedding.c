@@ -95,6 +95,8 @@ static value pooled_row(const pooler *p, hub_pooling pooling) {
         x = weighted_sum(p, graph_op2(g, OP_add, row_numbers(p), graph_scalar(g, 1)), &total);
         return graph_op2(g, OP_div, x, total);
     case POOLING_LAST: return last_row(p);
+    case POOLING_SUM:
+        return p->kept == VALUE_NONE ? over_rows(g, OP_reduce_sum, x) : weighted_sum(p, ones(p), &total);
     case POOLING_MEAN_SQRT: return mean_row(p, true);
     case POOLING_MEAN:
     case POOLING_LATE: break;

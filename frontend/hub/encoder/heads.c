@@ -31,18 +31,36 @@ static value transformed(hub_builder *b, value x) {
     return hub_build_named(b, hub_build_norm(b, x, MODULE_TRANSFORM_NORM, -1), "transform");
 }
 
-// Logits over the vocabulary for the rows that the caller chooses.
-static value predictions(hub_builder *b) {
-    graph *g = b->g;
-    value x = graph_op2(g, OP_gather, last(b), b->rows);
-    x = transformed(b, x);
+static value with_decoder_bias(hub_builder *b, value x) {
     hub_module bias = MODULE_PREDICTION_BIAS;
     if (!hub_weight_of(b->weights, bias, -1, PART_WEIGHT)->tensor) bias = MODULE_DECODER_BIAS;
-    value w = hub_build_decoder(b);
-    value v = graph_op2(g, OP_matmul, x, w);
-    if (hub_build_has(b, bias))
-        v = graph_op2(g, OP_add, v, hub_build_weight(b, bias, -1, PART_WEIGHT, false));
-    return hub_build_named(b, v, "predictions");
+    if (!hub_build_has(b, bias)) return x;
+    return graph_op2(b->g, OP_add, x, hub_build_weight(b, bias, -1, PART_WEIGHT, false));
+}
+
+// Logits over the vocabulary for the rows that the caller chooses.
+static value predictions(hub_builder *b) {
+    value x = transformed(b, graph_op2(b->g, OP_gather, last(b), b->rows));
+    x = with_decoder_bias(b, graph_op2(b->g, OP_matmul, x, hub_build_decoder(b)));
+    return hub_build_named(b, x, "predictions");
+}
+
+// log(1 + relu(x)), or the logarithm of 1 and that once more.
+static value as_weight(hub_builder *b, value x) {
+    graph *g = b->g;
+    x = graph_op2(g, OP_maximum, x, graph_scalar(g, 0));
+    for (int i = 0; i <= b->config->sentence.splade.twice; i++)
+        x = graph_op1(g, OP_log, graph_op2(g, OP_add, x, graph_scalar(g, 1)));
+    return x;
+}
+
+// A weight for each token of the vocabulary, [S,V]. A maximum is taken first: what follows never falls as logits
+// rise, and is then computed once a text in place of once a token.
+static value sparse(hub_builder *b) {
+    value x = graph_op2(b->g, OP_matmul, transformed(b, last(b)), hub_build_decoder(b));
+    if (!b->config->sentence.splade.sum)
+        return as_weight(b, with_decoder_bias(b, hub_build_pooled(b, x, 1, (hub_pooling[]){POOLING_MAX})));
+    return hub_build_pooled(b, as_weight(b, with_decoder_bias(b, x)), 1, (hub_pooling[]){POOLING_SUM});
 }
 
 static value classified(hub_builder *b, value x, hub_module m, const char *name) {
@@ -117,6 +135,7 @@ static void build_head(hub_builder *b, diag *d) {
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;
     case HEAD_DISCRIMINATOR: graph_output_add(g, "logits", detected(b)); break;
+    case HEAD_SPARSE: graph_output_add(g, "sparse", hub_build_named(b, sparse(b), "sparse")); break;
     case HEAD_EMBEDDING: graph_output_add(g, "embedding", hub_build_embedding(b)); break;
     case HEAD_COUNT: break;
     }

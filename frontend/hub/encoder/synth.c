@@ -209,8 +209,7 @@ static void set_string(cJSON *json, const char *key, const char *text) {
 
 // config.json's text, for cJSON_free.
 static char *print_config(synth *s) {
-    hub_head h = s->config.head == HEAD_EMBEDDING ? HEAD_MODEL : s->config.head;
-    const char *class = s->config.family->classes[h];
+    const char *class = s->config.family->classes[hub_head_class(s->config.head)];
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "architectures");
     cJSON_AddItemToObject(s->json, "architectures", cJSON_CreateStringArray(&class, 1));
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "torch_dtype");

@@ -315,7 +315,7 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, d
         }
         l.config = config;
     }
-    if (config->head == HEAD_MASKED_LM || config->head == HEAD_PRETRAINING) ok &= settle_decoder(&l);
+    if (hub_head_predicts(config->head)) ok &= settle_decoder(&l);
     if (ok) note_unread(&l);
     // Encoders are published with the config of the model that they were cut out of.
     if (l.head_lacks && !l.head_there && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)

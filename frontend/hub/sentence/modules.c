@@ -20,7 +20,7 @@ static const struct {
 #define POOLINGS (sizeof poolings / sizeof *poolings)
 
 const char *hub_pooling_names(void) {
-    return "cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken";
+    return "cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken, splade";
 }
 
 static bool add_pooling(const char *name, size_t n, hub_sentence *s) {
@@ -34,6 +34,8 @@ static bool add_pooling(const char *name, size_t n, hub_sentence *s) {
 
 bool hub_pooling_read(const char *names, hub_sentence *s) {
     s->pooling_count = 0;
+    s->predicts = !strcmp(names, "splade");
+    if (s->predicts) return true;
     for (;; names++) {
         size_t n = strcspn(names, ",");
         if (!add_pooling(names, n, s)) return false;
@@ -91,6 +93,31 @@ bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d) {
     s->pooling_count = 0;
     s->skips_prompt = !pools_prompt;
     ok &= v ? read_modes(&f, v, s) : read_flags(&f, s);
+    cJSON_Delete(root);
+    return ok;
+}
+
+// --- Pooling of a masked LM's predictions
+
+static bool read_choice(const hub_fields *f, const char *key, const char *first, const char *second,
+                        bool *is_second) {
+    const char *given = first;
+    if (!hub_field_text(f, key, false, &given)) return false;
+    *is_second = !strcmp(given, second);
+    return *is_second || !strcmp(given, first) ||
+           hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s and %s", given, first, second);
+}
+
+// chunk_size says how many tokens are pooled at a time, which changes no answer; the dimension is the vocabulary's.
+bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d) {
+    const char *file = hub_path(a, path, "config.json");
+    cJSON *root = hub_json_load(file, false, d);
+    if (!root) return false;
+    const hub_fields f = {file, "", root, d};
+    bool ok = hub_field_int(&f, "word_embedding_dimension", false, 1, INT32_MAX, &s->width);
+    ok &= hub_field_int(&f, "embedding_dimension", false, 1, INT32_MAX, &s->width);
+    ok &= read_choice(&f, "pooling_strategy", "max", "sum", &s->splade.sum);
+    ok &= read_choice(&f, "activation_function", "relu", "log1p_relu", &s->splade.twice);
     cJSON_Delete(root);
     return ok;
 }

@@ -16,8 +16,9 @@ typedef struct reading {
     bool transformer, pooling; // are there
 } reading;
 
-static bool read_first(reading *r, const char *path, diag *d) {
+static bool read_first(reading *r, const char *kind, const char *path, diag *d) {
     r->transformer = true;
+    r->s->predicts = !strcmp(kind, "MLMTransformer"); // the name before version 6
     r->s->folder = path;
     // The file has stood beside modules.json, and in the transformer's own folder.
     return hub_transformer_open(r->folder, r->a, r->s, d) &&
@@ -51,11 +52,18 @@ static bool read_module(reading *r, const hub_fields *f) {
     kind = dot ? dot + 1 : kind;
     if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
     const char *path = hub_path(r->a, r->folder, name);
-    if (!strcmp(kind, "Transformer") && !r->transformer) return read_first(r, path, f->d);
-    if (!strcmp(kind, "Pooling") && r->transformer && !r->s->scores && !r->pooling) {
+    if ((!strcmp(kind, "Transformer") || !strcmp(kind, "MLMTransformer")) && !r->transformer)
+        return read_first(r, kind, path, f->d);
+    if (!strcmp(kind, r->s->predicts ? "SpladePooling" : "Pooling") && r->transformer && !r->s->scores &&
+        !r->pooling) {
         r->pooling = true;
-        return hub_pooling_open(path, r->a, r->s, f->d);
+        return r->s->predicts ? hub_splade_open(path, r->a, r->s, f->d)
+                              : hub_pooling_open(path, r->a, r->s, f->d);
     }
+    if (r->s->predicts)
+        return hub_field_wrong(
+            f, "type", "%.100s is not supported here; behind a masked LM a SpladePooling is, and no more",
+            kind);
     for (size_t i = 0; r->pooling && i < sizeof steps / sizeof *steps; i++) {
         if (!strcmp(kind, steps[i])) return read_step(r, f, kind, name, path);
     }
@@ -78,7 +86,7 @@ static bool read_modules(reading *r, diag *d) {
         if (!ok || (r->encoder && r->transformer)) break;
     }
     if (ok && !r->pooling && !r->s->scores && !(r->encoder && r->transformer))
-        ok = diag_error(d, file, "names no Transformer and Pooling");
+        ok = diag_error(d, file, "names no Transformer and %s", r->s->predicts ? "SpladePooling" : "Pooling");
     cJSON_Delete(root);
     return ok;
 }

@@ -1,6 +1,7 @@
 // A sentence-transformers folder: modules.json lists a Transformer, a Pooling, and further modules for the
 // pooled row, each with a folder of its own; config_sentence_transformers.json holds prompts. The
-// modules.json of a cross-encoder lists a Transformer alone, which ends in a classifier.
+// modules.json of a cross-encoder lists a Transformer alone, which ends in a classifier; that of a sparse encoder a
+// Transformer that ends in a masked LM, and a SpladePooling.
 #ifndef BERTC_HUB_SENTENCE_H
 #define BERTC_HUB_SENTENCE_H
 
@@ -16,6 +17,7 @@ typedef enum hub_pooling {
     POOLING_MEAN_SQRT, // the sum divided by the square root of the number of tokens
     POOLING_WEIGHTED,  // the mean, the n-th token counting n times
     POOLING_LAST,
+    POOLING_SUM, // of predictions
     POOLING_LATE
 } hub_pooling;
 #define HUB_POOLINGS_MOST 16 // side by side
@@ -50,8 +52,16 @@ typedef struct hub_prompt {
     const char *name, *text;
 } hub_prompt;
 
+// How a text's predictions become weights of the vocabulary: over its tokens the maximum or the sum of
+// log(1 + relu(logit)), or of log(1 + log(1 + relu(logit))).
+typedef struct hub_splade {
+    bool sum, twice;
+} hub_splade;
+
 typedef struct hub_sentence {
-    bool present, scores;   // scores: a cross-encoder
+    bool present, scores; // scores: a cross-encoder
+    bool predicts;        // a sparse encoder: a masked LM, and splade
+    hub_splade splade;
     const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
     const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];
@@ -82,7 +92,7 @@ bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d
 // --- settings.c: config_sentence_transformers.json, after the modules.
 bool hub_settings_read(const char *folder, arena *a, hub_sentence *s, diag *d);
 
-// Parses "mean", or several poolings separated by commas, into *s; false where one is not known.
+// Parses "mean", or several poolings separated by commas, or "splade", into *s; false where one is not known.
 bool hub_pooling_read(const char *names, hub_sentence *s);
 const char *hub_pooling_names(void); // all, for messages
 
@@ -94,6 +104,7 @@ const char *hub_torch_class(const char *name);
 bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d);
 
 // --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
+bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d);
 bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d);
 bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
 bool hub_norm_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);

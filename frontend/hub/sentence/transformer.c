@@ -5,23 +5,28 @@
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/sentence/sentence.h"
 
-// What the encoder gives must be the last layer's rows, or a cross-encoder's logits.
+// What the encoder gives must be the last layer's rows, a cross-encoder's logits, or a masked LM's.
 static bool read_outputs(const hub_fields *f, hub_sentence *s) {
     static const char *const scored[] = {"sequence-classification", "scores", "logits"},
+                             *const predicted[] = {"fill-mask", "token_embeddings", "logits"},
                              *const embedded[] = {"feature-extraction", "token_embeddings",
                                                   "last_hidden_state"};
-    const char *task = embedded[0];
+    const char *task = s->predicts ? predicted[0] : embedded[0];
     if (!hub_field_text(f, "transformer_task", false, &task)) return false;
     s->scores = !strcmp(task, scored[0]);
-    const char *const *known = s->scores ? scored : embedded, *output = known[1], *method = known[2];
+    s->predicts = !strcmp(task, predicted[0]);
+    const char *const *known = s->scores     ? scored
+                               : s->predicts ? predicted
+                                             : embedded,
+                      *output = known[1], *method = known[2];
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(hub_field(f, "modality_config"), "text");
     const hub_fields of_text = {f->file, "modality_config.text", text, f->d};
     bool ok = hub_field_text(f, "module_output_name", false, &output) &&
               (!text || hub_field_text(&of_text, "method_output_name", false, &method));
     if (!ok) return false;
     if (strcmp(task, known[0]))
-        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; %s and %s are", task,
-                               embedded[0], scored[0]);
+        return hub_field_wrong(f, "transformer_task", "\"%.100s\" is not supported; %s, %s and %s are", task,
+                               embedded[0], scored[0], predicted[0]);
     if (strcmp(output, known[1]))
         return hub_field_wrong(f, "module_output_name", "\"%.100s\" is not supported; %s is", output,
                                known[1]);
