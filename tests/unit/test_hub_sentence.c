@@ -240,8 +240,10 @@ START_TEST(transformers_and_prompts) {
         const char *file, *text, *cause;
     } cases[] = {
         {"sentence_bert_config.json", "{\"max_seq_length\":0}", "max_seq_length: is 0, outside"},
+        {"sentence_bert_config.json", "{\"transformer_task\":\"text-generation\"}",
+         "transformer_task: \"text-generation\" is not supported; feature-extraction, "},
         {"sentence_bert_config.json", "{\"transformer_task\":\"fill-mask\"}",
-         "transformer_task: \"fill-mask\" is not supported; feature-extraction and"},
+         "[1].type: Pooling is not supported here; behind a masked LM a SpladePooling is"},
         {"sentence_bert_config.json",
          "{\"modality_config\":{\"text\":{\"method_output_name\":\"pooler_output\"}}}",
          "modality_config.text.method_output_name: \"pooler_output\" is not supported"},
