@@ -425,7 +425,7 @@ BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text 
 
 // How well a document answers a query, of models that give a vector a token (BERTC_TASK_VECTORS): for each row of
 // query[query_rows, width] its largest dot product with a row of document[document_rows, width]; their sum. All in
-// float32. 0 where one of them has no rows.
+// float32. A query without rows: 0; a document without any: -1e9, so that it ranks last, as in sentence-transformers.
 BERTC_API float bertc_maxsim(const float *query, size_t query_rows, const float *document,
                              size_t document_rows, size_t width);
 

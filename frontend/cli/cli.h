@@ -105,7 +105,7 @@ int finish(diag *d);
 bool runtime_failed(diag *d, const bertc_error *e);
 double seconds_now(void);                          // monotonic
 int compare_doubles(const void *a, const void *b); // for qsort
-bool is_checkpoint(const char *path);              // a folder, or weights by their ending
+bool is_checkpoint(const char *path);              // a folder, or weights by their ending or first bytes
 // Flushes stdout; false, with a diagnostic, where it or stderr can't be written (a full disk). Said once.
 bool flush_stdout(diag *d);
 // Do two paths lead to the same regular file?

@@ -55,7 +55,8 @@ bool flush_stdout(diag *d) {
 bool is_checkpoint(const char *path) {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return true;
-    return hub_ends_with(path, ".safetensors") || hub_ends_with(path, ".st") || hub_ends_with(path, ".json");
+    return hub_ends_with(path, ".safetensors") || hub_ends_with(path, ".st") ||
+           hub_ends_with(path, ".json") || hub_is_torch(path);
 }
 
 // --- Outputs that would replace what is read
@@ -67,7 +68,7 @@ bool same_file(const char *a, const char *b) {
 
 // By their endings: an artefact may lie beside the checkpoint that it is made from.
 static bool is_model_file(const char *name) {
-    static const char *const endings[] = {".safetensors", ".st", ".json", ".txt"};
+    static const char *const endings[] = {".safetensors", ".st", ".bin", ".pt", ".json", ".txt"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (hub_ends_with(name, endings[i])) return true;
     return false;

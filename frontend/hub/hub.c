@@ -54,23 +54,23 @@ static bool find_weights(opening *o) {
         return hub_is_file(o->weights) ||
                hub_field_wrong(&f, "transformers_weights", "%.100s is not there", named);
     }
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "model.st"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "model.st",
+                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         o->weights = hub_path(o->a, o->folder, names[i]);
         if (hub_is_file(o->weights)) return true;
     }
-    static const char *const unread[] = {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
-                                         "flax_model.msgpack", "model.onnx"};
+    static const char *const unread[] = {"tf_model.h5", "flax_model.msgpack", "model.onnx"};
     for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
         if (hub_is_file(hub_path(o->a, o->folder, unread[i])))
             return diag_error(o->d, o->folder,
                               "holds no model.safetensors (%s is not read: save the model as safetensors, "
                               "model.save_pretrained(FOLDER))",
                               unread[i]);
-    return diag_error(o->d, o->folder,
-                      "holds no model.safetensors, model.safetensors.index.json or model.st (MODEL may be a "
-                      "file of weights: "
-                      "FOLDER/NAME.safetensors)");
+    return diag_error(
+        o->d, o->folder,
+        "holds no model.safetensors, model.safetensors.index.json, model.st or pytorch_model.bin "
+        "(MODEL may be a file of weights: FOLDER/NAME.safetensors)");
 }
 
 static bool find_files(opening *o) {

@@ -7,7 +7,7 @@
 #include "runtime/abi.h"
 
 typedef struct hub_options {
-    const char *model;     // folder, model.safetensors, model.st or model.safetensors.index.json
+    const char *model;     // folder, or a file of weights: safetensors, torch.save's, or an index of such
     const char *config;    // NULL: config.json beside the weights
     const char *tokenizer; // tokenizer.json or vocab.txt; NULL: beside the weights
     // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining, sequence-classification,
@@ -56,6 +56,9 @@ bool hub_similarity_find(const char *name, bertc_similarity *out); // false: it 
 // What a file is, by its first bytes or its ending, and what helps where that isn't what is wanted: goes on
 // "is ...". NULL: not known, or it can't be read.
 const char *hub_file_kind(const char *path);
+
+// Does the file begin as one of torch.save does, of whichever version? It may be another zip archive or pickle.
+bool hub_is_torch(const char *path);
 
 // A safetensors file, mapped and checked: every offset within the file, ordered, not overlapping.
 typedef struct safetensors safetensors;

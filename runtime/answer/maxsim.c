@@ -78,7 +78,8 @@ static float maxsim_block(const float *q, size_t m, const float *d, size_t rows,
 float bertc_maxsim(const float *query, size_t query_rows, const float *document, size_t document_rows,
                    size_t width) {
     float sum = 0;
-    if (!query || !document || !document_rows || !width) return 0;
+    if (!query || !query_rows || !width) return 0;
+    if (!document || !document_rows) return -1e9f;
     for (size_t i = 0; i < query_rows; i += BLOCK) {
         size_t m = query_rows - i < BLOCK ? query_rows - i : BLOCK;
         sum += maxsim_block(query + i * width, m, document, document_rows, width);

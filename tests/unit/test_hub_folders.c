@@ -105,8 +105,10 @@ END_TEST
 START_TEST(no_weights) {
     link_case("bert-base-model/config.json", "config.json");
     expect_failure((hub_options){0}, "holds no model.safetensors", 1);
-    write_text("pytorch_model.bin", "");
-    expect_failure((hub_options){0}, "pytorch_model.bin is not read", 1);
+    write_text("tf_model.h5", "");
+    expect_failure((hub_options){0}, "tf_model.h5 is not read", 1);
+    write_text("pytorch_model.bin", "PK\3\4");
+    expect_failure((hub_options){0}, "pytorch_model.bin: is no whole zip file", 1);
 }
 END_TEST
 

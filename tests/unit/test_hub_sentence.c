@@ -187,8 +187,8 @@ START_TEST(modules) {
     }
     module_folder("Dense", DENSE "}", false);
     expect_failure((hub_options){0}, "/2: holds no model.safetensors", 1);
-    write_text("2/pytorch_model.bin", "");
-    expect_failure((hub_options){0}, "pytorch_model.bin is not read", 1);
+    write_text("2/pytorch_model.bin", "PK\3\4");
+    expect_failure((hub_options){0}, "2/pytorch_model.bin: is no whole zip file", 1);
 }
 END_TEST
 

@@ -4,26 +4,25 @@
 #include <string.h>
 
 #include "frontend/hub/files/json.h"
-#include "frontend/hub/files/safetensors.h"
 #include "frontend/hub/files/text.h"
+#include "frontend/hub/files/weights_file.h"
 
 #define MOST_FILES 4096
 
 typedef struct hub_shard_entry {
     const char *name;
-    const safetensors *file;
+    const weights_file *file;
     int number; // of the file
 } shard_entry;
 
 typedef struct hub_module_file {
     const char *folder;
-    safetensors *file;
+    weights_file file;
 } module_file;
 
 static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
-    safetensors *s = safetensors_open(path, d);
-    if (!s) return false;
-    c->files[c->file_count++] = s;
+    if (!weights_file_open(path, &c->files[c->file_count], d)) return false;
+    c->file_count++;
     return true;
 }
 
@@ -61,7 +60,7 @@ static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *fold
     }
     *count = kept;
     if (kept > MOST_FILES) return diag_error(f->d, f->file, "names too many files: %d", kept);
-    c->files = ARENA_ARRAY(c->arena, safetensors *, kept + 1);
+    c->files = ARENA_ARRAY(c->arena, weights_file, kept + 1);
     bool ok = true; // every file that can't be opened is reported; a name keeps its number only while all can
     for (int i = 0; i < kept; i++) ok &= open_file(c, hub_path(c->arena, folder, names[i]), f->d);
     return ok;
@@ -70,12 +69,12 @@ static bool open_shards(hub_checkpoint *c, const hub_fields *f, const char *fold
 // All tensors of all files, by name; of one that several files hold, the last file's.
 static void index_files(hub_checkpoint *c) {
     int n = 0, kept = 0;
-    for (int i = 0; i < c->file_count; i++) n += safetensors_count(c->files[i]);
+    for (int i = 0; i < c->file_count; i++) n += weights_file_count(&c->files[i]);
     c->index = ARENA_ARRAY(c->arena, shard_entry, n + 1);
     n = 0;
     for (int i = 0; i < c->file_count; i++)
-        for (int k = 0; k < safetensors_count(c->files[i]); k++)
-            c->index[n++] = (shard_entry){safetensors_name(c->files[i], k), c->files[i], i};
+        for (int k = 0; k < weights_file_count(&c->files[i]); k++)
+            c->index[n++] = (shard_entry){weights_file_name(&c->files[i], k), &c->files[i], i};
     qsort(c->index, (size_t)n, sizeof(shard_entry), by_name_and_file);
     for (int i = 0; i < n; i++) {
         bool again = kept && !by_name(&c->index[kept - 1], &c->index[i]);
@@ -127,67 +126,66 @@ bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d) {
     *c = (hub_checkpoint){.arena = arena_new()};
     c->where = arena_strdup(c->arena, weights);
     if (hub_ends_with(weights, ".json")) return open_index(c, weights, d);
-    c->files = ARENA_ARRAY(c->arena, safetensors *, 1);
+    c->files = ARENA_ARRAY(c->arena, weights_file, 1);
     return open_file(c, weights, d);
 }
 
 bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d) {
-    safetensors *s = safetensors_open(weights, d);
-    if (!s) return false;
+    weights_file f;
+    if (!weights_file_open(weights, &f, d)) return false;
     module_file *grown = ARENA_ARRAY(c->arena, module_file, c->module_count + 1);
     if (c->module_count) memcpy(grown, c->modules, sizeof(*grown) * (size_t)c->module_count);
-    grown[c->module_count++] = (module_file){arena_strdup(c->arena, folder), s};
+    grown[c->module_count++] = (module_file){arena_strdup(c->arena, folder), f};
     c->modules = grown;
     return true;
 }
 
 void hub_checkpoint_close(hub_checkpoint *c) {
-    for (int i = 0; i < c->file_count; i++) safetensors_close(c->files[i]);
-    for (int i = 0; i < c->module_count; i++) safetensors_close(c->modules[i].file);
+    for (int i = 0; i < c->file_count; i++) weights_file_close(&c->files[i]);
+    for (int i = 0; i < c->module_count; i++) weights_file_close(&c->modules[i].file);
     arena_free(c->arena);
     *c = (hub_checkpoint){0};
 }
 
 bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d) {
     bool ok = true;
-    for (int i = 0; i < c->file_count; i++) ok &= safetensors_unchanged(c->files[i], d);
-    for (int i = 0; i < c->module_count; i++) ok &= safetensors_unchanged(c->modules[i].file, d);
+    for (int i = 0; i < c->file_count; i++) ok &= weights_file_unchanged(&c->files[i], d);
+    for (int i = 0; i < c->module_count; i++) ok &= weights_file_unchanged(&c->modules[i].file, d);
     return ok;
 }
 
 // --- Looking up
 
 int hub_checkpoint_count(const hub_checkpoint *c) {
-    return c->sharded ? c->index_count : safetensors_count(c->files[0]);
+    return c->sharded ? c->index_count : weights_file_count(&c->files[0]);
 }
 
 const char *hub_checkpoint_name(const hub_checkpoint *c, int i) {
-    return c->sharded ? c->index[i].name : safetensors_name(c->files[0], i);
+    return c->sharded ? c->index[i].name : weights_file_name(&c->files[0], i);
 }
 
 // The file of the module whose FOLDER/ the name begins with, which *name loses; NULL: it is no module's.
-static const safetensors *module_of(const hub_checkpoint *c, const char **name) {
+static const weights_file *module_of(const hub_checkpoint *c, const char **name) {
     for (int i = 0; i < c->module_count; i++) {
         size_t n = strlen(c->modules[i].folder);
         if (strncmp(*name, c->modules[i].folder, n) || (*name)[n] != '/') continue;
         *name += n + 1;
-        return c->modules[i].file;
+        return &c->modules[i].file;
     }
     return NULL;
 }
 
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data) {
-    const safetensors *file = c->files[0];
-    size_t bytes;
-    const safetensors *own = module_of(c, &name);
-    if (own) return safetensors_entry(own, name, dtype, rank, shape, data, &bytes);
+    const weights_file *file = &c->files[0];
+    const weights_file *own = module_of(c, &name);
+    if (own) return weights_file_entry(own, name, dtype, rank, shape, data);
     if (c->sharded) {
         const shard_entry *e = find_shard(c, name);
         if (!e) return false;
         file = e->file;
     }
-    return safetensors_entry(file, name, dtype, rank, shape, data, &bytes);
+    return weights_file_entry(file, name, dtype, rank, shape, data);
 }
 
 static bool find_elem(const char *dtype, elem *e) {

@@ -7,7 +7,7 @@
 typedef struct hub_checkpoint {
     arena *arena; // its own
     int file_count;
-    safetensors **files;
+    struct weights_file *files;
     const char *where; // the file or index, for messages
     bool sharded;
     struct hub_shard_entry *index; // by name, where it is sharded
@@ -16,7 +16,7 @@ typedef struct hub_checkpoint {
     int module_count;
 } hub_checkpoint;
 
-// Opens `weights`: a .safetensors or .st file, or a model.safetensors.index.json. The caller calls
+// Opens `weights`: a file of safetensors or of torch.save, or an index of such files (.json). The caller calls
 // hub_checkpoint_close, also after a failure.
 bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
 void hub_checkpoint_close(hub_checkpoint *c);

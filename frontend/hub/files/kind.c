@@ -8,9 +8,8 @@
 #include "frontend/hub/files/text.h"
 #include "frontend/hub/hub.h"
 
-#define PICKLED                                                                                              \
-    "which holds pickled code and is not read: save the model as safetensors "                               \
-    "(model.save_pretrained(FOLDER), or convert it)"
+#define TORCH                                                                                                \
+    "as PyTorch's .bin, .pt and .pth are: where torch.save wrote it of a model's weights, MODEL may be it"
 #define START_BYTES 512
 
 static const struct {
@@ -21,9 +20,9 @@ static const struct {
      "\x7f"
      "ELF",
      "a shared object: where bertc compiled it, run, tokenize, bench and inspect take it"},
-    {0, "PK\x03\x04", "a zip archive, as PyTorch's .bin, .pt and .pth are, " PICKLED},
-    {0, "\x80\x02", "a pickle, as PyTorch's .bin, .pt and .pth are, " PICKLED},
-    {0, "\x80\x04", "a pickle, " PICKLED},
+    {0, "PK\x03\x04", "a zip archive, " TORCH},
+    {0, "\x80\x02", "a pickle, " TORCH},
+    {0, "\x80\x04", "a pickle, which may hold code and is not read: save the model as safetensors"},
     {0, "GGUF", "a GGUF file, which is not read: take the model's safetensors"},
     {0, "\x89HDF",
      "an HDF5 file, as TensorFlow's and Keras' .h5 are, which is not read: take the model's "

@@ -146,11 +146,12 @@ static hub_step_tensor tensor_of(arena *a, const char *folder, const char *name,
 }
 
 static bool find_weights(const char *path, arena *a, hub_step *step, diag *d) {
-    step->weights = hub_path(a, path, "model.safetensors");
-    if (hub_is_file(step->weights)) return true;
-    bool pickled = hub_is_file(hub_path(a, path, "pytorch_model.bin"));
-    return diag_error(d, path, "holds no model.safetensors%s",
-                      pickled ? " (pytorch_model.bin is not read: save it as safetensors)" : "");
+    static const char *const names[] = {"model.safetensors", "pytorch_model.bin"};
+    for (int i = 0; i < 2; i++) {
+        step->weights = hub_path(a, path, names[i]);
+        if (hub_is_file(step->weights)) return true;
+    }
+    return diag_error(d, path, "holds no model.safetensors, and no pytorch_model.bin");
 }
 
 const char *hub_torch_class(const char *name) {

@@ -20,8 +20,6 @@ ln -s tiny/model.safetensors weights
 help_of() { # FILE: the words that must be there
     case $1 in
     graph.ir) echo 'op-graph text: --graph takes it' ;;
-    pytorch_model.bin) echo 'zip archive.*save_pretrained' ;;
-    model.pt) echo 'pickle.*save_pretrained' ;;
     model.gguf) echo 'GGUF.*safetensors' ;;
     model.onnx) echo 'ONNX.*safetensors' ;;
     tf_model.h5) echo 'HDF5.*safetensors' ;;
@@ -33,7 +31,7 @@ help_of() { # FILE: the words that must be there
     weights) echo 'must end in .safetensors' ;;
     esac
 }
-for file in graph.ir pytorch_model.bin model.pt model.gguf model.onnx tf_model.h5 model.tar.gz model.tar README settings nothing weights; do
+for file in graph.ir model.gguf model.onnx tf_model.h5 model.tar.gz model.tar README settings nothing weights; do
     words=$(help_of $file)
     rejects 1 "^bertc: error: $file: is no .*$words" "$BERTC" run $file "a text"
     rejects 1 "^bertc: error: $file: is no .*$words" "$BERTC" bench $file
@@ -50,6 +48,13 @@ for file in graph.ir pytorch_model.bin model.pt model.gguf model.onnx tf_model.h
         ;;
     esac
 done
+# Files of torch.save are weights; what is none says so.
+for command in run bench inspect verify; do
+    rejects 1 '^bertc: error: pytorch_model.bin: is no whole zip file' "$BERTC" $command pytorch_model.bin
+    rejects 1 '^bertc: error: model.pt: is a pickle by itself.*no code of a pickle is ever run' "$BERTC" $command model.pt
+done
+rejects 1 '^bertc: error: pytorch_model.bin: is no safetensors file.*zip archive' "$BERTC" run tiny --seq 16 --tensors pytorch_model.bin -o out.st
+rejects 1 '^bertc: error: pytorch_model.bin: is no op-graph text.*zip archive' "$BERTC" opt pytorch_model.bin
 rejects 1 'README:1:' "$BERTC" opt README
 rejects 1 'unknown: not a bertc artefact' "$BERTC" run unknown "a text"
 rejects 1 'unknown: is no safetensors file, or truncated: its first 8 bytes' "$BERTC" compile unknown -o x.so
@@ -61,7 +66,7 @@ rejects 1 'config.json: weight_map: .*MODEL is a folder' "$BERTC" compile config
 mkdir -p folder bare
 cp pytorch_model.bin folder/
 cp config.json folder/
-rejects 1 'folder: holds no model.safetensors \(pytorch_model.bin is not read: save' "$BERTC" compile folder -o x.so
+rejects 1 'folder/pytorch_model.bin: is no whole zip file' "$BERTC" compile folder -o x.so
 mv folder/pytorch_model.bin folder/model.onnx
 rejects 1 'folder: holds no model.safetensors \(model.onnx is not read: save' "$BERTC" run folder "a text"
 cp tiny/model.safetensors bare/
