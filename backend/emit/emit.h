@@ -43,6 +43,7 @@ LLVMValueRef math_tanh(emit *e, LLVMValueRef x);
 LLVMValueRef math_sigmoid(emit *e, LLVMValueRef x);
 LLVMValueRef math_rsqrt(emit *e, LLVMValueRef x);
 LLVMValueRef math_gelu(emit *e, LLVMValueRef x, bool tanh_approximation);
+LLVMValueRef math_gelu_rounded(emit *e, LLVMValueRef x, bool tanh_approximation);
 // a*b+c: one instruction where the target has it, else two roundings.
 LLVMValueRef math_fma(emit *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 

@@ -42,8 +42,29 @@ static LLVMValueRef compare(emit *e, const node *n, bool floats, const LLVMValue
                   : LLVMBuildICmp(e->b, rows[i].integer, x[0], x[1], "");
 }
 
-static LLVMValueRef gelu(emit *e, const node *n, LLVMValueRef x) {
-    return math_gelu(e, x, strcmp(node_attr(n, ATTR_approximation)->u.name, "tanh") == 0);
+static bool rounds(const node *n) {
+    return n->op == OP_quantize || n->op == OP_scales || (n->op == OP_cast && n->type.e == ELEM_BF16);
+}
+
+// Is all that reads n a rounding to 8 or 16 bits?
+static bool is_rounded(const graph *g, const node *n) {
+    bool read = false;
+    for (value v = 0; v < g->count; v++) {
+        const node *u = graph_node(g, v);
+        for (int i = 0; i < u->input_count; i++) {
+            if (graph_node(g, u->inputs[i]) != n) continue;
+            if (!rounds(u)) return false;
+            read = true;
+        }
+    }
+    for (int i = 0; i < g->output_count; i++)
+        if (graph_node(g, g->outputs[i].value) == n) return false;
+    return read;
+}
+
+static LLVMValueRef gelu(emit *e, const graph *g, const node *n, LLVMValueRef x) {
+    bool by_tanh = strcmp(node_attr(n, ATTR_approximation)->u.name, "tanh") == 0;
+    return is_rounded(g, n) ? math_gelu_rounded(e, x, by_tanh) : math_gelu(e, x, by_tanh);
 }
 
 // Each pointwise op and its code: `x` are its operands, `f` whether they are floats.
@@ -62,7 +83,7 @@ static LLVMValueRef gelu(emit *e, const node *n, LLVMValueRef x) {
     X(erf, math_erf(e, x[0]))                                                                                \
     X(rsqrt, math_rsqrt(e, x[0]))                                                                            \
     X(sigmoid, math_sigmoid(e, x[0]))                                                                        \
-    X(gelu, gelu(e, n, x[0]))                                                                                \
+    X(gelu, gelu(e, g, n, x[0]))                                                                             \
     X(select, LLVMBuildSelect(b, x[0], x[1], x[2], ""))                                                      \
     X(compare, compare(e, n, f, x))                                                                          \
     X(cast, cast_op(e, t->e, n->type.e, x[0]))

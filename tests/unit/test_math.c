@@ -20,6 +20,12 @@ static LLVMValueRef gelu_exact(emit *e, LLVMValueRef x) {
 static LLVMValueRef gelu_tanh(emit *e, LLVMValueRef x) {
     return math_gelu(e, x, true);
 }
+static LLVMValueRef gelu_rounded(emit *e, LLVMValueRef x) {
+    return math_gelu_rounded(e, x, false);
+}
+static LLVMValueRef gelu_tanh_rounded(emit *e, LLVMValueRef x) {
+    return math_gelu_rounded(e, x, true);
+}
 static double ref_sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
@@ -56,6 +62,8 @@ static const struct {
     {"rsqrt", math_rsqrt, ref_rsqrt, 2, 0, 0, 0},
     {"gelu", gelu_exact, ref_gelu, 0, 0, 2e-7, 0},
     {"gelu_tanh", gelu_tanh, ref_gelu_tanh, 0, 0, 2e-7, 0},
+    {"gelu_rounded", gelu_rounded, ref_gelu, 0, 0, 1e-4, 0},
+    {"gelu_tanh_rounded", gelu_tanh_rounded, ref_gelu_tanh, 0, 0, 1e-4, 0},
     {"cos", math_cos, ref_cos, 2, 1e-7, 0, 0},
     {"sin", math_sin, ref_sin, 2, 1e-7, 0, 0},
     {"exp_bf16", math_exp_bf16, exp, 1600, 0, 0, 0x1.7p-126},
