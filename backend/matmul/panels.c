@@ -50,7 +50,7 @@ static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
     return LLVMBuildSelect(e->b, early, begin, build_const_i64(e, 0), "");
 }
 
-// What row tile i of that width fetches of `next`: its share, or, where it has none, lines that are at hand.
+// What row tile i of that width fetches of `next`: its share, or, where it has none, what is `at_hand`.
 static LLVMValueRef next_lines(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef i,
                                LLVMValueRef at_hand) {
     LLVMValueRef before = tile_mul(e, i, p->widths[which] * next_share(p));
@@ -73,7 +73,8 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
-    if (p->next) args.next = next_lines(e, p, which, x, i, a);
+    bool looks = p->product->step == STEP_TILES; // whether there are any
+    if (p->next) args.next = next_lines(e, p, which, x, i, looks ? LLVMConstNull(e->ptr) : a);
     LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
     panel_tiles_call(e, p, which, heights_of(e, &x->cut, i), &args, numbers, x->left);
     build_loop_end(e, &tiles);

@@ -82,29 +82,31 @@ static void step(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b) {
     }
 }
 
-// A line at each of the distances from `ahead`, if these `bytes` from there on are the first ones of lines.
+// The lines of a step that begin in the next bytes of each stream: what other products fetch in four turns. With many row
+// tiles a stream stays within a line for several steps; one that is asked for again would cost as much of L2's time as a
+// line of A.
 static void fetch_lines(emit *e, const tile *t, LLVMValueRef ahead, LLVMValueRef bytes) {
-    LLVMValueRef within =
-        LLVMBuildAnd(e->b, LLVMBuildPtrToInt(e->b, ahead, e->i64, ""), build_const_i64(e, 63), "");
-    LLVMBasicBlockRef end = build_if(e, LLVMBuildICmp(e->b, LLVMIntULT, within, bytes, ""));
+    LLVMValueRef behind = LLVMBuildNeg(e->b, LLVMBuildPtrToInt(e->b, ahead, e->i64, ""), "");
+    loop line = build_loop(e, LLVMBuildAnd(e->b, behind, build_const_i64(e, 63), ""), bytes, 64, "line");
     for (int i = 0; i < t->line_count; i++)
-        tile_prefetch(e, tile_at_constant(e, ahead, t->lines[i]), false, 2);
+        tile_prefetch(e, tile_at_constant(e, tile_at(e, ahead, line.index), t->lines[i]), false, 2);
+    build_loop_end(e, &line);
+}
+
+static void fetch_next(emit *e, const tile *t, LLVMValueRef next) {
+    LLVMBasicBlockRef end = build_if(e, LLVMBuildIsNotNull(e->b, tile_param(t, PARAM_NEXT), ""));
+    for (int turn = 0; turn < AMX_ROWS / TILE_UNROLL; turn++)
+        tile_prefetch(e, tile_at_constant(e, next, turn * TILE_NEXT_BYTES), false, 2);
     build_if_end(e, end);
 }
 
-// Prefetches of one step: those of as many groups of k as other products take in four turns. A turn goes on by up to
-// two lines. With many row tiles it stays within one for long, and a line that is asked for again would cost as much of
-// L2's time as one of A.
+// Prefetches of one step; where the streams go on.
 static LLVMValueRef fetch(emit *e, const tile *t, LLVMValueRef ahead, LLVMValueRef next) {
-    LLVMValueRef half = LLVMBuildLShr(e->b, tile_param(t, PARAM_STEP), build_const_i64(e, 1), "");
-    for (int turn = 0; turn < AMX_ROWS / TILE_UNROLL; turn++) {
-        if (t->next) tile_prefetch(e, tile_at_constant(e, next, turn * TILE_NEXT_BYTES), false, 2);
-        for (int i = 0; t->line_count && i < 2; i++) {
-            fetch_lines(e, t, ahead, half);
-            ahead = tile_at(e, ahead, half);
-        }
-    }
-    return ahead;
+    if (t->next) fetch_next(e, t, next);
+    if (!t->line_count) return ahead;
+    LLVMValueRef bytes = tile_mul(e, tile_param(t, PARAM_STEP), AMX_ROWS / TILE_UNROLL);
+    fetch_lines(e, t, ahead, bytes);
+    return tile_at(e, ahead, bytes);
 }
 
 // What the steps of k carry on.
@@ -126,7 +128,8 @@ static walk walk_on(emit *e, const tile *t, const walk *w) {
     return on;
 }
 
-// Steps until the first panel of B ends at `end`; `sums` (NULL: none): each one finishes some rows of them.
+// Steps until the first panel of B ends at `end`; `sums` (NULL: none): each one finishes sums->count rows of them, from
+// sums->first on, which goes on.
 static walk k_loop(emit *e, const tile *t, const walk *from, LLVMValueRef end, tile_sums *sums) {
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
     LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, t->function, "k");
@@ -136,7 +139,7 @@ static walk k_loop(emit *e, const tile *t, const walk *from, LLVMValueRef end, t
     walk w = {tile_phi(e, from->a, before), tile_phi(e, from->b, before), tile_phi(e, from->ahead, before),
               NULL};
     if (t->next) w.next = tile_phi(e, from->next, before);
-    LLVMValueRef row = sums ? tile_phi(e, build_const_i64(e, 0), before) : NULL;
+    LLVMValueRef row = sums ? tile_phi(e, sums->first, before) : NULL;
     step(e, t, w.a, w.b);
     walk on = walk_on(e, t, &w);
     if (sums) {
@@ -145,6 +148,7 @@ static walk k_loop(emit *e, const tile *t, const walk *from, LLVMValueRef end, t
         LLVMValueRef after = LLVMBuildAdd(e->b, row, build_const_i64(e, sums->count), "");
         LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
         LLVMAddIncoming(row, &after, &here, 1);
+        sums->first = after;
     }
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->b);
     LLVMAddIncoming(w.a, &on.a, &latch, 1);
@@ -197,22 +201,22 @@ static walk take_over(emit *e, const tile *t, const tile_sums *sums) {
     return walk_on(e, t, &w);
 }
 
-// Rows that each of `steps` steps finishes: a power of 2.
-static int share_of(const tile *t, int64_t steps) {
-    int rows = 1;
-    while (rows * steps < t->rows) rows *= 2;
-    return rows;
+// Steps of which each finishes `rows` rows of the block before, up to where the panel ends behind `end` steps.
+static walk finish_rows(emit *e, const tile *t, const walk *from, tile_sums *sums, int rows, int64_t end) {
+    sums->count = rows;
+    return k_loop(e, t, from, end_of(e, t, build_const_i64(e, end * AMX_ROWS)), rows ? sums : NULL);
 }
 
+// The rows are dealt to the steps as evenly as they go: then the epilogue is hidden behind as many products as there are.
 static void multiply_and_finish_before(emit *e, const tile *t) {
     tile_sums sums = stacked(e, t);
-    int64_t steps = ceil_div(tile_groups(t->product, t->k), AMX_ROWS);
-    sums.count = share_of(t, steps - 1);
-    int64_t finishing = t->rows / sums.count;
+    int64_t steps = ceil_div(tile_groups(t->product, t->k), AMX_ROWS), each = t->rows / (steps - 1),
+            more = t->rows % (steps - 1);
     tile_touch_rows(e, t);
     walk w = take_over(e, t, &sums);
-    w = k_loop(e, t, &w, end_of(e, t, build_const_i64(e, (1 + finishing) * AMX_ROWS)), &sums);
-    if (1 + finishing < steps) k_loop(e, t, &w, end_of(e, t, build_const_i64(e, steps * AMX_ROWS)), NULL);
+    sums.first = build_const_i64(e, 0);
+    if (more) w = finish_rows(e, t, &w, &sums, (int)each + 1, 1 + more);
+    if (more < steps - 1) finish_rows(e, t, &w, &sums, (int)each, steps);
 }
 
 void tile_amx_body(emit *e, const tile *t) {
