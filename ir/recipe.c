@@ -49,11 +49,19 @@ recipe *recipe_concat(arena *a, int64_t axis, int n, recipe *const *parts) {
     return r;
 }
 
-recipe *recipe_scale(arena *a, recipe *r, double c) {
+static recipe *with_number(arena *a, recipe_kind kind, recipe *r, double c) {
     assert(r->type.e == ELEM_F32 && r->type.layout == LAYOUT_ROW);
-    recipe *scaled = make(a, RECIPE_SCALE, r->type, 1, &r);
-    scaled->scale = c;
-    return scaled;
+    recipe *changed = make(a, kind, r->type, 1, &r);
+    changed->scale = c;
+    return changed;
+}
+
+recipe *recipe_scale(arena *a, recipe *r, double c) {
+    return with_number(a, RECIPE_SCALE, r, c);
+}
+
+recipe *recipe_shift(arena *a, recipe *r, double c) {
+    return with_number(a, RECIPE_SHIFT, r, c);
 }
 
 bool recipe_casts(elem from, elem to) {
@@ -201,6 +209,7 @@ const char *recipe_word(recipe_kind kind) {
         [RECIPE_LARGE] = "large",
         [RECIPE_QUOTIENT] = "quotient",
         [RECIPE_SCALE_ROWS] = "scale_rows",
+        [RECIPE_SHIFT] = "shift",
     };
     static_assert(sizeof(words) / sizeof(words[0]) == RECIPE_KINDS, "a word a kind");
     return kind < RECIPE_KINDS ? words[kind] : NULL;

@@ -35,6 +35,7 @@ typedef enum recipe_kind {
     RECIPE_LARGE,      // large(r, c): of a f32 vector, what is at least c times its largest magnitude; else 1
     RECIPE_QUOTIENT,   // quotient(r, r): of two f32 vectors, in float32
     RECIPE_SCALE_ROWS, // scale_rows(r, r): row i of a f32 matrix times element i of a vector, in float32
+    RECIPE_SHIFT,      // shift(r, c): every element plus c, in float32
     RECIPE_KINDS
 } recipe_kind;
 
@@ -43,7 +44,7 @@ typedef struct recipe {
     type type; // of the result
     const char *tensor;
     int64_t axis, begin; // concat, slice; of a diagonal: how many blocks; of sums: the group
-    // scale; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor; of `large`: c
+    // scale, shift; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor; of `large`: c
     double scale;
     const float *numbers;
     int part_count;
@@ -69,6 +70,7 @@ recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_
 recipe *recipe_transpose(arena *a, recipe *r);
 recipe *recipe_concat(arena *a, int64_t axis, int n, recipe *const *parts);
 recipe *recipe_scale(arena *a, recipe *r, double c);
+recipe *recipe_shift(arena *a, recipe *r, double c);
 recipe *recipe_cast(arena *a, recipe *r, elem to);
 recipe *recipe_reshape(arena *a, recipe *r, int rank, const int64_t *shape);
 recipe *recipe_slice(arena *a, recipe *r, int64_t axis, int64_t begin, int64_t end);

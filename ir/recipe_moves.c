@@ -147,6 +147,7 @@ static bool collect(const recipe *r, moves *m) {
     case RECIPE_LARGE:
     case RECIPE_QUOTIENT:
     case RECIPE_SCALE_ROWS:
+    case RECIPE_SHIFT:
     case RECIPE_KINDS: break;
     }
     return false;

@@ -53,7 +53,7 @@ static bool open_matrix(const recipe *r, const tensor_source *source, strided_ma
     return true;
 }
 
-// Cast and scale, in the order in which the part lies; a transposed part is transposed afterwards.
+// Cast, scale and shift, in the order in which the part lies; a transposed part is transposed afterwards.
 static bool run_elementwise(const recipe *r, const tensor_source *source, void *out, diag *d) {
     strided_matrix v;
     if (!open_matrix(r->parts[0], source, &v, d)) return false;
@@ -67,6 +67,10 @@ static bool run_elementwise(const recipe *r, const tensor_source *source, void *
     if (ok && r->kind == RECIPE_SCALE) {
         float c = (float)r->scale, x;
         for (int64_t i = 0; i < n; i++) memcpy(&x, v.data + 4 * i, 4), x *= c, memcpy(to + 4 * i, &x, 4);
+    }
+    if (ok && r->kind == RECIPE_SHIFT) {
+        float c = (float)r->scale, x;
+        for (int64_t i = 0; i < n; i++) memcpy(&x, v.data + 4 * i, 4), x += c, memcpy(to + 4 * i, &x, 4);
     }
     if (ok && between) {
         strided_matrix result = v;
@@ -250,7 +254,8 @@ static bool run_recipe(const recipe *r, const tensor_source *source, void *out, 
     if (r->kind == RECIPE_NUMBERS) return memcpy(out, r->numbers, recipe_bytes(r)), true;
     if (recipe_is_computed(r->kind)) return run_computed(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);
-    if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE) return run_elementwise(r, source, out, d);
+    if (r->kind == RECIPE_CAST || r->kind == RECIPE_SCALE || r->kind == RECIPE_SHIFT)
+        return run_elementwise(r, source, out, d);
     strided_matrix v;
     bool whole = r->kind == RECIPE_TENSOR || r->kind == RECIPE_TRANSPOSE || recipe_quantizes(r->kind);
     const recipe *from = whole ? r : r->parts[0];

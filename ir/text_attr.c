@@ -287,10 +287,11 @@ static bool read_unary(parser *p, spot at, recipe_kind kind, recipe *of, recipe 
         if (!row || !matrix || !elem_packs(of->type.e))
             return scan_error(&p->s, at, "packs a row-major matrix of f32, f16, bf16, i8, u8 or i4");
         *out = recipe_pack(p->s.a, of);
-    } else if (kind == RECIPE_SCALE) {
-        if (!row || !f32) return scan_error(&p->s, at, "scales row-major f32");
+    } else if (kind == RECIPE_SCALE || kind == RECIPE_SHIFT) {
+        bool scales = kind == RECIPE_SCALE;
+        if (!row || !f32) return scan_error(&p->s, at, "%s row-major f32", scales ? "scales" : "shifts");
         if (!expect(&p->s, ",") || !read_f64(&p->s, &c)) return false;
-        *out = recipe_scale(p->s.a, of, c);
+        *out = scales ? recipe_scale(p->s.a, of, c) : recipe_shift(p->s.a, of, c);
     } else {
         if (!expect(&p->s, ",") || !read_elem(p, &to)) return false;
         if (!row || !recipe_casts(of->type.e, to))

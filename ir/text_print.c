@@ -172,6 +172,7 @@ static void print_recipe(FILE *out, const recipe *r) {
         break;
     case RECIPE_NORM:
     case RECIPE_SCALE:
+    case RECIPE_SHIFT:
     case RECIPE_LARGE:
         fputs(", ", out);
         print_f64(out, r->scale);

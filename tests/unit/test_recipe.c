@@ -75,6 +75,9 @@ START_TEST(scales_and_reshapes) {
     float *out = run(recipe_reshape(a, recipe_scale(a, r, 0.1), 3, (int64_t[]){1, 5, 3}));
     EACH(i, j, 3, 5) ck_assert(out[j * 3 + i] == x[i * 5 + j] * 0.1f);
     free(out);
+    out = run(recipe_shift(a, r, 1));
+    EACH(i, j, 3, 5) ck_assert(out[j * 3 + i] == x[i * 5 + j] + 1);
+    free(out);
     out = run(recipe_transpose(a, recipe_reshape(a, r, 2, (int64_t[]){3, 5})));
     EACH(i, j, 3, 5) {
         int64_t at = i * 5 + j; // in the transposed matrix [5,3]
@@ -314,6 +317,7 @@ START_TEST(equality) {
     ck_assert(recipe_eq(recipe_numbers(a, 2, (float[]){1, 2}), recipe_numbers(a, 2, (float[]){1, 2})));
     ck_assert(!recipe_eq(recipe_numbers(a, 2, (float[]){1, 2}), recipe_numbers(a, 2, (float[]){1, 3})));
     ck_assert(!recipe_eq(recipe_scale(a, r, 2), recipe_scale(a, r, 3)));
+    ck_assert(!recipe_eq(recipe_scale(a, r, 2), recipe_shift(a, r, 2)));
     ck_assert(
         !recipe_eq(recipe_concat(a, 0, 2, (recipe *[]){r, r}), recipe_concat(a, 1, 2, (recipe *[]){r, r})));
 }
