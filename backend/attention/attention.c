@@ -146,7 +146,7 @@ static double pair_flops(emit *e, const attention *x, int64_t length) {
     double width = (double)(x->q.width + x->v.width);
     for (int i = 0; i < x->scores.table_count; i++)
         width += x->scores.tables[i].product ? (double)x->q.width : 0;
-    return 2.0 * (double)x->q.count * width * (double)attention_reach(e, x, length) / (double)length;
+    return 2.0 * (double)x->q.count * width * attention_reach(e, x, length) / (double)length;
 }
 
 bool attention_emit(emit *e, const kernel_site *s, kernel *out) {

@@ -3,7 +3,7 @@
 //   match.c          finds queries, keys, values and the ops on the scores in the body
 //   view.c           views of operands as heads
 //   pack.c           rows between memory and the tiles' layouts
-//   produced_rows.c  rows that are computed first: rotary positions
+//   produced_rows.c  rows that are computed first: norms of heads, rotary positions
 //   frame.c          the sequence, head and rows of a task
 //   scores.c         the ops on the scores: bias, windows, tables
 //   range.c          the values that their integers can have: visible keys, looked-up rows
@@ -28,13 +28,15 @@ typedef struct head_axis {
     int64_t stride; // floats; of columns
 } head_axis;
 typedef struct head_view {
-    value param;
-    elem e; // of the operand in memory: casts to f32, and from f32 to bf16, are part of the view
+    value param; // or the value that it is a view of
+    elem e;      // of the operand in memory: casts to f32, and from f32 to bf16, are part of the view
     int64_t column;
     int rank;
     head_axis axes[IR_MAX_RANK];
 } head_view;
 bool attention_view_of(const graph *g, value v, head_view *x);
+// The same of `base`, a value of the body whose view is `of`, in place of params.
+bool attention_view_over(const graph *g, value v, value base, const head_view *of, head_view *x);
 
 // The queries, the keys or the values: where their heads lie in an operand of the per_sequence.
 typedef struct heads {
@@ -163,8 +165,8 @@ bool attention_log_sum_of(const kernel_site *s, const graph *body, value v, valu
 
 // Does a select hide scores?
 bool attention_hides(const attention *x);
-// How many keys a query sees in a sequence of that length; the length itself where that is not known.
-int64_t attention_reach(emit *e, const attention *x, int64_t length);
+// How many keys a query of a sequence of that length sees, on an average; the length itself where that is not known.
+double attention_reach(emit *e, const attention *x, int64_t length);
 
 // --- What a task works on. It is stored at the start of the task's scratch, for the functions that the task calls.
 typedef struct task_frame {

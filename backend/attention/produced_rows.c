@@ -1,8 +1,9 @@
-// Rows of queries, keys or values that the body computes from rows of operands: rotary positions. They are
-// computed one row of one head at a time, in vectors of columns; each element by itself, so their order
-// does not matter.
+// Rows of queries, keys or values that the body computes from rows of operands: norms of heads, rotary positions.
+// They are computed one row of one head at a time, in vectors of columns; each element by itself, so their
+// order does not matter.
 //
 //   [heads,rows,d] of   view of an operand        x, cosines
+//                       view of a norm            its row lies on the stack, once it is computed
 //                       pointwise ops             x cos - y sin
 //                       concat along columns      (left half, right half)
 //                       a reshape of columns      d as [d/2,2]
@@ -12,9 +13,38 @@
 
 // --- Recognition
 
+static bool is_norm(const graph *g, value v) {
+    op o = graph_node(g, v)->op;
+    return o == OP_rms_norm || o == OP_layer_norm;
+}
+
+// Does v norm the rows of an operand's heads, with vectors that are operands? in: those rows.
+static bool norms_heads(const graph *g, value v, head_view *in) {
+    const node *n = graph_node(g, v);
+    if (!is_norm(g, v) || n->type.rank != 3 || !attention_view_of(g, n->inputs[0], in) || in->rank != 3)
+        return false;
+    for (int i = 1; i < n->input_count; i++) {
+        const node *vector = graph_node(g, n->inputs[i]);
+        if (vector->op != OP_param || vector->type.e != ELEM_F32 || vector->type.rank != 1) return false;
+    }
+    return !in->axes[0].row && in->axes[1].row && !in->axes[2].row && in->axes[2].stride == 1;
+}
+
+// v as a view of a norm: x->param is that, and its rows lie one head at a time.
+static bool view_of_norm(const graph *g, value v, head_view *x) {
+    value norm = v;
+    head_view in;
+    while (op_flag_bits(graph_node(g, norm)->op) & VIEW) norm = graph_node(g, norm)->inputs[0];
+    if (!norms_heads(g, norm, &in)) return false;
+    in.param = norm;
+    in.e = ELEM_F32;
+    in.column = in.axes[0].stride = 0;
+    return attention_view_over(g, v, norm, &in, x);
+}
+
 // A view with the axes of a value of `rank` axes: heads, rows, columns.
 static bool leaf_view(const graph *g, value v, int rank, head_view *x) {
-    if (!attention_view_of(g, v, x)) return false;
+    if (!attention_view_of(g, v, x) && !view_of_norm(g, v, x)) return false;
     int missing = rank - x->rank;
     if (missing < 0 || missing > 1) return false;
     for (int i = 0; i < x->rank; i++)
@@ -81,7 +111,7 @@ typedef struct making {
     const heads *rows;
     const task_frame *f;
     LLVMValueRef row, head; // i64; head: of heads that are made
-    LLVMValueRef *bases;    // by param: its first row in this task
+    LLVMValueRef *bases;    // by param: its first row in this task; by norm: the row that is made
 } making;
 
 typedef struct columns {
@@ -94,11 +124,12 @@ typedef struct columns {
 // The part of a leaf that belongs to this row, with the axes of `to`; axes of length 1 are repeated.
 static columns leaf_columns(const making *m, const head_view *x, int rank) {
     emit *e = m->e;
-    bool has_heads = x->rank == rank;
-    int64_t ld = attention_ld(m->s, m->x->operands[x->param]);
+    bool has_heads = x->rank == rank, lone = is_norm(m->x->body, x->param);
+    int64_t ld = lone ? 0 : attention_ld(m->s, m->x->operands[x->param]);
     int64_t size = (int64_t)elem_size(x->e);
-    LLVMValueRef p = tile_at(e, m->bases[x->param], tile_mul(e, m->row, ld * size));
-    if (has_heads && !dim_is(x->axes[0].size, 1))
+    LLVMValueRef p =
+        lone ? m->bases[x->param] : tile_at(e, m->bases[x->param], tile_mul(e, m->row, ld * size));
+    if (has_heads && !lone && !dim_is(x->axes[0].size, 1))
         p = tile_at(e, p, tile_mul(e, m->head, x->axes[0].stride * size));
     columns c = {.rank = rank - 2, .e = x->e, .base = tile_at_constant(e, p, x->column * size)};
     for (int i = 0; i < c.rank; i++) {
@@ -213,6 +244,66 @@ static void make_columns(const making *m, value v, int rank, const columns *to) 
     make_columns(m, n->inputs[0], t->rank, &from);
 }
 
+// --- Norms
+
+// A vector of `n` floats, or a row of them.
+static view vector_at(emit *e, LLVMValueRef base, int64_t n) {
+    dim size = dim_num(n);
+    return (view){.type = type_make(ELEM_F32, 1, &size),
+                  .size = {build_const_i64(e, n)},
+                  .stride = {1},
+                  .base = base,
+                  .buffer = -1};
+}
+
+static view norm_vector(const making *m, const node *norm, int i) {
+    LLVMValueRef at = attention_operand(m->e, m->s, m->f, m->x->operands[norm->inputs[i]]);
+    return vector_at(m->e, at, graph_type(m->x->body, norm->inputs[i])->d[0].n);
+}
+
+// A row of narrower elements as f32, in `out`.
+static view widened(emit *e, const view *x, const view *out) {
+    const view *both[] = {x, out};
+    for (sweep s = sweep_of(e, out, 2, both); sweep_next(&s);)
+        sweep_store(&s, out, cast_op(e, x->type.e, ELEM_F32, sweep_load(&s, x)));
+    return *out;
+}
+
+// The row of this head, into the norm's place.
+static void make_norm(const making *m, value v) {
+    const graph *g = m->x->body;
+    const node *n = graph_node(g, v);
+    head_view in;
+    bool found = norms_heads(g, v, &in);
+    assert(found);
+    (void)found;
+    columns from = leaf_columns(m, &in, 3);
+    view x = line_of(m, &from, 0, NULL), out = vector_at(m->e, m->bases[v], n->type.d[2].n);
+    if (x.type.e != ELEM_F32) x = widened(m->e, &x, &out);
+    view gamma = norm_vector(m, n, 1), beta;
+    if (n->op == OP_layer_norm) beta = norm_vector(m, n, 2);
+    view_norm(m->e, &x, &out, &gamma, n->op == OP_layer_norm ? &beta : NULL, node_attr(n, ATTR_eps)->u.f);
+}
+
+// Marks the norms that v is computed from.
+static void mark_norms(const graph *g, value v, bool *marked) {
+    const node *n = graph_node(g, v);
+    if (is_norm(g, v)) marked[v] = true;
+    for (int i = 0; i < n->input_count && !is_norm(g, v); i++) mark_norms(g, n->inputs[i], marked);
+}
+
+static bool *open_norms(making *m) {
+    const graph *g = m->x->body;
+    bool *marked = ARENA_ARRAY(m->e->arena, bool, g->count);
+    mark_norms(g, m->rows->producer, marked);
+    for (value v = 0; v < g->count; v++) {
+        if (!marked[v]) continue;
+        int64_t room = round_up(graph_type(g, v)->d[2].n, PANEL_COLUMNS);
+        m->bases[v] = view_stack(m->e, LLVMArrayType2(m->e->f32, (uint64_t)room));
+    }
+    return marked;
+}
+
 static void open_params(making *m) {
     const graph *g = m->x->body;
     m->bases = ARENA_ARRAY(m->e->arena, LLVMValueRef, g->count);
@@ -232,6 +323,7 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     making m = {.e = e, .s = s, .x = x, .rows = rows, .f = &f};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
     open_params(&m);
+    const bool *norms = open_norms(&m);
     bool keys = dim_eq(rows->rows, dim_sym(SYM_L));
     LLVMValueRef last = LLVMBuildSub(e->b, keys ? f.keys : f.queries, build_const_i64(e, 1), "");
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
@@ -241,6 +333,8 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
                   .size = {rows->width},
                   .stride = {1},
                   .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, elem_bytes(rows->read, ld)))};
+    for (value v = 0; v < x->body->count; v++)
+        if (norms[v]) make_norm(&m, v);
     make_columns(&m, rows->producer, 3, &to);
     attention_fill(e, rows, to.base);
     build_loop_end(e, &l);

@@ -318,7 +318,7 @@ static bool sees(emit *e, const attention *x, int64_t distance, bool known) {
     ranges r = {.e = e, .x = x};
     const score_ops *o = &x->scores;
     LLVMValueRef zero = LLVMConstNull(e->i32),
-                 there = LLVMConstInt(e->i32, (unsigned long long)distance, false);
+                 there = LLVMConstInt(e->i32, (unsigned long long)distance, true);
     r.row_lo = r.row_hi = zero;
     r.key_lo = r.key_hi = there;
     for (int i = 0; i < o->leaf_count; i++) {
@@ -333,13 +333,24 @@ static bool sees(emit *e, const attention *x, int64_t distance, bool known) {
     return !yes || !LLVMIsConstant(yes) || LLVMConstIntGetZExtValue(yes) != 0;
 }
 
-int64_t attention_reach(emit *e, const attention *x, int64_t length) {
-    int64_t lo = 0, hi = length;      // sees lo, not hi
-    bool known = sees(e, x, 0, true); // otherwise 0 says that a key is hidden (a mask)
-    if (!attention_hides(x) || sees(e, x, length, known)) return length;
+// The farthest of `length` keys behind a query (of a negative `step`: before it) that it sees.
+static int64_t farthest(emit *e, const attention *x, int64_t length, int64_t step, bool known) {
+    int64_t lo = 0, hi = length; // sees lo, not hi
+    if (sees(e, x, step * length, known)) return length - 1;
     while (hi - lo > 1) {
         int64_t middle = (lo + hi) / 2;
-        *(sees(e, x, middle, known) ? &lo : &hi) = middle;
+        *(sees(e, x, step * middle, known) ? &lo : &hi) = middle;
     }
-    return 2 * lo + 1 < length ? 2 * lo + 1 : length;
+    return lo;
+}
+
+double attention_reach(emit *e, const attention *x, int64_t length) {
+    bool known = sees(e, x, 0, true); // otherwise 0 says that a key is hidden (a mask)
+    double keys = 1;
+    if (!attention_hides(x)) return (double)length;
+    for (int64_t step = -1; step <= 1; step += 2) {
+        double most = (double)farthest(e, x, length, step, known);
+        keys += most - most * (most + 1) / (2 * (double)length); // those at the ends of the text see fewer
+    }
+    return keys;
 }

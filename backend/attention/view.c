@@ -54,8 +54,9 @@ static bool view_casts(elem from, elem to, elem memory) {
     return to == ELEM_F32 ? from == memory : to == ELEM_BF16 && from == ELEM_F32;
 }
 
-bool attention_view_of(const graph *g, value v, head_view *x) {
+bool attention_view_over(const graph *g, value v, value base, const head_view *of, head_view *x) {
     const node *n = graph_node(g, v);
+    if (v == base) return *x = *of, true;
     if (n->op == OP_param) {
         if (n->type.rank != 2 || !view_loads(n->type.e) || n->type.layout != LAYOUT_ROW ||
             n->type.d[1].s != SYM_NONE)
@@ -67,12 +68,16 @@ bool attention_view_of(const graph *g, value v, head_view *x) {
         return true;
     }
     if (n->op != OP_slice && n->op != OP_transpose && n->op != OP_reshape && n->op != OP_cast) return false;
-    if (!attention_view_of(g, n->inputs[0], x)) return false;
+    if (!attention_view_over(g, n->inputs[0], base, of, x)) return false;
     if (n->op == OP_cast) return view_casts(graph_type(g, n->inputs[0])->e, n->type.e, x->e);
     if (n->op == OP_slice) return view_slice_of(n, graph_type(g, n->inputs[0]), x);
     if (n->op == OP_reshape) return view_reshape_of(&n->type, x);
     view_transpose_of(n, x);
     return true;
+}
+
+bool attention_view_of(const graph *g, value v, head_view *x) {
+    return attention_view_over(g, v, VALUE_NONE, NULL, x);
 }
 
 bool attention_as_heads(const graph *g, value v, int row, int column, heads *out) {
