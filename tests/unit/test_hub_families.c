@@ -6,8 +6,8 @@
 static const struct {
     const char *of, *old, *with, *cause;
 } wrong[] = {
-    {"roberta-model", "\"roberta\"", "\"t5\"",
-     "model_type: \"t5\" is not known; known are bert, roberta, xlm-roberta, camembert,"},
+    {"roberta-model", "\"roberta\"", "\"gpt2\"",
+     "model_type: \"gpt2\" is not known; known are bert, roberta, xlm-roberta, camembert,"},
     {"roberta-model", "\"pad_token_id\": 1", "\"pad_token_id\": 81",
      "max_position_embeddings: leaves no position after 82"},
     {"albert-groups", "\"num_hidden_groups\": 2", "\"num_hidden_groups\": 5",
@@ -76,6 +76,27 @@ static const struct {
      "num_feedforward_networks: makes too many layers"},
     {"fnet-all", "\"max_position_embeddings\": 16", "\"max_position_embeddings\": 40000",
      "max_position_embeddings: is above 32768"},
+    {"qwen3-model", "\"use_sliding_window\": false", "\"use_sliding_window\": true",
+     "use_sliding_window: true is not supported"},
+    {"qwen3-model", "\"full_attention\",", "\"sliding_attention\",",
+     "layer_types: holds another kind than full_attention"},
+    {"qwen3-model", "\"rope_type\": \"default\"", "\"rope_type\": \"longrope\"",
+     "rope_parameters.rope_type: \"longrope\" is not supported"},
+    {"gemma3-text-model", "\"attn_logit_softcapping\": null", "\"attn_logit_softcapping\": 50.0",
+     "attn_logit_softcapping: 50 is not supported"},
+    {"gemma3-text-model", "\"sliding_window\": 6", "\"sliding_window\": 1", "sliding_window: is 1, outside"},
+    {"gemma3-text-model", "\"query_pre_attn_scalar\": 16", "\"query_pre_attn_scalar\": 0",
+     "query_pre_attn_scalar: is 0, outside"},
+    {"gemma3-text-model", "\"use_bidirectional_attention\": true", "\"use_bidirectional_attention\": 1",
+     "use_bidirectional_attention: is a number where true or false"},
+    {"t5-encoder", "\"relative_attention_num_buckets\": 8", "\"relative_attention_num_buckets\": 3",
+     "relative_attention_num_buckets: is below 4"},
+    {"t5-encoder", "\"relative_attention_max_distance\": 16", "\"relative_attention_max_distance\": 2",
+     "relative_attention_num_buckets: 8 buckets are too many for distances up to 2"},
+    {"t5-encoder", "\"feed_forward_proj\": \"relu\"", "\"feed_forward_proj\": \"swell\"",
+     "feed_forward_proj: \"swell\" is not known"},
+    {"t5-encoder-gated", "\"gated-gelu\"", "\"gated-swell\"",
+     "feed_forward_proj: \"gated-swell\" is not supported; known are gated-gelu, gated-silu, gated-relu"},
     {"deberta-v2-mlm-modern", "\"legacy\": false", "\"legacy\": 1",
      "legacy: is a number where true or false"},
 };
@@ -122,6 +143,11 @@ static const struct {
     {"mobilebert-all", "\"normalization_type\": \"no_norm\","},
     {"fnet-all", "\"hidden_act\": \"gelu_new\","},
     {"fnet-all", "\"use_tpu_fourier_optimizations\": false,"},
+    {"qwen3-model", "\"hidden_act\": \"silu\","},
+    {"qwen3-model", "\"rms_norm_eps\": 1e-06,"},
+    {"gemma3-text-model", "\"hidden_activation\": \"gelu_pytorch_tanh\","},
+    {"t5-encoder-gated", "\"relative_attention_max_distance\": 128,"},
+    {"t5-encoder-gated", "\"relative_attention_num_buckets\": 32,"},
 };
 
 static void expect_same_graphs(const opened *x, const opened *y) {

@@ -38,8 +38,12 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
                           c->family->model_type);
     }
+    const char *larger = c->family->larger;
     if ((c->sentence.present && !c->sentence.scores) || c->sentence.predicts) {
         c->head = c->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING;
+    } else if (larger && cJSON_IsString(architecture) && !strcmp(architecture->valuestring, larger)) {
+        diag_note(f->d, f->file, "architectures[0]: of %s the base model is read", larger);
+        c->head = HEAD_MODEL;
     } else if (architecture) {
         if (!cJSON_IsString(architecture) ||
             !hub_family_head(c->family, architecture->valuestring, &c->head)) {
@@ -68,6 +72,18 @@ static bool take_hint(const hub_fields *f, const hub_hint *hint, hub_config *c) 
     return true;
 }
 
+// Is the row for this config?
+static bool is_for(const hub_fields *f, const hub_family *row) {
+    if (!row->when) return true;
+    int n = (int)strcspn(row->when, "=");
+    char key[64];
+    snprintf(key, sizeof key, "%.*s", n, row->when);
+    const cJSON *v = hub_field(f, key);
+    if (!row->when[n]) return v;
+    const char *begin = row->when + n + 1;
+    return cJSON_IsString(v) && !strncmp(v->valuestring, begin, strlen(begin));
+}
+
 // By the model_type, or, where that is NULL, by the class. A row that is for configs with a certain key goes
 // before one that is for all.
 static const hub_family *find_family(const hub_fields *f, const char *model_type, const char *class) {
@@ -75,8 +91,10 @@ static const hub_family *find_family(const hub_fields *f, const char *model_type
     hub_head h;
     for (int i = 0; i < hub_family_count; i++) {
         const hub_family *row = &hub_families[i];
-        if (row->when && !hub_field(f, row->when)) continue;
-        if (model_type ? strcmp(model_type, row->model_type) : !hub_family_head(row, class, &h)) continue;
+        if (!is_for(f, row)) continue;
+        bool larger = !model_type && row->larger && !strcmp(class, row->larger);
+        if (model_type ? strcmp(model_type, row->model_type) : !larger && !hub_family_head(row, class, &h))
+            continue;
         if (!found || row->when) found = row;
     }
     return found;

@@ -1,5 +1,6 @@
 // The keys of attention in config.json: windows, relative positions.
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "frontend/hub/config/config.h"
@@ -32,25 +33,71 @@ static bool read_attention_window(const hub_fields *f, hub_config *c) {
     return true;
 }
 
-// ModernBERT: one width for all layers that have a window, and which those are.
-static bool read_local_attention(const hub_fields *f, hub_config *c) {
-    int64_t whole = 128, every = 3;
+// Which layers have the window `reach`: layer_types, or else all whose number, counted from `first`, `every` does not
+// divide.
+static bool read_layer_kinds(const hub_fields *f, int64_t reach, int64_t first, int64_t every,
+                             hub_config *c) {
     const cJSON *kinds = hub_field(f, "layer_types");
-    bool ok = hub_field_int(f, "local_attention", false, 1, MOST_POSITIONS, &whole);
-    ok &= hub_field_int(f, "global_attn_every_n_layers", false, 1, MOST_POSITIONS, &every);
     if (kinds && (!cJSON_IsArray(kinds) || cJSON_GetArraySize(kinds) != c->layers))
         return hub_field_wrong(f, "layer_types", "must be an array with a word a layer");
     for (int64_t i = 0; i < c->layers; i++) {
-        const char *kind = i % every ? "sliding_attention" : "full_attention";
+        const char *kind = (i + first) % every ? "sliding_attention" : "full_attention";
         const cJSON *v = kinds ? cJSON_GetArrayItem(kinds, (int)i) : NULL;
         if (kinds) kind = cJSON_IsString(v) ? v->valuestring : "";
         bool local = !strcmp(kind, "sliding_attention");
         if (!local && strcmp(kind, "full_attention"))
             return hub_field_wrong(f, "layer_types",
                                    "holds what is neither full_attention nor sliding_attention");
-        c->windows[i] = local ? whole / 2 : 0;
+        c->windows[i] = local ? reach : 0;
     }
-    return ok;
+    return true;
+}
+
+// ModernBERT: one width for all layers that have a window, and which those are.
+static bool read_local_attention(const hub_fields *f, hub_config *c) {
+    int64_t whole = 128, every = 3;
+    bool ok = hub_field_int(f, "local_attention", false, 1, MOST_POSITIONS, &whole);
+    ok &= hub_field_int(f, "global_attn_every_n_layers", false, 1, MOST_POSITIONS, &every);
+    return ok && read_layer_kinds(f, whole / 2, 0, every, c);
+}
+
+// Gemma 3: a causal window ends at the token itself; one that is not is centred there.
+static bool read_sliding_window(const hub_fields *f, hub_config *c) {
+    int64_t whole = 4096, every = 6;
+    bool ok = hub_field_int(f, c->family->window, false, 2, MOST_POSITIONS, &whole);
+    ok &= hub_field_int(f, "sliding_window_pattern", false, 1, MOST_POSITIONS, &every);
+    return ok && read_layer_kinds(f, c->causal ? whole - 1 : whole / 2, 1, every, c);
+}
+
+// Layers of one kind alone.
+static bool read_full_attention(const hub_fields *f) {
+    const cJSON *kinds = hub_field(f, "layer_types"), *v;
+    if (kinds && !cJSON_IsArray(kinds)) return hub_field_wrong(f, "layer_types", "is no array");
+    cJSON_ArrayForEach(v, kinds) {
+        if (!cJSON_IsString(v) || strcmp(v->valuestring, "full_attention"))
+            return hub_field_wrong(f, "layer_types", "holds another kind than full_attention");
+    }
+    return true;
+}
+
+// --- Which keys a token attends to, and the scale of its scores
+
+static bool read_causal(const hub_fields *f, hub_config *c) {
+    const char *key = c->family->causal;
+    bool opposite = key && *key == '!', yes = !opposite;
+    if (!(c->family->traits & TRAIT_CAUSAL)) return true;
+    if (key && !hub_field_bool(f, key + opposite, false, &yes)) return false;
+    c->causal = yes != opposite;
+    return true;
+}
+
+static bool read_scale(const hub_fields *f, hub_config *c) {
+    double width = 256;
+    if (c->family->traits & TRAIT_UNSCALED) c->score_scale = 1;
+    if (!c->family->scale) return true;
+    if (!hub_field_real(f, c->family->scale, false, 1e-6, 1e12, &width)) return false;
+    c->score_scale = 1 / sqrt(width);
+    return true;
 }
 
 // --- Disentangled attention: DeBERTa
@@ -88,6 +135,7 @@ static bool read_relative(const hub_fields *f, hub_config *c) {
 
 static bool read_pooling(const hub_fields *f, hub_config *c) {
     const char *pooling = c->family->pooling;
+    if (!strcmp(pooling, "last")) return c->pooling = POOLING_LAST, true; // whatever the config says
     const char *key = hub_field(f, "classifier_pooling") ? "classifier_pooling" : "clf_pooling"; // EuroBERT's
     if (!hub_field_text(f, key, false, &pooling)) return false;
     bool ok = true;
@@ -102,10 +150,13 @@ static bool read_pooling(const hub_fields *f, hub_config *c) {
 
 bool hub_config_attention(const hub_fields *f, arena *a, hub_config *c) {
     const hub_family *family = c->family;
-    bool ok = hub_config_rotary(f, a, c);
-    if (family->modules[MODULE_GLOBAL_QUERY] || family->theta[1] > 0) all_windows(a, c);
+    bool ok = hub_config_rotary(f, a, c), two = family->theta[1] > 0;
+    ok &= read_causal(f, c);
+    ok &= read_scale(f, c);
+    if (family->modules[MODULE_GLOBAL_QUERY] || two) all_windows(a, c);
     if (family->modules[MODULE_GLOBAL_QUERY]) ok &= read_attention_window(f, c);
-    if (family->theta[1] > 0) ok &= read_local_attention(f, c);
+    if (two) ok &= family->window ? read_sliding_window(f, c) : read_local_attention(f, c);
+    if (family->traits & TRAIT_CAUSAL && !family->window) ok &= read_full_attention(f);
     if (family->modules[MODULE_RELATIVE]) {
         if (c->off[MODULE_RELATIVE])
             c->off[MODULE_RELATIVE_NORM] = true;

@@ -7,10 +7,11 @@
 #include "frontend/hub/files/json.h"
 
 // Bounds that keep products and lists small; far above any encoder there is.
-#define MOST_WIDTH  (1 << 20)
-#define MOST_LAYERS 1000
-#define MOST_LABELS 100000
-#define MOST_IDS    INT32_MAX
+#define MOST_WIDTH    (1 << 20)
+#define MOST_LAYERS   1000
+#define MOST_LABELS   100000
+#define MOST_IDS      INT32_MAX
+#define MOST_DISTANCE (1 << 16) // of a table that is made, not read
 
 // --- Sizes and the like
 
@@ -34,7 +35,8 @@ static bool read_heads(const hub_fields *f, hub_config *c, bool width) {
     sizes[SIZE_ATTENTION] = c->heads * sizes[SIZE_HEAD];
     sizes[SIZE_KEYS] = c->key_heads * sizes[SIZE_HEAD];
     sizes[SIZE_CONTEXT] = sizes[SIZE_ATTENTION] * (1 + convolves);
-    if (ok && width && !has_key(f, c, KEY_HEAD) && sizes[SIZE_INSIDE] % parts) {
+    bool said = has_key(f, c, KEY_HEAD) || c->family->defaults.values[KEY_HEAD];
+    if (ok && width && !said && sizes[SIZE_INSIDE] % parts) {
         return hub_field_wrong(f, hub_config_key(f, c, KEY_HEADS),
                                "%" PRId64 " heads don't divide the width of %" PRId64, named,
                                sizes[SIZE_INSIDE]);
@@ -60,6 +62,19 @@ static bool read_layers(const hub_fields *f, hub_config *c) {
     return true;
 }
 
+// Half of the buckets are for each side, and half of those for one distance each.
+static bool read_buckets(const hub_fields *f, hub_config *c) {
+    int64_t *buckets = &c->sizes[SIZE_BUCKETS];
+    bool ok = hub_config_number(f, c, KEY_BUCKETS, MOST_IDS, 32, buckets);
+    ok &= hub_config_number(f, c, KEY_FARTHEST, MOST_DISTANCE, 128, &c->farthest);
+    if (!ok || !c->family->modules[MODULE_BUCKET]) return ok;
+    if (*buckets < 4) return hub_field_wrong(f, hub_family_key(c->family, KEY_BUCKETS), "is below 4");
+    return c->farthest > *buckets / 4 ||
+           hub_field_wrong(f, hub_family_key(c->family, KEY_BUCKETS),
+                           "%" PRId64 " buckets are too many for distances up to %" PRId64, *buckets,
+                           c->farthest);
+}
+
 // 0 types are none.
 static bool read_kinds(const hub_fields *f, hub_config *c) {
     const hub_family *family = c->family;
@@ -70,8 +85,7 @@ static bool read_kinds(const hub_fields *f, hub_config *c) {
         ok = hub_field_int(f, hub_family_key(family, KEY_TYPES), false, 0, MOST_IDS, &c->sizes[SIZE_TYPES]);
     ok &= hub_config_number(f, c, KEY_BOXES, MOST_IDS, 1024, &c->sizes[SIZE_BOXES]);
     ok &= hub_config_number(f, c, KEY_TASKS, MOST_IDS, 3, &c->sizes[SIZE_TASKS]);
-    ok &= hub_config_number(f, c, KEY_BUCKETS, MOST_IDS, 32, &c->sizes[SIZE_BUCKETS]);
-    return ok;
+    return ok && read_buckets(f, c);
 }
 
 static bool read_widths(const hub_fields *f, hub_config *c) {

@@ -42,6 +42,9 @@ typedef struct hub_config {
     hub_rope ropes[2];
     bool dynamic;                    // texts beyond the positions would have other frequencies
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
+    bool causal;                     // and to none behind it
+    double score_scale;              // 0: 1 / the root of a head's width
+    int64_t farthest;                // distance that has a bucket of its own side
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
     bool biased[MODULE_COUNT], off[MODULE_COUNT];
     // Scores of queries, and of keys, with embedded distances: relative_key, relative_key_query.

@@ -27,8 +27,8 @@ bool hub_config_refusals(const hub_fields *f, const hub_config *c) {
 
 bool hub_config_gate(const hub_fields *f, const char *key, hub_config *c) {
     const hub_gate *gates = c->family->gates;
-    const char *name = NULL;
-    if (!hub_field_text(f, key, true, &name)) return false;
+    const char *name = c->family->defaults.activation;
+    if (!hub_field_text(f, key, !name, &name)) return false;
     for (int i = 0; i < HUB_MOST_GATES && gates[i].name; i++) {
         if (strcmp(name, gates[i].name)) continue;
         c->activation = gates[i].activation;

@@ -6,6 +6,7 @@ const hub_family hub_families[] = {
 #include "frontend/hub/config/families.def"
 #include "frontend/hub/config/families_attention.def"
 #include "frontend/hub/config/families_custom.def"
+#include "frontend/hub/config/families_decoder.def"
 };
 const int hub_family_count = sizeof(hub_families) / sizeof(hub_families[0]);
 

@@ -95,6 +95,8 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(QUERY, LINEAR, ATTENTION, QUERIED, LAYER)                                                         \
     MODULE(KEY, LINEAR, KEYS, QUERIED, LAYER)                                                                \
     MODULE(VALUE, LINEAR, KEYS, VALUED, LAYER)                                                               \
+    MODULE(QUERY_NORM, NORM, HEAD, NONE, LAYER) /* of each head's row, before its positions */               \
+    MODULE(KEY_NORM, NORM, HEAD, NONE, LAYER)                                                                \
     MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER) /* BERT's relative_key */                                \
     MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
     MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
@@ -106,6 +108,7 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(KERNEL, LINEAR, KERNELS, ATTENTION, LAYER)                                                        \
     MODULE(CONVOLVED, LINEAR, ATTENTION, HIDDEN, LAYER)                                                      \
     MODULE(ATTENTION_OUTPUT, LINEAR, INSIDE, CONTEXT, LAYER)                                                 \
+    MODULE(ATTENTION_RESULT_NORM, NORM, INSIDE, NONE, LAYER) /* before the sum */                            \
     MODULE(ATTENTION_NORM, NORM, INSIDE, NONE, LAYER)                                                        \
     MODULE(STAGE_UP, LINEAR, INNER, INSIDE, STAGE) /* of the feed-forwards before the last */                \
     MODULE(STAGE_DOWN, LINEAR, INSIDE, INNER, STAGE)                                                         \
@@ -113,6 +116,7 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(UP, LINEAR, INNER, INSIDE, LAYER)                                                                 \
     MODULE(GATE, LINEAR, INNER, INSIDE, LAYER) /* multiplies what is activated */                            \
     MODULE(DOWN, LINEAR, INSIDE, INNER, LAYER)                                                               \
+    MODULE(OUTPUT_RESULT_NORM, NORM, INSIDE, NONE, LAYER) /* before the sum */                               \
     MODULE(OUTPUT_NORM, NORM, INSIDE, NONE, LAYER)                                                           \
     MODULE(WIDENING, LINEAR, HIDDEN, INSIDE, LAYER) /* out of the layer */                                   \
     MODULE(WIDENING_NORM, NORM, HIDDEN, NONE, LAYER)                                                         \
@@ -172,6 +176,7 @@ typedef enum hub_key {
     KEY_INSIDE,         // width inside of a layer
     KEY_STAGES,         // feed-forwards of a layer
     KEY_BUCKETS,        // of distances
+    KEY_FARTHEST,       // distance that has a bucket of its own side
     KEY_VOCAB_MULTIPLE, // the vocabulary is rounded up to a multiple of it
     KEY_FRACTION,       // of a head that rotary positions turn; 0: positions are a table
     KEY_ACTIVATION,
@@ -196,7 +201,11 @@ typedef enum hub_traits {
     TRAIT_DROPS_MASKED = 1024,  // ESM: mask tokens are zero, and the others scaled by how many there are
     TRAIT_HIDDEN_ROWS = 4096,   // hidden tokens are read too: a grid's text consists of all its columns
     TRAIT_FOURIER = 8192,       // tokens are mixed by a Fourier transform instead of attention
-    TRAIT_GROUPS_FIRST = 16384  // grouped linear layers have the shape [groups, columns, rows]
+    TRAIT_GROUPS_FIRST = 16384, // grouped linear layers have the shape [groups, columns, rows]
+    TRAIT_CAUSAL = 32768, // a token attends to those before it and itself alone, unless the config says else
+    TRAIT_UNSCALED = 65536,     // scores are not divided by the root of a head's width
+    TRAIT_ONE_MORE = 131072,    // norms multiply by 1 + their weight
+    TRAIT_SCALED_WORDS = 262144 // word embeddings are multiplied by the root of the hidden size
 } hub_traits;
 
 // Which columns rotary positions turn together: halves of a head, or pairs of neighbours.
@@ -213,11 +222,14 @@ typedef struct hub_gate {
 
 typedef struct hub_family {
     const char *model_type; // config.json's
-    const char *when;       // a key: the row is for configs that have it, and comes before one without `when`
+    // A key, or "key=TEXT": the row is for configs that have it, with a text that begins so, and comes before one
+    // without `when`.
+    const char *when;
     const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
     int traits;
     bertc_position_rule position_rule; // COUNT: positions start after the pad's id; COLUMN: at 0
     const char *classes[HEAD_COUNT];   // architectures; NULL: the family has no such head
+    const char *larger;                // the class of models with another head, read as the base model
     const char *keys[KEY_COUNT];       // NULL: BERT's name, where BERT has the key; "": none
     const char *old_keys[KEY_COUNT];   // read where the key is missing
     const char *aliases[KEY_COUNT];    // read before the key: Transformers' attribute_map
@@ -227,7 +239,7 @@ typedef struct hub_family {
     // Where a key of the config is false: other names, and no decoder but the word embeddings.
     const char *legacy_key, *modern[MODULE_COUNT];
     // Names that Transformers has for modules whose tensors it renames as it reads them; a checkpoint may have
-    // those instead.
+    // those instead, all of them or, where the family has none for queries, one by one.
     const char *native[MODULE_COUNT];
     // Keys: how many groups of columns a linear layer has, each read by its own rows. NULL: 1.
     const char *groups[MODULE_COUNT];
@@ -239,6 +251,9 @@ typedef struct hub_family {
     double eps[MODULE_COUNT]; // of norms that don't use the config's; 0: it does
     hub_rotary rotary;
     double theta[2]; // base of the rotary frequencies; of layers with a window, where it differs
+    // Keys: causal or not (where the family is), as "key" or, of the opposite, "!key"; the window's width, and 1 /
+    // the square of the scores' scale. NULL: none.
+    const char *causal, *window, *scale;
     // The activation after the prediction head's and the classifier's dense layer; NULL: the config's.
     const char *predict, *classify;
     // The output of the classifier of pairs beside predictions; NULL: seq_relationship_logits.

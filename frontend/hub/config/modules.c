@@ -86,7 +86,9 @@ int hub_tensor_shape(const hub_config *c, hub_module m, hub_part p, int64_t shap
 // RoFormer's rotary positions are a table, a distance of BERT's a row of one.
 static bool positions_end(const hub_config *c) {
     return hub_module_use(c, MODULE_POSITION) || c->family->modules[MODULE_ROTARY] || c->distances ||
-           c->dynamic || (c->rotary == ROTARY_NONE && !hub_module_use(c, MODULE_RELATIVE));
+           c->dynamic ||
+           (c->rotary == ROTARY_NONE && !hub_module_use(c, MODULE_RELATIVE) &&
+            !hub_module_use(c, MODULE_BUCKET));
 }
 
 void hub_config_lengthen(hub_config *c, int64_t longest, diag *d) {

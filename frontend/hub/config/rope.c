@@ -183,9 +183,10 @@ bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c) {
     if (two) {
         ok &= read_base(f, "global_rope_theta", &theta[0]);
         ok &= read_base(f, "local_rope_theta", &theta[1]);
+        ok &= read_base(f, "rope_local_base_freq", &theta[1]);
     }
     ok &= read_object(f, "rope_parameters", false, theta, s);
-    ok &= read_object(f, "rope_scaling", two, theta, s);
+    ok &= read_object(f, "rope_scaling", two && !c->family->window, theta, s);
     c->dynamic = s[0].dynamic || s[1].dynamic;
     for (int i = 0; ok && i < 1 + two; i++)
         if (s[i].kind) scale(&s[i], theta[i], c->sizes[SIZE_TURNED] / 2, a, &c->ropes[i]);

@@ -4,7 +4,7 @@
 
 #include "frontend/hub/encoder/encoder.h"
 
-#define MOST_OPERANDS 16
+#define MOST_OPERANDS 20
 #define HIDDEN        -3.4e38 // a score that softmax makes 0
 
 typedef struct attention_builder {
@@ -15,7 +15,7 @@ typedef struct attention_builder {
     value operands[MOST_OPERANDS];
     // Params; VALUE_NONE: there is no such operand.
     value q, k, v, cosines, sines, columns, mask, global, global_q, global_k, global_v, buckets, distances,
-        relative_keys, relative_queries, embedded;
+        relative_keys, relative_queries, embedded, q_norm, k_norm;
 } attention_builder;
 
 // --- Operands
@@ -31,7 +31,7 @@ static value operand(attention_builder *at, value v, const char *name) {
 
 static bool counts_columns(const hub_builder *b, int layer) {
     const hub_config *c = b->config;
-    return b->buckets != VALUE_NONE || c->distances || c->relative.keys || c->relative.queries ||
+    return b->buckets != VALUE_NONE || c->distances || c->relative.keys || c->relative.queries || c->causal ||
            (c->windows && c->windows[layer]);
 }
 
@@ -42,7 +42,9 @@ static attention_builder attention_begin(hub_builder *b, int layer, bool with_va
     attention_builder at = {.b = b, .layer = layer, .body = graph_new(b->g->arena, NULL)};
     at.operands[at.count++] = b->bounds;
     at.q = operand(&at, p->q, "q");
+    at.q_norm = operand(&at, p->q_norm, "q_norm");
     at.k = operand(&at, p->k, "k");
+    at.k_norm = operand(&at, p->k_norm, "k_norm");
     at.v = operand(&at, with_values ? p->v : VALUE_NONE, "v");
     at.cosines = operand(&at, b->cosines[turn], "cosines");
     at.sines = operand(&at, b->sines[turn], "sines");
@@ -139,16 +141,22 @@ static value repeated(attention_builder *at, value x) {
     return graph_reshape(at->body, y, 3, t.d);
 }
 
+// The rows of each head with a norm of their own, where the family has one.
+static value normed(attention_builder *at, value x, value gamma) {
+    attr eps = attr_float(ATTR_eps, at->b->config->eps);
+    return gamma == VALUE_NONE ? x : graph_append(at->body, OP_rms_norm, 2, (value[]){x, gamma}, 1, &eps);
+}
+
 static value queries(attention_builder *at) {
-    return turned(at, heads_of(at, at->q, (int64_t[]){1, 0, 2}));
+    return turned(at, normed(at, heads_of(at, at->q, (int64_t[]){1, 0, 2}), at->q_norm));
 }
 
 static value keys(attention_builder *at) { // [heads,L,d]
-    return repeated(at, turned(at, heads_of(at, at->k, (int64_t[]){1, 0, 2})));
+    return repeated(at, turned(at, normed(at, heads_of(at, at->k, (int64_t[]){1, 0, 2}), at->k_norm)));
 }
 
 static value keys_transposed(attention_builder *at) { // [heads,d,L]
-    bool plain = at->cosines == VALUE_NONE;
+    bool plain = at->cosines == VALUE_NONE && at->k_norm == VALUE_NONE;
     if (plain) return repeated(at, heads_of(at, at->k, (int64_t[]){1, 2, 0}));
     return graph_transpose(at->body, keys(at), 3, (int64_t[]){0, 2, 1});
 }
@@ -226,6 +234,15 @@ static value is_global(attention_builder *at, bool key) {
     return graph_append(at->body, OP_compare, 2, (value[]){x, number(at->body, 0)}, 1, &ne);
 }
 
+// Scores of keys behind the query are hidden.
+static value causal(attention_builder *at, value s) {
+    graph *g = at->body;
+    attr ge = attr_word(ATTR_predicate, "ge");
+    if (!at->b->config->causal) return s;
+    value before = graph_append(g, OP_compare, 2, (value[]){distance(at, true), number(g, 0)}, 1, &ge);
+    return graph_op3(g, OP_select, before, s, graph_scalar(g, HIDDEN));
+}
+
 // Scores of keys beyond the window are hidden, unless the key is a global one.
 static value windowed(attention_builder *at, value s) {
     graph *g = at->body;
@@ -257,10 +274,11 @@ static value probabilities(attention_builder *at) {
     if (at->embedded != VALUE_NONE) s = graph_op2(g, OP_add, s, with_distances(at, q, false));
     if (at->embedded != VALUE_NONE && c->distances_of_keys)
         s = graph_op2(g, OP_add, s, with_distances(at, keys(at), true));
-    s = graph_op2(g, OP_mul, s, graph_scalar(g, 1 / sqrt((double)(c->sizes[SIZE_HEAD] * terms))));
+    double scale = c->score_scale > 0 ? c->score_scale : 1 / sqrt((double)(c->sizes[SIZE_HEAD] * terms));
+    if (scale < 1 || scale > 1) s = graph_op2(g, OP_mul, s, graph_scalar(g, scale));
     if (at->buckets != VALUE_NONE)
-        s = graph_op2(g, OP_add, s, looked_up(at, at->buckets, distance(at, false), HUB_FARTHEST));
-    s = masked(at, windowed(at, s));
+        s = graph_op2(g, OP_add, s, looked_up(at, at->buckets, distance(at, false), c->farthest));
+    s = masked(at, causal(at, windowed(at, s)));
     graph_name(g, s, "scores");
     value p = graph_op1(g, OP_softmax, s);
     graph_name(g, p, "probabilities");

@@ -1,5 +1,7 @@
 #include "frontend/hub/encoder/encoder.h"
 
+#include <math.h>
+
 #include "frontend/hub/config/activation.h"
 
 // --- Embeddings
@@ -10,7 +12,7 @@ static value input(hub_builder *b, const char *name, dim rows) {
 
 static bool reads_columns(const hub_config *c) {
     bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
-    return turns || hub_module_use(c, MODULE_CONVOLUTION) || c->distances || c->windows ||
+    return turns || hub_module_use(c, MODULE_CONVOLUTION) || c->distances || c->windows || c->causal ||
            c->family->modules[MODULE_BUCKET] || c->relative.keys || c->relative.queries;
 }
 
@@ -80,6 +82,8 @@ static value without_masked(hub_builder *b, value x) {
 
 static value embeddings(hub_builder *b) {
     value x = looked_up(b, MODULE_WORD, b->ids);
+    if (b->config->family->traits & TRAIT_SCALED_WORDS)
+        x = graph_op2(b->g, OP_mul, x, graph_scalar(b->g, sqrt((double)b->config->sizes[SIZE_HIDDEN])));
     if (b->config->drops_masked) x = without_masked(b, x);
     if (b->config->trigrams) x = hub_build_trigrams(b, x);
     if (hub_build_has(b, MODULE_TRIGRAM)) x = hub_build_linear(b, x, MODULE_TRIGRAM, -1);
@@ -108,6 +112,13 @@ static void project_global(hub_builder *b, int i, value x) {
     p->global_q = projected(b, i, x, MODULE_GLOBAL_QUERY, "attention.global_query");
     p->global_k = projected(b, i, x, MODULE_GLOBAL_KEY, "attention.global_key");
     p->global_v = projected(b, i, x, MODULE_GLOBAL_VALUE, "attention.global_value");
+}
+
+static void project_norms(hub_builder *b, int i) {
+    hub_projections *p = &b->projections[i];
+    bool norms = hub_build_has(b, MODULE_QUERY_NORM);
+    p->q_norm = norms ? hub_build_weight(b, MODULE_QUERY_NORM, i, PART_WEIGHT, false) : VALUE_NONE;
+    p->k_norm = norms ? hub_build_weight(b, MODULE_KEY_NORM, i, PART_WEIGHT, false) : VALUE_NONE;
 }
 
 static void project_relative(hub_builder *b, int i) {
@@ -139,6 +150,7 @@ static value attention(hub_builder *b, int i, value x, value inside) {
     p->q = projected(b, i, asks, MODULE_QUERY, "attention.query");
     p->k = projected(b, i, asks, MODULE_KEY, "attention.key");
     p->v = projected(b, i, gives, MODULE_VALUE, "attention.value");
+    project_norms(b, i);
     project_global(b, i, x);
     project_relative(b, i);
     value context = hub_build_layer_named(b, hub_build_context(b, i), i, "attention.context");
@@ -157,7 +169,7 @@ static value mixed(hub_builder *b, int i, value x, value inside) {
 
 static value feed_forward(hub_builder *b, int i, value x) {
     value up = hub_activation(b->g, b->config->activation, hub_build_linear(b, x, MODULE_UP, i));
-    if (b->config->family->modules[MODULE_GATE])
+    if (hub_build_has(b, MODULE_GATE))
         up = graph_op2(b->g, OP_mul, up, hub_build_linear(b, x, MODULE_GATE, i));
     return hub_build_linear(b, hub_build_layer_named(b, up, i, "intermediate"), MODULE_DOWN, i);
 }
@@ -172,6 +184,11 @@ static value stages(hub_builder *b, int i, value x) {
     return x;
 }
 
+// What a half of the layer adds to its input: with a norm of its own, where the family has one.
+static value result_normed(hub_builder *b, value x, hub_module m, int i) {
+    return hub_build_has(b, m) ? hub_build_norm(b, x, m, i) : x;
+}
+
 // Norms after each half of the layer, over the sum; or before each half, and the sum without a norm.
 static value layer(hub_builder *b, int i, value x) {
     graph *g = b->g;
@@ -179,11 +196,13 @@ static value layer(hub_builder *b, int i, value x) {
     bool first = i == 0 && b->config->family->traits & TRAIT_FIRST_BARE;
     value in = before && !first ? hub_build_norm(b, x, MODULE_ATTENTION_NORM, i) : x;
     value inside = narrows ? normed(b, in, VALUE_NONE, MODULE_BOTTLENECK, MODULE_BOTTLENECK_NORM, i) : in;
-    value a = graph_op2(g, OP_add, mixed(b, i, in, inside), narrows ? inside : x);
+    value mix = result_normed(b, mixed(b, i, in, inside), MODULE_ATTENTION_RESULT_NORM, i);
+    value a = graph_op2(g, OP_add, mix, narrows ? inside : x);
     if (!before) a = hub_build_norm(b, a, MODULE_ATTENTION_NORM, i);
     a = stages(b, i, hub_build_layer_named(b, a, i, "attention.output"));
     in = before ? hub_build_norm(b, a, MODULE_OUTPUT_NORM, i) : a;
-    value out = graph_op2(g, OP_add, feed_forward(b, i, in), a);
+    value fed = result_normed(b, feed_forward(b, i, in), MODULE_OUTPUT_RESULT_NORM, i);
+    value out = graph_op2(g, OP_add, fed, a);
     if (!before) out = hub_build_norm(b, out, MODULE_OUTPUT_NORM, i);
     if (narrows) out = normed(b, out, x, MODULE_WIDENING, MODULE_WIDENING_NORM, i);
     if (i == 0 && hub_build_has(b, MODULE_CONVOLUTION)) {

@@ -8,10 +8,8 @@
 // What attention reads of a layer: f32[T,..]; of relative positions f32[2 span,..].
 typedef struct hub_projections {
     value q, k, v, global_q, global_k, global_v, relative_keys, relative_queries, distances;
+    value q_norm, k_norm; // f32[d]: of the norms of each head's row
 } hub_projections;
-
-// MPNet's farthest distance that has a bucket of its own side.
-#define HUB_FARTHEST 128
 
 typedef struct hub_builder {
     graph *g;

@@ -73,9 +73,10 @@ static value summary(hub_builder *b) {
     hub_pooling pooling = b->config->pooling;
     bool transforms = b->config->family->traits & TRAIT_TRANSFORMS,
          dense = hub_build_has(b, MODULE_CLASSIFIER_DENSE);
-    if (!transforms && !dense) return pooler(b);
+    if (!transforms && !dense && pooling != POOLING_LAST) return pooler(b);
     value x = pooling == POOLING_LATE ? last(b) : hub_build_pooled(b, last(b), 1, &pooling);
     if (transforms) return transformed(b, x);
+    if (!dense) return x;
     return hub_activation(b->g, b->config->classify, hub_build_linear(b, x, MODULE_CLASSIFIER_DENSE, -1));
 }
 

@@ -60,6 +60,8 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
         const char *name = hub_tensor_name(b->g->arena, b->config, m, set, p);
         if (w->slice.parts > 1) name = arena_printf(b->g->arena, "%s.%d", name, w->slice.part);
         recipe *r = w->rank == 3 && !w->groups_first ? of_taps(b, w) : of_weight(b, w, turned);
+        bool gamma = hub_module_of(m)->kind == KIND_NORM && p == PART_WEIGHT;
+        if (gamma && b->config->family->traits & TRAIT_ONE_MORE) r = recipe_shift(b->g->arena, r, 1);
         *known = graph_constant_recipe(b->g, name, r);
     }
     return *known;

@@ -61,10 +61,10 @@ static void rotary(hub_builder *b) {
 
 // MPNet, as T5: half of the buckets for each side; near distances have one each, far ones share by their
 // logarithm. In float, as PyTorch computes it.
-static int32_t bucket_of(int32_t d, int32_t buckets) {
+static int32_t bucket_of(int32_t d, int32_t buckets, int32_t farthest) {
     int32_t half = buckets / 2, first = d > 0 ? half : 0, size = d < 0 ? -d : d, exact = half / 2;
     if (size < exact) return first + size;
-    float scale = logf((float)size / (float)exact) / (float)log((double)HUB_FARTHEST / exact);
+    float scale = logf((float)size / (float)exact) / (float)log((double)farthest / exact);
     int32_t far = exact + (int32_t)(scale * (float)(half - exact));
     return first + (far < half - 1 ? far : half - 1);
 }
@@ -72,10 +72,10 @@ static int32_t bucket_of(int32_t d, int32_t buckets) {
 // [heads,1,distances]: what each distance of the key from the query adds to a head's scores.
 static void buckets(hub_builder *b) {
     graph *g = b->g;
-    int32_t ids[2 * HUB_FARTHEST + 1];
-    dim n = dim_num(2 * HUB_FARTHEST + 1);
-    for (int32_t i = 0; i <= 2 * HUB_FARTHEST; i++)
-        ids[i] = bucket_of(i - HUB_FARTHEST, (int32_t)b->config->sizes[SIZE_BUCKETS]);
+    int32_t most = (int32_t)b->config->farthest, *ids = ARENA_ARRAY(g->arena, int32_t, 2 * most + 1);
+    dim n = dim_num(2 * most + 1);
+    for (int32_t i = 0; i <= 2 * most; i++)
+        ids[i] = bucket_of(i - most, (int32_t)b->config->sizes[SIZE_BUCKETS], most);
     value table = hub_build_weight(b, MODULE_BUCKET, -1, PART_WEIGHT, false);
     value rows = graph_op2(g, OP_gather, table, hub_build_numbers(g, type_make(ELEM_I32, 1, &n), ids));
     dim shape[] = {dim_num(b->config->heads), dim_num(1), n};

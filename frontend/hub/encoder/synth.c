@@ -114,7 +114,8 @@ static void add_tensor(synth *s, hub_module m, int set, hub_part p) {
     t->name = arena_printf(s->a, "%s%s", prefix, hub_tensor_name(s->a, &s->config, m, set, p));
     t->dtype = s->dtype;
     t->rank = hub_tensor_shape(&s->config, m, p, t->shape);
-    s->gammas[s->count++] = hub_module_of(m)->kind == KIND_NORM && p == PART_WEIGHT;
+    s->gammas[s->count++] =
+        hub_module_of(m)->kind == KIND_NORM && p == PART_WEIGHT && !(f->traits & TRAIT_ONE_MORE);
     if (!safetensors_shape_bytes(t->dtype, t->rank, t->shape, &t->bytes))
         t->bytes = SIZE_MAX; // refused by the writer
 }

@@ -92,6 +92,12 @@ static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, b
     const char *name =
         arena_printf(a, "%s%s", hub_module_of(m)->scope == SCOPE_HEAD ? l->head : l->base, own);
     *found = has(l, name);
+    if (!*found && l->config->family->native[m] && !l->config->native) {
+        hub_config other = *l->config;
+        other.native = true;
+        const char *native = arena_printf(a, "%s%s", l->base, hub_tensor_name(a, &other, m, set, p));
+        if ((*found = has(l, native))) return native;
+    }
     if (!*found && m == MODULE_WORD) return tied_name(l, name, found);
     if (*found || hub_module_of(m)->kind != KIND_NORM) return name;
     const char *old = arena_printf(a, "%.*s%s", (int)(strrchr(name, '.') - name), name,
