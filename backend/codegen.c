@@ -20,6 +20,7 @@ static const kernel_family families[] = {
     {"attention", attention_accepts, attention_emit, false},
     {"token_mix", token_mix_accepts, token_mix_emit, false},
     {"matmul", matmul_accepts, matmul_emit, false},
+    {"pooled", pooled_accepts, pooled_emit, false},
     {"rowwise", rowwise_accepts, rowwise_emit, false},
     {"loop_nest", loop_nest_accepts, loop_nest_emit, true},
     {NULL, NULL, NULL, false},

@@ -221,9 +221,10 @@ bool input_of_call(const node *n) {
 }
 
 bindings variant_most(const variant *x) {
-    int64_t rows = (x->tokens + x->row_tile - 1) / x->row_tile * x->row_tile;
+    int64_t rows = (x->tokens + x->row_tile - 1) / x->row_tile * x->row_tile,
+            texts = (x->sequences + x->row_tile - 1) / x->row_tile * x->row_tile;
     return (bindings){.v = {[SYM_T] = rows,
-                            [SYM_S] = rows,
+                            [SYM_S] = texts,
                             [SYM_R] = rows,
                             [SYM_L] = x->length,
                             [SYM_Q] = x->length,

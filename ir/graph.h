@@ -141,7 +141,7 @@ typedef struct variant {
     const char *name; // "avx512_s128"
     const char *isa;  // target.isa
     // The longest text, the most texts and the most tokens (length x batch) of one call. A text has a token
-    // at least, so sequences = tokens.
+    // at least, so sequences = tokens, but where a text's result is wide: then fewer.
     int64_t length, sequences, tokens;
     int64_t row_tile;    // values over T, S or R have room for rows up to its next multiple
     schedule *schedules; // by value

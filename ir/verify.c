@@ -172,11 +172,11 @@ static const char *op_fault(const graph *g, value v, level l) {
     bool written = n->op == OP_result && graph_state_of(g, v) != VALUE_NONE;
     if (n->type.layout == LAYOUT_PACKED && n->op != OP_param && n->op != OP_fuse && !written)
         return "only constants are packed";
-    bool elementwise = op_flag_bits(n->op) & POINTWISE,
+    bool elementwise = op_flag_bits(n->op) & POINTWISE && n->op != OP_cast,
          sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
     for (int i = 0; (elementwise || n->op == OP_transpose) && sequence && i < n->input_count; i++)
         if (graph_type(g, n->inputs[i])->layout == LAYOUT_PACKED)
-            return "only matmul reads what is packed in per_sequence";
+            return "only matmul, and cast for it, reads what is packed in per_sequence";
     if (n->op == OP_cast) return packed_cast_fault(g, v);
     if (n->op == OP_transpose) return packed_table_fault(g, v);
     return NULL;

@@ -28,6 +28,13 @@ static bool needs_whole_rows(const node *n) {
     return n->op == OP_scales || (op_flag_bits(n->op) & REDUCES && n->type.rank < 3);
 }
 
+// Is the right operand in panels, perhaps widened by a cast?
+static bool streams_panels(const graph *g, value matmul) {
+    const node *right = graph_node(g, graph_node(g, matmul)->inputs[1]);
+    value w = right->op == OP_cast ? right->inputs[0] : graph_node(g, matmul)->inputs[1];
+    return graph_type(g, w)->layout == LAYOUT_PACKED;
+}
+
 static void set_operands(const graph *g, const node *matmul, kernel_shape *s) {
     const node *right = graph_node(g, matmul->inputs[1]);
     bool widened = right->op == OP_cast && graph_type(g, right->inputs[0])->layout == LAYOUT_PACKED;
@@ -105,6 +112,13 @@ kernel_shape kernel_describe(const graph *g, value v) {
     }
     if (!n->body) return s;
     int count = find_matmuls(n->body, where, found, 3);
+    if (n->op == OP_per_sequence && count == 1 && where[0] == n->body &&
+        graph_node(n->body, found[0])->type.rank == 2 && streams_panels(n->body, found[0])) {
+        describe_matmul(n->body, found, 1, &s);
+        s.kind = KERNEL_POOLED;
+        s.rows = dim_sym(SYM_T);
+        return s;
+    }
     if (n->op == OP_per_sequence) {
         s.kind = count ? KERNEL_ATTENTION : KERNEL_SEQUENCE;
         if (!count) return s;

@@ -47,7 +47,8 @@ typedef enum kernel_kind {
     KERNEL_ROWS,      // pointwise, norms, gathers: row by row
     KERNEL_MATMUL,    // one matmul with a weight, and the ops that were fused to it
     KERNEL_MLP,       // two matmuls with weights; the second reads the first one's result
-    KERNEL_ATTENTION, // per_sequence with a matmul in it
+    KERNEL_POOLED,    // per_sequence with one matmul with a weight in panels, and a reduction over the tokens
+    KERNEL_ATTENTION, // per_sequence with another matmul in it
     KERNEL_SEQUENCE   // any other per_sequence
 } kernel_kind;
 

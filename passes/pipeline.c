@@ -264,6 +264,21 @@ static bool capacity_fits(int64_t length, int64_t batch, const pass_context *c, 
     return true;
 }
 
+// Texts of a call: each may have one token alone. Where a text's result is wide (the vocabulary), as many as have 16 tokens
+// each, so that results take no more memory than such texts' own.
+#define WIDE_ROW_BYTES   32768
+#define WIDE_TEXT_TOKENS 16
+static int64_t most_sequences(const graph *g, int64_t batch, int64_t tokens) {
+    bool wide = false;
+    for (value v = 0; v < g->count; v++) {
+        const type *t = graph_type(g, v);
+        wide = wide || (t->rank == 2 && dim_eq(t->d[0], dim_sym(SYM_S)) && t->d[1].s == SYM_NONE &&
+                        elem_bytes(t->e, t->d[1].n) > WIDE_ROW_BYTES);
+    }
+    int64_t few = (tokens + WIDE_TEXT_TOKENS - 1) / WIDE_TEXT_TOKENS;
+    return !wide ? tokens : few < batch ? batch : few;
+}
+
 static bool variant_new(graph *g, int64_t length, int64_t batch, const pass_context *c, variant *x) {
     int64_t tokens = 0;
     if (!capacity_fits(length, batch, c, &tokens)) return false;
@@ -276,7 +291,7 @@ static bool variant_new(graph *g, int64_t length, int64_t batch, const pass_cont
     *x = (variant){.name = arena_strdup(g->arena, name),
                    .isa = arena_strdup(g->arena, isa),
                    .length = length,
-                   .sequences = tokens,
+                   .sequences = most_sequences(g, batch, tokens),
                    .tokens = tokens};
     x->schedules = ARENA_ARRAY(g->arena, schedule, g->count);
     x->places = ARENA_ARRAY(g->arena, place, g->count);

@@ -107,6 +107,15 @@ bool epilogue_collect(const kernel_site *s, const graph *body, const value *oper
     return !body || epilogue_collect_sums(s, body, operands, &sums, result, store_count, stores, out);
 }
 
+bool epilogue_set_pool(epilogue *x, epilogue_pool pool, int64_t ld) {
+    if (x->count == TILE_MAX_EXTRAS || x->store_count || x->pauses) return false;
+    x->pool = pool;
+    x->pool_ld = ld;
+    add_operand(x, VALUE_NONE, (panel_extra){EXTRA_NUMBERS, ELEM_I32, 1});
+    x->args[x->count - 1] = -1;
+    return true;
+}
+
 // --- Emission
 
 // One vector of the tile.
@@ -169,8 +178,47 @@ static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMVa
     return result;
 }
 
+// Adds a row's vectors to those of its text. Texts' rows are whole in C, so a row of none is added to none.
+static void pool_row(emit *e, const epilogue *x, const tile *t, LLVMValueRef row, LLVMValueRef *vectors) {
+    LLVMValueRef at = tile_at(e, t->extra[x->count - 1], tile_mul(e, row, 4)), none = NULL;
+    LLVMValueRef text = build_load(e, e->i32, at, 4), zero = LLVMConstInt(e->i32, 0, false);
+    if (t->product->step == STEP_TILES) {
+        none = LLVMBuildICmp(e->b, LLVMIntSLT, text, zero, "");
+        text = LLVMBuildSelect(e->b, none, zero, text, "");
+    }
+    LLVMValueRef c = tile_at(e, t->c, tile_mul(e, LLVMBuildSExt(e->b, text, e->i64, ""), x->pool_ld * 4));
+    for (int v = 0; v < t->vectors; v++) {
+        LLVMValueRef to = tile_at_constant(e, c, (int64_t)v * e->width * 4);
+        LLVMValueRef had = build_load(e, e->vf, to, (unsigned)e->width * 4), y;
+        if (x->pool == POOL_SUM) {
+            y = LLVMBuildFAdd(e->b, had, vectors[v], "");
+        } else { // NaN stays
+            LLVMValueRef less = LLVMBuildFCmp(e->b, LLVMRealOLE, vectors[v], had, "");
+            LLVMValueRef lost = LLVMBuildFCmp(e->b, LLVMRealUNO, had, had, "");
+            y = LLVMBuildSelect(e->b, LLVMBuildOr(e->b, less, lost, ""), had, vectors[v], "");
+        }
+        if (none) y = LLVMBuildSelect(e->b, none, had, y, "");
+        build_store(e, y, to, (unsigned)e->width * 4);
+    }
+}
+
+// A row at a time, on the registers.
+static void finish_pooled(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+    LLVMValueRef *row = ARENA_ARRAY(e->arena, LLVMValueRef, t->vectors);
+    for (int r = 0; r < t->rows; r++) {
+        LLVMValueRef number = build_const_i64(e, r);
+        for (int v = 0; v < t->vectors; v++)
+            row[v] = one_vector(e, x, t, number, v, tile_sum(e, t, sums, r, v));
+        pool_row(e, x, t, number, row);
+    }
+}
+
 // On the registers; all is loaded before anything is stored, so that a vector of columns is loaded once.
 static void finish_cheap(emit *e, const epilogue *x, const tile *t, const tile_sums *sums) {
+    if (x->pool) {
+        finish_pooled(e, x, t, sums);
+        return;
+    }
     LLVMValueRef *done = ARENA_ARRAY(e->arena, LLVMValueRef, t->rows * t->vectors);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++)
@@ -193,13 +241,15 @@ static void finish_row(emit *e, const epilogue *x, const tile *t, const tile_sum
     unsigned align = (unsigned)e->width * 4;
     LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, row, sums->row_bytes));
     LLVMValueRef to = tile_at(e, t->c, tile_mul(e, row, t->ldc));
+    LLVMValueRef *sum = ARENA_ARRAY(e->arena, LLVMValueRef, t->vectors);
     for (int v = 0; v < t->vectors; v++) {
-        LLVMValueRef sum =
+        sum[v] =
             build_load(e, tile_sum_type(e, t->product), tile_at_constant(e, from, (int64_t)v * align), align);
-        sum = one_vector(e, x, t, row, v, sum);
+        sum[v] = one_vector(e, x, t, row, v, sum[v]);
         int64_t bytes = e->width * epilogue_c_size(x);
-        build_store(e, sum, tile_at_constant(e, to, v * bytes), (unsigned)bytes);
+        if (!x->pool) build_store(e, sum[v], tile_at_constant(e, to, v * bytes), (unsigned)bytes);
     }
+    if (x->pool) pool_row(e, x, t, row, sum);
 }
 
 // From memory, a row at a time: on the registers costly ops would spill most of the sums.
@@ -229,7 +279,7 @@ int64_t epilogue_c_size(const epilogue *x) {
 void epilogue_attach(panels *p, const epilogue *x) {
     p->extra_count = x->count + x->store_count;
     for (int i = 0; i < p->extra_count; i++) p->extras[i] = x->extras[i];
-    bool stored = x->body && (x->result != x->anchor || x->store_count || x->scales);
+    bool stored = x->body && (x->pool || x->result != x->anchor || x->store_count || x->scales);
     p->finish = stored ? epilogue_finish : NULL;
     p->c_size = epilogue_c_size(x);
     p->context = (void *)x;

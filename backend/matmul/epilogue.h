@@ -13,6 +13,10 @@ typedef struct epilogue_store {
     int64_t ld;
 } epilogue_store;
 
+// What becomes of the result's rows: C gets each of them, or of each text's rows the maximum or the sum, added to what it
+// holds, row after row.
+typedef enum epilogue_pool { POOL_NONE, POOL_MAX, POOL_SUM } epilogue_pool;
+
 // The pointwise ops of a body from the anchor's sums to `result`, which goes to C, and to the stores: f32, or bf16 made of
 // it by a cast.
 typedef struct epilogue {
@@ -22,6 +26,10 @@ typedef struct epilogue {
     // scaled sums; `pauses`: C gets them in f32, and the rest is left to a later part of k.
     product_sums sums;
     bool scales, resumes, pauses;
+    // Pooled: the last operand says of each row which text it is of, i32, and where the product's tiles are higher than
+    // blocks -1 of rows that are not there; C has a row of `pool_ld` floats for each text.
+    epilogue_pool pool;
+    int64_t pool_ld;
     bool costly; // too many registers for the sums to stay in theirs
     int op_count;
     int count;                     // operands that come in, beside the anchor and scalar literals
@@ -39,6 +47,9 @@ bool epilogue_collect(const kernel_site *s, const graph *body, const value *oper
 bool epilogue_collect_sums(const kernel_site *s, const graph *body, const value *operands,
                            const product_sums *sums, value result, int store_count,
                            const epilogue_store *stores, epilogue *out);
+// Lets C have the rows of texts; the caller gives the last operand's pointer, in extra[x->count - 1], and C's row 0 for all
+// rows. False: no operand is left.
+bool epilogue_set_pool(epilogue *x, epilogue_pool pool, int64_t ld);
 // Makes the tiles of `p` end with it.
 void epilogue_attach(panels *p, const epilogue *x);
 // The panels' extras for rows from `row` on; args: the kernel's. Scales that the kernel makes are the caller's: extra[1].

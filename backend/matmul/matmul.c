@@ -55,31 +55,6 @@ static void find_blocks(const node *product, matmul *m) {
     m->blocks = a ? a->u.ints[1] : 1;
 }
 
-// The one product of a body.
-static value find_product(const graph *body) {
-    value anchor = VALUE_NONE;
-    for (value v = 0; v < body->count; v++) {
-        if (graph_node(body, v)->op != OP_matmul) continue;
-        if (anchor != VALUE_NONE) return VALUE_NONE;
-        anchor = v;
-    }
-    return anchor;
-}
-
-static bool is_param(const graph *body, value v) {
-    return graph_node(body, v)->op == OP_param;
-}
-
-// Its operands are params; the right one may be cast to f32.
-static bool find_operands(const graph *body, value anchor, matmul *m) {
-    const node *a = graph_node(body, anchor);
-    const node *w = graph_node(body, a->inputs[1]);
-    m->widens = w->op == OP_cast && w->type.e == ELEM_F32;
-    m->x = a->inputs[0];
-    m->w = m->widens ? w->inputs[0] : a->inputs[1];
-    return is_param(body, m->x) && is_param(body, m->w);
-}
-
 // A product in chosen rows has one result.
 static bool collect_chosen(const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
@@ -101,12 +76,12 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
         product_end_plain(s, &m->end);
         return true;
     }
-    value anchor = n->op == OP_fuse ? find_product(n->body) : VALUE_NONE;
+    value anchor = n->op == OP_fuse ? product_anchor(n->body) : VALUE_NONE;
     if (anchor == VALUE_NONE) return false;
-    if (!find_operands(n->body, anchor, m) || !operands_fit(e, s, m)) return false;
+    if (!product_operands(n->body, anchor, &m->x, &m->w, &m->widens) || !operands_fit(e, s, m)) return false;
     find_blocks(graph_node(n->body, anchor), m);
     if (!sums_collect(n->body, anchor, &m->sums)) return false;
-    if (m->sums.scales != VALUE_NONE && !is_param(n->body, m->sums.scales)) return false;
+    if (m->sums.scales != VALUE_NONE && graph_node(n->body, m->sums.scales)->op != OP_param) return false;
     if (m->sums.groups > 1 && (m->blocks > 1 || m->sums.group % tile_stretch(m->product))) return false;
     if (collect_chosen(s, m)) return true;
     m->choice = (row_choice){0};

@@ -1,5 +1,24 @@
 #include "backend/matmul/sums.h"
 
+value product_anchor(const graph *body) {
+    value anchor = VALUE_NONE;
+    for (value v = 0; v < body->count; v++) {
+        if (graph_node(body, v)->op != OP_matmul) continue;
+        if (anchor != VALUE_NONE) return VALUE_NONE;
+        anchor = v;
+    }
+    return anchor;
+}
+
+bool product_operands(const graph *body, value anchor, int *x, int *w, bool *widens) {
+    const node *a = graph_node(body, anchor);
+    const node *right = graph_node(body, a->inputs[1]);
+    *widens = right->op == OP_cast && right->type.e == ELEM_F32;
+    *x = a->inputs[0];
+    *w = *widens ? right->inputs[0] : a->inputs[1];
+    return graph_node(body, *x)->op == OP_param && graph_node(body, *w)->op == OP_param;
+}
+
 // The one node that reads v; VALUE_NONE where there is none, or several, or where the body yields v.
 static value only_reader(const graph *body, value v) {
     value reader = VALUE_NONE;

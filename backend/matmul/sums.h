@@ -10,6 +10,11 @@
 
 #include "ir/ir.h"
 
+// The one product of a body; VALUE_NONE where there is none, or several.
+value product_anchor(const graph *body);
+// Its operands, which must be params; `widens`: the right one is cast to f32 first.
+bool product_operands(const graph *body, value anchor, int *x, int *w, bool *widens);
+
 typedef struct product_sums {
     value anchor; // the product
     value value;  // the sums [X,N] of all of k, f32: what the epilogue begins with

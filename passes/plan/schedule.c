@@ -11,6 +11,7 @@
 //                 of the target's product of the node's element types. The variant's row tile is
 //                 that of f32 by f32, or 16, AMX's.
 //   splits[class] of matmul and mlp: a task's block_rows x block_columns
+//                 of a product that is pooled: columns of a task, and rows of a block in it
 //                 of attention: query rows of a task, which is (sequence, head, row block)
 //                 of row by row ops: rows of a task
 //   chunk         of mlp: hidden columns of a slice. The model alone decides it, for it fixes the
@@ -79,6 +80,21 @@ static void split_attention(schedule *s, const kernel_shape *k, const variant *x
         int64_t blocks = ceil_div(class_threads[i] * class_tasks_a_thread[i], k->heads);
         int64_t block = rows_a_task(x->length, blocks, x->row_tile, x->length);
         s->splits[i] = (task_split){FORM_ROWS, block >= x->length ? 0 : (int32_t)block, 0};
+    }
+}
+
+// A task's columns of a weight stay in half of L2 while all rows pass by, block after block; the blocks take the
+// other half.
+static void split_pooled(schedule *s, const kernel_shape *k, const variant *x, const pass *p) {
+    int64_t half = p->c->target->l2_bytes / 2, tile = s->tile_columns, column = elem_bytes(k->right, k->k);
+    int64_t most = half / column / tile * tile, rows = half / elem_bytes(k->left, k->k);
+    rows = rows < 32 ? 32 : rows > 128 ? 128 : rows;
+    for (int i = 0; i < THREAD_CLASSES; i++) {
+        int64_t tasks = class_threads[i] > 1 ? 8 * class_threads[i] : 1;
+        int64_t columns = round_up(ceil_div(k->n, tasks), tile);
+        if (columns > most) columns = most;
+        if (columns < tile) columns = tile;
+        s->splits[i] = (task_split){FORM_COLUMNS, (int32_t)round_up(rows, x->row_tile), (int32_t)columns};
     }
 }
 
@@ -151,6 +167,12 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
             break;
         }
         split_rows(s, &k, x, x->tokens);
+        break;
+    case KERNEL_POOLED:
+        if (!product) break;
+        take_tile(s, product);
+        s->prefetch = prefetch_streams(g, p->c->target);
+        split_pooled(s, &k, x, p);
         break;
     case KERNEL_ATTENTION:
         if (product) take_tile(s, product);
