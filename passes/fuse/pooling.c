@@ -1,5 +1,5 @@
-// fuse_pooling: rows that are only pooled over each text never lie in memory: the maximum or the sum over a text's
-// tokens is kept where the product makes them.
+// fuse_pooling: rows that are only pooled over each text never lie in memory: the maximum or the
+// sum over a text's tokens is kept where the product makes them.
 //
 //   requires  nothing (assign_layouts before it)                    produces  nothing
 //
@@ -21,8 +21,9 @@
 //               yield ...
 //             }
 //
-// It fires where nothing but the pooling reads the rows, and one product and pointwise ops make them. What follows the
-// pooling joins, op by op, as long as its operands are columns [N] and numbers.
+// It fires where nothing but the pooling reads the rows, and one product and pointwise ops make
+// them. What follows the pooling joins, op by op, as long as its operands are columns [N] and
+// numbers.
 #include <string.h>
 
 #include "passes/fuse/fuse.h"
