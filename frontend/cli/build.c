@@ -34,6 +34,17 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
                              "mean_sqrt_len_tokens, weightedmean, lasttoken; several by commas stand side by "
                              "side. splade: a masked LM becomes a sparse encoder, by maxima",
                              &o->hub.pooling});
+    options_add(t,
+                (option_row){"adapter", 0, OPTION_TEXTS, "DIR",
+                             "add a LoRA adapter of PEFT's to the weights; several by DIR=WEIGHT,DIR=WEIGHT, "
+                             "or the option again",
+                             &o->adapters});
+    options_add(
+        t, (option_row){"combine", 0, OPTION_TEXT, "HOW",
+                        "several adapters: sum (default), or linear, as PEFT's add_weighted_adapter has it",
+                        &o->hub.combine});
+    options_add(t, (option_row){"task", 0, OPTION_TEXT, "NAME",
+                                "of a model with LoRA for several tasks: the one to add", &o->hub.task});
     options_add(t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
                                 "further outputs: hidden_states, attentions, ...", &o->hub.outputs});
     options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
@@ -71,6 +82,9 @@ int build_options_check(const option_table *t, const build_options *o, const cha
                {"--head", o->hub.head},
                {"--pooling", o->hub.pooling},
                {"--outputs", o->hub.outputs},
+               {"--adapter", o->adapters.count},
+               {"--combine", o->hub.combine},
+               {"--task", o->hub.task},
                {"--seq", o->lengths.count && !sizes},
                {"--batch", o->batch != 1 && !sizes},
                {"--mcpu", o->mcpu},
@@ -196,6 +210,8 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
 
 hub_options build_hub(const build_options *o) {
     hub_options hub = o->hub;
+    hub.adapters = o->adapters.v;
+    hub.adapter_count = o->adapters.count;
     for (int i = 0; i < o->lengths.count; i++)
         if (o->lengths.v[i] > hub.longest) hub.longest = o->lengths.v[i];
     return hub;

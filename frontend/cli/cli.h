@@ -30,6 +30,7 @@ int command_targets(int argc, char **argv);
 
 typedef struct build_options {
     hub_options hub;
+    text_list adapters;
     int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
     int64_t batch, optimise;
     const char *mcpu;       // one or several, separated by commas; NULL: usual_mcpu

@@ -104,12 +104,21 @@ static int store_ints(const option_table *t, const option_row *r, const char *te
     return -1;
 }
 
+static int store_text(const option_table *t, const option_row *r, const char *text) {
+    text_list *list = r->out;
+    if (list->count == TEXT_LIST_MAX)
+        return usage_error(t, "--%s: given more than %d times", r->name, TEXT_LIST_MAX);
+    list->v[list->count++] = text;
+    return -1;
+}
+
 static int store(const option_table *t, const option_row *r, const char *text) {
     switch (r->kind) {
     case OPTION_FLAG: *(bool *)r->out = true; return -1;
     case OPTION_TEXT:
     case OPTION_OPTIONAL: *(const char **)r->out = text; return -1;
     case OPTION_INTS: return store_ints(t, r, text);
+    case OPTION_TEXTS: return store_text(t, r, text);
     case OPTION_INT: break;
     }
     int64_t v;

@@ -11,6 +11,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef enum option_kind {
     OPTION_FLAG,    // bool, no argument
     OPTION_TEXT,    // const char *
+    OPTION_TEXTS,   // text_list: each time that the option is given
     OPTION_INT,     // int64_t, from `least` to `most`
     OPTION_INTS,    // int_list, each from `least` to `most`
     OPTION_OPTIONAL // const char *: "--report" alone sets it to "", "--report=x" to x
@@ -21,6 +22,12 @@ typedef struct int_list {
     int count;
     int64_t v[INT_LIST_MAX];
 } int_list;
+
+#define TEXT_LIST_MAX 16
+typedef struct text_list {
+    int count;
+    const char *v[TEXT_LIST_MAX];
+} text_list;
 
 typedef struct option_row {
     const char *name; // without the dashes

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/config/task.h"
 #include "frontend/hub/encoder/encoder.h"
 #include "frontend/hub/files/file.h"
@@ -22,6 +23,7 @@ typedef struct opening {
     hub_config read;
     hub_checkpoint *checkpoint;
     hub_weights tensors;
+    hub_adapters adapters;
 } opening;
 
 // --- Which files
@@ -61,6 +63,10 @@ static bool find_weights(opening *o) {
         if (hub_is_file(o->weights)) return true;
     }
     static const char *const unread[] = {"tf_model.h5", "flax_model.msgpack", "model.onnx"};
+    if (hub_is_file(hub_path(o->a, o->folder, "adapter_config.json")))
+        return diag_error(o->d, o->folder,
+                          "is an adapter, which is added to a model: bertc compile MODEL --adapter %.200s",
+                          o->folder);
     for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
         if (hub_is_file(hub_path(o->a, o->folder, unread[i])))
             return diag_error(o->d, o->folder,
@@ -206,11 +212,19 @@ static bool config_there(const opening *o) {
            diag_error(o->d, o->config, "is missing (--config FILE names it where it is elsewhere)");
 }
 
+// An adapter's head counts where no other is asked for.
+static bool open_adapters(opening *o, const char **head) {
+    if (!hub_adapters_open(o->options, o->config, o->checkpoint, &o->adapters, o->d)) return false;
+    o->checkpoint->adapters = &o->adapters;
+    if (!*head && !o->sentence.present) *head = o->adapters.head;
+    return true;
+}
+
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
     // All are read before a failure of one ends the opening, so that the problems of all are reported.
-    bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d);
+    bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d) && open_adapters(o, &head);
     hub_hint hint = tensors ? hub_checkpoint_hint(o->checkpoint) : (hub_hint){0};
     bool config = config_there(o) && hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence,
                                                      o->a, &o->read, o->d);

@@ -21,6 +21,12 @@ typedef struct hub_options {
     const char *outputs;
     int64_t dimensions; // of an embedding, its first numbers; 0: as the folder says, or all
     bool normalize;     // an embedding to length 1, behind that
+    // Folders of PEFT's LoRA adapters, which are added to the weights: each "DIR", "DIR=WEIGHT", or several of these
+    // separated by commas.
+    const char *const *adapters;
+    int adapter_count;
+    const char *combine; // several adapters: NULL or "sum", of their products; "linear", as PEFT calls it
+    const char *task;    // NULL: none; of a model that has LoRA for several tasks
 } hub_options;
 
 typedef struct hub_model {

@@ -22,7 +22,8 @@ runtime/answer: session load tokenizer
 frontend/hub/files:
 frontend/hub/sentence: files
 frontend/hub/config: files sentence
-frontend/hub/encoder: files sentence config
+frontend/hub/adapter: files
+frontend/hub/encoder: files sentence config adapter
 frontend/hub/tokenizer: files sentence
 frontend/cli/arrays:
 frontend/cli/run: arrays

@@ -191,11 +191,6 @@ START_TEST(jina_as_published) {
     config_of("xlm-roberta-seqcls", flash);
     copy_weights("xlm-roberta-seqcls", as_jina);
     expect_same("xlm-roberta-seqcls");
-    write_published(
-        "jina-reranker-v2-base-multilingual",
-        (const char *const[][2]){
-            {"\"lora_adaptations\": null", "\"lora_adaptations\": [\"retrieval.query\"]"}, {NULL, NULL}});
-    expect_failure((hub_options){0}, "lora_adaptations: an array is not supported", 1);
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 // Tensors of the checkpoint as constants, one for each tensor, and the layers that use them.
+#include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/encoder/encoder.h"
 
 // The part of the tensor that is meant: rows one after the other, or of each head.
@@ -21,19 +22,20 @@ static recipe *as_said(hub_builder *b, const hub_weight *w) {
             columns[] = {w->shape[0] * w->shape[1], w->shape[2]};
     stands[w->rank] = 1;
     recipe *r = recipe_tensor(a, w->tensor, w->e, w->rank + w->one_more, stands);
+    r = hub_adapted(b->weights->checkpoint->adapters, a, w->tensor, r);
     if (w->groups_first) return recipe_reshape(a, r, 2, columns);
     return w->one_more ? recipe_reshape(a, r, w->rank, w->shape) : r;
 }
 
-static recipe *as_float(hub_builder *b, const hub_weight *w, recipe *r) {
-    return w->e == ELEM_F32 ? r : recipe_cast(b->g->arena, r, ELEM_F32);
+static recipe *as_float(hub_builder *b, recipe *r) {
+    return r->type.e == ELEM_F32 ? r : recipe_cast(b->g->arena, r, ELEM_F32);
 }
 
 static recipe *of_weight(hub_builder *b, const hub_weight *w, bool turned) {
     arena *a = b->g->arena;
     recipe *r = part_of(b, w, as_said(b, w));
     if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
-    r = as_float(b, w, r);
+    r = as_float(b, r);
     return turned && !w->groups_first ? recipe_transpose(a, r) : r;
 }
 
@@ -43,11 +45,11 @@ static recipe *of_taps(hub_builder *b, const hub_weight *w) {
     int64_t rows = w->shape[0], columns = w->shape[1], taps = w->shape[2], matrix[] = {rows, columns};
     recipe *whole = as_said(b, w), **blocks = ARENA_ARRAY(a, recipe *, taps);
     if (columns == 1 && w->groups == 1)
-        return recipe_transpose(a, as_float(b, w, recipe_reshape(a, whole, 2, (int64_t[]){rows, taps})));
+        return recipe_transpose(a, as_float(b, recipe_reshape(a, whole, 2, (int64_t[]){rows, taps})));
     for (int64_t i = 0; i < taps; i++) {
         recipe *r = recipe_reshape(a, recipe_slice(a, whole, 2, i, i + 1), 2, matrix);
         if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
-        blocks[i] = recipe_transpose(a, as_float(b, w, r));
+        blocks[i] = recipe_transpose(a, as_float(b, r));
     }
     return recipe_concat(a, 0, (int)taps, blocks);
 }

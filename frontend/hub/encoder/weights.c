@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/encoder/weights.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/text.h"
@@ -201,6 +202,11 @@ static bool settle_decoder(lookup *l) {
                       decoder->tensor);
         }
     }
+    if (l->read->tied && word->tensor && hub_adapter_changes(l->c->adapters, word->tensor))
+        return wrong(l, word->tensor,
+                     "has a LoRA, and the decoder is tied to it: whether it changes too, PEFT leaves to how "
+                     "the adapter is "
+                     "used");
     if (l->read->tied) forget(l, MODULE_DECODER);
     if (l->config->off[MODULE_DECODER_BIAS]) return true;
     if (slot(l->read, MODULE_DECODER_BIAS, -1, PART_WEIGHT)->tensor) {
@@ -246,15 +252,33 @@ static int64_t classifier_rows(const lookup *l) {
     return found && hub_checkpoint_entry(l->c, name, &dtype, &rank, &shape, &data) && rank ? shape[0] : 0;
 }
 
+// The same of a classifier that an adapter has trained; 0: none has.
+static int64_t trained_rows(const lookup *l) {
+    hub_module m = l->config->head == HEAD_TOKEN ? MODULE_TAGGER : MODULE_CLASSIFIER;
+    bool found;
+    const char *name = name_of(l, m, -1, PART_WEIGHT, &found);
+    return found && hub_checkpoint_tensor(l->c, name) != name ? classifier_rows(l) : 0;
+}
+
+static void number_labels(const lookup *l, hub_config *config, int64_t rows) {
+    config->labels = ARENA_ARRAY(l->c->arena, const char *, rows);
+    for (int64_t i = 0; i < rows; i++) config->labels[i] = arena_printf(l->c->arena, "LABEL_%" PRId64, i);
+    config->sizes[SIZE_LABELS] = config->label_room = rows;
+}
+
 // Where id2label leaves gaps, or num_labels says otherwise, the classifier has a row a label. num_labels that
 // is right makes Transformers forget id2label.
 static void settle_labels(const lookup *l, hub_config *config) {
-    int64_t room = config->label_room, said = config->sizes[SIZE_LABELS], rows;
+    int64_t room = config->label_room, said = config->sizes[SIZE_LABELS], rows = trained_rows(l);
+    if (rows && rows != said) {
+        number_labels(l, config, rows);
+        diag_note(l->d, config->file,
+                  "id2label: the adapter's classifier has %" PRId64 " labels, which have no names", rows);
+        return;
+    }
     if ((room == said && !config->num_labels) || !(rows = classifier_rows(l))) return;
     if (rows == config->num_labels && rows != said) {
-        config->labels = ARENA_ARRAY(l->c->arena, const char *, rows);
-        for (int64_t i = 0; i < rows; i++) config->labels[i] = arena_printf(l->c->arena, "LABEL_%" PRId64, i);
-        config->sizes[SIZE_LABELS] = config->label_room = rows;
+        number_labels(l, config, rows);
         diag_note(l->d, config->file, "num_labels: the model has so many; id2label is not read");
     } else if (room != said) {
         if (rows == room) config->sizes[SIZE_LABELS] = room;

@@ -156,11 +156,31 @@ bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d) {
 
 // --- Looking up
 
+void hub_checkpoint_rename(hub_checkpoint *c, const char **shown, int shown_count, const hub_renamed *renamed,
+                           int renamed_count) {
+    c->shown = shown;
+    c->shown_count = shown_count;
+    c->renamed = renamed;
+    c->renamed_count = renamed_count;
+}
+
+static int by_shown(const void *a, const void *b) {
+    return strcmp(((const hub_renamed *)a)->name, ((const hub_renamed *)b)->name);
+}
+
+const char *hub_checkpoint_tensor(const hub_checkpoint *c, const char *name) {
+    const hub_renamed key = {.name = name}, *found = NULL;
+    if (c->renamed_count) found = bsearch(&key, c->renamed, (size_t)c->renamed_count, sizeof key, by_shown);
+    return found ? found->tensor : name;
+}
+
 int hub_checkpoint_count(const hub_checkpoint *c) {
+    if (c->shown) return c->shown_count;
     return c->sharded ? c->index_count : weights_file_count(&c->files[0]);
 }
 
 const char *hub_checkpoint_name(const hub_checkpoint *c, int i) {
+    if (c->shown) return c->shown[i];
     return c->sharded ? c->index[i].name : weights_file_name(&c->files[0], i);
 }
 
@@ -175,9 +195,16 @@ static const weights_file *module_of(const hub_checkpoint *c, const char **name)
     return NULL;
 }
 
+const weights_file *hub_checkpoint_module(const hub_checkpoint *c, const char *folder) {
+    for (int i = 0; i < c->module_count; i++)
+        if (!strcmp(c->modules[i].folder, folder)) return &c->modules[i].file;
+    return NULL;
+}
+
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data) {
     const weights_file *file = &c->files[0];
+    name = hub_checkpoint_tensor(c, name);
     const weights_file *own = module_of(c, &name);
     if (own) return weights_file_entry(own, name, dtype, rank, shape, data);
     if (c->sharded) {

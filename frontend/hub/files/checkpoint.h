@@ -4,6 +4,11 @@
 
 #include "frontend/hub/hub.h"
 
+// A name that stands for another tensor's.
+typedef struct hub_renamed {
+    const char *name, *tensor;
+} hub_renamed;
+
 typedef struct hub_checkpoint {
     arena *arena; // its own
     int file_count;
@@ -14,6 +19,11 @@ typedef struct hub_checkpoint {
     int index_count;
     struct hub_module_file *modules; // sentence-transformers' modules that have weights
     int module_count;
+    const hub_renamed *renamed; // by name
+    int renamed_count;
+    const char **shown; // all names; NULL: those of the files
+    int shown_count;
+    const struct hub_adapters *adapters; // what is added to its tensors; NULL: nothing
 } hub_checkpoint;
 
 // Opens `weights`: a file of safetensors or of torch.save, or an index of such files (.json). The caller calls
@@ -35,5 +45,14 @@ bool hub_weight_elem(const char *dtype, elem *e);
 
 // Opens the weights of a module: its tensors are then found as FOLDER/NAME.
 bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d);
+
+// The file of such a module; NULL: there is none.
+const struct weights_file *hub_checkpoint_module(const hub_checkpoint *c, const char *folder);
+// From now on the tensors are those of `shown`, and a name of `renamed` (in order) finds the other's tensor. Both stay
+// where they are.
+void hub_checkpoint_rename(hub_checkpoint *c, const char **shown, int shown_count, const hub_renamed *renamed,
+                           int renamed_count);
+// The tensor that a name stands for: itself, unless it is renamed.
+const char *hub_checkpoint_tensor(const hub_checkpoint *c, const char *name);
 
 #endif

@@ -40,13 +40,27 @@ static bool read_step(reading *r, const hub_fields *f, const char *kind, const c
     return ok;
 }
 
+// Jina's own Transformer, of jina-embeddings-v3, is the plain one with a choice of tasks (frontend/hub/adapter/task.c).
+static bool is_jina(const reading *r, const char *kind) {
+    if (strcmp(kind, "custom_st.Transformer") != 0) return false;
+    diag d; // what is wrong with the file is said where it is read as a whole
+    diag_init(&d);
+    cJSON *root = hub_json_load(hub_path(r->a, r->folder, "config.json"), false, &d);
+    const cJSON *tasks = cJSON_GetObjectItemCaseSensitive(root, "lora_adaptations");
+    bool jina = cJSON_IsArray(tasks) && cJSON_HasObjectItem(root, "use_flash_attn");
+    cJSON_Delete(root);
+    diag_free(&d);
+    return jina;
+}
+
 // The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
 // and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
 static bool read_module(reading *r, const hub_fields *f) {
     static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
     const char *kind = NULL, *name = NULL;
     if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
-    if (strncmp(kind, "sentence_transformers.", strlen("sentence_transformers.")) != 0)
+    bool known = !strncmp(kind, "sentence_transformers.", strlen("sentence_transformers."));
+    if (!known && !is_jina(r, kind))
         return hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", kind);
     const char *dot = strrchr(kind, '.');
     kind = dot ? dot + 1 : kind;
