@@ -99,7 +99,7 @@ static bool merged(safetensors_item *t, arena *a) {
             if (i != j && !sums.linear) continue;
             const float *left = tensor_of(sums.file[i], pair[1].name, &rank);
             const float *right = tensor_of(sums.file[j], pair[0].name, &columns);
-            double sign = sums.scale[i] < 0 ? -1 : 1,
+            double sign = sums.scale[j] < 0 ? -1 : 1,
                    scale = sign * sqrt(fabs(sums.scale[i] * sums.scale[j]));
             for (int64_t k = 0; k < t->shape[0] * columns; k++)
                 w[k] += (float)(scale * element(left, right, rank, columns, k / columns, k % columns));

@@ -35,11 +35,11 @@ void adapter_sort(hub_adapters *s) {
 
 // --- As PEFT combines adapters by "linear"
 
-// The square root of what it counts on either side; its sign on the left.
+// The square root of what it counts on either side; its sign on the right.
 static void split_scale(hub_factor *left, hub_factor *right) {
     double scale = left->scale;
-    right->scale = sqrt(fabs(scale));
-    left->scale = scale < 0 ? -right->scale : right->scale;
+    left->scale = sqrt(fabs(scale));
+    right->scale = scale < 0 ? -left->scale : left->scale;
 }
 
 // Deltas [first, last) of one tensor become the first.

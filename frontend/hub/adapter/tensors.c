@@ -13,7 +13,7 @@ typedef struct reading {
     const weights_file *file;
     adapter_names *names;
     hub_adapters *out;
-    int replaced, added;
+    int replaced, added, skipped;
     diag *d;
 } reading;
 
@@ -111,6 +111,21 @@ static const char *base_tensor(const reading *r, const char *name, const char *o
     return found;
 }
 
+static bool in_layer(const char *name) {
+    for (; *name; name++)
+        if (*name == '.' && name[1] >= '0' && name[1] <= '9') return true;
+    return false;
+}
+
+// What stands outside of the layers may be missing: a pooler that the checkpoint was saved without. Nothing reads it.
+static bool skips(reading *r, const char *own) {
+    if (in_layer(own) || adapter_names_find(r->names, own)) return false;
+    if (!r->skipped++)
+        diag_note(r->d, r->folder->weights,
+                  "what it adds to %.200s is not read: the base model has no such tensor", own);
+    return true;
+}
+
 static bool same_shape(const reading *r, const char *name, const char *base, int64_t rows, int64_t columns,
                        const int64_t *shape) {
     if (rows == shape[0] && columns == shape[1]) return true;
@@ -147,7 +162,9 @@ static bool read_linear(reading *r, const char *name, const char *plain) {
     int64_t x[2], y[2], shape[2];
     hub_factor a, b;
     if (!entry(r, name, 2, &a, x) || !entry(r, second, 2, &b, y)) return false;
-    const char *base = base_tensor(r, name, arena_printf(ar, "%s.weight", layer), 2, shape);
+    const char *own = arena_printf(ar, "%s.weight", layer);
+    if (skips(r, own)) return true;
+    const char *base = base_tensor(r, name, own, 2, shape);
     return base && same_shape(r, name, base, y[0], x[1], shape) &&
            add_pair(r, layer, name, base, a, b, false);
 }
@@ -160,7 +177,9 @@ static bool read_table(reading *r, const char *name, const char *plain) {
     int64_t x[2], y[2], shape[2];
     hub_factor a, b;
     if (!entry(r, name, 2, &a, x) || !entry(r, second, 2, &b, y)) return false;
-    const char *base = base_tensor(r, name, arena_printf(ar, "%s.weight", layer), 2, shape);
+    const char *own = arena_printf(ar, "%s.weight", layer);
+    if (skips(r, own)) return true;
+    const char *base = base_tensor(r, name, own, 2, shape);
     return base && same_shape(r, name, base, x[1], y[0], shape) && add_pair(r, layer, name, base, a, b, true);
 }
 
@@ -173,7 +192,9 @@ static bool read_bias(reading *r, const char *name, const char *plain) {
     hub_factor a, bias;
     double scale;
     if (!entry(r, first, 2, &a, x) || !entry(r, name, 1, &bias, y)) return false;
-    const char *base = base_tensor(r, name, arena_printf(ar, "%s.bias", layer), 1, shape);
+    const char *own = arena_printf(ar, "%s.bias", layer);
+    if (skips(r, own)) return true;
+    const char *base = base_tensor(r, name, own, 1, shape);
     if (!base) return false;
     if (y[0] != shape[0])
         return wrong(r, name,
@@ -231,5 +252,8 @@ bool adapter_read(const adapter_folder *f, hub_checkpoint *c, const weights_file
     for (int whole = 0; whole < 2; whole++) // the pairs say what the names' prefix is
         for (int i = 0; i < weights_file_count(file); i++)
             if (!read_tensor(&r, weights_file_name(file, i), whole)) return false;
-    return r.added || r.replaced || diag_error(d, f->weights, "holds no tensor");
+    return r.added || r.replaced ||
+           diag_error(d, f->weights,
+                      r.skipped ? "adds nothing to the base model: it is another model's"
+                                : "holds no tensor");
 }

@@ -25,7 +25,7 @@ rejects 1 'is none of sum, linear' "$BERTC" compile "$LORA" --adapter "$LORA/ada
 rejects 2 '--adapter has no effect on .*compiled already' "$BERTC" run with.so --adapter "$LORA/adapter" "a text"
 # A folder of a task's: MODEL/adapters/TASK.
 cp -r "$LORA" model
-mkdir model/adapters
+mkdir -p model/adapters
 mv model/adapter model/adapters/retrieval
 succeeds "$BERTC" run model --task retrieval --tensors "$LORA/io.safetensors" -o task.safetensors
 cmp with.safetensors task.safetensors || fail "the task's adapter gives something else"
