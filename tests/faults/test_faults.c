@@ -42,6 +42,9 @@ static const scenario commands[] = {
      .points = 40},
     {"run --rank", .args = {"run", "@/scores.so", "--rank", "a cat", "@/lines.txt", "-j", "1"}, .points = 40,
      .many = true},
+    {"run --summarize",
+     .args = {"run", "@/vectors.so", "--summarize", "2", "@/story.txt", "-j", "1", "--json"}, .points = 40,
+     .many = true},
     {"run --explain", .args = {"run", "@/labels.so", "--explain", "a fine film", "-o", "why.html"},
      .points = 40},
     {"run --explain --json", .args = {"run", "@/labels.so", "--explain", "a fine film", "--json"},
@@ -104,7 +107,8 @@ static bool setup(const char *folder) {
         if (!write_tokenizer(folder, tokenizers[i])) return false;
     for (size_t i = 0; i < sizeof builds / sizeof *builds; i++)
         if (!harness_succeeds(folder, folder, builds[i])) return false;
-    return write_text(folder, "lines.txt", "one\ntwo three\nfour five six\n") &&
+    return write_text(folder, "story.txt", "One two. Three four five. Six!\n\nSeven") &&
+           write_text(folder, "lines.txt", "one\ntwo three\nfour five six\n") &&
            write_text(folder, "lines.jsonl",
                       "{\"text\":\"one\",\"pair\":\"two\"}\n{\"words\":[\"three\",\"four\"]}\n\"five\"\n");
 }

@@ -39,8 +39,8 @@ static void add_texts(option_table *t, run_options *o) {
     options_add(t,
                 (option_row){"max-tokens", 0, OPTION_INT, "N",
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
-    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
-                                "default 1; all CPUs with --input, --similar and --rank", &o->threads, 1});
+    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1; all CPUs with files of texts",
+                                &o->threads, 1});
 }
 
 // What answers hold.
@@ -118,6 +118,7 @@ static void table_init(option_table *t, run_options *o) {
     add_modes(t, o);
     zero_shot_options_add(t, o);
     rank_options_add(t, o);
+    summarize_options_add(t, o);
     build_options_add(t, &o->build, "native");
 }
 
@@ -186,6 +187,8 @@ static void run(run_options *o, const arguments *rest, diag *d) {
         run_similar(o, model.model, words.v[0], d);
     else if (ok && o->rank)
         run_rank(o, model.model, words.v[0], d);
+    else if (ok && o->summarize)
+        run_summarize(o, model.model, words.v[0], d);
     else if (ok)
         run_session(o, model.model, &words, d);
     zero_shot_end(o);
@@ -203,10 +206,14 @@ static bool long_texts_of(run_options *o) {
 
 // -1, or the exit status of a usage error. `texts`: on the command line.
 static int check_options(const option_table *t, run_options *o, int texts) {
-    if (!!o->tensors + !!o->input + !!o->similar + !!o->rank + !!o->attention.count + o->explain > 1)
-        return usage_error(t, "takes one of --tensors, --input, --similar, --rank, --attention, --explain");
+    if (!!o->tensors + !!o->input + !!o->similar + !!o->rank + !!o->summarize + !!o->attention.count +
+            o->explain >
+        1)
+        return usage_error(t, "takes one of --tensors, --input, --similar, --rank, --summarize, --attention, "
+                              "--explain");
     int status = zero_shot_options_check(t, o);
     if (status < 0) status = rank_options_check(t, o, texts);
+    if (status < 0) status = summarize_options_check(t, o, texts);
     if (status >= 0) return status;
     bertc_similarity how;
     if (o->similarity && !o->similar) return usage_error(t, "--similarity goes with --similar");
@@ -239,9 +246,9 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--similar takes QUERIES for queries and TEXT for documents: no --as");
     if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar))
         return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
-    if (o->huge_pages && (o->input || o->similar || o->rank))
-        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar and "
-                              "--rank");
+    if (o->huge_pages && (o->input || o->similar || o->rank || o->summarize))
+        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar, "
+                              "--rank and --summarize");
     if (o->plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
     return -1;

@@ -7,7 +7,7 @@
 typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
-        *similar, *rank, *labels, *hypothesis;
+        *similar, *rank, *labels, *hypothesis, *novelty;
     bertc_truncation truncation;
     bertc_truncation_side side;
     bool plain_text;
@@ -20,8 +20,9 @@ typedef struct run_options {
     int_list attention;                // layer, head
     const char *similarity;            // NULL: as the model says
     int64_t top_k, max_answer, max_tokens, dimensions;
-    int64_t threads; // 0: not given
-    int64_t stride;  // -1: not given
+    int64_t summarize; // sentences; 0: not given
+    int64_t threads;   // 0: not given
+    int64_t stride;    // -1: not given
 } run_options;
 
 // --- options.c
@@ -68,6 +69,12 @@ void rank_options_add(option_table *t, run_options *o);
 // -1, or the exit status of a usage error. `texts`: on the command line.
 int rank_options_check(const option_table *t, const run_options *o, int texts);
 bool run_rank(const run_options *o, bertc_model *model, const char *documents, diag *d);
+
+// --- summarize.c: the sentences of a text that say most of it.
+void summarize_options_add(option_table *t, run_options *o);
+// -1, or the exit status of a usage error. `texts`: on the command line.
+int summarize_options_check(const option_table *t, const run_options *o, int texts);
+bool run_summarize(const run_options *o, bertc_model *model, const char *path, diag *d);
 
 // --- attention.c: whom each token of the text looks at.
 bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,

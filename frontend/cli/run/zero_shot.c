@@ -22,7 +22,7 @@ int zero_shot_options_check(const option_table *t, const run_options *o) {
     if (!o->labels && (o->multi_label || o->hypothesis))
         return usage_error(t, "--%s goes with --labels", o->hypothesis ? "hypothesis" : "multi-label");
     if (!o->labels) return -1;
-    if (o->tensors || o->similar || o->rank || o->attention.count || o->explain)
+    if (o->tensors || o->similar || o->rank || o->summarize || o->attention.count || o->explain)
         return usage_error(t, "--labels goes with texts that get an answer");
     if (o->pair) return usage_error(t, "--labels and --pair: the second text is the label's sentence");
     if (o->long_texts && strncmp(o->long_texts, "truncate", strlen("truncate")) != 0)
