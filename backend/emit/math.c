@@ -61,6 +61,17 @@ LLVMValueRef math_poly(emit *e, LLVMValueRef x, const double *c, int n) {
     return p;
 }
 
+LLVMValueRef math_poly_pairs(emit *e, LLVMValueRef x, const double *c, int n) {
+    LLVMValueRef part[16], power = x;
+    for (int i = 0; i < n; i++) part[i] = math_const(e, x, c[i]);
+    for (; n > 1; n = (n + 1) / 2) {
+        for (int i = 0; i < n; i += 2)
+            part[i / 2] = i + 1 < n ? math_fma(e, part[i + 1], power, part[i]) : part[i];
+        if (n > 2) power = LLVMBuildFMul(e->b, power, power, "");
+    }
+    return part[0];
+}
+
 LLVMValueRef math_unary(emit *e, const char *intrinsic, LLVMValueRef x) {
     LLVMTypeRef t = LLVMTypeOf(x);
     return build_intrinsic(e, intrinsic, 1, &t, 1, &x);
