@@ -94,6 +94,18 @@ bool recipe_blocks(const recipe *r, int64_t *parts, int64_t *blocks) {
     return *blocks > 1;
 }
 
+// --- Transposes
+
+const recipe *recipe_before_casts(const recipe *r) {
+    while (r->kind == RECIPE_CAST && r->type.e == ELEM_F32) r = r->parts[0];
+    return r;
+}
+
+const recipe *recipe_turned(const recipe *r) {
+    r = recipe_before_casts(r);
+    return r->kind == RECIPE_TRANSPOSE ? recipe_before_casts(r->parts[0]) : NULL;
+}
+
 // --- Names
 
 void name_if_free(graph *g, value v, const char *name) {

@@ -17,6 +17,10 @@ value constant_concat(graph *g, int64_t axis, int n, const value *c);
 // Is the recipe's matrix `parts` equal matrices side by side, each zero outside of `blocks` blocks (2 or more) down
 // its diagonal?
 bool recipe_blocks(const recipe *r, int64_t *parts, int64_t *blocks);
+// What the recipe makes before it widens to f32, which changes no element.
+const recipe *recipe_before_casts(const recipe *r);
+// The recipe whose transpose r is, both before they are widened; NULL: it is no such recipe.
+const recipe *recipe_turned(const recipe *r);
 // Names `v` if no other node of the graph has the name.
 void name_if_free(graph *g, value v, const char *name);
 

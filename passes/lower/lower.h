@@ -65,7 +65,9 @@ bool weight_has_blocks(const lower *l, value w);
 value weight_scales(lower *l, value w);
 // Of w in i8: what the zero point of rows adds to sums over groups of k, i32[N] or [K/group,N].
 value weight_sums(lower *l, value w, int64_t group);
-// A table whose rows are looked up, in bf16 or i8; of i8 *scales is f32[V,1].
+// Is the table [V,H] the transpose of a weight of some product that is lowered too (a tied decoder)?
+bool table_is_tied(const lower *l, value table);
+// A table [V,H] whose rows are looked up, in bf16 or i8; of i8 *scales is f32[V,H/group].
 value table_narrow(lower *l, value table, value *scales);
 // A f32 table that products of attention read, in bf16.
 value table_bf16(lower *l, value table);
@@ -79,7 +81,7 @@ value rows_cast(lower *l, value x);
 // x in u8, with its scales; two nodes of their own. `whole`: where they are new, each row is one group.
 const lower_rows *rows_quantized(lower *l, value x, bool whole);
 // How many elements of a row of `t` share a scale; `wide`: no task owns whole rows of it.
-int64_t rows_group(const type *t, bool wide);
+int64_t rows_group(const lower *l, const type *t, bool wide);
 
 // --- product.c, table.c, attention.c: what v becomes, where it is one
 

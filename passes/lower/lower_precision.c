@@ -30,7 +30,8 @@
 //
 // Rows are quantised whole, but for rows of a product without a norm that are wider than 768
 // columns (hidden rows of a feed-forward): these in groups, so that a task of some columns can own
-// a group. The group follows from the width alone (rows.c). A product then sums each group apart:
+// a group. In class avx2 all rows have groups, of at most 256 columns, for 7 bits are coarse. The
+// group follows from the width and the class alone (rows.c). A product then sums each group apart:
 //
 //               %0 = matmul %q, %w {group = 768}                        i32[T,K/768,N]
 //               %1 = add %0, %c                                         c: i32[K/768,N]
@@ -43,7 +44,7 @@
 // made in its own box (fuse_mlp) has `cast`, or `scales` and `quantize`, inside. fuse_precision
 // joins the others to the kernel that makes the rows. Attention's two products are bf16
 // (attention.c), in classes bf16 and vnni: CPUs of class avx2 have no product of bf16. Tables are
-// bf16, or i8 by rows with a scale each (table.c).
+// bf16, or i8 with a scale for each 64 columns of a row (table.c).
 //
 // What stays f32: what --keep names; weights that are no f32 matrix of the checkpoint, or are
 // states; weights with fewer than 16 columns or inner rows, which save nothing.

@@ -20,7 +20,8 @@ static value in_bf16(lower *l, open_box *b, value x, bool inside, value w) {
 
 // Hidden rows that stay in the box.
 static lower_rows quantize_inside(lower *l, open_box *b, value x, bool whole) {
-    int64_t group = rows_group(graph_type(rewriter_graph(l->r), x), !whole);
+    const type *t = graph_type(rewriter_graph(l->r), x);
+    int64_t group = whole ? t->d[1].n : rows_group(l, t, true);
     attr attrs[] = {attr_elem(ATTR_to, ELEM_U8), attr_int(ATTR_group, group), attr_int(ATTR_limit, l->limit)};
     value scale = box_add(l, b, OP_scales, 1, &x, 2, attrs + 1);
     value narrow = box_add(l, b, OP_quantize, 2, (value[]){x, scale}, 3, attrs);
@@ -52,10 +53,18 @@ static value in_int8(lower *l, open_box *b, const lower_rows *rows, value w) {
     return box_add(l, b, OP_mul, 2, (value[]){sums, weight_scales(l, w)}, 0, NULL);
 }
 
+// Products in slices (fuse_mlp): the first one's rows are read whole, for its sums stay in registers.
+static bool has_two_products(const open_box *b) {
+    int products = 0;
+    for (value u = 0; b->body && u < b->body->count; u++) products += op_is(b->body, u, OP_matmul);
+    return products > 1;
+}
+
 static value lowered(lower *l, open_box *b, value x, bool inside, value w) {
     if (!l->rows) return widened(l, b, x, w);
     if (l->weight == ELEM_BF16) return in_bf16(l, b, x, inside, w);
-    if (!inside) return in_int8(l, b, rows_quantized(l, x, weight_has_blocks(l, w)), w);
+    if (!inside)
+        return in_int8(l, b, rows_quantized(l, x, weight_has_blocks(l, w) || has_two_products(b)), w);
     lower_rows rows = quantize_inside(l, b, x, weight_has_blocks(l, w));
     return in_int8(l, b, &rows, w);
 }

@@ -11,6 +11,10 @@
 #define WIDEST_GROUP 768
 #define LEAST_GROUP  256
 #define GROUP_STEP   64
+// The same of rows of 7 bits, whoever owns them: their steps are twice as coarse.
+#define WIDEST_OF_7_BITS 256
+#define LEAST_OF_7_BITS  64
+#define LIMIT_OF_7_BITS  63
 
 static const lower_rows *find(const lower *l, value x, bool quantized) {
     for (const lower_rows *m = l->made; m; m = m->next)
@@ -60,10 +64,12 @@ static bool rows_are_wide(const graph *g, value v) {
     return product;
 }
 
-int64_t rows_group(const type *t, bool wide) {
-    int64_t n = t->d[t->rank - 1].n;
-    if (!wide || n <= WIDEST_GROUP) return n;
-    for (int64_t group = WIDEST_GROUP; group >= LEAST_GROUP; group -= GROUP_STEP)
+int64_t rows_group(const lower *l, const type *t, bool wide) {
+    bool fine = l->limit <= LIMIT_OF_7_BITS;
+    int64_t n = t->d[t->rank - 1].n, widest = fine ? WIDEST_OF_7_BITS : WIDEST_GROUP,
+            least = fine ? LEAST_OF_7_BITS : LEAST_GROUP;
+    if (n <= widest || !(wide || fine)) return n;
+    for (int64_t group = widest; group >= least; group -= GROUP_STEP)
         if (n % group == 0) return group;
     return n;
 }
@@ -100,7 +106,7 @@ const lower_rows *rows_quantized(lower *l, value x, bool whole) {
     graph *g = rewriter_graph(l->r);
     const lower_rows *m = find(l, x, true);
     if (m) return m;
-    int64_t group = rows_group(graph_type(g, x), !whole && rows_are_wide(g, x));
+    int64_t group = whole ? graph_type(g, x)->d[1].n : rows_group(l, graph_type(g, x), rows_are_wide(g, x));
     attr attrs[] = {attr_elem(ATTR_to, ELEM_U8), attr_int(ATTR_group, group), attr_int(ATTR_limit, l->limit)};
     value scale = scales_of(l, x, group, attrs + 1), operands[] = {x, scale};
     value narrow = graph_append(g, OP_quantize, 2, operands, 3, attrs);

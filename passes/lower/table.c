@@ -1,5 +1,5 @@
-// Tables of embeddings: bf16, or i8 by rows with a scale each. Lookups widen the rows that they
-// found.
+// Tables of embeddings: bf16, or i8 with a scale for each 64 columns of a row. Lookups widen the
+// rows that they found.
 //
 //   before    %0 = gather %word, %ids                       f32, or 16 bits, with a cast behind
 //
@@ -7,8 +7,11 @@
 //             %1 = cast %0 {to = f32}
 //
 //             %0 = gather %word.i8, %ids                    int8, int8w
-//             %1 = gather %word.scales, %ids                f32[T,1]
-//             %2 = dequantize %0, %1 {group = H}
+//             %1 = gather %word.scales, %ids                f32[T,H/64]
+//             %2 = dequantize %0, %1 {group = 64}
+//
+// A table that is tied to the decoder of a masked LM gets that weight's elements, so that one copy
+// of them does (share_tables): a scale per row in i8, and bf16 even where the checkpoint has f16.
 //
 // It takes tables of the checkpoint with 16 rows or more: a smaller one saves nothing, and tables
 // of angles (rotary positions) are computed, not learned.
@@ -33,16 +36,17 @@ static bool takes(const lower *l, value v, const graph *where, value u) {
     const attr *r = node_is_constant(c) ? node_attr(c, ATTR_recipe) : NULL;
     if (!r || node_is_state(c) || !elem_is_float(c->type.e) || c->type.layout != LAYOUT_ROW) return false;
     if (c->type.rank != 2 || c->type.d[0].n < LOWER_LEAST || c->type.d[1].n < LOWER_LEAST) return false;
-    if (l->weight == ELEM_BF16 && c->type.e != ELEM_F32) return false;
-    return of_checkpoint(r->u.recipe) && !keep_holds(l, v, table);
+    if (!of_checkpoint(r->u.recipe) || keep_holds(l, v, table)) return false;
+    return l->weight != ELEM_BF16 || c->type.e == ELEM_F32 || table_is_tied(l, table);
 }
 
 static value looked_up(lower *l, open_box *b, value table, value ids) {
     value scales = VALUE_NONE, narrow = table_narrow(l, table, &scales);
     value rows = box_add(l, b, OP_gather, 2, (value[]){narrow, ids}, 0, NULL);
-    attr to = attr_elem(ATTR_to, ELEM_F32),
-         group = attr_int(ATTR_group, graph_type(rewriter_graph(l->r), narrow)->d[1].n);
+    attr to = attr_elem(ATTR_to, ELEM_F32);
     if (scales == VALUE_NONE) return box_add(l, b, OP_cast, 1, &rows, 1, &to);
+    const graph *g = rewriter_graph(l->r);
+    attr group = attr_int(ATTR_group, graph_type(g, narrow)->d[1].n / graph_type(g, scales)->d[1].n);
     value factors = box_add(l, b, OP_gather, 2, (value[]){scales, ids}, 0, NULL);
     return box_add(l, b, OP_dequantize, 2, (value[]){rows, factors}, 1, &group);
 }

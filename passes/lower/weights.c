@@ -5,6 +5,9 @@
 #include "passes/lower/lower.h"
 
 #define WEIGHT_LIMIT 127
+// The most columns of a table's row that share a scale, and what divides their number: one vector of 16 numbers.
+#define TABLE_GROUP 64
+#define GROUP_STEP  16
 
 static recipe *recipe_of(const graph *g, value c) {
     return (recipe *)(uintptr_t)node_attr(graph_node(g, c), ATTR_recipe)->u.recipe;
@@ -65,13 +68,48 @@ value table_bf16(lower *l, value table) {
         "bf16");
 }
 
+bool table_is_tied(const lower *l, value table) {
+    const graph *g = rewriter_graph(l->r);
+    const recipe *own = recipe_before_casts(recipe_of(g, table));
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        bool reads = n->op == OP_matmul || n->op == OP_fuse;
+        for (int i = 0; i < n->input_count && reads; i++) {
+            value w = n->inputs[i];
+            if (weight_stays(g, w) || keep_holds(l, v, w)) continue;
+            const recipe *turned = recipe_turned(recipe_of(g, w));
+            if (turned && recipe_eq(turned, own)) return true;
+        }
+    }
+    return false;
+}
+
+// How many columns of a table's row share a scale. A tied one has the elements of its decoder's weight, whose columns
+// have one.
+static int64_t table_group(const lower *l, value table) {
+    int64_t n = graph_type(rewriter_graph(l->r), table)->d[1].n;
+    for (int64_t group = TABLE_GROUP; group >= GROUP_STEP && !table_is_tied(l, table); group -= GROUP_STEP)
+        if (n % group == 0) return group;
+    return n;
+}
+
+// Quantises the matrix r [V,H] by groups of its rows: rows [V H/group,group] on the way.
+static recipe *by_groups(lower *l, recipe_kind kind, recipe *r, int64_t group, int64_t columns) {
+    arena *a = rewriter_graph(l->r)->arena;
+    int64_t rows = r->type.d[0].n, width = r->type.d[1].n;
+    if (group == width) return recipe_quantized(a, kind, r, WEIGHT_LIMIT);
+    recipe *cut = recipe_reshape(a, r, 2, (int64_t[]){rows * (width / group), group});
+    return recipe_reshape(a, recipe_quantized(a, kind, cut, WEIGHT_LIMIT), 2, (int64_t[]){rows, columns});
+}
+
 value table_narrow(lower *l, value table, value *scales) {
     graph *g = rewriter_graph(l->r);
     recipe *r = recipe_of(g, table);
     if (l->weight == ELEM_BF16) return made_of(l, table, recipe_cast(g->arena, r, ELEM_BF16), "bf16");
     if (r->type.e != ELEM_F32) r = recipe_cast(g->arena, r, ELEM_F32);
-    *scales = made_of(l, table, recipe_quantized(g->arena, RECIPE_ROW_SCALES, r, WEIGHT_LIMIT), "scales");
-    return made_of(l, table, recipe_quantized(g->arena, RECIPE_QUANTIZE_ROWS, r, WEIGHT_LIMIT), "i8");
+    int64_t width = r->type.d[1].n, group = table_group(l, table);
+    *scales = made_of(l, table, by_groups(l, RECIPE_ROW_SCALES, r, group, width / group), "scales");
+    return made_of(l, table, by_groups(l, RECIPE_QUANTIZE_ROWS, r, group, width), "i8");
 }
 
 // The narrow one takes the name of one that nobody reads; what belongs to it has an ending.

@@ -23,29 +23,17 @@ static const recipe *recipe_at(const graph *g, value v) {
     return r && n->type.rank == 2 && n->type.layout == LAYOUT_ROW ? r->u.recipe : NULL;
 }
 
-// Widening to f32 on the way changes no element of the end.
-static const recipe *before_casts(const recipe *r) {
-    while (r->kind == RECIPE_CAST && r->type.e == ELEM_F32) r = r->parts[0];
-    return r;
-}
-
-// The tensor whose transpose r is; NULL: it is no such recipe.
-static const recipe *turned(const recipe *r) {
-    r = before_casts(r);
-    return r->kind == RECIPE_TRANSPOSE ? before_casts(r->parts[0]) : NULL;
-}
-
 // Has `table` [V,H] the elements of the transpose of `w` [H,V]?
 static bool same_elements(const recipe *table, const recipe *w) {
     const recipe *from = NULL, *of = NULL;
     if (table->type.e != w->type.e) return false;
     if (table->kind == RECIPE_QUANTIZE_ROWS && w->kind == RECIPE_QUANTIZE_COLUMNS &&
         (int64_t)table->scale == (int64_t)w->scale) {
-        from = before_casts(table->parts[0]);
-        of = turned(w->parts[0]);
+        from = recipe_before_casts(table->parts[0]);
+        of = recipe_turned(w->parts[0]);
     } else if (table->type.e == ELEM_BF16) {
-        from = before_casts(table->kind == RECIPE_CAST ? table->parts[0] : table);
-        of = turned(w->kind == RECIPE_CAST ? w->parts[0] : w);
+        from = recipe_before_casts(table->kind == RECIPE_CAST ? table->parts[0] : table);
+        of = recipe_turned(w->kind == RECIPE_CAST ? w->parts[0] : w);
     }
     return from && of && from->kind == RECIPE_TENSOR && recipe_eq(from, of);
 }
