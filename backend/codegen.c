@@ -89,7 +89,10 @@ static const kernel *emit_site(emit *e, const kernel_site *s) {
     for (const kernel_family *f = families; f->name; f++) {
         if (writes && !f->writes) continue;
         if (!f->accepts(e, s)) continue;
-        if (f->emit(e, s, k)) return k;
+        if (f->emit(e, s, k)) {
+            k->family = f->name;
+            return k;
+        }
         if (e->diag->errors == errors)
             diag_error(e->diag, site_place(e, s), "internal error: %s could not emit it", f->name);
         return NULL;

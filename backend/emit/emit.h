@@ -161,6 +161,7 @@ typedef struct kernel {
     int phase_count[THREAD_CLASSES];
     kernel_phase phases[THREAD_CLASSES][KERNEL_MAX_PHASES];
     int64_t scratch_bytes;
+    const char *family; // that emitted it: "matmul"
 } kernel;
 
 // Each family: `*_accepts` says whether it can emit the node (cheap, no side effect); `*_emit` adds

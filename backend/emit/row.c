@@ -73,9 +73,12 @@ static bool follows(const row_code *r, value u, value made) {
 
 // The scales of v that are wanted, of one group: where one is `first`, of its group.
 static void take_scales(row_code *r, row_pass *p, value v, value first) {
+    int64_t segment = row_pass_segment(r, v, p->width);
     for (value u = v + 1; u < r->body->count; u++) {
         const node *n = graph_node(r->body, u);
         if (n->op != OP_scales || n->inputs[0] != v || !r->needed[u] || r->there[u]) continue;
+        if (segment % (p->width / columns_of(r, u)))
+            continue; // v is made in narrower groups: a pass of its own
         if (first == VALUE_NONE) first = u;
         if (columns_of(r, u) == columns_of(r, first)) p->scales[p->scale_count++] = u;
     }

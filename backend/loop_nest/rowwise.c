@@ -33,13 +33,14 @@ static operand_shape operand_shape_of(const graph *body, value v, const row_shap
     if (t->rank == 2 && leads) {
         if (dim_is(t->d[1], s->width)) return ROW;
         if (dim_is(t->d[1], 1)) return COLUMN;
-        bool scales = n->op == OP_param || n->op == OP_scales;
+        bool scales = n->op == OP_param || n->op == OP_scales || n->op == OP_gather;
         return scales && t->d[1].s == SYM_NONE && row_scales_fit(s->width, t->d[1].n) ? SCALES : FOREIGN;
     }
     if (n->op != OP_param) return FOREIGN;
     if (t->rank == 1) return dim_is(t->d[0], s->width) ? VECTOR : FOREIGN;
-    bool fits = dim_is(t->d[1], s->width) || dim_is(t->d[1], 1); // rows, or a number for each
-    return t->rank == 2 && t->d[0].s == SYM_NONE && fits ? TABLE : FOREIGN;
+    if (t->rank != 2 || t->d[1].s != SYM_NONE) return FOREIGN;
+    bool fits = dim_is(t->d[1], s->width) || row_scales_fit(s->width, t->d[1].n); // rows, or their scales
+    return fits ? TABLE : FOREIGN;
 }
 
 static bool takes_operand(const graph *body, const node *n, int i, const row_shape *s) {
@@ -85,7 +86,8 @@ static bool is_padded(const place *p, const type *t) {
     return p->ld * elem_bits(t->e) % (PLACE_ALIGNMENT * 8) == 0;
 }
 
-// Rows lie in the arena, padded to whole vectors; vectors and tables are constants, with zeros after them.
+// Rows lie in the arena, padded to whole vectors, and so may tables (rows that a head chooses from); vectors and other tables
+// are constants, with zeros after them.
 static bool operands_fit(const kernel_site *k, const graph *body, const row_shape *s) {
     const node *n = graph_node(k->graph, k->node);
     const place *places = k->variant->places;
@@ -93,8 +95,10 @@ static bool operands_fit(const kernel_site *k, const graph *body, const row_shap
         operand_shape at = operand_shape_of(body, i, s);
         bool constant = node_is_constant(graph_node(k->graph, n->inputs[i]));
         if (at == FOREIGN) return false;
-        if ((at == VECTOR || at == TABLE || at == PANELS) && !constant) return false;
-        if (at == ROW && (constant || !is_padded(&places[n->inputs[i]], graph_type(body, i)))) return false;
+        bool padded = !constant && is_padded(&places[n->inputs[i]], graph_type(body, i));
+        if ((at == VECTOR || at == PANELS) && !constant) return false;
+        if (at == TABLE && !constant && !padded) return false;
+        if (at == ROW && !padded) return false;
     }
     return true;
 }

@@ -9,7 +9,7 @@
 
 #include "backend/emit/emit.h"
 
-#define TILE_MAX_EXTRAS 8
+#define TILE_MAX_EXTRAS 16
 #define TILE_MAX_LINES  24
 // Of `next`, in four groups of k: a line.
 #define TILE_NEXT_BYTES 64
