@@ -255,6 +255,7 @@ static int64_t classifier_rows(const lookup *l) {
 // The same of a classifier that an adapter has trained; 0: none has.
 static int64_t trained_rows(const lookup *l) {
     hub_module m = l->config->head == HEAD_TOKEN ? MODULE_TAGGER : MODULE_CLASSIFIER;
+    if (!l->config->family->modules[m]) return 0;
     bool found;
     const char *name = name_of(l, m, -1, PART_WEIGHT, &found);
     return found && hub_checkpoint_tensor(l->c, name) != name ? classifier_rows(l) : 0;
