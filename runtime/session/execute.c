@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "runtime/error.h"
+#include "runtime/session/order.h"
 #include "runtime/session/session.h"
 
 void session_clear(bertc_session *s) {
@@ -131,37 +132,51 @@ static int64_t dim_size(const bertc_session *s, uint32_t dim) {
     }
 }
 
-static int64_t tasks_of(const bertc_session *s, int phase) {
-    const bertc_phase *p = &s->current->phases[phase];
+static int64_t blocks_of(const bertc_session *s, const bertc_phase *p) {
     int64_t size = dim_size(s, p->dim); // unit may be as large as an int64_t: all rows in one task
-    return size ? ((size - 1) / p->unit + 1) * p->inner : 0;
+    return size ? (size - 1) / p->unit + 1 : 0;
 }
 
 static int64_t phase_count(void *context, int phase) {
-    return tasks_of(context, phase);
+    const bertc_session *s = context;
+    const bertc_phase *p = &s->current->phases[phase];
+    return blocks_of(s, p) * p->inner;
 }
 
-// What the thread streams first in the next phase that streams: *bytes at the address; 0: none.
-static const void *next_stream(const bertc_session *s, int phase, int thread, int64_t *bytes) {
+// The kernel's number of the task that a phase does in place `at`.
+static int64_t task_at(const bertc_session *s, const bertc_phase *p, int64_t at) {
+    bool ordered = s->threads > 1 && !s->parallel && p->stream_bytes > 0 && p->inner > 1;
+    return ordered ? order_task(at, blocks_of(s, p), p->inner, p->unit) : at;
+}
+
+// What the thread streams first in the next phase that streams: *bytes at the address; 0: none. *run: how much more
+// of it follows in the thread's run of tasks.
+static const char *next_stream(const bertc_session *s, int phase, int thread, int64_t *bytes, int64_t *run) {
     const session_variant *v = s->current;
     while (++phase < v->phase_count && v->phases[phase].stream_bytes == 0) continue;
-    *bytes = 0;
+    *bytes = *run = 0;
     if (phase >= v->phase_count) return NULL;
     const bertc_phase *p = &v->phases[phase];
-    int64_t count = tasks_of(s, phase), task = pool_first(count, s->threads, thread);
-    if (task == pool_first(count, s->threads, thread + 1)) return NULL;
+    int64_t count = blocks_of(s, p) * p->inner, task = pool_first(count, s->threads, thread);
+    int64_t end = pool_first(count, s->threads, thread + 1);
+    if (task == end) return NULL;
+    int64_t from = task_at(s, p, task) % p->inner, to = task_at(s, p, end - 1) % p->inner;
     *bytes = p->stream_bytes;
-    return (const char *)v->args[v->arg_at[phase] + (int)p->stream] + task % p->inner * p->stream_step;
+    *run = to > from ? (to - from) * p->stream_step : 0;
+    return (const char *)v->args[v->arg_at[phase] + (int)p->stream] + from * p->stream_step;
 }
 
-static void phase_task(void *context, int phase, int64_t task, int thread, bool last) {
+static void phase_task(void *context, int phase, int64_t at, int thread, pool_ahead *ahead) {
     const bertc_session *s = context;
     const session_variant *v = s->current;
     bertc_kernel kernel = (bertc_kernel)(uintptr_t)model_at(s->model, v->phases[phase].kernel);
-    int64_t bytes = 0;
-    const void *next = last ? next_stream(s, phase, thread, &bytes) : NULL;
-    kernel(v->args + v->arg_at[phase], &s->call, task, s->scratch + s->scratch_stride * (size_t)thread, next,
-           bytes);
+    int64_t bytes = 0, run = 0;
+    const char *next = ahead ? next_stream(s, phase, thread, &bytes, &run) : NULL;
+    kernel(v->args + v->arg_at[phase], &s->call, task_at(s, &v->phases[phase], at),
+           s->scratch + s->scratch_stride * (size_t)thread, next, bytes);
+    if (!next) return;
+    ahead->at = next;
+    ahead->bytes = bytes + run < s->fetch_most ? bytes + run : s->fetch_most;
 }
 
 static bertc_thread_call thread_call(const bertc_session *s, bertc_off code) {

@@ -3,10 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/error.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
+
+// Bytes, where the system does not say what a core's cache holds.
+#define FETCH_OTHERWISE (256 * 1024)
 
 static int thread_class(int threads) {
     return threads <= 1 ? 0 : threads <= 2 ? 1 : threads <= 8 ? 2 : 3;
@@ -143,6 +147,12 @@ static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_err
     return s->pool != NULL;
 }
 
+// Half of a core's own cache.
+static int64_t fetch_most(void) {
+    long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return l2 > 0 ? l2 / 2 : FETCH_OTHERWISE;
+}
+
 bertc_session *session_open(bertc_model *model, const bertc_session_options *o, bertc_error *error) {
     bertc_session *s = heap_zero(1, sizeof *s);
     if (!s) {
@@ -151,6 +161,8 @@ bertc_session *session_open(bertc_model *model, const bertc_session_options *o, 
     }
     s->model = model;
     s->threads = o->threads ? o->threads : 1;
+    s->parallel = o->parallel != NULL;
+    s->fetch_most = fetch_most();
     s->hook = o->hook;
     s->hook_user = o->hook_user;
     if (open_all(s, o, error)) return s;

@@ -50,6 +50,8 @@ struct bertc_session {
     bertc_phase_hook hook;
     void *hook_user;
     int threads;
+    bool parallel;      // on the caller's threads
+    int64_t fetch_most; // bytes that a thread fetches while it waits
     const char *weights;
     char *states;       // its own, from the first bytes of the weights; aligned to 64
     void *weights_copy; // in large pages, or NULL

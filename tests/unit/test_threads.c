@@ -12,10 +12,11 @@
 
 #include "main.h"
 #include "runtime/session/futex.h"
+#include "runtime/session/order.h"
 #include "runtime/session/placement.h"
 #include "runtime/session/pool.h"
 
-enum { PHASES = 40, MOST = 97, THREADS = 16 };
+enum { PHASES = 40, MOST = 97, THREADS = 33 };
 
 typedef struct record {
     int64_t counts[PHASES];
@@ -33,7 +34,7 @@ static int64_t count_of(void *context, int phase) {
     return ((record *)context)->counts[phase];
 }
 
-static void task_of(void *context, int phase, int64_t task, int thread, bool last) {
+static void task_of(void *context, int phase, int64_t task, int thread, pool_ahead *ahead) {
     record *r = context;
     if (thread < 0 || thread >= THREADS || atomic_fetch_add(&r->busy[thread], 1) != 0) r->wrong = true;
     if (atomic_exchange(&r->in_phase, phase) > phase) r->wrong = true;
@@ -44,11 +45,12 @@ static void task_of(void *context, int phase, int64_t task, int thread, bool las
     r->plain[phase * MOST + task] = 1;
     atomic_fetch_add(&r->done[phase][task], 1);
     // The last of its own: once a thread and phase, and never another's.
-    if (last) {
+    if (ahead) {
         int64_t n = r->counts[phase];
         if (atomic_fetch_add(&r->lasts[phase][thread], 1) != 0) r->wrong = true;
         if (task < pool_first(n, r->threads, thread) || task >= pool_first(n, r->threads, thread + 1))
             r->wrong = true;
+        *ahead = (pool_ahead){(const char *)64, task % 2 << 20}; // it is never read: it need not be there
     }
     if (r->sleep && task == 0) nanosleep(&(struct timespec){.tv_nsec = r->sleep}, NULL);
     atomic_fetch_sub(&r->busy[thread], 1);
@@ -82,7 +84,7 @@ static record *new_record(int threads) {
 }
 
 START_TEST(each_task_once) {
-    const int threads[] = {1, 2, 3, 8, 16};
+    const int threads[] = {1, 2, 3, 8, 16, 33};
     record *r = new_record(threads[_i]);
     int lasts = 0;
     pool *p = pool_open(threads[_i], NULL, NULL, NULL);
@@ -113,9 +115,9 @@ END_TEST
 // Threads fall asleep in a long task and between calls, and wake.
 START_TEST(sleeps_and_wakes) {
     record *r = new_record(2);
-    r->sleep = 300000;
+    r->sleep = _i ? 4000000 : 300000; // so long that threads sleep within a call, or only after it
     pool *p = pool_open(2, NULL, NULL, NULL);
-    for (int round = 0; round < 5; round++) {
+    for (int round = _i; round < 3; round++) {
         run_once(p, r, 0, PHASES);
         nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     }
@@ -153,8 +155,8 @@ static int64_t many_tasks(void *context, int phase) {
     return ((many *)context)->count;
 }
 
-static void one_of_many(void *context, int phase, int64_t task, int thread, bool last) {
-    (void)phase, (void)thread, (void)last;
+static void one_of_many(void *context, int phase, int64_t task, int thread, pool_ahead *ahead) {
+    (void)phase, (void)thread, (void)ahead;
     many *m = context;
     m->done[task]++;
     if (task % 1024 == 0) atomic_fetch_add(&m->sum, 1);
@@ -173,6 +175,27 @@ START_TEST(very_many_tasks) {
 }
 END_TEST
 
+// Each number once, and blocks that are together take the same columns one after the other.
+START_TEST(tasks_that_share_weights_are_neighbours) {
+    bool seen[2000];
+    for (int64_t unit = 1; unit <= 3 * ORDER_ROWS; unit = unit * 2 + (unit == 4))
+        for (int64_t blocks = 1; blocks <= 40; blocks += 3)
+            for (int64_t inner = 1; inner <= 48; inner += 5) {
+                memset(seen, 0, sizeof seen);
+                int64_t changes = 0, columns = -1;
+                for (int64_t at = 0; at < blocks * inner; at++) {
+                    int64_t task = order_task(at, blocks, inner, unit);
+                    ck_assert(task >= 0 && task < blocks * inner && !seen[task]);
+                    seen[task] = true;
+                    changes += task % inner != columns;
+                    columns = task % inner;
+                }
+                int64_t together = unit < ORDER_ROWS ? ORDER_ROWS / unit : 1;
+                if (inner > 1) ck_assert_int_eq(changes, (blocks + together - 1) / together * inner);
+            }
+}
+END_TEST
+
 START_TEST(opens_and_closes) {
     for (int i = 0; i < 50; i++) pool_close(pool_open(1 + i % 9, NULL, NULL, NULL));
 }
@@ -188,8 +211,8 @@ static int64_t two_tasks(void *context, int phase) {
     return 2;
 }
 
-static void look_at_mask(void *context, int phase, int64_t task, int thread, bool last) {
-    (void)phase, (void)task, (void)last;
+static void look_at_mask(void *context, int phase, int64_t task, int thread, pool_ahead *ahead) {
+    (void)phase, (void)task, (void)ahead;
     masks *m = context;
     pthread_sigmask(SIG_BLOCK, NULL, &m->blocked[thread]);
     for (atomic_fetch_add(&m->begun, 1); m->begun < 2;) sched_yield(); // a task on each of the threads
@@ -403,11 +426,12 @@ int main(void) {
     Suite *s = suite_create("threads");
     TCase *t = tcase_create("pool");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, each_task_once, 0, 5);
+    tcase_add_loop_test(t, each_task_once, 0, 6);
     tcase_add_test(t, nothing_to_do);
-    tcase_add_test(t, sleeps_and_wakes);
+    tcase_add_loop_test(t, sleeps_and_wakes, 0, 2);
     tcase_add_test(t, idle_threads_sleep);
     tcase_add_loop_test(t, very_many_tasks, 0, 3);
+    tcase_add_test(t, tasks_that_share_weights_are_neighbours);
     tcase_add_test(t, opens_and_closes);
     tcase_add_test(t, signals_stay_out);
     tcase_add_test(t, one_cpu);
