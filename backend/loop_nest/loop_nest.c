@@ -143,7 +143,7 @@ static LLVMValueRef emit_function(site *k, sym rows, int64_t unit, int64_t *scra
 static int64_t block_rows(const kernel_site *s, int class) {
     int64_t tile = s->variant->row_tile, block = s->variant->schedules[s->node].splits[class].block_rows;
     if (block <= 0 || block > BLOCK_ROWS) block = BLOCK_ROWS;
-    return (block + tile - 1) / tile * tile;
+    return block < tile ? block : (block + tile - 1) / tile * tile;
 }
 
 // Bytes of a row of the operands and the results that lead with `rows`.

@@ -20,6 +20,9 @@
 // other, and C holds the sums of those before.
 #include "backend/matmul/blocks.h"
 
+// Rows of a task of a tail's phase for many threads: a short text has few rows.
+#define TAIL_ROWS 2
+
 // The parts of a node of this family.
 typedef struct matmul {
     sym dim;
@@ -237,7 +240,8 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                      .to = to,
                      .after = LLVMBuildSelect(e->b, again, b, behind, ""),
                      .next = LLVMGetParam(f, 4),
-                     .next_bytes = LLVMGetParam(f, 5)};
+                     .next_bytes = LLVMGetParam(f, 5),
+                     .follow = LLVMBuildNot(e->b, x.last, "")};
     epilogue_extras(e, &m->end.after, args, x.first, &v);
     if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
     // its group's columns are all that C holds
@@ -288,7 +292,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const mat
     if (!tail_phase) phase->flops_row += m->end.flops;
     out->phase_count[class] = 1;
     if (!tail_phase) return;
-    int64_t unit = s->variant->row_tile;
+    int64_t unit = class < THREAD_CLASSES - 1 ? s->variant->row_tile : TAIL_ROWS;
     out->phases[class][1] = (kernel_phase){.function = block_tail_kernel(e, m->dim, unit, &m->end, last),
                                            .dim = m->dim,
                                            .unit = unit,

@@ -34,6 +34,10 @@ static const memory_view *view_of(int threads) {
 #define BARRIER_SECONDS 2e-6
 // Taking a task and setting up its pointers.
 #define TASK_SECONDS 3e-7
+// With many threads: how many, tasks wanted for each, and the least that a task is worth.
+#define MANY_THREADS   16
+#define TASKS_A_THREAD 16
+#define LEAST_SECONDS  4e-6
 // The largest number of threads that splits are judged at.
 #define MOST_THREADS 32
 
@@ -157,6 +161,19 @@ static bool same_cost(double a, double b, int thread_class) {
     return a <= b * most && b <= a * most;
 }
 
+// Blocks of fewer rows, so that each of many threads has some tasks: a phase lasts as long as its slowest task. The
+// blocks that one was cut into take the same weights one after the other, by the same thread (runtime/session/order.h).
+static int64_t finer_rows(const cost_site *s, int64_t rows, int64_t columns) {
+    int64_t blocks = ceil_div(s->shape.n, columns);
+    while (blocks * ceil_div(s->expected, rows) < MANY_THREADS * TASKS_A_THREAD) {
+        int64_t half = round_up(ceil_div(smaller_int(rows, s->expected), 2), s->tile_rows);
+        double flops = 2.0 * (double)(half * s->shape.k) * (double)columns;
+        if (half >= rows || flops < LEAST_SECONDS * s->product->peak_gflops * 1e9) break;
+        rows = half;
+    }
+    return rows;
+}
+
 task_split cost_matmul_split(const cost_site *s, int thread_class) {
     // 128 rows and parts of them; a little more only where that is all there is.
     static const int64_t row_blocks[] = {192, 128, 96, 64, 48, 32, 16};
@@ -180,6 +197,8 @@ task_split cost_matmul_split(const cost_site *s, int thread_class) {
             best_cost = cost;
         }
     }
+    if (thread_class == THREAD_CLASSES - 1 && best.columns)
+        best.block_rows = finer_rows(s, best.block_rows, best.block_columns);
     bool whole_rows = best.block_rows >= s->capacity, whole_columns = best.block_columns >= s->shape.n;
     return (task_split){whole_columns ? FORM_ROWS : FORM_COLUMNS, whole_rows ? 0 : (int32_t)best.block_rows,
                         whole_columns ? 0 : (int32_t)best.block_columns};

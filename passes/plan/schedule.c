@@ -67,7 +67,8 @@ static void split_rows(schedule *s, const kernel_shape *k, const variant *x, int
     int64_t rows = expected_rows(k->rows, x);
     for (int i = 0; i < THREAD_CLASSES; i++) {
         int tasks = class_threads[i] * class_tasks_a_thread[i];
-        int64_t block = rows_a_task(rows, tasks, x->row_tile, most);
+        bool single = k->kind == KERNEL_ROWS && i == THREAD_CLASSES - 1; // rows need no tile
+        int64_t block = rows_a_task(rows, tasks, single ? 1 : x->row_tile, most);
         bool whole = block >= capacity_rows(k->rows, x);
         s->splits[i] = (task_split){FORM_ROWS, whole ? 0 : (int32_t)block, 0};
     }
