@@ -50,13 +50,24 @@ static LLVMValueRef next_begin(emit *e, const panels *p, const panels_args *x) {
     return LLVMBuildSelect(e->b, early, begin, build_const_i64(e, 0), "");
 }
 
-// What row tile i of that width fetches of `next`: its share, or, where it has none, what is `at_hand`.
+// What row tile i of that width, with its rows at `a`, fetches where it has no share of `next`: the next tile's rows,
+// which another core may have written, or, behind the last one, what is at hand. NULL: nothing, for AMX's tiles look.
+static LLVMValueRef otherwise_lines(emit *e, const panels *p, const panels_args *x, LLVMValueRef i,
+                                    LLVMValueRef a, LLVMValueRef height) {
+    if (p->product->step == STEP_TILES) return LLVMConstNull(e->ptr);
+    LLVMValueRef end = LLVMBuildSub(e->b, x->cut.tiles, build_const_i64(e, 1), "");
+    LLVMValueRef between = LLVMBuildICmp(e->b, LLVMIntSLT, i, end, "");
+    LLVMValueRef follow = LLVMBuildOr(e->b, between, x->follow, "");
+    return LLVMBuildSelect(e->b, follow, tile_at(e, a, tile_mul(e, height, p->lda)), a, "");
+}
+
+// What row tile i of that width fetches of `next`: its share, or `otherwise`.
 static LLVMValueRef next_lines(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef i,
-                               LLVMValueRef at_hand) {
+                               LLVMValueRef otherwise) {
     LLVMValueRef before = tile_mul(e, i, p->widths[which] * next_share(p));
     LLVMValueRef at = LLVMBuildAdd(e->b, x->next_begin, before, "");
     LLVMValueRef some = LLVMBuildICmp(e->b, LLVMIntULT, at, x->next_bytes, "");
-    return LLVMBuildSelect(e->b, some, tile_at(e, x->next, at), at_hand, "");
+    return LLVMBuildSelect(e->b, some, tile_at(e, x->next, at), otherwise, "");
 }
 
 // The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
@@ -73,10 +84,10 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
-    bool looks = p->product->step == STEP_TILES; // whether there are any
-    if (p->next) args.next = next_lines(e, p, which, x, i, looks ? LLVMConstNull(e->ptr) : a);
+    LLVMValueRef height = heights_of(e, &x->cut, i);
+    if (p->next) args.next = next_lines(e, p, which, x, i, otherwise_lines(e, p, x, i, a, height));
     LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
-    panel_tiles_call(e, p, which, heights_of(e, &x->cut, i), &args, numbers, x->left);
+    panel_tiles_call(e, p, which, height, &args, numbers, x->left);
     build_loop_end(e, &tiles);
 }
 
@@ -145,9 +156,9 @@ void panels_emit(emit *e, panels *p) {
     assert(p->extra_count <= TILE_MAX_EXTRAS);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     panel_tiles_emit(e, p);
-    LLVMTypeRef params[11 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
+    LLVMTypeRef params[12 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
     unsigned n = 7;
-    if (p->next) params[n++] = e->ptr, params[n++] = e->i64;
+    if (p->next) params[n++] = e->ptr, params[n++] = e->i64, params[n++] = e->i1;
     if (p->k == 0) params[n++] = e->i64;
     if (p->choice.body) params[n++] = e->ptr;
     for (int i = 0; i < p->extra_count; i++) params[n++] = e->ptr;
@@ -162,7 +173,11 @@ void panels_emit(emit *e, panels *p) {
                      .to = LLVMGetParam(p->function, 5),
                      .after = LLVMGetParam(p->function, 6)};
     unsigned at = 7;
-    if (p->next) x.next = LLVMGetParam(p->function, at++), x.next_bytes = LLVMGetParam(p->function, at++);
+    if (p->next) {
+        x.next = LLVMGetParam(p->function, at++);
+        x.next_bytes = LLVMGetParam(p->function, at++);
+        x.follow = LLVMGetParam(p->function, at++);
+    }
     if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
     if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
     for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
@@ -174,9 +189,13 @@ void panels_emit(emit *e, panels *p) {
 }
 
 void panels_call(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef args[11 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->rows, x->from, x->to, x->after};
+    LLVMValueRef args[12 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->rows, x->from, x->to, x->after};
     unsigned n = 7;
-    if (p->next) args[n++] = x->next, args[n++] = x->next_bytes;
+    if (p->next) {
+        args[n++] = x->next;
+        args[n++] = x->next_bytes;
+        args[n++] = x->follow ? x->follow : LLVMConstNull(e->i1);
+    }
     if (p->k == 0) args[n++] = x->k;
     if (p->choice.body) args[n++] = x->numbers;
     for (int i = 0; i < p->extra_count; i++) args[n++] = x->extra[i];

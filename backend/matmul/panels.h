@@ -62,9 +62,10 @@ void panels_expect(panels *p, int64_t count);
 // of the last tiles as that takes.
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
-// towards the end, next_bytes of it; numbers: of choice, the first row's. k: groups; NULL where constant.
+// towards the end, next_bytes of it; follow: i1, behind these rows lie others that this phase reads (NULL: none);
+// numbers: of choice, the first row's. k: groups; NULL where constant.
 typedef struct panels_args {
-    LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, k, numbers;
+    LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, follow, k, numbers;
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     // set by panels_emit
     LLVMValueRef next_begin; // where in `next` the share of row tile 0 begins
