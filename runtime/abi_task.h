@@ -25,8 +25,23 @@ typedef struct bertc_task {
     uint32_t dimensions; // how many of its first numbers are the answer; 0: all
     uint32_t normalize;  // 1: and are then made of length 1
     uint32_t reserved;
+    // Of texts that are queries, or documents: their most tokens. 0: max_length.
+    uint32_t query_length, document_length;
+    // Of vectors.
+    uint32_t vectors;     // TASK_VECTORS_*
+    uint32_t expansion;   // tokens that queries are filled up to; 0: they are not
+    int32_t expansion_id; // with this one; -1: none
+    uint32_t skipped_count, kept_count, unused;
+    uint64_t skipped, kept; // int32_t[..]: ids that get no vector; kept_count: of documents only these do
 } bertc_task;
 #define BERTC_TASK_LEAST 64u // bytes that every file's has
+
+#define TASK_VECTORS_ATTENDED       1u  // tokens that a query is filled up with are attended to
+#define TASK_VECTORS_AT_LEAST       2u  // a query may have more tokens than it is filled up to
+#define TASK_VECTORS_SKIP_QUERIES   4u  // `skipped` counts in queries
+#define TASK_VECTORS_SKIP_DOCUMENTS 8u  // and in all other texts
+#define TASK_VECTORS_NOT_FIRST      16u // a text's first token gets none
+#define TASK_VECTORS_ALL            31u
 
 // The output of a pretraining task that says whether the second text follows the first, by
 // Transformers' names.

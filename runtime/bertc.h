@@ -103,7 +103,8 @@ typedef struct bertc_model_info {
     // The first so many prompts are the model's own; behind them are the empty `query` and `document` that
     // every model with embeddings has.
     int own_prompt_count;
-    int64_t state_bytes; // that each session has of its own: parameters that calls change
+    int64_t state_bytes;  // that each session has of its own: parameters that calls change
+    int64_t vector_width; // of the vectors that tokens get (then `similarity` is theirs); 0: they get none
 } bertc_model_info;
 #define BERTC_MODEL_INFO_INIT BERTC_INIT(bertc_model_info)
 BERTC_API bool bertc_model_describe(const bertc_model *model, bertc_model_info *info, bertc_error *error);
@@ -331,6 +332,9 @@ typedef struct bertc_result {
     // Of a sparse model: the tokens of the vocabulary whose weight (score) is not 0, the largest first; top_k of them.
     const bertc_score *sparse;
     int sparse_count;
+    // Of a model that gives a vector a token: those of the tokens that have one, in their order, [vector_count, vector_width].
+    int vector_count, vector_width;
+    const float *vectors;
 } bertc_result;
 #define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 

@@ -15,7 +15,8 @@ typedef enum bertc_task_kind {
     BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
     // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
     BERTC_TASK_PRETRAINING,
-    BERTC_TASK_SPARSE // "sparse" [S,vocab]: a weight for each token of the vocabulary (SPLADE)
+    BERTC_TASK_SPARSE, // "sparse" [S,vocab]: a weight for each token of the vocabulary (SPLADE)
+    BERTC_TASK_VECTORS // "vectors" [T,width]: one for each token (late interaction)
 } bertc_task_kind;
 
 // How two embeddings are compared. The larger the number, the more alike they are.
@@ -23,7 +24,10 @@ typedef enum bertc_similarity {
     BERTC_SIMILARITY_COSINE = 0,
     BERTC_SIMILARITY_DOT,
     BERTC_SIMILARITY_EUCLIDEAN, // less the distance
-    BERTC_SIMILARITY_MANHATTAN  // less the sum of the differences
+    BERTC_SIMILARITY_MANHATTAN, // less the sum of the differences
+    // Of models that give a vector a token: bertc_maxsim, and the same divided by the query's vectors.
+    BERTC_SIMILARITY_MAXSIM,
+    BERTC_SIMILARITY_MEAN_MAXSIM
 } bertc_similarity;
 
 #endif

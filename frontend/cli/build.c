@@ -26,7 +26,7 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
                 (option_row){"head", 0, OPTION_TEXT, "HEAD",
                              "auto, model, masked-lm, next-sentence, pretraining, sequence-classification, "
                              "token-classification, question-answering, discriminator, embedding, "
-                             "sparse",
+                             "sparse, vectors",
                              &o->hub.head});
     options_add(t,
                 (option_row){"pooling", 0, OPTION_TEXT, "MODE",

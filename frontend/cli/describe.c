@@ -21,10 +21,13 @@ static void add_prompts(cJSON *o, const bertc_task *task) {
 }
 
 static void add_embedding(cJSON *o, const bertc_task *task) {
-    if (task->kind != BERTC_TASK_EMBEDDING) return;
+    if (task->kind != BERTC_TASK_EMBEDDING && task->kind != BERTC_TASK_VECTORS) return;
     cJSON_AddStringToObject(o, "similarity_fn_name", hub_similarity_name((int)task->similarity));
     if (task->dimensions) add_number(o, "truncate_dim", task->dimensions);
     if (task->normalize) cJSON_AddBoolToObject(o, "normalize_embeddings", true);
+    if (task->query_length) add_number(o, "query_length", task->query_length);
+    if (task->document_length) add_number(o, "document_length", task->document_length);
+    if (task->expansion) add_number(o, "query_expansion_length", task->expansion);
 }
 
 static cJSON *describe_model(const build *b) {

@@ -24,6 +24,7 @@ typedef struct opening {
     hub_checkpoint *checkpoint;
     hub_weights tensors;
     hub_adapters adapters;
+    hub_late_ids late;
 } opening;
 
 // --- Which files
@@ -101,6 +102,8 @@ static bool find_files(opening *o) {
 static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
     if (!o->options->pooling) return true;
+    if (o->sentence.late.present)
+        return diag_error(o->d, "--pooling", "the folder gives a vector a token: nothing is pooled");
     if (!hub_pooling_read(o->options->pooling, &o->sentence)) {
         return diag_error(o->d, "--pooling", "%s is not known; known are %s, and several by commas",
                           o->options->pooling, hub_pooling_names());
@@ -111,17 +114,45 @@ static bool settle_head(opening *o, const char **head) {
 
 // --- The tokenizer
 
+// The markers of a late interaction, and the tokens that it names: those to skip, then what fills queries up.
+static void ask_for_words(opening *o, tokenizer_use *use) {
+    const hub_late *l = &o->sentence.late;
+    int n = l->skipped_count;
+    if (!l->present) return;
+    const char **words = ARENA_ARRAY(o->a, const char *, n + 1);
+    for (int i = 0; i < n; i++) words[i] = l->skipped[i];
+    words[n] = l->expansion_token;
+    use->markers = l->markers;
+    use->marker_count = 2;
+    use->words = words;
+    use->word_count = n + (l->expansion_token != NULL);
+    use->ids = ARENA_ARRAY(o->a, int32_t, n + 1);
+    o->late.skipped = use->ids;
+}
+
+static bool settle_expansion(opening *o, const bertc_tokenizer *t) {
+    const hub_late *l = &o->sentence.late;
+    o->late.expansion = l->expansion_token ? o->late.skipped[l->skipped_count] : t->mask_id;
+    if (!l->present || !l->expansion) return true;
+    if (o->late.expansion >= 0 && o->late.expansion < o->read.sizes[SIZE_VOCAB]) return true;
+    return diag_error(o->d, o->folder, "queries are filled up with %s, which the %s has not",
+                      l->expansion_token ? l->expansion_token : "the mask token",
+                      o->late.expansion < 0 ? "tokenizer" : "model");
+}
+
 // A checkpoint without one is whole: its artefact takes ids alone. What was asked for must be there.
-static bool open_tokenizer(const opening *o, hub_model *out) {
+static bool open_tokenizer(opening *o, hub_model *out) {
     const char *path = o->options->tokenizer;
     if (!path && tokenizer_file(o->folder, o->a)) path = o->folder;
     if (!path && o->sentence.present && tokenizer_file(o->options->model, o->a)) path = o->options->model;
     const char *unread = path ? NULL : tokenizer_unread(o->folder, o->a);
     if (unread) diag_note(o->d, unread, TOKENIZER_UNREAD "; until then the model takes ids only");
     if (!path) return true;
-    const tokenizer_use use = {.lower = o->sentence.lower_case, .one_type = o->read.sizes[SIZE_TYPES] <= 1};
+    tokenizer_use use = {.lower = o->sentence.lower_case, .one_type = o->read.sizes[SIZE_TYPES] <= 1};
+    ask_for_words(o, &use);
     if (!tokenizer_open(path, use, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
+    if (!settle_expansion(o, t)) return false;
     int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
     if ((int64_t)t->vocab_size <= vocabulary) return true;
     const char *file = tokenizer_file(path, o->a);
@@ -172,7 +203,7 @@ static void open_task(const opening *o, hub_model *out) {
     if (!most && t) most = t->max_length;
     if (most > out->position_count) most = out->position_count;
     int32_t mask = t && t->mask_id < out->vocab_size ? t->mask_id : -1;
-    out->task = hub_task_table(&o->read, most, mask, o->a, &out->task_bytes, o->d);
+    out->task = hub_task_table(&o->read, most, mask, &o->late, o->a, &out->task_bytes, o->d);
 }
 
 // --- The model
@@ -220,6 +251,18 @@ static bool open_adapters(opening *o, const char **head) {
     return true;
 }
 
+// Tokens that no other attends to must not reach others by another way.
+static bool check_hiding(const opening *o) {
+    const hub_config *c = &o->read;
+    if (!hub_config_hides(c)) return true;
+    bool mixes = hub_module_use(c, MODULE_CONVOLUTION) || c->drops_masked;
+    return !mixes ||
+           diag_error(o->d, o->folder,
+                      "queries are filled up with tokens that are not attended to, which is not supported "
+                      "in models of its kind (%s)",
+                      c->family->model_type);
+}
+
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
@@ -229,10 +272,12 @@ static bool open_model(opening *o, hub_model *out) {
     bool config = config_there(o) && hub_config_read(o->config, head, tensors ? &hint : NULL, &o->sentence,
                                                      o->a, &o->read, o->d);
     if (!config || !tensors) return false;
+    if (!check_hiding(o)) return false;
     hub_config_lengthen(&o->read, o->options->longest, o->d);
     bool tokens = open_tokenizer(o, out);
     if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
-    if (o->read.head == HEAD_EMBEDDING && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
+    bool steps = o->read.head == HEAD_EMBEDDING || o->read.head == HEAD_VECTORS;
+    if (steps && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
     if (!build(o, out)) return false;
     if (!settle_embedding(o, out)) return false;
     describe(o, out);

@@ -11,7 +11,7 @@ typedef struct hub_options {
     const char *config;    // NULL: config.json beside the weights
     const char *tokenizer; // tokenizer.json or vocab.txt; NULL: beside the weights
     // NULL, "auto", or a head's name: model, masked-lm, next-sentence, pretraining, sequence-classification,
-    // token-classification, question-answering, discriminator, embedding, sparse.
+    // token-classification, question-answering, discriminator, embedding, sparse, vectors.
     const char *head;
     const char *pooling; // NULL: as the folder says; cls, mean, ..., or several, separated by commas; splade
     // Tokens of the longest text that is asked for; 0: as many as the config says. A model that no table of

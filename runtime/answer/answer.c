@@ -27,6 +27,8 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
         return all + (ANSWER_TEXTS + tokens / 32) * spans_bytes((size_t)spans_most(ANSWER_TOP) + 1) +
                ANSWER_TEXTS * ANSWER_TOP * sizeof(bertc_answer);
     case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
+    case BERTC_TASK_VECTORS:
+        return all + (tokens + ANSWER_TEXTS * (size_t)m->task->expansion) * embedding * sizeof(float);
     case BERTC_TASK_SPARSE:
         return all + ANSWER_TEXTS *
                          (size_t)(m->descriptor->vocab_size < ANSWER_WEIGHTS ? m->descriptor->vocab_size
@@ -53,6 +55,7 @@ static void find_outputs(bertc_session *s) {
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
     case BERTC_TASK_SPARSE: names[0] = "sparse"; break;
+    case BERTC_TASK_VECTORS: names[0] = "vectors"; break;
     case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
     case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = TASK_ORDER; break;
     case BERTC_TASK_TENSORS:
@@ -139,7 +142,8 @@ bool bertc_tokenize_with(bertc_session *s, const bertc_text *text, const bertc_t
 // Tokens of the longest text, or window.
 static int64_t longest(const bertc_session *s) {
     int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0,
-            asked = s->text->options->max_tokens;
+            asked = s->text->options->max_tokens, role = vectors_length(s);
+    if (role) own = role;
     if (own && own < limit) limit = own;
     return asked > 0 && asked < limit ? asked : limit;
 }
@@ -184,10 +188,12 @@ static bool flush(bertc_session *s, bertc_error *error) {
     return finite && (ok || error_set(error, "out of memory for the answers"));
 }
 
-// Adds the n tokens after those of the group to the group; a head reads the masks' rows.
-static bool pack_sequence(bertc_session *s, int64_t place, answer_window window, size_t n,
+// Adds the tokens after those of the group to the group, `more` of them what a query is filled up with; a head reads the
+// masks' rows.
+static bool pack_sequence(bertc_session *s, int64_t place, answer_window window, size_t shown, size_t more,
                           bertc_error *error) {
-    bool masks = answer_has_masks(s);
+    bool masks = answer_has_masks(s), attended = s->model->task->vectors & TASK_VECTORS_ATTENDED;
+    size_t n = shown + more;
     int64_t before = 0;
     // Something is left to pool, however short the text was cut.
     size_t skipped = s->text->prompt.tokens < n ? s->text->prompt.tokens : n - 1;
@@ -201,6 +207,7 @@ static bool pack_sequence(bertc_session *s, int64_t place, answer_window window,
         session_token(s, id, tokens[i].type, (int32_t)position, (int32_t)i,
                       masks && id == s->model->task->mask_id);
         session_set(s, INPUT_PROMPT, i < skipped);
+        if (i >= shown) session_set(s, INPUT_MASK, attended);
         before += id != s->model->descriptor->pad_id;
     }
     return true;
@@ -208,9 +215,13 @@ static bool pack_sequence(bertc_session *s, int64_t place, answer_window window,
 
 static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
                       bertc_error *error) {
-    if (!session_room(s, (int64_t)n) && !flush(s, error)) return false;
-    memcpy(s->text->tokens + s->group.tokens, tokens, n * sizeof *tokens);
-    return pack_sequence(s, place, (answer_window){0}, n, error);
+    size_t more = vectors_more(s, n);
+    if (!session_room(s, (int64_t)(n + more)) && !flush(s, error)) return false;
+    bertc_token *to = s->text->tokens + s->group.tokens;
+    memcpy(to, tokens, n * sizeof *tokens);
+    for (size_t i = n; i < n + more; i++)
+        to[i] = (bertc_token){.id = s->model->task->expansion_id, .text = -1, .word = -1};
+    return pack_sequence(s, place, (answer_window){0}, n, more, error);
 }
 
 static bool add_window(bertc_session *s, const answer_window *w, const bertc_token *tokens, size_t n,
@@ -222,7 +233,7 @@ static bool add_window(bertc_session *s, const answer_window *w, const bertc_tok
     memcpy(to, tokens, first * sizeof *to);
     memcpy(to + first, tokens + first + w->start, count * sizeof *to);
     memcpy(to + first + count, tokens + first + moving, rest * sizeof *to);
-    return pack_sequence(s, w->of->place, *w, first + count + rest, error);
+    return pack_sequence(s, w->of->place, *w, first + count + rest, 0, error);
 }
 
 static bool add_windows(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
@@ -302,7 +313,20 @@ static bool check_embedding(const bertc_session *s, bertc_error *error) {
 static bool check_role(const bertc_session *s, bertc_error *error) {
     bertc_task_kind kind = answer_task(s);
     return s->text->options->role == BERTC_ROLE_NONE || kind == BERTC_TASK_EMBEDDING ||
-           kind == BERTC_TASK_SPARSE || error_set(error, "role is for embeddings, and the model gives none");
+           kind == BERTC_TASK_SPARSE || kind == BERTC_TASK_VECTORS ||
+           error_set(error, "role is for embeddings, and the model gives none");
+}
+
+// Of a model whose texts have other lengths by their role, or are filled up.
+static bool check_lengths(const bertc_session *s, bertc_error *error) {
+    int64_t expansion = s->model->task->expansion, most = s->model->max_length;
+    if (answer_task(s) != BERTC_TASK_VECTORS) return true;
+    if (s->text->options->windows)
+        return error_set(error,
+                         "a text that gets a vector a token is not read in windows: it can be truncated");
+    return s->text->options->role != BERTC_ROLE_QUERY || expansion <= most ||
+           error_set(error, "queries have %lld tokens, and the model takes %lld (compile it with --seq %lld)",
+                     (long long)expansion, (long long)most, (long long)expansion);
 }
 
 static bool check_text(const bertc_session *s, const bertc_text *text, bertc_error *error) {
@@ -366,7 +390,9 @@ bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_tex
 bool answer_all(bertc_session *s, const bertc_text *texts, size_t count, int64_t *at, bertc_error *error) {
     *at = -1;
     s->text->texts = texts;
-    if (!check_embedding(s, error) || !check_role(s, error) || !prompt_begin(s, error)) return false;
+    if (!check_embedding(s, error) || !check_role(s, error) || !check_lengths(s, error) ||
+        !prompt_begin(s, error))
+        return false;
     s->text->results = store_take(&s->text->store, count, sizeof *s->text->results);
     if (!s->text->results) return error_set(error, "out of memory for the answers");
     bool ok = true;

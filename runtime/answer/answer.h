@@ -106,7 +106,8 @@ typedef struct answer_part {
 } answer_part;
 
 answer_part answer_part_of(bertc_session *s, int64_t q); // sequence q of the group that has just been run
-const float *answer_row(const answer_part *p, int output, int64_t r); // `output`: index in s->text->outputs
+// rows.c; `output`: index in s->text->outputs.
+const float *answer_row(const answer_part *p, int output, int64_t r);
 int answer_width(const bertc_session *s, int output);
 int answer_choices(const bertc_session *s); // for a mask
 // Do entities need each token's logits?
@@ -119,6 +120,12 @@ bool answer_decode(answer_part *p);
 // The same from an embedding, logits, or labels of the text's tokens.
 bool answer_embedding(answer_part *p, const float *row);
 bool answer_labels(answer_part *p, const float *logits);
+// vectors.c: the rows of a text's tokens that get a vector.
+bool answer_vectors(answer_part *p, int output);
+// What the role of the call's texts says of a model that tells them apart: their most tokens (0: nothing); and how many
+// tokens a text of n gets behind them.
+int64_t vectors_length(const bertc_session *s);
+size_t vectors_more(const bertc_session *s, size_t n);
 // sparse.c: the weights that are not 0, of a row as wide as the vocabulary.
 bool answer_sparse(answer_part *p, const float *weights);
 void answer_next(answer_part *p, const float *logits);

@@ -6,14 +6,6 @@
 #include "runtime/answer/tasks.h"
 #include "runtime/load/check.h"
 
-const float *answer_row(const answer_part *p, int output, int64_t r) {
-    return session_output(p->session, p->session->text->outputs[output], r);
-}
-
-int answer_width(const bertc_session *s, int output) {
-    return (int)port_width(&s->model->outputs[s->text->outputs[output]], 0);
-}
-
 int answer_choices(const bertc_session *s) {
     int n = (int)s->model->descriptor->vocab_size,
         k = s->text->options->top_k > 0 ? s->text->options->top_k : 5;
@@ -243,6 +235,7 @@ bool answer_decode(answer_part *p) {
     switch (kind) {
     case BERTC_TASK_TENSORS: return true;
     case BERTC_TASK_EMBEDDING: return answer_embedding(p, answer_row(p, 0, p->index));
+    case BERTC_TASK_VECTORS: return answer_vectors(p, 0);
     case BERTC_TASK_SPARSE: return answer_sparse(p, answer_row(p, 0, p->index));
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:

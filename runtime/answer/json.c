@@ -213,6 +213,19 @@ static void put_embedding(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
+static void put_vectors(json_writer *w, const bertc_result *r) {
+    put_raw(w, "\"vectors\": [");
+    for (int i = 0; i < r->vector_count; i++) {
+        put_raw(w, i ? ", [" : "[");
+        for (int k = 0; k < r->vector_width; k++) {
+            if (k) put_raw(w, ", ");
+            put_float(w, r->vectors[(size_t)i * (size_t)r->vector_width + (size_t)k]);
+        }
+        put_raw(w, "]");
+    }
+    put_raw(w, "]");
+}
+
 static void put_sparse(json_writer *w, const bertc_result *r) {
     put_raw(w, "\"sparse\": [");
     for (int i = 0; i < r->sparse_count; i++) {
@@ -240,6 +253,7 @@ size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char
     case BERTC_TASK_TENSORS: break;
     case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
     case BERTC_TASK_SPARSE: put_sparse(&w, r); break;
+    case BERTC_TASK_VECTORS: put_vectors(&w, r); break;
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(&w, r) : put_scores(&w, r); break;

@@ -30,6 +30,7 @@ bool prompt_taken(const bertc_session *s) {
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING:
     case BERTC_TASK_SPARSE:
+    case BERTC_TASK_VECTORS:
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return true;

@@ -110,6 +110,7 @@ static const task_need needs[] = {
     {BERTC_TASK_PRETRAINING, "prediction_logits", BERTC_R, -2},
     {BERTC_TASK_PRETRAINING, TASK_ORDER, BERTC_S, 2},
     {BERTC_TASK_SPARSE, "sparse", BERTC_S, -2},
+    {BERTC_TASK_VECTORS, "vectors", BERTC_T, 0},
 };
 
 static bool check_need(const check_source *c, const bertc_task *t, const task_need *n) {
@@ -138,6 +139,17 @@ static bool check_strings(const check_source *c, const void *table, uint64_t byt
     return true;
 }
 
+static bool check_vectors(const check_source *c, const bertc_task *t, uint64_t bytes) {
+    const uint64_t lists[][2] = {{t->skipped, t->skipped_count}, {t->kept, t->kept_count}};
+    bool good = t->vectors <= TASK_VECTORS_ALL && t->query_length <= INT32_MAX &&
+                t->document_length <= INT32_MAX && t->expansion <= INT32_MAX && t->expansion_id >= -1 &&
+                t->expansion_id < c->descriptor.vocab_size && (!t->expansion || t->expansion_id >= 0);
+    for (int i = 0; i < 2; i++)
+        good &= lists[i][0] % sizeof(int32_t) == 0 && lists[i][0] <= bytes &&
+                lists[i][1] * sizeof(int32_t) <= bytes - lists[i][0];
+    return good || error_set(c->error, "broken descriptor: the vectors of the task table");
+}
+
 static bool check_task(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
     if (d->task == 0) return true;
@@ -150,7 +162,7 @@ static bool check_task(const check_source *c) {
     if (t->size < BERTC_TASK_LEAST || t->size > bytes)
         return error_set(c->error, "broken descriptor: the task table of %u bytes", t->size);
     struct_read(table, t->size, t, sizeof own);
-    if (t->kind > BERTC_TASK_SPARSE)
+    if (t->kind > BERTC_TASK_VECTORS)
         return error_set(c->error, "task %u is not known to this version", t->kind);
     if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
@@ -158,8 +170,9 @@ static bool check_task(const check_source *c) {
     if (t->prompt_count > BERTC_PROMPTS_MAX || t->default_prompt > t->prompt_count)
         return error_set(c->error, "broken descriptor: the prompts of the task table");
     if (!check_strings(c, table, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
-    if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MANHATTAN || t->normalize > 1)
+    if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MEAN_MAXSIM || t->normalize > 1)
         return error_set(c->error, "broken descriptor: the embedding of the task table");
+    if (!check_vectors(c, t, bytes)) return false;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
     return true;

@@ -167,16 +167,18 @@ const char *bertc_model_json(const bertc_model *m) {
     return m->descriptor->json ? model_at(m, m->descriptor->json) : "{}";
 }
 
-static int embedding_width(const bertc_model *m) {
-    if (!m->task || m->task->kind != BERTC_TASK_EMBEDDING) return 0;
+// The width of a task's output; 0: the model's task is another.
+static int output_width(const bertc_model *m, bertc_task_kind kind, const char *name) {
+    if (!m->task || m->task->kind != kind) return 0;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++)
-        if (!strcmp(model_at(m, m->outputs[i].name), "embedding")) return (int)port_width(&m->outputs[i], 0);
+        if (!strcmp(model_at(m, m->outputs[i].name), name)) return (int)port_width(&m->outputs[i], 0);
     return 0;
 }
 
 static bertc_model_info info_of(const bertc_model *m) {
     const bertc_descriptor *d = m->descriptor;
-    int width = embedding_width(m), dimensions = m->task ? (int)m->task->dimensions : 0;
+    int width = output_width(m, BERTC_TASK_EMBEDDING, "embedding"),
+        dimensions = m->task ? (int)m->task->dimensions : 0;
     return (bertc_model_info){.task = m->task ? (int)m->task->kind : BERTC_TASK_TENSORS,
                               .has_tokenizer = d->tokenizer != 0,
                               .label_count = m->task ? (int)m->task->label_count : 0,
@@ -192,7 +194,8 @@ static bertc_model_info info_of(const bertc_model *m) {
                               .embedding_width = width,
                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
                               .own_prompt_count = m->task ? (int)m->task->own_prompts : 0,
-                              .state_bytes = d->state_bytes};
+                              .state_bytes = d->state_bytes,
+                              .vector_width = output_width(m, BERTC_TASK_VECTORS, "vectors")};
 }
 
 bool bertc_model_describe(const bertc_model *m, bertc_model_info *info, bertc_error *error) {

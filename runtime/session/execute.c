@@ -59,6 +59,10 @@ bool session_keeps_grid(const bertc_session *s) {
     return s->input_slots[INPUT_MASK] >= 0;
 }
 
+bool session_shows_hidden(const bertc_session *s) {
+    return s->model->task && s->model->task->kind == BERTC_TASK_VECTORS;
+}
+
 void session_begin(bertc_session *s, int64_t place) {
     session_group *g = &s->group;
     g->places[g->sequences] = place;

@@ -186,7 +186,7 @@ static void scatter(const bertc_session *s, int output, float *buffer, int64_t l
         const int32_t *bounds = g->inputs[p->leading == BERTC_T ? INPUT_BOUNDS : INPUT_ROW_BOUNDS];
         for (int64_t r = bounds[q]; r < bounds[q + 1]; r++) {
             int64_t t = p->leading == BERTC_T ? r : g->inputs[INPUT_ROWS][r];
-            if (!g->inputs[INPUT_MASK][t]) continue;
+            if (!g->inputs[INPUT_MASK][t] && !session_shows_hidden(s)) continue;
             copy_row(p, slot->ld, session_output(s, output, r),
                      buffer + (g->places[q] * length + g->inputs[INPUT_COLUMNS][t]) * width);
         }

@@ -95,6 +95,8 @@ bool session_takes(const bertc_session *s, session_input i, int32_t v);
 // Does a text of a grid consist of all its columns, hidden ones too? It does where the model has the input
 // `mask`.
 bool session_keeps_grid(const bertc_session *s);
+// Do hidden tokens have rows of an output all the same?
+bool session_shows_hidden(const bertc_session *s);
 // Adds a token to the text; `read`: a head reads its row. The token's other inputs get what their rules say.
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
 // Sets another input of the token that was added last.

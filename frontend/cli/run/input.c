@@ -30,6 +30,16 @@ static bool take_embedding(void *user, row *r, const bertc_result *result, const
     return r->embedding != NULL;
 }
 
+static bool take_vectors(void *user, row *r, const bertc_result *result, const char **why) {
+    (void)user;
+    (void)why;
+    size_t n = (size_t)result->vector_count * (size_t)result->vector_width * sizeof(float);
+    r->embedding = memory_alloc(n ? n : 1, 1);
+    r->rows = result->vector_count;
+    if (r->embedding && n) memcpy(r->embedding, result->vectors, n);
+    return r->embedding != NULL;
+}
+
 static bool put_chunk(void *user, const line_source *in, const chunk *c, diag *d) {
     sink *out = user;
     for (int i = 0; i < c->count; i++) {
@@ -40,6 +50,10 @@ static bool put_chunk(void *user, const line_source *in, const chunk *c, diag *d
 }
 
 // --- The command
+
+static crew_take take_of(const sink *out) {
+    return out->npz ? take_vectors : out->npy ? take_embedding : take_json;
+}
 
 static bool open_lines(const run_options *o, line_source *in, const sink *out, diag *d) {
     if (!lines_open(in, o->input, o->pair, d)) return false;
@@ -55,10 +69,17 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
     int width = embedding_width(o, model);
     if (sink_is_npy(o->output) && !width)
         return diag_error(d, o->output, ".npy is for embeddings, and the model gives none: write .jsonl");
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
+    if (sink_is_npz(o->output) && !info.vector_width)
+        return diag_error(d, o->output,
+                          ".npz is for vectors of tokens, and the model gives none: write .jsonl%s",
+                          width ? " or .npy" : "");
+    if (info.vector_width) width = (int)info.vector_width;
     bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, &in, &out, d);
     if (ok) {
         int threads = o->threads ? (int)o->threads : bertc_cpu_count();
-        workers = crew_open(model, threads, &options, out.npy ? take_embedding : take_json, NULL, d);
+        workers = crew_open(model, threads, &options, take_of(&out), NULL, d);
         if (workers) crew_answer_by(workers, run_answer, o);
         ok = workers && crew_stream(workers, &in, put_chunk, &out, d);
     }

@@ -18,6 +18,7 @@ typedef struct row {
     const char *error; // NULL, or why it has no answer
     char *json;        // its answer, or
     float *embedding;
+    int rows; // of `embedding`, where there may be several
 } row;
 void row_free(row *r);
 bool row_fail(row *r, const char *why); // returns false

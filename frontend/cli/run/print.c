@@ -70,6 +70,13 @@ static void print_sparse(const bertc_result *r) {
     putchar('}');
 }
 
+// A line a vector.
+static void print_vectors(const bertc_result *r) {
+    for (int i = 0; i < r->vector_count; i++)
+        for (int k = 0; k < r->vector_width; k++)
+            printf("%s%.7g", k ? " " : i ? "\n" : "", (double)r->vectors[i * r->vector_width + k]);
+}
+
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_CLASSIFY:
@@ -86,12 +93,15 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
         print_next(o, r, r->mask_count ? "\n" : "");
         break;
     case BERTC_TASK_SPARSE: print_sparse(r); break;
+    case BERTC_TASK_VECTORS: print_vectors(r); break;
     case BERTC_TASK_EMBEDDING:
         for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);
         break;
     case BERTC_TASK_TENSORS: break;
     }
-    if (several && r->task != BERTC_TASK_EMBEDDING) {
+    if (several && r->task == BERTC_TASK_VECTORS) {
+        putchar('\n'); // an empty line behind each text's
+    } else if (several && r->task != BERTC_TASK_EMBEDDING) {
         putchar('\t');
         fwrite(text->text, 1, text->size, stdout);
     }

@@ -90,8 +90,8 @@ static void add_modes(option_table *t, run_options *o) {
             &o->similar});
     options_add(
         t, (option_row){"similarity", 0, OPTION_TEXT, "HOW",
-                        "of --similar: cosine, dot, euclidean, manhattan (default: as the model says, or "
-                        "cosine)",
+                        "of --similar: cosine, dot, euclidean, manhattan, or of vectors MaxSim, MeanMaxSim "
+                        "(default: as the model says, or cosine)",
                         &o->similarity});
     options_add(t,
                 (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
@@ -127,7 +127,8 @@ static bool answers_texts(const run_options *o, const bertc_model *model, diag *
     bertc_model_describe(model, &info, NULL);
     if (o->how_aggregated && info.task != BERTC_TASK_ENTITIES)
         return diag_error(d, NULL, "--aggregation is for entities, and the model finds none");
-    if (o->as && info.task != BERTC_TASK_EMBEDDING)
+    if (o->as && info.task != BERTC_TASK_EMBEDDING && info.task != BERTC_TASK_SPARSE &&
+        info.task != BERTC_TASK_VECTORS)
         return diag_error(d, NULL, "--as is for embeddings, and the model gives none");
     if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
         return diag_error(d, NULL, "--raw-scores is for scores, and the model gives embeddings");
@@ -218,8 +219,9 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     bertc_similarity how;
     if (o->similarity && !o->similar) return usage_error(t, "--similarity goes with --similar");
     if (o->similarity && !hub_similarity_find(o->similarity, &how))
-        return usage_error(t, "--similarity: '%s' is none of cosine, dot, euclidean, manhattan",
-                           o->similarity);
+        return usage_error(
+            t, "--similarity: '%s' is none of cosine, dot, euclidean, manhattan, MaxSim, MeanMaxSim",
+            o->similarity);
     if ((o->dimensions || o->normalize) && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--%s goes with texts that get an embedding",
                            o->dimensions ? "dimensions" : "normalize");

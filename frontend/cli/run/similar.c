@@ -20,8 +20,9 @@ typedef struct hit {
 typedef struct query {
     char *text;
     size_t size;
-    float *row; // its embedding; of length 1 for cosines
-    hit *best;  // best first, at most search.top
+    float *row; // its embedding; of length 1 for cosines; or its vectors, one after the other
+    int rows;
+    hit *best; // best first, at most search.top
     int count, room;
 } query;
 
@@ -48,9 +49,23 @@ static char *copy_text(const bertc_text *t) {
 
 // --- Queries
 
+static bool compares_vectors(bertc_similarity how) {
+    return how == BERTC_SIMILARITY_MAXSIM || how == BERTC_SIMILARITY_MEAN_MAXSIM;
+}
+
+static bool take_vectors(row *r, const bertc_result *result) {
+    size_t bytes = (size_t)result->vector_count * (size_t)result->vector_width * sizeof(float);
+    r->embedding = memory_alloc(bytes ? bytes : 1, 1);
+    r->rows = result->vector_count;
+    if (r->embedding && bytes) memcpy(r->embedding, result->vectors, bytes);
+    return r->embedding != NULL;
+}
+
 static bool take_query(void *user, row *r, const bertc_result *result, const char **why) {
     const search *s = user;
     (void)why;
+    if (compares_vectors(s->how)) return take_vectors(r, result);
+    r->rows = 1;
     int n = result->embedding_size;
     double length =
         s->how == BERTC_SIMILARITY_COSINE ? sqrt(dot(result->embedding, result->embedding, n)) : 1;
@@ -69,11 +84,14 @@ static bool add_query(search *s, const row *r) {
         s->capacity = more;
     }
     query *q = &s->queries[s->count];
-    size_t bytes = (size_t)s->width * sizeof(float);
-    *q = (query){.text = copy_text(&r->text), .size = r->text.size, .row = memory_alloc(bytes, 1)};
+    size_t bytes = (size_t)r->rows * (size_t)s->width * sizeof(float);
+    *q = (query){.text = copy_text(&r->text),
+                 .size = r->text.size,
+                 .row = memory_alloc(bytes ? bytes : 1, 1),
+                 .rows = r->rows};
     s->count++;
     if (!q->text || !q->row) return false;
-    memcpy(q->row, r->embedding, bytes);
+    if (bytes) memcpy(q->row, r->embedding, bytes);
     return true;
 }
 
@@ -105,8 +123,17 @@ static double likeness(bertc_similarity how, const float *a, const float *b, int
     case BERTC_SIMILARITY_MANHATTAN:
         for (int i = 0; i < n; i++) sum += fabs((double)a[i] - (double)b[i]);
         return -sum;
+    case BERTC_SIMILARITY_MAXSIM:
+    case BERTC_SIMILARITY_MEAN_MAXSIM: break;
     }
     return 0;
+}
+
+static float likeness_of(const search *s, const query *q, const bertc_result *result) {
+    if (!compares_vectors(s->how)) return (float)likeness(s->how, q->row, result->embedding, s->width);
+    float sum = bertc_maxsim(q->row, (size_t)q->rows, result->vectors, (size_t)result->vector_count,
+                             (size_t)s->width);
+    return s->how == BERTC_SIMILARITY_MAXSIM || !q->rows ? sum : sum / (float)q->rows;
 }
 
 // How like each query a row is.
@@ -115,7 +142,7 @@ static bool take_line(void *user, row *r, const bertc_result *result, const char
     (void)why;
     r->embedding = memory_alloc((size_t)s->count, sizeof(float));
     for (int q = 0; r->embedding && q < s->count; q++)
-        r->embedding[q] = (float)likeness(s->how, s->queries[q].row, result->embedding, s->width);
+        r->embedding[q] = likeness_of(s, &s->queries[q], result);
     return r->embedding != NULL;
 }
 
@@ -228,9 +255,22 @@ static void search_free(search *s) {
     free(s->queries);
 }
 
+// Of models that give a vector a token, MaxSim or the mean of it; of others neither.
+static bool check_measure(search *s, bertc_model *model, diag *d) {
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
+    if (info.vector_width) s->width = (int)info.vector_width;
+    return compares_vectors(s->how) == (info.vector_width > 0) ||
+           diag_error(d, "--similarity", "the model gives %s: %s",
+                      info.vector_width ? "a vector a token" : "no vector a token",
+                      info.vector_width ? "MaxSim and MeanMaxSim compare them"
+                                        : "cosine, dot, euclidean and manhattan compare its embeddings");
+}
+
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d) {
     search s = {
         .top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(o, model), .how = measure_of(o, model)};
+    if (!check_measure(&s, model, d)) return false;
     if (!s.width)
         return diag_error(d, NULL,
                           "--similar compares embeddings, and the model gives none (--head embedding)");

@@ -20,6 +20,10 @@ bool sink_is_npy(const char *path) {
     return path && hub_ends_with(path, ".npy");
 }
 
+bool sink_is_npz(const char *path) {
+    return path && hub_ends_with(path, ".npz");
+}
+
 // With room for any number of rows, so that it can be written again at the end.
 static void rows_header(const sink *s, char out[NPY_HEADER]) {
     npy_header(out, "<f4", 2, (const int64_t[]){s->rows, s->width});
@@ -116,6 +120,12 @@ static bool give_up(sink *s, bool resume) {
 bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
     *s = (sink){.path = path, .width = width, .npy = sink_is_npy(path), .file = stdout, .out.fd = -1};
     if (!path) return true;
+    if (sink_is_npz(path)) {
+        s->file = NULL;
+        if (resume)
+            return diag_error(d, path, "--resume goes on with .jsonl and .npy, which grow row by row");
+        return s->npz = npz_sink_begin(&s->arrays, path, width, d);
+    }
     if (!open_file(s, resume, d) || (resume && !count_rows(s, d))) return give_up(s, resume);
     return !s->npy || s->rows || (rewind(s->file), write_header(s, d));
 }
@@ -131,6 +141,7 @@ static void put_error(sink *s, const char *why) {
 bool sink_put(sink *s, const row *r, diag *d) {
     s->rows++;
     s->failed += r->error != NULL;
+    if (s->npz) return npz_sink_put(&s->arrays, r, d);
     if (s->npy) {
         static const float nothing[1] = {NAN};
         for (int64_t i = 0; r->error && i < s->width; i++) fwrite(nothing, sizeof(float), 1, s->file);
@@ -145,7 +156,7 @@ bool sink_put(sink *s, const row *r, diag *d) {
 }
 
 bool sink_flush(sink *s, diag *d) {
-    return fflush(s->file) == 0 || broken(s, d);
+    return s->npz || fflush(s->file) == 0 || broken(s, d);
 }
 
 // What is not whole stays for --resume; nothing is left where nothing was done.
@@ -163,6 +174,7 @@ static void leave(sink *s, bool torn, diag *d) {
 bool sink_close(sink *s, bool whole, diag *d) {
     bool ok = true;
     if (!s->path) return sink_flush(s, d);
+    if (s->npz) return npz_sink_end(&s->arrays, whole, d);
     if (!s->file) return true;
     if (whole && s->npy) ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
     if (ok && fflush(s->file) != 0) ok = broken(s, d);

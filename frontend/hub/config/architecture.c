@@ -34,12 +34,18 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         if (!hub_head_find(wanted, &c->head)) {
             return diag_error(f->d, "--head", "%s is not known; heads are %s", wanted, hub_head_names());
         }
+        if ((c->head == HEAD_EMBEDDING) == c->sentence.late.present &&
+            (c->head == HEAD_EMBEDDING || c->head == HEAD_VECTORS))
+            return diag_error(f->d, "--head", "%s: the folder gives a vector a %s", wanted,
+                              c->sentence.late.present ? "token" : "text, or none");
         if (c->head == HEAD_EMBEDDING || c->family->classes[hub_head_class(c->head)]) return true;
         return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
                           c->family->model_type);
     }
     const char *larger = c->family->larger;
-    if ((c->sentence.present && !c->sentence.scores) || c->sentence.predicts) {
+    if (c->sentence.late.present) {
+        c->head = HEAD_VECTORS;
+    } else if ((c->sentence.present && !c->sentence.scores) || c->sentence.predicts) {
         c->head = c->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING;
     } else if (larger && cJSON_IsString(architecture) && !strcmp(architecture->valuestring, larger)) {
         diag_note(f->d, f->file, "architectures[0]: of %s the base model is read", larger);

@@ -121,6 +121,8 @@ hub_slice hub_module_slice(const hub_config *c, hub_module m);
 // Lets the positions end at `longest` tokens, where that is more and nothing but the config's number ends them:
 // rotary positions, or distances alone. Transformers takes texts of any length there.
 void hub_config_lengthen(hub_config *c, int64_t longest, diag *d);
+// Are there tokens that get a vector, and that no other token attends to?
+bool hub_config_hides(const hub_config *c);
 // --- fields.c
 
 // The name that `key` has in this config: the family's, or the older one where only that is there. NULL: the

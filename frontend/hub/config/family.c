@@ -21,6 +21,7 @@ static const char *const head_names[HEAD_COUNT] = {
     [HEAD_DISCRIMINATOR] = "discriminator",
     [HEAD_EMBEDDING] = "embedding",
     [HEAD_SPARSE] = "sparse",
+    [HEAD_VECTORS] = "vectors",
 };
 
 static const hub_module_shape shapes[MODULE_COUNT] = {
@@ -42,7 +43,7 @@ bool hub_head_find(const char *name, hub_head *h) {
 
 const char *hub_head_names(void) {
     return "model, masked-lm, next-sentence, pretraining, sequence-classification, token-classification, "
-           "question-answering, discriminator, embedding, sparse";
+           "question-answering, discriminator, embedding, sparse, vectors";
 }
 
 bool hub_head_predicts(hub_head h) {
@@ -50,7 +51,7 @@ bool hub_head_predicts(hub_head h) {
 }
 
 hub_head hub_head_class(hub_head h) {
-    return h == HEAD_EMBEDDING ? HEAD_MODEL : h == HEAD_SPARSE ? HEAD_MASKED_LM : h;
+    return h == HEAD_EMBEDDING || h == HEAD_VECTORS ? HEAD_MODEL : h == HEAD_SPARSE ? HEAD_MASKED_LM : h;
 }
 
 const hub_module_shape *hub_module_of(hub_module m) {

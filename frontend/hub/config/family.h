@@ -54,7 +54,8 @@ typedef enum hub_head {
     HEAD_ANSWER,
     HEAD_DISCRIMINATOR, // of each token: was it replaced?
     HEAD_EMBEDDING,
-    HEAD_SPARSE, // a masked LM's predictions of all tokens of a text, pooled
+    HEAD_SPARSE,  // a masked LM's predictions of all tokens of a text, pooled
+    HEAD_VECTORS, // a vector a token: late interaction
     HEAD_COUNT
 } hub_head;
 const char *hub_head_name(hub_head h); // "masked-lm"

@@ -101,6 +101,11 @@ void hub_config_lengthen(hub_config *c, int64_t longest, diag *d) {
     *positions = longest;
 }
 
+bool hub_config_hides(const hub_config *c) {
+    const hub_late *l = &c->sentence.late;
+    return c->head == HEAD_VECTORS && l->expansion && !l->attends;
+}
+
 static hub_use use_if(bool yes) {
     return yes ? USE_YES : USE_NO;
 }

@@ -29,6 +29,7 @@ static bertc_task_kind kind_of(const hub_config *c, diag *d) {
     case HEAD_ANSWER: return BERTC_TASK_ANSWER;
     case HEAD_EMBEDDING: return BERTC_TASK_EMBEDDING;
     case HEAD_SPARSE: return BERTC_TASK_SPARSE;
+    case HEAD_VECTORS: return BERTC_TASK_VECTORS;
     case HEAD_SEQUENCE: return kind_of_scores(c, d);
     case HEAD_MODEL:
     case HEAD_DISCRIMINATOR:
@@ -52,16 +53,52 @@ static void put_string(task_writer *t, const char *text) {
     t->at += n;
 }
 
-const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, arena *a, size_t *bytes,
-                           diag *d) {
+static uint32_t vector_flags(const hub_late *l) {
+    return (l->attends ? TASK_VECTORS_ATTENDED : 0) | (l->at_least ? TASK_VECTORS_AT_LEAST : 0) |
+           (l->skips_queries ? TASK_VECTORS_SKIP_QUERIES : 0) |
+           (l->skips_documents ? TASK_VECTORS_SKIP_DOCUMENTS : 0);
+}
+
+// The ids that there are, one behind the other, at *at; how many.
+static uint32_t put_ids(task_writer *t, const int32_t *ids, int count, uint64_t *at) {
+    uint32_t n = 0;
+    *at = t->at;
+    for (int i = 0; i < count; i++) {
+        if (ids[i] < 0) continue;
+        memcpy(t->bytes + t->at, &ids[i], sizeof *ids);
+        t->at += sizeof *ids;
+        n++;
+    }
+    if (!n) *at = 0;
+    return n;
+}
+
+static void put_late(task_writer *t, const hub_sentence *s, const hub_late_ids *ids) {
+    bertc_task *task = (bertc_task *)(void *)t->bytes;
+    const hub_late *l = &s->late;
+    task->query_length = (uint32_t)s->query_length;
+    task->document_length = (uint32_t)s->document_length;
+    task->expansion_id = -1;
+    if (task->kind != BERTC_TASK_VECTORS) return;
+    task->similarity = l->mean ? BERTC_SIMILARITY_MEAN_MAXSIM : BERTC_SIMILARITY_MAXSIM;
+    task->vectors = vector_flags(l);
+    task->expansion = (uint32_t)l->expansion;
+    task->expansion_id = l->expansion ? ids->expansion : -1;
+    task->skipped_count = put_ids(t, ids->skipped, ids->skipped ? l->skipped_count : 0, &task->skipped);
+    task->kept_count = put_ids(t, l->kept, l->kept_count, &task->kept);
+}
+
+const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, const hub_late_ids *ids,
+                           arena *a, size_t *bytes, diag *d) {
     const hub_sentence *s = &c->sentence;
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
-    bool prompted =
-        c->head == HEAD_EMBEDDING || c->head == HEAD_SPARSE || (s->scores && c->head == HEAD_SEQUENCE);
+    bool prompted = c->head == HEAD_EMBEDDING || c->head == HEAD_SPARSE || c->head == HEAD_VECTORS ||
+                    (s->scores && c->head == HEAD_SEQUENCE);
     size_t prompts = prompted ? (size_t)s->prompt_count : 0;
     task_writer t = {.list = sizeof(bertc_task)};
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
-    *bytes = t.at;
+    size_t numbers = (size_t)(s->late.skipped_count + s->late.kept_count) * sizeof(int32_t);
+    *bytes = t.at + numbers;
     for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;
     for (size_t i = 0; i < prompts; i++)
         *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
@@ -80,6 +117,7 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                          .similarity = (uint32_t)s->similarity,
                          .dimensions = (uint32_t)s->dimensions,
                          .normalize = s->normalize};
+    put_late(&t, s, ids);
     for (size_t i = 0; i < labels; i++) put_string(&t, c->labels[i]);
     for (size_t i = 0; i < prompts; i++) {
         put_string(&t, s->prompts[i].name);

@@ -295,6 +295,7 @@ static value with_global(attention_builder *at, value o) {
           k = heads_of(at, at->global_k, (int64_t[]){1, 2, 0});
     value s = graph_op2(g, OP_matmul, q, k);
     s = graph_op2(g, OP_mul, s, graph_scalar(g, 1 / sqrt((double)at->b->config->sizes[SIZE_HEAD])));
+    s = masked(at, s);
     value all = graph_op2(g, OP_matmul, graph_op1(g, OP_softmax, s),
                           heads_of(at, at->global_v, (int64_t[]){1, 0, 2}));
     return graph_op3(g, OP_select, is_global(at, false), all, o);

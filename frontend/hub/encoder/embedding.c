@@ -144,9 +144,15 @@ value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolin
 
 // --- The modules after the pooling
 
+// Its name in its file.
+static const char *own_name(const hub_step_tensor *t) {
+    const char *slash = strrchr(t->name, '/');
+    return slash ? slash + 1 : t->name;
+}
+
 static value constant(hub_builder *b, const hub_step_tensor *t, int i, bool turned) {
     arena *a = b->g->arena;
-    const char *name = arena_printf(a, "step.%d.%s", i, strrchr(t->name, '/') + 1);
+    const char *name = arena_printf(a, "step.%d.%s", i, own_name(t));
     recipe *r = recipe_tensor(a, t->name, t->e, t->rank, t->shape);
     if (t->e != ELEM_F32) r = recipe_cast(a, r, ELEM_F32);
     if (turned) r = recipe_transpose(a, r);
@@ -169,7 +175,7 @@ static value norm(hub_builder *b, const hub_step *s, int i, value x) {
     return graph_append(b->g, OP_layer_norm, 3, in, 1, &eps);
 }
 
-// x / max(|x|, 1e-12), the rows of [S,W].
+// x / max(|x|, 1e-12), of each row.
 static value normalized(hub_builder *b, value x) {
     graph *g = b->g;
     int64_t axis = 1;
@@ -189,15 +195,24 @@ static value stepped(hub_builder *b, const hub_step *s, int i, value x) {
     return normalized(b, x);
 }
 
-value hub_build_embedding(hub_builder *b) {
+static value all_steps(hub_builder *b, value x) {
     const hub_sentence *s = &b->config->sentence;
-    value x = hub_build_pooled(b, b->hidden[b->config->layers], s->pooling_count, s->poolings);
-    if (s->step_count) x = hub_build_named(b, x, "pooled");
     for (int i = 0; i < s->step_count; i++) {
         x = stepped(b, &s->steps[i], i, x);
         if (i + 1 < s->step_count) hub_build_named(b, x, arena_printf(b->g->arena, "step.%d", i));
     }
-    return hub_build_named(b, x, "embedding");
+    return x;
+}
+
+value hub_build_embedding(hub_builder *b) {
+    const hub_sentence *s = &b->config->sentence;
+    value x = hub_build_pooled(b, b->hidden[b->config->layers], s->pooling_count, s->poolings);
+    if (s->step_count) x = hub_build_named(b, x, "pooled");
+    return hub_build_named(b, all_steps(b, x), "embedding");
+}
+
+value hub_build_vectors(hub_builder *b) {
+    return hub_build_named(b, all_steps(b, b->hidden[b->config->layers]), "vectors");
 }
 
 // --- Their weights
@@ -208,7 +223,7 @@ static bool take_weight(const hub_checkpoint *c, hub_step_tensor *t, const char 
     const int64_t *shape;
     const void *data;
     int rank;
-    snprintf(where, sizeof where, "%.400s: tensor \"%.200s\"", file, strrchr(t->name, '/') + 1);
+    snprintf(where, sizeof where, "%.400s: tensor \"%.200s\"", file, own_name(t));
     if (!hub_checkpoint_entry(c, t->name, &dtype, &rank, &shape, &data))
         return diag_error(d, where, "is missing");
     if (!hub_weight_elem(dtype, &t->e))
@@ -221,13 +236,29 @@ static int64_t elements(const hub_step_tensor *t) {
     return t->rank == 2 ? t->shape[0] * t->shape[1] : t->shape[0];
 }
 
+// A projection among the encoder's tensors, which says how wide it is.
+static bool check_inner(hub_weights *w, hub_step *s, int64_t width, diag *d) {
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    int rank;
+    bool found = hub_checkpoint_entry(w->checkpoint, s->weight.name, &dtype, &rank, &shape, &data);
+    s->in = width;
+    s->out = found && rank == 2 ? shape[0] : 1;
+    s->weight.shape[0] = s->out;
+    s->weight.shape[1] = width;
+    w->parameters += s->out * width;
+    return take_weight(w->checkpoint, &s->weight, w->checkpoint->where, d);
+}
+
 static bool check_step(hub_weights *w, hub_step *s, int64_t width, diag *d) {
     const char *key = s->kind == STEP_DENSE ? "in_features" : "dimension";
     const hub_fields f = {s->config, "", NULL, d};
+    hub_checkpoint *c = w->checkpoint;
+    if (!s->weights) return check_inner(w, s, width, d);
     if (s->in != width)
         return hub_field_wrong(&f, key, "%lld is not the width that comes in, %lld", (long long)s->in,
                                (long long)width);
-    hub_checkpoint *c = w->checkpoint;
     if (!hub_checkpoint_add(c, s->folder, s->weights, d)) return false;
     bool ok = take_weight(c, &s->weight, s->weights, d);
     if (s->biased) ok &= take_weight(c, &s->bias, s->weights, d);
@@ -239,7 +270,7 @@ static bool check_step(hub_weights *w, hub_step *s, int64_t width, diag *d) {
 
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d) {
     const hub_sentence *s = &config->sentence;
-    int64_t width = config->sizes[SIZE_HIDDEN] * s->pooling_count;
+    int64_t width = config->sizes[SIZE_HIDDEN] * (s->late.present ? 1 : s->pooling_count);
     for (int i = 0; i < s->step_count; i++) {
         hub_step *step = &s->steps[i];
         if (step->kind == STEP_NORMALIZE) continue;

@@ -25,7 +25,8 @@ static void inputs(hub_builder *b) {
     b->tasks = hub_build_has(b, MODULE_TASK) ? input(b, "tasks", dim_sym(SYM_T)) : VALUE_NONE;
     b->columns = reads_columns(b->config) ? input(b, "columns", dim_sym(SYM_T)) : VALUE_NONE;
     b->global = c->family->modules[MODULE_GLOBAL_QUERY] ? input(b, "global", dim_sym(SYM_T)) : VALUE_NONE;
-    b->mask = c->family->traits & TRAIT_HIDDEN_ROWS ? input(b, "mask", dim_sym(SYM_T)) : VALUE_NONE;
+    b->mask = c->family->traits & TRAIT_HIDDEN_ROWS || hub_config_hides(c) ? input(b, "mask", dim_sym(SYM_T))
+                                                                           : VALUE_NONE;
     b->prompt =
         h == HEAD_EMBEDDING && c->sentence.skips_prompt ? input(b, "prompt", dim_sym(SYM_T)) : VALUE_NONE;
     b->bounds = input(b, "bounds", (dim){SYM_S, 1});

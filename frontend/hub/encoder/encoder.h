@@ -44,6 +44,8 @@ bool hub_build_head(hub_builder *b, const char *outputs, diag *d);
 value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings);
 // The embedding of a text, [S,..]: the last layer's rows, pooled, then the folder's further modules.
 value hub_build_embedding(hub_builder *b);
+// The vectors of the tokens, [T,..]: the last layer's rows through those modules.
+value hub_build_vectors(hub_builder *b);
 
 // The attention of a layer whose projections are built: f32[T,heads d].
 value hub_build_context(hub_builder *b, int layer);

@@ -327,8 +327,11 @@ static bool settle_pruned(const lookup *l, hub_config *config) {
 bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d) {
     size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
     *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
-    lookup l = {
-        .c = c, .read = out, .config = config, .used = ARENA_ARRAY(c->arena, const char *, slots), .d = d};
+    lookup l = {.c = c,
+                .read = out,
+                .config = config,
+                .used = ARENA_ARRAY(c->arena, const char *, slots + 1),
+                .d = d};
     config->native = false;
     if (config->family->native[MODULE_QUERY] && !prefix_of(&l, MODULE_QUERY)) config->native = true;
     find_prefixes(&l);
@@ -347,6 +350,7 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, d
         l.config = config;
     }
     if (hub_head_predicts(config->head)) ok &= settle_decoder(&l);
+    if (config->head == HEAD_VECTORS) l.used[l.used_count++] = "linear.weight"; // a projection's, read apart
     if (ok) note_unread(&l);
     // Encoders are published with the config of the model that they were cut out of.
     if (l.head_lacks && !l.head_there && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)

@@ -126,15 +126,15 @@ bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d) {
 
 #define MOST_WIDTH (1 << 20)
 
-// What a module reads and writes must be the text's row.
-static bool reads_sentence(const hub_fields *f) {
+// What a module reads and writes must be these rows.
+static bool reads_rows(const hub_fields *f, const char *rows) {
     static const char *const keys[] = {"module_input_name", "module_output_name"};
     bool ok = true;
-    for (int i = 0; i < 2; i++) {
-        const char *name = "sentence_embedding";
+    for (int i = 0; rows && i < 2; i++) {
+        const char *name = rows;
         if (!hub_field_text(f, keys[i], false, &name)) return false;
-        if (strcmp(name, "sentence_embedding"))
-            ok = hub_field_wrong(f, keys[i], "\"%.100s\" is not supported; sentence_embedding is", name);
+        if (strcmp(name, rows) != 0)
+            ok = hub_field_wrong(f, keys[i], "\"%.100s\" is not supported; %s is", name, rows);
     }
     return ok;
 }
@@ -204,7 +204,7 @@ static cJSON *step_begin(hub_step *step, hub_step_kind kind, const char *path, c
     return hub_json_load(step->config, false, d);
 }
 
-bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d) {
+bool hub_dense_open(const char *path, const char *name, const char *rows, arena *a, hub_step *step, diag *d) {
     cJSON *root = step_begin(step, STEP_DENSE, path, name, a, d);
     if (!root) return false;
     const hub_fields f = {step->config, "", root, d};
@@ -213,7 +213,7 @@ bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step
     ok &= hub_field_bool(&f, "bias", false, &step->biased);
     ok &= hub_field_bool(&f, "use_residual", false, &step->residual);
     ok &= read_activation(&f, &step->activation);
-    ok &= reads_sentence(&f);
+    ok &= reads_rows(&f, rows);
     cJSON_Delete(root);
     step->weight = tensor_of(a, step->folder, "linear.weight", 2, step->out, step->in);
     step->bias = tensor_of(a, step->folder, "linear.bias", 1, step->out, 0);
@@ -233,14 +233,19 @@ bool hub_norm_open(const char *path, const char *name, arena *a, hub_step *step,
     return ok && find_weights(path, a, step, d);
 }
 
-// A folder that old versions left empty.
-bool hub_normalize_open(const char *path, arena *a, hub_step *step, diag *d) {
+// A folder that old versions left empty: then it works on a text's row.
+bool hub_normalize_open(const char *path, const char *rows, arena *a, hub_step *step, bool *none, diag *d) {
+    static const char sentence[] = "sentence_embedding";
     *step = (hub_step){.kind = STEP_NORMALIZE, .config = hub_path(a, path, "config.json")};
+    *none = rows && strcmp(rows, sentence) != 0;
     if (!hub_is_file(step->config)) return true;
     cJSON *root = hub_json_load(step->config, false, d);
     if (!root) return false;
     const hub_fields f = {step->config, "", root, d};
-    bool ok = reads_sentence(&f);
+    const char *name = sentence;
+    bool ok = hub_field_text(&f, "module_input_name", false, &name);
+    *none = ok && *none && !strcmp(name, sentence);
+    ok = ok && (*none || reads_rows(&f, rows));
     cJSON_Delete(root);
     return ok;
 }

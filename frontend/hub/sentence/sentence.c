@@ -27,16 +27,20 @@ static bool read_first(reading *r, const char *kind, const char *path, diag *d) 
 
 static bool read_step(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
     hub_step *step = &r->s->steps[r->s->step_count];
-    bool ok;
+    const hub_late *l = &r->s->late;
+    const char *rows = !l->present ? "sentence_embedding" : l->converted ? NULL : "token_embeddings";
+    bool ok, none = false;
     if (!strcmp(kind, "Dropout")) return true; // of training
-    if (r->s->step_count == MOST_STEPS) return hub_field_wrong(f, "type", "is one module too many");
+    // One is left for what hub_late_finish adds.
+    if (r->s->step_count == MOST_STEPS - 1) return hub_field_wrong(f, "type", "is one module too many");
     if (!strcmp(kind, "Normalize"))
-        ok = hub_normalize_open(path, r->a, step, f->d);
+        ok = hub_normalize_open(path, rows, r->a, step, &none, f->d);
     else if (!strcmp(kind, "Dense"))
-        ok = hub_dense_open(path, name, r->a, step, f->d);
+        ok = hub_dense_open(path, name, rows, r->a, step, f->d);
     else
         ok = hub_norm_open(path, name, r->a, step, f->d);
-    r->s->step_count += ok;
+    none |= l->converted && !strcmp(kind, "Normalize"); // it stands at the end
+    r->s->step_count += ok && !none;
     return ok;
 }
 
@@ -53,13 +57,34 @@ static bool is_jina(const reading *r, const char *kind) {
     return jina;
 }
 
+// Behind the Transformer of a model that gives a vector a token.
+static bool read_late(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
+    static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
+    r->pooling = true;
+    if (!strcmp(kind, "MultiVectorMask")) return hub_mask_open(path, r->a, r->s, f->d);
+    if (!strcmp(kind, "Pooling") && r->s->late.converted) return true;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (!strcmp(kind, steps[i])) return read_step(r, f, kind, name, path);
+    return hub_field_wrong(
+        f, "type",
+        "%.100s is not supported here; behind the Transformer of a model that gives a vector a "
+        "token Dense, LayerNorm, Normalize, MultiVectorMask are",
+        kind);
+}
+
+// PyLate's only class of modules; its Dense is as sentence-transformers'.
+static bool is_pylates(const reading *r, const char *kind) {
+    return r->s->late.present && !strcmp(kind, "pylate.models.Dense.Dense");
+}
+
 // The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
 // and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
 static bool read_module(reading *r, const hub_fields *f) {
     static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
     const char *kind = NULL, *name = NULL;
     if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
-    bool known = !strncmp(kind, "sentence_transformers.", strlen("sentence_transformers."));
+    bool known =
+        !strncmp(kind, "sentence_transformers.", strlen("sentence_transformers.")) || is_pylates(r, kind);
     if (!known && !is_jina(r, kind))
         return hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", kind);
     const char *dot = strrchr(kind, '.');
@@ -68,6 +93,8 @@ static bool read_module(reading *r, const hub_fields *f) {
     const char *path = hub_path(r->a, r->folder, name);
     if ((!strcmp(kind, "Transformer") || !strcmp(kind, "MLMTransformer")) && !r->transformer)
         return read_first(r, kind, path, f->d);
+    if (r->s->late.present && r->transformer && !r->s->predicts && !r->s->scores)
+        return read_late(r, f, kind, name, path);
     if (!strcmp(kind, r->s->predicts ? "SpladePooling" : "Pooling") && r->transformer && !r->s->scores &&
         !r->pooling) {
         r->pooling = true;
@@ -107,19 +134,23 @@ static bool read_modules(reading *r, diag *d) {
 
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
     *s = hub_sentence_plain();
-    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
-    s->present = true;
     s->folder = folder;
     s->steps = ARENA_ARRAY(a, hub_step, MOST_STEPS);
+    if (!hub_late_find(folder, a, s, d)) return false;
+    if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
+    s->present = true;
     reading r = {.folder = folder, .a = a, .s = s};
-    return read_modules(&r, d) && hub_settings_read(folder, a, s, d);
+    if (!read_modules(&r, d) || !hub_settings_read(folder, a, s, d)) return false;
+    hub_late_finish(s);
+    return true;
 }
 
 bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d) {
     *s = hub_sentence_plain();
     s->folder = folder;
+    if (!hub_late_find(folder, a, s, d)) return false;
     if (!hub_is_file(hub_path(a, folder, "modules.json"))) return true;
     s->present = true;
     reading r = {.folder = folder, .a = a, .s = s, .encoder = true};
-    return read_modules(&r, d);
+    return read_modules(&r, d) && (!s->late.present || hub_settings_read(folder, a, s, d));
 }

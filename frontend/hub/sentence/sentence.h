@@ -36,12 +36,12 @@ typedef struct hub_step_tensor {
     int64_t shape[2];
 } hub_step_tensor;
 
-// A module after the pooling, [S,in] -> [S,out].
+// A module after the pooling, [S,in] -> [S,out]; without a pooling, [T,in] -> [T,out].
 typedef struct hub_step {
     hub_step_kind kind;
-    const char *folder; // as modules.json names it
-    const char *config; // its config.json, for messages
-    const char *weights;
+    const char *folder;  // as modules.json names it
+    const char *config;  // its config.json, for messages
+    const char *weights; // NULL: the encoder's own file, whose tensor says `out`
     int64_t in, out;
     const char *activation; // by ACT2FN's name
     bool biased, residual;
@@ -58,6 +58,24 @@ typedef struct hub_splade {
     bool sum, twice;
 } hub_splade;
 
+// Late interaction: a vector a token. Queries and documents are told apart by their prompts, may be filled up, and
+// leave tokens out.
+typedef struct hub_late {
+    bool present;
+    bool converted; // the folder lists other modules beside: what it has of a text's one row is dropped
+    bool mean;      // likeness is the mean over a query's vectors, not the sum
+    // What the prompts `query` and `document` begin with, single tokens; NULL: nothing known.
+    const char *markers[2];
+    int64_t expansion;           // tokens that queries are filled up to; 0: they are not
+    bool attends, at_least;      // the others attend to these; longer queries stay longer
+    const char *expansion_token; // NULL: the mask token, or where there is none the eos token
+    const char *const *skipped;  // tokens that get no vector
+    int skipped_count;
+    bool skips_queries, skips_documents;
+    const int32_t *kept; // in documents none but these ids get one; NULL: all
+    int kept_count;
+} hub_late;
+
 typedef struct hub_sentence {
     bool present, scores; // scores: a cross-encoder
     bool predicts;        // a sparse encoder: a masked LM, and splade
@@ -69,9 +87,11 @@ typedef struct hub_sentence {
     bool skips_prompt; // a prompt's tokens are not pooled
     hub_step *steps;
     int step_count;
-    int64_t width;      // that 1_Pooling expects; 0: not said
-    int64_t max_length; // 0: not said
-    bool lower_case;    // texts, before they are tokenized
+    int64_t width;                         // that 1_Pooling expects; 0: not said
+    int64_t max_length;                    // 0: not said
+    int64_t query_length, document_length; // of texts that are queries, or documents; 0: max_length
+    hub_late late;
+    bool lower_case; // texts, before they are tokenized
     const hub_prompt *prompts;
     // The first own_prompts are the folder's. default_prompt -1: none.
     int prompt_count, own_prompts, default_prompt;
@@ -103,11 +123,25 @@ const char *hub_torch_class(const char *name);
 // --- transformer.c: sentence_bert_config.json in a folder, where there is one.
 bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d);
 
+// --- late.c: late interaction, in its three layouts.
+// Is the folder one of them, by config_sentence_transformers.json, or by the architecture in its config.json where it has
+// no modules.json? Sets s->late, and reads what a folder of Stanford's says.
+bool hub_late_find(const char *folder, arena *a, hub_sentence *s, diag *d);
+// query_expansion of a Transformer's config.
+bool hub_late_expansion(const hub_fields *f, arena *a, hub_sentence *s);
+bool hub_mask_open(const char *path, arena *a, hub_sentence *s, diag *d); // a MultiVectorMask's folder
+// PyLate's keys in config_sentence_transformers.json, beside the prompts that are read already; and what its folders leave
+// to their class.
+bool hub_late_settings(const hub_fields *f, arena *a, hub_sentence *s);
+void hub_late_finish(hub_sentence *s);
+
 // --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
 bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d);
 bool hub_pooling_open(const char *path, arena *a, hub_sentence *s, diag *d);
-bool hub_dense_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
+// `rows`: what it must work on, sentence_embedding or token_embeddings; NULL: either.
+bool hub_dense_open(const char *path, const char *name, const char *rows, arena *a, hub_step *step, diag *d);
 bool hub_norm_open(const char *path, const char *name, arena *a, hub_step *step, diag *d);
-bool hub_normalize_open(const char *path, arena *a, hub_step *step, diag *d);
+// *none: it works on rows that there are not, and does nothing.
+bool hub_normalize_open(const char *path, const char *rows, arena *a, hub_step *step, bool *none, diag *d);
 
 #endif

@@ -70,10 +70,10 @@ static bool read_prompts(const hub_fields *f, arena *a, hub_sentence *s) {
 // --- Embeddings
 
 const char *hub_similarity_name(int i) {
-    static const char *const names[] = {[BERTC_SIMILARITY_COSINE] = "cosine",
-                                        [BERTC_SIMILARITY_DOT] = "dot",
-                                        [BERTC_SIMILARITY_EUCLIDEAN] = "euclidean",
-                                        [BERTC_SIMILARITY_MANHATTAN] = "manhattan"};
+    static const char *const names[] = {
+        [BERTC_SIMILARITY_COSINE] = "cosine",       [BERTC_SIMILARITY_DOT] = "dot",
+        [BERTC_SIMILARITY_EUCLIDEAN] = "euclidean", [BERTC_SIMILARITY_MANHATTAN] = "manhattan",
+        [BERTC_SIMILARITY_MAXSIM] = "MaxSim",       [BERTC_SIMILARITY_MEAN_MAXSIM] = "MeanMaxSim"};
     return i >= 0 && i < (int)(sizeof names / sizeof *names) ? names[i] : NULL;
 }
 
@@ -88,7 +88,10 @@ bool hub_similarity_find(const char *name, bertc_similarity *out) {
 static void read_similarity(const hub_fields *f, hub_sentence *s) {
     const cJSON *v = hub_field(f, "similarity_fn_name");
     const char *name = cJSON_GetStringValue(v);
-    if (v && (!name || !hub_similarity_find(name, &s->similarity)))
+    bool known =
+        name && hub_similarity_find(name, &s->similarity) && s->similarity <= BERTC_SIMILARITY_MANHATTAN;
+    if (v && !known) s->similarity = BERTC_SIMILARITY_COSINE;
+    if (v && !known)
         diag_note(f->d, f->file,
                   "similarity_fn_name: %.100s is none of cosine, dot, euclidean and manhattan: taken for "
                   "cosine, as "
@@ -110,8 +113,9 @@ bool hub_settings_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
     if (!root) return false;
     const hub_fields f = {path, "", root, d};
     bool ok = read_prompts(&f, a, s) && hub_field_text(&f, "activation_fn", false, &s->activation);
+    if (s->late.present) ok = ok && hub_late_settings(&f, a, s);
     if (s->activation) s->activation = arena_strdup(a, s->activation);
-    if (ok && !s->scores) {
+    if (ok && !s->scores && !s->late.present) {
         read_similarity(&f, s);
         ok = read_dimensions(&f, s);
     }

@@ -124,13 +124,13 @@ static bool read_processing(const hub_fields *f, hub_sentence *s) {
     return !part || hub_field_int(&text, "max_length", false, 1, INT32_MAX, &s->max_length);
 }
 
-// sentence-transformers reads these where it is told that a text is a query, or a document.
-static void note_lengths(const hub_fields *f) {
-    static const char *const keys[] = {"query_length", "document_length", "query_expansion"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (hub_field(f, keys[i]))
-            diag_note(f->d, f->file, "%s is not read: queries and documents are as long as other texts",
-                      keys[i]);
+// Lengths of texts that are said to be queries, or documents, and what queries are filled up with.
+static bool read_roles(const hub_fields *f, arena *a, hub_sentence *s) {
+    bool ok = hub_field_int(f, "query_length", false, 1, INT32_MAX, &s->query_length);
+    ok &= hub_field_int(f, "document_length", false, 1, INT32_MAX, &s->document_length);
+    if (s->late.present) return hub_late_expansion(f, a, s) && ok;
+    return ok && (!hub_field(f, "query_expansion") ||
+                  hub_field_wrong(f, "query_expansion", "is for models that give a vector a token"));
 }
 
 bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d) {
@@ -150,7 +150,7 @@ bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d
     bool ok = hub_field_int(&f, "max_seq_length", false, 1, INT32_MAX, &s->max_length);
     ok &= hub_field_bool(&f, "do_lower_case", false, &s->lower_case);
     ok &= read_outputs(&f, s) && read_modalities(&f) && read_arguments(&f, s) && read_processing(&f, s);
-    note_lengths(&f);
+    ok = ok && read_roles(&f, a, s);
     cJSON_Delete(root);
     return ok;
 }

@@ -57,6 +57,36 @@ static bool lower_case(tokenizer_spec *s) {
     return true;
 }
 
+// Does a piece of the vocabulary stay whole in a text? Letters and digits do; signs are parted from others.
+static bool stays_whole(const char *piece) {
+    for (const char *c = piece; *c; c++)
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) return false;
+    return true;
+}
+
+// As sentence-transformers registers the prefixes of late interaction: the whole text, or its first word, becomes a
+// special token, where the tokenizer knows it and would take it to pieces.
+static void add_marker(tokenizer_spec *s, const char *text) {
+    size_t space = strspn(text, " "), word = strcspn(text + space, " ");
+    const char *candidates[] = {text, arena_strndup(s->a, text + space, word)};
+    for (int i = 0; i < 2 && word; i++) {
+        tokenizer_added *added = tokenizer_find_added(s, candidates[i]);
+        int32_t id = tokenizer_find_any(s, candidates[i]);
+        if (id < 0) continue;
+        if (added && added->flags & BERTC_ADDED_NORMALIZED) added->flags = BERTC_ADDED_SPECIAL;
+        if (!added && !stays_whole(candidates[i]))
+            tokenizer_append_added(s, candidates[i], id, BERTC_ADDED_SPECIAL);
+        return;
+    }
+}
+
+static bool settle_words(tokenizer_spec *s, const tokenizer_use *use) {
+    for (int i = 0; i < use->marker_count; i++)
+        if (use->markers[i]) add_marker(s, use->markers[i]);
+    for (int i = 0; i < use->word_count; i++) use->ids[i] = tokenizer_find_any(s, use->words[i]);
+    return !use->marker_count || tokenizer_sort_added(s, "added_tokens");
+}
+
 bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
                     diag *d) {
     tokenizer_spec s = {
@@ -74,6 +104,7 @@ bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **
     if (!hub_file_map(s.file, &f, d)) return false;
     bool ok = read(&s, &f) && (!use.lower || lower_case(&s));
     if (ok && (use.one_type || s.no_types)) tokenizer_one_type(&s, use.one_type ? NULL : s.no_types);
+    ok = ok && settle_words(&s, &use);
     ok = ok && tokenizer_table(&s, table, bytes);
     hub_file_unmap(&f);
     return ok;

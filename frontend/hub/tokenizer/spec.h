@@ -97,8 +97,13 @@ typedef struct tokenizer_spec {
 // --- open.c
 // What is known of the model that takes the tokens.
 typedef struct tokenizer_use {
-    bool lower;    // texts are put in lower case before all else
-    bool one_type; // it has one type of tokens
+    bool lower;                 // texts are put in lower case before all else
+    bool one_type;              // it has one type of tokens
+    const char *const *markers; // texts that each begin with a single token, where the tokenizer knows it
+    int marker_count;
+    const char *const *words; // tokens to look up
+    int word_count;
+    int32_t *ids; // set, [word_count]: of the words; -1: there is none
 } tokenizer_use;
 // The table of a file, or of a folder's.
 bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
