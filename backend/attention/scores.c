@@ -80,7 +80,7 @@ static bool lone_table(const collector *c, const node *n, score_table *out) {
     out->e = t->e;
     out->n = t->d[t->rank - 1].n;
     out->operand = c->x->operands[n->inputs[0]];
-    out->stride = t->rank == 3 && t->d[0].n > 1 ? out->n : 0;
+    out->stride = t->rank == 3 && t->d[0].n > 1 ? attention_ld(c->s, out->operand) : 0;
     return true;
 }
 
@@ -118,6 +118,24 @@ static bool product_table(const collector *c, const node *n, score_table *out) {
     return out->ld * c->s->variant->length < INT32_MAX / 8; // lanes address it by i32
 }
 
+// One number for each head, f32[heads,1,1]: a table of one element.
+static bool add_head_number(const collector *c, value v, bool transposed) {
+    score_ops *x = &c->x->scores;
+    const node *n = graph_node(x->body, v);
+    const type *t = &n->type;
+    if (x->table_count == SCORE_MOST || t->e != ELEM_F32 || t->rank != 3 || t->layout != LAYOUT_ROW ||
+        t->d[0].s != SYM_NONE || !dim_is(t->d[1], 1) || !dim_is(t->d[2], 1))
+        return false;
+    x->tables[x->table_count++] =
+        (score_table){.gather = v,
+                      .transposed = transposed,
+                      .e = ELEM_F32,
+                      .n = 1,
+                      .operand = c->x->operands[v],
+                      .stride = t->d[0].n > 1 ? attention_ld(c->s, c->x->operands[v]) : 0};
+    return true;
+}
+
 static bool add_table(const collector *c, value v, bool transposed) {
     score_ops *x = &c->x->scores;
     const node *n = graph_node(x->body, v);
@@ -144,6 +162,7 @@ static bool collect_score_ops(const collector *c, value v, bool transposed) {
         x->anchor = v;
         return true;
     }
+    if (n->op == OP_param) return add_head_number(c, v, transposed);
     if (n->op == OP_reshape) return add_leaf(c, n, transposed);
     if (n->op == OP_iota) return n->type.e == ELEM_I32 && node_attr(n, ATTR_axis)->u.i >= n->type.rank - 2;
     if (n->op == OP_transpose) return swaps_last_axes(n) && collect_score_ops(c, n->inputs[0], !transposed);
@@ -292,6 +311,11 @@ static LLVMValueRef looked_up(const pairs *p, value v, bool transposed, LLVMValu
     return build_gather(e, vector, at);
 }
 
+static LLVMValueRef head_number(const pairs *p, value v, bool transposed) {
+    LLVMValueRef at = p->tables[attention_table(&p->x->scores, v, transposed)];
+    return build_splat(p->e, build_load(p->e, p->e->f32, at, 4), p->e->width);
+}
+
 static LLVMValueRef pair_value(pairs *p, value v, bool transposed);
 
 static LLVMValueRef compute(pairs *p, value v, bool transposed) {
@@ -301,6 +325,7 @@ static LLVMValueRef compute(pairs *p, value v, bool transposed) {
     const node *n = graph_node(g, v);
     if (v == x->anchor) return p->sum;
     if (value_is_scalar(g, v, NULL)) return pointwise_literal(e, n, e->width);
+    if (n->op == OP_param) return head_number(p, v, transposed);
     if (n->op == OP_reshape) return leaf_value(p, attention_leaf(p->x, n, transposed));
     if (n->op == OP_iota) return iota_value(p, n, transposed);
     if (n->op == OP_transpose) return pair_value(p, n->inputs[0], !transposed);
