@@ -17,6 +17,28 @@ START_TEST(modernbert_positions) {
 }
 END_TEST
 
+// The table of words under its encoder's name, and a whole model's prefix.
+static bool as_encoder(safetensors_item *t, arena *a) {
+    (void)a;
+    if (!strcmp(t->name, "shared.weight")) t->name = "encoder.embed_tokens.weight";
+    return true;
+}
+
+static bool as_whole(safetensors_item *t, arena *a) {
+    t->name = arena_printf(a, "model.%s", t->name);
+    return true;
+}
+
+START_TEST(decoders_names) {
+    config_of("t5-encoder", NULL);
+    copy_weights("t5-encoder", as_encoder);
+    expect_same("t5-encoder");
+    config_of("qwen3-model", NULL);
+    copy_weights("qwen3-model", as_whole);
+    expect_same("qwen3-model");
+}
+END_TEST
+
 static void expect_near(const tensor *want, const tensor *got) {
     ck_assert_int_eq(tensor_count(want), tensor_count(got));
     for (int64_t i = 0; i < tensor_count(want); i++)
@@ -342,6 +364,7 @@ static void add(TCase *c) {
     tcase_add_test(c, roformer_without_table);
     tcase_add_test(c, deberta_narrow_embeddings);
     tcase_add_test(c, eurobert_pooling);
+    tcase_add_test(c, decoders_names);
     tcase_add_test(c, jina_as_published);
     tcase_add_test(c, decoder_bias);
     tcase_add_test(c, nomic_as_published);

@@ -87,12 +87,20 @@ static bool is_for(const hub_fields *f, const hub_family *row) {
     const cJSON *v = hub_field(f, key);
     if (!row->when[n]) return v;
     const char *begin = row->when + n + 1;
+    if (cJSON_IsFalse(v)) return !strcmp(begin, "false");
     return cJSON_IsString(v) && !strncmp(v->valuestring, begin, strlen(begin));
+}
+
+static bool tensors_say(const hub_hint *hint, const hub_family *row) {
+    for (int i = 0; hint && i < hint->custom_count; i++)
+        if (hint->custom[i] == row) return true;
+    return false;
 }
 
 // By the model_type, or, where that is NULL, by the class. A row that is for configs with a certain key goes
 // before one that is for all.
-static const hub_family *find_family(const hub_fields *f, const char *model_type, const char *class) {
+static const hub_family *find_family(const hub_fields *f, const char *model_type, const char *class,
+                                     const hub_hint *hint) {
     const hub_family *found = NULL;
     hub_head h;
     for (int i = 0; i < hub_family_count; i++) {
@@ -101,7 +109,8 @@ static const hub_family *find_family(const hub_fields *f, const char *model_type
         bool larger = !model_type && row->larger && !strcmp(class, row->larger);
         if (model_type ? strcmp(model_type, row->model_type) : !larger && !hub_family_head(row, class, &h))
             continue;
-        if (!found || row->when) found = row;
+        bool better = !found || (row->when && !found->when);
+        if (better || (row->when && tensors_say(hint, row) && !tensors_say(hint, found))) found = row;
     }
     return found;
 }
@@ -116,13 +125,13 @@ bool hub_config_architecture(const hub_fields *f, const char *wanted, const hub_
     const cJSON *first = list ? list->child : NULL;
     if (!hub_field_text(f, "model_type", !first && !hint, &model_type)) return false;
     if (model_type) {
-        c->family = find_family(f, model_type, NULL);
+        c->family = find_family(f, model_type, NULL, hint);
         if (!c->family) {
             return hub_field_wrong(f, "model_type", "\"%.100s\" is not known; known are %s", model_type,
                                    known_families(a));
         }
     } else if (first) {
-        c->family = cJSON_IsString(first) ? find_family(f, NULL, first->valuestring) : NULL;
+        c->family = cJSON_IsString(first) ? find_family(f, NULL, first->valuestring, hint) : NULL;
         if (!c->family)
             return hub_field_wrong(f, "architectures[0]", "%s is not known; known are %s", quoted(a, first),
                                    known_classes(a, NULL));

@@ -197,7 +197,8 @@ static bool read_switches(const hub_fields *f, hub_config *c) {
 static bool read_position_type(const hub_fields *f, hub_config *c, const char *kind) {
     const char *own = c->family->rotary ? "rotary" : "absolute";
     bool query = !strcmp(kind, "relative_key_query");
-    if (!strcmp(kind, own)) return true;
+    if (!strcmp(kind, own) || (c->family->rotary && !strcmp(kind, "rope"))) return true;
+    if (c->family->traits & TRAIT_ALIBI && !strcmp(kind, "alibi")) return c->alibi = true;
     bool table = c->family->modules[MODULE_POSITION];
     if (c->family->rotary && !strcmp(kind, "absolute")) {
         // ESM-1. What has no table of positions turns them all the same: ModernBERT's configs say "absolute".

@@ -43,6 +43,7 @@ typedef struct hub_config {
     bool dynamic;                    // texts beyond the positions would have other frequencies
     int64_t *windows;                // by layer: how many columns away a token attends to; 0: all
     bool causal;                     // and to none behind it
+    bool alibi;                      // as the trait
     double score_scale;              // 0: 1 / the root of a head's width
     int64_t farthest;                // distance that has a bucket of its own side
     int64_t groups_of[MODULE_COUNT]; // as hub_family's
@@ -77,6 +78,8 @@ typedef struct hub_config {
 // second one whose names there are too. NULL: none.
 typedef struct hub_hint {
     const hub_family *family, *other;
+    int custom_count; // rows that are for configs of a kind, and whose tensors are there
+    const hub_family *custom[4];
 } hub_hint;
 
 // Reads `path`. `head`: NULL or "auto": by the architecture, or the folder. `hint`: NULL: the config must

@@ -1,6 +1,7 @@
 // The config.json of models with modelling code of their own: keys that would make another model,
 // activations that say how the feed-forward is gated, sizes that are rounded up.
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/hub/config/config.h"
@@ -10,10 +11,24 @@ static bool is_usual(const cJSON *v, bool yes) {
     return yes ? cJSON_IsTrue(v) : cJSON_IsFalse(v);
 }
 
+// "key=TEXT": the config must say that, or nothing.
+static bool says_only(const hub_fields *f, const char *rule) {
+    char key[64];
+    const char *text = strchr(rule, '=') + 1, *said = text;
+    snprintf(key, sizeof key, "%.*s", (int)(text - 1 - rule), rule);
+    if (!hub_field_text(f, key, false, &said)) return false;
+    return !strcmp(said, text) ||
+           hub_field_wrong(f, key, "\"%.100s\" is not supported; known is %s", said, text);
+}
+
 bool hub_config_refusals(const hub_fields *f, const hub_config *c) {
     bool ok = true;
     for (int i = 0; i < HUB_MOST_REFUSED && c->family->refused[i]; i++) {
         const char *key = c->family->refused[i];
+        if (strchr(key, '=')) {
+            ok &= says_only(f, key);
+            continue;
+        }
         bool yes = *key == '+';
         const cJSON *v = hub_field(f, key + yes);
         if (!v || is_usual(v, yes)) continue;
@@ -35,8 +50,10 @@ bool hub_config_gate(const hub_fields *f, const char *key, hub_config *c) {
         c->predict = gates[i].predict;
         return true;
     }
-    return hub_field_wrong(f, key, "\"%.100s\" is not supported; known are %s, %s, %s", name, gates[0].name,
-                           gates[1].name, gates[2].name);
+    char known[100] = "";
+    for (int i = 0; i < HUB_MOST_GATES && gates[i].name; i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", gates[i].name);
+    return hub_field_wrong(f, key, "\"%.100s\" is not supported; known are %s", name, known);
 }
 
 static int64_t up_to(int64_t n, int64_t multiple) {

@@ -98,6 +98,8 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(VALUE, LINEAR, KEYS, VALUED, LAYER)                                                               \
     MODULE(QUERY_NORM, NORM, HEAD, NONE, LAYER) /* of each head's row, before its positions */               \
     MODULE(KEY_NORM, NORM, HEAD, NONE, LAYER)                                                                \
+    MODULE(QUERY_ROW_NORM, NORM, ATTENTION, NONE, LAYER) /* of all heads together */                         \
+    MODULE(KEY_ROW_NORM, NORM, KEYS, NONE, LAYER)                                                            \
     MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER) /* BERT's relative_key */                                \
     MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
     MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
@@ -111,6 +113,7 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(ATTENTION_OUTPUT, LINEAR, INSIDE, CONTEXT, LAYER)                                                 \
     MODULE(ATTENTION_RESULT_NORM, NORM, INSIDE, NONE, LAYER) /* before the sum */                            \
     MODULE(ATTENTION_NORM, NORM, INSIDE, NONE, LAYER)                                                        \
+    MODULE(SECOND_NORM, NORM, INSIDE, NONE, LAYER) /* of the first one's result, with the input once more */ \
     MODULE(STAGE_UP, LINEAR, INNER, INSIDE, STAGE) /* of the feed-forwards before the last */                \
     MODULE(STAGE_DOWN, LINEAR, INSIDE, INNER, STAGE)                                                         \
     MODULE(STAGE_NORM, NORM, INSIDE, NONE, STAGE)                                                            \
@@ -204,9 +207,11 @@ typedef enum hub_traits {
     TRAIT_FOURIER = 8192,       // tokens are mixed by a Fourier transform instead of attention
     TRAIT_GROUPS_FIRST = 16384, // grouped linear layers have the shape [groups, columns, rows]
     TRAIT_CAUSAL = 32768, // a token attends to those before it and itself alone, unless the config says else
-    TRAIT_UNSCALED = 65536,     // scores are not divided by the root of a head's width
-    TRAIT_ONE_MORE = 131072,    // norms multiply by 1 + their weight
-    TRAIT_SCALED_WORDS = 262144 // word embeddings are multiplied by the root of the hidden size
+    TRAIT_UNSCALED = 65536,      // scores are not divided by the root of a head's width
+    TRAIT_ONE_MORE = 131072,     // norms multiply by 1 + their weight
+    TRAIT_SCALED_WORDS = 262144, // word embeddings are multiplied by the root of the hidden size
+    TRAIT_ALIBI = 524288, // scores fall with the distance, at both sides, each head's at a rate of its own
+    TRAIT_NTK = 1048576   // rotary positions may be stretched as Alibaba does, "ntk"
 } hub_traits;
 
 // Which columns rotary positions turn together: halves of a head, or pairs of neighbours.
@@ -223,8 +228,8 @@ typedef struct hub_gate {
 
 typedef struct hub_family {
     const char *model_type; // config.json's
-    // A key, or "key=TEXT": the row is for configs that have it, with a text that begins so, and comes before one
-    // without `when`.
+    // A key, or "key=TEXT": the row is for configs that have it, with a text that begins so (or false), and comes
+    // before one without `when`. Of several that the config has, the checkpoint's tensors pick one.
     const char *when;
     const char *base_prefix; // of the base model's tensors inside a model with a head, "bert."
     int traits;
@@ -259,7 +264,8 @@ typedef struct hub_family {
     const char *predict, *classify;
     // The output of the classifier of pairs beside predictions; NULL: seq_relationship_logits.
     const char *order;
-    // Keys that would make another model of it: "key" must be false, 0 or missing, "+key" true or missing.
+    // Keys that would make another model of it: "key" must be false, 0 or missing, "+key" true or missing,
+    // "key=TEXT" that text or missing.
     const char *refused[HUB_MOST_REFUSED];
     hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them
     int64_t inner_multiple; // the feed-forward's width is rounded up to a multiple of it; 0: it is not

@@ -13,7 +13,7 @@ typedef struct scaling {
     double factor, original;      // the positions of the first training
     double fast, slow, attention; // yarn: turns between which it ramps; scale of the sines, 0: by the factor
     double mscale, mscale_all, low, high; // yarn's, llama3's
-    bool truncate, dynamic;
+    bool truncate, dynamic, ntk;          // ntk: the family knows that kind
 } scaling;
 
 static double *float_powers(arena *a, int64_t n, double base) { // of base^(2j / 2n), as floats
@@ -59,6 +59,13 @@ static double yarn_attention(const scaling *s) {
     return mscale_of(s->factor, 1);
 }
 
+// All waves are stretched, the slowest ones most: by the factor in the base of their lengths, and a little besides.
+static void ntk(const scaling *s, double base, int64_t n, arena *a, float *out) {
+    const double *powers = float_powers(a, n, base * s->factor);
+    float more = powf((float)s->factor, 1 / (float)n);
+    for (int64_t j = 0; j < n; j++) out[j] = 1 / (float)powers[j] / more;
+}
+
 // Waves longer than original / low are stretched, those shorter than original / high are not, and others in
 // part.
 static void llama3(const scaling *s, int64_t n, const double *powers, float *out) {
@@ -78,6 +85,7 @@ static void scale(const scaling *s, double base, int64_t n, arena *a, hub_rope *
     rope->frequencies = ARENA_ARRAY(a, float, n);
     rope->scale = 1;
     if (!strcmp(s->kind, "linear")) linear(s, n, powers, rope->frequencies);
+    if (!strcmp(s->kind, "ntk")) ntk(s, base, n, a, rope->frequencies);
     if (!strcmp(s->kind, "llama3")) llama3(s, n, powers, rope->frequencies);
     if (strcmp(s->kind, "yarn")) return;
     yarn(s, base, n, powers, rope->frequencies);
@@ -118,16 +126,17 @@ static bool read_part(const hub_fields *f, const char *key) {
 
 // dynamic scales texts alone that are longer than the positions, and such don't fit: as the default.
 static bool read_kind(const hub_fields *f, scaling *s) {
-    static const char *const kinds[] = {"default", "dynamic", "linear", "yarn", "llama3"};
-    size_t i = 0, n = sizeof(kinds) / sizeof(kinds[0]);
+    static const char *const kinds[] = {"default", "dynamic", "linear", "yarn", "llama3", "ntk"};
+    size_t i = 0, n = sizeof(kinds) / sizeof(kinds[0]) - !s->ntk;
     const char *kind = "default";
     bool ok = hub_field_text(f, "type", false, &kind) && hub_field_text(f, "rope_type", false, &kind);
     ok = read_part(f, "partial_rotary_factor") && ok;
     while (ok && i < n && strcmp(kind, kinds[i])) i++;
     if (ok && i == n)
         return hub_field_wrong(
-            f, "rope_type", "\"%.100s\" is not supported; known are default, dynamic, linear, yarn, llama3",
-            kind);
+            f, "rope_type", "\"%.100s\" is not supported; known are default, dynamic, linear, yarn, llama3%s",
+            kind, s->ntk ? ", ntk" : "");
+    if (ok && hub_field(f, "mixed_b")) return hub_field_wrong(f, "mixed_b", "is not supported");
     s->dynamic = i == 1;
     if (!ok || i < 2) return ok;
     s->kind = kinds[i];
@@ -176,7 +185,9 @@ bool hub_config_rotary(const hub_fields *f, arena *a, hub_config *c) {
         return hub_field_wrong(f, hub_family_key(c->family, KEY_HEADS), "heads of odd width can't be turned");
     if (c->sizes[SIZE_POSITIONS] > MOST_TABLE)
         return hub_field_wrong(f, hub_family_key(c->family, KEY_POSITIONS), "is too large");
-    scaling s[2] = {{.original = (double)c->sizes[SIZE_POSITIONS], .truncate = true}};
+    scaling s[2] = {{.original = (double)c->sizes[SIZE_POSITIONS],
+                     .truncate = true,
+                     .ntk = c->family->traits & TRAIT_NTK}};
     s[1] = s[0];
     bool ok = read_base(f, "rotary_emb_base", &theta[0]);
     ok &= read_base(f, "rope_theta", &theta[0]);

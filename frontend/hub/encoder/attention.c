@@ -15,7 +15,7 @@ typedef struct attention_builder {
     value operands[MOST_OPERANDS];
     // Params; VALUE_NONE: there is no such operand.
     value q, k, v, cosines, sines, columns, mask, global, global_q, global_k, global_v, buckets, distances,
-        relative_keys, relative_queries, embedded, q_norm, k_norm;
+        relative_keys, relative_queries, embedded, q_norm, k_norm, slopes;
 } attention_builder;
 
 // --- Operands
@@ -32,7 +32,7 @@ static value operand(attention_builder *at, value v, const char *name) {
 static bool counts_columns(const hub_builder *b, int layer) {
     const hub_config *c = b->config;
     return b->buckets != VALUE_NONE || c->distances || c->relative.keys || c->relative.queries || c->causal ||
-           (c->windows && c->windows[layer]);
+           c->alibi || (c->windows && c->windows[layer]);
 }
 
 static attention_builder attention_begin(hub_builder *b, int layer, bool with_values) {
@@ -51,6 +51,7 @@ static attention_builder attention_begin(hub_builder *b, int layer, bool with_va
     at.columns = operand(&at, counts_columns(b, layer) ? b->columns : VALUE_NONE, "columns");
     at.mask = operand(&at, b->mask, "mask");
     at.buckets = operand(&at, b->buckets, "buckets");
+    at.slopes = operand(&at, b->slopes, "slopes");
     at.distances = operand(&at, b->distances, "distances");
     at.relative_keys = operand(&at, p->relative_keys, "relative_keys");
     at.relative_queries = operand(&at, p->relative_queries, "relative_queries");
@@ -234,6 +235,19 @@ static value is_global(attention_builder *at, bool key) {
     return graph_append(at->body, OP_compare, 2, (value[]){x, number(at->body, 0)}, 1, &ne);
 }
 
+static value size_of(graph *g, value d) {
+    return graph_op2(g, OP_maximum, d, graph_op1(g, OP_neg, d));
+}
+
+// Scores less what the distance costs in each head.
+static value fallen(attention_builder *at, value s) {
+    graph *g = at->body;
+    attr to = attr_elem(ATTR_to, ELEM_F32);
+    if (at->slopes == VALUE_NONE) return s;
+    value d = size_of(g, distance(at, true)), far = graph_append(g, OP_cast, 1, &d, 1, &to);
+    return graph_op2(g, OP_sub, s, graph_op2(g, OP_mul, at->slopes, far));
+}
+
 // Scores of keys behind the query are hidden.
 static value causal(attention_builder *at, value s) {
     graph *g = at->body;
@@ -248,7 +262,7 @@ static value windowed(attention_builder *at, value s) {
     graph *g = at->body;
     const hub_config *c = at->b->config;
     if (!c->windows || !c->windows[at->layer]) return s;
-    value d = distance(at, true), size = graph_op2(g, OP_maximum, d, graph_op1(g, OP_neg, d));
+    value size = size_of(g, distance(at, true));
     attr le = attr_word(ATTR_predicate, "le");
     value near =
         graph_append(g, OP_compare, 2, (value[]){size, number(g, (int32_t)c->windows[at->layer])}, 1, &le);
@@ -278,6 +292,7 @@ static value probabilities(attention_builder *at) {
     if (scale < 1 || scale > 1) s = graph_op2(g, OP_mul, s, graph_scalar(g, scale));
     if (at->buckets != VALUE_NONE)
         s = graph_op2(g, OP_add, s, looked_up(at, at->buckets, distance(at, false), c->farthest));
+    s = fallen(at, s);
     s = masked(at, causal(at, windowed(at, s)));
     graph_name(g, s, "scores");
     value p = graph_op1(g, OP_softmax, s);

@@ -13,7 +13,7 @@ static value input(hub_builder *b, const char *name, dim rows) {
 static bool reads_columns(const hub_config *c) {
     bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
     return turns || hub_module_use(c, MODULE_CONVOLUTION) || c->distances || c->windows || c->causal ||
-           c->family->modules[MODULE_BUCKET] || c->relative.keys || c->relative.queries;
+           c->alibi || c->family->modules[MODULE_BUCKET] || c->relative.keys || c->relative.queries;
 }
 
 static void inputs(hub_builder *b) {
@@ -106,6 +106,11 @@ static value projected(hub_builder *b, int i, value x, hub_module m, const char 
     return hub_build_layer_named(b, hub_build_linear(b, x, m, i), i, name);
 }
 
+// With a norm of its own, where the family has one.
+static value result_normed(hub_builder *b, value x, hub_module m, int i) {
+    return hub_build_has(b, m) ? hub_build_norm(b, x, m, i) : x;
+}
+
 static void project_global(hub_builder *b, int i, value x) {
     hub_projections *p = &b->projections[i];
     p->global_q = p->global_k = p->global_v = VALUE_NONE;
@@ -148,8 +153,8 @@ static value attention(hub_builder *b, int i, value x, value inside) {
     value asks = c->narrow_queries ? inside : x, gives = c->narrow_values ? inside : x;
     if (hub_build_has(b, MODULE_SHARED))
         asks = normed(b, x, VALUE_NONE, MODULE_SHARED, MODULE_SHARED_NORM, i);
-    p->q = projected(b, i, asks, MODULE_QUERY, "attention.query");
-    p->k = projected(b, i, asks, MODULE_KEY, "attention.key");
+    p->q = result_normed(b, projected(b, i, asks, MODULE_QUERY, "attention.query"), MODULE_QUERY_ROW_NORM, i);
+    p->k = result_normed(b, projected(b, i, asks, MODULE_KEY, "attention.key"), MODULE_KEY_ROW_NORM, i);
     p->v = projected(b, i, gives, MODULE_VALUE, "attention.value");
     project_norms(b, i);
     project_global(b, i, x);
@@ -185,11 +190,6 @@ static value stages(hub_builder *b, int i, value x) {
     return x;
 }
 
-// What a half of the layer adds to its input: with a norm of its own, where the family has one.
-static value result_normed(hub_builder *b, value x, hub_module m, int i) {
-    return hub_build_has(b, m) ? hub_build_norm(b, x, m, i) : x;
-}
-
 // Norms after each half of the layer, over the sum; or before each half, and the sum without a norm.
 static value layer(hub_builder *b, int i, value x) {
     graph *g = b->g;
@@ -200,6 +200,8 @@ static value layer(hub_builder *b, int i, value x) {
     value mix = result_normed(b, mixed(b, i, in, inside), MODULE_ATTENTION_RESULT_NORM, i);
     value a = graph_op2(g, OP_add, mix, narrows ? inside : x);
     if (!before) a = hub_build_norm(b, a, MODULE_ATTENTION_NORM, i);
+    if (hub_build_has(b, MODULE_SECOND_NORM))
+        a = hub_build_norm(b, graph_op2(g, OP_add, a, x), MODULE_SECOND_NORM, i);
     a = stages(b, i, hub_build_layer_named(b, a, i, "attention.output"));
     in = before ? hub_build_norm(b, a, MODULE_OUTPUT_NORM, i) : a;
     value fed = result_normed(b, feed_forward(b, i, in), MODULE_OUTPUT_RESULT_NORM, i);

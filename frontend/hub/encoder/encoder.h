@@ -20,6 +20,7 @@ typedef struct hub_builder {
     value columns, tasks, global, mask, prompt;
     value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
     value buckets;                // f32[heads,1,distances], added to scores
+    value slopes;                 // f32[heads,1,1], of alibi
     value relative;               // embeddings of relative positions, f32[2 span,H]
     value distances;              // by distance: the row of `relative`, i32[1,distances]
     value transforms[2];          // matrices of the transform over columns, f32[H,H], once they are made

@@ -82,6 +82,25 @@ static void buckets(hub_builder *b) {
     b->buckets = graph_reshape(g, graph_transpose(g, rows, 2, (int64_t[]){1, 0}), 3, shape);
 }
 
+// --- Scores that fall with the distance
+
+// Of a power of two of heads 2^(-8 (i + 1) / n); of other numbers those of the next lower power, and then every other
+// one of the next higher.
+static double slope_of(int64_t i, int64_t heads) {
+    int64_t power = 1;
+    while (2 * power <= heads) power *= 2;
+    return i < power ? exp2(-8.0 * (double)(i + 1) / (double)power)
+                     : exp2(-8.0 * (double)(2 * (i - power) + 1) / (double)(2 * power));
+}
+
+static void slopes(hub_builder *b) {
+    int64_t heads = b->config->heads;
+    float *numbers = ARENA_ARRAY(b->g->arena, float, heads);
+    for (int64_t i = 0; i < heads; i++) numbers[i] = (float)slope_of(i, heads);
+    dim shape[] = {dim_num(heads), dim_num(1), dim_num(1)};
+    b->slopes = graph_constant_f32(b->g, NULL, type_make(ELEM_F32, 3, shape), numbers);
+}
+
 // DeBERTa-v2's make_log_bucket_position, as a row of the relative embeddings.
 static int32_t relative_of(int64_t d, const hub_config *c) {
     int64_t buckets = c->relative.buckets, mid = buckets / 2, size = d < 0 ? -d : d,
@@ -110,7 +129,8 @@ static void relative(hub_builder *b) {
 
 void hub_build_positions(hub_builder *b) {
     b->cosines[0] = b->cosines[1] = b->sines[0] = b->sines[1] = VALUE_NONE;
-    b->buckets = b->distances = b->relative = VALUE_NONE;
+    b->buckets = b->distances = b->relative = b->slopes = VALUE_NONE;
+    if (b->config->alibi) slopes(b);
     if (b->config->rotary != ROTARY_NONE) rotary(b);
     if (hub_build_has(b, MODULE_BUCKET)) buckets(b);
     if (hub_build_has(b, MODULE_RELATIVE)) relative(b);
