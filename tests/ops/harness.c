@@ -100,6 +100,10 @@ static double step_of(elem e) {
     return e == ELEM_BF16 ? 0x1p-7 : 0;
 }
 
+static bool is_quantized(elem e) {
+    return e == ELEM_U8 || e == ELEM_I8 || e == ELEM_I4;
+}
+
 static bool is_computed(const run *r, value v) {
     return graph_node(r->g, v)->op != OP_cast && graph_node(r->g, v)->op != OP_gather;
 }
@@ -113,6 +117,7 @@ static void compare(const run *r, const variant *x, int class, value v, const te
     for (int64_t i = 0; i < count; i++) {
         double a = as_number(got, i), b = as_number(want, i);
         if (a == b || (isnan(a) && isnan(b))) continue;
+        if (is_quantized(want->e) && fabs(a - b) <= r->h->steps) continue;
         if (want->e == ELEM_F32 && fabs(a - b) <= tolerance * most) continue;
         if (step > 0 && is_computed(r, v) && fabs(a - b) <= tolerance * most + step * fabs(b)) continue;
         fail_at(r, x, class, v, got, i, "too far off");

@@ -37,6 +37,7 @@ typedef struct harness {
     int64_t length, batch;          // capacity; 0: what the texts need
     double low, high;               // of f32 inputs; both 0: -2 and 2
     double tolerance; // largest error, times max(1, largest value of the tensor), before rounding; 0: 2e-6
+    double steps;     // numbers of 8 and 4 bits may be so many off
     harness_weights *weights;
     // The family that must have taken every kernel, whose function is named after it; NULL: any. Kernels
     // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.
@@ -53,7 +54,7 @@ typedef struct harness {
 void harness_check(const graph *g, const harness *h);
 
 // The same for a graph as IR text. A line "// run: lengths = 5 1 9, rows = 2 0 3, low = -1, high = 1,
-// tolerance = 1e-5, passes = a b, dtypes = bf16 int8" sets options; tensors that recipes name are random.
+// tolerance = 1e-5, steps = 1, passes = a b, dtypes = bf16 int8" sets options; tensors that recipes name are random.
 void harness_file(const char *path);
 const graph *harness_parse(arena *a, const char *path, harness *h);
 void harness_weights_of(const graph *g, harness_weights *w, const harness *h);

@@ -29,6 +29,8 @@ static void read_option(arena *a, const char *key, const char *text, harness *h)
         h->high = strtod(text, NULL);
     else if (!strcmp(key, "tolerance"))
         h->tolerance = strtod(text, NULL);
+    else if (!strcmp(key, "steps"))
+        h->steps = strtod(text, NULL);
     else if (!strcmp(key, "family")) {
         h->family = arena_strdup(a, text);
     } else if (!strcmp(key, "dtypes")) {

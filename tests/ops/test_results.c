@@ -39,7 +39,7 @@
     "    %q = quantize %n, %one {to = u8, group = 96, limit = 127}\n"                                        \
     "    %two = scales %s {group = 48, limit = 7}\n"                                                         \
     "    %r = quantize %s, %two {to = i4, group = 48, limit = 7}\n"                                          \
-    "    %act = gelu %s {approximation = tanh}\n"                                                            \
+    "    %act = tanh %s\n"                                                                                   \
     "    %three = scales %act {group = 32, limit = 63}\n"                                                    \
     "    %p = quantize %act, %three {to = u8, group = 32, limit = 63}\n"                                     \
     "    %back = dequantize %p, %three {group = 32, limit = 63}\n"                                           \
