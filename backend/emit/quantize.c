@@ -4,6 +4,7 @@
 // zero point leave the whole number in the lowest bits of a float, rounded once.
 #include "ir/quantize.h"
 #include "backend/emit/view.h"
+#include "runtime/abi.h"
 
 #define ROUNDER        0x1.8p23
 #define ROUNDER_DOUBLE 0x1.8p52
@@ -67,6 +68,22 @@ LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x,
     factor = spread(factor, e, lanes_of(x));
     if (n->op == OP_dequantize) return dequantized(e, n, graph_type(g, n->inputs[0])->e, x, factor);
     return quantized(e, n, x, factor);
+}
+
+LLVMValueRef larger_magnitude(emit *e, LLVMValueRef x, LLVMValueRef had) {
+    LLVMTypeRef t = LLVMTypeOf(x);
+    if ((e->target->feature_bits & BERTC_FEATURE_AVX512DQ) &&
+        lanes_of(x) == 16) { // vrangeps: the larger size, no sign
+        LLVMValueRef args[] = {x,
+                               had,
+                               LLVMConstInt(e->i32, 0xb, false),
+                               had,
+                               LLVMConstAllOnes(e->i16),
+                               LLVMConstInt(e->i32, 4, false)};
+        return build_intrinsic(e, "llvm.x86.avx512.mask.range.ps.512", 0, NULL, 6, args);
+    }
+    x = build_intrinsic(e, "llvm.fabs", 1, &t, 1, &x);
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, x, had, ""), x, had, "");
 }
 
 LLVMValueRef scale_of_magnitude(emit *e, LLVMValueRef most, double limit) {

@@ -135,12 +135,6 @@ static void find_factors(row_code *r, const bool *marks, LLVMValueRef begin) {
 
 // --- The pass
 
-static LLVMValueRef larger(emit *e, LLVMValueRef x, LLVMValueRef had) {
-    LLVMTypeRef t = LLVMTypeOf(x);
-    x = build_intrinsic(e, "llvm.fabs", 1, &t, 1, &x);
-    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, x, had, ""), x, had, "");
-}
-
 static void vector(row_code *r, const row_pass *p, const sweep *s, const accumulator *most) {
     emit *e = r->e;
     pointwise ops = walker(r, e->width);
@@ -150,7 +144,7 @@ static void vector(row_code *r, const row_pass *p, const sweep *s, const accumul
     for (int i = 0; i < p->count; i++) sweep_store(s, &p->outs[i], pointwise_value(&ops, p->values[i]));
     if (!p->scale_count) return;
     LLVMValueRef x = pointwise_value(&ops, graph_node(r->body, p->scales[0])->inputs[0]);
-    accumulator_set(s, most, larger(e, sweep_masked(s, x, 0), accumulator_get(s, most)));
+    accumulator_set(s, most, larger_magnitude(e, sweep_masked(s, x, 0), accumulator_get(s, most)));
 }
 
 // Scales of the group that begins at `begin` (NULL: the whole row).

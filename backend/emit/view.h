@@ -141,6 +141,8 @@ void nibbles_store(emit *e, LLVMValueRef x, LLVMValueRef p, int n);
 LLVMValueRef quantize_op(emit *e, const graph *g, const node *n, LLVMValueRef x, LLVMValueRef factor);
 // What n multiplies by: of quantize the reciprocal of the scale, of dequantize the scale.
 LLVMValueRef quantize_factor(emit *e, const node *n, LLVMValueRef scale);
+// `had`, or the magnitude of x where that is larger; NaN counts as 0.
+LLVMValueRef larger_magnitude(emit *e, LLVMValueRef x, LLVMValueRef had);
 // The scale of a group whose largest magnitude is `most`.
 LLVMValueRef scale_of_magnitude(emit *e, LLVMValueRef most, double limit);
 // --- cast.c

@@ -116,6 +116,20 @@ bool epilogue_set_pool(epilogue *x, epilogue_pool pool, int64_t ld) {
     return true;
 }
 
+bool epilogue_find_magnitudes(epilogue *x) {
+    int end = x->count + x->store_count;
+    if (!x->count || end == TILE_MAX_EXTRAS) return false;
+    for (int i = end; i > x->count; i--) { // behind the operands
+        x->values[i] = x->values[i - 1];
+        x->args[i] = x->args[i - 1];
+        x->extras[i] = x->extras[i - 1];
+    }
+    x->magnitudes = x->count;
+    add_operand(x, VALUE_NONE, (panel_extra){EXTRA_NUMBERS, ELEM_F32, MAGNITUDE_BYTES / 4});
+    x->args[x->magnitudes] = -1;
+    return true;
+}
+
 // --- Emission
 
 // One vector of the tile.
@@ -239,6 +253,11 @@ static tile_sums to_memory(emit *e, const tile *t, const tile_sums *sums) {
 // A row of the sums in memory.
 static void finish_row(emit *e, const epilogue *x, const tile *t, const tile_sums *sums, LLVMValueRef row) {
     unsigned align = (unsigned)e->width * 4;
+    LLVMValueRef found = NULL, most = NULL;
+    if (x->magnitudes && !x->pauses) {
+        found = tile_at(e, t->extra[x->magnitudes], tile_mul(e, row, MAGNITUDE_BYTES));
+        most = build_load(e, e->vf, found, align);
+    }
     LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, row, sums->row_bytes));
     LLVMValueRef to = tile_at(e, t->c, tile_mul(e, row, t->ldc));
     LLVMValueRef *sum = ARENA_ARRAY(e->arena, LLVMValueRef, t->vectors);
@@ -246,10 +265,12 @@ static void finish_row(emit *e, const epilogue *x, const tile *t, const tile_sum
         sum[v] =
             build_load(e, tile_sum_type(e, t->product), tile_at_constant(e, from, (int64_t)v * align), align);
         sum[v] = one_vector(e, x, t, row, v, sum[v]);
+        if (most) most = larger_magnitude(e, sum[v], most);
         int64_t bytes = e->width * epilogue_c_size(x);
         if (!x->pool) build_store(e, sum[v], tile_at_constant(e, to, v * bytes), (unsigned)bytes);
     }
     if (x->pool) pool_row(e, x, t, row, sum);
+    if (most) build_store(e, most, found, align);
 }
 
 // From memory, a row at a time: on the registers costly ops would spill most of the sums.
@@ -264,7 +285,8 @@ static void finish_in_memory(emit *e, const epilogue *x, const tile *t, const ti
 
 void epilogue_finish(emit *e, const tile *t, const tile_sums *sums) {
     const epilogue *x = t->context;
-    if ((!x->costly || x->pauses) && sums->acc) {
+    bool in_memory = x->costly || x->magnitudes;
+    if ((!in_memory || x->pauses) && sums->acc) {
         finish_cheap(e, x, t, sums);
         return;
     }

@@ -32,8 +32,9 @@ typedef struct epilogue {
     int64_t pool_ld;
     bool costly; // too many registers for the sums to stay in theirs
     int op_count;
-    int count;                     // operands that come in, beside the anchor and scalar literals
-    int store_count;               // what is stored beside the result
+    int magnitudes;  // 0, or the operand that keeps the largest magnitudes of a row's results so far
+    int count;       // operands that come in, beside the anchor and scalar literals
+    int store_count; // what is stored beside the result
     value values[TILE_MAX_EXTRAS]; // of the body: params, then stores
     int args[TILE_MAX_EXTRAS];     // their numbers among the kernel's arguments
     panel_extra extras[TILE_MAX_EXTRAS];
@@ -50,6 +51,10 @@ bool epilogue_collect_sums(const kernel_site *s, const graph *body, const value 
 // Lets C have the rows of texts; the caller gives the last operand's pointer, in extra[x->count - 1], and C's row 0 for all
 // rows. False: no operand is left.
 bool epilogue_set_pool(epilogue *x, epilogue_pool pool, int64_t ld);
+// Rows' magnitudes are found where their results are stored: 64 bytes a row, in whose lanes the caller puts zeros first. They
+// are the caller's: extra[x->magnitudes]. False where there are too many operands.
+#define MAGNITUDE_BYTES 64
+bool epilogue_find_magnitudes(epilogue *x);
 // Makes the tiles of `p` end with it.
 void epilogue_attach(panels *p, const epilogue *x);
 // The panels' extras for rows from `row` on; args: the kernel's. Scales that the kernel makes are the caller's: extra[1].

@@ -19,6 +19,7 @@
 // 8-bit products become f32 as sums.h says; where groups of k are scaled apart, the groups are multiplied one after the
 // other, and C holds the sums of those before.
 #include "backend/matmul/blocks.h"
+#include "backend/matmul/group_rows.h"
 
 // Rows of a task of a tail's phase for many threads: a short text has few rows.
 #define TAIL_ROWS 2
@@ -33,6 +34,7 @@ typedef struct matmul {
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
     product_end end;
+    group_rows quantized; // in place of the tail
     row_choice choice;
 } matmul;
 
@@ -70,7 +72,7 @@ static bool collect_chosen(const kernel_site *s, matmul *m) {
 
 static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     const node *n = graph_node(s->graph, s->node);
-    *m = (matmul){0};
+    *m = (matmul){.quantized = {.quantize = VALUE_NONE}};
     if (n->op == OP_matmul) {
         m->w = 1;
         m->sums.groups = 1;
@@ -90,6 +92,9 @@ static bool recognise(const emit *e, const kernel_site *s, matmul *m) {
     m->choice = (row_choice){0};
     if (!product_end_collect(e->arena, s, &m->sums, NULL, &m->end)) return false;
     product_end_by_groups(e->arena, &m->end);
+    m->quantized = group_rows_find(&m->end);
+    if (m->quantized.quantize != VALUE_NONE && !epilogue_find_magnitudes(&m->end.after))
+        m->quantized.quantize = VALUE_NONE;
     return true;
 }
 
@@ -204,6 +209,27 @@ static void multiply(emit *e, const matmul *m, const matmul_code *p, const panel
     multiply_group(e, m, &p->whole, v, build_const_i64(e, groups - 1), true);
 }
 
+static bool leaves_quantized(const matmul *m) {
+    return m->quantized.quantize != VALUE_NONE;
+}
+
+// In scratch, behind C.
+static LLVMValueRef magnitudes(emit *e, const kernel_site *s, const matmul *m, LLVMValueRef scratch) {
+    return tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile));
+}
+
+// The task's group of columns, from panel `from` (i64) on, of `x`'s rows.
+static void quantize_group(emit *e, const kernel_site *s, const matmul *m, LLVMValueRef args,
+                           LLVMValueRef scratch, const block *x, LLVMValueRef from) {
+    const group_rows *g = &m->quantized;
+    const tail_port *numbers = &m->end.ports[g->numbers], *scales = &m->end.ports[g->scales];
+    LLVMValueRef group = LLVMBuildUDiv(e->b, from, build_const_i64(e, g->columns / PANEL_COLUMNS), "");
+    LLVMValueRef to = tile_at(e, build_arg(e, args, numbers->arg), tile_mul(e, x->first, g->quantized_row));
+    LLVMValueRef scale = tile_at(e, build_arg(e, args, scales->arg), tile_mul(e, x->first, g->scale_row));
+    group_rows_quantize(e, g, scratch, tile_at(e, to, tile_mul(e, from, PANEL_COLUMNS)),
+                        tile_at(e, scale, tile_mul(e, group, 4)), magnitudes(e, s, m, scratch), x->count);
+}
+
 // Zeros in the task's rows that are not chosen.
 static void clear_rows(emit *e, LLVMValueRef clear, const panels_args *v, LLVMValueRef rows) {
     LLVMValueRef columns = tile_mul(e, LLVMBuildSub(e->b, v->to, v->from, ""), PANEL_COLUMNS);
@@ -246,9 +272,15 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
     // its group's columns are all that C holds
     if (m->end.group) v.c = tile_at(e, v.c, tile_mul(e, from, -PANEL_COLUMNS * 4));
+    if (leaves_quantized(m)) {
+        v.extra[m->end.after.magnitudes] = magnitudes(e, s, m, scratch);
+        group_rows_clear(e, magnitudes(e, s, m, scratch), x.count);
+    }
     multiply(e, m, code, &v);
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
+    else if (leaves_quantized(m))
+        quantize_group(e, s, m, args, scratch, &x, from);
     else if (last)
         tail_call(
             e, &m->end, last,
@@ -317,7 +349,12 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     *out = (kernel){0};
     LLVMValueRef last = NULL;
     if (m.choice.body) last = row_choice_clear(e, &m.choice, m.end.ldc);
-    if (m.end.count) last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
+    if (leaves_quantized(&m)) {
+        group_rows_emit(e, &m.quantized);
+        out->scratch_bytes = round_up(SCRATCH_ROWS, s->variant->row_tile) * MAGNITUDE_BYTES;
+    } else if (m.end.count) {
+        last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
+    }
     out->scratch_bytes += product_end_scratch(&m.end, s->variant->row_tile);
     const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {

@@ -16,6 +16,7 @@
 //   scratch   | hidden rows | quantised rows, scales | C, where no result holds it | the tail's |
 #include "backend/emit/view.h"
 #include "backend/matmul/blocks.h"
+#include "backend/matmul/group_rows.h"
 
 // Rows that share a slice of the hidden columns: SLICE_ROWS x 768 floats fit in L2.
 #define SLICE_ROWS 128
@@ -136,7 +137,8 @@ static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
     if (x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0) return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
     if (node_is_constant(graph_node(s->graph, n->inputs[m->x])) || hidden != m->hidden) return false;
-    return collect_results(a, s, anchors, m);
+    if (!collect_results(a, s, anchors, m)) return false;
+    return m->quantized == VALUE_NONE || epilogue_find_magnitudes(&m->between);
 }
 
 bool mlp_accepts(const emit *e, const kernel_site *s) {
@@ -151,43 +153,20 @@ typedef struct mlp_code {
     panels up;
     panels first, middle, end; // of the slices of the second product; `end` alone where there is one slice
     epilogue parts[2];         // of the first and the middle
-    LLVMValueRef quantize, tail;
-    // Bytes of a hidden row, and of a quantised one. Where those, the scales, C and the tail's begin in scratch, and all of
-    // it.
-    int64_t hidden_row, quantized_row, quantized, scales, c, tail_scratch, scratch_bytes;
+    group_rows quantize;       // of a slice
+    LLVMValueRef tail;
+    // Bytes of a hidden row, and of a quantised one. Where those, the scales, the magnitudes, C and the tail's begin in
+    // scratch, and all of it.
+    int64_t hidden_row, quantized_row, quantized, scales, magnitudes, c, tail_scratch, scratch_bytes;
 } mlp_code;
-
-// A function void (ptr hidden, ptr quantized, ptr scales, i64 rows): a slice's rows, and a scale for each.
-static LLVMValueRef emit_quantize(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p) {
-    const graph *body = graph_node(s->graph, s->node)->body;
-    const node *q = graph_node(body, m->quantized);
-    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMTypeRef params[] = {e->ptr, e->ptr, e->ptr, e->i64};
-    LLVMValueRef f = build_helper(e, "mlp.quantize", NULL, 4, params);
-    int64_t columns = m->sums[1].group;
-    LLVMValueRef size = build_const_i64(e, columns);
-    type from = type_make(ELEM_F32, 1, (dim[]){dim_num(columns)}), to = from;
-    to.e = q->type.e;
-    loop rows = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 3), 1, "row");
-    LLVMValueRef at = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, rows.index, p->hidden_row));
-    LLVMValueRef out_at = tile_at(e, LLVMGetParam(f, 1), tile_mul(e, rows.index, p->quantized_row));
-    view in = view_make(&from, at, &size, &columns, 0), out = view_make(&to, out_at, &size, &columns, 0);
-    in.padded = out.padded = true;
-    LLVMValueRef scale = scale_of_magnitude(e, view_magnitude(e, &in), (double)node_attr(q, ATTR_limit)->u.i);
-    build_store(e, scale, tile_at(e, LLVMGetParam(f, 2), tile_mul(e, rows.index, 4)), 4);
-    LLVMValueRef factor = quantize_factor(e, q, scale);
-    for (sweep w = sweep_begin(e, size, e->width, 1); sweep_next(&w);)
-        sweep_store(&w, &out, quantize_op(e, body, q, sweep_load(&w, &in), factor));
-    build_loop_end(e, &rows);
-    return build_helper_end(e, f, NULL, caller);
-}
 
 // Where things lie in scratch.
 static void lay_out(const kernel_site *s, const mlp *m, mlp_code *p, int64_t tail_bytes) {
     bool quantizes = m->quantized != VALUE_NONE;
     p->quantized = p->rows * p->hidden_row;
     p->scales = p->quantized + (quantizes ? p->rows * p->quantized_row : 0);
-    p->c = p->scales + (quantizes ? round_up(p->rows * 4, PLACE_ALIGNMENT) : 0);
+    p->magnitudes = p->scales + (quantizes ? round_up(p->rows * 4, PLACE_ALIGNMENT) : 0);
+    p->c = p->magnitudes + (quantizes ? p->rows * MAGNITUDE_BYTES : 0);
     p->tail_scratch = p->c + product_end_scratch(&m->end, s->variant->row_tile);
     p->scratch_bytes = p->tail_scratch + tail_bytes;
 }
@@ -258,7 +237,15 @@ static void emit_products(emit *e, const kernel_site *s, mlp *m, mlp_code *p) {
     panels_expect(&p->up, ceil_div(p->last, PANEL_COLUMNS));
     panels_emit(e, &p->up);
     emit_down(e, m, p, &down);
-    if (quantizes) p->quantize = emit_quantize(e, s, m, p);
+    if (quantizes) {
+        p->quantize = (group_rows){.body = graph_node(s->graph, s->node)->body,
+                                   .quantize = m->quantized,
+                                   .columns = p->chunk,
+                                   .row = p->hidden_row,
+                                   .quantized_row = p->quantized_row,
+                                   .scale_row = 4};
+        group_rows_emit(e, &p->quantize);
+    }
     if (m->end.count) p->tail = tail_emit(e, &m->end, "norm.rows", &tail_bytes);
     lay_out(s, m, p, tail_bytes);
 }
@@ -295,12 +282,17 @@ static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, 
                      .to = next,
                      .after = w2};
     epilogue_extras(e, &m->between, a->args, a->row, &v);
+    LLVMValueRef scales = tile_at_constant(e, a->scratch, p->scales),
+                 magnitudes = tile_at_constant(e, a->scratch, p->magnitudes);
+    bool quantizes = m->quantized != VALUE_NONE;
+    if (quantizes) {
+        v.extra[m->between.magnitudes] = magnitudes;
+        group_rows_clear(e, magnitudes, a->rows);
+    }
     panels_call(e, &p->up, &v);
-    LLVMValueRef scales = tile_at_constant(e, a->scratch, p->scales);
-    if (p->quantize) {
+    if (quantizes) {
         hidden = tile_at_constant(e, a->scratch, p->quantized);
-        LLVMValueRef args[] = {a->scratch, hidden, scales, a->rows};
-        LLVMBuildCall2(e->b, LLVMGlobalGetValueType(p->quantize), p->quantize, args, 4, "");
+        group_rows_quantize(e, &p->quantize, a->scratch, hidden, scales, magnitudes, a->rows);
     }
     v = (panels_args){.a = hidden,
                       .b = w2,
@@ -309,8 +301,8 @@ static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, 
                       .from = build_const_i64(e, 0),
                       .to = build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)),
                       .after = tile_at(e, w1, tile_mul(e, next, p->up.panel))};
-    if (down == &p->end || p->quantize) epilogue_extras(e, &m->end.after, a->args, a->row, &v);
-    if (p->quantize) {
+    if (down == &p->end || quantizes) epilogue_extras(e, &m->end.after, a->args, a->row, &v);
+    if (quantizes) {
         v.extra[1] = scales;
         epilogue_extras_group(e, &m->end.after, LLVMBuildUDiv(e->b, from, build_const_i64(e, p->chunk), ""),
                               &v);
