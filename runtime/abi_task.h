@@ -24,7 +24,7 @@ typedef struct bertc_task {
     uint32_t similarity; // bertc_similarity
     uint32_t dimensions; // how many of its first numbers are the answer; 0: all
     uint32_t normalize;  // 1: and are then made of length 1
-    uint32_t reserved;
+    uint32_t empty;      // 1: of a text without a token it is zeros; else such a text is an error
     // Of texts that are queries, or documents: their most tokens. 0: max_length.
     uint32_t query_length, document_length;
     // Of vectors.

@@ -8,7 +8,7 @@
 
 #include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/config/task.h"
-#include "frontend/hub/encoder/encoder.h"
+#include "frontend/hub/encoder/static_embedding.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/text.h"
@@ -84,6 +84,7 @@ static bool find_files(opening *o) {
     const char *model = o->options->model;
     if (hub_is_folder(model)) {
         if (!hub_sentence_read(model, o->a, &o->sentence, o->d)) return false;
+        if (!o->sentence.present) hub_sentence_fixed(model, o->a, &o->sentence);
         o->folder = o->sentence.present ? o->sentence.folder : model;
         if (!find_weights(o)) return false;
     } else if (access(model, R_OK)) {
@@ -148,7 +149,9 @@ static bool open_tokenizer(opening *o, hub_model *out) {
     const char *unread = path ? NULL : tokenizer_unread(o->folder, o->a);
     if (unread) diag_note(o->d, unread, TOKENIZER_UNREAD "; until then the model takes ids only");
     if (!path) return true;
-    tokenizer_use use = {.lower = o->sentence.lower_case, .one_type = o->read.sizes[SIZE_TYPES] <= 1};
+    tokenizer_use use = {.lower = o->sentence.lower_case,
+                         .one_type = o->read.sizes[SIZE_TYPES] <= 1,
+                         .bare = o->sentence.fixed};
     ask_for_words(o, &use);
     if (!tokenizer_open(path, use, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
@@ -263,9 +266,45 @@ static bool check_hiding(const opening *o) {
                       c->family->model_type);
 }
 
+// What is asked for that a table of embeddings has not.
+static bool check_static(const opening *o, const char *head) {
+    const hub_options *asks = o->options;
+    if (head && strcmp(head, hub_head_name(HEAD_EMBEDDING)) != 0)
+        return diag_error(o->d, "--head",
+                          "%s: the model is a table of embeddings, and gives an embedding alone", head);
+    if (asks->pooling) return diag_error(o->d, "--pooling", "of a table of embeddings is the mean");
+    if (asks->adapter_count || asks->task)
+        return diag_error(o->d, asks->task ? "--task" : "--adapter",
+                          "is for encoders, and the model has none");
+    return true;
+}
+
+// The id of the token that is not counted; -1: there is none.
+static int32_t skipped(const opening *o, const hub_model *out) {
+    const bertc_tokenizer *t = out->tokenizer;
+    return o->sentence.skips_unknown && t && t->unk_id >= 0 ? t->unk_id : -1;
+}
+
+static bool open_static(opening *o, const char *head, hub_model *out) {
+    hub_static s;
+    if (!check_static(o, head) || !hub_checkpoint_open(o->weights, o->checkpoint, o->d) ||
+        !hub_static_read(o->checkpoint, &o->sentence, &s, &o->read, o->d) || !open_tokenizer(o, out))
+        return false;
+    o->tensors = (hub_weights){.checkpoint = o->checkpoint, .parameters = s.table.rows * s.table.columns};
+    if (!hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
+    out->graph = graph_new(o->a, "encoder");
+    hub_builder b = {.g = out->graph, .config = &o->read, .weights = &o->tensors};
+    hub_build_static(&b, &s, skipped(o, out));
+    if (!hub_build_head(&b, o->options->outputs, o->d) || !settle_embedding(o, out)) return false;
+    describe(o, out);
+    open_task(o, out);
+    return true;
+}
+
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
+    if (o->sentence.fixed) return open_static(o, head, out);
     // All are read before a failure of one ends the opening, so that the problems of all are reported.
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d) && open_adapters(o, &head);
     hub_hint hint = tensors ? hub_checkpoint_hint(o->checkpoint) : (hub_hint){0};

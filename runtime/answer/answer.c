@@ -348,6 +348,18 @@ static bool check_context(const bertc_session *s, const bertc_token *tokens, siz
     return error_set(error, "the context has no token, or the question leaves no room for one");
 }
 
+// A text without a token, of a model that is a table of embeddings: zeros.
+static bool add_empty(bertc_session *s, int64_t place) {
+    answer_part p = {.session = s, .text = &s->text->texts[place], .result = &s->text->results[place]};
+    int width = answer_width(s, 0);
+    float *zeros = store_take(&s->text->store, (size_t)width, sizeof *zeros);
+    if (!zeros) return false;
+    for (int i = 0; i < width; i++) zeros[i] = 0;
+    *p.result = answer_none(s, 0);
+    p.result->window_count = 1;
+    return answer_embedding(&p, zeros);
+}
+
 static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_error *error) {
     const bertc_text_options *o = s->text->options;
     const bertc_token *tokens;
@@ -364,6 +376,8 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
         !check_context(s, tokens, n, error))
         return false;
     if (!mask_check(s, text, tokens, n, error)) return false;
+    if (!n && s->model->task->empty && answer_task(s) == BERTC_TASK_EMBEDDING)
+        return add_empty(s, place) || error_set(error, "out of memory for the answers");
     return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
                               : add_whole(s, place, tokens, n, error);
 }

@@ -210,10 +210,11 @@ static bool print_summary_json(const summary *s, diag *d) {
     for (size_t i = 0; ok && i < s->count; i++)
         if (s->taken[i]) ok = add_sentence(list, s, i);
     char *text = ok ? cJSON_PrintUnformatted(o) : NULL;
-    if (text) puts(text);
+    ok = text != NULL;
+    if (ok) puts(text);
     cJSON_free(text);
     cJSON_Delete(o);
-    return text || diag_error(d, NULL, "out of memory for the summary");
+    return ok || diag_error(d, NULL, "out of memory for the summary");
 }
 
 static bool summarize(const run_options *o, bertc_model *model, summary *s, diag *d) {

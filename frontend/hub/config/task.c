@@ -116,7 +116,8 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                          .own_prompts = prompted ? (uint32_t)s->own_prompts : 0,
                          .similarity = (uint32_t)s->similarity,
                          .dimensions = (uint32_t)s->dimensions,
-                         .normalize = s->normalize};
+                         .normalize = s->normalize,
+                         .empty = s->fixed};
     put_late(&t, s, ids);
     for (size_t i = 0; i < labels; i++) put_string(&t, c->labels[i]);
     for (size_t i = 0; i < prompts; i++) {

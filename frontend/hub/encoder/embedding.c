@@ -13,6 +13,7 @@ typedef struct pooler {
     graph *g;
     value x, kept;     // f32[L,W], f32[L,1]
     bool masks, skips; // a mask hides rows; a prompt's are skipped
+    bool may_be_empty; // no row may be left
     dim width;
 } pooler;
 
@@ -80,6 +81,7 @@ static value mean_row(const pooler *p, bool root) {
     value count;
     if (p->kept == VALUE_NONE && !root) return over_rows(g, OP_reduce_mean, p->x);
     value sum = weighted_sum(p, ones(p), &count);
+    if (p->may_be_empty) count = graph_op2(g, OP_maximum, count, graph_scalar(g, 1));
     return root ? graph_op2(g, OP_mul, sum, graph_op1(g, OP_rsqrt, count)) : graph_op2(g, OP_div, sum, count);
 }
 
@@ -119,7 +121,10 @@ static value is_no_prompt(const pooler *p, value prompt) {
 }
 
 value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolings) {
-    pooler p = {.g = graph_new(b->g->arena, NULL), .kept = VALUE_NONE, .width = graph_type(b->g, x)->d[1]};
+    pooler p = {.g = graph_new(b->g->arena, NULL),
+                .kept = VALUE_NONE,
+                .width = graph_type(b->g, x)->d[1],
+                .may_be_empty = b->config->sentence.fixed};
     dim rows[] = {dim_sym(SYM_L), p.width}, column[] = {rows[0], dim_num(1)};
     value inputs[4] = {b->bounds, x}, parts[HUB_POOLINGS_MOST], mask = VALUE_NONE, prompt = VALUE_NONE;
     int count = 2;

@@ -25,6 +25,16 @@ static bool read_first(reading *r, const char *kind, const char *path, diag *d) 
            (!strcmp(path, r->folder) || hub_transformer_open(path, r->a, r->s, d));
 }
 
+// Tokens' rows of a table; their mean.
+static bool read_table(reading *r, const char *path) {
+    r->transformer = r->pooling = true;
+    r->s->fixed = true;
+    r->s->folder = path;
+    r->s->poolings[0] = POOLING_MEAN;
+    r->s->pooling_count = 1;
+    return true;
+}
+
 static bool read_step(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
     hub_step *step = &r->s->steps[r->s->step_count];
     const hub_late *l = &r->s->late;
@@ -91,6 +101,7 @@ static bool read_module(reading *r, const hub_fields *f) {
     kind = dot ? dot + 1 : kind;
     if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
     const char *path = hub_path(r->a, r->folder, name);
+    if (!strcmp(kind, "StaticEmbedding") && !r->transformer) return read_table(r, path);
     if ((!strcmp(kind, "Transformer") || !strcmp(kind, "MLMTransformer")) && !r->transformer)
         return read_first(r, kind, path, f->d);
     if (r->s->late.present && r->transformer && !r->s->predicts && !r->s->scores)
@@ -130,6 +141,28 @@ static bool read_modules(reading *r, diag *d) {
         ok = diag_error(d, file, "names no Transformer and %s", r->s->predicts ? "SpladePooling" : "Pooling");
     cJSON_Delete(root);
     return ok;
+}
+
+bool hub_sentence_fixed(const char *folder, arena *a, hub_sentence *s) {
+    const char *path = hub_path(a, folder, "config.json"), *model = NULL;
+    bool normalize = false;
+    diag d; // another model's config is read where the model is
+    diag_init(&d);
+    cJSON *root = hub_is_file(path) ? hub_json_load(path, false, &d) : NULL;
+    const hub_fields f = {path, "", root, &d};
+    bool fixed = root && hub_field_text(&f, "model_type", false, &model) && model &&
+                 !strcmp(model, "model2vec") && hub_field_bool(&f, "normalize", false, &normalize);
+    cJSON_Delete(root);
+    diag_free(&d);
+    if (!fixed) return false;
+    reading r = {.folder = folder, .a = a, .s = s};
+    read_table(&r, folder);
+    s->skips_unknown = true;
+    s->max_length = 512; // of its encode
+    s->steps = ARENA_ARRAY(a, hub_step, 1);
+    s->steps[0] = (hub_step){.kind = STEP_NORMALIZE, .config = path};
+    s->step_count = normalize;
+    return true;
 }
 
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d) {

@@ -84,7 +84,9 @@ typedef struct hub_sentence {
     const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];
     int pooling_count;
-    bool skips_prompt; // a prompt's tokens are not pooled
+    bool skips_prompt;  // a prompt's tokens are not pooled
+    bool fixed;         // a table of embeddings in place of a transformer: StaticEmbedding
+    bool skips_unknown; // of such a table: the unknown token is not pooled, as in model2vec
     hub_step *steps;
     int step_count;
     int64_t width;                         // that 1_Pooling expects; 0: not said
@@ -105,6 +107,9 @@ typedef struct hub_sentence {
 hub_sentence hub_sentence_plain(void);
 // Reads modules.json and the files that it names. Without a modules.json, *s is a plain embedding.
 bool hub_sentence_read(const char *folder, arena *a, hub_sentence *s, diag *d);
+
+// Where a folder has no modules.json: is it one of model2vec's, as its config.json says? *s is then such a table.
+bool hub_sentence_fixed(const char *folder, arena *a, hub_sentence *s);
 
 // The same, but only what tokenizing needs: the transformer's folder, length and case.
 bool hub_sentence_encoder(const char *folder, arena *a, hub_sentence *s, diag *d);

@@ -26,11 +26,11 @@ static bool read_merges(tokenizer_spec *s, const hub_file *f, const cJSON *confi
     return ok;
 }
 
-static bool read(tokenizer_spec *s, const hub_file *f) {
+static bool read(tokenizer_spec *s, const hub_file *f, bool bare) {
     cJSON *config = NULL, *added = NULL;
     bool merges = hub_ends_with(s->file, "vocab.json"), whole = !merges && hub_ends_with(s->file, ".json");
-    bool ok =
-        tokenizer_config(s, !whole, &config) && (whole || tokenizer_beside(s, "added_tokens.json", &added));
+    bool ok = (bare ? (config = cJSON_CreateObject()) != NULL : tokenizer_config(s, !whole, &config)) &&
+              (whole || tokenizer_beside(s, "added_tokens.json", &added));
     if (ok && merges) {
         ok = read_merges(s, f, config, added);
     } else if (ok && whole) {
@@ -87,6 +87,14 @@ static bool settle_words(tokenizer_spec *s, const tokenizer_use *use) {
     return !use->marker_count || tokenizer_sort_added(s, "added_tokens");
 }
 
+// Leaves the texts of a template.
+static void strip(tokenizer_template *t) {
+    int kept = 0;
+    for (int i = 0; i < t->count; i++)
+        if (t->at[i].kind != BERTC_TEMPLATE_SPECIAL) t->at[kept++] = t->at[i];
+    t->count = kept;
+}
+
 bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
                     diag *d) {
     tokenizer_spec s = {
@@ -102,9 +110,10 @@ bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **
     if (hub_ends_with(s.file, ".model")) return diag_error(d, s.file, TOKENIZER_UNREAD);
     hub_file f;
     if (!hub_file_map(s.file, &f, d)) return false;
-    bool ok = read(&s, &f) && (!use.lower || lower_case(&s));
+    bool ok = read(&s, &f, use.bare) && (!use.lower || lower_case(&s));
     if (ok && (use.one_type || s.no_types)) tokenizer_one_type(&s, use.one_type ? NULL : s.no_types);
     ok = ok && settle_words(&s, &use);
+    if (use.bare) strip(&s.single), strip(&s.pair);
     ok = ok && tokenizer_table(&s, table, bytes);
     hub_file_unmap(&f);
     return ok;
@@ -134,6 +143,8 @@ bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes
     hub_sentence s = hub_sentence_plain();
     if (!hub_is_folder(path)) return tokenizer_open(path, (tokenizer_use){0}, a, table, bytes, d);
     if (!hub_sentence_encoder(path, a, &s, d)) return false;
+    if (!s.present) hub_sentence_fixed(path, a, &s);
     const char *folder = tokenizer_file(s.folder, a) ? s.folder : path;
-    return tokenizer_open(folder, (tokenizer_use){.lower = s.lower_case}, a, table, bytes, d);
+    return tokenizer_open(folder, (tokenizer_use){.lower = s.lower_case, .bare = s.fixed}, a, table, bytes,
+                          d);
 }

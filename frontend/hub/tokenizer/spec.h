@@ -104,6 +104,7 @@ typedef struct tokenizer_use {
     const char *const *words; // tokens to look up
     int word_count;
     int32_t *ids; // set, [word_count]: of the words; -1: there is none
+    bool bare;    // no special tokens stand round texts, and no class says how they are read
 } tokenizer_use;
 // The table of a file, or of a folder's.
 bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
