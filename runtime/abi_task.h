@@ -32,7 +32,8 @@ typedef struct bertc_task {
     uint32_t expansion;   // tokens that queries are filled up to; 0: they are not
     int32_t expansion_id; // with this one; -1: none
     uint32_t skipped_count, kept_count, unused;
-    uint64_t skipped, kept; // int32_t[..]: ids that get no vector; kept_count: of documents only these do
+    // int32_t[..]: ids that get no vector (of BERTC_TASK_SEVERAL: no weight); of documents only those in `kept` get one.
+    uint64_t skipped, kept;
 } bertc_task;
 #define BERTC_TASK_LEAST 64u // bytes that every file's has
 

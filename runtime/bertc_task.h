@@ -15,8 +15,10 @@ typedef enum bertc_task_kind {
     BERTC_TASK_NEXT_SENTENCE, // "logits" [S,2]: index 0 is "is next"
     // "prediction_logits" [R,vocab] and "seq_relationship_logits" (ALBERT: "sop_logits") [S,2]
     BERTC_TASK_PRETRAINING,
-    BERTC_TASK_SPARSE, // "sparse" [S,vocab]: a weight for each token of the vocabulary (SPLADE)
-    BERTC_TASK_VECTORS // "vectors" [T,width]: one for each token (late interaction)
+    BERTC_TASK_SPARSE,  // "sparse" [S,vocab]: a weight for each token of the vocabulary (SPLADE)
+    BERTC_TASK_VECTORS, // "vectors" [T,width]: one for each token (late interaction)
+    // Any of "embedding" [S,width], "token_weights" [T] and "vectors" [T,width], of one pass (BGE-M3)
+    BERTC_TASK_SEVERAL
 } bertc_task_kind;
 
 // How two embeddings are compared. The larger the number, the more alike they are.

@@ -45,8 +45,10 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
                         &o->hub.combine});
     options_add(t, (option_row){"task", 0, OPTION_TEXT, "NAME",
                                 "of a model with LoRA for several tasks: the one to add", &o->hub.task});
-    options_add(t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
-                                "further outputs: hidden_states, attentions, ...", &o->hub.outputs});
+    options_add(
+        t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
+                        "further outputs: hidden_states, attentions, ...; of BGE-M3 dense, sparse, colbert",
+                        &o->hub.outputs});
     options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
                                 "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
     options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length in one call (default 1)",

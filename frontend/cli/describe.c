@@ -21,7 +21,9 @@ static void add_prompts(cJSON *o, const bertc_task *task) {
 }
 
 static void add_embedding(cJSON *o, const bertc_task *task) {
-    if (task->kind != BERTC_TASK_EMBEDDING && task->kind != BERTC_TASK_VECTORS) return;
+    if (task->kind != BERTC_TASK_EMBEDDING && task->kind != BERTC_TASK_VECTORS &&
+        task->kind != BERTC_TASK_SEVERAL)
+        return;
     cJSON_AddStringToObject(o, "similarity_fn_name", hub_similarity_name((int)task->similarity));
     if (task->dimensions) add_number(o, "truncate_dim", task->dimensions);
     if (task->normalize) cJSON_AddBoolToObject(o, "normalize_embeddings", true);

@@ -69,9 +69,10 @@ static void print_model(const cJSON *root, const bertc_model *model) {
         if (info.embedding_size < info.embedding_width) printf(", the first of %d", info.embedding_width);
         printf(", compared by %s\n", hub_similarity_name(info.similarity));
     }
+    bool both = info.vector_width && info.embedding_size;
     if (info.vector_width)
         printf("vectors    %d numbers a token, compared by %s\n", (int)info.vector_width,
-               hub_similarity_name(info.similarity));
+               hub_similarity_name(both ? BERTC_SIMILARITY_MAXSIM : info.similarity));
     print_prompts(model, info.default_prompt);
     print_levels(model);
 }

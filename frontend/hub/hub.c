@@ -25,6 +25,7 @@ typedef struct opening {
     hub_weights tensors;
     hub_adapters adapters;
     hub_late_ids late;
+    const char *outputs; // that are asked for beside the head's
 } opening;
 
 // --- Which files
@@ -102,6 +103,16 @@ static bool find_files(opening *o) {
 
 static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
+    o->outputs = hub_several_read(o->options->outputs, o->a, &o->sentence);
+    const bool *several = o->sentence.several;
+    if (several[ANSWER_SPARSE] || several[ANSWER_VECTORS]) {
+        if (o->options->pooling || *head)
+            return diag_error(o->d, "--outputs", "dense, sparse and colbert take no %s",
+                              *head ? "--head" : "--pooling");
+        *head = hub_head_name(HEAD_SEVERAL);
+        return hub_several_open(o->folder, o->a, &o->sentence, o->d);
+    }
+    if (several[ANSWER_DENSE] && !*head) *head = hub_head_name(HEAD_EMBEDDING);
     if (!o->options->pooling) return true;
     if (o->sentence.late.present)
         return diag_error(o->d, "--pooling", "the folder gives a vector a token: nothing is pooled");
@@ -131,6 +142,15 @@ static void ask_for_words(opening *o, tokenizer_use *use) {
     o->late.skipped = use->ids;
 }
 
+// Tokens that get no weight, as FlagEmbedding leaves them out.
+static void settle_special(opening *o, const bertc_tokenizer *t) {
+    const int32_t ids[] = {t->cls_id, t->sep_id, t->pad_id, t->unk_id};
+    if (o->read.head != HEAD_SEVERAL) return;
+    o->late.special_count = sizeof ids / sizeof *ids;
+    o->late.skipped = ARENA_ARRAY(o->a, int32_t, o->late.special_count);
+    memcpy(o->late.skipped, ids, sizeof ids);
+}
+
 static bool settle_expansion(opening *o, const bertc_tokenizer *t) {
     const hub_late *l = &o->sentence.late;
     o->late.expansion = l->expansion_token ? o->late.skipped[l->skipped_count] : t->mask_id;
@@ -155,6 +175,7 @@ static bool open_tokenizer(opening *o, hub_model *out) {
     ask_for_words(o, &use);
     if (!tokenizer_open(path, use, o->a, &out->tokenizer, &out->tokenizer_bytes, o->d)) return false;
     const bertc_tokenizer *t = out->tokenizer;
+    settle_special(o, t);
     if (!settle_expansion(o, t)) return false;
     int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
     if ((int64_t)t->vocab_size <= vocabulary) return true;
@@ -216,7 +237,7 @@ static bool build(opening *o, hub_model *out) {
     hub_builder b = {.g = g, .config = &o->read, .weights = &o->tensors};
     hub_build_encoder(&b);
     out->graph = g;
-    return hub_build_head(&b, o->options->outputs, o->d);
+    return hub_build_head(&b, o->outputs, o->d);
 }
 
 static void describe(const opening *o, hub_model *out) {
@@ -317,6 +338,7 @@ static bool open_model(opening *o, hub_model *out) {
     if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
     bool steps = o->read.head == HEAD_EMBEDDING || o->read.head == HEAD_VECTORS;
     if (steps && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
+    if (o->read.head == HEAD_SEVERAL && !hub_weights_add_heads(&o->tensors, &o->read, o->d)) return false;
     if (!build(o, out)) return false;
     if (!settle_embedding(o, out)) return false;
     describe(o, out);

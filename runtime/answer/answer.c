@@ -27,6 +27,11 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
         return all + (ANSWER_TEXTS + tokens / 32) * spans_bytes((size_t)spans_most(ANSWER_TOP) + 1) +
                ANSWER_TEXTS * ANSWER_TOP * sizeof(bertc_answer);
     case BERTC_TASK_EMBEDDING: return all + ANSWER_TEXTS * 2 * embedding * sizeof(float);
+    case BERTC_TASK_SEVERAL: {
+        size_t vector = s->text->outputs[2] < 0 ? 0 : (size_t)port_width(&m->outputs[s->text->outputs[2]], 0);
+        return all + ANSWER_TEXTS * embedding * sizeof(float) +
+               tokens * (2 * sizeof(bertc_score) + vector * sizeof(float));
+    }
     case BERTC_TASK_VECTORS:
         return all + (tokens + ANSWER_TEXTS * (size_t)m->task->expansion) * embedding * sizeof(float);
     case BERTC_TASK_SPARSE:
@@ -51,11 +56,12 @@ static size_t answer_bytes(const bertc_session *s, size_t max_text_bytes) {
 }
 
 static void find_outputs(bertc_session *s) {
-    const char *names[2] = {"logits", NULL};
+    const char *names[3] = {"logits", NULL, NULL};
     switch (answer_task(s)) {
     case BERTC_TASK_EMBEDDING: names[0] = "embedding"; break;
     case BERTC_TASK_SPARSE: names[0] = "sparse"; break;
     case BERTC_TASK_VECTORS: names[0] = "vectors"; break;
+    case BERTC_TASK_SEVERAL: names[0] = "embedding", names[1] = "token_weights", names[2] = "vectors"; break;
     case BERTC_TASK_ANSWER: names[0] = "start_logits", names[1] = "end_logits"; break;
     case BERTC_TASK_PRETRAINING: names[0] = "prediction_logits", names[1] = TASK_ORDER; break;
     case BERTC_TASK_TENSORS:
@@ -66,8 +72,9 @@ static void find_outputs(bertc_session *s) {
     case BERTC_TASK_FILL_MASK:
     case BERTC_TASK_NEXT_SENTENCE: break;
     }
-    for (int i = 0; i < 2; i++) s->text->outputs[i] = names[i] ? session_output_index(s, names[i]) : -1;
-    if (names[1] && s->text->outputs[1] < 0) s->text->outputs[1] = session_output_index(s, TASK_ORDER_OTHER);
+    for (int i = 0; i < 3; i++) s->text->outputs[i] = names[i] ? session_output_index(s, names[i]) : -1;
+    if (answer_task(s) == BERTC_TASK_PRETRAINING && s->text->outputs[1] < 0)
+        s->text->outputs[1] = session_output_index(s, TASK_ORDER_OTHER);
 }
 
 static bool read_labels(bertc_session *s) {
@@ -313,14 +320,14 @@ static bool check_embedding(const bertc_session *s, bertc_error *error) {
 static bool check_role(const bertc_session *s, bertc_error *error) {
     bertc_task_kind kind = answer_task(s);
     return s->text->options->role == BERTC_ROLE_NONE || kind == BERTC_TASK_EMBEDDING ||
-           kind == BERTC_TASK_SPARSE || kind == BERTC_TASK_VECTORS ||
+           kind == BERTC_TASK_SPARSE || kind == BERTC_TASK_VECTORS || kind == BERTC_TASK_SEVERAL ||
            error_set(error, "role is for embeddings, and the model gives none");
 }
 
 // Of a model whose texts have other lengths by their role, or are filled up.
 static bool check_lengths(const bertc_session *s, bertc_error *error) {
     int64_t expansion = s->model->task->expansion, most = s->model->max_length;
-    if (answer_task(s) != BERTC_TASK_VECTORS) return true;
+    if (answer_task(s) != BERTC_TASK_VECTORS && answer_task(s) != BERTC_TASK_SEVERAL) return true;
     if (s->text->options->windows)
         return error_set(error,
                          "a text that gets a vector a token is not read in windows: it can be truncated");

@@ -59,7 +59,7 @@ struct answer_state {
     bertc_token *tokens;    // [max_tokens], as packed
     answer_window *windows; // [max_sequences], of the group's sequences
     answer_long *longs;     // the call's, last first
-    int outputs[2];         // that the task reads; -1: none
+    int outputs[3];         // that the task reads; -1: none
     label_mark *marks;      // of entities' labels
     const bertc_text *texts;
     const bertc_text_options *options;
@@ -122,6 +122,8 @@ bool answer_embedding(answer_part *p, const float *row);
 bool answer_labels(answer_part *p, const float *logits);
 // vectors.c: the rows of a text's tokens that get a vector.
 bool answer_vectors(answer_part *p, int output);
+// A weight a token as a weight an id, the largest of its tokens; `output` has them.
+bool answer_token_weights(answer_part *p, int output);
 // What the role of the call's texts says of a model that tells them apart: their most tokens (0: nothing); and how many
 // tokens a text of n gets behind them.
 int64_t vectors_length(const bertc_session *s);

@@ -207,6 +207,12 @@ static bool decode_answer(answer_part *p) {
     return answer_spans(p, &spans) && answer_best(p, &spans);
 }
 
+static bool decode_several(answer_part *p) {
+    const int *outputs = p->session->text->outputs;
+    return (outputs[0] < 0 || answer_embedding(p, answer_row(p, 0, p->index))) &&
+           (outputs[1] < 0 || answer_token_weights(p, 1)) && (outputs[2] < 0 || answer_vectors(p, 2));
+}
+
 answer_part answer_part_of(bertc_session *s, int64_t q) {
     const int32_t *bounds = s->group.inputs[INPUT_BOUNDS], *row_bounds = s->group.inputs[INPUT_ROW_BOUNDS];
     int64_t place = s->group.places[q];
@@ -236,6 +242,7 @@ bool answer_decode(answer_part *p) {
     case BERTC_TASK_TENSORS: return true;
     case BERTC_TASK_EMBEDDING: return answer_embedding(p, answer_row(p, 0, p->index));
     case BERTC_TASK_VECTORS: return answer_vectors(p, 0);
+    case BERTC_TASK_SEVERAL: return decode_several(p);
     case BERTC_TASK_SPARSE: return answer_sparse(p, answer_row(p, 0, p->index));
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:

@@ -240,6 +240,13 @@ static void put_sparse(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
+// Those of the answers that the model gives.
+static void put_several(json_writer *w, const bertc_result *r) {
+    if (r->embedding) put_embedding(w, r);
+    if (r->sparse) put_raw(w, r->embedding ? ", " : ""), put_sparse(w, r);
+    if (r->vectors) put_raw(w, r->embedding || r->sparse ? ", " : ""), put_vectors(w, r);
+}
+
 size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char *buffer, size_t size) {
     static const bertc_text none;
     bertc_result own, *r = &own;
@@ -254,6 +261,7 @@ size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char
     case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
     case BERTC_TASK_SPARSE: put_sparse(&w, r); break;
     case BERTC_TASK_VECTORS: put_vectors(&w, r); break;
+    case BERTC_TASK_SEVERAL: put_several(&w, r); break;
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(&w, r) : put_scores(&w, r); break;

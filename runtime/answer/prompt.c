@@ -31,6 +31,7 @@ bool prompt_taken(const bertc_session *s) {
     case BERTC_TASK_EMBEDDING:
     case BERTC_TASK_SPARSE:
     case BERTC_TASK_VECTORS:
+    case BERTC_TASK_SEVERAL:
     case BERTC_TASK_CLASSIFY:
     case BERTC_TASK_MULTI_LABEL:
     case BERTC_TASK_REGRESSION: return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/answer/answer.h"
+#include "runtime/answer/tasks.h"
 
 int64_t vectors_length(const bertc_session *s) {
     const bertc_task *t = s->model->task;
@@ -58,5 +59,30 @@ bool answer_vectors(answer_part *p, int output) {
     p->result->vectors = out;
     p->result->vector_count = count;
     p->result->vector_width = width;
+    return true;
+}
+
+// Sorted by id the tokens of one are neighbours. (An id is below 2^24, so a float holds it.)
+bool answer_token_weights(answer_part *p, int output) {
+    bertc_session *s = p->session;
+    int n = p->count, count = 0, asked = s->text->options->top_k;
+    bertc_score *by_id = store_take(&s->text->store, (size_t)n, sizeof *by_id),
+                *out = by_id ? store_take(&s->text->store, (size_t)n, sizeof *out) : NULL;
+    if (!out) return false;
+    for (int i = 0; i < n; i++) by_id[i] = (bertc_score){.id = i, .score = (float)p->tokens[i].id};
+    task_sort(by_id, n);
+    for (int i = 0; i < n; i++) {
+        int32_t id = p->tokens[by_id[i].id].id;
+        float weight = *answer_row(p, output, p->first + by_id[i].id);
+        s->text->unfinite |= !isfinite(weight);
+        if (!(weight > 0) || holds(s, s->model->task->skipped, s->model->task->skipped_count, id)) continue;
+        if (!count || out[count - 1].id != id)
+            out[count++] = (bertc_score){.label = bertc_token_text(s->model, id), .id = id, .score = weight};
+        else if (weight > out[count - 1].score)
+            out[count - 1].score = weight;
+    }
+    task_sort(out, count);
+    p->result->sparse = out;
+    p->result->sparse_count = asked > 0 && asked < count ? asked : count;
     return true;
 }

@@ -34,6 +34,7 @@ static int row_output(bertc_task_kind kind) {
     case BERTC_TASK_ENTITIES:
     case BERTC_TASK_ANSWER:
     case BERTC_TASK_VECTORS:
+    case BERTC_TASK_SEVERAL:
     case BERTC_TASK_FILL_MASK: break;
     }
     return -1;
@@ -182,6 +183,7 @@ static bool finish_one(bertc_session *s, answer_long *l) {
     case BERTC_TASK_ENTITIES: return answer_entities(&p, l->labels, l->logits);
     case BERTC_TASK_ANSWER: return answer_best(&p, &l->spans);
     case BERTC_TASK_VECTORS:
+    case BERTC_TASK_SEVERAL:
     case BERTC_TASK_TENSORS:
     case BERTC_TASK_FILL_MASK: break;
     }

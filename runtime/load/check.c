@@ -150,6 +150,22 @@ static bool check_vectors(const check_source *c, const bertc_task *t, uint64_t b
     return good || error_set(c->error, "broken descriptor: the vectors of the task table");
 }
 
+// At least one of the answers is there, and each of those has the shape that it needs.
+static bool check_several(const check_source *c, const bertc_task *t) {
+    static const task_need any[] = {{BERTC_TASK_SEVERAL, "embedding", BERTC_S, 0},
+                                    {BERTC_TASK_SEVERAL, "token_weights", BERTC_T, 1},
+                                    {BERTC_TASK_SEVERAL, "vectors", BERTC_T, 0}};
+    bertc_port p;
+    int found = 0;
+    if (t->kind != BERTC_TASK_SEVERAL) return true;
+    for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+        if (!check_output(c, any[i].output, &p)) continue;
+        if (!check_need(c, t, &any[i])) return false;
+        found++;
+    }
+    return found > 0 || error_set(c->error, "broken descriptor: its task has none of its outputs");
+}
+
 static bool check_task(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
     if (d->task == 0) return true;
@@ -162,7 +178,7 @@ static bool check_task(const check_source *c) {
     if (t->size < BERTC_TASK_LEAST || t->size > bytes)
         return error_set(c->error, "broken descriptor: the task table of %u bytes", t->size);
     struct_read(table, t->size, t, sizeof own);
-    if (t->kind > BERTC_TASK_VECTORS)
+    if (t->kind > BERTC_TASK_SEVERAL)
         return error_set(c->error, "task %u is not known to this version", t->kind);
     if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
@@ -172,7 +188,7 @@ static bool check_task(const check_source *c) {
     if (!check_strings(c, table, bytes, t->prompts, 2 * t->prompt_count, "prompt")) return false;
     if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MEAN_MAXSIM || t->normalize > 1)
         return error_set(c->error, "broken descriptor: the embedding of the task table");
-    if (!check_vectors(c, t, bytes)) return false;
+    if (!check_vectors(c, t, bytes) || !check_several(c, t)) return false;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
     return true;

@@ -169,7 +169,7 @@ const char *bertc_model_json(const bertc_model *m) {
 
 // The width of a task's output; 0: the model's task is another.
 static int output_width(const bertc_model *m, bertc_task_kind kind, const char *name) {
-    if (!m->task || m->task->kind != kind) return 0;
+    if (!m->task || (m->task->kind != kind && m->task->kind != BERTC_TASK_SEVERAL)) return 0;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++)
         if (!strcmp(model_at(m, m->outputs[i].name), name)) return (int)port_width(&m->outputs[i], 0);
     return 0;

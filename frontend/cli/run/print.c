@@ -77,6 +77,17 @@ static void print_vectors(const bertc_result *r) {
             printf("%s%.7g", k ? " " : i ? "\n" : "", (double)r->vectors[i * r->vector_width + k]);
 }
 
+static void print_embedding(const bertc_result *r) {
+    for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);
+}
+
+// Each answer begins a line.
+static void print_several(const bertc_result *r) {
+    if (r->embedding) print_embedding(r);
+    if (r->sparse) fputs(r->embedding ? "\n" : "", stdout), print_sparse(r);
+    if (r->vectors) fputs(r->embedding || r->sparse ? "\n" : "", stdout), print_vectors(r);
+}
+
 void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several) {
     switch ((bertc_task_kind)r->task) {
     case BERTC_TASK_CLASSIFY:
@@ -94,12 +105,11 @@ void print_result(const run_options *o, const bertc_result *r, const bertc_text 
         break;
     case BERTC_TASK_SPARSE: print_sparse(r); break;
     case BERTC_TASK_VECTORS: print_vectors(r); break;
-    case BERTC_TASK_EMBEDDING:
-        for (int i = 0; i < r->embedding_size; i++) printf("%s%.7g", i ? " " : "", (double)r->embedding[i]);
-        break;
+    case BERTC_TASK_SEVERAL: print_several(r); break;
+    case BERTC_TASK_EMBEDDING: print_embedding(r); break;
     case BERTC_TASK_TENSORS: break;
     }
-    if (several && r->task == BERTC_TASK_VECTORS) {
+    if (several && (r->task == BERTC_TASK_VECTORS || r->task == BERTC_TASK_SEVERAL)) {
         putchar('\n'); // an empty line behind each text's
     } else if (several && r->task != BERTC_TASK_EMBEDDING) {
         putchar('\t');

@@ -128,7 +128,7 @@ static bool answers_texts(const run_options *o, const bertc_model *model, diag *
     if (o->how_aggregated && info.task != BERTC_TASK_ENTITIES)
         return diag_error(d, NULL, "--aggregation is for entities, and the model finds none");
     if (o->as && info.task != BERTC_TASK_EMBEDDING && info.task != BERTC_TASK_SPARSE &&
-        info.task != BERTC_TASK_VECTORS)
+        info.task != BERTC_TASK_VECTORS && info.task != BERTC_TASK_SEVERAL)
         return diag_error(d, NULL, "--as is for embeddings, and the model gives none");
     if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
         return diag_error(d, NULL, "--raw-scores is for scores, and the model gives embeddings");

@@ -259,8 +259,9 @@ static void search_free(search *s) {
 static bool check_measure(search *s, bertc_model *model, diag *d) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    if (info.vector_width) s->width = (int)info.vector_width;
-    return compares_vectors(s->how) == (info.vector_width > 0) ||
+    bool vectors = compares_vectors(s->how);
+    if (vectors) s->width = (int)info.vector_width;
+    return (vectors ? info.vector_width > 0 : !info.vector_width || info.embedding_size) ||
            diag_error(d, "--similarity", "the model gives %s: %s",
                       info.vector_width ? "a vector a token" : "no vector a token",
                       info.vector_width ? "MaxSim and MeanMaxSim compare them"

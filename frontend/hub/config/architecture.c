@@ -38,6 +38,9 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
             (c->head == HEAD_EMBEDDING || c->head == HEAD_VECTORS))
             return diag_error(f->d, "--head", "%s: the folder gives a vector a %s", wanted,
                               c->sentence.late.present ? "token" : "text, or none");
+        const bool *several = c->sentence.several;
+        if (c->head == HEAD_SEVERAL && !several[ANSWER_SPARSE] && !several[ANSWER_VECTORS])
+            return diag_error(f->d, "--head", "several: --outputs says which, dense, sparse, colbert");
         if (c->head == HEAD_EMBEDDING || c->family->classes[hub_head_class(c->head)]) return true;
         return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
                           c->family->model_type);

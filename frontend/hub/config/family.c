@@ -22,6 +22,7 @@ static const char *const head_names[HEAD_COUNT] = {
     [HEAD_EMBEDDING] = "embedding",
     [HEAD_SPARSE] = "sparse",
     [HEAD_VECTORS] = "vectors",
+    [HEAD_SEVERAL] = "several",
 };
 
 static const hub_module_shape shapes[MODULE_COUNT] = {
@@ -51,7 +52,9 @@ bool hub_head_predicts(hub_head h) {
 }
 
 hub_head hub_head_class(hub_head h) {
-    return h == HEAD_EMBEDDING || h == HEAD_VECTORS ? HEAD_MODEL : h == HEAD_SPARSE ? HEAD_MASKED_LM : h;
+    return h == HEAD_EMBEDDING || h == HEAD_VECTORS || h == HEAD_SEVERAL ? HEAD_MODEL
+           : h == HEAD_SPARSE                                            ? HEAD_MASKED_LM
+                                                                         : h;
 }
 
 const hub_module_shape *hub_module_of(hub_module m) {

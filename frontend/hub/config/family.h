@@ -56,6 +56,7 @@ typedef enum hub_head {
     HEAD_EMBEDDING,
     HEAD_SPARSE,  // a masked LM's predictions of all tokens of a text, pooled
     HEAD_VECTORS, // a vector a token: late interaction
+    HEAD_SEVERAL, // BGE-M3's
     HEAD_COUNT
 } hub_head;
 const char *hub_head_name(hub_head h); // "masked-lm"

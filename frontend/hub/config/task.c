@@ -30,6 +30,7 @@ static bertc_task_kind kind_of(const hub_config *c, diag *d) {
     case HEAD_EMBEDDING: return BERTC_TASK_EMBEDDING;
     case HEAD_SPARSE: return BERTC_TASK_SPARSE;
     case HEAD_VECTORS: return BERTC_TASK_VECTORS;
+    case HEAD_SEVERAL: return BERTC_TASK_SEVERAL;
     case HEAD_SEQUENCE: return kind_of_scores(c, d);
     case HEAD_MODEL:
     case HEAD_DISCRIMINATOR:
@@ -79,6 +80,12 @@ static void put_late(task_writer *t, const hub_sentence *s, const hub_late_ids *
     task->query_length = (uint32_t)s->query_length;
     task->document_length = (uint32_t)s->document_length;
     task->expansion_id = -1;
+    if (task->kind == BERTC_TASK_SEVERAL) {
+        if (!s->several[ANSWER_DENSE] && s->several[ANSWER_VECTORS])
+            task->similarity = BERTC_SIMILARITY_MAXSIM;
+        task->vectors = TASK_VECTORS_NOT_FIRST;
+        task->skipped_count = put_ids(t, ids->skipped, ids->special_count, &task->skipped);
+    }
     if (task->kind != BERTC_TASK_VECTORS) return;
     task->similarity = l->mean ? BERTC_SIMILARITY_MEAN_MAXSIM : BERTC_SIMILARITY_MAXSIM;
     task->vectors = vector_flags(l);
@@ -93,11 +100,12 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
     const hub_sentence *s = &c->sentence;
     size_t labels = c->labels ? (size_t)c->sizes[SIZE_LABELS] : 0;
     bool prompted = c->head == HEAD_EMBEDDING || c->head == HEAD_SPARSE || c->head == HEAD_VECTORS ||
-                    (s->scores && c->head == HEAD_SEQUENCE);
+                    c->head == HEAD_SEVERAL || (s->scores && c->head == HEAD_SEQUENCE);
     size_t prompts = prompted ? (size_t)s->prompt_count : 0;
     task_writer t = {.list = sizeof(bertc_task)};
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
-    size_t numbers = (size_t)(s->late.skipped_count + s->late.kept_count) * sizeof(int32_t);
+    size_t numbers =
+        (size_t)(s->late.skipped_count + s->late.kept_count + ids->special_count) * sizeof(int32_t);
     *bytes = t.at + numbers;
     for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;
     for (size_t i = 0; i < prompts; i++)

@@ -7,7 +7,8 @@
 // What the tokenizer makes of the tokens that a late interaction names: -1: no token of it.
 typedef struct hub_late_ids {
     int32_t expansion;
-    int32_t *skipped; // [late.skipped_count]
+    int32_t *skipped; // [late.skipped_count]; or, of several answers, the special tokens, [special_count]
+    int special_count;
 } hub_late_ids;
 
 // What the answer is, the labels, and the longest text in tokens (0: no limit but the positions). Memory from

@@ -216,6 +216,22 @@ value hub_build_embedding(hub_builder *b) {
     return hub_build_named(b, all_steps(b, x), "embedding");
 }
 
+value hub_build_dense(hub_builder *b) {
+    value x = hub_build_pooled(b, b->hidden[b->config->layers], 1, (hub_pooling[]){POOLING_CLS});
+    return hub_build_named(b, normalized(b, x), "embedding");
+}
+
+value hub_build_head_vectors(hub_builder *b) {
+    value x = dense(b, &b->config->sentence.vectors_head, 0, b->hidden[b->config->layers]);
+    return hub_build_named(b, normalized(b, x), "vectors");
+}
+
+value hub_build_token_weights(hub_builder *b) {
+    dim rows = dim_sym(SYM_T);
+    value x = dense(b, &b->config->sentence.weights_head, 1, b->hidden[b->config->layers]);
+    return hub_build_named(b, graph_reshape(b->g, x, 1, &rows), "token_weights");
+}
+
 value hub_build_vectors(hub_builder *b) {
     return hub_build_named(b, all_steps(b, b->hidden[b->config->layers]), "vectors");
 }
@@ -271,6 +287,29 @@ static bool check_step(hub_weights *w, hub_step *s, int64_t width, diag *d) {
     w->parameters += elements(&s->weight) + (s->biased ? elements(&s->bias) : 0);
     if (s->residual && s->in != s->out) w->parameters += elements(&s->shortcut);
     return ok;
+}
+
+// A head of BGE-M3's: its file says how wide it is where that is not fixed.
+static bool check_head(hub_weights *w, hub_step *s, int64_t width, diag *d) {
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    int rank;
+    if (!hub_checkpoint_add(w->checkpoint, s->folder, s->weights, d)) return false;
+    bool found = hub_checkpoint_entry(w->checkpoint, s->weight.name, &dtype, &rank, &shape, &data);
+    if (!s->out) s->out = found && rank == 2 ? shape[0] : 1;
+    s->in = s->weight.shape[1] = width;
+    s->weight.shape[0] = s->bias.shape[0] = s->out;
+    w->parameters += s->out * (width + 1);
+    return take_weight(w->checkpoint, &s->weight, s->weights, d) &&
+           take_weight(w->checkpoint, &s->bias, s->weights, d);
+}
+
+bool hub_weights_add_heads(hub_weights *w, hub_config *config, diag *d) {
+    hub_sentence *s = &config->sentence;
+    int64_t width = config->sizes[SIZE_HIDDEN];
+    return (!s->several[ANSWER_SPARSE] || check_head(w, &s->weights_head, width, d)) &&
+           (!s->several[ANSWER_VECTORS] || check_head(w, &s->vectors_head, width, d));
 }
 
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d) {

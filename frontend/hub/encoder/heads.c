@@ -136,6 +136,13 @@ static void build_head(hub_builder *b, diag *d) {
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;
     case HEAD_DISCRIMINATOR: graph_output_add(g, "logits", detected(b)); break;
+    case HEAD_SEVERAL:
+        if (b->config->sentence.several[ANSWER_DENSE]) graph_output_add(g, "embedding", hub_build_dense(b));
+        if (b->config->sentence.several[ANSWER_SPARSE])
+            graph_output_add(g, "token_weights", hub_build_token_weights(b));
+        if (b->config->sentence.several[ANSWER_VECTORS])
+            graph_output_add(g, "vectors", hub_build_head_vectors(b));
+        break;
     case HEAD_VECTORS: graph_output_add(g, "vectors", hub_build_vectors(b)); break;
     case HEAD_SPARSE: graph_output_add(g, "sparse", hub_build_named(b, sparse(b), "sparse")); break;
     case HEAD_EMBEDDING: graph_output_add(g, "embedding", hub_build_embedding(b)); break;

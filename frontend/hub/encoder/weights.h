@@ -31,6 +31,8 @@ typedef struct hub_weights {
 bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d);
 // Checks the modules after the pooling: each one's width is the next one's, and their tensors are there.
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d);
+// The same of BGE-M3's heads that are asked for.
+bool hub_weights_add_heads(hub_weights *w, hub_config *config, diag *d);
 // set: of a layer's weights (hub_weight_set), -1 for modules that belong to no layer.
 const hub_weight *hub_weight_of(const hub_weights *w, hub_module m, int set, hub_part p);
 

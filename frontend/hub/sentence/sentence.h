@@ -76,6 +76,9 @@ typedef struct hub_late {
     int kept_count;
 } hub_late;
 
+// The answers that BGE-M3 gives of one pass over a text.
+typedef enum hub_answer { ANSWER_DENSE, ANSWER_SPARSE, ANSWER_VECTORS, HUB_ANSWERS } hub_answer;
+
 typedef struct hub_sentence {
     bool present, scores; // scores: a cross-encoder
     bool predicts;        // a sparse encoder: a masked LM, and splade
@@ -93,7 +96,9 @@ typedef struct hub_sentence {
     int64_t max_length;                    // 0: not said
     int64_t query_length, document_length; // of texts that are queries, or documents; 0: max_length
     hub_late late;
-    bool lower_case; // texts, before they are tokenized
+    bool several[HUB_ANSWERS];           // that are asked for; dense alone is an embedding
+    hub_step weights_head, vectors_head; // of the tokens' rows: [T,1], [T,..]
+    bool lower_case;                     // texts, before they are tokenized
     const hub_prompt *prompts;
     // The first own_prompts are the folder's. default_prompt -1: none.
     int prompt_count, own_prompts, default_prompt;
@@ -139,6 +144,11 @@ bool hub_mask_open(const char *path, arena *a, hub_sentence *s, diag *d); // a M
 // to their class.
 bool hub_late_settings(const hub_fields *f, arena *a, hub_sentence *s);
 void hub_late_finish(hub_sentence *s);
+
+// --- several.c: BGE-M3.
+// Notes the answers that --outputs names (dense, sparse, colbert); the rest of the list, NULL: nothing.
+const char *hub_several_read(const char *outputs, arena *a, hub_sentence *s);
+bool hub_several_open(const char *folder, arena *a, hub_sentence *s, diag *d); // their heads' files
 
 // --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.
 bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d);

@@ -76,3 +76,27 @@ chmod -R u+w bare
 rm bare/artifact.metadata
 succeeds "$BERTC" run bare --as query "who is it ?"
 [ "$(wc -l <out)" = 32 ] || fail "queries have 32 tokens where nothing says otherwise"
+# BGE-M3: what of it is asked for.
+succeeds "$BERTC" compile "$CASES/bge-m3" --mcpu native --outputs dense,sparse,colbert --seq 16 -o m3.so
+succeeds "$BERTC" run m3.so --json "the cat sat"
+expect '^\{"embedding": \[.*\], "sparse": \[.*\], "vectors": \[\[.*\]\]\}$'
+succeeds "$BERTC" run m3.so "the zebra sat , the cat sat"
+expect '^\{[a-z#]+: [0-9.]+'
+succeeds "$BERTC" run m3.so --similar ask.txt corpus.txt
+cp out cosine
+succeeds "$BERTC" run m3.so --similar ask.txt corpus.txt --similarity MaxSim
+if cmp -s cosine out; then fail "MaxSim and the cosine are the same"; fi
+succeeds "$BERTC" run m3.so --input ask.txt -o m3.npz
+succeeds "$BERTC" run "$CASES/bge-m3" --outputs dense --json "the cat sat"
+expect '^\{"embedding": \['
+rejects 1 'is not read in windows' "$BERTC" run m3.so --long window "the cat sat"
+rejects 1 'sparse: .*/pylate holds no sparse_linear.pt' "$BERTC" compile "$CASES/pylate" --outputs sparse -o x.so
+rejects 1 'colbert take no --pooling' "$BERTC" compile "$CASES/bge-m3" --outputs colbert --pooling mean -o x.so
+rejects 1 'several: --outputs says which' "$BERTC" compile "$CASES/bge-m3" --head several -o x.so
+rm -rf bad
+cp -r "$CASES/bge-m3" bad
+chmod -R u+w bad
+cp bad/colbert_linear.pt bad/sparse_linear.pt
+rejects 1 'sparse_linear.pt: tensor "weight": has another shape' "$BERTC" compile bad --outputs sparse -o x.so
+printf 'PK\003\004' >bad/sparse_linear.pt
+rejects 1 'sparse_linear.pt: is no whole zip file' "$BERTC" compile bad --outputs sparse -o x.so

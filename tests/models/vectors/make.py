@@ -163,6 +163,7 @@ def m3(f):  # FlagEmbedding's BGE-M3: XLM-R, and its two heads as files of torch
     m.float()
     sparse, colbert = torch.nn.Linear(16, 1), torch.nn.Linear(16, 16)
     for x in (sparse, colbert): torch.nn.init.normal_(x.weight, std=0.5)
+    torch.nn.init.constant_(sparse.bias, 1.0)  # so that there are weights
     torch.save(sparse.half().state_dict(), os.path.join(OUT, f, "sparse_linear.pt"))
     torch.save(colbert.half().state_dict(), os.path.join(OUT, f, "colbert_linear.pt"))
     sparse.float(), colbert.float()
