@@ -32,7 +32,10 @@ static LLVMValueRef gelu_erf(emit *e, LLVMValueRef x) {
                                0x1.0e87a2p-37, -0x1.64c4bp-42,  0x1.48f684p-47, -0x1.0b8c3cp-51,
                                0x1.37ba8p-55,  -0x1.110c2p-60};
     LLVMValueRef u = math_fma(e, x, x, math_const(e, x, -13.5));
-    LLVMValueRef p = math_poly_pairs(e, math_at_most(e, u, 13.5), c, 14);
+    u = math_at_most(e, u, 13.5);
+    // The largest terms are added last, one by one: in pairs their roundings would be worth 2.0e-7.
+    LLVMValueRef p = math_poly_pairs(e, u, c + 2, 12);
+    for (int i = 1; i >= 0; i--) p = math_fma(e, p, u, math_const(e, x, c[i]));
     LLVMValueRef phi = math_fma(e, x, p, math_const(e, x, 0.5));
     phi = math_at_most(e, math_at_least(e, phi, 0.0), 1.0);
     return LLVMBuildFMul(e->b, x, phi, "");
