@@ -142,7 +142,8 @@ typedef struct family {
 static const family families[] = {
     {"modernbert-model", 64, 0},  {"longformer-model", 64, 0},        {"longformer-model", 64, 50},
     {"longformer-model", 64, 11}, {"deberta-v2-model", 64, 0},        {"mpnet-model", 64, 0},
-    {"roformer-model", 64, 0},    {"bert-relative-key-query", 16, 0}, {"bert-base-model", 64, 0}};
+    {"roformer-model", 64, 0},    {"bert-relative-key-query", 16, 0}, {"bert-base-model", 64, 0},
+    {"qwen3-model", 64, 0},       {"gemma3-text-model", 64, 0},       {"jina-bert-model", 64, 0}};
 
 // The last hidden state (or logits) of text `which` of `batch` texts, whose lengths are `lengths`.
 static float *rows_of(bertc_model *model, const family *f, int threads, int batch, const int64_t *lengths,
