@@ -125,8 +125,8 @@ void adapter_names_settle(adapter_names *n) {
     const char **shown = ARENA_ARRAY(n->a, const char *, n->base_count + n->put_count + 1);
     int count = 0;
     if (!n->put_count && !n->hidden_count) return;
-    qsort(n->put, (size_t)n->put_count, sizeof *n->put, by_name);
-    qsort(n->hidden, (size_t)n->hidden_count, sizeof *n->hidden, by_text);
+    if (n->put_count) qsort(n->put, (size_t)n->put_count, sizeof *n->put, by_name);
+    if (n->hidden_count) qsort(n->hidden, (size_t)n->hidden_count, sizeof *n->hidden, by_text);
     for (int i = 0; i < n->base_count; i++) {
         const hub_renamed key = {.name = n->base[i]};
         bool gone = n->hidden_count &&
