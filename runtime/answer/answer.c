@@ -222,10 +222,15 @@ static bool pack_sequence(bertc_session *s, int64_t place, answer_window window,
 
 static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
                       bertc_error *error) {
-    size_t more = vectors_more(s, n);
-    if (!session_room(s, (int64_t)(n + more)) && !flush(s, error)) return false;
+    const answer_prompt *p = &s->text->prompt;
+    size_t lead = 0, more = vectors_more(s, n + p->marked);
+    if (!session_room(s, (int64_t)(n + p->marked + more)) && !flush(s, error)) return false;
     bertc_token *to = s->text->tokens + s->group.tokens;
-    memcpy(to, tokens, n * sizeof *tokens);
+    while (p->marked && lead < n && tokens[lead].text < 0) lead++;
+    memcpy(to, tokens, lead * sizeof *tokens);
+    if (p->marked) to[lead] = p->marker;
+    memcpy(to + lead + p->marked, tokens + lead, (n - lead) * sizeof *tokens);
+    n += p->marked;
     for (size_t i = n; i < n + more; i++)
         to[i] = (bertc_token){.id = s->model->task->expansion_id, .text = -1, .word = -1};
     return pack_sequence(s, place, (answer_window){0}, n, more, error);
@@ -373,7 +378,7 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     size_t n;
     int64_t limit = longest(s);
     bertc_text whole = *text;
-    const encode_options to = {.max_tokens = o->windows ? 0 : limit,
+    const encode_options to = {.max_tokens = o->windows ? 0 : limit - s->text->prompt.marked,
                                .truncation = o->windows ? BERTC_TRUNCATE_NEVER : o->truncation,
                                .side = o->truncation_side,
                                .plain = o->plain_text};

@@ -96,10 +96,30 @@ static bool find_prompt(const bertc_session *s, const char **text, bertc_error *
     }
 }
 
+// What the text of the prompt's first token is, where that is a special token that plain text would not become.
+static bool find_marker(bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
+    answer_prompt *p = &s->text->prompt;
+    const bertc_text alone = {.text = p->text, .size = p->size};
+    size_t at = 0, count;
+    while (at < n && tokens[at].text < 0) at++;
+    if (at == n || tokens[at].byte_start > 0) return true;
+    p->marker = tokens[at];
+    if (!encoder_encode(s->text->encoder, &alone, &(encode_options){.plain = true}, &tokens, &count, error))
+        return error_prefix(error, "the prompt");
+    p->marked = at >= count || tokens[at].id != p->marker.id;
+    if (!p->marked) return true;
+    p->text += p->marker.byte_end;
+    p->size -= p->marker.byte_end;
+    p->marker.text = -1; // it is not of the text that is encoded
+    return true;
+}
+
 bool prompt_begin(bertc_session *s, bertc_error *error) {
     answer_prompt *p = &s->text->prompt;
     const bertc_text_options *o = s->text->options;
     p->size = p->tokens = 0;
+    p->marked = false;
+    bool marks = o->plain_text && answer_task(s) == BERTC_TASK_VECTORS;
     if (!prompt_taken(s))
         return (!o->prompt && !o->prompt_name) ||
                error_set(error, "a prompt goes before texts that get an embedding or labels, and the model "
@@ -110,12 +130,12 @@ bool prompt_begin(bertc_session *s, bertc_error *error) {
     const bertc_text alone = {.text = p->text, .size = p->size};
     const bertc_token *tokens;
     size_t n;
-    if (!encoder_encode(s->text->encoder, &alone, &(encode_options){.plain = o->plain_text}, &tokens, &n,
-                        error))
+    if (!encoder_encode(s->text->encoder, &alone, &(encode_options){.plain = o->plain_text && !marks},
+                        &tokens, &n, error))
         return error_prefix(error, "the prompt");
     if (n && tokens[n - 1].text < 0) n--; // the end of a text, which is not here
     p->tokens = n;
-    return true;
+    return !marks || find_marker(s, tokens, n, error);
 }
 
 bool prompt_join(bertc_session *s, bertc_text *text, bertc_error *error) {

@@ -15,6 +15,27 @@ expect 'compared by MaxSim'
 rejects 1 'is not read in windows' "$BERTC" run m.so --long window --as query "the cat"
 rejects 1 'normalize. is for embeddings, and the model gives none|--normalize: is for embeddings' "$BERTC" run m.so --normalize "the cat"
 rejects 1 '11 tokens, and the model takes 8 \(compile it with --seq 11\)' "$BERTC" run "$CASES/st-expanded" --seq 8 --as query "a"
+# Text makes no special tokens, and the marker stays one.
+for role in query document; do
+    succeeds "$BERTC" run m.so --json --as $role "the cat"
+    cp out want
+    succeeds "$BERTC" run m.so --json --as $role --plain-text "the cat"
+    cmp -s out want || fail "--plain-text changes what has no special token, or the marker ($role)"
+done
+succeeds "$BERTC" run m.so --as document "[SEP] a"
+cp out special
+succeeds "$BERTC" run m.so --as document --plain-text "[SEP] a"
+if cmp -s out special; then fail "--plain-text lets text become a special token"; fi
+# Weights in several files of torch.save, by their index.
+rm -rf parts
+cp -r "$CASES/stanford" parts
+chmod -R u+w parts
+mv parts/pytorch_model.bin parts/pytorch_model-00001-of-00001.bin
+printf '{"weight_map": {"linear.weight": "pytorch_model-00001-of-00001.bin"}}' >parts/pytorch_model.bin.index.json
+succeeds "$BERTC" run parts --json --as query "the cat"
+cp out want
+succeeds "$BERTC" run "$CASES/stanford" --json --as query "the cat"
+cmp -s out want || fail "weights by an index of .bin files are others"
 printf 'the cat sat\nwho is it ?\n' >ask.txt
 printf 'dogs , not cats\nthe old house\na cat\n' >corpus.txt
 succeeds "$BERTC" run m.so --similar ask.txt corpus.txt --top-k 2
