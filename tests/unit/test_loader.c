@@ -254,6 +254,35 @@ START_TEST(tasks) {
     expect(&b, "broken descriptor: output `logits` does not fit its task");
     TASK->task.kind = BERTC_TASK_ANSWER;
     expect(&b, "broken descriptor: its task needs the output `start_logits`");
+    TASK->task.kind = BERTC_TASK_VECTORS;
+    expect(&b, "broken descriptor: its task needs the output `vectors`");
+    TASK->task.kind = BERTC_TASK_SEVERAL;
+    expect(&b, "broken descriptor: its task has none of its outputs");
+    free(b.data);
+}
+END_TEST
+
+START_TEST(vectors_of_tasks) {
+    blob b = make();
+    static const char cause[] = "broken descriptor: the vectors of the task table";
+    TASK->task.vectors = TASK_VECTORS_ALL + 1;
+    expect(&b, cause);
+    TASK->task.expansion = 32, TASK->task.expansion_id = -1;
+    expect(&b, cause);
+    TASK->task.expansion = UINT32_MAX;
+    expect(&b, cause);
+    TASK->task.expansion_id = 1 << 20;
+    expect(&b, cause);
+    TASK->task.query_length = UINT32_MAX;
+    expect(&b, cause);
+    TASK->task.skipped_count = 1000;
+    expect(&b, cause);
+    TASK->task.skipped = 2;
+    expect(&b, cause);
+    TASK->task.kept = UINT64_MAX - 3;
+    expect(&b, cause);
+    TASK->task.kept = sizeof(labels) - 4, TASK->task.kept_count = UINT32_MAX;
+    expect(&b, cause);
     free(b.data);
 }
 END_TEST
@@ -447,6 +476,7 @@ int main(void) {
     tcase_add_loop_test(t, one_field_broken, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(t, variants);
     tcase_add_test(t, tasks);
+    tcase_add_test(t, vectors_of_tasks);
     tcase_add_test(t, truncated_anywhere);
     tcase_add_loop_test(t, random_damage, 0, 4);
     tcase_add_test(t, where_two_segments_meet);
