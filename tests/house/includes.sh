@@ -26,7 +26,8 @@ frontend/hub/adapter: files
 frontend/hub/encoder: files sentence config adapter
 frontend/hub/tokenizer: files sentence
 frontend/cli/arrays:
-frontend/cli/run: arrays
+frontend/cli/search: arrays
+frontend/cli/run: arrays search
 frontend/cli/bench:
 passes/fuse:
 passes/lower:

@@ -40,6 +40,23 @@ static bool take_vectors(void *user, row *r, const bertc_result *result, const c
     return r->embedding != NULL;
 }
 
+static int by_id(const void *a, const void *b) {
+    int32_t x = ((const bertc_score *)a)->id, y = ((const bertc_score *)b)->id;
+    return (x > y) - (x < y);
+}
+
+// In the order of the columns, as scipy has them.
+static bool take_sparse(void *user, row *r, const bertc_result *result, const char **why) {
+    (void)user;
+    (void)why;
+    size_t n = (size_t)result->sparse_count;
+    r->sparse = memory_alloc(n ? n : 1, sizeof *r->sparse);
+    if (r->sparse && n) memcpy(r->sparse, result->sparse, n * sizeof *r->sparse);
+    r->sparse_count = result->sparse_count;
+    if (r->sparse) qsort(r->sparse, n, sizeof *r->sparse, by_id);
+    return r->sparse != NULL;
+}
+
 static bool put_chunk(void *user, const line_source *in, const chunk *c, diag *d) {
     sink *out = user;
     for (int i = 0; i < c->count; i++) {
@@ -52,7 +69,10 @@ static bool put_chunk(void *user, const line_source *in, const chunk *c, diag *d
 // --- The command
 
 static crew_take take_of(const sink *out) {
-    return out->npz ? take_vectors : out->npy ? take_embedding : take_json;
+    return out->npz && out->csr ? take_sparse
+           : out->npz           ? take_vectors
+           : out->npy           ? take_embedding
+                                : take_json;
 }
 
 static bool open_lines(const run_options *o, line_source *in, const sink *out, diag *d) {
@@ -71,11 +91,15 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
         return diag_error(d, o->output, ".npy is for embeddings, and the model gives none: write .jsonl");
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    if (sink_is_npz(o->output) && !info.vector_width)
-        return diag_error(d, o->output,
-                          ".npz is for vectors of tokens, and the model gives none: write .jsonl%s",
-                          width ? " or .npy" : "");
+    int64_t vocabulary = sparse_width(model);
+    if (sink_is_npz(o->output) && !info.vector_width && !vocabulary)
+        return diag_error(
+            d, o->output,
+            ".npz is for sparse vectors and vectors of tokens, and the model gives none: write .jsonl%s",
+            width ? " or .npy" : "");
     if (info.vector_width) width = (int)info.vector_width;
+    if (vocabulary) width = (int)vocabulary;
+    out.csr = vocabulary > 0;
     bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, &in, &out, d);
     if (ok) {
         int threads = o->threads ? (int)o->threads : bertc_cpu_count();

@@ -23,6 +23,7 @@ void row_free(row *r) {
     if (r->error != no_memory) free((void *)(uintptr_t)r->error);
     free(r->json);
     free(r->embedding);
+    free(r->sparse);
     *r = (row){0};
 }
 

@@ -18,7 +18,9 @@ typedef struct row {
     const char *error; // NULL, or why it has no answer
     char *json;        // its answer, or
     float *embedding;
-    int rows; // of `embedding`, where there may be several
+    int rows;            // of `embedding`, where there may be several
+    bertc_score *sparse; // ids and scores alone
+    int sparse_count;
 } row;
 void row_free(row *r);
 bool row_fail(row *r, const char *why); // returns false

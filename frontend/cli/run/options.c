@@ -79,6 +79,12 @@ int embedding_width(const run_options *o, const bertc_model *model) {
     return info.embedding_size && o->dimensions ? (int)o->dimensions : info.embedding_size;
 }
 
+int64_t sparse_width(const bertc_model *model) {
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
+    return info.task == BERTC_TASK_SPARSE ? (int64_t)(bertc_output_bytes(model, 0, 1, 1) / sizeof(float)) : 0;
+}
+
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);

@@ -39,8 +39,8 @@ static void add_texts(option_table *t, run_options *o) {
     options_add(t,
                 (option_row){"max-tokens", 0, OPTION_INT, "N",
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
-    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1; all CPUs with files of texts",
-                                &o->threads, 1});
+    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
+                                "default 1; all CPUs with files of texts and --search", &o->threads, 1});
 }
 
 // What answers hold.
@@ -77,9 +77,10 @@ static void add_modes(option_table *t, run_options *o) {
                                 "second), or JSON with text, pair or words",
                                 &o->input});
     options_add(
-        t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
-                        "for the answers: JSON lines or .npy of --input, safetensors of --tensors, SVG, HTML",
-                        &o->output});
+        t, (option_row){
+               "output", 'o', OPTION_TEXT, "FILE",
+               "for the answers: JSON lines, .npy or .npz of --input, safetensors of --tensors, SVG, HTML",
+               &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
                                 "go on with --input where a stopped run left --output", &o->resume});
     options_add(
@@ -88,11 +89,18 @@ static void add_modes(option_table *t, run_options *o) {
             "similar", 0, OPTION_TEXT, "QUERIES",
             "the --top-k lines (default 5) of the file given as TEXT that are most like each line of QUERIES",
             &o->similar});
+    options_add(t,
+                (option_row){"search", 0, OPTION_TEXT, "VECTORS",
+                             "the --top-k rows (default 5) of a file of vectors, as --input -o writes them "
+                             "(.npy, .npz), that are most like each TEXT's",
+                             &o->search});
     options_add(
-        t, (option_row){"similarity", 0, OPTION_TEXT, "HOW",
-                        "of --similar: cosine, dot, euclidean, manhattan, or of vectors MaxSim, MeanMaxSim "
-                        "(default: as the model says, or cosine)",
-                        &o->similarity});
+        t,
+        (option_row){
+            "similarity", 0, OPTION_TEXT, "HOW",
+            "of --similar and --search: cosine, dot, euclidean, manhattan, or of vectors MaxSim, MeanMaxSim "
+            "(default: as the model says, or cosine)",
+            &o->similarity});
     options_add(t,
                 (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
                              "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG",
@@ -184,6 +192,8 @@ static void run(run_options *o, const arguments *rest, diag *d) {
              zero_shot_begin(o, model.model, d);
     if (ok && o->input)
         run_input(o, model.model, d);
+    else if (ok && o->search)
+        run_search(o, model.model, &words, d);
     else if (ok && o->similar)
         run_similar(o, model.model, words.v[0], d);
     else if (ok && o->rank)
@@ -207,17 +217,19 @@ static bool long_texts_of(run_options *o) {
 
 // -1, or the exit status of a usage error. `texts`: on the command line.
 static int check_options(const option_table *t, run_options *o, int texts) {
-    if (!!o->tensors + !!o->input + !!o->similar + !!o->rank + !!o->summarize + !!o->attention.count +
-            o->explain >
+    if (!!o->tensors + !!o->input + !!o->similar + !!o->search + !!o->rank + !!o->summarize +
+            !!o->attention.count + o->explain >
         1)
-        return usage_error(t, "takes one of --tensors, --input, --similar, --rank, --summarize, --attention, "
-                              "--explain");
+        return usage_error(
+            t, "takes one of --tensors, --input, --similar, --search, --rank, --summarize, --attention, "
+               "--explain");
     int status = zero_shot_options_check(t, o);
     if (status < 0) status = rank_options_check(t, o, texts);
     if (status < 0) status = summarize_options_check(t, o, texts);
     if (status >= 0) return status;
     bertc_similarity how;
-    if (o->similarity && !o->similar) return usage_error(t, "--similarity goes with --similar");
+    if (o->similarity && !o->similar && !o->search)
+        return usage_error(t, "--similarity goes with --similar and --search");
     if (o->similarity && !hub_similarity_find(o->similarity, &how))
         return usage_error(
             t, "--similarity: '%s' is none of cosine, dot, euclidean, manhattan, MaxSim, MeanMaxSim",
@@ -226,6 +238,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--%s goes with texts that get an embedding",
                            o->dimensions ? "dimensions" : "normalize");
     if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
+    if (o->search && !texts) return usage_error(t, "--search VECTORS takes a text to search for");
     if (o->attention.count && o->attention.count != 2) return usage_error(t, "--attention takes LAYER,HEAD");
     if (o->attention.count && texts != 1) return usage_error(t, "--attention takes one text");
     if (o->explain && !texts) return usage_error(t, "--explain takes a text");
@@ -246,7 +259,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--as goes with texts that get an embedding");
     if (o->as && o->similar)
         return usage_error(t, "--similar takes QUERIES for queries and TEXT for documents: no --as");
-    if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar))
+    if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar || o->search))
         return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
     if (o->huge_pages && (o->input || o->similar || o->rank || o->summarize))
         return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar, "

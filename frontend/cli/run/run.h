@@ -7,7 +7,7 @@
 typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
-        *similar, *rank, *labels, *hypothesis, *novelty;
+        *similar, *search, *rank, *labels, *hypothesis, *novelty;
     bertc_truncation truncation;
     bertc_truncation_side side;
     bool plain_text;
@@ -36,6 +36,8 @@ bool role_of(const char *word, bertc_role *out);
 bertc_text_options run_text_options(const run_options *o);
 // Numbers of an answer; 0: it is no embedding.
 int embedding_width(const run_options *o, const bertc_model *model);
+// Numbers of a sparse answer with its zeros, the vocabulary's; 0: the model gives none.
+int64_t sparse_width(const bertc_model *model);
 // Do --dimensions and --normalize fit the model?
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d);
 
@@ -75,6 +77,9 @@ void summarize_options_add(option_table *t, run_options *o);
 // -1, or the exit status of a usage error. `texts`: on the command line.
 int summarize_options_check(const option_table *t, const run_options *o, int texts);
 bool run_summarize(const run_options *o, bertc_model *model, const char *path, diag *d);
+
+// --- search.c: the rows of o->search, a file of vectors, that are most like each of the queries.
+bool run_search(const run_options *o, bertc_model *model, const arguments *words, diag *d);
 
 // --- attention.c: whom each token of the text looks at.
 bool run_attention(const run_options *o, const bertc_model *model, bertc_session *s, const char *word,

@@ -118,13 +118,17 @@ static bool give_up(sink *s, bool resume) {
 }
 
 bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
-    *s = (sink){.path = path, .width = width, .npy = sink_is_npy(path), .file = stdout, .out.fd = -1};
+    bool csr = s->csr;
+    *s = (sink){
+        .path = path, .width = width, .npy = sink_is_npy(path), .csr = csr, .file = stdout, .out.fd = -1};
     if (!path) return true;
     if (sink_is_npz(path)) {
         s->file = NULL;
         if (resume)
             return diag_error(d, path, "--resume goes on with .jsonl and .npy, which grow row by row");
-        return s->npz = npz_sink_begin(&s->arrays, path, width, d);
+        s->npz =
+            csr ? sparse_sink_begin(&s->weights, path, width, d) : npz_sink_begin(&s->arrays, path, width, d);
+        return s->npz;
     }
     if (!open_file(s, resume, d) || (resume && !count_rows(s, d))) return give_up(s, resume);
     return !s->npy || s->rows || (rewind(s->file), write_header(s, d));
@@ -141,7 +145,7 @@ static void put_error(sink *s, const char *why) {
 bool sink_put(sink *s, const row *r, diag *d) {
     s->rows++;
     s->failed += r->error != NULL;
-    if (s->npz) return npz_sink_put(&s->arrays, r, d);
+    if (s->npz) return s->csr ? sparse_sink_put(&s->weights, r, d) : npz_sink_put(&s->arrays, r, d);
     if (s->npy) {
         static const float nothing[1] = {NAN};
         for (int64_t i = 0; r->error && i < s->width; i++) fwrite(nothing, sizeof(float), 1, s->file);
@@ -174,7 +178,7 @@ static void leave(sink *s, bool torn, diag *d) {
 bool sink_close(sink *s, bool whole, diag *d) {
     bool ok = true;
     if (!s->path) return sink_flush(s, d);
-    if (s->npz) return npz_sink_end(&s->arrays, whole, d);
+    if (s->npz) return s->csr ? sparse_sink_end(&s->weights, whole, d) : npz_sink_end(&s->arrays, whole, d);
     if (!s->file) return true;
     if (whole && s->npy) ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
     if (ok && fflush(s->file) != 0) ok = broken(s, d);

@@ -35,6 +35,7 @@ static bool add_pooling(const char *name, size_t n, hub_sentence *s) {
 bool hub_pooling_read(const char *names, hub_sentence *s) {
     s->pooling_count = 0;
     s->predicts = !strcmp(names, "splade");
+    if (s->predicts) s->similarity = BERTC_SIMILARITY_DOT;
     if (s->predicts) return true;
     for (;; names++) {
         size_t n = strcspn(names, ",");

@@ -108,6 +108,7 @@ static bool read_dimensions(const hub_fields *f, hub_sentence *s) {
 bool hub_settings_read(const char *folder, arena *a, hub_sentence *s, diag *d) {
     const char *path = hub_path(a, folder, "config_sentence_transformers.json");
     if (s->scores) s->prompt_count = 0;
+    if (s->predicts) s->similarity = BERTC_SIMILARITY_DOT; // what SparseEncoder does where nothing is said
     if (!hub_is_file(path)) return true;
     cJSON *root = hub_json_load(path, false, d);
     if (!root) return false;
