@@ -34,6 +34,10 @@ typedef struct bertc_task {
     uint32_t skipped_count, kept_count, unused;
     // int32_t[..]: ids that get no vector (of BERTC_TASK_SEVERAL: no weight); of documents only those in `kept` get one.
     uint64_t skipped, kept;
+    // Of a sparse model whose queries have weights by their tokens alone: float[weight_count], by id; 0: it has none.
+    uint64_t weights;
+    uint32_t weight_count;
+    uint32_t query_by_default; // 1: texts of no role are queries
 } bertc_task;
 #define BERTC_TASK_LEAST 64u // bytes that every file's has
 

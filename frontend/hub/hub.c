@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -220,6 +221,62 @@ static bool settle_embedding(opening *o, const hub_model *out) {
     return true;
 }
 
+// --- The weights of queries
+
+static const char *piece_of(const bertc_tokenizer *t, uint32_t id) {
+    uint32_t at;
+    memcpy(&at, (const char *)t + t->pieces.at + (size_t)id * sizeof at, sizeof at);
+    return at ? (const char *)t + t->strings.at + at : NULL;
+}
+
+static int compare_token(const void *token, const void *weight) {
+    return strcmp(token, ((const hub_token_weight *)weight)->token);
+}
+
+// Weights by token become weights by id, by the tokenizer; ids without one weigh nothing.
+static bool weigh_tokens(opening *o, const bertc_tokenizer *t) {
+    hub_static *q = &o->read.sentence.queries;
+    q->by_id = ARENA_ARRAY(o->a, float, t->vocab_size);
+    q->count = t->vocab_size;
+    int64_t found = 0;
+    for (uint32_t id = 0; id < t->vocab_size; id++) {
+        const char *piece = piece_of(t, id);
+        const hub_token_weight *w =
+            piece ? bsearch(piece, q->by_token, (size_t)q->token_count, sizeof *w, compare_token) : NULL;
+        if (w) q->by_id[id] = w->weight;
+        found += w != NULL;
+    }
+    return found || diag_error(o->d, q->folder, "its weights are of tokens of which the tokenizer has none");
+}
+
+// Queries are tokenized as documents are; their tokenizer must be the same.
+static bool settle_queries(opening *o, const hub_model *out) {
+    hub_static *q = &o->read.sentence.queries;
+    if (o->read.head != HEAD_SPARSE || !q->folder || !out->tokenizer) return true;
+    if (tokenizer_file(q->folder, o->a)) {
+        const void *table;
+        size_t bytes;
+        const tokenizer_use use = {.lower = o->sentence.lower_case,
+                                   .one_type = o->read.sizes[SIZE_TYPES] <= 1};
+        diag own; // what is noted of the documents' tokenizer need not be said again
+        diag_init(&own);
+        bool read = tokenizer_open(q->folder, use, o->a, &table, &bytes, &own);
+        if (!read)
+            diag_error(o->d, q->folder, "its tokenizer can't be read: %s",
+                       own.count ? own.items[0].text : "");
+        diag_free(&own);
+        if (!read) return false;
+        if (bytes != out->tokenizer_bytes || memcmp(table, out->tokenizer, bytes) != 0)
+            return diag_error(o->d, q->folder,
+                              "its tokenizer is another one than the documents', which is not supported");
+    }
+    if (!q->by_id && !weigh_tokens(o, out->tokenizer)) return false;
+    int64_t vocabulary = o->read.sizes[SIZE_VOCAB];
+    return q->count <= vocabulary ||
+           diag_error(o->d, q->folder, "has %" PRId64 " weights, and the model's vocabulary %" PRId64,
+                      q->count, vocabulary);
+}
+
 // sentence-transformers' limit, or the tokenizer's; never above the positions.
 static void open_task(const opening *o, hub_model *out) {
     const bertc_tokenizer *t = out->tokenizer;
@@ -340,7 +397,7 @@ static bool open_model(opening *o, hub_model *out) {
     if (steps && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
     if (o->read.head == HEAD_SEVERAL && !hub_weights_add_heads(&o->tensors, &o->read, o->d)) return false;
     if (!build(o, out)) return false;
-    if (!settle_embedding(o, out)) return false;
+    if (!settle_embedding(o, out) || !settle_queries(o, out)) return false;
     describe(o, out);
     open_task(o, out);
     return true;

@@ -390,6 +390,9 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     if (!mask_check(s, text, tokens, n, error)) return false;
     if (!n && s->model->task->empty && answer_task(s) == BERTC_TASK_EMBEDDING)
         return add_empty(s, place) || error_set(error, "out of memory for the answers");
+    if (answer_is_static(s))
+        return (answer_static(s, place, tokens, n) || error_set(error, "out of memory for the answers")) &&
+               check_finite(s, place, error);
     return (int64_t)n > limit ? add_windows(s, place, tokens, n, error)
                               : add_whole(s, place, tokens, n, error);
 }

@@ -134,6 +134,11 @@ int64_t vectors_length(const bertc_session *s);
 size_t vectors_more(const bertc_session *s, size_t n);
 // sparse.c: the weights that are not 0, of a row as wide as the vocabulary.
 bool answer_sparse(answer_part *p, const float *weights);
+// Are the call's texts answered by their tokens alone, without the encoder? These are queries of a model that has
+// weights for them.
+bool answer_is_static(const bertc_session *s);
+// Answers such a text: each of its tokens once, special ones of the template not. False: no memory.
+bool answer_static(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n);
 void answer_next(answer_part *p, const float *logits);
 bool answer_entities(answer_part *p, const entity_label *labels, const float *logits);
 void answer_mask(const answer_part *p, const bertc_token *t, int64_t row, bertc_score *scores,

@@ -189,6 +189,9 @@ static bool check_task(const check_source *c) {
     if (t->own_prompts > t->prompt_count || t->similarity > BERTC_SIMILARITY_MEAN_MAXSIM || t->normalize > 1)
         return error_set(c->error, "broken descriptor: the embedding of the task table");
     if (!check_vectors(c, t, bytes) || !check_several(c, t)) return false;
+    if (t->weight_count > d->vocab_size || t->weights % sizeof(float) || t->weights > bytes ||
+        t->weight_count * sizeof(float) > bytes - t->weights || t->query_by_default > 1)
+        return error_set(c->error, "broken descriptor: the weights of the task table");
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if ((uint32_t)needs[i].kind == t->kind && !check_need(c, t, &needs[i])) return false;
     return true;

@@ -95,6 +95,17 @@ static void put_late(task_writer *t, const hub_sentence *s, const hub_late_ids *
     task->kept_count = put_ids(t, l->kept, l->kept_count, &task->kept);
 }
 
+// Weights of a sparse model's queries.
+static void put_weights(task_writer *t, const hub_static *q, size_t count) {
+    bertc_task *task = (bertc_task *)(void *)t->bytes;
+    if (!count) return;
+    task->weights = t->at;
+    task->weight_count = (uint32_t)count;
+    task->query_by_default = q->by_default;
+    memcpy(t->bytes + t->at, q->by_id, count * sizeof(float));
+    t->at += count * sizeof(float);
+}
+
 const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask_id, const hub_late_ids *ids,
                            arena *a, size_t *bytes, diag *d) {
     const hub_sentence *s = &c->sentence;
@@ -106,7 +117,8 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
     t.at = t.list + (labels + 2 * prompts) * sizeof(uint64_t);
     size_t numbers =
         (size_t)(s->late.skipped_count + s->late.kept_count + ids->special_count) * sizeof(int32_t);
-    *bytes = t.at + numbers;
+    size_t weights = c->head == HEAD_SPARSE && s->queries.by_id ? (size_t)s->queries.count : 0;
+    *bytes = t.at + numbers + weights * sizeof(float);
     for (size_t i = 0; i < labels; i++) *bytes += strlen(c->labels[i]) + 1;
     for (size_t i = 0; i < prompts; i++)
         *bytes += strlen(s->prompts[i].name) + strlen(s->prompts[i].text) + 2;
@@ -127,6 +139,7 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
                          .normalize = s->normalize,
                          .empty = s->fixed};
     put_late(&t, s, ids);
+    put_weights(&t, &s->queries, weights);
     for (size_t i = 0; i < labels; i++) put_string(&t, c->labels[i]);
     for (size_t i = 0; i < prompts; i++) {
         put_string(&t, s->prompts[i].name);

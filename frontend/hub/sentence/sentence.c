@@ -1,4 +1,4 @@
-#include "frontend/hub/sentence/sentence.h"
+#include "frontend/hub/sentence/router.h"
 
 #include <string.h>
 
@@ -87,20 +87,8 @@ static bool is_pylates(const reading *r, const char *kind) {
     return r->s->late.present && !strcmp(kind, "pylate.models.Dense.Dense");
 }
 
-// The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
-// and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
-static bool read_module(reading *r, const hub_fields *f) {
+static bool read_kind(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
     static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
-    const char *kind = NULL, *name = NULL;
-    if (!hub_field_text(f, "type", true, &kind) || !hub_field_text(f, "path", true, &name)) return false;
-    bool known =
-        !strncmp(kind, "sentence_transformers.", strlen("sentence_transformers.")) || is_pylates(r, kind);
-    if (!known && !is_jina(r, kind))
-        return hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", kind);
-    const char *dot = strrchr(kind, '.');
-    kind = dot ? dot + 1 : kind;
-    if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
-    const char *path = hub_path(r->a, r->folder, name);
     if (!strcmp(kind, "StaticEmbedding") && !r->transformer) return read_table(r, path);
     if ((!strcmp(kind, "Transformer") || !strcmp(kind, "MLMTransformer")) && !r->transformer)
         return read_first(r, kind, path, f->d);
@@ -123,6 +111,46 @@ static bool read_module(reading *r, const hub_fields *f) {
                            "%.100s is not supported here; a Transformer is, then a Pooling, then any of "
                            "Dense, LayerNorm, Normalize, Dropout",
                            kind);
+}
+
+// The class is the last word of the type: "sentence_transformers.models.Pooling". Other packages' classes,
+// and those of code in the folder ("custom_st.Transformer"), may do anything under the same name.
+static const char *class_of(const reading *r, const hub_fields *f, const char *class) {
+    const char *dot = strrchr(class, '.');
+    if (!strncmp(class, "sentence_transformers.", strlen("sentence_transformers.")) || is_pylates(r, class) ||
+        is_jina(r, class))
+        return dot + 1;
+    hub_field_wrong(f, "type", "%.100s is none of sentence-transformers' own classes", class);
+    return NULL;
+}
+
+// The way of documents is the model; queries have static weights.
+static bool read_router(reading *r, const hub_fields *f, const char *path) {
+    hub_router router;
+    if (!hub_router_read(path, r->a, &router, f->d)) return false;
+    for (int i = 0; i < router.count; i++) {
+        const char *kind = class_of(r, f, router.modules[i].type), *name = router.modules[i].name;
+        if (!kind) return false;
+        if (!hub_name_stays_inside(name, true)) return hub_field_wrong(f, "path", "leads out of the folder");
+        if (!read_kind(r, f, kind, name, hub_path(r->a, path, name))) return false;
+        if (r->encoder && r->transformer) return true;
+    }
+    if (!r->s->predicts) return hub_field_wrong(f, "type", "a Router is supported for sparse encoders alone");
+    const char *query = hub_path(r->a, path, router.query);
+    bool ok = hub_static_open(query, r->folder, r->a, &r->s->queries, f->d);
+    r->s->queries.by_default = router.query_by_default;
+    return ok;
+}
+
+static bool read_module(reading *r, const hub_fields *f) {
+    const char *class = NULL, *name = NULL;
+    if (!hub_field_text(f, "type", true, &class) || !hub_field_text(f, "path", true, &name)) return false;
+    const char *kind = class_of(r, f, class);
+    if (!kind) return false;
+    if (!hub_name_stays_inside(name, false)) return hub_field_wrong(f, "path", "leads out of the folder");
+    const char *path = hub_path(r->a, r->folder, name);
+    bool router = !strcmp(kind, "Router") || !strcmp(kind, "Asym");
+    return router && !r->transformer ? read_router(r, f, path) : read_kind(r, f, kind, name, path);
 }
 
 static bool read_modules(reading *r, diag *d) {

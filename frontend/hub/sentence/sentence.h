@@ -79,10 +79,24 @@ typedef struct hub_late {
 // The answers that BGE-M3 gives of one pass over a text.
 typedef enum hub_answer { ANSWER_DENSE, ANSWER_SPARSE, ANSWER_VECTORS, HUB_ANSWERS } hub_answer;
 
+// Weights that a sparse encoder's queries have by their tokens alone: by id, or, in order, by token.
+typedef struct hub_token_weight {
+    const char *token;
+    float weight;
+} hub_token_weight;
+typedef struct hub_static {
+    const char *folder; // of the module; NULL: there is none
+    float *by_id;       // [count]; NULL: by_token has them
+    int64_t count, token_count;
+    hub_token_weight *by_token;
+    bool by_default; // texts are queries where nothing else is said
+} hub_static;
+
 typedef struct hub_sentence {
     bool present, scores; // scores: a cross-encoder
     bool predicts;        // a sparse encoder: a masked LM, and splade
     hub_splade splade;
+    hub_static queries;
     const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
     const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];
