@@ -15,9 +15,11 @@
 
 // Numbers of the model's own vectors, and their kind. False: it gives none.
 static bool kind_of_model(const run_options *o, const bertc_model *model, stored_kind *kind, int64_t *width) {
+    bertc_model_info info = BERTC_MODEL_INFO_INIT;
+    bertc_model_describe(model, &info, NULL);
     *width = sparse_width(model);
-    *kind = *width ? STORED_SPARSE : STORED_DENSE;
-    if (!*width) *width = embedding_width(o, model);
+    *kind = *width ? STORED_SPARSE : info.vector_width ? STORED_SEVERAL : STORED_DENSE;
+    if (!*width) *width = info.vector_width ? info.vector_width : embedding_width(o, model);
     return *width > 0;
 }
 
@@ -40,6 +42,20 @@ static bertc_similarity measure_of(const run_options *o, const bertc_model *mode
     return how;
 }
 
+static bool check_measure(const stored *from, bertc_similarity how, diag *d) {
+    bool maxsim = how == BERTC_SIMILARITY_MAXSIM || how == BERTC_SIMILARITY_MEAN_MAXSIM;
+    switch (from->kind) {
+    case STORED_DENSE:
+        return !maxsim || diag_error(d, "--similarity",
+                                     "MaxSim compares vectors of tokens: %s holds one a text", from->path);
+    case STORED_SPARSE:
+        return how == BERTC_SIMILARITY_DOT ||
+               diag_error(d, "--similarity", "sparse vectors are compared by dot");
+    case STORED_SEVERAL: break;
+    }
+    return maxsim || diag_error(d, "--similarity", "vectors of tokens are compared by MaxSim or MeanMaxSim");
+}
+
 // --- Queries
 
 static float *copied(const float *x, size_t n) {
@@ -55,6 +71,8 @@ static float *numbers_of(const bertc_result *r, const stored *from, bertc_simila
         for (int i = 0; row && i < r->sparse_count; i++) row[r->sparse[i].id] = r->sparse[i].score;
         return row;
     }
+    if (from->kind == STORED_SEVERAL)
+        return copied(r->vectors, (size_t)r->vector_count * (size_t)r->vector_width);
     float *row = copied(r->embedding, (size_t)r->embedding_size);
     double square = 0;
     for (int i = 0; row && i < r->embedding_size; i++) square += (double)row[i] * (double)row[i];
@@ -74,7 +92,7 @@ static bool encode(const run_options *o, bertc_session *session, const arguments
         scan_query *q = &s->queries[i];
         if (!bertc_answer_texts(session, &text, 1, &options, &r, &e)) return runtime_failed(d, &e);
         q->numbers = numbers_of(&r, s->from, s->how);
-        q->rows = 1;
+        q->rows = s->from->kind == STORED_SEVERAL ? r.vector_count : 1;
         q->best = memory_alloc((size_t)s->top, sizeof *q->best);
         if (!q->numbers || !q->best) return diag_error(d, NULL, "out of memory for the queries");
     }
@@ -122,11 +140,12 @@ static bool search(const run_options *o, bertc_model *model, const arguments *wo
 bool run_search(const run_options *o, bertc_model *model, const arguments *words, diag *d) {
     stored from;
     bool ok = stored_open(&from, o->search, d) && check_kind(o, model, &from, d);
-    if (ok && from.kind == STORED_SPARSE && measure_of(o, model) != BERTC_SIMILARITY_DOT)
-        ok = diag_error(d, "--similarity", "sparse vectors are compared by dot");
+    bertc_similarity how = measure_of(o, model);
+    ok = ok && check_measure(&from, how, d);
     int64_t top = o->top_k ? o->top_k : 5;
     scan s = {.from = &from,
-              .how = measure_of(o, model),
+              .how = how,
+              .mean = how == BERTC_SIMILARITY_MEAN_MAXSIM,
               .top = top < from.rows ? top
                      : from.rows > 0 ? from.rows
                                      : 1,

@@ -2,13 +2,16 @@
 cases=$SOURCE/tests/models
 succeeds "$BERTC" compile "$cases/cases/st-prompts" -o dense.so --seq 32
 succeeds "$BERTC" compile "$cases/sparse/max" -o sparse.so --seq 32
+succeeds "$BERTC" compile "$cases/vectors/st-colbert" -o several.so --seq 32
 printf '%s\n' 'the cat sat on the mat .' 'who is it ?' 'dogs , not cats' 'the old green river' 'a very far city by the sea' >texts.txt
 printf '%s\n' 'cats and dogs' 'the sea' >queries.txt
-for kind in dense sparse; do
+for kind in dense sparse several; do
     file=$kind.npy
     [ $kind = dense ] || file=$kind.npz
     succeeds "$BERTC" run $kind.so --input texts.txt --as document --output $file
-    for measure in '' '--similarity dot'; do
+    other='--similarity dot'
+    [ $kind != several ] || other='--similarity MeanMaxSim'
+    for measure in '' "$other"; do
         "$BERTC" run $kind.so --similar queries.txt texts.txt --top-k 3 $measure 2>/dev/null | sed -n 's/^ *\(-*[0-9.]*\)  \([0-9]*\)\t.*/\1 \2/p' |
             awk '{print $1, $2 - 1}' >want
         "$BERTC" run $kind.so --search $file 'cats and dogs' 'the sea' --top-k 3 $measure | sed -n 's/^ *\(-*[0-9.]*\)  \([0-9]*\)$/\1 \2/p' >has
@@ -22,10 +25,12 @@ rejects 1 'sparse.npz: holds sparse vectors of 160 numbers, and the model gives 
 rejects 1 'dense.npy: holds dense vectors of [0-9]* numbers, and the model gives sparse vectors of 160 numbers' "$BERTC" run sparse.so --search dense.npy a
 rejects 1 'texts.txt: is .*, where vectors as .npy or .npz are searched' "$BERTC" run dense.so --search texts.txt a
 rejects 1 'sparse vectors are compared by dot' "$BERTC" run sparse.so --search sparse.npz a --similarity cosine
+rejects 1 'several.npz: holds a vector a token, of [0-9]* numbers' "$BERTC" run dense.so --search several.npz a
+rejects 1 'compared by MaxSim or MeanMaxSim' "$BERTC" run several.so --search several.npz a --similarity dot
 rejects 1 'none.npy: ' "$BERTC" run dense.so --search none.npy a
 head -c 300 dense.npy >cut.npy
 rejects 1 'cut.npy: .*cut short' "$BERTC" run dense.so --search cut.npy a
-rejects 1 '.npz is for sparse vectors' "$BERTC" run dense.so --input texts.txt --output x.npz
+rejects 1 '.npz is for sparse vectors and vectors of tokens' "$BERTC" run dense.so --input texts.txt --output x.npz
 rejects 1 'goes on with .jsonl and .npy' "$BERTC" run sparse.so --input texts.txt --output sparse.npz --resume
 rejects 2 'takes a text to search for' "$BERTC" run dense.so --search dense.npy
 [ ! -e x.npz ] || fail "x.npz is left"
