@@ -235,7 +235,7 @@ static int compare_token(const void *token, const void *weight) {
 
 // Weights by token become weights by id, by the tokenizer; ids without one weigh nothing.
 static bool weigh_tokens(opening *o, const bertc_tokenizer *t) {
-    hub_static *q = &o->read.sentence.queries;
+    hub_query_weights *q = &o->read.sentence.queries;
     q->by_id = ARENA_ARRAY(o->a, float, t->vocab_size);
     q->count = t->vocab_size;
     int64_t found = 0;
@@ -251,7 +251,7 @@ static bool weigh_tokens(opening *o, const bertc_tokenizer *t) {
 
 // Queries are tokenized as documents are; their tokenizer must be the same.
 static bool settle_queries(opening *o, const hub_model *out) {
-    hub_static *q = &o->read.sentence.queries;
+    hub_query_weights *q = &o->read.sentence.queries;
     if (o->read.head != HEAD_SPARSE || !q->folder || !out->tokenizer) return true;
     if (tokenizer_file(q->folder, o->a)) {
         const void *table;

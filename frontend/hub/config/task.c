@@ -96,7 +96,7 @@ static void put_late(task_writer *t, const hub_sentence *s, const hub_late_ids *
 }
 
 // Weights of a sparse model's queries.
-static void put_weights(task_writer *t, const hub_static *q, size_t count) {
+static void put_weights(task_writer *t, const hub_query_weights *q, size_t count) {
     bertc_task *task = (bertc_task *)(void *)t->bytes;
     if (!count) return;
     task->weights = t->at;

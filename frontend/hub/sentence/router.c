@@ -95,7 +95,7 @@ bool hub_router_read(const char *path, arena *a, hub_router *out, diag *d) {
 
 // --- Static weights
 
-static bool read_tensor(const char *file, arena *a, hub_static *out, diag *d) {
+static bool read_tensor(const char *file, arena *a, hub_query_weights *out, diag *d) {
     safetensors *s = safetensors_open(file, d);
     const char *dtype;
     int rank;
@@ -122,7 +122,7 @@ static int by_token(const void *a, const void *b) {
     return strcmp(((const hub_token_weight *)a)->token, ((const hub_token_weight *)b)->token);
 }
 
-static bool read_tokens(const char *file, arena *a, hub_static *out, diag *d) {
+static bool read_tokens(const char *file, arena *a, hub_query_weights *out, diag *d) {
     cJSON *root = hub_json_load(file, false, d);
     const cJSON *v;
     bool ok = root != NULL;
@@ -162,11 +162,11 @@ static const char *named_file(const char *path, const char *root, arena *a, bool
     return found;
 }
 
-bool hub_static_open(const char *path, const char *root, arena *a, hub_static *out, diag *d) {
+bool hub_query_weights_open(const char *path, const char *root, arena *a, hub_query_weights *out, diag *d) {
     bool ok = true;
     const char *named = named_file(path, root, a, &ok, d), *tensors = hub_path(a, path, "model.safetensors"),
                *idf = hub_path(a, path, "idf.json");
-    *out = (hub_static){.folder = path};
+    *out = (hub_query_weights){.folder = path};
     if (!ok) return false;
     if (named) return read_tokens(named, a, out, d);
     if (hub_is_file(tensors)) return read_tensor(tensors, a, out, d);

@@ -22,6 +22,6 @@ bool hub_router_read(const char *path, arena *a, hub_router *out, diag *d);
 
 // Reads a SparseStaticEmbedding's folder: weights by id from model.safetensors, or weights by token from a JSON file. `path`: the folder; `root`: where
 // else such a file may stand.
-bool hub_static_open(const char *path, const char *root, arena *a, hub_static *out, diag *d);
+bool hub_query_weights_open(const char *path, const char *root, arena *a, hub_query_weights *out, diag *d);
 
 #endif

@@ -137,7 +137,7 @@ static bool read_router(reading *r, const hub_fields *f, const char *path) {
     }
     if (!r->s->predicts) return hub_field_wrong(f, "type", "a Router is supported for sparse encoders alone");
     const char *query = hub_path(r->a, path, router.query);
-    bool ok = hub_static_open(query, r->folder, r->a, &r->s->queries, f->d);
+    bool ok = hub_query_weights_open(query, r->folder, r->a, &r->s->queries, f->d);
     r->s->queries.by_default = router.query_by_default;
     return ok;
 }

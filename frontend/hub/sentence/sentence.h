@@ -84,19 +84,19 @@ typedef struct hub_token_weight {
     const char *token;
     float weight;
 } hub_token_weight;
-typedef struct hub_static {
+typedef struct hub_query_weights {
     const char *folder; // of the module; NULL: there is none
     float *by_id;       // [count]; NULL: by_token has them
     int64_t count, token_count;
     hub_token_weight *by_token;
     bool by_default; // texts are queries where nothing else is said
-} hub_static;
+} hub_query_weights;
 
 typedef struct hub_sentence {
     bool present, scores; // scores: a cross-encoder
     bool predicts;        // a sparse encoder: a masked LM, and splade
     hub_splade splade;
-    hub_static queries;
+    hub_query_weights queries;
     const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
     const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];
