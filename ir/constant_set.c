@@ -70,7 +70,7 @@ static void mix_recipe(uint64_t *h, const recipe *r) {
     for (int i = 0; i < r->part_count; i++) mix_recipe(h, r->parts[i]);
 }
 
-static uint64_t hash_of(const node *n) {
+uint64_t constant_hash(const node *n) {
     uint64_t h = 0;
     const attr *literal = node_attr(n, ATTR_value), *r = node_attr(n, ATTR_recipe);
     mix_type(&h, &n->type);
@@ -109,12 +109,12 @@ void constant_set_add(constant_set *s, const node *constant) {
     if (s->count++ == s->size) grow(s);
     entry *e = ARENA_NEW(s->arena, entry);
     e->constant = constant;
-    e->hash = hash_of(constant);
+    e->hash = constant_hash(constant);
     append(s, e);
 }
 
 const node *constant_set_find(const constant_set *s, const node *constant, const node *after) {
-    uint64_t h = hash_of(constant);
+    uint64_t h = constant_hash(constant);
     bool behind = !after;
     for (const entry *e = s->chains[h & (s->size - 1)].first; e; e = e->next) {
         if (behind && e->hash == h && constant_eq(e->constant, constant)) return e->constant;

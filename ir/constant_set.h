@@ -8,6 +8,9 @@
 // (Names and places do not count.)
 bool constant_eq(const node *a, const node *b);
 
+// Of a constant's type and elements: constants that are equal have equal ones.
+uint64_t constant_hash(const node *constant);
+
 typedef struct constant_set constant_set;
 
 // An empty set in `a`.

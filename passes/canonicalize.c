@@ -83,11 +83,48 @@ static bool nodes_eq(const node *a, const node *b) {
     return attrs_eq(a, b);
 }
 
-// An earlier node that makes the same value, or VALUE_NONE.
-static value find_equal(const graph *g, value v, const bool *gone) {
-    for (value u = 0; u < v; u++)
-        if (!gone[u] && nodes_eq(graph_node(g, u), graph_node(g, v))) return u;
-    return VALUE_NONE;
+// --- Nodes by content: chains of those whose hashes agree, the latest first
+
+typedef struct node_table {
+    uint64_t mask;
+    value *latest, *before; // by hash; by value
+} node_table;
+
+static node_table node_table_new(arena *a, int count) {
+    int64_t size = 64;
+    while (size < 2 * (int64_t)count) size *= 2;
+    node_table t = {(uint64_t)size - 1, ARENA_ARRAY(a, value, size), ARENA_ARRAY(a, value, count + 1)};
+    for (int64_t i = 0; i < size; i++) t.latest[i] = VALUE_NONE;
+    return t;
+}
+
+// Equal nodes have equal ones.
+static uint64_t node_hash(const node *n) {
+    if (n->op == OP_constant) return constant_hash(n);
+    uint64_t h = (uint64_t)n->op;
+    for (int i = 0; i < n->input_count; i++) {
+        h = (h ^ (uint64_t)(int64_t)n->inputs[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+static value *node_table_at(const graph *g, value v, const node_table *t) {
+    return &t->latest[node_hash(graph_node(g, v)) & t->mask];
+}
+
+static void node_table_add(const graph *g, value v, node_table *t) {
+    value *latest = node_table_at(g, v, t);
+    t->before[v] = *latest;
+    *latest = v;
+}
+
+// The first node in the table that makes the same value, or VALUE_NONE.
+static value find_equal(const graph *g, value v, const node_table *t) {
+    value first = VALUE_NONE;
+    for (value u = *node_table_at(g, v, t); u != VALUE_NONE; u = t->before[u])
+        if (nodes_eq(graph_node(g, u), graph_node(g, v))) first = u;
+    return first;
 }
 
 static bool is_identity_perm(const attr *perm) {
@@ -177,16 +214,21 @@ static int walk(graph *g) {
     rewriter *r = rewriter_begin(g);
     int count = g->count;
     arena *scratch = arena_new();
-    bool *gone = ARENA_ARRAY(scratch, bool, count + 1);
+    node_table seen = node_table_new(scratch, count);
     for (value v = 0; v < count; v++) {
-        if (use_count(r, v) == 0) continue;
+        if (use_count(r, v) == 0) {
+            node_table_add(g, v, &seen);
+            continue;
+        }
         value with = neutral(g, v);
-        if (with == VALUE_NONE) with = find_equal(g, v, gone);
+        if (with == VALUE_NONE) with = find_equal(g, v, &seen);
         if (with == VALUE_NONE) with = shortened(g, v);
         if (with == VALUE_NONE) with = reciprocal(g, v);
         if (with == VALUE_NONE && own_use_count(r, v)) with = yielded(g, v);
-        if (with == VALUE_NONE) continue;
-        gone[v] = true;
+        if (with == VALUE_NONE) {
+            node_table_add(g, v, &seen);
+            continue;
+        }
         replace_all_uses(r, v, with);
     }
     arena_free(scratch);
