@@ -125,6 +125,9 @@ int recipe_moves(const recipe *r, arena *a, recipe_move **out);
 // Executes a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, where the
 // source lacks it or it has another type or shape. Needs memory of the order of one part.
 bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d);
+// Are all tensors of the recipe finite? False, with a diagnostic that names the first that isn't. A tensor that the source lacks
+// is none of this function's.
+bool recipe_check_finite(const recipe *r, const tensor_source *source, diag *d);
 // 64-bit hash of the recipe's structure and of the bytes of its tensors.
 bool recipe_hash(const recipe *r, const tensor_source *source, uint64_t *hash, diag *d);
 

@@ -180,12 +180,11 @@ static bool run_computed(const recipe *r, const tensor_source *source, float *ou
 
 // --- Quantised matrices
 
-// Which tensor of the recipe is it? Else the recipe itself is at fault.
-static bool unfinite(const recipe *r, const tensor_source *source, diag *d) {
+bool recipe_check_finite(const recipe *r, const tensor_source *source, diag *d) {
     tensor_view t;
     char where[256];
     for (int i = 0; i < r->part_count; i++)
-        if (!unfinite(r->parts[i], source, d)) return false;
+        if (!recipe_check_finite(r->parts[i], source, d)) return false;
     if (r->kind != RECIPE_TENSOR || !recipe_find_tensor(r, source, &t, d)) return true;
     if (tensor_is_finite(&t)) return true;
     snprintf(where, sizeof where, "tensor \"%.200s\"", r->tensor);
@@ -196,7 +195,7 @@ static bool unfinite(const recipe *r, const tensor_source *source, diag *d) {
 static bool run_scales(const recipe *r, const strided_matrix *w, const tensor_source *source, float *scales,
                        diag *d) {
     if (matrix_column_scales(w, (float)r->scale, scales)) return true;
-    if (unfinite(r->parts[0], source, d))
+    if (recipe_check_finite(r->parts[0], source, d)) // else the tensor is named
         diag_error(d, NULL, "a constant that int8 should represent holds NaN or infinity");
     return false;
 }

@@ -74,6 +74,12 @@ value table_bf16(lower *l, value table);
 // Gives the constants their names, once no more is made.
 void weights_name(lower *l);
 
+// --- finite.c
+
+// NaN or infinity in a vector or table that kernels of a graph in int8 read as it is: false, with a diagnostic that names the
+// tensor. (Who quantises a matrix looks at it anyway.) Products that stay f32 may read what they like.
+bool vectors_are_finite(lower *l);
+
 // --- rows.c
 
 // x in bf16, a node of its own.

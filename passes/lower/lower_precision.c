@@ -79,6 +79,7 @@ bool pass_lower_precision(graph *g, pass *p) {
         if (use_count(l.r, v)) lower_products(&l, v);
         if (use_count(l.r, v)) lower_attention(&l, v);
     }
+    ok = ok && (l.weight == ELEM_BF16 || vectors_are_finite(&l));
     weights_name(&l);
     rewriter_end(l.r);
     arena_free(l.scratch);
