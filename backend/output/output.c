@@ -19,10 +19,13 @@ typedef struct output_writer {
     diag *diag;
 } output_writer;
 
-// The file is whole: what was asked for is done with its figures, and it becomes the output.
+// The file is whole: what was asked for is done with its figures, and it becomes the output. What is written where it stands
+// (a device) comes first: only then is it known that it can be.
 static bool keep(output_writer *w, output_file *out) {
     const emit_options *o = w->o;
-    return (!o->ready || o->ready(o->user, w->times, w->diag)) && output_file_keep(out, w->diag);
+    if (out->in_place && !output_file_keep(out, w->diag)) return false;
+    return (!o->ready || o->ready(o->user, w->times, w->diag)) &&
+           (out->in_place || output_file_keep(out, w->diag));
 }
 
 static bool write_text(output_writer *w, const char *text, size_t size) {
