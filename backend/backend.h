@@ -28,6 +28,8 @@ typedef struct artefact {
 bool target_init(target *t, const char *triple, const char *mcpu, precision p, diag *d);
 // Is it a level (target.isa) of this machine's architecture?
 bool target_is_level(const char *name);
+// The arithmetic classes of all levels, "f32, avx2, vnni": writes them to list[size]. Is `class` one of them?
+bool target_is_class(const char *class, char *list, size_t size);
 // The levels of `--mcpu portable`, ascending: all of the triple's architecture (NULL: the host's) from avx2, or neon,
 // on that have code of the precision. How many; where there is none, the lowest level, of which target_init says
 // what is missing.

@@ -202,6 +202,23 @@ bool target_is_level(const char *name) {
     return level_find(host.arch, name) != NULL;
 }
 
+bool target_is_class(const char *class, char *list, size_t size) {
+    const char *seen[LEVEL_COUNT * PRECISION_COUNT];
+    size_t at = 0;
+    int count = 0;
+    bool is = false;
+    for (int i = 0; i < (int)(LEVEL_COUNT * PRECISION_COUNT); i++) {
+        const char *name = level_of((level_id)(i / PRECISION_COUNT))->classes[i % PRECISION_COUNT];
+        bool again = !name;
+        for (int k = 0; k < count && !again; k++) again = !strcmp(seen[k], name);
+        if (again) continue;
+        seen[count++] = name;
+        is = is || !strcmp(name, class);
+        if (at < size) at += (size_t)snprintf(list + at, size - at, "%s%s", at ? ", " : "", name);
+    }
+    return is;
+}
+
 int target_portable(const char *triple, precision p, const char *names[TARGET_MOST_LEVELS]) {
     target_host host;
     target_host_read(&host, 0);

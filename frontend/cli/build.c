@@ -59,10 +59,14 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
                                 "what products are computed in: f32 (default), bf16, int8, int8w (weights "
                                 "alone in int8)",
                                 &o->dtype});
-    options_add(t, (option_row){"keep", 0, OPTION_TEXT, "f32:NAMES",
+    options_add(t, (option_row){"keep", 0, OPTION_TEXTS, "f32:NAMES",
                                 "what --dtype leaves in f32, by names or patterns of kernels and weights: "
-                                "f32:classifier,layer.0.*",
-                                &o->keep});
+                                "f32:classifier,layer.0.*; given again, these too",
+                                &o->keeps});
+    options_add(t, (option_row){"calibrate", 0, OPTION_TEXT, "FILE",
+                                "of --dtype int8: a text a line; rows get the scales that these need, "
+                                "instead of one for each row of a call",
+                                &o->calibrate});
     options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
                                 "a,b,c: exactly these; -a,+b: the default pipeline without a, with b",
                                 &o->passes});
@@ -92,7 +96,8 @@ int build_options_check(const option_table *t, const build_options *o, const cha
                {"--mcpu", o->mcpu},
                {"--target", o->triple},
                {"--dtype", o->dtype},
-               {"--keep", o->keep},
+               {"--keep", o->keeps.count},
+               {"--calibrate", o->calibrate},
                {"--passes", o->passes},
                {"--print-after", o->print_after},
                {"--report", o->report},
@@ -108,9 +113,10 @@ static bool check_words(const build_options *o, diag *d) {
     precision p;
     if (o->dtype && !precision_find(o->dtype, &p))
         return diag_error(d, "--dtype", "takes f32, bf16, int8 or int8w, not '%s'", o->dtype);
-    if (o->keep && (strncmp(o->keep, "f32:", 4) || !o->keep[4]))
-        return diag_error(d, "--keep", "takes f32:NAMES, not '%s'", o->keep);
-    if (o->keep && build_precision(o) == PRECISION_F32)
+    for (int i = 0; i < o->keeps.count; i++)
+        if (strncmp(o->keeps.v[i], "f32:", 4) || !o->keeps.v[i][4])
+            return diag_error(d, "--keep", "takes f32:NAMES, not '%s'", o->keeps.v[i]);
+    if (o->keeps.count && build_precision(o) == PRECISION_F32)
         return diag_error(d, "--keep", "has no effect without --dtype bf16, int8 or int8w");
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
@@ -174,6 +180,13 @@ static int list_classes(const build *b, const char *out[BUILD_TARGETS_MAX]) {
     return n;
 }
 
+const char *build_keep(const build_options *o, arena *a) {
+    const char *all = NULL;
+    for (int i = 0; i < o->keeps.count; i++)
+        all = arena_printf(a, "%s%s%s", all ? all : "", all ? "," : "", o->keeps.v[i] + 4);
+    return all;
+}
+
 // Passes, and the variants.
 static bool make_graphs(build *b, const build_options *o, diag *d) {
     module *m = b->module;
@@ -183,7 +196,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     pass_context c = {
         .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
     c.precision = build_precision(o);
-    c.keep = o->keep ? o->keep + 4 : NULL;
+    c.keep = build_keep(o, b->arena);
     b->calibration = o->calibration;
     if (c.precision == PRECISION_INT8 && !b->calibration && !o->graph) {
         calibration *rough = ARENA_ARRAY(b->arena, calibration, 1);

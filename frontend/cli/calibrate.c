@@ -248,7 +248,8 @@ bool calibrate(const build_options *o, const char *file, arena *a, calibration *
     if (o->graph) return diag_error(d, "--calibrate", "is of the checkpoint's own graph, not of --graph");
     if (!read_texts(file, a, &t, d)) return false;
     build_options with = *o;
-    with.dtype = with.keep = with.mcpu = with.triple = with.print_after = with.report = NULL;
+    with.keeps.count = 0;
+    with.dtype = with.calibrate = with.mcpu = with.triple = with.print_after = with.report = NULL;
     with.usual_mcpu = NULL;
     with.stops = with.graph_only = false;
     with.batch = 1;
@@ -260,4 +261,13 @@ bool calibrate(const build_options *o, const char *file, arena *a, calibration *
     if (!run_model(&with, &t, a, &second, d)) return false;
     *out = both(&first, &second, a);
     return true;
+}
+
+bool calibrate_options(build_options *o, const char *path, arena *a, diag *d) {
+    if (!o->calibrate) return true;
+    build_options with = *o;
+    calibration *ranges = ARENA_NEW(a, calibration);
+    with.hub.model = path;
+    o->calibration = ranges;
+    return calibrate(&with, o->calibrate, a, ranges, d);
 }

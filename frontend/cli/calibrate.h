@@ -10,4 +10,7 @@
 // the model has no tokenizer.
 bool calibrate(const build_options *o, const char *file, arena *a, calibration *out, diag *d);
 
+// What --calibrate asks for, of the checkpoint at `path`: o->calibration, in `a`. Nothing where it is not given.
+bool calibrate_options(build_options *o, const char *path, arena *a, diag *d);
+
 #endif

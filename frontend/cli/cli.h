@@ -30,14 +30,15 @@ int command_targets(int argc, char **argv);
 
 typedef struct build_options {
     hub_options hub;
-    text_list adapters;
-    int_list lengths; // empty: 128 and the smaller of 512 and the model's positions
+    text_list adapters, keeps; // of keeps each "f32:NAMES"
+    int_list lengths;          // empty: 128 and the smaller of 512 and the model's positions
     int64_t batch, optimise;
     const char *mcpu;       // one or several, separated by commas; NULL: usual_mcpu
     const char *usual_mcpu; // "portable", or "native" (NULL too)
-    const char *triple, *dtype, *keep, *passes, *print_after, *report;
-    const char *graph; // NULL, or op-graph text in place of the checkpoint's own graph
-    bool stops;        // the graph is wanted as it is at `last`, and no code
+    const char *triple, *dtype, *passes, *print_after, *report;
+    const char *calibrate; // NULL, or a file of texts for static scales: calibrate_options
+    const char *graph;     // NULL, or op-graph text in place of the checkpoint's own graph
+    bool stops;            // the graph is wanted as it is at `last`, and no code
     pass_stage last;
     const calibration *calibration; // for int8; NULL: none
     // The graph is only printed: no variants are made where the chosen passes leave the weights without
@@ -63,6 +64,8 @@ typedef struct build {
 hub_options build_hub(const build_options *o);
 // Adds the options of compiling to the table, and sets `o` to their defaults. usual_mcpu: without --mcpu.
 void build_options_add(option_table *t, build_options *o, const char *usual_mcpu);
+// The names of all --keep, "a,b" in `a`; NULL: there are none.
+const char *build_keep(const build_options *o, arena *a);
 // Compile options make no sense for an artefact. Returns a usage error if `path` is one and any was given,
 // else -1. `sizes`: --seq and --batch are allowed, since the command gives them a meaning of their own.
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes);

@@ -10,7 +10,7 @@
 
 typedef struct compile_options {
     build_options build;
-    const char *output, *emit, *stage, *linker, *calibrate;
+    const char *output, *emit, *stage, *linker;
     bool json;
 } compile_options;
 
@@ -34,10 +34,6 @@ static void table_init(option_table *t, compile_options *o) {
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
                                 "default: ld.lld, ld or cc, whichever is there", &o->linker});
     build_options_add(t, &o->build, "portable");
-    options_add(t, (option_row){"calibrate", 0, OPTION_TEXT, "FILE",
-                                "of --dtype int8: a text a line; rows get the scales that these need, "
-                                "instead of one for each row of a call",
-                                &o->calibrate});
     options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
                                 "an embedding is its first N numbers (default: as the folder says, or all)",
                                 &o->build.hub.dimensions, 1});
@@ -164,9 +160,7 @@ static void compile(const compile_options *o, diag *d) {
         return;
     }
     arena *a = arena_new();
-    calibration ranges;
-    bool ok = !o->calibrate || calibrate(&with, o->calibrate, a, &ranges, d);
-    if (o->calibrate) with.calibration = &ranges;
+    bool ok = calibrate_options(&with, o->build.hub.model, a, d);
     ok = ok && build_open(&c.build, &with, d);
     if (ok && ir) write_ir(&c.build, o->output, d);
     if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);

@@ -165,7 +165,8 @@ char *build_describe(const build *b, const build_options *o) {
     cJSON_AddStringToObject(root, "bertc", bertc_version());
     cJSON_AddItemToObject(root, "model", describe_model(b));
     cJSON_AddStringToObject(root, "dtype", o->dtype ? o->dtype : "f32");
-    if (o->keep) cJSON_AddStringToObject(root, "keep", o->keep);
+    const char *kept = build_keep(o, b->arena);
+    if (kept) cJSON_AddStringToObject(root, "keep", arena_printf(b->arena, "f32:%s", kept));
     if (o->passes) cJSON_AddStringToObject(root, "passes", o->passes);
     if (o->graph) cJSON_AddStringToObject(root, "graph", o->graph);
     add_number(root, "weight_bytes", module_weight_bytes(b->module));

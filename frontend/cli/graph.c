@@ -218,12 +218,24 @@ static bool check_graph(const against *x) {
     return check_outputs(x) && check_more_outputs(x) && check_constants(x, x->g);
 }
 
+module *graph_parse_classes(arena *a, const char *file, const char *text, size_t size, diag *d) {
+    char list[100];
+    module *m = module_parse(a, file, text, size, d);
+    for (int i = 0; m && i < m->graph_count; i++) {
+        const char *class = graph_class(m->graphs[i]);
+        if (target_is_class(class, list, sizeof list)) continue;
+        diag_error(d, file, "there is no arithmetic class '%.60s': there are %s", class, list);
+        return NULL;
+    }
+    return m;
+}
+
 module *graph_from_text(const char *path, const hub_model *m, arena *a, diag *d) {
     size_t size;
     char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return NULL;
     const char *file = strcmp(path, "-") ? path : "standard input";
-    module *all = module_parse(a, file, text, size, d);
+    module *all = graph_parse_classes(a, file, text, size, d);
     free(text);
     for (int i = 0; all && i < all->graph_count; i++)
         if (!check_graph(&(against){file, all->graphs[i], m, d})) return NULL;

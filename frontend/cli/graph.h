@@ -11,6 +11,8 @@ char *read_text(const char *path, size_t *size, diag *d);
 // False, with a diagnostic that says what it is, where a file is surely no op-graph text.
 bool may_be_graph(const char *path, diag *d);
 
+// module_parse, and of classes that there are.
+module *graph_parse_classes(arena *a, const char *file, const char *text, size_t size, diag *d);
 // Parses `path` and holds it against the checkpoint: inputs among its own, the head's outputs, and every
 // tensor with the type that the recipes name; where constants carry a hash, the same bytes. NULL, with
 // diagnostics, where a graph of it is of another checkpoint or head.

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/cli/cli.h"
+#include "frontend/cli/calibrate.h"
 
 static const char *text_of(const cJSON *o, const char *name) {
     const cJSON *s = cJSON_GetObjectItemCaseSensitive(o, name);
@@ -253,7 +253,10 @@ int command_inspect(int argc, char **argv) {
     diag_init(&d);
     d.subject = rest.v[0];
     opened o;
-    if (opened_open(&o, rest.v[0], &b, &d) && (!check || check_artefact(rest.v[0], &d))) {
+    o = (opened){0};
+    arena *a = arena_new();
+    if (calibrate_options(&b, rest.v[0], a, &d) && opened_open(&o, rest.v[0], &b, &d) &&
+        (!check || check_artefact(rest.v[0], &d))) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
         for (int i = 0; dot && i < o.build.module->graph_count; i++) print_dot(o.build.module->graphs[i]);
         if (root) add_parameters(root, o.model);
@@ -272,5 +275,6 @@ int command_inspect(int argc, char **argv) {
         flush_stdout(&d);
     }
     opened_close(&o);
+    arena_free(a);
     return finish(&d);
 }

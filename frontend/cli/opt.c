@@ -20,7 +20,7 @@ static void opt(const char *path, const opt_options *o, diag *d) {
     if (!text) return;
     const char *class = t.class;
     arena *a = arena_new();
-    module *m = module_parse(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
+    module *m = graph_parse_classes(a, strcmp(path, "-") ? path : "<stdin>", text, size, d);
     pass_context c = {.diag = d, .print_after = o->print_after, .print_to = stderr, .verify = true};
     c.report = o->report ? stderr : NULL;
     c.precision = p;

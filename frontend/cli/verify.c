@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontend/cli/calibrate.h"
 #include "frontend/cli/verify.h"
 
 #define VALUES_SHOWN 20
@@ -132,8 +133,12 @@ static void verify(const char *path, verify_options *o, diag *d) {
     b->hub.model = path;
     if (!b->lengths.count && !b->graph) b->lengths = (int_list){1, {VERIFY_TOKENS}};
     if (o->no_compile) b->stops = true, b->last = STAGE_PACKED;
-    if (o->no_compile ? build_open(&m.build, b, d) : opened_open(&m, path, b, d)) verify_graph(o, &m, d);
+    arena *a = arena_new();
+    if (calibrate_options(b, path, a, d) &&
+        (o->no_compile ? build_open(&m.build, b, d) : opened_open(&m, path, b, d)))
+        verify_graph(o, &m, d);
     opened_close(&m);
+    arena_free(a);
 }
 
 int command_verify(int argc, char **argv) {

@@ -1,4 +1,5 @@
 #include "frontend/cli/bench/bench.h"
+#include "frontend/cli/calibrate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -104,10 +105,13 @@ int command_bench(int argc, char **argv) {
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
-    if (o.ablate)
+    arena *a = arena_new();
+    bool ok = calibrate_options(&o.build, rest.v[0], a, &d);
+    if (ok && o.ablate)
         bench_ablate(&o, rest.v[0], &d);
-    else
+    else if (ok)
         bench(&o, rest.v[0], &d);
+    arena_free(a);
     flush_stdout(&d);
     return finish(&d);
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontend/cli/calibrate.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/hub/files/text.h"
 
@@ -186,7 +187,10 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     const arguments words = {rest->count - 1, rest->v + 1};
     ask_for_attention(o, outputs, sizeof outputs);
     if (!spares_inputs(o, rest->v[0], d)) return;
-    bool ok = opened_open(&model, rest->v[0], &o->build, d);
+    arena *a = arena_new();
+    bool ok = calibrate_options(&o->build, rest->v[0], a, d);
+    model = (opened){0};
+    ok = ok && opened_open(&model, rest->v[0], &o->build, d);
     if (ok && !o->tensors && !o->attention.count)
         ok = answers_texts(o, model.model, d) && check_embedding(o, model.model, d) &&
              zero_shot_begin(o, model.model, d);
@@ -204,6 +208,7 @@ static void run(run_options *o, const arguments *rest, diag *d) {
         run_session(o, model.model, &words, d);
     zero_shot_end(o);
     opened_close(&model);
+    arena_free(a);
 }
 
 static bool long_texts_of(run_options *o) {

@@ -27,3 +27,15 @@ mkdir bare
 cp "$MODEL/config.json" bare/
 ln -s "$MODEL/model.safetensors" bare/model.safetensors
 rejects 1 'bare: has no tokenizer' "$BERTC" compile bare -o x.so --dtype int8 --seq 32 --calibrate texts.txt
+
+# Whatever compiles a checkpoint takes it.
+succeeds "$BERTC" run "$MODEL" -O0 --dtype int8 --calibrate texts.txt --seq 16 "a charming and often affecting journey"
+expect '^positive 0.9'
+for command in verify 'bench --rounds 1' inspect; do
+    # shellcheck disable=SC2086 # the command's own words
+    "$BERTC" $command "$MODEL" -O0 --dtype int8 --calibrate texts.txt --seq 8 --report fusion >out 2>report || fail "$command: $(tail -1 report)"
+    grep -q 'rows have static scales' report || fail "$command has no static scales"
+done
+rejects 1 'none.txt: can.t be read' "$BERTC" run "$MODEL" --dtype int8 --calibrate none.txt text
+rejects 1 '--calibrate: has no effect without --dtype int8' "$BERTC" verify "$MODEL" --calibrate texts.txt
+rejects 2 '--calibrate' "$BERTC" run static.so --calibrate texts.txt text

@@ -49,3 +49,9 @@ for stream in "--report fusion" "--print-after canonicalize"; do
     [ "$status" = 1 ] || fail "opt: exit status $status with a full standard error, $stream"
 done
 ! "$BERTC" run nowhere.so x 2>/dev/full || fail "an error that can't be printed is none"
+
+# A device that takes nothing: the error, and no line that says what was written.
+for kind in so obj; do
+    rejects 1 "/dev/full: can't be written" "$BERTC" compile "$MODEL" --mcpu native --seq 8 --emit $kind -o /dev/full
+    [ ! -s out ] || fail "figures of what was not written: $(cat out)"
+done

@@ -45,6 +45,13 @@ done
 succeeds "$BERTC" compile "$MODEL" --mcpu native --dtype int8 --keep 'f32:*' -o x.so --seq 16
 succeeds "$BERTC" inspect x.so
 expect '^kept *f32:\*'
+# Given again, it adds to what was given before.
+"$BERTC" compile "$MODEL" --mcpu native --dtype int8 --keep f32:layer.0.output --keep 'f32:layer.1.int*' --emit ir --stage packed -o kept.ir --report fusion 2>report || fail "$(cat report)"
+grep -q 'layer.0.output.spread: the product stays f32: --keep' report || fail "the first --keep is gone"
+grep -q 'layer.1.intermediate: the product stays f32: --keep' report || fail "the second --keep is gone"
+succeeds "$BERTC" inspect "$MODEL" --dtype int8 --keep f32:layer.0.output --keep f32:layer.1.output --seq 16
+expect '^kept *f32:layer.0.output,layer.1.output$'
+rejects 1 "--keep: takes f32:NAMES, not 'classifier'" "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep f32:layer.0.output --keep classifier
 rejects 1 "--keep: nothing is called 'clasifier'; there are, for example, classifier," "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep f32:layer.0.output,clasifier
 rejects 1 '--keep: takes f32:NAMES' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --keep classifier
 rejects 1 '--keep: has no effect without --dtype' "$BERTC" compile "$MODEL" -o x.so --keep f32:classifier
@@ -53,6 +60,7 @@ rejects 1 "takes f32, bf16, int8 or int8w, not 'fp8'" "$BERTC" compile "$MODEL" 
 # What int8 can't represent is named, in a weight and in a table.
 "$BERTC" synth bert-tiny -o bad --head model
 cp -r bad worse
+cp bad/model.safetensors good.safetensors
 spoil() {
     # shellcheck disable=SC2059 # the format is the bytes
     printf "$3" | dd of="$1/model.safetensors" bs=1 seek="$2" conv=notrunc 2>/dev/null
@@ -69,3 +77,16 @@ for dtype in int8 int8w; do
     rejects 1 "tensor \"$table\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile worse --mcpu native -o x.so --dtype $dtype --mcpu native --seq 16
 done
 succeeds "$BERTC" compile bad --mcpu native -o x.so --dtype bf16 --seq 16
+# So it is in what int8 leaves in float: a bias, a norm's gamma, a table of two rows. (bf16 holds it.)
+for tensor in encoder.layer.1.intermediate.dense.bias encoder.layer.0.output.LayerNorm.weight embeddings.token_type_embeddings.weight; do
+    cp good.safetensors bad/model.safetensors
+    spoil bad $((8 + header + $(at $tensor) + 8)) '\000\000\300\177'
+    for dtype in int8 int8w; do
+        rejects 1 "tensor \"$tensor\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile bad --mcpu native -o x.so --dtype $dtype --seq 16
+    done
+done
+
+# A class that is none, in text.
+sed 's/class vnni/class vni/' avx512vnni.ir >none.ir
+rejects 1 "none.ir: there is no arithmetic class 'vni': there are f32, avx2, vnni, bf16" "$BERTC" opt none.ir --passes canonicalize
+rejects 1 "none.ir: there is no arithmetic class 'vni'" "$BERTC" compile "$MODEL" --graph none.ir -o x.so
