@@ -37,7 +37,7 @@ static const memory_view *view_of(int threads) {
 // With many threads: how many, tasks wanted for each, and the least that a task is worth.
 #define MANY_THREADS   16
 #define TASKS_A_THREAD 16
-#define LEAST_SECONDS  4e-6
+#define LEAST_SECONDS  4e-5
 // The largest number of threads that splits are judged at.
 #define MOST_THREADS 32
 

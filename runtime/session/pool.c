@@ -36,8 +36,8 @@
 
 enum {
     CACHE_LINE = 128,
-    SPIN_NANOSECONDS = 60000,    // after a call, and in one before it lets others run
-    YIELD_NANOSECONDS = 2000000, // in a call: how long it then spins on, as long as nobody wants its CPU
+    REST_NANOSECONDS = 60000,   // how long a thread spins after a call,
+    PHASE_NANOSECONDS = 250000, // and in one, where waking costs more than a phase's last tasks take
     MOST_LOTS = UINT16_MAX,
     FETCH_LINES = 8 // fetched between two looks at the turn
 };
@@ -131,9 +131,7 @@ static bool spin_turn(pool *p, uint64_t state, pool_ahead *ahead) {
         if (i % 64) continue;
         int64_t t = now();
         if (start == 0) start = t;
-        if (t - start < SPIN_NANOSECONDS) continue;
-        if (is_rest(state) || t - start > YIELD_NANOSECONDS) return false;
-        sched_yield();
+        if (t - start > (is_rest(state) ? REST_NANOSECONDS : PHASE_NANOSECONDS)) return false;
     }
     return true;
 }

@@ -115,7 +115,7 @@ END_TEST
 // Threads fall asleep in a long task and between calls, and wake.
 START_TEST(sleeps_and_wakes) {
     record *r = new_record(2);
-    r->sleep = _i ? 4000000 : 300000; // so long that threads sleep within a call, or only after it
+    r->sleep = _i ? 2000000 : 150000; // so long that threads sleep within a call, or only after it
     pool *p = pool_open(2, NULL, NULL, NULL);
     for (int round = _i; round < 3; round++) {
         run_once(p, r, 0, PHASES);
