@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "main.h"
+
 #define HERE  BERTC_TESTS "/models/cases"
 #define THERE BERTC_SHARED "/conformance/models"
 
@@ -49,4 +51,22 @@ const char *case_file(const char *name, const char *file) {
     static char path[1024];
     const char *found = there(path, HERE, name, file);
     return found ? found : there(path, THERE, name, file);
+}
+
+int case_main(const char *suite, int argc, char **argv, case_list *cases, const TTest *one, int each,
+              const TTest *table) {
+    bool as_table = table && argc > 1 && !strcmp(argv[1], "--table");
+    *cases = case_list_find(argc > 1 && !as_table ? argv[1] : getenv("BERTC_CASE"));
+    Suite *s = suite_create(suite);
+    TCase *t = tcase_create("cases");
+    tcase_set_timeout(t, as_table ? 1200 : 120);
+    if (as_table)
+        tcase_add_test(t, table);
+    else
+        tcase_add_loop_test(t, one, 0, cases->count * each);
+    suite_add_tcase(s, t);
+    int status = suite_status(s);
+    if (!cases->count) status = 1;
+    case_list_free(cases);
+    return status;
 }

@@ -3,6 +3,7 @@
 // what else it holds, other masks and positions, belongs to that case.
 #ifndef BERTC_TESTS_CASE_LIST_H
 #define BERTC_TESTS_CASE_LIST_H
+#include <check.h>
 #include <stddef.h>
 
 #define CASES_MAX 256
@@ -20,6 +21,12 @@ void case_list_free(case_list *l);
 const char *case_folder(const char *name);
 // A file of a case; NULL where there is none. Of static memory too.
 const char *case_file(const char *name, const char *file);
+
+// The main of a program over the cases, which go to *cases: `one` runs `each` times for each of them, numbered case by case, of
+// all or of those whose names begin as an argument, or BERTC_CASE, says; with --table, `table` runs alone (NULL: there is none).
+// Returns the exit status: 1 too where no case has such a name.
+int case_main(const char *suite, int argc, char **argv, case_list *cases, const TTest *one, int each,
+              const TTest *table);
 
 // The files of references that a case may have.
 #define CASE_FILES 6

@@ -179,18 +179,5 @@ START_TEST(table) {
 END_TEST
 
 int main(int argc, char **argv) {
-    bool as_table = argc > 1 && !strcmp(argv[1], "--table");
-    cases = case_list_find(argc > 1 && !as_table ? argv[1] : getenv("BERTC_CASE"));
-    Suite *suite = suite_create("conformance");
-    TCase *t = tcase_create("cases");
-    tcase_set_timeout(t, as_table ? 600 : 120);
-    if (as_table)
-        tcase_add_test(t, table);
-    else
-        tcase_add_loop_test(t, compiled_case, 0, cases.count * HOST_CPUS);
-    suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!cases.count) status = 1;
-    case_list_free(&cases);
-    return status;
+    return case_main("conformance", argc, argv, &cases, compiled_case, HOST_CPUS, table);
 }

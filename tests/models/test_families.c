@@ -93,14 +93,5 @@ START_TEST(loop_nest_gets_none) {
 END_TEST
 
 int main(int argc, char **argv) {
-    cases = case_list_find(argc > 1 ? argv[1] : getenv("BERTC_CASE"));
-    Suite *suite = suite_create("families");
-    TCase *t = tcase_create("cases");
-    tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, loop_nest_gets_none, 0, cases.count);
-    suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!cases.count) status = 1;
-    case_list_free(&cases);
-    return status;
+    return case_main("families", argc, argv, &cases, loop_nest_gets_none, 1, NULL);
 }

@@ -114,18 +114,5 @@ START_TEST(table) {
 END_TEST
 
 int main(int argc, char **argv) {
-    bool as_table = argc > 1 && !strcmp(argv[1], "--table");
-    cases = case_list_find(argc > 1 && !as_table ? argv[1] : getenv("BERTC_CASE"));
-    Suite *suite = suite_create("precision");
-    TCase *t = tcase_create("cases");
-    tcase_set_timeout(t, as_table ? 1200 : 120);
-    if (as_table)
-        tcase_add_test(t, table);
-    else
-        tcase_add_loop_test(t, lowered_case, 0, cases.count * LOWERED);
-    suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!cases.count) status = 1;
-    case_list_free(&cases);
-    return status;
+    return case_main("precision", argc, argv, &cases, lowered_case, LOWERED, table);
 }
