@@ -350,6 +350,11 @@ static bool check_static(const opening *o, const char *head) {
     if (head && strcmp(head, hub_head_name(HEAD_EMBEDDING)) != 0)
         return diag_error(o->d, "--head",
                           "%s: the model is a table of embeddings, and gives an embedding alone", head);
+    if (asks->outputs && strcmp(asks->outputs, "embedding") != 0)
+        return diag_error(o->d, "--outputs",
+                          "%.100s: the model is a table of embeddings: it has no layers, and gives an "
+                          "embedding alone",
+                          asks->outputs);
     if (asks->pooling) return diag_error(o->d, "--pooling", "of a table of embeddings is the mean");
     if (asks->adapter_count || asks->task)
         return diag_error(o->d, asks->task ? "--task" : "--adapter",

@@ -59,7 +59,7 @@ static void base(void) {
 
 static opened with_adapter(const char *list, const char *combine) {
     const char *lists[] = {list};
-    return open_model((hub_options){.adapters = lists, .adapter_count = 1, .combine = combine});
+    return open_model((hub_options){.adapters = lists, .adapter_count = list != NULL, .combine = combine});
 }
 
 // --- What is added, worked out
@@ -209,7 +209,12 @@ START_TEST(refused_configs) {
         {"{\"peft_type\": \"LORA\", \"alpha_pattern\": [1]}", "alpha_pattern: is no object"},
         {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(\": 1}}", "is no pattern"},
         {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(.|..)*(.|..)*[!?]\": 1}}", "is no pattern"},
-        {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"query\": true}}", "is no number"}};
+        {"{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"query\": true}}", "is no number"},
+        {"{\"peft_type\": \"LORA\", \"r\": 4}",
+         "r (or rank_pattern) is 4 for " QUERY ", and its tensors have rank 2"},
+        {"{\"peft_type\": \"LORA\"}", "is 8 for"},
+        {"{\"peft_type\": \"LORA\", \"r\": 2, \"rank_pattern\": {\"query\": 3}}", "is 3 for"},
+        {"{\"peft_type\": \"LORA\", \"rank_pattern\": 2}", "rank_pattern: is no object"}};
     char list[200];
     base();
     snprintf(list, sizeof list, "%s/one", folder);
@@ -217,6 +222,8 @@ START_TEST(refused_configs) {
         write_adapter("one", configs[i][0], pair, 2);
         refuse(list, NULL, configs[i][1]);
     }
+    write_adapter("one", PLAIN, pair, 2);
+    refuse(NULL, "linear", "--combine: says how adapters add up, and there is none");
 }
 END_TEST
 
@@ -278,7 +285,7 @@ START_TEST(refused_folders) {
     base();
     make_folder("empty");
     write_adapter("one", PLAIN, pair, 2);
-    write_adapter("two", PLAIN, wide, 2);
+    write_adapter("two", "{\"peft_type\": \"LORA\", \"r\": 3, \"target_modules\": [\"query\"]}", wide, 2);
     refuse("/nowhere", NULL, "/nowhere: is no folder with an adapter");
     snprintf(list, sizeof list, "%s/empty", folder);
     refuse(list, NULL, "holds no adapter_config.json");

@@ -139,8 +139,16 @@ static bool answers_texts(const run_options *o, const bertc_model *model, diag *
     if (o->as && info.task != BERTC_TASK_EMBEDDING && info.task != BERTC_TASK_SPARSE &&
         info.task != BERTC_TASK_VECTORS && info.task != BERTC_TASK_SEVERAL)
         return diag_error(d, NULL, "--as is for embeddings, and the model gives none");
-    if (o->raw_scores && info.task == BERTC_TASK_EMBEDDING)
-        return diag_error(d, NULL, "--raw-scores is for scores, and the model gives embeddings");
+    bool embeds = info.task == BERTC_TASK_EMBEDDING;
+    if (o->raw_scores && (embeds || info.task == BERTC_TASK_SPARSE || info.task == BERTC_TASK_VECTORS ||
+                          info.task == BERTC_TASK_SEVERAL))
+        return diag_error(d, NULL, "--raw-scores is for scores, and the model gives %s",
+                          embeds ? "embeddings" : "vectors");
+    if ((o->max_answer || o->answer_tokens || o->no_answer) && info.task != BERTC_TASK_ANSWER)
+        return diag_error(d, NULL, "%s is for questions, and the model answers none",
+                          o->max_answer      ? "--max-answer"
+                          : o->answer_tokens ? "--answer-tokens"
+                                             : "--no-answer");
     return info.task != BERTC_TASK_TENSORS || diag_error(d, NULL,
                                                          "the model has no head that answers texts: use "
                                                          "--tensors, or compile it with --head embedding");

@@ -48,15 +48,15 @@ recipe *hub_adapted(const hub_adapters *s, arena *a, const char *of, recipe *r);
 // An adapter_config.json.
 typedef struct adapter_config {
     const char *file;
-    double alpha;
+    double alpha, rank;
     bool rooted;      // the scale is alpha / sqrt(r), not alpha / r
-    cJSON *root;      // alpha_pattern is read while tensors are
+    cJSON *root;      // the patterns are read while tensors are
     const char *head; // that its task_type names; NULL: none
 } adapter_config;
 // config.c. False for all that makes another model. adapter_config_close also after a failure.
 bool adapter_config_open(const char *path, adapter_config *out, diag *d);
 void adapter_config_close(adapter_config *c);
-// What a module's product of rank r counts.
+// What a module's product of rank r counts. An error where the config says another rank.
 bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d);
 
 // A folder with its weight.

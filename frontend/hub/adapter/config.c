@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -58,24 +59,26 @@ static const char *head_of(const char *task) {
 }
 
 bool adapter_config_open(const char *path, adapter_config *out, diag *d) {
-    *out = (adapter_config){.file = path, .alpha = 8};
+    *out = (adapter_config){.file = path, .alpha = 8, .rank = 8};
     out->root = hub_json_load(path, false, d);
     if (!out->root) return false;
     const hub_fields f = {path, "", out->root, d};
     const char *kind = NULL, *task = NULL, *bias = "none";
-    double rank = 8;
     if (!hub_field_text(&f, "peft_type", true, &kind)) return false;
     if (strcmp(kind, "LORA") != 0)
         return hub_field_wrong(&f, "peft_type", "\"%.40s\" is not supported: \"LORA\" is", kind);
     bool ok = plain_options(&f) & plain_beginning(&f);
     ok &= hub_field_text(&f, "task_type", false, &task) && hub_field_text(&f, "bias", false, &bias);
-    ok &= hub_field_real(&f, "r", false, 1, 1e9, &rank) &&
+    ok &= hub_field_real(&f, "r", false, 1, 1e9, &out->rank) &&
           hub_field_real(&f, "lora_alpha", false, -1e9, 1e9, &out->alpha) &&
           hub_field_bool(&f, "use_rslora", false, &out->rooted);
     if (ok && strcmp(bias, "none") != 0 && strcmp(bias, "all") != 0 && strcmp(bias, "lora_only") != 0)
         ok = hub_field_wrong(&f, "bias", "\"%.40s\" is none of none, all, lora_only", bias);
-    const cJSON *pattern = hub_field(&f, "alpha_pattern");
-    if (ok && pattern && !cJSON_IsObject(pattern)) ok = hub_field_wrong(&f, "alpha_pattern", "is no object");
+    static const char *const patterns[] = {"alpha_pattern", "rank_pattern"};
+    for (int i = 0; ok && i < 2; i++) {
+        const cJSON *pattern = hub_field(&f, patterns[i]);
+        if (pattern && !cJSON_IsObject(pattern)) ok = hub_field_wrong(&f, patterns[i], "is no object");
+    }
     if (ok) out->head = head_of(task);
     return ok;
 }
@@ -107,10 +110,10 @@ static int matches(const char *pattern, const char *name) {
     return found;
 }
 
-bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d) {
-    const hub_fields f = {c->file, "alpha_pattern",
-                          hub_field(&(hub_fields){c->file, "", c->root, d}, "alpha_pattern"), d};
-    double alpha = c->alpha;
+// What a pattern's first match says of a layer; *said stays where none matches.
+static bool of_layer(const adapter_config *c, const char *patterns, const char *layer, double *said,
+                     diag *d) {
+    const hub_fields f = {c->file, patterns, hub_field(&(hub_fields){c->file, "", c->root, d}, patterns), d};
     const cJSON *v;
     cJSON_ArrayForEach(v, f.object) {
         int found = matches(v->string, layer);
@@ -118,9 +121,21 @@ bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, dou
         if (!cJSON_IsNumber(v) || !isfinite(v->valuedouble))
             return hub_field_wrong(&f, v->string, "is no number");
         if (!found) continue;
-        alpha = v->valuedouble;
+        *said = v->valuedouble;
         break;
     }
+    return true;
+}
+
+bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d) {
+    double alpha = c->alpha, said = c->rank;
+    if (!of_layer(c, "alpha_pattern", layer, &alpha, d) || !of_layer(c, "rank_pattern", layer, &said, d))
+        return false;
+    // Scales are made with the config's rank, so one that is not the tensors' is a config of other tensors.
+    if (said != (double)rank)
+        return diag_error(d, c->file,
+                          "r (or rank_pattern) is %g for %.200s, and its tensors have rank %" PRId64, said,
+                          layer, rank);
     *scale = alpha / (c->rooted ? sqrt((double)rank) : (double)rank);
     return true;
 }

@@ -101,6 +101,8 @@ static bool check_way(const opening *o, bool *linear) {
     *linear = how && !strcmp(how, "linear");
     if (how && !*linear && strcmp(how, "sum") != 0)
         return diag_error(o->d, "--combine", "\"%.40s\" is none of sum, linear", how);
+    if (how && !o->options->adapter_count)
+        return diag_error(o->d, "--combine", "says how adapters add up, and there is none (--adapter)");
     return true;
 }
 

@@ -109,15 +109,14 @@ static bool read_choice(const hub_fields *f, const char *key, const char *first,
            hub_field_wrong(f, key, "\"%.100s\" is not known; known are %s and %s", given, first, second);
 }
 
-// chunk_size says how many tokens are pooled at a time, which changes no answer; the dimension is the vocabulary's.
+// chunk_size says how many tokens are pooled at a time, which changes no answer; nor does the dimension,
+// which is the vocabulary's, or null.
 bool hub_splade_open(const char *path, arena *a, hub_sentence *s, diag *d) {
     const char *file = hub_path(a, path, "config.json");
     cJSON *root = hub_json_load(file, false, d);
     if (!root) return false;
     const hub_fields f = {file, "", root, d};
-    bool ok = hub_field_int(&f, "word_embedding_dimension", false, 1, INT32_MAX, &s->width);
-    ok &= hub_field_int(&f, "embedding_dimension", false, 1, INT32_MAX, &s->width);
-    ok &= read_choice(&f, "pooling_strategy", "max", "sum", &s->splade.sum);
+    bool ok = read_choice(&f, "pooling_strategy", "max", "sum", &s->splade.sum);
     ok &= read_choice(&f, "activation_function", "relu", "log1p_relu", &s->splade.twice);
     cJSON_Delete(root);
     return ok;

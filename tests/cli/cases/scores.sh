@@ -9,6 +9,11 @@ succeeds "$BERTC" run sentiment.so --raw-scores --input texts.txt
 expect '"score": 3\.2002'
 rejects 2 "--aggregation: 'last' is none of words, first, simple, average, max, none" "$BERTC" run sentiment.so --aggregation last "a text"
 rejects 1 '--aggregation is for entities, and the model finds none' "$BERTC" run sentiment.so --aggregation first "a text"
+for option in --no-answer --answer-tokens '--max-answer 3'; do
+    # shellcheck disable=SC2086 # an option and its value
+    rejects 1 "${option% *} is for questions, and the model answers none" "$BERTC" run sentiment.so $option "a text"
+done
+rejects 1 '--raw-scores is for scores, and the model gives vectors' "$BERTC" run "$SOURCE/tests/models/sparse/max" --raw-scores "a text"
 rejects 2 '--raw-scores and --aggregation go with texts' "$BERTC" run sentiment.so --raw-scores --similar texts.txt texts.txt
 
 NER=$SOURCE/tests/models/answers/ner

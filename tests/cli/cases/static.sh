@@ -23,6 +23,10 @@ succeeds "$BERTC" run static.so --similar query.txt texts.txt --top-k 1
 expect '^ *1\.0000  1'
 succeeds "$BERTC" run static.so --dimensions 4 --normalize "the sea"
 [ "$(wc -w <out)" = 4 ] || fail "$(cat out)"
+for outputs in dense attentions hidden_states.0 last_hidden_state; do
+    rejects 1 "outputs: $outputs: .*gives an embedding alone" "$BERTC" compile "$STATIC" --outputs $outputs -o x.so
+done
+rejects 1 'attentions.0: .*gives an embedding alone' "$BERTC" run "$STATIC" --attention 0,0 "the sea"
 
 # model2vec's form, without modules.json.
 mkdir m2v
