@@ -13,6 +13,7 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
               "name of `bertc targets`; several by commas"
             : "native (default), portable or a name of `bertc targets`; several by commas";
     *o = (build_options){.batch = 1, .optimise = 2, .usual_mcpu = usual_mcpu};
+    t->group = "what is read of a checkpoint";
     options_add(t,
                 (option_row){"graph", 0, OPTION_TEXT, "FILE",
                              "op-graph text (--emit ir, of any stage) in place of the checkpoint's own graph",
@@ -49,6 +50,7 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
         t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
                         "further outputs: hidden_states, attentions, ...; of BGE-M3 dense, sparse, colbert",
                         &o->hub.outputs});
+    t->group = "how it is compiled";
     options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
                                 "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
     options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length in one call (default 1)",

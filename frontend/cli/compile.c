@@ -18,7 +18,7 @@ static void table_init(option_table *t, compile_options *o) {
     *t = (option_table){
         .usage = "bertc compile MODEL -o FILE [OPTION]...",
         .summary =
-            "Compiles a checkpoint (a Hugging Face folder, or model.safetensors / model.st with its "
+            "Compiles a checkpoint (a Hugging Face folder, or a file of weights with its "
             "config.json\n"
             "beside it) to one shared object that libbertc loads: code, weights, tokenizer and labels.",
         .example = "bertc compile examples/models/mini-sst2 -o sentiment.so --seq 32,128"};
@@ -33,13 +33,13 @@ static void table_init(option_table *t, compile_options *o) {
                                 &o->stage});
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
                                 "default: ld.lld, ld or cc, whichever is there", &o->linker});
-    build_options_add(t, &o->build, "portable");
     options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
                                 "an embedding is its first N numbers (default: as the folder says, or all)",
                                 &o->build.hub.dimensions, 1});
     options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
                                 &o->build.hub.normalize});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
+    build_options_add(t, &o->build, "portable");
 }
 
 static bool emit_kind_of(const char *word, emit_kind *kind) {

@@ -14,6 +14,7 @@
 
 void options_add(option_table *t, option_row row) {
     assert(t->count < OPTION_ROWS_MAX);
+    row.group = t->group;
     t->rows[t->count++] = row;
 }
 
@@ -48,21 +49,27 @@ static void print_wrapped(const char *text) {
     putchar('\n');
 }
 
+static void print_row(const option_row *r) {
+    char left[64], letter[8] = "    ";
+    if (r->letter) snprintf(letter, sizeof(letter), "-%c, ", r->letter);
+    const char *open = r->kind == OPTION_OPTIONAL ? "[=" : r->argument ? " " : "";
+    snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, r->name, open, r->argument ? r->argument : "",
+             r->kind == OPTION_OPTIONAL ? "]" : "");
+    if (strlen(left) > HELP_COLUMN)
+        printf("  %s\n  %-*s ", left, HELP_COLUMN, "");
+    else
+        printf("  %-*s ", HELP_COLUMN, left);
+    print_wrapped(r->help);
+}
+
 static void print_help(const option_table *t) {
+    const char *group = NULL;
     printf("usage: %s\n\n%s\n", t->usage, t->summary);
-    if (t->count) printf("\n");
+    if (t->count && !t->rows[0].group) printf("\n");
     for (int i = 0; i < t->count; i++) {
-        const option_row *r = &t->rows[i];
-        char left[64], letter[8] = "    ";
-        if (r->letter) snprintf(letter, sizeof(letter), "-%c, ", r->letter);
-        const char *open = r->kind == OPTION_OPTIONAL ? "[=" : r->argument ? " " : "";
-        snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, r->name, open, r->argument ? r->argument : "",
-                 r->kind == OPTION_OPTIONAL ? "]" : "");
-        if (strlen(left) > HELP_COLUMN)
-            printf("  %s\n  %-*s ", left, HELP_COLUMN, "");
-        else
-            printf("  %-*s ", HELP_COLUMN, left);
-        print_wrapped(r->help);
+        if (t->rows[i].group && t->rows[i].group != group) printf("\n%s:\n", t->rows[i].group);
+        group = t->rows[i].group;
+        print_row(&t->rows[i]);
     }
     if (t->example) printf("\nexample: %s\n", t->example);
 }

@@ -37,6 +37,7 @@ typedef struct option_row {
     const char *help;
     void *out;
     int64_t least, most; // most 0: INT32_MAX, so that it may be kept as an int
+    const char *group;   // options_add fills it in
 } option_row;
 
 #define OPTION_ROWS_MAX 64
@@ -44,6 +45,7 @@ typedef struct option_table {
     const char *usage;   // "bertc run MODEL TEXT..."
     const char *summary; // what it does, in a sentence or two
     const char *example; // NULL, or a line that works
+    const char *group;   // what the help calls the options that are added from here on; NULL: nothing
     int count;
     option_row rows[OPTION_ROWS_MAX];
 } option_table;

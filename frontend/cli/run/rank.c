@@ -12,8 +12,8 @@
 void rank_options_add(option_table *t, run_options *o) {
     options_add(t,
                 (option_row){"rank", 0, OPTION_TEXT, "QUERY",
-                             "the lines of the file given as TEXT (-: standard input), by the score that a "
-                             "cross-encoder gives each for QUERY: the --top-k best (default: all)",
+                             "rank the lines of the file given as TEXT (-: standard input) by the score that "
+                             "a cross-encoder gives each with QUERY: the --top-k best (default: all)",
                              &o->rank});
 }
 

@@ -7,33 +7,28 @@
 
 // What is read, and how long texts are.
 static void add_texts(option_table *t, run_options *o) {
+    t->group = "texts";
     options_add(t, (option_row){"pair", 0, OPTION_TEXT, "TEXT",
                                 "the second text: context of a question, next sentence", &o->pair});
+    options_add(t, (option_row){"input", 0, OPTION_TEXT, "FILE",
+                                "answer each line of FILE (-: standard input): text (a tab before the "
+                                "second), or JSON with text, pair or words",
+                                &o->input});
     options_add(
-        t,
-        (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                     "what goes before each text, of embeddings and labels: the model's prompt of that name "
-                     "(default: its default prompt, where it has one)",
-                     &o->prompt_name});
-    options_add(
-        t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
-    options_add(t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
-                                "texts are queries or documents (query, document), of embeddings: it picks "
-                                "their prompt",
-                                &o->as});
-    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
-                                "the first N numbers of an embedding (default: as the model says, or all)",
-                                &o->dimensions, 1});
-    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
-                                &o->normalize});
+        t, (option_row){
+               "output", 'o', OPTION_TEXT, "FILE",
+               "for the answers: JSON lines, .npy or .npz of --input, safetensors of --tensors, SVG, HTML",
+               &o->output});
+    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
+                                "go on with --input where a stopped run left --output", &o->resume});
+    options_add(t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                                "text makes no special tokens: [SEP] or </s> in it is text like any other",
+                                &o->plain_text});
     options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
                                 "longer texts: error (default), truncate, truncate-first or -second (of a "
                                 "pair), each with -left or -right behind it (the end that is cut; default: "
                                 "as the tokenizer says), window: read piece by piece",
                                 &o->long_texts});
-    options_add(t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                                "text makes no special tokens: [SEP] or </s> in it is text like any other",
-                                &o->plain_text});
     options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
                                 "tokens that neighbouring windows share (default 128, at most half)",
                                 &o->stride, 0});
@@ -42,14 +37,19 @@ static void add_texts(option_table *t, run_options *o) {
                              "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
                                 "default 1; all CPUs with files of texts and --search", &o->threads, 1});
+    options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
+                                &o->huge_pages});
 }
 
 // What answers hold.
 static void add_answers(option_table *t, run_options *o) {
+    t->group = "answers";
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
-    options_add(t, (option_row){"top-k", 0, OPTION_INT, "N",
-                                "scores to give (default: the best label or answer, 5 words for [MASK])",
-                                &o->top_k, 1});
+    options_add(
+        t, (option_row){"top-k", 0, OPTION_INT, "N",
+                        "the best N labels, answers, words, weights or lines (default: the best label or "
+                        "answer, 5 words for [MASK], all weights, 5 lines of a search)",
+                        &o->top_k, 1});
     options_add(t,
                 (option_row){"raw-scores", 0, OPTION_FLAG, NULL,
                              "scores are logits, as the head gives them, not probabilities", &o->raw_scores});
@@ -66,24 +66,29 @@ static void add_answers(option_table *t, run_options *o) {
                                 "that the context holds no answer is an answer too", &o->no_answer});
 }
 
-// What is done with it.
-static void add_modes(option_table *t, run_options *o) {
+// Embeddings, dense and sparse, and vectors of tokens.
+static void add_embeddings(option_table *t, run_options *o) {
+    t->group = "embeddings and vectors";
+    options_add(t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
+                                "the texts are a query, or a document that is searched: their prompt, marker "
+                                "and length are the model's for that",
+                                &o->as});
+    options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
+                                "what goes before each text, of labels too: the model's prompt of that name "
+                                "(default: that of --as, else its default prompt, where it has one)",
+                                &o->prompt_name});
     options_add(
-        t, (option_row){
-               "tensors", 0, OPTION_TEXT, "FILE",
-               "input_ids, and attention_mask, token_type_ids, position_ids, ... from a safetensors file",
-               &o->tensors});
-    options_add(t, (option_row){"input", 0, OPTION_TEXT, "FILE",
-                                "answer each line of FILE (-: standard input): text (a tab before the "
-                                "second), or JSON with text, pair or words",
-                                &o->input});
-    options_add(
-        t, (option_row){
-               "output", 'o', OPTION_TEXT, "FILE",
-               "for the answers: JSON lines, .npy or .npz of --input, safetensors of --tensors, SVG, HTML",
-               &o->output});
-    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
-                                "go on with --input where a stopped run left --output", &o->resume});
+        t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
+    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
+                                "the first N numbers of an embedding (default: as the model says, or all)",
+                                &o->dimensions, 1});
+    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
+                                &o->normalize});
+}
+
+// What texts are looked for in, and what they are ranked by.
+static void add_searches(option_table *t, run_options *o) {
+    t->group = "search";
     options_add(
         t,
         (option_row){
@@ -102,6 +107,16 @@ static void add_modes(option_table *t, run_options *o) {
             "of --similar and --search: cosine, dot, euclidean, manhattan, or of vectors MaxSim, MeanMaxSim "
             "(default: as the model says, or cosine)",
             &o->similarity});
+    rank_options_add(t, o);
+}
+
+// What else is done with texts, and tensors.
+static void add_modes(option_table *t, run_options *o) {
+    t->group = "labels of your own";
+    zero_shot_options_add(t, o);
+    t->group = "a summary";
+    summarize_options_add(t, o);
+    t->group = "why this answer";
     options_add(t,
                 (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
                              "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG",
@@ -110,24 +125,28 @@ static void add_modes(option_table *t, run_options *o) {
                                 "what each word does for the label: its score less the score with the word "
                                 "hidden; with -o as HTML",
                                 &o->explain});
-    options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
-                                &o->huge_pages});
+    t->group = "token ids";
+    options_add(
+        t, (option_row){
+               "tensors", 0, OPTION_TEXT, "FILE",
+               "input_ids, and attention_mask, token_type_ids, position_ids, ... from a safetensors file",
+               &o->tensors});
 }
 
 static void table_init(option_table *t, run_options *o) {
     *t = (option_table){.usage = "bertc run model.so|MODEL [TEXT]... [OPTION]...",
                         .summary = "Answers each TEXT (without any: each line of standard input, a tab "
                                    "before the second text) as the model's\n"
-                                   "head does: label, entities, answer, words for [MASK], embedding. A "
-                                   "checkpoint is compiled in memory first.",
+                                   "head does: label, entities, answer, words for [MASK], embedding, sparse "
+                                   "weights, vectors. A checkpoint is\n"
+                                   "compiled in memory first.",
                         .example = "bertc run sentiment.so \"This movie was amazing!\""};
     *o = (run_options){.stride = -1};
     add_texts(t, o);
     add_answers(t, o);
+    add_embeddings(t, o);
+    add_searches(t, o);
     add_modes(t, o);
-    zero_shot_options_add(t, o);
-    rank_options_add(t, o);
-    summarize_options_add(t, o);
     build_options_add(t, &o->build, "native");
 }
 

@@ -33,5 +33,11 @@ grep -q '^fuse_attention' err || fail "no report"
 rejects 1 "--report: takes fusion, memory or time, not 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
 rejects 2 'one length' "$BERTC" verify "$MODEL" --seq 16,32
 rejects 2 'is for --emit ir' "$BERTC" compile "$MODEL" -o -
-"$BERTC" compile --help >out
-[ "$(awk '{ print length($0) }' out | sort -n | tail -1)" -le 110 ] || fail "a help line is too wide"
+for command in compile run; do
+    "$BERTC" $command --help >out
+    [ "$(awk '{ print length($0) }' out | sort -n | tail -1)" -le 110 ] || fail "a help line is too wide"
+done
+# options stand in groups, each of which begins once
+[ "$(grep -c '^search:$' out)" = 1 ] && [ "$(grep -c '^how it is compiled:$' out)" = 1 ] || fail "no groups: $(cat out)"
+[ -z "$(grep '^[a-z ]*:$' out | sort | uniq -d)" ] || fail "a group begins twice"
+sed -n '/^search:$/,/^$/p' out | grep -q -- '--rank QUERY' || fail "--rank is in another group"
