@@ -85,6 +85,12 @@ int64_t sparse_width(const bertc_model *model) {
     return info.task == BERTC_TASK_SPARSE ? (int64_t)(bertc_output_bytes(model, 0, 1, 1) / sizeof(float)) : 0;
 }
 
+bool compares_sparse(bertc_similarity how, diag *d) {
+    return how == BERTC_SIMILARITY_DOT || how == BERTC_SIMILARITY_COSINE ||
+           diag_error(d, "--similarity", "sparse vectors are compared by dot or cosine, not by %s",
+                      hub_similarity_name((int)how));
+}
+
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);

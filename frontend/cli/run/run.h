@@ -38,6 +38,8 @@ bertc_text_options run_text_options(const run_options *o);
 int embedding_width(const run_options *o, const bertc_model *model);
 // Numbers of a sparse answer with its zeros, the vocabulary's; 0: the model gives none.
 int64_t sparse_width(const bertc_model *model);
+// Can sparse vectors be compared so? False, with a diagnostic: they can't.
+bool compares_sparse(bertc_similarity how, diag *d);
 // Do --dimensions and --normalize fit the model?
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d);
 

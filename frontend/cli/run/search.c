@@ -13,32 +13,39 @@
 
 // --- What fits
 
-// Numbers of the model's own vectors, and their kind. False: it gives none.
-static bool kind_of_model(const run_options *o, const bertc_model *model, stored_kind *kind, int64_t *width) {
+// Numbers of the model's own vectors, and their kind: of a model with an embedding and a vector a token (BGE-M3) the kind
+// that the file holds. False: it gives none.
+static bool kind_of_model(const run_options *o, const bertc_model *model, const stored *from, stored *own) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    *width = sparse_width(model);
-    *kind = *width ? STORED_SPARSE : info.vector_width ? STORED_SEVERAL : STORED_DENSE;
-    if (!*width) *width = info.vector_width ? info.vector_width : embedding_width(o, model);
-    return *width > 0;
+    int64_t sparse = sparse_width(model), dense = embedding_width(o, model);
+    bool several = info.vector_width && (!dense || from->kind == STORED_SEVERAL);
+    own->kind = sparse ? STORED_SPARSE : several ? STORED_SEVERAL : STORED_DENSE;
+    own->width = sparse ? sparse : several ? info.vector_width : dense;
+    return own->width > 0;
 }
 
 static bool check_kind(const run_options *o, const bertc_model *model, const stored *from, diag *d) {
     stored own = {.rows = 0};
     char has[80], gives[80];
-    if (!kind_of_model(o, model, &own.kind, &own.width))
+    if (!kind_of_model(o, model, from, &own))
         return diag_error(d, "--search", "compares vectors, and the model gives none (--head embedding)");
     if (own.kind == from->kind && own.width == from->width) return true;
     return diag_error(d, from->path, "holds %s, and the model gives %s",
                       stored_describe(from, has, sizeof has), stored_describe(&own, gives, sizeof gives));
 }
 
-static bertc_similarity measure_of(const run_options *o, const bertc_model *model) {
+// Where nothing is asked for, as the model says; its vectors of tokens by MaxSim where that is about its embedding.
+static bertc_similarity measure_of(const run_options *o, const bertc_model *model, const stored *from) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_similarity how = BERTC_SIMILARITY_COSINE;
     bertc_model_describe(model, &info, NULL);
-    if (!o->similarity) return (bertc_similarity)info.similarity;
-    hub_similarity_find(o->similarity, &how);
+    if (o->similarity)
+        hub_similarity_find(o->similarity, &how);
+    else if (from->kind == STORED_SEVERAL && info.embedding_size)
+        how = BERTC_SIMILARITY_MAXSIM;
+    else
+        how = (bertc_similarity)info.similarity;
     return how;
 }
 
@@ -48,9 +55,7 @@ static bool check_measure(const stored *from, bertc_similarity how, diag *d) {
     case STORED_DENSE:
         return !maxsim || diag_error(d, "--similarity",
                                      "MaxSim compares vectors of tokens: %s holds one a text", from->path);
-    case STORED_SPARSE:
-        return how == BERTC_SIMILARITY_DOT ||
-               diag_error(d, "--similarity", "sparse vectors are compared by dot");
+    case STORED_SPARSE: return compares_sparse(how, d);
     case STORED_SEVERAL: break;
     }
     return maxsim || diag_error(d, "--similarity", "vectors of tokens are compared by MaxSim or MeanMaxSim");
@@ -64,19 +69,21 @@ static float *copied(const float *x, size_t n) {
     return out;
 }
 
+static float *sparse_row(const bertc_result *r, int64_t width) {
+    float *row = memory_zero((size_t)width, sizeof *row);
+    for (int i = 0; row && i < r->sparse_count; i++) row[r->sparse[i].id] = r->sparse[i].score;
+    return row;
+}
+
 // The query's numbers as the scan reads them; NULL: no memory.
 static float *numbers_of(const bertc_result *r, const stored *from, bertc_similarity how) {
-    if (from->kind == STORED_SPARSE) {
-        float *row = memory_zero((size_t)from->width, sizeof *row);
-        for (int i = 0; row && i < r->sparse_count; i++) row[r->sparse[i].id] = r->sparse[i].score;
-        return row;
-    }
     if (from->kind == STORED_SEVERAL)
         return copied(r->vectors, (size_t)r->vector_count * (size_t)r->vector_width);
-    float *row = copied(r->embedding, (size_t)r->embedding_size);
+    bool sparse = from->kind == STORED_SPARSE;
+    float *row = sparse ? sparse_row(r, from->width) : copied(r->embedding, (size_t)r->embedding_size);
     double square = 0;
-    for (int i = 0; row && i < r->embedding_size; i++) square += (double)row[i] * (double)row[i];
-    for (int i = 0; row && how == BERTC_SIMILARITY_COSINE && square > 0 && i < r->embedding_size; i++)
+    for (int64_t i = 0; row && i < from->width; i++) square += (double)row[i] * (double)row[i];
+    for (int64_t i = 0; row && how == BERTC_SIMILARITY_COSINE && square > 0 && i < from->width; i++)
         row[i] = (float)((double)row[i] / sqrt(square));
     return row;
 }
@@ -140,7 +147,7 @@ static bool search(const run_options *o, bertc_model *model, const arguments *wo
 bool run_search(const run_options *o, bertc_model *model, const arguments *words, diag *d) {
     stored from;
     bool ok = stored_open(&from, o->search, d) && check_kind(o, model, &from, d);
-    bertc_similarity how = measure_of(o, model);
+    bertc_similarity how = measure_of(o, model, &from);
     ok = ok && check_measure(&from, how, d);
     int64_t top = o->top_k ? o->top_k : 5;
     scan s = {.from = &from,

@@ -62,10 +62,18 @@ static bool take_vectors(row *r, const bertc_result *result) {
     return r->embedding != NULL;
 }
 
+static double sparse_length(const bertc_result *result) {
+    double squares = 0;
+    for (int i = 0; i < result->sparse_count; i++)
+        squares += (double)result->sparse[i].score * (double)result->sparse[i].score;
+    return sqrt(squares);
+}
+
 static bool take_sparse(const search *s, row *r, const bertc_result *result) {
+    double length = s->how == BERTC_SIMILARITY_COSINE ? sparse_length(result) : 1;
     r->embedding = memory_zero((size_t)s->width, sizeof(float));
     for (int i = 0; r->embedding && i < result->sparse_count; i++)
-        r->embedding[result->sparse[i].id] = result->sparse[i].score;
+        r->embedding[result->sparse[i].id] = (float)((double)result->sparse[i].score / length);
     return r->embedding != NULL;
 }
 
@@ -75,7 +83,6 @@ static bool take_query(void *user, row *r, const bertc_result *result, const cha
     r->rows = 1;
     if (s->sparse) return take_sparse(s, r, result);
     if (compares_vectors(s->how)) return take_vectors(r, result);
-    r->rows = 1;
     int n = result->embedding_size;
     double length =
         s->how == BERTC_SIMILARITY_COSINE ? sqrt(dot(result->embedding, result->embedding, n)) : 1;
@@ -139,15 +146,15 @@ static double likeness(bertc_similarity how, const float *a, const float *b, int
     return 0;
 }
 
-static double sparse_likeness(const float *asked, const bertc_result *result) {
-    double sum = 0;
+static double sparse_likeness(bertc_similarity how, const float *asked, const bertc_result *result) {
+    double sum = 0, length = how == BERTC_SIMILARITY_COSINE ? sparse_length(result) : 1;
     for (int i = 0; i < result->sparse_count; i++)
         sum += (double)asked[result->sparse[i].id] * (double)result->sparse[i].score;
-    return sum;
+    return length > 0 ? sum / length : 0;
 }
 
 static float likeness_of(const search *s, const query *q, const bertc_result *result) {
-    if (s->sparse) return (float)sparse_likeness(q->row, result);
+    if (s->sparse) return (float)sparse_likeness(s->how, q->row, result);
     if (!compares_vectors(s->how)) return (float)likeness(s->how, q->row, result->embedding, s->width);
     float sum = bertc_maxsim(q->row, (size_t)q->rows, result->vectors, (size_t)result->vector_count,
                              (size_t)s->width);
@@ -290,8 +297,7 @@ bool run_similar(const run_options *o, bertc_model *model, const char *corpus, d
     search s = {
         .top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(o, model), .how = measure_of(o, model)};
     if (sparse_width(model)) s.sparse = true, s.width = (int)sparse_width(model);
-    if (s.sparse && s.how != BERTC_SIMILARITY_DOT)
-        return diag_error(d, "--similarity", "sparse vectors are compared by dot");
+    if (s.sparse && !compares_sparse(s.how, d)) return false;
     if (!check_measure(&s, model, d)) return false;
     if (!s.width)
         return diag_error(d, NULL,

@@ -87,14 +87,16 @@ static int64_t column_at(const npy_array *a, int64_t i) {
 
 static bool sparse_row(worker *w, const scan_query *q, int64_t begin, int64_t end, float *score) {
     const stored *from = w->s->from;
-    float sum = 0, x;
+    float sum = 0, squares = 0, x;
     for (int64_t i = begin; i < end; i++) {
         int64_t column = column_at(&from->columns, i);
         if (column < 0 || column >= from->width) return w->wrong = i, false;
         memcpy(&x, from->values.data + i * 4, sizeof x);
         sum += q->numbers[column] * x;
+        squares += x * x;
     }
-    *score = sum;
+    bool cosine = w->s->how == BERTC_SIMILARITY_COSINE;
+    *score = !cosine ? sum : squares > 0 ? sum / sqrtf(squares) : 0;
     return true;
 }
 

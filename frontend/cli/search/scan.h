@@ -11,18 +11,17 @@ typedef struct scan_hit {
 } scan_hit;
 
 typedef struct scan_query {
-    // Dense or sparse: `width` numbers; of a cosine they need no length of 1. Several: rows of these.
+    // Dense or sparse: `width` numbers, of length 1 where scores are to be cosines. Several: rows of these.
     const float *numbers;
     int64_t rows;
     scan_hit *best; // room for `top`; best first, of equal ones the lower index
     int64_t count;
 } scan_query;
 
-// What is searched, and how two vectors are compared. Sparse ones by dot, several by MaxSim, which is divided by the query's
-// rows where `mean`.
+// What is searched, and how two vectors are compared. Several by MaxSim, which is divided by the query's rows where `mean`.
 typedef struct scan {
     const stored *from;
-    bertc_similarity how; // of dense ones
+    bertc_similarity how; // of dense ones; of sparse ones dot or cosine
     bool mean;
     int64_t top;
     int threads;

@@ -11,6 +11,7 @@ for kind in dense sparse several; do
     succeeds "$BERTC" run $kind.so --input texts.txt --as document --output $file
     other='--similarity dot'
     [ $kind != several ] || other='--similarity MeanMaxSim'
+    [ $kind != sparse ] || other='--similarity cosine'
     for measure in '' "$other"; do
         "$BERTC" run $kind.so --similar queries.txt texts.txt --top-k 3 $measure 2>/dev/null | sed -n 's/^ *\(-*[0-9.]*\)  \([0-9]*\)\t.*/\1 \2/p' |
             awk '{print $1, $2 - 1}' >want
@@ -24,7 +25,8 @@ done
 rejects 1 'sparse.npz: holds sparse vectors of 160 numbers, and the model gives dense vectors of' "$BERTC" run dense.so --search sparse.npz a
 rejects 1 'dense.npy: holds dense vectors of [0-9]* numbers, and the model gives sparse vectors of 160 numbers' "$BERTC" run sparse.so --search dense.npy a
 rejects 1 'texts.txt: is .*, where vectors as .npy or .npz are searched' "$BERTC" run dense.so --search texts.txt a
-rejects 1 'sparse vectors are compared by dot' "$BERTC" run sparse.so --search sparse.npz a --similarity cosine
+rejects 1 'sparse vectors are compared by dot or cosine, not by euclidean' "$BERTC" run sparse.so --search sparse.npz a --similarity euclidean
+rejects 1 'sparse vectors are compared by dot or cosine, not by manhattan' "$BERTC" run sparse.so --similar queries.txt texts.txt --similarity manhattan
 rejects 1 'several.npz: holds a vector a token, of [0-9]* numbers' "$BERTC" run dense.so --search several.npz a
 rejects 1 'compared by MaxSim or MeanMaxSim' "$BERTC" run several.so --search several.npz a --similarity dot
 rejects 1 'none.npy: ' "$BERTC" run dense.so --search none.npy a
@@ -34,6 +36,22 @@ rejects 1 '.npz is for sparse vectors and vectors of tokens' "$BERTC" run dense.
 rejects 1 'goes on with .jsonl and .npy' "$BERTC" run sparse.so --input texts.txt --output sparse.npz --resume
 rejects 2 'takes a text to search for' "$BERTC" run dense.so --search dense.npy
 [ ! -e x.npz ] || fail "x.npz is left"
+# A model with an embedding and a vector a token is searched by what the file holds.
+succeeds "$BERTC" compile "$cases/vectors/bge-m3" -o m3.so --seq 32 --outputs dense,sparse,colbert
+for file in m3.npy m3.npz; do
+    succeeds "$BERTC" run m3.so --input texts.txt --output $file
+    measure=
+    [ $file = m3.npy ] || measure='--similarity MaxSim'
+    "$BERTC" run m3.so --similar queries.txt texts.txt --top-k 3 $measure | sed -n 's/^ *\(-*[0-9.]*\)  \([0-9]*\)\t.*/\1 \2/p' | awk '{print $1, $2 - 1}' >want
+    "$BERTC" run m3.so --search $file 'cats and dogs' 'the sea' --top-k 3 | sed -n 's/^ *\(-*[0-9.]*\)  \([0-9]*\)$/\1 \2/p' >has
+    [ "$(wc -l <want)" = 6 ] || fail "$(cat want)"
+    cmp -s want has || fail "$file: $(cat has), not $(cat want)"
+done
+rejects 1 'm3.npy holds one a text' "$BERTC" run m3.so --search m3.npy a --similarity MaxSim
+rejects 1 'compared by MaxSim or MeanMaxSim' "$BERTC" run m3.so --search m3.npz a --similarity cosine
+# Cosines are at most 1, and the documents' lengths count: a text is most like itself.
+printf 'dogs , not cats\n' >same.txt
+"$BERTC" run sparse.so --similar same.txt texts.txt --top-k 1 --similarity cosine --json | grep -q '"score":\(1\|1\.00000.*\|0\.99999.*\),"line":3' || fail "no cosine"
 # A line that has no answer is an empty row, and is never found.
 { cat texts.txt; yes cat | head -40 | tr '\n' ' '; echo; } >long.txt
 ! "$BERTC" run sparse.so --input long.txt --output long.npz 2>err || fail "a line too long is no error"
