@@ -1,6 +1,7 @@
 // links: ir
 // docs/ir.md against ops.def and attrs.def: a row an op, with its operands and attributes, a row an
-// attribute, with its kind; and its examples print as they stand. All pages: the files that they name are there.
+// attribute, with its kind; a place in the recipes and in the grammar for each recipe; and its examples print as they stand.
+// All pages: the files that they name are there.
 #include <check.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -64,6 +65,21 @@ START_TEST(types) {
     for (sym s = SYM_NONE + 1; s < SYM_COUNT; s++) {
         char row[512];
         row_of(sym_name(s), row, sizeof(row));
+    }
+}
+END_TEST
+
+START_TEST(recipes) {
+    const char *section = strstr(page, "\n## Recipes\n"), *grammar = strstr(page, "\n## Grammar\n");
+    ck_assert(section && grammar);
+    for (int kind = 0; recipe_word((recipe_kind)kind); kind++) {
+        const char *name = recipe_word((recipe_kind)kind);
+        char row[64], terminal[64];
+        snprintf(row, sizeof(row), "`%s", name);
+        snprintf(terminal, sizeof(terminal), "\"%s\"", name);
+        const char *at = strstr(section, row);
+        ck_assert_msg(at && at < strstr(section + 1, "\n## "), "docs/ir.md does not say what %s makes", name);
+        ck_assert_msg(strstr(grammar, terminal) != NULL, "the grammar of docs/ir.md lacks %s", name);
     }
 }
 END_TEST
@@ -182,6 +198,7 @@ int main(void) {
     tcase_add_test(c, ops);
     tcase_add_test(c, attributes);
     tcase_add_test(c, types);
+    tcase_add_test(c, recipes);
     tcase_add_test(c, every_op_is_used);
     tcase_add_test(c, examples);
     suite_add_tcase(s, c);
