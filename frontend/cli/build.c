@@ -182,13 +182,6 @@ static int list_classes(const build *b, const char *out[BUILD_TARGETS_MAX]) {
     return n;
 }
 
-const char *build_keep(const build_options *o, arena *a) {
-    const char *all = NULL;
-    for (int i = 0; i < o->keeps.count; i++)
-        all = arena_printf(a, "%s%s%s", all ? all : "", all ? "," : "", o->keeps.v[i] + 4);
-    return all;
-}
-
 // Passes, and the variants.
 static bool make_graphs(build *b, const build_options *o, diag *d) {
     module *m = b->module;

@@ -59,6 +59,13 @@ bool build_targets(build *b, const build_options *o, diag *d) {
     }
 }
 
+const char *build_keep(const build_options *o, arena *a) {
+    const char *all = NULL;
+    for (int i = 0; i < o->keeps.count; i++)
+        all = arena_printf(a, "%s%s%s", all ? all : "", all ? "," : "", o->keeps.v[i] + 4);
+    return all;
+}
+
 void build_settle(build *b) {
     target all[BUILD_TARGETS_MAX];
     int n = b->target_count;

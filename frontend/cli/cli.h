@@ -64,8 +64,6 @@ typedef struct build {
 hub_options build_hub(const build_options *o);
 // Adds the options of compiling to the table, and sets `o` to their defaults. usual_mcpu: without --mcpu.
 void build_options_add(option_table *t, build_options *o, const char *usual_mcpu);
-// The names of all --keep, "a,b" in `a`; NULL: there are none.
-const char *build_keep(const build_options *o, arena *a);
 // Compile options make no sense for an artefact. Returns a usage error if `path` is one and any was given,
 // else -1. `sizes`: --seq and --batch are allowed, since the command gives them a meaning of their own.
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes);
@@ -80,6 +78,8 @@ void build_close(build *b);
 
 // Of `dtype`; f32 where none was asked for.
 precision build_precision(const build_options *o);
+// The names of all --keep, "a,b" in `a`; NULL: there are none.
+const char *build_keep(const build_options *o, arena *a);
 // The CPUs that are asked for, by --mcpu or because the command usually takes them.
 const char *build_mcpu(const build_options *o);
 // One target for each name of these, and one for each level that `portable` stands for, the highest rank first.

@@ -227,13 +227,6 @@ answer_part answer_part_of(bertc_session *s, int64_t q) {
                          .result = &s->text->results[place]};
 }
 
-bertc_result answer_none(const bertc_session *s, size_t tokens) {
-    return (bertc_result){.task = (int)answer_task(s),
-                          .token_count = (int)tokens,
-                          .next_sentence = -1,
-                          .raw_scores = s->text->options->raw_scores};
-}
-
 bool answer_decode(answer_part *p) {
     bertc_task_kind kind = answer_task(p->session);
     *p->result = answer_none(p->session, (size_t)p->count);
