@@ -130,9 +130,6 @@ static bool recognise(const emit *e, arena *a, const kernel_site *s, mlp *m) {
     if (!m->up || !m->down || !find_sums(body, anchors, m)) return false;
     if (!sums_hold(m->up, s->graph, n->inputs[m->x]) || !sums_hold(m->down, body, down->inputs[0]))
         return false;
-    // AMX's last step reads whole lines of hidden rows, and not all that lies in scratch is a number in bf16.
-    bool lines = m->down->step == STEP_TILES && m->quantized == VALUE_NONE;
-    if (lines && hidden % tile_stretch(m->down)) return false;
     m->dim = x->type.d[0].s;
     if (x->type.rank != 2 || x->type.layout != LAYOUT_ROW || x->type.d[0].n != 0) return false;
     if (m->dim != SYM_T && m->dim != SYM_S && m->dim != SYM_R) return false;
@@ -321,6 +318,17 @@ static void slices(emit *e, const mlp *m, const mlp_code *p, const row_block *a)
     slice(e, m, p, a, last, p->last, &p->end);
 }
 
+// AMX's last step reads whole lines of hidden rows, and not all that lies in scratch is a number in bf16. What a slice leaves
+// beside the next one's columns is.
+static void clear_hidden(emit *e, const mlp *m, const mlp_code *p, LLVMValueRef scratch) {
+    bool lines = m->down->step == STEP_TILES && m->quantized == VALUE_NONE;
+    if (!lines || m->hidden % tile_stretch(m->down) == 0) return;
+    LLVMValueRef size = build_const_i64(e, p->rows * p->hidden_row);
+    loop l = build_loop(e, build_const_i64(e, 0), size, e->width * 4, "clear");
+    build_store(e, LLVMConstNull(e->vf), tile_at(e, scratch, l.index), (unsigned)e->width * 4);
+    build_loop_end(e, &l);
+}
+
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, const mlp_code *p,
                                 int64_t unit) {
     LLVMValueRef f = build_function(e, "mlp", e->kernel_type);
@@ -328,6 +336,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const mlp *m, con
     int64_t up = block_step(s, p->up.product), down = block_step(s, p->end.product);
     block x = block_rows(e, LLVMGetParam(f, 1), m->dim, unit, up > down ? up : down, LLVMGetParam(f, 2));
     LLVMValueRef end = LLVMBuildAdd(e->b, x.first, x.count, "");
+    clear_hidden(e, m, p, a.scratch);
     loop l = build_loop(e, x.first, end, p->rows, "rows");
     a.row = l.index;
     LLVMValueRef left = LLVMBuildSub(e->b, end, l.index, ""), most = build_const_i64(e, p->rows);
