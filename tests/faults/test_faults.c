@@ -38,6 +38,15 @@ static const scenario commands[] = {
      .many = true, .may_remain = "out.npy"},
     {"run --similar", .args = {"run", "@/vectors.so", "--similar", "@/lines.txt", "@/lines.txt", "-j", "1"},
      .points = 40, .many = true},
+    {"run --input to npz",
+     .args = {"run", "@/sparse.so", "--input", "@/lines.txt", "-o", "out.npz", "-j", "1"}, .points = 40,
+     .many = true, .may_remain = "out.npz"},
+    {"run --search", .args = {"run", "@/sparse.so", "--search", "@/stored.npz", "one", "two", "-j", "1"},
+     .points = 40},
+    {"compile with a router",
+     .args = {"compile", BERTC_TESTS "/models/sparse/router", "--mcpu", "native", "-o", "model.so", "--seq",
+              "8", "-O", "0"},
+     .points = 14, .says_times = true},
     {"run --labels", .args = {"run", "@/labels.so", "--labels", "good,bad", "a fine film", "--json"},
      .points = 40},
     {"run --rank", .args = {"run", "@/scores.so", "--rank", "a cat", "@/lines.txt", "-j", "1"}, .points = 40,
@@ -107,6 +116,8 @@ static bool setup(const char *folder) {
          "attentions", "--json"},
         {"compile", CASES "st-max", "--mcpu", "native", "-o", "vectors.so", "--seq", "16", "-O", "1",
          "--json"},
+        {"compile", BERTC_TESTS "/models/sparse/max", "--mcpu", "native", "-o", "sparse.so", "--seq", "16",
+         "-O", "1", "--json"},
         {"compile", BERTC_TESTS "/models/answers/cross", "--mcpu", "native", "-o", "scores.so", "--seq", "32",
          "-O", "1", "--json"},
         {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "numbers.so", "-O", "1", "--json"}};
@@ -114,10 +125,13 @@ static bool setup(const char *folder) {
         if (!write_tokenizer(folder, tokenizers[i])) return false;
     for (size_t i = 0; i < sizeof builds / sizeof *builds; i++)
         if (!harness_succeeds(folder, folder, builds[i])) return false;
+    static const char *const stores[MOST_ARGS] = {"run",         "@/sparse.so", "--input",
+                                                  "@/lines.txt", "-o",          "stored.npz"};
     return write_text(folder, "story.txt", "One two. Three four five. Six!\n\nSeven") &&
            write_text(folder, "lines.txt", "one\ntwo three\nfour five six\n") &&
            write_text(folder, "lines.jsonl",
-                      "{\"text\":\"one\",\"pair\":\"two\"}\n{\"words\":[\"three\",\"four\"]}\n\"five\"\n");
+                      "{\"text\":\"one\",\"pair\":\"two\"}\n{\"words\":[\"three\",\"four\"]}\n\"five\"\n") &&
+           harness_succeeds(folder, folder, stores);
 }
 
 static void clear(const char *folder) {
