@@ -64,8 +64,8 @@ typedef struct bertc_error {
 // --- Models. All functions that can fail return false (or NULL) and fill *error (which may be NULL).
 
 // Loads an artefact. Everything is checked on the file before its code is mapped: its structure, and that its
-// metadata, tables and code are what the compiler wrote (a checksum). Nothing of the weights is read. The model keeps the file mapped: replace an artefact by renaming another over it, never by writing
-// into it.
+// metadata, tables and code are what the compiler wrote (a checksum). Nothing of the weights is read. The model
+// keeps the file mapped: replace an artefact by renaming another over it, never by writing into it.
 BERTC_API bertc_model *bertc_load(const char *path, bertc_error *error);
 typedef struct bertc_load_options {
     size_t size;
@@ -260,7 +260,8 @@ typedef struct bertc_text {
 } bertc_text;
 
 // Tokens of one text (or pair) with special tokens; bytes that are no UTF-8 count as U+FFFD, as Python's
-// errors="replace"; a NUL is a character like any other. max_tokens 0: no limit. The tokens live in the session until its next call.
+// errors="replace"; a NUL is a character like any other. max_tokens 0: no limit. The tokens live in the session
+// until its next call.
 BERTC_API bool bertc_tokenize(bertc_session *session, const bertc_text *text, int64_t max_tokens,
                               bertc_truncation truncation, const bertc_token **tokens, size_t *count,
                               bertc_error *error);
@@ -332,7 +333,8 @@ typedef struct bertc_result {
     // Of a sparse model: the tokens of the vocabulary whose weight (score) is not 0, the largest first; top_k of them.
     const bertc_score *sparse;
     int sparse_count;
-    // Of a model that gives a vector a token: those of the tokens that have one, in their order, [vector_count, vector_width].
+    // Of a model that gives a vector per token: those of the tokens that have one, in their order,
+    // [vector_count, vector_width].
     int vector_count, vector_width;
     const float *vectors;
 } bertc_result;
@@ -379,6 +381,7 @@ typedef struct bertc_text_options {
     //   labels, values, next_sentence    the mean of the logits
     //   embedding      the mean of the embeddings; its length is made 1 again where that of each window is 1
     //   sparse         each token's largest weight
+    // Texts of BERTC_TASK_VECTORS and BERTC_TASK_SEVERAL, and those of bertc_zero_shot, are not read in windows: an error.
     // A mean weights each window by its number of tokens of the moving text.
     bool windows;
     int stride; // tokens that neighbouring windows share; 0: 128, at most half of what moves; -1: none
@@ -401,8 +404,10 @@ typedef struct bertc_text_options {
     // true: text never becomes a special token ([SEP], </s>, [MASK], ...), whoever wrote it, prompts neither.
     // For texts of people who are not trusted.
     bool plain_text;
-    // bertc_role, of models that give embeddings. Where no prompt is asked for, it picks one: `query`, or the first of
-    // `document`, `passage` and `corpus` that the model has. (64 bits: earlier versions end with unused bytes here.)
+    // bertc_role, of models that give embeddings, sparse weights or vectors. Where no prompt is asked for, it picks one:
+    // `query`, or the first of `document`, `passage` and `corpus` that the model has. With vectors it also picks the
+    // marker, the length, and which tokens get none; with sparse weights it may say that a query's are those of its
+    // tokens alone. (64 bits: earlier versions end with unused bytes here.)
     int64_t role;
 } bertc_text_options;
 #define BERTC_TEXT_OPTIONS_INIT BERTC_INIT(bertc_text_options)
@@ -411,8 +416,8 @@ typedef struct bertc_text_options {
 // answer with a number that is not finite is such an error, and so is a text without a mask token where words
 // for one are all that can be answered.
 // Nothing is allocated for up to 1024 texts of max_text_bytes in all (top_k up to 32, sparse answers of 2048 weights
-// each); more grows the session's buffers once. Question answering takes the question as the text and the context as its pair;
-// entities are looked for in the text, not in the pair.
+// each); more grows the session's buffers once. Question answering takes the question as the text and the context as
+// its pair; entities are looked for in the text, not in the pair.
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
                                   const bertc_text_options *options, bertc_result *results,
                                   bertc_error *error);
@@ -421,13 +426,13 @@ BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *text
 // [{entity, score, index, word, start, end}] (and labels, one for each word, where the text has words);
 // answer, start, end, score, logit_score (and answers, a list of such objects, where there are several; answer
 // "" says that there is none); masks [{start, end, scores [{token_str, token, score}]}]; next_sentence;
-// embedding; sparse [{id, token, weight}]; of bertc_zero_shot two lists, labels and scores. start and end count characters; what is not
-// there is null. Like snprintf: returns the length that it needs without the NUL, cuts at `size`, and always
+// embedding; sparse [{id, token, weight}]; vectors, a list for each token; of bertc_zero_shot two lists, labels and
+// scores. start and end count characters; what is not there is null. Like snprintf: returns the length that it needs without the NUL, cuts at `size`, and always
 // ends in NUL (unless size is 0).
 BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text *text, char *buffer,
                                    size_t size);
 
-// How well a document answers a query, of models that give a vector a token (BERTC_TASK_VECTORS): for each row of
+// How well a document answers a query, of models that give a vector per token (BERTC_TASK_VECTORS): for each row of
 // query[query_rows, width] its largest dot product with a row of document[document_rows, width]; their sum. All in
 // float32. A query without rows: 0; a document without any: -1e9, so that it ranks last, as in sentence-transformers.
 BERTC_API float bertc_maxsim(const float *query, size_t query_rows, const float *document,

@@ -27,7 +27,7 @@ typedef enum bertc_similarity {
     BERTC_SIMILARITY_DOT,
     BERTC_SIMILARITY_EUCLIDEAN, // less the distance
     BERTC_SIMILARITY_MANHATTAN, // less the sum of the differences
-    // Of models that give a vector a token: bertc_maxsim, and the same divided by the query's vectors.
+    // Of models that give a vector per token: bertc_maxsim, and the same divided by the query's vectors.
     BERTC_SIMILARITY_MAXSIM,
     BERTC_SIMILARITY_MEAN_MAXSIM
 } bertc_similarity;

@@ -66,7 +66,7 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
                                 "f32:classifier,layer.0.*; given again, these too",
                                 &o->keeps});
     options_add(t, (option_row){"calibrate", 0, OPTION_TEXT, "FILE",
-                                "of --dtype int8: a text a line; rows get the scales that these need, "
+                                "of --dtype int8: one text per line; rows get the scales that these need, "
                                 "instead of one for each row of a call",
                                 &o->calibrate});
     options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",

@@ -63,7 +63,7 @@ static bool read_texts(const char *file, arena *a, texts *t, diag *d) {
     free(line);
     fclose(f);
     if (failed) return diag_error(d, file, "can't be read: %s", strerror(cause));
-    return t->count || diag_error(d, file, "holds no text to calibrate by: a text a line");
+    return t->count || diag_error(d, file, "holds no text to calibrate by: one text per line");
 }
 
 // --- What the values reach

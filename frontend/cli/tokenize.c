@@ -142,10 +142,10 @@ int command_tokenize(int argc, char **argv) {
                                  "`text` or `words`, and perhaps `pair`).",
                       .example = "bertc tokenize sentiment.so \"unaffable\""};
     options_add(&t, (option_row){"pair", 0, OPTION_TEXT, "TEXT", "the second text", &pair});
-    options_add(&t,
-                (option_row){"json", 0, OPTION_FLAG, NULL,
-                             "ids, types, offsets and the words that tokens are of, as JSON, a line a text",
-                             &json});
+    options_add(
+        &t, (option_row){"json", 0, OPTION_FLAG, NULL,
+                         "ids, types, offsets and the words that tokens are of, as JSON, one line per text",
+                         &json});
     options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: cut to so many tokens",
                                  &x.options.max_tokens, 1});
     options_add(

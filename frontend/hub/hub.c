@@ -116,7 +116,7 @@ static bool settle_head(opening *o, const char **head) {
     if (several[ANSWER_DENSE] && !*head) *head = hub_head_name(HEAD_EMBEDDING);
     if (!o->options->pooling) return true;
     if (o->sentence.late.present)
-        return diag_error(o->d, "--pooling", "the folder gives a vector a token: nothing is pooled");
+        return diag_error(o->d, "--pooling", "the folder gives a vector per token: nothing is pooled");
     if (!hub_pooling_read(o->options->pooling, &o->sentence)) {
         return diag_error(o->d, "--pooling", "%s is not known; known are %s, and several by commas",
                           o->options->pooling, hub_pooling_names());

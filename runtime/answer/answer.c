@@ -335,7 +335,7 @@ static bool check_lengths(const bertc_session *s, bertc_error *error) {
     if (answer_task(s) != BERTC_TASK_VECTORS && answer_task(s) != BERTC_TASK_SEVERAL) return true;
     if (s->text->options->windows)
         return error_set(error,
-                         "a text that gets a vector a token is not read in windows: it can be truncated");
+                         "a text that gets a vector per token is not read in windows: it can be truncated");
     return s->text->options->role != BERTC_ROLE_QUERY || expansion <= most ||
            error_set(error, "queries have %lld tokens, and the model takes %lld (compile it with --seq %lld)",
                      (long long)expansion, (long long)most, (long long)expansion);

@@ -48,7 +48,7 @@ typedef struct answer_prompt {
     const char *text;
     size_t size;   // 0: none
     size_t tokens; // how many of a text's first tokens are the prompt's
-    // With plain_text, of a model that gives a vector a token: the special token that the prompt begins with. `text` is what
+    // With plain_text, of a model that gives a vector per token: the special token that the prompt begins with. `text` is what
     // comes behind it.
     bool marked;
     bertc_token marker;

@@ -1,5 +1,5 @@
 // links: cli
-// BGE-M3 from text: an embedding, a weight a token and a vector a token of one pass, against FlagEmbedding's rules in PyTorch
+// BGE-M3 from text: an embedding, a weight a token and a vector per token of one pass, against FlagEmbedding's rules in PyTorch
 // (models/vectors/make.py). Its weights are files of torch.save. In float32 and, by cosine, in the narrow precisions; any
 // choice of the three has the bits of all of them.
 #include <check.h>

@@ -198,7 +198,7 @@ START_TEST(ids_of_a_filled_query) {
     o.windows = true;
     ck_assert(!bertc_answer_texts(s, &text, 1, &o, &r, &e));
     ck_assert_str_eq(e.message,
-                     "a text that gets a vector a token is not read in windows: it can be truncated");
+                     "a text that gets a vector per token is not read in windows: it can be truncated");
     free(v.rows);
     bertc_close(s);
     opened_close(&m);

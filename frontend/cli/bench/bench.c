@@ -81,11 +81,11 @@ int command_bench(int argc, char **argv) {
     options_add(&t, (option_row){"lengths", 0, OPTION_INTS, "LIST", "one batch of texts of these lengths",
                                  &o.texts, 1});
     options_add(&t, (option_row){"profile", 0, OPTION_FLAG, NULL,
-                                 "a row a phase, equal phases of all layers added up", &o.profile});
+                                 "one row per phase, equal phases of all layers added up", &o.profile});
     options_add(&t, (option_row){"ablate", 0, OPTION_FLAG, NULL, "of a checkpoint: each pass off in turn",
                                  &o.ablate});
     options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "weights in 2 MB pages", &o.huge_pages});
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "a JSON object a row", &o.json});
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per row", &o.json});
     build_options_add(&t, &o.build, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);

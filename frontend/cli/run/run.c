@@ -44,7 +44,7 @@ static void add_texts(option_table *t, run_options *o) {
 // What answers hold.
 static void add_answers(option_table *t, run_options *o) {
     t->group = "answers";
-    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object a text", &o->json});
+    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per text", &o->json});
     options_add(
         t, (option_row){"top-k", 0, OPTION_INT, "N",
                         "the best N labels, answers, words, weights or lines (default: the best label or "

@@ -13,7 +13,7 @@
 
 // --- What fits
 
-// Numbers of the model's own vectors, and their kind: of a model with an embedding and a vector a token (BGE-M3) the kind
+// Numbers of the model's own vectors, and their kind: of a model with an embedding and a vector per token (BGE-M3) the kind
 // that the file holds. False: it gives none.
 static bool kind_of_model(const run_options *o, const bertc_model *model, const stored *from, stored *own) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;

@@ -280,7 +280,7 @@ static void search_free(search *s) {
     free(s->queries);
 }
 
-// Of models that give a vector a token, MaxSim or the mean of it; of others neither.
+// Of models that give a vector per token, MaxSim or the mean of it; of others neither.
 static bool check_measure(search *s, bertc_model *model, diag *d) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
@@ -288,7 +288,7 @@ static bool check_measure(search *s, bertc_model *model, diag *d) {
     if (vectors) s->width = (int)info.vector_width;
     return (vectors ? info.vector_width > 0 : !info.vector_width || info.embedding_size) ||
            diag_error(d, "--similarity", "the model gives %s: %s",
-                      info.vector_width ? "a vector a token" : "no vector a token",
+                      info.vector_width ? "a vector per token" : "no vector per token",
                       info.vector_width ? "MaxSim and MeanMaxSim compare them"
                                         : "cosine, dot, euclidean and manhattan compare its embeddings");
 }

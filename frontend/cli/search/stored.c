@@ -133,7 +133,7 @@ void stored_close(stored *s) {
 const char *stored_describe(const stored *s, char *buf, size_t size) {
     const char *what = s->kind == STORED_DENSE    ? "dense vectors of"
                        : s->kind == STORED_SPARSE ? "sparse vectors of"
-                                                  : "a vector a token, of";
+                                                  : "a vector per token, of";
     snprintf(buf, size, "%s %" PRId64 " numbers", what, s->width);
     return buf;
 }

@@ -36,7 +36,7 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         }
         if ((c->head == HEAD_EMBEDDING) == c->sentence.late.present &&
             (c->head == HEAD_EMBEDDING || c->head == HEAD_VECTORS))
-            return diag_error(f->d, "--head", "%s: the folder gives a vector a %s", wanted,
+            return diag_error(f->d, "--head", "%s: the folder gives a vector per %s", wanted,
                               c->sentence.late.present ? "token" : "text, or none");
         const bool *several = c->sentence.several;
         if (c->head == HEAD_SEVERAL && !several[ANSWER_SPARSE] && !several[ANSWER_VECTORS])

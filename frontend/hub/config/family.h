@@ -55,7 +55,7 @@ typedef enum hub_head {
     HEAD_DISCRIMINATOR, // of each token: was it replaced?
     HEAD_EMBEDDING,
     HEAD_SPARSE,  // a masked LM's predictions of all tokens of a text, pooled
-    HEAD_VECTORS, // a vector a token: late interaction
+    HEAD_VECTORS, // a vector per token: late interaction
     HEAD_SEVERAL, // BGE-M3's
     HEAD_COUNT
 } hub_head;

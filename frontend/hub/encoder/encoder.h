@@ -47,7 +47,7 @@ value hub_build_pooled(hub_builder *b, value x, int n, const hub_pooling *poolin
 value hub_build_embedding(hub_builder *b);
 // The vectors of the tokens, [T,..]: the last layer's rows through those modules.
 value hub_build_vectors(hub_builder *b);
-// BGE-M3's: the first row, of length 1, [S,H]; a vector a token, likewise, [T,..]; a weight a token, [T].
+// BGE-M3's: the first row, of length 1, [S,H]; a vector per token, likewise, [T,..]; a weight per token, [T].
 value hub_build_dense(hub_builder *b);
 value hub_build_head_vectors(hub_builder *b);
 value hub_build_token_weights(hub_builder *b);

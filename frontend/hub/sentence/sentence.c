@@ -67,7 +67,7 @@ static bool is_jina(const reading *r, const char *kind) {
     return jina;
 }
 
-// Behind the Transformer of a model that gives a vector a token.
+// Behind the Transformer of a model that gives a vector per token.
 static bool read_late(reading *r, const hub_fields *f, const char *kind, const char *name, const char *path) {
     static const char *const steps[] = {"Dense", "LayerNorm", "Normalize", "Dropout"};
     r->pooling = true;
@@ -77,7 +77,7 @@ static bool read_late(reading *r, const hub_fields *f, const char *kind, const c
         if (!strcmp(kind, steps[i])) return read_step(r, f, kind, name, path);
     return hub_field_wrong(
         f, "type",
-        "%.100s is not supported here; behind the Transformer of a model that gives a vector a "
+        "%.100s is not supported here; behind the Transformer of a model that gives a vector per "
         "token Dense, LayerNorm, Normalize, MultiVectorMask are",
         kind);
 }

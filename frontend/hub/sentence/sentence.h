@@ -58,7 +58,7 @@ typedef struct hub_splade {
     bool sum, twice;
 } hub_splade;
 
-// Late interaction: a vector a token. Queries and documents are told apart by their prompts, may be filled up, and
+// Late interaction: a vector per token. Queries and documents are told apart by their prompts, may be filled up, and
 // leave tokens out.
 typedef struct hub_late {
     bool present;

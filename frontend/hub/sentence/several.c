@@ -1,5 +1,5 @@
 // BGE-M3: dense, sparse and late interaction from one pass over a text. Its two heads are files of torch.save beside the
-// encoder: sparse_linear.pt, a weight a token, and colbert_linear.pt, a vector a token.
+// encoder: sparse_linear.pt, a weight per token, and colbert_linear.pt, a vector per token.
 #include <string.h>
 
 #include "frontend/hub/files/file.h"

@@ -130,7 +130,7 @@ static bool read_roles(const hub_fields *f, arena *a, hub_sentence *s) {
     ok &= hub_field_int(f, "document_length", false, 1, INT32_MAX, &s->document_length);
     if (s->late.present) return hub_late_expansion(f, a, s) && ok;
     return ok && (!hub_field(f, "query_expansion") ||
-                  hub_field_wrong(f, "query_expansion", "is for models that give a vector a token"));
+                  hub_field_wrong(f, "query_expansion", "is for models that give a vector per token"));
 }
 
 bool hub_transformer_open(const char *folder, arena *a, hub_sentence *s, diag *d) {

@@ -27,7 +27,7 @@ rejects 1 'dense.npy: holds dense vectors of [0-9]* numbers, and the model gives
 rejects 1 'texts.txt: is .*, where vectors as .npy or .npz are searched' "$BERTC" run dense.so --search texts.txt a
 rejects 1 'sparse vectors are compared by dot or cosine, not by euclidean' "$BERTC" run sparse.so --search sparse.npz a --similarity euclidean
 rejects 1 'sparse vectors are compared by dot or cosine, not by manhattan' "$BERTC" run sparse.so --similar queries.txt texts.txt --similarity manhattan
-rejects 1 'several.npz: holds a vector a token, of [0-9]* numbers' "$BERTC" run dense.so --search several.npz a
+rejects 1 'several.npz: holds a vector per token, of [0-9]* numbers' "$BERTC" run dense.so --search several.npz a
 rejects 1 'compared by MaxSim or MeanMaxSim' "$BERTC" run several.so --search several.npz a --similarity dot
 rejects 1 'none.npy: ' "$BERTC" run dense.so --search none.npy a
 head -c 300 dense.npy >cut.npy
@@ -36,7 +36,7 @@ rejects 1 '.npz is for sparse vectors and vectors of tokens' "$BERTC" run dense.
 rejects 1 'goes on with .jsonl and .npy' "$BERTC" run sparse.so --input texts.txt --output sparse.npz --resume
 rejects 2 'takes a text to search for' "$BERTC" run dense.so --search dense.npy
 [ ! -e x.npz ] || fail "x.npz is left"
-# A model with an embedding and a vector a token is searched by what the file holds.
+# A model with an embedding and a vector per token is searched by what the file holds.
 succeeds "$BERTC" compile "$cases/vectors/bge-m3" -o m3.so --seq 32 --outputs dense,sparse,colbert
 for file in m3.npy m3.npz; do
     succeeds "$BERTC" run m3.so --input texts.txt --output $file

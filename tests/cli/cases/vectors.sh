@@ -1,4 +1,4 @@
-# A vector a token: as text and JSON, by role, into .npz, in a search; the three layouts of folders, and what is wrong in them.
+# A vector per token: as text and JSON, by role, into .npz, in a search; the three layouts of folders, and what is wrong in them.
 CASES=$SOURCE/tests/models/vectors
 succeeds "$BERTC" compile "$CASES/st-expanded" --mcpu native --seq 16 -o m.so
 succeeds "$BERTC" run m.so --as query "the cat"
@@ -46,8 +46,8 @@ awk '/^ /{print $1, $2}' sum >sums
 awk '/^ /{print $1, $2}' out >means
 paste -d ' ' sums means | awk '{d = $1 / 11 - $3; if (d < -1e-4 || d > 1e-4 || $2 != $4) exit 1}' ||
     fail "the mean is not the sum by the query's vectors"
-rejects 1 'gives a vector a token: MaxSim and MeanMaxSim' "$BERTC" run m.so --similar ask.txt corpus.txt --similarity cosine
-rejects 1 'gives no vector a token' "$BERTC" run "$SOURCE/tests/models/cases/st-max" --similar ask.txt corpus.txt --similarity MaxSim
+rejects 1 'gives a vector per token: MaxSim and MeanMaxSim' "$BERTC" run m.so --similar ask.txt corpus.txt --similarity cosine
+rejects 1 'gives no vector per token' "$BERTC" run "$SOURCE/tests/models/cases/st-max" --similar ask.txt corpus.txt --similarity MaxSim
 succeeds "$BERTC" run m.so --input ask.txt --as query -o v.npz
 unzip -l v.npz >listed 2>/dev/null || python3 -m zipfile -l v.npz >listed || skip_part tools 'unzip or python3'
 if [ -s listed ]; then
@@ -57,11 +57,11 @@ fi
 grep -aq "'shape': (22, 8)" v.npz || fail "two queries have 22 vectors"
 grep -aq "'shape': (3,)" v.npz || fail "two texts have three bounds"
 rejects 1 '--resume goes on with' "$BERTC" run m.so --input ask.txt -o w.npz --resume
-rejects 1 'npz is for vectors of tokens' "$BERTC" run "$MODEL" --input ask.txt -o w.npz
+rejects 1 'npz is for sparse vectors and vectors of tokens' "$BERTC" run "$MODEL" --input ask.txt -o w.npz
 [ ! -e w.npz ] || fail "a refused file is there"
-rejects 1 'vectors: the folder gives a vector a text, or none' "$BERTC" compile "$MODEL" --head vectors -o x.so
-rejects 1 'embedding: the folder gives a vector a token' "$BERTC" compile "$CASES/pylate" --head embedding -o x.so
-rejects 1 '--pooling: the folder gives a vector a token' "$BERTC" compile "$CASES/pylate" --pooling mean -o x.so
+rejects 1 'vectors: the folder gives a vector per text, or none' "$BERTC" compile "$MODEL" --head vectors -o x.so
+rejects 1 'embedding: the folder gives a vector per token' "$BERTC" compile "$CASES/pylate" --head embedding -o x.so
+rejects 1 '--pooling: the folder gives a vector per token' "$BERTC" compile "$CASES/pylate" --pooling mean -o x.so
 wrong() { # wrong FOLDER FILE SED MESSAGE: the file changed so is an error that says so
     rm -rf bad
     cp -r "$CASES/$1" bad

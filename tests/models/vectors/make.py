@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make.py TOKENIZER OUT: makes the folders beside it, tiny random models that give a vector a token, and their answers.
+"""make.py TOKENIZER OUT: makes the folders beside it, tiny random models that give a vector per token, and their answers.
 
 Late interaction in three layouts: the answers are those of sentence-transformers 6.0 (MultiVectorEncoder), which reads
 all three. BGE-M3: FlagEmbedding's rules, written down below in PyTorch. TOKENIZER is the tokenizer.json of st-colbert.
