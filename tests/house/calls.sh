@@ -23,9 +23,16 @@ found=$(printf 'a b\nb c\nc a\nc d\n' | circles | sort | tr '\n' ' ')
 calls() {
     find "$build/$1" -name '*.c.o' | while read -r object; do
         file=$1/${object#*.dir/}
-        [ -e "$source/${file%.o}" ] || continue # of a file that was moved since
-        "$nm" "$object" | awk -v file="${file%.o}" 'NF == 2 && $1 == "U" {print "U", $2, file} NF == 3 && $2 ~ /^[TDRB]$/ {print "D", $3, file}'
-    done | sort | awk -v exempt="$exempt" '
+        [ ! -e "$source/${file%.o}" ] || echo "$object" # else of a file that was moved since
+    done | xargs -r "$nm" -A | awk -v folder="$1" '
+        {
+            file = $1
+            sub(/:[^:]*$/, "", file)
+            sub(/^.*\.dir\//, folder "/", file)
+            sub(/\.o$/, "", file)
+        }
+        $2 == "U" {print "U", $3, file}
+        $2 ~ /^[TDRB]$/ {print "D", $3, file}' | sort | awk -v exempt="$exempt" '
         $1 == "D" {at[$2] = $3}
         $1 == "U" && ($2 in at) && at[$2] != $3 {
             pair = $3 " " at[$2]
