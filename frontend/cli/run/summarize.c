@@ -71,18 +71,21 @@ static bool read_all(const char *path, summary *s, diag *d) {
     for (size_t n = 1; n;) {
         if (s->size == room) {
             room = room ? 2 * room : 64 << 10;
-            char *grown = room <= 2 * MOST_BYTES ? memory_grow(s->text, room, 1) : NULL;
+            bool fits = room <= MOST_BYTES;
+            char *grown = fits ? memory_grow(s->text, room, 1) : NULL;
             if (!grown) {
                 if (f != stdin) fclose(f);
-                return diag_error(d, name, "is too long for a summary, or memory is out");
+                return fits ? diag_error(d, name, "out of memory")
+                            : diag_error(d, name, "is too long for a summary: it may have %zu MB",
+                                         MOST_BYTES >> 20);
             }
             s->text = grown;
         }
         n = fread(s->text + s->size, 1, room - s->size, f);
         s->size += n;
     }
-    bool failed = ferror(f);
     int error = errno;
+    bool failed = ferror(f);
     if (f != stdin) fclose(f);
     return !failed || diag_error(d, name, "can't be read: %s", strerror(error));
 }
