@@ -329,10 +329,15 @@ static bool check_role(const bertc_session *s, bertc_error *error) {
            error_set(error, "role is for embeddings, and the model gives none");
 }
 
+// A text of such a model gets a vector for each token, and is not read in windows.
+static bool gives_vectors(const bertc_session *s) {
+    return answer_task(s) == BERTC_TASK_VECTORS || answer_task(s) == BERTC_TASK_SEVERAL;
+}
+
 // Of a model whose texts have other lengths by their role, or are filled up.
 static bool check_lengths(const bertc_session *s, bertc_error *error) {
     int64_t expansion = s->model->task->expansion, most = s->model->max_length;
-    if (answer_task(s) != BERTC_TASK_VECTORS && answer_task(s) != BERTC_TASK_SEVERAL) return true;
+    if (!gives_vectors(s)) return true;
     if (s->text->options->windows)
         return error_set(error,
                          "a text that gets a vector per token is not read in windows: it can be truncated");
@@ -381,7 +386,8 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
     const encode_options to = {.max_tokens = o->windows ? 0 : limit - s->text->prompt.marked,
                                .truncation = o->windows ? BERTC_TRUNCATE_NEVER : o->truncation,
                                .side = o->truncation_side,
-                               .plain = o->plain_text};
+                               .plain = o->plain_text,
+                               .whole = gives_vectors(s)};
     if (!encode_arguments(text, &to, error) || !check_text(s, text, error) ||
         !prompt_join(s, &whole, error) ||
         !encoder_encode(s->text->encoder, &whole, &to, &tokens, &n, error) ||

@@ -265,9 +265,10 @@ static bool cuts_left(const encoder *e, const encode_options *o) {
 static bool is_over(const encode_options *o, size_t total, bertc_error *error) {
     if (o->truncation != BERTC_TRUNCATE_NEVER || total <= (size_t)o->max_tokens) return false;
     error_set(error,
-              "text of %zu tokens, %zu more than the limit of %lld: it can be truncated, or read in windows "
-              "(bertc run --long truncate, --long window; tokenize --truncate)",
-              total, total - (size_t)o->max_tokens, (long long)o->max_tokens);
+              "text of %zu tokens, %zu more than the limit of %lld: it can be truncated%s (bertc run --long "
+              "truncate%s; tokenize --truncate)",
+              total, total - (size_t)o->max_tokens, (long long)o->max_tokens,
+              o->whole ? "" : ", or read in windows", o->whole ? "" : ", --long window");
     return true;
 }
 

@@ -47,6 +47,7 @@ typedef struct encode_options {
     bertc_truncation truncation;
     bertc_truncation_side side;
     bool plain; // text makes no special tokens
+    bool whole; // it is never read in windows: an error about its length doesn't offer them
 } encode_options;
 // Of the caller's struct; NULL: none is set.
 bool encode_options_take(const bertc_text_options *given, encode_options *out, bertc_error *error);

@@ -13,6 +13,7 @@ expect '^\{"vectors": \[\[-?[0-9.]+, '
 succeeds "$BERTC" inspect m.so
 expect 'compared by MaxSim'
 rejects 1 'is not read in windows' "$BERTC" run m.so --long window --as query "the cat"
+rejects 1 'more than the limit of 4: it can be truncated \(bertc run --long truncate; tokenize' "$BERTC" run m.so --max-tokens 4 "the cat sat on the mat"
 rejects 1 'normalize. is for embeddings, and the model gives none|--normalize: is for embeddings' "$BERTC" run m.so --normalize "the cat"
 rejects 1 '11 tokens, and the model takes 8 \(compile it with --seq 11\)' "$BERTC" run "$CASES/st-expanded" --seq 8 --as query "a"
 # Text makes no special tokens, and the marker stays one.
