@@ -21,7 +21,7 @@ void nul_close(nul_line *x);
 // Puts NULs in place of the byte.
 void nul_restore(const nul_line *x, char *text, size_t size);
 
-// A JSON string of a text that may hold NULs. NULL: out of memory.
+// A JSON string of a text that may hold NULs, and U+FFFD for each byte that is no UTF-8. NULL: out of memory.
 cJSON *nul_string(const char *text, size_t size);
 
 #endif

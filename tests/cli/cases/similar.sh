@@ -25,3 +25,7 @@ rejects 1 'empty.txt: has no query' "$BERTC" run "$SHARED/models/small-sts" --se
 rejects 1 'nowhere.txt' "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt nowhere.txt
 succeeds "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt corpus.txt --top-k 2147483647
 [ "$(wc -l <out)" = 13 ] || fail "$(cat out)"
+# A byte that is no UTF-8 is U+FFFD in JSON.
+printf 'a river \377 sea\n' >bytes.txt
+succeeds "$BERTC" run "$SOURCE/tests/models/answers/st-static" --similar bytes.txt bytes.txt --json
+expect "\"query\":\"a river $(printf '\357\277\275') sea\""

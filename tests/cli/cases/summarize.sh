@@ -97,3 +97,7 @@ rejects 2 'takes one file' "$BERTC" run st.so --summarize 1
 rejects 2 'is no number from 0 to 1' "$BERTC" run st.so --summarize 1 --novelty 2 text.txt
 rejects 2 '--novelty goes with --summarize' "$BERTC" run st.so --novelty 1 text
 rejects 2 "is no number from 1 to" "$BERTC" run st.so --summarize 0 text.txt
+# A byte that is no UTF-8 is U+FFFD in JSON.
+printf 'a river \377 sea.' >bytes.txt
+succeeds "$BERTC" run st.so --summarize 1 --json bytes.txt
+expect "\"text\":\"a river $(printf '\357\277\275') sea\\.\""
