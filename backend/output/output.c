@@ -23,9 +23,9 @@ typedef struct output_writer {
 // (a device) comes first: only then is it known that it can be.
 static bool keep(output_writer *w, output_file *out) {
     const emit_options *o = w->o;
-    if (out->in_place && !output_file_keep(out, w->diag)) return false;
-    return (!o->ready || o->ready(o->user, w->times, w->diag)) &&
-           (out->in_place || output_file_keep(out, w->diag));
+    bool first = out->in_place;
+    if (first && !output_file_keep(out, w->diag)) return false;
+    return (!o->ready || o->ready(o->user, w->times, w->diag)) && (first || output_file_keep(out, w->diag));
 }
 
 static bool write_text(output_writer *w, const char *text, size_t size) {

@@ -37,9 +37,9 @@ succeeds "$BERTC" inspect "$MODEL" --graph vnni.ir --seq 32
 expect '^  [a-z0-9]+_s32 +class vnni, texts'
 
 # What is wrong in one of them, and what is missing.
-sed 's/^graph @encoder(/graph @encoder class dot(/' f32.ir >dot.ir
-cat vnni.ir dot.ir >none.ir
-rejects 1 'none.ir: there is no graph of class f32: there are vnni, dot' "$BERTC" run "$MODEL" --graph none.ir "$text"
+sed 's/^graph @encoder(/graph @encoder class bf16(/' f32.ir >bf16.ir
+cat vnni.ir bf16.ir >none.ir
+rejects 1 'none.ir: there is no graph of class f32: there are vnni, bf16' "$BERTC" run "$MODEL" --graph none.ir "$text"
 cat f32.ir f32.ir >twice.ir
 rejects 1 'twice.ir:[0-9]+:1: @encoder of class f32: another graph has this class' "$BERTC" run "$MODEL" --graph twice.ir "$text"
 sed 's/bert.encoder.layer.0/bert.encoder.layer.7/' vnni.ir >other.ir
