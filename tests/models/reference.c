@@ -100,7 +100,7 @@ static double compare(const reference *r, const bertc_tensor *t, const float *wa
                       const char *what) {
     int64_t count = 1;
     for (int i = 0; i < t->rank; i++) count *= t->shape[i];
-    double largest = 0, worst = 0;
+    double largest = 0, worst = 0, squares = 0, wanted = 0;
     int64_t at = 0;
     for (int64_t i = 0; i < count; i++) {
         if (!shown(r, t, i, count)) {
@@ -110,12 +110,19 @@ static double compare(const reference *r, const bertc_tensor *t, const float *wa
         }
         largest = fmax(largest, fabs((double)want[i]));
         double error = fabs((double)t->data[i] - (double)want[i]);
+        squares += error * error;
+        wanted += (double)want[i] * (double)want[i];
         if (!(error <= worst)) worst = error, at = i;
+    }
+    if (to.largest) *to.largest = fmax(*to.largest, worst);
+    if (to.mean > 0) {
+        double mean = sqrt(squares / fmax(wanted, 1e-30));
+        ck_assert_msg(mean <= to.mean, "%s: %s differs by %.3g in the mean", what, t->name, mean);
+        return mean / to.mean;
     }
     double bound = fmax(to.absolute, to.relative * largest);
     ck_assert_msg(worst <= bound, "%s: %s differs by %.3g at %lld: %.6g, not %.6g", what, t->name, worst,
                   (long long)at, (double)t->data[at], (double)want[at]);
-    if (to.largest) *to.largest = fmax(*to.largest, worst);
     if (to.same_choice && t->rank > 1) compare_choices(r, t, want, count, what);
     return worst / bound;
 }

@@ -27,6 +27,8 @@ typedef struct tolerance {
     double absolute, relative;
     bool same_choice;
     double *largest; // NULL, or where the largest difference is kept, if it is larger than what stands there
+    // Above 0: holds the root mean square of the differences over that of the reference, in place of the largest one.
+    double mean;
 } tolerance;
 double reference_check(const reference *r, bertc_model *model, int threads, tolerance t, const char *what);
 

@@ -19,12 +19,19 @@
 static case_list cases;
 
 // The lowered precisions, and how far outputs may be from those of float32: as such, or as a share of the largest value. (The
-// models are small and random; what precisions cost trained ones, test_quality_dtypes.c says.)
+// models are small and random; what precisions cost trained ones, test_quality_dtypes.c says.) `mean`: of T5, whose scores are
+// not scaled. With random weights they are large, so rounding q and k may move the softmax of a row by any amount (`verify --keep
+// 'f32:layer.*.attention.qkv'` loses half as much). T5's outputs are held in the mean.
 static const struct {
     precision p;
-    double bound;
-} lowered[] = {{PRECISION_BF16, 0.06}, {PRECISION_INT8, 0.2}, {PRECISION_INT8W, 0.16}};
+    double bound, mean;
+} lowered[] = {{PRECISION_BF16, 0.06, 0.05}, {PRECISION_INT8, 0.2, 0.15}, {PRECISION_INT8W, 0.16, 0.1}};
 enum { LOWERED = sizeof lowered / sizeof *lowered };
+
+static tolerance tolerance_of(const char *name, int which) {
+    double bound = lowered[which].bound;
+    return (tolerance){bound, bound, false, NULL, strstr(name, "t5") ? lowered[which].mean : 0};
+}
 
 // Each kernel is within a step of its results' type of the evaluator.
 static void check_kernels(opened *m, const build_options *o, const char *what) {
@@ -60,9 +67,10 @@ static int64_t longest(const char *name) {
 }
 
 // Returns the largest difference from Transformers.
-static double check_level(const char *name, precision p, double bound, const char *level, bool kernels) {
+static double check_level(const char *name, precision p, tolerance to, const char *level, bool kernels) {
     char folder[1024], what[256];
     double largest = 0;
+    to.largest = &largest;
     diag d;
     diag_init(&d);
     opened m;
@@ -77,7 +85,7 @@ static double check_level(const char *name, precision p, double bound, const cha
         reference r;
         if (!path) continue;
         reference_open(&r, path);
-        reference_check(&r, m.model, 1, (tolerance){bound, bound, false, &largest}, what);
+        reference_check(&r, m.model, 1, to, what);
         reference_close(&r);
     }
     opened_close(&m);
@@ -91,7 +99,7 @@ START_TEST(lowered_case) {
     if (!case_folder(name)) SKIP("shared", "%s, %s", name, precision_name(p));
     int n = choose_levels(name, p, chosen);
     if (!n) SKIP("avx2", "%s, %s", name, precision_name(p));
-    for (int i = 0; i < n; i++) check_level(name, p, lowered[_i % LOWERED].bound, chosen[i], true);
+    for (int i = 0; i < n; i++) check_level(name, p, tolerance_of(name, _i % LOWERED), chosen[i], true);
 }
 END_TEST
 
@@ -102,7 +110,8 @@ START_TEST(table) {
         for (int i = 0; i < cases.count; i++) {
             int n = case_folder(cases.names[i]) ? choose_levels(cases.names[i], lowered[k].p, chosen) : 0;
             for (int j = 0; j < n; j++) {
-                double x = check_level(cases.names[i], lowered[k].p, 10, chosen[j], false);
+                double x = check_level(cases.names[i], lowered[k].p, (tolerance){10, 10, false, NULL, 0},
+                                       chosen[j], false);
                 printf("%s %s %s %.3g\n", precision_name(lowered[k].p), cases.names[i], chosen[j], x);
                 if (x > most) most = x, worst = cases.names[i];
             }
