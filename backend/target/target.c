@@ -203,11 +203,12 @@ bool target_is_level(const char *name) {
 }
 
 bool target_is_class(const char *class, char *list, size_t size) {
-    const char *seen[LEVEL_COUNT * PRECISION_COUNT];
+    enum { MOST = (int)LEVEL_COUNT * (int)PRECISION_COUNT };
+    const char *seen[MOST];
     size_t at = 0;
     int count = 0;
     bool is = false;
-    for (int i = 0; i < (int)(LEVEL_COUNT * PRECISION_COUNT); i++) {
+    for (int i = 0; i < MOST; i++) {
         const char *name = level_of((level_id)(i / PRECISION_COUNT))->classes[i % PRECISION_COUNT];
         bool again = !name;
         for (int k = 0; k < count && !again; k++) again = !strcmp(seen[k], name);

@@ -67,7 +67,8 @@ bool adapter_config_open(const char *path, adapter_config *out, diag *d) {
     if (!hub_field_text(&f, "peft_type", true, &kind)) return false;
     if (strcmp(kind, "LORA") != 0)
         return hub_field_wrong(&f, "peft_type", "\"%.40s\" is not supported: \"LORA\" is", kind);
-    bool ok = plain_options(&f) & plain_beginning(&f);
+    bool ok = plain_options(&f);
+    ok &= plain_beginning(&f);
     ok &= hub_field_text(&f, "task_type", false, &task) && hub_field_text(&f, "bias", false, &bias);
     ok &= hub_field_real(&f, "r", false, 1, 1e9, &out->rank) &&
           hub_field_real(&f, "lora_alpha", false, -1e9, 1e9, &out->alpha) &&
