@@ -31,8 +31,9 @@ calls() {
             sub(/^.*\.dir\//, folder "/", file)
             sub(/\.o$/, "", file)
         }
-        $2 == "U" {print "U", $3, file}
-        $2 ~ /^[TDRB]$/ {print "D", $3, file}' | sort | awk -v exempt="$exempt" '
+        {type = $(NF - 1)} # GNU nm joins the address to the file, that of LLVM does not
+        type == "U" {print "U", $NF, file}
+        type ~ /^[TDRB]$/ {print "D", $NF, file}' | sort | awk -v exempt="$exempt" '
         $1 == "D" {at[$2] = $3}
         $1 == "U" && ($2 in at) && at[$2] != $3 {
             pair = $3 " " at[$2]
