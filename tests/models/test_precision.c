@@ -21,7 +21,7 @@ static case_list cases;
 // The lowered precisions, and how far outputs may be from those of float32: as such, or as a share of the largest value. (The
 // models are small and random; what precisions cost trained ones, test_quality_dtypes.c says.) `mean`: of T5, whose scores are
 // not scaled. With random weights they are large, so rounding q and k may move the softmax of a row by any amount (`verify --keep
-// 'f32:layer.*.attention.qkv'` loses half as much). T5's outputs are held in the mean.
+// 'f32:layer.*.attention.qkv'` loses a third to a half less). T5's outputs are held in the mean.
 static const struct {
     precision p;
     double bound, mean;

@@ -154,33 +154,22 @@ static bool add_pair(reading *r, const char *layer, const char *first, const cha
     return true;
 }
 
-// lora_A [r,in] and lora_B [out,r] of a linear layer.
-static bool read_linear(reading *r, const char *name, const char *plain) {
+// A layer's two factors: lora_A.weight [r,in] and lora_B.weight [out,r] of a linear layer, or, of a table,
+// lora_embedding_A [r,rows] and lora_embedding_B [width,r], whose product is turned round.
+static bool read_pair(reading *r, const char *name, const char *plain, bool table) {
     arena *ar = r->c->arena;
-    const char *layer = without(ar, plain, ".lora_A.weight"),
-               *second = other_name(ar, name, "lora_A", "lora_B");
+    const char *layer = without(ar, plain, table ? ".lora_embedding_A" : ".lora_A.weight");
+    const char *second = table ? other_name(ar, name, "lora_embedding_A", "lora_embedding_B")
+                               : other_name(ar, name, "lora_A", "lora_B");
     int64_t x[2], y[2], shape[2];
     hub_factor a, b;
     if (!entry(r, name, 2, &a, x) || !entry(r, second, 2, &b, y)) return false;
     const char *own = arena_printf(ar, "%s.weight", layer);
     if (skips(r, own)) return true;
     const char *base = base_tensor(r, name, own, 2, shape);
-    return base && same_shape(r, name, base, y[0], x[1], shape) &&
-           add_pair(r, layer, name, base, a, b, false);
-}
-
-// lora_embedding_A [r,rows] and lora_embedding_B [width,r] of a table.
-static bool read_table(reading *r, const char *name, const char *plain) {
-    arena *ar = r->c->arena;
-    const char *layer = without(ar, plain, ".lora_embedding_A"),
-               *second = other_name(ar, name, "lora_embedding_A", "lora_embedding_B");
-    int64_t x[2], y[2], shape[2];
-    hub_factor a, b;
-    if (!entry(r, name, 2, &a, x) || !entry(r, second, 2, &b, y)) return false;
-    const char *own = arena_printf(ar, "%s.weight", layer);
-    if (skips(r, own)) return true;
-    const char *base = base_tensor(r, name, own, 2, shape);
-    return base && same_shape(r, name, base, x[1], y[0], shape) && add_pair(r, layer, name, base, a, b, true);
+    int64_t rows = table ? x[1] : y[0], columns = table ? y[0] : x[1];
+    return base && same_shape(r, name, base, rows, columns, shape) &&
+           add_pair(r, layer, name, base, a, b, table);
 }
 
 // lora_B.bias [out], which is added to the layer's bias.
@@ -236,8 +225,8 @@ static bool read_tensor(reading *r, const char *name, bool whole) {
     if (strstr(plain, ".original_module.")) return true;
     if (lora == whole) return true;
     if (!lora) return read_whole(r, name, plain);
-    if (hub_ends_with(plain, ".lora_A.weight")) return read_linear(r, name, plain);
-    if (hub_ends_with(plain, ".lora_embedding_A")) return read_table(r, name, plain);
+    if (hub_ends_with(plain, ".lora_A.weight")) return read_pair(r, name, plain, false);
+    if (hub_ends_with(plain, ".lora_embedding_A")) return read_pair(r, name, plain, true);
     if (hub_ends_with(plain, ".lora_B.bias")) return read_bias(r, name, plain);
     if (hub_ends_with(plain, ".lora_B.weight")) return has_first(r, name, "lora_B", "lora_A");
     if (hub_ends_with(plain, ".lora_embedding_B"))
