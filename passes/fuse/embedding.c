@@ -138,6 +138,7 @@ static void narrow_lookups(rewriter *r, int count, value *narrow, pass *p) {
     for (value v = 0; v < count; v++) {
         if (!op_is(g, v, OP_gather) || !use_count(r, v)) continue;
         value table = graph_node(g, v)->inputs[0], ids = graph_node(g, v)->inputs[1];
+        if (table >= count) continue; // rows that were widened just now
         if (!narrow[table]) narrow[table] = narrow_table(r, table);
         if (narrow[table] == VALUE_NONE) continue;
         pass_fired(p, g, v, "its table stays %s", elem_name(graph_type(g, narrow[table])->e));
