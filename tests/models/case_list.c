@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "main.h"
 
-#define HERE  BERTC_TESTS "/models/cases"
-#define THERE BERTC_SHARED "/conformance/models"
+#define HERE BERTC_TESTS "/models/cases"
 
 const char *const case_files[CASE_FILES] = {"io.safetensors",    "masks.safetensors", "positions.safetensors",
                                             "tasks.safetensors", "bbox.safetensors",  "global.safetensors"};
@@ -33,24 +31,6 @@ case_list case_list_find(const char *begin) {
 void case_list_free(case_list *l) {
     for (int i = 0; i < l->count; i++) free(l->names[i]);
     l->count = 0;
-}
-
-// The path where it exists.
-static const char *there(char path[1024], const char *root, const char *name, const char *file) {
-    snprintf(path, 1024, "%s/%s/%s", root, name, file);
-    return access(path, R_OK) ? NULL : path;
-}
-
-const char *case_folder(const char *name) {
-    static char path[1024];
-    if (there(path, HERE, name, "io.safetensors")) return there(path, HERE, name, "");
-    return there(path, THERE, name, "io.safetensors") ? there(path, THERE, name, "") : NULL;
-}
-
-const char *case_file(const char *name, const char *file) {
-    static char path[1024];
-    const char *found = there(path, HERE, name, file);
-    return found ? found : there(path, THERE, name, file);
 }
 
 int case_main(const char *suite, int argc, char **argv, case_list *cases, const TTest *one, int each,

@@ -1,10 +1,10 @@
-// The conformance cases by name: the folders of tests/models/cases. A folder that has no io.safetensors (its
-// class stands there with another head already, or it is large) is read from ../shared/conformance/models;
-// what else it holds, other masks and positions, belongs to that case.
+// The conformance cases by name: the folders of tests/models/cases. Where the files of one lie: case_path.h.
 #ifndef BERTC_TESTS_CASE_LIST_H
 #define BERTC_TESTS_CASE_LIST_H
 #include <check.h>
 #include <stddef.h>
+
+#include "case_path.h"
 
 #define CASES_MAX 256
 typedef struct case_list {
@@ -15,12 +15,6 @@ typedef struct case_list {
 // The cases whose names begin so; NULL: all.
 case_list case_list_find(const char *begin);
 void case_list_free(case_list *l);
-
-// Where a case's config and weights lie; NULL where ../shared is needed and not there. Of static memory, valid
-// until the next call.
-const char *case_folder(const char *name);
-// A file of a case; NULL where there is none. Of static memory too.
-const char *case_file(const char *name, const char *file);
 
 // The main of a program over the cases, which go to *cases: `one` runs `each` times for each of them, numbered case by case, of
 // all or of those whose names begin as an argument, or BERTC_CASE, says; with --table, `table` runs alone (NULL: there is none).

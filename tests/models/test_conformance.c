@@ -22,7 +22,7 @@ static case_list cases;
 static void check_file(const char *name, const char *file, bertc_model *model, int threads, tolerance t,
                        const char *how) {
     char what[256];
-    const char *path = case_file(name, file);
+    const char *path = case_path(name, file);
     if (!path) return;
     reference r;
     reference_open(&r, path);
@@ -69,7 +69,7 @@ static bool holds_all(const char *name) {
     size_t bytes;
     int rank;
     reference r;
-    reference_open(&r, case_file(name, "io.safetensors"));
+    reference_open(&r, case_path(name, "io.safetensors"));
     bool holds = safetensors_entry(r.file, "out.hidden_states.0", &dtype, &rank, &shape, &data, &bytes);
     reference_close(&r);
     return holds;
@@ -77,7 +77,7 @@ static bool holds_all(const char *name) {
 
 static void open_case(opened *m, const char *name, const char *cpu, diag *d) {
     char folder[1024];
-    snprintf(folder, sizeof(folder), "%s", case_folder(name));
+    snprintf(folder, sizeof(folder), "%s", case_home(name));
     bool all = holds_all(name);
     build_options o = {
         .batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};
@@ -86,7 +86,7 @@ static void open_case(opened *m, const char *name, const char *cpu, diag *d) {
 
 START_TEST(compiled_case) {
     const char *name = cases.names[_i % cases.count], *cpu = host_cpus[_i / cases.count];
-    if (!case_folder(name)) SKIP("shared", "%s, %s", name, cpu);
+    if (!case_home(name)) SKIP("shared", "%s, %s", name, cpu);
     if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s, %s", name, cpu);
     char how[64];
     diag d;
@@ -155,7 +155,7 @@ START_TEST(table) {
     int count = 0;
     double embedding = 0;
     for (int i = 0; i < cases.count; i++) {
-        if (case_folder(cases.names[i]))
+        if (case_home(cases.names[i]))
             add_case(lines, &count, cases.names[i]);
         else
             skip_part("shared", "%s", cases.names[i]);

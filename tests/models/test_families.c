@@ -69,8 +69,8 @@ START_TEST(loop_nest_gets_none) {
     const char *name = cases.names[_i];
     char folder[1024], what[256];
     int slow = 0, work = 0;
-    if (!case_folder(name)) SKIP("shared", "%s", name);
-    snprintf(folder, sizeof folder, "%s", case_folder(name));
+    if (!case_home(name)) SKIP("shared", "%s", name);
+    snprintf(folder, sizeof folder, "%s", case_home(name));
     for (int i = 0; i < FORMS; i++) {
         build b;
         diag d;

@@ -39,12 +39,12 @@ static void check(const char *folder, const char *path, arena *a) {
 }
 
 START_TEST(outputs_agree) {
-    const char *name = cases.names[_i], *folder = case_folder(name);
+    const char *name = cases.names[_i], *folder = case_home(name);
     if (!folder) SKIP("shared", "%s", name);
     arena *a = arena_new();
     folder = arena_strdup(a, folder);
     for (int i = 0; i < CASE_FILES; i++) {
-        const char *path = case_file(name, case_files[i]);
+        const char *path = case_path(name, case_files[i]);
         if (path) check(folder, arena_strdup(a, path), a);
     }
     arena_free(a);

@@ -56,7 +56,7 @@ static void check_kernels(opened *m, const build_options *o, const char *what) {
 static int64_t longest(const char *name) {
     int64_t most = 1;
     for (int i = 0; i < CASE_FILES; i++) {
-        const char *path = case_file(name, case_files[i]);
+        const char *path = case_path(name, case_files[i]);
         reference r;
         if (!path) continue;
         reference_open(&r, path);
@@ -74,14 +74,14 @@ static double check_level(const char *name, precision p, tolerance to, const cha
     diag d;
     diag_init(&d);
     opened m;
-    snprintf(folder, sizeof folder, "%s", case_folder(name));
+    snprintf(folder, sizeof folder, "%s", case_home(name));
     snprintf(what, sizeof what, "%s, %s, %s", name, precision_name(p), level);
     build_options o = {.batch = 1, .optimise = 1, .mcpu = level, .dtype = precision_name(p)};
     o.lengths = (int_list){1, {longest(name)}};
     must_diag(opened_open(&m, folder, &o, &d), &d, what);
     if (kernels) check_kernels(&m, &o, what);
     for (int i = 0; i < CASE_FILES; i++) {
-        const char *path = case_file(name, case_files[i]);
+        const char *path = case_path(name, case_files[i]);
         reference r;
         if (!path) continue;
         reference_open(&r, path);
@@ -96,7 +96,7 @@ static double check_level(const char *name, precision p, tolerance to, const cha
 START_TEST(lowered_case) {
     const char *name = cases.names[_i / LOWERED], *chosen[LEVELS];
     precision p = lowered[_i % LOWERED].p;
-    if (!case_folder(name)) SKIP("shared", "%s, %s", name, precision_name(p));
+    if (!case_home(name)) SKIP("shared", "%s, %s", name, precision_name(p));
     int n = choose_levels(name, p, chosen);
     if (!n) SKIP("avx2", "%s, %s", name, precision_name(p));
     for (int i = 0; i < n; i++) check_level(name, p, tolerance_of(name, _i % LOWERED), chosen[i], true);
@@ -108,7 +108,7 @@ START_TEST(table) {
         const char *worst = "none", *chosen[LEVELS];
         double most = 0;
         for (int i = 0; i < cases.count; i++) {
-            int n = case_folder(cases.names[i]) ? choose_levels(cases.names[i], lowered[k].p, chosen) : 0;
+            int n = case_home(cases.names[i]) ? choose_levels(cases.names[i], lowered[k].p, chosen) : 0;
             for (int j = 0; j < n; j++) {
                 double x = check_level(cases.names[i], lowered[k].p, (tolerance){10, 10, false, NULL, 0},
                                        chosen[j], false);

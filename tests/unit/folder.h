@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "case_path.h"
 #include "frontend/hub/hub.h"
 #include "main.h"
 
@@ -46,16 +47,15 @@ static inline void make_folder(const char *name) {
 }
 
 static inline void link_case(const char *file, const char *name) {
-    char from[512];
-    snprintf(from, sizeof(from), CASES "%s", file);
+    const char *from = case_path(file, NULL);
+    ck_assert_msg(from != NULL, "%s is not there", file);
     ck_assert_int_eq(symlink(from, in_folder(name)), 0);
 }
 
 // The text of a file of the cases; freed by the caller.
 static inline char *case_text(const char *file) {
-    char path[512];
-    snprintf(path, sizeof(path), CASES "%s", file);
-    FILE *f = fopen(path, "r");
+    const char *path = case_path(file, NULL);
+    FILE *f = path ? fopen(path, "r") : NULL;
     ck_assert_ptr_nonnull(f);
     char *text = calloc(1, 1 << 16);
     ck_assert_uint_lt(fread(text, 1, (1 << 16) - 1, f), (1 << 16) - 1);
@@ -138,9 +138,7 @@ static inline void change_weights(const char *path, change f) {
 }
 
 static inline void copy_weights(const char *from, change f) {
-    char path[512];
-    snprintf(path, sizeof(path), CASES "%s/model.safetensors", from);
-    change_weights(path, f);
+    change_weights(case_path(from, "model.safetensors"), f);
 }
 
 static inline void link_base(void) {

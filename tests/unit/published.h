@@ -79,9 +79,7 @@ static inline void write_published(const char *name, const char *const changes[]
 
 // What evaluated() gives of a case, and of a folder with the same weights.
 static inline void expect_same(const char *of) {
-    char path[512];
-    snprintf(path, sizeof(path), CASES "%s", of);
-    opened x = open_model((hub_options){.model = path}), y = open_model((hub_options){0});
+    opened x = open_model((hub_options){.model = case_home(of)}), y = open_model((hub_options){0});
     if (!y.ok) diag_print(&y.d, stderr);
     ck_assert(x.ok && y.ok);
     tensor want = evaluated(&x), got = evaluated(&y);
