@@ -35,7 +35,7 @@ typedef struct eval_frame {
 #define kernel_per_sequence NULL
 #define kernel_result       NULL
 static const eval_op kernels[] = {
-#define OP(name, least, most, attrs, flags) [OP_##name] = kernel_##name,
+#define OP(name, least, most, attrs, flags, gradient) [OP_##name] = kernel_##name,
 #include "ir/ops.def"
 #undef OP
 };

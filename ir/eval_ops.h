@@ -40,7 +40,7 @@ void eval_steps(const tensor *t, int64_t *steps);
 void eval_broadcast_steps(const tensor *t, int rank, int64_t *steps);
 
 // An op without a kernel does not link. (Leaves that only stand for data, and regions, are eval.c's own.)
-#define OP(name, least, most, attrs, flags) bool kernel_##name(const eval_call *c);
+#define OP(name, least, most, attrs, flags, gradient) bool kernel_##name(const eval_call *c);
 #include "ir/ops.def"
 #undef OP
 

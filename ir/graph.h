@@ -28,7 +28,7 @@
 #include "ir/recipe.h"
 
 typedef enum op {
-#define OP(name, least, most, attrs, flags) OP_##name,
+#define OP(name, least, most, attrs, flags, gradient) OP_##name,
 #include "ir/ops.def"
 #undef OP
     OP_COUNT
@@ -43,6 +43,15 @@ typedef enum op_flags {
     REGION = 32,
     WRITES = 64
 } op_flags;
+
+// What an op's gradient rule reads, beside types and attributes.
+typedef enum gradient_reads {
+    NO_GRADIENT = 0, // there is no rule
+    READS_NOTHING = 1,
+    READS_OPERANDS = 2,
+    READS_RESULT = 4,
+    READS_BODY = 8 // a region's, whose ops have rules
+} gradient_reads;
 
 typedef enum attr_id {
 #define ATTR(name, kind) ATTR_##name,
@@ -167,6 +176,7 @@ struct graph {
 
 const char *op_name(op o);
 int op_flag_bits(op o);
+int op_gradient_reads(op o); // gradient_reads
 int op_least_inputs(op o);
 int op_most_inputs(op o); // -1: any number
 // Finds by name; OP_COUNT / ATTR_COUNT where there is none.

@@ -6,11 +6,12 @@
 
 typedef struct op_row {
     const char *name, *attrs;
-    int least, most, flags;
+    int least, most, flags, gradient;
 } op_row;
 
 static const op_row ops[] = {
-#define OP(name, least, most, attrs, flags) [OP_##name] = {#name, attrs, least, most, flags},
+#define OP(name, least, most, attrs, flags, gradient)                                                        \
+    [OP_##name] = {#name, attrs, least, most, flags, gradient},
 #include "ir/ops.def"
 #undef OP
 };
@@ -31,6 +32,9 @@ const char *op_name(op o) {
 }
 int op_flag_bits(op o) {
     return ops[o].flags;
+}
+int op_gradient_reads(op o) {
+    return ops[o].gradient;
 }
 int op_least_inputs(op o) {
     return ops[o].least;

@@ -36,7 +36,8 @@ static void find_indices(arena *a, const graph *g, bool *index) {
         const node *n = graph_node(g, v);
         if (n->op == OP_result) continue; // its region asks for it
         int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
-        bool looks_up = n->op == OP_gather || n->op == OP_gather_along;
+        bool looks_up = n->op == OP_gather || n->op == OP_gather_along || n->op == OP_scatter_add ||
+                        n->op == OP_scatter_add_along;
         const bool *within = n->body ? indices_within(a, g, v, index) : NULL;
         for (int i = 0; i < n->input_count; i++) {
             if (!is_whole(g, n->inputs[i])) continue;

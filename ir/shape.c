@@ -23,32 +23,11 @@ static bool dim_at_most(dim a, dim b) {
     return a.s == SYM_L && b.s == SYM_M && a.n <= b.n;
 }
 
-static bool dims_positive(int n, const dim *d) {
-    for (int i = 0; i < n; i++) {
-        if (d[i].s == SYM_NONE && d[i].n < 1) return false;
-    }
-    return true;
-}
-
-// Numpy's rule: aligned at the last axis, equal or one of them 1. `t` becomes the common shape.
-static bool broadcast_into(type *t, const type *with) {
-    int rank = t->rank > with->rank ? t->rank : with->rank;
-    type r = {.e = t->e, .rank = rank};
-    for (int i = 1; i <= rank; i++) {
-        dim a = i <= t->rank ? t->d[t->rank - i] : dim_num(1);
-        dim b = i <= with->rank ? with->d[with->rank - i] : dim_num(1);
-        if (!dim_eq(a, b) && !dim_is(a, 1) && !dim_is(b, 1)) return false;
-        r.d[rank - i] = dim_is(a, 1) ? b : a;
-    }
-    *t = r;
-    return true;
-}
-
 static bool broadcast_all(const rule_context *c, elem e) {
     type t = *operand(c, 0);
     t.layout = LAYOUT_ROW;
     for (int i = 1; i < c->n->input_count; i++) {
-        if (!broadcast_into(&t, operand(c, i))) return misfit(c, "the shapes don't broadcast");
+        if (!shape_broadcast(&t, operand(c, i))) return misfit(c, "the shapes don't broadcast");
     }
     t.e = e;
     *c->out = t;
@@ -59,27 +38,6 @@ static bool broadcast_all(const rule_context *c, elem e) {
 
 static bool rule_leaf(const rule_context *c) {
     *c->out = c->n->type;
-    return true;
-}
-
-static bool rule_gather(const rule_context *c) {
-    const type *table = operand(c, 0), *ids = operand(c, 1);
-    if (ids->e != ELEM_I32 || ids->rank != 1) return misfit(c, "the ids must be i32[X]");
-    if (table->rank < 1) return misfit(c, "the table must have rows");
-    *c->out = *table;
-    c->out->d[0] = ids->d[0];
-    return true;
-}
-
-static bool rule_gather_along(const rule_context *c) {
-    const type *x = operand(c, 0), *ids = operand(c, 1);
-    if (ids->e != ELEM_I32 || ids->rank < 1) return misfit(c, "the ids must be i32[..,M]");
-    if (x->rank < 1) return misfit(c, "there must be an axis to gather along");
-    type t = *x, with = *ids;
-    t.d[t.rank - 1] = with.d[with.rank - 1] = dim_num(1);
-    if (!broadcast_into(&t, &with)) return misfit(c, "the leading axes don't broadcast");
-    t.d[t.rank - 1] = ids->d[ids->rank - 1];
-    *c->out = t;
     return true;
 }
 
@@ -115,15 +73,10 @@ static bool rule_compare(const rule_context *c) {
     return broadcast_all(c, ELEM_I1);
 }
 
-static bool shape_attribute(const rule_context *c, const attr *a) {
-    if (a->n < 0 || a->n > IR_MAX_RANK) return misfit(c, "shape has too many axes");
-    return dims_positive(a->n, a->u.dims) || misfit(c, "shape has an axis below 1");
-}
-
 static bool rule_iota(const rule_context *c) {
     const attr *shape = attribute(c, ATTR_shape);
     int64_t axis = attribute(c, ATTR_axis)->u.i;
-    if (!shape_attribute(c, shape)) return false;
+    if (!shape_axes_fit(c, shape)) return false;
     if (axis < 0 || axis >= shape->n) return misfit(c, "axis is not one of the shape's");
     *c->out = type_make(ELEM_I32, shape->n, shape->u.dims);
     return true;
@@ -177,7 +130,7 @@ static bool rule_reshape(const rule_context *c) {
     const type *x = operand(c, 0);
     const attr *shape = attribute(c, ATTR_shape);
     int64_t had, has;
-    if (!shape_attribute(c, shape)) return false;
+    if (!shape_axes_fit(c, shape)) return false;
     if (!numbers_product(x->rank, x->d, &had) || !numbers_product(shape->n, shape->u.dims, &has) ||
         had != has || !same_symbols(x->rank, x->d, shape->n, shape->u.dims)) {
         return misfit(c, "shape has another number of elements");
@@ -198,7 +151,7 @@ static bool rule_slice(const rule_context *c) {
         }
         if (b.s != SYM_NONE && b.s != e.s) return misfit(c, "begin and end have different symbols");
         dim size = {b.s == e.s ? SYM_NONE : e.s, e.n - b.n};
-        if (!dims_positive(1, &size)) return misfit(c, "the slice is empty");
+        if (!shape_positive(1, &size)) return misfit(c, "the slice is empty");
         c->out->d[i] = size;
     }
     return true;
@@ -227,7 +180,7 @@ static bool rule_concat(const rule_context *c) {
 static bool rule_pad(const rule_context *c) {
     const type *x = operand(c, 0);
     const attr *shape = attribute(c, ATTR_shape);
-    if (!shape_attribute(c, shape)) return false;
+    if (!shape_axes_fit(c, shape)) return false;
     if (shape->n != x->rank) return misfit(c, "shape must name every axis");
     for (int i = 0; i < x->rank; i++) {
         if (!dim_at_most(x->d[i], shape->u.dims[i])) return misfit(c, "shape is smaller than the operand");
@@ -238,9 +191,9 @@ static bool rule_pad(const rule_context *c) {
 
 static bool rule_broadcast(const rule_context *c) {
     const attr *shape = attribute(c, ATTR_shape);
-    if (!shape_attribute(c, shape)) return false;
+    if (!shape_axes_fit(c, shape)) return false;
     type to = type_make(operand(c, 0)->e, shape->n, shape->u.dims), t = *operand(c, 0);
-    if (!broadcast_into(&t, &to) || !type_same_shape(&t, &to)) {
+    if (!shape_broadcast(&t, &to) || !type_same_shape(&t, &to)) {
         return misfit(c, "does not broadcast to the shape");
     }
     *c->out = to;
@@ -419,7 +372,7 @@ static bool rule_result(const rule_context *c) {
 #define rule_layer_norm  rule_row
 #define rule_rms_norm    rule_row
 static const rule rules[] = {
-#define OP(name, least, most, attrs, flags) [OP_##name] = rule_##name,
+#define OP(name, least, most, attrs, flags, gradient) [OP_##name] = rule_##name,
 #include "ir/ops.def"
 #undef OP
 };

@@ -32,6 +32,19 @@ static inline bool misfit(const rule_context *c, const char *cause) {
     return diag_error(c->d, c->where, "%s (%s): %s", op_name(c->n->op), line, cause);
 }
 
+// --- Axes and lookups (shape_lookup.c)
+
+// Is every axis that is a number at least 1?
+bool shape_positive(int n, const dim *d);
+// Numpy's rule: aligned at the last axis, equal or one of them 1. `t` becomes the common shape.
+bool shape_broadcast(type *t, const type *with);
+// Has the attribute `shape` axes that a value may have?
+bool shape_axes_fit(const rule_context *c, const attr *a);
+bool rule_gather(const rule_context *c);
+bool rule_gather_along(const rule_context *c);
+bool rule_scatter_add(const rule_context *c);
+bool rule_scatter_add_along(const rule_context *c);
+
 // --- Products and quantised rows (shape_product.c)
 
 bool rule_matmul(const rule_context *c);

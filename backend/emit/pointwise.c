@@ -89,7 +89,7 @@ static LLVMValueRef gelu(emit *e, const graph *g, const node *n, LLVMValueRef x)
     X(cast, cast_op(e, t->e, n->type.e, x[0]))
 
 #define HAS_CODE(name, code) (UINT64_C(1) << OP_##name) |
-#define OP(name, least, most, attrs, flags)                                                                  \
+#define OP(name, least, most, attrs, flags, gradient)                                                        \
     _Static_assert(!((flags) & POINTWISE) == !((POINTWISE_OPS(HAS_CODE) 0) >> OP_##name & 1),                \
                    #name ": what ops.def calls POINTWISE has its code in POINTWISE_OPS, and nothing else");
 #include "ir/ops.def"

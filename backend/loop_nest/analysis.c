@@ -49,7 +49,8 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_reshape: return true;
     case OP_broadcast: return pointwise_rows(g, n, rows);
     case OP_gather: return !leads;
-    case OP_gather_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
+    case OP_gather_along:
+    case OP_scatter_add_along: return n->type.rank > 1 && pointwise_rows(g, n, rows);
     case OP_matmul:
         return leads && (graph_type(g, n->inputs[1])->rank > 2 ||
                          symbol_place_of(graph_type(g, n->inputs[1]), rows) == SYMBOL_ABSENT);

@@ -115,7 +115,7 @@ static view reshaped(loop_nest *n, const node *producer, const view *x, int last
 #define VIEWS                                                                                                \
     (UINT64_C(1) << OP_transpose | UINT64_C(1) << OP_broadcast | UINT64_C(1) << OP_reshape |                 \
      UINT64_C(1) << OP_slice)
-#define OP(name, least, most, attrs, flags)                                                                  \
+#define OP(name, least, most, attrs, flags, gradient)                                                        \
     _Static_assert(!((flags) & VIEW) == !(VIEWS >> OP_##name & 1),                                           \
                    #name ": what ops.def calls VIEW has a case in view_op, and nothing else");
 #include "ir/ops.def"

@@ -58,6 +58,14 @@ bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char 
 void loop_nest_op(loop_nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
 view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at);
+// `number` into every element of `out`.
+void loop_nest_fill(loop_nest *n, const view *out, double number);
+// The leading axes of `v` broadcast to those of `out`; its last stays.
+view loop_nest_led(const view *v, const view *out);
+
+// --- scatter.c: rows and elements added up by ids, in ascending order
+void loop_nest_scatter_add(loop_nest *n, const node *producer, const view *out);
+void loop_nest_scatter_add_along(loop_nest *n, const node *producer, const view *out);
 
 // --- product.c: matmul
 void loop_nest_matmul(loop_nest *n, const node *producer, const view *out);

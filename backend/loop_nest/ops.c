@@ -6,7 +6,7 @@
 
 // --- Moving
 
-static void fill_view(loop_nest *n, const view *out, double number) {
+void loop_nest_fill(loop_nest *n, const view *out, double number) {
     emit *e = n->e;
     walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
     view row = walk_view(e, &w, out);
@@ -39,8 +39,7 @@ static void gather(loop_nest *n, const node *producer, const view *out) {
     walk_end(n->e, &w);
 }
 
-// The leading axes of `v` as those of the result; its last stays.
-static view led(const view *v, const view *out) {
+view loop_nest_led(const view *v, const view *out) {
     int last = out->type.rank - 1, own = v->type.rank - 1;
     type t = out->type;
     LLVMValueRef size[IR_MAX_RANK];
@@ -54,7 +53,8 @@ static view led(const view *v, const view *out) {
 // Element by element. Ids outside belong to elements that nobody reads: they get element 0.
 static void gather_along(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
-    view x = led(&n->views[producer->inputs[0]], out), ids = led(&n->views[producer->inputs[1]], out);
+    view x = loop_nest_led(&n->views[producer->inputs[0]], out),
+         ids = loop_nest_led(&n->views[producer->inputs[1]], out);
     walk w = walk_begin(e, out->type.rank - 1, out->size);
     view row = walk_view(e, &w, &x), at = walk_view(e, &w, &ids), to = walk_view(e, &w, out);
     for (sweep s = sweep_begin(e, to.size[0], 1, 1); sweep_next(&s);) {
@@ -89,7 +89,7 @@ static void concat(loop_nest *n, const node *producer, const view *out) {
 static void pad(loop_nest *n, const node *producer, const view *out) {
     const view *x = &n->views[producer->inputs[0]];
     view to = part(n, out, x, 0, build_const_i64(n->e, 0));
-    fill_view(n, out, 0);
+    loop_nest_fill(n, out, 0);
     loop_nest_copy(n, x, &to);
 }
 
@@ -178,7 +178,7 @@ static void reduce_axes(loop_nest *n, const node *producer, const view *out) {
         count = LLVMBuildMul(e->b, count, x.size[axes->u.ints[i]], "");
     }
     if (whole) x = loop_nest_swept(n, &x);
-    fill_view(n, out, producer->op == OP_reduce_max ? -__builtin_inf() : 0);
+    loop_nest_fill(n, out, producer->op == OP_reduce_max ? -__builtin_inf() : 0);
     sums = view_broadcast(out, &x.type, x.size);
     walk w = walk_begin(e, last, x.size);
     view from = walk_view(e, &w, &x), to = walk_view(e, &w, &sums);
@@ -210,6 +210,8 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     switch (producer->op) {
     case OP_gather: gather(n, producer, out); break;
     case OP_gather_along: gather_along(n, producer, out); break;
+    case OP_scatter_add: loop_nest_scatter_add(n, producer, out); break;
+    case OP_scatter_add_along: loop_nest_scatter_add_along(n, producer, out); break;
     case OP_iota: iota(n, producer, out); break;
     case OP_matmul: loop_nest_matmul(n, producer, out); break;
     case OP_concat: concat(n, producer, out); break;

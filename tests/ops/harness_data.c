@@ -81,7 +81,8 @@ static int64_t table_rows(const graph *g, value v) {
             if (n->inputs[i] != v) continue;
             int64_t rows = INT64_MAX;
             dim d = graph_type(g, n->inputs[0])->rank ? graph_type(g, n->inputs[0])->d[0] : dim_num(1);
-            if (n->op == OP_gather && i == 1) rows = d.s == SYM_NONE ? d.n : 1;
+            if (n->op == OP_scatter_add) d = n->type.d[0];
+            if ((n->op == OP_gather || n->op == OP_scatter_add) && i == 1) rows = d.s == SYM_NONE ? d.n : 1;
             int bounds = n->op == OP_per_sequence ? (int)node_attr(n, ATTR_bounds)->u.i : 0;
             if (n->body && i >= bounds) rows = table_rows(n->body, i - bounds);
             if (rows < least) least = rows;
