@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,21 @@ static int store_text(const option_table *t, const option_row *r, const char *te
     return -1;
 }
 
+// Decimal, as JSON writes numbers; no spaces, "nan" or "inf".
+static int store_number(const option_table *t, const option_row *r, const char *text) {
+    char *end;
+    double ceiling = r->ceiling != 0 ? r->ceiling : DBL_MAX;
+    bool plain = *text && strspn(text, "+-.0123456789eE") == strlen(text);
+    double v = plain ? strtod(text, &end) : 0;
+    if (plain && !*end && v >= r->floor && v <= ceiling) {
+        *(double *)r->out = v;
+        return -1;
+    }
+    if (ceiling < DBL_MAX)
+        return usage_error(t, "--%s: '%s' is no number from %g to %g", r->name, text, r->floor, ceiling);
+    return usage_error(t, "--%s: '%s' is no number from %g up", r->name, text, r->floor);
+}
+
 static int store(const option_table *t, const option_row *r, const char *text) {
     switch (r->kind) {
     case OPTION_FLAG: *(bool *)r->out = true; return -1;
@@ -126,6 +142,7 @@ static int store(const option_table *t, const option_row *r, const char *text) {
     case OPTION_OPTIONAL: *(const char **)r->out = text; return -1;
     case OPTION_INTS: return store_ints(t, r, text);
     case OPTION_TEXTS: return store_text(t, r, text);
+    case OPTION_NUMBER: return store_number(t, r, text);
     case OPTION_INT: break;
     }
     int64_t v;

@@ -14,6 +14,7 @@ typedef enum option_kind {
     OPTION_TEXTS,   // text_list: each time that the option is given
     OPTION_INT,     // int64_t, from `least` to `most`
     OPTION_INTS,    // int_list, each from `least` to `most`
+    OPTION_NUMBER,  // double, from `floor` to `ceiling`
     OPTION_OPTIONAL // const char *: "--report" alone sets it to "", "--report=x" to x
 } option_kind;
 
@@ -36,8 +37,9 @@ typedef struct option_row {
     const char *argument; // in the help: "FILE"
     const char *help;
     void *out;
-    int64_t least, most; // most 0: INT32_MAX, so that it may be kept as an int
-    const char *group;   // options_add fills it in
+    int64_t least, most;   // most 0: INT32_MAX, so that it may be kept as an int
+    const char *group;     // options_add fills it in
+    double floor, ceiling; // ceiling 0: none
 } option_row;
 
 #define OPTION_ROWS_MAX 64

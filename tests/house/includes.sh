@@ -29,6 +29,7 @@ frontend/cli/arrays:
 frontend/cli/search: arrays
 frontend/cli/run: arrays search
 frontend/cli/bench:
+frontend/cli/train:
 passes/fuse:
 passes/lower:
 passes/narrow:

@@ -1,0 +1,382 @@
+// links: cli hub ir
+// The parts of `bertc train` that need no model: learning rates, the order of examples, the log and its drawing, the state of a
+// run, checkpoints.
+#include <check.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "frontend/cli/train/chance.h"
+#include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/log.h"
+#include "frontend/cli/train/order.h"
+#include "frontend/cli/train/rates.h"
+#include "frontend/cli/train/state.h"
+#include "main.h"
+
+static char folder[64];
+
+static void setup(void) {
+    strcpy(folder, "/tmp/bertc-train-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void teardown(void) {
+    char command[96];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static char *in_folder(const char *name) {
+    static char path[2][160];
+    static int turn;
+    char *p = path[turn ^= 1];
+    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    return p;
+}
+
+static void put_file(const char *name, const char *text) {
+    FILE *f = fopen(in_folder(name), "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static char *get_file(const char *name) {
+    static char text[1 << 16];
+    FILE *f = fopen(in_folder(name), "r");
+    ck_assert_ptr_nonnull(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    return text;
+}
+
+// --- Rates: what torch.optim.lr_scheduler.LambdaLR gives with the lambdas of Transformers' optimization.py
+
+START_TEST(rates) {
+    rate_rule s = {RATE_LINEAR, 1e-4, 0, 50};
+    ck_assert_double_eq(rate_at(&s, 1), 1e-4);
+    ck_assert_double_eq_tol(rate_at(&s, 2), 9.8e-5, 1e-18);
+    ck_assert_double_eq_tol(rate_at(&s, 50), 2e-6, 1e-18);
+    ck_assert_double_eq(rate_at(&s, 51), 0);
+    s = (rate_rule){RATE_LINEAR, 1.0, 4, 10};
+    const double linear[] = {0, 0.25, 0.5, 0.75, 1, 5.0 / 6, 4.0 / 6, 3.0 / 6, 2.0 / 6, 1.0 / 6};
+    for (int i = 0; i < 10; i++) ck_assert_double_eq_tol(rate_at(&s, i + 1), linear[i], 1e-15);
+    s.kind = RATE_COSINE;
+    const double cosine[] = {0, 0.25, 0.5, 0.75, 1, 0.9330127018922194, 0.75, 0.5, 0.25, 0.0669872981077806};
+    for (int i = 0; i < 10; i++) ck_assert_double_eq_tol(rate_at(&s, i + 1), cosine[i], 1e-15);
+    s.kind = RATE_CONSTANT;
+    ck_assert_double_eq(rate_at(&s, 2), 0.25);
+    ck_assert_double_eq(rate_at(&s, 9), 1);
+    s = (rate_rule){RATE_LINEAR, 1.0, 10, 10}; // nothing is left behind the warm-up
+    ck_assert_double_eq_tol(rate_at(&s, 10), 0.9, 1e-15);
+    ck_assert_int_eq(rate_warmup(0, 0.1, 11), 2);
+    ck_assert_int_eq(rate_warmup(7, 0.1, 11), 7);
+    rate_kind kind;
+    ck_assert(rate_find("cosine", &kind) && kind == RATE_COSINE);
+    ck_assert(!rate_find("Linear", &kind));
+}
+END_TEST
+
+// --- Order
+
+static int32_t *some_lengths(int64_t n) {
+    int32_t *v = calloc((size_t)n, sizeof *v);
+    for (int64_t i = 0; i < n; i++)
+        v[i] = 3 + (int32_t)chance_below(chance_bits(9, CHANCE_CUT, 0, (uint64_t)i), 60);
+    return v;
+}
+
+// Every example once, in batches that the rule allows.
+static void check_order(const order *o, const order_rule *rule, const int32_t *lengths, int64_t n) {
+    char *seen = calloc((size_t)n, 1);
+    int64_t short_ones = 0;
+    ck_assert_int_eq(o->bounds[0], 0);
+    ck_assert_int_eq(o->bounds[o->batches], n);
+    for (int64_t b = 0; b < o->batches; b++) {
+        int64_t size = o->bounds[b + 1] - o->bounds[b];
+        ck_assert_int_ge(size, 1);
+        if (rule->tokens)
+            ck_assert(size == 1 || order_tokens(o, lengths, b) <= rule->tokens);
+        else
+            ck_assert_int_le(size, rule->examples);
+        short_ones += !rule->tokens && size < rule->examples;
+        for (int64_t i = o->bounds[b]; i < o->bounds[b + 1]; i++) ck_assert(!seen[o->examples[i]]++);
+    }
+    ck_assert_int_le(short_ones, 1);
+    free(seen);
+}
+
+// How far the lengths of a batch lie apart, in the mean.
+static double spread(const order *o, const int32_t *lengths) {
+    double sum = 0;
+    for (int64_t b = 0; b < o->batches; b++) {
+        int32_t least = INT32_MAX, most = 0;
+        for (int64_t i = o->bounds[b]; i < o->bounds[b + 1]; i++) {
+            int32_t v = lengths[o->examples[i]];
+            least = v < least ? v : least;
+            most = v > most ? v : most;
+        }
+        sum += most - least;
+    }
+    return sum / (double)o->batches;
+}
+
+START_TEST(orders) {
+    static const order_rule rules[] = {{true, 42, 8, 0},  {true, 42, 1, 0},   {true, 7, 32, 300},
+                                       {false, 42, 8, 0}, {false, 1, 8, 200}, {true, 3, 8, 1}};
+    static const int64_t counts[] = {1, 7, 8, 399, 400, 401, 2203};
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            order o, again, other;
+            int64_t n = counts[c];
+            int32_t *lengths = some_lengths(n);
+            order_make(&o, &rules[r], lengths, n, 3);
+            order_make(&again, &rules[r], lengths, n, 3);
+            order_make(&other, &rules[r], lengths, n, 4);
+            check_order(&o, &rules[r], lengths, n);
+            size_t bytes = (size_t)n * sizeof *o.examples;
+            ck_assert_int_eq(o.batches, again.batches);
+            ck_assert_mem_eq(o.examples, again.examples, bytes);
+            if (n > 10) ck_assert_int_eq(memcmp(o.examples, other.examples, bytes) != 0, rules[r].shuffle);
+            if (!rules[r].shuffle)
+                for (int64_t i = 0; i < n; i++) ck_assert_int_eq((int64_t)o.examples[i], i);
+            order_free(&o);
+            order_free(&again);
+            order_free(&other);
+            free(lengths);
+        }
+}
+END_TEST
+
+START_TEST(like_lengths) {
+    int64_t n = 4000;
+    int32_t *lengths = some_lengths(n);
+    order sorted, plain;
+    order_make(&sorted, &(order_rule){true, 42, 8, 0}, lengths, n, 0);
+    order_make(&plain, &(order_rule){false, 42, 8, 0}, lengths, n, 0);
+    ck_assert_double_lt(spread(&sorted, lengths), 0.1 * spread(&plain, lengths));
+    // Long and short batches come mixed: the first window does not fall in length from its start to its end.
+    int falls = 0;
+    for (int64_t b = 0; b + 1 < ORDER_WINDOW; b++)
+        falls += order_tokens(&sorted, lengths, b) >= order_tokens(&sorted, lengths, b + 1);
+    ck_assert_int_lt(falls, 40);
+    order_free(&sorted);
+    order_free(&plain);
+    free(lengths);
+}
+END_TEST
+
+START_TEST(chances) {
+    int counts[10] = {0};
+    double sum = 0;
+    for (uint64_t i = 0; i < 100000; i++) {
+        counts[chance_below(chance_bits(1, CHANCE_MASK, 5, i), 10)]++;
+        sum += chance_share(chance_bits(1, CHANCE_CHANGE, 5, i));
+    }
+    for (int i = 0; i < 10; i++) ck_assert_int_lt(abs(counts[i] - 10000), 500);
+    ck_assert_double_eq_tol(sum / 100000, 0.5, 0.01);
+    ck_assert_uint_ne(chance_bits(1, CHANCE_MASK, 0, 1), chance_bits(1, CHANCE_MASK, 1, 0));
+}
+END_TEST
+
+// --- The log
+
+static void write_steps(train_log *l, int from, int to, diag *d) {
+    for (int i = from; i <= to; i++) {
+        ck_assert(train_log_step(l, i, (double)(1.0f / (float)i), 0.5, 1e-4, d));
+        if (i % 5) continue;
+        log_metric metrics[] = {{"loss", 0.75}, {"accuracy", 0.625}};
+        ck_assert(train_log_epoch(l, i / 5, i, metrics, 2, d));
+    }
+}
+
+START_TEST(log_lines) {
+    train_log l;
+    diag d;
+    diag_init(&d);
+    ck_assert(train_log_open(&l, folder, -1, &d));
+    write_steps(&l, 1, 10, &d);
+    ck_assert(train_log_sync(&l, &d));
+    int64_t kept = l.bytes;
+    write_steps(&l, 11, 13, &d);
+    train_log_close(&l);
+    char *text = get_file("log.jsonl");
+    ck_assert_msg(!strncmp(text,
+                           "{\"step\": 1, \"loss\": 1, \"grad_norm\": 0.5, \"learning_rate\": 0.0001}\n"
+                           "{\"step\": 2, \"loss\": 0.5, ",
+                           85),
+                  "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, "{\"step\": 3, \"loss\": 0.33333334, "));
+    ck_assert_ptr_nonnull(
+        strstr(text, "\n{\"epoch\": 2, \"step\": 10, \"eval_loss\": 0.75, \"eval_accuracy\": 0.625}\n"));
+    char *whole = strdup(text), *svg = strdup(get_file("loss.svg"));
+    ck_assert(!strncmp(svg, "<svg ", 5) && strstr(svg, "polyline") && strstr(svg, "dev loss") &&
+              strstr(svg, "</svg>\n"));
+    // What a run writes that was stopped behind step 10, in the middle of a line.
+    put_file("log.jsonl", whole);
+    FILE *f = fopen(in_folder("log.jsonl"), "a");
+    fputs("{\"step\": 14, \"lo", f);
+    fclose(f);
+    ck_assert(train_log_open(&l, folder, kept, &d));
+    ck_assert(train_log_sync(&l, &d));
+    ck_assert_str_eq(get_file("loss.svg"), svg);
+    write_steps(&l, 11, 13, &d);
+    train_log_close(&l);
+    ck_assert_str_eq(get_file("log.jsonl"), whole);
+    ck_assert(!train_log_open(&l, folder, 1 << 20, &d)); // shorter than the checkpoint says
+    ck_assert_ptr_nonnull(strstr(d.items[0].text, "log.jsonl: has "));
+    train_log_close(&l);
+    free(whole);
+    free(svg);
+    diag_free(&d);
+}
+END_TEST
+
+START_TEST(numbers_as_text) {
+    char buf[32];
+    ck_assert_str_eq(number_text(9.8e-05, buf), "9.8e-05");
+    ck_assert_str_eq(number_text(0.1 + 0.2, buf), "0.30000000000000004");
+    ck_assert_str_eq(number_text(NAN, buf), "null");
+    ck_assert_str_eq(number_text(-3, buf), "-3");
+}
+END_TEST
+
+START_TEST(long_plots) {
+    plot *p = calloc(1, sizeof *p);
+    for (int64_t i = 1; i <= 100000; i++) plot_step(p, i, i % 2 ? 1 : 3);
+    plot_step(p, 100001, NAN);
+    ck_assert_int_le(p->count, PLOT_POINTS);
+    ck_assert_int_ge(p->count, PLOT_POINTS / 2);
+    for (int i = 1; i < p->count; i++) {
+        ck_assert_double_eq_tol(p->points[i].loss, 2, 0.05);
+        ck_assert_double_gt(p->points[i].step, p->points[i - 1].step);
+    }
+    ck_assert_double_le(p->points[p->count - 1].step, 100000);
+    for (int i = 1; i <= 3 * PLOT_EPOCHS; i++) plot_epoch(p, i, 1);
+    ck_assert_int_le(p->epochs, PLOT_EPOCHS);
+    ck_assert_double_eq(p->dev[p->epochs - 1].step, 3 * PLOT_EPOCHS);
+    free(p);
+}
+END_TEST
+
+// --- State and checkpoints
+
+static train_state some_state(void) {
+    train_state s = {.step = 120,
+                     .steps = 300,
+                     .epoch = 1,
+                     .batches = 20,
+                     .log_bytes = 9000,
+                     .best = 0.5,
+                     .best_step = 100,
+                     .worse = 1,
+                     .data = 0xfedcba9876543210u,
+                     .options = cJSON_CreateObject()};
+    cJSON_AddStringToObject(s.options, "--seed", "42");
+    cJSON_AddStringToObject(s.options, "--task", "tag");
+    return s;
+}
+
+static void differs(const train_state *s, const cJSON *options, uint64_t data, const char *why) {
+    diag d;
+    diag_init(&d);
+    ck_assert_int_eq(state_matches(s, "state.json", options, data, &d), !why);
+    if (why) ck_assert_msg(strstr(d.items[0].text, why), "%s", d.items[0].text);
+    diag_free(&d);
+}
+
+START_TEST(states) {
+    diag d;
+    diag_init(&d);
+    train_state s = some_state(), r;
+    ck_assert(state_write(in_folder("state.json"), &s, &d));
+    ck_assert(state_read(in_folder("state.json"), &r, &d));
+    ck_assert(r.step == 120 && r.steps == 300 && r.epoch == 1 && r.batches == 20 && r.log_bytes == 9000);
+    ck_assert(r.best == 0.5 && r.best_step == 100 && r.worse == 1 && r.data == s.data && !r.finished);
+    differs(&r, s.options, s.data, NULL);
+    differs(&r, s.options, s.data + 1, "the training data are others");
+    cJSON_ReplaceItemInObject(s.options, "--seed", cJSON_CreateString("43"));
+    differs(&r, s.options, s.data, "with --seed 42, not 43");
+    cJSON_ReplaceItemInObject(s.options, "--seed", cJSON_CreateString("42"));
+    cJSON_AddStringToObject(s.options, "--dropout", "0");
+    differs(&r, s.options, s.data, "with --dropout (none), not 0");
+    cJSON_DeleteItemFromObject(s.options, "--dropout");
+    cJSON_DeleteItemFromObject(s.options, "--task");
+    differs(&r, s.options, s.data, "with --task tag, not (none)");
+    state_free(&s);
+    state_free(&r);
+    static const char *const bad[][2] = {{"{}", "version"},
+                                         {"{\"version\": 2}", "version"},
+                                         {"[1]", "state.json"},
+                                         {"{\"version\": 1, \"finished\": 3}", "finished"},
+                                         {"", "state.json"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        diag e;
+        diag_init(&e);
+        put_file("state.json", bad[i][0]);
+        ck_assert(!state_read(in_folder("state.json"), &r, &e));
+        ck_assert_msg(strstr(e.items[0].text, bad[i][1]), "%s", e.items[0].text);
+        state_free(&r);
+        diag_free(&e);
+    }
+    diag_free(&d);
+}
+END_TEST
+
+static bool fill(void *user, const char *into, diag *d) {
+    checkpoint_path p = checkpoint_file(into, CHECKPOINT_STATE);
+    FILE *f = fopen(p.text, "w");
+    fputs("{}", f);
+    fclose(f);
+    ck_assert_int_eq(mkdir(checkpoint_file(into, "1_Pooling").text, 0777), 0);
+    return !user || diag_error(d, into, "can't be written: %s", "No space left on device");
+}
+
+START_TEST(checkpoints) {
+    diag d;
+    diag_init(&d);
+    ck_assert_int_eq(checkpoint_last(folder), -1);
+    ck_assert_int_eq(checkpoint_last(in_folder("none")), -1);
+    for (int64_t step = 80; step <= 120; step += 10)
+        ck_assert(checkpoint_write(folder, step, fill, NULL, &d));
+    ck_assert_int_eq(checkpoint_last(folder), 120);
+    ck_assert(!checkpoint_write(folder, 130, fill, folder, &d));
+    ck_assert_int_eq(d.count, 2);
+    ck_assert_ptr_nonnull(strstr(d.items[0].text, "No space left"));
+    ck_assert_ptr_nonnull(strstr(d.items[1].text, "checkpoint-120: is the last good checkpoint"));
+    ck_assert_int_ne(access(in_folder("checkpoint-130.partial"), F_OK), 0);
+    // Killed on the way: neither is a checkpoint.
+    ck_assert_int_eq(mkdir(in_folder("checkpoint-140"), 0777), 0);
+    ck_assert_int_eq(mkdir(in_folder("checkpoint-150.partial"), 0777), 0);
+    put_file("checkpoint-150.partial/state.json", "{}");
+    ck_assert_int_eq(checkpoint_last(folder), 120);
+    checkpoint_clean(folder);
+    ck_assert_int_ne(access(in_folder("checkpoint-150.partial"), F_OK), 0);
+    checkpoint_prune(folder, 2, 80);
+    for (int64_t step = 80; step <= 120; step += 10)
+        ck_assert_int_eq(access(checkpoint_folder(folder, step).text, F_OK),
+                         step == 80 || step == 120 ? 0 : -1);
+    diag_free(&d);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("train_parts");
+    TCase *c = tcase_create("train_parts");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, rates);
+    tcase_add_test(c, orders);
+    tcase_add_test(c, like_lengths);
+    tcase_add_test(c, chances);
+    tcase_add_test(c, log_lines);
+    tcase_add_test(c, numbers_as_text);
+    tcase_add_test(c, long_plots);
+    tcase_add_test(c, states);
+    tcase_add_test(c, checkpoints);
+    suite_add_tcase(suite, c);
+    return suite_status(suite);
+}
