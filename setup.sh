@@ -75,23 +75,24 @@ tools_on_other_systems() {
     for library in libcjson libutf8proc libpcre2-8 check; do
         pkg-config --exists "$library" || die "the library $library (for development) is missing"
     done
+    printf '#include <csv.h>\n' | cc -E - >/dev/null 2>&1 || die "the library libcsv (for development) is missing"
 }
 
 dependencies() {
     if ! command -v apt-get >/dev/null 2>&1; then
-        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, utf8proc, PCRE2, Check)"
+        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, libcsv, utf8proc, PCRE2, Check)"
         tools_on_other_systems
         return
     fi
     # Lists are fetched once, and only where a package is missing.
     llvm=$(choose_llvm)
-    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev; then
+    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev || ! have_package libcsv-dev; then
         [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || die "packages are missing, and this is not root and has no sudo"
         root apt-get update -qq
         llvm=$(choose_llvm)
     fi
     [ -n "$llvm" ] || die "no LLVM 19 to 22 is installed or offered by this system's packages"
-    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libutf8proc-dev libpcre2-dev check
+    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libcsv-dev libutf8proc-dev libpcre2-dev check
     command -v ld >/dev/null 2>&1 || command -v ld.lld >/dev/null 2>&1 || need "lld-$llvm"
 }
 

@@ -2,7 +2,7 @@
 # that has neither LLVM nor the other libraries. Build the targets `bertc`, `bench_compare`, `bertc_peer` or `portable`
 # (docs/benchmarks.md); the shared library and the tests are for the ordinary build.
 #
-# Static libraries: LLVM's components, zstd, zlib, utf8proc, PCRE2 and cJSON. Debian has no static cJSON: BERTC_CJSON_SOURCE names
+# Static libraries: LLVM's components, zstd, zlib, utf8proc, PCRE2, libcsv and cJSON. Debian has no static cJSON: BERTC_CJSON_SOURCE names
 # a folder with cJSON.c and cJSON.h (sh setup.sh portable fetches Debian's source package).
 set(BERTC_CJSON_SOURCE "" CACHE PATH "BERTC_PORTABLE: folder with cJSON.c, where there is no libcjson.a")
 set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -static -s -Wl,--gc-sections")
@@ -15,6 +15,7 @@ function(bertc_static_library target library)
 endfunction()
 bertc_static_library(PkgConfig::UTF8PROC utf8proc)
 bertc_static_library(PkgConfig::PCRE2 pcre2-8)
+bertc_static_library(bertc_libcsv csv)
 if(BERTC_CJSON_SOURCE)
     # Included as <cJSON.h> and, as the system lays its headers, as <cjson/cJSON.h>.
     file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include/cjson_source")

@@ -117,7 +117,7 @@ static bool show_lines(token_source *x, const char *pair, bool json, diag *d) {
         ok = lines_ready(&in) || flush_stdout(d);
         row_free(&r);
     }
-    ok = ok && !in.failed;
+    ok = ok && !in.reader.failed;
     lines_close(&in);
     return ok;
 }

@@ -26,8 +26,11 @@ frontend/hub/adapter: files
 frontend/hub/encoder: files sentence config adapter
 frontend/hub/tokenizer: files sentence
 frontend/cli/arrays:
+frontend/cli/data:
+frontend/cli/metrics:
 frontend/cli/search: arrays
-frontend/cli/run: arrays search
+frontend/cli/run: arrays data search
+frontend/cli/evaluate: data metrics run
 frontend/cli/bench:
 frontend/cli/train:
 passes/fuse:

@@ -46,18 +46,18 @@ bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag
     chunk two[2] = {{0}, {0}};
     progress p = {.shown = isatty(2) != 0, .start = seconds_now()};
     int now = 0;
-    int64_t before = in->bytes;
+    int64_t before = in->reader.bytes;
     bool ok = (chunk_open(&two[0]) && chunk_open(&two[1])) || diag_error(d, NULL, "out of memory");
     bool more = ok && chunk_read(&two[0], in, crew_rows(workers), d);
     if (more) crew_start(workers, &two[0]);
     while (more && ok) {
-        int64_t done = in->bytes;
+        int64_t done = in->reader.bytes;
         bool goes_on = lines_ready(in); // else nobody waits for an answer until more is written
         if (goes_on) more = chunk_read(&two[!now], in, crew_rows(workers), d);
         crew_wait(workers);
         if (goes_on && more) crew_start(workers, &two[!now]);
         ok = put(user, in, &two[now], d);
-        show_progress(&p, two[now].count, done - before, in->size < 0 ? -1 : in->size - before);
+        show_progress(&p, two[now].count, done - before, in->reader.size < 0 ? -1 : in->reader.size - before);
         if (!goes_on && ok) more = chunk_read(&two[!now], in, crew_rows(workers), d);
         if (!goes_on && ok && more) crew_start(workers, &two[!now]);
         now = !now;
@@ -66,5 +66,5 @@ bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag
     end_progress(&p);
     chunk_close(&two[0]);
     chunk_close(&two[1]);
-    return ok && !in->failed;
+    return ok && !in->reader.failed;
 }

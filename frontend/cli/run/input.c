@@ -78,7 +78,8 @@ static crew_take take_of(const sink *out) {
 static bool open_lines(const run_options *o, line_source *in, const sink *out, diag *d) {
     if (!lines_open(in, o->input, o->pair, d)) return false;
     if (lines_skip(in, out->rows, d)) return true;
-    return diag_error(d, o->output, "has %" PRId64 " rows, more than %s has lines", out->rows, in->name);
+    return diag_error(d, o->output, "has %" PRId64 " rows, more than %s has lines", out->rows,
+                      in->reader.name);
 }
 
 bool run_input(const run_options *o, bertc_model *model, diag *d) {

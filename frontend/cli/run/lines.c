@@ -1,19 +1,12 @@
 #include "frontend/cli/run/lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "frontend/cli/run/nul.h"
+#include "frontend/cli/data/nul.h"
 #include "frontend/hub/files/text.h"
 
 #include "ir/memory.h"
-
-#define BLOCK_BYTES (64 << 10)
 
 static const char no_memory[] = "out of memory"; // not even for a copy of why
 
@@ -144,113 +137,34 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
 // --- The file
 
 bool lines_open(line_source *s, const char *path, const char *pair, diag *d) {
-    struct stat st;
-    bool standard = !strcmp(path, "-");
-    *s = (line_source){.name = standard ? "standard input" : path, .pair = pair, .size = -1};
-    s->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0) return diag_error(d, path, "can't be read: %s", strerror(errno));
-    if (fstat(s->fd, &st) == 0) {
-        if (S_ISDIR(st.st_mode)) return diag_error(d, path, "is a folder");
-        if (S_ISREG(st.st_mode)) s->size = st.st_size;
-    }
+    *s = (line_source){.pair = pair};
+    if (!line_reader_open(&s->reader, path, d)) return false;
     s->format = hub_ends_with(path, ".txt") ? LINES_TEXT : LINES_EITHER;
     if (hub_ends_with(path, ".jsonl") || hub_ends_with(path, ".ndjson") || hub_ends_with(path, ".json"))
         s->format = LINES_JSON;
-    s->block = memory_alloc(BLOCK_BYTES, 1);
-    return s->block || diag_error(d, path, "out of memory");
+    return true;
 }
 
 void lines_close(line_source *s) {
-    if (s->name && s->fd > STDIN_FILENO) close(s->fd);
-    free(s->block);
-    free(s->buffer);
-    *s = (line_source){.fd = -1};
-}
-
-// Reads on where the block is used up; false at the end, on an error, or where `wait` is false and nothing has
-// come yet.
-static bool fill(line_source *s, bool wait) {
-    if (s->at < s->end) return true;
-    if (s->ended) return false;
-    struct pollfd input = {.fd = s->fd, .events = POLLIN};
-    if (!wait && poll(&input, 1, 0) <= 0) return false;
-    ssize_t got;
-    do got = read(s->fd, s->block, BLOCK_BYTES);
-    while (got < 0 && errno == EINTR);
-    if (got < 0) s->error = errno;
-    s->ended = got <= 0;
-    s->at = 0;
-    s->end = got > 0 ? (size_t)got : 0;
-    return got > 0;
-}
-
-// Room for `n` bytes of a line and a NUL.
-static bool reserve(line_source *s, size_t n) {
-    if (n < s->capacity) return true;
-    size_t more = s->capacity ? s->capacity : 4096;
-    while (more <= n) more *= 2;
-    char *grown = memory_grow(s->buffer, more, 1);
-    if (!grown) return false;
-    s->buffer = grown;
-    s->capacity = more;
-    return true;
-}
-
-// Brings the line forward to its end, or to the end of what there is. False where memory ran out.
-static bool read_on(line_source *s, bool wait) {
-    while (!s->whole && fill(s, wait)) {
-        const char *from = s->block + s->at, *end = memchr(from, '\n', s->end - s->at);
-        size_t part = end ? (size_t)(end - from) : s->end - s->at;
-        s->over |= s->held + part > LINE_BYTES_MAX;
-        if (!s->over && !reserve(s, s->held + part)) return false;
-        if (!s->over) memcpy(s->buffer + s->held, from, part);
-        if (!s->over) s->held += part;
-        s->begun = true;
-        s->whole = end != NULL;
-        s->at += part + s->whole;
-        s->bytes += (int64_t)(part + s->whole);
-    }
-    return true;
+    line_reader_close(&s->reader);
 }
 
 bool lines_ready(line_source *s) {
-    if (s->size >= 0) return true;
-    return !read_on(s, false) || s->whole || s->ended;
-}
-
-// The next line's bytes are in the buffer, NUL-ended. -1: the end; -2: no memory; -3: too long, and skipped.
-static int64_t read_line(line_source *s) {
-    if (!read_on(s, true)) return -2;
-    if (!s->begun || s->error) return -1;
-    bool over = s->over;
-    size_t n = s->held;
-    s->held = 0;
-    s->begun = s->whole = s->over = false;
-    s->number++;
-    if (over) return -3;
-    if (!reserve(s, n)) return -2;
-    if (n && s->buffer[n - 1] == '\r') n--;
-    s->buffer[n] = 0;
-    return (int64_t)n;
-}
-
-static bool at_end(line_source *s, int64_t got, diag *d) {
-    s->failed = got == -2 || (got == -1 && s->error);
-    if (got == -2) diag_error(d, s->name, "out of memory for line %lld", (long long)s->number + 1);
-    if (got == -1 && s->error) diag_error(d, s->name, "can't be read: %s", strerror(s->error));
-    return got == -1 || got == -2;
+    return line_reader_ready(&s->reader);
 }
 
 bool lines_next(line_source *s, row *r, diag *d) {
-    int64_t n = read_line(s);
-    *r = (row){.line = s->number};
-    if (at_end(s, n, d)) return false;
-    if (n == -3) {
+    int64_t n = line_reader_next(&s->reader, d);
+    *r = (row){.line = s->reader.number};
+    if (n == LINE_END) return false;
+    if (n == LINE_OVER) {
         row_fail(r, "is longer than 64 MiB");
         return true;
     }
-    bool mark = s->number == 1 && n >= 3 && !memcmp(s->buffer, "\xef\xbb\xbf", 3);
-    const char *line = s->buffer + (mark ? 3 : 0);
+    const char *line = s->reader.buffer;
+    if (n && line[n - 1] == '\r') s->reader.buffer[--n] = 0;
+    bool mark = s->reader.number == 1 && n >= 3 && !memcmp(line, "\xef\xbb\xbf", 3);
+    line += mark ? 3 : 0;
     size_t size = (size_t)n - (mark ? 3 : 0);
     bool json = s->format == LINES_JSON || (s->format == LINES_EITHER && size && line[0] == '{');
     if (json)
@@ -262,12 +176,12 @@ bool lines_next(line_source *s, row *r, diag *d) {
 
 bool lines_skip(line_source *s, int64_t n, diag *d) {
     for (int64_t i = 0; i < n; i++)
-        if (at_end(s, read_line(s), d)) return false;
+        if (line_reader_next(&s->reader, d) == LINE_END) return false;
     return true;
 }
 
 void lines_report(const line_source *s, const row *r, int64_t count, diag *d) {
     char spot[512];
-    snprintf(spot, sizeof spot, "%s:%lld", s->name, (long long)r->line);
+    snprintf(spot, sizeof spot, "%s:%lld", s->reader.name, (long long)r->line);
     if (count <= 50) diag_error(d, spot, "%s", r->error);
 }

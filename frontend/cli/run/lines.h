@@ -6,9 +6,7 @@
 #include <stdint.h>
 
 #include "frontend/cli/cli.h"
-
-// The longest line that is read; what a longer one holds is skipped.
-#define LINE_BYTES_MAX (64 << 20)
+#include "frontend/cli/data/line_reader.h"
 
 typedef struct row {
     int64_t line; // its number, from 1
@@ -33,20 +31,10 @@ typedef enum line_format {
 } line_format;
 
 typedef struct line_source {
-    int fd;           // -1: closed
-    const char *name; // for messages
+    line_reader reader;
     line_format format;
-    const char *pair;            // of lines that have none; NULL: none
-    bool single;                 // lines are one text: a tab is part of it, and a JSON pair an error
-    int64_t number, bytes, size; // lines and bytes read; of a regular file, else -1
-    bool failed;                 // the lines ended because one couldn't be read
-    bool ended;                  // nothing is left behind what is in the block
-    int error;                   // errno of the read that failed
-    char *block;                 // as read
-    size_t at, end;              // what of it is left
-    char *buffer;                // the line, as far as it is there
-    size_t held, capacity;
-    bool begun, whole, over; // of the line: some is read, all is, it is too long
+    const char *pair; // of lines that have none; NULL: none
+    bool single;      // lines are one text: a tab is part of it, and a JSON pair an error
 } line_source;
 
 // "-": standard input. By the name's ending: .txt is text; .jsonl, .ndjson, .json are JSON; else either.

@@ -102,7 +102,7 @@ static bool put_documents(void *user, const line_source *in, const chunk *c, dia
         if (line->error)
             lines_report(in, line, ++r->failed, d);
         else if (!add_document(r, line))
-            return diag_error(d, in->name, "out of memory for the documents");
+            return diag_error(d, in->reader.name, "out of memory for the documents");
     }
     return true;
 }
@@ -149,7 +149,8 @@ bool run_rank(const run_options *o, bertc_model *model, const char *documents, d
     trim(&r);
     if (ok) print_ranking(&r);
     if (ok && r.failed)
-        ok = diag_error(d, in.name, "%" PRId64 " of %" PRId64 " lines have no score", r.failed, r.lines);
+        ok = diag_error(d, in.reader.name, "%" PRId64 " of %" PRId64 " lines have no score", r.failed,
+                        r.lines);
     lines_close(&in);
     for (size_t i = 0; i < r.count; i++) free(r.best[i].text);
     free(r.best);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/data/nul.h"
 #include "frontend/cli/run/crew.h"
-#include "frontend/cli/run/nul.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
 
@@ -119,7 +119,7 @@ static bool put_queries(void *user, const line_source *in, const chunk *c, diag 
         if (r->error)
             lines_report(in, r, ++s->failed, d);
         else if (!add_query(s, r))
-            return diag_error(d, in->name, "out of memory for the queries");
+            return diag_error(d, in->reader.name, "out of memory for the queries");
     }
     return true;
 }
@@ -203,7 +203,7 @@ static bool put_lines(void *user, const line_source *in, const chunk *c, diag *d
         if (r->error) lines_report(in, r, ++s->failed, d);
         for (int q = 0; !r->error && q < s->count; q++)
             if (!add_match(s, &s->queries[q], r, r->embedding[q]))
-                return diag_error(d, in->name, "out of memory for the best lines");
+                return diag_error(d, in->reader.name, "out of memory for the best lines");
     }
     return true;
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/data/nul.h"
 #include "frontend/cli/run/crew.h"
-#include "frontend/cli/run/nul.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/cli/run/sentences.h"
 #include "ir/memory.h"

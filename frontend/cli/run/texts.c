@@ -74,10 +74,10 @@ static bool answer_lines(const run_options *o, bertc_session *s, diag *d) {
     in.format = LINES_TEXT;
     while (ok && more) {
         size_t n = read_lines(&in, rows, texts, &more, d);
-        ok = answer_rows(o, s, &in, rows, texts, n, d) && (in.size >= 0 || flush_stdout(d));
+        ok = answer_rows(o, s, &in, rows, texts, n, d) && (in.reader.size >= 0 || flush_stdout(d));
         for (size_t i = 0; i < n; i++) row_free(&rows[i]);
     }
-    ok = ok && !in.failed;
+    ok = ok && !in.reader.failed;
     lines_close(&in);
     return ok;
 }

@@ -1,4 +1,4 @@
-#include "frontend/cli/run/nul.h"
+#include "frontend/cli/data/nul.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/cli/data/record.h"
+#include "frontend/hub/files/text.h"
+#include "ir/memory.h"
+
+#define REPORTED 50
+
+// --- Pipes that are read again
+
+// A file without a name, in TMPDIR or /tmp; -1 with errno.
+static int open_nameless(void) {
+    const char *folder = getenv("TMPDIR");
+    char path[4096];
+    if (!folder || !*folder) folder = "/tmp";
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) return fd;
+    if (snprintf(path, sizeof path, "%s/bertc-XXXXXX", folder) >= (int)sizeof path)
+        return errno = ENAMETOOLONG, -1;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) unlink(path);
+    return fd;
+}
+
+static bool write_all(int fd, const char *bytes, size_t n) {
+    while (n) {
+        ssize_t put = write(fd, bytes, n);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return false;
+        bytes += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+// The reader goes on in a copy of all that comes.
+static bool keep_all(line_reader *in, diag *d) {
+    char block[1 << 16];
+    ssize_t got;
+    int fd = open_nameless();
+    if (fd < 0) return diag_error(d, in->name, "can't be copied to TMPDIR: %s", strerror(errno));
+    while ((got = read(in->fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0 && !write_all(fd, block, (size_t)got)) {
+            diag_error(d, in->name, "can't be copied to TMPDIR: %s", strerror(errno));
+            close(fd);
+            return false;
+        }
+    if (got < 0) diag_error(d, in->name, "can't be read: %s", strerror(errno));
+    if (got < 0 || lseek(fd, 0, SEEK_SET) != 0) return close(fd), false;
+    if (in->fd > STDIN_FILENO) close(in->fd);
+    in->fd = fd;
+    in->size = -1;
+    return true;
+}
+
+// --- Open and close
+
+static bool format_by_name(const char *path, data_format *out) {
+    static const struct {
+        const char *ending;
+        data_format format;
+    } endings[] = {{".jsonl", DATA_JSON}, {".ndjson", DATA_JSON}, {".json", DATA_JSON},
+                   {".csv", DATA_CSV},    {".tsv", DATA_TSV},     {".txt", DATA_PLAIN}};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (hub_ends_with(path, endings[i].ending)) return *out = endings[i].format, true;
+    return false;
+}
+
+static data_format format_by_line(const char *line, data_form form) {
+    if (!strncmp(line, "\xef\xbb\xbf", 3)) line += 3;
+    line += strspn(line, " \t\r");
+    if (*line == '{' || *line == '[') return DATA_JSON;
+    if (form == DATA_TEXT) return DATA_PLAIN;
+    return strchr(line, '\t') ? DATA_TSV : DATA_CSV;
+}
+
+// The first line says which format it is, and is read again then.
+static bool find_format(data_source *s, const char *path, diag *d) {
+    if (format_by_name(path, &s->format)) return true;
+    s->size = line_reader_next(&s->reader, d);
+    s->held = s->size != LINE_END;
+    s->format = format_by_line(s->held && s->size != LINE_OVER ? s->reader.buffer : "", s->options.form);
+    return !s->reader.failed;
+}
+
+data_source *data_open(const char *path, const data_options *o, diag *d) {
+    data_source *s = memory_must(memory_zero(1, sizeof *s));
+    s->options = *o;
+    bool ok = line_reader_open(&s->reader, path, d);
+    if (ok && o->again && s->reader.size < 0) ok = keep_all(&s->reader, d);
+    ok = ok && find_format(s, path, d);
+    if (ok && s->format == DATA_PLAIN && o->form != DATA_TEXT)
+        ok = diag_error(d, s->reader.name,
+                        "is plain text: its lines have no labels (.jsonl, .csv and .tsv have)");
+    if (ok && (s->format == DATA_CSV || s->format == DATA_TSV)) ok = csv_open(s, d) && example_columns(s, d);
+    if (ok) return s;
+    data_close(s);
+    return NULL;
+}
+
+void data_close(data_source *s) {
+    if (!s) return;
+    csv_close(&s->csv);
+    line_reader_close(&s->reader);
+    free(s);
+}
+
+const char *data_name(const data_source *s) {
+    return s->reader.name;
+}
+
+int64_t data_bytes(const data_source *s) {
+    return s->reader.bytes;
+}
+
+int64_t data_size(const data_source *s) {
+    return s->reader.size;
+}
+
+// --- Examples
+
+static bool is_space_only(const char *line, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!line[i] || !strchr(" \t\r", line[i])) return false;
+    return true;
+}
+
+static void read_plain(data_source *s, data_example *e, int64_t n, arena *a) {
+    if (n && s->reader.buffer[n - 1] == '\r') n--;
+    e->text = (bertc_text){.text = arena_strndup(a, s->reader.buffer, (size_t)n), .size = (size_t)n};
+}
+
+// A line that is a record: JSON or plain text. False at the end.
+static bool next_line(data_source *s, data_example *e, record *r, arena *a, diag *d) {
+    int64_t n;
+    do n = source_line(s, d);
+    while (s->format == DATA_JSON && n >= 0 && is_space_only(s->reader.buffer, n));
+    if (n == LINE_END) return false;
+    r->line = s->reader.number;
+    r->offset = s->reader.offset;
+    size_t good = n < 0 ? 0 : hub_utf8_prefix(s->reader.buffer, (size_t)n);
+    if (n == LINE_OVER)
+        record_fail(r, a, "is longer than 64 MiB");
+    else if (good < (size_t)n)
+        record_fail(r, a, "is no UTF-8 from byte %zu on", good + 1);
+    else if (s->format == DATA_JSON)
+        json_record(r, s->reader.buffer, (size_t)n, a);
+    else
+        read_plain(s, e, n, a);
+    return true;
+}
+
+bool data_next(data_source *s, data_example *e, arena *a, diag *d) {
+    record r = {0};
+    *e = (data_example){0};
+    bool rows = s->format == DATA_CSV || s->format == DATA_TSV;
+    if (rows ? !csv_record(s, &r, a, d) : !next_line(s, e, &r, a, d)) return false;
+    e->line = r.line;
+    e->offset = r.offset;
+    e->error = r.error;
+    if (!r.error && r.object) example_read(s, &r, e, a);
+    record_free(&r);
+    return true;
+}
+
+bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d) {
+    s->held = false;
+    return line_reader_seek(&s->reader, offset, line, d) && data_next(s, e, a, d);
+}
+
+void data_report(data_source *s, const data_example *e, const char *error, diag *d) {
+    char spot[512];
+    snprintf(spot, sizeof spot, "%s:%lld", s->reader.name, (long long)e->line);
+    if (s->bad++ < REPORTED) diag_error(d, spot, "%s", error);
+}
+
+int64_t data_bad(const data_source *s) {
+    return s->bad;
+}
