@@ -19,6 +19,7 @@ static const kernel_family families[] = {
     {"mlp", mlp_accepts, mlp_emit, false},
     {"attention", attention_accepts, attention_emit, false},
     {"token_mix", token_mix_accepts, token_mix_emit, false},
+    {"pack", pack_accepts, pack_emit, false},
     {"matmul", matmul_accepts, matmul_emit, false},
     {"pooled", pooled_accepts, pooled_emit, false},
     {"rowwise", rowwise_accepts, rowwise_emit, false},

@@ -33,6 +33,13 @@ bool kernel_assign(const eval_call *c) {
     return true;
 }
 
+// The layout is how it lies in memory: the evaluator holds every matrix row by row.
+bool kernel_pack(const eval_call *c) {
+    const tensor *x = eval_operand(c, 0);
+    memcpy(c->out->data, x->data, (size_t)tensor_count(x) * elem_size(x->e));
+    return true;
+}
+
 bool kernel_gather(const eval_call *c) {
     const tensor *table = eval_operand(c, 0), *ids = eval_operand(c, 1);
     const int32_t *id = ids->data;

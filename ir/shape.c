@@ -102,6 +102,16 @@ static bool rule_transpose(const rule_context *c) {
     return true;
 }
 
+static bool rule_pack(const rule_context *c) {
+    const type *x = operand(c, 0);
+    if (x->e != ELEM_F32 || x->rank != 2) return misfit(c, "takes a matrix of f32");
+    if (x->d[0].s != SYM_NONE || x->d[1].s != SYM_NONE) return misfit(c, "takes a matrix of known size");
+    if (x->layout != LAYOUT_ROW) return misfit(c, "takes a row-major operand");
+    *c->out = *x;
+    c->out->layout = LAYOUT_PACKED;
+    return true;
+}
+
 // Takes each symbolic axis of `from` out of `of`; both must hold the same ones.
 static bool same_symbols(int n, const dim *of, int m, const dim *from) {
     bool taken[IR_MAX_RANK] = {0};

@@ -155,6 +155,27 @@ static const char *packed_table_fault(const graph *g, value v) {
     return others ? "what is transposed from a packed matrix is a table of gathers alone" : NULL;
 }
 
+static bool is_output(const graph *g, value v) {
+    for (int i = 0; i < g->output_count; i++)
+        if (g->outputs[i].value == v) return true;
+    return false;
+}
+
+// What pack gives is for products. A fuse's yields are not known yet.
+static const char *packs_fault(const graph *g, value v, level l) {
+    if (l != LEVEL_TOP && l != LEVEL_FUSE) return "pack stands at the top, or in a fuse there";
+    return l == LEVEL_TOP && is_output(g, v) ? "what is packed is no output" : NULL;
+}
+
+static const char *packing_fuse_fault(const graph *g, value v) {
+    const graph *body = graph_node(g, v)->body;
+    bool packs = false;
+    for (value u = 0; u < body->count; u++) packs |= graph_node(body, u)->op == OP_pack;
+    if (packs && (body->output_count != 1 || graph_node(body, body->outputs[0].value)->op != OP_pack))
+        return "what is packed in a fuse is all that it gives";
+    return packs && is_output(g, v) ? "what is packed is no output" : NULL;
+}
+
 static const char *op_fault(const graph *g, value v, level l) {
     const node *n = graph_node(g, v);
     bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
@@ -170,8 +191,9 @@ static const char *op_fault(const graph *g, value v, level l) {
     }
     if (op_flag_bits(n->op) & WRITES) return state_assign_fault(g, n, l);
     bool written = n->op == OP_result && graph_state_of(g, v) != VALUE_NONE;
+    if (n->op == OP_pack) return packs_fault(g, v, l);
     if (n->type.layout == LAYOUT_PACKED && n->op != OP_param && n->op != OP_fuse && !written)
-        return "only constants are packed";
+        return "only constants, and what pack gives, are packed";
     bool elementwise = op_flag_bits(n->op) & POINTWISE && n->op != OP_cast,
          sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
     for (int i = 0; (elementwise || n->op == OP_transpose) && sequence && i < n->input_count; i++)
@@ -192,9 +214,11 @@ const char *region_fault(const graph *g, value v) {
     if (n->op != OP_fuse) return NULL;
     const char *fault = state_fuse_fault(g, n);
     if (fault) return fault;
-    if (n->type.layout == LAYOUT_PACKED && graph_state_of(g, v) == VALUE_NONE)
-        return "only constants are packed";
-    return NULL;
+    if (n->type.layout != LAYOUT_PACKED || graph_state_of(g, v) != VALUE_NONE)
+        return packing_fuse_fault(g, v);
+    if (graph_node(n->body, n->body->outputs[0].value)->op != OP_pack)
+        return "only constants, and what pack gives, are packed";
+    return packing_fuse_fault(g, v);
 }
 
 level level_within(level l, op o) {
@@ -313,6 +337,7 @@ static int64_t place_span_bytes(const type *t, const place *p, const variant *x)
                         [SYM_L] = x->length,
                         [SYM_Q] = x->length,
                         [SYM_M] = x->length}};
+    if (t->layout == LAYOUT_PACKED) return type_bytes(t);
     int64_t elements = place_rows(t, x, &b), bytes;
     if (elements < 0) return -1;
     if (t->rank < 2)

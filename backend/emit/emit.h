@@ -169,6 +169,8 @@ typedef struct kernel {
 // table; loop_nest accepts every node.
 bool matmul_accepts(const emit *e, const kernel_site *s);
 bool matmul_emit(emit *e, const kernel_site *s, kernel *out);
+bool pack_accepts(const emit *e, const kernel_site *s);
+bool pack_emit(emit *e, const kernel_site *s, kernel *out);
 bool pooled_accepts(const emit *e, const kernel_site *s);
 bool pooled_emit(emit *e, const kernel_site *s, kernel *out);
 bool mlp_accepts(const emit *e, const kernel_site *s);

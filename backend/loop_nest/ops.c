@@ -93,6 +93,20 @@ static void pad(loop_nest *n, const node *producer, const view *out) {
     loop_nest_copy(n, x, &to);
 }
 
+// What fills the last panel is zero.
+static void pack(loop_nest *n, const node *producer, const view *out) {
+    type whole = out->type;
+    whole.layout = LAYOUT_ROW;
+    whole.d[1].n = round_up(whole.d[1].n, PANEL_COLUMNS);
+    LLVMValueRef size[IR_MAX_RANK];
+    int64_t room[IR_MAX_RANK];
+    loop_nest_sizes(n, &whole, size);
+    loop_nest_rooms(n, &whole, room);
+    view panels = view_make(&whole, out->base, size, room, 0);
+    loop_nest_fill(n, &panels, 0);
+    loop_nest_copy(n, &n->views[producer->inputs[0]], out);
+}
+
 static void iota(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     int axis = (int)node_attr(producer, ATTR_axis)->u.i, last = out->type.rank - 1;
@@ -216,6 +230,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_matmul: loop_nest_matmul(n, producer, out); break;
     case OP_concat: concat(n, producer, out); break;
     case OP_pad: pad(n, producer, out); break;
+    case OP_pack: pack(n, producer, out); break;
     case OP_reduce_sum:
     case OP_reduce_max:
     case OP_reduce_mean: reduce_axes(n, producer, out); break;

@@ -299,7 +299,9 @@ static double row_flops(const matmul *m) {
 
 // Panels of `width` that a task reads before it has fetched any: none where it reads parts of panels, or, as
 // a rule, no row.
-static int64_t streamed_first(const matmul *m, const panels *p, int64_t width) {
+static int64_t streamed_first(const kernel_site *s, const matmul *m, const panels *p, int64_t width) {
+    value w = graph_node(s->graph, s->node)->inputs[m->w];
+    if (!node_is_constant(graph_node(s->graph, w))) return 0; // it is being packed while a phase before runs
     if (!p->next || m->blocks > 1 || m->choice.body) return 0;
     return width < p->widths[0] ? width : p->widths[0];
 }
@@ -318,7 +320,7 @@ static void emit_split(emit *e, const kernel_site *s, const matmul *m, const mat
                             .row_bytes = elem_bytes(m->product->left, m->k) + product_end_bytes(&m->end),
                             .stream = m->w,
                             .stream_step = width * p->panel,
-                            .stream_bytes = streamed_first(m, p, width) * p->panel,
+                            .stream_bytes = streamed_first(s, m, p, width) * p->panel,
                             .suffix = ""};
     phase->function = emit_kernel(e, s, m, code, phase->unit, width, inner, tail_phase ? NULL : last);
     if (!tail_phase) phase->flops_row += m->end.flops;

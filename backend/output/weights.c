@@ -26,10 +26,12 @@ static bool gathers_from(const node *n, int operand) {
 int64_t weights_read(const graph *g, const node *n) {
     int64_t bytes = 0;
     for (int i = 0; i < n->input_count; i++) {
-        if (node_is_constant(graph_node(g, n->inputs[i])) && !gathers_from(n, i))
-            bytes += weight_size(g, n->inputs[i]);
+        const node *x = graph_node(g, n->inputs[i]);
+        if (node_is_constant(x) && !gathers_from(n, i)) bytes += weight_size(g, n->inputs[i]);
+        if (!node_is_constant(x) && x->type.layout == LAYOUT_PACKED) bytes += type_bytes(&x->type);
     }
-    return bytes;
+    bool packs = n->type.layout == LAYOUT_PACKED && !node_has_effect(n);
+    return packs ? bytes + type_bytes(&n->type) : bytes;
 }
 
 static int by_place(const void *a, const void *b) {

@@ -17,13 +17,13 @@
 //   after     %3 = fuse (...) { matmul, add, gelu; yield both }
 //             %2 = result %3 {index = 1}
 //
-// The anchor is a matmul with a constant. An op joins if it is pointwise over [X,N], with
-// constant vectors [N], numbers and rows [X,N] as operands, as long as only one value of the box
-// is used outside. So x * sigmoid x joins whole. Of what such rows are computed by, the last op
-// joins too, if the box is its only reader and no other product can take it (gamma * x of a
-// residual). Ops that are left then, because what they read has other readers, join with what
-// they read as a further result: the rows are not read again. First all products take what needs
-// no further result, so that each op is where it costs least.
+// The anchor is a matmul with a constant, or another matrix of known size. An op joins if it is
+// pointwise over [X,N], with constant vectors [N], numbers and rows [X,N] as operands, as long as
+// only one value of the box is used outside. So x * sigmoid x joins whole. Of what such rows are
+// computed by, the last op joins too, if the box is its only reader and no other product can take
+// it (gamma * x of a residual). Ops that are left then, because what they read has other readers,
+// join with what they read as a further result: the rows are not read again. First all products
+// take what needs no further result, so that each op is where it costs least.
 #include "passes/fuse/fuse.h"
 
 typedef struct product {

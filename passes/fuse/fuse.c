@@ -24,20 +24,27 @@ value box_fuse(rewriter *r, const box *b) {
     return fuse_ops(r, b->count, b->ops, b->result_count, b->results);
 }
 
-static bool constant_product(const graph *g, value v) {
+// Is it a constant, or another matrix of known size, which is packed as a call runs?
+static bool is_right_operand(const graph *g, value v) {
+    const type *t = graph_type(g, v);
+    return node_is_constant(graph_node(g, v)) ||
+           (t->e == ELEM_F32 && t->rank == 2 && t->d[0].s == SYM_NONE && t->d[1].s == SYM_NONE);
+}
+
+static bool is_product(const graph *g, value v) {
     const node *n = graph_node(g, v);
     return n->op == OP_matmul && n->type.rank == 2 && graph_type(g, n->inputs[1])->rank == 2 &&
-           node_is_constant(graph_node(g, n->inputs[1]));
+           is_right_operand(g, n->inputs[1]);
 }
 
 int64_t product_columns(const graph *g, value v) {
     const node *n = graph_node(g, v);
-    if (constant_product(g, v)) return n->type.d[1].n;
+    if (is_product(g, v)) return n->type.d[1].n;
     if (n->op != OP_fuse || node_has_effect(n)) return 0;
     for (value u = 0; u < n->body->count; u++) {
         const node *m = graph_node(n->body, u);
         if (m->op != OP_matmul || m->type.rank != 2 || !op_is(n->body, m->inputs[1], OP_param)) continue;
-        if (node_is_constant(graph_node(g, n->inputs[m->inputs[1]]))) return m->type.d[1].n;
+        if (is_right_operand(g, n->inputs[m->inputs[1]])) return m->type.d[1].n;
     }
     return 0;
 }

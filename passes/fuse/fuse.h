@@ -20,7 +20,7 @@ bool box_holds(const box *b, value v);
 bool box_used_outside(rewriter *r, const box *b, value v);
 // Draws the box: its fuse, in place of the results.
 value box_fuse(rewriter *r, const box *b);
-// The columns of the matmul with a constant that `v` is, or that the fuse `v` has as its anchor; 0 where
+// The columns of the matmul with a matrix of known size that `v` is, or that the fuse `v` has as its anchor; 0 where
 // there is none.
 int64_t product_columns(const graph *g, value v);
 // Does `v` need whole rows? It is, or its fuse holds, a norm or a reduction.

@@ -19,6 +19,18 @@
 // A state is packed where matmuls stream it and all else that reads it, or what is assigned to it,
 // goes element by element; a second copy for the others would be a second state.
 //
+// A right operand that changes from call to call (a state that stays as it is, a result of known
+// size) is packed as a call runs, by a node of its own; what is turned round for the product alone
+// is turned as it is packed:
+//
+//   before    %t = transpose %w                                        w: f32[768,3072], a state
+//             %dx = matmul %dy, %t
+//   after     %p = fuse (%w) -> f32[3072,768] packed {
+//               %1 = transpose %w
+//               yield pack %1
+//             }
+//             %dx = matmul %dy, %p
+//
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
 // where they are constants with a recipe. A constant that has other readers too stays for them,
 // beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
@@ -153,6 +165,62 @@ static void pack_states(graph *g, pass *p) {
     if (p->fired > before) retype_assigned(g);
 }
 
+// --- What changes from call to call
+
+static bool is_rows(dim d) {
+    return d.n == 0 && (d.s == SYM_T || d.s == SYM_S || d.s == SYM_R);
+}
+
+// Is operand i of node n the right one of products of rows, and nothing else?
+static bool multiplies_rows(const graph *g, const node *n, int i) {
+    const graph *in = n->op == OP_fuse ? n->body : g;
+    if (n->op == OP_matmul) return i == 1 && n->type.rank == 2 && is_rows(n->type.d[0]);
+    if (n->op != OP_fuse || !streamed(n->body, i, false)) return false;
+    for (value v = 0; v < in->count; v++) {
+        const node *m = graph_node(in, v);
+        if (m->op == OP_matmul && m->inputs[1] == i && (m->type.rank != 2 || !is_rows(m->type.d[0])))
+            return false;
+    }
+    return true;
+}
+
+static bool packs_as_it_runs(const graph *g, const node *n, int i) {
+    const node *w = graph_node(g, n->inputs[i]);
+    const type *t = &w->type;
+    if (node_is_constant(w) && !node_is_state(w)) return false;
+    return t->e == ELEM_F32 && t->rank == 2 && t->layout == LAYOUT_ROW && t->d[0].s == SYM_NONE &&
+           t->d[1].s == SYM_NONE && multiplies_rows(g, n, i);
+}
+
+// The node that packs w.
+static value packing_node(graph *g, value w) {
+    const node *n = graph_node(g, w);
+    if (n->op != OP_transpose) return graph_op1(g, OP_pack, w);
+    value x = n->inputs[0];
+    graph *body = graph_new(g->arena, NULL);
+    graph_param(body, "w", *graph_type(g, x));
+    value turned = graph_transpose(body, 0, 2, node_attr(n, ATTR_perm)->u.ints);
+    graph_output_add(body, NULL, graph_op1(body, OP_pack, turned));
+    return graph_region(g, OP_fuse, 1, &x, body, 0);
+}
+
+static void pack_as_they_run(graph *g, pass *p) {
+    int count = g->count;
+    value *packed = ARENA_ARRAY(g->arena, value, count);
+    for (value v = 0; v < count; v++) packed[v] = VALUE_NONE;
+    for (value v = 0; v < count; v++) {
+        for (int i = 0; i < graph_node(g, v)->input_count; i++) {
+            if (!packs_as_it_runs(g, graph_node(g, v), i)) continue;
+            value w = graph_node(g, v)->inputs[i];
+            if (packed[w] == VALUE_NONE) packed[w] = packing_node(g, w);
+            node *n = graph_node(g, v);
+            n->inputs[i] = packed[w];
+            if (n->op == OP_fuse) graph_node(n->body, i)->type = *graph_type(g, packed[w]);
+            pass_fired(p, g, v, "operand %d packed as a call runs", i);
+        }
+    }
+}
+
 // --- Other weights
 
 static value packed_copy(graph *g, value w) {
@@ -188,6 +256,7 @@ bool pass_assign_layouts(graph *g, pass *p) {
         }
     }
     move_names(g, packed, count);
+    pack_as_they_run(g, p);
     rewriter_end(rewriter_begin(g));
     return true;
 }

@@ -43,6 +43,11 @@ static int64_t odd_lines(const type *t, int64_t ld) {
 // Bytes of a value, and the stride of its rows; -1 where it is too large. `tiles`: the target has AMX's.
 static int64_t place_bytes(const type *t, const bindings *b, bool tiles, int64_t *ld) {
     type rows = *t;
+    if (t->layout == LAYOUT_PACKED) {
+        int64_t packed = type_bytes(t);
+        *ld = 0;
+        return packed < 0 || packed > INT64_MAX / 4 ? -1 : packed;
+    }
     *ld = place_ld(t, b);
     if (tiles) *ld = odd_lines(t, *ld);
     rows.rank -= t->rank >= 2;

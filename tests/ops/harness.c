@@ -238,7 +238,10 @@ static void check_value(run *r, int index, int class, value v, unsigned char *da
     b.v[SYM_M] = x->length;
     bool state = graph_state_of(r->g, v) != VALUE_NONE;
     tensor got = state ? harness_state(r, v) : harness_tensor_new(r->a, graph_type(r->g, v), &b);
-    if (!state) move_value(r, x, v, data, &got, false);
+    if (graph_type(r->g, v)->layout == LAYOUT_PACKED && !state)
+        harness_unpack(graph_type(r->g, v), data + x->places[v].offset, &got);
+    else if (!state)
+        move_value(r, x, v, data, &got, false);
     compare(r, x, class, v, &got);
     if (r->first[v].data)
         compare_bits(r, x, class, v, &got);

@@ -52,6 +52,8 @@ void harness_states_open(run *r);
 void *harness_address(const run *r, const variant *x, value v, unsigned char *data);
 // A state, or what was assigned to one, from r->states.
 tensor harness_state(const run *r, value v);
+// A packed matrix at `from`, into a dense one; what fills its last panel must be zero.
+void harness_unpack(const type *t, const unsigned char *from, tensor *out);
 tensor harness_tensor_new(arena *a, const type *t, const bindings *b);
 
 #endif

@@ -20,6 +20,18 @@ void *harness_address(const run *r, const variant *x, value v, unsigned char *da
     return data + x->places[v].offset;
 }
 
+void harness_unpack(const type *t, const unsigned char *memory, tensor *out) {
+    int64_t rows = t->d[0].n, columns = t->d[1].n;
+    bool high;
+    for (int64_t k = 0; k < rows; k++)
+        for (int64_t j = 0; j < round_up(columns, PANEL_COLUMNS); j++) {
+            float x;
+            memcpy(&x, memory + packed_at(t->e, rows, k, j, &high), sizeof x);
+            if (j < columns) ((float *)out->data)[k * columns + j] = x;
+            ck_assert_msg(j < columns || x == 0, "%g in what fills the last panel", (double)x);
+        }
+}
+
 tensor harness_state(const run *r, value v) {
     const node *n = graph_node(r->g, v);
     const type *t = &n->type;
@@ -31,16 +43,6 @@ tensor harness_state(const run *r, value v) {
         memcpy(got.data, from, (size_t)type_bytes(t));
         return got;
     }
-    int64_t rows = t->d[0].n, columns = t->d[1].n, room = round_up(columns, PANEL_COLUMNS);
-    for (int64_t k = 0; k < rows; k++)
-        for (int64_t j = 0; j < room; j++) {
-            bool high;
-            float x;
-            memcpy(&x, from + packed_at(t->e, rows, k, j, &high), sizeof x);
-            if (j < columns)
-                ((float *)got.data)[k * columns + j] = x;
-            else
-                ck_assert_msg(x == 0, "%%%d: %g in what fills its last panel", v, (double)x);
-        }
+    harness_unpack(t, from, &got);
     return got;
 }

@@ -1,0 +1,125 @@
+// The pack family: a matrix of f32 that changes from call to call, in the panels that products read.
+//
+//   pack x [K,N]                                       panel p holds columns 16p to 16p + 15 of x
+//   fuse { yield pack (transpose x [N,K]) }            panel p holds rows 16p to 16p + 15 of x, turned round
+//
+// It is read and written once a call, whatever the number of tokens; all tasks of the product then read the same panels. A
+// task is some panels, a strip of K at a time: a strip of rows spans few pages.
+#include "backend/matmul/panel_pack.h"
+#include "backend/matmul/tile.h"
+
+// Numbers of a task, about.
+#define TASK_NUMBERS 65536
+// Rows of x that are read for one panel after the other.
+#define STRIP_ROWS 64
+
+typedef struct packing {
+    bool turned;
+    int64_t k, n, ld; // of the result; from row to row of x, in numbers
+    int64_t panels;   // of a task
+} packing;
+
+static bool recognise(const kernel_site *s, packing *p) {
+    const node *n = graph_node(s->graph, s->node);
+    const graph *body = n->body;
+    *p = (packing){0};
+    if (n->type.layout != LAYOUT_PACKED || n->input_count != 1) return false;
+    if (n->op == OP_fuse) {
+        const node *last = graph_node(body, body->outputs[0].value);
+        if (last->op != OP_pack || body->output_count != 1) return false;
+        const node *x = graph_node(body, last->inputs[0]);
+        if (x->op != OP_transpose || graph_node(body, x->inputs[0])->op != OP_param) return false;
+        p->turned = node_attr(x, ATTR_perm)->u.ints[0] == 1;
+    } else if (n->op != OP_pack) {
+        return false;
+    }
+    const node *x = graph_node(s->graph, n->inputs[0]);
+    if (x->type.e != ELEM_F32 || x->type.rank != 2 || x->type.layout != LAYOUT_ROW) return false;
+    int64_t ld = node_is_constant(x) ? 0 : s->variant->places[n->inputs[0]].ld;
+    p->ld = ld ? ld : x->type.d[1].n;
+    p->k = n->type.d[0].n;
+    p->n = n->type.d[1].n;
+    int64_t count = ceil_div(p->n, PANEL_COLUMNS), panels = ceil_div(TASK_NUMBERS, p->k * PANEL_COLUMNS);
+    p->panels = panels < count ? panels : count;
+    return true;
+}
+
+bool pack_accepts(const emit *e, const kernel_site *s) {
+    packing p;
+    (void)e;
+    return recognise(s, &p);
+}
+
+// Functions for a panel, and for the last one, if that is not whole.
+typedef struct pack_code {
+    const packing *p;
+    LLVMValueRef whole, last, x, out;
+} pack_code;
+
+static LLVMValueRef panel_function(emit *e, const packing *p, int64_t columns) {
+    return p->turned ? panel_pack_turned(e, (int)columns) : panel_pack_rows(e, (int)columns);
+}
+
+// `count` of the groups from number `first` on of one panel.
+static void pack_panel(emit *e, const pack_code *c, LLVMValueRef function, LLVMValueRef panel,
+                       LLVMValueRef first, LLVMValueRef count) {
+    const packing *p = c->p;
+    LLVMValueRef column = tile_mul(e, panel, PANEL_COLUMNS);
+    LLVMValueRef row = p->turned ? column : first, in_row = p->turned ? first : column;
+    LLVMValueRef from = tile_at(e, tile_at(e, c->x, tile_mul(e, row, p->ld * 4)), tile_mul(e, in_row, 4));
+    LLVMValueRef to = tile_at(e, tile_at(e, c->out, tile_mul(e, panel, p->k * GROUP_BYTES)),
+                              tile_mul(e, first, GROUP_BYTES));
+    panel_pack_call(e, function, from, build_const_i64(e, p->ld * 4), count, to);
+}
+
+static LLVMValueRef smaller(emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, b, ""), a, b, "");
+}
+
+// Panels [from, to), a strip at a time: turned round, a strip is all of K.
+static void pack_panels(emit *e, const pack_code *c, LLVMValueRef function, LLVMValueRef from,
+                        LLVMValueRef to) {
+    int64_t strip = c->p->turned ? c->p->k : STRIP_ROWS;
+    loop strips = build_loop(e, build_const_i64(e, 0), build_const_i64(e, c->p->k), strip, "strip");
+    LLVMValueRef left = LLVMBuildSub(e->b, build_const_i64(e, c->p->k), strips.index, "");
+    LLVMValueRef count = smaller(e, left, build_const_i64(e, strip));
+    loop panels = build_loop(e, from, to, 1, "panel");
+    pack_panel(e, c, function, panels.index, strips.index, count);
+    build_loop_end(e, &panels);
+    build_loop_end(e, &strips);
+}
+
+static LLVMValueRef emit_kernel(emit *e, const packing *p, pack_code *c) {
+    LLVMValueRef f = build_function(e, "pack", e->kernel_type), args = LLVMGetParam(f, 0);
+    c->x = build_arg(e, args, 0);
+    c->out = build_arg(e, args, 1);
+    LLVMValueRef from = tile_mul(e, LLVMGetParam(f, 2), p->panels);
+    LLVMValueRef to = LLVMBuildAdd(e->b, from, build_const_i64(e, p->panels), ""),
+                 whole = build_const_i64(e, p->n / PANEL_COLUMNS);
+    pack_panels(e, c, c->whole, from, smaller(e, to, whole));
+    if (c->last) {
+        LLVMBasicBlockRef behind = build_if(e, LLVMBuildICmp(e->b, LLVMIntSGT, to, whole, ""));
+        pack_panels(e, c, c->last, whole, LLVMBuildAdd(e->b, whole, build_const_i64(e, 1), ""));
+        build_if_end(e, behind);
+    }
+    LLVMBuildRetVoid(e->b);
+    return f;
+}
+
+bool pack_emit(emit *e, const kernel_site *s, kernel *out) {
+    packing p;
+    if (!recognise(s, &p)) return false;
+    pack_code c = {.p = &p, .whole = panel_function(e, &p, PANEL_COLUMNS)};
+    if (p.n % PANEL_COLUMNS) c.last = panel_function(e, &p, p.n % PANEL_COLUMNS);
+    kernel_phase phase = {.function = emit_kernel(e, &p, &c),
+                          .dim = SYM_NONE,
+                          .unit = 1,
+                          .inner = ceil_div(ceil_div(p.n, PANEL_COLUMNS), p.panels),
+                          .suffix = ""};
+    *out = (kernel){0};
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        out->phases[class][0] = phase;
+        out->phase_count[class] = 1;
+    }
+    return true;
+}
