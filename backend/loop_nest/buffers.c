@@ -112,6 +112,32 @@ void loop_nest_copy(loop_nest *n, const view *from, const view *to) {
     walk_end(e, &w);
 }
 
+void loop_nest_fill(loop_nest *n, const view *out, double number) {
+    emit *e = n->e;
+    walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
+    view row = walk_view(e, &w, out);
+    for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
+        LLVMTypeRef t = view_elem(e, out->type.e, s.width);
+        LLVMValueRef x = LLVMConstNull(t);
+        if (number != 0)
+            x = s.width == 1 ? build_const_f32(e, number)
+                             : build_splat(e, build_const_f32(e, number), s.width);
+        sweep_store(&s, &row, x);
+    }
+    walk_end(e, &w);
+}
+
+view loop_nest_led(const view *v, const view *out) {
+    int last = out->type.rank - 1, own = v->type.rank - 1;
+    type t = out->type;
+    LLVMValueRef size[IR_MAX_RANK];
+    t.e = v->type.e;
+    for (int i = 0; i < last; i++) size[i] = out->size[i];
+    t.d[last] = v->type.d[own];
+    size[last] = v->size[own];
+    return view_broadcast(v, &t, size);
+}
+
 static void copy_element(emit *e, const view *from, const view *to) {
     sweep s = sweep_begin(e, build_const_i64(e, 1), 1, 1);
     view in = *from, out = *to;

@@ -48,6 +48,10 @@ void loop_nest_copy_linear(loop_nest *n, const view *from,
 view loop_nest_row_major(loop_nest *n, const view *v);
 // v where its last axis can be swept by vectors, else a copy of it that lives for this node.
 view loop_nest_swept(loop_nest *n, const view *v);
+// `number` into every element of `out`.
+void loop_nest_fill(loop_nest *n, const view *out, double number);
+// The leading axes of `v` broadcast to those of `out`; its last stays.
+view loop_nest_led(const view *v, const view *out);
 
 // --- loop_nest.c: tasks, arguments and phases of a node, round a body that `body` emits.
 typedef bool (*loop_nest_emitter)(loop_nest *n, const view *results);
@@ -58,10 +62,6 @@ bool loop_nest_emit_body(emit *e, const kernel_site *s, kernel *out, const char 
 void loop_nest_op(loop_nest *n, value v, const view *out);
 // The row of `table` that element `at` of `ids` names.
 view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at);
-// `number` into every element of `out`.
-void loop_nest_fill(loop_nest *n, const view *out, double number);
-// The leading axes of `v` broadcast to those of `out`; its last stays.
-view loop_nest_led(const view *v, const view *out);
 
 // --- scatter.c: rows and elements added up by ids, in ascending order
 void loop_nest_scatter_add(loop_nest *n, const node *producer, const view *out);

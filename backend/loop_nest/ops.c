@@ -6,21 +6,6 @@
 
 // --- Moving
 
-void loop_nest_fill(loop_nest *n, const view *out, double number) {
-    emit *e = n->e;
-    walk w = walk_begin(e, out->type.rank > 0 ? out->type.rank - 1 : 0, out->size);
-    view row = walk_view(e, &w, out);
-    for (sweep s = sweep_of(e, &row, 1, (const view *[]){&row}); sweep_next(&s);) {
-        LLVMTypeRef t = view_elem(e, out->type.e, s.width);
-        LLVMValueRef x = LLVMConstNull(t);
-        if (number != 0)
-            x = s.width == 1 ? build_const_f32(e, number)
-                             : build_splat(e, build_const_f32(e, number), s.width);
-        sweep_store(&s, &row, x);
-    }
-    walk_end(e, &w);
-}
-
 // Ids outside the table belong to rows past the last token, whose results nobody reads: they get row 0.
 view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMValueRef at) {
     emit *e = n->e;
@@ -37,17 +22,6 @@ static void gather(loop_nest *n, const node *producer, const view *out) {
     view to = walk_view(n->e, &w, out);
     loop_nest_copy(n, &from, &to);
     walk_end(n->e, &w);
-}
-
-view loop_nest_led(const view *v, const view *out) {
-    int last = out->type.rank - 1, own = v->type.rank - 1;
-    type t = out->type;
-    LLVMValueRef size[IR_MAX_RANK];
-    t.e = v->type.e;
-    for (int i = 0; i < last; i++) size[i] = out->size[i];
-    t.d[last] = v->type.d[own];
-    size[last] = v->size[own];
-    return view_broadcast(v, &t, size);
 }
 
 // Element by element. Ids outside belong to elements that nobody reads: they get element 0.
