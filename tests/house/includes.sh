@@ -32,7 +32,7 @@ frontend/cli/search: arrays
 frontend/cli/run: arrays data search
 frontend/cli/evaluate: data metrics run
 frontend/cli/bench:
-frontend/cli/train:
+frontend/cli/train: data
 passes/fuse:
 passes/lower:
 passes/narrow:

@@ -1,0 +1,78 @@
+#include "frontend/cli/train/batch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LINES_NAMED 64
+
+static bool read_feature(feature *f, const batch_rule *rule, train_set *s, int64_t i, int64_t epoch, arena *a,
+                         diag *d) {
+    if (s->rule->task != TRAIN_PRETRAIN) return set_read(s, i, f, a, d);
+    return pair_read(s, i, rule->pairs, rule->mask->seed, epoch, f, a, d);
+}
+
+static void allocate(train_batch *b, const train_set *s, const feature *f, arena *a) {
+    train_task task = s->rule->task;
+    bool masks = task == TRAIN_MLM || task == TRAIN_PRETRAIN;
+    b->bounds = ARENA_ARRAY(a, int32_t, b->texts + 1);
+    b->ids = ARENA_ARRAY(a, int32_t, b->tokens);
+    b->types = ARENA_ARRAY(a, int32_t, b->tokens);
+    if (masks || task == TRAIN_TAG) b->token_labels = ARENA_ARRAY(a, int32_t, b->tokens);
+    if (masks) b->rows = ARENA_ARRAY(a, int32_t, b->tokens);
+    if (s->rule->form == DATA_LABEL || task == TRAIN_PRETRAIN)
+        b->text_labels = ARENA_ARRAY(a, int32_t, b->texts);
+    if (task == TRAIN_ANSWER) {
+        b->starts = ARENA_ARRAY(a, int32_t, b->texts);
+        b->ends = ARENA_ARRAY(a, int32_t, b->texts);
+    }
+    b->width = f->numbers;
+    if (b->width) b->values = ARENA_ARRAY(a, float, b->examples * b->width);
+}
+
+static int64_t labelled(const int32_t *labels, int64_t n) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += labels[i] != FEATURE_IGNORED;
+    return count;
+}
+
+// The texts of example `e`, from token `at` and text `text` on.
+static void put(train_batch *b, const feature *f, int64_t e, int64_t at, int64_t text) {
+    size_t bytes = (size_t)f->tokens * sizeof(int32_t);
+    memcpy(b->ids + at, f->ids, bytes);
+    memcpy(b->types + at, f->types, bytes);
+    for (int k = 0; k < f->texts; k++) b->bounds[text + k + 1] = (int32_t)(at + f->bounds[k + 1]);
+    if (f->labels) memcpy(b->token_labels + at, f->labels, bytes);
+    if (b->text_labels) b->text_labels[text] = f->label;
+    if (b->starts) b->starts[text] = f->start, b->ends[text] = f->end;
+    if (b->values) memcpy(b->values + e * b->width, f->values, (size_t)b->width * sizeof *b->values);
+}
+
+bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order *o, int64_t b,
+                int64_t epoch, arena *a, diag *d) {
+    int64_t from = o->bounds[b], n = o->bounds[b + 1] - from;
+    feature *f = ARENA_ARRAY(a, feature, n);
+    *out = (train_batch){.examples = n, .lines = ARENA_ARRAY(a, int64_t, n)};
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t example = o->examples[from + i];
+        if (!read_feature(&f[i], rule, s, example, epoch, a, d)) return false;
+        out->tokens += f[i].tokens;
+        out->texts += f[i].texts;
+        out->lines[i] = s->entries[example].line;
+    }
+    allocate(out, s, &f[0], a);
+    for (int64_t i = 0, at = 0, text = 0; i < n; at += f[i].tokens, text += f[i].texts, i++) {
+        put(out, &f[i], i, at, text);
+        if (out->rows)
+            mask_tokens(rule->mask, epoch, o->examples[from + i], f[i].words, f[i].tokens, out->ids + at,
+                        out->token_labels + at, out->rows + at);
+    }
+    out->labels = out->token_labels ? labelled(out->token_labels, out->tokens) : n;
+    return true;
+}
+
+const char *batch_lines(const train_batch *b, arena *a) {
+    const char *text = b->examples == 1 ? "line" : "lines";
+    for (int64_t i = 0; i < b->examples && i < LINES_NAMED; i++)
+        text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : " ", b->lines[i]);
+    return b->examples > LINES_NAMED ? arena_printf(a, "%s, ...", text) : text;
+}

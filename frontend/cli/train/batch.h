@@ -1,0 +1,34 @@
+// A micro-batch: the tokens of its texts one after the other, without padding, and what the loss is held against.
+#ifndef BERTC_CLI_TRAIN_BATCH_H
+#define BERTC_CLI_TRAIN_BATCH_H
+
+#include "frontend/cli/train/masks.h"
+#include "frontend/cli/train/order.h"
+
+typedef struct train_batch {
+    int64_t texts, tokens, examples;
+    int64_t labels;  // that its loss is a sum over: of texts, tokens, masks, ...
+    int32_t *bounds; // [texts + 1]
+    int32_t *ids;    // [tokens], as are the next three
+    int32_t *types;
+    int32_t *token_labels;  // of tags and masks, or FEATURE_IGNORED; NULL: none
+    int32_t *rows;          // 1: masked; NULL: none
+    int32_t *text_labels;   // [texts]: classes, or whether a pair's second text is another's; NULL: none
+    int32_t *starts, *ends; // [texts]: of answers; NULL: none
+    float *values;          // [texts or examples, width]; NULL: none
+    int64_t width;
+    int64_t *lines; // [examples]: of the file, for messages
+} train_batch;
+
+typedef struct batch_rule {
+    const mask_rule *mask;      // TRAIN_MLM, TRAIN_PRETRAIN
+    const pair_template *pairs; // TRAIN_PRETRAIN
+} batch_rule;
+
+// Batch `b` of an epoch, in `a`; memory for the texts goes with it. False, with a diagnostic, where the file has changed.
+bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order *o, int64_t b,
+                int64_t epoch, arena *a, diag *d);
+// "lines 3, 8, 13": of the batch's examples, for messages; in `a`.
+const char *batch_lines(const train_batch *b, arena *a);
+
+#endif

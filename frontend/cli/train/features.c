@@ -1,0 +1,238 @@
+#include "frontend/cli/train/features.h"
+
+#include <string.h>
+
+static bertc_text_options options_of(int64_t max_tokens) {
+    return (bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                .truncation =
+                                    max_tokens ? BERTC_TRUNCATE_LONGEST_FIRST : BERTC_TRUNCATE_NEVER,
+                                .max_tokens = max_tokens};
+}
+
+// max_tokens 0: nothing is cut. The tokens live until the tokenizer's next call.
+static const char *encode(const feature_rule *rule, const bertc_text *text, int64_t max_tokens,
+                          const bertc_token **tokens, size_t *n, arena *a) {
+    bertc_error e;
+    bertc_text_options o = options_of(max_tokens);
+    if (bertc_tokenizer_encode_with(rule->tokenizer, text, &o, tokens, n, &e)) return NULL;
+    return arena_strdup(a, e.message);
+}
+
+static feature feature_new(int64_t tokens, int texts, arena *a) {
+    feature f = {.tokens = tokens, .texts = texts};
+    f.ids = ARENA_ARRAY(a, int32_t, tokens);
+    f.types = ARENA_ARRAY(a, int32_t, tokens);
+    f.words = ARENA_ARRAY(a, int32_t, tokens);
+    f.bounds = ARENA_ARRAY(a, int64_t, texts + 1);
+    f.bounds[texts] = tokens;
+    return f;
+}
+
+static void set_tokens(feature *f, int64_t at, const bertc_token *t, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        f->ids[at + i] = t[i].id;
+        f->types[at + i] = t[i].type;
+        f->words[at + i] = t[i].text < 0 ? -1 : t[i].word;
+    }
+}
+
+static feature *add(feature_list *out, int64_t count, arena *a) {
+    out->count = count;
+    out->v = ARENA_ARRAY(a, feature, count);
+    return out->v;
+}
+
+// --- Labels
+
+static const char *set_label(const feature_rule *rule, const data_example *e, feature *f, arena *a) {
+    if (e->label_count != 1) return "has no label";
+    f->label = data_labels_find(rule->labels, &e->labels[0]);
+    return f->label >= 0 ? NULL : data_labels_unknown(rule->labels, &e->labels[0], a);
+}
+
+static const char *set_marks(const feature_rule *rule, const data_example *e, feature *f, arena *a) {
+    f->numbers = data_labels_count(rule->labels);
+    f->values = ARENA_ARRAY(a, float, f->numbers);
+    return data_labels_mark(rule->labels, e, f->values, a);
+}
+
+static void set_numbers(const data_example *e, feature *f, arena *a) {
+    f->numbers = e->number_count;
+    f->values = ARENA_ARRAY(a, float, e->number_count);
+    for (int i = 0; i < e->number_count; i++) f->values[i] = (float)e->numbers[i];
+}
+
+// The label of each word stands on its first token, or on all of them.
+static const char *set_tags(const feature_rule *rule, const data_example *e, const bertc_token *t, feature *f,
+                            arena *a) {
+    f->labels = ARENA_ARRAY(a, int32_t, f->tokens);
+    int32_t last = -1;
+    for (int64_t i = 0; i < f->tokens; i++) {
+        bool first = t[i].text == 0 && t[i].word != last;
+        if (t[i].text == 0) last = t[i].word;
+        f->labels[i] = FEATURE_IGNORED;
+        if (t[i].text || t[i].word >= e->label_count || !(first || rule->label_all)) continue;
+        f->labels[i] = data_labels_find(rule->labels, &e->labels[t[i].word]);
+        if (f->labels[i] < 0) return data_labels_unknown(rule->labels, &e->labels[t[i].word], a);
+    }
+    return NULL;
+}
+
+// --- A text or a pair
+
+static const char *one_text(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    const bertc_token *t;
+    size_t n;
+    const char *why = encode(rule, &e->text, rule->max_tokens, &t, &n, a);
+    if (why) return why;
+    if (!n) return "has no tokens";
+    feature *f = add(out, 1, a);
+    *f = feature_new((int64_t)n, 1, a);
+    set_tokens(f, 0, t, (int64_t)n);
+    if (rule->form == DATA_NUMBER) set_numbers(e, f, a);
+    if (!rule->labels) return NULL;
+    switch (rule->form) {
+    case DATA_LABEL: return set_label(rule, e, f, a);
+    case DATA_LABELS: return set_marks(rule, e, f, a);
+    case DATA_TAGS: return set_tags(rule, e, t, f, a);
+    case DATA_TEXT:
+    case DATA_NUMBER:
+    case DATA_ANSWER:
+    case DATA_SCORED:
+    case DATA_RANKED:
+    case DATA_EMBED: break;
+    }
+    return NULL;
+}
+
+// --- Embeddings: each text by itself
+
+static const char *several_texts(const feature_rule *rule, const bertc_text *texts, int count,
+                                 feature_list *out, arena *a) {
+    bertc_token *kept = NULL;
+    int64_t *bounds = ARENA_ARRAY(a, int64_t, count + 1);
+    for (int i = 0; i < count; i++) {
+        const bertc_token *t;
+        size_t n;
+        const char *why = encode(rule, &texts[i], rule->max_tokens, &t, &n, a);
+        if (why) return why;
+        if (!n) return "has a text without tokens";
+        bertc_token *all = ARENA_ARRAY(a, bertc_token, bounds[i] + (int64_t)n);
+        if (i) memcpy(all, kept, (size_t)bounds[i] * sizeof *all);
+        memcpy(all + bounds[i], t, n * sizeof *all);
+        kept = all;
+        bounds[i + 1] = bounds[i] + (int64_t)n;
+    }
+    feature *f = add(out, 1, a);
+    *f = feature_new(bounds[count], count, a);
+    f->bounds = bounds;
+    set_tokens(f, 0, kept, bounds[count]);
+    return NULL;
+}
+
+static const char *embed_texts(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    bertc_text texts[2] = {{.text = e->text.text, .size = e->text.size}};
+    if (e->number_count) {
+        texts[1] = (bertc_text){.text = e->text.pair, .size = e->text.pair_size};
+    } else {
+        if (!e->positive_count) return "has no positive";
+        texts[1] = (bertc_text){.text = e->positives[0].text, .size = e->positives[0].size};
+    }
+    const char *why = several_texts(rule, texts, 2, out, a);
+    if (!why && e->number_count) set_numbers(e, out->v, a);
+    return why;
+}
+
+// --- Pieces: prefix and suffix of the template round a slice of what stands between
+
+typedef struct middle {
+    const bertc_token *t;
+    int64_t n, from, to; // of all tokens; the part that is cut
+} middle;
+
+static feature piece(const middle *m, int64_t from, int64_t to, arena *a) {
+    feature f = feature_new(m->n - (m->to - m->from) + (to - from), 1, a);
+    set_tokens(&f, 0, m->t, m->from);
+    set_tokens(&f, m->from, m->t + from, to - from);
+    set_tokens(&f, m->from + to - from, m->t + m->to, m->n - m->to);
+    return f;
+}
+
+// Tokens of the text numbered `text`: they stand together.
+static middle middle_of(const bertc_token *t, size_t n, int32_t text) {
+    middle m = {.t = t, .n = (int64_t)n, .from = (int64_t)n, .to = (int64_t)n};
+    for (int64_t i = 0; i < m.n; i++) {
+        if (t[i].text != text) continue;
+        if (m.from == m.n) m.from = i;
+        m.to = i + 1;
+    }
+    return m;
+}
+
+// A long text in pieces of equal room, none of which shares a token with another.
+static const char *text_pieces(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    const bertc_token *t;
+    size_t n;
+    const char *why = encode(rule, &e->text, 0, &t, &n, a);
+    if (why) return why;
+    middle m = middle_of(t, n, 0);
+    int64_t content = m.to - m.from, room = rule->max_tokens - (m.n - content);
+    if (rule->pair_room) room = rule->pair_room;
+    if (!content) return NULL;
+    if (room < 1) return "has no room for a token between the special tokens";
+    feature *f = add(out, (content + room - 1) / room, a);
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t from = m.from + i * room, to = from + room < m.to ? from + room : m.to;
+        f[i] = piece(&m, from, to, a);
+    }
+    return NULL;
+}
+
+// The answer's tokens among those of the window, as Transformers' run_qa.py finds them.
+static void set_answer(const data_answer *answer, const middle *m, int64_t from, int64_t to, feature *f) {
+    const bertc_token *t = m->t;
+    uint32_t start = (uint32_t)answer->byte_start, end = (uint32_t)answer->byte_end;
+    if (from == to || t[from].byte_start > start || t[to - 1].byte_end < end) return;
+    int64_t first = from, last = to - 1;
+    while (first < to && t[first].byte_start <= start) first++;
+    while (last >= from && t[last].byte_end >= end) last--;
+    f->start = (int32_t)(first - 1 - from + m->from);
+    f->end = (int32_t)(last + 1 - from + m->from);
+}
+
+// Windows over the context, of which neighbours share `stride` tokens.
+static const char *windows(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    const bertc_token *t;
+    size_t n;
+    const char *why = encode(rule, &e->text, 0, &t, &n, a);
+    if (why) return why;
+    middle m = middle_of(t, n, 1);
+    int64_t content = m.to - m.from, room = rule->max_tokens - (m.n - content), step = room - rule->stride;
+    if (content > room && step < 1)
+        return arena_printf(a,
+                            "has a question of %lld tokens, which leaves no room for windows that share %lld",
+                            (long long)(m.n - content), (long long)rule->stride);
+    const data_answer *answer = e->answer_count ? &e->answers[0] : NULL;
+    if (answer && answer->byte_start < 0) return "does not say where its answer stands in the context";
+    feature *f = add(out, content <= room ? 1 : 1 + (content - room + step - 1) / step, a);
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t from = m.from + i * step, to = from + room < m.to ? from + room : m.to;
+        f[i] = piece(&m, from, to, a);
+        if (answer) set_answer(answer, &m, from, to, &f[i]);
+    }
+    return NULL;
+}
+
+const char *features_of(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    *out = (feature_list){0};
+    switch (rule->task) {
+    case TRAIN_CLASSIFY:
+    case TRAIN_REGRESS:
+    case TRAIN_TAG: return one_text(rule, e, out, a);
+    case TRAIN_ANSWER: return windows(rule, e, out, a);
+    case TRAIN_EMBED: return embed_texts(rule, e, out, a);
+    case TRAIN_MLM:
+    case TRAIN_PRETRAIN: break;
+    }
+    return text_pieces(rule, e, out, a);
+}
