@@ -18,6 +18,7 @@
     X(bertc_parameter, 80)                                                                                   \
     X(bertc_text_options, 88)                                                                                \
     X(bertc_zero_shot_options, 40)                                                                           \
+    X(bertc_summary_options, 24)                                                                             \
     X(bertc_result, 136)
 typedef enum sized_type {
 #define X(name, least) SIZED_##name,

@@ -240,11 +240,48 @@ static void put_sparse(json_writer *w, const bertc_result *r) {
     put_raw(w, "]");
 }
 
+static void put_sentences(json_writer *w, const bertc_result *r, const bertc_text *text) {
+    put_raw(w, "\"sentences\": [");
+    for (int64_t i = 0; i < r->sentence_count; i++) {
+        const bertc_sentence *x = &r->sentences[i];
+        put_raw(w, i ? ", {\"text\": " : "{\"text\": ");
+        put_piece(w, text->text, text->size, x->byte_start, x->byte_end);
+        put_raw(w, ", ");
+        put_span(w, x->char_start, x->char_end);
+        put_raw(w, ", \"score\": ");
+        put_float(w, x->score);
+        put_raw(w, "}");
+    }
+    put_raw(w, "]");
+}
+
 // Those of the answers that the model gives.
 static void put_several(json_writer *w, const bertc_result *r) {
     if (r->embedding) put_embedding(w, r);
     if (r->sparse) put_raw(w, r->embedding ? ", " : ""), put_sparse(w, r);
     if (r->vectors) put_raw(w, r->embedding || r->sparse ? ", " : ""), put_vectors(w, r);
+}
+
+static void put_answer_of_task(json_writer *w, const bertc_result *r, const bertc_text *text) {
+    switch ((bertc_task_kind)r->task) {
+    case BERTC_TASK_TENSORS: break;
+    case BERTC_TASK_EMBEDDING: put_embedding(w, r); break;
+    case BERTC_TASK_SPARSE: put_sparse(w, r); break;
+    case BERTC_TASK_VECTORS: put_vectors(w, r); break;
+    case BERTC_TASK_SEVERAL: put_several(w, r); break;
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(w, r) : put_scores(w, r); break;
+    case BERTC_TASK_ENTITIES: put_entities(w, r, text); break;
+    case BERTC_TASK_ANSWER: put_answers(w, r, text); break;
+    case BERTC_TASK_FILL_MASK: put_masks(w, r); break;
+    case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(w, r); break;
+    case BERTC_TASK_PRETRAINING:
+        put_masks(w, r);
+        put_raw(w, ", ");
+        put_next_sentence(w, r);
+        break;
+    }
 }
 
 size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char *buffer, size_t size) {
@@ -256,25 +293,10 @@ size_t bertc_result_json(const bertc_result *given, const bertc_text *text, char
     if (!given || !sized_take(SIZED_bertc_result, given, r, NULL)) return 0;
     json_writer w = {buffer, size ? size - 1 : 0, 0};
     put_raw(&w, "{");
-    switch ((bertc_task_kind)r->task) {
-    case BERTC_TASK_TENSORS: break;
-    case BERTC_TASK_EMBEDDING: put_embedding(&w, r); break;
-    case BERTC_TASK_SPARSE: put_sparse(&w, r); break;
-    case BERTC_TASK_VECTORS: put_vectors(&w, r); break;
-    case BERTC_TASK_SEVERAL: put_several(&w, r); break;
-    case BERTC_TASK_CLASSIFY:
-    case BERTC_TASK_MULTI_LABEL:
-    case BERTC_TASK_REGRESSION: r->zero_shot ? put_zero_shot(&w, r) : put_scores(&w, r); break;
-    case BERTC_TASK_ENTITIES: put_entities(&w, r, text); break;
-    case BERTC_TASK_ANSWER: put_answers(&w, r, text); break;
-    case BERTC_TASK_FILL_MASK: put_masks(&w, r); break;
-    case BERTC_TASK_NEXT_SENTENCE: put_next_sentence(&w, r); break;
-    case BERTC_TASK_PRETRAINING:
-        put_masks(&w, r);
-        put_raw(&w, ", ");
-        put_next_sentence(&w, r);
-        break;
-    }
+    if (r->sentences)
+        put_sentences(&w, r, text);
+    else
+        put_answer_of_task(&w, r, text);
     put_raw(&w, "}");
     if (size) buffer[w.used < w.size ? w.used : w.size] = 0;
     return w.used;

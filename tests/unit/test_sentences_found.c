@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/run/sentences.h"
 #include "main.h"
+#include "runtime/answer/sentences.h"
 
 static const char *const cases[] = {
     "One. |Two! |Three?",

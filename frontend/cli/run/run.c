@@ -293,9 +293,9 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--similar takes QUERIES for queries and TEXT for documents: no --as");
     if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar || o->search))
         return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
-    if (o->huge_pages && (o->input || o->similar || o->rank || o->summarize))
-        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar, "
-                              "--rank and --summarize");
+    if (o->huge_pages && (o->input || o->similar || o->rank))
+        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar "
+                              "and --rank");
     if (o->plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
     if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
     return -1;

@@ -100,4 +100,4 @@ rejects 2 "is no number from 1 to" "$BERTC" run st.so --summarize 0 text.txt
 # A byte that is no UTF-8 is U+FFFD in JSON.
 printf 'a river \377 sea.' >bytes.txt
 succeeds "$BERTC" run st.so --summarize 1 --json bytes.txt
-expect "\"text\":\"a river $(printf '\357\277\275') sea\\.\""
+expect "\"text\": \"a river $(printf '\357\277\275') sea\\.\""

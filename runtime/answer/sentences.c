@@ -1,10 +1,10 @@
-#include "frontend/cli/run/sentences.h"
+#include "runtime/answer/sentences.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-#include "ir/memory.h"
+#include "runtime/memory.h"
 
 typedef struct reader {
     const char *text;
@@ -135,7 +135,7 @@ static size_t end_of(const reader *r, size_t start, size_t at, size_t bytes, utf
 static bool add(reader *r, size_t start, size_t end, int64_t char_start, int64_t chars) {
     if (r->count == r->room) {
         size_t room = r->room ? 2 * r->room : 64;
-        sentence *grown = memory_grow(r->found, room, sizeof *grown);
+        sentence *grown = heap_grow(r->found, room, sizeof *grown);
         if (!grown) return false;
         r->found = grown;
         r->room = room;

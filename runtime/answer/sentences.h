@@ -1,6 +1,6 @@
 // Where the sentences of a text are, by a stated rule (docs/running.md, Summary) over Unicode's categories.
-#ifndef BERTC_CLI_SENTENCES_H
-#define BERTC_CLI_SENTENCES_H
+#ifndef BERTC_SENTENCES_H
+#define BERTC_SENTENCES_H
 
 #include <stdbool.h>
 #include <stddef.h>
