@@ -8,7 +8,7 @@
 
 #include "case_path.h"
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define LORA BERTC_TESTS "/models/answers/lora"
 #define KIN  LORA "/adapters/"
@@ -76,7 +76,10 @@ static void check(int i, const char *dtype, tolerance most) {
                        .hub = {.combine = all[i].combine, .head = all[i].head}};
     must_diag(opened_open(&model, base, &o, &d), &d, all[i].name);
     reference_open(&r, path);
+    double largest = 0;
+    most.largest = &largest;
     reference_check(&r, model.model, 1, most, all[i].name);
+    table_note(largest);
     reference_close(&r);
     opened_close(&model);
     diag_free(&d);
@@ -85,6 +88,7 @@ static void check(int i, const char *dtype, tolerance most) {
 
 START_TEST(as_peft) {
     check(_i, NULL, (tolerance){.absolute = 5e-5});
+    table_row("adapters", all[_i].name);
 }
 END_TEST
 
@@ -94,7 +98,8 @@ START_TEST(lowered) {
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+    table_begin(argc, argv);
     Suite *s = suite_create("adapters");
     TCase *t = tcase_create("adapters");
     tcase_set_timeout(t, 120);

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define FOLDER    BERTC_TESTS "/models/vectors/bge-m3"
 #define TOLERANCE 5e-5
@@ -21,14 +20,11 @@ static int count;
 
 static void setup(void) {
     const cJSON *row;
-    char *text = file_text(FOLDER "/answers.json", NULL);
-    answers = cJSON_Parse(text);
-    free(text);
+    answers = read_answers(FOLDER, "answers.json");
     ck_assert(cJSON_IsArray(answers) && cJSON_GetArraySize(answers) <= TEXTS);
     count = 0;
     cJSON_ArrayForEach(row, answers) {
-        const char *t = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "text"));
-        texts[count++] = (bertc_text){.text = t, .size = strlen(t)};
+        texts[count++] = text_of(string_of(row, "text"));
     }
 }
 static void teardown(void) {
@@ -48,7 +44,7 @@ static void compare(const char *what, const cJSON *wants, const float *has, bool
         dot += y * x->valuedouble, a += y * y, b += x->valuedouble * x->valuedouble;
     }
     if (exact)
-        ck_assert_msg(most <= TOLERANCE, "%s differs by %g", what, most);
+        ck_assert_msg(table_note(most) <= TOLERANCE, "%s differs by %g", what, most);
     else
         ck_assert_msg(dot / sqrt(a * b) >= 0.995, "%s: cosine %g", what, dot / sqrt(a * b));
 }
@@ -62,7 +58,7 @@ static void compare_weights(const cJSON *wants, const bertc_result *r) {
         ck_assert_int_eq(s->id, cJSON_GetObjectItemCaseSensitive(w, "id")->valueint);
         ck_assert_str_eq(s->label, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(w, "token")));
         double weight = cJSON_GetObjectItemCaseSensitive(w, "weight")->valuedouble;
-        ck_assert_msg(fabs((double)s->score - weight) <= TOLERANCE, "%s: %g, not %g", s->label,
+        ck_assert_msg(table_note(fabs((double)s->score - weight)) <= TOLERANCE, "%s: %g, not %g", s->label,
                       (double)s->score, weight);
     }
 }
@@ -127,6 +123,7 @@ static void check(const char *dtype) {
 
 START_TEST(answers_as_flag_embedding) {
     check(NULL);
+    table_row("dense, sparse and vectors in one", "bge-m3");
 }
 END_TEST
 
@@ -180,7 +177,8 @@ START_TEST(any_of_them) {
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+    table_begin(argc, argv);
     Suite *suite = suite_create("bge-m3");
     TCase *t = tcase_create("bge-m3");
     tcase_set_timeout(t, 120);

@@ -9,47 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define ANSWERS BERTC_TESTS "/models/answers/"
 #define SMALL   BERTC_SHARED "/models/small-ner"
 
-typedef struct fixture {
-    opened model;
-    bertc_session *session;
-    diag d;
-} fixture;
-
 // `config` NULL: the folder's own.
 static void open_model(fixture *f, const char *folder, const char *config) {
-    bertc_error e;
-    diag_init(&f->d);
-    build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {64}}, .hub = {.config = config}};
-    must_diag(opened_open(&f->model, folder, &o, &f->d), &f->d, folder);
-    f->session = bertc_open(f->model.model, NULL, &e);
-    ck_assert_msg(f->session != NULL, "%s: %s", folder, e.message);
-}
-
-static void close_model(fixture *f) {
-    bertc_close(f->session);
-    opened_close(&f->model);
-    diag_free(&f->d);
-}
-
-static cJSON *read_json(const char *path) {
-    char *text = file_text(path, NULL);
-    cJSON *json = cJSON_Parse(text);
-    ck_assert_msg(json != NULL, "%s", path);
-    free(text);
-    return json;
-}
-
-static const cJSON *member(const cJSON *o, const char *name) {
-    const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
-    ck_assert_msg(m != NULL, "no %s", name);
-    return m;
+    fixture_open(f, folder,
+                 (build_options){.batch = 1, .optimise = 2, .lengths = {1, {64}}, .hub = {.config = config}});
 }
 
 static const struct {
@@ -70,7 +39,7 @@ static bertc_aggregation strategy_of(const char *name) {
 
 // The answer as JSON, as a program reads it.
 static cJSON *answer(const fixture *f, const char *text, bertc_aggregation how) {
-    bertc_text t = {.text = text, .size = strlen(text)};
+    bertc_text t = text_of(text);
     bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
     ck_assert_msg(bertc_answer_texts(
@@ -96,7 +65,8 @@ static void check_one(const cJSON *got, const cJSON *want, const char *what) {
             ck_assert_msg(!strcmp(g->valuestring, v->valuestring), "%s: %s is %s, not %s", what, v->string,
                           g->valuestring, v->valuestring);
         else
-            ck_assert_msg(fabs(g->valuedouble - v->valuedouble) <= (strcmp(v->string, "score") ? 0 : 5e-5),
+            ck_assert_msg(table_note(fabs(g->valuedouble - v->valuedouble)) <=
+                              (strcmp(v->string, "score") ? 0 : 5e-5),
                           "%s: %s is %g, not %g", what, v->string, g->valuedouble, v->valuedouble);
     }
 }
@@ -126,7 +96,8 @@ START_TEST(tiny) {
         entities += cJSON_GetArraySize(want);
     }
     ck_assert_int_gt(entities, 50);
-    close_model(&f);
+    table_row("entities", "ner");
+    fixture_close(&f);
     cJSON_Delete(all);
 }
 END_TEST
@@ -168,7 +139,8 @@ START_TEST(label_names) {
     for (int i = 0; (_i < 2 || _i == 5) && i < cJSON_GetArraySize(texts); i++)
         check(&f, cJSON_GetArrayItem(texts, i)->valuestring, "words",
               cJSON_GetArrayItem(member(set, "first"), i));
-    close_model(&f);
+    fixture_close(&f);
+    table_row("entities, other label names", "small-ner");
     unlink(config);
     cJSON_Delete(all);
 }
@@ -185,11 +157,12 @@ START_TEST(by_default) {
     ck_assert_str_eq(member(first->next, "word")->valuestring, "Angela Merkel");
     ck_assert_ptr_null(first->next->next);
     cJSON_Delete(o);
-    close_model(&f);
+    fixture_close(&f);
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+    table_begin(argc, argv);
     Suite *s = suite_create("entities");
     TCase *t = tcase_create("entities");
     tcase_set_timeout(t, 300);

@@ -6,54 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define ANSWERS BERTC_TESTS "/models/answers/"
 #define MOST    16
 
-typedef struct fixture {
-    opened model;
-    bertc_session *session;
-    diag d;
-} fixture;
-
 static void open_model(fixture *f, const char *name) {
-    bertc_error e;
-    char folder[500];
-    snprintf(folder, sizeof folder, "%s%s", ANSWERS, name);
-    diag_init(&f->d);
-    build_options o = {.batch = 1, .optimise = 2, .lengths = {1, {64}}};
-    must_diag(opened_open(&f->model, folder, &o, &f->d), &f->d, folder);
-    f->session = bertc_open(f->model.model, NULL, &e);
-    ck_assert_msg(f->session != NULL, "%s: %s", folder, e.message);
-}
-
-static void close_model(fixture *f) {
-    bertc_close(f->session);
-    opened_close(&f->model);
-    diag_free(&f->d);
-}
-
-static cJSON *read_answers(const char *name) {
-    char path[500];
-    snprintf(path, sizeof path, "%s%s/answers.json", ANSWERS, name);
-    char *text = file_text(path, NULL);
-    cJSON *json = cJSON_Parse(text);
-    ck_assert_msg(json != NULL, "%s", path);
-    free(text);
-    return json;
-}
-
-static const cJSON *member(const cJSON *o, const char *name) {
-    const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
-    ck_assert_msg(m != NULL, "no %s", name);
-    return m;
-}
-
-static bertc_text text_of(const char *text) {
-    return (bertc_text){.text = text, .size = strlen(text)};
+    fixture_open(f, folder_in(ANSWERS, name),
+                 (build_options){.batch = 1, .optimise = 2, .lengths = {1, {64}}});
 }
 
 static int strings_of(const cJSON *list, const char **out) {
@@ -72,7 +33,8 @@ static void same_result(const bertc_result *r, const cJSON *want) {
     ck_assert_int_eq(r->score_count, cJSON_GetArraySize(labels));
     for (int i = 0; i < r->score_count; i++) {
         ck_assert_str_eq(r->scores[i].label, cJSON_GetArrayItem(labels, i)->valuestring);
-        ck_assert_double_eq_tol((double)r->scores[i].score, cJSON_GetArrayItem(scores, i)->valuedouble, 5e-5);
+        double off = fabs((double)r->scores[i].score - cJSON_GetArrayItem(scores, i)->valuedouble);
+        ck_assert_double_le(table_note(off), 5e-5);
     }
 }
 
@@ -85,7 +47,7 @@ static bertc_zero_shot_options options_of(const cJSON *one, const char **labels)
 
 START_TEST(zero_shot) {
     fixture f;
-    cJSON *all = read_answers("nli"), *one;
+    cJSON *all = read_answers(ANSWERS "nli", "answers.json"), *one;
     int cases = 0;
     open_model(&f, "nli");
     cJSON_ArrayForEach(one, all) {
@@ -99,7 +61,8 @@ START_TEST(zero_shot) {
         cases++;
     }
     ck_assert_int_ge(cases, 12);
-    close_model(&f);
+    table_row("zero-shot labels", "nli");
+    fixture_close(&f);
     cJSON_Delete(all);
 }
 END_TEST
@@ -107,7 +70,7 @@ END_TEST
 // All texts of one call have the answers that each has alone.
 START_TEST(zero_shot_together) {
     fixture f;
-    cJSON *all = read_answers("nli"), *one;
+    cJSON *all = read_answers(ANSWERS "nli", "answers.json"), *one;
     bertc_text texts[MOST];
     bertc_result results[MOST] = {BERTC_RESULT_INIT};
     const cJSON *wanted[MOST];
@@ -127,7 +90,7 @@ START_TEST(zero_shot_together) {
     how.hypothesis = NULL;
     ck_assert_msg(bertc_zero_shot(f.session, texts, n, &how, NULL, results, &e), "%s", e.message);
     for (size_t i = 0; i < n; i++) same_result(&results[i], wanted[i]);
-    close_model(&f);
+    fixture_close(&f);
     cJSON_Delete(all);
 }
 END_TEST
@@ -165,7 +128,7 @@ START_TEST(zero_shot_rules) {
     ck_assert(bertc_zero_shot(f.session, &t, 1, &how, NULL, &r, &e));
     ck_assert_double_eq((double)r.scores[0].score, alone);
     ck_assert_double_lt(alone, 0.9);
-    close_model(&f);
+    fixture_close(&f);
 }
 END_TEST
 
@@ -194,7 +157,7 @@ START_TEST(zero_shot_hypothesis) {
     t = text_of(longer);
     ck_assert_msg(bertc_zero_shot(f.session, &t, 1, &how, NULL, &r, &e), "%s", e.message);
     ck_assert_int_eq(r.token_count, 2 * 64);
-    close_model(&f);
+    fixture_close(&f);
 }
 END_TEST
 
@@ -240,10 +203,10 @@ START_TEST(zero_shot_refused) {
     how.labels = labels;
     ck_assert(bertc_zero_shot(f.session, &t, 1, &how, NULL, &r, &e)); // the session is as before
     ck_assert(bertc_zero_shot(f.session, NULL, 0, &how, NULL, NULL, &e));
-    close_model(&f);
+    fixture_close(&f);
     open_model(&f, "cross");
     REFUSED(bertc_zero_shot(f.session, &t, 1, &how, NULL, &r, &e), "one label");
-    close_model(&f);
+    fixture_close(&f);
 }
 END_TEST
 
@@ -251,7 +214,7 @@ END_TEST
 
 START_TEST(rank) {
     fixture f;
-    cJSON *all = read_answers("cross"), *one;
+    cJSON *all = read_answers(ANSWERS "cross", "answers.json"), *one;
     open_model(&f, "cross");
     cJSON_ArrayForEach(one, all) {
         const char *strings[MOST];
@@ -267,12 +230,14 @@ START_TEST(rank) {
             for (int i = 0; i < n && (!top || i < top); i++) {
                 const cJSON *want = cJSON_GetArrayItem(member(one, "rank"), i);
                 ck_assert_uint_eq(ranked[i].index, (size_t)member(want, "corpus_id")->valuedouble);
-                ck_assert_double_eq_tol((double)ranked[i].score, member(want, "score")->valuedouble, 5e-5);
+                double off = fabs((double)ranked[i].score - member(want, "score")->valuedouble);
+                ck_assert_double_le(table_note(off), 5e-5);
             }
             if (top && top < n) ck_assert_float_eq(ranked[top].score, 0); // no more are written
         }
     }
-    close_model(&f);
+    table_row("reranking", "cross");
+    fixture_close(&f);
     cJSON_Delete(all);
 }
 END_TEST
@@ -298,17 +263,18 @@ START_TEST(rank_ties_and_errors) {
     REFUSED(bertc_rank(f.session, &query, same, 1, NULL, NULL, &e), "ranked is NULL");
     same[1] = (bertc_text){.size = 3};
     REFUSED(bertc_rank(f.session, &query, same, 2, NULL, ranked, &e), "text is NULL");
-    close_model(&f);
+    fixture_close(&f);
     open_model(&f, "nli");
     REFUSED(bertc_rank(f.session, &query, same, 1, NULL, ranked, &e), "has 3 labels");
-    close_model(&f);
+    fixture_close(&f);
     open_model(&f, "ner");
     REFUSED(bertc_rank(f.session, &query, same, 1, NULL, ranked, &e), "scores no texts");
-    close_model(&f);
+    fixture_close(&f);
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+    table_begin(argc, argv);
     Suite *s = suite_create("pairs");
     TCase *t = tcase_create("pairs");
     tcase_set_timeout(t, 120);

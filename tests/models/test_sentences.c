@@ -3,46 +3,24 @@
 // perhaps a prompt or a prompt's name, and what sentence-transformers 6.0 encodes. By JIT and from a shared
 // object; alone and in one call with others the bits are equal.
 #include <check.h>
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define CASES     BERTC_TESTS "/models/cases/"
 #define TOLERANCE 5e-5
 #define TEXTS     64
 
-static char *names[32];
-static int name_count;
-
-static void find_cases(void) {
-    DIR *dir = opendir(CASES);
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        if (!strncmp(e->d_name, "st-", 3) && name_count < 32) names[name_count++] = strdup(e->d_name);
-    if (dir) closedir(dir);
-}
+static folder_list folders;
 
 static cJSON *read_rows(const char *name) {
-    char path[512];
-    snprintf(path, sizeof path, CASES "%s/texts.json", name);
-    FILE *f = fopen(path, "r");
-    ck_assert_ptr_nonnull(f);
-    char *text = NULL;
-    size_t size = 0;
-    ck_assert_int_gt(getdelim(&text, &size, 0, f), 0);
-    fclose(f);
-    cJSON *rows = cJSON_Parse(text);
-    free(text);
+    cJSON *rows = read_answers(folder_in(CASES, name), "texts.json");
     ck_assert(cJSON_IsArray(rows));
     return rows;
-}
-
-static const char *string_of(const cJSON *row, const char *key) {
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, key));
 }
 
 static bertc_text_options options_of(const cJSON *row) {
@@ -54,11 +32,6 @@ static bool same_word(const char *a, const char *b) {
     return a == b || (a && b && !strcmp(a, b));
 }
 
-static bertc_text text_of(const cJSON *row) {
-    const char *text = string_of(row, "text");
-    return (bertc_text){.text = text, .size = strlen(text)};
-}
-
 static void compare(const cJSON *row, const bertc_result *r, const char *what) {
     const cJSON *wants = cJSON_GetObjectItemCaseSensitive(row, "embedding"), *x;
     double largest = 1;
@@ -67,16 +40,16 @@ static void compare(const cJSON *row, const bertc_result *r, const char *what) {
     cJSON_ArrayForEach(x, wants) largest = fmax(largest, fabs(x->valuedouble));
     cJSON_ArrayForEach(x, wants) {
         double has = (double)r->embedding[i++];
-        ck_assert_msg(fabs(has - x->valuedouble) <= TOLERANCE * largest, "%s, \"%s\": %g, not %g, at %d",
-                      what, string_of(row, "text"), has, x->valuedouble, i - 1);
+        ck_assert_msg(table_note(fabs(has - x->valuedouble)) <= TOLERANCE * largest,
+                      "%s, \"%s\": %g, not %g, at %d", what, string_of(row, "text"), has, x->valuedouble,
+                      i - 1);
     }
 }
 
 // Each row alone; then all rows with the same prompt in one call.
 static void check(bertc_model *model, const cJSON *rows, const char *what) {
     bertc_error e = {""};
-    bertc_session *s = bertc_open(model, NULL, &e);
-    ck_assert_msg(s != NULL, "%s: %s", what, e.message);
+    bertc_session *s = session_of(model, 1);
     for (const cJSON *row = rows->child, *end; row; row = end) {
         bertc_text_options o = options_of(row);
         bertc_text texts[TEXTS];
@@ -86,7 +59,7 @@ static void check(bertc_model *model, const cJSON *rows, const char *what) {
         for (end = row; end && n < TEXTS && same_word(o.prompt, string_of(end, "prompt")) &&
                         same_word(o.prompt_name, string_of(end, "prompt_name"));
              end = end->next, n++) {
-            texts[n] = text_of(end);
+            texts[n] = text_of(string_of(end, "text"));
             ck_assert_msg(bertc_answer_texts(s, &texts[n], 1, &o, &alone, &e), "%s: %s", what, e.message);
             compare(end, &alone, what);
             size_t bytes = (size_t)alone.embedding_size * sizeof(float);
@@ -104,10 +77,9 @@ static void check(bertc_model *model, const cJSON *rows, const char *what) {
 }
 
 static void open_case(opened *m, const char *name, diag *d) {
-    char folder[512];
     diag_init(d);
-    snprintf(folder, sizeof folder, CASES "%s", name);
-    must_diag(opened_open(m, folder, &(build_options){.batch = 2, .optimise = 2}, d), d, name);
+    must_diag(opened_open(m, folder_in(CASES, name), &(build_options){.batch = 2, .optimise = 2}, d), d,
+              name);
 }
 
 // The shared object of the same; it holds the prompts too.
@@ -129,11 +101,12 @@ static bertc_model *shared_object(const artefact *a, diag *d) {
 START_TEST(encodes_as_sentence_transformers) {
     diag d;
     opened m;
-    cJSON *rows = read_rows(names[_i]);
-    open_case(&m, names[_i], &d);
-    check(m.model, rows, names[_i]);
+    cJSON *rows = read_rows(folders.names[_i]);
+    open_case(&m, folders.names[_i], &d);
+    check(m.model, rows, folders.names[_i]);
+    table_row("embeddings", folders.names[_i]);
     bertc_model *loaded = shared_object(&m.build.artefact, &d);
-    check(loaded, rows, names[_i]);
+    check(loaded, rows, folders.names[_i]);
     bertc_unload(loaded);
     opened_close(&m);
     cJSON_Delete(rows);
@@ -159,7 +132,7 @@ START_TEST(prompts) {
     const bertc_word one = {0, 1};
     const bertc_text plain = {.text = "a", .size = 1},
                      in_words = {.text = "a", .size = 1, .words = &one, .word_count = 1};
-    bertc_session *s = bertc_open(m.model, NULL, &e);
+    bertc_session *s = session_of(m.model, 1);
     ck_assert(!bertc_answer_texts(
         s, &plain, 1, &(bertc_text_options){BERTC_SIZED(bertc_text_options), .prompt_name = "none"}, &r, &e));
     ck_assert_str_eq(e.message, "the model has no prompt `none`; it has document, passage, query");
@@ -179,7 +152,7 @@ START_TEST(windows) {
     bertc_error e;
     bertc_result r = BERTC_RESULT_INIT;
     open_case(&m, "st-prompts", &d);
-    bertc_session *s = bertc_open(m.model, NULL, &e);
+    bertc_session *s = session_of(m.model, 1);
     const char *text =
         "the cat sat on the mat the cat sat on the mat the cat sat on the mat the cat sat on the mat";
     const bertc_text t = {.text = text, .size = strlen(text)};
@@ -204,17 +177,15 @@ START_TEST(windows) {
 }
 END_TEST
 
-int main(void) {
-    find_cases();
+int main(int argc, char **argv) {
+    folders = folders_find(CASES, "st-", "texts.json");
+    table_begin(argc, argv);
     Suite *suite = suite_create("sentences");
     TCase *t = tcase_create("folders");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, name_count);
+    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, folders.count);
     tcase_add_test(t, prompts);
     tcase_add_test(t, windows);
     suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!name_count) status = 1;
-    for (int i = 0; i < name_count; i++) free(names[i]);
-    return status;
+    return table_status(suite, &folders);
 }

@@ -3,50 +3,23 @@
 // sentence-transformers 6.0 gives the texts, perhaps by their role. In float32 and, by cosine, in the narrow precisions; from
 // one session to many threads, and alone or among others, the bits are equal.
 #include <check.h>
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define CASES     BERTC_TESTS "/models/sparse/"
 #define TOLERANCE 5e-5
 #define TEXTS     32
 
-static char *names[32];
-static int name_count;
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void find_cases(void) {
-    DIR *dir = opendir(CASES);
-    for (struct dirent *e; dir && (e = readdir(dir));)
-        if (e->d_name[0] != '.' && name_count < 32) names[name_count++] = strdup(e->d_name);
-    if (dir) closedir(dir);
-    qsort(names, (size_t)name_count, sizeof *names, by_name);
-}
+static folder_list folders;
 
 static cJSON *read_rows(const char *name) {
-    char path[512];
-    snprintf(path, sizeof path, CASES "%s/answers.json", name);
-    FILE *f = fopen(path, "r");
-    ck_assert_ptr_nonnull(f);
-    char *text = NULL;
-    size_t size = 0;
-    ck_assert_int_gt(getdelim(&text, &size, 0, f), 0);
-    fclose(f);
-    cJSON *rows = cJSON_Parse(text);
-    free(text);
+    cJSON *rows = read_answers(folder_in(CASES, name), "answers.json");
     ck_assert(cJSON_IsArray(rows) && cJSON_GetArraySize(rows) <= TEXTS);
     return rows;
-}
-
-static const char *string_of(const cJSON *row, const char *key) {
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, key));
 }
 
 static bertc_text_options options_of(const cJSON *row) {
@@ -55,11 +28,6 @@ static bertc_text_options options_of(const cJSON *row) {
                                                                          : !strcmp(role, "query")
                                                                              ? BERTC_ROLE_QUERY
                                                                              : BERTC_ROLE_DOCUMENT};
-}
-
-static bertc_text text_of(const cJSON *row) {
-    const char *text = string_of(row, "text");
-    return (bertc_text){.text = text, .size = strlen(text)};
 }
 
 static double wanted(const cJSON *row, int id) {
@@ -98,33 +66,29 @@ static double cosine(const cJSON *row, const bertc_result *r) {
 }
 
 static void open_case(opened *m, const char *name, build_options o, diag *d) {
-    char folder[512];
     diag_init(d);
-    snprintf(folder, sizeof folder, CASES "%s", name);
     o.batch = 4;
     o.lengths = (int_list){.count = 1, .v = {32}};
     o.optimise = 2;
-    must_diag(opened_open(m, folder, &o, d), d, name);
+    must_diag(opened_open(m, folder_in(CASES, name), &o, d), d, name);
 }
 
 // All rows of one role in one call, on `threads` threads; then each alone.
 static void check(bertc_model *model, const cJSON *rows, int threads, const char *what, bool exact) {
     bertc_error e = {""};
-    bertc_session *s = bertc_open(
-        model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads}, &e);
-    bertc_session *one = bertc_open(model, NULL, &e);
-    ck_assert_msg(s && one, "%s: %s", what, e.message);
+    bertc_session *s = session_of(model, threads), *one = session_of(model, 1);
     for (const cJSON *row = rows->child, *end; row; row = end) {
         bertc_text_options o = options_of(row);
         bertc_text texts[TEXTS];
         bertc_result results[TEXTS] = {BERTC_RESULT_INIT}, alone = BERTC_RESULT_INIT;
         int n = 0;
-        for (end = row; end && options_of(end).role == o.role; end = end->next) texts[n++] = text_of(end);
+        for (end = row; end && options_of(end).role == o.role; end = end->next)
+            texts[n++] = text_of(string_of(end, "text"));
         ck_assert_msg(bertc_answer_texts(s, texts, (size_t)n, &o, results, &e), "%s: %s", what, e.message);
         for (int i = 0; i < n; i++, row = row->next) {
             if (exact)
-                ck_assert_msg(difference(row, &results[i]) <= TOLERANCE, "%s, \"%s\": differs by %g", what,
-                              texts[i].text, difference(row, &results[i]));
+                ck_assert_msg(table_note(difference(row, &results[i])) <= TOLERANCE,
+                              "%s, \"%s\": differs by %g", what, texts[i].text, difference(row, &results[i]));
             else
                 ck_assert_msg(cosine(row, &results[i]) >= 0.995, "%s, \"%s\": cosine %g", what, texts[i].text,
                               cosine(row, &results[i]));
@@ -143,10 +107,11 @@ static void check(bertc_model *model, const cJSON *rows, int threads, const char
 START_TEST(encodes_as_sentence_transformers) {
     diag d;
     opened m;
-    cJSON *rows = read_rows(names[_i]);
-    open_case(&m, names[_i], (build_options){0}, &d);
-    check(m.model, rows, 1, names[_i], true);
-    check(m.model, rows, 3, names[_i], true);
+    cJSON *rows = read_rows(folders.names[_i]);
+    open_case(&m, folders.names[_i], (build_options){0}, &d);
+    check(m.model, rows, 1, folders.names[_i], true);
+    check(m.model, rows, 3, folders.names[_i], true);
+    table_row("sparse", folders.names[_i]);
     opened_close(&m);
     cJSON_Delete(rows);
     diag_free(&d);
@@ -158,12 +123,12 @@ static const char *const dtypes[] = {"bf16", "int8", "int8w"};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
 START_TEST(narrow) {
-    cJSON *rows = read_rows(names[_i]);
+    cJSON *rows = read_rows(folders.names[_i]);
     diag d;
     opened m;
     char what[64];
-    snprintf(what, sizeof what, "%s in %s", names[_i], dtypes[_i]);
-    open_case(&m, names[_i], (build_options){.dtype = dtypes[_i]}, &d);
+    snprintf(what, sizeof what, "%s in %s", folders.names[_i], dtypes[_i]);
+    open_case(&m, folders.names[_i], (build_options){.dtype = dtypes[_i]}, &d);
     check(m.model, rows, 2, what, false);
     opened_close(&m);
     diag_free(&d);
@@ -171,16 +136,14 @@ START_TEST(narrow) {
 }
 END_TEST
 
-int main(void) {
-    find_cases();
+int main(int argc, char **argv) {
+    folders = folders_find(CASES, "", "answers.json");
+    table_begin(argc, argv);
     Suite *suite = suite_create("sparse");
     TCase *t = tcase_create("folders");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, name_count);
-    tcase_add_loop_test(t, narrow, 0, name_count < DTYPES ? name_count : DTYPES);
+    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, folders.count);
+    tcase_add_loop_test(t, narrow, 0, folders.count < DTYPES ? folders.count : DTYPES);
     suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!name_count) status = 1;
-    for (int i = 0; i < name_count; i++) free(names[i]);
-    return status;
+    return table_status(suite, &folders);
 }

@@ -9,9 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define STATIC BERTC_TESTS "/models/answers/st-static"
 enum { VOCABULARY = 131, WIDTH = 24, ROWS = 50 };
@@ -55,21 +54,21 @@ START_TEST(as_sentence_transformers) {
     bertc_error e;
     must_diag(open_model(STATIC, (hub_options){0}, &m, &d), &d, STATIC);
     bertc_session *s = bertc_open(m.model, NULL, &e);
-    char *text = file_text(STATIC "/answers.json", NULL);
-    cJSON *all = cJSON_Parse(text), *one;
+    cJSON *all = read_answers(STATIC, "answers.json"), *one;
     int cases = 0;
     cJSON_ArrayForEach(one, all) {
-        const char *words = cJSON_GetObjectItem(one, "text")->valuestring;
-        const cJSON *want = cJSON_GetObjectItem(one, "embedding");
-        bertc_text t = {.text = words, .size = strlen(words)};
+        const cJSON *want = member(one, "embedding");
+        bertc_text t = text_of(string_of(one, "text"));
         bertc_result r = BERTC_RESULT_INIT;
         ck_assert_msg(bertc_answer_texts(s, &t, 1, NULL, &r, &e), "%s", e.message);
         ck_assert_int_eq(r.embedding_size, cJSON_GetArraySize(want));
         for (int i = 0; i < r.embedding_size; i++)
-            ck_assert_double_eq_tol((double)r.embedding[i], cJSON_GetArrayItem(want, i)->valuedouble, 5e-5);
+            ck_assert_double_le(
+                table_note(fabs((double)r.embedding[i] - cJSON_GetArrayItem(want, i)->valuedouble)), 5e-5);
         cases++;
     }
     ck_assert_int_ge(cases, 5);
+    table_row("static embeddings", "st-static");
     bertc_text none[] = {{.text = "", .size = 0}, {.text = "sea", .size = 3}, {.text = "  ", .size = 2}};
     bertc_result r[3] = {BERTC_RESULT_INIT};
     ck_assert_msg(bertc_answer_texts(s, none, 3, NULL, r, &e), "%s", e.message);
@@ -79,7 +78,6 @@ START_TEST(as_sentence_transformers) {
     }
     ck_assert_float_ne(r[1].embedding[0], 0);
     cJSON_Delete(all);
-    free(text);
     bertc_close(s);
     opened_close(&m);
     diag_free(&d);
@@ -292,7 +290,8 @@ START_TEST(refused) {
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+    table_begin(argc, argv);
     Suite *s = suite_create("static");
     TCase *t = tcase_create("static");
     tcase_set_timeout(t, 120);

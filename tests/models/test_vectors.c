@@ -3,42 +3,28 @@
 // sentence-transformers 6.0 gives queries, documents, and texts without a role (make.py made them). In float32 and, by
 // cosine, in the narrow precisions; alone or among others, on one thread or several, the bits are equal.
 #include <check.h>
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "main.h"
-#include "models/reference.h"
+#include "models/answers.h"
 
 #define CASES     BERTC_TESTS "/models/vectors/"
 #define TOLERANCE 5e-5
 #define TEXTS     8
 
-static char *names[32];
-static int name_count;
+static folder_list folders;
 
-static cJSON *read_answers(const char *name) {
-    char path[512], *text = NULL;
-    size_t size = 0;
-    snprintf(path, sizeof path, CASES "%s/answers.json", name);
-    FILE *f = fopen(path, "r");
-    cJSON *answers = f && getdelim(&text, &size, 0, f) > 0 ? cJSON_Parse(text) : NULL;
-    free(text);
-    if (f) fclose(f);
-    return answers;
-}
-
+// The folders but for BGE-M3's, whose answers have another form (test_bge_m3.c).
 static void find_cases(void) {
-    DIR *dir = opendir(CASES);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (strchr(e->d_name, '.') || name_count == 32) continue;
-        cJSON *answers = read_answers(e->d_name);
-        if (cJSON_GetObjectItemCaseSensitive(answers, "query_vectors"))
-            names[name_count++] = strdup(e->d_name);
-        cJSON_Delete(answers);
+    folder_list all = folders_find(CASES, "", "answers.json");
+    for (int i = 0; i < all.count; i++) {
+        if (strcmp(all.names[i], "bge-m3") != 0)
+            folders.names[folders.count++] = all.names[i];
+        else
+            free(all.names[i]);
     }
-    if (dir) closedir(dir);
 }
 
 // The roles, and the keys of their texts and vectors.
@@ -77,19 +63,11 @@ static void compare(const char *what, const cJSON *wants, const vectors *has, bo
             dot += y * x->valuedouble, a += y * y, b += x->valuedouble * x->valuedouble;
         }
         if (exact)
-            ck_assert_msg(most <= TOLERANCE, "%s, vector %d: differs by %g", what, i - 1, most);
+            ck_assert_msg(table_note(most) <= TOLERANCE, "%s, vector %d: differs by %g", what, i - 1, most);
         else
             ck_assert_msg(dot / sqrt(a * b) >= 0.995, "%s, vector %d: cosine %g", what, i - 1,
                           dot / sqrt(a * b));
     }
-}
-
-static bertc_session *session_of(bertc_model *model, int threads) {
-    bertc_error e;
-    bertc_session *s = bertc_open(
-        model, &(bertc_session_options){BERTC_SIZED(bertc_session_options), .threads = threads}, &e);
-    ck_assert_msg(s != NULL, "%s", e.message);
-    return s;
 }
 
 // Texts that are too long are cut, as there. All in one call, on `threads` threads; then each alone.
@@ -104,7 +82,7 @@ static int answer_all(bertc_model *model, const cJSON *answers, int role, int th
     const cJSON *v, *wants = cJSON_GetObjectItemCaseSensitive(answers, roles[role].vectors);
     int n = 0;
     cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(answers, roles[role].texts)) {
-        texts[n++] = (bertc_text){.text = v->valuestring, .size = strlen(v->valuestring)};
+        texts[n++] = text_of(v->valuestring);
     }
     ck_assert_msg(bertc_answer_texts(s, texts, (size_t)n, &o, results, &e), "%s: %s", what, e.message);
     for (int i = 0; i < n; i++) {
@@ -122,15 +100,14 @@ static int answer_all(bertc_model *model, const cJSON *answers, int role, int th
 }
 
 static void check(const char *name, const char *dtype) {
-    char folder[512], what[128];
+    char what[128];
     diag d;
     opened m;
     vectors all[3][TEXTS];
     int counts[3];
-    cJSON *answers = read_answers(name);
+    cJSON *answers = read_answers(folder_in(CASES, name), "answers.json");
     diag_init(&d);
-    snprintf(folder, sizeof folder, CASES "%s", name);
-    must_diag(opened_open(&m, folder,
+    must_diag(opened_open(&m, folder_in(CASES, name),
                           &(build_options){
                               .lengths = {.count = 1, .v = {48}}, .batch = 4, .optimise = 1, .dtype = dtype},
                           &d),
@@ -158,7 +135,8 @@ static void check(const char *name, const char *dtype) {
 }
 
 START_TEST(encodes_as_sentence_transformers) {
-    check(names[_i], NULL);
+    check(folders.names[_i], NULL);
+    table_row("vectors of tokens", folders.names[_i]);
 }
 END_TEST
 
@@ -215,17 +193,15 @@ START_TEST(ids_of_a_filled_query) {
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
     find_cases();
+    table_begin(argc, argv);
     Suite *suite = suite_create("vectors");
     TCase *t = tcase_create("folders");
     tcase_set_timeout(t, 120);
-    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, name_count);
+    tcase_add_loop_test(t, encodes_as_sentence_transformers, 0, folders.count);
     tcase_add_loop_test(t, narrow, 0, 3);
     tcase_add_test(t, ids_of_a_filled_query);
     suite_add_tcase(suite, t);
-    int status = suite_status(suite);
-    if (!name_count) status = 1;
-    for (int i = 0; i < name_count; i++) free(names[i]);
-    return status;
+    return table_status(suite, &folders);
 }
