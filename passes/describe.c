@@ -93,6 +93,19 @@ static void describe_results(const graph *g, value v, kernel_shape *s) {
     }
 }
 
+static bool describe_outer(const graph *g, value matmul, kernel_shape *s) {
+    const node *m = graph_node(g, matmul);
+    const type *left = graph_type(g, m->inputs[0]);
+    if (m->type.rank != 2 || m->type.d[0].s != SYM_NONE || m->type.d[1].s != SYM_NONE) return false;
+    if (left->d[1].s == SYM_NONE) return false;
+    s->kind = KERNEL_OUTER;
+    s->rows = left->d[1];
+    s->k = m->type.d[0].n;
+    s->n = m->type.d[1].n;
+    set_operands(g, m, s);
+    return true;
+}
+
 kernel_shape kernel_describe(const graph *g, value v) {
     const node *n = graph_node(g, v);
     kernel_shape s = {.rows = leading_axis(&n->type),
@@ -112,6 +125,7 @@ kernel_shape kernel_describe(const graph *g, value v) {
     }
     if (!n->body) return s;
     int count = find_matmuls(n->body, where, found, 3);
+    if (n->op == OP_fuse && count == 1 && describe_outer(n->body, found[0], &s)) return s;
     if (n->op == OP_per_sequence && count == 1 && where[0] == n->body &&
         graph_node(n->body, found[0])->type.rank == 2 && streams_panels(n->body, found[0])) {
         describe_matmul(n->body, found, 1, &s);

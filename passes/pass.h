@@ -46,6 +46,7 @@ const char *pass_where(const graph *g, value v, char *buf, size_t size);
 typedef enum kernel_kind {
     KERNEL_ROWS,      // pointwise, norms, gathers: row by row
     KERNEL_MATMUL,    // one matmul with a weight, and the ops that were fused to it
+    KERNEL_OUTER,     // one matmul that sums over T, S or R
     KERNEL_MLP,       // two matmuls with weights; the second reads the first one's result
     KERNEL_POOLED,    // per_sequence with one matmul with a weight in panels, and a reduction over the tokens
     KERNEL_ATTENTION, // per_sequence with another matmul in it
@@ -54,8 +55,9 @@ typedef enum kernel_kind {
 
 typedef struct kernel_shape {
     kernel_kind kind;
-    dim rows;       // leading axis of the result; of several, of the first that has a symbol there
-    int64_t k, n;   // inner axis and columns of a matmul; of mlp: k of the first product, n of the second
+    dim rows; // leading axis of the result; of several, of the first that has a symbol there; of outer: what is summed
+    int64_t k,
+        n; // inner axis and columns of a matmul; of mlp: k of the first product, n of the second; of outer: the result's axes
     int64_t hidden; // mlp: columns of the first product
     int64_t heads;  // attention: leading axis of the scores; 1 where there is none
     int64_t group;  // matmul: columns of the groups in which it is quantised, and nothing else; or 0

@@ -4,14 +4,12 @@
 //   fuse { yield pack (transpose x [N,K]) }            panel p holds rows 16p to 16p + 15 of x, turned round
 //
 // It is read and written once a call, whatever the number of tokens; all tasks of the product then read the same panels. A
-// task is some panels, a strip of K at a time: a strip of rows spans few pages.
+// task is some panels.
 #include "backend/matmul/panel_pack.h"
 #include "backend/matmul/tile.h"
 
 // Numbers of a task, about.
 #define TASK_NUMBERS 65536
-// Rows of x that are read for one panel after the other.
-#define STRIP_ROWS 64
 
 typedef struct packing {
     bool turned;
@@ -56,37 +54,34 @@ typedef struct pack_code {
     LLVMValueRef whole, last, x, out;
 } pack_code;
 
-static LLVMValueRef panel_function(emit *e, const packing *p, int64_t columns) {
-    return p->turned ? panel_pack_turned(e, (int)columns) : panel_pack_rows(e, (int)columns);
-}
-
-// `count` of the groups from number `first` on of one panel.
-static void pack_panel(emit *e, const pack_code *c, LLVMValueRef function, LLVMValueRef panel,
-                       LLVMValueRef first, LLVMValueRef count) {
-    const packing *p = c->p;
-    LLVMValueRef column = tile_mul(e, panel, PANEL_COLUMNS);
-    LLVMValueRef row = p->turned ? column : first, in_row = p->turned ? first : column;
-    LLVMValueRef from = tile_at(e, tile_at(e, c->x, tile_mul(e, row, p->ld * 4)), tile_mul(e, in_row, 4));
-    LLVMValueRef to = tile_at(e, tile_at(e, c->out, tile_mul(e, panel, p->k * GROUP_BYTES)),
-                              tile_mul(e, first, GROUP_BYTES));
-    panel_pack_call(e, function, from, build_const_i64(e, p->ld * 4), count, to);
+static LLVMValueRef panel_function(emit *e, const packing *p, int columns) {
+    return p->turned ? panel_pack_turned(e, columns) : panel_pack_rows(e, p->k * GROUP_BYTES, columns);
 }
 
 static LLVMValueRef smaller(emit *e, LLVMValueRef a, LLVMValueRef b) {
     return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, b, ""), a, b, "");
 }
 
-// Panels [from, to), a strip at a time: turned round, a strip is all of K.
+// `panels` panels from number `panel` on, or, turned round, that one.
+static void pack_at(emit *e, const pack_code *c, LLVMValueRef function, LLVMValueRef panel,
+                    LLVMValueRef panels) {
+    const packing *p = c->p;
+    LLVMValueRef from = tile_at(e, c->x, tile_mul(e, panel, PANEL_COLUMNS * 4 * (p->turned ? p->ld : 1)));
+    LLVMValueRef out = tile_at(e, c->out, tile_mul(e, panel, p->k * GROUP_BYTES));
+    LLVMValueRef args[] = {from, build_const_i64(e, p->ld * 4), build_const_i64(e, p->k), out, panels};
+    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, p->turned ? 4 : 5, "");
+}
+
+// Panels [from, to).
 static void pack_panels(emit *e, const pack_code *c, LLVMValueRef function, LLVMValueRef from,
                         LLVMValueRef to) {
-    int64_t strip = c->p->turned ? c->p->k : STRIP_ROWS;
-    loop strips = build_loop(e, build_const_i64(e, 0), build_const_i64(e, c->p->k), strip, "strip");
-    LLVMValueRef left = LLVMBuildSub(e->b, build_const_i64(e, c->p->k), strips.index, "");
-    LLVMValueRef count = smaller(e, left, build_const_i64(e, strip));
+    if (!c->p->turned) {
+        pack_at(e, c, function, from, LLVMBuildSub(e->b, to, from, ""));
+        return;
+    }
     loop panels = build_loop(e, from, to, 1, "panel");
-    pack_panel(e, c, function, panels.index, strips.index, count);
+    pack_at(e, c, function, panels.index, NULL);
     build_loop_end(e, &panels);
-    build_loop_end(e, &strips);
 }
 
 static LLVMValueRef emit_kernel(emit *e, const packing *p, pack_code *c) {
@@ -110,7 +105,7 @@ bool pack_emit(emit *e, const kernel_site *s, kernel *out) {
     packing p;
     if (!recognise(s, &p)) return false;
     pack_code c = {.p = &p, .whole = panel_function(e, &p, PANEL_COLUMNS)};
-    if (p.n % PANEL_COLUMNS) c.last = panel_function(e, &p, p.n % PANEL_COLUMNS);
+    if (p.n % PANEL_COLUMNS) c.last = panel_function(e, &p, (int)(p.n % PANEL_COLUMNS));
     kernel_phase phase = {.function = emit_kernel(e, &p, &c),
                           .dim = SYM_NONE,
                           .unit = 1,

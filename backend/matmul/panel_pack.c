@@ -2,11 +2,6 @@
 
 #include "backend/matmul/tile.h"
 
-static LLVMValueRef begin(emit *e, const char *name) {
-    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
-    return build_helper(e, name, NULL, 4, params);
-}
-
 static LLVMValueRef number(emit *e, LLVMValueRef p) {
     return build_load(e, e->f32, p, 4);
 }
@@ -23,19 +18,24 @@ static void copy_row(emit *e, LLVMValueRef from, LLVMValueRef to, int columns) {
     }
 }
 
-LLVMValueRef panel_pack_rows(emit *e, int columns) {
+LLVMValueRef panel_pack_rows(emit *e, int64_t panel, int columns) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef f = begin(e, "panel.rows"), zero = build_const_i64(e, 0);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr, e->i64};
+    LLVMValueRef f = build_helper(e, "panel.rows", NULL, 5, params), zero = build_const_i64(e, 0);
     loop rows = build_loop(e, zero, LLVMGetParam(f, 2), 1, "row");
     LLVMValueRef from =
         tile_at(e, LLVMGetParam(f, 0), LLVMBuildMul(e->b, rows.index, LLVMGetParam(f, 1), ""));
-    copy_row(e, from, tile_at(e, LLVMGetParam(f, 3), tile_mul(e, rows.index, GROUP_BYTES)), columns);
+    LLVMValueRef out = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, rows.index, GROUP_BYTES));
+    loop panels = build_loop(e, zero, LLVMGetParam(f, 4), 1, "panel");
+    copy_row(e, tile_at(e, from, tile_mul(e, panels.index, PANEL_COLUMNS * 4)),
+             tile_at(e, out, tile_mul(e, panels.index, panel)), columns);
+    build_loop_end(e, &panels);
     build_loop_end(e, &rows);
     return build_helper_end(e, f, NULL, caller);
 }
 
-// Step s swaps, in each block of 2s x 2s, the two quarters beside the diagonal.
-void panel_pack_turn(emit *e, LLVMValueRef *v) {
+// Turns a block of width x width numbers round: v[i] is row i, then column i. Step s swaps, in each block of 2s x 2s, the two quarters beside the diagonal.
+static void turn(emit *e, LLVMValueRef *v) {
     int n = e->width;
     LLVMValueRef low[16], high[16];
     for (int s = 1; s < n; s *= 2) {
@@ -63,7 +63,7 @@ static void turn_block(emit *e, LLVMValueRef from, LLVMValueRef stride, LLVMValu
             LLVMValueRef row = tile_at(e, in, LLVMBuildMul(e->b, stride, build_const_i64(e, c + i), ""));
             v[i] = c + i < columns ? build_load(e, e->vf, row, 4) : LLVMConstNull(e->vf);
         }
-        panel_pack_turn(e, v);
+        turn(e, v);
         for (int i = 0; i < e->width; i++)
             build_store(e, v[i], tile_at_constant(e, to, i * GROUP_BYTES + c * 4), (unsigned)e->width * 4);
     }
@@ -83,8 +83,9 @@ static void turn_number(emit *e, LLVMValueRef from, LLVMValueRef stride, LLVMVal
 
 LLVMValueRef panel_pack_turned(emit *e, int columns) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMValueRef f = begin(e, "panel.turned"), from = LLVMGetParam(f, 0), stride = LLVMGetParam(f, 1),
-                 count = LLVMGetParam(f, 2), out = LLVMGetParam(f, 3);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
+    LLVMValueRef f = build_helper(e, "panel.turned", NULL, 4, params), from = LLVMGetParam(f, 0),
+                 stride = LLVMGetParam(f, 1), count = LLVMGetParam(f, 2), out = LLVMGetParam(f, 3);
     LLVMValueRef whole = LLVMBuildAnd(e->b, count, build_const_i64(e, -e->width), "");
     loop blocks = build_loop(e, build_const_i64(e, 0), whole, e->width, "block");
     turn_block(e, from, stride, blocks.index, out, columns);
@@ -95,8 +96,38 @@ LLVMValueRef panel_pack_turned(emit *e, int columns) {
     return build_helper_end(e, f, NULL, caller);
 }
 
-void panel_pack_call(emit *e, LLVMValueRef function, LLVMValueRef from, LLVMValueRef stride,
-                     LLVMValueRef count, LLVMValueRef out) {
-    LLVMValueRef args[] = {from, stride, count, out};
-    LLVMBuildCall2(e->b, LLVMGlobalGetValueType(function), function, args, 4, "");
+// Rows [first, first + width) of which `count` are there; NULL: all.
+static void turn_rows(emit *e, LLVMValueRef f, LLVMValueRef first, LLVMValueRef count, int64_t ld) {
+    LLVMValueRef stride = LLVMGetParam(f, 1);
+    loop blocks = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 4), e->width, "columns");
+    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, blocks.index, 4)), v[16];
+    for (int i = 0; i < e->width; i++) {
+        LLVMValueRef row = LLVMBuildAdd(e->b, first, build_const_i64(e, i), ""), there = NULL;
+        if (count) {
+            there = LLVMBuildICmp(e->b, LLVMIntSLT, row, count, "");
+            row = LLVMBuildSelect(e->b, there, row, first, "");
+        }
+        v[i] = build_load(e, e->vf, tile_at(e, from, LLVMBuildMul(e->b, row, stride, "")), 4);
+        if (count) v[i] = LLVMBuildSelect(e->b, there, v[i], LLVMConstNull(e->vf), "");
+    }
+    turn(e, v);
+    LLVMValueRef to =
+        tile_at(e, tile_at(e, LLVMGetParam(f, 3), tile_mul(e, blocks.index, ld)), tile_mul(e, first, 4));
+    for (int i = 0; i < e->width; i++)
+        build_store(e, v[i], tile_at_constant(e, to, i * ld), (unsigned)e->width * 4);
+    build_loop_end(e, &blocks);
+}
+
+LLVMValueRef panel_turn_rows(emit *e, int64_t ld) {
+    LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr, e->i64};
+    LLVMValueRef f = build_helper(e, "rows.turned", NULL, 5, params), count = LLVMGetParam(f, 2);
+    LLVMValueRef whole = LLVMBuildAnd(e->b, count, build_const_i64(e, -e->width), "");
+    loop rows = build_loop(e, build_const_i64(e, 0), whole, e->width, "rows");
+    turn_rows(e, f, rows.index, NULL, ld);
+    build_loop_end(e, &rows);
+    LLVMBasicBlockRef behind = build_if(e, LLVMBuildICmp(e->b, LLVMIntSLT, whole, count, ""));
+    turn_rows(e, f, whole, count, ld);
+    build_if_end(e, behind);
+    return build_helper_end(e, f, NULL, caller);
 }

@@ -5,18 +5,18 @@
 
 #include "backend/emit/emit.h"
 
-// Functions void (ptr from, i64 stride, i64 count, ptr out): one panel of f32 at `out` (aligned to 64), groups
-// GROUP_BYTES apart. `stride`: bytes from row to row of what lies at `from`; numbers there are aligned to 4 bytes. `columns`:
-// how many of the panel's columns are there; the others become zeros.
+// What lies at `from` are rows of f32, `stride` bytes apart, aligned to 4 bytes. `out` is aligned to 64; a panel's groups are
+// GROUP_BYTES apart. `columns`: how many of a panel's columns are there; the others become zeros.
 
-// The panel's groups are `count` rows at `from`.
-LLVMValueRef panel_pack_rows(emit *e, int columns);
-// The panel's columns are `columns` rows at `from`, of `count` numbers each: the matrix is turned round.
+// A function void (ptr from, i64 stride, i64 count, ptr out, i64 panels): `panels` panels, `panel` bytes apart, of `count` rows
+// at `from`, a row at a time.
+LLVMValueRef panel_pack_rows(emit *e, int64_t panel, int columns);
+// A function void (ptr from, i64 stride, i64 count, ptr out): one panel, whose columns are `columns` rows at `from`, of `count`
+// numbers each: the matrix is turned round.
 LLVMValueRef panel_pack_turned(emit *e, int columns);
-void panel_pack_call(emit *e, LLVMValueRef function, LLVMValueRef from, LLVMValueRef stride,
-                     LLVMValueRef count, LLVMValueRef out);
-
-// Turns a block of width x width numbers round: v[i] is row i, then column i.
-void panel_pack_turn(emit *e, LLVMValueRef *v);
+// Of rows that are summed up: a function void (ptr from, i64 stride, i64 count, ptr out, i64 columns). Row c of `out`, `ld`
+// bytes apart and aligned to 64, is column c of the `count` rows at `from`, at least one, then zeros up to a whole
+// vector. Columns are computed in whole vectors, too.
+LLVMValueRef panel_turn_rows(emit *e, int64_t ld);
 
 #endif

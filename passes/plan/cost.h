@@ -17,4 +17,7 @@ typedef struct cost_site {
 // The split of a matmul for a class of thread counts.
 task_split cost_matmul_split(const cost_site *s, int thread_class);
 
+// That of a product that sums over rows [X,k] and [X,n], for its result [k,n]: blocks of rows and of columns.
+task_split cost_outer_split(const cost_site *s, int thread_class);
+
 #endif

@@ -14,6 +14,7 @@
 //                 of a product that is pooled: columns of a task, and rows of a block in it
 //                 of attention: query rows of a task, which is (sequence, head, row block)
 //                 of row by row ops: rows of a task
+//                 of a product that sums over rows: rows and columns of the result
 //   chunk         of mlp: hidden columns of a slice. The model alone decides it, for it fixes the
 //                 order of the sum that makes an output.
 //
@@ -99,6 +100,18 @@ static void split_pooled(schedule *s, const kernel_shape *k, const variant *x, c
     }
 }
 
+static void split_outer(schedule *s, const kernel_shape *k, const variant *x, const pass *p,
+                        const target_product *product) {
+    cost_site site = {.shape = *k,
+                      .target = p->c->target,
+                      .product = product,
+                      .tile_rows = s->tile_rows,
+                      .tile_columns = s->tile_columns,
+                      .capacity = capacity_rows(k->rows, x),
+                      .expected = expected_rows(k->rows, x)};
+    for (int i = 0; i < THREAD_CLASSES; i++) s->splits[i] = cost_outer_split(&site, i);
+}
+
 static int64_t mlp_chunk(int64_t hidden) {
     for (int64_t n = MLP_CHUNK; n >= MLP_CHUNK / 2; n -= PANEL_COLUMNS)
         if (hidden % n == 0) return n;
@@ -168,6 +181,12 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
             break;
         }
         split_rows(s, &k, x, x->tokens);
+        break;
+    case KERNEL_OUTER:
+        product = target_product_in_registers(t, k.left, k.right);
+        if (!product) break;
+        take_tile(s, product);
+        split_outer(s, &k, x, p, product);
         break;
     case KERNEL_POOLED:
         if (!product) break;

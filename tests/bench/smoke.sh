@@ -10,6 +10,8 @@ trap 'rm -rf "$work"' EXIT
 lengths=$("$programs/bench_lengths" --to 16 --rounds 2 --worst-from 1 "$work/lengths.so" "$work/lengths.so")
 [ "$(printf '%s\n' "$lengths" | grep -c '^| *[0-9]')" = 16 ]
 [ "$(printf '%s\n' "$lengths" | grep -c 'of the work')" = 4 ]
+kernels=$("$programs/bench_kernels" --seq 8 --batch 2 --rounds 1 "$(dirname "$0")/kernels/products.ir")
+[ "$(printf '%s\n' "$kernels" | grep -c ' outer ')" = 2 ]
 "$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
 alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged,tiny-bf16,tiny-int8,tiny-int8w --threads 1)
 [ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 5 ]

@@ -303,6 +303,7 @@ START_TEST(every_kernel) {
         {LAYER, NULL, "matmul.tile"},
         {BERTC_TESTS "/unit/hot_loops_widths.ir", "assign_layouts,pack_weights", "matmul.tile"},
         {BERTC_TESTS "/ops/token_mix.ir", "assign_layouts,pack_weights", "token_mix"},
+        {BERTC_TESTS "/ops/matmul_sums.ir", "assign_layouts,pack_weights", "outer.tile"},
         {BERTC_TESTS "/ops/fuse_blocks.ir", "fuse_epilogue,assign_layouts,pack_weights", "matmul.tile"},
         {BERTC_TESTS "/ops/attention_relative.ir", "fuse_attention,assign_layouts,pack_weights", "attention"},
     };
