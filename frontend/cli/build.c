@@ -50,6 +50,9 @@ void build_options_add(option_table *t, build_options *o, const char *usual_mcpu
         t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
                         "further outputs: hidden_states, attentions, ...; of BGE-M3 dense, sparse, colbert",
                         &o->hub.outputs});
+    options_add(t, (option_row){"train", 0, OPTION_TEXT, "TASK",
+                                "the parameters are states that can be written, for a task: " HUB_TASKS,
+                                &o->hub.train.task});
     t->group = "how it is compiled";
     options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
                                 "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
@@ -93,6 +96,7 @@ int build_options_check(const option_table *t, const build_options *o, const cha
                {"--adapter", o->adapters.count},
                {"--combine", o->hub.combine},
                {"--task", o->hub.task},
+               {"--train", o->hub.train.task},
                {"--seq", o->lengths.count && !sizes},
                {"--batch", o->batch != 1 && !sizes},
                {"--mcpu", o->mcpu},

@@ -10,6 +10,7 @@
 #include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/config/task.h"
 #include "frontend/hub/encoder/static_embedding.h"
+#include "frontend/hub/encoder/trainable.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/text.h"
@@ -102,8 +103,34 @@ static bool find_files(opening *o) {
 
 // --- What is said of the head
 
+// What training for the task begins with.
+static bool settle_task(const opening *o, const char **head) {
+    static const struct {
+        const char *name;
+        hub_head head;
+    } tasks[] = {{"classify", HEAD_SEQUENCE},   {"tag", HEAD_TOKEN},       {"answer", HEAD_ANSWER},
+                 {"regress", HEAD_SEQUENCE},    {"embed", HEAD_EMBEDDING}, {"mlm", HEAD_MASKED_LM},
+                 {"pretrain", HEAD_PRETRAINING}};
+    const char *task = o->options->train.task;
+    if (o->options->adapter_count)
+        return diag_error(o->d, "--adapter", "can't be trained: only what the folder itself holds is");
+    if (!strcmp(task, "states")) return true;
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        if (strcmp(task, tasks[i].name)) continue;
+        const char *name = hub_head_name(tasks[i].head);
+        if (*head && strcmp(*head, name))
+            return diag_error(o->d, "--head", "%s: --train %s is for the head %s", *head, task, name);
+        *head = name;
+        return true;
+    }
+    return diag_error(o->d, "--train",
+                      "%.100s is no task; tasks are classify, tag, answer, regress, embed, mlm, pretrain",
+                      task);
+}
+
 static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
+    if (o->options->train.task && !settle_task(o, head)) return false;
     o->outputs = hub_several_read(o->options->outputs, o->a, &o->sentence);
     const bool *several = o->sentence.several;
     if (several[ANSWER_SPARSE] || several[ANSWER_VECTORS]) {
@@ -294,7 +321,8 @@ static bool build(opening *o, hub_model *out) {
     hub_builder b = {.g = g, .config = &o->read, .weights = &o->tensors};
     hub_build_encoder(&b);
     out->graph = g;
-    return hub_build_head(&b, o->outputs, o->d);
+    if (!hub_build_head(&b, o->outputs, o->d)) return false;
+    return !o->options->train.task || hub_make_trainable(g, &o->tensors, &o->read, o->d);
 }
 
 static void describe(const opening *o, hub_model *out) {
@@ -356,6 +384,8 @@ static bool check_static(const opening *o, const char *head) {
                           "embedding alone",
                           asks->outputs);
     if (asks->pooling) return diag_error(o->d, "--pooling", "of a table of embeddings is the mean");
+    if (asks->train.task)
+        return diag_error(o->d, "--train", "is for encoders, and the model is a table of embeddings");
     if (asks->adapter_count || asks->task)
         return diag_error(o->d, asks->task ? "--task" : "--adapter",
                           "is for encoders, and the model has none");

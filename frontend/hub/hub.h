@@ -6,6 +6,13 @@
 #include "ir/ir.h"
 #include "runtime/abi.h"
 
+#define HUB_TASKS "classify, tag, answer, regress, embed, mlm, pretrain, states"
+
+// What a model is trained for. Its parameters are then states (docs/ir.md, States).
+typedef struct hub_training {
+    const char *task; // NULL: it is not trained; one of these, `states` for the parameters alone
+} hub_training;
+
 typedef struct hub_options {
     const char *model;     // folder, or a file of weights: safetensors, torch.save's, or an index of such
     const char *config;    // NULL: config.json beside the weights
@@ -27,6 +34,7 @@ typedef struct hub_options {
     int adapter_count;
     const char *combine; // several adapters: NULL or "sum", of their products; "linear", as PEFT calls it
     const char *task;    // NULL: none; of a model that has LoRA for several tasks
+    hub_training train;
 } hub_options;
 
 typedef struct hub_model {

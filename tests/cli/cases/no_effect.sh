@@ -1,7 +1,7 @@
 # Options that can't do anything are refused: of an artefact what was said when it was compiled, and the like.
 succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 for option in "--seq 64" "--head model" "--pooling cls" "--outputs attentions" "--mcpu x86-64-v2" "--dtype f32" "--passes -merge_qkv" \
-    "--config x" "--tokenizer x" "--batch 2" "--target x" "--print-after all" "--report memory" "-O 1"; do
+    "--config x" "--tokenizer x" "--batch 2" "--target x" "--print-after all" "--report memory" "-O 1" "--train classify"; do
     # shellcheck disable=SC2086 # two words
     rejects 2 "${option%% *} has no effect on m.so, which is compiled already" "$BERTC" run m.so "a text" $option
 done

@@ -1,0 +1,13 @@
+# --train: parameters become states, and the model answers as before.
+BERT=$SOURCE/tests/models/cases/bert-mlm
+succeeds "$BERTC" run "$BERT" --tensors "$BERT/io.safetensors" -o plain.safetensors
+succeeds "$BERTC" run "$BERT" --train mlm --tensors "$BERT/io.safetensors" -o trained.safetensors
+succeeds "$BERTC" compile "$BERT" --train mlm --emit ir --stage input -o x.ir
+grep -q 'constant.*trainable' x.ir || fail "no state"
+! grep 'recipe = .*tensor' x.ir | grep -v trainable || fail "a tensor that is no state"
+grep -q 'cls.predictions.decoder.weight = transpose %embeddings.word_embeddings.weight' x.ir || fail "the decoder is not tied"
+
+rejects 1 'decode is no task; tasks are classify, tag' "$BERTC" compile "$BERT" -o x.so --train decode
+rejects 1 '--head: model: --train mlm is for the head masked-lm' "$BERTC" compile "$BERT" -o x.so --train mlm --head model
+rejects 1 'electra has no such head' "$BERTC" compile "$SOURCE/tests/models/cases/electra-mlm" -o x.so --train pretrain
+rejects 1 "--adapter: can't be trained" "$BERTC" compile "$SOURCE/tests/models/answers/lora" --adapter "$SOURCE/tests/models/answers/lora/adapter" -o x.so --train states
