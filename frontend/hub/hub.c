@@ -10,11 +10,11 @@
 #include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/config/task.h"
 #include "frontend/hub/encoder/static_embedding.h"
-#include "frontend/hub/encoder/trainable.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/text.h"
 #include "frontend/hub/tokenizer/spec.h"
+#include "frontend/hub/training.h"
 
 typedef struct opening {
     const hub_options *options;
@@ -27,6 +27,7 @@ typedef struct opening {
     hub_weights tensors;
     hub_adapters adapters;
     hub_late_ids late;
+    hub_fresh fresh;
     const char *outputs; // that are asked for beside the head's
 } opening;
 
@@ -103,34 +104,10 @@ static bool find_files(opening *o) {
 
 // --- What is said of the head
 
-// What training for the task begins with.
-static bool settle_task(const opening *o, const char **head) {
-    static const struct {
-        const char *name;
-        hub_head head;
-    } tasks[] = {{"classify", HEAD_SEQUENCE},   {"tag", HEAD_TOKEN},       {"answer", HEAD_ANSWER},
-                 {"regress", HEAD_SEQUENCE},    {"embed", HEAD_EMBEDDING}, {"mlm", HEAD_MASKED_LM},
-                 {"pretrain", HEAD_PRETRAINING}};
-    const char *task = o->options->train.task;
-    if (o->options->adapter_count)
-        return diag_error(o->d, "--adapter", "can't be trained: only what the folder itself holds is");
-    if (!strcmp(task, "states")) return true;
-    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
-        if (strcmp(task, tasks[i].name)) continue;
-        const char *name = hub_head_name(tasks[i].head);
-        if (*head && strcmp(*head, name))
-            return diag_error(o->d, "--head", "%s: --train %s is for the head %s", *head, task, name);
-        *head = name;
-        return true;
-    }
-    return diag_error(o->d, "--train",
-                      "%.100s is no task; tasks are classify, tag, answer, regress, embed, mlm, pretrain",
-                      task);
-}
-
 static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
-    if (o->options->train.task && !settle_task(o, head)) return false;
+    const hub_training *t = &o->options->train;
+    if (t->task && !hub_training_head(t, o->options->adapter_count, head, o->d)) return false;
     o->outputs = hub_several_read(o->options->outputs, o->a, &o->sentence);
     const bool *several = o->sentence.several;
     if (several[ANSWER_SPARSE] || several[ANSWER_VECTORS]) {
@@ -322,7 +299,8 @@ static bool build(opening *o, hub_model *out) {
     hub_build_encoder(&b);
     out->graph = g;
     if (!hub_build_head(&b, o->outputs, o->d)) return false;
-    return !o->options->train.task || hub_make_trainable(g, &o->tensors, &o->read, o->d);
+    const hub_training *t = &o->options->train;
+    return !t->task || hub_training_graph(t, &o->tensors, &o->read, g, o->d);
 }
 
 static void describe(const opening *o, hub_model *out) {
@@ -345,6 +323,12 @@ static void describe(const opening *o, hub_model *out) {
     out->heads = c->heads;
     out->intermediate_size = c->sizes[SIZE_INNER];
     out->parameters = o->tensors.parameters;
+    bool labels = c->head == HEAD_SEQUENCE || c->head == HEAD_TOKEN;
+    out->labels = labels ? c->labels : NULL;
+    out->label_count = labels ? c->sizes[SIZE_LABELS] : 0;
+    out->multi_label = c->head == HEAD_SEQUENCE && c->problem == PROBLEM_MULTI;
+    out->drawn = o->fresh.names;
+    out->drawn_count = o->fresh.count;
 }
 
 static bool config_there(const opening *o) {
@@ -414,6 +398,15 @@ static bool open_static(opening *o, const char *head, hub_model *out) {
     return true;
 }
 
+static bool read_weights(opening *o) {
+    const hub_training *t = &o->options->train;
+    bool head = t->task && strcmp(t->task, "states") != 0;
+    if (head && !hub_training_config(t, o->a, o->checkpoint, &o->read, &o->fresh, o->d)) return false;
+    if (!hub_weights_read(o->checkpoint, &o->read, head ? &o->fresh : NULL, &o->tensors, o->d)) return false;
+    hub_training_note(&o->fresh, o->checkpoint->where, t->seed, o->d);
+    return true;
+}
+
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
     if (!find_files(o) || !settle_head(o, &head)) return false;
@@ -427,7 +420,7 @@ static bool open_model(opening *o, hub_model *out) {
     if (!check_hiding(o)) return false;
     hub_config_lengthen(&o->read, o->options->longest, o->d);
     bool tokens = open_tokenizer(o, out);
-    if (!hub_weights_read(o->checkpoint, &o->read, &o->tensors, o->d) || !tokens) return false;
+    if (!read_weights(o) || !tokens) return false;
     bool steps = o->read.head == HEAD_EMBEDDING || o->read.head == HEAD_VECTORS;
     if (steps && !hub_weights_add_steps(&o->tensors, &o->read, o->d)) return false;
     if (o->read.head == HEAD_SEVERAL && !hub_weights_add_heads(&o->tensors, &o->read, o->d)) return false;
@@ -455,4 +448,28 @@ void hub_close(hub_model *m) {
 
 bool hub_unchanged(const hub_model *m, diag *d) {
     return hub_checkpoint_unchanged(m->files, d);
+}
+
+static bool is_drawn(const hub_model *m, const char *end) {
+    for (int i = 0; i < m->drawn_count; i++)
+        if (hub_ends_with(m->drawn[i], end)) return true;
+    return false;
+}
+
+bool hub_labels(const hub_options *options, const char *task, arena *a, const char *const **names,
+                int64_t *count, diag *d) {
+    hub_options o = *options;
+    hub_model m;
+    diag own; // what is noted will be said when the model is opened
+    diag_init(&own);
+    o.train = (hub_training){.task = task};
+    bool ok = hub_open(&o, a, &m, &own);
+    for (int i = 0; !ok && i < own.count; i++)
+        if (own.items[i].kind == DIAG_ERROR) diag_error(d, NULL, "%s", own.items[i].text);
+    bool has = ok && !is_drawn(&m, "classifier.weight") && !is_drawn(&m, "out_proj.weight");
+    *names = has ? m.labels : NULL;
+    *count = has ? m.label_count : 0;
+    if (ok) hub_close(&m);
+    diag_free(&own);
+    return ok;
 }

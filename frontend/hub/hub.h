@@ -10,7 +10,25 @@
 
 // What a model is trained for. Its parameters are then states (docs/ir.md, States).
 typedef struct hub_training {
-    const char *task; // NULL: it is not trained; one of these, `states` for the parameters alone
+    // NULL: it is not trained. One of HUB_TASKS; `states`: the parameters alone can be written, and there is no loss.
+    const char *task;
+    // classify: any number of labels per text; so it is too where the config says that.
+    bool multi_label;
+    // embed: cosines of pairs become their labels; else each anchor's positive is found among all texts of the call.
+    bool cosine;
+    // Of a new head: how many labels, and their names (NULL: LABEL_0, ...). 0: as the folder says.
+    int64_t label_count;
+    const char *const *labels;
+    // NULL, or a file of tensors that the folder lacks. The seed is of those that are drawn.
+    const char *init;
+    uint64_t seed;
+    double label_smoothing;
+    // NULL, or [class_weight_count], a number for each label.
+    const float *class_weights;
+    int64_t class_weight_count;
+    // Distillation: the logits of another model are a target, `teacher`. soft: share of its loss, at that temperature (0: 1).
+    bool teacher;
+    double temperature, soft;
 } hub_training;
 
 typedef struct hub_options {
@@ -50,6 +68,11 @@ typedef struct hub_model {
     int32_t position_start, pad_id, sep_id;
     bertc_rule global_rule; // of the input `global`, where the graph has it
     int64_t hidden_size, layers, heads, intermediate_size, parameters;
+    const char *const *labels; // [label_count]: of a classifier of texts or tokens
+    int64_t label_count;
+    bool multi_label;
+    const char *const *drawn; // [drawn_count]: tensors of a new head, which the folder lacks
+    int drawn_count;
     void *files; // private
 } hub_model;
 
@@ -59,6 +82,11 @@ void hub_close(hub_model *m);
 // Are the files of the weights as they were when they were opened? For use when all that is read of them has
 // been read.
 bool hub_unchanged(const hub_model *m, diag *d);
+
+// The labels that a folder's head for the task has (task: as of hub_training); *count 0: it has no such head, and one is
+// drawn. False, with a diagnostic, where the folder can't be trained for the task.
+bool hub_labels(const hub_options *options, const char *task, arena *a, const char *const **names,
+                int64_t *count, diag *d);
 
 // The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);

@@ -25,6 +25,7 @@ frontend/hub/config: files sentence
 frontend/hub/adapter: files
 frontend/hub/encoder: files sentence config adapter
 frontend/hub/tokenizer: files sentence
+frontend/hub/objective:
 frontend/cli/arrays:
 frontend/cli/data:
 frontend/cli/metrics:

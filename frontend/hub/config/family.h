@@ -271,6 +271,7 @@ typedef struct hub_family {
     hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them
     int64_t inner_multiple; // the feed-forward's width is rounded up to a multiple of it; 0: it is not
     const char *pooling;    // default of classifier_pooling; NULL: the first row, whatever the config says
+    bool cuts_normal;       // new weights are cut off, and by layer: as fresh.h says of ModernBERT's
     // What Transformers takes where a key is missing; NULL or 0: what BERT takes, or that the key must be
     // there. Types: -1 for none.
     struct {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "frontend/hub/config/config.h"
+#include "frontend/hub/encoder/draw.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/safetensors.h"
@@ -148,25 +149,7 @@ static void list_tensors(synth *s) {
     }
 }
 
-// --- The numbers: a generator of its own, so that a seed gives the same bytes everywhere.
-
-// splitmix64: https://prng.di.unimi.it/splitmix64.c
-static uint64_t draw(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-// Nearly normal, mean 0 and deviation 1: the sum of eight uniform numbers of 16 bits. Exact, but for one
-// product.
-static float draw_normal(uint64_t *state) {
-    int32_t sum = -8 * 65535 / 2;
-    for (int k = 0; k < 2; k++) {
-        for (uint64_t bits = draw(state), i = 0; i < 4; i++, bits >>= 16) sum += (int32_t)(bits & 0xffff);
-    }
-    return (float)sum * 1.868849e-5f; // 1 / (65536 sqrt(8 / 12))
-}
+// --- The numbers
 
 #define BLOCK 16384
 
@@ -174,11 +157,11 @@ static bool write_tensor(const synth *s, int i, output_file *o, float *block, vo
     const safetensors_item *t = &s->items[i];
     size_t size = elem_size(s->e), n = t->bytes / size;
     uint64_t state = s->options->seed * 0x2545f4914f6cdd1du + (uint64_t)i;
-    state = draw(&state);
+    state = hub_draw(&state);
     float center = s->gammas[i] ? 1 : 0;
     for (size_t at = 0; at < n; at += BLOCK) {
         size_t m = n - at < BLOCK ? n - at : BLOCK;
-        for (size_t k = 0; k < m; k++) block[k] = center + 0.02f * draw_normal(&state);
+        for (size_t k = 0; k < m; k++) block[k] = center + 0.02f * hub_draw_normal(&state);
         elem_convert(ELEM_F32, block, s->e, narrow, (int64_t)m);
         if (!output_file_write(o, narrow, m * size, s->d)) return false;
     }

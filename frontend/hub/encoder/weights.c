@@ -17,6 +17,7 @@ typedef struct lookup {
     int used_count;
     const char **used;
     bool head_there, head_lacks; // a tensor of the head
+    hub_fresh *fresh;            // NULL: what is missing is an error
     diag *d;
 } lookup;
 
@@ -164,6 +165,8 @@ static bool check_module(lookup *l, hub_module m, int set) {
     for (int p = 0; p < PART_COUNT; p++) {
         if (!hub_config_has(l->config, m, (hub_part)p)) continue;
         if (hub_module_of(m)->scope == SCOPE_HEAD) *(found[p] ? &l->head_there : &l->head_lacks) = true;
+        if (!found[p] && l->fresh && hub_fresh_may(m))
+            hub_fresh_give(l->fresh, l->c, l->config, m, (hub_part)p, names[p]);
         ok &= take_weight(l, m, set, (hub_part)p, names[p]);
     }
     return ok;
@@ -214,7 +217,10 @@ static bool settle_decoder(lookup *l) {
     } else if (!slot(l->read, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT)->tensor) {
         bool found, other = l->config->family->modules[MODULE_PREDICTION_BIAS];
         hub_module m = other ? MODULE_PREDICTION_BIAS : MODULE_DECODER_BIAS;
-        return wrong(l, name_of(l, m, -1, PART_WEIGHT, &found), "is missing");
+        const char *name = name_of(l, m, -1, PART_WEIGHT, &found);
+        if (!l->fresh) return wrong(l, name, "is missing");
+        hub_fresh_give(l->fresh, l->c, l->config, m, PART_WEIGHT, name);
+        return take_weight(l, m, -1, PART_WEIGHT, name);
     }
     return true;
 }
@@ -270,6 +276,11 @@ static void number_labels(const lookup *l, hub_config *config, int64_t rows) {
 // Where id2label leaves gaps, or num_labels says otherwise, the classifier has a row a label. num_labels that
 // is right makes Transformers forget id2label.
 static void settle_labels(const lookup *l, hub_config *config) {
+    if (l->fresh && l->fresh->numbered) return;
+    if (l->fresh && config->problem == PROBLEM_REGRESSION && !classifier_rows(l)) {
+        number_labels(l, config, 1);
+        return;
+    }
     int64_t room = config->label_room, said = config->sizes[SIZE_LABELS], rows = trained_rows(l);
     if (rows && rows != said) {
         number_labels(l, config, rows);
@@ -324,12 +335,13 @@ static bool settle_pruned(const lookup *l, hub_config *config) {
     return true;
 }
 
-bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d) {
+bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_fresh *fresh, hub_weights *out, diag *d) {
     size_t slots = ((size_t)hub_weight_sets(config) + 1) * MODULE_COUNT * PART_COUNT;
     *out = (hub_weights){.checkpoint = c, .items = ARENA_ARRAY(c->arena, hub_weight, slots)};
     lookup l = {.c = c,
                 .read = out,
                 .config = config,
+                .fresh = fresh,
                 .used = ARENA_ARRAY(c->arena, const char *, slots + 1),
                 .d = d};
     config->native = false;
@@ -352,8 +364,9 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, d
     if (hub_head_predicts(config->head)) ok &= settle_decoder(&l);
     if (config->head == HEAD_VECTORS) l.used[l.used_count++] = "linear.weight"; // a projection's, read apart
     if (ok) note_unread(&l);
+    if (ok) hub_checkpoint_note_other(c, d);
     // Encoders are published with the config of the model that they were cut out of.
-    if (l.head_lacks && !l.head_there && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)
+    if (l.head_lacks && !l.head_there && !fresh && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)
         diag_note(d, c->where, "nothing of the head is there: --head model compiles the encoder alone");
     return ok;
 }

@@ -4,6 +4,7 @@
 #define BERTC_HUB_WEIGHTS_H
 
 #include "frontend/hub/config/config.h"
+#include "frontend/hub/encoder/fresh.h"
 #include "frontend/hub/files/checkpoint.h"
 
 // One tensor that the model reads, under the name that the checkpoint gives it. tensor: NULL where it has
@@ -28,7 +29,8 @@ typedef struct hub_weights {
 
 // Looks up all that the config's head reads; where id2label leaves gaps, the classifier's rows settle the
 // config's number of labels. Memory from the checkpoint's arena.
-bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_weights *out, diag *d);
+// fresh: NULL, or where what the head lacks comes from.
+bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_fresh *fresh, hub_weights *out, diag *d);
 // Checks the modules after the pooling: each one's width is the next one's, and their tensors are there.
 bool hub_weights_add_steps(hub_weights *w, const hub_config *config, diag *d);
 // The same of BGE-M3's heads that are asked for.

@@ -20,6 +20,14 @@ typedef struct hub_module_file {
     weights_file file;
 } module_file;
 
+// A tensor that is in none of the checkpoint's own files.
+typedef struct hub_given {
+    const char *name, *dtype;
+    int rank;
+    const int64_t *shape;
+    const void *data;
+} given_tensor;
+
 static bool open_file(hub_checkpoint *c, const char *path, diag *d) {
     if (!weights_file_open(path, &c->files[c->file_count], d)) return false;
     c->file_count++;
@@ -143,6 +151,7 @@ bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weigh
 void hub_checkpoint_close(hub_checkpoint *c) {
     for (int i = 0; i < c->file_count; i++) weights_file_close(&c->files[i]);
     for (int i = 0; i < c->module_count; i++) weights_file_close(&c->modules[i].file);
+    if (c->other) weights_file_close(c->other);
     arena_free(c->arena);
     *c = (hub_checkpoint){0};
 }
@@ -151,7 +160,63 @@ bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d) {
     bool ok = true;
     for (int i = 0; i < c->file_count; i++) ok &= weights_file_unchanged(&c->files[i], d);
     for (int i = 0; i < c->module_count; i++) ok &= weights_file_unchanged(&c->modules[i].file, d);
+    if (c->other) ok &= weights_file_unchanged(c->other, d);
     return ok;
+}
+
+// --- Tensors that it lacks
+
+bool hub_checkpoint_open_other(hub_checkpoint *c, const char *path, diag *d) {
+    weights_file *f = ARENA_NEW(c->arena, weights_file);
+    if (!weights_file_open(path, f, d)) return false;
+    c->other = f;
+    c->other_path = arena_strdup(c->arena, path);
+    c->borrowed = ARENA_ARRAY(c->arena, bool, weights_file_count(f) + 1);
+    return true;
+}
+
+static void give(hub_checkpoint *c, given_tensor t) {
+    given_tensor *grown = ARENA_ARRAY(c->arena, given_tensor, c->given_count + 1);
+    if (c->given_count) memcpy(grown, c->given, sizeof *grown * (size_t)c->given_count);
+    grown[c->given_count++] = t;
+    c->given = grown;
+}
+
+void hub_checkpoint_give(hub_checkpoint *c, const char *name, int rank, const int64_t *shape,
+                         const float *data) {
+    const int64_t *copy = arena_dup(c->arena, shape, sizeof *shape * (size_t)rank);
+    give(c, (given_tensor){name, "F32", rank, copy, data});
+}
+
+bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from) {
+    given_tensor t = {.name = name};
+    if (!c->other || !weights_file_entry(c->other, from, &t.dtype, &t.rank, &t.shape, &t.data)) return false;
+    for (int i = 0; i < weights_file_count(c->other); i++)
+        if (!strcmp(weights_file_name(c->other, i), from)) c->borrowed[i] = true;
+    give(c, t);
+    return true;
+}
+
+void hub_checkpoint_note_other(const hub_checkpoint *c, diag *d) {
+    for (int i = 0; c->other && i < weights_file_count(c->other); i++)
+        if (!c->borrowed[i])
+            diag_note(d, c->other_path,
+                      "tensor \"%.200s\" is not read: the model has it already, or has no such",
+                      weights_file_name(c->other, i));
+}
+
+static bool find_given(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
+                       const int64_t **shape, const void **data) {
+    for (int i = 0; i < c->given_count; i++) {
+        const given_tensor *t = &c->given[i];
+        if (strcmp(t->name, name)) continue;
+        *dtype = t->dtype;
+        *rank = t->rank;
+        *shape = t->shape;
+        *data = t->data;
+        return true;
+    }
+    return false;
 }
 
 // --- Looking up
@@ -204,6 +269,7 @@ const weights_file *hub_checkpoint_module(const hub_checkpoint *c, const char *f
 bool hub_checkpoint_entry(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,
                           const int64_t **shape, const void **data) {
     const weights_file *file = &c->files[0];
+    if (find_given(c, name, dtype, rank, shape, data)) return true;
     name = hub_checkpoint_tensor(c, name);
     const weights_file *own = module_of(c, &name);
     if (own) return weights_file_entry(own, name, dtype, rank, shape, data);

@@ -24,6 +24,11 @@ typedef struct hub_checkpoint {
     const char **shown; // all names; NULL: those of the files
     int shown_count;
     const struct hub_adapters *adapters; // what is added to its tensors; NULL: nothing
+    struct weights_file *other;          // NULL, or a file of tensors that the checkpoint lacks
+    const char *other_path;
+    bool *borrowed; // by its tensors: whether one is read
+    struct hub_given *given;
+    int given_count;
 } hub_checkpoint;
 
 // Opens `weights`: a file of safetensors or of torch.save, or an index of such files (.json). The caller calls
@@ -45,6 +50,16 @@ bool hub_weight_elem(const char *dtype, elem *e);
 
 // Opens the weights of a module: its tensors are then found as FOLDER/NAME.
 bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weights, diag *d);
+
+// Opens a file of further tensors, which are found once they are borrowed.
+bool hub_checkpoint_open_other(hub_checkpoint *c, const char *path, diag *d);
+// From now on `name` finds the other file's tensor `from`. False: there is none.
+bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from);
+// Notes which tensors of the other file were not borrowed.
+void hub_checkpoint_note_other(const hub_checkpoint *c, diag *d);
+// From now on `name` finds these numbers, which stay where they are.
+void hub_checkpoint_give(hub_checkpoint *c, const char *name, int rank, const int64_t *shape,
+                         const float *data);
 
 // The file of such a module; NULL: there is none.
 const struct weights_file *hub_checkpoint_module(const hub_checkpoint *c, const char *folder);

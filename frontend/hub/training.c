@@ -1,0 +1,112 @@
+#include "frontend/hub/training.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/hub/encoder/trainable.h"
+#include "frontend/hub/objective/objective.h"
+
+typedef struct task {
+    const char *name;
+    hub_head head;
+    objective_kind kind;
+} task;
+
+static const task *find_task(const char *name) {
+    static const task tasks[] = {
+        {"classify", HEAD_SEQUENCE, OBJECTIVE_CLASSES}, {"tag", HEAD_TOKEN, OBJECTIVE_CLASSES},
+        {"answer", HEAD_ANSWER, OBJECTIVE_SPANS},       {"regress", HEAD_SEQUENCE, OBJECTIVE_NUMBERS},
+        {"embed", HEAD_EMBEDDING, OBJECTIVE_NEAREST},   {"mlm", HEAD_MASKED_LM, OBJECTIVE_WORDS},
+        {"pretrain", HEAD_PRETRAINING, OBJECTIVE_ORDER}};
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+        if (!strcmp(name, tasks[i].name)) return &tasks[i];
+    return NULL;
+}
+
+static bool states_alone(const hub_training *t) {
+    return !strcmp(t->task, "states");
+}
+
+bool hub_training_head(const hub_training *t, bool adapters, const char **head, diag *d) {
+    const task *is = find_task(t->task);
+    if (adapters) return diag_error(d, "--adapter", "can't be trained: only what the folder itself holds is");
+    if (states_alone(t)) return true;
+    if (!is) return diag_error(d, "--train", "%.100s is no task; tasks are " HUB_TASKS, t->task);
+    const char *name = hub_head_name(is->head);
+    if (*head && strcmp(*head, name))
+        return diag_error(d, "--head", "%s: --train %s is for the head %s", *head, t->task, name);
+    *head = name;
+    return true;
+}
+
+// --- Labels
+
+static bool read_initial(hub_config *config, hub_fresh *fresh, diag *d) {
+    cJSON *root = hub_json_load(config->file, false, d);
+    const hub_fields f = {config->file, "", root, d};
+    fresh->range = 0.02;
+    fresh->cutoff = 2;
+    bool ok = root && hub_field_real(&f, "initializer_range", false, 0, 1e3, &fresh->range) &&
+              hub_field_real(&f, "initializer_cutoff_factor", false, 1e-2, 1e3, &fresh->cutoff);
+    cJSON_Delete(root);
+    return ok;
+}
+
+// The data's labels in place of the folder's.
+static bool set_labels(const hub_training *t, arena *a, hub_config *config, diag *d) {
+    if (config->head != HEAD_SEQUENCE && config->head != HEAD_TOKEN)
+        return diag_error(d, "--train", "%s: the head %s has no labels", t->task,
+                          hub_head_name(config->head));
+    config->labels = ARENA_ARRAY(a, const char *, t->label_count);
+    for (int64_t i = 0; i < t->label_count; i++)
+        config->labels[i] = t->labels ? arena_strdup(a, t->labels[i]) : arena_printf(a, "LABEL_%" PRId64, i);
+    config->sizes[SIZE_LABELS] = config->label_room = t->label_count;
+    config->num_labels = 0;
+    return true;
+}
+
+static void set_problem(const hub_training *t, hub_config *config) {
+    if (config->head != HEAD_SEQUENCE) return;
+    bool numbers = !strcmp(t->task, "regress"), several = t->multi_label || config->problem == PROBLEM_MULTI;
+    config->problem = numbers ? PROBLEM_REGRESSION : several ? PROBLEM_MULTI : PROBLEM_SINGLE;
+    config->identity = false;
+}
+
+bool hub_training_config(const hub_training *t, arena *a, hub_checkpoint *c, hub_config *config,
+                         hub_fresh *fresh, diag *d) {
+    *fresh = (hub_fresh){.seed = t->seed, .numbered = t->label_count > 0};
+    set_problem(t, config);
+    if (t->label_count && !set_labels(t, a, config, d)) return false;
+    if (t->init && !hub_checkpoint_open_other(c, t->init, d)) return false;
+    return read_initial(config, fresh, d);
+}
+
+void hub_training_note(const hub_fresh *fresh, const char *where, uint64_t seed, diag *d) {
+    char list[300] = "";
+    for (int i = 0; i < fresh->count && i < 4; i++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%.60s", i ? ", " : "", fresh->names[i]);
+    }
+    if (fresh->count)
+        diag_note(d, where, "lacks %d tensor%s of the head, drawn by seed %" PRIu64 ": %s%s", fresh->count,
+                  fresh->count == 1 ? "" : "s", seed, list, fresh->count > 4 ? ", ..." : "");
+}
+
+// --- The graph
+
+static bool check_labels(const hub_config *config, objective_kind kind, diag *d) {
+    bool one = config->head == HEAD_SEQUENCE && kind == OBJECTIVE_CLASSES && config->sizes[SIZE_LABELS] == 1;
+    return !one || diag_error(d, "--train",
+                              "classify: the model has one label, of which a text always is (regress trains "
+                              "its number)");
+}
+
+bool hub_training_graph(const hub_training *t, const hub_weights *w, const hub_config *config, graph *g,
+                        diag *d) {
+    if (states_alone(t)) return hub_make_trainable(g, w, config, d);
+    objective_kind kind = find_task(t->task)->kind;
+    if (config->head == HEAD_SEQUENCE && config->problem == PROBLEM_MULTI) kind = OBJECTIVE_SEVERAL;
+    if (kind == OBJECTIVE_NEAREST && t->cosine) kind = OBJECTIVE_COSINES;
+    return check_labels(config, kind, d) && hub_build_objective(g, kind, t, d) &&
+           hub_make_trainable(g, w, config, d);
+}
