@@ -34,15 +34,24 @@ static inline uint32_t hashed(uint32_t h, const char *text) {
     return h;
 }
 
-// The levels on which a test of this name runs in precision p: one that a hash of the two and of the commit picks, so that in
-// time all get their turn, or all (BERTC_LEVELS=all); how many.
-static inline int choose_levels(const char *name, precision p, const char *out[LEVELS]) {
+// Is everything to have its turn in this run?
+static inline bool all_levels(void) {
     const char *all = getenv("BERTC_LEVELS");
+    return all && !strcmp(all, "all");
+}
+
+// Which of n forms of a test has its turn: a hash of its name, of `what` and of the commit says it, so that in time all do.
+static inline int turn_of(const char *name, const char *what, int n) {
+    return (int)(hashed(hashed(hashed(2166136261u, name), what), commit()) % (uint32_t)n);
+}
+
+// The levels on which a test of this name runs in precision p: one by turns, or all (BERTC_LEVELS=all); how many.
+static inline int choose_levels(const char *name, precision p, const char *out[LEVELS]) {
     int n = 0;
     for (int i = 0; i < LEVELS; i++)
         if (has_code(levels[i], p)) out[n++] = levels[i];
-    if (!n || (all && !strcmp(all, "all"))) return n;
-    out[0] = out[hashed(hashed(hashed(2166136261u, name), precision_name(p)), commit()) % (uint32_t)n];
+    if (!n || all_levels()) return n;
+    out[0] = out[turn_of(name, precision_name(p), n)];
     return 1;
 }
 

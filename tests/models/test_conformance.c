@@ -1,8 +1,9 @@
 // links: cli
-// Every case of tests/models/cases (models/case_list.h): the checkpoint compiled (JIT and shared object, each ISA of this machine, 1 and 2 threads) against the outputs
-// of Transformers in io.safetensors, with other masks (padding on the left, holes: masks.safetensors) and
-// with inputs that may be given (positions.safetensors, ...). An argument, or BERTC_CASE, picks the cases
-// whose name begins so.
+// Every case of tests/models/cases (models/case_list.h): the checkpoint compiled (for each ISA of this machine, 1 and 2 threads)
+// against the outputs of Transformers in io.safetensors, with other masks (padding on the left, holes: masks.safetensors) and
+// with inputs that may be given (positions.safetensors, ...). Of a case's ISAs one goes through a shared object, by turns, and
+// the others through the JIT, which is the same code; with BERTC_LEVELS=all each goes through both. An argument, or
+// BERTC_CASE, picks the cases whose name begins so.
 // --table prints what README.md shows: the largest difference of each family and head.
 #include <check.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include "host.h"
 #include "main.h"
 #include "models/case_list.h"
+#include "models/levels.h"
 #include "models/reference.h"
 
 #define TOLERANCE ((tolerance){5e-5, 5e-5, false, NULL})
@@ -38,11 +40,7 @@ static void check_model(const char *name, bertc_model *model, const char *how) {
     }
 }
 
-static void check_shared_object(const char *name, const artefact *a, const char *how) {
-    if (system("command -v ld.lld >/dev/null || command -v ld >/dev/null || command -v cc >/dev/null")) {
-        skip_part("linker", "%s, %s", name, how);
-        return;
-    }
+static void check_written(const char *name, const artefact *a, const char *how) {
     char path[] = "/tmp/bertc-conformance-XXXXXX";
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
@@ -75,19 +73,21 @@ static bool holds_all(const char *name) {
     return holds;
 }
 
+static build_options options_of(const char *name, const char *cpu) {
+    return (build_options){.batch = 1,
+                           .optimise = 2,
+                           .mcpu = cpu,
+                           .hub.outputs = holds_all(name) ? "hidden_states,attentions" : NULL};
+}
+
 static void open_case(opened *m, const char *name, const char *cpu, diag *d) {
     char folder[1024];
     snprintf(folder, sizeof(folder), "%s", case_home(name));
-    bool all = holds_all(name);
-    build_options o = {
-        .batch = 1, .optimise = 2, .mcpu = cpu, .hub.outputs = all ? "hidden_states,attentions" : NULL};
+    build_options o = options_of(name, cpu);
     must_diag(opened_open(m, folder, &o, d), d, name);
 }
 
-START_TEST(compiled_case) {
-    const char *name = cases.names[_i % cases.count], *cpu = host_cpus[_i / cases.count];
-    if (!case_home(name)) SKIP("shared", "%s, %s", name, cpu);
-    if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s, %s", name, cpu);
+static void check_jit(const char *name, const char *cpu) {
     char how[64];
     diag d;
     diag_init(&d);
@@ -95,10 +95,39 @@ START_TEST(compiled_case) {
     open_case(&m, name, cpu, &d);
     snprintf(how, sizeof(how), "%s, JIT", cpu);
     check_model(name, m.model, how);
-    snprintf(how, sizeof(how), "%s, shared object", cpu);
-    check_shared_object(name, &m.build.artefact, how);
     opened_close(&m);
     diag_free(&d);
+}
+
+static void check_shared_object(const char *name, const char *cpu) {
+    char how[64], folder[1024];
+    diag d;
+    diag_init(&d);
+    build b;
+    build_options o = options_of(name, cpu);
+    snprintf(folder, sizeof(folder), "%s", case_home(name));
+    o.hub.model = folder;
+    must_diag(build_open(&b, &o, &d), &d, name);
+    snprintf(how, sizeof(how), "%s, shared object", cpu);
+    check_written(name, &b.artefact, how);
+    build_close(&b);
+    diag_free(&d);
+}
+
+static bool has_linker(void) {
+    return !system("command -v ld.lld >/dev/null || command -v ld >/dev/null || command -v cc >/dev/null");
+}
+
+START_TEST(compiled_case) {
+    const char *name = cases.names[_i % cases.count];
+    int form = _i / cases.count;
+    const char *cpu = host_cpus[form];
+    if (!case_home(name)) SKIP("shared", "%s, %s", name, cpu);
+    if (!host_runs(cpu)) SKIP(host_isa(cpu), "%s, %s", name, cpu);
+    bool turn = turn_of(name, "shared object", HOST_CPUS) == form, linker = has_linker();
+    if (!linker && (turn || all_levels())) skip_part("linker", "%s, %s", name, cpu);
+    if (linker && (turn || all_levels())) check_shared_object(name, cpu);
+    if (!linker || !turn || all_levels()) check_jit(name, cpu);
 }
 END_TEST
 
