@@ -70,7 +70,7 @@ static bool concrete(const eval_frame *f, value v, tensor *out) {
 static bool cell_allocate(const eval_frame *f, value v) {
     cell *c = &f->cells[v];
     if (!concrete(f, v, &c->t)) return false;
-    c->owned = memory_zero((size_t)tensor_count(&c->t), elem_size(c->t.e));
+    c->owned = memory_zero((size_t)tensor_count(&c->t), eval_size(c->t.e));
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory");
     c->t.data = c->owned;
     return true;
@@ -91,13 +91,14 @@ static void keep_state(const eval_frame *f, value v, int yield, const tensor *x)
     if (!f->states || written < 0) return;
     tensor *state = &f->states[graph_node(f->g, v)->inputs[written]];
     *state = *x;
-    state->data = arena_dup(f->results, x->data, (size_t)tensor_count(x) * elem_size(x->e));
+    state->data = arena_dup(f->results, x->data, (size_t)tensor_count(x) * eval_size(x->e));
 }
 
 // --- Constants
 
 // A recipe that only names a tensor needs no copy of it.
 static const void *in_place(const recipe *r, const tensor_source *source) {
+    if (eval_size(r->type.e) != elem_size(r->type.e)) return NULL;
     bool same = r->kind == RECIPE_RESHAPE || (r->kind == RECIPE_CAST && r->type.e == r->parts[0]->type.e);
     if (same) return in_place(r->parts[0], source);
     tensor_view t;
@@ -108,25 +109,42 @@ static const void *in_place(const recipe *r, const tensor_source *source) {
     return t.data;
 }
 
+// f32 numbers, of a literal or as a recipe has made them, as wide as the evaluator holds them.
+static bool widen_constant(const eval_frame *f, value v, const attr *literal) {
+    cell *c = &f->cells[v];
+    int64_t n = tensor_count(&c->t);
+    const float *from = literal ? literal->u.floats : c->owned;
+    eval_float *wide = memory_alloc((size_t)n + 1, sizeof(*wide));
+    if (!wide) return eval_error(f->g, v, f->e->d, "out of memory");
+    for (int64_t i = 0; i < n; i++) wide[i] = (eval_float)from[i];
+    free(c->owned);
+    c->t.data = c->owned = wide;
+    return true;
+}
+
 static bool make_constant(const eval_frame *f, value v) {
     cell *c = &f->cells[v];
     const node *n = graph_node(f->g, v);
     const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
     if (take_state(f, v)) return true;
     if (!concrete(f, v, &c->t)) return false;
-    const void *data = literal ? literal->u.literal : in_place(recipe_attr->u.recipe, f->e->o->source);
+    bool held = eval_size(c->t.e) == elem_size(c->t.e); // as literals and recipes hold it
+    const void *data = !literal ? in_place(recipe_attr->u.recipe, f->e->o->source)
+                       : held   ? literal->u.literal
+                                : NULL;
     if (data) {
         c->t.data = (void *)(uintptr_t)data;
         return true;
     }
     // No layout here: every value is row-major.
-    const recipe *r = recipe_attr->u.recipe;
-    if (r->kind == RECIPE_PACK) r = r->parts[0];
-    size_t bytes = recipe_held(r);
+    const recipe *r = literal ? NULL : recipe_attr->u.recipe;
+    if (r && r->kind == RECIPE_PACK) r = r->parts[0];
+    size_t bytes = r ? recipe_held(r) : 0;
     c->owned = memory_alloc(bytes, 1);
     if (!c->owned) return eval_error(f->g, v, f->e->d, "out of memory: %zu bytes", bytes);
     c->t.data = c->owned;
-    return recipe_run_elements(r, f->e->o->source, c->owned, f->e->d);
+    if (r && !recipe_run_elements(r, f->e->o->source, c->owned, f->e->d)) return false;
+    return held || widen_constant(f, v, literal);
 }
 
 // --- Inputs
@@ -271,7 +289,7 @@ static bool run_fuse(eval_frame *f, value v) {
         keep_state(f, v, i, yield);
         if (results[i] == VALUE_NONE) continue;
         const tensor *out = &f->cells[results[i]].t;
-        memcpy(out->data, yield->data, (size_t)tensor_count(out) * elem_size(out->e));
+        memcpy(out->data, yield->data, (size_t)tensor_count(out) * eval_size(out->e));
     }
     frame_close(&body);
     free(params);
@@ -321,7 +339,7 @@ static bool sequence_rows(const sequence *q, int bounds, dim d, int64_t *begin, 
 static tensor cut(tensor x, const type *t, const sequence *q, int bounds) {
     int64_t begin, count;
     if (t->rank == 0 || !sequence_rows(q, bounds, t->d[0], &begin, &count)) return x;
-    int64_t row = (int64_t)elem_size(x.e);
+    int64_t row = (int64_t)eval_size(x.e);
     for (int i = 1; i < x.rank; i++) row *= x.shape[i];
     x.data = (unsigned char *)x.data + begin * row;
     x.shape[0] = count;
@@ -340,7 +358,7 @@ static bool run_sequence(eval_frame *f, const value *results, eval_frame *body, 
         if (results[i] == VALUE_NONE) continue;
         const tensor *from = &body->cells[n->body->outputs[i].value].t;
         tensor to = cut(f->cells[results[i]].t, graph_type(f->g, results[i]), q, bounds);
-        memcpy(to.data, from->data, (size_t)tensor_count(&to) * elem_size(to.e));
+        memcpy(to.data, from->data, (size_t)tensor_count(&to) * eval_size(to.e));
     }
     return true;
 }
@@ -411,7 +429,7 @@ static bool take_results(eval_frame *f, arena *a, tensor *results) {
         if (graph_type(f->g, v)->layout != LAYOUT_ROW)
             return eval_error(f->g, v, f->e->d, "an output must be row-major");
         results[i] = *t;
-        results[i].data = arena_dup(a, t->data, (size_t)tensor_count(t) * elem_size(t->e));
+        results[i].data = arena_dup(a, t->data, (size_t)tensor_count(t) * eval_size(t->e));
     }
     return true;
 }

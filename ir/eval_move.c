@@ -22,21 +22,21 @@ static void copy_steps(int rank, const int64_t *shape, size_t size, const unsign
 
 static bool copy_all(const eval_call *c, const int64_t *shape, const unsigned char *in,
                      const int64_t *in_steps, const int64_t *out_steps, int64_t out_offset) {
-    copy_steps(c->out->rank, shape, elem_size(c->out->e), in, in_steps,
+    copy_steps(c->out->rank, shape, eval_size(c->out->e), in, in_steps,
                (unsigned char *)c->out->data + out_offset, out_steps);
     return true;
 }
 
 bool kernel_assign(const eval_call *c) {
     const tensor *x = eval_operand(c, 1);
-    memcpy(c->out->data, x->data, (size_t)tensor_count(x) * elem_size(x->e));
+    memcpy(c->out->data, x->data, (size_t)tensor_count(x) * eval_size(x->e));
     return true;
 }
 
 // The layout is how it lies in memory: the evaluator holds every matrix row by row.
 bool kernel_pack(const eval_call *c) {
     const tensor *x = eval_operand(c, 0);
-    memcpy(c->out->data, x->data, (size_t)tensor_count(x) * elem_size(x->e));
+    memcpy(c->out->data, x->data, (size_t)tensor_count(x) * eval_size(x->e));
     return true;
 }
 
@@ -44,7 +44,7 @@ bool kernel_gather(const eval_call *c) {
     const tensor *table = eval_operand(c, 0), *ids = eval_operand(c, 1);
     const int32_t *id = ids->data;
     unsigned char *out = c->out->data;
-    size_t row = elem_size(table->e);
+    size_t row = eval_size(table->e);
     for (int i = 1; i < table->rank; i++) row *= (size_t)table->shape[i];
     for (int64_t i = 0; i < ids->shape[0]; i++) {
         if (id[i] < 0 || id[i] >= table->shape[0]) {
@@ -62,7 +62,7 @@ bool kernel_gather(const eval_call *c) {
 static bool gather_along(const eval_call *c, int axis, const unsigned char *x, const int64_t *x_steps,
                          const unsigned char *ids, const int64_t *id_steps, unsigned char **out) {
     const tensor *table = eval_operand(c, 0);
-    size_t size = elem_size(c->out->e);
+    size_t size = eval_size(c->out->e);
     int64_t n = c->out->shape[axis], most = table->shape[table->rank - 1];
     bool last = axis == c->out->rank - 1;
     for (int64_t i = 0; i < n; i++) {
@@ -109,7 +109,7 @@ bool kernel_transpose(const eval_call *c) {
 }
 
 bool kernel_reshape(const eval_call *c) {
-    memcpy(c->out->data, eval_operand(c, 0)->data, (size_t)tensor_count(c->out) * elem_size(c->out->e));
+    memcpy(c->out->data, eval_operand(c, 0)->data, (size_t)tensor_count(c->out) * eval_size(c->out->e));
     return true;
 }
 

@@ -3,6 +3,18 @@
 #define BERTC_IR_EVAL_OPS_H
 #include "ir/eval.h"
 
+// How the evaluator holds an f32 element. Tests that check gradients by differences compile it once more, with doubles
+// (tests/ops/test_gradients.c).
+#ifdef BERTC_EVAL_WIDE
+typedef double eval_float;
+#else
+typedef float eval_float;
+#endif
+// Bytes of one element in the evaluator's tensors.
+static inline size_t eval_size(elem e) {
+    return e == ELEM_F32 ? sizeof(eval_float) : elem_size(e);
+}
+
 // A value while it lives. What is not owned is borrowed: from an input, an operand, a literal, the
 // checkpoint.
 typedef struct cell {
@@ -33,6 +45,9 @@ static inline const type *eval_operand_type(const eval_call *c, int i) {
 // "@graph: %12 (its name): cause"; returns false.
 bool eval_error(const graph *g, value v, diag *d, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+// elem_convert between elements as the evaluator holds them; by way of float, but for f32 to f32.
+void eval_convert(elem from, const void *in, elem to, void *out, int64_t n);
 
 // Bytes from one element of `t` to the next along each axis.
 void eval_steps(const tensor *t, int64_t *steps);

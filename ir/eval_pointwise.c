@@ -28,7 +28,7 @@ static void for_each(const eval_call *c, const void *context, void (*each)(const
     }
     for (int64_t n = 0; n < count; n++) {
         each(&l);
-        l.out += elem_size(out->e);
+        l.out += eval_size(out->e);
         for (int axis = rank - 1; axis >= 0; axis--) {
             bool wraps = ++at[axis] == out->shape[axis];
             for (int i = 0; i < operands; i++)
@@ -40,12 +40,12 @@ static void for_each(const eval_call *c, const void *context, void (*each)(const
 }
 
 static double load_float(const unsigned char *p) {
-    float f;
+    eval_float f;
     memcpy(&f, p, sizeof(f));
     return (double)f;
 }
 static void store_float(unsigned char *p, double x) {
-    float f = (float)x;
+    eval_float f = (eval_float)x;
     memcpy(p, &f, sizeof(f));
 }
 static uint32_t load_int(const unsigned char *p) {
@@ -198,7 +198,7 @@ static void each_select(const lane *l) {
 }
 
 bool kernel_select(const eval_call *c) {
-    size_t size = elem_size(c->out->e);
+    size_t size = eval_size(c->out->e);
     for_each(c, &size, each_select);
     return true;
 }
@@ -250,6 +250,6 @@ bool kernel_compare(const eval_call *c) {
 
 bool kernel_cast(const eval_call *c) {
     const tensor *x = eval_operand(c, 0);
-    elem_convert(x->e, x->data, c->out->e, c->out->data, tensor_count(x));
+    eval_convert(x->e, x->data, c->out->e, c->out->data, tensor_count(x));
     return true;
 }

@@ -18,7 +18,7 @@ static double *sums_new(const eval_call *c) {
 
 static bool sums_store(const eval_call *c, double *sums, bool ok) {
     int64_t count = tensor_count(c->out);
-    for (int64_t i = 0; ok && i < count; i++) ((float *)c->out->data)[i] = (float)sums[i];
+    for (int64_t i = 0; ok && i < count; i++) ((eval_float *)c->out->data)[i] = (eval_float)sums[i];
     free(sums);
     return ok;
 }
@@ -26,7 +26,7 @@ static bool sums_store(const eval_call *c, double *sums, bool ok) {
 bool kernel_scatter_add(const eval_call *c) {
     const tensor *x = eval_operand(c, 0), *ids = eval_operand(c, 1);
     const int32_t *id = ids->data;
-    const float *in = x->data;
+    const eval_float *in = x->data;
     int64_t row = 1;
     double *sums = sums_new(c);
     bool ok = sums != NULL;
@@ -51,7 +51,7 @@ static const int32_t *ids_of_row(const tensor *x, const tensor *ids, int64_t row
 
 bool kernel_scatter_add_along(const eval_call *c) {
     const tensor *x = eval_operand(c, 0), *ids = eval_operand(c, 1);
-    const float *in = x->data;
+    const eval_float *in = x->data;
     int64_t m = x->shape[x->rank - 1], n = c->out->shape[x->rank - 1], rows = m ? tensor_count(x) / m : 0;
     double *sums = sums_new(c);
     bool ok = sums != NULL;

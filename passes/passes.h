@@ -34,6 +34,7 @@ typedef struct pass_context {
     int class_count;
     // For int8: static scales of the rows that it knows, and what spread_outliers smooths by. NULL: none.
     const calibration *calibration;
+    bool train; // the default list is that of a training step
 } pass_context;
 
 // How far a graph has come.
@@ -57,6 +58,7 @@ typedef struct pass_info {
     bool per_variant;   // schedule, plan_memory: those of STAGE_FINAL
     bool needed;        // by a later pass
     pass_stage stage;
+    bool for_training; // on where a step of training is made: it takes a graph with a loss
 } pass_info;
 int passes_count(void);
 const pass_info *passes_info(int i);

@@ -20,11 +20,12 @@ typedef struct pass_row {
 } pass_row;
 
 // When a pass is on by default.
-enum { NEVER, INT8, ALWAYS };
+enum { NEVER, INT8, TRAINING, ALWAYS };
 
 static const pass_row passes[] = {
 #define PASS(name, requires, produces, on, stage, summary)                                                   \
-    {{#name, summary, (on) == ALWAYS, (on) != NEVER, (stage) == STAGE_FINAL, (produces) != 0, stage},        \
+    {{#name, summary, (on) == ALWAYS, (on) == ALWAYS || (on) == INT8, (stage) == STAGE_FINAL,                \
+      (produces) != 0, stage, (on) == TRAINING},                                                             \
      pass_##name,                                                                                            \
      requires,                                                                                               \
      produces},
@@ -157,6 +158,7 @@ static int default_order(const int8_t *change, pass_stage reached, const pass_co
     for (int i = 0; i < PASS_COUNT; i++) {
         const pass_info *p = &passes[i].info;
         bool on = c->precision == PRECISION_INT8 ? p->on_for_int8 : p->on_by_default;
+        if (c->train) on = p->on_by_default || p->for_training;
         if (change[i]) on = change[i] > 0;
         if (on && !passes[i].info.per_variant && passes[i].info.stage > reached) order[n++] = i;
     }

@@ -74,9 +74,10 @@ int command_opt(int argc, char **argv) {
     for (int i = 0; list && i < passes_count(); i++) {
         const pass_info *p = passes_info(i);
         printf("%-16s %s%s%s\n", p->name, p->summary,
-               p->on_by_default ? ""
-               : p->on_for_int8 ? " (on for int8)"
-                                : " (off by default)",
+               p->on_by_default  ? ""
+               : p->on_for_int8  ? " (on for int8)"
+               : p->for_training ? " (on for training)"
+                                 : " (off by default)",
                p->per_variant ? " (once a variant)" : "");
     }
     if (!list) opt(rest.v[0], &o, &d);

@@ -34,6 +34,7 @@ frontend/cli/run: arrays data search
 frontend/cli/evaluate: data metrics run
 frontend/cli/bench:
 frontend/cli/train: data
+passes/differentiate:
 passes/fuse:
 passes/lower:
 passes/narrow:

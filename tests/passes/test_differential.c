@@ -65,13 +65,14 @@ static void hold(const graph *g, const char *list, texts *t, const tensor *expec
 
 static void each_alone(const graph *g, texts *t, const tensor *expected) {
     for (int i = 0; i < passes_count(); i++)
-        if (!passes_info(i)->per_variant) hold(g, passes_info(i)->name, t, expected);
+        if (!passes_info(i)->per_variant && !passes_info(i)->for_training)
+            hold(g, passes_info(i)->name, t, expected);
 }
 
 static void each_left_out(const graph *g, texts *t, const tensor *expected) {
     for (int i = 0; i < passes_count(); i++) {
         char list[64];
-        if (passes_info(i)->per_variant) continue;
+        if (passes_info(i)->per_variant || passes_info(i)->for_training) continue;
         snprintf(list, sizeof(list), "%c%s", passes_info(i)->on_by_default ? '-' : '+', passes_info(i)->name);
         hold(g, list, t, expected);
     }
@@ -84,7 +85,8 @@ static void shuffled(const graph *g, uint32_t *state, texts *t, const tensor *ex
     int n = 0;
     for (int i = 0; i < passes_count(); i++) {
         const pass_info *p = passes_info(i);
-        if (!p->per_variant && strcmp(p->name, "assign_layouts") && strcmp(p->name, "pack_weights"))
+        if (!p->per_variant && !p->for_training && strcmp(p->name, "assign_layouts") &&
+            strcmp(p->name, "pack_weights"))
             names[n++] = p->name;
     }
     for (int i = n; i > 0; i--) {

@@ -159,7 +159,7 @@ bool bench_ablate(const bench_options *o, const char *path, diag *d) {
                "fastest", "default", "ratio", "MB moved", "GFLOP", "bound ms");
     for (int i = 0; ok && i < passes_count(); i++) {
         const pass_info *p = passes_info(i);
-        if (!p->per_variant && !p->needed) ok = ablate_pass(o, path, p, i % 2, &w, d);
+        if (!p->per_variant && !p->needed && !p->for_training) ok = ablate_pass(o, path, p, i % 2, &w, d);
     }
     workload_free(&w);
     return ok;
