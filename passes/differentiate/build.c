@@ -49,10 +49,19 @@ value build_reduce_last(tape *t, op o, value a) {
     return build_reduce(t, o, a, 1, &last);
 }
 
+value build_shaped(tape *t, op o, int n, const value *inputs, const type *as) {
+    attr shape = {.id = ATTR_shape, .n = as->rank, .u.dims = as->d};
+    return graph_append(t->to, o, n, inputs, 1, &shape);
+}
+
+value build_concat(tape *t, int axis, int n, const value *parts) {
+    attr x = attr_int(ATTR_axis, axis);
+    return n == 1 ? parts[0] : graph_append(t->to, OP_concat, n, parts, 1, &x);
+}
+
 value build_broadcast(tape *t, value x, const type *as) {
     if (type_same_shape(graph_type(t->to, x), as)) return x;
-    attr shape = {.id = ATTR_shape, .n = as->rank, .u.dims = as->d};
-    return graph_append(t->to, OP_broadcast, 1, &x, 1, &shape);
+    return build_shaped(t, OP_broadcast, 1, &x, as);
 }
 
 value build_reshape(tape *t, value x, const type *as) {

@@ -9,6 +9,14 @@
 
 #include "passes/region.h"
 
+// The gradient of a slice of a value, along one axis, until it is joined with those of other slices.
+typedef struct cut {
+    int axis;
+    dim begin, end;
+    value g;
+    struct cut *next; // the next one along the axis
+} cut;
+
 typedef struct tape {
     pass *p;
     arena *scratch;
@@ -18,6 +26,7 @@ typedef struct tape {
     value *map;         // by value of `from`: the same value in `to`; VALUE_NONE: it is not there
     bool *reaches;      // by value of `from`: does it depend on what is wanted?
     value *gradient;    // by value of `from`, in `to`; VALUE_NONE: none so far
+    cut **cuts;         // by value of `from`: gradients of slices, which are not in `gradient` yet
     bool names;         // may values be called gradient.NAME?
     const char *within; // the place of a body, for errors; NULL: the top level
     int scalar_count;
@@ -41,6 +50,11 @@ void tape_reach(tape *t);
 void tape_copy(tape *t);
 // Adds g, of v's shape, to the gradient of value v.
 void tape_add(tape *t, value v, value g);
+// The same of a slice of v, from `begin` to `end` along an axis. False: it overlaps another one, or lies along another
+// axis, and must be added as a whole.
+bool tape_add_cut(tape *t, value v, int axis, dim begin, dim end, value g);
+// Joins the slices' gradients of v, with zeros between them, and adds them to the others.
+void tape_settle(tape *t, value v);
 // A diagnostic at value v of the tape's graph; false.
 bool tape_error(const tape *t, value v, const char *cause);
 
@@ -122,6 +136,9 @@ value build_select(tape *t, value condition, value a, value b);
 value build_compare(tape *t, const char *predicate, value a, value b);
 value build_reduce(tape *t, op o, value a, int n, const int64_t *axes);
 value build_reduce_last(tape *t, op o, value a);
+// An op with the attribute `shape`, that of `as`.
+value build_shaped(tape *t, op o, int n, const value *inputs, const type *as);
+value build_concat(tape *t, int axis, int n, const value *parts);
 // Along the shape of `as`; x itself where it has that shape.
 value build_broadcast(tape *t, value x, const type *as);
 value build_reshape(tape *t, value x, const type *as);

@@ -1,13 +1,9 @@
 // Rules of ops that move elements: the gradient goes back where the element came from.
 #include "passes/differentiate/differentiate.h"
 
-static value shaped(tape *t, op o, int n, const value *inputs, const type *as) {
-    attr shape = {.id = ATTR_shape, .n = as->rank, .u.dims = as->d};
-    return graph_append(t->to, o, n, inputs, 1, &shape);
-}
-
 void gradient_gather(const rule_call *c) {
-    rule_give(c, 0, shaped(c->t, OP_scatter_add, 2, (value[]){c->g, rule_operand(c, 1)}, rule_type(c, 0)));
+    rule_give(c, 0,
+              build_shaped(c->t, OP_scatter_add, 2, (value[]){c->g, rule_operand(c, 1)}, rule_type(c, 0)));
 }
 
 // The result's leading axes, for the operand may be broadcast along them.
@@ -15,7 +11,7 @@ void gradient_gather_along(const rule_call *c) {
     type as = c->n.type;
     const type *x = rule_type(c, 0);
     as.d[as.rank - 1] = x->d[x->rank - 1];
-    rule_give(c, 0, shaped(c->t, OP_scatter_add_along, 2, (value[]){c->g, rule_operand(c, 1)}, &as));
+    rule_give(c, 0, build_shaped(c->t, OP_scatter_add_along, 2, (value[]){c->g, rule_operand(c, 1)}, &as));
 }
 
 void gradient_scatter_add(const rule_call *c) {
@@ -37,20 +33,33 @@ void gradient_reshape(const rule_call *c) {
     rule_give(c, 0, build_reshape(c->t, c->g, rule_type(c, 0)));
 }
 
-// Zeros before what was cut out, along one axis after the other, and behind it.
+// The only axis along which the slice is not whole; -1: there is none, or another one too.
+static int only_axis(const type *x, const attr *begin, const attr *end) {
+    int axis = -1;
+    for (int i = 0; i < x->rank; i++) {
+        if (dim_is(begin->u.dims[i], 0) && dim_eq(end->u.dims[i], x->d[i])) continue;
+        if (axis >= 0) return -1;
+        axis = i;
+    }
+    return axis;
+}
+
+// Slices that lie side by side are joined (tape_settle); else zeros stand round what was cut out.
 void gradient_slice(const rule_call *c) {
-    const attr *begin = node_attr(&c->n, ATTR_begin);
+    const attr *begin = node_attr(&c->n, ATTR_begin), *end = node_attr(&c->n, ATTR_end);
     const type *x = rule_type(c, 0);
+    int only = only_axis(x, begin, end);
     value g = c->g;
+    if (only >= 0 && tape_add_cut(c->t, c->n.inputs[0], only, begin->u.dims[only], end->u.dims[only], g))
+        return;
     for (int i = 0; i < x->rank; i++) {
         if (dim_is(begin->u.dims[i], 0)) continue;
         type before = *graph_type(c->t->to, g);
-        attr axis = attr_int(ATTR_axis, i);
         before.d[i] = begin->u.dims[i];
         value zeros = build_broadcast(c->t, build_scalar(c->t, 0), &before);
-        g = graph_append(c->t->to, OP_concat, 2, (value[]){zeros, g}, 1, &axis);
+        g = build_concat(c->t, i, 2, (value[]){zeros, g});
     }
-    if (!type_same_shape(graph_type(c->t->to, g), x)) g = shaped(c->t, OP_pad, 1, &g, x);
+    if (!type_same_shape(graph_type(c->t->to, g), x)) g = build_shaped(c->t, OP_pad, 1, &g, x);
     rule_give(c, 0, g);
 }
 

@@ -30,6 +30,7 @@ tape *tape_new(arena *scratch, pass *p, const graph *from, graph *to) {
     *t = (tape){.p = p, .scratch = scratch, .from = from, .count = from->count, .to = to};
     t->map = ARENA_ARRAY(scratch, value, t->count + 1);
     t->gradient = ARENA_ARRAY(scratch, value, t->count + 1);
+    t->cuts = ARENA_ARRAY(scratch, cut *, t->count + 1);
     t->reaches = ARENA_ARRAY(scratch, bool, t->count + 1);
     for (value v = 0; v < t->count; v++) {
         t->map[v] = from == to ? v : VALUE_NONE;
@@ -66,6 +67,43 @@ void tape_copy(tape *t) {
 void tape_add(tape *t, value v, value g) {
     assert(type_same_shape(graph_type(t->from, v), graph_type(t->to, g)));
     t->gradient[v] = t->gradient[v] == VALUE_NONE ? g : build_add(t, t->gradient[v], g);
+}
+
+// --- Slices
+
+// Does a surely end where b begins, or before?
+static bool before(dim a, dim b) {
+    return (a.s == b.s || a.s == SYM_NONE) && a.n <= b.n;
+}
+
+bool tape_add_cut(tape *t, value v, int axis, dim begin, dim end, value g) {
+    cut **at = &t->cuts[v];
+    if (*at && (*at)->axis != axis) return false;
+    while (*at && before((*at)->end, begin)) at = &(*at)->next;
+    if (*at && !before(end, (*at)->begin)) return false;
+    cut *fresh = ARENA_NEW(t->scratch, cut);
+    *fresh = (cut){axis, begin, end, g, *at};
+    *at = fresh;
+    return true;
+}
+
+void tape_settle(tape *t, value v) {
+    int n = 0, count = 0;
+    for (const cut *c = t->cuts[v]; c; c = c->next) count++;
+    if (!count) return;
+    value *parts = ARENA_ARRAY(t->scratch, value, 2 * count);
+    dim at = dim_num(0);
+    const type *whole = graph_type(t->from, v);
+    for (const cut *c = t->cuts[v]; c; at = c->end, c = c->next) {
+        type gap = *graph_type(t->to, c->g);
+        gap.d[c->axis] = (dim){c->begin.s == at.s ? SYM_NONE : c->begin.s, c->begin.n - at.n};
+        if (!dim_is(gap.d[c->axis], 0)) parts[n++] = build_broadcast(t, build_scalar(t, 0), &gap);
+        parts[n++] = c->g;
+    }
+    value g = build_concat(t, t->cuts[v]->axis, n, parts);
+    if (!type_same_shape(graph_type(t->to, g), whole)) g = build_shaped(t, OP_pad, 1, &g, whole);
+    t->cuts[v] = NULL;
+    tape_add(t, v, g);
 }
 
 bool tape_error(const tape *t, value v, const char *cause) {

@@ -270,7 +270,9 @@ static bool differentiate_node(tape *t, value v) {
 
 bool tape_walk(tape *t) {
     for (value v = t->count - 1; v >= 0; v--) {
-        if (!t->reaches[v] || !has_gradient(t, v)) continue;
+        if (!t->reaches[v]) continue;
+        tape_settle(t, v);
+        if (!has_gradient(t, v)) continue;
         name_gradient(t, v);
         if (!differentiate_node(t, v)) return false;
     }
