@@ -11,8 +11,8 @@
 //             output loss = %l
 //             output gradient.w = %gradient.w
 //
-// The table of rules is in walk.c; ops.def says what each reads. Gradients are f32. Those of a value
-// with several users are added, the last user's first, so the order never changes.
+// The table of rules is in walk.c; ops.def says what each reads. Gradients are f32. Those of
+// a value with several users are added, the last user's first: the order never changes.
 #include "passes/differentiate/differentiate.h"
 
 #include <string.h>
