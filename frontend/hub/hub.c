@@ -13,6 +13,7 @@
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/text.h"
+#include "frontend/hub/save/save.h"
 #include "frontend/hub/tokenizer/spec.h"
 #include "frontend/hub/training.h"
 
@@ -293,6 +294,10 @@ static void open_task(const opening *o, hub_model *out) {
 
 // --- The model
 
+bool hub_save_model(const hub_model *m, const hub_save *save, diag *d) {
+    return hub_save_folder(m->origin, save, d);
+}
+
 static bool build(opening *o, hub_model *out) {
     graph *g = graph_new(o->a, "encoder");
     hub_builder b = {.g = g, .config = &o->read, .weights = &o->tensors};
@@ -301,6 +306,23 @@ static bool build(opening *o, hub_model *out) {
     if (!hub_build_head(&b, o->outputs, o->d)) return false;
     const hub_training *t = &o->options->train;
     return !t->task || hub_training_graph(t, &o->tensors, &o->read, g, o->d);
+}
+
+// What saving needs of the opening, as long as the model is there.
+static const void *keep_origin(const opening *o, const hub_model *m) {
+    hub_config *config = ARENA_NEW(o->a, hub_config);
+    hub_weights *weights = ARENA_NEW(o->a, hub_weights);
+    hub_origin *origin = ARENA_NEW(o->a, hub_origin);
+    *config = o->read;
+    *weights = o->tensors;
+    *origin =
+        (hub_origin){.model = arena_strdup(o->a, o->options->model),
+                     .folder = o->folder,
+                     .tokenizer = o->options->tokenizer ? arena_strdup(o->a, o->options->tokenizer) : NULL,
+                     .longest = m->position_count,
+                     .config = config,
+                     .weights = weights};
+    return origin;
 }
 
 static void describe(const opening *o, hub_model *out) {
@@ -328,6 +350,7 @@ static void describe(const opening *o, hub_model *out) {
     out->label_count = labels ? c->sizes[SIZE_LABELS] : 0;
     out->multi_label = c->head == HEAD_SEQUENCE && c->problem == PROBLEM_MULTI;
     out->drawn = o->fresh.names;
+    out->origin = keep_origin(o, out);
     out->drawn_count = o->fresh.count;
 }
 
@@ -448,28 +471,4 @@ void hub_close(hub_model *m) {
 
 bool hub_unchanged(const hub_model *m, diag *d) {
     return hub_checkpoint_unchanged(m->files, d);
-}
-
-static bool is_drawn(const hub_model *m, const char *end) {
-    for (int i = 0; i < m->drawn_count; i++)
-        if (hub_ends_with(m->drawn[i], end)) return true;
-    return false;
-}
-
-bool hub_labels(const hub_options *options, const char *task, arena *a, const char *const **names,
-                int64_t *count, diag *d) {
-    hub_options o = *options;
-    hub_model m;
-    diag own; // what is noted will be said when the model is opened
-    diag_init(&own);
-    o.train = (hub_training){.task = task};
-    bool ok = hub_open(&o, a, &m, &own);
-    for (int i = 0; !ok && i < own.count; i++)
-        if (own.items[i].kind == DIAG_ERROR) diag_error(d, NULL, "%s", own.items[i].text);
-    bool has = ok && !is_drawn(&m, "classifier.weight") && !is_drawn(&m, "out_proj.weight");
-    *names = has ? m.labels : NULL;
-    *count = has ? m.label_count : 0;
-    if (ok) hub_close(&m);
-    diag_free(&own);
-    return ok;
 }

@@ -73,7 +73,8 @@ typedef struct hub_model {
     bool multi_label;
     const char *const *drawn; // [drawn_count]: tensors of a new head, which the folder lacks
     int drawn_count;
-    void *files; // private
+    void *files;        // private
+    const void *origin; // private
 } hub_model;
 
 // Loads and checks a checkpoint; every problem found is in `d`, not only the first. Memory from `a`.
@@ -82,6 +83,21 @@ void hub_close(hub_model *m);
 // Are the files of the weights as they were when they were opened? For use when all that is read of them has
 // been read.
 bool hub_unchanged(const hub_model *m, diag *d);
+
+// Where a trained model goes, and where its numbers come from.
+typedef struct hub_save {
+    const char *folder; // made where it isn't there; files of it that have these names are replaced
+    const char *dtype;  // of the weights: NULL or f32, f16, bf16
+    const char *card;   // text of README.md; NULL: none
+    // The `count` numbers of a parameter, by the name that its tensor has in the checkpoint that was opened, in the order
+    // that they have there.
+    bool (*read)(void *user, const char *name, float *out, int64_t count, diag *d);
+    void *user;
+} hub_save;
+// Writes a folder that Transformers opens as the class of the model's head (of an embedding: that sentence-transformers
+// opens): model.safetensors, config.json with the labels, the files of the tokenizer, README.md. Its files are on the disk
+// when this returns true. After a failure some may be there.
+bool hub_save_model(const hub_model *m, const hub_save *save, diag *d);
 
 // The labels that a folder's head for the task has (task: as of hub_training); *count 0: it has no such head, and one is
 // drawn. False, with a diagnostic, where the folder can't be trained for the task.

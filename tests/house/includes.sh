@@ -26,6 +26,7 @@ frontend/hub/adapter: files
 frontend/hub/encoder: files sentence config adapter
 frontend/hub/tokenizer: files sentence
 frontend/hub/objective:
+frontend/hub/save: files sentence config encoder
 frontend/cli/arrays:
 frontend/cli/data:
 frontend/cli/metrics:

@@ -1,0 +1,206 @@
+"""curves.safetensors: fifty steps of training of tiny models, a task and a family each, in plain PyTorch (families.py, curves.py).
+The C tests make the same batches (curve_case.h) and hold the compiled step against these losses, norms and last weights.
+
+Run: python3 cases.py [CASE]... The models are folders of tests/models/cases; a head that a folder lacks is drawn as bertc
+does (fresh.h), by seed 1.
+"""
+
+import math
+import os
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import curves
+import families
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STEPS, TEXTS = 50, 4
+WRAP = (1 << 64) - 1
+
+# name: the folder, the task, and how many labels (of a new head, or the folder's)
+CASES = {
+    "bert-classify": ("bert-seqcls", "classify", 3),
+    "bert-several": ("bert-mlm", "several", 4),
+    "bert-regress": ("bert-mlm", "regress", 1),
+    "bert-tag": ("bert-mlm", "tag", 5),
+    "bert-answer": ("bert-mlm", "answer", 2),
+    "bert-mlm": ("bert-mlm", "mlm", 0),
+    "bert-pretrain": ("bert-pretraining", "pretrain", 0),
+    "bert-embed": ("bert-base-model", "embed", 0),
+    "roberta-tag": ("xlm-roberta-tokcls", "tag", 0),
+    "distilbert-classify": ("distilbert-sinusoidal", "classify", 3),
+    "albert-mlm": ("albert-mlm", "mlm", 0),
+    "electra-classify": ("electra-mlm", "classify", 3),
+    "mpnet-classify": ("mpnet-model", "classify", 3),
+    "modernbert-answer": ("modernbert-qa", "answer", 2),
+    "modernbert-classify": ("modernbert-model", "classify", 3),
+}
+
+
+class Numbers:
+    """The numbers that batches are made of: curve_case.h has the same."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, n):
+        self.state = (self.state * 1664525 + 1013904223) & 0xffffffff
+        return (self.state >> 8) % n
+
+
+def batch(r, task, vocab, labels):
+    b = {"ids": [[5 + r.below(vocab - 5) for _ in range(3 + r.below(8))] for _ in range(TEXTS)]}
+    for ids in b["ids"]:
+        n = len(ids)
+        if task in ("classify", "several", "regress"):
+            one = {"classify": lambda: r.below(labels), "regress": lambda: r.below(1000) / 500 - 1,
+                   "several": lambda: [float(r.below(2)) for _ in range(labels)]}[task]()
+            b.setdefault("labels", []).append(one)
+        if task in ("tag", "mlm", "pretrain"):
+            # Of a masked LM the rows that have a label are those that the head reads.
+            known = [r.below(4) != 0 for _ in range(n)] if task == "tag" else [r.below(4) == 0 for _ in range(n)]
+            known[0] = True
+            b.setdefault("labels", []).append([r.below(labels or vocab) if k else -100 for k in known])
+        if task == "pretrain":
+            b.setdefault("next", []).append(r.below(2))
+        if task == "answer":
+            start = r.below(n)
+            b.setdefault("spans", []).append((start, start + r.below(n - start)))
+    return b
+
+
+def pad(rows, value):
+    n = max(map(len, rows))
+    return torch.tensor([row + [value] * (n - len(row)) for row in rows])
+
+
+def loss_of(task):
+    def loss(model, b):
+        ids = pad(b["ids"], model.config.get("pad_token_id") or 0)
+        mask = pad([[1] * len(row) for row in b["ids"]], 0)
+        x = model.encode(ids, mask)
+        if task == "classify":
+            return F.cross_entropy(model.classify(x, mask), torch.tensor(b["labels"]))
+        if task == "several":
+            return F.binary_cross_entropy_with_logits(model.classify(x, mask), torch.tensor(b["labels"]))
+        if task == "regress":
+            return F.mse_loss(model.classify(x, mask).flatten(), torch.tensor(b["labels"]))
+        if task == "embed":
+            e = F.normalize(model.embed(x, mask))
+            return F.cross_entropy(20 * e[:2] @ e[2:].T, torch.tensor([0, 1]))
+        if task == "answer":
+            start, end = model.spans(x)
+            return sum(F.cross_entropy(v[i:i + 1, :len(row)], torch.tensor([b["spans"][i][k]]))
+                       for i, row in enumerate(b["ids"]) for k, v in ((0, start), (1, end))) / (2 * len(b["ids"]))
+        labels = pad(b["labels"], -100).flatten()
+        if task == "tag":
+            return F.cross_entropy(model.tag(x).flatten(0, 1), labels)
+        words = F.cross_entropy(model.predict(x.flatten(0, 1)[labels >= 0]), labels[labels >= 0])
+        if task == "mlm":
+            return words
+        return words + F.cross_entropy(model.linear("cls.seq_relationship", model.pooled(x)), torch.tensor(b["next"]))
+
+    return loss
+
+
+# --- A new head, as frontend/hub/encoder/fresh.c draws it
+
+def draw(name, count, deviation, cutoff, seed):
+    h = 0xcbf29ce484222325
+    for c in name.encode():
+        h = ((h ^ c) * 0x100000001b3) & WRAP
+    state = (seed * 0x2545f4914f6cdd1d + h) & WRAP
+
+    def one():
+        nonlocal state
+        total = -8 * 65535 // 2
+        for _ in range(2):
+            state = (state + 0x9e3779b97f4a7c15) & WRAP
+            z = state
+            z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & WRAP
+            z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & WRAP
+            z ^= z >> 31
+            total += sum((z >> (16 * i)) & 0xffff for i in range(4))
+        return np.float32(total) * np.float32(1.868849e-5)
+
+    out = []
+    while len(out) < count:
+        x = one()
+        if cutoff is None or abs(float(x)) <= cutoff:
+            out.append(np.float32(deviation * float(x)))
+    return torch.tensor(np.array(out))
+
+
+def new_head(model, task, labels, seed=1):
+    """The tensors that the folder lacks."""
+    c, width = model.config, model.config.get("hidden_size", model.config.get("dim"))
+    modern = model.kind == "modernbert"
+    shapes = {}
+    if task in ("classify", "several", "regress", "tag"):
+        dense = task != "tag" or modern
+        if model.kind in ("roberta", "mpnet", "electra", "xlm-roberta") and task != "tag":
+            shapes = {"classifier.dense": (width, width), "classifier.out_proj": (labels, width)}
+        else:
+            if model.kind == "distilbert" and dense:
+                shapes["pre_classifier"] = (width, width)
+            if modern:
+                shapes["head.dense"] = (width, width)
+            if model.kind in ("bert", "albert") and dense:
+                shapes["pooler.dense"] = (width, width)
+            shapes["classifier"] = (labels, width)
+    if task == "answer":
+        shapes["classifier" if modern else "qa_outputs"] = (2, width)
+    for name, shape in shapes.items():
+        full = model.prefix + name if name.startswith("pooler") else name
+        if full + ".weight" in model.p:
+            continue
+        deviation = c.get("initializer_range", 0.02)
+        if modern:
+            deviation = deviation / math.sqrt(2 * model.layers) if name == "head.dense" else 1 / math.sqrt(width)
+        x = draw(name + ".weight", shape[0] * shape[1], deviation, c.get("initializer_cutoff_factor", 2.0) if modern else None,
+                 seed)
+        model.p[full + ".weight"] = x.reshape(shape).requires_grad_()
+        if not modern or name != "head.dense":
+            model.p[full + ".bias"] = torch.zeros(shape[0]).requires_grad_()
+    if modern and "head.dense" in shapes and "head.norm.weight" not in model.p:
+        model.p["head.norm.weight"] = torch.ones(width).requires_grad_()
+
+
+def run(name):
+    folder, task, labels = CASES[name]
+    folder = os.path.join(HERE, "..", "cases", folder)
+    model = families.Model(folder)
+    if os.path.exists(os.path.join(folder, "io.safetensors")):
+        families.check(folder)
+    new_head(model, task, labels)
+    if not labels and task == "tag":
+        labels = model.p["classifier.weight"].shape[0]
+    r = Numbers(sorted(CASES).index(name) + 1)
+    batches = [batch(r, task, model.config["vocab_size"], labels) for _ in range(STEPS)]
+    lines = curves.train(model, loss_of(task), batches, rate=1e-3)
+    out = {name + ".loss": torch.tensor([x["loss"] for x in lines]),
+           name + ".norm": torch.tensor([x["grad_norm"] for x in lines])}
+    for key in after(model):
+        out[f"{name}.after.{key}"] = model.p[key].detach().flatten()[:64]
+    print(name, lines[0], lines[-1]["loss"])
+    return out
+
+
+def after(model):
+    """Tensors whose first numbers are kept: the first of the embeddings, a bias, and the last two."""
+    names = [k for k, p in model.p.items() if p.grad is not None]
+    return [names[0], next(n for n in names if n.endswith("bias") and "key" not in n), names[-2], names[-1]] \
+        if len(names) > 3 else names
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    path = os.path.join(HERE, "curves.safetensors")
+    kept = families.read(path) if os.path.exists(path) else {}
+    for case in sys.argv[1:] or CASES:
+        kept = {k: v for k, v in kept.items() if not k.startswith(case + ".")}
+        kept.update(run(case))
+    families.write(path, kept)
