@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"compile", "a checkpoint to a shared object (or assembly, LLVM IR, op-graph IR)", command_compile},
     {"run", "texts to answers, or token ids to tensors", command_run},
+    {"evaluate", "how good a model's answers are, on a data set with labels", command_evaluate},
     {"tokenize", "text to tokens, ids and offsets", command_tokenize},
     {"bench", "latency, GFLOP/s and share of the measured peak", command_bench},
     {"inspect", "what is inside an artefact or a checkpoint", command_inspect},

@@ -41,6 +41,7 @@ START_TEST(labels) {
     // sklearn: gold 0 0 1 1 2 2 2 2, found 0 1 1 1 2 0 2 3
     metric_list l = labels_of(5, 8, (int[]){0, 0, 1, 1, 2, 2, 2, 2}, (int[]){0, 1, 1, 1, 2, 0, 2, 3}, NAN);
     is(&l, "accuracy", 0.625);
+    is(&l, "f1_micro", 0.625);
     is(&l, "precision_macro", 0.5416666666666666);
     is(&l, "recall_macro", 0.5);
     is(&l, "f1_macro", 0.49166666666666664);

@@ -137,13 +137,19 @@ const char *column_find(const data_options *o, data_role role, column_is_there i
     return NULL;
 }
 
+static bool named_before(const pair_names *all, const pair_names *p) {
+    for (; all < p; all++)
+        if (!strcmp(all->first, p->first)) return true;
+    return false;
+}
+
 const char *column_names(const data_options *o, data_role role, arena *a) {
     const char *said = users_name(o->columns, role, a), *all = NULL;
     if (said) return said;
-    for (const pair_names *p = role <= ROLE_PAIR ? text_names(o->form) : NULL; p && p->first; p++) {
-        const char *name = role == ROLE_TEXT ? p->first : p->second;
-        bool said_before = role == ROLE_TEXT && p > text_names(o->form) && !strcmp(p[-1].first, p->first);
-        if (name && !said_before) all = all ? arena_printf(a, "%s, %s", all, name) : name;
+    const pair_names *texts_of_form = role <= ROLE_PAIR ? text_names(o->form) : NULL;
+    for (const pair_names *p = texts_of_form; p && p->first; p++) {
+        const char *name = role == ROLE_PAIR ? p->second : named_before(texts_of_form, p) ? NULL : p->first;
+        if (name) all = all ? arena_printf(a, "%s, %s", all, name) : name;
     }
     for (const char *const *name = names_of(o->form, role); name && *name; name++)
         all = all ? arena_printf(a, "%s, %s", all, *name) : *name;

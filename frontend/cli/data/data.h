@@ -80,7 +80,9 @@ int64_t data_size(const data_source *s);     // of a regular file; else -1
 // The next example; what it points to is in `a`. Lines of white space are left out, but for those of plain text. False at
 // the end, or, with a diagnostic, where the file can't be read.
 bool data_next(data_source *s, data_example *e, arena *a, diag *d);
-// The example that begins at that offset, in that line, as data_next gave them; data_next goes on behind it.
+// data_next goes on with the example that begins at that offset, in that line, as it gave them.
+bool data_seek(data_source *s, int64_t offset, int64_t line, diag *d);
+// That example; data_next goes on behind it.
 bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d);
 // Counts a bad example, and names it: the first 50 of them. Any text may be the error: a label that is none, say.
 void data_report(data_source *s, const data_example *e, const char *error, diag *d);

@@ -100,12 +100,24 @@ static bool may_be_marks(const data_label *labels, int n) {
     return n > 0;
 }
 
+// A label alone, where there might be a list.
+static bool read_one_of_several(reading *x, const cJSON *v, const char *column) {
+    data_label *label = ARENA_NEW(x->arena, data_label);
+    if (!read_label(x, v, at_column(x, column), label)) return false;
+    x->e->labels = label;
+    x->e->label_count = 1;
+    x->e->marks = may_be_marks(label, 1);
+    return true;
+}
+
 static bool read_label_list(reading *x, data_role role) {
     const char *column;
     const cJSON *v = must(x, role, &column), *item;
     if (!v) return false;
     cJSON *own = x->rows ? value_split(v->valuestring, role == ROLE_TAGS ? " " : "|") : NULL;
     if (own) v = own;
+    bool one = role == ROLE_LABEL && !cJSON_IsArray(v) && !cJSON_IsObject(v) && !cJSON_IsNull(v);
+    if (one) return read_one_of_several(x, v, column);
     bool ok = cJSON_IsArray(v) || bad(x, at_column(x, column), "is no list of labels");
     data_label *labels = ARENA_ARRAY(x->arena, data_label, cJSON_GetArraySize(v) + 1);
     int n = 0;

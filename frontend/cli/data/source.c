@@ -168,9 +168,13 @@ bool data_next(data_source *s, data_example *e, arena *a, diag *d) {
     return true;
 }
 
-bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d) {
+bool data_seek(data_source *s, int64_t offset, int64_t line, diag *d) {
     s->held = false;
-    return line_reader_seek(&s->reader, offset, line, d) && data_next(s, e, a, d);
+    return line_reader_seek(&s->reader, offset, line, d);
+}
+
+bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d) {
+    return data_seek(s, offset, line, d) && data_next(s, e, a, d);
 }
 
 void data_report(data_source *s, const data_example *e, const char *error, diag *d) {

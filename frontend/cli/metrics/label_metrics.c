@@ -74,6 +74,9 @@ void label_metrics_list(const label_metrics *m, metric_list *out) {
         metric_add(out, "recall", second.recall);
         metric_add(out, "f1", second.f1);
     }
+    metric_add(out, "precision_micro", means.micro.precision);
+    metric_add(out, "recall_micro", means.micro.recall);
+    metric_add(out, "f1_micro", means.micro.f1);
     metric_add(out, "precision_macro", means.macro.precision);
     metric_add(out, "recall_macro", means.macro.recall);
     metric_add(out, "f1_macro", means.macro.f1);

@@ -73,8 +73,8 @@ prf label_metrics_of(const label_metrics *m, int label);
 // Over the labels that occur, as gold or as found ones (scikit-learn).
 prf_means label_metrics_means(const label_metrics *m);
 double label_metrics_matthews(const label_metrics *m); // 0 where a variance is 0
-// accuracy; with two labels precision, recall, f1 of the second; *_macro, *_weighted; matthews, calibration_error. (Micro
-// averages are the accuracy.)
+// accuracy; with two labels precision, recall, f1 of the second; *_micro (which are the accuracy), *_macro, *_weighted;
+// matthews, calibration_error
 void label_metrics_list(const label_metrics *m, metric_list *out);
 
 // --- multi_label.c: any number of labels per text

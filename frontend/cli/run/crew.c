@@ -18,7 +18,7 @@ bool chunk_open(chunk *c) {
     return c->rows && c->order;
 }
 
-static void chunk_clear(chunk *c) {
+void chunk_clear(chunk *c) {
     for (int i = 0; i < c->count; i++) row_free(&c->rows[i]);
     c->count = c->good = 0;
 }
@@ -41,6 +41,13 @@ static int longer(const void *a, const void *b, void *rows) {
     return (x->line > y->line) - (x->line < y->line);
 }
 
+void chunk_order(chunk *c) {
+    c->good = 0;
+    for (int i = 0; i < c->count; i++)
+        if (!c->rows[i].error) c->order[c->good++] = i;
+    qsort_r(c->order, (size_t)c->good, sizeof *c->order, longer, c->rows);
+}
+
 bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d) {
     size_t bytes = 0;
     chunk_clear(c);
@@ -48,10 +55,9 @@ bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d) {
            lines_next(s, &c->rows[c->count], d)) {
         row *r = &c->rows[c->count];
         bytes += row_bytes(r) + r->text.word_count * sizeof *r->words;
-        if (!r->error) c->order[c->good++] = c->count;
         c->count++;
     }
-    qsort_r(c->order, (size_t)c->good, sizeof *c->order, longer, c->rows);
+    chunk_order(c);
     return c->count > 0;
 }
 

@@ -18,6 +18,10 @@ typedef struct chunk {
 
 bool chunk_open(chunk *c);
 void chunk_close(chunk *c);
+// Frees the rows' answers and texts; there are none then.
+void chunk_clear(chunk *c);
+// Of rows that the caller has filled in, `count` of them: which are good, in the order in which they are answered.
+void chunk_order(chunk *c);
 // Reads until there are `rows` lines (at most CHUNK_ROWS), or CHUNK_BYTES, or no more for now (lines_ready).
 // False where there was none.
 bool chunk_read(chunk *c, line_source *s, int64_t rows, diag *d);

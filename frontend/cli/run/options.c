@@ -32,6 +32,15 @@ bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_sid
     return false;
 }
 
+bool long_texts_of(const char *how, bool *windows, bertc_truncation *out, bertc_truncation_side *side) {
+    if (!how) how = "error";
+    size_t n = strlen("truncate");
+    *windows = !strcmp(how, "window");
+    if (*windows || !strcmp(how, "error")) return true;
+    if (strncmp(how, "truncate", n) != 0 || (how[n] && how[n] != '-')) return false;
+    return truncation_of(how[n] ? how + n + 1 : "", out, side);
+}
+
 bool aggregation_of(const char *word, bertc_aggregation *out) {
     static const struct {
         const char *word;

@@ -238,15 +238,6 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     arena_free(a);
 }
 
-static bool long_texts_of(run_options *o) {
-    const char *how = o->long_texts ? o->long_texts : "error";
-    size_t n = strlen("truncate");
-    o->windows = !strcmp(how, "window");
-    if (o->windows || !strcmp(how, "error")) return true;
-    if (strncmp(how, "truncate", n) != 0 || (how[n] && how[n] != '-')) return false;
-    return truncation_of(how[n] ? how + n + 1 : "", &o->truncation, &o->side);
-}
-
 // -1, or the exit status of a usage error. `texts`: on the command line.
 static int check_options(const option_table *t, run_options *o, int texts) {
     if (!!o->tensors + !!o->input + !!o->similar + !!o->search + !!o->rank + !!o->summarize +
@@ -309,7 +300,7 @@ int command_run(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
-    if (!long_texts_of(&o))
+    if (!long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
         return usage_error(
             &t,
             "--long: '%s' is none of error, truncate, truncate-first, truncate-second (and -left or "

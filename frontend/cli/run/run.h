@@ -29,6 +29,8 @@ typedef struct run_options {
 // NULL: never; "" or "longest", "first", "second", each with "-left" or "-right" behind it; "left", "right". False for
 // other words.
 bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side);
+// Of --long: "error" (NULL too), "window", or "truncate" with such words behind it. False for other words.
+bool long_texts_of(const char *how, bool *windows, bertc_truncation *out, bertc_truncation_side *side);
 // "words", "first" and so on; NULL: words. False for other words.
 bool aggregation_of(const char *word, bertc_aggregation *out);
 // "query", "document"; NULL: none. False for other words.

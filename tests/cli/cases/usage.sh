@@ -1,5 +1,5 @@
 # Help on stdout with status 0; wrong words on stderr with status 2, and where the help is.
-for command in compile run tokenize bench inspect opt verify synth targets; do
+for command in compile run evaluate tokenize bench inspect opt verify synth targets; do
     succeeds "$BERTC" "$command" --help
     expect "^usage: bertc $command"
 done
@@ -33,7 +33,7 @@ grep -q '^fuse_attention' err || fail "no report"
 rejects 1 "--report: takes fusion, memory or time, not 'frob'" "$BERTC" compile "$MODEL" -o y.so --report frob
 rejects 2 'one length' "$BERTC" verify "$MODEL" --seq 16,32
 rejects 2 'is for --emit ir' "$BERTC" compile "$MODEL" -o -
-for command in compile run; do
+for command in evaluate compile run; do
     "$BERTC" $command --help >out
     [ "$(awk '{ print length($0) }' out | sort -n | tail -1)" -le 110 ] || fail "a help line is too wide"
 done

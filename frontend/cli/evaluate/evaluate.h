@@ -1,0 +1,57 @@
+// `bertc evaluate`: what its files share. The answers come from libbertc as an application would get them; metrics/ counts them.
+#ifndef BERTC_CLI_EVALUATE_H
+#define BERTC_CLI_EVALUATE_H
+
+#include "frontend/cli/cli.h"
+#include "frontend/cli/data/data.h"
+#include "frontend/cli/evaluate/swap.h"
+#include "frontend/cli/evaluate/tally.h"
+
+#define SMALL_GROUP 30 // below so many examples a group's figures are said to be rough
+
+typedef struct evaluate_options {
+    build_options build;
+    const char *data, *columns, *group_by, *swap, *positive, *long_texts, *prompt_name, *prompt;
+    bool json, strict, no_answer, plain_text;
+    bool windows; // what --long says
+    bertc_truncation truncation;
+    bertc_truncation_side side;
+    double threshold;
+    int_list cuts; // of ranks
+    int64_t max_tokens, max_answer;
+    int64_t threads; // 0: not given
+    int64_t stride;  // -1: not given
+} evaluate_options;
+
+typedef struct evaluation {
+    const evaluate_options *options;
+    bertc_model *model;
+    bertc_model_info info;
+    evaluate_kind kind;
+    data_source *source;
+    arena *arena;        // for as long as the run
+    data_labels *labels; // the model's
+    tallies tallies;
+    int64_t unanswerable; // questions without an answer, where the model may not say so
+    swap_list swaps;
+    swap_counts swapped;
+} evaluation;
+
+// --- settings.c: what the options say to libbertc
+bertc_text_options evaluate_text_options(const evaluate_options *o);
+int evaluate_threads(const evaluate_options *o);
+
+// --- examples.c: every kind but the two below
+bool evaluate_examples(evaluation *v, diag *d);
+
+// --- ranked.c: for each query, the documents of the whole file in the order of their likeness
+bool evaluate_ranked(evaluation *v, const data_example *first, diag *d);
+
+// --- perplexity.c: each token masked alone
+bool evaluate_perplexity(evaluation *v, diag *d);
+
+// --- report.c, report_json.c
+void evaluate_print(const evaluation *v);
+void evaluate_print_json(const evaluation *v);
+
+#endif

@@ -1,0 +1,22 @@
+#include "frontend/cli/evaluate/evaluate.h"
+
+bertc_text_options evaluate_text_options(const evaluate_options *o) {
+    return (bertc_text_options){BERTC_SIZED(bertc_text_options),
+                                .truncation = o->truncation,
+                                .truncation_side = o->side,
+                                .plain_text = o->plain_text,
+                                .max_answer_tokens = o->max_answer ? (int)o->max_answer : 30,
+                                .answer_as_tokens = true,
+                                .no_answer = o->no_answer,
+                                .max_tokens = o->max_tokens,
+                                .prompt_name = o->prompt_name,
+                                .prompt = o->prompt,
+                                .windows = o->windows,
+                                .stride = o->stride > 0 ? (int)o->stride
+                                          : o->stride   ? 0
+                                                        : -1};
+}
+
+int evaluate_threads(const evaluate_options *o) {
+    return o->threads ? (int)o->threads : bertc_cpu_count();
+}
