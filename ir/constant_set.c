@@ -65,7 +65,7 @@ static void mix_recipe(uint64_t *h, const recipe *r) {
     mix(h, (uint64_t)r->axis);
     mix(h, (uint64_t)r->begin);
     mix_bytes(h, &r->scale, sizeof(r->scale));
-    if (r->kind == RECIPE_TENSOR) mix_bytes(h, r->tensor, strlen(r->tensor));
+    if (recipe_names_tensor(r)) mix_bytes(h, r->tensor, strlen(r->tensor));
     if (r->kind == RECIPE_NUMBERS) mix_bytes(h, r->numbers, recipe_bytes(r));
     for (int i = 0; i < r->part_count; i++) mix_recipe(h, r->parts[i]);
 }

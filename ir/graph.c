@@ -203,6 +203,7 @@ graph *graph_clone(arena *a, const graph *g) {
     }
     copy->weight_bytes = g->weight_bytes;
     copy->state_bytes = g->state_bytes;
+    copy->zero_bytes = g->zero_bytes;
     return copy;
 }
 
@@ -213,11 +214,24 @@ bool node_is_constant(const node *n) {
 }
 
 bool input_of_call(const node *n) {
-    bool number = n->type.rank == 0, pair = n->type.rank == 1 && dim_is(n->type.d[0], 2);
-    if (n->op != OP_input) return false;
-    if (!strcmp(n->name, "rate")) return number && n->type.e == ELEM_F32;
-    return n->type.e == ELEM_I32 &&
-           ((number && !strcmp(n->name, "step")) || (pair && !strcmp(n->name, "seed")));
+    type t;
+    return n->op == OP_input && number_of_call(n->name, &t) && type_eq(&t, &n->type);
+}
+
+bool number_of_call(const char *name, type *out) {
+    static const struct {
+        const char *name;
+        elem e;
+        int64_t pair; // its length, or 0
+    } numbers[] = {{"step", ELEM_I32, 0}, {"seed", ELEM_I32, 2},  {"rate", ELEM_F32, 0},
+                   {"keep", ELEM_F32, 0}, {"scale", ELEM_F32, 0}, {"clip", ELEM_F32, 0}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (strcmp(name, numbers[i].name)) continue;
+        const dim length = dim_num(numbers[i].pair);
+        *out = type_make(numbers[i].e, numbers[i].pair > 0, &length);
+        return true;
+    }
+    return false;
 }
 
 bindings variant_most(const variant *x) {

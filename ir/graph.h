@@ -14,7 +14,8 @@
 //
 // Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
 // chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1]. Numbers of the call: step i32[],
-// rate f32[], seed i32[2].
+// seed i32[2], and f32[]: rate, keep (what is left of the gradients of before: 0 or 1), scale (of the loss), clip (the
+// largest norm of all gradients, or 0).
 //
 // A constant with `trainable` is a state: a parameter that training changes. `assign` (state, x) gives x and
 // writes it into the state, in place, for the calls that follow. A graph stays a graph of values: the constant
@@ -170,6 +171,8 @@ struct graph {
     variant *variants;
     int64_t weight_bytes; // of the whole module; set by pack_weights
     int64_t state_bytes;  // of these, the first, which hold the states' initial values
+    // Of the states that begin as zeros: they lie behind the others, and not in the weights.
+    int64_t zero_bytes;
 };
 
 // --- The op table
@@ -243,12 +246,16 @@ attr attr_flag(attr_id id);
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v);
 attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
-// Is it step i32[], rate f32[] or seed i32[2]? Such an input lies with the call's sizes, in no arena.
+// Is it a number of the call? Such an input lies with the call's sizes, in no arena.
 bool input_of_call(const node *n);
+// The type that a number of the call has by its name; false: no number is called so.
+bool number_of_call(const char *name, type *out);
 
 // --- States (state.c)
 
 bool node_is_state(const node *n); // a trainable constant?
+// One that begins as zeros? It takes no bytes of the weights; its `at` is its offset in the states all the same.
+bool node_is_zero_state(const node *n);
 // The operand of `n` that its yield number `yield` (0 of an op that is no region) writes; -1: it writes none.
 int node_writes(const node *n, int yield);
 // How many of its yields write state c.

@@ -171,6 +171,8 @@ static bool check_pair(const pair *p) {
         return wrong(p, "its weight_bytes is not that of class %.60s", graph_class(p->a));
     if (p->a->state_bytes != p->b->state_bytes)
         return wrong(p, "its state_bytes is not that of class %.60s", graph_class(p->a));
+    if (p->a->zero_bytes != p->b->zero_bytes)
+        return wrong(p, "its zero_bytes is not that of class %.60s", graph_class(p->a));
     return check_outputs(p) && check_inputs(p) && check_all_states(p) && check_variants(p);
 }
 

@@ -28,6 +28,21 @@ recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_
     return r;
 }
 
+recipe *recipe_zeros(arena *a, const char *name, int rank, const int64_t *shape) {
+    recipe *r = recipe_tensor(a, name, ELEM_F32, rank, shape);
+    r->kind = RECIPE_ZEROS;
+    return r;
+}
+
+bool recipe_is_zeros(const recipe *r) {
+    bool moves = r->kind == RECIPE_TRANSPOSE || r->kind == RECIPE_CONCAT || r->kind == RECIPE_CAST ||
+                 r->kind == RECIPE_RESHAPE || r->kind == RECIPE_SLICE || r->kind == RECIPE_PACK;
+    if (!moves) return r->kind == RECIPE_ZEROS;
+    for (int i = 0; i < r->part_count; i++)
+        if (!recipe_is_zeros(r->parts[i])) return false;
+    return true;
+}
+
 recipe *recipe_transpose(arena *a, recipe *r) {
     type t = r->type;
     assert(t.rank == 2 && t.layout == LAYOUT_ROW);
@@ -210,6 +225,7 @@ const char *recipe_word(recipe_kind kind) {
         [RECIPE_QUOTIENT] = "quotient",
         [RECIPE_SCALE_ROWS] = "scale_rows",
         [RECIPE_SHIFT] = "shift",
+        [RECIPE_ZEROS] = "zeros",
     };
     static_assert(sizeof(words) / sizeof(words[0]) == RECIPE_KINDS, "a word a kind");
     return kind < RECIPE_KINDS ? words[kind] : NULL;
@@ -253,7 +269,7 @@ bool recipe_eq(const recipe *a, const recipe *b) {
     if (a->kind != b->kind || !type_eq(&a->type, &b->type) || a->part_count != b->part_count) return false;
     if (a->axis != b->axis || a->begin != b->begin || memcmp(&a->scale, &b->scale, sizeof(double)))
         return false;
-    if (a->kind == RECIPE_TENSOR && strcmp(a->tensor, b->tensor)) return false;
+    if (recipe_names_tensor(a) && strcmp(a->tensor, b->tensor)) return false;
     if (a->kind == RECIPE_NUMBERS && memcmp(a->numbers, b->numbers, recipe_bytes(a))) return false;
     for (int i = 0; i < a->part_count; i++) {
         if (!recipe_eq(a->parts[i], b->parts[i])) return false;

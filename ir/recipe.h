@@ -36,6 +36,7 @@ typedef enum recipe_kind {
     RECIPE_QUOTIENT,   // quotient(r, r): of two f32 vectors, in float32
     RECIPE_SCALE_ROWS, // scale_rows(r, r): row i of a f32 matrix times element i of a vector, in float32
     RECIPE_SHIFT,      // shift(r, c): every element plus c, in float32
+    RECIPE_ZEROS, // zeros("name"): a tensor that is in no checkpoint: a state of training that begins as zeros
     RECIPE_KINDS
 } recipe_kind;
 
@@ -67,6 +68,7 @@ typedef struct tensor_source {
 
 // Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).
 recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_t *shape);
+recipe *recipe_zeros(arena *a, const char *name, int rank, const int64_t *shape); // f32
 recipe *recipe_transpose(arena *a, recipe *r);
 recipe *recipe_concat(arena *a, int64_t axis, int n, recipe *const *parts);
 recipe *recipe_scale(arena *a, recipe *r, double c);
@@ -89,6 +91,12 @@ recipe *recipe_scale_rows(arena *a, recipe *x, recipe *by);
 bool recipe_fits(recipe_kind kind, int n, recipe *const *parts);
 const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
 recipe *recipe_pack(arena *a, recipe *r);
+// Is it a named tensor, of the checkpoint or of zeros?
+static inline bool recipe_names_tensor(const recipe *r) {
+    return r->kind == RECIPE_TENSOR || r->kind == RECIPE_ZEROS;
+}
+// Is it made of zeros alone?
+bool recipe_is_zeros(const recipe *r);
 // Is it one of RECIPE_COLUMN_SCALES to RECIPE_QUANTIZE_ROWS?
 static inline bool recipe_quantizes(recipe_kind kind) {
     return kind >= RECIPE_COLUMN_SCALES && kind <= RECIPE_QUANTIZE_ROWS;
@@ -111,7 +119,7 @@ size_t recipe_bytes(const recipe *r);
 // row). Element (i, j) of the part is the tensor's number first + i * row_step + j * column_step, row-major,
 // and lies in row `row` + i, column `column` + j.
 typedef struct recipe_move {
-    const recipe *tensor; // a RECIPE_TENSOR
+    const recipe *tensor; // a RECIPE_TENSOR or RECIPE_ZEROS
     int64_t rows, columns;
     int64_t first, row_step, column_step;
     int64_t row, column;

@@ -117,6 +117,7 @@ static bool reshape(const recipe *r, moves *m) {
 static bool collect(const recipe *r, moves *m) {
     frame f = frame_of(r);
     switch (r->kind) {
+    case RECIPE_ZEROS:
     case RECIPE_TENSOR: add(m, (recipe_move){r, f.rows, f.columns, 0, f.columns, 1, 0, 0}); return true;
     case RECIPE_TRANSPOSE: {
         int first = m->count;

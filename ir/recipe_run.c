@@ -250,6 +250,7 @@ static bool run_recipe(const recipe *r, const tensor_source *source, void *out, 
     if (r->kind == RECIPE_DIAGONAL) return run_diagonal(r, source, out, d);
     if (r->kind == RECIPE_COS || r->kind == RECIPE_SIN) return run_waves(r, out), true;
     if (r->kind == RECIPE_DFT_COS || r->kind == RECIPE_DFT_SIN) return run_dft(r, out), true;
+    if (r->kind == RECIPE_ZEROS) return memset(out, 0, recipe_held(r)), true;
     if (r->kind == RECIPE_NUMBERS) return memcpy(out, r->numbers, recipe_bytes(r)), true;
     if (recipe_is_computed(r->kind)) return run_computed(r, source, out, d);
     if (r->kind == RECIPE_CONCAT) return run_concat(r, source, out, d);

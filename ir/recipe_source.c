@@ -78,6 +78,7 @@ static bool hash_into(uint64_t *h, const recipe *r, const tensor_source *source,
         *h = mix_bytes(mix_bytes(*h, r->tensor, strlen(r->tensor)), t.data, recipe_bytes(r));
     }
     if (r->kind == RECIPE_NUMBERS) *h = mix_bytes(*h, r->numbers, recipe_bytes(r));
+    if (r->kind == RECIPE_ZEROS) *h = mix_bytes(*h, r->tensor, strlen(r->tensor));
     for (int i = 0; i < r->part_count; i++) {
         if (!hash_into(h, r->parts[i], source, d)) return false;
     }

@@ -5,6 +5,11 @@ bool node_is_state(const node *n) {
     return n->op == OP_constant && node_attr(n, ATTR_trainable) != NULL;
 }
 
+bool node_is_zero_state(const node *n) {
+    const attr *r = node_is_state(n) ? node_attr(n, ATTR_recipe) : NULL;
+    return r && recipe_is_zeros(r->u.recipe);
+}
+
 int node_writes(const node *n, int yield) {
     if (op_flag_bits(n->op) & WRITES) return 0;
     if (n->op != OP_fuse || yield >= n->body->output_count) return -1;

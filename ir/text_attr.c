@@ -91,7 +91,7 @@ static bool known_shape(const parser *p, spot at, const type *t, int64_t *shape)
     return n > 0 && n <= RECIPE_COUNT ? true : scan_error(&p->s, at, "the recipe makes too many elements");
 }
 
-static bool read_tensor(parser *p, spot at, recipe **out) {
+static bool read_tensor(parser *p, spot at, recipe_kind kind, recipe **out) {
     const char *name;
     type t;
     int64_t shape[IR_MAX_RANK];
@@ -99,8 +99,10 @@ static bool read_tensor(parser *p, spot at, recipe **out) {
     if (t.layout != LAYOUT_ROW || t.e == ELEM_I1 || t.e == ELEM_I4) {
         return scan_error(&p->s, at, "a tensor of a checkpoint is row-major, and neither i1 nor i4");
     }
+    if (kind == RECIPE_ZEROS && t.e != ELEM_F32) return scan_error(&p->s, at, "zeros are f32");
     if (!known_shape(p, at, &t, shape)) return false;
-    *out = recipe_tensor(p->s.a, name, t.e, t.rank, shape);
+    *out = kind == RECIPE_ZEROS ? recipe_zeros(p->s.a, name, t.rank, shape)
+                                : recipe_tensor(p->s.a, name, t.e, t.rank, shape);
     return true;
 }
 
@@ -313,8 +315,8 @@ static bool read_recipe(parser *p, int depth, recipe **out) {
         return scan_error(&p->s, at, "no recipe is called %.*s", (int)w.n, w.at);
     if (!expect(&p->s, "(")) return false;
     bool ok;
-    if (kind == RECIPE_TENSOR)
-        ok = read_tensor(p, at, out);
+    if (kind == RECIPE_TENSOR || kind == RECIPE_ZEROS)
+        ok = read_tensor(p, at, (recipe_kind)kind, out);
     else if (kind == RECIPE_CONCAT)
         ok = read_concat(p, at, depth, out);
     else if (kind == RECIPE_COS || kind == RECIPE_SIN)

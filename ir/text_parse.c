@@ -295,6 +295,21 @@ static bool read_outputs(parser *p, scope *s) {
     return true;
 }
 
+static bool read_size(parser *p, const char *word, int64_t *out) {
+    return expect_word(&p->s, word) && expect(&p->s, "=") && read_i64(&p->s, out);
+}
+
+// Of weights, and of states of both kinds where there are any.
+static bool read_sizes(parser *p, graph *g) {
+    if (!read_size(p, "weight_bytes", &g->weight_bytes)) return false;
+    if (!accept(&p->s, ",")) return true;
+    if (!looks_at(&p->s, "z")) {
+        if (!read_size(p, "state_bytes", &g->state_bytes)) return false;
+        if (!accept(&p->s, ",")) return true;
+    }
+    return read_size(p, "zero_bytes", &g->zero_bytes);
+}
+
 graph *read_graph(parser *p) {
     const char *name = NULL, *class = NULL;
     if (!expect_word(&p->s, "graph")) return NULL;
@@ -308,12 +323,7 @@ graph *read_graph(parser *p) {
         if (!read_statement(p, &top)) return NULL;
     if (!read_outputs(p, &top) || !expect(&p->s, "}")) return NULL;
     if (accept(&p->s, "{")) {
-        if (!expect_word(&p->s, "weight_bytes") || !expect(&p->s, "=") || !read_i64(&p->s, &g->weight_bytes))
-            return NULL;
-        if (accept(&p->s, ",") &&
-            (!expect_word(&p->s, "state_bytes") || !expect(&p->s, "=") || !read_i64(&p->s, &g->state_bytes)))
-            return NULL;
-        if (!expect(&p->s, "}")) return NULL;
+        if (!read_sizes(p, g) || !expect(&p->s, "}")) return NULL;
     }
     return read_variants(p, &top) ? g : NULL;
 }

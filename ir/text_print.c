@@ -166,6 +166,7 @@ static void print_recipe(FILE *out, const recipe *r) {
     }
     switch (r->kind) {
     case RECIPE_TENSOR:
+    case RECIPE_ZEROS:
         print_string(out, r->tensor);
         fputs(", ", out);
         print_type(out, &r->type);
@@ -481,6 +482,7 @@ void graph_print(const graph *g, const tensor_source *source, FILE *out) {
     putc('}', out);
     if (g->weight_bytes) fprintf(out, " {weight_bytes = %" PRId64, g->weight_bytes);
     if (g->state_bytes) fprintf(out, ", state_bytes = %" PRId64, g->state_bytes);
+    if (g->zero_bytes) fprintf(out, ", zero_bytes = %" PRId64, g->zero_bytes);
     if (g->weight_bytes) putc('}', out);
     putc('\n', out);
     for (int i = 0; i < g->variant_count; i++) print_variant(&p, &l, &g->variants[i]);

@@ -94,16 +94,22 @@ static const char *constant_fault(const node *n) {
 
 // A constant's place among the weights.
 static const char *at_fault(const checker *c, const node *n) {
-    int64_t begin = node_is_state(n) ? 0 : c->top->state_bytes,
-            most = node_is_state(n) ? c->top->state_bytes : c->top->weight_bytes;
+    const graph *top = c->top;
+    bool zeros = node_is_zero_state(n);
+    int64_t begin = node_is_state(n) && !zeros ? 0 : top->state_bytes,
+            most = zeros              ? top->state_bytes + top->zero_bytes
+                   : node_is_state(n) ? top->state_bytes
+                                      : top->weight_bytes;
     const attr *at = node_attr(n, ATTR_at);
     if (!at) return NULL;
     if (at->u.i < 0 || at->u.i % 64) return "`at` is not a multiple of 64";
     int64_t bytes = type_bytes(&n->type), end;
-    if (bytes < 0 || __builtin_add_overflow(at->u.i, bytes, &end) || end > c->top->weight_bytes)
+    if (bytes < 0 || __builtin_add_overflow(at->u.i, bytes, &end) || (!zeros && end > top->weight_bytes))
         return "it ends beyond the weights";
     if (end > most) return "it ends beyond the states";
-    if (at->u.i < begin) return "it is no state, and lies among them";
+    if (at->u.i < begin)
+        return zeros ? "it begins as zeros, and lies among states that don't"
+                     : "it is no state, and lies among them";
     return NULL;
 }
 
@@ -459,6 +465,8 @@ bool graph_verify(const graph *g, const char *stage, diag *d) {
     state_fault fault;
     if (g->state_bytes < 0 || g->state_bytes % 64 || g->state_bytes > g->weight_bytes)
         return wrong(&c, g, VALUE_NONE, "state_bytes is no multiple of 64 within the weights");
+    if (g->zero_bytes < 0 || g->zero_bytes % 64 || g->zero_bytes > INT64_MAX / 4)
+        return wrong(&c, g, VALUE_NONE, "zero_bytes is no multiple of 64, or is out of range");
     if (!state_check(g, &fault)) return wrong(&c, g, fault.at, fault.cause);
     const char **names = memory_alloc((size_t)g->variant_count, sizeof(*names));
     if (!names) return wrong(&c, g, VALUE_NONE, "out of memory");

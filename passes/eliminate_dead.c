@@ -123,6 +123,7 @@ static void eliminate(graph *g, pass *p) {
     for (value v = g->count - 1; v >= 0; v--) {
         const node *n = graph_node(g, v);
         if (!live[v] && !node_has_effect(n)) continue;
+        live[v] = true; // what it reads is read
         if (n->body) {
             drop_yields(g, v, live, p);
             eliminate(n->body, p);

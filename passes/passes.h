@@ -19,6 +19,16 @@ typedef struct calibration {
 // NULL where it has none of that name and width. `c` may be NULL.
 const channel_range *calibration_find(const calibration *c, const char *name, int64_t n);
 
+// What `optimize` makes of gradients: AdamW.
+typedef struct optimizer_options {
+    double beta1, beta2, epsilon, weight_decay;
+    // The factor of the rate for a tensor of the checkpoint, 0: it is frozen. NULL: 1 for all.
+    double (*rate)(void *context, const char *name);
+    void *context;
+} optimizer_options;
+// As Transformers' options have them.
+#define OPTIMIZER_USUAL {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}
+
 typedef struct pass_context {
     const target *target;        // schedule needs it; NULL where only graph passes run
     const tensor_source *source; // fold_constants may read small tensors; may be NULL
@@ -34,7 +44,8 @@ typedef struct pass_context {
     int class_count;
     // For int8: static scales of the rows that it knows, and what spread_outliers smooths by. NULL: none.
     const calibration *calibration;
-    bool train; // the default list is that of a training step
+    bool train;                         // the default list is that of a training step
+    const optimizer_options *optimizer; // NULL: OPTIMIZER_USUAL
 } pass_context;
 
 // How far a graph has come.

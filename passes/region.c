@@ -41,6 +41,22 @@ void region_copy(graph *to, const graph *from, value *map) {
     for (int i = 0; i < from->output_count; i++) graph_output_add(to, NULL, map[from->outputs[i].value]);
 }
 
+void region_permute(graph *g, const value *sorted) {
+    arena *scratch = arena_new();
+    value *position = ARENA_ARRAY(scratch, value, g->count + 1);
+    node *nodes = ARENA_ARRAY(g->arena, node, g->count + 1);
+    for (int i = 0; i < g->count; i++) {
+        nodes[i] = g->nodes[sorted[i]];
+        position[sorted[i]] = i;
+        if (sorted[i] != i) g->variant_count = 0;
+        for (int k = 0; k < nodes[i].input_count; k++) nodes[i].inputs[k] = position[nodes[i].inputs[k]];
+    }
+    for (int i = 0; i < g->output_count; i++) g->outputs[i].value = position[g->outputs[i].value];
+    g->nodes = nodes;
+    g->capacity = g->count + 1;
+    arena_free(scratch);
+}
+
 const char *region_free_name(const graph *body, const char *name) {
     const char *candidate = name;
     for (int number = 2;; number++) {

@@ -1,4 +1,4 @@
-// Bodies of per_sequence: rebuilt with other params.
+// Bodies of per_sequence: rebuilt with other params. And graphs whose nodes stand in another order.
 #ifndef BERTC_PASSES_REGION_H
 #define BERTC_PASSES_REGION_H
 
@@ -13,6 +13,8 @@ void region_live(const graph *body, bool *live);
 bool region_yields(const graph *body, value v);
 // Number of params.
 int region_params(const graph *body);
+// Puts the nodes in another topological order: node i becomes that of sorted[i]. Variants are dropped where one moves.
+void region_permute(graph *g, const value *sorted);
 // "x", or "x2", ...: the first that no node of `body` has.
 const char *region_free_name(const graph *body, const char *name);
 

@@ -89,12 +89,18 @@ typedef struct bertc_call {
     // Inputs that are numbers: 0 where the caller gives none. A later version appends.
     int32_t step, seed[2];
     float rate;
+    // keep: what is left of the gradients of before, 0 or 1; scale: of the loss; clip: the largest norm of all gradients, 0:
+    // any.
+    float keep, scale, clip;
 } bertc_call;
 
 // These inputs: name, field, bertc_elem, numbers. The port of one leads with BERTC_NUMBER, and no variant has a
 // slot for it.
 #define BERTC_CALL_LIST(X)                                                                                   \
-    X("step", step, BERTC_I32, 1) X("seed", seed, BERTC_I32, 2) X("rate", rate, BERTC_F32, 1)
+    X("step", step, BERTC_I32, 1)                                                                            \
+    X("seed", seed, BERTC_I32, 2)                                                                            \
+    X("rate", rate, BERTC_F32, 1)                                                                            \
+    X("keep", keep, BERTC_F32, 1) X("scale", scale, BERTC_F32, 1) X("clip", clip, BERTC_F32, 1)
 
 // One task of one phase.
 //   args         one address for each argument of the phase: the node's operands in order, then its results
@@ -132,7 +138,7 @@ typedef enum bertc_rule {
 } bertc_rule;
 
 // A graph input or output: an array of `leading` rows; each row has shape[0] x ... x shape[rank - 1]
-// elements. Where `ragged` is set, the last axis (M) is the key's position in its text and is stored with
+// elements. Of an output BERTC_NUMBER leads where it is one row for the whole call, as a loss. Where `ragged` is set, the last axis (M) is the key's position in its text and is stored with
 // bertc_variant.length columns.
 typedef struct bertc_port {
     bertc_off name;   // input: one of BERTC_INPUT_LIST; output: Transformers' name
@@ -148,6 +154,10 @@ typedef struct bertc_port {
     uint32_t reserved;
     int64_t limit;    // input: its values are in [0, limit); 0: any
     int64_t shape[4]; // the other axes; a ragged one holds 0
+    // input: 1 where it is none of BERTC_INPUT_LIST but a target, which training holds the outputs against. It may be
+    // BERTC_F32, and have further axes.
+    uint32_t target;
+    uint32_t reserved_too;
 } bertc_port;
 
 // Inputs of a model, all i32: [T], rows [R], bounds and row_bounds [S+1]. A model with `mask` reads hidden
@@ -221,6 +231,9 @@ typedef struct bertc_variant {
     uint32_t phase_count[BERTC_THREAD_CLASSES];
     bertc_off class_name;   // of its graph's arithmetic class: "f32"
     bertc_off enter, leave; // code (bertc_thread_call); 0: none
+    // The phases [0, forward) give the outputs that no update makes, [forward, backward) add up the gradients, and the
+    // others change the parameters. Both 0: the phases have no parts, and run all.
+    uint32_t forward[BERTC_THREAD_CLASSES], backward[BERTC_THREAD_CLASSES];
 } bertc_variant;
 
 // A parameter: a part of a tensor of the checkpoint, and where it lies in the session's states. The rows of one
@@ -238,6 +251,10 @@ typedef struct bertc_parameter_part {
     // zeros.
     int64_t offset, state_rows, state_columns, row, column;
     uint32_t transposed, packed;
+    // 1: the tensor is in no checkpoint. It begins as zeros and belongs to training: "gradient.NAME", "exp_avg.NAME".
+    // Such rows stand behind the others.
+    uint32_t zeros;
+    uint32_t reserved;
 } bertc_parameter_part;
 
 // The arrays of the descriptor. A later version appends fields to a row, or rows to this list; it changes
@@ -264,8 +281,10 @@ typedef enum bertc_row {
 #define BERTC_ROW_BYTES_MAX 4096
 
 // What a reader must know to run the artefact, where skipping an unknown field would give wrong answers
-// (bits of bertc_descriptor.required). There is none yet: X(name, bit, text).
-#define BERTC_REQUIRES_LIST(X)
+// (bits of bertc_descriptor.required): X(name, bit, text).
+//   training    numbers of the call behind `rate`, targets, parts of a call, outputs of the whole call, zero_bytes
+#define BERTC_REQUIRES_LIST(X)  X(TRAINING, 0, "training")
+#define BERTC_REQUIRES_TRAINING BERTC_BIT(0)
 
 typedef enum bertc_position_rule {
     BERTC_POSITION_COLUMN = 0, // the column in the caller's grid, plus position_start
@@ -306,6 +325,8 @@ typedef struct bertc_descriptor {
     bertc_off parameters; // bertc_parameter_part[parameter_count]
     uint32_t parameter_count;
     uint32_t updates; // 1: a call changes the states
+    // Of a session's states behind those state_bytes: they begin as zeros, and are not in the weights.
+    int64_t zero_bytes;
 } bertc_descriptor;
 #define BERTC_DESCRIPTOR_LEAST 280u // bytes that every file's has
 

@@ -1,11 +1,11 @@
-// The structs of bertc.h that applications allocate and whose first field is their size: the size says which version
+// The structs of bertc.h and bertc_train.h that applications allocate and whose first field is their size: the size says which version
 // of the header the application was built with. What its struct lacks is unset; what it has more must be unset.
 #ifndef BERTC_SIZED_H
 #define BERTC_SIZED_H
 
 #include <stddef.h>
 
-#include "runtime/bertc.h"
+#include "runtime/bertc_train.h"
 
 // Every such struct, and its bytes when it came, which no application's is below; they never change. A later field begins
 // behind the struct's size of before, not in the padding at its end, which an application leaves as it is.
@@ -19,7 +19,11 @@
     X(bertc_text_options, 88)                                                                                \
     X(bertc_zero_shot_options, 40)                                                                           \
     X(bertc_summary_options, 24)                                                                             \
-    X(bertc_result, 136)
+    X(bertc_result, 136)                                                                                     \
+    X(bertc_target, 32)                                                                                      \
+    X(bertc_train_batch, 104)                                                                                \
+    X(bertc_train_update, 24)                                                                                \
+    X(bertc_train_tensor, 88)
 typedef enum sized_type {
 #define X(name, least) SIZED_##name,
     SIZED_LIST(X)

@@ -37,7 +37,7 @@ bool weights_fill(weights *w, int i, const tensor_source *source, void *out, dia
 
 // Where a kernel finds top-level value x in variant v.
 bertc_arg argument_of(const graph *g, const variant *v, value x);
-// The rows of the parameter table, those of one tensor side by side from its first element on.
+// The rows of the parameter table, those of one tensor side by side from its first element on; those of zeros last.
 typedef struct parameter_part {
     const char *tensor;
     bertc_parameter_part row; // without its name

@@ -10,6 +10,7 @@
 
 #include "backend/output/descriptor.h"
 #include "ir/memory.h"
+#include "ir/parts.h"
 #include "runtime/abi.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tables are built as they lie, little-endian");
@@ -99,9 +100,10 @@ static LLVMValueRef visible_code(descriptor_writer *t, LLVMValueRef f) {
     return here;
 }
 
-// The phases of one variant and thread class; their code is filled in as distances.
+// The phases of one variant and thread class; their code is filled in as distances. `parts` of the nodes: NULL where they
+// stand in another order.
 static bool put_phases(descriptor_writer *t, const variant_site *s, int class, node_tables *nodes,
-                       bertc_variant *out) {
+                       const graph_part *parts, bertc_variant *out) {
     const graph *g = s->graph;
     bertc_phase *phases = ARENA_ARRAY(t->e->arena, bertc_phase, g->count * KERNEL_MAX_PHASES);
     LLVMValueRef *code = ARENA_ARRAY(t->e->arena, LLVMValueRef, g->count * KERNEL_MAX_PHASES);
@@ -115,6 +117,8 @@ static bool put_phases(descriptor_writer *t, const variant_site *s, int class, n
                 return diag_error(t->e->diag, nodes[v].name, "internal error: a phase is not complete");
             phase_init(t, &phases[n], p, &nodes[v], g, v, i == 0, i == k->phase_count[class] - 1);
             code[n] = p->function;
+            if (parts && parts[v] <= PART_FORWARD) out->forward[class] = n + 1;
+            if (parts && parts[v] <= PART_BACKWARD) out->backward[class] = n + 1;
         }
     }
     out->phase_count[class] = n;
@@ -124,6 +128,14 @@ static bool put_phases(descriptor_writer *t, const variant_site *s, int class, n
                      visible_code(t, code[i]));
     }
     return true;
+}
+
+// By value; NULL where the graph does not train, or its nodes stand in another order than the parts.
+static const graph_part *parts_of(descriptor_writer *t, const graph *g) {
+    if (!graph_trains(g)) return NULL;
+    graph_part *parts = ARENA_ARRAY(t->e->arena, graph_part, g->count);
+    graph_parts(g, parts);
+    return parts_in_order(g, parts) ? parts : NULL;
 }
 
 // NULL: a kernel is more than the loader takes.
@@ -190,8 +202,9 @@ static bool variant_init(descriptor_writer *t, const bertc_descriptor *h, const 
     out->outputs = put_bytes(t, outputs, sizeof(*slots) * h->output_count, 8);
     node_tables *nodes = put_node_tables(t, s);
     if (!nodes) return false;
+    const graph_part *parts = parts_of(t, g);
     for (int class = 0; class < THREAD_CLASSES; class ++) {
-        if (!put_phases(t, s, class, nodes, out)) return false;
+        if (!put_phases(t, s, class, nodes, parts, out)) return false;
     }
     for (value x = 0; x < g->count; x++) {
         const kernel *k = s->kernels[x];
@@ -249,9 +262,16 @@ static void put_parameters(descriptor_writer *t, bertc_descriptor *h) {
         rows[i].name = again ? rows[i - 1].name : put_string(t, parts[i].tensor);
     }
     h->state_bytes = m->graphs[0]->state_bytes;
+    h->zero_bytes = m->graphs[0]->zero_bytes;
     for (int i = 0; i < m->graph_count; i++) h->updates |= graph_has_effect(m->graphs[i]);
     h->parameter_count = (uint32_t)n;
     if (n) h->parameters = put_bytes(t, rows, sizeof(*rows) * (size_t)n, 8);
+}
+
+// Of bits of BERTC_REQUIRES_LIST.
+static void put_requirements(descriptor_writer *t, bertc_descriptor *h) {
+    h->required = ports_need_training(h, t) || h->zero_bytes ? BERTC_REQUIRES_TRAINING : 0;
+    if (h->required) h->required_names = put_string(t, "training");
 }
 
 static void put_blobs(descriptor_writer *t, bertc_descriptor *h) {
@@ -333,6 +353,7 @@ static bool fill_descriptor(descriptor_writer *t, bool weights_symbol) {
     if (!put_ports(t, &h) || !put_variants(t, &h)) return false;
     put_parameters(t, &h);
     if (!limits_check_parameters(&h, t->a->module->graphs[0], e->diag)) return false;
+    put_requirements(t, &h);
     put_blobs(t, &h);
     if (weights_symbol && h.weights_bytes > 0) {
         LLVMValueRef w = LLVMAddGlobal(e->module, e->i8, WEIGHTS_SYMBOL);

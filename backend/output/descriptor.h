@@ -61,5 +61,8 @@ value find_input(const graph *g, const char *name); // VALUE_NONE: it has none
 uint32_t symbol_of(sym s);
 // After collect_inputs; fills in h->inputs and h->outputs.
 bool put_ports(descriptor_writer *t, bertc_descriptor *h);
+// After put_ports: is there a port that came with training: a target, a later number of the call, an output of the
+// whole call?
+bool ports_need_training(const bertc_descriptor *h, const descriptor_writer *t);
 
 #endif

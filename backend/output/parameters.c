@@ -65,6 +65,7 @@ static parameter_part part_of(const node *state, const recipe_move *m) {
                                    // A part of one row or column is a run of elements either way.
                                    .transposed = m->rows > 1 && m->columns > 1 && m->column_step != 1,
                                    .packed = s->layout == LAYOUT_PACKED};
+    p.row.zeros = m->tensor->kind == RECIPE_ZEROS;
     for (int i = 0; i < t->rank; i++) p.row.shape[i] = t->d[i].n;
     return p;
 }
@@ -72,6 +73,7 @@ static parameter_part part_of(const node *state, const recipe_move *m) {
 static int by_tensor(const void *a, const void *b) {
     const parameter_part *x = a, *y = b;
     int name = strcmp(x->tensor, y->tensor);
+    if (x->row.zeros != y->row.zeros) return x->row.zeros ? 1 : -1;
     if (name) return name;
     return (x->row.first > y->row.first) - (x->row.first < y->row.first);
 }

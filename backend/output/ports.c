@@ -17,7 +17,40 @@ uint32_t symbol_of(sym s) {
     return BERTC_NUMBER;
 }
 
-// Inputs are i32, outputs f32: what a graph keeps in another type it casts for whoever calls.
+static bool is_known_input(const char *name) {
+    static const char *const known[] = {
+#define X(id, name) name,
+        BERTC_INPUT_LIST(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(name, known[i])) return true;
+    return false;
+}
+
+static bool is_target(const port_site *x) {
+    const node *n = graph_node(x->graph, x->value);
+    return n->op == OP_input && !input_of_call(n) && !is_known_input(n->name);
+}
+
+// A number for each of all axes: one row for the whole call.
+static bool is_of_call(const type *t) {
+    bool known = t->rank >= 1 && t->rank <= 4;
+    for (int i = 0; i < t->rank; i++) known = known && t->d[i].s == SYM_NONE;
+    return known;
+}
+
+static bool call_port_init(descriptor_writer *t, bertc_port *p, const port_site *x) {
+    const type *y = graph_type(x->graph, x->value);
+    *p = (bertc_port){.elem = BERTC_F32,
+                      .leading = BERTC_NUMBER,
+                      .rank = (uint32_t)y->rank,
+                      .name = put_string(t, x->name)};
+    for (int i = 0; i < y->rank; i++) p->shape[i] = y->d[i].n;
+    return true;
+}
+
+// Inputs are i32, outputs f32: what a graph keeps in another type it casts for whoever calls. Targets are either.
 static bool port_init(descriptor_writer *t, bertc_port *p, const port_site *x, elem should) {
     const type *y = graph_type(x->graph, x->value);
     if (should == ELEM_I32 && input_of_call(graph_node(x->graph, x->value))) {
@@ -28,19 +61,24 @@ static bool port_init(descriptor_writer *t, bertc_port *p, const port_site *x, e
         if (y->rank) p->shape[0] = y->d[0].n;
         return true;
     }
+    bool held_against = is_target(x);
+    if (held_against && y->e == ELEM_F32) should = ELEM_F32;
     if (y->e != should) {
         char buf[96];
         return diag_error(t->e->diag, x->name, "is %s: inputs are i32 and outputs f32, so cast it",
                           type_print(y, buf, sizeof(buf)));
     }
-    if (y->rank < 1 || y->rank > 5 || symbol_of(y->d[0].s) == BERTC_NUMBER || y->d[0].s == SYM_M) {
+    if (graph_node(x->graph, x->value)->op != OP_input && is_of_call(y)) return call_port_init(t, p, x);
+    bool rows = y->rank >= 1 && symbol_of(y->d[0].s) != BERTC_NUMBER && y->d[0].s != SYM_M;
+    if (!rows || y->rank > 5 || (held_against && y->d[0].n != 0)) {
         char buf[96];
         return diag_error(t->e->diag, x->name, "internal error: it can't be an input or output: %s",
                           type_print(y, buf, sizeof(buf)));
     }
     *p = (bertc_port){.elem = should == ELEM_F32 ? BERTC_F32 : BERTC_I32,
                       .leading = symbol_of(y->d[0].s),
-                      .rank = (uint32_t)y->rank - 1};
+                      .rank = (uint32_t)y->rank - 1,
+                      .target = held_against};
     for (int i = 1; i < y->rank; i++) {
         p->shape[i - 1] = y->d[i].s == SYM_NONE ? y->d[i].n : 0;
         if (y->d[i].s == SYM_M && i == y->rank - 1) p->ragged = 1;
@@ -151,4 +189,16 @@ bool put_ports(descriptor_writer *t, bertc_descriptor *h) {
     h->inputs = put_bytes(t, ports, sizeof(*ports) * h->input_count, 8);
     h->outputs = put_bytes(t, outputs, sizeof(*ports) * h->output_count, 8);
     return true;
+}
+
+bool ports_need_training(const bertc_descriptor *h, const descriptor_writer *t) {
+    const graph *g = t->a->module->graphs[0];
+    bool needs = false;
+    for (uint32_t i = 0; i < h->input_count; i++) {
+        const node *n = graph_node(t->inputs[i].graph, t->inputs[i].value);
+        bool first = !strcmp(n->name, "step") || !strcmp(n->name, "seed") || !strcmp(n->name, "rate");
+        needs |= input_of_call(n) ? !first : is_target(&t->inputs[i]);
+    }
+    for (uint32_t i = 0; i < h->output_count; i++) needs |= is_of_call(graph_type(g, g->outputs[i].value));
+    return needs;
 }

@@ -49,16 +49,17 @@ static const char *weight_place(const weight *w, char *buf, size_t size) {
     return buf;
 }
 
-// All constants, in the order of graphs and nodes.
+// All constants, in the order of graphs and nodes. States that begin as zeros are not in the weights.
 static bool find_constants(const module *m, weight *items, int *count, diag *d) {
     char buf[160];
     for (int i = 0; i < m->graph_count; i++) {
         const graph *g = m->graphs[i];
         for (value v = 0; v < g->count; v++) {
-            if (!node_is_constant(graph_node(g, v))) continue;
+            const node *n = graph_node(g, v);
+            if (!node_is_constant(n) || node_is_zero_state(n)) continue;
             weight *w = &items[*count];
             *w = (weight){.graph = g, .v = v, .number = *count};
-            const attr *at = node_attr(graph_node(g, v), ATTR_at);
+            const attr *at = node_attr(n, ATTR_at);
             if (!at)
                 return diag_error(d, weight_place(w, buf, sizeof(buf)), "internal error: it has no offset");
             w->at = at->u.i;

@@ -92,10 +92,9 @@ static bool check_limit(const against *x, const char *name, value v, value own) 
 }
 
 // The type of a number of the call, where that is what an input is called; else NULL.
-static const char *number_type(const char *name) {
-    if (!strcmp(name, "step")) return "i32[]";
-    if (!strcmp(name, "rate")) return "f32[]";
-    return strcmp(name, "seed") ? NULL : "i32[2]";
+static const char *number_type(const char *name, char *buf, size_t size) {
+    type t;
+    return number_of_call(name, &t) ? type_print(&t, buf, size) : NULL;
 }
 
 static bool check_input(const against *x, value v) {
@@ -113,9 +112,10 @@ static bool check_input(const against *x, value v) {
                  type_print(&n->type, has, sizeof has), type_print(&like->type, should, sizeof should));
         return wrong(x, "%", n->name, cause);
     }
-    if (!number_type(n->name)) return wrong(x, "%", n->name, "is no input of this checkpoint's graph");
+    if (!number_type(n->name, should, sizeof should))
+        return wrong(x, "%", n->name, "is no input of this checkpoint's graph");
     snprintf(cause, sizeof cause, "is %s; as a number of the call it is %s",
-             type_print(&n->type, has, sizeof has), number_type(n->name));
+             type_print(&n->type, has, sizeof has), should);
     return wrong(x, "%", n->name, cause);
 }
 
@@ -141,13 +141,15 @@ static bool check_outputs(const against *x) {
     return true;
 }
 
-// An output beyond the head's: rows of tokens, texts or chosen rows, as bertc_run gives them.
+// An output beyond the head's: rows of tokens, texts or chosen rows, or one of known size, as bertc_run gives them.
 static bool check_more_outputs(const against *x) {
     char has[96], cause[200];
     for (int i = 0; i < x->g->output_count; i++) {
         const type *y = graph_type(x->g, x->g->outputs[i].value);
-        bool ok = y->e == ELEM_F32 && y->rank >= 1 && y->rank <= 5 && y->d[0].n == 0 &&
-                  (y->d[0].s == SYM_T || y->d[0].s == SYM_S || y->d[0].s == SYM_R);
+        bool known = y->rank >= 1 && y->rank <= 4 && y->d[0].s == SYM_NONE,
+             rows = y->rank >= 1 && y->d[0].n == 0 &&
+                    (y->d[0].s == SYM_T || y->d[0].s == SYM_S || y->d[0].s == SYM_R);
+        bool ok = y->e == ELEM_F32 && y->rank <= 5 && (known || rows);
         for (int k = 1; ok && k < y->rank; k++)
             ok = y->d[k].s == SYM_NONE ||
                  (y->d[k].s == SYM_M && !y->d[k].n && k == y->rank - 1 && y->d[0].s == SYM_T);

@@ -43,8 +43,11 @@ static int32_t *globals(arena *a, const hub_model *m, const inputs *x) {
 // A number of the call, by its input.
 static tensor number_of(const inputs *x, const node *n, arena *a) {
     if (!strcmp(n->name, "seed")) return vector_of(arena_dup(a, x->seed, sizeof(x->seed)), 2);
-    bool step = !strcmp(n->name, "step");
-    return (tensor){.e = n->type.e, .data = arena_dup(a, step ? (const void *)&x->step : &x->rate, 4)};
+    static const float none = 0; // as bertc_run gives the others
+    const void *number = !strcmp(n->name, "step")   ? (const void *)&x->step
+                         : !strcmp(n->name, "rate") ? &x->rate
+                                                    : &none;
+    return (tensor){.e = n->type.e, .data = arena_dup(a, number, 4)};
 }
 
 bool verify_evaluate(const graph *g, const hub_model *m, const inputs *x, eval_observer observe,

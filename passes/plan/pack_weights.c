@@ -1,7 +1,7 @@
 // pack_weights: every constant of the top level gets its place in the artefact's weights, which the graphs
 // of a module share.
 //
-//   requires  nothing                 produces  `at` on constants, graph.weight_bytes, graph.state_bytes
+//   requires  nothing                 produces  `at` on constants, graph.weight_bytes, state_bytes and zero_bytes
 //
 //   before    %w = constant f32[768,3072] packed {recipe = pack(...)}
 //             %b = constant f32[3072] {recipe = ...}
@@ -11,14 +11,18 @@
 //   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |
 //             each constant begins at a multiple of 64
 //
-// States come first, so that a session copies one run of bytes. Offsets follow the order of the
-// nodes, which is that of first use. Zeros fill the bytes from a constant's end to the next
-// multiple of 64, so that kernels read vectors whole; another 64 bytes of zeros follow the last
-// constant. Constants in bodies are scalar literals and take no place.
+// States come first, so that a session copies one run of bytes. Those that begin as zeros are not
+// in the weights: their offsets go on from the other states', those whose names begin alike
+// ("gradient.", "exp_avg.") side by side. Offsets follow the order of the nodes, which is that of
+// first use. Zeros fill the bytes from a constant's end to the next multiple of 64, so that kernels
+// read vectors whole; another 64 bytes of zeros follow the last constant. Constants in bodies are
+// scalar literals and take no place.
 //
 // Constants of equal recipe (or literal), type and layout have one place, in the graphs of all
 // classes: the pass runs over the graphs in turn, and each continues where those before it end.
 // All graphs have the states of the first one.
+
+#include <string.h>
 
 #include "ir/constant_set.h"
 #include "passes/pass.h"
@@ -34,14 +38,43 @@ static constant_set *placed_before(const module *m, const graph *g, arena *a) {
     return placed;
 }
 
-// The constants of g that are states, or those that are none, from *at on. A state shares its place with none of its
-// own graph.
-static bool place_constants(graph *g, pass *p, constant_set *placed, bool states, int64_t *at) {
-    bool first = p->module->graphs[0] == g;
+// What is placed together, one after the other.
+typedef enum run { STATES, ZERO_STATES, OTHERS } run;
+
+static run run_of(const node *n) {
+    return node_is_zero_state(n) ? ZERO_STATES : node_is_state(n) ? STATES : OTHERS;
+}
+
+// The name of the first tensor of zeros.
+static const char *zeros_name(const recipe *r) {
+    while (r->kind != RECIPE_ZEROS) r = r->parts[0];
+    return r->tensor;
+}
+
+static bool has_prefix(const node *n, const char *prefix) {
+    size_t length = prefix ? strcspn(prefix, ".") + 1 : 0;
+    return !prefix || !strncmp(zeros_name(node_attr(n, ATTR_recipe)->u.recipe), prefix, length);
+}
+
+// The name of the first zero state that has no place yet; NULL: all have one.
+static const char *next_prefix(const graph *g) {
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        if (run_of(n) == ZERO_STATES && !node_attr(n, ATTR_at))
+            return zeros_name(node_attr(n, ATTR_recipe)->u.recipe);
+    }
+    return NULL;
+}
+
+// The constants of g of one run, from *at on; of zero states those with the prefix. A state shares its place with none of
+// its own graph.
+static bool place_constants(graph *g, pass *p, constant_set *placed, run which, const char *prefix,
+                            int64_t *at) {
+    bool first = p->module->graphs[0] == g, states = which != OTHERS;
     char where[96];
     for (value v = 0; v < g->count; v++) {
         node *n = graph_node(g, v);
-        if (!node_is_constant(n) || node_is_state(n) != states) continue;
+        if (!node_is_constant(n) || run_of(n) != which || !has_prefix(n, prefix)) continue;
         const node *like = constant_set_find(placed, n, NULL);
         if (states && !first && !like)
             return diag_error(p->c->diag, p->name, "%s of class %s is a state that class %s has not",
@@ -56,16 +89,29 @@ static bool place_constants(graph *g, pass *p, constant_set *placed, bool states
     return true;
 }
 
+// Places of before are forgotten: the pass may run again.
+static bool place_zeros(graph *g, pass *p, constant_set *placed, int64_t *at) {
+    for (value v = 0; v < g->count; v++)
+        if (run_of(graph_node(g, v)) == ZERO_STATES) node_drop_attr(graph_node(g, v), ATTR_at);
+    for (const char *prefix = next_prefix(g); prefix; prefix = next_prefix(g))
+        if (!place_constants(g, p, placed, ZERO_STATES, prefix, at)) return false;
+    return true;
+}
+
 static bool place_all(graph *g, pass *p, constant_set *placed) {
     const module *m = p->module;
-    bool first = m->graphs[0] == g;
-    int64_t at = first ? 0 : m->graphs[0]->weight_bytes - 64, state = first ? 0 : m->graphs[0]->state_bytes;
-    if (!place_constants(g, p, placed, true, first ? &at : &state)) return false;
+    const graph *like = m->graphs[0];
+    bool first = like == g;
+    int64_t at = first ? 0 : like->weight_bytes - 64, state = first ? 0 : like->state_bytes;
+    if (!place_constants(g, p, placed, STATES, NULL, first ? &at : &state)) return false;
     if (first) state = at;
-    if (!place_constants(g, p, placed, false, &at)) return false;
+    int64_t zeros = first ? state : state + like->zero_bytes, unused = zeros;
+    if (!place_zeros(g, p, placed, first ? &zeros : &unused)) return false;
+    if (!place_constants(g, p, placed, OTHERS, NULL, &at)) return false;
     for (int i = 0; i < m->graph_count; i++) {
         m->graphs[i]->weight_bytes = at + 64;
         m->graphs[i]->state_bytes = state;
+        m->graphs[i]->zero_bytes = zeros - state;
     }
     return true;
 }

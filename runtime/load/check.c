@@ -19,6 +19,23 @@ static bool check_number(const bertc_port *p, uint32_t elem, int64_t count) {
            (count == 1 || p->shape[0] == count) && p->limit == 0 && p->rule == 0;
 }
 
+// The sizes of a row beyond the leading axis; false: there are none such.
+static bool row_fits(const bertc_port *p) {
+    int64_t n = 1;
+    for (uint32_t i = 0; i < p->rank; i++) {
+        if (p->ragged && i + 1 == p->rank) continue;
+        if (p->shape[i] < 1 || p->shape[i] > BERTC_ELEMENTS_MAX / n) return false;
+        n *= p->shape[i];
+    }
+    return true;
+}
+
+static bool check_target(const check_source *c, const char *name, const bertc_port *p) {
+    bool good = p->target == 1 && p->leading >= BERTC_T && p->leading <= BERTC_R && p->rank <= 4 &&
+                !p->ragged && (p->elem == BERTC_I32 || p->elem == BERTC_F32) && p->limit >= 0 && p->rule == 0;
+    return (good && row_fits(p)) || error_set(c->error, "broken descriptor: the target `%s`", name);
+}
+
 static bool check_input(const check_source *c, const bertc_port *p) {
     static const char *const known[] = {
 #define X(id, name) name,
@@ -31,6 +48,7 @@ static bool check_input(const check_source *c, const bertc_port *p) {
     if (strcmp(name, text) == 0 && check_number(p, elem, count)) return true;
     BERTC_CALL_LIST(X)
 #undef X
+    if (p->target) return check_target(c, name, p);
     bool bounds = strcmp(name, "bounds") == 0 || strcmp(name, "row_bounds") == 0;
     uint32_t leading = bounds ? BERTC_S : strcmp(name, "rows") == 0 ? BERTC_R : BERTC_T;
     bool good = p->leading == leading && p->elem == BERTC_I32 && p->rank == 0 && p->limit >= 0 &&
@@ -45,15 +63,9 @@ static bool check_shape(const check_source *c, const bertc_port *p) {
     if (!name) return false;
     if (p->elem != BERTC_F32)
         return error_set(c->error, "output `%s` is not float32, which is all that this version gives", name);
-    bool good = p->leading >= BERTC_T && p->leading <= BERTC_R && p->rank <= 4 && p->ragged <= 1 &&
-                (!p->ragged || (p->rank >= 1 && p->leading == BERTC_T));
-    int64_t n = 1;
-    for (uint32_t i = 0; good && i < p->rank; i++) {
-        if (p->ragged && i + 1 == p->rank) continue;
-        good = p->shape[i] > 0 && p->shape[i] <= BERTC_ELEMENTS_MAX / n;
-        if (good) n *= p->shape[i];
-    }
-    return good || error_set(c->error, "broken descriptor: the shape of output `%s`", name);
+    bool good = p->leading <= BERTC_R && p->rank <= 4 && p->ragged <= 1 &&
+                (!p->ragged || (p->rank >= 1 && p->leading == BERTC_T)) && (p->leading || p->rank >= 1);
+    return (good && row_fits(p)) || error_set(c->error, "broken descriptor: the shape of output `%s`", name);
 }
 
 static bool check_ports(const check_source *c) {

@@ -39,6 +39,11 @@ bool check_variant(const check_source *c, const bertc_variant *v);
 bool check_order(const check_source *c, const bertc_variant *before, const bertc_variant *v);
 bool check_states(const check_source *c); // and the parameters
 
+// Bytes of a session's states: those that the weights hold first, and those that begin as zeros.
+static inline int64_t states_bytes(const bertc_descriptor *d) {
+    return d->state_bytes + d->zero_bytes;
+}
+
 // The number of elements in one leading row of an output, where M is `ragged`.
 int64_t port_width(const bertc_port *p, int64_t ragged);
 

@@ -24,9 +24,9 @@ static int64_t tensor_elements(const bertc_parameter_part *p) {
 
 static bool state_fits(const bertc_descriptor *d, const bertc_parameter_part *p) {
     int64_t columns = p->packed ? (p->state_columns + 15) / 16 * 16 : p->state_columns, bytes;
-    if (p->offset < 0 || p->offset % 64 || p->offset > d->state_bytes || p->packed > 1) return false;
+    if (p->offset < 0 || p->offset % 64 || p->offset > states_bytes(d) || p->packed > 1) return false;
     if (__builtin_mul_overflow(p->state_rows, columns, &bytes) || bytes > BERTC_ELEMENTS_MAX) return false;
-    return bytes * (int64_t)sizeof(float) <= d->state_bytes - p->offset;
+    return bytes * (int64_t)sizeof(float) <= states_bytes(d) - p->offset;
 }
 
 static bool within(int64_t at, int64_t n, int64_t size) {
@@ -38,6 +38,7 @@ static bool check_part(const check_source *c, const char *name, const bertc_para
     if (p->elem != BERTC_F32 && (p->elem < BERTC_F16 || p->elem > BERTC_F8_E5M2))
         return broken(c, name, "its element type");
     if (!elements) return broken(c, name, "its shape");
+    if (p->zeros > 1 || (p->zeros && p->elem != BERTC_F32)) return broken(c, name, "what it begins as");
     if (!within(p->row, p->rows, p->state_rows) || !within(p->column, p->columns, p->state_columns))
         return broken(c, name, "a part outside of its state");
     if (!state_fits(&c->descriptor, p)) return broken(c, name, "a state outside of the states");
@@ -53,16 +54,19 @@ static bool check_follows(const check_source *c, const char *last, const bertc_p
     bool more = before && before->first + before->rows * before->columns < tensor_elements(before);
     bool again = before && !strcmp(last, name);
     if (more && !again) return broken(c, last, "a part is missing");
+    if (before && before->zeros && !p->zeros)
+        return broken(c, name, "it stands behind the states of training");
     if (p->first != (again ? before->first + before->rows * before->columns : 0))
         return broken(c, name, "a part is missing");
-    bool same = !again || (p->elem == before->elem && p->rank == before->rank &&
+    bool same = !again || (p->elem == before->elem && p->rank == before->rank && p->zeros == before->zeros &&
                            !memcmp(p->shape, before->shape, sizeof p->shape));
     return same || broken(c, name, "it has two shapes");
 }
 
 bool check_states(const check_source *c) {
     const bertc_descriptor *d = &c->descriptor;
-    if (d->state_bytes < 0 || d->state_bytes % 64 || d->state_bytes > d->weights_bytes || d->updates > 1)
+    if (d->state_bytes < 0 || d->state_bytes % 64 || d->state_bytes > d->weights_bytes || d->updates > 1 ||
+        d->zero_bytes < 0 || d->zero_bytes % 64 || d->zero_bytes > INT64_MAX / 4)
         return error_set(c->error, "broken descriptor: the states");
     if (d->parameter_count > BERTC_PARTS_MAX)
         return error_set(c->error, "broken descriptor: %u parameters", d->parameter_count);

@@ -28,29 +28,12 @@ static bool check_sizes(const check_source *c, const bertc_variant *v) {
     return true;
 }
 
-static bool check_inputs(const check_source *c, const bertc_variant *v) {
-    const bertc_descriptor *d = &c->descriptor;
-    const void *ports = check_array(c, d->inputs, d->input_count, BERTC_ROW_PORT, "inputs");
-    const void *slots =
-        ports ? check_array(c, v->inputs, d->input_count, BERTC_ROW_SLOT, "a variant's inputs") : NULL;
-    bertc_port p;
-    bertc_slot s;
-    if (!slots) return false;
-    int64_t rows = (v->tokens + v->row_tile - 1) / v->row_tile * v->row_tile;
-    for (uint32_t i = 0; i < d->input_count; i++) {
-        check_entry(c, BERTC_ROW_PORT, ports, i, &p);
-        check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
-        int64_t bytes = (p.leading == BERTC_S ? v->sequences + 1 : rows) * (int64_t)sizeof(int32_t);
-        if (s.offset == -1) continue;
-        if (p.leading == BERTC_NUMBER) return broken(c, v, "a number of the call in the arena");
-        if (s.offset < 0 || s.offset % 64 || bytes > v->arena_bytes || s.offset > v->arena_bytes - bytes)
-            return broken(c, v, "an input outside of the arena");
-    }
-    return true;
-}
-
-static bool output_fits(const bertc_variant *v, const bertc_port *p, const bertc_slot *s) {
-    int64_t last = 1, ld = 1, rows = p->leading == BERTC_S ? v->sequences : v->tokens, elements, bytes;
+// A target or an output.
+static bool port_inside(const bertc_variant *v, const bertc_port *p, const bertc_slot *s) {
+    int64_t last = 1, ld = 1, elements, bytes,
+            rows = p->leading == BERTC_NUMBER ? 1
+                   : p->leading == BERTC_S    ? v->sequences
+                                              : v->tokens;
     if (p->rank > 0) {
         last = p->ragged ? v->length : p->shape[p->rank - 1];
         ld = s->ld;
@@ -64,6 +47,29 @@ static bool output_fits(const bertc_variant *v, const bertc_port *p, const bertc
     return bytes <= v->arena_bytes && s->offset <= v->arena_bytes - bytes;
 }
 
+static bool check_inputs(const check_source *c, const bertc_variant *v) {
+    const bertc_descriptor *d = &c->descriptor;
+    const void *ports = check_array(c, d->inputs, d->input_count, BERTC_ROW_PORT, "inputs");
+    const void *slots =
+        ports ? check_array(c, v->inputs, d->input_count, BERTC_ROW_SLOT, "a variant's inputs") : NULL;
+    bertc_port p;
+    bertc_slot s;
+    if (!slots) return false;
+    int64_t rows = (v->tokens + v->row_tile - 1) / v->row_tile * v->row_tile;
+    for (uint32_t i = 0; i < d->input_count; i++) {
+        check_entry(c, BERTC_ROW_PORT, ports, i, &p);
+        check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
+        if (s.offset == -1) continue;
+        if (p.leading == BERTC_NUMBER) return broken(c, v, "a number of the call in the arena");
+        if (p.target && !port_inside(v, &p, &s)) return broken(c, v, "a target outside of the arena");
+        if (p.target) continue;
+        int64_t bytes = (p.leading == BERTC_S ? v->sequences + 1 : rows) * (int64_t)sizeof(int32_t);
+        if (s.offset < 0 || s.offset % 64 || bytes > v->arena_bytes || s.offset > v->arena_bytes - bytes)
+            return broken(c, v, "an input outside of the arena");
+    }
+    return true;
+}
+
 static bool check_outputs(const check_source *c, const bertc_variant *v) {
     const bertc_descriptor *d = &c->descriptor;
     const void *ports = check_array(c, d->outputs, d->output_count, BERTC_ROW_PORT, "outputs");
@@ -75,7 +81,7 @@ static bool check_outputs(const check_source *c, const bertc_variant *v) {
     for (uint32_t i = 0; i < d->output_count; i++) {
         check_entry(c, BERTC_ROW_PORT, ports, i, &p);
         check_entry(c, BERTC_ROW_SLOT, slots, i, &s);
-        if (!output_fits(v, &p, &s)) return broken(c, v, "an output outside of the arena");
+        if (!port_inside(v, &p, &s)) return broken(c, v, "an output outside of the arena");
     }
     return true;
 }
@@ -88,7 +94,7 @@ static bool stream_inside(const check_source *c, const bertc_phase *p, const voi
     bertc_arg a;
     check_entry(c, BERTC_ROW_ARG, args, (uint64_t)p->stream, &a);
     if (a.kind != BERTC_ARG_WEIGHT && a.kind != BERTC_ARG_STATE) return false;
-    end = a.kind == BERTC_ARG_STATE ? c->descriptor.state_bytes : c->descriptor.weights_bytes;
+    end = a.kind == BERTC_ARG_STATE ? states_bytes(&c->descriptor) : c->descriptor.weights_bytes;
     return p->stream_bytes > 0 && p->stream_bytes <= end && p->stream_step >= 0 &&
            !__builtin_mul_overflow(p->inner - 1, p->stream_step, &last) && last < end - a.offset;
 }
@@ -98,7 +104,7 @@ static bool check_arg(const check_source *c, const bertc_variant *v, const bertc
     switch (a->kind) {
     case BERTC_ARG_WEIGHT: limit = c->descriptor.weights_bytes; break;
     case BERTC_ARG_ARENA: limit = v->arena_bytes; break;
-    case BERTC_ARG_STATE: limit = c->descriptor.state_bytes; break;
+    case BERTC_ARG_STATE: limit = states_bytes(&c->descriptor); break;
     case BERTC_ARG_CALL:
 #define X(name, field, elem, count)                                                                          \
     if (a->offset == offsetof(bertc_call, field)) return true;
@@ -163,6 +169,8 @@ bool check_variant(const check_source *c, const bertc_variant *v) {
             check_entry(c, BERTC_ROW_PHASE, rows, i, &p);
             if (!check_phase(c, v, &p)) return false;
         }
+        bool parts = v->forward[t] <= v->backward[t] && v->backward[t] <= v->phase_count[t];
+        if (!parts || (v->backward[t] && !v->forward[t])) return broken(c, v, "the parts of its phases");
     }
     return true;
 }

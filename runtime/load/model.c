@@ -31,8 +31,11 @@ static bool read_parameters(bertc_model *m) {
     m->parameter_at = heap_zero((size_t)n + 1, sizeof *m->parameter_at);
     if (!m->parts || !m->parameter_at) return false;
     for (int i = 0; i < n; i++)
-        if (!m->parts[i].first) m->parameter_at[m->parameter_count++] = i;
-    m->parameter_at[m->parameter_count] = n;
+        if (!m->parts[i].first) {
+            m->parameter_count += !m->parts[i].zeros;
+            m->parameter_at[m->tensor_count++] = i;
+        }
+    m->parameter_at[m->tensor_count] = n;
     return true;
 }
 
@@ -194,7 +197,7 @@ static bertc_model_info info_of(const bertc_model *m) {
                               .embedding_width = width,
                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
                               .own_prompt_count = m->task ? (int)m->task->own_prompts : 0,
-                              .state_bytes = d->state_bytes,
+                              .state_bytes = states_bytes(d),
                               .vector_width = output_width(m, BERTC_TASK_VECTORS, "vectors")};
 }
 

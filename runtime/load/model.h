@@ -29,8 +29,9 @@ struct bertc_model {
     bertc_port *inputs, *outputs;
     bertc_parameter_part *parts; // the parameters', as this version has them
     int *parameter_at;           // by parameter: its first part; one more ends the last
-    int parameter_count;
-    const bertc_task *task; // as this version has it: &own_task; NULL: raw tensors only
+    int parameter_count;         // of the checkpoint; behind them come
+    int tensor_count;            // with those of training, which begin as zeros
+    const bertc_task *task;      // as this version has it: &own_task; NULL: raw tensors only
     bertc_task own_task;
     const char *task_table; // its offsets count from here
     tokenizer tokenizer;    // where the descriptor has one

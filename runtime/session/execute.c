@@ -6,6 +6,8 @@
 #include "runtime/session/order.h"
 #include "runtime/session/session.h"
 
+#define NO_LABEL (-100) // as PyTorch's ignore_index
+
 void session_clear(bertc_session *s) {
     session_group *g = &s->group;
     g->tokens = g->sequences = g->rows = g->longest = 0;
@@ -125,6 +127,34 @@ static void write_inputs(bertc_session *s, const session_variant *v) {
     }
 }
 
+static int64_t rows_of(const session_group *g, uint32_t leading) {
+    return leading == BERTC_S ? g->sequences : leading == BERTC_R ? g->rows : g->tokens;
+}
+
+// What a target's elements are where the caller gives none: no label's, or zeros.
+static void write_default(const bertc_port *p, int32_t *row, int64_t n) {
+    for (int64_t i = 0; i < n; i++) row[i] = p->elem == BERTC_I32 ? NO_LABEL : 0;
+}
+
+// Rows of the last axis lie slot.ld apart.
+static void write_targets(bertc_session *s, const session_variant *v) {
+    for (int i = 0; i < s->target_count; i++) {
+        const session_target *t = &s->targets[i];
+        const bertc_port *p = &s->model->inputs[t->port];
+        const bertc_slot *slot = &v->inputs[t->port];
+        if (slot->offset < 0) continue;
+        int64_t last = p->rank ? p->shape[p->rank - 1] : 1, ld = p->rank ? slot->ld : 1;
+        int64_t n = rows_of(&s->group, p->leading) * (t->width / last);
+        int32_t *to = (int32_t *)(void *)(v->arena + slot->offset);
+        for (int64_t r = 0; r < n; r++) {
+            if (t->given)
+                memcpy(to + r * ld, (const int32_t *)t->rows + r * last, (size_t)last * sizeof *to);
+            else
+                write_default(p, to + r * ld, last);
+        }
+    }
+}
+
 // --- Phases
 
 static int64_t dim_size(const bertc_session *s, uint32_t dim) {
@@ -194,14 +224,14 @@ static double now(void) {
 }
 
 // Phase by phase, for a hook that must see each result.
-static void run_observed(bertc_session *s, const pool_work *work) {
+static void run_observed(bertc_session *s, const pool_work *work, int first, int end) {
     const session_variant *v = s->current;
     double pairs = 0, tokens = (double)s->call.tokens;
     for (int64_t i = 0; i < s->call.sequences; i++) {
         double n = s->call.bounds[i + 1] - s->call.bounds[i];
         pairs += n * n;
     }
-    for (int i = 0; i < v->phase_count; i++) {
+    for (int i = first; i < end; i++) {
         const bertc_phase *p = &v->phases[i];
         const void *const *results =
             (const void *const *)v->args + v->arg_at[i] + (int)(p->arg_count - p->result_count);
@@ -223,9 +253,18 @@ static void run_observed(bertc_session *s, const pool_work *work) {
     }
 }
 
-void session_execute(bertc_session *s) {
+void session_forget_targets(bertc_session *s) {
+    for (int i = 0; i < s->target_count; i++) s->targets[i].given = false;
+}
+
+bool session_has_parts(const bertc_session *s) {
+    return s->variants[0].variant->forward[0] != 0;
+}
+
+void session_execute_parts(bertc_session *s, session_part first, session_part end) {
     const session_group *g = &s->group;
     s->current = &s->variants[session_fit(s, g->tokens, g->sequences, g->longest)];
+    const session_variant *v = s->current;
     s->call = (bertc_call){.tokens = g->tokens,
                            .sequences = g->sequences,
                            .rows = g->rows,
@@ -233,17 +272,25 @@ void session_execute(bertc_session *s) {
                            .row_bounds = g->inputs[INPUT_ROW_BOUNDS],
                            .step = s->numbers.step,
                            .seed = {s->numbers.seed[0], s->numbers.seed[1]},
-                           .rate = s->numbers.rate};
-    write_inputs(s, s->current);
+                           .rate = s->numbers.rate,
+                           .keep = s->numbers.keep,
+                           .scale = s->numbers.scale,
+                           .clip = s->numbers.clip};
+    if (first != SESSION_UPDATE) write_inputs(s, v);
+    if (first != SESSION_UPDATE) write_targets(s, v);
     const pool_work work = {.context = s,
                             .count = phase_count,
                             .task = phase_task,
-                            .enter = thread_call(s, s->current->variant->enter),
-                            .leave = thread_call(s, s->current->variant->leave)};
+                            .enter = thread_call(s, v->variant->enter),
+                            .leave = thread_call(s, v->variant->leave)};
     if (s->hook)
-        run_observed(s, &work);
+        run_observed(s, &work, v->parts[first], v->parts[end]);
     else
-        pool_run(s->pool, &work, 0, s->current->phase_count);
+        pool_run(s->pool, &work, v->parts[first], v->parts[end]);
+}
+
+void session_execute(bertc_session *s) {
+    session_execute_parts(s, SESSION_FORWARD, session_has_parts(s) ? SESSION_BACKWARD : SESSION_PARTS);
 }
 
 // --- Outputs

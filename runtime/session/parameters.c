@@ -1,20 +1,19 @@
 // The parameters of a session, as tensors of the checkpoint: the states, moved back to where they came from.
-#include <string.h>
+#include "runtime/session/parameters.h"
 
 #include "runtime/error.h"
-#include "runtime/session/session.h"
 #include "runtime/sized.h"
+
+static bool check_index(const bertc_model *m, int index, bertc_error *error) {
+    if (index >= 0 && index < m->parameter_count) return true;
+    return error_set(error, "parameter %d: the model has %d of them", index, m->parameter_count);
+}
 
 int bertc_parameter_count(const bertc_model *m) {
     return m ? m->parameter_count : 0;
 }
 
-// The parts of a parameter, *count of them. NULL: *error says why.
-static const bertc_parameter_part *parts_of(const bertc_model *m, int index, int *count, bertc_error *error) {
-    if (index < 0 || index >= m->parameter_count) {
-        error_set(error, "parameter %d: the model has %d of them", index, m->parameter_count);
-        return NULL;
-    }
+const bertc_parameter_part *parameter_parts(const bertc_model *m, int index, int *count) {
     *count = m->parameter_at[index + 1] - m->parameter_at[index];
     return m->parts + m->parameter_at[index];
 }
@@ -23,8 +22,9 @@ bool bertc_parameter_describe(const bertc_model *m, int index, bertc_parameter *
     int count;
     if (!m) return error_set(error, "model is NULL");
     if (!out) return error_set(error, "the parameter is NULL");
-    const bertc_parameter_part *p = parts_of(m, index, &count, error);
-    if (!p || !sized_check(SIZED_bertc_parameter, out, error)) return false;
+    if (!check_index(m, index, error)) return false;
+    const bertc_parameter_part *p = parameter_parts(m, index, &count);
+    if (!sized_check(SIZED_bertc_parameter, out, error)) return false;
     bertc_parameter own = {.name = model_at(m, p->name), .rank = (int)p->rank, .count = 1};
     for (uint32_t i = 0; i < p->rank; i++) {
         own.shape[i] = p->shape[i];
@@ -55,11 +55,9 @@ static void move(const bertc_session *s, const bertc_parameter_part *p, float *t
     }
 }
 
-static bool move_all(bertc_session *s, int index, float *to, const float *from, bertc_error *error) {
+bool parameter_move(bertc_session *s, int index, float *to, const float *from, bertc_error *error) {
     int count;
-    if (!s) return error_set(error, "session is NULL");
-    const bertc_parameter_part *parts = parts_of(s->model, index, &count, error);
-    if (!parts) return false;
+    const bertc_parameter_part *parts = parameter_parts(s->model, index, &count);
     if (!to && !from) return error_set(error, "data is NULL");
     if (!session_enter(s, error)) return false;
     for (int i = 0; i < count; i++) move(s, &parts[i], to, from);
@@ -68,9 +66,11 @@ static bool move_all(bertc_session *s, int index, float *to, const float *from, 
 }
 
 bool bertc_parameter_read(bertc_session *s, int index, float *data, bertc_error *error) {
-    return move_all(s, index, data, NULL, error);
+    if (!s) return error_set(error, "session is NULL");
+    return check_index(s->model, index, error) && parameter_move(s, index, data, NULL, error);
 }
 
 bool bertc_parameter_write(bertc_session *s, int index, const float *data, bertc_error *error) {
-    return move_all(s, index, NULL, data, error);
+    if (!s) return error_set(error, "session is NULL");
+    return check_index(s->model, index, error) && parameter_move(s, index, NULL, data, error);
 }

@@ -1,9 +1,9 @@
 // bertc_run: checks the caller's grid, packs it by its mask, runs it in one call or several, and scatters
-// the outputs back to the grid.
+// the outputs back to the grid (outputs.c).
 #include <string.h>
 
 #include "runtime/error.h"
-#include "runtime/load/check.h"
+#include "runtime/session/outputs.h"
 #include "runtime/session/session.h"
 #include "runtime/sized.h"
 
@@ -132,88 +132,12 @@ static void pack_row(bertc_session *s, const bertc_batch *in, int64_t b, bool ro
     }
 }
 
-// --- Outputs
-
-size_t bertc_output_bytes(const bertc_model *m, int index, int64_t batch, int64_t length) {
-    if (!m || index < 0 || (uint32_t)index >= m->descriptor->output_count || batch < 0 || length < 0)
-        return 0;
-    const bertc_port *p = &m->outputs[index];
-    size_t n = (size_t)batch;
-    if (p->leading != BERTC_S && __builtin_mul_overflow(n, (size_t)length, &n)) return SIZE_MAX;
-    if (__builtin_mul_overflow(n, (size_t)port_width(p, 1), &n)) return SIZE_MAX;
-    if (p->ragged && __builtin_mul_overflow(n, (size_t)length, &n)) return SIZE_MAX;
-    return __builtin_mul_overflow(n, sizeof(float), &n) ? SIZE_MAX : n;
-}
-
-// One leading row of an output to its place.
-static void copy_row(const bertc_port *p, int64_t ld, const float *from, float *to) {
-    int64_t last = p->rank ? p->shape[p->rank - 1] : 1, rows = 1;
-    for (uint32_t i = 0; i + 1 < p->rank; i++) rows *= p->shape[i];
-    for (int64_t r = 0; r < rows; r++) memcpy(to + r * last, from + r * ld, (size_t)last * sizeof *to);
-}
-
-// A ragged output [T,h,M] (query, head, key) becomes [batch,h,length,length]: for each text, the heads come
-// first, then the queries, then the keys.
-static void scatter_ragged(const bertc_session *s, int output, float *buffer, int64_t length, int64_t text) {
-    const session_group *g = &s->group;
-    const bertc_port *p = &s->model->outputs[output];
-    int64_t ld = s->current->outputs[output].ld;
-    int64_t from = g->inputs[INPUT_BOUNDS][text], n = g->inputs[INPUT_BOUNDS][text + 1] - from, heads = 1;
-    const int32_t *columns = g->inputs[INPUT_COLUMNS] + from;
-    for (uint32_t i = 0; i + 1 < p->rank; i++) heads *= p->shape[i];
-    for (int64_t t = 0; t < n; t++)
-        for (int64_t h = 0; h < heads && g->inputs[INPUT_MASK][from + t]; h++) {
-            const float *row = session_output(s, output, from + t) + h * ld;
-            float *to = buffer + ((g->places[text] * heads + h) * length + columns[t]) * length;
-            for (int64_t i = 0; i < n; i++) to[columns[i]] = row[i];
-        }
-}
-
-static void scatter(const bertc_session *s, int output, float *buffer, int64_t length) {
-    const session_group *g = &s->group;
-    const bertc_port *p = &s->model->outputs[output];
-    const bertc_slot *slot = &s->current->outputs[output];
-    int64_t width = port_width(p, 0);
-    for (int64_t q = 0; q < g->sequences; q++) {
-        if (p->ragged) {
-            scatter_ragged(s, output, buffer, length, q);
-            continue;
-        }
-        if (p->leading == BERTC_S) {
-            copy_row(p, slot->ld, session_output(s, output, q), buffer + g->places[q] * width);
-            continue;
-        }
-        const int32_t *bounds = g->inputs[p->leading == BERTC_T ? INPUT_BOUNDS : INPUT_ROW_BOUNDS];
-        for (int64_t r = bounds[q]; r < bounds[q + 1]; r++) {
-            int64_t t = p->leading == BERTC_T ? r : g->inputs[INPUT_ROWS][r];
-            if (!g->inputs[INPUT_MASK][t] && !session_shows_hidden(s)) continue;
-            copy_row(p, slot->ld, session_output(s, output, r),
-                     buffer + (g->places[q] * length + g->inputs[INPUT_COLUMNS][t]) * width);
-        }
-    }
-}
-
-static bertc_tensor describe(const bertc_model *m, int index, const bertc_batch *in, const float *data) {
-    const bertc_port *p = &m->outputs[index];
-    bertc_tensor own = {.name = bertc_output_name(m, index), .data = data}, *out = &own;
-    out->shape[out->rank++] = in->batch;
-    if (p->ragged) {
-        for (uint32_t i = 0; i + 1 < p->rank; i++) out->shape[out->rank++] = p->shape[i];
-        out->shape[out->rank++] = in->length;
-        out->shape[out->rank++] = in->length;
-        return own;
-    }
-    if (p->leading != BERTC_S) out->shape[out->rank++] = in->length;
-    for (uint32_t i = 0; i < p->rank; i++) out->shape[out->rank++] = p->shape[i];
-    return own;
-}
-
 // --- The call
 
 static void execute(bertc_session *s, const bertc_batch *in, float *const *buffers) {
     session_execute(s);
     for (uint32_t i = 0; buffers && i < s->model->descriptor->output_count; i++)
-        if (buffers[i]) scatter(s, (int)i, buffers[i], in->length);
+        if (buffers[i]) output_scatter(s, (int)i, &(output_grid){in->batch, in->length, NULL}, buffers[i]);
     session_clear(s);
 }
 
@@ -239,9 +163,10 @@ static bool check_rows(const bertc_session *s, const bertc_batch *in, bool first
     return true;
 }
 
-// A call that changes the parameters is one step: it can't be cut in several.
-static bool check_one_call(bertc_session *s, const bertc_batch *in, bertc_error *error) {
-    if (!s->model->descriptor->updates) return true;
+// A call that changes the parameters is one step: it can't be cut in several. Neither can an output of the whole batch.
+static bool check_one_call(bertc_session *s, const bertc_batch *in, bool whole, bertc_error *error) {
+    bool updates = s->model->descriptor->updates && !session_has_parts(s);
+    if (!updates && !whole) return true;
     int64_t tokens = 0, longest = 0;
     for (int64_t b = 0; b < in->batch; b++) {
         int64_t n = count_present(s, in, b);
@@ -249,32 +174,35 @@ static bool check_one_call(bertc_session *s, const bertc_batch *in, bertc_error 
         if (n > longest) longest = n;
     }
     if (session_fits(s, tokens, in->batch, longest)) return true;
-    return error_set(
-        error,
-        "%lld texts of %lld tokens don't fit in one call, which a model that changes its parameters "
-        "needs: at most %lld tokens",
-        (long long)in->batch, (long long)tokens, (long long)s->max_tokens);
+    return error_set(error,
+                     "%lld texts of %lld tokens don't fit in one call, which %s needs: at most %lld tokens",
+                     (long long)in->batch, (long long)tokens,
+                     updates ? "a model that changes its parameters" : "an output of the whole batch",
+                     (long long)s->max_tokens);
 }
 
 static bool run(bertc_session *s, const bertc_batch *in, float *const *buffers, bertc_tensor *tensors,
                 bertc_error *error) {
     const bertc_model *m = s->model;
-    bool first = false, rows = false; // what the wanted outputs read
+    bool first = false, rows = false, whole = false; // what the wanted outputs read
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         if (!buffers || !buffers[i]) continue;
         first |= m->outputs[i].reads_first != 0;
         rows |= m->outputs[i].leading == BERTC_R;
+        whole |= m->outputs[i].leading == BERTC_NUMBER;
     }
-    if (!check_rows(s, in, first, error) || !check_one_call(s, in, error)) return false;
+    if (!check_rows(s, in, first, error) || !check_one_call(s, in, whole, error)) return false;
     for (uint32_t i = 0; i < m->descriptor->output_count; i++) {
         float *to = buffers ? buffers[i] : NULL;
         if (to) memset(to, 0, bertc_output_bytes(m, (int)i, in->batch, in->length));
         if (!tensors) continue;
-        const bertc_tensor described = describe(m, (int)i, in, to);
+        const output_grid grid = {in->batch, in->length, NULL};
+        const bertc_tensor described = output_describe(m, (int)i, &grid, to);
         sized_give(SIZED_bertc_tensor, &described, tensors, i);
     }
     session_clear(s);
-    s->numbers = (bertc_numbers){in->step, {in->seed[0], in->seed[1]}, in->rate};
+    s->numbers = (bertc_numbers){.step = in->step, .seed = {in->seed[0], in->seed[1]}, .rate = in->rate};
+    session_forget_targets(s);
     for (int64_t b = 0; b < in->batch; b++) {
         if (!session_room(s, count_present(s, in, b))) execute(s, in, buffers);
         pack_row(s, in, b, rows);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/load/check.h"
 #include "runtime/load/map.h"
 #include "runtime/memory.h"
 
@@ -67,6 +68,9 @@ static bool read_tables(session_variant *out, const bertc_model *m, int class) {
     out->outputs = model_rows(m, v->outputs, m->descriptor->output_count, BERTC_ROW_SLOT);
     out->phases = model_rows(m, v->phases[class], v->phase_count[class], BERTC_ROW_PHASE);
     out->phase_count = (int)v->phase_count[class];
+    int forward = (int)v->forward[class], all = out->phase_count;
+    const int parts[] = {0, forward ? forward : all, forward ? (int)v->backward[class] : all, all};
+    memcpy(out->parts, parts, sizeof parts);
     return out->inputs && out->outputs && out->phases;
 }
 
@@ -96,15 +100,16 @@ static bool copy_weights(bertc_session *s) {
     return true;
 }
 
-// The states begin as the artefact has them. Kernels read vectors whole, also of a row that is a vector's part, so 64 zeros
+// The states begin as the artefact has them, or as zeros. Kernels read vectors whole, also of a row that is a vector's part, so 64 zeros
 // stand behind the last one, as behind the weights.
 static bool open_states(bertc_session *s, bertc_error *error) {
-    size_t bytes = (size_t)s->model->descriptor->state_bytes;
-    if (!bytes) return true;
-    s->states = heap_aligned(64, bytes + 64, 1);
-    if (!s->states) return error_set(error, "out of memory: the session's states are %zu bytes", bytes);
-    memcpy(s->states, s->model->weights, bytes);
-    memset(s->states + bytes, 0, 64);
+    size_t bytes = (size_t)s->model->descriptor->state_bytes,
+           zeros = (size_t)s->model->descriptor->zero_bytes;
+    if (!bytes && !zeros) return true;
+    s->states = heap_aligned(64, bytes + zeros + 64, 1);
+    if (!s->states)
+        return error_set(error, "out of memory: the session's states are %zu bytes", bytes + zeros);
+    if (bytes) memcpy(s->states, s->model->weights, bytes);
     return true;
 }
 
@@ -135,12 +140,29 @@ static bool open_group(session_group *g, int64_t tokens, int64_t sequences) {
     return g->places != NULL;
 }
 
+static bool open_targets(bertc_session *s) {
+    const bertc_descriptor *d = s->model->descriptor;
+    s->targets = heap_zero((size_t)d->input_count + 1, sizeof *s->targets);
+    if (!s->targets) return false;
+    for (uint32_t i = 0; i < d->input_count; i++) {
+        const bertc_port *p = &s->model->inputs[i];
+        if (!p->target) continue;
+        session_target *t = &s->targets[s->target_count++];
+        size_t rows = (size_t)(p->leading == BERTC_S ? s->max_sequences : s->max_tokens), count;
+        *t = (session_target){.port = (int)i, .width = port_width(p, 1)};
+        if (__builtin_mul_overflow(rows, (size_t)t->width, &count)) return false;
+        t->rows = heap_zero(count, sizeof(int32_t));
+        if (!t->rows) return false;
+    }
+    return true;
+}
+
 static bool open_all(bertc_session *s, const bertc_session_options *o, bertc_error *error) {
     s->weights = s->model->weights;
     find_inputs(s);
     if (!open_states(s, error)) return false;
     if (!open_memory(s) || (o->huge_pages && s->model->descriptor->weights_bytes && !copy_weights(s)) ||
-        !open_variants(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
+        !open_variants(s) || !open_targets(s) || !open_group(&s->group, s->max_tokens, s->max_sequences))
         return error_set(error, "out of memory: the session needs %zu bytes",
                          s->arena_bytes + s->scratch_bytes);
     s->pool = pool_open(s->threads, o->parallel, o->parallel_user, error);
@@ -198,6 +220,8 @@ void session_close(bertc_session *s) {
     free(s->variants);
     for (int i = 0; i < INPUT_COUNT; i++) free(s->group.inputs[i]);
     free(s->group.places);
+    for (int i = 0; i < s->target_count; i++) free(s->targets[i].rows);
+    free(s->targets);
     free(s->states);
     map_free(s->weights_copy, (size_t)s->model->descriptor->weights_bytes);
     map_free(s->arena, s->arena_bytes);

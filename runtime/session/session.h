@@ -15,8 +15,19 @@ typedef struct answer_state answer_state;
 // What the application gives with a call: inputs that are numbers.
 typedef struct bertc_numbers {
     int32_t step, seed[2];
-    float rate;
+    float rate, keep, scale, clip;
 } bertc_numbers;
+
+// A target of the call, of a model that trains: an input that is none of BERTC_INPUT_LIST.
+typedef struct session_target {
+    int port;      // index of the descriptor's input
+    int64_t width; // elements of a row, of 4 bytes each
+    void *rows;    // [max_tokens or max_sequences, width], packed as the texts are
+    bool given;    // else each element is -100, or 0 where it is a float
+} session_target;
+
+// The parts of a model that trains (bertc_variant.forward, .backward).
+typedef enum session_part { SESSION_FORWARD, SESSION_BACKWARD, SESSION_UPDATE, SESSION_PARTS } session_part;
 
 typedef enum session_input {
 #define X(id, name) INPUT_##id,
@@ -31,9 +42,11 @@ typedef struct session_variant {
     bertc_slot *inputs, *outputs; // by the model's port
     bertc_phase *phases;
     int phase_count;
-    char *arena; // its own part, zeroed at opening
-    void **args; // addresses, all phases' one after the other
-    int *arg_at; // first of a phase
+    int parts[SESSION_PARTS +
+              1]; // where each begins, and the end; without parts the first begins and ends with all
+    char *arena;  // its own part, zeroed at opening
+    void **args;  // addresses, all phases' one after the other
+    int *arg_at;  // first of a phase
 } session_variant;
 
 // The texts of the call that is being put together.
@@ -60,6 +73,8 @@ struct bertc_session {
     session_variant *variants;    // model->variant_count
     int input_slots[INPUT_COUNT]; // index of the descriptor's input, -1: the model has none
     int64_t max_tokens, max_sequences;
+    session_target *targets; // target_count
+    int target_count;
     session_group group;
     const session_variant *current; // of the last execute
     bertc_call call;
@@ -101,8 +116,14 @@ bool session_shows_hidden(const bertc_session *s);
 void session_token(bertc_session *s, int32_t id, int32_t type, int32_t position, int32_t column, bool read);
 // Sets another input of the token that was added last.
 void session_set(bertc_session *s, session_input i, int32_t v);
-// Runs the group (which must hold a text) in the smallest variant that holds it.
+// Runs the group (which must hold a text) in the smallest variant that holds it; of a model with parts, forward alone.
 void session_execute(bertc_session *s);
+// Runs the parts [first, end) over the group; the update alone needs no text.
+void session_execute_parts(bertc_session *s, session_part first, session_part end);
+// The following calls have no targets until they are given again.
+void session_forget_targets(bertc_session *s);
+// Has the model parts?
+bool session_has_parts(const bertc_session *s);
 // Row r (of T, S or R) of an output after session_execute: `width` elements for rank 0 and 1.
 const float *session_output(const bertc_session *s, int output, int64_t r);
 // Index of an output by name, -1: none.

@@ -19,6 +19,7 @@ runtime/tokenizer:
 runtime/load: tokenizer
 runtime/session: load tokenizer
 runtime/answer: session load tokenizer
+runtime/train: session load
 frontend/hub/files:
 frontend/hub/sentence: files
 frontend/hub/config: files sentence
@@ -39,6 +40,7 @@ passes/differentiate:
 passes/fuse:
 passes/lower:
 passes/narrow:
+passes/optimize:
 passes/plan:
 END
 }

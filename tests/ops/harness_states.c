@@ -1,11 +1,13 @@
-// States of a differential test: a run has a copy of their first values and 64 zeros behind, as a session has.
+// States of a differential test: a run has a copy of their first values, those that begin as zeros, and 64 zeros behind, as
+// a session has.
 #include "harness_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void harness_states_open(run *r) {
-    r->states = fenced_new(r->g->state_bytes + 64);
+    r->states = fenced_new(r->g->state_bytes + r->g->zero_bytes + 64);
+    memset(r->states.data, 0, (size_t)(r->g->state_bytes + r->g->zero_bytes + 64));
     if (r->g->state_bytes) memcpy(r->states.data, r->weights.data, (size_t)r->g->state_bytes);
 }
 

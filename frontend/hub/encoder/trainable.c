@@ -231,6 +231,7 @@ static value as_ops(training *t, const recipe *r) {
     case RECIPE_LARGE:
     case RECIPE_QUOTIENT:
     case RECIPE_SCALE_ROWS:
+    case RECIPE_ZEROS:
     case RECIPE_KINDS: break;
     }
     const recipe *source = r;
