@@ -25,6 +25,7 @@ static const kernel_family families[] = {
     {"pooled", pooled_accepts, pooled_emit, false},
     {"columns", columns_accepts, columns_emit, false},
     {"rowwise", rowwise_accepts, rowwise_emit, false},
+    {"update", update_accepts, update_emit, true},
     {"loop_nest", loop_nest_accepts, loop_nest_emit, true},
     {NULL, NULL, NULL, false},
 };

@@ -185,6 +185,8 @@ bool columns_accepts(const emit *e, const kernel_site *s);
 bool columns_emit(emit *e, const kernel_site *s, kernel *out);
 bool rowwise_accepts(const emit *e, const kernel_site *s);
 bool rowwise_emit(emit *e, const kernel_site *s, kernel *out);
+bool update_accepts(const emit *e, const kernel_site *s);
+bool update_emit(emit *e, const kernel_site *s, kernel *out);
 bool loop_nest_accepts(const emit *e, const kernel_site *s);
 bool loop_nest_emit(emit *e, const kernel_site *s, kernel *out);
 // Does the loop nest's code for the node depend on the variant's tokens? It does where the node's rows

@@ -226,7 +226,7 @@ bool columns_emit(emit *e, const kernel_site *s, kernel *out) {
                                 .inner = ceil_div(ceil_div(c.n, e->width), vectors),
                                 .flops_row = counted ? flops : 0,
                                 .flops_call = c.rows.s == SYM_NONE ? flops * (double)c.rows.n : 0,
-                                .row_bytes = counted ? row_bytes(s, &c) : 0,
+                                .row_bytes = row_bytes(s, &c) * (c.rows.s == SYM_NONE ? c.rows.n : counted),
                                 .suffix = ""};
         for (int like = 0; like < class && !phase->function; like++)
             if (out->phases[like][0].inner == phase->inner) phase->function = out->phases[like][0].function;

@@ -17,7 +17,8 @@
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
 // A state is packed where matmuls stream it and all else that reads it, or what is assigned to it,
-// goes element by element; a second copy for the others would be a second state.
+// goes element by element, beside no matrix that stays row-major; a second copy for the others would
+// be a second state.
 //
 // A right operand that changes from call to call (a state that stays as it is, a result of known
 // size) is packed as a call runs, by a node of its own; what is turned round for the product alone
@@ -151,11 +152,43 @@ static bool state_packs(const graph *g, value w) {
     return r.products && !r.others;
 }
 
+// Is there a node that takes w and a matrix of its shape that stays row-major (the states of an optimiser beside it)? It
+// would have to go through both in different orders.
+static bool meets_rows(const graph *g, value w, const bool *packs) {
+    for (value v = 0; v < g->count; v++) {
+        const node *n = graph_node(g, v);
+        bool reads = false, rows = false;
+        for (int i = 0; i < n->input_count; i++) {
+            value x = n->inputs[i], state = graph_state_of(g, x);
+            reads |= x == w;
+            rows |= x != w && state != w && type_same_shape(graph_type(g, x), graph_type(g, w)) &&
+                    !packs[x] && (state == VALUE_NONE || !packs[state]);
+        }
+        if (reads && rows && n->op != OP_matmul && n->op != OP_assign) return true;
+    }
+    return false;
+}
+
+static bool *states_to_pack(const graph *g) {
+    bool *packs = ARENA_ARRAY(g->arena, bool, g->count), changed = true;
+    for (value w = 0; w < g->count; w++) packs[w] = node_is_state(graph_node(g, w)) && state_packs(g, w);
+    while (changed) {
+        changed = false;
+        for (value w = 0; w < g->count; w++) {
+            if (!packs[w] || !meets_rows(g, w, packs)) continue;
+            packs[w] = false;
+            changed = true;
+        }
+    }
+    return packs;
+}
+
 static void pack_states(graph *g, pass *p) {
     int before = p->fired;
+    const bool *packs = states_to_pack(g);
     for (value w = 0; w < g->count; w++) {
         node *n = graph_node(g, w);
-        if (!node_is_state(n) || !state_packs(g, w)) continue;
+        if (!packs[w]) continue;
         recipe *row = (recipe *)(uintptr_t)node_attr(n, ATTR_recipe)->u.recipe;
         node_set_attr(g, n, (attr){.id = ATTR_recipe, .u.recipe = recipe_pack(g->arena, row)});
         node_drop_attr(n, ATTR_at); // as it was, it had fewer bytes
