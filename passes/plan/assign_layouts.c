@@ -16,9 +16,9 @@
 // A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
 // the blocks (`blocks`), so that its kernel reads and multiplies them alone.
 //
-// A state is packed where matmuls stream it and all else that reads it, or what is assigned to it,
-// goes element by element, beside no matrix that stays row-major; a second copy for the others would
-// be a second state.
+// A state is packed where matmuls stream it and all else that reads it, or what is assigned to
+// it, goes element by element, beside no matrix that stays row-major; a second copy for the
+// others would be a second state.
 //
 // A right operand that changes from call to call (a state that stays as it is, a result of known
 // size) is packed as a call runs, by a node of its own; what is turned round for the product alone
