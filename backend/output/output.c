@@ -125,7 +125,8 @@ static bool link_into(output_writer *w, const output_file *out, const guard *aft
     double start = backend_seconds();
     progress_at(w->a->progress, "linking", -1);
     bool ok = link_run(&job, &w->times->linker_peak_kb, w->diag) &&
-              checksum_write(out->name, w->weights_checksum, w->o->output, w->diag);
+              checksum_write(out->name, w->weights_checksum, w->o->output, w->diag) &&
+              (job.relocatable || pieces_write(out->name, w->o->output, w->diag));
     w->times->link = backend_seconds() - start;
     return ok && output_file_size(out, &w->times->artefact_bytes, w->diag);
 }

@@ -26,6 +26,9 @@ bool elf_weights_write(int fd, weights *w, const tensor_source *source, const ta
 // --- checksum.c: writes the checksums into a linked `file`, which becomes `path`.
 bool checksum_write(const char *file, uint64_t weights_checksum, const char *path, diag *d);
 
+// --- pieces.c: writes a linked `file`, which becomes `path`, once more, so that the system can map it by large pages.
+bool pieces_write(const char *file, const char *path, diag *d);
+
 // --- header.c: a C header with the artefact's sizes and names. `path` gives the prefix.
 void header_print(const artefact *a, const char *path, FILE *out);
 
