@@ -54,6 +54,12 @@ static const scenario commands[] = {
     {"run --summarize",
      .args = {"run", "@/vectors.so", "--summarize", "2", "@/story.txt", "-j", "1", "--json"}, .points = 40,
      .many = true},
+    {"evaluate",
+     .args = {"evaluate", "@/labels.so", "--data", "@/reviews.jsonl", "--group-by", "who", "--swap", "he:she",
+              "-j", "1", "--json"},
+     .points = 60, .many = true},
+    {"evaluate a CSV of embeddings",
+     .args = {"evaluate", "@/vectors.so", "--data", "@/ranked.csv", "-j", "2"}, .points = 40, .many = true},
     {"run --explain", .args = {"run", "@/labels.so", "--explain", "a fine film", "-o", "why.html"},
      .points = 40},
     {"run --explain --json", .args = {"run", "@/labels.so", "--explain", "a fine film", "--json"},
@@ -131,6 +137,10 @@ static bool setup(const char *folder) {
            write_text(folder, "lines.txt", "one\ntwo three\nfour five six\n") &&
            write_text(folder, "lines.jsonl",
                       "{\"text\":\"one\",\"pair\":\"two\"}\n{\"words\":[\"three\",\"four\"]}\n\"five\"\n") &&
+           write_text(folder, "reviews.jsonl",
+                      "{\"text\":\"he is fine\",\"label\":1,\"who\":\"a\"}\n{\"text\":\"dull\",\"label\":0}\n"
+                      "{\"text\":\"she\",\"label\":\"positive\",\"who\":\"b\"}\n") &&
+           write_text(folder, "ranked.csv", "query,positive\none,two\n\"three, four\",five\n") &&
            harness_succeeds(folder, folder, stores);
 }
 

@@ -113,6 +113,28 @@ static const char *users_name(const char *columns, data_role role, arena *a) {
     return NULL;
 }
 
+static bool is_role(const char *word, size_t size) {
+    for (int i = 0; i < ROLE_COUNT; i++) {
+        const char *name = column_role_name((data_role)i);
+        if (strlen(name) == size && !strncmp(word, name, size)) return true;
+    }
+    return false;
+}
+
+bool column_check(const data_options *o, diag *d) {
+    for (const char *at = o->columns; at && *at;) {
+        size_t size = strcspn(at, ","), equals = strcspn(at, "=");
+        if (equals >= size || equals + 1 == size || !is_role(at, equals))
+            return diag_error(
+                d, "--columns",
+                "'%.*s' is no ROLE=NAME; roles are text, pair, label, score, words, tags, answers, "
+                "positive, negative",
+                (int)size, at);
+        at += size + (at[size] == ',');
+    }
+    return true;
+}
+
 static const char *find_text(const data_options *o, data_role role, column_is_there is_there,
                              const void *of) {
     const pair_names *all = text_names(o->form);

@@ -26,6 +26,8 @@ const char *column_find(const data_options *o, data_role role, column_is_there i
 const char *column_names(const data_options *o, data_role role, arena *a);
 // The roles that an example must have; a bit each.
 unsigned column_needs(data_form form);
+// Is the user's text such a list (or NULL)? False, with a diagnostic, where it is none, or names a role that there is not.
+bool column_check(const data_options *o, diag *d);
 // The word of --columns.
 const char *column_role_name(data_role role);
 

@@ -86,6 +86,8 @@ bool data_seek(data_source *s, int64_t offset, int64_t line, diag *d);
 bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d);
 // Counts a bad example, and names it: the first 50 of them. Any text may be the error: a label that is none, say.
 void data_report(data_source *s, const data_example *e, const char *error, diag *d);
+// A copy of a name in the data for messages: control characters are "?", and what is no UTF-8 is U+FFFD.
+const char *data_printable(const char *text, arena *a);
 int64_t data_bad(const data_source *s); // how many were reported
 
 // --- labels.c: names and their numbers

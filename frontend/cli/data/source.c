@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontend/cli/data/record.h"
+#include "frontend/cli/data/columns.h"
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
@@ -79,11 +79,34 @@ static data_format format_by_line(const char *line, data_form form) {
     return strchr(line, '\t') ? DATA_TSV : DATA_CSV;
 }
 
+// What the first bytes say that holds no lines; NULL: nothing.
+static const char *other_kind(const char *line, size_t size) {
+    static const struct {
+        const char *bytes, *kind;
+    } kinds[] = {{"\x1f\x8b", "a gzip file"},
+                 {"\xfd"
+                  "7zXZ",
+                  "an xz file"},
+                 {"BZh", "a bzip2 file"},
+                 {"\x28\xb5\x2f\xfd", "a zstd file"},
+                 {"PK\x03\x04", "a zip archive"},
+                 {"PAR1", "a Parquet file"},
+                 {"ARROW1", "an Arrow file"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].bytes);
+        if (size >= n && !memcmp(line, kinds[i].bytes, n)) return kinds[i].kind;
+    }
+    return NULL;
+}
+
 // The first line says which format it is, and is read again then.
 static bool find_format(data_source *s, const char *path, diag *d) {
     if (format_by_name(path, &s->format)) return true;
     s->size = line_reader_next(&s->reader, d);
     s->held = s->size != LINE_END;
+    const char *other = s->size > 0 ? other_kind(s->reader.buffer, (size_t)s->size) : NULL;
+    if (other)
+        return diag_error(d, s->reader.name, "is %s: JSON lines, CSV, TSV and plain text are read", other);
     s->format = format_by_line(s->held && s->size != LINE_OVER ? s->reader.buffer : "", s->options.form);
     return !s->reader.failed;
 }
@@ -91,7 +114,7 @@ static bool find_format(data_source *s, const char *path, diag *d) {
 data_source *data_open(const char *path, const data_options *o, diag *d) {
     data_source *s = memory_must(memory_zero(1, sizeof *s));
     s->options = *o;
-    bool ok = line_reader_open(&s->reader, path, d);
+    bool ok = column_check(o, d) && line_reader_open(&s->reader, path, d);
     if (ok && o->again && s->reader.size < 0) ok = keep_all(&s->reader, d);
     ok = ok && find_format(s, path, d);
     if (ok && s->format == DATA_PLAIN && o->form != DATA_TEXT)
@@ -175,6 +198,21 @@ bool data_seek(data_source *s, int64_t offset, int64_t line, diag *d) {
 
 bool data_at(data_source *s, int64_t offset, int64_t line, data_example *e, arena *a, diag *d) {
     return data_seek(s, offset, line, d) && data_next(s, e, a, d);
+}
+
+const char *data_printable(const char *text, arena *a) {
+    size_t n = strlen(text);
+    char *out = arena_alloc(a, 3 * n + 1), *to = out;
+    for (size_t at = 0, step; at < n; at += step) {
+        size_t valid = hub_utf8_length(text + at, n - at);
+        bool control = (unsigned char)text[at] < 32 || text[at] == 127;
+        step = valid ? valid : 1;
+        if (control)
+            *to++ = '?';
+        else
+            to = mempcpy(to, valid ? text + at : "\xef\xbf\xbd", valid ? valid : 3);
+    }
+    return out;
 }
 
 void data_report(data_source *s, const data_example *e, const char *error, diag *d) {

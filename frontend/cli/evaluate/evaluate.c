@@ -1,13 +1,10 @@
 #include "frontend/cli/evaluate/evaluate.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "frontend/cli/calibrate.h"
 #include "frontend/cli/run/run.h"
-
-static const int64_t usual_cuts[] = {1, 5, 10};
 
 // --- Options
 
@@ -81,94 +78,13 @@ static void table_init(option_table *t, evaluate_options *o) {
                    "perplexity. By group\n"
                    "and with swapped words, too.",
         .example = "bertc evaluate examples/models/mini-sst2 --data examples/reviews.jsonl"};
-    *o = (evaluate_options){.stride = -1, .threshold = 0.5};
+    evaluate_defaults(o);
     add_data(t, o);
     add_figures(t, o);
     build_options_add(t, &o->build, "native");
 }
 
-// --- The model and the data
-
-static bool kind_of(const evaluation *v, evaluate_kind *kind, data_form *form, diag *d) {
-    switch ((bertc_task_kind)v->info.task) {
-    case BERTC_TASK_CLASSIFY: return *kind = EVALUATE_LABEL, *form = DATA_LABEL, true;
-    case BERTC_TASK_MULTI_LABEL: return *kind = EVALUATE_LABELS, *form = DATA_LABELS, true;
-    case BERTC_TASK_REGRESSION:
-        *kind = EVALUATE_NUMBER;
-        *form = DATA_NUMBER;
-        return v->info.label_count == 1 ||
-               diag_error(d, NULL, "answers with %d numbers: models with one are evaluated",
-                          v->info.label_count);
-    case BERTC_TASK_ENTITIES: return *kind = EVALUATE_TAGS, *form = DATA_TAGS, true;
-    case BERTC_TASK_ANSWER: return *kind = EVALUATE_ANSWER, *form = DATA_ANSWER, true;
-    case BERTC_TASK_FILL_MASK:
-    case BERTC_TASK_PRETRAINING: return *kind = EVALUATE_TEXT, *form = DATA_TEXT, true;
-    case BERTC_TASK_EMBEDDING:
-    case BERTC_TASK_SEVERAL:
-        *kind = EVALUATE_SCORED;
-        *form = DATA_EMBED;
-        if (v->info.embedding_size) return true;
-        break;
-    case BERTC_TASK_TENSORS:
-    case BERTC_TASK_NEXT_SENTENCE:
-    case BERTC_TASK_SPARSE:
-    case BERTC_TASK_VECTORS: break;
-    }
-    return diag_error(d, NULL,
-                      "answers with nothing that is evaluated: labels, a number, tags, answers to questions, "
-                      "embeddings, words for masks (--head)");
-}
-
-// What the options ask for that the kind has not.
-static bool options_fit(const evaluation *v, diag *d) {
-    const evaluate_options *o = v->options;
-    bool labels = v->kind == EVALUATE_LABEL || v->kind == EVALUATE_LABELS,
-         swaps = labels || v->kind == EVALUATE_NUMBER || v->kind == EVALUATE_TAGS;
-    if (o->swap && !swaps) return diag_error(d, "--swap", "goes with labels, numbers and tags");
-    if (o->positive && !labels) return diag_error(d, "--positive", "goes with labels");
-    if (o->strict && v->kind != EVALUATE_TAGS) return diag_error(d, "--strict", "goes with tags");
-    if ((o->max_answer || o->no_answer) && v->kind != EVALUATE_ANSWER)
-        return diag_error(d, o->max_answer ? "--max-answer" : "--no-answer",
-                          "goes with answers to questions");
-    if (o->threshold != 0.5 && v->kind != EVALUATE_LABELS)
-        return diag_error(d, "--threshold", "goes with models that give several labels");
-    data_label positive = {o->positive, NAN};
-    if (o->positive && data_labels_find(v->labels, &positive) < 0)
-        return diag_error(d, "--positive", "%s", data_labels_unknown(v->labels, &positive, v->arena));
-    return true;
-}
-
-// Of embeddings the first good line says whether pairs have scores; it is read again.
-static bool settle_embeddings(evaluation *v, data_example *first, diag *d) {
-    while (data_next(v->source, first, v->arena, d) && first->error)
-        data_report(v->source, first, first->error, d);
-    if (!first->line || first->error) return true; // there is none
-    v->kind = first->number_count ? EVALUATE_SCORED : EVALUATE_RANKED;
-    return v->kind == EVALUATE_RANKED || data_seek(v->source, first->offset, first->line, d);
-}
-
-static bool open_data(evaluation *v, data_form form, diag *d) {
-    const evaluate_options *o = v->options;
-    v->source = data_open(o->data, &(data_options){form, o->columns, o->group_by, form == DATA_EMBED}, d);
-    return v->source != NULL;
-}
-
-static bool run_kind(evaluation *v, diag *d) {
-    data_example first = {0};
-    v->tallies = (tallies){.arena = v->arena,
-                           .kind = v->kind,
-                           .labels = v->info.label_count,
-                           .strict = v->options->strict,
-                           .cuts = v->options->cuts.count ? v->options->cuts.v : usual_cuts,
-                           .cut_count = v->options->cuts.count ? v->options->cuts.count : 3};
-    if (v->info.embedding_size && v->kind == EVALUATE_SCORED) {
-        if (!settle_embeddings(v, &first, d)) return false;
-        v->tallies.kind = v->kind;
-    }
-    tallies_open(&v->tallies);
-    if (v->kind == EVALUATE_TEXT) return evaluate_perplexity(v, d);
-    return v->kind == EVALUATE_RANKED ? evaluate_ranked(v, &first, d) : evaluate_examples(v, d);
-}
+// --- What is printed
 
 // What a reader of the figures should know.
 static void add_notes(const evaluation *v, diag *d) {
@@ -176,14 +92,17 @@ static void add_notes(const evaluation *v, diag *d) {
     const char *name = data_name(v->source);
     for (int i = 0; i < t->count; i++)
         if (t->groups[i]->count < SMALL_GROUP)
-            diag_note(d, name, "group '%s' has %lld example%s: its figures are rough", t->groups[i]->group,
-                      (long long)t->groups[i]->count, t->groups[i]->count == 1 ? "" : "s");
+            diag_note(d, name, "group '%s' has %lld example%s: its figures are rough",
+                      data_printable(t->groups[i]->group, v->arena), (long long)t->groups[i]->count,
+                      t->groups[i]->count == 1 ? "" : "s");
     if (t->ungrouped)
         diag_note(d, name, "%lld examples have no %s, and are in no group", (long long)t->ungrouped,
                   v->options->group_by);
     if (t->all.cut)
-        diag_note(d, name, "%lld words were cut off with longer texts, and don't count (--long window)",
-                  (long long)t->all.cut);
+        diag_note(
+            d, name,
+            "%lld words at the end of texts were cut off, or have no token, and don't count (--long window)",
+            (long long)t->all.cut);
     if (v->unanswerable && !v->options->no_answer)
         diag_note(d, name, "%lld questions have no answer, which the model could not say (--no-answer)",
                   (long long)v->unanswerable);
@@ -195,6 +114,9 @@ static bool report(const evaluation *v, diag *d) {
     if (bad > 50) diag_error(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
     if (!v->tallies.all.count)
         return bad ? false : diag_error(d, data_name(v->source), "is empty: it holds no example");
+    if (v->options->group_by && !v->tallies.count)
+        return diag_error(d, data_name(v->source), "has no example with %s (--group-by)",
+                          v->options->group_by);
     add_notes(v, d);
     if (v->options->json)
         evaluate_print_json(v);
@@ -204,23 +126,11 @@ static bool report(const evaluation *v, diag *d) {
 }
 
 static void evaluate(evaluate_options *o, const char *path, diag *d) {
-    evaluation v = {.options = o, .arena = arena_new(), .info = BERTC_MODEL_INFO_INIT};
+    evaluation v = {.options = o, .arena = arena_new()};
     opened model = {0};
-    data_form form = DATA_LABEL;
     bool ok = calibrate_options(&o->build, path, v.arena, d) && opened_open(&model, path, &o->build, d);
     v.model = model.model;
-    v.labels = data_labels_new(v.arena);
-    if (ok) bertc_model_describe(v.model, &v.info, NULL);
-    for (int i = 0; ok && i < v.info.label_count; i++) data_labels_add(v.labels, bertc_label(v.model, i));
-    ok = ok && kind_of(&v, &v.kind, &form, d) && options_fit(&v, d);
-    if (ok && !o->long_texts && v.kind == EVALUATE_ANSWER) o->windows = true;
-    if (ok && o->swap) {
-        const char *why = swap_parse(o->swap, &v.swaps, v.arena);
-        ok = !why || diag_error(d, "--swap", "'%s' %s", o->swap, why);
-    }
-    ok = ok && open_data(&v, form, d) && run_kind(&v, d);
-    tallies_sort(&v.tallies);
-    if (ok) report(&v, d);
+    if (ok && evaluation_run(&v, d)) report(&v, d);
     data_close(v.source);
     opened_close(&model);
     arena_free(v.arena);
@@ -235,7 +145,8 @@ int command_evaluate(int argc, char **argv) {
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!o.data) return usage_error(&t, "needs --data FILE");
-    if (!long_texts_of(o.long_texts ? o.long_texts : "truncate", &o.windows, &o.truncation, &o.side))
+    if (o.long_texts) o.truncation = BERTC_TRUNCATE_NEVER;
+    if (o.long_texts && !long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
         return usage_error(
             &t, "--long: '%s' is none of error, truncate (and -first, -second, -left, -right), window",
             o.long_texts);

@@ -13,7 +13,7 @@ typedef struct evaluate_options {
     build_options build;
     const char *data, *columns, *group_by, *swap, *positive, *long_texts, *prompt_name, *prompt;
     bool json, strict, no_answer, plain_text;
-    bool windows; // what --long says
+    bool windows; // what --long says, where it was given
     bertc_truncation truncation;
     bertc_truncation_side side;
     double threshold;
@@ -26,7 +26,9 @@ typedef struct evaluate_options {
 typedef struct evaluation {
     const evaluate_options *options;
     bertc_model *model;
+    bertc_session *session; // NULL: as many as there are threads
     bertc_model_info info;
+    bool windows;
     evaluate_kind kind;
     data_source *source;
     arena *arena;        // for as long as the run
@@ -37,8 +39,19 @@ typedef struct evaluation {
     swap_counts swapped;
 } evaluation;
 
+// --- evaluation.c
+
+// Finds out what the model answers with, reads the data and counts. Options, model, session and arena are the caller's, the rest
+// is zeros; data_close(v->source) in all cases.
+bool evaluation_run(evaluation *v, diag *d);
+// The figures of how->data by one session, whose parameters may be its own (training), without a word on the terminal. Bad lines
+// are errors in `d`, and the others count. What the list's names are in is `a`.
+bool evaluate_session(bertc_session *session, bertc_model *model, const evaluate_options *how,
+                      metric_list *out, arena *a, diag *d);
+
 // --- settings.c: what the options say to libbertc
-bertc_text_options evaluate_text_options(const evaluate_options *o);
+void evaluate_defaults(evaluate_options *o); // those of the command line
+bertc_text_options evaluate_text_options(const evaluation *v);
 int evaluate_threads(const evaluate_options *o);
 
 // --- examples.c: every kind but the two below

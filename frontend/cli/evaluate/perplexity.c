@@ -73,7 +73,7 @@ static bool make_room(masked *m, int64_t length) {
 }
 
 static bool take_tokens(masked *m, const bertc_text *text, const char **why, bertc_error *e) {
-    bertc_text_options options = evaluate_text_options(m->v->options);
+    bertc_text_options options = evaluate_text_options(m->v);
     const bertc_token *tokens;
     size_t n;
     if (!options.max_tokens || options.max_tokens > m->v->info.max_length)
@@ -154,7 +154,7 @@ static void masked_free(masked *m) {
     free(m->grid_types);
     free(m->places);
     free(m->logits);
-    if (m->session) bertc_close(m->session);
+    if (m->session && !m->v->session) bertc_close(m->session);
 }
 
 bool evaluate_perplexity(evaluation *v, diag *d) {
@@ -163,7 +163,8 @@ bool evaluate_perplexity(evaluation *v, diag *d) {
     data_example x;
     arena *a = arena_new();
     bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = evaluate_threads(v->options)};
-    m.session = bertc_open(v->model, &so, &e);
+    bool shown = !v->session && isatty(2);
+    m.session = v->session ? v->session : bertc_open(v->model, &so, &e);
     bool ok = m.session ? find_logits(&m, d) && find_mask(&m, d) : runtime_failed(d, &e);
     while (ok && data_next(v->source, &x, a, d)) {
         bool blank = !x.error && !x.text.size; // documents end there
@@ -171,9 +172,9 @@ bool evaluate_perplexity(evaluation *v, diag *d) {
         if (why) data_report(v->source, &x, why, d);
         arena_free(a);
         a = arena_new();
-        if (isatty(2)) fprintf(stderr, "\r%lld texts\033[K", (long long)v->tallies.all.count);
+        if (shown) fprintf(stderr, "\r%lld texts\033[K", (long long)v->tallies.all.count);
     }
-    if (isatty(2)) fprintf(stderr, "\r\033[K");
+    if (shown) fprintf(stderr, "\r\033[K");
     arena_free(a);
     masked_free(&m);
     return ok;

@@ -11,7 +11,6 @@
 
 typedef struct query {
     const char *group; // of the line that it came with first
-    int64_t line;
     int count, room;
     int *positives; // documents, each once
 } query;
@@ -40,7 +39,7 @@ static void add_positive(retrieval *r, query *q, int document) {
 }
 
 static void add_example(retrieval *r, const data_example *e) {
-    int at = text_set_add(&r->texts, e->text.text, e->text.size);
+    int at = text_set_add(&r->texts, e->text.text, e->text.size, e->line);
     if (at >= r->room) {
         int room = 2 * r->room + 256;
         query *grown = ARENA_ARRAY(r->v->arena, query, room);
@@ -49,11 +48,11 @@ static void add_example(retrieval *r, const data_example *e) {
         r->room = room;
     }
     query *q = &r->queries[at];
-    if (!q->count) q->line = e->line, q->group = e->group ? arena_strdup(r->v->arena, e->group) : NULL;
+    if (!q->count) q->group = e->group ? arena_strdup(r->v->arena, e->group) : NULL;
     for (int i = 0; i < e->positive_count; i++)
-        add_positive(r, q, text_set_add(&r->documents, e->positives[i].text, e->positives[i].size));
+        add_positive(r, q, text_set_add(&r->documents, e->positives[i].text, e->positives[i].size, e->line));
     for (int i = 0; i < e->negative_count; i++)
-        text_set_add(&r->documents, e->negatives[i].text, e->negatives[i].size);
+        text_set_add(&r->documents, e->negatives[i].text, e->negatives[i].size, e->line);
 }
 
 static void read_all(retrieval *r, const data_example *first, diag *d) {
@@ -77,7 +76,9 @@ static void read_all(retrieval *r, const data_example *first, diag *d) {
 // --- Embeddings
 
 typedef struct embedding_run {
-    const chunk *work;
+    chunk work;
+    crew *workers; // NULL: the evaluation's session answers
+    bertc_text_options options;
     float *rows; // of the chunk's first row
     int width;
 } embedding_run;
@@ -85,47 +86,57 @@ typedef struct embedding_run {
 static bool take(void *user, row *r, const bertc_result *result, const char **why) {
     const embedding_run *run = user;
     if (result->embedding_size != run->width) return *why = "has an embedding of another width", false;
-    memcpy(run->rows + (r - run->work->rows) * run->width, result->embedding,
+    memcpy(run->rows + (r - run->work.rows) * run->width, result->embedding,
            (size_t)run->width * sizeof(float));
     return true;
 }
 
-static bool embed_chunks(retrieval *r, crew *workers, chunk *work, embedding_run *run, const text_set *texts,
-                         float *rows, diag *d) {
-    for (int at = 0; at < texts->count;) {
-        chunk_clear(work);
-        size_t bytes = 0;
+// Fills the chunk with the texts from `at` on; where the next one begins.
+static int fill(embedding_run *run, const text_set *texts, int at) {
+    int64_t most = run->workers ? crew_rows(run->workers) : CHUNK_ROWS;
+    chunk *work = &run->work;
+    chunk_clear(work);
+    for (size_t bytes = 0; at < texts->count && work->count < most && bytes < CHUNK_BYTES; at++) {
+        work->rows[work->count++] =
+            (row){.line = texts->lines[at], .text = {.text = texts->v[at].text, .size = texts->v[at].size}};
+        bytes += texts->v[at].size;
+    }
+    chunk_order(work);
+    return at;
+}
+
+static bool embed_chunks(retrieval *r, embedding_run *run, const text_set *texts, float *rows, diag *d) {
+    for (int at = 0, next; at < texts->count; at = next) {
+        next = fill(run, texts, at);
         run->rows = rows + (size_t)at * (size_t)run->width;
-        for (int64_t most = crew_rows(workers);
-             at < texts->count && work->count < most && bytes < CHUNK_BYTES; at++) {
-            work->rows[work->count++] = (row){.text = {.text = texts->v[at].text, .size = texts->v[at].size}};
-            bytes += texts->v[at].size;
+        if (run->workers) {
+            crew_start(run->workers, &run->work);
+            crew_wait(run->workers);
+        } else {
+            chunk_answer(&run->work, r->v->session, &run->options, take, run);
         }
-        chunk_order(work);
-        crew_start(workers, work);
-        crew_wait(workers);
-        for (int i = 0; i < work->count; i++)
-            if (work->rows[i].error)
-                return diag_error(d, data_name(r->v->source), "'%.60s': %s", work->rows[i].text.text,
-                                  work->rows[i].error);
+        for (int i = 0; i < run->work.count; i++) {
+            const data_example e = {.line = run->work.rows[i].line};
+            if (run->work.rows[i].error)
+                return data_report(r->v->source, &e, run->work.rows[i].error, d), false;
+        }
     }
     return true;
 }
 
 // NULL: it failed. The caller frees them.
 static float *embed(retrieval *r, const text_set *texts, bertc_role role, diag *d) {
-    bertc_text_options options = evaluate_text_options(r->v->options);
-    chunk work = {0};
-    embedding_run run = {.work = &work, .width = r->v->info.embedding_size};
-    options.role = role;
+    evaluation *v = r->v;
+    embedding_run run = {.options = evaluate_text_options(v), .width = v->info.embedding_size};
+    run.options.role = role;
     float *rows = memory_alloc((size_t)texts->count, (size_t)run.width * sizeof *rows);
-    crew *workers = NULL;
-    bool ok =
-        (rows && chunk_open(&work)) || diag_error(d, NULL, "out of memory for %d embeddings", texts->count);
-    if (ok) workers = crew_open(r->v->model, evaluate_threads(r->v->options), &options, take, &run, d);
-    ok = workers && embed_chunks(r, workers, &work, &run, texts, rows, d);
-    crew_close(workers);
-    chunk_close(&work);
+    bool ok = (rows && chunk_open(&run.work)) ||
+              diag_error(d, NULL, "out of memory for %d embeddings", texts->count);
+    if (ok && !v->session)
+        run.workers = crew_open(v->model, evaluate_threads(v->options), &run.options, take, &run, d);
+    ok = ok && (v->session || run.workers) && embed_chunks(r, &run, texts, rows, d);
+    crew_close(run.workers);
+    chunk_close(&run.work);
     if (ok) return rows;
     free(rows);
     return NULL;

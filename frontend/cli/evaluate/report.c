@@ -32,9 +32,8 @@ static int widest(int least, const char *name) {
     return width > least ? width : least;
 }
 
-// A name of people's data: control characters would move the cursor.
 static void print_name(const char *name, int width) {
-    for (const char *c = name; *c; c++) putchar((unsigned char)*c < 32 || *c == 127 ? '?' : *c);
+    fputs(name, stdout);
     for (int i = width_of(name); i < width; i++) putchar(' ');
 }
 
@@ -137,7 +136,7 @@ static void print_confusion(const evaluation *v) {
 
 static int group_width(const tallies *t) {
     int width = width_of("difference");
-    for (int i = 0; i < t->count; i++) width = widest(width, t->groups[i]->group);
+    for (int i = 0; i < t->count; i++) width = widest(width, data_printable(t->groups[i]->group, t->arena));
     return width;
 }
 
@@ -152,7 +151,7 @@ static void print_columns(const tallies *t, const metric_list *all, int from, in
     printf("  %8s", "examples");
     print_heading("", 0, to - from, headings);
     for (int i = 0; i < t->count; i++) {
-        print_name(t->groups[i]->group, width);
+        print_name(data_printable(t->groups[i]->group, t->arena), width);
         printf("  %8" PRId64, t->groups[i]->count);
         for (int k = from; k < to; k++) print_figure(all[i].v[k].value, figure_width(headings[k - from]));
         putchar('\n');
@@ -180,7 +179,7 @@ static void print_rates(const evaluation *v, int positive) {
     print_heading("group", width, 3, headings);
     for (int i = 0; i < t->count; i++) {
         rates[i] = tally_rates(t, t->groups[i], positive);
-        print_name(t->groups[i]->group, width);
+        print_name(data_printable(t->groups[i]->group, t->arena), width);
         print_figure(rates[i].selection, figure_width(headings[0]));
         print_figure(rates[i].true_positive, figure_width(headings[1]));
         print_figure(rates[i].false_positive, figure_width(headings[2]));

@@ -1,6 +1,8 @@
 // The figures as one JSON object; what is not defined is null.
 #include <math.h>
+#include <string.h>
 
+#include "frontend/cli/data/nul.h"
 #include "frontend/cli/evaluate/evaluate.h"
 #include "frontend/cli/evaluate/rates.h"
 
@@ -58,6 +60,10 @@ static void add_types(cJSON *o, const span_metrics *m) {
 
 // --- Groups
 
+static cJSON *group_name(const tally *one) {
+    return nul_string(one->group, strlen(one->group));
+}
+
 static void add_apart(cJSON *o, const tallies *t, const metric_list *all) {
     cJSON *apart = cJSON_AddObjectToObject(o, "between_groups");
     double values[GROUPS_MAX];
@@ -78,7 +84,7 @@ static void add_rates(cJSON *list, const evaluation *v, int positive) {
     for (int i = 0; i < t->count; i++) {
         cJSON *one = cJSON_CreateObject();
         rates[i] = tally_rates(t, t->groups[i], positive);
-        cJSON_AddStringToObject(one, "group", t->groups[i]->group);
+        cJSON_AddItemToObject(one, "group", group_name(t->groups[i]));
         add_figure(one, "selection_rate", rates[i].selection);
         add_figure(one, "true_positive_rate", rates[i].true_positive);
         add_figure(one, "false_positive_rate", rates[i].false_positive);
@@ -100,7 +106,7 @@ static void add_groups(cJSON *o, const evaluation *v) {
     cJSON *groups = cJSON_AddArrayToObject(o, "groups");
     for (int i = 0; i < t->count; i++) {
         cJSON *one = cJSON_CreateObject();
-        cJSON_AddStringToObject(one, "group", t->groups[i]->group);
+        cJSON_AddItemToObject(one, "group", group_name(t->groups[i]));
         cJSON_AddNumberToObject(one, "examples", (double)t->groups[i]->count);
         cJSON_AddBoolToObject(one, "small", t->groups[i]->count < SMALL_GROUP);
         tally_list(t, t->groups[i], &all[i]);

@@ -1,6 +1,11 @@
 #include "frontend/cli/evaluate/evaluate.h"
 
-bertc_text_options evaluate_text_options(const evaluate_options *o) {
+void evaluate_defaults(evaluate_options *o) {
+    *o = (evaluate_options){.stride = -1, .threshold = 0.5, .truncation = BERTC_TRUNCATE_LONGEST_FIRST};
+}
+
+bertc_text_options evaluate_text_options(const evaluation *v) {
+    const evaluate_options *o = v->options;
     return (bertc_text_options){BERTC_SIZED(bertc_text_options),
                                 .truncation = o->truncation,
                                 .truncation_side = o->side,
@@ -11,7 +16,7 @@ bertc_text_options evaluate_text_options(const evaluate_options *o) {
                                 .max_tokens = o->max_tokens,
                                 .prompt_name = o->prompt_name,
                                 .prompt = o->prompt,
-                                .windows = o->windows,
+                                .windows = v->windows,
                                 .stride = o->stride > 0 ? (int)o->stride
                                           : o->stride   ? 0
                                                         : -1};

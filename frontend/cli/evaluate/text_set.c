@@ -21,8 +21,11 @@ static int *slot_of(const text_set *s, const char *text, size_t size) {
 static void grow(text_set *s) {
     int room = 2 * s->room + 512;
     data_text *v = ARENA_ARRAY(s->arena, data_text, room);
+    int64_t *lines = ARENA_ARRAY(s->arena, int64_t, room);
     if (s->count) memcpy(v, s->v, (size_t)s->count * sizeof *v);
+    if (s->count) memcpy(lines, s->lines, (size_t)s->count * sizeof *lines);
     s->v = v;
+    s->lines = lines;
     s->room = room;
     s->slot_count = 1;
     while (s->slot_count <= 2 * room) s->slot_count *= 2;
@@ -31,11 +34,12 @@ static void grow(text_set *s) {
     for (int i = 0; i < s->count; i++) *slot_of(s, v[i].text, v[i].size) = i;
 }
 
-int text_set_add(text_set *s, const char *text, size_t size) {
+int text_set_add(text_set *s, const char *text, size_t size, int64_t line) {
     if (s->count == s->room) grow(s);
     int *slot = slot_of(s, text, size);
     if (*slot >= 0) return *slot;
     char *copy = arena_strndup(s->arena, text, size);
     s->v[s->count] = (data_text){copy, size};
+    s->lines[s->count] = line;
     return *slot = s->count++;
 }

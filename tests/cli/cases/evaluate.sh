@@ -183,3 +183,14 @@ MANY=1 rejects 1 'mixed\.jsonl:2: has no score, as the lines before it have' "$B
 }
 # What answers no texts.
 rejects 1 'answers with nothing that is evaluated' "$BERTC" evaluate "$MODEL" --data bad.jsonl --head model --mcpu native -O 0 --seq 16
+rejects 1 "--columns: 'good=text' is no ROLE=NAME; roles are text, pair, label" "$BERTC" evaluate sentiment.so --data "$REVIEWS" --columns good=text
+rejects 1 'reviews\.jsonl: has no example with colour \(--group-by\)' "$BERTC" evaluate sentiment.so --data "$REVIEWS" --group-by colour
+printf 'PAR1\0\0' >x.parquet
+rejects 1 'x\.parquet: is a Parquet file: JSON lines, CSV, TSV and plain text are read' "$BERTC" evaluate sentiment.so --data x.parquet
+# Names of groups reach no terminal as they are.
+printf '{"text": "fine", "label": 1, "g": "a\\u001b[31m"}\n' >escape.jsonl
+"$BERTC" evaluate sentiment.so --data escape.jsonl --group-by g >out 2>err || fail "$(cat err)"
+expect '^a\?\[31m '
+grep -q "group 'a?\[31m' has 1 example:" err || fail "$(cat err)"
+"$BERTC" evaluate sentiment.so --data escape.jsonl --group-by g --json >out 2>err || fail "$(cat err)"
+expect '"group":"a\\u001b\[31m"'

@@ -1,0 +1,115 @@
+// What of a model's answers is evaluated, on which form of data.
+#include <math.h>
+#include <string.h>
+
+#include "frontend/cli/evaluate/evaluate.h"
+
+static const int64_t usual_cuts[] = {1, 5, 10};
+
+static bool kind_of(const evaluation *v, evaluate_kind *kind, data_form *form, diag *d) {
+    switch ((bertc_task_kind)v->info.task) {
+    case BERTC_TASK_CLASSIFY: return *kind = EVALUATE_LABEL, *form = DATA_LABEL, true;
+    case BERTC_TASK_MULTI_LABEL: return *kind = EVALUATE_LABELS, *form = DATA_LABELS, true;
+    case BERTC_TASK_REGRESSION:
+        *kind = EVALUATE_NUMBER;
+        *form = DATA_NUMBER;
+        return v->info.label_count == 1 ||
+               diag_error(d, NULL, "answers with %d numbers: models with one are evaluated",
+                          v->info.label_count);
+    case BERTC_TASK_ENTITIES: return *kind = EVALUATE_TAGS, *form = DATA_TAGS, true;
+    case BERTC_TASK_ANSWER: return *kind = EVALUATE_ANSWER, *form = DATA_ANSWER, true;
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_PRETRAINING: return *kind = EVALUATE_TEXT, *form = DATA_TEXT, true;
+    case BERTC_TASK_EMBEDDING:
+    case BERTC_TASK_SEVERAL:
+        *kind = EVALUATE_SCORED;
+        *form = DATA_EMBED;
+        if (v->info.embedding_size) return true;
+        break;
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_NEXT_SENTENCE:
+    case BERTC_TASK_SPARSE:
+    case BERTC_TASK_VECTORS: break;
+    }
+    return diag_error(d, NULL,
+                      "answers with nothing that is evaluated: labels, a number, tags, answers to questions, "
+                      "embeddings, words for masks (--head)");
+}
+
+// What the options ask for that the kind has not.
+static bool options_fit(const evaluation *v, diag *d) {
+    const evaluate_options *o = v->options;
+    bool labels = v->kind == EVALUATE_LABEL || v->kind == EVALUATE_LABELS,
+         swaps = labels || v->kind == EVALUATE_NUMBER || v->kind == EVALUATE_TAGS;
+    if (o->swap && !swaps) return diag_error(d, "--swap", "goes with labels, numbers and tags");
+    if (o->positive && !labels) return diag_error(d, "--positive", "goes with labels");
+    if (o->strict && v->kind != EVALUATE_TAGS) return diag_error(d, "--strict", "goes with tags");
+    if ((o->max_answer || o->no_answer) && v->kind != EVALUATE_ANSWER)
+        return diag_error(d, o->max_answer ? "--max-answer" : "--no-answer",
+                          "goes with answers to questions");
+    if (o->threshold != 0.5 && v->kind != EVALUATE_LABELS)
+        return diag_error(d, "--threshold", "goes with models that give several labels");
+    data_label positive = {o->positive, NAN};
+    if (o->positive && data_labels_find(v->labels, &positive) < 0)
+        return diag_error(d, "--positive", "%s", data_labels_unknown(v->labels, &positive, v->arena));
+    return true;
+}
+
+// Of embeddings the first good line says whether pairs have scores; it is read again.
+static bool settle_embeddings(evaluation *v, data_example *first, diag *d) {
+    while (data_next(v->source, first, v->arena, d) && first->error)
+        data_report(v->source, first, first->error, d);
+    if (!first->line || first->error) return true; // there is none
+    v->kind = first->number_count ? EVALUATE_SCORED : EVALUATE_RANKED;
+    return v->kind == EVALUATE_RANKED || data_seek(v->source, first->offset, first->line, d);
+}
+
+static bool open_data(evaluation *v, data_form form, diag *d) {
+    const evaluate_options *o = v->options;
+    v->source = data_open(o->data, &(data_options){form, o->columns, o->group_by, form == DATA_EMBED}, d);
+    return v->source != NULL;
+}
+
+static bool run_kind(evaluation *v, diag *d) {
+    data_example first = {0};
+    v->tallies = (tallies){.arena = v->arena,
+                           .kind = v->kind,
+                           .labels = v->info.label_count,
+                           .strict = v->options->strict,
+                           .cuts = v->options->cuts.count ? v->options->cuts.v : usual_cuts,
+                           .cut_count = v->options->cuts.count ? v->options->cuts.count : 3};
+    if (v->info.embedding_size && v->kind == EVALUATE_SCORED) {
+        if (!settle_embeddings(v, &first, d)) return false;
+        v->tallies.kind = v->kind;
+    }
+    tallies_open(&v->tallies);
+    if (v->kind == EVALUATE_TEXT) return evaluate_perplexity(v, d);
+    return v->kind == EVALUATE_RANKED ? evaluate_ranked(v, &first, d) : evaluate_examples(v, d);
+}
+
+bool evaluation_run(evaluation *v, diag *d) {
+    const evaluate_options *o = v->options;
+    data_form form = DATA_LABEL;
+    v->info = (bertc_model_info)BERTC_MODEL_INFO_INIT;
+    v->labels = data_labels_new(v->arena);
+    bertc_model_describe(v->model, &v->info, NULL);
+    for (int i = 0; i < v->info.label_count; i++) data_labels_add(v->labels, bertc_label(v->model, i));
+    if (!kind_of(v, &v->kind, &form, d) || !options_fit(v, d)) return false;
+    v->windows = o->long_texts ? o->windows : v->kind == EVALUATE_ANSWER;
+    const char *why = o->swap ? swap_parse(o->swap, &v->swaps, v->arena) : NULL;
+    if (why) return diag_error(d, "--swap", "'%s' %s", o->swap, why);
+    bool ok = open_data(v, form, d) && run_kind(v, d);
+    tallies_sort(&v->tallies);
+    return ok;
+}
+
+bool evaluate_session(bertc_session *session, bertc_model *model, const evaluate_options *how,
+                      metric_list *out, arena *a, diag *d) {
+    evaluation v = {.options = how, .model = model, .session = session, .arena = a};
+    bool ok = evaluation_run(&v, d);
+    if (ok && !v.tallies.all.count && !data_bad(v.source))
+        ok = diag_error(d, data_name(v.source), "is empty: it holds no example");
+    if (ok) tally_list(&v.tallies, &v.tallies.all, out);
+    data_close(v.source);
+    return ok;
+}
