@@ -78,3 +78,18 @@ bool rule_scatter_add_along(const rule_context *c) {
         return misfit(c, "the ids don't broadcast to what is added up");
     return scattered(c, 0, x->rank - 1);
 }
+
+bool rule_random(const rule_context *c) {
+    const type *seed = operand(c, 0), *rows = operand(c, 1);
+    const attr *shape = attribute(c, ATTR_shape);
+    int64_t stream = attribute(c, ATTR_stream)->u.i;
+    if (seed->e != ELEM_I32 || seed->rank != 1 || !dim_is(seed->d[0], 2))
+        return misfit(c, "the seed must be i32[2]");
+    if (rows->e != ELEM_I32 || rows->rank != 1) return misfit(c, "the rows' numbers must be i32[X]");
+    if (stream < 0 || stream > UINT32_MAX) return misfit(c, "stream is not of 32 bits");
+    if (!shape_axes_fit(c, shape)) return false;
+    if (shape->n < 1 || !dim_eq(shape->u.dims[0], rows->d[0]))
+        return misfit(c, "each row must have a number");
+    *c->out = type_make(ELEM_F32, shape->n, shape->u.dims);
+    return true;
+}

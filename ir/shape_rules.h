@@ -42,6 +42,7 @@ bool shape_broadcast(type *t, const type *with);
 bool shape_axes_fit(const rule_context *c, const attr *a);
 bool rule_gather(const rule_context *c);
 bool rule_gather_along(const rule_context *c);
+bool rule_random(const rule_context *c);
 bool rule_scatter_add(const rule_context *c);
 bool rule_scatter_add_along(const rule_context *c);
 

@@ -46,6 +46,7 @@ static bool node_row_wise(const graph *g, const node *n, sym rows) {
     case OP_param:
     case OP_constant:
     case OP_iota:
+    case OP_random:
     case OP_reshape: return true;
     case OP_broadcast: return pointwise_rows(g, n, rows);
     case OP_gather: return !leads;

@@ -67,6 +67,9 @@ view loop_nest_gathered(loop_nest *n, const view *table, const view *ids, LLVMVa
 void loop_nest_scatter_add(loop_nest *n, const node *producer, const view *out);
 void loop_nest_scatter_add_along(loop_nest *n, const node *producer, const view *out);
 
+// --- random.c
+void loop_nest_random(loop_nest *n, const node *producer, const view *out);
+
 // --- product.c: matmul
 void loop_nest_matmul(loop_nest *n, const node *producer, const view *out);
 

@@ -201,6 +201,7 @@ void loop_nest_op(loop_nest *n, value v, const view *out) {
     case OP_scatter_add: loop_nest_scatter_add(n, producer, out); break;
     case OP_scatter_add_along: loop_nest_scatter_add_along(n, producer, out); break;
     case OP_iota: iota(n, producer, out); break;
+    case OP_random: loop_nest_random(n, producer, out); break;
     case OP_matmul: loop_nest_matmul(n, producer, out); break;
     case OP_concat: concat(n, producer, out); break;
     case OP_pad: pad(n, producer, out); break;

@@ -62,6 +62,7 @@ int narrow_operand_axis(const graph *g, const node *n, int i, int axis, sym rows
     case OP_pad: return narrow_has_rows(x, axis, rows) ? axis : NARROW_STUCK;
     case OP_concat: return node_attr(n, ATTR_axis)->u.i == axis ? NARROW_STUCK : axis;
     case OP_gather: return i == 0 ? (axis == 0 ? NARROW_WHOLE : axis) : (axis == 0 ? 0 : NARROW_WHOLE);
+    case OP_random: return axis > 0 ? NARROW_STUCK : i == 1 ? 0 : NARROW_WHOLE;
     case OP_gather_along:
         if (axis < rank - 1) return aligned(x, rank, axis);
         return i == 0 ? NARROW_WHOLE : x->rank - 1;
