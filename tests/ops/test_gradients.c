@@ -10,6 +10,7 @@
 #include "file.h"
 #include "harness_parts.h"
 #include "ir/recipe_parts.h"
+#include "made_loss.h"
 #include "main.h"
 #include "passes/differentiate/differentiate.h"
 #include "wide.h"
@@ -19,50 +20,6 @@
 #define ELEMENTS  8    // of each gradient that are held
 
 static glob_t files;
-
-// --- A number of all outputs
-
-static value f32_of(graph *g, value v) {
-    attr to = attr_elem(ATTR_to, ELEM_F32);
-    return graph_append(g, OP_cast, 1, &v, 1, &to);
-}
-
-// A weight for each element of v, so that no two count alike: cosines of its place.
-static value weights_of(graph *g, value v) {
-    type t = *graph_type(g, v);
-    value sum = graph_scalar(g, 0.3 + 0.1 * v);
-    for (int i = 0; i < t.rank; i++) {
-        attr attrs[] = {{.id = ATTR_shape, .n = t.rank, .u.dims = t.d}, attr_int(ATTR_axis, i)};
-        value at = f32_of(g, graph_append(g, OP_iota, 0, NULL, 2, attrs));
-        sum = graph_op2(g, OP_add, sum, graph_op2(g, OP_mul, at, graph_scalar(g, 0.7 + 0.4 * i)));
-    }
-    return graph_op1(g, OP_cos, sum);
-}
-
-// Bent, so that numbers that stand for minus infinity don't hide the others.
-static value summed(graph *g, value v) {
-    int64_t axes[IR_MAX_RANK] = {0, 1, 2, 3, 4, 5};
-    const dim one = dim_num(1);
-    v = graph_op1(g, OP_tanh, graph_op2(g, OP_mul, v, graph_scalar(g, 0.25)));
-    v = graph_op2(g, OP_mul, v, weights_of(g, v));
-    attr all = {.id = ATTR_axes, .n = graph_type(g, v)->rank, .u.ints = axes};
-    if (all.n) v = graph_append(g, OP_reduce_sum, 1, &v, 1, &all);
-    return graph_reshape(g, v, 1, &one);
-}
-
-// The loss of g's outputs that are f32, which becomes its only output; VALUE_NONE: none is.
-static value add_loss(graph *g) {
-    value loss = VALUE_NONE;
-    for (int i = 0; i < g->output_count; i++) {
-        value v = g->outputs[i].value;
-        if (graph_type(g, v)->e != ELEM_F32 || graph_type(g, v)->layout != LAYOUT_ROW) continue;
-        value term = summed(g, v);
-        loss = loss == VALUE_NONE ? term : graph_op2(g, OP_add, loss, term);
-    }
-    g->output_count = 0;
-    if (loss != VALUE_NONE) graph_output_add(g, "loss", loss);
-    return loss;
-}
 
 static bool is_wanted(const node *n) {
     bool given = n->op == OP_input || (n->op == OP_constant && node_attr(n, ATTR_recipe));
@@ -190,7 +147,7 @@ START_TEST(by_differences) {
     harness_weights w = {0};
     r.g = graph_clone(r.a, harness_parse(r.a, path, &h));
     open_run(&r, &h, &w, path);
-    value loss = add_loss(r.g);
+    value loss = made_loss(r.g);
     if (loss != VALUE_NONE && !rounds(r.g)) {
         int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
         harness_bind(&r, bounds, row_bounds);
@@ -223,7 +180,7 @@ START_TEST(compiled) {
     h.weights = &w;
     h.only = "native";
     h.family = h.dtypes = h.passes = NULL;
-    value loss = add_loss(g), *gradients = ARENA_ARRAY(a, value, g->count);
+    value loss = made_loss(g), *gradients = ARENA_ARRAY(a, value, g->count);
     if (loss != VALUE_NONE && !rounds(g) && differentiated(g, loss, gradients)) {
         rewriter_end(rewriter_begin(g));
         h.tolerance = 3e-4;
