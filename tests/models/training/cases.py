@@ -20,23 +20,27 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS, TEXTS = 50, 4
 WRAP = (1 << 64) - 1
 
-# name: the folder, the task, and how many labels (of a new head, or the folder's)
+# name: the folder, the task, and how many labels a new head has (0: the folder's). A case's place here is its seed.
+# cosine: embed, of pairs; teacher: tag, with another model's logits; weights: classify, with weights and smoothing.
 CASES = {
-    "bert-classify": ("bert-seqcls", "classify", 3),
-    "bert-several": ("bert-mlm", "several", 4),
-    "bert-regress": ("bert-mlm", "regress", 1),
-    "bert-tag": ("bert-mlm", "tag", 5),
+    "albert-mlm": ("albert-mlm", "mlm", 0),
     "bert-answer": ("bert-mlm", "answer", 2),
+    "bert-classify": ("bert-seqcls", "classify", 0),
+    "bert-embed": ("bert-base-model", "embed", 0),
     "bert-mlm": ("bert-mlm", "mlm", 0),
     "bert-pretrain": ("bert-pretraining", "pretrain", 0),
-    "bert-embed": ("bert-base-model", "embed", 0),
-    "roberta-tag": ("xlm-roberta-tokcls", "tag", 0),
+    "bert-regress": ("bert-mlm", "regress", 1),
+    "bert-several": ("bert-mlm", "several", 4),
+    "bert-tag": ("bert-mlm", "tag", 5),
     "distilbert-classify": ("distilbert-sinusoidal", "classify", 3),
-    "albert-mlm": ("albert-mlm", "mlm", 0),
     "electra-classify": ("electra-mlm", "classify", 3),
-    "mpnet-classify": ("mpnet-model", "classify", 3),
     "modernbert-answer": ("modernbert-qa", "answer", 2),
     "modernbert-classify": ("modernbert-model", "classify", 3),
+    "mpnet-classify": ("mpnet-model", "classify", 3),
+    "roberta-tag": ("xlm-roberta-tokcls", "tag", 0),
+    "bert-cosine": ("bert-base-model", "cosine", 0),
+    "bert-teacher": ("bert-mlm", "teacher", 5),
+    "bert-weights": ("bert-mlm", "weights", 3),
 }
 
 
@@ -55,15 +59,19 @@ def batch(r, task, vocab, labels):
     b = {"ids": [[5 + r.below(vocab - 5) for _ in range(3 + r.below(8))] for _ in range(TEXTS)]}
     for ids in b["ids"]:
         n = len(ids)
-        if task in ("classify", "several", "regress"):
-            one = {"classify": lambda: r.below(labels), "regress": lambda: r.below(1000) / 500 - 1,
+        if task in ("classify", "several", "regress", "weights"):
+            one = {"classify": lambda: r.below(labels), "weights": lambda: r.below(labels), "regress": lambda: r.below(1000) / 500 - 1,
                    "several": lambda: [float(r.below(2)) for _ in range(labels)]}[task]()
             b.setdefault("labels", []).append(one)
-        if task in ("tag", "mlm", "pretrain"):
+        if task in ("tag", "teacher", "mlm", "pretrain"):
             # Of a masked LM the rows that have a label are those that the head reads.
-            known = [r.below(4) != 0 for _ in range(n)] if task == "tag" else [r.below(4) == 0 for _ in range(n)]
+            known = [r.below(4) != 0 for _ in range(n)] if task in ("tag", "teacher") else [r.below(4) == 0 for _ in range(n)]
             known[0] = True
             b.setdefault("labels", []).append([r.below(labels or vocab) if k else -100 for k in known])
+        if task == "teacher":
+            b.setdefault("teacher", []).append([[r.below(1000) / 250 - 2 for _ in range(labels)] for _ in range(n)])
+        if task == "cosine":
+            b.setdefault("labels", []).append(r.below(1000) / 1000)
         if task == "pretrain":
             b.setdefault("next", []).append(r.below(2))
         if task == "answer":
@@ -88,6 +96,12 @@ def loss_of(task):
             return F.binary_cross_entropy_with_logits(model.classify(x, mask), torch.tensor(b["labels"]))
         if task == "regress":
             return F.mse_loss(model.classify(x, mask).flatten(), torch.tensor(b["labels"]))
+        if task == "weights":
+            return F.cross_entropy(model.classify(x, mask), torch.tensor(b["labels"]), torch.tensor([0.5, 1, 2]),
+                                   label_smoothing=0.1)
+        if task == "cosine":
+            e = F.normalize(model.embed(x, mask))
+            return F.mse_loss((e[:2] * e[2:]).sum(1), torch.tensor(b["labels"][:2]))
         if task == "embed":
             e = F.normalize(model.embed(x, mask))
             return F.cross_entropy(20 * e[:2] @ e[2:].T, torch.tensor([0, 1]))
@@ -96,6 +110,13 @@ def loss_of(task):
             return sum(F.cross_entropy(v[i:i + 1, :len(row)], torch.tensor([b["spans"][i][k]]))
                        for i, row in enumerate(b["ids"]) for k, v in ((0, start), (1, end))) / (2 * len(b["ids"]))
         labels = pad(b["labels"], -100).flatten()
+        if task == "teacher":
+            known, x = labels >= 0, model.tag(x).flatten(0, 1)
+            wanted = torch.tensor([row for text in b["teacher"] for row in text])
+            shown = torch.cat([x[i * mask.shape[1]:][:len(row)] for i, row in enumerate(b["ids"])])
+            soft = F.kl_div(F.log_softmax(shown / 2, 1), F.softmax(wanted / 2, 1), reduction="none").sum(1) * 4
+            kept = torch.cat([known[i * mask.shape[1]:][:len(row)] for i, row in enumerate(b["ids"])])
+            return 0.3 * F.cross_entropy(x, labels) + 0.7 * soft[kept].mean()
         if task == "tag":
             return F.cross_entropy(model.tag(x).flatten(0, 1), labels)
         words = F.cross_entropy(model.predict(x.flatten(0, 1)[labels >= 0]), labels[labels >= 0])
@@ -139,9 +160,9 @@ def new_head(model, task, labels, seed=1):
     c, width = model.config, model.config.get("hidden_size", model.config.get("dim"))
     modern = model.kind == "modernbert"
     shapes = {}
-    if task in ("classify", "several", "regress", "tag"):
-        dense = task != "tag" or modern
-        if model.kind in ("roberta", "mpnet", "electra", "xlm-roberta") and task != "tag":
+    if task in ("classify", "several", "regress", "weights", "tag", "teacher"):
+        dense = task not in ("tag", "teacher") or modern
+        if model.kind in ("roberta", "mpnet", "electra", "xlm-roberta") and dense:
             shapes = {"classifier.dense": (width, width), "classifier.out_proj": (labels, width)}
         else:
             if model.kind == "distilbert" and dense:
@@ -176,24 +197,25 @@ def run(name):
     if os.path.exists(os.path.join(folder, "io.safetensors")):
         families.check(folder)
     new_head(model, task, labels)
-    if not labels and task == "tag":
+    if not labels and task in ("classify", "tag"):
         labels = model.p["classifier.weight"].shape[0]
-    r = Numbers(sorted(CASES).index(name) + 1)
+    r = Numbers(list(CASES).index(name) + 1)
     batches = [batch(r, task, model.config["vocab_size"], labels) for _ in range(STEPS)]
     lines = curves.train(model, loss_of(task), batches, rate=1e-3)
     out = {name + ".loss": torch.tensor([x["loss"] for x in lines]),
            name + ".norm": torch.tensor([x["grad_norm"] for x in lines])}
-    for key in after(model):
+    for key in after(model, task):
         out[f"{name}.after.{key}"] = model.p[key].detach().flatten()[:64]
     print(name, lines[0], lines[-1]["loss"])
     return out
 
 
-def after(model):
-    """Tensors whose first numbers are kept: the first of the embeddings, a bias, and the last two."""
-    names = [k for k, p in model.p.items() if p.grad is not None]
-    return [names[0], next(n for n in names if n.endswith("bias") and "key" not in n), names[-2], names[-1]] \
-        if len(names) > 3 else names
+def after(model, task):
+    """Tensors whose first numbers are kept: the first of the embeddings, a bias, and the last two. Not those whose gradient
+    is 0 but for rounding: a key's bias, and a bias of spans, which softmax over the tokens takes no notice of."""
+    names = [k for k, p in model.p.items() if p.grad is not None and not k.endswith("key.bias") and
+             not (task == "answer" and k in ("qa_outputs.bias", "classifier.bias"))]
+    return [names[0], next((n for n in names if n.endswith("bias")), names[1]), names[-2], names[-1]]
 
 
 if __name__ == "__main__":
