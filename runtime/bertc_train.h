@@ -126,6 +126,12 @@ BERTC_API bool bertc_trainer_tensor_write(bertc_trainer *trainer, int index, con
 // bertc_trainer_gradients and bertc_trainer_update. The layout is the artefact's. NULL: there are none.
 BERTC_API float *bertc_trainer_gradient_memory(bertc_trainer *trainer, int64_t *count);
 
+// Writes the tensors of one kind to a safetensors file, as float32 under their names. It is written beside `path`
+// (PATH.PID.part) and renamed over it when it is whole and on the disk: where that fails, what was at `path` stays. It needs
+// memory for the largest tensor.
+BERTC_API bool bertc_trainer_save(bertc_trainer *trainer, const char *path, bertc_tensor_kind kind,
+                                  bertc_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -205,6 +205,8 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     c.calibration = b->calibration;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
+    c.train = o->optimizer && o->hub.train.task && strcmp(o->hub.train.task, "states");
+    c.optimizer = o->optimizer;
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG
     c.verify = true;

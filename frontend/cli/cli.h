@@ -45,6 +45,8 @@ typedef struct build_options {
     // The graph is only printed: no variants are made where the chosen passes leave the weights without
     // places.
     bool graph_only;
+    // With hub.train.task: a step is made, with gradients and AdamW. NULL: none.
+    const optimizer_options *optimizer;
 } build_options;
 
 typedef struct build {

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/step.h"
 #include "ir/memory.h"
 #include "ir/output_file.h"
 
@@ -12,6 +13,7 @@ typedef struct compile_options {
     build_options build;
     const char *output, *emit, *stage, *linker;
     bool json;
+    step_options step;
 } compile_options;
 
 static void table_init(option_table *t, compile_options *o) {
@@ -40,6 +42,8 @@ static void table_init(option_table *t, compile_options *o) {
                                 &o->build.hub.normalize});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
     build_options_add(t, &o->build, "portable");
+    t->group = "of --train: the step that the artefact makes";
+    step_options_add(t, &o->step);
 }
 
 static bool emit_kind_of(const char *word, emit_kind *kind) {
@@ -143,7 +147,7 @@ static bool before_output(void *user, const backend_times *times, diag *d) {
     return flush_stdout(d);
 }
 
-static void compile(const compile_options *o, diag *d) {
+static void compile(compile_options *o, diag *d) {
     compilation c = {.options = o, .start = seconds_now()};
     bool ir = o->emit && !strcmp(o->emit, "ir");
     emit_options e = {.output = o->output,
@@ -154,6 +158,9 @@ static void compile(const compile_options *o, diag *d) {
     if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
     build_options with = o->build;
     with.graph_only = ir;
+    optimizer_options optimizer;
+    if (!step_options_read(&o->step, &optimizer, d)) return;
+    if (o->build.hub.train.task) with.optimizer = &optimizer;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
     if (o->build.graph && same_file(o->build.graph, o->output)) {
         diag_error(d, o->output, "is the graph that is read, and would be replaced");
@@ -162,6 +169,7 @@ static void compile(const compile_options *o, diag *d) {
     arena *a = arena_new();
     bool ok = calibrate_options(&with, o->build.hub.model, a, d);
     ok = ok && build_open(&c.build, &with, d);
+    if (ok && !(o->build.stops && o->build.last == STAGE_INPUT)) ok = step_options_check(&o->step, d);
     if (ok && ir) write_ir(&c.build, o->output, d);
     if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);
     progress_line_clear(&c.build.line);
@@ -189,6 +197,8 @@ int command_compile(int argc, char **argv) {
     if (!strcmp(o.output, "-") && (!o.emit || strcmp(o.emit, "ir")))
         return usage_error(&t, "-o - is for --emit ir");
     o.build.hub.model = rest.v[0];
+    if (step_options_given(&o.step) && !o.build.hub.train.task)
+        return usage_error(&t, "options of a step go with --train");
     diag d;
     diag_init(&d);
     compile(&o, &d);

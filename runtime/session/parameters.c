@@ -55,12 +55,16 @@ static void move(const bertc_session *s, const bertc_parameter_part *p, float *t
     }
 }
 
-bool parameter_move(bertc_session *s, int index, float *to, const float *from, bertc_error *error) {
+void parameter_copy(bertc_session *s, int index, float *to, const float *from) {
     int count;
     const bertc_parameter_part *parts = parameter_parts(s->model, index, &count);
+    for (int i = 0; i < count; i++) move(s, &parts[i], to, from);
+}
+
+bool parameter_move(bertc_session *s, int index, float *to, const float *from, bertc_error *error) {
     if (!to && !from) return error_set(error, "data is NULL");
     if (!session_enter(s, error)) return false;
-    for (int i = 0; i < count; i++) move(s, &parts[i], to, from);
+    parameter_copy(s, index, to, from);
     session_leave(s);
     return true;
 }

@@ -59,6 +59,12 @@ START_TEST(pkg_config) {
          "bertc) -o %s/shared'",
          root, BERTC_TESTS, root);
     try_classify("shared");
+    char out[1024];
+    must("PKG_CONFIG_PATH=%s/lib/pkgconfig sh -c 'cc %s/../examples/correct.c $(pkg-config --cflags --libs "
+         "bertc) -o %s/correct'",
+         root, BERTC_TESTS, root);
+    ck_assert_int_eq(run(out, sizeof out, "LD_LIBRARY_PATH=%s/lib %s/correct nowhere.so", root, root), 1);
+    ck_assert_str_eq(out, "nowhere.so: No such file or directory\n");
     must("PKG_CONFIG_PATH=%s/lib/pkgconfig sh -c 'cc %s/../examples/classify.c $(pkg-config --cflags bertc) "
          "%s/lib/libbertc.a "
          "$(pkg-config --libs libutf8proc libpcre2-8) -lpthread -lm -o %s/static'",
@@ -89,12 +95,15 @@ START_TEST(header_in_cxx) {
     char out[256];
     // No C++ compiler is needed to build bertc.
     if (run(out, sizeof out, "c++ --version") != 0) SKIP("tools", "c++");
-    write_text("use.cpp",
-               "#include <bertc.h>\nint main() {\n    bertc_error e;\n    bertc_batch b = BERTC_BATCH_INIT;\n"
-               "    bertc_tensor t[2] = {BERTC_TENSOR_INIT, {}};\n    bertc_load_options o = "
-               "{BERTC_SIZED(bertc_load_options), true};\n"
-               "    return b.size == sizeof b && t[0].size == sizeof *t && o.size && bertc_load(\"\", &e) != "
-               "nullptr;\n}\n");
+    write_text(
+        "use.cpp",
+        "#include <bertc_train.h>\nint main() {\n    bertc_error e;\n    bertc_batch b = BERTC_BATCH_INIT;\n"
+        "    bertc_tensor t[2] = {BERTC_TENSOR_INIT, {}};\n    bertc_load_options o = "
+        "{BERTC_SIZED(bertc_load_options), true};\n"
+        "    bertc_train_batch c = BERTC_TRAIN_BATCH_INIT;\n"
+        "    return c.size == sizeof c && b.size == sizeof b && t[0].size == sizeof *t && o.size && "
+        "bertc_load(\"\", &e) != "
+        "nullptr;\n}\n");
     must("c++ -std=c++11 -Wall -Wextra -Werror -I%s/include -fsyntax-only %s/use.cpp", root, root);
     write_text("later.cpp", "#include <bertc.h>\nbertc_load_options o = {BERTC_SIZED(bertc_load_options), "
                             ".check_weights = true};\n");

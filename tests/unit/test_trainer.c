@@ -3,8 +3,12 @@
 // a call apart, batches with and without padding, equal bits on any number of threads, and what is wrong with a batch.
 #include <check.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 #include "file.h"
@@ -293,6 +297,57 @@ START_TEST(gradient_memory) {
 }
 END_TEST
 
+// What is saved is what is read, kind by kind; a file that can't be written leaves the one of before.
+START_TEST(saves) {
+    static const char *const names[] = {"classifier.bias", "gradient.classifier.weight",
+                                        "exp_avg_sq.classifier.weight"};
+    bertc_trainer *t = opened(1);
+    bertc_train_batch b = without_padding();
+    bertc_train_update u = update(1);
+    char folder[] = "/tmp/bertc-trainer-XXXXXX", path[64];
+    ck_assert(bertc_trainer_step(t, &b, &u, NULL, NULL, &error) && mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/saved.safetensors", folder);
+    for (int kind = 0; kind < 3; kind++) {
+        ck_assert_msg(bertc_trainer_save(t, path, (bertc_tensor_kind)kind, &error), "%s", error.message);
+        safetensors *file = safetensors_open(path, &d);
+        ck_assert_msg(file != NULL, "%s", d.count ? d.items[0].text : "");
+        const char *dtype;
+        const int64_t *shape;
+        const void *data;
+        size_t bytes;
+        int rank;
+        int64_t n;
+        const float *want = read_one(t, names[kind], &n);
+        ck_assert(safetensors_entry(file, names[kind], &dtype, &rank, &shape, &data, &bytes));
+        ck_assert(!strcmp(dtype, "F32") && bytes == (size_t)n * 4 && !memcmp(data, want, bytes));
+        ck_assert(!safetensors_entry(file, names[(kind + 1) % 3], &dtype, &rank, &shape, &data, &bytes));
+        safetensors_close(file);
+    }
+    ck_assert(!bertc_trainer_save(t, "/nowhere/x", BERTC_TENSOR_PARAMETER, &error) &&
+              strstr(error.message, "/nowhere/x"));
+    ck_assert(!bertc_trainer_save(t, folder, BERTC_TENSOR_PARAMETER, &error) &&
+              strstr(error.message, folder));
+    ck_assert(!bertc_trainer_save(t, path, (bertc_tensor_kind)7, &error) &&
+              strstr(error.message, "kind 7 is none"));
+    ck_assert(!bertc_trainer_save(t, NULL, BERTC_TENSOR_PARAMETER, &error));
+    // A full disk: a limit on the size of files.
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){1000, 1000});
+        bool ok = bertc_trainer_save(t, path, BERTC_TENSOR_PARAMETER, &error);
+        _exit(ok || !strstr(error.message, path));
+    }
+    int status = -1;
+    ck_assert(waitpid(child, &status, 0) == child && status == 0);
+    safetensors *file = safetensors_open(path, &d);
+    ck_assert_msg(file != NULL, "the file of before is gone");
+    safetensors_close(file);
+    bertc_trainer_close(t);
+    ck_assert(unlink(path) == 0 && rmdir(folder) == 0); // nothing else is there
+}
+END_TEST
+
 static void parallel_for(void *user, int64_t n, void (*body)(void *, int64_t), void *context) {
     for (int64_t i = n - 1; i >= 0; i--) body(context, i);
     ++*(int *)user;
@@ -436,6 +491,7 @@ int main(void) {
     tcase_add_test(t, forward);
     tcase_add_test(t, parts);
     tcase_add_test(t, gradient_memory);
+    tcase_add_test(t, saves);
     tcase_add_test(t, threads);
     tcase_add_test(t, wrong_batches);
     tcase_add_test(t, described);
