@@ -54,6 +54,7 @@ bool differentiate(graph *g, pass *p, value loss, const bool *wanted, value *gra
     arena *scratch = arena_new();
     tape *t = tape_new(scratch, p, g, g);
     t->names = names_free(g);
+    t->boxes = true;
     memcpy(t->reaches, wanted, sizeof(bool) * (size_t)t->count);
     tape_reach(t);
     type one = *graph_type(g, loss);

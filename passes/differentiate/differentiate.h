@@ -27,6 +27,7 @@ typedef struct tape {
     bool *reaches;      // by value of `from`: does it depend on what is wanted?
     value *gradient;    // by value of `from`, in `to`; VALUE_NONE: none so far
     cut **cuts;         // by value of `from`: gradients of slices, which are not in `gradient` yet
+    bool boxes;         // does `to` take `fuse` nodes: is it the top level?
     bool names;         // may values be called gradient.NAME?
     const char *within; // the place of a body, for errors; NULL: the top level
     int scalar_count;

@@ -52,26 +52,62 @@ void gradient_softmax(const rule_call *c) {
 
 // What both norms have: x normed, n = (x - mean) r with r = 1 / sqrt(variance + eps); gamma's and beta's gradients are
 // sums of g n and g over rows; with h = g gamma, x's is r (h - mean(h) - n mean(h n)), for rms_norm without mean(h).
-static void norm(const rule_call *c, bool centred) {
-    tape *t = c->t;
-    value x = rule_operand(c, 0);
-    if (centred) x = build_sub(t, x, build_reduce_last(t, OP_reduce_mean, x));
+typedef struct norm {
+    value g, x, gamma; // in t->to
+    double eps;
+    bool centred, want_x, want_gamma;
+    value dx, gn; // VALUE_NONE: not wanted
+} norm;
+
+static void norm_ops(tape *t, norm *n) {
+    value x = n->centred ? build_sub(t, n->x, build_reduce_last(t, OP_reduce_mean, n->x)) : n->x;
     value variance = build_reduce_last(t, OP_reduce_mean, build_mul(t, x, x));
-    value eps = build_scalar(t, node_attr(&c->n, ATTR_eps)->u.f);
-    value r = build_op(t, OP_rsqrt, build_add(t, variance, eps)), n = build_mul(t, x, r);
+    value r = build_op(t, OP_rsqrt, build_add(t, variance, build_scalar(t, n->eps))),
+          normed = build_mul(t, x, r);
+    n->dx = n->gn = VALUE_NONE;
+    if (n->want_gamma) n->gn = build_mul(t, n->g, normed);
+    if (!n->want_x) return;
+    value h = build_mul(t, n->g, n->gamma);
+    value along = build_mul(t, normed, build_reduce_last(t, OP_reduce_mean, build_mul(t, h, normed)));
+    value dx = n->centred ? build_sub(t, h, build_reduce_last(t, OP_reduce_mean, h)) : h;
+    n->dx = build_mul(t, build_sub(t, dx, along), r);
+}
+
+// The same as one kernel, so that the rows are read once: a `fuse` of (g, x, gamma).
+static void norm_box(tape *t, norm *n) {
+    tape inner = {.p = t->p, .scratch = t->scratch, .to = graph_new(t->to->arena, NULL)};
+    norm body = *n;
+    body.g = graph_param(inner.to, "g", *graph_type(t->to, n->g));
+    body.x = graph_param(inner.to, "x", *graph_type(t->to, n->x));
+    if (n->want_x) body.gamma = graph_param(inner.to, "gamma", *graph_type(t->to, n->gamma));
+    norm_ops(&inner, &body);
+    if (n->want_x) graph_output_add(inner.to, NULL, body.dx);
+    if (n->want_gamma) graph_output_add(inner.to, NULL, body.gn);
+    value region =
+        graph_region(t->to, OP_fuse, n->want_x ? 3 : 2, (value[]){n->g, n->x, n->gamma}, inner.to, 0);
+    n->dx = n->want_x ? region : VALUE_NONE;
+    n->gn = !n->want_gamma ? VALUE_NONE : n->want_x ? graph_result(t->to, region, 1) : region;
+}
+
+static void norm_gradient(const rule_call *c, bool centred) {
+    tape *t = c->t;
+    norm n = {c->g,      rule_operand(c, 0), rule_operand(c, 1), node_attr(&c->n, ATTR_eps)->u.f,
+              centred,   rule_wants(c, 0),   rule_wants(c, 1),   VALUE_NONE,
+              VALUE_NONE};
     if (centred && rule_wants(c, 2)) rule_give(c, 2, c->g);
-    if (rule_wants(c, 1)) rule_give(c, 1, build_mul(t, c->g, n));
-    if (!rule_wants(c, 0)) return;
-    value h = build_mul(t, c->g, rule_operand(c, 1));
-    value along = build_mul(t, n, build_reduce_last(t, OP_reduce_mean, build_mul(t, h, n)));
-    value dx = centred ? build_sub(t, h, build_reduce_last(t, OP_reduce_mean, h)) : h;
-    rule_give(c, 0, build_mul(t, build_sub(t, dx, along), r));
+    if (!n.want_x && !n.want_gamma) return;
+    if (t->boxes)
+        norm_box(t, &n);
+    else
+        norm_ops(t, &n);
+    if (n.want_gamma) rule_give(c, 1, n.gn);
+    if (n.want_x) rule_give(c, 0, n.dx);
 }
 
 void gradient_layer_norm(const rule_call *c) {
-    norm(c, true);
+    norm_gradient(c, true);
 }
 
 void gradient_rms_norm(const rule_call *c) {
-    norm(c, false);
+    norm_gradient(c, false);
 }

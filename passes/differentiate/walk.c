@@ -128,6 +128,7 @@ static tape *open_body(tape *t, value v, graph *to, int first) {
 static bool fuse_gradient(tape *t, value v) {
     const node n = *graph_node(t->from, v);
     tape *inner = open_body(t, v, t->to, 0);
+    inner->boxes = t->boxes;
     for (int i = 0; i < n.input_count; i++) inner->map[i] = t->map[n.inputs[i]];
     tape_copy(inner);
     for (int i = 0; i < n.body->output_count; i++) {
@@ -170,8 +171,9 @@ static void add_operands(sequence *s, value v) {
         if (g == VALUE_NONE || !s->inner->reaches[yield]) continue;
         type t = *graph_type(body, yield);
         t.e = ELEM_F32;
-        tape_add(s->inner, yield, s->body->count);
+        value param = s->body->count;
         add_operand(s, g, "gradient", t);
+        tape_add(s->inner, yield, param);
     }
 }
 
