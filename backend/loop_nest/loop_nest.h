@@ -15,8 +15,9 @@ typedef struct loop_nest {
     LLVMValueRef scratch;
     view *views; // by value of the body
     struct loop_nest_buffer *buffers;
-    int buffer_count, now; // now: the node that is being emitted
-    int64_t scratch_bytes; // high-water mark
+    int buffer_count, now;        // now: the node that is being emitted
+    int64_t scratch_bytes;        // high-water mark
+    struct loop_nest_tile *tiles; // of its products (block_product.h)
 } loop_nest;
 
 typedef struct loop_nest_buffer {

@@ -1,6 +1,6 @@
 // The loop nest's matmul: k ascending, one accumulator an output element. f32 and bf16, and what a cast in front
 // of it widens, are multiplied and added in f32, i8 and u8 in i32, groups of k apart where the op says so.
-#include "backend/loop_nest/loop_nest.h"
+#include "backend/loop_nest/block_product.h"
 
 static LLVMValueRef multiplied(emit *e, elem sums, LLVMValueRef a, LLVMValueRef b, LLVMValueRef sum) {
     if (sums == ELEM_F32) return math_fma(e, a, b, sum);
@@ -73,7 +73,9 @@ void loop_nest_matmul(loop_nest *n, const node *producer, const view *out) {
     emit *e = n->e;
     const attr *group = node_attr(producer, ATTR_group);
     int rank = out->type.rank;
-    view x = n->views[producer->inputs[0]], w = loop_nest_swept(n, &n->views[producer->inputs[1]]);
+    view x = n->views[producer->inputs[0]], w = n->views[producer->inputs[1]];
+    if (!group && loop_nest_block_product(n, &x, &w, out)) return;
+    w = loop_nest_swept(n, &w);
     if (group) {
         grouped_product(e, group->u.i, &x, &w, out);
         return;

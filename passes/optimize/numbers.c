@@ -41,14 +41,15 @@ static value as_one(graph *g, value x) {
     return graph_type(g, x)->rank == 1 ? x : graph_reshape(g, x, 1, &one);
 }
 
-// The sum of the squares of a gradient, f32[1]: of each row in a kernel of many tasks, then of the rows.
+// The sum of the squares of a gradient, f32[1]: of a matrix down each column, in a kernel of many tasks (columns), then of the
+// columns; of more axes first along all but one.
 static value square_sum(graph *g, value x) {
-    int rank = graph_type(g, x)->rank;
+    int rank = graph_type(g, x)->rank, from = rank > 2, end = rank > 2 ? rank : 1, left = rank == 2;
     graph *body = graph_new(g->arena, NULL);
     value param = graph_param(body, "g", *graph_type(g, x)), squares = graph_op2(body, OP_mul, param, param);
-    graph_output_add(body, NULL, rank > 1 ? sum_over(body, squares, 1, rank) : sum_over(body, squares, 0, 1));
-    value rows = graph_region(g, OP_fuse, 1, &x, body, 0);
-    return rank > 1 ? as_one(g, sum_over(g, rows, 0, 1)) : as_one(g, rows);
+    graph_output_add(body, NULL, sum_over(body, squares, from, end));
+    value sums = graph_region(g, OP_fuse, 1, &x, body, 0);
+    return rank > 1 ? as_one(g, sum_over(g, sums, left, left + 1)) : as_one(g, sums);
 }
 
 // A kernel takes so many operands.

@@ -27,7 +27,7 @@
 typedef struct kernel_options {
     int64_t length, texts, threads, rounds;
     const char *mcpu, *passes;
-    bool report;
+    bool report, train;
 } kernel_options;
 
 // A compiled graph and its memory.
@@ -39,7 +39,7 @@ typedef struct bench_graph {
     const kernel **kernels;
     jit_code *code;
     thread_calls calls;
-    char *arena, *weights, *scratch[MOST_THREADS];
+    char *arena, *weights, *states, *scratch[MOST_THREADS];
     bertc_call call;
     float number;
 } bench_graph;
@@ -117,12 +117,16 @@ static void *random_numbers(int64_t bytes) {
     uint32_t state = 2463534242u;
     size_t size = (size_t)round_up(bytes + 64, 64);
     float *data = aligned_alloc(64, size);
-    for (size_t i = 0; data && i < size / 4; i++) data[i] = (float)(int32_t)random_bits(&state) * 0x1p-32f;
+    for (size_t i = 0; data && i < size / 4; i++) data[i] = (float)(int32_t)random_bits(&state) * 0x1p-35f;
     return data;
 }
 
 static void write_bounds(const bench_graph *b, int32_t *to, int64_t length) {
     for (int64_t i = 0; i <= b->call.sequences; i++) to[i] = (int32_t)(i * length);
+}
+
+static int64_t size_of(const bench_graph *b, sym s) {
+    return s == SYM_T ? b->call.tokens : s == SYM_S ? b->call.sequences : s == SYM_R ? b->call.rows : 1;
 }
 
 // Whole numbers: bounds of texts of equal length, and ids below what they look up.
@@ -132,7 +136,7 @@ static void write_inputs(bench_graph *b, const kernel_options *o) {
         const node *n = graph_node(b->g, v);
         if (n->op != OP_input || n->type.e != ELEM_I32 || b->v->places[v].kind != PLACE_ARENA) continue;
         int32_t *to = (int32_t *)(void *)(b->arena + b->v->places[v].offset);
-        int64_t limit = backend_input_limit(b->g, v), count = b->call.tokens;
+        int64_t limit = backend_input_limit(b->g, v), count = n->type.rank ? size_of(b, n->type.d[0].s) : 1;
         if (!strcmp(n->name, "bounds")) {
             write_bounds(b, to, o->length);
             b->call.bounds = to;
@@ -149,8 +153,9 @@ static void write_inputs(bench_graph *b, const kernel_options *o) {
 static void *address_of(bench_graph *b, value v) {
     const node *n = graph_node(b->g, v);
     const place *p = &b->v->places[v];
+    if (node_is_state(n)) return b->states + node_attr(n, ATTR_at)->u.i;
     if (node_is_constant(n)) return b->weights + node_attr(n, ATTR_at)->u.i;
-    if (p->kind == PLACE_STATE) return b->weights + p->offset;
+    if (p->kind == PLACE_STATE) return b->states + p->offset;
     if (p->kind == PLACE_INPUT) return &b->number;
     return b->arena + p->offset;
 }
@@ -195,7 +200,8 @@ static bool prepare(bench_graph *b, const char *path, const kernel_options *o, d
     b->g = graph_parse(b->a, path, text, size, d);
     free(text);
     if (!b->g || !target_init(&b->t, NULL, o->mcpu, PRECISION_F32, d)) return false;
-    pass_context c = {.target = &b->t, .diag = d, .report = o->report ? stderr : NULL, .verify = true};
+    pass_context c = {
+        .target = &b->t, .diag = d, .report = o->report ? stderr : NULL, .verify = true, .train = o->train};
     if (!passes_run(b->g, o->passes, &c)) return false;
     int index = passes_add_variant(b->g, o->length, o->texts, &c);
     if (index >= 0) b->v = &b->g->variants[index];
@@ -209,7 +215,8 @@ static bool allocate(bench_graph *b, const kernel_options *o, diag *d) {
     b->number = 0.5f;
     b->arena = random_numbers(b->v->arena_bytes);
     b->weights = random_numbers(b->g->weight_bytes);
-    bool ok = b->arena && b->weights;
+    b->states = random_numbers(b->g->state_bytes + b->g->zero_bytes);
+    bool ok = b->arena && b->weights && b->states;
     for (int i = 0; i < o->threads; i++) {
         b->scratch[i] = aligned_alloc(64, (size_t)round_up(scratch, 64));
         ok = ok && b->scratch[i];
@@ -221,10 +228,6 @@ static bool allocate(bench_graph *b, const kernel_options *o, diag *d) {
 }
 
 // --- Measuring
-
-static int64_t size_of(const bench_graph *b, sym s) {
-    return s == SYM_T ? b->call.tokens : s == SYM_S ? b->call.sequences : s == SYM_R ? b->call.rows : 1;
-}
 
 static void print_node(const bench_graph *b, value v, int class, double seconds, double peak,
                        const kernel_options *o) {
@@ -312,6 +315,7 @@ static bool bench_file(const char *path, const kernel_options *o, diag *d) {
     if (b.code) jit_code_close(b.code);
     free(b.arena);
     free(b.weights);
+    free(b.states);
     for (int i = 0; i < MOST_THREADS; i++) free(b.scratch[i]);
     arena_free(b.a);
     return ok;
@@ -328,6 +332,8 @@ int main(int argc, char **argv) {
     options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 5", &o.rounds, 1, 1000});
     options_add(&t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", "default native", &o.mcpu, 0, 0});
     options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST", "as of bertc opt", &o.passes, 0, 0});
+    options_add(&t, (option_row){"train", 0, OPTION_FLAG, NULL, "of a graph with a loss: a step of training",
+                                 &o.train, 0, 0});
     options_add(
         &t, (option_row){"report", 0, OPTION_FLAG, NULL, "the fusion report, on stderr", &o.report, 0, 0});
     arguments files;
