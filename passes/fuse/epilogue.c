@@ -51,7 +51,7 @@ static void fuse_product(rewriter *r, product *x, bool *taken, pass *p) {
 static void fuse_readers(rewriter *r, product *x, pass *p) {
     graph *g = rewriter_graph(r);
     box b = box_of(x->v);
-    int more = box_grow_results(r, &b);
+    int more = box_grow_results(r, &b, p->c->train);
     if (more) {
         x->v = box_fuse(r, &b);
         pass_fired(p, g, x->v, "readers taken in: %d, results: %d", more, b.result_count);

@@ -149,8 +149,26 @@ void box_take_leading(rewriter *r, box *b) {
 
 // --- Several results
 
+// GELU's derivative takes as many.
+#define LASTING_DEPTH 12
+
+// Does a box, a product or an output read v, or what at most `depth` epilogue ops make of it?
+static bool is_lasting(rewriter *r, value v, int depth) {
+    const graph *g = rewriter_graph(r);
+    value users[BOX_MAX];
+    const char *why;
+    int n = users_of(r, v, users, BOX_MAX), count = n < BOX_MAX ? n : BOX_MAX;
+    if (use_count(r, v) > n) return true;
+    for (int i = 0; i < count; i++) {
+        const node *u = graph_node(g, users[i]);
+        if (u->body || u->op == OP_matmul) return true;
+        if (depth && epilogue_op(g, users[i], &why) && is_lasting(r, users[i], depth - 1)) return true;
+    }
+    return false;
+}
+
 // A reader of the box that it can take in; VALUE_NONE: there is none.
-static value find_reader(rewriter *r, box *b) {
+static value find_reader(rewriter *r, box *b, bool lasting) {
     const graph *g = rewriter_graph(r);
     for (int i = 0; i < b->count; i++) {
         value users[BOX_MAX];
@@ -158,6 +176,7 @@ static value find_reader(rewriter *r, box *b) {
         int n = users_of(r, b->ops[i], users, BOX_MAX);
         for (int k = 0; k < n && k < BOX_MAX; k++) {
             if (box_holds(b, users[k]) || !epilogue_op(g, users[k], &why)) continue;
+            if (lasting && !is_lasting(r, users[k], LASTING_DEPTH)) continue;
             b->ops[b->count] = users[k];
             if (ops_convex(r, b->count + 1, b->ops)) return users[k];
         }
@@ -165,9 +184,9 @@ static value find_reader(rewriter *r, box *b) {
     return VALUE_NONE;
 }
 
-int box_grow_results(rewriter *r, box *b) {
+int box_grow_results(rewriter *r, box *b, bool lasting) {
     int before = b->count;
-    while (b->count < BOX_MAX && find_reader(r, b) != VALUE_NONE) b->count++;
+    while (b->count < BOX_MAX && find_reader(r, b, lasting) != VALUE_NONE) b->count++;
     if (b->count == before) return 0;
     b->result_count = 0;
     for (int i = b->count - 1; i >= 0; i--)

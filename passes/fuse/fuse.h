@@ -38,7 +38,8 @@ void box_take_numbers(rewriter *r, box *b);
 void box_take_leading(rewriter *r, box *b);
 // Adds the epilogue ops that read a value of the box, where no path leads out of it and back in: all ops that are
 // used outside become results, what was added last first. Returns how many ops were added.
-int box_grow_results(rewriter *r, box *b);
+// `lasting`: only ops that lead to a product, a box or an output; what sums and reductions alone read joins these (fuse_sums, fuse_rows).
+int box_grow_results(rewriter *r, box *b, bool lasting);
 // Adds the epilogue ops that read the box's one result, one by one, as long as it keeps one. If it
 // stops before an op that looks like an epilogue, *stopped_at is that op and *why the reason; else
 // VALUE_NONE.
