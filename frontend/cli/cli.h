@@ -23,6 +23,7 @@ int command_inspect(int argc, char **argv);
 int command_opt(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_synth(int argc, char **argv);
+int command_train(int argc, char **argv);
 int command_targets(int argc, char **argv);
 
 // --- build.c: from a checkpoint to an artefact's graph, for the backend.

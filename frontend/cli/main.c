@@ -14,6 +14,7 @@ static const struct {
     {"run", "texts to answers, or token ids to tensors", command_run},
     {"evaluate", "how good a model's answers are, on a data set with labels", command_evaluate},
     {"tokenize", "text to tokens, ids and offsets", command_tokenize},
+    {"train", "a checkpoint and examples to a trained checkpoint", command_train},
     {"bench", "latency, GFLOP/s and share of the measured peak", command_bench},
     {"inspect", "what is inside an artefact or a checkpoint", command_inspect},
     {"opt", "op-graph IR in, passes, op-graph IR out", command_opt},

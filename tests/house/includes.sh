@@ -35,7 +35,7 @@ frontend/cli/search: arrays
 frontend/cli/run: arrays data search
 frontend/cli/evaluate: data metrics run
 frontend/cli/bench:
-frontend/cli/train: data
+frontend/cli/train: data metrics
 passes/differentiate:
 passes/fuse:
 passes/lower:

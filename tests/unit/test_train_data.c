@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "frontend/cli/train/batch.h"
+#include "frontend/cli/train/judge.h"
 #include "frontend/hub/hub.h"
 #include "main.h"
 
@@ -197,6 +198,7 @@ END_TEST
 
 START_TEST(embeddings) {
     feature_rule rule = rule_of(TRAIN_EMBED, DATA_EMBED, NULL, 0);
+    rule.score_scale = 5;
     train_set s;
     ck_assert(
         opens(&s, &rule,
@@ -204,7 +206,7 @@ START_TEST(embeddings) {
               NULL, false));
     feature f = feature_at(&s, 0);
     ck_assert_str_eq(tokens_of(f.ids, f.tokens), "[CLS] one two [SEP] [CLS] three [SEP]");
-    ck_assert(f.texts == 2 && f.bounds[1] == 4 && f.bounds[2] == 7 && f.numbers == 1 && f.values[0] == 2.5f);
+    ck_assert(f.texts == 2 && f.bounds[1] == 4 && f.bounds[2] == 7 && f.numbers == 1 && f.values[0] == 0.5f);
     ck_assert_int_eq(s.longest, 4);
     set_close(&s);
     ck_assert(opens(&s, &rule, file("b.jsonl", "{\"anchor\": \"one\", \"positive\": \"two three\"}\n"), NULL,
@@ -218,6 +220,29 @@ START_TEST(embeddings) {
                                "{\"sentence1\": \"one two\", \"sentence2\": \"three\", \"score\": 2.5}\n"),
                NULL, false));
     said(":2: has 1 numbers, and the first example 0");
+    set_close(&s);
+    ck_assert(!opens(&s, &rule,
+                     file("d.jsonl", "{\"sentence1\": \"x\", \"sentence2\": \"y\", \"score\": 7}\n"), NULL,
+                     false));
+    said(":1: has the score 7: cosines lie");
+    set_close(&s);
+    diag_free(&d);
+    diag_init(&d);
+    // Two queries, the second one with a hard negative.
+    ck_assert(
+        opens(&s, &rule,
+              file("e.jsonl", "{\"anchor\": \"one\", \"positive\": \"two\"}\n"
+                              "{\"anchor\": \"three\", \"positive\": \"four\", \"negative\": \"five\"}\n"),
+              NULL, false));
+    order o;
+    order_make(&o, &(order_rule){false, 0, 8, 0}, s.lengths, s.count, 0);
+    train_batch b;
+    ck_assert(batch_make(&b, &(batch_rule){0}, &s, &o, 0, 0, memory, &d));
+    ck_assert(b.texts == 5 && b.labels == 2 && b.tokens == 15);
+    static const int32_t partners[] = {1, -100, 3, -100, -100}, candidates[] = {0, 1, 0, 1, 1};
+    ck_assert_mem_eq(b.partners, partners, sizeof partners);
+    ck_assert_mem_eq(b.candidates, candidates, sizeof candidates);
+    order_free(&o);
     set_close(&s);
 }
 END_TEST
@@ -367,6 +392,44 @@ START_TEST(batches) {
 }
 END_TEST
 
+// --- Answers of the dev file
+
+START_TEST(found_answers) {
+    // A question and six tokens of the context, of four bytes each.
+    float starts[10] = {1, 9, 0, 2, 0, 0, 0, 0, 5, 0}, ends[10] = {1, 9, 0, 0, 0, 3, 0, 4, 0, 0};
+    uint32_t from[10] = {0}, to[10] = {0};
+    for (int i = 3; i < 9; i++) from[i] = (uint32_t)(i - 3) * 4, to[i] = from[i] + 3;
+    found_answer f = answer_find(starts, ends, from, to, 10);
+    ck_assert(f.score == 6 && f.none == 2 && f.from == 0 &&
+              f.to == 19); // not 8, whose end would stand before it
+    // Windows of one example count together; a context without an answer is answered by nothing, where there are such.
+    feature_rule rule = rule_of(TRAIN_ANSWER, DATA_ANSWER, NULL, 10);
+    rule.stride = 2;
+    train_set s;
+    ck_assert(opens(
+        &s, &rule,
+        file("a.jsonl",
+             "{\"question\": \"who am\", \"context\": \"one two three four five six seven eight nine ten\", "
+             "\"answers\": {\"text\": [\"seven eight\"], \"answer_start\": [28]}}\n"
+             "{\"question\": \"who\", \"context\": \"one two\", \"answers\": {\"text\": [], "
+             "\"answer_start\": []}}\n"),
+        NULL, false));
+    ck_assert_int_eq(s.without, 1);
+    found_answer windows[] = {{1, 3, 0, 3}, {5, 2, 28, 39}, {4, 4, 34, 39}, {1, 2, 0, 3}};
+    answer_metrics m;
+    ck_assert(answers_judge(&m, &s, windows, &d));
+    metric_list list = {0};
+    answer_metrics_list(&m, &list);
+    ck_assert(m.count == 2 && metric_find(&list, "exact_match") == 1 && metric_find(&list, "f1") == 1);
+    windows[1].score = 1.5f; // then the third window's "eight" is found
+    ck_assert(answers_judge(&m, &s, windows, &d));
+    list.count = 0;
+    answer_metrics_list(&m, &list);
+    ck_assert_double_eq(metric_find(&list, "exact_match"), 0.5);
+    set_close(&s);
+}
+END_TEST
+
 // --- Data that can't be used
 
 START_TEST(bad_data) {
@@ -434,6 +497,7 @@ int main(void) {
     tcase_add_test(c, pieces);
     tcase_add_test(c, pairs);
     tcase_add_test(c, batches);
+    tcase_add_test(c, found_answers);
     tcase_add_test(c, bad_data);
     tcase_add_test(c, changed_file);
     suite_add_tcase(suite, c);

@@ -13,7 +13,9 @@
 #include "frontend/cli/train/checkpoint.h"
 #include "frontend/cli/train/log.h"
 #include "frontend/cli/train/order.h"
+#include "frontend/cli/train/plan.h"
 #include "frontend/cli/train/rates.h"
+#include "frontend/cli/train/report.h"
 #include "frontend/cli/train/state.h"
 #include "main.h"
 
@@ -183,6 +185,54 @@ START_TEST(chances) {
 }
 END_TEST
 
+// --- What a run comes to
+
+static int64_t steps_taken(const order_rule *rule, const int32_t *lengths, int64_t n, int64_t accumulation,
+                           int64_t epochs, int64_t *largest) {
+    int64_t steps = 0;
+    *largest = 0;
+    for (int64_t e = 0; e < epochs; e++) {
+        order o;
+        order_make(&o, rule, lengths, n, e);
+        steps += (o.batches + accumulation - 1) / accumulation;
+        for (int64_t b = 0; b < o.batches; b++) {
+            int64_t tokens = order_tokens(&o, lengths, b);
+            *largest = tokens > *largest ? tokens : *largest;
+        }
+        order_free(&o);
+    }
+    return steps;
+}
+
+START_TEST(plans) {
+    static const order_rule rules[] = {
+        {true, 42, 8, 0}, {true, 7, 8, 300}, {false, 42, 5, 0}, {true, 1, 8, 1}};
+    int64_t n = 1003, largest;
+    int32_t *lengths = some_lengths(n);
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
+        for (int64_t accumulation = 1; accumulation <= 3; accumulation++) {
+            train_plan p = plan_of(&rules[r], lengths, n, accumulation, 3, 0);
+            ck_assert_int_eq(p.steps, steps_taken(&rules[r], lengths, n, accumulation, 3, &largest));
+            ck_assert_int_ge(p.tokens, largest);
+            ck_assert_int_eq(plan_of(&rules[r], lengths, n, accumulation, 3, 17).steps, 17);
+        }
+    // As transformers' Trainer: ceil(epochs x steps of an epoch).
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 0.5, 0).steps, 63);
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1.01, 0).steps, 128);
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1e-6, 0).steps, 1);
+    free(lengths);
+}
+END_TEST
+
+START_TEST(times) {
+    char buf[24];
+    ck_assert_str_eq(time_text(0, buf), "0:00");
+    ck_assert_str_eq(time_text(65.9, buf), "1:05");
+    ck_assert_str_eq(time_text(3723, buf), "1:02:03");
+    ck_assert_str_eq(time_text(-1, buf), "0:00");
+}
+END_TEST
+
 // --- The log
 
 static void write_steps(train_log *l, int from, int to, diag *d) {
@@ -198,7 +248,14 @@ START_TEST(log_lines) {
     train_log l;
     diag d;
     diag_init(&d);
-    ck_assert(train_log_open(&l, folder, -1, &d));
+    ck_assert(train_log_open(&l, folder, &d) && train_log_keep(&l, 0, &d));
+    train_log other;
+    diag busy;
+    diag_init(&busy);
+    ck_assert(!train_log_open(&other, folder, &busy));
+    ck_assert_ptr_nonnull(strstr(busy.items[0].text, "log.jsonl: is being written by another run"));
+    train_log_close(&other);
+    diag_free(&busy);
     write_steps(&l, 1, 10, &d);
     ck_assert(train_log_sync(&l, &d));
     int64_t kept = l.bytes;
@@ -221,13 +278,14 @@ START_TEST(log_lines) {
     FILE *f = fopen(in_folder("log.jsonl"), "a");
     fputs("{\"step\": 14, \"lo", f);
     fclose(f);
-    ck_assert(train_log_open(&l, folder, kept, &d));
+    ck_assert(train_log_open(&l, folder, &d) && train_log_keep(&l, kept, &d));
     ck_assert(train_log_sync(&l, &d));
     ck_assert_str_eq(get_file("loss.svg"), svg);
     write_steps(&l, 11, 13, &d);
     train_log_close(&l);
     ck_assert_str_eq(get_file("log.jsonl"), whole);
-    ck_assert(!train_log_open(&l, folder, 1 << 20, &d)); // shorter than the checkpoint says
+    ck_assert(train_log_open(&l, folder, &d) &&
+              !train_log_keep(&l, 1 << 20, &d)); // shorter than the checkpoint says
     ck_assert_ptr_nonnull(strstr(d.items[0].text, "log.jsonl: has "));
     train_log_close(&l);
     free(whole);
@@ -372,6 +430,8 @@ int main(void) {
     tcase_add_test(c, orders);
     tcase_add_test(c, like_lengths);
     tcase_add_test(c, chances);
+    tcase_add_test(c, plans);
+    tcase_add_test(c, times);
     tcase_add_test(c, log_lines);
     tcase_add_test(c, numbers_as_text);
     tcase_add_test(c, long_plots);

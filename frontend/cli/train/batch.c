@@ -17,6 +17,7 @@ static void allocate(train_batch *b, const train_set *s, const feature *f, arena
     b->bounds = ARENA_ARRAY(a, int32_t, b->texts + 1);
     b->ids = ARENA_ARRAY(a, int32_t, b->tokens);
     b->types = ARENA_ARRAY(a, int32_t, b->tokens);
+    b->words = ARENA_ARRAY(a, int32_t, b->tokens);
     if (masks || task == TRAIN_TAG) b->token_labels = ARENA_ARRAY(a, int32_t, b->tokens);
     if (masks) b->rows = ARENA_ARRAY(a, int32_t, b->tokens);
     if (s->rule->form == DATA_LABEL || task == TRAIN_PRETRAIN)
@@ -24,9 +25,15 @@ static void allocate(train_batch *b, const train_set *s, const feature *f, arena
     if (task == TRAIN_ANSWER) {
         b->starts = ARENA_ARRAY(a, int32_t, b->texts);
         b->ends = ARENA_ARRAY(a, int32_t, b->texts);
+        b->byte_starts = ARENA_ARRAY(a, const uint32_t *, b->examples);
+        b->byte_ends = ARENA_ARRAY(a, const uint32_t *, b->examples);
     }
     b->width = f->numbers;
-    if (b->width) b->values = ARENA_ARRAY(a, float, b->examples * b->width);
+    if (b->width) b->values = ARENA_ARRAY(a, float, b->texts * b->width);
+    if (task == TRAIN_EMBED) {
+        b->partners = ARENA_ARRAY(a, int32_t, b->texts);
+        b->candidates = ARENA_ARRAY(a, int32_t, b->texts);
+    }
 }
 
 static int64_t labelled(const int32_t *labels, int64_t n) {
@@ -35,38 +42,50 @@ static int64_t labelled(const int32_t *labels, int64_t n) {
     return count;
 }
 
-// The texts of example `e`, from token `at` and text `text` on.
-static void put(train_batch *b, const feature *f, int64_t e, int64_t at, int64_t text) {
+// The texts of an example, from token `at` and text `text` on.
+static void put(train_batch *b, const feature *f, int64_t at, int64_t text) {
     size_t bytes = (size_t)f->tokens * sizeof(int32_t);
     memcpy(b->ids + at, f->ids, bytes);
     memcpy(b->types + at, f->types, bytes);
+    memcpy(b->words + at, f->words, bytes);
     for (int k = 0; k < f->texts; k++) b->bounds[text + k + 1] = (int32_t)(at + f->bounds[k + 1]);
     if (f->labels) memcpy(b->token_labels + at, f->labels, bytes);
     if (b->text_labels) b->text_labels[text] = f->label;
     if (b->starts) b->starts[text] = f->start, b->ends[text] = f->end;
-    if (b->values) memcpy(b->values + e * b->width, f->values, (size_t)b->width * sizeof *b->values);
+    for (int k = 0; b->partners && k < f->texts; k++) {
+        b->partners[text + k] = k ? FEATURE_IGNORED : (int32_t)text + 1;
+        b->candidates[text + k] = k > 0;
+    }
+    if (b->values) memcpy(b->values + text * b->width, f->values, (size_t)b->width * sizeof *b->values);
 }
 
 bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order *o, int64_t b,
                 int64_t epoch, arena *a, diag *d) {
     int64_t from = o->bounds[b], n = o->bounds[b + 1] - from;
     feature *f = ARENA_ARRAY(a, feature, n);
-    *out = (train_batch){.examples = n, .lines = ARENA_ARRAY(a, int64_t, n)};
+    *out = (train_batch){
+        .examples = n, .lines = ARENA_ARRAY(a, int64_t, n), .entries = ARENA_ARRAY(a, uint32_t, n)};
     for (int64_t i = 0; i < n; i++) {
         uint32_t example = o->examples[from + i];
         if (!read_feature(&f[i], rule, s, example, epoch, a, d)) return false;
         out->tokens += f[i].tokens;
         out->texts += f[i].texts;
         out->lines[i] = s->entries[example].line;
+        out->entries[i] = example;
     }
     allocate(out, s, &f[0], a);
     for (int64_t i = 0, at = 0, text = 0; i < n; at += f[i].tokens, text += f[i].texts, i++) {
-        put(out, &f[i], i, at, text);
+        put(out, &f[i], at, text);
+        if (out->byte_starts) {
+            out->byte_starts[i] = f[i].byte_starts;
+            out->byte_ends[i] = f[i].byte_ends;
+        }
         if (out->rows)
             mask_tokens(rule->mask, epoch, o->examples[from + i], f[i].words, f[i].tokens, out->ids + at,
                         out->token_labels + at, out->rows + at);
     }
-    out->labels = out->token_labels ? labelled(out->token_labels, out->tokens) : n;
+    out->labels =
+        out->token_labels ? labelled(out->token_labels, out->tokens) : n * (out->width ? out->width : 1);
     return true;
 }
 

@@ -7,17 +7,23 @@
 
 typedef struct train_batch {
     int64_t texts, tokens, examples;
-    int64_t labels;  // that its loss is a sum over: of texts, tokens, masks, ...
+    // What its loss is a sum over: classes, numbers (of all labels of a text), tags, answers, masks, anchors or pairs.
+    int64_t labels;
     int32_t *bounds; // [texts + 1]
-    int32_t *ids;    // [tokens], as are the next three
+    int32_t *ids;    // [tokens], as are the next four
     int32_t *types;
+    int32_t *words;         // the word of its text that a token is of; -1: special
     int32_t *token_labels;  // of tags and masks, or FEATURE_IGNORED; NULL: none
     int32_t *rows;          // 1: masked; NULL: none
     int32_t *text_labels;   // [texts]: classes, or whether a pair's second text is another's; NULL: none
     int32_t *starts, *ends; // [texts]: of answers; NULL: none
-    float *values;          // [texts or examples, width]; NULL: none
+    // [texts] of embeddings: the text that this one goes with, or FEATURE_IGNORED (it is no first text); 1: it is no first text
+    int32_t *partners, *candidates;
+    float *values; // [texts, width]; NULL: none
     int64_t width;
-    int64_t *lines; // [examples]: of the file, for messages
+    const uint32_t **byte_starts, **byte_ends; // [examples] of answers: each one's tokens'; NULL: none
+    int64_t *lines;                            // [examples]: of the file, for messages
+    uint32_t *entries;                         // [examples]: of the set
 } train_batch;
 
 typedef struct batch_rule {

@@ -1,5 +1,6 @@
 #include "frontend/cli/train/features.h"
 
+#include <math.h>
 #include <string.h>
 
 static bertc_text_options options_of(int64_t max_tokens) {
@@ -130,17 +131,26 @@ static const char *several_texts(const feature_rule *rule, const bertc_text *tex
     return NULL;
 }
 
+static const char *set_score(const feature_rule *rule, const data_example *e, feature *f, arena *a) {
+    set_numbers(e, f, a);
+    f->values[0] = (float)(e->numbers[0] / rule->score_scale);
+    if (fabsf(f->values[0]) <= 1) return NULL;
+    return arena_printf(a, "has the score %g: cosines lie between -1 and 1; --score-scale divides scores",
+                        e->numbers[0]);
+}
+
 static const char *embed_texts(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
-    bertc_text texts[2] = {{.text = e->text.text, .size = e->text.size}};
-    if (e->number_count) {
-        texts[1] = (bertc_text){.text = e->text.pair, .size = e->text.pair_size};
-    } else {
-        if (!e->positive_count) return "has no positive";
-        texts[1] = (bertc_text){.text = e->positives[0].text, .size = e->positives[0].size};
-    }
-    const char *why = several_texts(rule, texts, 2, out, a);
-    if (!why && e->number_count) set_numbers(e, out->v, a);
-    return why;
+    bool scored = e->number_count > 0;
+    int negatives = scored ? 0 : e->negative_count;
+    if (!scored && !e->positive_count) return "has no positive";
+    bertc_text *texts = ARENA_ARRAY(a, bertc_text, 2 + negatives);
+    texts[0] = (bertc_text){.text = e->text.text, .size = e->text.size};
+    texts[1] = scored ? (bertc_text){.text = e->text.pair, .size = e->text.pair_size}
+                      : (bertc_text){.text = e->positives[0].text, .size = e->positives[0].size};
+    for (int i = 0; i < negatives; i++)
+        texts[2 + i] = (bertc_text){.text = e->negatives[i].text, .size = e->negatives[i].size};
+    const char *why = several_texts(rule, texts, 2 + negatives, out, a);
+    return why || !scored ? why : set_score(rule, e, out->v, a);
 }
 
 // --- Pieces: prefix and suffix of the template round a slice of what stands between
@@ -188,16 +198,46 @@ static const char *text_pieces(const feature_rule *rule, const data_example *e, 
     return NULL;
 }
 
+typedef struct answer_bytes {
+    bool there;
+    uint32_t start, end; // of the context
+} answer_bytes;
+
+// The first answer is learnt, where it stands; where the data do not say where, it is where its text stands first.
+static const char *find_answer(const data_example *e, answer_bytes *out) {
+    *out = (answer_bytes){.there = e->answer_count > 0};
+    if (!out->there) return NULL;
+    const data_answer *a = &e->answers[0];
+    int64_t start = a->byte_start;
+    if (start < 0) {
+        const char *found = memmem(e->text.pair, e->text.pair_size, a->text, a->size);
+        if (!found) return "has an answer that does not stand in the context";
+        start = found - e->text.pair;
+    }
+    out->start = (uint32_t)start;
+    out->end = (uint32_t)(start + (int64_t)a->size);
+    return NULL;
+}
+
 // The answer's tokens among those of the window, as Transformers' run_qa.py finds them.
-static void set_answer(const data_answer *answer, const middle *m, int64_t from, int64_t to, feature *f) {
+static void set_answer(answer_bytes answer, const middle *m, int64_t from, int64_t to, feature *f) {
     const bertc_token *t = m->t;
-    uint32_t start = (uint32_t)answer->byte_start, end = (uint32_t)answer->byte_end;
+    uint32_t start = answer.start, end = answer.end;
     if (from == to || t[from].byte_start > start || t[to - 1].byte_end < end) return;
     int64_t first = from, last = to - 1;
     while (first < to && t[first].byte_start <= start) first++;
     while (last >= from && t[last].byte_end >= end) last--;
     f->start = (int32_t)(first - 1 - from + m->from);
     f->end = (int32_t)(last + 1 - from + m->from);
+}
+
+static void set_bytes(const middle *m, int64_t from, int64_t to, feature *f, arena *a) {
+    f->byte_starts = ARENA_ARRAY(a, uint32_t, f->tokens);
+    f->byte_ends = ARENA_ARRAY(a, uint32_t, f->tokens);
+    for (int64_t i = from; i < to; i++) {
+        f->byte_starts[m->from + i - from] = m->t[i].byte_start;
+        f->byte_ends[m->from + i - from] = m->t[i].byte_end;
+    }
 }
 
 // Windows over the context, of which neighbours share `stride` tokens.
@@ -212,13 +252,14 @@ static const char *windows(const feature_rule *rule, const data_example *e, feat
         return arena_printf(a,
                             "has a question of %lld tokens, which leaves no room for windows that share %lld",
                             (long long)(m.n - content), (long long)rule->stride);
-    const data_answer *answer = e->answer_count ? &e->answers[0] : NULL;
-    if (answer && answer->byte_start < 0) return "does not say where its answer stands in the context";
+    answer_bytes answer;
+    if ((why = find_answer(e, &answer))) return why;
     feature *f = add(out, content <= room ? 1 : 1 + (content - room + step - 1) / step, a);
     for (int64_t i = 0; i < out->count; i++) {
         int64_t from = m.from + i * step, to = from + room < m.to ? from + room : m.to;
         f[i] = piece(&m, from, to, a);
-        if (answer) set_answer(answer, &m, from, to, &f[i]);
+        set_bytes(&m, from, to, &f[i], a);
+        if (answer.there) set_answer(answer, &m, from, to, &f[i]);
     }
     return NULL;
 }

@@ -23,12 +23,14 @@ typedef struct feature {
     int32_t *ids, *types;
     int32_t *words;  // the word that a token is of; -1: it is a special token
     int32_t *labels; // TRAIN_TAG: of each token, or FEATURE_IGNORED; else NULL
-    int texts;       // 1; TRAIN_EMBED: the anchor, its positive, and perhaps negatives
+    int texts; // 1; TRAIN_EMBED: the first text, its positive (or the other text of a scored pair), negatives
     int64_t *bounds; // [texts + 1]: their first tokens
     int32_t label;   // TRAIN_CLASSIFY, of one label
     int64_t numbers; // TRAIN_REGRESS, TRAIN_CLASSIFY of several labels, TRAIN_EMBED of scored pairs
     float *values;
     int32_t start, end; // TRAIN_ANSWER: the answer's first and last token; both 0 where the window has none
+    // TRAIN_ANSWER: each token's bytes in the context; both 0: it is not of the context. Else NULL.
+    uint32_t *byte_starts, *byte_ends;
 } feature;
 
 typedef struct feature_rule {
@@ -39,6 +41,7 @@ typedef struct feature_rule {
     int64_t max_tokens;        // of a text, special tokens counted
     int64_t pair_room;         // TRAIN_PRETRAIN: tokens of a pair's two texts; else 0
     int64_t stride;            // TRAIN_ANSWER: tokens that neighbouring windows share
+    double score_scale;        // TRAIN_EMBED: scores are divided by it, and then lie between -1 and 1
     bool label_all;            // TRAIN_TAG: all pieces of a word have its label, not the first one alone
 } feature_rule;
 

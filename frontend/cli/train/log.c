@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,8 +65,15 @@ static void replay(plot *p, const char *text, size_t size) {
     }
 }
 
-// The first `keep` bytes are read for the drawing, the others are cut off.
-static bool go_on(train_log *l, int64_t keep, diag *d) {
+bool train_log_open(train_log *l, const char *folder, diag *d) {
+    *l = (train_log){.fd = -1, .path = path_in(folder, "log.jsonl"), .svg = path_in(folder, "loss.svg")};
+    l->fd = open(l->path, O_RDWR | O_CLOEXEC | O_CREAT, 0666);
+    if (l->fd < 0) return failed(l, "written", d);
+    return !flock(l->fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK ||
+           diag_error(d, l->path, "is being written by another run");
+}
+
+bool train_log_keep(train_log *l, int64_t keep, diag *d) {
     struct stat st;
     if (fstat(l->fd, &st)) return failed(l, "read", d);
     if (!S_ISREG(st.st_mode) || st.st_size < keep)
@@ -79,13 +87,6 @@ static bool go_on(train_log *l, int64_t keep, diag *d) {
     free(text);
     l->bytes = keep;
     return ok && (lseek(l->fd, 0, SEEK_END) == keep || failed(l, "read", d));
-}
-
-bool train_log_open(train_log *l, const char *folder, int64_t keep, diag *d) {
-    *l = (train_log){.fd = -1, .path = path_in(folder, "log.jsonl"), .svg = path_in(folder, "loss.svg")};
-    l->fd = open(l->path, O_RDWR | O_CLOEXEC | (keep < 0 ? O_CREAT | O_TRUNC : 0), 0666);
-    if (l->fd < 0) return failed(l, keep < 0 ? "written" : "read", d);
-    return keep < 0 || go_on(l, keep, d);
 }
 
 // --- Lines

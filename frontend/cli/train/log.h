@@ -18,9 +18,11 @@ typedef struct log_metric {
     double value;
 } log_metric;
 
-// In `folder`, which is there. keep: -1, a new file; else the file's first `keep` bytes stay, which a checkpoint says, and what
-// stands behind them is of steps that are taken again. train_log_close in both cases.
-bool train_log_open(train_log *l, const char *folder, int64_t keep, diag *d);
+// In `folder`, which is there. While it is open, no other run may write it. train_log_close in both cases.
+bool train_log_open(train_log *l, const char *folder, diag *d);
+// The file's first `keep` bytes stay, which a checkpoint says (0: the run begins); what stands behind them is of steps that are taken
+// again.
+bool train_log_keep(train_log *l, int64_t keep, diag *d);
 bool train_log_step(train_log *l, int64_t step, double loss, double norm, double rate, diag *d);
 // Of metrics the one named "loss" is drawn.
 bool train_log_epoch(train_log *l, int64_t epoch, int64_t step, const log_metric *metrics, int count,

@@ -5,6 +5,9 @@
 
 #include "frontend/cli/train/set.h"
 
+// The epoch of the dev file: it is masked and paired in the same way each time.
+#define DEV_EPOCH ((int64_t)UINT32_MAX)
+
 typedef struct mask_rule {
     uint64_t seed;
     double share;     // of tokens that are guessed: 0.15

@@ -26,7 +26,6 @@ static void add_features(train_set *s, const data_example *e, const feature_list
             int64_t tokens = at->bounds[k + 1] - at->bounds[k];
             if (tokens > s->longest) s->longest = tokens;
         }
-        s->texts = at->texts;
     }
 }
 
@@ -45,6 +44,7 @@ static const char *take(train_set *s, const data_example *e, data_labels *learn,
     if (!why) why = features_of(s->rule, e, &f, a);
     if (why) return why;
     s->examples += f.count > 0;
+    s->without += s->rule->task == TRAIN_ANSWER && !e->answer_count;
     if (learn) note_labels(learn, e, s->rule->form);
     if (s->rule->task == TRAIN_PRETRAIN) {
         passage_index(s, e, &f, s->rule->pair_room, *first);
@@ -114,7 +114,7 @@ static void add_specials(train_set *s) {
 }
 
 bool set_open(train_set *s, const set_options *o, const feature_rule *rule, data_labels *learn, diag *d) {
-    *s = (train_set){.rule = rule, .texts = 1};
+    *s = (train_set){.rule = rule};
     data_options options = o->data;
     options.form = rule->form;
     options.again = true;

@@ -1,4 +1,4 @@
-// The examples of a file, by number: an index of them is kept (40 bytes each), their texts are read again when a batch needs them.
+// The examples of a file, by number: an index of them is kept (36 bytes each), their texts are read again when a batch needs them.
 // So a file may be larger than memory, and its examples may be read in any order.
 #ifndef BERTC_CLI_TRAIN_SET_H
 #define BERTC_CLI_TRAIN_SET_H
@@ -19,11 +19,11 @@ typedef struct train_set {
     set_entry *entries; // [count]
     int32_t *lengths;   // [count]: tokens
     int64_t examples;   // good ones
+    int64_t without;    // TRAIN_ANSWER: that have no answer
     int64_t numbers;    // TRAIN_REGRESS, TRAIN_EMBED: of each example
     int64_t documents;  // TRAIN_PRETRAIN: but for the first one
     int64_t specials;   // TRAIN_PRETRAIN: special tokens of a pair, which `lengths` count
     int64_t longest;    // tokens of the longest text
-    int64_t texts;      // of a feature
     uint64_t print;     // of where its examples begin and how long they are: another file has another one
 } train_set;
 

@@ -32,6 +32,7 @@ bool state_write(const char *path, const train_state *s, diag *d) {
     add_number(o, "best_step", s->best_step);
     add_number(o, "worse", s->worse);
     cJSON_AddStringToObject(o, "data", data);
+    cJSON_AddItemToObject(o, "metrics", s->metrics ? cJSON_Duplicate(s->metrics, true) : cJSON_CreateNull());
     cJSON_AddItemToObject(o, "options", cJSON_Duplicate(s->options, true));
     char *text = cJSON_Print(o);
     size_t n = strlen(text);
@@ -61,6 +62,13 @@ bool state_read(const char *path, train_state *s, diag *d) {
               hub_field_int(&f, "worse", true, 0, most, &s->worse) && hub_field_text(&f, "data", true, &data);
     s->data = strtoull(data, NULL, 16);
     s->options = cJSON_DetachItemFromObjectCaseSensitive(json, "options");
+    s->metrics = cJSON_DetachItemFromObjectCaseSensitive(json, "metrics");
+    if (ok && !cJSON_IsNull(s->metrics) && !cJSON_IsObject(s->metrics))
+        ok = hub_field_wrong(&f, "metrics", "are no object");
+    if (!cJSON_IsObject(s->metrics)) {
+        cJSON_Delete(s->metrics);
+        s->metrics = NULL;
+    }
     if (ok && !cJSON_IsObject(s->options)) ok = hub_field_wrong(&f, "options", "is no object");
     cJSON_Delete(json);
     return ok;
@@ -68,7 +76,8 @@ bool state_read(const char *path, train_state *s, diag *d) {
 
 void state_free(train_state *s) {
     cJSON_Delete(s->options);
-    s->options = NULL;
+    cJSON_Delete(s->metrics);
+    s->options = s->metrics = NULL;
 }
 
 // The value of an option, or "" where it is not there.

@@ -13,8 +13,10 @@ typedef struct train_state {
     int64_t log_bytes;        // of log.jsonl
     double best;              // the best value of the metric so far; NaN: none
     int64_t best_step, worse; // the step it was reached at; evaluations since
-    bool finished;            // of the output folder's own: nothing is left to do
-    uint64_t data;            // which examples there are (data_set's fingerprint)
+    // The dev file's metrics, by name, of the last epoch, or, where the best one is kept, of that; NULL: none yet. Owned.
+    cJSON *metrics;
+    bool finished; // of the output folder's own: nothing is left to do
+    uint64_t data; // which examples there are (data_set's fingerprint)
     // What the run was started with: an object of strings, by the options' names. Owned; state_free ends it.
     cJSON *options;
 } train_state;

@@ -12,7 +12,7 @@ printf 'graph @g(%%x: f32[T,4]) {\n  %%y = tanh %%x\n  output y = %%y\n}\n' >g.i
 full "$BERTC" --help
 full "$BERTC" help
 full "$BERTC" --version
-for command in compile run tokenize bench inspect opt verify synth targets; do
+for command in compile run evaluate train tokenize bench inspect opt verify synth targets; do
     full "$BERTC" $command --help
 done
 full "$BERTC" opt --list

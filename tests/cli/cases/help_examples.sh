@@ -3,7 +3,7 @@ mkdir -p bin
 ln -s "$BERTC" bin/bertc
 ln -s "$SOURCE/examples" examples
 PATH=$PWD/bin:$PATH
-for command in compile run evaluate tokenize inspect opt verify synth bench; do
+for command in compile run evaluate train tokenize inspect opt verify synth bench; do
     "$BERTC" "$command" --help >help
     sed -n '/^example: /,$p' help | sed 's/^example: //; s/^ *//' >recipe
     [ -s recipe ] || fail "no example in the help of $command"

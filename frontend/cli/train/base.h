@@ -1,0 +1,27 @@
+// The folder that training starts from, before it is compiled: its tokenizer, its labels, how long its texts may be.
+#ifndef BERTC_CLI_TRAIN_BASE_H
+#define BERTC_CLI_TRAIN_BASE_H
+
+#include "frontend/cli/train/masks.h"
+#include "frontend/cli/train/options.h"
+
+typedef struct train_base {
+    arena *arena;
+    hub_model model; // as the folder is, not for training
+    bool open;
+    bertc_tokenizer_handle *tokenizer;
+    // The labels of a head for the task that the folder has; where it has none they are learnt from the data.
+    data_labels *labels;
+    bool learns;
+    feature_rule rule;
+    mask_rule mask;
+    pair_template pairs;
+} train_base;
+
+// base_close in both cases.
+bool base_open(train_base *b, const train_options *o, diag *d);
+// The labels are learnt: they get their numbers.
+bool base_settle(train_base *b, const char *data, diag *d);
+void base_close(train_base *b);
+
+#endif

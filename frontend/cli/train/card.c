@@ -1,0 +1,62 @@
+#include "frontend/cli/train/card.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/memory.h"
+
+static const char *pipeline_of(train_task task) {
+    switch (task) {
+    case TRAIN_CLASSIFY:
+    case TRAIN_REGRESS: return "text-classification";
+    case TRAIN_TAG: return "token-classification";
+    case TRAIN_ANSWER: return "question-answering";
+    case TRAIN_EMBED: return "sentence-similarity";
+    case TRAIN_MLM:
+    case TRAIN_PRETRAIN: break;
+    }
+    return "fill-mask";
+}
+
+// The last part of a path.
+static const char *name_of(const char *path) {
+    const char *end = path + strlen(path);
+    while (end > path + 1 && end[-1] == '/') end--;
+    const char *start = end;
+    while (start > path && start[-1] != '/') start--;
+    return start;
+}
+
+static void print_options(FILE *f, const cJSON *options) {
+    fputs("\n## Options\n\n| option | value |\n| --- | --- |\n", f);
+    const cJSON *o;
+    cJSON_ArrayForEach(o, options) fprintf(f, "| `%s` | %s |\n", o->string, cJSON_GetStringValue(o));
+}
+
+static void print_metrics(FILE *f, const train_run *r) {
+    if (!r->state.metrics) return;
+    fprintf(f, "\n## Metrics\n\nOf %" PRId64 " examples that were not trained on.\n\n", r->dev.examples);
+    fputs("| metric | value |\n| --- | --- |\n", f);
+    const cJSON *m;
+    cJSON_ArrayForEach(m, r->state.metrics) if (cJSON_IsNumber(m))
+        fprintf(f, "| %s | %.4f |\n", m->string, m->valuedouble);
+}
+
+const char *card_text(const train_run *r, arena *a) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = memory_must(memory_stream(&text, &size));
+    fprintf(f, "---\nlibrary_name: transformers\npipeline_tag: %s\n---\n\n", pipeline_of(r->o->task));
+    fprintf(f, "# %s\n\n", name_of(r->o->output));
+    fprintf(f, "`%s`, trained by bertc %s for the task %s in %" PRId64 " of %" PRId64 " steps.\n",
+            name_of(r->o->model), bertc_version(), r->o->task_name, r->state.step, r->rate.steps);
+    fprintf(f, "\n## Data\n\n%s: %" PRId64 " examples, %" PRId64 " texts of up to %" PRId64 " tokens.\n",
+            name_of(r->o->train), r->train.examples, r->train.count, r->train.longest);
+    print_options(f, r->state.options);
+    print_metrics(f, r);
+    if (!memory_stream_end(f, &text)) memory_exhausted();
+    const char *kept = arena_strdup(a, text);
+    free(text);
+    return kept;
+}

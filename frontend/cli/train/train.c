@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "frontend/cli/cli.h"
+#include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/run.h"
+#include "ir/memory.h"
+
+// --- The output folder
+
+// *finished: it is there, and nothing is left to do.
+static bool check_output(const train_options *o, bool *finished, diag *d) {
+    struct stat st;
+    *finished = false;
+    if (lstat(o->output, &st)) return errno == ENOENT || diag_error(d, o->output, "%s", strerror(errno));
+    if (!o->resume)
+        return diag_error(d, o->output,
+                          "is there already; --resume goes on with the run of which it is the output folder");
+    if (stat(o->output, &st) || !S_ISDIR(st.st_mode)) return diag_error(d, o->output, "is no folder");
+    *finished = !stat(checkpoint_file(o->output, CHECKPOINT_STATE).text, &st);
+    bool log = !stat(checkpoint_file(o->output, "log.jsonl").text, &st);
+    return log ||
+           diag_error(d, o->output, "is no output folder of bertc train: --resume has nothing to go on with");
+}
+
+// The folder, which no other run writes from here on.
+static bool open_output(train_run *r, diag *d) {
+    const char *out = r->o->output;
+    if (mkdir(out, 0777) && !(errno == EEXIST && r->o->resume))
+        return diag_error(d, out, "can't be made: %s", strerror(errno));
+    if (!train_log_open(&r->log, out, d)) return false;
+    checkpoint_clean(out);
+    return true;
+}
+
+// --- The data
+
+static bool open_set(train_run *r, train_set *s, const char *path, bool learns, const progress_hook *hook,
+                     diag *d) {
+    set_options o = {
+        .path = path, .data = {.columns = r->o->columns}, .skip_bad = r->o->skip_bad, .progress = hook};
+    return set_open(s, &o, &r->base.rule, learns ? r->base.labels : NULL, d);
+}
+
+static bool open_data(train_run *r, diag *d) {
+    progress_line line;
+    const progress_hook *hook = progress_line_open(&line);
+    bool ok = open_set(r, &r->train, r->o->train, r->base.learns, hook, d) &&
+              base_settle(&r->base, data_name(r->train.source), d) &&
+              (!r->o->dev || open_set(r, &r->dev, r->o->dev, false, hook, d));
+    progress_line_clear(&line);
+    if (ok && r->o->dev && r->dev.numbers != r->train.numbers)
+        return diag_error(d, data_name(r->dev.source),
+                          "has %lld numbers in each example, and the training file %lld",
+                          (long long)r->dev.numbers, (long long)r->train.numbers);
+    return ok;
+}
+
+// The lengths and numbers of steps that all of it comes to.
+static void make_plan(train_run *r) {
+    const train_options *o = r->o;
+    r->order = (order_rule){.shuffle = !o->no_shuffle,
+                            .seed = (uint64_t)o->seed,
+                            .examples = o->batch,
+                            .tokens = o->batch_tokens};
+    r->batches = (batch_rule){.mask = &r->base.mask, .pairs = &r->base.pairs};
+    r->plan = plan_of(&r->order, r->train.lengths, r->train.count, o->accumulation, o->epochs, o->max_steps);
+    r->rate = (rate_rule){.kind = o->rate,
+                          .rate = o->learning_rate,
+                          .warmup = rate_warmup(o->warmup_steps, o->warmup_ratio, r->plan.steps),
+                          .steps = r->plan.steps};
+}
+
+// --- The trainer
+
+// What the folder is trained for; a head that it lacks has the labels of the data.
+static hub_training training_of(const train_run *r) {
+    const train_options *o = r->o;
+    const train_base *b = &r->base;
+    hub_training t = {.task = o->task_name,
+                      .multi_label = o->several_labels,
+                      .cosine = o->task == TRAIN_EMBED && r->train.numbers > 0,
+                      .init = o->init,
+                      .seed = (uint64_t)o->seed};
+    if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
+    if (!b->learns) return t;
+    const char **names = ARENA_ARRAY(b->arena, const char *, data_labels_count(b->labels));
+    t.label_count = data_labels_count(b->labels);
+    for (int i = 0; i < t.label_count; i++) names[i] = data_labels_name(b->labels, i);
+    t.labels = names;
+    return t;
+}
+
+static bool check_room(const train_run *r, diag *d) {
+    return r->room <= BERTC_TOKENS_MAX ||
+           diag_error(d, r->o->batch_tokens ? "--batch-tokens" : "--per-device-train-batch-size",
+                      "a batch of %lld tokens is more than %lld tokens in one call", (long long)r->room,
+                      (long long)BERTC_TOKENS_MAX);
+}
+
+static bool open_trainer(train_run *r, diag *d) {
+    const train_options *o = r->o;
+    int64_t longest = r->train.longest > r->dev.longest ? r->train.longest : r->dev.longest;
+    int64_t texts = (r->plan.tokens + longest - 1) / longest;
+    bertc_error e;
+    optimizer_options optimizer = {
+        .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .weight_decay = o->weight_decay};
+    build_options b = {.hub = {.model = o->model, .train = training_of(r)},
+                       .lengths = {.count = 1, .v = {longest}},
+                       .batch = texts,
+                       .optimise = 2,
+                       .mcpu = o->mcpu,
+                       .usual_mcpu = "native",
+                       .passes = o->passes,
+                       .optimizer = &optimizer};
+    r->room = texts * longest;
+    if (!check_room(r, d) || !opened_open(&r->opened, o->model, &b, d)) return false;
+    bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;
+    s.threads = (int)(o->threads ? o->threads : bertc_cpu_count());
+    r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
+    return r->trainer || runtime_failed(d, &e);
+}
+
+// --- A run
+
+// The state of the last checkpoint, or of a run that begins.
+static bool begin(train_run *r, const cJSON *options, diag *d) {
+    if (!open_output(r, d)) return false;
+    int64_t last = checkpoint_last(r->o->output);
+    r->state = (train_state){.best = NAN, .steps = r->plan.steps, .data = r->train.print};
+    if (last >= 0) {
+        checkpoint_path path = checkpoint_file(checkpoint_folder(r->o->output, last).text, CHECKPOINT_STATE);
+        return state_read(path.text, &r->state, d) &&
+               state_matches(&r->state, path.text, options, r->train.print, d) &&
+               load_checkpoint(r, last, d) && train_log_keep(&r->log, r->state.log_bytes, d);
+    }
+    r->state.options = cJSON_Duplicate(options, true);
+    return train_log_keep(&r->log, 0, d);
+}
+
+static bool run(train_run *r, const cJSON *options, diag *d) {
+    bool finished;
+    if (!check_output(r->o, &finished, d)) return false;
+    if (finished) {
+        diag_note(d, r->o->output, "the run is at its end: there is nothing to go on with");
+        return true;
+    }
+    if (!base_open(&r->base, r->o, d) || !open_data(r, d)) return false;
+    if (r->o->load_best && !dev_check_metric(r, d)) return false;
+    make_plan(r);
+    return open_trainer(r, d) && begin(r, options, d) && loop_run(r, d) && save_result(r, d);
+}
+
+static void close_run(train_run *r) {
+    if (r->log.path) train_log_close(&r->log);
+    state_free(&r->state);
+    if (r->trainer) bertc_trainer_close(r->trainer);
+    opened_close(&r->opened);
+    set_close(&r->train);
+    set_close(&r->dev);
+    base_close(&r->base);
+    free(r);
+}
+
+int command_train(int argc, char **argv) {
+    train_options o;
+    arguments rest;
+    option_table t = {
+        .usage = "bertc train MODEL --task TASK --train FILE -o DIR [OPTION]...",
+        .summary = "Trains a Hugging Face folder on examples, and writes one. Options have the "
+                   "names and defaults of "
+                   "Transformers' TrainingArguments.",
+        .example =
+            "bertc train examples/models/mini-sst2 --task classify --train examples/reviews.jsonl -o mine/"};
+    train_options_add(&t, &o);
+    int status = options_parse(&t, argc, argv, &rest);
+    if (status < 0) status = train_options_check(&t, &o, &rest);
+    if (status >= 0) return status;
+    diag d;
+    diag_init(&d);
+    d.subject = o.model;
+    cJSON *options = train_options_json(&t);
+    train_run *r = memory_must(memory_zero(1, sizeof *r));
+    r->o = &o;
+    r->log.fd = -1;
+    run(r, options, &d);
+    report_clear(&r->report);
+    close_run(r);
+    cJSON_Delete(options);
+    return finish(&d);
+}
