@@ -14,6 +14,8 @@
 #define fault_now() false
 #endif
 
+#define LARGE_PAGE ((size_t)2 << 20)
+
 // Whether the product can be asked for; what is asked for is never 0 bytes.
 static bool product(size_t count, size_t size, size_t *bytes) {
     if (__builtin_mul_overflow(count, size, bytes) || *bytes > PTRDIFF_MAX || fault_now()) {
@@ -76,7 +78,9 @@ bool memory_stream_end(FILE *f, char *const *text) {
 void *memory_pages(size_t bytes) {
     if (!product(bytes, 1, &bytes)) return NULL;
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
+    if (p == MAP_FAILED) return NULL;
+    if (bytes >= LARGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE); // a wish: small pages do as well
+    return p;
 }
 
 void *memory_must(void *p) {

@@ -22,7 +22,7 @@ char *memory_realpath(const char *path);
 FILE *memory_stream(char **text, size_t *size);
 bool memory_stream_end(FILE *f, char *const *text);
 
-// Pages that can be read and written, zeroed; NULL with errno. Freed with munmap.
+// Pages that can be read and written, zeroed, large ones where the system has them; NULL with errno. Freed with munmap.
 void *memory_pages(size_t bytes);
 
 // For what the compiler can't go on without: `p`, or memory_exhausted() where it is NULL.

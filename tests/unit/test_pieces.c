@@ -1,5 +1,6 @@
 // links: backend passes ir llvm
-// A linked file that is written once more has the same bytes, and large pages where the system has them for files.
+// A linked file that is written once more has the same bytes, and large pages where the system has them for files; weights in
+// memory have them too.
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/output/output.h"
+#include "ir/memory.h"
 #include "main.h"
 
 #define LARGE ((size_t)2 << 20)
@@ -79,26 +81,41 @@ START_TEST(bytes_stay) {
 }
 END_TEST
 
+// What the system says of the mapping in which `at` lies, in kB.
+static long smaps_kb(const void *at, const char *word) {
+    char line[512], format[64];
+    unsigned long from, to;
+    long kb, all = 0;
+    bool here = false;
+    snprintf(format, sizeof format, "%s: %%ld kB", word);
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    while (maps && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) here = (uintptr_t)at >= from && (uintptr_t)at < to;
+        if (here && sscanf(line, format, &kb) == 1) all += kb;
+    }
+    if (maps) fclose(maps);
+    return all;
+}
+
+// Addresses that begin with a large page; `reserved`: what is to be unmapped, size + LARGE.
+static char *aligned(size_t size, char **reserved) {
+    *reserved = mmap(NULL, size + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(*reserved, MAP_FAILED);
+    return *reserved + (LARGE - (size_t)(uintptr_t)*reserved % LARGE) % LARGE;
+}
+
 // kB of the file that a mapping of it has by large pages.
 static long large_kb(const char *path, size_t size) {
     int fd = open(path, O_RDONLY);
-    char *reserved = mmap(NULL, size + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *at = reserved + (LARGE - (size_t)(uintptr_t)reserved % LARGE) % LARGE, line[256];
+    char *reserved, *at = aligned(size, &reserved);
     char *p = mmap(at, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
     ck_assert_ptr_eq(p, at);
     madvise(p, size, MADV_HUGEPAGE);
     for (size_t i = 0; i < size; i += 4096) ck_assert_int_eq((unsigned char)p[i], byte_at(i));
-    long all = 0, kb;
-    bool here = false;
-    FILE *maps = fopen("/proc/self/smaps", "re");
-    while (maps && fgets(line, sizeof line, maps)) {
-        if (strstr(line, path)) here = true;
-        if (here && sscanf(line, "FilePmdMapped: %ld kB", &kb) == 1) all += kb, here = false;
-    }
-    if (maps) fclose(maps);
+    long kb = smaps_kb(p, "FilePmdMapped");
     munmap(reserved, size + LARGE);
     close(fd);
-    return all;
+    return kb;
 }
 
 // Of a file that is written by large calls in the first place this one says whether there are such pages here.
@@ -119,6 +136,24 @@ START_TEST(pages_are_large) {
 }
 END_TEST
 
+// Weights of code that is made in memory: large pages, but for what lies before the first and behind the last whole one.
+START_TEST(memory_has_large_pages) {
+    const size_t size = 8 * LARGE;
+    char *reserved, *own = aligned(size, &reserved);
+    ck_assert_int_eq(mprotect(own, size, PROT_READ | PROT_WRITE), 0);
+    madvise(own, size, MADV_HUGEPAGE);
+    memset(own, 1, size);
+    long expected = smaps_kb(own, "AnonHugePages");
+    char *p = memory_pages(size);
+    ck_assert_ptr_nonnull(p);
+    memset(p, 1, size);
+    long got = smaps_kb(p, "AnonHugePages");
+    ck_assert_msg(got + 2 * (long)(LARGE >> 10) >= expected, "%ld kB by large pages, not %ld", got, expected);
+    munmap(p, size);
+    munmap(reserved, size + LARGE);
+}
+END_TEST
+
 START_TEST(no_file_is_an_error) {
     diag d;
     diag_init(&d);
@@ -136,6 +171,7 @@ int main(void) {
     TCase *t = tcase_create("pieces");
     tcase_add_test(t, bytes_stay);
     tcase_add_test(t, pages_are_large);
+    tcase_add_test(t, memory_has_large_pages);
     tcase_add_test(t, no_file_is_an_error);
     suite_add_tcase(s, t);
     int status = suite_status(s);
