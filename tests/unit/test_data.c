@@ -281,6 +281,12 @@ START_TEST(tab_separated) {
     e = first_of("x.tsv", "tokens\ttags\tsex\nNew York\tB-LOC I-LOC\t\n", DATA_TAGS, NULL);
     ck_assert_uint_eq(e.text.word_count, 2);
     ck_assert_str_eq(e.labels[1].name, "I-LOC");
+    fails(first_of("x.csv", "tokens,tags,sex\n['a' 'b'],O O,\n", DATA_TAGS, NULL),
+          "column tokens: is a list in brackets that is no JSON");
+    fails(first_of("x.csv", "text,labels,sex\na,['x'],\n", DATA_LABELS, NULL),
+          "column labels: is a list in brackets");
+    e = first_of("x.csv", "tokens,tags,sex\n[ a,O O,\n", DATA_TAGS, NULL);
+    ck_assert_uint_eq(e.text.word_count, 2);
     e = first_of("x.csv", "text,labels,sex\na,x|y,\n", DATA_LABELS, NULL);
     ck_assert_int_eq(e.label_count, 2);
     e = first_of("x.csv", "text,labels,sex\na,\"[0, 1]\",\n", DATA_LABELS, NULL);
@@ -324,6 +330,21 @@ START_TEST(bad_files) {
     open_fails("x.csv", "\"text,label\n", "its header: a quote in it is never closed");
     open_fails("x.txt", "text\n", "is plain text");
     ck_assert_ptr_null(data_open("/nowhere.jsonl", &(data_options){.form = DATA_LABEL}, &d));
+}
+END_TEST
+
+START_TEST(groups) {
+    data_example e;
+    static const char people[] =
+        "{\"text\": \"a\", \"sex\": \"f\", \"age\": 30}\n{\"text\": \"a\", \"sex\": \"f\"}\n";
+    const char *path = write_file("x.jsonl", people, sizeof people - 1);
+    data_source *s = data_open(path, &(data_options){.form = DATA_TEXT, .group_by = "sex,age"}, &d);
+    ck_assert_ptr_nonnull(s);
+    ck_assert(data_next(s, &e, memory, &d));
+    ck_assert_str_eq(e.group, "f, 30");
+    ck_assert(data_next(s, &e, memory, &d));
+    ck_assert_ptr_null(e.group);
+    done(path, s);
 }
 END_TEST
 
@@ -427,10 +448,13 @@ START_TEST(labels_found) {
         int id;
     } cases[] = {{named("POSITIVE"), 1}, {named("positive"), 1}, {numbered(1), 1},
                  {{"1", 1}, 1},          {numbered(7), 2},       {numbered(3), -1},
-                 {numbered(-1), -1},     {numbered(0.5), -1},    {named("neutral"), -1}};
+                 {numbered(-1), -1},     {numbered(0.5), -1},    {named("LABEL_1"), 1},
+                 {named("LABEL_3"), -1}, {named("LABEL_"), -1},  {named("LABEL_1x"), -1},
+                 {named("neutral"), -1}};
+    const int last = (int)(sizeof cases / sizeof *cases) - 1;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ck_assert_int_eq(data_labels_find(l, &cases[i].label), cases[i].id);
-    ck_assert_str_eq(data_labels_unknown(l, &cases[8].label, memory),
+    ck_assert_str_eq(data_labels_unknown(l, &cases[last].label, memory),
                      "'neutral' is none of the labels NEGATIVE, POSITIVE, 7");
     float marks[3];
     data_example e = {.label_count = 2, .labels = (data_label[]){numbered(0), named("7")}};
@@ -461,6 +485,7 @@ int main(void) {
     tcase_add_test(t, tab_separated);
     tcase_add_test(t, unclosed_quote);
     tcase_add_test(t, bad_files);
+    tcase_add_test(t, groups);
     tcase_add_test(t, lines_again);
     tcase_add_test(t, standard_input);
     tcase_add_test(t, labels_learnt);

@@ -62,9 +62,10 @@ typedef struct data_example {
 
 typedef struct data_options {
     data_form form;
-    const char *columns;  // NULL, or "text=review,label=stars": what columns are called that have other names
-    const char *group_by; // NULL, or the column whose value is an example's group
-    bool again;           // examples will be read by data_at: a pipe is copied to a file without a name
+    const char *columns; // NULL, or "text=review,label=stars": what columns are called that have other names
+    // NULL, or the column whose value is an example's group; several, with commas between.
+    const char *group_by;
+    bool again; // examples will be read by data_at: a pipe is copied to a file without a name
 } data_options;
 
 typedef struct data_source data_source;
@@ -98,8 +99,8 @@ data_labels *data_labels_new(arena *a);
 void data_labels_add(data_labels *l, const char *name);
 int data_labels_count(const data_labels *l);
 const char *data_labels_name(const data_labels *l, int id);
-// Its number; -1: there is none. A label is looked for by its name, then by its name in any case, then, if it is a whole number,
-// as a number from 0.
+// Its number; -1: there is none. A label is looked for by its name, then by its name in any case, then, if it is a whole
+// number or LABEL_ with one, as a number from 0.
 int data_labels_find(const data_labels *l, const data_label *label);
 // Learning: each label of the file is noted (any order, any number of times), then they get their numbers. Whole numbers of
 // which the least is 0 are the labels' own numbers, named LABEL_0 to the largest; other whole numbers are names, ascending;

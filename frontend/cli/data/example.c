@@ -45,6 +45,9 @@ static const cJSON *must(reading *x, data_role role, const char **column) {
     return v;
 }
 
+static const char no_json[] =
+    "is a list in brackets that is no JSON: words and tags may have spaces between, labels |";
+
 // --- Texts
 
 static bool read_text(reading *x, const cJSON *v, const char *at, data_text *out) {
@@ -115,6 +118,7 @@ static bool read_label_list(reading *x, data_role role) {
     const cJSON *v = must(x, role, &column), *item;
     if (!v) return false;
     cJSON *own = x->rows ? value_split(v->valuestring, role == ROLE_TAGS ? " " : "|") : NULL;
+    if (x->rows && !own) return bad(x, at_column(x, column), no_json);
     if (own) v = own;
     bool one = role == ROLE_LABEL && !cJSON_IsArray(v) && !cJSON_IsObject(v) && !cJSON_IsNull(v);
     if (one) return read_one_of_several(x, v, column);
@@ -177,6 +181,7 @@ static bool read_tags(reading *x) {
     const cJSON *v = must(x, ROLE_WORDS, &column);
     if (!v) return false;
     cJSON *own = x->rows ? value_split(v->valuestring, " ") : NULL;
+    if (x->rows && !own) return bad(x, at_column(x, column), no_json);
     if (own) v = own;
     bool ok =
         cJSON_IsArray(v) ? join_words(x, v, column) : bad(x, at_column(x, column), "is no list of words");
@@ -336,6 +341,26 @@ static bool read_form(reading *x) {
     return false;
 }
 
+// The next name of a list with commas, in `a`; NULL: the end.
+static const char *next_name(const char **list, arena *a) {
+    if (!*list || !**list) return NULL;
+    size_t n = strcspn(*list, ",");
+    const char *name = arena_strndup(a, *list, n);
+    *list += n + ((*list)[n] == ',');
+    return name;
+}
+
+// "f" or, of several columns, "f, old"; NULL where one of them has no value.
+static const char *group_of(const cJSON *object, const char *columns, arena *a) {
+    const char *all = NULL, *name;
+    while ((name = next_name(&columns, a))) {
+        const char *one = value_text(cJSON_GetObjectItemCaseSensitive(object, name), a);
+        if (!one) return NULL;
+        all = all ? arena_printf(a, "%s, %s", all, one) : one;
+    }
+    return all;
+}
+
 void example_read(const data_source *s, record *r, data_example *e, arena *a) {
     reading x = {r, e, a, s->options, s->format == DATA_CSV || s->format == DATA_TSV};
     x.options.form = settled(&s->options, is_there, r->object, a);
@@ -343,7 +368,7 @@ void example_read(const data_source *s, record *r, data_example *e, arena *a) {
     if (!read_form(&x)) {
         *e = (data_example){.line = line, .offset = offset, .error = r->error};
     } else if (s->options.group_by) {
-        e->group = value_text(cJSON_GetObjectItemCaseSensitive(r->object, s->options.group_by), a);
+        e->group = group_of(r->object, s->options.group_by, a);
     }
 }
 
@@ -376,8 +401,10 @@ bool example_columns(const data_source *s, diag *d) {
                           column_role_name(role), column_names(o, role, t->names), header_text(t, t->names),
                           column_role_name(role));
     }
-    if (o->group_by && !in_header(t, o->group_by))
-        return diag_error(d, s->reader.name, "has no column %s (--group-by); its columns are %s", o->group_by,
-                          header_text(t, t->names));
+    const char *list = o->group_by, *column;
+    while ((column = next_name(&list, t->names)))
+        if (!in_header(t, column))
+            return diag_error(d, s->reader.name, "has no column %s (--group-by); its columns are %s", column,
+                              header_text(t, t->names));
     return true;
 }

@@ -85,9 +85,20 @@ static bool is_whole(double x) {
     return x == floor(x) && fabs(x) < 1e15;
 }
 
+// Of "LABEL_7", as Transformers calls labels without names; NaN: it is no such name.
+static double placeholder(const char *name) {
+    static const char before[] = "LABEL_";
+    size_t n = sizeof before - 1;
+    if (!name || strncmp(name, before, n) != 0) return NAN;
+    size_t digits = strspn(name + n, "0123456789");
+    return digits && !name[n + digits] ? strtod(name + n, NULL) : NAN;
+}
+
 int data_labels_find(const data_labels *l, const data_label *label) {
     char text[32];
     int id = label->name ? find_name(l, label->name) : -1;
+    double number = placeholder(label->name);
+    if (id < 0 && number < l->count) return (int)number;
     if (id >= 0 || !is_whole(label->number)) return id;
     snprintf(text, sizeof text, "%.0f", label->number);
     id = find_name(l, text);

@@ -38,8 +38,10 @@ const char *value_text(const cJSON *v, arena *a) {
 }
 
 cJSON *value_split(const char *text, const char *separators) {
-    cJSON *list = *text == '[' ? cJSON_Parse(text) : NULL;
-    if (list) return list;
+    size_t size = strlen(text);
+    bool brackets = size > 1 && *text == '[' && text[size - 1] == ']';
+    cJSON *list = brackets ? cJSON_Parse(text) : NULL;
+    if (brackets) return list;
     list = memory_must(cJSON_CreateArray());
     for (const char *at = text + strspn(text, separators); *at; at += strspn(at, separators)) {
         size_t n = strcspn(at, separators);

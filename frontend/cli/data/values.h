@@ -12,7 +12,7 @@ bool value_label(const cJSON *v, arena *a, data_label *out);
 bool value_number(const cJSON *v, double *out);
 // A text, number or truth value as text; NULL: it is none of these, or it is empty.
 const char *value_text(const cJSON *v, arena *a);
-// A list of the strings between `separators`; text that is a JSON list is that. cJSON_Delete ends it.
+// A list of the strings between `separators`; text in brackets is a JSON list. NULL: it is none. cJSON_Delete ends it.
 cJSON *value_split(const char *text, const char *separators);
 
 #endif

@@ -56,7 +56,7 @@ static void add_figures(option_table *t, evaluate_options *o) {
     options_add(t, (option_row){"cut", 0, OPTION_INTS, "K[,K]...",
                                 "of ranks: the K of nDCG and recall (default 1,5,10)", &o->cuts, 1});
     t->group = "bias";
-    options_add(t, (option_row){"group-by", 0, OPTION_TEXT, "COLUMN",
+    options_add(t, (option_row){"group-by", 0, OPTION_TEXT, "COLUMN[,...]",
                                 "all figures for each value of that column, and how far they are apart",
                                 &o->group_by});
     options_add(t,

@@ -49,6 +49,9 @@ static bool options_fit(const evaluation *v, diag *d) {
                           "goes with answers to questions");
     if (o->threshold != 0.5 && v->kind != EVALUATE_LABELS)
         return diag_error(d, "--threshold", "goes with models that give several labels");
+    if (o->long_texts && o->windows && v->kind == EVALUATE_TEXT)
+        return diag_error(d, "--long",
+                          "a masked language model is not asked window by window: error, truncate");
     data_label positive = {o->positive, NAN};
     if (o->positive && data_labels_find(v->labels, &positive) < 0)
         return diag_error(d, "--positive", "%s", data_labels_unknown(v->labels, &positive, v->arena));
