@@ -11,6 +11,7 @@
 
 #include "frontend/cli/train/chance.h"
 #include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/freeze.h"
 #include "frontend/cli/train/log.h"
 #include "frontend/cli/train/order.h"
 #include "frontend/cli/train/plan.h"
@@ -233,6 +234,32 @@ START_TEST(times) {
 }
 END_TEST
 
+// --- Rates by tensor
+
+START_TEST(frozen) {
+    static const char *const layer3 = "bert.encoder.layer.3.attention.self.query.weight";
+    ck_assert(freeze_names("layer.3", layer3) && freeze_names("a,layer.0-3", layer3) &&
+              freeze_names("layer.3.attention", layer3));
+    ck_assert(freeze_names("encoder", layer3) && freeze_names("bert", layer3) &&
+              freeze_names("query.weight", layer3));
+    ck_assert(!freeze_names("layer.0-2", layer3) && !freeze_names("layer.4", layer3) &&
+              !freeze_names("lay", layer3));
+    ck_assert(!freeze_names("layer.3.output", layer3) && !freeze_names(NULL, layer3) &&
+              !freeze_names("", layer3));
+    ck_assert(!freeze_names("weight.x", layer3) && freeze_names("layer.0-1", "model.layers.1.mlp.Wi.weight"));
+    ck_assert(!freeze_names("layer.1", "bert.encoder.layer.11.output.dense.bias"));
+    tensor_rates r = {"embeddings", 0.5, 4};
+    ck_assert_double_eq(tensor_rate(&r, layer3), 0.25);
+    ck_assert_double_eq(tensor_rate(&r, "bert.encoder.layer.0.output.dense.bias"), 1.0 / 32);
+    ck_assert_double_eq(tensor_rate(&r, "classifier.weight"), 1);
+    ck_assert_double_eq(tensor_rate(&r, "bert.embeddings.LayerNorm.weight"), 0);
+    r.frozen = NULL;
+    ck_assert_double_eq(tensor_rate(&r, "bert.embeddings.LayerNorm.weight"), 1.0 / 64);
+    r.decay = 1;
+    ck_assert_double_eq(tensor_rate(&r, layer3), 1);
+}
+END_TEST
+
 // --- The log
 
 static void write_steps(train_log *l, int from, int to, diag *d) {
@@ -432,6 +459,7 @@ int main(void) {
     tcase_add_test(c, chances);
     tcase_add_test(c, plans);
     tcase_add_test(c, times);
+    tcase_add_test(c, frozen);
     tcase_add_test(c, log_lines);
     tcase_add_test(c, numbers_as_text);
     tcase_add_test(c, long_plots);

@@ -93,6 +93,15 @@ static void add_steps(option_table *t, train_options *o) {
                              "0 alone: nothing is dropped, whatever the config says (which a note then says)",
                              &o->dropout, .ceiling = 1});
     options_add(t,
+                (option_row){"label-smoothing", 0, OPTION_NUMBER, "P",
+                             "of classify, tag and mlm: the share of a label that all labels get (default 0)",
+                             &o->smoothing, .ceiling = 0.999});
+    options_add(t, (option_row){"freeze", 0, OPTION_TEXT, "NAMES",
+                                "parameters that stay as they are: embeddings,layer.0-7", &o->freeze});
+    options_add(t, (option_row){"layerwise-lr-decay", 0, OPTION_NUMBER, "X",
+                                "each layer's rate is that of the one above times X (default 1)",
+                                &o->layer_decay, .floor = 1e-6, .ceiling = 1});
+    options_add(t,
                 (option_row){"seed", 0, OPTION_INT, "N", "of all that is drawn (default 42)", &o->seed, 0});
     options_add(t, (option_row){"no-shuffle", 0, OPTION_FLAG, NULL, "lines are taken in their order",
                                 &o->no_shuffle});
@@ -137,6 +146,7 @@ void train_options_add(option_table *t, train_options *o) {
                          .dropout = -1,
                          .mlm_probability = 0.15,
                          .score_scale = 1,
+                         .layer_decay = 1,
                          .seed = 42,
                          .save_steps = 500,
                          .stride = 128,
@@ -161,12 +171,15 @@ static int check_tasks(const option_table *t, const train_options *o) {
     const struct {
         const char *name, *tasks;
         bool given, allowed;
-    } all[] = {{"--problem-type", "classify", o->problem_type != NULL, o->task == TRAIN_CLASSIFY},
-               {"--label-all-tokens", "tag", o->label_all, o->task == TRAIN_TAG},
-               {"--doc-stride", "answer", o->stride != 128, o->task == TRAIN_ANSWER},
-               {"--score-scale", "embed", o->score_scale != 1, o->task == TRAIN_EMBED},
-               {"--mlm-probability", "mlm and pretrain", o->mlm_probability != 0.15, masks},
-               {"--whole-word-mask", "mlm and pretrain", o->whole_words, masks}};
+    } all[] = {
+        {"--label-smoothing", "classify, tag and mlm", o->smoothing > 0,
+         o->task == TRAIN_TAG || o->task == TRAIN_MLM || (o->task == TRAIN_CLASSIFY && !o->several_labels)},
+        {"--problem-type", "classify", o->problem_type != NULL, o->task == TRAIN_CLASSIFY},
+        {"--label-all-tokens", "tag", o->label_all, o->task == TRAIN_TAG},
+        {"--doc-stride", "answer", o->stride != 128, o->task == TRAIN_ANSWER},
+        {"--score-scale", "embed", o->score_scale != 1, o->task == TRAIN_EMBED},
+        {"--mlm-probability", "mlm and pretrain", o->mlm_probability != 0.15, masks},
+        {"--whole-word-mask", "mlm and pretrain", o->whole_words, masks}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].given && !all[i].allowed)
             return usage_error(t, "%s goes with --task %s", all[i].name, all[i].tasks);

@@ -9,13 +9,13 @@
 typedef struct train_options {
     const char *model;
     const char *task_name, *train, *dev, *columns, *problem_type, *output, *init, *scheduler, *best_metric,
-        *save_dtype, *mcpu, *passes;
+        *save_dtype, *freeze, *mcpu, *passes;
     train_task task;
     rate_kind rate;
     bool several_labels; // of a text: --problem-type multi_label_classification
     bool label_all, whole_words, no_shuffle, resume, skip_bad, load_best;
     double learning_rate, epochs, weight_decay, beta1, beta2, epsilon, max_norm, warmup_ratio, dropout,
-        mlm_probability, score_scale;
+        mlm_probability, score_scale, smoothing, layer_decay;
     int64_t batch, batch_tokens, accumulation, max_steps, warmup_steps, seed, patience, save_steps,
         save_limit, max_length, stride, threads;
 } train_options;

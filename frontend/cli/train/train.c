@@ -7,6 +7,7 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/freeze.h"
 #include "frontend/cli/train/run.h"
 #include "ir/memory.h"
 
@@ -85,7 +86,8 @@ static hub_training training_of(const train_run *r) {
                       .multi_label = o->several_labels,
                       .cosine = o->task == TRAIN_EMBED && r->train.numbers > 0,
                       .init = o->init,
-                      .seed = (uint64_t)o->seed};
+                      .seed = (uint64_t)o->seed,
+                      .label_smoothing = o->smoothing};
     if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
     if (!b->learns) return t;
     const char **names = ARENA_ARRAY(b->arena, const char *, data_labels_count(b->labels));
@@ -102,13 +104,41 @@ static bool check_room(const train_run *r, diag *d) {
                       (long long)BERTC_TOKENS_MAX);
 }
 
+static bool has_named(const train_run *r, const char *word) {
+    for (int i = 0; i < bertc_trainer_tensor_count(r->trainer); i++) {
+        bertc_train_tensor t = BERTC_TRAIN_TENSOR_INIT;
+        bool is = bertc_trainer_tensor_describe(r->trainer, i, &t, NULL) && t.kind == BERTC_TENSOR_PARAMETER;
+        if (is && freeze_names(word, t.name)) return true;
+    }
+    return false;
+}
+
+// Each word of --freeze must name a tensor of the model.
+static bool check_freeze(const train_run *r, diag *d) {
+    for (const char *word = r->o->freeze; word && *word;) {
+        size_t n = strcspn(word, ",");
+        char *one = memory_must(memory_strndup(word, n));
+        bool found = has_named(r, one);
+        if (!found) diag_error(d, "--freeze", "'%s' names no tensor of the model", one);
+        free(one);
+        if (!found) return false;
+        word += n + (word[n] == ',');
+    }
+    return true;
+}
+
 static bool open_trainer(train_run *r, diag *d) {
     const train_options *o = r->o;
     int64_t longest = r->train.longest > r->dev.longest ? r->train.longest : r->dev.longest;
     int64_t texts = (r->plan.tokens + longest - 1) / longest;
     bertc_error e;
-    optimizer_options optimizer = {
-        .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .weight_decay = o->weight_decay};
+    tensor_rates rates = {o->freeze, o->layer_decay, r->base.model.layers};
+    optimizer_options optimizer = {.beta1 = o->beta1,
+                                   .beta2 = o->beta2,
+                                   .epsilon = o->epsilon,
+                                   .weight_decay = o->weight_decay,
+                                   .rate = tensor_rate,
+                                   .context = &rates};
     build_options b = {.hub = {.model = o->model, .train = training_of(r)},
                        .lengths = {.count = 1, .v = {longest}},
                        .batch = texts,
@@ -122,7 +152,7 @@ static bool open_trainer(train_run *r, diag *d) {
     bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;
     s.threads = (int)(o->threads ? o->threads : bertc_cpu_count());
     r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
-    return r->trainer || runtime_failed(d, &e);
+    return r->trainer ? check_freeze(r, d) : runtime_failed(d, &e);
 }
 
 // --- A run

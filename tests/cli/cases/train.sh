@@ -55,6 +55,13 @@ mkdir other
 rejects 1 'other: is no output folder of bertc train' train -o other --resume
 rm -r other
 
+# What is frozen stays as it is.
+succeeds train -o frozen --max-steps 2 --freeze embeddings,layer.0
+succeeds train -o free --max-steps 2
+cmp -s frozen/model.safetensors free/model.safetensors && fail "nothing is frozen"
+rejects 1 "--freeze: 'layer.7' names no tensor" train -o nothing --freeze classifier,layer.7
+rejects 1 'every parameter is frozen' train -o nothing --freeze bert,classifier
+
 # A full disk at a checkpoint: the one before stays, and the run goes on from it.
 disk() { (trap '' XFSZ && ulimit -f 4000 && "$BERTC" train bert --task classify --train train.jsonl -o full "$@"); }
 "$BERTC" train bert --task classify --train train.jsonl -o full --max-steps 8 --save-steps 1 --per-device-train-batch-size 1 >/dev/null 2>&1 &
