@@ -26,7 +26,6 @@ typedef struct evaluate_options {
 typedef struct evaluation {
     const evaluate_options *options;
     bertc_model *model;
-    bertc_session *session; // NULL: as many as there are threads
     bertc_model_info info;
     bool windows;
     evaluate_kind kind;
@@ -41,13 +40,9 @@ typedef struct evaluation {
 
 // --- evaluation.c
 
-// Finds out what the model answers with, reads the data and counts. Options, model, session and arena are the caller's, the rest
+// Finds out what the model answers with, reads the data and counts. Options, model and arena are the caller's, the rest
 // is zeros; data_close(v->source) in all cases.
 bool evaluation_run(evaluation *v, diag *d);
-// The figures of how->data by one session, whose parameters may be its own (training), without a word on the terminal. Bad lines
-// are errors in `d`, and the others count. What the list's names are in is `a`.
-bool evaluate_session(bertc_session *session, bertc_model *model, const evaluate_options *how,
-                      metric_list *out, arena *a, diag *d);
 
 // --- settings.c: what the options say to libbertc
 void evaluate_defaults(evaluate_options *o); // those of the command line

@@ -105,14 +105,3 @@ bool evaluation_run(evaluation *v, diag *d) {
     tallies_sort(&v->tallies);
     return ok;
 }
-
-bool evaluate_session(bertc_session *session, bertc_model *model, const evaluate_options *how,
-                      metric_list *out, arena *a, diag *d) {
-    evaluation v = {.options = how, .model = model, .session = session, .arena = a};
-    bool ok = evaluation_run(&v, d);
-    if (ok && !v.tallies.all.count && !data_bad(v.source))
-        ok = diag_error(d, data_name(v.source), "is empty: it holds no example");
-    if (ok) tally_list(&v.tallies, &v.tallies.all, out);
-    data_close(v.source);
-    return ok;
-}

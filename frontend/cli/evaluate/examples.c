@@ -29,7 +29,7 @@ typedef struct item {
 typedef struct batch {
     evaluation *v;
     chunk work;
-    crew *workers; // NULL: the evaluation's session answers
+    crew *workers;
     bertc_text_options options;
     found *found; // of each row
     item *items;
@@ -274,36 +274,24 @@ static void clear(batch *b) {
     b->count = 0;
 }
 
-static bool shows_progress(const evaluation *v) {
-    return !v->session && isatty(2);
-}
-
 static void show_progress(const evaluation *v) {
-    if (!shows_progress(v)) return;
+    if (!isatty(2)) return;
     fprintf(stderr, "\r%lld examples", (long long)v->tallies.all.count);
     if (data_size(v->source) > 0)
         fprintf(stderr, ", %.0f %%", 100.0 * (double)data_bytes(v->source) / (double)data_size(v->source));
     fprintf(stderr, "\033[K");
 }
 
-static void answer(batch *b) {
-    if (b->workers) {
-        crew_start(b->workers, &b->work);
-        crew_wait(b->workers);
-    } else {
-        chunk_answer(&b->work, b->v->session, &b->options, take, b);
-    }
-}
-
 static bool run_batches(batch *b, diag *d) {
     bool ok = true;
-    while (ok && read_batch(b, b->workers ? crew_rows(b->workers) : CHUNK_ROWS, d)) {
-        answer(b);
+    while (ok && read_batch(b, crew_rows(b->workers), d)) {
+        crew_start(b->workers, &b->work);
+        crew_wait(b->workers);
         for (int i = 0; ok && i < b->count; i++) ok = count_item(b, &b->items[i], d);
         show_progress(b->v);
         clear(b);
     }
-    if (shows_progress(b->v)) fprintf(stderr, "\r\033[K");
+    if (isatty(2)) fprintf(stderr, "\r\033[K");
     return ok;
 }
 
@@ -312,9 +300,8 @@ bool evaluate_examples(evaluation *v, diag *d) {
     b.found = memory_zero(CHUNK_ROWS, sizeof *b.found);
     b.items = memory_zero(CHUNK_ROWS, sizeof *b.items);
     bool ok = (chunk_open(&b.work) && b.found && b.items) || diag_error(d, NULL, "out of memory");
-    if (ok && !v->session)
-        b.workers = crew_open(v->model, evaluate_threads(v->options), &b.options, take, &b, d);
-    ok = ok && (v->session || b.workers) && run_batches(&b, d);
+    if (ok) b.workers = crew_open(v->model, evaluate_threads(v->options), &b.options, take, &b, d);
+    ok = b.workers && run_batches(&b, d);
     crew_close(b.workers);
     clear(&b);
     arena_free(b.arena);

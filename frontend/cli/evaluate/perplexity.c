@@ -154,7 +154,7 @@ static void masked_free(masked *m) {
     free(m->grid_types);
     free(m->places);
     free(m->logits);
-    if (m->session && !m->v->session) bertc_close(m->session);
+    if (m->session) bertc_close(m->session);
 }
 
 bool evaluate_perplexity(evaluation *v, diag *d) {
@@ -163,8 +163,8 @@ bool evaluate_perplexity(evaluation *v, diag *d) {
     data_example x;
     arena *a = arena_new();
     bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = evaluate_threads(v->options)};
-    bool shown = !v->session && isatty(2);
-    m.session = v->session ? v->session : bertc_open(v->model, &so, &e);
+    bool shown = isatty(2);
+    m.session = bertc_open(v->model, &so, &e);
     bool ok = m.session ? find_logits(&m, d) && find_mask(&m, d) : runtime_failed(d, &e);
     while (ok && data_next(v->source, &x, a, d)) {
         bool blank = !x.error && !x.text.size; // documents end there

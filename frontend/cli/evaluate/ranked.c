@@ -77,7 +77,7 @@ static void read_all(retrieval *r, const data_example *first, diag *d) {
 
 typedef struct embedding_run {
     chunk work;
-    crew *workers; // NULL: the evaluation's session answers
+    crew *workers;
     bertc_text_options options;
     float *rows; // of the chunk's first row
     int width;
@@ -93,7 +93,7 @@ static bool take(void *user, row *r, const bertc_result *result, const char **wh
 
 // Fills the chunk with the texts from `at` on; where the next one begins.
 static int fill(embedding_run *run, const text_set *texts, int at) {
-    int64_t most = run->workers ? crew_rows(run->workers) : CHUNK_ROWS;
+    int64_t most = crew_rows(run->workers);
     chunk *work = &run->work;
     chunk_clear(work);
     for (size_t bytes = 0; at < texts->count && work->count < most && bytes < CHUNK_BYTES; at++) {
@@ -109,12 +109,8 @@ static bool embed_chunks(retrieval *r, embedding_run *run, const text_set *texts
     for (int at = 0, next; at < texts->count; at = next) {
         next = fill(run, texts, at);
         run->rows = rows + (size_t)at * (size_t)run->width;
-        if (run->workers) {
-            crew_start(run->workers, &run->work);
-            crew_wait(run->workers);
-        } else {
-            chunk_answer(&run->work, r->v->session, &run->options, take, run);
-        }
+        crew_start(run->workers, &run->work);
+        crew_wait(run->workers);
         for (int i = 0; i < run->work.count; i++) {
             const data_example e = {.line = run->work.rows[i].line};
             if (run->work.rows[i].error)
@@ -132,9 +128,8 @@ static float *embed(retrieval *r, const text_set *texts, bertc_role role, diag *
     float *rows = memory_alloc((size_t)texts->count, (size_t)run.width * sizeof *rows);
     bool ok = (rows && chunk_open(&run.work)) ||
               diag_error(d, NULL, "out of memory for %d embeddings", texts->count);
-    if (ok && !v->session)
-        run.workers = crew_open(v->model, evaluate_threads(v->options), &run.options, take, &run, d);
-    ok = ok && (v->session || run.workers) && embed_chunks(r, &run, texts, rows, d);
+    if (ok) run.workers = crew_open(v->model, evaluate_threads(v->options), &run.options, take, &run, d);
+    ok = run.workers && embed_chunks(r, &run, texts, rows, d);
     crew_close(run.workers);
     chunk_close(&run.work);
     if (ok) return rows;

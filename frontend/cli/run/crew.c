@@ -121,13 +121,6 @@ static void answer_group(crew_worker *w, row *rows, const int *order, int n) {
     }
 }
 
-void chunk_answer(chunk *c, bertc_session *s, const bertc_text_options *options, crew_take take, void *user) {
-    crew own = {.options = options, .take = take, .user = user, .answer = answer_plainly};
-    crew_worker worker = {.crew = &own, .session = s};
-    for (int at = 0; at < c->good; at += GROUP_ROWS)
-        answer_group(&worker, c->rows, c->order + at, c->good - at < GROUP_ROWS ? c->good - at : GROUP_ROWS);
-}
-
 static void *work(void *argument) {
     crew_worker *w = argument;
     crew *c = w->crew;

@@ -33,9 +33,6 @@ typedef bool (*crew_take)(void *user, row *r, const bertc_result *result, const 
 typedef bool (*crew_answer)(const void *user, bertc_session *s, const bertc_text *texts, size_t count,
                             const bertc_text_options *options, bertc_result *results, bertc_error *error);
 
-// The chunk's rows by one session, on the calling thread (and the session's own).
-void chunk_answer(chunk *c, bertc_session *s, const bertc_text_options *options, crew_take take, void *user);
-
 typedef struct crew crew;
 crew *crew_open(bertc_model *model, int threads, const bertc_text_options *options, crew_take take,
                 void *user, diag *d);
