@@ -143,8 +143,10 @@ static const bertc_sentence *taken_of(const summary *s, size_t n, store *memory)
 static bool summarize(bertc_session *session, summary *s, const char *text, const bertc_summary_options *how,
                       bertc_result *out, bertc_error *error) {
     size_t n = (uint64_t)how->sentence_count < s->count ? (size_t)how->sentence_count : s->count;
-    *out = (bertc_result){
-        .task = answer_task(session), .window_count = 1, .next_sentence = -1, .sentence_count = (int64_t)n};
+    *out = (bertc_result){.task = (int)answer_task(session),
+                          .window_count = 1,
+                          .next_sentence = -1,
+                          .sentence_count = (int64_t)n};
     if (s->count && !embed(session, s, text, &out->token_count, error)) return false;
     choose(s, n, how->novelty);
     out->sentences = taken_of(s, n, &session->text->store);

@@ -105,7 +105,7 @@ static batch make_batch(const struct curve_case *c, int64_t vocab, int64_t label
         for (int t = b.bounds[i]; t < b.bounds[i + 1]; t++) b.ids[t] = 5 + (int32_t)below(r, vocab - 5);
     }
     for (int i = 0; i < TEXTS; i++) label_text(c, &b, i, vocab, labels, r);
-    for (int i = 0; i < TEXTS; i++) b.next_weights[i] = (float)b.count / TEXTS;
+    for (int i = 0; i < TEXTS; i++) b.next_weights[i] = (float)b.count / (float)TEXTS;
     return b;
 }
 

@@ -50,7 +50,7 @@ static likeness likeness_of(bertc_session *s) {
                 dot += x * y, a += x * x, b += y * y;
             }
             l.between[i][k] = dot / sqrt(a * b);
-            l.central[i] += l.between[i][k] / COUNT;
+            l.central[i] += l.between[i][k] / (double)COUNT;
         }
     return l;
 }

@@ -271,7 +271,7 @@ START_TEST(masks) {
         kept += ids[i] == was[i];
     }
     ck_assert_int_eq(seen, n);
-    ck_assert_double_eq_tol((double)n / (0.9 * N), 0.15, 0.01);
+    ck_assert_double_eq_tol((double)n / (0.9 * (double)N), 0.15, 0.01);
     ck_assert_double_eq_tol((double)masked / (double)n, 0.8, 0.03);
     ck_assert_double_eq_tol((double)kept / (double)n, 0.1, 0.02);
     memcpy(v + 5 * N, ids, N * sizeof *v);

@@ -80,7 +80,7 @@ static void axes_of(const plot *p, axis *x, axis *y) {
 }
 
 static double place_x(const axis *x, double v) {
-    return LEFT + axis_at(x, v) * (WIDTH - LEFT - RIGHT);
+    return (double)LEFT + axis_at(x, v) * (WIDTH - LEFT - RIGHT);
 }
 
 static double place_y(const axis *y, double v) {
