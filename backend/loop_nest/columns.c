@@ -7,7 +7,7 @@
 // is added up in ascending order, and chunks are added in theirs, whatever the tasks and the threads.
 #include "backend/loop_nest/loop_nest.h"
 
-#define SUM_CHUNK 96
+#define SUM_CHUNK 128
 // Vectors of a task's row: for one or two threads, and for more.
 #define FEW_VECTORS  8
 #define MANY_VECTORS 4

@@ -11,11 +11,11 @@
 //     +-----------+              sums += left right
 //                              then the block of y is written once
 //
-// While a chunk is multiplied, the tiles fetch the rows of the next one. Both operands of a chunk and the block's sums lie in the task's scratch and stay in L2; a panel of the chunk stays in L1.
+// Both operands of a chunk and the block's sums lie in the task's scratch and stay in L2; a panel of the chunk stays in L1.
 #include "backend/matmul/blocks.h"
 #include "backend/matmul/panel_pack.h"
 
-#define SUM_CHUNK 96
+#define SUM_CHUNK 128
 // Bytes from a turned row, and from a panel, to the next: an odd number of lines lies in all sets of a cache.
 #define ROW_BYTES   (SUM_CHUNK * 4 + 64)
 #define PANEL_BYTES ((SUM_CHUNK + 1) * GROUP_BYTES)
@@ -142,8 +142,6 @@ static void emit_tile(emit *e, const kernel_site *s, outer_code *c) {
                        .lda = ROW_BYTES,
                        .ldc = c->sum_bytes,
                        .panel = PANEL_BYTES,
-                       .next = true,
-                       .fetch = {m->ldx * 4, m->ldy * 4},
                        .finish = add_chunk};
     bool whole = true;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
@@ -162,9 +160,9 @@ typedef struct outer_task {
     LLVMValueRef x, dy, left, right, sums;
 } outer_task;
 
-// Rows [row, row + count) of the call; `more` rows follow, which come into L2 meanwhile.
-static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValueRef row, LLVMValueRef count,
-                     LLVMValueRef more) {
+// Rows [row, row + count) of the call.
+static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValueRef row,
+                     LLVMValueRef count) {
     const outer *m = c->m;
     LLVMValueRef x = tile_at(e, tile_at(e, t->x, tile_mul(e, row, m->ldx * 4)), tile_mul(e, t->first, 4));
     LLVMValueRef dy = tile_at(e, t->dy, tile_mul(e, row, m->ldy * 4));
@@ -173,8 +171,8 @@ static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValu
     LLVMValueRef groups = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
     groups = LLVMBuildAnd(e->b, groups, build_const_i64(e, -4), "");
     LLVMValueRef count_of_panels = LLVMBuildSub(e->b, t->to, t->from, "");
-    LLVMValueRef right = tile_at(e, dy, tile_mul(e, t->from, PANEL_COLUMNS * 4));
-    LLVMValueRef pack[] = {right, build_const_i64(e, m->ldy * 4), count, t->right, count_of_panels};
+    LLVMValueRef pack[] = {tile_at(e, dy, tile_mul(e, t->from, PANEL_COLUMNS * 4)),
+                           build_const_i64(e, m->ldy * 4), count, t->right, count_of_panels};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(c->pack), c->pack, pack, 5, "");
     loop l = build_loop(e, count, groups, 1, "rest");
     clear(e, c, tile_at(e, t->right, tile_mul(e, l.index, GROUP_BYTES)), count_of_panels, PANEL_BYTES,
@@ -186,9 +184,7 @@ static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValu
                      .rows = t->rows,
                      .from = t->from,
                      .to = t->to,
-                     .next = tile_at_constant(e, x, SUM_CHUNK * m->ldx * 4),
-                     .after = tile_at_constant(e, right, SUM_CHUNK * m->ldy * 4),
-                     .next_bytes = more,
+                     .after = t->right,
                      .k = groups};
     panels_call(e, &c->tile, &v);
 }
@@ -220,9 +216,9 @@ static LLVMValueRef emit_kernel(emit *e, const outer_code *c, const outer_block 
     clear(e, c, t.sums, t.rows, c->sum_bytes, bytes);
     LLVMValueRef size = build_call_size(e, LLVMGetParam(f, 1), m->dim);
     loop chunks = build_loop(e, build_const_i64(e, 0), size, SUM_CHUNK, "chunk");
-    LLVMValueRef left = LLVMBuildSub(e->b, size, chunks.index, ""), most = build_const_i64(e, SUM_CHUNK);
-    LLVMValueRef count = smaller(e, left, most);
-    add_rows(e, c, &t, chunks.index, count, smaller(e, LLVMBuildSub(e->b, left, count, ""), most));
+    LLVMValueRef count =
+        smaller(e, LLVMBuildSub(e->b, size, chunks.index, ""), build_const_i64(e, SUM_CHUNK));
+    add_rows(e, c, &t, chunks.index, count);
     build_loop_end(e, &chunks);
     LLVMValueRef y = tile_at(e, build_arg(e, args, m->y), tile_mul(e, t.first, m->ldc * 4));
     LLVMValueRef copy[] = {tile_at(e, y, tile_mul(e, t.from, GROUP_BYTES)),

@@ -70,16 +70,6 @@ static LLVMValueRef next_lines(emit *e, const panels *p, int which, const panels
     return LLVMBuildSelect(e->b, some, tile_at(e, x->next, at), otherwise, "");
 }
 
-// What call number x->next_begin + i of a tile fetches: a row of the first matrix, then of the second; then what is at hand.
-static LLVMValueRef next_row(emit *e, const panels *p, const panels_args *x, LLVMValueRef i, LLVMValueRef a) {
-    LLVMValueRef call = LLVMBuildAdd(e->b, x->next_begin, i, ""), count = x->next_bytes;
-    LLVMValueRef second = LLVMBuildICmp(e->b, LLVMIntSGE, call, count, "");
-    LLVMValueRef row = LLVMBuildSelect(e->b, second, LLVMBuildSub(e->b, call, count, ""), call, "");
-    LLVMValueRef at = LLVMBuildSelect(e->b, second, tile_at(e, x->after, tile_mul(e, row, p->fetch[1])),
-                                      tile_at(e, x->next, tile_mul(e, row, p->fetch[0])), "");
-    return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, row, count, ""), at, a, "");
-}
-
 // The row tiles of one tile of columns, which starts at column `column` (in floats); `b` is where B's part
 // starts.
 static void row_tiles(emit *e, const panels *p, int which, const panels_args *x, LLVMValueRef b,
@@ -95,9 +85,7 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
     LLVMValueRef height = heights_of(e, &x->cut, i);
-    if (p->next)
-        args.next = p->fetch[0] ? next_row(e, p, x, i, a)
-                                : next_lines(e, p, which, x, i, otherwise_lines(e, p, x, i, a, height));
+    if (p->next) args.next = next_lines(e, p, which, x, i, otherwise_lines(e, p, x, i, a, height));
     LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
     panel_tiles_call(e, p, which, height, &args, numbers, x->left);
     build_loop_end(e, &tiles);
@@ -115,11 +103,7 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
     panels_args block = *x;
     if (p->block_columns)
         block.a = tile_at(e, x->a, rows_above(e, p, l.index, (int64_t)elem_size(p->product->left)));
-    if (p->fetch[0]) {
-        LLVMValueRef tiles = LLVMBuildSub(e->b, l.index, x->from, "");
-        tiles = LLVMBuildUDiv(e->b, tiles, build_const_i64(e, p->widths[0]), "");
-        block.next_begin = LLVMBuildMul(e->b, tiles, x->cut.tiles, "");
-    } else if (p->next) {
+    if (p->next) {
         LLVMValueRef before = LLVMBuildMul(e->b, LLVMBuildSub(e->b, l.index, x->from, ""), x->cut.tiles, "");
         block.next_begin = LLVMBuildAdd(e->b, x->next_begin, tile_mul(e, before, next_share(p)), "");
     }
@@ -138,7 +122,7 @@ static void column_tiles(emit *e, const panels *p, int which, const panels_args 
 
 static void emit_body(emit *e, const panels *p, panels_args *x) {
     x->cut = heights_cut(e, p->product, p->rows, x->rows);
-    if (p->next && !p->fetch[0]) x->next_begin = next_begin(e, p, x);
+    if (p->next) x->next_begin = next_begin(e, p, x);
     if (p->width_count == 1) {
         column_tiles(e, p, 0, x, x->from, x->to);
         return;

@@ -36,9 +36,6 @@ typedef struct panels {
     bool accumulate;
     int streams; // distant places from which the next tile of columns is fetched; 0: it is not
     bool next;   // what the caller names is fetched towards the end; `k` is constant
-    // With `next`, in place of that: not 0: each call of a tile fetches a row of two matrices that come next, as far as a line
-    // every four groups of k goes. Bytes from row to row of each.
-    int64_t fetch[2];
     tile_finish finish;
     int64_t c_size; // bytes of an element of C; 0: 4
     void *context;
@@ -65,7 +62,7 @@ void panels_expect(panels *p, int64_t count);
 // of the last tiles as that takes.
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
-// towards the end, next_bytes of it (with `fetch`: the first matrix, of next_bytes rows, and `after` the second); follow: i1, behind these rows lie others that this phase reads (NULL: none);
+// towards the end, next_bytes of it; follow: i1, behind these rows lie others that this phase reads (NULL: none);
 // numbers: of choice, the first row's. k: groups; NULL where constant.
 typedef struct panels_args {
     LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, follow, k, numbers;

@@ -91,6 +91,7 @@ bool pass_differentiate(graph *g, pass *p) {
     bool ok = differentiate(g, p, loss, wanted, gradients);
     if (ok) add_outputs(g, p, count, gradients);
     arena_free(scratch);
+    if (ok) drop_broadcasts(g);
     if (ok) rewriter_end(rewriter_begin(g));
     return ok;
 }

@@ -124,6 +124,9 @@ RULE(layer_norm)
 RULE(rms_norm)
 #undef RULE
 
+// --- broadcasts.c: pointwise ops read what was broadcast for them as it is, where they broadcast it themselves.
+void drop_broadcasts(graph *g);
+
 // --- build.c: nodes of gradients
 
 value build_scalar(tape *t, double x); // f32[], one for each number

@@ -213,6 +213,7 @@ static value close_region(sequence *s) {
     bool *live = ARENA_ARRAY(s->outer->scratch, bool, s->body->count + 1);
     value *map = ARENA_ARRAY(s->outer->scratch, value, s->body->count + 1);
     int params = s->input_count - s->bounds, kept = s->bounds;
+    drop_broadcasts(s->body);
     region_live(s->body, live);
     for (int i = 0; i < params; i++) {
         bool last_hope = kept == s->bounds && i == params - 1;

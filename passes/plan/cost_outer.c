@@ -7,7 +7,7 @@
 #include "passes/plan/cost.h"
 
 // Rows of a chunk, as the kernel has them (backend/matmul/outer.c): here for the bytes of L2 alone.
-#define CHUNK_ROWS 96
+#define CHUNK_ROWS 128
 // Seconds to lay out one number of an operand. Measured (Zen 5): 0.2 to 0.4 ns.
 #define LAYOUT_SECONDS 3e-10
 // Blocks have a multiple of so many rows and columns: whole register tiles on every ISA, whole panels.

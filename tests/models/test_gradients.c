@@ -18,7 +18,8 @@
 
 #define BEFORE "canonicalize,fold_constants,eliminate_dead,narrow_rows,skip_rows,merge_qkv"
 #define BEHIND                                                                                               \
-    "fuse_embedding,fuse_attention,fuse_epilogue,fuse_norm,fuse_sums,assign_layouts,fuse_pooling,pack_"      \
+    "fuse_embedding,fuse_attention,fuse_epilogue,fuse_norm,fuse_sums,fuse_rows,assign_layouts,fuse_pooling," \
+    "pack_"                                                                                                  \
     "weights"
 #define DIRECTIONS 2
 #define STEP       1e-4
