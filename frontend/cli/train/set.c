@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/train/chance.h"
 #include "ir/memory.h"
 
 // After so many bad lines and no good one the file is not read to its end: it is one of another task.
@@ -36,6 +37,28 @@ static const char *check_numbers(train_set *s, const data_example *e, arena *a) 
     return arena_printf(a, "has %d numbers, and the first example %" PRId64, e->number_count, s->numbers);
 }
 
+static void mix(train_set *s, uint64_t v) {
+    s->print = chance_mix(s->print ^ v);
+}
+
+static void mix_number(train_set *s, double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    mix(s, bits);
+}
+
+// The example's tokens and labels become a part of the set's fingerprint.
+static void mix_example(train_set *s, const data_example *e, const feature_list *f) {
+    for (int64_t i = 0; i < f->count; i++)
+        for (int64_t k = 0; k < f->v[i].tokens; k++) mix(s, (uint32_t)f->v[i].ids[k]);
+    for (int i = 0; i < e->label_count; i++) {
+        for (const char *c = e->labels[i].name; c && *c; c++) mix(s, (unsigned char)*c);
+        if (!e->labels[i].name) mix_number(s, e->labels[i].number);
+    }
+    for (int i = 0; i < e->number_count; i++) mix_number(s, e->numbers[i]);
+    if (e->answer_count) mix(s, (uint64_t)e->answers[0].byte_start ^ (uint64_t)e->answers[0].size << 32);
+}
+
 // *first: the next line begins a document.
 static const char *take(train_set *s, const data_example *e, data_labels *learn, bool *first, arena *a) {
     feature_list f;
@@ -44,6 +67,7 @@ static const char *take(train_set *s, const data_example *e, data_labels *learn,
     if (!why) why = features_of(s->rule, e, &f, a);
     if (why) return why;
     s->examples += f.count > 0;
+    mix_example(s, e, &f);
     s->without += s->rule->task == TRAIN_ANSWER && !e->answer_count;
     if (learn) note_labels(learn, e, s->rule->form);
     if (s->rule->task == TRAIN_PRETRAIN) {

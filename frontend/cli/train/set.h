@@ -24,7 +24,7 @@ typedef struct train_set {
     int64_t documents;  // TRAIN_PRETRAIN: but for the first one
     int64_t specials;   // TRAIN_PRETRAIN: special tokens of a pair, which `lengths` count
     int64_t longest;    // tokens of the longest text
-    uint64_t print;     // of where its examples begin and how long they are: another file has another one
+    uint64_t print;     // of its examples' tokens and labels: another file has another one
 } train_set;
 
 typedef struct set_options {

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,15 @@
 
 // --- The output folder
 
+// What a run leaves that is killed at once.
+static bool is_empty(const char *folder) {
+    int entries = 0;
+    DIR *dir = opendir(folder);
+    while (dir && readdir(dir)) entries++;
+    if (dir) closedir(dir);
+    return dir && entries == 2; // "." and ".."
+}
+
 // *finished: it is there, and nothing is left to do.
 static bool check_output(const train_options *o, bool *finished, diag *d) {
     struct stat st;
@@ -24,7 +34,7 @@ static bool check_output(const train_options *o, bool *finished, diag *d) {
     if (stat(o->output, &st) || !S_ISDIR(st.st_mode)) return diag_error(d, o->output, "is no folder");
     *finished = !stat(checkpoint_file(o->output, CHECKPOINT_STATE).text, &st);
     bool log = !stat(checkpoint_file(o->output, "log.jsonl").text, &st);
-    return log ||
+    return log || is_empty(o->output) ||
            diag_error(d, o->output, "is no output folder of bertc train: --resume has nothing to go on with");
 }
 

@@ -50,8 +50,11 @@ rm -r b/run/model.safetensors b/run/state.json
 rejects 1 'state.json: the run was started with --learning-rate 0.01, not 0.02' long -o b/run --resume --learning-rate 0.02
 head -11 train.jsonl >fewer.jsonl
 rejects 1 'the training data are others' long -o b/run --resume --train fewer.jsonl
+sed 's/dull/drab/' train.jsonl >other.jsonl
+rejects 1 'the training data are others' long -o b/run --resume --train other.jsonl
 rejects 1 'a/run: is there already; --resume' train -o a/run
 mkdir other
+: >other/file
 rejects 1 'other: is no output folder of bertc train' train -o other --resume
 rm -r other
 
