@@ -322,6 +322,7 @@ static const void *keep_origin(const opening *o, const hub_model *m) {
                      .longest = m->position_count,
                      .config = config,
                      .weights = weights};
+    hub_origin_parameters(origin, m->graph, o->a);
     return origin;
 }
 

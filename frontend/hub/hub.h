@@ -22,6 +22,9 @@ typedef struct hub_training {
     // NULL, or a file of tensors that the folder lacks. The seed is of those that are drawn.
     const char *init;
     uint64_t seed;
+    // Shares that dropout drops: below 0: as the config says; else this in every place where the family drops any. The graph
+    // then has the input `seed`, and nothing is dropped where its second number is 0.
+    double dropout;
     double label_smoothing;
     // NULL, or [class_weight_count], a number for each label.
     const float *class_weights;

@@ -65,6 +65,34 @@ static bool set_labels(const hub_training *t, arena *a, hub_config *config, diag
     return true;
 }
 
+static bool read_drop(const hub_fields *f, const hub_drop_key *key, double *share) {
+    const char *name = key->other && !hub_field(f, key->key) ? key->other : key->key;
+    *share = key->usual;
+    return hub_field_real(f, name, false, 0, 1, share) &&
+           (*share < 1 || hub_field_wrong(f, name, "is 1, which drops everything"));
+}
+
+static bool read_drops(const hub_training *t, hub_config *config, diag *d) {
+    const hub_family *family = config->family;
+    bool known = false, ok = true;
+    for (int i = 0; i < DROP_COUNT; i++) known |= family->drops[i].key != NULL;
+    if (!(t->dropout < 0) && !(t->dropout > 0)) return true;
+    if (!known)
+        return diag_error(d, "--dropout",
+                          "where the family %s drops numbers is not known here: --dropout 0 trains it",
+                          family->model_type);
+    if (t->dropout >= 1) return diag_error(d, "--dropout", "%g: is not below 1", t->dropout);
+    cJSON *root = hub_json_load(config->file, false, d);
+    const hub_fields f = {config->file, "", root, d};
+    for (int i = 0; root && i < DROP_COUNT; i++) {
+        if (!family->drops[i].key) continue;
+        ok &= read_drop(&f, &family->drops[i], &config->drops[i]);
+        if (t->dropout > 0) config->drops[i] = t->dropout;
+    }
+    cJSON_Delete(root);
+    return root && ok;
+}
+
 static void set_problem(const hub_training *t, hub_config *config) {
     if (config->head != HEAD_SEQUENCE) return;
     bool numbers = !strcmp(t->task, "regress"), several = t->multi_label || config->problem == PROBLEM_MULTI;
@@ -78,7 +106,7 @@ bool hub_training_config(const hub_training *t, arena *a, hub_checkpoint *c, hub
     set_problem(t, config);
     if (t->label_count && !set_labels(t, a, config, d)) return false;
     if (t->init && !hub_checkpoint_open_other(c, t->init, d)) return false;
-    return read_initial(config, fresh, d);
+    return read_initial(config, fresh, d) && read_drops(t, config, d);
 }
 
 void hub_training_note(const hub_fresh *fresh, const char *where, uint64_t seed, diag *d) {

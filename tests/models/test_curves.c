@@ -139,7 +139,7 @@ static void give_up(const training *t, const char *name) {
     ck_abort_msg("%s: %s", name, t->d.count ? t->d.items[t->d.count - 1].text : "failed without a word");
 }
 
-static void begin(training *t, const struct curve_case *c) {
+static void begin(training *t, const struct curve_case *c, double dropout) {
     bertc_error e = {0};
     *t = (training){.a = arena_new()};
     diag_init(&t->d);
@@ -148,6 +148,7 @@ static void begin(training *t, const struct curve_case *c) {
                                .label_count = c->labels,
                                .multi_label = c->how == SEVERAL,
                                .cosine = c->how == COSINE,
+                               .dropout = dropout,
                                .teacher = c->how == TEACHER,
                                .temperature = 2,
                                .soft = 0.7,
@@ -285,7 +286,7 @@ START_TEST(as_pytorch) {
     const struct curve_case *c = &cases[_i];
     if (!case_home(c->folder)) SKIP("shared", "%s", c->name);
     training t;
-    begin(&t, c);
+    begin(&t, c, 0);
     int64_t n, labels = t.hub.label_count;
     safetensors *s = safetensors_open(CURVES, &t.d);
     if (!s) give_up(&t, c->name);
@@ -312,12 +313,53 @@ START_TEST(as_pytorch) {
 }
 END_TEST
 
+// The loss of the first batch, with that seed.
+static float loss_with(training *t, const struct curve_case *c, int32_t first, int32_t second) {
+    bertc_error e = {0};
+    bertc_target targets[3];
+    uint32_t r = (uint32_t)(c - cases) + 1;
+    int64_t labels = t->hub.label_count;
+    batch b = make_batch(c, t->hub.vocab_size, labels, &r);
+    float loss;
+    bertc_train_batch x = {BERTC_SIZED(bertc_train_batch),
+                           .batch = TEXTS,
+                           .bounds = b.bounds,
+                           .input_ids = b.ids,
+                           .target_count = targets_of(c, &b, targets),
+                           .targets = targets,
+                           .scale = scale_of(c, &b, labels),
+                           .seed = {first, second}};
+    ck_assert_msg(bertc_trainer_gradients(t->trainer, &x, true, &loss, &e), "%s", e.message);
+    return loss;
+}
+
+// Compiled, dropout is the seed's, and none where its second number is 0.
+START_TEST(with_dropout) {
+    static const char *const names[] = {"bert-classify", "distilbert-classify", "modernbert-answer"};
+    const struct curve_case *c = cases;
+    while (strcmp(c->name, names[_i])) c++;
+    if (!case_home(c->folder)) SKIP("shared", "%s", c->name);
+    training plain, t;
+    begin(&plain, c, 0);
+    begin(&t, c, 0.25);
+    ck_assert_float_eq_tol(loss_with(&t, c, 7, 0), loss_with(&plain, c, 0, 0), 1e-6F);
+    float first = loss_with(&t, c, 7, 1);
+    ck_assert_float_eq(loss_with(&t, c, 7, 1), first);
+    ck_assert_float_ne(loss_with(&t, c, 7, 2), first);
+    ck_assert_float_ne(loss_with(&t, c, 8, 1), first);
+    ck_assert_float_ne(loss_with(&t, c, 7, 0), first);
+    end(&plain);
+    end(&t);
+}
+END_TEST
+
 int main(int argc, char **argv) {
     Suite *s = suite_create("curves");
     TCase *t = tcase_create("curves");
     for (int i = 0; i < CASES; i++)
         if (argc < 2 || !strncmp(cases[i].name, argv[1], strlen(argv[1])))
             tcase_add_loop_test(t, as_pytorch, i, i + 1);
+    if (argc < 2) tcase_add_loop_test(t, with_dropout, 0, 3);
     suite_add_tcase(s, t);
     return suite_status(s);
 }

@@ -60,6 +60,7 @@ typedef struct hub_config {
     bertc_rule global_rule;
     hub_pooling pooling;            // of what a text's classifier reads
     int64_t transformed;            // tokens that a Fourier transform counts; 0: the text's
+    double drops[DROP_COUNT];       // shares that training drops; 0: none
     const char *predict, *classify; // activations of the heads
     const char *convolve;           // and of the convolution beside the first layer
     double eps;

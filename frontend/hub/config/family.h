@@ -218,6 +218,26 @@ typedef enum hub_traits {
 // Which columns rotary positions turn together: halves of a head, or pairs of neighbours.
 typedef enum hub_rotary { ROTARY_NONE, ROTARY_HALVES, ROTARY_PAIRS } hub_rotary;
 
+// Where training drops numbers at random.
+typedef enum hub_drop {
+    DROP_EMBEDDING, // the embeddings, behind their norm
+    DROP_SCORES,    // attention's probabilities
+    DROP_MIX,       // what attention gives
+    DROP_INNER,     // the feed-forward's inner rows
+    DROP_FED,       // what it gives
+    DROP_DENSE,     // what a text's classifier reads, before its dense layer
+    DROP_TEXT,      // and behind it
+    DROP_TOKEN,     // what a classifier of tokens reads, of spans, of the order of sentences
+    DROP_SPAN,
+    DROP_ORDER,
+    DROP_COUNT
+} hub_drop;
+// The config's key, the one that is read where that is missing or null (NULL: none), and the share where both are.
+typedef struct hub_drop_key {
+    const char *key, *other;
+    double usual;
+} hub_drop_key;
+
 // A gated feed-forward's activation, by its name in the config: the activation of its gating half, and of the
 // prediction head.
 typedef struct hub_gate {
@@ -271,7 +291,8 @@ typedef struct hub_family {
     hub_gate gates[HUB_MOST_GATES]; // the activations that there are; none: all, and nothing is gated by them
     int64_t inner_multiple; // the feed-forward's width is rounded up to a multiple of it; 0: it is not
     const char *pooling;    // default of classifier_pooling; NULL: the first row, whatever the config says
-    bool cuts_normal;       // new weights are cut off, and by layer: as fresh.h says of ModernBERT's
+    hub_drop_key drops[DROP_COUNT]; // key NULL: nothing is dropped there; all NULL: that is not known
+    bool cuts_normal;               // new weights are cut off, and by layer: as fresh.h says of ModernBERT's
     // What Transformers takes where a key is missing; NULL or 0: what BERT takes, or that the key must be
     // there. Types: -1 for none.
     struct {

@@ -318,7 +318,12 @@ static value with_global(attention_builder *at, value o) {
 
 value hub_build_context(hub_builder *b, int layer) {
     attention_builder at = attention_begin(b, layer, true);
-    value p = probabilities(&at), v = heads_of(&at, at.v, (int64_t[]){1, 0, 2});
+    bool drops = b->config->drops[DROP_SCORES] > 0;
+    value seed = operand(&at, drops ? b->seed : VALUE_NONE, "seed");
+    value tokens = operand(&at, drops ? b->tokens : VALUE_NONE, "tokens");
+    value p = probabilities(&at);
+    if (drops) p = hub_build_dropped_scores(b, at.body, p, seed, tokens);
+    value v = heads_of(&at, at.v, (int64_t[]){1, 0, 2});
     v = repeated(&at, b->config->turns_values ? turned(&at, v) : v);
     value o = with_global(&at, graph_op2(at.body, OP_matmul, p, v));
     dim shape[] = {dim_sym(SYM_L), dim_num(b->config->sizes[SIZE_ATTENTION])};

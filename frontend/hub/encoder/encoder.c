@@ -96,6 +96,7 @@ static value embeddings(hub_builder *b) {
          projects = hub_build_has(b, MODULE_PROJECTION);
     if (projects && first) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
     if (hub_build_has(b, MODULE_EMBEDDING_NORM)) x = hub_build_norm(b, x, MODULE_EMBEDDING_NORM, -1);
+    x = hub_build_dropped(b, x, DROP_EMBEDDING);
     if (projects && !first) x = hub_build_linear(b, x, MODULE_PROJECTION, -1);
     return hub_build_named(b, x, "embeddings");
 }
@@ -165,7 +166,7 @@ static value attention(hub_builder *b, int i, value x, value inside) {
         value both[] = {context, hub_build_span_convolution(b, i, x, p->q)};
         context = graph_append(b->g, OP_concat, 2, both, 1, &axis);
     }
-    return hub_build_linear(b, context, MODULE_ATTENTION_OUTPUT, i);
+    return hub_build_dropped(b, hub_build_linear(b, context, MODULE_ATTENTION_OUTPUT, i), DROP_MIX);
 }
 
 // What mixes the tokens.
@@ -177,7 +178,8 @@ static value feed_forward(hub_builder *b, int i, value x) {
     value up = hub_activation(b->g, b->config->activation, hub_build_linear(b, x, MODULE_UP, i));
     if (hub_build_has(b, MODULE_GATE))
         up = graph_op2(b->g, OP_mul, up, hub_build_linear(b, x, MODULE_GATE, i));
-    return hub_build_linear(b, hub_build_layer_named(b, up, i, "intermediate"), MODULE_DOWN, i);
+    up = hub_build_dropped(b, hub_build_layer_named(b, up, i, "intermediate"), DROP_INNER);
+    return hub_build_dropped(b, hub_build_linear(b, up, MODULE_DOWN, i), DROP_FED);
 }
 
 // The feed-forwards before the last.
@@ -237,6 +239,7 @@ void hub_build_encoder(hub_builder *b) {
     b->projections = ARENA_ARRAY(b->g->arena, hub_projections, n);
     b->pooled = VALUE_NONE;
     inputs(b);
+    hub_build_seed(b);
     hub_build_positions(b);
     hub_build_turns(b);
     b->hidden[0] = embeddings(b);

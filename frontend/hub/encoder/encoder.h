@@ -30,6 +30,8 @@ typedef struct hub_builder {
     hub_projections *projections; // [layers]
     value pooled;                 // f32[S,H], once it is built
     value *constants;             // [set + 1][module][part], once they are made
+    value seed, tokens; // of the call, i32[2], and the tokens' numbers, i32[T], where something is dropped
+    int streams;        // of random numbers so far
 } hub_builder;
 
 // Inputs, embeddings and layers.
@@ -64,6 +66,12 @@ value hub_build_trigrams(hub_builder *b, value x);
 value hub_build_fourier(hub_builder *b, value x);
 value hub_build_is_shown(graph *body, value mask, int rank,
                          const dim *shape); // a mask i32[L] as i1 of that shape
+// The seed, where the model drops anything (dropout.c).
+void hub_build_seed(hub_builder *b);
+// x as it is, or with numbers dropped. [T,..] or [S,..]
+value hub_build_dropped(hub_builder *b, value x, hub_drop at);
+// The same of attention's probabilities, [heads,L,L], in its body.
+value hub_build_dropped_scores(hub_builder *b, graph *body, value p, value seed, value tokens);
 // cosines to distances, and turns, where the model has them.
 void hub_build_positions(hub_builder *b);
 void hub_build_turns(hub_builder *b);

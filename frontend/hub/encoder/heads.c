@@ -77,11 +77,13 @@ static value summary(hub_builder *b) {
     value x = pooling == POOLING_LATE ? last(b) : hub_build_pooled(b, last(b), 1, &pooling);
     if (transforms) return transformed(b, x);
     if (!dense) return x;
+    x = hub_build_dropped(b, x, DROP_DENSE);
     return hub_activation(b->g, b->config->classify, hub_build_linear(b, x, MODULE_CLASSIFIER_DENSE, -1));
 }
 
 static value text_logits(hub_builder *b) {
-    value x = classified(b, summary(b), MODULE_CLASSIFIER, "classifier");
+    value x = hub_build_dropped(b, summary(b), DROP_TEXT);
+    x = classified(b, x, MODULE_CLASSIFIER, "classifier");
     bool late = b->config->pooling == POOLING_LATE;
     return late ? hub_build_pooled(b, x, 1, (hub_pooling[]){POOLING_MEAN}) : x;
 }
@@ -123,15 +125,17 @@ static void build_head(hub_builder *b, diag *d) {
         break;
     case HEAD_PRETRAINING:
         graph_output_add(g, "prediction_logits", predictions(b));
-        x = classified(b, pooler(b), MODULE_RELATIONSHIP, "relationship");
+        x = hub_build_dropped(b, pooler(b), DROP_ORDER);
+        x = classified(b, x, MODULE_RELATIONSHIP, "relationship");
         graph_output_add(g, b->config->family->order ? b->config->family->order : TASK_ORDER, x);
         break;
     case HEAD_SEQUENCE: graph_output_add(g, "logits", text_logits(b)); break;
     case HEAD_TOKEN:
-        graph_output_add(g, "logits", classified(b, tokens(b), MODULE_TAGGER, "classifier"));
+        x = hub_build_dropped(b, tokens(b), DROP_TOKEN);
+        graph_output_add(g, "logits", classified(b, x, MODULE_TAGGER, "classifier"));
         break;
     case HEAD_ANSWER:
-        x = classified(b, tokens(b), MODULE_SPAN, "spans");
+        x = classified(b, hub_build_dropped(b, tokens(b), DROP_SPAN), MODULE_SPAN, "spans");
         graph_output_add(g, "start_logits", span_column(b, x, 0));
         graph_output_add(g, "end_logits", span_column(b, x, 1));
         break;

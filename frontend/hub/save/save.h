@@ -14,7 +14,11 @@ typedef struct hub_origin {
     int64_t longest;       // tokens of the longest text
     const hub_config *config;
     const hub_weights *weights;
+    int parameter_count;
+    const char **parameters; // tensors that are states of its graph
 } hub_origin;
+// Notes the tensors of the graph's states.
+void hub_origin_parameters(hub_origin *o, const graph *g, arena *a);
 
 typedef struct saving {
     const hub_origin *from;

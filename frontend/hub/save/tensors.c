@@ -13,6 +13,34 @@ typedef struct listed {
     int64_t count;
 } listed;
 
+static void add_tensors(hub_origin *o, const recipe *r) {
+    if (r->kind == RECIPE_TENSOR) o->parameters[o->parameter_count++] = r->tensor;
+    for (int i = 0; i < r->part_count; i++) add_tensors(o, r->parts[i]);
+}
+
+static int count_tensors(const recipe *r) {
+    int n = r->kind == RECIPE_TENSOR;
+    for (int i = 0; i < r->part_count; i++) n += count_tensors(r->parts[i]);
+    return n;
+}
+
+void hub_origin_parameters(hub_origin *o, const graph *g, arena *a) {
+    int n = 0;
+    for (value v = 0; v < g->count; v++)
+        if (node_is_state(graph_node(g, v)))
+            n += count_tensors(node_attr(graph_node(g, v), ATTR_recipe)->u.recipe);
+    o->parameters = ARENA_ARRAY(a, const char *, n + 1);
+    for (value v = 0; v < g->count; v++)
+        if (node_is_state(graph_node(g, v)))
+            add_tensors(o, node_attr(graph_node(g, v), ATTR_recipe)->u.recipe);
+}
+
+static bool is_parameter(const hub_origin *o, const char *name) {
+    for (int i = 0; i < o->parameter_count; i++)
+        if (!strcmp(o->parameters[i], name)) return true;
+    return false;
+}
+
 typedef struct listing {
     saving *s;
     int count;
@@ -49,8 +77,11 @@ static void list_module(listing *l, hub_module m, int set, hub_part p) {
     if (!w->tensor) return;
     bool bare = hub_head_class(c->head) == HEAD_MODEL || hub_module_of(m)->scope == SCOPE_HEAD;
     const char *prefix = bare ? "" : c->family->base_prefix;
+    // A tensor that the graph does not read: the pooler of an encoder, which the encoder's class has, and others' have not.
+    bool trained = is_parameter(from, w->tensor);
+    if (!trained && m != MODULE_ROTARY && hub_head_class(c->head) != HEAD_MODEL) return;
     arena *a = l->s->a;
-    list(l, w->tensor, arena_printf(a, "%s%s", prefix, hub_tensor_name(a, c, m, set, p)), m == MODULE_ROTARY);
+    list(l, w->tensor, arena_printf(a, "%s%s", prefix, hub_tensor_name(a, c, m, set, p)), !trained);
     // The two biases of a tied decoder are one tensor, and either may be what a reader looks for.
     if (m == MODULE_DECODER_BIAS && c->family->modules[MODULE_PREDICTION_BIAS])
         list(l, w->tensor, hub_tensor_name(a, c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT), false);
