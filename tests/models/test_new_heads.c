@@ -244,12 +244,61 @@ START_TEST(labels_of_data) {
 }
 END_TEST
 
+static void refuse(hub_training t, const char *cause) {
+    arena *a = arena_new();
+    diag d;
+    hub_model m;
+    diag_init(&d);
+    hub_options o = {.model = folder, .train = t};
+    ck_assert_msg(!hub_open(&o, a, &m, &d), "not refused: %s", cause);
+    bool found = false;
+    for (int i = 0; i < d.count; i++)
+        found |= d.items[i].kind == DIAG_ERROR && strstr(d.items[i].text, cause);
+    ck_assert_msg(found, "%s: %s", cause, d.items[d.count - 1].text);
+    diag_free(&d);
+    arena_free(a);
+}
+
+// A message names the file that is wrong, and the tensor.
+START_TEST(wrong_files) {
+    const struct head_case *c = &cases[0];
+    if (!case_home(c->name)) SKIP("shared", "%s", c->name);
+    arena *a = arena_new();
+    diag d;
+    diag_init(&d);
+    split(c, a, &d);
+    const char *config = arena_printf(a, "%s/config.json", folder);
+    refuse((hub_training){.task = "classify", .init = init, .label_count = 3},
+           "head.safetensors: tensor \"classifier.weight\": has the shape [5,48]; of the data's 3 labels it "
+           "would be "
+           "[3,48]");
+    refuse((hub_training){.task = "classify", .init = config}, "config.json");
+    refuse((hub_training){.task = "classify", .init = "/nowhere/head.safetensors"},
+           "/nowhere/head.safetensors");
+    refuse((hub_training){.task = "mlm", .label_count = 3}, "mlm: the head masked-lm has no labels");
+    hub_model m;
+    open_split(c, (hub_training){.init = init}, a, &m, &d);
+    hub_close(&m);
+    hub_options o = {.model = folder, .train = {.task = "tag", .label_count = 5, .init = init}};
+    ck_assert(hub_open(&o, a, &m, &d)); // its classifier, but no pooler
+    bool noted = false;
+    for (int i = 0; i < d.count; i++)
+        noted |= strstr(d.items[i].text, "pooler.dense.weight\" is not read") != NULL;
+    ck_assert(noted);
+    hub_close(&m);
+    unsplit();
+    diag_free(&d);
+    arena_free(a);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("new heads");
     TCase *t = tcase_create("new heads");
     tcase_add_loop_test(t, from_a_file, 0, CASES);
     tcase_add_loop_test(t, by_seed, 0, CASES);
     tcase_add_test(t, labels_of_data);
+    tcase_add_test(t, wrong_files);
     suite_add_tcase(s, t);
     return suite_status(s);
 }

@@ -9,13 +9,13 @@ bool hub_fresh_may(hub_module m) {
     return hub_module_of(m)->scope == SCOPE_HEAD || m == MODULE_POOLER;
 }
 
-static bool is_classifier(hub_module m) {
+bool hub_fresh_is_classifier(hub_module m) {
     return m == MODULE_CLASSIFIER || m == MODULE_TAGGER || m == MODULE_SPAN;
 }
 
 static double deviation(const hub_fresh *f, const hub_config *c, hub_module m) {
     if (!c->family->cuts_normal) return f->range;
-    if (is_classifier(m)) return 1 / sqrt((double)c->sizes[SIZE_HIDDEN]);
+    if (hub_fresh_is_classifier(m)) return 1 / sqrt((double)c->sizes[SIZE_HIDDEN]);
     return f->range / sqrt(2 * (double)c->layers);
 }
 

@@ -20,6 +20,8 @@ typedef struct hub_fresh {
 
 // May the module be new: is it the head's, or the pooler before it?
 bool hub_fresh_may(hub_module m);
+// Has it a row for each label?
+bool hub_fresh_is_classifier(hub_module m);
 // Gives the checkpoint the module's tensor under that name: of the file of --init, where that has it by this or by the
 // family's own name, else drawn.
 void hub_fresh_give(hub_fresh *f, hub_checkpoint *c, const hub_config *config, hub_module m, hub_part p,

@@ -112,7 +112,7 @@ static const char *name_of(const lookup *l, hub_module m, int set, hub_part p, b
 
 static bool wrong(const lookup *l, const char *name, const char *cause) {
     char where[700];
-    snprintf(where, sizeof(where), "%.400s: tensor \"%.200s\"", l->c->where, name);
+    snprintf(where, sizeof(where), "%.400s: tensor \"%.200s\"", hub_checkpoint_where(l->c, name), name);
     return diag_error(l->d, where, "%s", cause);
 }
 
@@ -140,6 +140,12 @@ static bool take_weight(lookup *l, hub_module m, int set, hub_part p, const char
     w.groups_first = rank >= 2 && hub_module_groups_first(l->config, m);
     bool fits = rank == w.rank || w.one_more;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
+    if (!fits && l->fresh && l->fresh->numbered && hub_fresh_is_classifier(m)) {
+        return wrong(l, name,
+                     arena_printf(a, "has the shape %s; of the data's %" PRId64 " labels it would be %s",
+                                  print_shape(a, w.rank, shape), l->config->sizes[SIZE_LABELS],
+                                  print_shape(a, rank, w.shape)));
+    }
     if (!fits) {
         return wrong(l, name,
                      arena_printf(a, "has the shape %s, the config says %s", print_shape(a, w.rank, shape),

@@ -22,6 +22,7 @@ typedef struct hub_module_file {
 
 // A tensor that is in none of the checkpoint's own files.
 typedef struct hub_given {
+    const char *file;
     const char *name, *dtype;
     int rank;
     const int64_t *shape;
@@ -185,11 +186,11 @@ static void give(hub_checkpoint *c, given_tensor t) {
 void hub_checkpoint_give(hub_checkpoint *c, const char *name, int rank, const int64_t *shape,
                          const float *data) {
     const int64_t *copy = arena_dup(c->arena, shape, sizeof *shape * (size_t)rank);
-    give(c, (given_tensor){name, "F32", rank, copy, data});
+    give(c, (given_tensor){c->where, name, "F32", rank, copy, data});
 }
 
 bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from) {
-    given_tensor t = {.name = name};
+    given_tensor t = {.file = c->other_path, .name = name};
     if (!c->other || !weights_file_entry(c->other, from, &t.dtype, &t.rank, &t.shape, &t.data)) return false;
     for (int i = 0; i < weights_file_count(c->other); i++)
         if (!strcmp(weights_file_name(c->other, i), from)) c->borrowed[i] = true;
@@ -203,6 +204,12 @@ void hub_checkpoint_note_other(const hub_checkpoint *c, diag *d) {
             diag_note(d, c->other_path,
                       "tensor \"%.200s\" is not read: the model has it already, or has no such",
                       weights_file_name(c->other, i));
+}
+
+const char *hub_checkpoint_where(const hub_checkpoint *c, const char *name) {
+    for (int i = 0; i < c->given_count; i++)
+        if (!strcmp(c->given[i].name, name)) return c->given[i].file;
+    return c->where;
 }
 
 static bool find_given(const hub_checkpoint *c, const char *name, const char **dtype, int *rank,

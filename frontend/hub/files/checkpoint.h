@@ -57,6 +57,8 @@ bool hub_checkpoint_open_other(hub_checkpoint *c, const char *path, diag *d);
 bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from);
 // Notes which tensors of the other file were not borrowed.
 void hub_checkpoint_note_other(const hub_checkpoint *c, diag *d);
+// The file that a tensor is read of, for messages: the checkpoint's, or the other.
+const char *hub_checkpoint_where(const hub_checkpoint *c, const char *name);
 // From now on `name` finds these numbers, which stay where they are.
 void hub_checkpoint_give(hub_checkpoint *c, const char *name, int rank, const int64_t *shape,
                          const float *data);
