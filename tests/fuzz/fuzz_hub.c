@@ -1,6 +1,6 @@
 // links: hub ir
 // A checkpoint of any bytes, config.json and weights with a byte 0 between them: refused with a diagnostic,
-// or a graph that verifies and whose constants can be made.
+// or a graph that verifies and whose constants can be made; and the same for training.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,22 @@ static void run_constants(const hub_model *m, diag *d) {
     }
 }
 
+static void open_one(const hub_options *options) {
+    diag d;
+    diag_init(&d);
+    arena *a = arena_new();
+    hub_model m;
+    bool ok = hub_open(options, a, &m, &d);
+    if (ok == diag_failed(&d)) abort();
+    if (ok) {
+        if (!graph_verify(m.graph, "fuzz", &d)) abort();
+        run_constants(&m, &d);
+        hub_close(&m);
+    }
+    arena_free(a);
+    diag_free(&d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static const char *const heads[] = {NULL,
                                         "model",
@@ -42,22 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     size_t n = zero ? (size_t)(zero - bytes) : size;
     char config[64], weights[64];
     int c = file_of(bytes, n, config), w = file_of(zero ? zero + 1 : bytes, zero ? size - n - 1 : 0, weights);
-    diag d;
-    diag_init(&d);
-    arena *a = arena_new();
-    hub_model m;
-    const char *head = heads[size % 8];
-    hub_options options = {
-        .model = weights, .config = config, .head = head, .outputs = "hidden_states,attentions"};
-    bool ok = hub_open(&options, a, &m, &d);
-    if (ok == diag_failed(&d)) abort();
-    if (ok) {
-        if (!graph_verify(m.graph, "fuzz", &d)) abort();
-        run_constants(&m, &d);
-        hub_close(&m);
-    }
-    arena_free(a);
-    diag_free(&d);
+    static const char *const tasks[] = {"states",  "classify", "tag",      "answer",
+                                        "regress", "mlm",      "pretrain", "embed"};
+    open_one(&(hub_options){
+        .model = weights, .config = config, .head = heads[size % 8], .outputs = "hidden_states,attentions"});
+    open_one(&(hub_options){
+        .model = weights, .config = config, .train = {.task = tasks[size / 8 % 8], .dropout = -1}});
     close(c);
     close(w);
     return 0;
