@@ -72,25 +72,39 @@ static bool read_drop(const hub_fields *f, const hub_drop_key *key, double *shar
            (*share < 1 || hub_field_wrong(f, name, "is 1, which drops everything"));
 }
 
-static bool read_drops(const hub_training *t, hub_config *config, diag *d) {
+// Does the config ask for dropout, under whatever name?
+static bool asks_to_drop(const cJSON *root) {
+    const cJSON *v;
+    cJSON_ArrayForEach(v, root) {
+        bool names = strstr(v->string, "dropout") || strstr(v->string, "pdrop");
+        if (names && cJSON_IsNumber(v) && v->valuedouble > 0) return true;
+    }
+    return false;
+}
+
+static bool read_places(const hub_training *t, const cJSON *root, hub_config *config, diag *d) {
     const hub_family *family = config->family;
-    bool known = false, ok = true;
-    for (int i = 0; i < DROP_COUNT; i++) known |= family->drops[i].key != NULL;
-    if (!(t->dropout < 0) && !(t->dropout > 0)) return true;
-    if (!known)
-        return diag_error(d, "--dropout",
-                          "where the family %s drops numbers is not known here: --dropout 0 trains it",
-                          family->model_type);
-    if (t->dropout >= 1) return diag_error(d, "--dropout", "%g: is not below 1", t->dropout);
-    cJSON *root = hub_json_load(config->file, false, d);
     const hub_fields f = {config->file, "", root, d};
-    for (int i = 0; root && i < DROP_COUNT; i++) {
+    bool known = false, ok = true;
+    for (int i = 0; i < DROP_COUNT; i++) {
         if (!family->drops[i].key) continue;
+        known = true;
         ok &= read_drop(&f, &family->drops[i], &config->drops[i]);
         if (t->dropout > 0) config->drops[i] = t->dropout;
     }
+    if (known || (t->dropout < 0 && !asks_to_drop(root))) return ok;
+    return diag_error(d, "--dropout",
+                      "where the family %s drops numbers is not known here: --dropout 0 trains it",
+                      family->model_type);
+}
+
+static bool read_drops(const hub_training *t, hub_config *config, diag *d) {
+    if (!(t->dropout < 0) && !(t->dropout > 0)) return true;
+    if (t->dropout >= 1) return diag_error(d, "--dropout", "%g: is not below 1", t->dropout);
+    cJSON *root = hub_json_load(config->file, false, d);
+    bool ok = root && read_places(t, root, config, d);
     cJSON_Delete(root);
-    return root && ok;
+    return ok;
 }
 
 static void set_problem(const hub_training *t, hub_config *config) {

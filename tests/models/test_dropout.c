@@ -153,7 +153,10 @@ START_TEST(as_the_config_says) {
     ck_assert(!hub_open(&o, a, &m, &d));
     ck_assert_msg(strstr(d.items[d.count - 1].text, "--dropout: 1: is not below 1") != NULL, "%s",
                   d.items[d.count - 1].text);
-    o = (hub_options){.model = case_home("fnet-mlm"), .train = {.task = "mlm", .dropout = -1}};
+    o = (hub_options){.model = case_home("fnet-mlm"), .train = {.task = "mlm", .dropout = -1}}; // all 0
+    if (!hub_open(&o, a, &m, &d)) case_fail(&d);
+    hub_close(&m);
+    o.train.dropout = 0.5;
     ck_assert(!hub_open(&o, a, &m, &d));
     ck_assert_msg(strstr(d.items[d.count - 1].text, "where the family fnet drops numbers is not known") !=
                       NULL,

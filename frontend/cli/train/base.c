@@ -59,31 +59,11 @@ static bool settle_masks(train_base *b, const train_options *o, diag *d) {
     return b->rule.pair_room > 1 || diag_error(d, "--max-seq-length", "leaves no room for a pair of texts");
 }
 
-// Does the config ask for dropout, under whichever of its families' names?
-static void note_dropout(const train_options *o, diag *d) {
-    diag quiet; // what is wrong with the file has been said
-    diag_init(&quiet);
-    checkpoint_path path = checkpoint_file(o->model, "config.json");
-    cJSON *config =
-        o->dropout < 0 && !access(path.text, R_OK) ? hub_json_load(path.text, false, &quiet) : NULL;
-    const cJSON *v;
-    cJSON_ArrayForEach(v, config) {
-        bool names = strstr(v->string, "dropout") && cJSON_IsNumber(v) && v->valuedouble > 0;
-        if (!names) continue;
-        diag_note(d, path.text, "%s is %g: nothing is dropped, and --dropout 0 says so", v->string,
-                  v->valuedouble);
-        break;
-    }
-    cJSON_Delete(config);
-    diag_free(&quiet);
-}
-
 bool base_open(train_base *b, const train_options *o, diag *d) {
     *b = (train_base){.arena = arena_new()};
     b->open = hub_open(&(hub_options){.model = o->model}, b->arena, &b->model, d);
     if (!b->open || !open_tokenizer(b, d) || !settle_length(b, o, d)) return false;
     read_labels(b, o);
-    note_dropout(o, d);
     b->rule.task = o->task;
     b->rule.form = train_form(o);
     b->rule.tokenizer = b->tokenizer;

@@ -88,10 +88,12 @@ static void add_steps(option_table *t, train_options *o) {
     options_add(t, (option_row){"max-grad-norm", 0, OPTION_NUMBER, "X",
                                 "larger gradients are scaled down to this norm (default 1; 0: none are)",
                                 &o->max_norm});
-    options_add(t,
-                (option_row){"dropout", 0, OPTION_NUMBER, "0",
-                             "0 alone: nothing is dropped, whatever the config says (which a note then says)",
-                             &o->dropout, .ceiling = 1});
+    options_add(
+        t,
+        (option_row){
+            "dropout", 0, OPTION_NUMBER, "P",
+            "the share that is dropped wherever the model drops any (default: as its config says; 0: none)",
+            &o->dropout, .ceiling = 1});
     options_add(t,
                 (option_row){"label-smoothing", 0, OPTION_NUMBER, "P",
                              "of classify, tag and mlm: the share of a label that all labels get (default 0)",
@@ -200,7 +202,7 @@ static int check_values(const option_table *t, train_options *o) {
         return usage_error(t, "--save-dtype: '%s' is none of f32, bf16, f16", dtype);
     if (o->warmup_steps && o->warmup_ratio > 0)
         return usage_error(t, "--warmup-steps and --warmup-ratio are two ways to say one thing");
-    if (o->dropout > 0) return usage_error(t, "--dropout: takes 0 alone");
+    if (o->dropout >= 1) return usage_error(t, "--dropout: takes a number below 1");
     if (o->dev && !strcmp(o->train, "-") && !strcmp(o->dev, "-"))
         return usage_error(t, "standard input is the one file or the other");
     const char *needs_dev = o->best_metric ? "--metric-for-best-model"

@@ -99,6 +99,7 @@ static hub_training training_of(const train_run *r) {
                       .seed = (uint64_t)o->seed,
                       .label_smoothing = o->smoothing};
     if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
+    t.dropout = o->dropout;
     if (!b->learns) return t;
     const char **names = ARENA_ARRAY(b->arena, const char *, data_labels_count(b->labels));
     t.label_count = data_labels_count(b->labels);

@@ -111,4 +111,11 @@ rejects 2 "'2' is no number from 0 to 1" train -o nothing --warmup-ratio 2
 rejects 2 "'fast' is none of linear, cosine" train -o nothing --lr-scheduler-type fast
 rejects 2 'needs --dev' train -o nothing --early-stopping-patience 2
 rejects 2 'mlm-probability goes with --task mlm' train -o nothing --mlm-probability 0.2
-rejects 2 '--dropout: takes 0 alone' train -o nothing --dropout 0.1
+rejects 2 '--dropout: takes a number below 1' train -o nothing --dropout 1
+
+# What dropout drops is the seed's, on any number of threads.
+succeeds train --dropout 0.2 -o dropped1 --max-steps 3 -j 1
+succeeds train --dropout 0.2 -o dropped2 --max-steps 3 -j 2
+cmp dropped1/model.safetensors dropped2/model.safetensors || fail "threads change what is dropped"
+succeeds train --dropout 0 -o whole --max-steps 3
+! cmp -s dropped1/model.safetensors whole/model.safetensors || fail "nothing is dropped"
