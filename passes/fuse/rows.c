@@ -14,10 +14,14 @@
 //               ...                                      as above
 //             }
 //
+//   before    %1 = iota {axis = 1}                       i32[R,N]
+//             %2 = compare %1, %label                    label: i32[R,1]
+//   after     %2 = fuse (%label) { ... yield compare %1, %label }
+//
 // On for training: an encoder's own pointwise ops are in the boxes of products and norms by then. A
 // box grows from its last op up: it takes in what its ops read, as long as no path leads out of it
-// and back in; what others read too becomes a further result. It holds ops on f32 rows [X,N] and on
-// columns [X,1], constant vectors [N] and numbers: what one pass over each row can do.
+// and back in; what others read too becomes a further result. It holds ops on rows [X,N] and
+// columns [X,1] of f32 and i1, constant vectors [N] and numbers: what one pass over a row can do.
 #include "passes/fuse/fuse.h"
 
 #define MOST_RESULTS 4
@@ -34,8 +38,8 @@ static bool is_counted(dim d) {
 }
 
 static bool is_rows(const type *t) {
-    return t->e == ELEM_F32 && t->rank == 2 && t->layout == LAYOUT_ROW && is_counted(t->d[0]) &&
-           t->d[1].s == SYM_NONE;
+    return (t->e == ELEM_F32 || t->e == ELEM_I1) && t->rank == 2 && t->layout == LAYOUT_ROW &&
+           is_counted(t->d[0]) && t->d[1].s == SYM_NONE;
 }
 
 // Rows or a column of the box's, whose width they may set.
@@ -56,7 +60,7 @@ static bool reduces_rows(const node *n) {
 static bool takes(const graph *g, value v, row_box *x) {
     const node *n = graph_node(g, v);
     row_box tried = *x;
-    bool lanes = op_flag_bits(n->op) & POINTWISE && n->op != OP_cast && n->op != OP_select;
+    bool lanes = op_flag_bits(n->op) & POINTWISE && n->op != OP_cast;
     if ((!lanes && !reduces_rows(n)) || !suits(&n->type, &tried)) return false;
     for (int i = 0; i < n->input_count; i++) {
         value in = n->inputs[i];
@@ -115,12 +119,29 @@ static void fuse_from(rewriter *r, value v, row_pass *all, pass *p) {
     pass_fired(p, g, fused, "%d ops on rows in one pass, results: %d", x.b.count, x.b.result_count);
 }
 
+// A comparison with numbers that count along an axis, which then are never in memory.
+static void fuse_count(rewriter *r, value v, pass *p) {
+    graph *g = rewriter_graph(r);
+    const node *n = graph_node(g, v);
+    for (int i = 0; n->op == OP_compare && i < n->input_count; i++) {
+        value iota = n->inputs[i];
+        if (!op_is(g, iota, OP_iota) || !has_one_use(r, iota) ||
+            !type_same_shape(graph_type(g, iota), &n->type))
+            continue;
+        value fused = fuse_ops(r, 2, (value[]){iota, v}, 1, &v);
+        pass_fired(p, g, fused, "a comparison with numbers that count");
+        return;
+    }
+}
+
 bool pass_fuse_rows(graph *g, pass *p) {
     rewriter *r = rewriter_begin(g);
     arena *scratch = arena_new();
     row_pass all = {.count = g->count, .taken = ARENA_ARRAY(scratch, bool, g->count)};
     for (value v = all.count - 1; v >= 0; v--)
         if (!all.taken[v] && use_count(r, v) && is_rows(graph_type(g, v))) fuse_from(r, v, &all, p);
+    for (value v = 0; v < all.count; v++)
+        if (!all.taken[v] && use_count(r, v)) fuse_count(r, v, p);
     arena_free(scratch);
     rewriter_end(r);
     return true;
