@@ -115,6 +115,11 @@ int build_options_check(const option_table *t, const build_options *o, const cha
     return -1;
 }
 
+// Is a step of training made, with gradients and an optimiser?
+static bool makes_step(const build_options *o) {
+    return o->optimizer && o->hub.train.task && strcmp(o->hub.train.task, "states");
+}
+
 static bool check_words(const build_options *o, diag *d) {
     precision p;
     if (o->dtype && !precision_find(o->dtype, &p))
@@ -124,6 +129,9 @@ static bool check_words(const build_options *o, diag *d) {
             return diag_error(d, "--keep", "takes f32:NAMES, not '%s'", o->keeps.v[i]);
     if (o->keeps.count && build_precision(o) == PRECISION_F32)
         return diag_error(d, "--keep", "has no effect without --dtype bf16, int8 or int8w");
+    p = build_precision(o);
+    if (makes_step(o) && (p == PRECISION_INT8 || p == PRECISION_INT8W))
+        return diag_error(d, "--dtype", "%s can't be trained: a step is computed in f32 or bf16", o->dtype);
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
         return diag_error(d, "--report", "takes fusion, memory or time, not '%s'", r);
@@ -205,7 +213,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     c.calibration = b->calibration;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
-    c.train = o->optimizer && o->hub.train.task && strcmp(o->hub.train.task, "states");
+    c.train = makes_step(o);
     c.optimizer = o->optimizer;
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG

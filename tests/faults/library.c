@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/bertc.h"
+#include "runtime/bertc_train.h"
 #include "tests/faults/faults.h"
 #include "tests/faults/harness.h"
 
@@ -70,6 +70,26 @@ static int run_open_threads(const char *fixtures) {
 // States of its own, and a table of parameters in the model.
 static int run_open_states(const char *fixtures) {
     return open_session(fixtures, "step.so", 1, false);
+}
+
+// Opens, and saves what it has; the file of before, or a whole one, is there afterwards.
+static int run_trainer(const char *fixtures) {
+    bertc_error e = {""};
+    char path[2 * PATH_MAX];
+    bertc_model *m = load_named(fixtures, "trains.so", &e);
+    snprintf(path, sizeof path, "%s/saved.safetensors", fixtures);
+    if (!m) return wrong(e.message);
+    fault_start();
+    bertc_trainer *t = bertc_trainer_open(m, NULL, &e);
+    bool saved = t && bertc_trainer_save(t, path, BERTC_TENSOR_OPTIMIZER, &e);
+    int status = saved ? 0 : failed(&e);
+    fault_stop();
+    if (!t && !(t = bertc_trainer_open(m, NULL, &e))) return wrong("a second call fails too");
+    if (!saved && !bertc_trainer_save(t, path, BERTC_TENSOR_OPTIMIZER, &e))
+        return wrong("it can't be saved again");
+    bertc_trainer_close(t);
+    bertc_unload(m);
+    return status;
 }
 
 static int run_load_states(const char *fixtures) {
@@ -147,6 +167,7 @@ const scenario library_scenarios[] = {
     {.name = "bertc_open, three threads", .in_process = run_open_threads, .points = 30},
     {.name = "bertc_load, states", .in_process = run_load_states, .points = 40},
     {.name = "bertc_open, states", .in_process = run_open_states, .points = 60},
+    {.name = "bertc_trainer", .in_process = run_trainer, .points = 60},
     {.name = "bertc_answer_texts in windows", .in_process = run_windows, .points = 40},
     {.name = "bertc_answer_texts cut", .in_process = run_truncated, .points = 40},
 };

@@ -21,6 +21,10 @@ static const scenario commands[] = {
     {"compile",
      .args = {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "model.so", "--seq", "8", "-O", "0"},
      .points = 14, .says_times = true},
+    {"compile a step",
+     .args = {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "model.so", "--seq", "8", "-O", "0",
+              "--train", "classify"},
+     .points = 10, .says_times = true},
     {"compile sentence model",
      .args = {"compile", CASES "st-prompts", "--mcpu", "native", "-o", "model.so", "--seq", "8", "-O", "0"},
      .points = 8, .says_times = true},
@@ -126,6 +130,8 @@ static bool setup(const char *folder) {
          "-O", "1", "--json"},
         {"compile", BERTC_TESTS "/models/answers/cross", "--mcpu", "native", "-o", "scores.so", "--seq", "32",
          "-O", "1", "--json"},
+        {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "trains.so", "-O", "0", "--seq", "8",
+         "--train", "classify"},
         {"compile", CASES "bert-seqcls", "--mcpu", "native", "-o", "numbers.so", "-O", "1", "--json"}};
     for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
         if (!write_tokenizer(folder, tokenizers[i])) return false;

@@ -124,6 +124,9 @@ static const change changes[] = {
     {"the states", D(state_bytes), 32, 8},
     {"the states", D(state_bytes), 128, 8},
     {"the states", D(updates), 2, 4},
+    {"the states", D(zero_bytes), 32, 8},
+    {"the states", D(zero_bytes), UINT64_MAX - 63, 8},
+    {"the states", D(zero_bytes), (uint64_t)1 << 62, 8},
     {"4294967295 parameters", D(parameter_count), UINT32_MAX, 4},
     {"parameters outside of the file, or misaligned", D(parameters), 1 << 20, 8},
     {"parameters outside of the file, or misaligned", D(parameters), 12, 8},
@@ -158,6 +161,9 @@ static const change changes[] = {
     {"parameter `b`: a part is missing", P(2, first), 2, 8},
     {"parameter `b`: it has two shapes", P(2, elem), BERTC_BF16, 4},
     {"parameter `b`: it has two shapes", P(2, shape[3]), 1, 8},
+    {"parameter `b`: it has two shapes", P(2, zeros), 1, 4},
+    {"parameter `a`: what it begins as", P(0, zeros), 1, 4}, // it is f16
+    {"parameter `b`: what it begins as", P(1, zeros), 2, 4},
 };
 
 START_TEST(one_field_broken) {
@@ -218,6 +224,40 @@ START_TEST(arguments) {
 }
 END_TEST
 
+// Parts of the phases, targets, and outputs of the whole call.
+START_TEST(training) {
+    blob b = make_states();
+    VARIANT->forward[2] = 1;
+    VARIANT->backward[2] = VARIANT->phase_count[2];
+    expect(&b, "");
+    VARIANT->forward[2] = 2;
+    VARIANT->backward[2] = 1;
+    expect(&b, "broken descriptor: variant toy_s8: the parts of its phases");
+    VARIANT->forward[0] = 1;
+    VARIANT->backward[0] = VARIANT->phase_count[0] + 1;
+    expect(&b, "broken descriptor: variant toy_s8: the parts of its phases");
+    VARIANT->backward[1] = 1;
+    expect(&b, "broken descriptor: variant toy_s8: the parts of its phases");
+    table_of(&b)->parts[0].zeros = 1;
+    table_of(&b)->parts[0].elem = BERTC_F32;
+    expect(&b, "broken descriptor: parameter `b`: it stands behind the states of training");
+    memcpy(b.data + ELF_DATA + PORT[TOY_TYPE_IDS].name, "label", 6);
+    expect(&b, "input `label` is not known to this version");
+    for (int i = 0; i < 4; i++) {
+        memcpy(b.data + ELF_DATA + PORT[TOY_TYPE_IDS].name, "label", 6);
+        PORT[TOY_TYPE_IDS].target = 1;
+        PORT[TOY_TYPE_IDS].limit = 0;
+        if (i == 1) PORT[TOY_TYPE_IDS].target = 2;
+        if (i == 2) PORT[TOY_TYPE_IDS].rank = 1; // a row of 0 numbers
+        if (i == 3) INPUT[TOY_TYPE_IDS].offset = (int64_t)1 << 40;
+        expect(&b, i == 0   ? ""
+                   : i == 3 ? "broken descriptor: variant toy_s8: a target outside of the arena"
+                            : "broken descriptor: the target `label`");
+    }
+    free(b.data);
+}
+END_TEST
+
 int main(void) {
     name_file();
     Suite *s = suite_create("loader_states");
@@ -225,6 +265,7 @@ int main(void) {
     tcase_add_test(t, reads_parts);
     tcase_add_loop_test(t, one_field_broken, 0, sizeof changes / sizeof *changes);
     tcase_add_test(t, arguments);
+    tcase_add_test(t, training);
     suite_add_tcase(s, t);
     int status = suite_status(s);
     unlink(path);
