@@ -74,6 +74,7 @@ typedef struct bertc_model_info {
     int own_prompt_count;
     int64_t state_bytes;  // that each session has of its own: parameters that calls change
     int64_t vector_width; // of the vectors that tokens get (then `similarity` is theirs); 0: they get none
+    int64_t sparse_width; // of sparse weights: the vocabulary's size; 0: the model gives none
 } bertc_model_info;
 #define BERTC_MODEL_INFO_INIT BERTC_INIT(bertc_model_info)
 BERTC_API bool bertc_model_describe(const bertc_model *model, bertc_model_info *info, bertc_error *error);

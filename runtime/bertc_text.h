@@ -210,6 +210,13 @@ typedef struct bertc_text_options {
 } bertc_text_options;
 #define BERTC_TEXT_OPTIONS_INIT BERTC_INIT(bertc_text_options)
 
+// The tokens that bertc_answer_texts reads of a text: of the role, prompt, max_tokens, truncation, truncation_side and
+// plain_text that the options say, with the prompt's tokens and those that a query is filled up with (their `text` is -1);
+// offsets count from the text's first byte. Windows don't count. The tokens live in the session until its next call.
+BERTC_API bool bertc_text_tokens(bertc_session *session, const bertc_text *text,
+                                 const bertc_text_options *options, const bertc_token **tokens, size_t *count,
+                                 bertc_error *error);
+
 // Answers `count` texts; results[i] for texts[i]. An error is about one text, and none is answered then. An
 // answer with a number that is not finite is such an error, and so is a text without a mask token where words
 // for one are all that can be answered.

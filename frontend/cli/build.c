@@ -286,6 +286,6 @@ bool build_open(build *b, const build_options *o, diag *d) {
 void build_close(build *b) {
     if (b->model_open) hub_close(&b->model);
     if (b->arena) arena_free(b->arena);
-    cJSON_free(b->json);
+    free(b->json);
     *b = (build){0};
 }

@@ -124,5 +124,7 @@ bool spares_checkpoint(const hub_options *o, const char *output, diag *d);
 const char *size_text(int64_t bytes, char *buf, size_t size);
 // Prints a cJSON value on one line and deletes it.
 void print_json(cJSON *json);
+// One line, with a space behind each colon and comma, as the library's answers have it; freed by the caller. NULL: no memory.
+char *json_line(const cJSON *json);
 
 #endif

@@ -117,9 +117,39 @@ const char *size_text(int64_t bytes, char *buf, size_t size) {
     return buf;
 }
 
+// Copies compact JSON with a space behind each colon and comma that is not in a string; returns the length. `out` NULL:
+// the length alone.
+static size_t space_json(const char *json, char *out) {
+    size_t n = 0;
+    bool string = false;
+    for (const char *c = json; *c; c++) {
+        if (out) out[n] = *c;
+        n++;
+        if (string && *c == '\\') {
+            if (out) out[n] = c[1];
+            n++, c++;
+        } else if (*c == '"') {
+            string = !string;
+        } else if (!string && (*c == ':' || *c == ',')) {
+            if (out) out[n] = ' ';
+            n++;
+        }
+    }
+    if (out) out[n] = 0;
+    return n;
+}
+
+char *json_line(const cJSON *json) {
+    char *compact = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *line = compact ? memory_alloc(space_json(compact, NULL) + 1, 1) : NULL;
+    if (line) space_json(compact, line);
+    cJSON_free(compact);
+    return line;
+}
+
 void print_json(cJSON *json) {
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = json_line(json);
     if (text) puts(text);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(json);
 }

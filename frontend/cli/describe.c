@@ -174,7 +174,7 @@ char *build_describe(const build *b, const build_options *o) {
     add_variants(root, b);
     cJSON *kernels = cJSON_AddArrayToObject(root, "kernels");
     for (int i = 0; i < b->module->graph_count; i++) add_kernels(kernels, b->module->graphs[i]);
-    char *text = cJSON_PrintUnformatted(root);
+    char *text = json_line(root);
     cJSON_Delete(root);
     return text;
 }

@@ -7,10 +7,11 @@
 #include "frontend/cli/run/run.h"
 #include "frontend/hub/files/text.h"
 
-// A tokenizer of an artefact (through a session), or alone.
+// A tokenizer of an artefact (through a session), or alone. As a role's texts it is always a session's: what they are given
+// beside their own tokens is the model's.
 typedef struct token_source {
     arena *arena;
-    bertc_model *model;
+    opened model;
     bertc_session *session;
     bertc_tokenizer_handle *handle;
     bertc_text_options options;
@@ -24,10 +25,10 @@ static bool reads_files(const char *path) {
 static bool token_source_open(token_source *x, const char *path, const char *tokenizer, diag *d) {
     bertc_error e;
     x->arena = arena_new();
-    if (!reads_files(path)) {
-        if (!may_be_artefact(path, d)) return false;
-        x->model = bertc_load(path, &e);
-        if (x->model) x->session = bertc_open(x->model, NULL, &e);
+    if (x->options.role || !reads_files(path)) {
+        if (!opened_open(&x->model, path, &(build_options){.batch = 1, .hub.tokenizer = tokenizer}, d))
+            return false;
+        x->session = bertc_open(x->model.model, NULL, &e);
         return x->session || runtime_failed(d, &e);
     }
     const void *table;
@@ -40,35 +41,36 @@ static bool token_source_open(token_source *x, const char *path, const char *tok
 static void token_source_close(token_source *x) {
     if (x->handle) bertc_tokenizer_close(x->handle);
     if (x->session) bertc_close(x->session);
-    if (x->model) bertc_unload(x->model);
+    opened_close(&x->model);
     if (x->arena) arena_free(x->arena);
 }
 
 static bool encode(token_source *x, const bertc_text *text, const bertc_token **tokens, size_t *n,
                    bertc_error *e) {
+    if (x->options.role) return bertc_text_tokens(x->session, text, &x->options, tokens, n, e);
     return x->handle ? bertc_tokenizer_encode_with(x->handle, text, &x->options, tokens, n, e)
                      : bertc_tokenize_with(x->session, text, &x->options, tokens, n, e);
 }
 
 static const char *token_text(const token_source *x, int32_t id) {
-    const char *s = x->handle ? bertc_tokenizer_text(x->handle, id) : bertc_token_text(x->model, id);
+    const char *s = x->handle ? bertc_tokenizer_text(x->handle, id) : bertc_token_text(x->model.model, id);
     return s ? s : "";
 }
 
 static void print_tokens_json(const bertc_token *t, size_t n) {
-    printf("{\"ids\":[");
-    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? "," : "", t[i].id);
-    printf("],\"types\":[");
-    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? "," : "", t[i].type);
-    printf("],\"offsets\":[");
+    printf("{\"ids\": [");
+    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? ", " : "", t[i].id);
+    printf("], \"types\": [");
+    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? ", " : "", t[i].type);
+    printf("], \"offsets\": [");
     for (size_t i = 0; i < n; i++)
-        printf("%s[%" PRIu32 ",%" PRIu32 "]", i ? "," : "", t[i].char_start, t[i].char_end);
-    printf("],\"words\":[");
+        printf("%s[%" PRIu32 ", %" PRIu32 "]", i ? ", " : "", t[i].char_start, t[i].char_end);
+    printf("], \"words\": [");
     for (size_t i = 0; i < n; i++) {
         if (t[i].word < 0)
-            printf("%snull", i ? "," : "");
+            printf("%snull", i ? ", " : "");
         else
-            printf("%s%" PRId32, i ? "," : "", t[i].word);
+            printf("%s%" PRId32, i ? ", " : "", t[i].word);
     }
     printf("]}\n");
 }
@@ -133,7 +135,8 @@ static bool show_arguments(token_source *x, const arguments *words, const char *
 
 int command_tokenize(int argc, char **argv) {
     token_source x = {.options = BERTC_TEXT_OPTIONS_INIT};
-    const char *pair = NULL, *truncate = NULL, *tokenizer = NULL;
+    const char *pair = NULL, *truncate = NULL, *tokenizer = NULL, *as = NULL;
+    bertc_role role;
     bool json = false;
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
                       .summary = "Tokens, ids, types and offsets of each TEXT; without any, of each line of "
@@ -156,6 +159,10 @@ int command_tokenize(int argc, char **argv) {
     options_add(&t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
                                  "text makes no special tokens: [SEP] or </s> in it is text like any other",
                                  &x.options.plain_text});
+    options_add(&t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
+                                 "query or document: with the prompt, marker and length that the model gives "
+                                 "these, and what a query is filled up with (a checkpoint is compiled first)",
+                                 &as});
     options_add(&t, (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
                                  "of a checkpoint: another tokenizer.json or vocab.txt", &tokenizer});
     arguments rest;
@@ -167,6 +174,11 @@ int command_tokenize(int argc, char **argv) {
     if (!truncation_of(truncate, &x.options.truncation, &x.options.truncation_side))
         return usage_error(&t, "--truncate: '%s' is none of longest, first, second (and -left or -right)",
                            truncate);
+    if (!role_of(as, &role)) return usage_error(&t, "--as: '%s' is none of query, document", as);
+    if (role && (hub_ends_with(rest.v[0], ".txt") || hub_ends_with(rest.v[0], "tokenizer.json")))
+        return usage_error(&t, "--as: %s is a tokenizer alone, and what texts are to a model is the model's",
+                           rest.v[0]);
+    x.options.role = role;
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];

@@ -110,6 +110,7 @@ static bool settle_head(opening *o, const char **head) {
     const hub_training *t = &o->options->train;
     if (t->task && !hub_training_head(t, o->options->adapter_count, head, o->d)) return false;
     o->outputs = hub_several_read(o->options->outputs, o->a, &o->sentence);
+    o->sentence.offers_several = hub_several_there(o->folder, o->a);
     const bool *several = o->sentence.several;
     if (several[ANSWER_SPARSE] || several[ANSWER_VECTORS]) {
         if (o->options->pooling || *head)

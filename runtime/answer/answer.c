@@ -117,44 +117,6 @@ void answer_close(bertc_session *s) {
 
 // --- Tokens
 
-static bool has_tokenizer(const bertc_session *s, bertc_error *error) {
-    return s->text ||
-           error_set(error,
-                     "the model has no tokenizer, so it takes ids only: compile it with tokenizer.json or "
-                     "vocab.txt beside the checkpoint");
-}
-
-static bool tokenize(bertc_session *s, const bertc_text *text, const encode_options *options,
-                     const bertc_token **tokens, size_t *count, bertc_error *error) {
-    if (!s || !tokens || !count)
-        return error_set(error, "%s is NULL", !s ? "session" : !tokens ? "tokens" : "count");
-    if (!has_tokenizer(s, error) || !session_enter(s, error)) return false;
-    bool ok = encoder_encode(s->text->encoder, text, options, tokens, count, error);
-    session_leave(s);
-    return ok;
-}
-
-bool bertc_tokenize(bertc_session *s, const bertc_text *text, int64_t max_tokens, bertc_truncation truncation,
-                    const bertc_token **tokens, size_t *count, bertc_error *error) {
-    const encode_options o = {.max_tokens = max_tokens, .truncation = truncation};
-    return tokenize(s, text, &o, tokens, count, error);
-}
-
-bool bertc_tokenize_with(bertc_session *s, const bertc_text *text, const bertc_text_options *options,
-                         const bertc_token **tokens, size_t *count, bertc_error *error) {
-    encode_options o;
-    return encode_options_take(options, &o, error) && tokenize(s, text, &o, tokens, count, error);
-}
-
-// Tokens of the longest text, or window.
-static int64_t longest(const bertc_session *s) {
-    int64_t limit = s->model->max_length, own = s->model->task ? s->model->task->max_length : 0,
-            asked = s->text->options->max_tokens, role = vectors_length(s);
-    if (role) own = role;
-    if (own && own < limit) limit = own;
-    return asked > 0 && asked < limit ? asked : limit;
-}
-
 static bool check_tokens(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_error *error) {
     int64_t before = 0;
     for (size_t i = 0; i < n; i++) {
@@ -222,18 +184,10 @@ static bool pack_sequence(bertc_session *s, int64_t place, answer_window window,
 
 static bool add_whole(bertc_session *s, int64_t place, const bertc_token *tokens, size_t n,
                       bertc_error *error) {
-    const answer_prompt *p = &s->text->prompt;
-    size_t lead = 0, more = vectors_more(s, n + p->marked);
-    if (!session_room(s, (int64_t)(n + p->marked + more)) && !flush(s, error)) return false;
-    bertc_token *to = s->text->tokens + s->group.tokens;
-    while (p->marked && lead < n && tokens[lead].text < 0) lead++;
-    memcpy(to, tokens, lead * sizeof *tokens);
-    if (p->marked) to[lead] = p->marker;
-    memcpy(to + lead + p->marked, tokens + lead, (n - lead) * sizeof *tokens);
-    n += p->marked;
-    for (size_t i = n; i < n + more; i++)
-        to[i] = (bertc_token){.id = s->model->task->expansion_id, .text = -1, .word = -1};
-    return pack_sequence(s, place, (answer_window){0}, n, more, error);
+    size_t shown = n + s->text->prompt.marked, more = vectors_more(s, shown);
+    if (!session_room(s, (int64_t)(shown + more)) && !flush(s, error)) return false;
+    tokens_lay(s, tokens, n, s->text->tokens + s->group.tokens);
+    return pack_sequence(s, place, (answer_window){0}, shown, more, error);
 }
 
 static bool add_window(bertc_session *s, const answer_window *w, const bertc_token *tokens, size_t n,
@@ -253,14 +207,14 @@ static bool add_windows(bertc_session *s, int64_t place, const bertc_token *toke
     bool pair = s->text->texts[place].pair && answer_task(s) != BERTC_TASK_ENTITIES;
     answer_long *l = windows_begin(s, place, tokens, n, pair);
     if (!l) return error_set(error, "out of memory for the answers");
-    int64_t room = longest(s) - ((int64_t)n - l->count), stride = s->text->options->stride;
+    int64_t room = tokens_most(s) - ((int64_t)n - l->count), stride = s->text->options->stride;
     if (room < 1)
         return error_set(error, "every window repeats %lld tokens (%sthe special ones), but holds only %lld",
                          (long long)n - l->count,
                          pair                         ? "the text's and "
                          : s->text->texts[place].pair ? "the pair's and "
                                                       : "",
-                         (long long)longest(s));
+                         (long long)tokens_most(s));
     if (!stride) stride = room / 2 < 128 ? room / 2 : 128;
     if (stride < 0) stride = 0;
     if (stride >= room)
@@ -329,15 +283,10 @@ static bool check_role(const bertc_session *s, bertc_error *error) {
            error_set(error, "role is for embeddings, and the model gives none");
 }
 
-// A text of such a model gets a vector for each token, and is not read in windows.
-static bool gives_vectors(const bertc_session *s) {
-    return answer_task(s) == BERTC_TASK_VECTORS || answer_task(s) == BERTC_TASK_SEVERAL;
-}
-
 // Of a model whose texts have other lengths by their role, or are filled up.
 static bool check_lengths(const bertc_session *s, bertc_error *error) {
     int64_t expansion = s->model->task->expansion, most = s->model->max_length;
-    if (!gives_vectors(s)) return true;
+    if (!tokens_get_vectors(s)) return true;
     if (s->text->options->windows)
         return error_set(error,
                          "a text that gets a vector per token is not read in windows: it can be truncated");
@@ -378,19 +327,10 @@ static bool add_empty(bertc_session *s, int64_t place) {
 }
 
 static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, bertc_error *error) {
-    const bertc_text_options *o = s->text->options;
     const bertc_token *tokens;
     size_t n;
-    int64_t limit = longest(s);
-    bertc_text whole = *text;
-    const encode_options to = {.max_tokens = o->windows ? 0 : limit - s->text->prompt.marked,
-                               .truncation = o->windows ? BERTC_TRUNCATE_NEVER : o->truncation,
-                               .side = o->truncation_side,
-                               .plain = o->plain_text,
-                               .whole = gives_vectors(s)};
-    if (!encode_arguments(text, &to, error) || !check_text(s, text, error) ||
-        !prompt_join(s, &whole, error) ||
-        !encoder_encode(s->text->encoder, &whole, &to, &tokens, &n, error) ||
+    int64_t limit = tokens_most(s);
+    if (!check_text(s, text, error) || !tokens_of(s, text, &tokens, &n, error) ||
         !check_context(s, tokens, n, error))
         return false;
     if (!mask_check(s, text, tokens, n, error)) return false;
@@ -405,7 +345,7 @@ static bool add_text(bertc_session *s, int64_t place, const bertc_text *text, be
 
 bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_text_options *own,
                   bertc_error *error) {
-    if (!has_tokenizer(s, error)) return false;
+    if (!tokens_there(s, error)) return false;
     if (answer_task(s) == BERTC_TASK_TENSORS)
         return error_set(
             error,
@@ -422,12 +362,15 @@ bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_tex
     return true;
 }
 
+bool answer_begin(bertc_session *s, bertc_error *error) {
+    return check_embedding(s, error) && check_role(s, error) && check_lengths(s, error) &&
+           prompt_begin(s, error);
+}
+
 bool answer_all(bertc_session *s, const bertc_text *texts, size_t count, int64_t *at, bertc_error *error) {
     *at = -1;
     s->text->texts = texts;
-    if (!check_embedding(s, error) || !check_role(s, error) || !check_lengths(s, error) ||
-        !prompt_begin(s, error))
-        return false;
+    if (!answer_begin(s, error)) return false;
     s->text->results = store_take(&s->text->store, count, sizeof *s->text->results);
     if (!s->text->results) return error_set(error, "out of memory for the answers");
     bool ok = true;

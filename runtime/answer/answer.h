@@ -92,9 +92,25 @@ static inline bool answer_has_masks(const bertc_session *s) {
 // *own: what s->text->options then points at, until the call ends.
 bool answer_enter(bertc_session *s, const bertc_text_options *options, bertc_text_options *own,
                   bertc_error *error);
+// Holds the call's options against the model, and finds the prompt.
+bool answer_begin(bertc_session *s, bertc_error *error);
 // Answers `count` texts, which stay where they are, into s->text->results. *at: the text that an error is about; -1:
 // none.
 bool answer_all(bertc_session *s, const bertc_text *texts, size_t count, int64_t *at, bertc_error *error);
+
+// --- tokens.c
+
+// Has the model a tokenizer?
+bool tokens_there(const bertc_session *s, bertc_error *error);
+// Tokens of the longest text of the call, or window.
+int64_t tokens_most(const bertc_session *s);
+// Does a text get a vector for each token? It is not read in windows then.
+bool tokens_get_vectors(const bertc_session *s);
+// The tokens of a text behind its prompt, until the encoder's next call; in windows all of them.
+bool tokens_of(bertc_session *s, const bertc_text *text, const bertc_token **tokens, size_t *n,
+               bertc_error *error);
+// Lays n tokens, with the prompt's marker and what a query is filled up with, at `to`; returns how many they are then.
+size_t tokens_lay(const bertc_session *s, const bertc_token *tokens, size_t n, bertc_token *to);
 
 // --- decode.c. Functions return false where memory ran out.
 

@@ -110,7 +110,7 @@ static bool find_marker(bertc_session *s, const bertc_token *tokens, size_t n, b
     if (!p->marked) return true;
     p->text += p->marker.byte_end;
     p->size -= p->marker.byte_end;
-    p->marker.text = -1; // it is not of the text that is encoded
+    p->marker = (bertc_token){.id = p->marker.id, .type = p->marker.type, .text = -1, .word = -1};
     return true;
 }
 

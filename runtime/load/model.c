@@ -178,6 +178,11 @@ static int output_width(const bertc_model *m, bertc_task_kind kind, const char *
     return 0;
 }
 
+static int64_t sparse_width(const bertc_model *m) {
+    if (m->task && m->task->kind == BERTC_TASK_SPARSE) return output_width(m, BERTC_TASK_SPARSE, "sparse");
+    return output_width(m, BERTC_TASK_SEVERAL, "token_weights") ? m->descriptor->vocab_size : 0;
+}
+
 static bertc_model_info info_of(const bertc_model *m) {
     const bertc_descriptor *d = m->descriptor;
     int width = output_width(m, BERTC_TASK_EMBEDDING, "embedding"),
@@ -198,7 +203,8 @@ static bertc_model_info info_of(const bertc_model *m) {
                               .similarity = m->task ? (int)m->task->similarity : BERTC_SIMILARITY_COSINE,
                               .own_prompt_count = m->task ? (int)m->task->own_prompts : 0,
                               .state_bytes = states_bytes(d),
-                              .vector_width = output_width(m, BERTC_TASK_VECTORS, "vectors")};
+                              .vector_width = output_width(m, BERTC_TASK_VECTORS, "vectors"),
+                              .sparse_width = sparse_width(m)};
 }
 
 bool bertc_model_describe(const bertc_model *m, bertc_model_info *info, bertc_error *error) {

@@ -173,6 +173,13 @@ START_TEST(ids_of_a_filled_query) {
                                .attention_mask = shown};
     ck_assert_msg(bertc_run(s, &batch, buffers, NULL, &e), "%s", e.message);
     ck_assert(!memcmp(rows, v.rows, sizeof rows)); // the hidden tokens' vectors too
+    ck_assert_msg(bertc_text_tokens(s, &text, &o, &tokens, &n, &e), "%s", e.message); // the same ids
+    ck_assert(n == 11);
+    for (size_t i = 0; i < n; i++) ck_assert_int_eq(tokens[i].id, ids[i]);
+    ck_assert(tokens[2].char_start == 0 && tokens[2].char_end == 3 && tokens[2].word == 0);
+    ck_assert(tokens[1].text == -1 && tokens[1].byte_end == 0 && tokens[10].text == -1);
+    ck_assert(!bertc_text_tokens(s, NULL, &o, &tokens, &n, &e) && !strcmp(e.message, "text is NULL"));
+    ck_assert(!bertc_text_tokens(s, &text, &o, NULL, &n, &e) && !strcmp(e.message, "tokens is NULL"));
     o.windows = true;
     ck_assert(!bertc_answer_texts(s, &text, 1, &o, &r, &e));
     ck_assert_str_eq(e.message,

@@ -8,6 +8,7 @@
 #include "frontend/cli/run/crew.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/cli/run/sink.h"
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
 // --- Answers
@@ -92,15 +93,14 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
         return diag_error(d, o->output, ".npy is for embeddings, and the model gives none: write .jsonl");
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    int64_t vocabulary = sparse_width(model);
-    if (sink_is_npz(o->output) && !info.vector_width && !vocabulary)
+    bool npz = sink_is_npz(o->output);
+    if (npz && !info.vector_width && !info.sparse_width)
         return diag_error(
             d, o->output,
             ".npz is for sparse vectors and vectors of tokens, and the model gives none: write .jsonl%s",
             width ? " or .npy" : "");
-    if (info.vector_width) width = (int)info.vector_width;
-    if (vocabulary) width = (int)vocabulary;
-    out.csr = vocabulary > 0;
+    out.csr = npz && info.sparse_width && (!info.vector_width || hub_ends_with(o->output, ".sparse.npz"));
+    if (npz) width = (int)(out.csr ? info.sparse_width : info.vector_width);
     bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, &in, &out, d);
     if (ok) {
         int threads = o->threads ? (int)o->threads : bertc_cpu_count();

@@ -88,16 +88,17 @@ int embedding_width(const run_options *o, const bertc_model *model) {
     return info.embedding_size && o->dimensions ? (int)o->dimensions : info.embedding_size;
 }
 
-int64_t sparse_width(const bertc_model *model) {
+int64_t sparse_alone(const bertc_model *model) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    return info.task == BERTC_TASK_SPARSE ? (int64_t)(bertc_output_bytes(model, 0, 1, 1) / sizeof(float)) : 0;
+    return info.embedding_size || info.vector_width ? 0 : info.sparse_width;
 }
 
 bool compares_sparse(bertc_similarity how, diag *d) {
-    return how == BERTC_SIMILARITY_DOT || how == BERTC_SIMILARITY_COSINE ||
-           diag_error(d, "--similarity", "sparse vectors are compared by dot or cosine, not by %s",
-                      hub_similarity_name((int)how));
+    return (how != BERTC_SIMILARITY_MAXSIM && how != BERTC_SIMILARITY_MEAN_MAXSIM) ||
+           diag_error(d, "--similarity", "sparse vectors are compared by %s, %s, %s or %s, not by %s",
+                      hub_similarity_name(0), hub_similarity_name(1), hub_similarity_name(2),
+                      hub_similarity_name(3), hub_similarity_name((int)how));
 }
 
 bool check_embedding(const run_options *o, const bertc_model *model, diag *d) {

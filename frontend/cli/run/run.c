@@ -150,6 +150,26 @@ static void table_init(option_table *t, run_options *o) {
     build_options_add(t, &o->build, "native");
 }
 
+// What a text gets, where it is one thing, or all of them; NULL: the best can be taken.
+static const char *one_of_all(const bertc_model_info *info) {
+    switch ((bertc_task_kind)info->task) {
+    case BERTC_TASK_EMBEDDING: return "embeddings";
+    case BERTC_TASK_VECTORS: return "vectors";
+    case BERTC_TASK_ENTITIES: return "entities";
+    case BERTC_TASK_NEXT_SENTENCE: return "whether a sentence is the next one";
+    case BERTC_TASK_SEVERAL: return info->sparse_width ? NULL : "embeddings and vectors";
+    case BERTC_TASK_TENSORS:
+    case BERTC_TASK_CLASSIFY:
+    case BERTC_TASK_MULTI_LABEL:
+    case BERTC_TASK_REGRESSION:
+    case BERTC_TASK_ANSWER:
+    case BERTC_TASK_FILL_MASK:
+    case BERTC_TASK_PRETRAINING:
+    case BERTC_TASK_SPARSE: break;
+    }
+    return NULL;
+}
+
 static bool answers_texts(const run_options *o, const bertc_model *model, diag *d) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
@@ -163,6 +183,10 @@ static bool answers_texts(const run_options *o, const bertc_model *model, diag *
                           info.task == BERTC_TASK_SEVERAL))
         return diag_error(d, NULL, "--raw-scores is for scores, and the model gives %s",
                           embeds ? "embeddings" : "vectors");
+    const char *all = one_of_all(&info);
+    if (o->top_k && all && !o->similar && !o->search)
+        return diag_error(d, "--top-k", "is for answers of which some are better, and the model gives %s",
+                          all);
     if ((o->max_answer || o->answer_tokens || o->no_answer) && info.task != BERTC_TASK_ANSWER)
         return diag_error(d, NULL, "%s is for questions, and the model answers none",
                           o->max_answer      ? "--max-answer"

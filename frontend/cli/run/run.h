@@ -38,8 +38,8 @@ bool role_of(const char *word, bertc_role *out);
 bertc_text_options run_text_options(const run_options *o);
 // Numbers of an answer; 0: it is no embedding.
 int embedding_width(const run_options *o, const bertc_model *model);
-// Numbers of a sparse answer with its zeros, the vocabulary's; 0: the model gives none.
-int64_t sparse_width(const bertc_model *model);
+// Numbers of a sparse answer with its zeros, where the model gives nothing else; 0: it does, or gives none.
+int64_t sparse_alone(const bertc_model *model);
 // Can sparse vectors be compared so? False, with a diagnostic: they can't.
 bool compares_sparse(bertc_similarity how, diag *d);
 // Do --dimensions and --normalize fit the model?

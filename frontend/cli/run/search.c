@@ -13,16 +13,20 @@
 
 // --- What fits
 
-// Numbers of the model's own vectors, and their kind: of a model with an embedding and a vector per token (BGE-M3) the kind
+// Numbers of the model's own vectors, and their kind: of a model with several answers (BGE-M3) the kind
 // that the file holds. False: it gives none.
 static bool kind_of_model(const run_options *o, const bertc_model *model, const stored *from, stored *own) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_model_describe(model, &info, NULL);
-    int64_t sparse = sparse_width(model), dense = embedding_width(o, model);
-    bool several = info.vector_width && (!dense || from->kind == STORED_SEVERAL);
-    own->kind = sparse ? STORED_SPARSE : several ? STORED_SEVERAL : STORED_DENSE;
-    own->width = sparse ? sparse : several ? info.vector_width : dense;
-    return own->width > 0;
+    const stored_kind order[] = {from->kind, STORED_SPARSE, STORED_DENSE, STORED_SEVERAL};
+    for (int i = 0; i < 4; i++) {
+        own->kind = order[i];
+        own->width = order[i] == STORED_SPARSE  ? info.sparse_width
+                     : order[i] == STORED_DENSE ? embedding_width(o, model)
+                                                : info.vector_width;
+        if (own->width > 0) return true;
+    }
+    return false;
 }
 
 static bool check_kind(const run_options *o, const bertc_model *model, const stored *from, diag *d) {
@@ -35,15 +39,18 @@ static bool check_kind(const run_options *o, const bertc_model *model, const sto
                       stored_describe(from, has, sizeof has), stored_describe(&own, gives, sizeof gives));
 }
 
-// Where nothing is asked for, as the model says; its vectors of tokens by MaxSim where that is about its embedding.
+// Where nothing is asked for, as the model says; of a model with several answers that is about its embedding, and its
+// vectors of tokens are compared by MaxSim, its weights by their products.
 static bertc_similarity measure_of(const run_options *o, const bertc_model *model, const stored *from) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_similarity how = BERTC_SIMILARITY_COSINE;
     bertc_model_describe(model, &info, NULL);
     if (o->similarity)
         hub_similarity_find(o->similarity, &how);
-    else if (from->kind == STORED_SEVERAL && info.embedding_size)
+    else if (from->kind == STORED_SEVERAL && info.task == BERTC_TASK_SEVERAL)
         how = BERTC_SIMILARITY_MAXSIM;
+    else if (from->kind == STORED_SPARSE && info.task == BERTC_TASK_SEVERAL)
+        how = BERTC_SIMILARITY_DOT;
     else
         how = (bertc_similarity)info.similarity;
     return how;
@@ -100,6 +107,10 @@ static bool encode(const run_options *o, bertc_session *session, const arguments
         if (!bertc_answer_texts(session, &text, 1, &options, &r, &e)) return runtime_failed(d, &e);
         q->numbers = numbers_of(&r, s->from, s->how);
         q->rows = s->from->kind == STORED_SEVERAL ? r.vector_count : 1;
+        for (int k = 0; s->from->kind == STORED_SPARSE && k < r.sparse_count; k++) {
+            double x = (double)r.sparse[k].score;
+            q->whole += s->how == BERTC_SIMILARITY_EUCLIDEAN ? x * x : fabs(x);
+        }
         q->best = memory_alloc((size_t)s->top, sizeof *q->best);
         if (!q->numbers || !q->best) return diag_error(d, NULL, "out of memory for the queries");
     }

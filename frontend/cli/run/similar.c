@@ -146,7 +146,26 @@ static double likeness(bertc_similarity how, const float *a, const float *b, int
     return 0;
 }
 
-static double sparse_likeness(bertc_similarity how, const float *asked, const bertc_result *result) {
+// The distance: that of the weights which the line has, and of all others the query's own.
+static double sparse_distance(const search *s, const float *asked, const bertc_result *result) {
+    bool euclidean = s->how == BERTC_SIMILARITY_EUCLIDEAN;
+    double sum = 0;
+    for (int i = 0; i < s->width; i++) {
+        double x = (double)asked[i];
+        sum += euclidean ? x * x : fabs(x);
+    }
+    for (int i = 0; i < result->sparse_count; i++) {
+        double x = (double)asked[result->sparse[i].id], apart = (double)result->sparse[i].score - x;
+        sum += euclidean ? apart * apart - x * x : fabs(apart) - fabs(x);
+    }
+    sum = fmax(sum, 0);
+    return euclidean ? -sqrt(sum) : -sum;
+}
+
+static double sparse_likeness(const search *s, const float *asked, const bertc_result *result) {
+    bertc_similarity how = s->how;
+    if (how != BERTC_SIMILARITY_DOT && how != BERTC_SIMILARITY_COSINE)
+        return sparse_distance(s, asked, result);
     double sum = 0, length = how == BERTC_SIMILARITY_COSINE ? sparse_length(result) : 1;
     for (int i = 0; i < result->sparse_count; i++)
         sum += (double)asked[result->sparse[i].id] * (double)result->sparse[i].score;
@@ -154,7 +173,7 @@ static double sparse_likeness(bertc_similarity how, const float *asked, const be
 }
 
 static float likeness_of(const search *s, const query *q, const bertc_result *result) {
-    if (s->sparse) return (float)sparse_likeness(s->how, q->row, result);
+    if (s->sparse) return (float)sparse_likeness(s, q->row, result);
     if (!compares_vectors(s->how)) return (float)likeness(s->how, q->row, result->embedding, s->width);
     float sum = bertc_maxsim(q->row, (size_t)q->rows, result->vectors, (size_t)result->vector_count,
                              (size_t)s->width);
@@ -296,7 +315,7 @@ static bool check_measure(search *s, bertc_model *model, diag *d) {
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d) {
     search s = {
         .top = o->top_k ? (int)o->top_k : 5, .width = embedding_width(o, model), .how = measure_of(o, model)};
-    if (sparse_width(model)) s.sparse = true, s.width = (int)sparse_width(model);
+    if (sparse_alone(model)) s.sparse = true, s.width = (int)sparse_alone(model);
     if (s.sparse && !compares_sparse(s.how, d)) return false;
     if (!check_measure(&s, model, d)) return false;
     if (!s.width)

@@ -136,9 +136,9 @@ bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
 
 static void put_error(sink *s, const char *why) {
     cJSON *o = cJSON_CreateObject();
-    char *text = cJSON_AddStringToObject(o, "error", why) ? cJSON_PrintUnformatted(o) : NULL;
-    fprintf(s->file, "%s\n", text ? text : "{\"error\":\"out of memory\"}");
-    cJSON_free(text);
+    char *text = cJSON_AddStringToObject(o, "error", why) ? json_line(o) : NULL;
+    fprintf(s->file, "%s\n", text ? text : "{\"error\": \"out of memory\"}");
+    free(text);
     cJSON_Delete(o);
 }
 

@@ -102,8 +102,9 @@ bool zero_shot_begin(run_options *o, const bertc_model *model, diag *d) {
                                              .hypothesis = o->hypothesis, .multi_label = o->multi_label};
     if (!o->zero_shot.label_count) return diag_error(d, "--labels", "\"%.100s\" names no label", o->labels);
     const char *last = NULL;
-    for (int i = 0; bertc_label(model, i); i++) last = bertc_label(model, i);
-    if (last && bertc_entailment_label(model) < 0)
+    int count = 0;
+    for (; bertc_label(model, count); count++) last = bertc_label(model, count);
+    if (count > 1 && bertc_entailment_label(model) < 0)
         diag_note(d, "--labels",
                   "no label of the model begins with \"entail\": its last one, \"%.64s\", is taken "
                   "for the entailment",

@@ -85,9 +85,28 @@ static int64_t column_at(const npy_array *a, int64_t i) {
     return memcpy(&narrow, a->data + i * 4, sizeof narrow), narrow;
 }
 
+// The distance: that of the columns which the row has, and of all others the query's own numbers.
+static bool sparse_distance(worker *w, const scan_query *q, int64_t begin, int64_t end, float *score) {
+    const stored *from = w->s->from;
+    bool euclidean = w->s->how == BERTC_SIMILARITY_EUCLIDEAN;
+    double sum = q->whole;
+    float x;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t column = column_at(&from->columns, i);
+        if (column < 0 || column >= from->width) return w->wrong = i, false;
+        memcpy(&x, from->values.data + i * 4, sizeof x);
+        double asked = (double)q->numbers[column], apart = (double)x - asked;
+        sum += euclidean ? apart * apart - asked * asked : fabs(apart) - fabs(asked);
+    }
+    *score = (float)-(euclidean ? sqrt(fmax(sum, 0)) : fmax(sum, 0));
+    return true;
+}
+
 static bool sparse_row(worker *w, const scan_query *q, int64_t begin, int64_t end, float *score) {
     const stored *from = w->s->from;
     float sum = 0, squares = 0, x;
+    if (w->s->how != BERTC_SIMILARITY_DOT && w->s->how != BERTC_SIMILARITY_COSINE)
+        return sparse_distance(w, q, begin, end, score);
     for (int64_t i = begin; i < end; i++) {
         int64_t column = column_at(&from->columns, i);
         if (column < 0 || column >= from->width) return w->wrong = i, false;

@@ -14,6 +14,8 @@ typedef struct scan_query {
     // Dense or sparse: `width` numbers, of length 1 where scores are to be cosines. Several: rows of these.
     const float *numbers;
     int64_t rows;
+    // Of sparse vectors that are compared by distance: the sum of all numbers' squares (euclidean) or magnitudes (manhattan).
+    double whole;
     scan_hit *best; // room for `top`; best first, of equal ones the lower index
     int64_t count;
 } scan_query;
@@ -21,7 +23,7 @@ typedef struct scan_query {
 // What is searched, and how two vectors are compared. Several by MaxSim, which is divided by the query's rows where `mean`.
 typedef struct scan {
     const stored *from;
-    bertc_similarity how; // of dense ones; of sparse ones dot or cosine
+    bertc_similarity how; // of dense and sparse ones, any but MaxSim
     bool mean;
     int64_t top;
     int threads;

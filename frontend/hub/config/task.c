@@ -81,8 +81,8 @@ static void put_late(task_writer *t, const hub_sentence *s, const hub_late_ids *
     task->document_length = (uint32_t)s->document_length;
     task->expansion_id = -1;
     if (task->kind == BERTC_TASK_SEVERAL) {
-        if (!s->several[ANSWER_DENSE] && s->several[ANSWER_VECTORS])
-            task->similarity = BERTC_SIMILARITY_MAXSIM;
+        if (!s->several[ANSWER_DENSE])
+            task->similarity = s->several[ANSWER_VECTORS] ? BERTC_SIMILARITY_MAXSIM : BERTC_SIMILARITY_DOT;
         task->vectors = TASK_VECTORS_NOT_FIRST;
         task->skipped_count = put_ids(t, ids->skipped, ids->special_count, &task->skipped);
     }

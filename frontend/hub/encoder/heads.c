@@ -199,9 +199,10 @@ static bool add_named(hub_builder *b, const char *name, diag *d) {
         if (maps) snprintf(attentions, sizeof attentions, ", attentions (or one of .0 to .%d)", maps - 1);
         return diag_error(
             d, "--outputs",
-            "the model has no output %.100s: there are last_hidden_state%s, hidden_states (or one "
+            "the model has no output %.100s: there are %slast_hidden_state%s, hidden_states (or one "
             "of .0 to .%d)%s",
-            name, pools(b) ? ", pooler_output" : "", layers, attentions);
+            name, b->config->sentence.offers_several ? "dense, sparse, colbert, " : "",
+            pools(b) ? ", pooler_output" : "", layers, attentions);
     }
     return true;
 }

@@ -373,6 +373,9 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_fresh *fresh, h
     if (ok) hub_checkpoint_note_other(c, d);
     // Encoders are published with the config of the model that they were cut out of.
     if (l.head_lacks && !l.head_there && !fresh && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)
-        diag_note(d, c->where, "nothing of the head is there: --head model compiles the encoder alone");
+        diag_note(d, c->where, "%s: --head model compiles the encoder alone",
+                  config->head == HEAD_SPARSE
+                      ? "nothing of a masked-LM head is there, whose logits SPLADE pools (--pooling splade)"
+                      : "nothing of the head is there");
     return ok;
 }

@@ -111,6 +111,7 @@ typedef struct hub_sentence {
     int64_t query_length, document_length; // of texts that are queries, or documents; 0: max_length
     hub_late late;
     bool several[HUB_ANSWERS];           // that are asked for; dense alone is an embedding
+    bool offers_several;                 // the folder has the heads of them
     hub_step weights_head, vectors_head; // of the tokens' rows: [T,1], [T,..]
     bool lower_case;                     // texts, before they are tokenized
     const hub_prompt *prompts;
@@ -162,6 +163,7 @@ void hub_late_finish(hub_sentence *s);
 // --- several.c: BGE-M3.
 // Notes the answers that --outputs names (dense, sparse, colbert); the rest of the list, NULL: nothing.
 const char *hub_several_read(const char *outputs, arena *a, hub_sentence *s);
+bool hub_several_there(const char *folder, arena *a);
 bool hub_several_open(const char *folder, arena *a, hub_sentence *s, diag *d); // their heads' files
 
 // --- modules.c: one module's folder. `path`: the folder; `name`: as modules.json spells it.

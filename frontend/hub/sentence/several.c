@@ -30,6 +30,12 @@ const char *hub_several_read(const char *outputs, arena *a, hub_sentence *s) {
     return rest;
 }
 
+bool hub_several_there(const char *folder, arena *a) {
+    for (int i = 0; i < HUB_ANSWERS; i++)
+        if (files[i] && !hub_is_file(hub_path(a, folder, files[i]))) return false;
+    return true;
+}
+
 static hub_step head_of(const char *folder, const char *file, const char *activation, int64_t out, arena *a) {
     const char *name = arena_strndup(a, file, strlen(file) - strlen(".pt"));
     return (hub_step){

@@ -4,7 +4,7 @@ succeeds "$BERTC" bench "$MODEL" --seq 64 --rounds 15 --ablate --json
 number() { sed -n "s/.*\"$1\":\([-0-9.e]*\).*/\1/p"; }
 rows=0
 while read -r line; do
-    name=$(printf '%s\n' "$line" | sed 's/.*"without":"\([^"]*\)".*/\1/')
+    name=$(printf '%s\n' "$line" | sed 's/.*"without": "\([^"]*\)".*/\1/')
     without=$(printf '%s\n' "$line" | number megabytes) default=$(printf '%s\n' "$line" | number default_megabytes)
     bound=$(printf '%s\n' "$line" | number bound_milliseconds) fastest=$(printf '%s\n' "$line" | number fastest_milliseconds)
     awk "BEGIN { exit !($bound <= $fastest * 1.000001) }" || fail "$name: a bound of $bound ms, measured $fastest ms"

@@ -9,7 +9,7 @@ succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32 --outputs atte
 succeeds "$BERTC" run m.so --attention 1,2 "$text"
 cmp table out || fail "the artefact says otherwise"
 succeeds "$BERTC" run m.so --attention 1,2 --json "$text"
-expect '"layer":1,"head":2,"tokens":\["\[CLS\]","The"'
+expect '"layer": 1, "head": 2, "tokens": \["\[CLS\]", "The"'
 succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "$text"
 grep -q '&lt;' map.svg && grep -q '&amp;' map.svg && ! grep -q '<cat>' map.svg || fail "not escaped"
 [ "$(grep -c '<title>' map.svg)" = 144 ] || fail "cells: $(grep -c '<title>' map.svg)"

@@ -40,7 +40,7 @@ MANY=1 rejects 1 'lines.jsonl:2: "text" must be a string' "$BERTC" run m.so --in
 for line in 4 6 7 8; do grep -q "lines.jsonl:$line: " err || fail "line $line isn't named: $(cat err)"; done
 grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 [ "$(wc -l <out)" = 9 ] || fail "$(cat out)"
-[ "$(grep -c '^{"error":' out)" = 5 ] || fail "$(cat out)"
+[ "$(grep -c '^{"error": ' out)" = 5 ] || fail "$(cat out)"
 [ "$(grep '"label"' out | sort -u | wc -l)" = 1 ] || fail "$(cat out)"
 sed -n 9p out | grep -q '"positive"' || fail "order: $(cat out)"
 # lines that had no answer before a stop have none after it

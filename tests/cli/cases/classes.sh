@@ -28,7 +28,7 @@ succeeds "$BERTC" compile "$MODEL" --mcpu native --seq 32 -o f32.so
 succeeds "$BERTC" inspect both.so
 expect '^  [a-z0-9]+_s32 +class f32, texts up to 32 tokens'
 succeeds "$BERTC" inspect both.so --json
-expect '"isa":"[a-z0-9]+","class":"f32"'
+expect '"isa": "[a-z0-9]+", "class": "f32"'
 
 # A text of one graph runs on every CPU, whatever its class; inspect says it.
 succeeds "$BERTC" run "$MODEL" --graph vnni.ir --json --seq 32 "$text"

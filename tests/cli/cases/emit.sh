@@ -20,7 +20,7 @@ cmp -s out m.ir || fail "standard output holds another graph"
 # the linker's memory is its own: GNU ld needs less than bertc with LLVM in it
 if command -v ld.bfd >/dev/null; then
     succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16 --linker ld.bfd --json
-    own=$(sed 's/.*"resident_kb"://; s/[^0-9].*//' out) linker=$(sed 's/.*"linker_peak_kb"://; s/[^0-9].*//' out)
+    own=$(sed 's/.*"resident_kb": //; s/[^0-9].*//' out) linker=$(sed 's/.*"linker_peak_kb": //; s/[^0-9].*//' out)
     [ "$linker" -gt 0 ] && [ "$linker" -lt "$own" ] || fail "linker $linker kB, bertc $own kB"
 else
     skip_part linker ld.bfd

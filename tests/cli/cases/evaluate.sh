@@ -19,9 +19,9 @@ cmp by_artefact out || fail "a checkpoint, one thread, another length: $(cat out
 "$BERTC" evaluate sentiment.so --data - <"$REVIEWS" >out || fail "from standard input"
 cmp by_artefact out || fail "standard input has other figures: $(cat out)"
 succeeds "$BERTC" evaluate sentiment.so --data "$REVIEWS" --json
-expect '^\{"task":"classify","examples":16,"bad_lines":0,"metrics":\{"accuracy":0\.875,'
-expect '"labels":\[\{"label":"negative","precision":0\.875,"recall":0\.875,"f1":0\.875,"support":8\},'
-expect '"confusion":\[\[7,1\],\[1,7\]\]'
+expect '^\{"task": "classify", "examples": 16, "bad_lines": 0, "metrics": \{"accuracy": 0\.875,'
+expect '"labels": \[\{"label": "negative", "precision": 0\.875, "recall": 0\.875, "f1": 0\.875, "support": 8\},'
+expect '"confusion": \[\[7, 1\], \[1, 7\]\]'
 
 # Formats, numbers for labels, other names of columns.
 sed -e 's/.*"text": "\(.*\)", "label": "\(.*\)", "about".*/"\1",\2/' "$REVIEWS" >reviews.csv
@@ -45,8 +45,8 @@ expect '^demographic parity  difference  0\.1270  ratio  0\.7714$'
 expect '^equalized odds      difference  0\.2500  ratio  0\.0000$'
 grep -q "note: .*group 'film' has 9 examples: its figures are rough" err || fail "no warning: $(cat err)"
 "$BERTC" evaluate sentiment.so --data "$REVIEWS" --group-by about --positive negative --json >out 2>err || fail "groups as JSON"
-expect '"group_by":"about","ungrouped":0,"groups":\[\{"group":"actor","examples":7,"small":true,"metrics":'
-expect '"rates":\[\{"label":"negative","groups":\[\{"group":"actor","selection_rate":0\.57'
+expect '"group_by": "about", "ungrouped": 0, "groups": \[\{"group": "actor", "examples": 7, "small": true, "metrics": '
+expect '"rates": \[\{"label": "negative", "groups": \[\{"group": "actor", "selection_rate": 0\.57'
 sed -e '3s/, "about": "film"//' "$REVIEWS" >ungrouped.jsonl
 "$BERTC" evaluate sentiment.so --data ungrouped.jsonl --group-by about >out 2>err || fail "a line without a group"
 expect '^film +8 '
@@ -57,13 +57,13 @@ rejects 2 'goes with --group-by' "$BERTC" evaluate sentiment.so --data "$REVIEWS
 # Swapped words: "good" and "bad" turn these answers round, "he" and "she" don't.
 printf '{"text": "%s", "label": 1}\n' 'A good film.' 'GOOD and bad.' 'Nothing of it.' 'goodness' >swap.jsonl
 succeeds "$BERTC" evaluate sentiment.so --data swap.jsonl --swap good:bad --json
-expect '"swap":\{"words":"good:bad","examples":2,"changed":[12],'
+expect '"swap": \{"words": "good:bad", "examples": 2, "changed": [12],'
 "$BERTC" run sentiment.so --json --top-k 2 "A good film." "A bad film." | sed -n 's/.*"label": "positive", "score": \([0-9.e-]*\).*/\1/p' >scores
 "$BERTC" evaluate sentiment.so --data - --swap good:bad --json <<'EOF' >out || fail "one text"
 {"text": "A good film.", "label": 1}
 EOF
 awk -v line="$(cat out)" 'NR == 1 {a = $1} NR == 2 {b = $1}
-    END {sub(/.*"mean_change":/, "", line); sub(/,.*/, "", line); d = a - b; d = (d < 0 ? -d : d) - line; exit !(d < 1e-4 && d > -1e-4)}' scores ||
+    END {sub(/.*"mean_change": /, "", line); sub(/,.*/, "", line); d = a - b; d = (d < 0 ? -d : d) - line; exit !(d < 1e-4 && d > -1e-4)}' scores ||
     fail "the change is no difference of scores: $(cat scores out)"
 "$BERTC" evaluate sentiment.so --data swap.jsonl --swap he:she >out 2>err || fail "no such word"
 grep -q 'no text has one of the words' err || fail "$(cat err)"
@@ -172,13 +172,13 @@ MANY=1 rejects 1 'mixed\.jsonl:2: has no score, as the lines before it have' "$B
     printf 'the cat\n\n' >plain.txt
     succeeds "$BERTC" compile "$SHARED/models/mini-pretrained" --mcpu native -o mlm.so --seq 16
     succeeds "$BERTC" evaluate mlm.so --data plain.txt --json
-    expect '^\{"task":"mlm","examples":1,'
-    expect '"tokens":2'
+    expect '^\{"task": "mlm", "examples": 1,'
+    expect '"tokens": 2'
     "$BERTC" run mlm.so --top-k 8192 --json "[MASK] cat" "the [MASK]" >all || fail "run"
     a=$(sed -n '1s/.*"token_str": "the", "token": [0-9]*, "score": \([0-9.e-]*\)}.*/\1/p; 1s/.*"score": \([0-9.e-]*\), "token": [0-9]*, "token_str": "the".*/\1/p' all)
     b=$(sed -n '2s/.*"token_str": "cat", "token": [0-9]*, "score": \([0-9.e-]*\)}.*/\1/p; 2s/.*"score": \([0-9.e-]*\), "token": [0-9]*, "token_str": "cat".*/\1/p' all)
     [ -n "$a" ] && [ -n "$b" ] || fail "no scores: $(head -c 300 all)"
-    awk -v a="$a" -v b="$b" -v line="$(cat out)" 'BEGIN {sub(/.*"loss":/, "", line); sub(/,.*/, "", line)
+    awk -v a="$a" -v b="$b" -v line="$(cat out)" 'BEGIN {sub(/.*"loss": /, "", line); sub(/,.*/, "", line)
         d = -(log(a) + log(b)) / 2 - line; exit !(d < 1e-4 && d > -1e-4)}' || fail "another loss: $a $b $(cat out)"
 }
 # What answers no texts.

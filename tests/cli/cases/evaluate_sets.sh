@@ -14,11 +14,11 @@ evaluates() { # evaluates MODEL OPTION...: standard input, as JSON in ./out
     "$BERTC" evaluate "$SHARED/models/$model" --mcpu native --data - --json "$@" >out 2>err || fail "$model: $(cat err)"
 }
 set_of sst2 | evaluates mini-sst2 --max-tokens 128
-expect '"examples":872,.*"accuracy":0\.84288[0-9]*,' # 735
+expect '"examples": 872,.*"accuracy": 0\.84288[0-9]*,' # 735
 set_of ner | awk 'NR % 4 == 1' | evaluates small-ner --max-tokens 128
-expect '"examples":650,.*"f1":0\.797047[0-9]*,"precision":0\.790484[0-9]*,.*"f1_macro":0\.793786'
+expect '"examples": 650,.*"f1": 0\.797047[0-9]*, "precision": 0\.790484[0-9]*,.*"f1_macro": 0\.793786'
 grep -q '14 words at the end' err || fail "$(cat err)"
 set_of sts | evaluates small-sts --max-tokens 128
-expect '"examples":1500,.*"spearman":0\.7766[5-9]'
+expect '"examples": 1500,.*"spearman": 0\.7766[5-9]'
 set_of squad | awk 'NR % 100 == 1' | evaluates small-qa --max-tokens 384 --seq 384
-expect '"examples":106,.*"f1":0\.80188[0-9]*,"exact_match":0\.68867[0-9]*'
+expect '"examples": 106,.*"f1": 0\.80188[0-9]*, "exact_match": 0\.68867[0-9]*'

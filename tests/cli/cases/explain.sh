@@ -4,7 +4,7 @@ succeeds "$BERTC" run m.so --explain "An amazing film."
 [ "$(sed -n 1p out | cut -c1-9)" = "positive " ] || fail "$(cat out)"
 [ "$(sed 1d out | tr -d + | sort -rn | head -1 | sed 's/.*  //')" = amazing ] || fail "$(cat out)"
 succeeds "$BERTC" run m.so --explain --json "An amazing film."
-expect '"label":"positive".*"word":"amazing","weight":0\.[0-9]'
+expect '"label": "positive".*"word": "amazing", "weight": 0\.[0-9]'
 echo mine >why.html.partial
 succeeds "$BERTC" run m.so --explain -o why.html "An <amazing> film." "Dull & long."
 [ "$(cat why.html.partial)" = mine ] || fail "a file of the user's is gone"

@@ -28,7 +28,7 @@ succeeds "$BERTC" compile "$MODEL" --graph final.ir -o m.so
 succeeds "$BERTC" run m.so --json "$text"
 cmp out answer || fail "the artefact of final.ir has another answer"
 succeeds "$BERTC" inspect m.so --json
-expect '"graph":"final.ir"'
+expect '"graph": "final.ir"'
 succeeds "$BERTC" inspect "$MODEL" --graph final.ir --dot
 expect '^digraph'
 succeeds "$BERTC" bench "$MODEL" --graph final.ir --rounds 1
@@ -45,7 +45,7 @@ for stage in input fused packed final; do
     expect '^layer.0.intermediate .* WRONG$'
     grep -q 'output logits differs by' err || fail "$(cat err)"
     MANY=1 rejects 1 'layer.0.intermediate differs' "$BERTC" verify "$MODEL" --graph tanh.ir --no-compile --json
-    expect '"name":"layer.0.intermediate".*"against":"checkpoint"'
+    expect '"name": "layer.0.intermediate".*"against": "checkpoint"'
 done
 awk '/approximation = none/ && ++n == 2 { sub("none", "tanh") } { print }' input.ir >second.ir
 MANY=1 rejects 1 'second.ir: layer.1.intermediate differs' "$BERTC" verify "$MODEL" --graph second.ir --no-compile

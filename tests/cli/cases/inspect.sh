@@ -6,7 +6,7 @@ expect 'negative positive'
 expect '_s32 .*32 tokens'
 expect '_s64 .*64 tokens'
 succeeds "$BERTC" inspect m.so --json
-expect '^\{"bertc":'
+expect '^\{"bertc": '
 succeeds "$BERTC" inspect "$MODEL" --dot
 expect '^digraph'
 

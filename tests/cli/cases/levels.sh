@@ -14,7 +14,7 @@ BERTC_ISA=$least succeeds "$BERTC" inspect "$MODEL" --seq 16
 grep -q "^levels  *$least  *rank 0  *runs here, used$" out
 BERTC_ISA=nothing rejects 1 'BERTC_ISA=nothing: it has code for ' "$BERTC" run "$MODEL" "a text" --seq 16
 succeeds "$BERTC" inspect "$MODEL" --seq 16 --json
-grep -q '"levels":\[{"name":"[a-z0-9]*","rank":[0-9]*,"runs_here":true}\]' out
+grep -q '"levels": \[{"name": "[a-z0-9]*", "rank": [0-9]*, "runs_here": true}\]' out
 [ "$(uname -m)" = x86_64 ] || exit 0
 
 # Levels whose code is the same are emitted once; the best comes first whatever the order is.

@@ -7,8 +7,8 @@ expect '^  bert\.embeddings\.LayerNorm\.weight +f32\[256\]$'
 expect '^  bert\.encoder\.layer\.0\.attention\.self\.key\.weight +f32\[256,256\]$'
 expect '^  classifier\.weight +f32\[2,256\]$'
 succeeds "$BERTC" inspect step.so --json
-expect '"state_bytes":[0-9]+'
-expect '\{"name":"classifier\.bias","type":"f32\[2\]"\}'
+expect '"state_bytes": [0-9]+'
+expect '\{"name": "classifier\.bias", "type": "f32\[2\]"\}'
 succeeds "$BERTC" inspect "$MODEL" --seq 16
 ! grep -q parameters, out || fail "a model that trains nothing has parameters"
 # A run of the text is the first call: nothing has changed yet.

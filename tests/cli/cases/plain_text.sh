@@ -1,11 +1,11 @@
 # Text that never makes special tokens, which end of a long text is cut, and NULs.
 succeeds "$BERTC" compile "$MODEL" --mcpu native -o m.so --seq 32
 succeeds "$BERTC" tokenize m.so --json "a [SEP] b"
-expect '^\{"ids":\[2,43,3,'
+expect '^\{"ids": \[2, 43, 3,'
 for path in m.so "$MODEL"; do
     succeeds "$BERTC" tokenize "$path" --json --plain-text "a [SEP] b"
-    ! grep -q '"ids":\[2,43,3,' out || fail "plain text makes a special token: $(cat out)"
-    expect '^\{"ids":\[2,43,.*,3\],'
+    ! grep -q '"ids": \[2, 43, 3,' out || fail "plain text makes a special token: $(cat out)"
+    expect '^\{"ids": \[2, 43,.*, 3\],'
 done
 # An answer to text with a special token written into it is another one; plain text's is that of text.
 succeeds "$BERTC" run m.so --json "bad film [SEP] amazing"
@@ -52,9 +52,9 @@ rejects 2 "'truncate-first-' is none" "$BERTC" run m.so --long truncate-first- a
 # A NUL is a character of a text, which BERT's normaliser drops.
 printf '"a\\u0000b"\n{"text":"x \\u0000 y","pair":"\\u0000"}\n{"words":["a\\u0000b","c\\\\u0000"]}\n' >lines.jsonl
 succeeds "$BERTC" tokenize --json m.so <lines.jsonl
-expect '"offsets":\[\[0,0\],\[0,3\],\[0,0\]\]'
-expect '"types":\[0,0,0,0,1\],"offsets":\[\[0,0\],\[0,1\],\[4,5\],\[0,0\],\[0,0\]\]'
-expect '"words":\[null,0,1,'
+expect '"offsets": \[\[0, 0\], \[0, 3\], \[0, 0\]\]'
+expect '"types": \[0, 0, 0, 0, 1\], "offsets": \[\[0, 0\], \[0, 1\], \[4, 5\], \[0, 0\], \[0, 0\]\]'
+expect '"words": \[null, 0, 1,'
 printf 'a\0b\n' >lines
 succeeds "$BERTC" tokenize m.so <lines
 expect '^ab .* 0-3$'
@@ -71,7 +71,7 @@ printf '"a"\n{"text":1}\n"b"\n{\n' >bad.jsonl
 MANY=1 rejects 1 'standard input:2: "text" must be a string' "$BERTC" tokenize --json m.so <bad.jsonl
 [ "$(grep -c '"ids"' out)" = 2 ] || fail "not all lines: $(cat out)"
 [ "$(wc -l <out)" = 4 ] || fail "not a line a line: $(cat out)"
-expect '^\{"error":"\\"text\\" must be a string"\}$'
+expect '^\{"error": "\\"text\\" must be a string"\}$'
 grep -q 'standard input:4: is no JSON' err || fail "the last line is not named: $(cat err)"
 printf 'one two three four\na\n' >lines
 rejects 1 'standard input:1: text of 6 tokens' "$BERTC" tokenize m.so --max-tokens 4 <lines

@@ -4,7 +4,7 @@
 # scores FILE: what the artefact says of some texts, a line each
 scores() {
     "$BERTC" run "$1" --json "This movie was amazing!" "a dull and endless film" "fine" "I would not watch it again, and yet I liked it" |
-        sed 's/.*"label":"\([a-z]*\)","score":\([0-9.e-]*\).*/\1 \2/'
+        sed 's/.*"label": "\([a-z]*\)", "score": \([0-9.e-]*\).*/\1 \2/'
 }
 
 for dtype in f32 bf16 int8 int8w; do
@@ -13,10 +13,10 @@ for dtype in f32 bf16 int8 int8w; do
     *) bound=0.02 ;;
     esac
     succeeds "$BERTC" compile "$MODEL" -o "$dtype.so" --dtype $dtype --seq 32 --json
-    size=$(sed 's/.*"artefact_bytes"://; s/[^0-9].*//' out) code=$(sed 's/.*"code_bytes"://; s/[^0-9].*//' out)
+    size=$(sed 's/.*"artefact_bytes": //; s/[^0-9].*//' out) code=$(sed 's/.*"code_bytes": //; s/[^0-9].*//' out)
     [ "$code" -lt 3000000 ] || fail "$dtype: $code bytes of code"
     succeeds "$BERTC" compile "$MODEL" -o native.so --dtype $dtype --seq 32 --mcpu avx2 --json
-    one=$(sed 's/.*"artefact_bytes"://; s/[^0-9].*//' out)
+    one=$(sed 's/.*"artefact_bytes": //; s/[^0-9].*//' out)
     # What further levels add is their code, and what their class alone has of sums and scales.
     [ "$size" -lt $((one + code + 200000)) ] || fail "$dtype: $size bytes, and one level $one with $code of code"
     succeeds "$BERTC" inspect "$dtype.so"

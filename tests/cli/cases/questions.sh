@@ -26,5 +26,5 @@ printf 'Where is it?\t\nWhere is it?\t%s\n' "$context" >questions.txt
 status=0
 "$BERTC" run qa.so --input questions.txt --output answers.jsonl 2>err || status=$?
 [ "$status" = 1 ] || fail "exit status $status"
-grep -q '^{"error":"the context is empty"}$' answers.jsonl || fail "$(cat answers.jsonl)"
+grep -q '^{"error": "the context is empty"}$' answers.jsonl || fail "$(cat answers.jsonl)"
 [ "$(grep -c '"answer": "Paris"' answers.jsonl)" = 1 ] || fail "$(cat answers.jsonl)"

@@ -65,7 +65,7 @@ done
 succeeds "$BERTC" inspect m.so
 expect '^  layer.0.attention.output +f32.T,256. +.*layer_norm.*; f32.T,1.; f32.T,1.  *\[f32 x f32 to f32\]$'
 succeeds "$BERTC" inspect m.so --json
-expect '"name":"layer.0.attention.context".*"results":."f32.T,4."'
+expect '"name": "layer.0.attention.context".*"results": ."f32.T,4."'
 succeeds "$BERTC" inspect "$MODEL" --graph more.ir --dot
 expect '^digraph'
 ! grep -q result out || fail "a result has a box of its own"

@@ -28,4 +28,4 @@ succeeds "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt co
 # A byte that is no UTF-8 is U+FFFD in JSON.
 printf 'a river \377 sea\n' >bytes.txt
 succeeds "$BERTC" run "$SOURCE/tests/models/answers/st-static" --similar bytes.txt bytes.txt --json
-expect "\"query\":\"a river $(printf '\357\277\275') sea\""
+expect "\"query\": \"a river $(printf '\357\277\275') sea\""

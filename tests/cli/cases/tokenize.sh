@@ -10,16 +10,16 @@ for path in "$MODEL" "$MODEL/tokenizer.json" "$MODEL/vocab.txt"; do
 done
 printf '{"text":"a b","pair":"c"}\n{"text":"caf\\u00e9"}\n' >lines
 succeeds "$BERTC" tokenize --json m.so <lines
-expect '^\{"ids":\[.*"types":\[0,0,0,0,1,1\],"offsets":\[\[0,0\],\[0,1\],\[2,3\],\[0,0\],\[0,1\],\[0,0\]\],"words":\[null,0,1,null,0,null\]\}$'
-expect '"offsets":\[\[0,0\],\[0,4\]|"offsets":\[\[0,0\],\[0,'
+expect '^\{"ids": \[.*"types": \[0, 0, 0, 0, 1, 1\], "offsets": \[\[0, 0\], \[0, 1\], \[2, 3\], \[0, 0\], \[0, 1\], \[0, 0\]\], "words": \[null, 0, 1, null, 0, null\]\}$'
+expect '"offsets": \[\[0, 0\], \[0, 4\]|"offsets": \[\[0, 0\], \[0,'
 printf '{"text":1}\n' >lines
 rejects 1 'standard input:1: "text" must be a string' "$BERTC" tokenize --json m.so <lines
 printf '{"words":["a,b","c"]}\n' >lines
 succeeds "$BERTC" tokenize --json m.so <lines
-expect '"words":\[null,0,0,0,1,null\]\}$'
+expect '"words": \[null, 0, 0, 0, 1, null\]\}$'
 
 # An empty second text is one: its special token is there. Words may be empty too.
-pair='"types":\[0,0,0,1\],"offsets":\[\[0,0\],\[0,1\],\[0,0\],\[0,0\]\],"words":\[null,0,null,null\]\}$'
+pair='"types": \[0, 0, 0, 1\], "offsets": \[\[0, 0\], \[0, 1\], \[0, 0\], \[0, 0\]\], "words": \[null, 0, null, null\]\}$'
 succeeds "$BERTC" tokenize --json m.so a --pair ""
 expect "$pair"
 printf '{"text":"a","pair":""}\n' >lines
@@ -32,10 +32,10 @@ succeeds "$BERTC" run m.so --json <lines
 cmp out wanted || fail "a tab with nothing behind it is no empty second text"
 printf '{"words":["","a",""," "]}\n' >lines
 succeeds "$BERTC" tokenize --json m.so <lines
-expect '"types":\[0,0,0\].*"words":\[null,1,null\]\}$'
+expect '"types": \[0, 0, 0\].*"words": \[null, 1, null\]\}$'
 printf '{"words":[]}\n' >lines
 succeeds "$BERTC" tokenize --json m.so <lines
-expect '"types":\[0,0\].*"words":\[null,null\]\}$'
+expect '"types": \[0, 0\].*"words": \[null, null\]\}$'
 
 # sentencepiece's own file alone: what makes it readable is said, and the model takes ids till then.
 copy_model spm

@@ -24,7 +24,7 @@ for head in sequence-classification token-classification question-answering mask
         rejects 1 'bad.so: the answer is not finite' "$BERTC" run bad.so --json "a [MASK] text" --pair "and another"
         printf 'a [MASK] text\tand another\nthe [MASK]\tthird\n' >lines.txt
         MANY=1 rejects 1 '2 of 2 lines have no answer' "$BERTC" run bad.so --input lines.txt
-        expect '^\{"error":"the answer is not finite'
+        expect '^\{"error": "the answer is not finite'
         long="a [MASK] text that is longer than what the sixteen tokens of a window can ever hold of it, so it is read in several"
         set -- "q [MASK]" --pair "$long"
         [ $head != token-classification ] || set -- "$long"
@@ -37,7 +37,7 @@ MANY=1 rejects 1 'lines.txt:1: the answer is not finite|queries.txt:1: the answe
 # Only the text that reads what is broken has no answer: a word's embedding is NaN, and other texts don't have the word.
 "$BERTC" synth bert-tiny -o bad --head model
 "$BERTC" tokenize "$tokenizer" dull --json >out
-id=$(sed 's/^{"ids":\[[0-9]*,\([0-9]*\),.*/\1/;q' out)
+id=$(sed 's/^{"ids": \[[0-9]*, \([0-9]*\),.*/\1/;q' out)
 header=$(head -c 4 bad/model.safetensors | od -An -tu4 | tr -d ' ')
 words=$(head -c $((header + 8)) bad/model.safetensors | tail -c "$header" | grep -ao '"[a-z._]*word_embeddings.weight":{[^}]*}' | sed 's/.*offsets":\[\([0-9]*\),.*/\1/')
 size=$(wc -c <bad/model.safetensors)
