@@ -96,6 +96,7 @@ static const struct {
      {160000, 10000}},
     {"mpnet", "MPNetModel", {30527, 512, 0, 768, 768, 3072, 12, 12}, "gelu", 1e-12, 1, true, {0, 0}},
     {"mt5", "MT5EncoderModel", {250112, 512, 0, 512, 512, 1024, 8, 6}, "gelu_new", 1e-06, 0, true, {0, 0}},
+    {"umt5", "UMT5EncoderModel", {250112, 512, 0, 512, 512, 1024, 8, 6}, "gelu_new", 1e-06, 0, true, {0, 0}},
     {"new", "NewModel", {30528, 2048, 1, 768, 768, 3072, 12, 12}, "gelu", 1e-12, 0, true, {10000, 0}},
     {"nomic_bert",
      "NomicBertModel",

@@ -67,7 +67,7 @@ static bool read_buckets(const hub_fields *f, hub_config *c) {
     int64_t *buckets = &c->sizes[SIZE_BUCKETS];
     bool ok = hub_config_number(f, c, KEY_BUCKETS, MOST_IDS, 32, buckets);
     ok &= hub_config_number(f, c, KEY_FARTHEST, MOST_DISTANCE, 128, &c->farthest);
-    if (!ok || !c->family->modules[MODULE_BUCKET]) return ok;
+    if (!ok || !(c->family->modules[MODULE_BUCKET] || c->family->modules[MODULE_LAYER_BUCKET])) return ok;
     if (*buckets < 4) return hub_field_wrong(f, hub_family_key(c->family, KEY_BUCKETS), "is below 4");
     return c->farthest > *buckets / 4 ||
            hub_field_wrong(f, hub_family_key(c->family, KEY_BUCKETS),

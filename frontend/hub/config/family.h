@@ -101,7 +101,8 @@ typedef enum hub_scope { SCOPE_BASE, SCOPE_LAYER, SCOPE_STAGE, SCOPE_HEAD, SCOPE
     MODULE(KEY_NORM, NORM, HEAD, NONE, LAYER)                                                                \
     MODULE(QUERY_ROW_NORM, NORM, ATTENTION, NONE, LAYER) /* of all heads together */                         \
     MODULE(KEY_ROW_NORM, NORM, KEYS, NONE, LAYER)                                                            \
-    MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER) /* BERT's relative_key */                                \
+    MODULE(DISTANCE, TABLE, DISTANCES, HEAD, LAYER)    /* BERT's relative_key */                             \
+    MODULE(LAYER_BUCKET, TABLE, BUCKETS, HEADS, LAYER) /* as BUCKET, where each layer has its own */         \
     MODULE(RELATIVE_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                 \
     MODULE(RELATIVE_KEY, LINEAR, ATTENTION, HIDDEN, LAYER)                                                   \
     MODULE(GLOBAL_QUERY, LINEAR, ATTENTION, HIDDEN, LAYER) /* of tokens that attend to all */                \

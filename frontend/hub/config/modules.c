@@ -88,7 +88,7 @@ static bool positions_end(const hub_config *c) {
     return hub_module_use(c, MODULE_POSITION) || c->family->modules[MODULE_ROTARY] || c->distances ||
            c->dynamic ||
            (c->rotary == ROTARY_NONE && !hub_module_use(c, MODULE_RELATIVE) &&
-            !hub_module_use(c, MODULE_BUCKET) && !c->alibi);
+            !hub_module_use(c, MODULE_BUCKET) && !hub_module_use(c, MODULE_LAYER_BUCKET) && !c->alibi);
 }
 
 void hub_config_lengthen(hub_config *c, int64_t longest, diag *d) {

@@ -41,8 +41,8 @@ bool hub_config_prunes(const hub_config *c) {
     bool own = c->groups == c->layers && c->inner_groups == 1; // no layer shares its weights with another
     bool parts = f->modules[MODULE_QUERY] && hub_module_slice(c, MODULE_QUERY).parts > 1;
     return own && f->modules[MODULE_QUERY] && !parts && c->key_heads == c->heads &&
-           !f->modules[MODULE_BUCKET] && !f->modules[MODULE_RELATIVE] && !f->modules[MODULE_GLOBAL_QUERY] &&
-           !f->modules[MODULE_DEPTHWISE] && !f->groups[MODULE_QUERY];
+           !f->modules[MODULE_BUCKET] && !f->modules[MODULE_LAYER_BUCKET] && !f->modules[MODULE_RELATIVE] &&
+           !f->modules[MODULE_GLOBAL_QUERY] && !f->modules[MODULE_DEPTHWISE] && !f->groups[MODULE_QUERY];
 }
 
 hub_config *hub_config_without_heads(const hub_config *c, int layer, arena *a) {

@@ -14,6 +14,8 @@ typedef struct scaling {
     double fast, slow, attention; // yarn: turns between which it ramps; scale of the sines, 0: by the factor
     double mscale, mscale_all, low, high; // yarn's, llama3's
     bool truncate, dynamic, ntk;          // ntk: the family knows that kind
+    bool has_mixed;
+    double mixed; // of ntk: how the stretching grows from wave to wave
 } scaling;
 
 static double *float_powers(arena *a, int64_t n, double base) { // of base^(2j / 2n), as floats
@@ -61,9 +63,16 @@ static double yarn_attention(const scaling *s) {
 
 // All waves are stretched, the slowest ones most: by the factor in the base of their lengths, and a little besides.
 static void ntk(const scaling *s, double base, int64_t n, arena *a, float *out) {
-    const double *powers = float_powers(a, n, base * s->factor);
-    float more = powf((float)s->factor, 1 / (float)n);
+    double factor = s->factor > 1 ? s->factor : 1; // waves are never made shorter
+    const double *powers = float_powers(a, n, base * factor);
+    float more = powf((float)factor, 1 / (float)n);
     for (int64_t j = 0; j < n; j++) out[j] = 1 / (float)powers[j] / more;
+}
+
+// The same by another law: wave j by exp(a (j + 1)^mixed), and the last one by the factor.
+static void ntk_mixed(const scaling *s, int64_t n, const double *powers, float *out) {
+    float mixed = (float)s->mixed, a = s->factor > 1 ? logf((float)s->factor) / powf((float)n, mixed) : 0;
+    for (int64_t j = 0; j < n; j++) out[j] = 1 / (float)powers[j] / expf(a * powf((float)(j + 1), mixed));
 }
 
 // Waves longer than original / low are stretched, those shorter than original / high are not, and others in
@@ -85,7 +94,10 @@ static void scale(const scaling *s, double base, int64_t n, arena *a, hub_rope *
     rope->frequencies = ARENA_ARRAY(a, float, n);
     rope->scale = 1;
     if (!strcmp(s->kind, "linear")) linear(s, n, powers, rope->frequencies);
-    if (!strcmp(s->kind, "ntk")) ntk(s, base, n, a, rope->frequencies);
+    if (!strcmp(s->kind, "ntk") && s->has_mixed)
+        ntk_mixed(s, n, powers, rope->frequencies);
+    else if (!strcmp(s->kind, "ntk"))
+        ntk(s, base, n, a, rope->frequencies);
     if (!strcmp(s->kind, "llama3")) llama3(s, n, powers, rope->frequencies);
     if (strcmp(s->kind, "yarn")) return;
     yarn(s, base, n, powers, rope->frequencies);
@@ -136,12 +148,15 @@ static bool read_kind(const hub_fields *f, scaling *s) {
         return hub_field_wrong(
             f, "rope_type", "\"%.100s\" is not supported; known are default, dynamic, linear, yarn, llama3%s",
             kind, s->ntk ? ", ntk" : "");
-    if (ok && hub_field(f, "mixed_b")) return hub_field_wrong(f, "mixed_b", "is not supported");
+    s->has_mixed = hub_field(f, "mixed_b") != NULL;
+    if (ok && s->has_mixed && strcmp(kind, "ntk") != 0)
+        return hub_field_wrong(f, "mixed_b", "is of ntk alone, and the kind is %.100s", kind);
     s->dynamic = i == 1;
     if (!ok || i < 2) return ok;
     s->kind = kinds[i];
     ok &= hub_field_real(f, "factor", true, 1e-6, 1e9, &s->factor);
     ok &= hub_field_real(f, "original_max_position_embeddings", false, 1, 1e12, &s->original);
+    ok &= hub_field_real(f, "mixed_b", false, 0, 100, &s->mixed);
     if (!strcmp(kind, "yarn")) ok &= read_yarn(f, s);
     if (!strcmp(kind, "llama3")) ok &= read_llama3(f, s);
     return ok;

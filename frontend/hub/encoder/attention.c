@@ -31,8 +31,9 @@ static value operand(attention_builder *at, value v, const char *name) {
 
 static bool counts_columns(const hub_builder *b, int layer) {
     const hub_config *c = b->config;
-    return b->buckets != VALUE_NONE || c->distances || c->relative.keys || c->relative.queries || c->causal ||
-           c->alibi || (c->windows && c->windows[layer]);
+    return b->buckets != VALUE_NONE || hub_build_has(b, MODULE_LAYER_BUCKET) || c->distances ||
+           c->relative.keys || c->relative.queries || c->causal || c->alibi ||
+           (c->windows && c->windows[layer]);
 }
 
 static attention_builder attention_begin(hub_builder *b, int layer, bool with_values) {
@@ -50,7 +51,7 @@ static attention_builder attention_begin(hub_builder *b, int layer, bool with_va
     at.sines = operand(&at, b->sines[turn], "sines");
     at.columns = operand(&at, counts_columns(b, layer) ? b->columns : VALUE_NONE, "columns");
     at.mask = operand(&at, b->mask, "mask");
-    at.buckets = operand(&at, b->buckets, "buckets");
+    at.buckets = operand(&at, hub_build_buckets(b, layer), "buckets");
     at.slopes = operand(&at, b->slopes, "slopes");
     at.distances = operand(&at, b->distances, "distances");
     at.relative_keys = operand(&at, p->relative_keys, "relative_keys");

@@ -13,7 +13,8 @@ static value input(hub_builder *b, const char *name, dim rows) {
 static bool reads_columns(const hub_config *c) {
     bool turns = c->rotary != ROTARY_NONE && c->family->traits & TRAIT_ROTARY_COLUMNS;
     return turns || hub_module_use(c, MODULE_CONVOLUTION) || c->distances || c->windows || c->causal ||
-           c->alibi || c->family->modules[MODULE_BUCKET] || c->relative.keys || c->relative.queries;
+           c->alibi || c->family->modules[MODULE_BUCKET] || c->family->modules[MODULE_LAYER_BUCKET] ||
+           c->relative.keys || c->relative.queries;
 }
 
 static void inputs(hub_builder *b) {

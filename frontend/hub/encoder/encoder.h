@@ -19,7 +19,7 @@ typedef struct hub_builder {
     // These and all that follow are VALUE_NONE where the model does not read them.
     value columns, tasks, global, mask, prompt;
     value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
-    value buckets;                // f32[heads,1,distances], added to scores
+    value buckets;                // f32[heads,1,distances], added to scores; of all layers
     value slopes;                 // f32[heads,1,1], of alibi
     value relative;               // embeddings of relative positions, f32[2 span,H]
     value distances;              // by distance: the row of `relative`, i32[1,distances]
@@ -72,9 +72,10 @@ void hub_build_seed(hub_builder *b);
 value hub_build_dropped(hub_builder *b, value x, hub_drop at);
 // The same of attention's probabilities, [heads,L,L], in its body.
 value hub_build_dropped_scores(hub_builder *b, graph *body, value p, value seed, value tokens);
-// cosines to distances, and turns, where the model has them.
+// cosines to distances, and turns, where the model has them; what distances add to the scores of a layer (VALUE_NONE: nothing).
 void hub_build_positions(hub_builder *b);
 void hub_build_turns(hub_builder *b);
+value hub_build_buckets(hub_builder *b, int layer);
 value hub_build_numbers(graph *g, type t, const int32_t *data); // a literal, i32
 
 // A tensor as a float32 constant. A linear layer's weight is transposed to [in, out]; a convolution's to

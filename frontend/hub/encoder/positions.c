@@ -70,16 +70,20 @@ static int32_t bucket_of(int32_t d, int32_t buckets, int32_t farthest) {
 }
 
 // [heads,1,distances]: what each distance of the key from the query adds to a head's scores.
-static void buckets(hub_builder *b) {
+static value buckets(hub_builder *b, hub_module m, int layer) {
     graph *g = b->g;
     int32_t most = (int32_t)b->config->farthest, *ids = ARENA_ARRAY(g->arena, int32_t, 2 * most + 1);
     dim n = dim_num(2 * most + 1);
     for (int32_t i = 0; i <= 2 * most; i++)
         ids[i] = bucket_of(i - most, (int32_t)b->config->sizes[SIZE_BUCKETS], most);
-    value table = hub_build_weight(b, MODULE_BUCKET, -1, PART_WEIGHT, false);
+    value table = hub_build_weight(b, m, layer, PART_WEIGHT, false);
     value rows = graph_op2(g, OP_gather, table, hub_build_numbers(g, type_make(ELEM_I32, 1, &n), ids));
     dim shape[] = {dim_num(b->config->heads), dim_num(1), n};
-    b->buckets = graph_reshape(g, graph_transpose(g, rows, 2, (int64_t[]){1, 0}), 3, shape);
+    return graph_reshape(g, graph_transpose(g, rows, 2, (int64_t[]){1, 0}), 3, shape);
+}
+
+value hub_build_buckets(hub_builder *b, int layer) {
+    return hub_build_has(b, MODULE_LAYER_BUCKET) ? buckets(b, MODULE_LAYER_BUCKET, layer) : b->buckets;
 }
 
 // --- Scores that fall with the distance
@@ -132,6 +136,6 @@ void hub_build_positions(hub_builder *b) {
     b->buckets = b->distances = b->relative = b->slopes = VALUE_NONE;
     if (b->config->alibi) slopes(b);
     if (b->config->rotary != ROTARY_NONE) rotary(b);
-    if (hub_build_has(b, MODULE_BUCKET)) buckets(b);
+    if (hub_build_has(b, MODULE_BUCKET)) b->buckets = buckets(b, MODULE_BUCKET, -1);
     if (hub_build_has(b, MODULE_RELATIVE)) relative(b);
 }

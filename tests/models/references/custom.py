@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Reference outputs of two families that Transformers has no class for: Alibaba's `new` and JinaBERT v2.
+"""Reference outputs of two families that Transformers has no class for, Alibaba's `new` and JinaBERT v2, and of UMT5's
+encoder.
 
-usage: custom.py FOLDER         (needs PyTorch and safetensors)
+usage: custom.py FOLDER [NAME]  (needs PyTorch and safetensors)
+       custom.py --check CASES  (T5's cases of Transformers by the code of UMT5)
 
 Writes a case of tests/models/cases for each row of CASES: config.json, model.safetensors with random numbers,
 io.safetensors (texts padded at the end) and masks.safetensors (padding in front, holes). The arithmetic follows the
@@ -14,7 +16,7 @@ import sys
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 
 # --- What both share
@@ -59,10 +61,14 @@ def pooled(w, p, x):
 def angles(c, length):
     d = c["hidden_size"] // c["num_attention_heads"]
     base, scaling = c["rope_theta"], c.get("rope_scaling")
-    if scaling:
+    mixed = scaling and scaling.get("mixed_b")
+    if scaling and mixed is None:
         base = base * scaling["factor"]
     frequency = 1.0 / (base ** (torch.arange(0, d, 2).float() / d))
-    if scaling:
+    if mixed is not None and scaling:
+        a = torch.tensor(scaling["factor"]).log() / (d / 2) ** mixed
+        frequency = frequency / (a * torch.arange(1, d // 2 + 1).float() ** mixed).exp()
+    elif scaling:
         frequency = frequency / scaling["factor"] ** (2 / d)
     a = torch.outer(torch.arange(length).float(), frequency)
     return torch.cat((a, a), -1)
@@ -205,6 +211,70 @@ def jina_weights(c, p, head, code=False):
     return w
 
 
+# --- UMT5's encoder: T5's, but that each layer has a bias of distances of its own
+
+def rms(w, name, x, c):
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + c["layer_norm_epsilon"]) * w[name + ".weight"]
+
+
+def distances(c, length):
+    place = torch.arange(length)
+    d = place[None, :] - place[:, None]
+    half = c["relative_attention_num_buckets"] // 2
+    exact, size = half // 2, d.abs()
+    far = torch.log(size.float() / exact) / math.log(c["relative_attention_max_distance"] / exact) * (half - exact)
+    far = (exact + far.nan_to_num(0, 0, 0).long()).clamp(max=half - 1)
+    return (d > 0) * half + torch.where(size < exact, size, far)
+
+
+def t5_encoder(w, c, ids, mask):
+    x, n, kind = w["shared.weight"][ids], c["num_heads"], c["feed_forward_proj"]
+    acts = {"gated-gelu": lambda y: F.gelu(y, approximate="tanh"), "gated-silu": F.silu, "relu": F.relu}
+    hidden = torch.where(mask[:, None, None, :] == 0, torch.finfo(torch.float32).min, 0.0)
+    for i in range(c["num_layers"]):
+        b = f"encoder.block.{i}.layer."
+        own = w.get(f"{b}0.SelfAttention.relative_attention_bias.weight")
+        bias = bias if own is None else own[distances(c, ids.shape[1])].permute(2, 0, 1)
+        y = rms(w, b + "0.layer_norm", x, c)
+        q, k, v = (heads(linear(w, f"{b}0.SelfAttention.{z}", y), n) for z in "qkv")
+        y = (q @ k.transpose(2, 3) + bias + hidden).softmax(-1) @ v
+        x = x + linear(w, b + "0.SelfAttention.o", y.transpose(1, 2).flatten(2))
+        y = rms(w, b + "1.layer_norm", x, c)
+        if kind.startswith("gated-"):
+            y = acts[kind](linear(w, b + "1.DenseReluDense.wi_0", y)) * linear(w, b + "1.DenseReluDense.wi_1", y)
+        else:
+            y = acts[kind](linear(w, b + "1.DenseReluDense.wi", y))
+        x = x + linear(w, b + "1.DenseReluDense.wo", y)
+    return rms(w, "encoder.final_layer_norm", x, c)
+
+
+def t5_weights(c):
+    h, m, d = c["d_model"], c["d_ff"], c["d_kv"] * c["num_heads"]
+    w = {"shared.weight": (c["vocab_size"], h), "encoder.final_layer_norm.weight": (h,)}
+    for i in range(c["num_layers"]):
+        b = f"encoder.block.{i}.layer."
+        for y in "qkv":
+            add_linear(w, f"{b}0.SelfAttention.{y}", d, h, bias=False)
+        add_linear(w, b + "0.SelfAttention.o", h, d, bias=False)
+        w[b + "0.SelfAttention.relative_attention_bias.weight"] = (c["relative_attention_num_buckets"], c["num_heads"])
+        w[b + "0.layer_norm.weight"] = w[b + "1.layer_norm.weight"] = (h,)
+        for y in ("wi_0", "wi_1"):
+            add_linear(w, f"{b}1.DenseReluDense.{y}", m, h, bias=False)
+        add_linear(w, b + "1.DenseReluDense.wo", h, m, bias=False)
+    return w
+
+
+def check(cases):
+    for name in ("t5-encoder", "t5-encoder-gated", "mt5-encoder", "t5-silu"):
+        folder = os.path.join(cases, name)
+        w, c = load_file(os.path.join(folder, "model.safetensors")), json.load(open(os.path.join(folder, "config.json")))
+        for file in ("io", "masks"):
+            io = load_file(os.path.join(folder, file + ".safetensors"))
+            mask = io["attention_mask"]
+            off = (t5_encoder(w, c, io["input_ids"], mask) - io["out.last_hidden_state"]).abs()
+            print(name, file, float((off * (mask[..., None] != 0)).max()))
+
+
 # --- Heads
 
 def add_linear(w, name, rows, columns, bias=True):
@@ -219,6 +289,8 @@ def add_norm(w, name, n):
 
 
 def outputs(kind, w, c, head, ids, mask, types):
+    if kind == "t5":
+        return {"out.last_hidden_state": t5_encoder(w, c, ids, mask)}
     p = "" if head == "model" else "new." if kind == "new" else "bert."
     x = (new_encoder if kind == "new" else jina_encoder)(w, c, p, ids, mask, types)
     if head == "model":
@@ -248,12 +320,20 @@ NEW = dict(BASE, model_type="new", layer_norm_type="layer_norm", logn_attention_
 JINA = dict(BASE, model_type="bert", attn_implementation="torch", emb_pooler="mean", feed_forward_type="geglu",
             position_embedding_type="alibi", use_cache=True,
             auto_map={"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"})
+UMT5 = {"d_ff": 48, "d_kv": 12, "d_model": 32, "dense_act_fn": "gelu_new", "eos_token_id": 1, "model_type": "umt5",
+        "feed_forward_proj": "gated-gelu", "is_encoder_decoder": True, "is_gated_act": True, "layer_norm_epsilon": 1e-6,
+        "num_decoder_layers": 2, "num_heads": 4, "num_layers": 2, "pad_token_id": 0, "scalable_attention": True,
+        "relative_attention_max_distance": 20, "relative_attention_num_buckets": 12, "tie_word_embeddings": False,
+        "vocab_size": 90}
 LABELS = {"id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}}
 # name, family, class, head, config, the code model
 CASES = [
     ("new-model", "new", "NewModel", "model", dict(NEW, type_vocab_size=0)),
     ("new-unscaled", "new", "NewModel", "model",
      dict(NEW, rope_scaling=None, rope_theta=20000, type_vocab_size=1, hidden_act="silu", pack_qkv=False)),
+    ("new-mixed", "new", "NewModel", "model",
+     dict(NEW, rope_scaling={"factor": 8.0, "mixed_b": 0.75, "type": "ntk"}, num_hidden_layers=1, intermediate_size=32)),
+    ("umt5-encoder", "t5", "UMT5EncoderModel", "model", UMT5),
     ("new-absolute", "new", "NewModel", "model",
      dict(NEW, position_embedding_type="absolute", num_attention_heads=3, rope_scaling=None)),
     ("new-mlm", "new", "NewForMaskedLM", "masked", dict(NEW, rope_scaling={"factor": 8.0, "type": "ntk"})),
@@ -286,7 +366,8 @@ def write_case(folder, row):
     os.makedirs(os.path.join(folder, name), exist_ok=True)
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     p = "" if head == "model" else "new." if kind == "new" else "bert."
-    shapes = new_weights(config, p, head) if kind == "new" else jina_weights(config, p, head, code)
+    shapes = (t5_weights(config) if kind == "t5" else new_weights(config, p, head) if kind == "new"
+              else jina_weights(config, p, head, code))
     if head in ("sequence", "token"):
         add_linear(shapes, "classifier", 3, config["hidden_size"])
     if head == "answer":
@@ -297,16 +378,21 @@ def write_case(folder, row):
     save_file(w, os.path.join(folder, name, "model.safetensors"), metadata={"format": "pt"})
     for file, mask in (("io", ENDS), ("masks", HOLES)):
         ids = torch.randint(1, config["vocab_size"], mask.shape, generator=generator)
-        types = torch.randint(0, max(config["type_vocab_size"], 1), mask.shape, generator=generator)
+        types = torch.randint(0, max(config.get("type_vocab_size", 0), 1), mask.shape, generator=generator)
         out = outputs(kind, w, config, head, ids, mask, types)
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        given = {"input_ids": ids, "attention_mask": mask}
+        if kind != "t5":
+            given["token_type_ids"] = types
         save_file({k: v.contiguous() for k, v in {**given, **out}.items()},
                   os.path.join(folder, name, file + ".safetensors"))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     torch.set_grad_enabled(False)
+    if sys.argv[1] == "--check":
+        check(sys.argv[2])
     for case in CASES:
-        write_case(sys.argv[1], case)
+        if sys.argv[1] != "--check" and case[0] in sys.argv[2:] + [case[0]] * (len(sys.argv) == 2):
+            write_case(sys.argv[1], case)
