@@ -31,7 +31,8 @@ typedef struct bertc_task {
     uint32_t vectors;     // TASK_VECTORS_*
     uint32_t expansion;   // tokens that queries are filled up to; 0: they are not
     int32_t expansion_id; // with this one; -1: none
-    uint32_t skipped_count, kept_count, unused;
+    uint32_t skipped_count, kept_count;
+    uint32_t entailment; // number of the label, from 1, that zero-shot labels take for it; 0: by its name
     // int32_t[..]: ids that get no vector (of BERTC_TASK_SEVERAL: no weight); of documents only those in `kept` get one.
     uint64_t skipped, kept;
     // Of a sparse model whose queries have weights by their tokens alone: float[weight_count], by id; 0: it has none.

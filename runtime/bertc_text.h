@@ -242,6 +242,10 @@ BERTC_API size_t bertc_result_json(const bertc_result *result, const bertc_text 
 // float32. A query without rows: 0; a document without any: -1e9, so that it ranks last, as in sentence-transformers.
 BERTC_API float bertc_maxsim(const float *query, size_t query_rows, const float *document,
                              size_t document_rows, size_t width);
+// The same for `count` documents whose rows lie one after the other: document i has the rows bounds[i] to bounds[i + 1] - 1.
+// scores[i] is what bertc_maxsim gives; what it does to the query is done once.
+BERTC_API void bertc_maxsim_all(const float *query, size_t query_rows, const float *documents,
+                                const int64_t *bounds, size_t count, size_t width, float *scores);
 
 // --- Labels that the call gives (zero-shot classification)
 
@@ -255,7 +259,8 @@ typedef struct bertc_zero_shot_options {
 } bertc_zero_shot_options;
 #define BERTC_ZERO_SHOT_OPTIONS_INIT BERTC_INIT(bertc_zero_shot_options)
 // The number of the label that means that a pair's second text follows from the first: the first one whose name begins
-// with "entail", in any case. -1: there is none, and the last one is taken for it.
+// with "entail", in any case, or the one that the folder's label2id has under such a name, as in Transformers. -1: there is
+// none, and the last one is taken for it.
 BERTC_API int bertc_entailment_label(const bertc_model *model);
 // Scores `count` texts for labels that the model has not been trained on, as Transformers' zero-shot-classification
 // pipeline does. The model compares pairs (natural language inference): each text is paired with the hypothesis of

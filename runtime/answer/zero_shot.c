@@ -29,6 +29,7 @@ static bool entails(const char *label) {
 
 int bertc_entailment_label(const bertc_model *m) {
     const char *label;
+    if (m && m->task && m->task->entailment) return (int)m->task->entailment - 1;
     for (int i = 0; (label = bertc_label(m, i)); i++)
         if (entails(label)) return i;
     return -1;

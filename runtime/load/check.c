@@ -192,7 +192,8 @@ static bool check_task(const check_source *c) {
     struct_read(table, t->size, t, sizeof own);
     if (t->kind > BERTC_TASK_SEVERAL)
         return error_set(c->error, "task %u is not known to this version", t->kind);
-    if (t->label_count > BERTC_LABELS_MAX || t->mask_id < -1 || t->mask_id >= d->vocab_size)
+    if (t->label_count > BERTC_LABELS_MAX || t->entailment > t->label_count || t->mask_id < -1 ||
+        t->mask_id >= d->vocab_size)
         return error_set(c->error, "broken descriptor: the labels of the task table");
     if (!check_strings(c, table, bytes, t->labels, t->label_count, "label")) return false;
     if (t->prompt_count > BERTC_PROMPTS_MAX || t->default_prompt > t->prompt_count)

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "file.h"
 #include "main.h"
 #include "models/answers.h"
 
@@ -92,6 +94,54 @@ START_TEST(zero_shot_together) {
     for (size_t i = 0; i < n; i++) same_result(&results[i], wanted[i]);
     fixture_close(&f);
     cJSON_Delete(all);
+}
+END_TEST
+
+// Transformers asks label2id which label is the entailment, whatever id2label calls it.
+START_TEST(zero_shot_by_label2id) {
+    static const char *const labels[] = {"red", "the sea", "a dog"};
+    static const struct {
+        const char *keys;
+        int entailment;
+    } configs[] = {
+        {"\"id2label\": {\"0\": \"LABEL_0\", \"1\": \"LABEL_1\", \"2\": \"LABEL_2\"}, \"label2id\": "
+         "{\"CONTRADICTION\": 0, \"Entailment\": 2, \"neutral\": 1},",
+         2},
+        {"\"id2label\": {\"0\": \"entailment\", \"1\": \"b\", \"2\": \"c\"}, \"label2id\": {\"b\": 0, "
+         "\"entailment\": 1},",
+         1},
+        {"\"id2label\": {\"0\": \"a\", \"1\": \"entailed\", \"2\": \"c\"}, \"label2id\": {\"x\": 0},", 1},
+        {"\"id2label\": {\"0\": \"a\", \"1\": \"entailed\", \"2\": \"c\"}, \"label2id\": {\"entail\": 7},",
+         1},
+        {"\"num_labels\": 3, \"label2id\": {\"entailment\": 0},", -1}};
+    char path[] = "/tmp/bertc_label2id_XXXXXX.json", *text = file_text(ANSWERS "nli/config.json", NULL);
+    int file = mkstemps(path, 5);
+    ck_assert_int_ge(file, 0);
+    close(file);
+    cJSON *config = cJSON_Parse(text);
+    free(text);
+    cJSON_DeleteItemFromObject(config, "id2label");
+    cJSON_DeleteItemFromObject(config, "label2id");
+    text = cJSON_PrintUnformatted(config);
+    cJSON_Delete(config);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        fixture f;
+        bertc_text t = text_of("who is it ?");
+        bertc_result r = BERTC_RESULT_INIT;
+        bertc_zero_shot_options how = {BERTC_SIZED(bertc_zero_shot_options), .label_count = 3,
+                                       .labels = labels};
+        bertc_error e;
+        FILE *out = fopen(path, "w");
+        ck_assert(out && fprintf(out, "{%s%s", configs[i].keys, text + 1) > 0 && !fclose(out));
+        fixture_open(
+            &f, ANSWERS "nli",
+            (build_options){.batch = 1, .optimise = 1, .lengths = {1, {64}}, .hub = {.config = path}});
+        ck_assert_int_eq(bertc_entailment_label(f.model.model), configs[i].entailment);
+        ck_assert_msg(bertc_zero_shot(f.session, &t, 1, &how, NULL, &r, &e), "%s", e.message);
+        fixture_close(&f);
+    }
+    unlink(path);
+    free(text);
 }
 END_TEST
 
@@ -280,6 +330,7 @@ int main(int argc, char **argv) {
     tcase_set_timeout(t, 120);
     tcase_add_test(t, zero_shot);
     tcase_add_test(t, zero_shot_together);
+    tcase_add_test(t, zero_shot_by_label2id);
     tcase_add_test(t, zero_shot_rules);
     tcase_add_test(t, zero_shot_hypothesis);
     tcase_add_test(t, zero_shot_refused);

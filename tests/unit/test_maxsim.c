@@ -44,6 +44,29 @@ START_TEST(shapes) {
 }
 END_TEST
 
+// Of several documents, each has the bits that it has alone.
+START_TEST(together) {
+    enum { WIDTH = 131, DOCUMENTS = 9 };
+    static const size_t queries[] = {1, 7, 16, 17, 32, 33, 70};
+    static const int64_t bounds[DOCUMENTS + 1] = {0, 5, 5, 6, 39, 40, 72, 137, 137, 145};
+    static float q[70 * WIDTH], d[145 * WIDTH];
+    for (size_t i = 0; i < sizeof q / sizeof *q; i++) q[i] = random_float();
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++) d[i] = random_float();
+    for (size_t k = 0; k < sizeof queries / sizeof *queries; k++) {
+        float scores[DOCUMENTS];
+        bertc_maxsim_all(q, queries[k], d, bounds, DOCUMENTS, WIDTH, scores);
+        for (int i = 0; i < DOCUMENTS; i++) {
+            const float *rows = d + bounds[i] * WIDTH;
+            size_t n = (size_t)(bounds[i + 1] - bounds[i]);
+            ck_assert_float_eq(scores[i], bertc_maxsim(q, queries[k], rows, n, WIDTH));
+            double want = n ? slow(q, queries[k], rows, n, WIDTH) : -1e9;
+            ck_assert_double_le(fabs((double)scores[i] - want),
+                                2e-6 * (double)(queries[k] * WIDTH) + (n ? 0 : 100));
+        }
+    }
+}
+END_TEST
+
 START_TEST(nothing) {
     const float x[4] = {-1, -2, 3, 4};
     ck_assert_float_eq(bertc_maxsim(x, 0, x, 2, 2), 0);
@@ -58,6 +81,7 @@ int main(void) {
     Suite *suite = suite_create("maxsim");
     TCase *t = tcase_create("maxsim");
     tcase_add_test(t, shapes);
+    tcase_add_test(t, together);
     tcase_add_test(t, nothing);
     suite_add_tcase(suite, t);
     return suite_status(suite);

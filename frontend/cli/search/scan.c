@@ -102,20 +102,54 @@ static bool sparse_distance(worker *w, const scan_query *q, int64_t begin, int64
     return true;
 }
 
+// A number of a row, and its column; `wide`: of the columns' numbers, which the compiler knows.
+static inline __attribute__((always_inline)) float number_at(const stored *from, bool wide, int64_t i,
+                                                             int64_t *column) {
+    int32_t narrow;
+    float x;
+    if (wide)
+        memcpy(column, from->columns.data + i * 8, sizeof *column);
+    else
+        memcpy(&narrow, from->columns.data + i * 4, sizeof narrow), *column = narrow;
+    memcpy(&x, from->values.data + i * 4, sizeof x);
+    return x;
+}
+
+// Adds up CHAINS sums side by side, so that none waits for the one before. False: a column is none.
+enum { CHAINS = 4 };
+static inline __attribute__((always_inline)) bool
+sum_row(worker *w, bool wide, const float *asked, int64_t begin, int64_t end, float *sum, float *square) {
+    const stored *from = w->s->from;
+    float sums[CHAINS] = {0}, squares[CHAINS] = {0};
+    int64_t column, i = begin;
+    for (; i + CHAINS <= end; i += CHAINS)
+        for (int c = 0; c < CHAINS; c++) {
+            float x = number_at(from, wide, i + c, &column);
+            if ((uint64_t)column >= (uint64_t)from->width) return w->wrong = i + c, false;
+            sums[c] += asked[column] * x;
+            squares[c] += x * x;
+        }
+    for (int c = 0; i < end; i++, c++) {
+        float x = number_at(from, wide, i, &column);
+        if ((uint64_t)column >= (uint64_t)from->width) return w->wrong = i, false;
+        sums[c] += asked[column] * x;
+        squares[c] += x * x;
+    }
+    *sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    *square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    return true;
+}
+
 static bool sparse_row(worker *w, const scan_query *q, int64_t begin, int64_t end, float *score) {
     const stored *from = w->s->from;
-    float sum = 0, squares = 0, x;
+    float sum, square;
     if (w->s->how != BERTC_SIMILARITY_DOT && w->s->how != BERTC_SIMILARITY_COSINE)
         return sparse_distance(w, q, begin, end, score);
-    for (int64_t i = begin; i < end; i++) {
-        int64_t column = column_at(&from->columns, i);
-        if (column < 0 || column >= from->width) return w->wrong = i, false;
-        memcpy(&x, from->values.data + i * 4, sizeof x);
-        sum += q->numbers[column] * x;
-        squares += x * x;
-    }
+    if (!(from->columns.element == 8 ? sum_row(w, true, q->numbers, begin, end, &sum, &square)
+                                     : sum_row(w, false, q->numbers, begin, end, &sum, &square)))
+        return false;
     bool cosine = w->s->how == BERTC_SIMILARITY_COSINE;
-    *score = !cosine ? sum : squares > 0 ? sum / sqrtf(squares) : 0;
+    *score = !cosine ? sum : square > 0 ? sum / sqrtf(square) : 0;
     return true;
 }
 
@@ -149,19 +183,38 @@ static const float *vectors_of(worker *w, int64_t begin, int64_t end) {
     return memcpy(w->vectors, at, bytes);
 }
 
+// Rows of a block stay in a second cache while all queries pass.
+enum { SEVERAL_ROWS = 64, SEVERAL_BYTES = 256 << 10 };
+
+// The bounds of a block that begins with `row`, from 0 on; returns how many rows it has.
+static size_t several_block(const worker *w, int64_t row, int64_t *bounds) {
+    const stored *from = w->s->from;
+    int64_t begin = stored_bound(from, row);
+    size_t n = 0;
+    bounds[0] = 0;
+    do bounds[n + 1] = stored_bound(from, row + (int64_t)n + 1) - begin;
+    while (++n < SEVERAL_ROWS && row + (int64_t)n < w->last && bounds[n] * from->width * 4 < SEVERAL_BYTES);
+    return n;
+}
+
 static void scan_several(worker *w) {
     const scan *s = w->s;
-    for (int64_t row = w->first; row < w->last; row++) {
-        int64_t begin = stored_bound(s->from, row), end = stored_bound(s->from, row + 1);
-        const float *vectors = vectors_of(w, begin, end);
-        for (int q = 0; vectors && q < s->query_count; q++) {
-            const scan_query *x = &s->queries[q];
-            float score = bertc_maxsim(x->numbers, (size_t)x->rows, vectors, (size_t)(end - begin),
-                                       (size_t)s->from->width);
-            // a row without vectors has no answer
-            if (end > begin) add_hit(w, q, row, s->mean && x->rows ? score / (float)x->rows : score);
-        }
+    int64_t bounds[SEVERAL_ROWS + 1];
+    float scores[SEVERAL_ROWS];
+    size_t n;
+    for (int64_t row = w->first; row < w->last; row += (int64_t)n) {
+        n = several_block(w, row, bounds);
+        int64_t begin = stored_bound(s->from, row);
+        const float *vectors = vectors_of(w, begin, begin + bounds[n]);
         if (!vectors) return;
+        for (int q = 0; q < s->query_count; q++) {
+            const scan_query *x = &s->queries[q];
+            bertc_maxsim_all(x->numbers, (size_t)x->rows, vectors, bounds, n, (size_t)s->from->width, scores);
+            for (size_t i = 0; i < n; i++) // a row without vectors has no answer
+                if (bounds[i + 1] > bounds[i])
+                    add_hit(w, q, row + (int64_t)i,
+                            s->mean && x->rows ? scores[i] / (float)x->rows : scores[i]);
+        }
     }
 }
 

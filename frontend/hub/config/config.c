@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "frontend/hub/files/json.h"
 
@@ -270,6 +271,35 @@ static int64_t count_labels(const hub_fields *f, const cJSON *names, hub_config 
     return n;
 }
 
+static bool entails(const char *name) {
+    return !strncasecmp(name, "entail", strlen("entail"));
+}
+
+// Answers have id2label's names. But which label is the entailment, Transformers asks label2id.
+static void read_entailment(const hub_fields *f, hub_config *c) {
+    const cJSON *v, *numbers = hub_field(f, "label2id");
+    int64_t named = 0;
+    for (int64_t i = c->label_room; i > 0; i--)
+        if (entails(c->labels[i - 1])) named = i;
+    if (!cJSON_IsObject(numbers)) return;
+    cJSON_ArrayForEach(v, numbers) {
+        if (!entails(v->string)) continue;
+        bool good = cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < (double)c->label_room;
+        if (!good) {
+            diag_note(f->d, f->file, "label2id: \"%.80s\" has no number of a label, and is not read",
+                      v->string);
+        } else if ((int64_t)v->valuedouble + 1 != named) {
+            c->entailment = (int64_t)v->valuedouble + 1;
+            diag_note(f->d, f->file,
+                      "label2id: says that label %" PRId64
+                      " is \"%.80s\", and id2label calls it \"%.80s\": zero-shot labels "
+                      "follow label2id, answers have id2label's names",
+                      c->entailment - 1, v->string, c->labels[c->entailment - 1]);
+        }
+        return;
+    }
+}
+
 // id2label in the order of its numbers, LABEL_0 and so on where none is named. Where there are gaps, the
 // checkpoint says how many labels there are (hub_weights_read).
 static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
@@ -288,6 +318,7 @@ static bool read_labels(const hub_fields *f, arena *a, hub_config *c) {
         if (!c->labels[i]) c->labels[i] = arena_printf(a, "LABEL_%" PRId64, i);
     }
     c->sizes[SIZE_LABELS] = n;
+    if (names) read_entailment(f, c); // else Transformers makes both anew
     return true;
 }
 

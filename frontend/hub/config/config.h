@@ -72,6 +72,7 @@ typedef struct hub_config {
     const char **labels; // label_room of them; the first sizes[SIZE_LABELS] are the head's
     int64_t label_room;
     int64_t num_labels; // the key, where id2label has another number; else 0
+    int64_t entailment; // the number, from 1, that label2id gives it, where id2label does not; else 0
     hub_sentence sentence;
 } hub_config;
 

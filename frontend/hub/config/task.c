@@ -127,6 +127,7 @@ const void *hub_task_table(const hub_config *c, int64_t max_length, int32_t mask
     *task = (bertc_task){.size = sizeof *task,
                          .kind = kind_of(c, d),
                          .label_count = (uint32_t)labels,
+                         .entailment = c->entailment <= (int64_t)labels ? (uint32_t)c->entailment : 0,
                          .max_length = (uint32_t)max_length,
                          .mask_id = mask_id,
                          .labels = labels ? t.list : 0,

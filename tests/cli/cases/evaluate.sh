@@ -193,4 +193,4 @@ printf '{"text": "fine", "label": 1, "g": "a\\u001b[31m"}\n' >escape.jsonl
 expect '^a\?\[31m '
 grep -q "group 'a?\[31m' has 1 example:" err || fail "$(cat err)"
 "$BERTC" evaluate sentiment.so --data escape.jsonl --group-by g --json >out 2>err || fail "$(cat err)"
-expect '"group":"a\\u001b\[31m"'
+expect '"group": "a\\u001b\[31m"'
