@@ -30,6 +30,7 @@ typedef struct opening {
     hub_late_ids late;
     hub_fresh fresh;
     const char *outputs; // that are asked for beside the head's
+    int32_t eos;         // of a late interaction's tokenizer
 } opening;
 
 // --- Which files
@@ -146,6 +147,7 @@ static void ask_for_words(opening *o, tokenizer_use *use) {
     use->words = words;
     use->word_count = n + (l->expansion_token != NULL);
     use->ids = ARENA_ARRAY(o->a, int32_t, n + 1);
+    use->eos = &o->eos;
     o->late.skipped = use->ids;
 }
 
@@ -158,13 +160,16 @@ static void settle_special(opening *o, const bertc_tokenizer *t) {
     memcpy(o->late.skipped, ids, sizeof ids);
 }
 
+// The mask token, or of decoders, which have none, the one that ends a text.
 static bool settle_expansion(opening *o, const bertc_tokenizer *t) {
     const hub_late *l = &o->sentence.late;
-    o->late.expansion = l->expansion_token ? o->late.skipped[l->skipped_count] : t->mask_id;
+    o->late.expansion = l->expansion_token ? o->late.skipped[l->skipped_count]
+                        : t->mask_id >= 0  ? t->mask_id
+                                           : o->eos;
     if (!l->present || !l->expansion) return true;
     if (o->late.expansion >= 0 && o->late.expansion < o->read.sizes[SIZE_VOCAB]) return true;
     return diag_error(o->d, o->folder, "queries are filled up with %s, which the %s has not",
-                      l->expansion_token ? l->expansion_token : "the mask token",
+                      l->expansion_token ? l->expansion_token : "the mask token, or else the eos token",
                       o->late.expansion < 0 ? "tokenizer" : "model");
 }
 

@@ -118,15 +118,14 @@ bool tokenizer_roles(tokenizer_spec *s, const cJSON *config) {
     const struct {
         const char *key, *usual[2];
         int32_t *id;
-    } roles[] = {{"unk_token", {"[UNK]", "<unk>"}, &s->unk_id},
-                 {"pad_token", {"[PAD]", "<pad>"}, &s->pad_id},
-                 {"cls_token", {"[CLS]", "<s>"}, &s->cls_id},
-                 {"sep_token", {"[SEP]", "</s>"}, &s->sep_id},
-                 {"mask_token", {"[MASK]", "<mask>"}, &s->mask_id}};
+    } roles[] = {
+        {"unk_token", {"[UNK]", "<unk>"}, &s->unk_id},     {"pad_token", {"[PAD]", "<pad>"}, &s->pad_id},
+        {"cls_token", {"[CLS]", "<s>"}, &s->cls_id},       {"sep_token", {"[SEP]", "</s>"}, &s->sep_id},
+        {"mask_token", {"[MASK]", "<mask>"}, &s->mask_id}, {"eos_token", {NULL, NULL}, &s->eos_id}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         const char *name = tokenizer_token_text(cJSON_GetObjectItemCaseSensitive(config, roles[i].key));
         if (*roles[i].id < 0 && name) *roles[i].id = tokenizer_find_any(s, name);
-        for (int k = 0; k < 2 && *roles[i].id < 0; k++)
+        for (int k = 0; k < 2 && *roles[i].id < 0 && roles[i].usual[k]; k++)
             *roles[i].id = tokenizer_find_any(s, roles[i].usual[k]);
     }
     const cJSON *longest = cJSON_GetObjectItemCaseSensitive(config, "model_max_length");

@@ -84,6 +84,7 @@ static bool settle_words(tokenizer_spec *s, const tokenizer_use *use) {
     for (int i = 0; i < use->marker_count; i++)
         if (use->markers[i]) add_marker(s, use->markers[i]);
     for (int i = 0; i < use->word_count; i++) use->ids[i] = tokenizer_find_any(s, use->words[i]);
+    if (use->eos) *use->eos = s->eos_id;
     return !use->marker_count || tokenizer_sort_added(s, "added_tokens");
 }
 
@@ -97,8 +98,15 @@ static void strip(tokenizer_template *t) {
 
 bool tokenizer_open(const char *path, tokenizer_use use, arena *a, const void **table, size_t *bytes,
                     diag *d) {
-    tokenizer_spec s = {
-        .a = a, .d = d, .file = path, .unk_id = -1, .pad_id = -1, .cls_id = -1, .sep_id = -1, .mask_id = -1};
+    tokenizer_spec s = {.a = a,
+                        .d = d,
+                        .file = path,
+                        .unk_id = -1,
+                        .pad_id = -1,
+                        .cls_id = -1,
+                        .sep_id = -1,
+                        .mask_id = -1,
+                        .eos_id = -1};
     if (hub_is_folder(path)) {
         s.file = tokenizer_file(path, a);
         const char *unread = s.file ? NULL : tokenizer_unread(path, a);

@@ -91,7 +91,7 @@ typedef struct tokenizer_spec {
     const void *charsmap;
     size_t charsmap_bytes;
     uint32_t max_chars, max_length;
-    int32_t unk_id, pad_id, cls_id, sep_id, mask_id; // -1: none
+    int32_t unk_id, pad_id, cls_id, sep_id, mask_id, eos_id; // -1: none
 } tokenizer_spec;
 
 // --- open.c
@@ -104,6 +104,7 @@ typedef struct tokenizer_use {
     const char *const *words; // tokens to look up
     int word_count;
     int32_t *ids; // set, [word_count]: of the words; -1: there is none
+    int32_t *eos; // NULL, or set: the token that ends texts; -1: there is none
     bool bare;    // no special tokens stand round texts, and no class says how they are read
 } tokenizer_use;
 // The table of a file, or of a folder's.

@@ -12,6 +12,15 @@ done
 # As many as there are vectors, where none is left out.
 succeeds "$BERTC" run late.so --as query "the old" --json
 [ "$(tr -cd '[' <out | wc -c)" = 13 ] || fail "$(cat out)"
+# A tokenizer without a mask token, as decoders have: queries are filled up with the token that ends texts.
+cp -r "$cases/vectors/st-expanded" decoder
+chmod -R u+w decoder
+sed -i 's/\[MASK\]/[QUUX]/g' decoder/tokenizer.json
+sed -i 's/"mask_token": "\[MASK\]"/"eos_token": "[SEP]"/' decoder/tokenizer_config.json
+succeeds "$BERTC" tokenize decoder --as query "the cat" --json
+expect '^\{"ids": \[2, 5, 56, 61, 3, 3, 3, 3, 3, 3, 3\],'
+sed -i 's/"eos_token"/"other"/' decoder/tokenizer_config.json
+rejects 1 'filled up with the mask token, or else the eos token, which the tokenizer has not' "$BERTC" tokenize decoder --as query "the cat"
 # A prompt's tokens are of no text, and a longer text is cut only where that is asked for.
 succeeds "$BERTC" tokenize "$cases/cases/st-prompts" --as query "the old city" --json
 expect '"offsets": \[\[0, 0\], \[0, 0\], \[0, 0\], \[0, 3\], \[4, 7\],.*"words": \[null, null, null, 0, 1, 2,'
