@@ -69,7 +69,11 @@ static bool load(const safetensors *s, const char *name, tensor *out, arena *a) 
     out->data = (void *)(uintptr_t)data;
     if (strcmp(dtype, "I64")) return true;
     int32_t *narrow = ARENA_ARRAY(a, int32_t, bytes / 8);
-    for (size_t i = 0; i < bytes / 8; i++) narrow[i] = (int32_t)((const int64_t *)data)[i];
+    for (size_t i = 0; i < bytes / 8; i++) {
+        int64_t wide; // the file's tensors need not lie at multiples of 8
+        memcpy(&wide, (const char *)data + 8 * i, sizeof wide);
+        narrow[i] = (int32_t)wide;
+    }
     out->e = ELEM_I32;
     out->data = narrow;
     return true;
