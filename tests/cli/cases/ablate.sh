@@ -1,7 +1,7 @@
 # Without a pass kernels move no fewer bytes than with it (with fuse_mlp, which is off by default, no more), the scores of
 # attention among them; and no bound exceeds a measured time.
 succeeds "$BERTC" bench "$MODEL" --seq 64 --rounds 15 --ablate --json
-number() { sed -n "s/.*\"$1\":\([-0-9.e]*\).*/\1/p"; }
+number() { sed -n "s/.*\"$1\": *\([-0-9.e]*\).*/\1/p"; }
 rows=0
 while read -r line; do
     name=$(printf '%s\n' "$line" | sed 's/.*"without": "\([^"]*\)".*/\1/')
