@@ -40,7 +40,7 @@ static bool differentiated(graph *g, value loss, value *gradients) {
     for (value v = 0; ok && v < count; v++)
         if (gradients[v] != VALUE_NONE) graph_output_add(g, arena_printf(g->arena, "%d", v), gradients[v]);
     if (ok) rewriter_end(rewriter_begin(g)); // who reads a state stands before its assign
-    ck_assert_msg(graph_verify(g, "differentiated", &d), "%s", d.count ? d.items[0].text : "");
+    ck_assert_msg(!ok || graph_verify(g, "differentiated", &d), "%s", d.count ? d.items[0].text : "");
     diag_free(&d);
     return ok;
 }
@@ -149,7 +149,7 @@ START_TEST(by_differences) {
     r.g = graph_clone(r.a, harness_parse(r.a, path, &h));
     open_run(&r, &h, &w, path);
     value loss = made_loss(r.g);
-    if (loss != VALUE_NONE && !rounds(r.g)) {
+    if (loss != VALUE_NONE && !rounds(r.g) && !graph_has_effect(r.g)) { // states become inputs
         int32_t bounds[HARNESS_TEXTS + 1] = {0}, row_bounds[HARNESS_TEXTS + 1] = {0};
         harness_bind(&r, bounds, row_bounds);
         r.b.v[SYM_M] = h.length;
