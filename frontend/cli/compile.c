@@ -158,8 +158,7 @@ static void compile(compile_options *o, diag *d) {
     if (o->emit && !ir) emit_kind_of(o->emit, &e.kind);
     build_options with = o->build;
     with.graph_only = ir;
-    optimizer_options optimizer;
-    if (!step_options_read(&o->step, &optimizer, d)) return;
+    optimizer_options optimizer = step_optimizer(&o->step);
     if (o->build.hub.train.task) with.optimizer = &optimizer;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
     if (o->build.graph && same_file(o->build.graph, o->output)) {
@@ -169,7 +168,7 @@ static void compile(compile_options *o, diag *d) {
     arena *a = arena_new();
     bool ok = calibrate_options(&with, o->build.hub.model, a, d);
     ok = ok && build_open(&c.build, &with, d);
-    if (ok && !(o->build.stops && o->build.last == STAGE_INPUT)) ok = step_options_check(&o->step, d);
+    if (ok && !(o->build.stops && o->build.last == STAGE_INPUT)) ok = tensor_rates_check(&o->step.rates, d);
     if (ok && ir) write_ir(&c.build, o->output, d);
     if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);
     progress_line_clear(&c.build.line);

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontend/cli/tensor_rates.h"
 #include "frontend/cli/train/chance.h"
 #include "frontend/cli/train/checkpoint.h"
-#include "frontend/cli/train/freeze.h"
 #include "frontend/cli/train/log.h"
 #include "frontend/cli/train/order.h"
 #include "frontend/cli/train/plan.h"
@@ -236,18 +236,19 @@ END_TEST
 
 // --- Rates by tensor
 
+static bool freezes(const char *list, const char *name) {
+    return tensor_rate(&(tensor_rates){.frozen = list, .decay = 1}, name) == 0;
+}
+
 START_TEST(frozen) {
     static const char *const layer3 = "bert.encoder.layer.3.attention.self.query.weight";
-    ck_assert(freeze_names("layer.3", layer3) && freeze_names("a,layer.0-3", layer3) &&
-              freeze_names("layer.3.attention", layer3));
-    ck_assert(freeze_names("encoder", layer3) && freeze_names("bert", layer3) &&
-              freeze_names("query.weight", layer3));
-    ck_assert(!freeze_names("layer.0-2", layer3) && !freeze_names("layer.4", layer3) &&
-              !freeze_names("lay", layer3));
-    ck_assert(!freeze_names("layer.3.output", layer3) && !freeze_names(NULL, layer3) &&
-              !freeze_names("", layer3));
-    ck_assert(!freeze_names("weight.x", layer3) && freeze_names("layer.0-1", "model.layers.1.mlp.Wi.weight"));
-    ck_assert(!freeze_names("layer.1", "bert.encoder.layer.11.output.dense.bias"));
+    ck_assert(freezes("layer.3", layer3) && freezes("a,layer.0-3", layer3) &&
+              freezes("layer.3.attention", layer3));
+    ck_assert(freezes("encoder", layer3) && freezes("bert", layer3) && freezes("query.weight", layer3));
+    ck_assert(!freezes("layer.0-2", layer3) && !freezes("layer.4", layer3) && !freezes("lay", layer3));
+    ck_assert(!freezes("layer.3.output", layer3) && !freezes(NULL, layer3) && !freezes("", layer3));
+    ck_assert(!freezes("weight.x", layer3) && freezes("layer.0-1", "model.layers.1.mlp.Wi.weight"));
+    ck_assert(!freezes("layer.1", "bert.encoder.layer.11.output.dense.bias"));
     tensor_rates r = {"embeddings", 0.5, 4};
     ck_assert_double_eq(tensor_rate(&r, layer3), 0.25);
     ck_assert_double_eq(tensor_rate(&r, "bert.encoder.layer.0.output.dense.bias"), 1.0 / 32);
@@ -257,6 +258,15 @@ START_TEST(frozen) {
     ck_assert_double_eq(tensor_rate(&r, "bert.embeddings.LayerNorm.weight"), 1.0 / 64);
     r.decay = 1;
     ck_assert_double_eq(tensor_rate(&r, layer3), 1);
+    // A word that names nothing is told.
+    diag d;
+    diag_init(&d);
+    r = (tensor_rates){.frozen = "layer.3,layer.7", .decay = 1};
+    tensor_rate(&r, layer3);
+    ck_assert(!tensor_rates_check(&r, &d) && strstr(d.items[0].text, "'layer.7' names no parameter"));
+    r = (tensor_rates){.frozen = "", .decay = 1};
+    ck_assert(!tensor_rates_check(&r, &d));
+    diag_free(&d);
 }
 END_TEST
 

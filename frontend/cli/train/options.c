@@ -77,14 +77,7 @@ static void add_steps(option_table *t, train_options *o) {
                                 &o->warmup_ratio, .ceiling = 1});
     options_add(
         t, (option_row){"warmup-steps", 0, OPTION_INT, "N", "instead: so many steps", &o->warmup_steps, 0});
-    options_add(t, (option_row){"weight-decay", 0, OPTION_NUMBER, "X",
-                                "of AdamW; none on biases and norms (default 0)", &o->weight_decay});
-    options_add(
-        t, (option_row){"adam-beta1", 0, OPTION_NUMBER, "X", "default 0.9", &o->beta1, .ceiling = 0.999999});
-    options_add(t, (option_row){"adam-beta2", 0, OPTION_NUMBER, "X", "default 0.999", &o->beta2,
-                                .ceiling = 0.99999999});
-    options_add(
-        t, (option_row){"adam-epsilon", 0, OPTION_NUMBER, "X", "default 1e-8", &o->epsilon, .floor = 1e-30});
+    step_options_add(t, &o->step);
     options_add(t, (option_row){"max-grad-norm", 0, OPTION_NUMBER, "X",
                                 "larger gradients are scaled down to this norm (default 1; 0: none are)",
                                 &o->max_norm});
@@ -98,11 +91,9 @@ static void add_steps(option_table *t, train_options *o) {
                 (option_row){"label-smoothing", 0, OPTION_NUMBER, "P",
                              "of classify, tag and mlm: the share of a label that all labels get (default 0)",
                              &o->smoothing, .ceiling = 0.999});
-    options_add(t, (option_row){"freeze", 0, OPTION_TEXT, "NAMES",
-                                "parameters that stay as they are: embeddings,layer.0-7", &o->freeze});
     options_add(t, (option_row){"layerwise-lr-decay", 0, OPTION_NUMBER, "X",
                                 "each layer's rate is that of the one above times X (default 1)",
-                                &o->layer_decay, .floor = 1e-6, .ceiling = 1});
+                                &o->step.rates.decay, .floor = 1e-6, .ceiling = 1});
     options_add(t,
                 (option_row){"seed", 0, OPTION_INT, "N", "of all that is drawn (default 42)", &o->seed, 0});
     options_add(t, (option_row){"no-shuffle", 0, OPTION_FLAG, NULL, "lines are taken in their order",
@@ -141,14 +132,10 @@ void train_options_add(option_table *t, train_options *o) {
                          .epochs = 3,
                          .batch = 8,
                          .accumulation = 1,
-                         .beta1 = 0.9,
-                         .beta2 = 0.999,
-                         .epsilon = 1e-8,
                          .max_norm = 1,
                          .dropout = -1,
                          .mlm_probability = 0.15,
                          .score_scale = 1,
-                         .layer_decay = 1,
                          .seed = 42,
                          .save_steps = 500,
                          .stride = 128,

@@ -3,19 +3,20 @@
 #define BERTC_CLI_TRAIN_OPTIONS_H
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/step.h"
 #include "frontend/cli/train/features.h"
 #include "frontend/cli/train/rates.h"
 
 typedef struct train_options {
     const char *model;
     const char *task_name, *train, *dev, *columns, *problem_type, *output, *init, *scheduler, *best_metric,
-        *save_dtype, *freeze, *mcpu, *passes;
+        *save_dtype, *mcpu, *passes;
     train_task task;
     rate_kind rate;
     bool several_labels; // of a text: --problem-type multi_label_classification
     bool label_all, whole_words, no_shuffle, resume, skip_bad, load_best;
-    double learning_rate, epochs, weight_decay, beta1, beta2, epsilon, max_norm, warmup_ratio, dropout,
-        mlm_probability, score_scale, smoothing, layer_decay;
+    double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing;
+    step_options step; // with the rate of each layer
     int64_t batch, batch_tokens, accumulation, max_steps, warmup_steps, seed, patience, save_steps,
         save_limit, max_length, stride, threads;
 } train_options;

@@ -8,7 +8,6 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/train/checkpoint.h"
-#include "frontend/cli/train/freeze.h"
 #include "frontend/cli/train/run.h"
 #include "ir/memory.h"
 
@@ -115,41 +114,14 @@ static bool check_room(const train_run *r, diag *d) {
                       (long long)BERTC_TOKENS_MAX);
 }
 
-static bool has_named(const train_run *r, const char *word) {
-    for (int i = 0; i < bertc_trainer_tensor_count(r->trainer); i++) {
-        bertc_train_tensor t = BERTC_TRAIN_TENSOR_INIT;
-        bool is = bertc_trainer_tensor_describe(r->trainer, i, &t, NULL) && t.kind == BERTC_TENSOR_PARAMETER;
-        if (is && freeze_names(word, t.name)) return true;
-    }
-    return false;
-}
-
-// Each word of --freeze must name a tensor of the model.
-static bool check_freeze(const train_run *r, diag *d) {
-    for (const char *word = r->o->freeze; word && *word;) {
-        size_t n = strcspn(word, ",");
-        char *one = memory_must(memory_strndup(word, n));
-        bool found = has_named(r, one);
-        if (!found) diag_error(d, "--freeze", "'%s' names no tensor of the model", one);
-        free(one);
-        if (!found) return false;
-        word += n + (word[n] == ',');
-    }
-    return true;
-}
-
 static bool open_trainer(train_run *r, diag *d) {
     const train_options *o = r->o;
     int64_t longest = r->train.longest > r->dev.longest ? r->train.longest : r->dev.longest;
     int64_t texts = (r->plan.tokens + longest - 1) / longest;
     bertc_error e;
-    tensor_rates rates = {o->freeze, o->layer_decay, r->base.model.layers};
-    optimizer_options optimizer = {.beta1 = o->beta1,
-                                   .beta2 = o->beta2,
-                                   .epsilon = o->epsilon,
-                                   .weight_decay = o->weight_decay,
-                                   .rate = tensor_rate,
-                                   .context = &rates};
+    step_options step = o->step;
+    step.rates.layers = r->base.model.layers;
+    optimizer_options optimizer = step_optimizer(&step);
     build_options b = {.hub = {.model = o->model, .train = training_of(r)},
                        .lengths = {.count = 1, .v = {longest}},
                        .batch = texts,
@@ -163,7 +135,7 @@ static bool open_trainer(train_run *r, diag *d) {
     bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;
     s.threads = (int)(o->threads ? o->threads : bertc_cpu_count());
     r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
-    return r->trainer ? check_freeze(r, d) : runtime_failed(d, &e);
+    return r->trainer ? tensor_rates_check(&step.rates, d) : runtime_failed(d, &e);
 }
 
 // --- A run

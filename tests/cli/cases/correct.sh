@@ -31,8 +31,8 @@ grep -q 'the model does not train: it has no output `loss`' err || fail "$(cat e
 succeeds "$BERTC" compile "$MODEL" --train classify --freeze embeddings,layer.0-99 --emit ir --stage packed -o x.ir
 grep -q 'exp_avg.classifier.weight' x.ir || fail "the head is frozen"
 ! grep -q 'exp_avg.bert.embeddings\|exp_avg.bert.encoder.layer.0' x.ir || fail "it is not frozen"
-rejects 1 '--freeze: no parameter that is trained has .layer.99. in its name' "$BERTC" compile "$MODEL" --train classify --freeze layer.99 -o x.so
-rejects 1 "--freeze: 'layer.3-1' is no part of a name" "$BERTC" compile "$MODEL" --train classify --freeze layer.3-1 -o x.so
+rejects 1 "--freeze: 'layer.99' names no parameter that is trained" "$BERTC" compile "$MODEL" --train classify --freeze layer.99 -o x.so
+rejects 1 "--freeze: 'layer.3-1' names no parameter" "$BERTC" compile "$MODEL" --train classify --freeze layer.3-1 -o x.so
 rejects 1 'every parameter is frozen' "$BERTC" compile "$MODEL" --train classify --freeze bert,classifier -o x.so
 rejects 1 "--dtype: int8w can't be trained" "$BERTC" compile "$MODEL" --train classify --dtype int8w -o x.so
 rejects 2 'options of a step go with --train' "$BERTC" compile "$MODEL" --weight-decay 0.1 -o x.so

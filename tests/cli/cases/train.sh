@@ -62,7 +62,7 @@ rm -r other
 succeeds train -o frozen --max-steps 2 --freeze embeddings,layer.0
 succeeds train -o free --max-steps 2
 cmp -s frozen/model.safetensors free/model.safetensors && fail "nothing is frozen"
-rejects 1 "--freeze: 'layer.7' names no tensor" train -o nothing --freeze classifier,layer.7
+rejects 1 "--freeze: 'layer.7' names no parameter" train -o nothing --freeze classifier,layer.7
 rejects 1 'every parameter is frozen' train -o nothing --freeze bert,classifier
 
 # A full disk at a checkpoint: the one before stays, and the run goes on from it.

@@ -1,4 +1,4 @@
-#include "frontend/cli/train/freeze.h"
+#include "frontend/cli/tensor_rates.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,16 +34,40 @@ static bool begins(const char *word, size_t n, const char *name) {
     }
 }
 
-bool freeze_names(const char *list, const char *name) {
-    for (const char *word = list; word && *word;) {
+// Has the name the word's parts anywhere?
+static bool word_names(const char *word, size_t n, const char *name) {
+    for (const char *at = name; n && at; at = strchr(at, '.')) {
+        at += *at == '.';
+        if (begins(word, n, at)) return true;
+    }
+    return false;
+}
+
+// Is the tensor frozen? Each word that names it is marked as found.
+static bool is_frozen(tensor_rates *r, const char *name) {
+    bool frozen = false;
+    int i = 0;
+    for (const char *word = r->frozen; word && *word; i++) {
         size_t n = strcspn(word, ",");
-        for (const char *at = name; n && at; at = strchr(at, '.')) {
-            at += *at == '.';
-            if (begins(word, n, at)) return true;
+        if (word_names(word, n, name)) {
+            frozen = true;
+            if (i < FREEZE_MAX) r->found[i] = true;
         }
         word += n + (word[n] == ',');
     }
-    return false;
+    return frozen;
+}
+
+bool tensor_rates_check(const tensor_rates *r, diag *d) {
+    int i = 0;
+    for (const char *word = r->frozen; word && *word; i++) {
+        int n = (int)strcspn(word, ",");
+        if (i == FREEZE_MAX) return diag_error(d, "--freeze", "more than %d names", FREEZE_MAX);
+        if (!r->found[i])
+            return diag_error(d, "--freeze", "'%.*s' names no parameter that is trained", n, word);
+        word += n + (word[n] == ',');
+    }
+    return !r->frozen || i || diag_error(d, "--freeze", "names nothing");
 }
 
 // The number behind "layer." or "layers."; -1: there is none.
@@ -58,10 +82,10 @@ static int64_t layer_of(const char *name) {
 }
 
 double tensor_rate(void *context, const char *name) {
-    const tensor_rates *r = context;
-    if (freeze_names(r->frozen, name)) return 0;
+    tensor_rates *r = context;
+    if (is_frozen(r, name)) return 0;
     if (r->decay == 1) return 1;
     int64_t layer = layer_of(name);
     if (layer >= 0) return pow(r->decay, (double)(r->layers + 1 - layer));
-    return freeze_names("embeddings", name) ? pow(r->decay, (double)(r->layers + 2)) : 1;
+    return word_names("embeddings", 10, name) ? pow(r->decay, (double)(r->layers + 2)) : 1;
 }
