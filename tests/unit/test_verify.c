@@ -65,7 +65,7 @@ START_TEST(recorded_type) {
 END_TEST
 START_TEST(packed_result) {
     g->nodes[3].type = g->nodes[2].type;
-    expect_fault("after test: @g: %3: only constants are packed");
+    expect_fault("after test: @g: %3: only constants, and what pack gives, are packed");
 }
 END_TEST
 START_TEST(names_twice) {
