@@ -99,7 +99,7 @@ static int take_gradients(graph *g, pass *p, const optimizer_options *o, trained
     }
     if (!count) {
         diag_error(p->c->diag, p->name,
-                   found ? "every parameter is frozen"
+                   found ? "every parameter is frozen by --freeze"
                          : "the graph has no output gradient.NAME: differentiate makes them");
         return -1;
     }

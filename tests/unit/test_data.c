@@ -202,6 +202,9 @@ START_TEST(bad_lines) {
     fails(json("{\"text\": \"a\", \"labels\": [1, {}]}", DATA_LABELS), "$.labels[1]: is no label");
     fails(json("{\"text\": \"a\", \"label\": 1e999}", DATA_NUMBER), "$.label: is no number");
     fails(json("{\"text\": \"a\", \"label\": \"x\"}", DATA_NUMBER), "$.label: is no number");
+    fails(json("{\"text\": \"a\", \"label\": -1e39}", DATA_NUMBER), "$.label: is too large a number");
+    fails(json("{\"text\": \"a\", \"label\": [1, 3.5e38]}", DATA_NUMBER),
+          "$.label[1]: is too large a number");
     fails(json("{\"a\": \"x\", \"b\": \"y\", \"score\": [1]}", DATA_SCORED), "where one number is wanted");
     fails(json("{\"tokens\": [\"a\"], \"tags\": []}", DATA_TAGS), "has 1 words and 0 tags");
     fails(json("{\"tokens\": [\"a\", 1], \"tags\": [0, 0]}", DATA_TAGS), "$.tokens[1]: is no word");
@@ -420,7 +423,7 @@ START_TEST(labels_learnt) {
     data_label nine = numbered(9);
     ck_assert_int_eq(data_labels_find(l, &nine), 1);
     ck_assert_ptr_null(learn(2, (data_label[]){numbered(0), named("a")}, &why));
-    ck_assert_str_eq(why, "some labels are numbers, and some are names");
+    ck_assert_str_eq(why, "some labels are whole numbers, as 0, and some are names, as 'a'");
     ck_assert_ptr_null(learn(0, NULL, &why));
     ck_assert_ptr_null(learn(2, (data_label[]){numbered(0), numbered(1e9)}, &why));
     l = data_labels_new(memory);

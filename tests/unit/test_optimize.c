@@ -198,7 +198,7 @@ START_TEST(refuses) {
     diag_free(&d);
     diag_init(&d);
     ck_assert_ptr_null(optimized(plain, &o));
-    ck_assert(strstr(d.items[0].text, "every parameter is frozen"));
+    ck_assert(strstr(d.items[0].text, "every parameter is frozen by --freeze"));
 }
 END_TEST
 

@@ -1,4 +1,5 @@
 // From a record's columns to an example of the form that is asked for.
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,8 @@ static bool read_numbers(reading *x) {
     for (const cJSON *item = list ? v->child : v; n < count; item = item->next, n++)
         if (!value_number(item, &numbers[n]))
             return bad(x, list ? at_item(x, column, n) : at_column(x, column), "is no number");
+        else if (fabs(numbers[n]) > FLT_MAX)
+            return bad(x, list ? at_item(x, column, n) : at_column(x, column), "is too large a number");
     x->e->numbers = numbers;
     x->e->number_count = count;
     return true;

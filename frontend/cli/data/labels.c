@@ -141,11 +141,27 @@ static int by_bytes(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+// One of each kind says which lines to look for.
+static const char *mixed_labels(data_labels *l) {
+    const char *number = NULL, *name = NULL;
+    for (int i = 0; i < l->count; i++) {
+        char *end;
+        bool whole = is_whole(strtod(l->names[i], &end)) && !*end;
+        if (whole && !number) number = l->names[i];
+        if (!whole && !name) name = l->names[i];
+    }
+    return number && name
+               ? arena_printf(l->arena,
+                              "some labels are whole numbers, as %s, and some are names, as '%.100s'", number,
+                              data_printable(name, l->arena))
+               : "some labels are whole numbers, and some are names";
+}
+
 bool data_labels_settle(data_labels *l, const char **why) {
     int count = l->count;
     *why = !count                      ? "there are no labels"
            : l->over                   ? "there are more than 65536 labels"
-           : l->names_seen && l->whole ? "some labels are numbers, and some are names"
+           : l->names_seen && l->whole ? mixed_labels(l)
                                        : NULL;
     if (*why) return false;
     const char **names = l->names;

@@ -79,7 +79,9 @@ bool base_settle(train_base *b, const char *data, diag *d) {
     if (!b->learns) return true;
     if (!data_labels_settle(b->labels, &why)) return diag_error(d, data, "%s", why);
     b->rule.labels = b->labels;
-    return true;
+    if (b->rule.form != DATA_LABEL || data_labels_count(b->labels) > 1) return true;
+    return diag_error(d, data, "all its examples have the label %s: classify needs a second one",
+                      data_printable(data_labels_name(b->labels, 0), b->arena));
 }
 
 void base_close(train_base *b) {

@@ -63,7 +63,7 @@ succeeds train -o frozen --max-steps 2 --freeze embeddings,layer.0
 succeeds train -o free --max-steps 2
 cmp -s frozen/model.safetensors free/model.safetensors && fail "nothing is frozen"
 rejects 1 "--freeze: 'layer.7' names no parameter" train -o nothing --freeze classifier,layer.7
-rejects 1 'every parameter is frozen' train -o nothing --freeze bert,classifier
+rejects 1 'every parameter is frozen by --freeze' train -o nothing --freeze bert,classifier
 
 # A full disk at a checkpoint: the one before stays, and the run goes on from it.
 disk() { (trap '' XFSZ && ulimit -f 4000 && "$BERTC" train bert --task classify --train train.jsonl -o full "$@"); }
@@ -95,6 +95,10 @@ rejects 1 'empty.jsonl: holds no example' train -o nothing --train empty.jsonl
 printf '{"tokens": ["a"], "ner_tags": [0]}\n' >tags.jsonl
 MANY=1 rejects 1 'tags.jsonl: 1 line is bad' train -o nothing --dev tags.jsonl
 MANY=1 rejects 1 'labels.jsonl:1: .fair. is none of' train -o nothing --dev labels.jsonl
+printf '{"text": "x", "label": 3}\n{"text": "y", "label": 3}\n' >single.jsonl
+rejects 1 'single.jsonl: all its examples have the label 3: classify needs' train -o nothing --train single.jsonl
+printf '{"text": "x", "label": 3}\n{"text": "y", "label": "fair"}\n' >mixed.jsonl
+rejects 1 "mixed.jsonl: some labels are whole numbers, as 3, and some are names, as 'fair'" train -o nothing --train mixed.jsonl
 rejects 1 'missing.jsonl' train -o nothing --train missing.jsonl
 rejects 1 "is none of the dev file's metrics: loss, accuracy" train -o nothing --dev dev.jsonl --metric-for-best-model bleu
 rejects 1 '--max-seq-length: 512 is too long: the model has 48 positions' train -o nothing --max-seq-length 512
