@@ -43,6 +43,7 @@ typedef struct harness {
     // whose values hold M are left out: such values can't be inputs, so a test's graph computes them first.
     const char *family;
     const char *only; // "native", or one of host_cpus; NULL: all
+    bool plain;       // compiled without LLVM's optimiser, which takes most of a test's time
     // Names of precisions with spaces: runs the levels that have code for one of them, in place of the ISAs. NULL: f32.
     const char *dtypes;
     const char *class; // of those the levels of this arithmetic class alone; NULL: all
