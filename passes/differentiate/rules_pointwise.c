@@ -46,9 +46,10 @@ void gradient_maximum(const rule_call *c) {
     for (int i = 0; i < 2; i++) {
         if (!rule_wants(c, i)) continue;
         value own = rule_operand(c, i), other = rule_operand(c, 1 - i), rest = build_scalar(c->t, 0);
-        if (both)
-            rest = build_select(c->t, build_compare(c->t, "eq", own, other), build_scaled(c->t, c->g, 0.5),
-                                rest);
+        if (both) {
+            value half = build_scaled(c->t, c->g, 0.5), equal = build_compare(c->t, "eq", own, other);
+            rest = build_select(c->t, equal, half, rest);
+        }
         rule_give(c, i, build_select(c->t, build_compare(c->t, "gt", own, other), c->g, rest));
     }
 }
@@ -67,7 +68,7 @@ void gradient_log(const rule_call *c) {
 
 // 1 - y^2
 void gradient_tanh(const rule_call *c) {
-    value slope = build_sub(c->t, build_scalar(c->t, 1), square(c->t, rule_result(c)));
+    value y2 = square(c->t, rule_result(c)), slope = build_sub(c->t, build_scalar(c->t, 1), y2);
     rule_give(c, 0, build_mul(c->t, c->g, slope));
 }
 

@@ -36,7 +36,8 @@ void gradient_reduce_mean(const rule_call *c) {
 void gradient_reduce_max(const rule_call *c) {
     const attr *axes = node_attr(&c->n, ATTR_axes);
     value largest = build_compare(c->t, "eq", rule_operand(c, 0), rule_result(c));
-    value ones = build_select(c->t, largest, build_scalar(c->t, 1), build_scalar(c->t, 0));
+    value zero = build_scalar(c->t, 0), one = build_scalar(c->t, 1);
+    value ones = build_select(c->t, largest, one, zero);
     value share = build_div(c->t, c->g, build_reduce(c->t, OP_reduce_sum, ones, axes->n, axes->u.ints));
     rule_give(c, 0, build_mul(c->t, ones, share));
 }
