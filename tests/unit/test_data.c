@@ -213,6 +213,7 @@ START_TEST(bad_lines) {
     fails(json("{\"text\": \"a\"} {}", DATA_TEXT), "has more behind its JSON object, at column 15");
     fails(json("[{\"text\": \"a\"}]", DATA_TEXT), "a line of JSON holds one object");
     fails(json("\"a\"", DATA_TEXT), "is no JSON object");
+    fails(json("{\"text\": \"a\", \"label\": 1, \"text\": \"b\"}", DATA_TEXT), "has the key \"text\" twice");
     fails(json("{\"text\": \"a\xff\"}", DATA_TEXT), "is no UTF-8 from byte 12 on");
     const char *path = write_file("x.jsonl", "{\"text\": \"a\0\"}", 14);
     data_source *s = open_as(path, DATA_TEXT, NULL);

@@ -198,12 +198,21 @@ bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from
     return true;
 }
 
-void hub_checkpoint_note_other(const hub_checkpoint *c, diag *d) {
-    for (int i = 0; c->other && i < weights_file_count(c->other); i++)
-        if (!c->borrowed[i])
-            diag_note(d, c->other_path,
-                      "tensor \"%.200s\" is not read: the model has it already, or has no such",
-                      weights_file_name(c->other, i));
+bool hub_checkpoint_check_other(const hub_checkpoint *c, const char *lacked, diag *d) {
+    char list[200] = "";
+    int count = c->other ? weights_file_count(c->other) : 0, unread = 0;
+    for (int i = 0; i < count; i++) {
+        size_t n = strlen(list);
+        if (!c->borrowed[i] && unread++ < 3)
+            snprintf(list + n, sizeof(list) - n, "%s%.60s", n ? ", " : "", weights_file_name(c->other, i));
+    }
+    if (unread && unread == count)
+        return diag_error(d, c->other_path, "holds no tensor that the model lacks%s%.200s%s",
+                          lacked ? ", as \"" : "", lacked ? lacked : "", lacked ? "\"" : "");
+    if (unread)
+        diag_note(d, c->other_path, "%d tensor%s not read: %s%s: the model has such already, or has none",
+                  unread, unread == 1 ? " is" : "s are", list, unread > 3 ? ", ..." : "");
+    return true;
 }
 
 const char *hub_checkpoint_where(const hub_checkpoint *c, const char *name) {
