@@ -102,11 +102,6 @@ typedef struct hub_save {
 // when this returns true. After a failure some may be there.
 bool hub_save_model(const hub_model *m, const hub_save *save, diag *d);
 
-// The labels that a folder's head for the task has (task: as of hub_training); *count 0: it has no such head, and one is
-// drawn. False, with a diagnostic, where the folder can't be trained for the task.
-bool hub_labels(const hub_options *options, const char *task, arena *a, const char *const **names,
-                int64_t *count, diag *d);
-
 // The tokenizer table alone, from a folder, tokenizer.json or vocab.txt.
 bool hub_tokenizer(const char *path, arena *a, const void **table, size_t *bytes, diag *d);
 

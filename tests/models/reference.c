@@ -43,6 +43,19 @@ void reference_open(reference *r, const char *path) {
     ck_assert_ptr_nonnull(r->mask);
 }
 
+bool reference_holds_all(const char *path) {
+    const char *dtype;
+    const int64_t *shape;
+    const void *data;
+    size_t bytes;
+    int rank;
+    reference r;
+    reference_open(&r, path);
+    bool holds = safetensors_entry(r.file, "out.hidden_states.0", &dtype, &rank, &shape, &data, &bytes);
+    reference_close(&r);
+    return holds;
+}
+
 void reference_close(reference *r) {
     safetensors_close(r->file);
     free(r->ids);

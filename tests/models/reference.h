@@ -15,6 +15,8 @@ typedef struct reference {
 // Aborts the running test where the file can't be read.
 void reference_open(reference *r, const char *path);
 void reference_close(reference *r);
+// Does the file hold hidden states and attentions too?
+bool reference_holds_all(const char *path);
 // Does a row's mask hide its first column?
 bool reference_hides_first(const reference *r);
 

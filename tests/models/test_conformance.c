@@ -59,25 +59,13 @@ static void check_written(const char *name, const artefact *a, const char *how) 
     diag_free(&d);
 }
 
-// Does the reference hold hidden states and attentions too?
-static bool holds_all(const char *name) {
-    const char *dtype;
-    const int64_t *shape;
-    const void *data;
-    size_t bytes;
-    int rank;
-    reference r;
-    reference_open(&r, case_path(name, "io.safetensors"));
-    bool holds = safetensors_entry(r.file, "out.hidden_states.0", &dtype, &rank, &shape, &data, &bytes);
-    reference_close(&r);
-    return holds;
-}
-
 static build_options options_of(const char *name, const char *cpu) {
     return (build_options){.batch = 1,
                            .optimise = 2,
                            .mcpu = cpu,
-                           .hub.outputs = holds_all(name) ? "hidden_states,attentions" : NULL};
+                           .hub.outputs = reference_holds_all(case_path(name, "io.safetensors"))
+                                              ? "hidden_states,attentions"
+                                              : NULL};
 }
 
 static void open_case(opened *m, const char *name, const char *cpu, diag *d) {

@@ -215,8 +215,6 @@ END_TEST
 START_TEST(labels_of_data) {
     const struct head_case *c = &cases[0];
     static const char *const names[] = {"bad", "so so", "good"};
-    const char *const *found;
-    int64_t count;
     if (!case_home(c->name)) SKIP("shared", "%s", c->name);
     arena *a = arena_new();
     diag d;
@@ -224,8 +222,6 @@ START_TEST(labels_of_data) {
     diag_init(&d);
     split(c, a, &d);
     hub_options o = {.model = folder};
-    ck_assert(hub_labels(&o, "classify", a, &found, &count, &d));
-    ck_assert_int_eq(count, 0);
     open_split(c, (hub_training){.label_count = 3, .labels = names}, a, &m, &d);
     ck_assert_int_eq(m.label_count, 3);
     ck_assert_str_eq(m.labels[2], "good");
@@ -233,8 +229,6 @@ START_TEST(labels_of_data) {
     ck_assert_int_eq(graph_type(m.graph, m.graph->outputs[0].value)->d[1].n, 3);
     hub_close(&m);
     o.model = case_home(c->name);
-    ck_assert(hub_labels(&o, "classify", a, &found, &count, &d));
-    ck_assert_int_gt(count, 0);
     o.train = (hub_training){.task = "classify", .label_count = 7};
     ck_assert(!hub_open(&o, a, &m, &d)); // the folder's classifier has others
     ck_assert_msg(strstr(d.items[d.count - 1].text, "classifier") != NULL, "%s", d.items[d.count - 1].text);

@@ -39,24 +39,12 @@ static void check_states(const graph *g, const char *name) {
     ck_assert_msg(states > 0, "%s: no state", name);
 }
 
-// Does the reference hold hidden states and attentions too?
-static bool holds_all(const char *name) {
-    const char *dtype;
-    const int64_t *shape;
-    const void *data;
-    size_t bytes;
-    int rank;
-    reference r;
-    reference_open(&r, case_path(name, "io.safetensors"));
-    bool holds = safetensors_entry(r.file, "out.hidden_states.0", &dtype, &rank, &shape, &data, &bytes);
-    reference_close(&r);
-    return holds;
-}
-
 static hub_options options_for(const char *name, const char *folder) {
     return (hub_options){.model = folder,
                          .train.task = "states",
-                         .outputs = holds_all(name) ? "hidden_states,attentions" : NULL};
+                         .outputs = reference_holds_all(case_path(name, "io.safetensors"))
+                                        ? "hidden_states,attentions"
+                                        : NULL};
 }
 
 static void check_evaluated(const char *name, const char *folder) {

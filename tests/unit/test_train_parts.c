@@ -93,6 +93,13 @@ static int32_t *some_lengths(int64_t n) {
     return v;
 }
 
+// Tokens of batch b.
+static int64_t tokens_of(const order *o, const int32_t *lengths, int64_t b) {
+    int64_t sum = 0;
+    for (int64_t i = o->bounds[b]; i < o->bounds[b + 1]; i++) sum += lengths[o->examples[i]];
+    return sum;
+}
+
 // Every example once, in batches that the rule allows.
 static void check_order(const order *o, const order_rule *rule, const int32_t *lengths, int64_t n) {
     char *seen = calloc((size_t)n, 1);
@@ -103,7 +110,7 @@ static void check_order(const order *o, const order_rule *rule, const int32_t *l
         int64_t size = o->bounds[b + 1] - o->bounds[b];
         ck_assert_int_ge(size, 1);
         if (rule->tokens)
-            ck_assert(size == 1 || order_tokens(o, lengths, b) <= rule->tokens);
+            ck_assert(size == 1 || tokens_of(o, lengths, b) <= rule->tokens);
         else
             ck_assert_int_le(size, rule->examples);
         short_ones += !rule->tokens && size < rule->examples;
@@ -165,7 +172,7 @@ START_TEST(like_lengths) {
     // Long and short batches come mixed: the first window does not fall in length from its start to its end.
     int falls = 0;
     for (int64_t b = 0; b + 1 < ORDER_WINDOW; b++)
-        falls += order_tokens(&sorted, lengths, b) >= order_tokens(&sorted, lengths, b + 1);
+        falls += tokens_of(&sorted, lengths, b) >= tokens_of(&sorted, lengths, b + 1);
     ck_assert_int_lt(falls, 40);
     order_free(&sorted);
     order_free(&plain);
@@ -197,7 +204,7 @@ static int64_t steps_taken(const order_rule *rule, const int32_t *lengths, int64
         order_make(&o, rule, lengths, n, e);
         steps += (o.batches + accumulation - 1) / accumulation;
         for (int64_t b = 0; b < o.batches; b++) {
-            int64_t tokens = order_tokens(&o, lengths, b);
+            int64_t tokens = tokens_of(&o, lengths, b);
             *largest = tokens > *largest ? tokens : *largest;
         }
         order_free(&o);

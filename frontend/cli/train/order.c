@@ -107,9 +107,3 @@ void order_free(order *o) {
     free(o->examples);
     free(o->bounds);
 }
-
-int64_t order_tokens(const order *o, const int32_t *lengths, int64_t b) {
-    int64_t sum = 0;
-    for (int64_t i = o->bounds[b]; i < o->bounds[b + 1]; i++) sum += lengths[o->examples[i]];
-    return sum;
-}

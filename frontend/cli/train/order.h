@@ -26,7 +26,5 @@ typedef struct order {
 // `lengths`: each example's tokens. order_free frees what it holds; *o need not be set before.
 void order_make(order *o, const order_rule *rule, const int32_t *lengths, int64_t count, int64_t epoch);
 void order_free(order *o);
-// Tokens of batch `b`.
-int64_t order_tokens(const order *o, const int32_t *lengths, int64_t b);
 
 #endif
