@@ -178,7 +178,7 @@ tests() { # [PATTERN]
 # As .clang-format says, by the version whose output CI holds everybody to.
 format() {
     need clang-format-19
-    find backend examples frontend ir passes runtime tests -name '*.[ch]' -exec clang-format-19 --dry-run -Werror {} + ||
+    find backend examples frontend ir passes runtime tests \( -name '*.[ch]' -o -name '*.[ch]pp' \) -exec clang-format-19 --dry-run -Werror {} + ||
         die "not formatted: clang-format-19 -i FILE"
 }
 

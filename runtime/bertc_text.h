@@ -226,6 +226,12 @@ BERTC_API bool bertc_text_tokens(bertc_session *session, const bertc_text *text,
 BERTC_API bool bertc_answer_texts(bertc_session *session, const bertc_text *texts, size_t count,
                                   const bertc_text_options *options, bertc_result *results,
                                   bertc_error *error);
+// The embeddings of `count` texts into embeddings[count, width], row-major, the caller's own. width: options.dimensions,
+// or where that is 0 bertc_model_info.embedding_size; another one is an error. For models of BERTC_TASK_EMBEDDING, and of
+// BERTC_TASK_SEVERAL that give one. What else the options say is as of bertc_answer_texts. After an error `embeddings` is as it was.
+BERTC_API bool bertc_embed_texts(bertc_session *session, const bertc_text *texts, size_t count,
+                                 const bertc_text_options *options, float *embeddings, int64_t width,
+                                 bertc_error *error);
 // One JSON object (no newline) for a result, with the keys of Transformers' pipelines: label, score, scores
 // [{label, score}]; entities [{entity_group, score, word, start, end}], of BERTC_AGGREGATE_NONE
 // [{entity, score, index, word, start, end}] (and labels, one for each word, where the text has words);

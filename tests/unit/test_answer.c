@@ -109,6 +109,46 @@ START_TEST(embeddings) {
 }
 END_TEST
 
+START_TEST(embedding_rows) {
+    toy_logit = good_logit;
+    head_model h =
+        head_open(BERTC_TASK_EMBEDDING, (head_output){"embedding", BERTC_S, 20}, (head_output){0}, NULL);
+    bertc_session *s = session_of(&h);
+    const bertc_text texts[] = {
+        head_text("good", NULL), head_text("bad", NULL), head_text("good", "x"), {.size = 1}};
+    const bertc_text_options three = {BERTC_SIZED(bertc_text_options), .dimensions = 3};
+    float rows[2 * 20 + 1] = {0};
+    bertc_result r[2] = {BERTC_RESULT_INIT};
+    rows[40] = -7;
+    ck_assert_msg(bertc_embed_texts(s, texts, 2, NULL, rows, 20, &error), "%s", error.message);
+    answer(s, texts, 2, NULL, r);
+    ck_assert_mem_eq(rows, r[0].embedding, 20 * sizeof *rows);
+    ck_assert_mem_eq(rows + 20, r[1].embedding, 20 * sizeof *rows);
+    ck_assert_float_eq(rows[40], -7);
+    float narrow[7] = {0, 0, 0, 0, 0, 0, -7};
+    ck_assert(bertc_embed_texts(s, texts, 2, &three, narrow, 3, &error));
+    ck_assert(!memcmp(narrow, rows, 12) && !memcmp(narrow + 3, rows + 20, 12) && narrow[6] == -7);
+    ck_assert(bertc_embed_texts(s, NULL, 0, NULL, NULL, 20, &error));
+    ck_assert(!bertc_embed_texts(s, texts, 2, NULL, rows, 19, &error));
+    ck_assert_str_eq(error.message, "width is 19: the call's embeddings have 20 numbers");
+    ck_assert(!bertc_embed_texts(s, texts, 2, &three, rows, 20, &error));
+    ck_assert_str_eq(error.message, "width is 20: the call's embeddings have 3 numbers");
+    ck_assert(!bertc_embed_texts(s, texts, 4, NULL, rows, 20, &error));
+    ck_assert_str_eq(error.message, "text 4 of 4: text is NULL, and its size is 1");
+    ck_assert_mem_eq(rows + 20, r[1].embedding, 20 * sizeof *rows);
+    ck_assert(!bertc_embed_texts(s, texts, 1, NULL, NULL, 20, &error));
+    ck_assert_str_eq(error.message, "embeddings is NULL");
+    bertc_close(s);
+    head_close(&h);
+    h = head_open(BERTC_TASK_CLASSIFY, (head_output){"logits", BERTC_S, 3}, (head_output){0}, moods);
+    s = session_of(&h);
+    ck_assert(!bertc_embed_texts(s, texts, 1, NULL, rows, 3, &error));
+    ck_assert_str_eq(error.message, "the model gives no embeddings");
+    bertc_close(s);
+    head_close(&h);
+}
+END_TEST
+
 START_TEST(prompts) {
     toy_logit = good_logit;
     head_model h =
@@ -419,6 +459,7 @@ int main(void) {
     tcase_add_test(t, labels);
     tcase_add_test(t, other_scores);
     tcase_add_test(t, embeddings);
+    tcase_add_test(t, embedding_rows);
     tcase_add_test(t, prompts);
     tcase_add_test(t, entities);
     tcase_add_test(t, questions);

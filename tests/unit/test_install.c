@@ -108,6 +108,11 @@ START_TEST(header_in_cxx) {
     write_text("later.cpp", "#include <bertc.h>\nbertc_load_options o = {BERTC_SIZED(bertc_load_options), "
                             ".check_weights = true};\n");
     must("c++ -std=c++20 -Wall -Wextra -Werror -I%s/include -fsyntax-only %s/later.cpp", root, root);
+    must("PKG_CONFIG_PATH=%s/lib/pkgconfig sh -c 'c++ -std=c++20 -Wall -Wextra -Werror "
+         "%s/../examples/classify.cpp "
+         "$(pkg-config --cflags --libs bertc) -o %s/cxx'",
+         root, BERTC_TESTS, root);
+    try_classify("cxx");
 }
 END_TEST
 
