@@ -6,18 +6,25 @@
 //   before    forward, backward and update as the passes left them
 //   after     | forward ... | backward, each gradient added up where it is whole ... | update |
 //
-// A gradient is added to its state at once, so that its rows in the arena are free for the next
-// one. In a graph without gradients the pass has nothing to do.
+// What one gradient alone needs (a product that sums over tokens, say) stands where all that it
+// reads is there, with the node that adds it to its state. So the rows that it reads, and the
+// gradient's own bytes, are free for what follows. In a graph without gradients the pass has
+// nothing to do.
 #include "ir/parts.h"
 #include "passes/region.h"
+
+// Of which gradient a node of the part backward is.
+#define OWNER_NONE (-1) // none that was met yet
+#define OWNER_MANY (-2)
 
 typedef struct order {
     const graph *g;
     const graph_part *parts;
     value *sorted, *position; // position[v]: in `sorted`, VALUE_NONE: not yet
     int count;
-    const value *writers; // of gradients, of the part backward
+    value *writers; // of gradients, of the part backward
     int writer_count;
+    int *owner; // by value, of the part backward: the one writer that it is for, by index
 } order;
 
 static void put(order *o, value v) {
@@ -29,30 +36,64 @@ static void put(order *o, value v) {
     o->sorted[o->count++] = v;
 }
 
+// Is all there that v reads, but for what is the writer's own?
 static bool is_ready(const order *o, value v) {
     const node *n = graph_node(o->g, v);
-    for (int i = 0; i < n->input_count; i++)
-        if (o->position[n->inputs[i]] == VALUE_NONE && o->parts[n->inputs[i]] != PART_NONE) return false;
+    for (int i = 0; i < n->input_count; i++) {
+        value x = n->inputs[i];
+        if (o->position[x] != VALUE_NONE || o->parts[x] == PART_NONE) continue;
+        if (o->parts[x] != PART_BACKWARD || o->owner[x] != o->owner[v] || !is_ready(o, x)) return false;
+    }
     return true;
+}
+
+// v, behind what is its writer's own.
+static void put_own(order *o, value v) {
+    const node *n = graph_node(o->g, v);
+    for (int i = 0; i < n->input_count; i++)
+        if (o->position[n->inputs[i]] == VALUE_NONE && o->parts[n->inputs[i]] == PART_BACKWARD)
+            put_own(o, n->inputs[i]);
+    put(o, v);
+}
+
+static void put_gradients(order *o) {
+    int left = 0;
+    for (int i = 0; i < o->writer_count; i++) {
+        value v = o->writers[i];
+        if (is_ready(o, v))
+            put_own(o, v);
+        else
+            o->writers[left++] = v;
+    }
+    o->writer_count = left;
 }
 
 static void put_part(order *o, graph_part part) {
     for (value v = 0; v < o->g->count; v++) {
-        if (o->parts[v] != part) continue;
+        if (o->parts[v] != part || o->position[v] != VALUE_NONE) continue;
         put(o, v);
-        for (int i = 0; part == PART_BACKWARD && i < o->writer_count; i++)
-            if (o->position[o->writers[i]] == VALUE_NONE && is_ready(o, o->writers[i])) put(o, o->writers[i]);
+        if (part == PART_BACKWARD) put_gradients(o);
     }
 }
 
 static void collect_writers(order *o, arena *scratch) {
-    value *writers = ARENA_ARRAY(scratch, value, o->g->count + 1);
+    o->writers = ARENA_ARRAY(scratch, value, o->g->count + 1);
+    o->owner = ARENA_ARRAY(scratch, int, o->g->count + 1);
     for (value v = 0; v < o->g->count; v++) {
         value state = graph_state_of(o->g, v);
         bool written = state != VALUE_NONE && o->parts[v] == PART_BACKWARD;
-        if (written && graph_node(o->g, v)->op != OP_result) writers[o->writer_count++] = v;
+        o->owner[v] = OWNER_NONE;
+        if (!written || graph_node(o->g, v)->op == OP_result) continue;
+        o->owner[v] = o->writer_count;
+        o->writers[o->writer_count++] = v;
     }
-    o->writers = writers;
+    for (value v = o->g->count - 1; v >= 0; v--) {
+        const node *n = graph_node(o->g, v);
+        for (int i = 0; o->parts[v] == PART_BACKWARD && i < n->input_count; i++) {
+            int *owner = &o->owner[n->inputs[i]];
+            *owner = *owner == OWNER_NONE || *owner == o->owner[v] ? o->owner[v] : OWNER_MANY;
+        }
+    }
 }
 
 bool pass_order_parts(graph *g, pass *p) {
