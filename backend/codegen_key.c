@@ -88,7 +88,7 @@ static void put_operands(key *k, const kernel_site *s, const node *n) {
         bool scalar = value_is_scalar(g, n->inputs[i], &x);
         put_int(k, scalar);
         if (scalar) put_bytes(k, &x, sizeof(x));
-        put_int(k, node_is_constant(operand) ? 0 : s->variant->places[n->inputs[i]].ld);
+        put_int(k, node_is_constant(operand) ? -1 : s->variant->places[n->inputs[i]].ld);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/config/task.h"
+#include "frontend/hub/encoder/lora.h"
 #include "frontend/hub/encoder/static_embedding.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
@@ -434,7 +435,7 @@ static bool read_weights(opening *o) {
     if (head && !hub_training_config(t, o->a, o->checkpoint, &o->read, &o->fresh, o->d)) return false;
     if (!hub_weights_read(o->checkpoint, &o->read, head ? &o->fresh : NULL, &o->tensors, o->d)) return false;
     hub_training_note(&o->fresh, o->checkpoint->where, t->seed, o->d);
-    return true;
+    return !head || !t->lora.rank || hub_lora_choose(&t->lora, &o->read, &o->fresh, &o->tensors, o->d);
 }
 
 static bool open_model(opening *o, hub_model *out) {

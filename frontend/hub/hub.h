@@ -8,6 +8,18 @@
 
 #define HUB_TASKS "classify, tag, answer, regress, embed, mlm, pretrain, states"
 
+// Low-rank adapters that are trained in place of the weights (LoRA), with PEFT's names.
+typedef struct hub_lora {
+    int64_t rank;          // 0: none, and the weights are trained
+    double alpha, dropout; // an adapter counts alpha / rank
+    // Linear layers, by the ends of their names behind a dot, separated by commas; or "all-linear". NULL: those of queries
+    // and values.
+    const char *targets;
+    // Modules that are trained whole and saved with the adapter, as the classifier is: by the ends of their names, or NULL.
+    const char *saved;
+    bool merged; // the result is the whole model: the adapter is added to the weights
+} hub_lora;
+
 // What a model is trained for. Its parameters are then states (docs/ir.md, States).
 typedef struct hub_training {
     // NULL: it is not trained. One of HUB_TASKS; `states`: the parameters alone can be written, and there is no loss.
@@ -32,6 +44,7 @@ typedef struct hub_training {
     // Distillation: the logits of another model are a target, `teacher`. soft: share of its loss, at that temperature (0: 1).
     bool teacher;
     double temperature, soft;
+    hub_lora lora;
 } hub_training;
 
 typedef struct hub_options {
@@ -96,6 +109,9 @@ typedef struct hub_save {
     // that they have there.
     bool (*read)(void *user, const char *name, float *out, int64_t count, diag *d);
     void *user;
+    // Of a model with adapters (LoRA): they are added to the weights, and the folder is a whole model's. Else it is PEFT's:
+    // adapter_config.json and adapter_model.safetensors, and config.json for its labels.
+    bool merged;
 } hub_save;
 // Writes a folder that Transformers opens as the class of the model's head (of an embedding: that sentence-transformers
 // opens): model.safetensors, config.json with the labels, the files of the tokenizer, README.md. Its files are on the disk

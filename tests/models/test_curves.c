@@ -24,6 +24,7 @@ static const struct curve_case {
     const char *name, *folder, *task;
     int labels; // of a new head; 0: the folder's
     enum { PLAIN, SEVERAL, COSINE, TEACHER, WEIGHTS } how;
+    hub_lora lora;
 } cases[] = {
     {"albert-mlm", "albert-mlm", "mlm", 0, PLAIN},
     {"bert-answer", "bert-mlm", "answer", 0, PLAIN},
@@ -43,6 +44,13 @@ static const struct curve_case {
     {"bert-cosine", "bert-base-model", "embed", 0, COSINE},
     {"bert-teacher", "bert-mlm", "tag", 5, TEACHER},
     {"bert-weights", "bert-mlm", "classify", 3, WEIGHTS},
+    {"albert-lora", "albert-mlm", "tag", 5, PLAIN, {3, 8, .targets = "query,value,ffn"}},
+    {"bert-lora", "bert-mlm", "classify", 3, PLAIN, {4, 16}},
+    {"bert-lora-mlm", "bert-mlm", "mlm", 0, PLAIN, {8, 8, .targets = "query,key,value,dense"}},
+    {"distilbert-lora", "distilbert-sinusoidal", "classify", 3, PLAIN, {4, 8, .targets = "q_lin,v_lin,lin1"}},
+    {"modernbert-lora", "modernbert-model", "classify", 3, PLAIN, {5, 8, .targets = "Wqkv,Wi,Wo"}},
+    {"mpnet-lora", "mpnet-model", "classify", 3, PLAIN, {1, 2, .targets = "q,v,o"}},
+    {"roberta-lora", "xlm-roberta-tokcls", "tag", 0, PLAIN, {8, 8, .targets = "query,key,value,dense"}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -155,7 +163,8 @@ static void begin(training *t, const struct curve_case *c, double dropout) {
                                .class_weights = c->how == WEIGHTS ? class_weights : NULL,
                                .class_weight_count = 3,
                                .label_smoothing = c->how == WEIGHTS ? 0.1 : 0,
-                               .seed = 1}};
+                               .seed = 1,
+                               .lora = c->lora}};
     if (!hub_open(&o, t->a, &t->hub, &t->d)) give_up(t, c->name);
     optimizer_options usual = OPTIMIZER_USUAL;
     usual.weight_decay = 0.01;

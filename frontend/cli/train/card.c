@@ -47,12 +47,22 @@ const char *card_text(const train_run *r, arena *a) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = memory_must(memory_stream(&text, &size));
-    fprintf(f, "---\nlibrary_name: transformers\npipeline_tag: %s\n---\n\n", pipeline_of(r->o->task));
+    bool adapter = r->o->lora.rank && !r->o->lora.merged;
+    fprintf(f, "---\nlibrary_name: %s\npipeline_tag: %s\n", adapter ? "peft" : "transformers",
+            pipeline_of(r->o->task));
+    if (adapter) fprintf(f, "base_model: %s\ntags:\n- lora\n", name_of(r->o->model));
+    fputs("---\n\n", f);
     fprintf(f, "# %s\n\n", name_of(r->o->output));
     fprintf(f, "`%s`, trained by bertc %s for the task %s in %" PRId64 " of %" PRId64 " steps.\n",
             name_of(r->o->model), bertc_version(), r->o->task_name, r->state.step, r->rate.steps);
     fprintf(f, "\n## Data\n\n%s: %" PRId64 " examples, %" PRId64 " texts of up to %" PRId64 " tokens.\n",
             name_of(r->o->train), r->train.examples, r->train.count, r->train.longest);
+    if (adapter)
+        fprintf(f,
+                "\n## Use\n\nAn adapter (LoRA), which is added to the model that it was trained on: `bertc "
+                "run %s "
+                "--adapter %s TEXT`.\n",
+                name_of(r->o->model), name_of(r->o->output));
     print_options(f, r->state.options);
     print_metrics(f, r);
     if (!memory_stream_end(f, &text)) memory_exhausted();

@@ -7,7 +7,8 @@
 
 #include "frontend/cli/train/log.h"
 
-#define TASKS "classify, tag, answer, regress, embed, mlm, pretrain"
+#define LORA_ALPHA 8 // PEFT's
+#define TASKS      "classify, tag, answer, regress, embed, mlm, pretrain"
 
 static void add_data(option_table *t, train_options *o) {
     t->group = "what is learnt";
@@ -100,6 +101,30 @@ static void add_steps(option_table *t, train_options *o) {
                                 &o->no_shuffle});
 }
 
+static void add_lora(option_table *t, train_options *o) {
+    t->group = "low-rank adapters (LoRA): the model's weights stay as they are";
+    options_add(t, (option_row){"lora-rank", 0, OPTION_INT, "R",
+                                "trains adapters of rank R; DIR is a PEFT adapter", &o->lora.rank, 1, 4096});
+    options_add(t, (option_row){"lora-alpha", 0, OPTION_NUMBER, "X", "an adapter counts X / R (default 8)",
+                                &o->lora.alpha, .floor = 1e-6});
+    options_add(t, (option_row){"lora-dropout", 0, OPTION_NUMBER, "P",
+                                "the share that is dropped of what adapters read (default 0)",
+                                &o->lora.dropout, .ceiling = 0.999});
+    options_add(t,
+                (option_row){"lora-target-modules", 0, OPTION_TEXT, "NAMES",
+                             "layers by the ends of their names: query,output.dense; or all-linear (default: "
+                             "queries and values)",
+                             &o->lora.targets});
+    options_add(t,
+                (option_row){"modules-to-save", 0, OPTION_TEXT, "NAMES",
+                             "further modules that are trained whole, as the classifier is, and all that the "
+                             "folder lacks",
+                             &o->lora.saved});
+    options_add(t,
+                (option_row){"lora-merge", 0, OPTION_FLAG, NULL,
+                             "DIR is a whole model: the adapters are added to its weights", &o->lora.merged});
+}
+
 static void add_run(option_table *t, train_options *o) {
     t->group = "what is kept";
     options_add(
@@ -139,9 +164,11 @@ void train_options_add(option_table *t, train_options *o) {
                          .seed = 42,
                          .save_steps = 500,
                          .stride = 128,
+                         .lora.alpha = LORA_ALPHA,
                          .scheduler = "linear"};
     add_data(t, o);
     add_steps(t, o);
+    add_lora(t, o);
     add_run(t, o);
 }
 
@@ -173,6 +200,17 @@ static int check_tasks(const option_table *t, const train_options *o) {
         if (all[i].given && !all[i].allowed)
             return usage_error(t, "%s goes with --task %s", all[i].name, all[i].tasks);
     return -1;
+}
+
+static int check_lora(const option_table *t, const train_options *o) {
+    const hub_lora *l = &o->lora;
+    const char *needs = l->alpha < LORA_ALPHA || l->alpha > LORA_ALPHA ? "--lora-alpha"
+                        : l->dropout > 0                               ? "--lora-dropout"
+                        : l->targets                                   ? "--lora-target-modules"
+                        : l->saved                                     ? "--modules-to-save"
+                        : l->merged                                    ? "--lora-merge"
+                                                                       : NULL;
+    return needs && !l->rank ? usage_error(t, "%s goes with --lora-rank", needs) : -1;
 }
 
 static int check_values(const option_table *t, train_options *o) {
@@ -211,6 +249,7 @@ int train_options_check(const option_table *t, train_options *o, const arguments
     if (!o->train) return usage_error(t, "needs --train: a file of examples");
     if (!o->output || !*o->output) return usage_error(t, "needs -o: a new folder");
     int status = check_values(t, o);
+    if (status < 0) status = check_lora(t, o);
     return status >= 0 ? status : check_tasks(t, o);
 }
 

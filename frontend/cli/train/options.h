@@ -16,6 +16,7 @@ typedef struct train_options {
     bool several_labels; // of a text: --problem-type multi_label_classification
     bool label_all, whole_words, no_shuffle, resume, skip_bad, load_best;
     double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing;
+    hub_lora lora;
     step_options step; // with the rate of each layer
     int64_t batch, batch_tokens, accumulation, max_steps, warmup_steps, seed, patience, save_steps,
         save_limit, max_length, stride, threads;

@@ -4,9 +4,12 @@
 #include "frontend/cli/train/run.h"
 #include "frontend/cli/train/tensor_file.h"
 
-#define MODEL "model.safetensors"
+// The model's file in a checkpoint.
+static const char *model_name(const train_run *r) {
+    return r->o->lora.rank ? "adapter_model.safetensors" : "model.safetensors";
+}
 
-static bool write_model(train_run *r, const char *folder, const char *dtype, diag *d) {
+static bool write_model(train_run *r, const char *folder, const char *dtype, bool merged, diag *d) {
     arena *a = arena_new();
     const hub_model *model = &r->opened.build.model;
     parameter_source from = {r->trainer, &model->source};
@@ -14,7 +17,8 @@ static bool write_model(train_run *r, const char *folder, const char *dtype, dia
                      .dtype = dtype,
                      .card = card_text(r, a),
                      .read = tensor_read_parameter,
-                     .user = &from};
+                     .user = &from,
+                     .merged = merged};
     bool ok = hub_save_model(model, &save, d);
     arena_free(a);
     return ok;
@@ -22,9 +26,9 @@ static bool write_model(train_run *r, const char *folder, const char *dtype, dia
 
 static bool fill(void *user, const char *folder, diag *d) {
     train_run *r = user;
-    return write_model(r, folder, NULL, d) &&
+    return write_model(r, folder, NULL, false, d) &&
            tensor_file_write(r->trainer, checkpoint_file(folder, CHECKPOINT_OPTIMIZER).text,
-                             checkpoint_file(folder, MODEL).text, d) &&
+                             checkpoint_file(folder, model_name(r)).text, d) &&
            state_write(checkpoint_file(folder, CHECKPOINT_STATE).text, &r->state, d);
 }
 
@@ -41,7 +45,7 @@ bool save_checkpoint(train_run *r, diag *d) {
 static bool load(train_run *r, int64_t step, bool states, diag *d) {
     checkpoint_path folder = checkpoint_folder(r->o->output, step);
     return tensor_file_read(r->trainer, checkpoint_file(folder.text, CHECKPOINT_OPTIMIZER).text,
-                            checkpoint_file(folder.text, MODEL).text, states, d);
+                            checkpoint_file(folder.text, model_name(r)).text, states, d);
 }
 
 bool load_checkpoint(train_run *r, int64_t step, diag *d) {
@@ -53,6 +57,7 @@ bool save_result(train_run *r, diag *d) {
     if (other && !load(r, r->state.best_step, false, d)) return false;
     r->state.log_bytes = r->log.bytes;
     r->state.finished = true;
-    return train_log_sync(&r->log, d) && write_model(r, r->o->output, r->o->save_dtype, d) &&
+    return train_log_sync(&r->log, d) &&
+           write_model(r, r->o->output, r->o->save_dtype, r->o->lora.merged, d) &&
            state_write(checkpoint_file(r->o->output, CHECKPOINT_STATE).text, &r->state, d);
 }

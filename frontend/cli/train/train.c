@@ -96,7 +96,8 @@ static hub_training training_of(const train_run *r) {
                       .cosine = o->task == TRAIN_EMBED && r->train.numbers > 0,
                       .init = o->init,
                       .seed = (uint64_t)o->seed,
-                      .label_smoothing = o->smoothing};
+                      .label_smoothing = o->smoothing,
+                      .lora = o->lora};
     if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
     t.dropout = o->dropout;
     if (!b->learns) return t;

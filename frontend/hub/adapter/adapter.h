@@ -32,6 +32,8 @@ typedef struct hub_adapters {
     int count, room;
     // What the first adapter says of the model; NULL: nothing.
     const char *head;
+    // The config.json beside it, which says what the labels of its classifier are called; NULL: there is none.
+    const char *config;
 } hub_adapters;
 
 // Opens the folders of options->adapters, and options->task, over `c`, whose config.json is `config`. Every problem is
@@ -42,6 +44,9 @@ bool hub_adapters_open(const hub_options *options, const char *config, hub_check
 bool hub_adapter_changes(const hub_adapters *s, const char *of);
 // `r`, the checkpoint's tensor as a matrix or vector, with all that is added to it, as f32; `r` itself where nothing is.
 recipe *hub_adapted(const hub_adapters *s, arena *a, const char *of, recipe *r);
+
+// The names of `count` labels in that config.json, in `a`; NULL: it has none for so many.
+const char **hub_adapter_labels(const hub_adapters *s, int64_t count, arena *a);
 
 // --- What the files of this folder share
 

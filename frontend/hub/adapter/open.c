@@ -69,6 +69,8 @@ static bool open_folder(opening *o, adapter_folder *f) {
         !hub_checkpoint_add(o->c, f->label, f->weights, o->d))
         return false;
     if (!o->out->head) o->out->head = f->config.head;
+    const char *labels = hub_path(a, f->path, "config.json");
+    if (!o->out->config && hub_is_file(labels)) o->out->config = labels;
     return adapter_read(f, o->c, hub_checkpoint_module(o->c, f->label), o->names, o->out, o->d);
 }
 
@@ -117,4 +119,24 @@ bool hub_adapters_open(const hub_options *options, const char *config, hub_check
     adapter_sort(out);
     adapter_names_settle(o->names);
     return true;
+}
+
+const char **hub_adapter_labels(const hub_adapters *s, int64_t count, arena *a) {
+    diag ignored; // what is wrong with the file only costs the names
+    diag_init(&ignored);
+    cJSON *root = s && s->config ? hub_json_load(s->config, false, &ignored) : NULL;
+    const cJSON *names = root ? cJSON_GetObjectItemCaseSensitive(root, "id2label") : NULL;
+    const char **out = cJSON_GetArraySize(names) == count ? ARENA_ARRAY(a, const char *, count) : NULL;
+    for (int64_t i = 0; out && i < count; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "%lld", (long long)i);
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(names, key));
+        if (name)
+            out[i] = arena_strdup(a, name);
+        else
+            out = NULL;
+    }
+    cJSON_Delete(root);
+    diag_free(&ignored);
+    return out;
 }

@@ -234,11 +234,22 @@ static bool read_tensor(reading *r, const char *name, bool whole) {
     return wrong(r, name, "is none of a plain LoRA's");
 }
 
+// The pairs say how the names' prefix differs from the checkpoint's, whichever of them comes first.
+static void settle_prefix(reading *r) {
+    adapter_names_forget_prefix(r->names);
+    for (int i = 0; i < weights_file_count(r->file); i++) {
+        const char *plain = plain_name(r->c->arena, weights_file_name(r->file, i)), *end = ".lora_A.weight";
+        if (!hub_ends_with(plain, end)) continue;
+        const char *own = arena_printf(r->c->arena, "%s.weight", without(r->c->arena, plain, end));
+        if (in_layer(own)) adapter_names_find(r->names, own);
+    }
+}
+
 bool adapter_read(const adapter_folder *f, hub_checkpoint *c, const weights_file *file, adapter_names *names,
                   hub_adapters *out, diag *d) {
     reading r = {.folder = f, .c = c, .file = file, .names = names, .out = out, .d = d};
-    adapter_names_forget_prefix(names);
-    for (int whole = 0; whole < 2; whole++) // the pairs say what the names' prefix is
+    settle_prefix(&r);
+    for (int whole = 0; whole < 2; whole++)
         for (int i = 0; i < weights_file_count(file); i++)
             if (!read_tensor(&r, weights_file_name(file, i), whole)) return false;
     return r.added || r.replaced ||

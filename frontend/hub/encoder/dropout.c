@@ -2,6 +2,7 @@
 // seed says, the place in the model (a stream of its own), the row's number and the place in the row. Where the second number
 // of the seed is 0, nothing is dropped: so it is in calls that answer.
 #include "frontend/hub/encoder/encoder.h"
+#include "frontend/hub/encoder/lora.h"
 
 // The share that is dropped, or 0: f32[1].
 static value share_of(graph *g, value seed, double share) {
@@ -36,16 +37,21 @@ static value numbers_of(graph *g, dim rows) {
 
 void hub_build_seed(hub_builder *b) {
     const hub_config *c = b->config;
+    const hub_adapted_layers *lora = b->weights->lora;
+    bool drops = lora && lora->asked->dropout > 0;
     dim two = dim_num(2);
     b->seed = b->tokens = VALUE_NONE;
     b->streams = 0;
-    for (int i = 0; i < DROP_COUNT && b->seed == VALUE_NONE; i++)
-        if (c->drops[i] > 0) b->seed = graph_input(b->g, "seed", type_make(ELEM_I32, 1, &two));
+    for (int i = 0; i < DROP_COUNT; i++) drops |= c->drops[i] > 0;
+    if (drops) b->seed = graph_input(b->g, "seed", type_make(ELEM_I32, 1, &two));
     if (b->seed != VALUE_NONE) b->tokens = numbers_of(b->g, dim_sym(SYM_T));
 }
 
 value hub_build_dropped(hub_builder *b, value x, hub_drop at) {
-    double share = b->config->drops[at];
+    return hub_build_dropped_by(b, x, b->config->drops[at]);
+}
+
+value hub_build_dropped_by(hub_builder *b, value x, double share) {
     if (!(share > 0)) return x;
     type t = *graph_type(b->g, x);
     value rows = t.d[0].s == SYM_T && !t.d[0].n ? b->tokens : numbers_of(b->g, t.d[0]);

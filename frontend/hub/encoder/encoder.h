@@ -18,18 +18,19 @@ typedef struct hub_builder {
     value ids, types, positions, bounds;
     // These and all that follow are VALUE_NONE where the model does not read them.
     value columns, tasks, global, mask, prompt;
-    value cosines[2], sines[2];   // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
-    value buckets;                // f32[heads,1,distances], added to scores; of all layers
-    value slopes;                 // f32[heads,1,1], of alibi
-    value relative;               // embeddings of relative positions, f32[2 span,H]
-    value distances;              // by distance: the row of `relative`, i32[1,distances]
-    value transforms[2];          // matrices of the transform over columns, f32[H,H], once they are made
-    value turns[2];               // cosines and sines of the texts' transform over tokens, f32[T,M]
-    value rows;                   // VALUE_NONE: the head reads no chosen rows
-    value *hidden;                // [layers + 1]: the embeddings, then each layer's output, f32[T,H]
-    hub_projections *projections; // [layers]
-    value pooled;                 // f32[S,H], once it is built
-    value *constants;             // [set + 1][module][part], once they are made
+    value cosines[2], sines[2];      // of the tokens' angles, f32[T,d/2]; [1]: in layers with a window
+    value buckets;                   // f32[heads,1,distances], added to scores; of all layers
+    value slopes;                    // f32[heads,1,1], of alibi
+    value relative;                  // embeddings of relative positions, f32[2 span,H]
+    value distances;                 // by distance: the row of `relative`, i32[1,distances]
+    value transforms[2];             // matrices of the transform over columns, f32[H,H], once they are made
+    value turns[2];                  // cosines and sines of the texts' transform over tokens, f32[T,M]
+    value rows;                      // VALUE_NONE: the head reads no chosen rows
+    value *hidden;                   // [layers + 1]: the embeddings, then each layer's output, f32[T,H]
+    hub_projections *projections;    // [layers]
+    value pooled;                    // f32[S,H], once it is built
+    value *constants;                // [set + 1][module][part], once they are made
+    struct hub_low_ranks *low_ranks; // adapters' products so far (linear.c)
     value seed, tokens; // of the call, i32[2], and the tokens' numbers, i32[T], where something is dropped
     int streams;        // of random numbers so far
 } hub_builder;
@@ -70,6 +71,8 @@ value hub_build_is_shown(graph *body, value mask, int rank,
 void hub_build_seed(hub_builder *b);
 // x as it is, or with numbers dropped. [T,..] or [S,..]
 value hub_build_dropped(hub_builder *b, value x, hub_drop at);
+// The same where the share is not one of the config's.
+value hub_build_dropped_by(hub_builder *b, value x, double share);
 // The same of attention's probabilities, [heads,L,L], in its body.
 value hub_build_dropped_scores(hub_builder *b, graph *body, value p, value seed, value tokens);
 // cosines to distances, and turns, where the model has them; what distances add to the scores of a layer (VALUE_NONE: nothing).
@@ -81,8 +84,11 @@ value hub_build_numbers(graph *g, type t, const int32_t *data); // a literal, i3
 // A tensor as a float32 constant. A linear layer's weight is transposed to [in, out]; a convolution's to
 // [taps in, out], or to [taps, columns] where each column is convolved by itself.
 value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool turned);
+// A tensor's part, as float32; of a matrix turned round.
+recipe *hub_build_recipe(hub_builder *b, const hub_weight *w, bool turned);
 bool hub_build_has(const hub_builder *b, hub_module m); // does the model read it?
 value hub_build_decoder(hub_builder *b);                // [width,V]: the word embeddings, where it is tied
+// x W + b, and what an adapter that is trained adds.
 value hub_build_linear(hub_builder *b, value x, hub_module m, int layer);
 value hub_build_norm(hub_builder *b, value x, hub_module m, int layer);
 value hub_build_named(hub_builder *b, value v, const char *name); // names v and returns it

@@ -31,7 +31,7 @@ static recipe *as_float(hub_builder *b, recipe *r) {
     return r->type.e == ELEM_F32 ? r : recipe_cast(b->g->arena, r, ELEM_F32);
 }
 
-static recipe *of_weight(hub_builder *b, const hub_weight *w, bool turned) {
+recipe *hub_build_recipe(hub_builder *b, const hub_weight *w, bool turned) {
     arena *a = b->g->arena;
     recipe *r = part_of(b, w, as_said(b, w));
     if (w->groups > 1) r = recipe_diagonal(a, r, w->groups);
@@ -61,7 +61,7 @@ value hub_build_weight(hub_builder *b, hub_module m, int layer, hub_part p, bool
         const hub_weight *w = hub_weight_of(b->weights, m, set, p);
         const char *name = hub_tensor_name(b->g->arena, b->config, m, set, p);
         if (w->slice.parts > 1) name = arena_printf(b->g->arena, "%s.%d", name, w->slice.part);
-        recipe *r = w->rank == 3 && !w->groups_first ? of_taps(b, w) : of_weight(b, w, turned);
+        recipe *r = w->rank == 3 && !w->groups_first ? of_taps(b, w) : hub_build_recipe(b, w, turned);
         bool gamma = hub_module_of(m)->kind == KIND_NORM && p == PART_WEIGHT;
         if (gamma && b->config->family->traits & TRAIT_ONE_MORE) r = recipe_shift(b->g->arena, r, 1);
         *known = graph_constant_recipe(b->g, name, r);
@@ -77,19 +77,13 @@ bool hub_build_has(const hub_builder *b, hub_module m) {
 value hub_build_decoder(hub_builder *b) {
     hub_module from = b->weights->tied ? MODULE_WORD : MODULE_DECODER;
     const char *name = hub_tensor_name(b->g->arena, b->config, MODULE_DECODER, -1, PART_WEIGHT);
-    recipe *r = of_weight(b, hub_weight_of(b->weights, from, -1, PART_WEIGHT), true);
+    recipe *r = hub_build_recipe(b, hub_weight_of(b->weights, from, -1, PART_WEIGHT), true);
     if (hub_build_has(b, MODULE_DECODER_REST)) {
-        recipe *rest = of_weight(b, hub_weight_of(b->weights, MODULE_DECODER_REST, -1, PART_WEIGHT), false);
+        recipe *rest =
+            hub_build_recipe(b, hub_weight_of(b->weights, MODULE_DECODER_REST, -1, PART_WEIGHT), false);
         r = recipe_concat(b->g->arena, 0, 2, (recipe *[]){r, rest});
     }
     return graph_constant_recipe(b->g, name, r);
-}
-
-value hub_build_linear(hub_builder *b, value x, hub_module m, int layer) {
-    value w = hub_build_weight(b, m, layer, PART_WEIGHT, true);
-    value y = graph_op2(b->g, OP_matmul, x, w);
-    return b->config->biased[m] ? graph_op2(b->g, OP_add, y, hub_build_weight(b, m, layer, PART_BIAS, false))
-                                : y;
 }
 
 static value zeros(hub_builder *b, int64_t n) {

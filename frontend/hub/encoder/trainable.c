@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/hub/encoder/lora.h"
 #include "ir/rewrite.h"
 
 // A run of a tensor's elements that a constant is made of.
@@ -53,12 +54,21 @@ static bool is_fixed(const training *t, const recipe *r) {
     return w->tensor && r->kind == RECIPE_TENSOR && !strcmp(r->tensor, w->tensor);
 }
 
+// With adapters most tensors stay as they are, and are constants.
+static bool is_trained(const training *t, const recipe *r) {
+    if (!t->weights->lora) return !is_fixed(t, r);
+    if (r->kind == RECIPE_TENSOR) return hub_lora_trains(t->weights->lora, r->tensor);
+    for (int i = 0; i < r->part_count; i++)
+        if (is_trained(t, r->parts[i])) return true;
+    return false;
+}
+
 static void find_constants(training *t) {
     t->constants = ARENA_ARRAY(t->scratch, value, t->g->count);
     for (value v = 0; v < t->g->count; v++) {
         const node *n = graph_node(t->g, v);
         const attr *r = n->op == OP_constant ? node_attr(n, ATTR_recipe) : NULL;
-        if (r && names_tensor(r->u.recipe) && !is_fixed(t, r->u.recipe)) t->constants[t->count++] = v;
+        if (r && names_tensor(r->u.recipe) && is_trained(t, r->u.recipe)) t->constants[t->count++] = v;
     }
     t->apart = ARENA_ARRAY(t->scratch, bool, t->count + 1);
 }

@@ -13,7 +13,8 @@
 #include "frontend/hub/encoder/weights.h"
 
 // Values of `g` change, but for its outputs' names. False, with a diagnostic that names tensor and family, where a
-// tensor can't be a state. Tables that Transformers never trains (RoFormer's sines) stay constants.
+// tensor can't be a state. Tables that Transformers never trains (RoFormer's sines) stay constants, and so do, where adapters
+// are trained (LoRA), all tensors but theirs and those of modules that are trained whole.
 bool hub_make_trainable(graph *g, const hub_weights *w, const hub_config *config, diag *d);
 
 #endif

@@ -288,6 +288,12 @@ static void settle_labels(const lookup *l, hub_config *config) {
         return;
     }
     int64_t room = config->label_room, said = config->sizes[SIZE_LABELS], rows = trained_rows(l);
+    const char **named = rows ? hub_adapter_labels(l->c->adapters, rows, l->c->arena) : NULL;
+    if (named) {
+        config->labels = named;
+        config->sizes[SIZE_LABELS] = config->label_room = rows;
+        return;
+    }
     if (rows && rows != said) {
         number_labels(l, config, rows);
         diag_note(l->d, config->file,

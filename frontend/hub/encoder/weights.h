@@ -22,9 +22,10 @@ typedef struct hub_weight {
 
 typedef struct hub_weights {
     hub_checkpoint *checkpoint;
-    hub_weight *items;  // [set + 1][module][part]; row 0: what belongs to no layer
-    bool tied;          // the decoder reads the word embeddings
-    int64_t parameters; // elements that the model reads, shared ones once
+    hub_weight *items;                     // [set + 1][module][part]; row 0: what belongs to no layer
+    bool tied;                             // the decoder reads the word embeddings
+    const struct hub_adapted_layers *lora; // adapters that are trained in place of the weights; NULL: none
+    int64_t parameters;                    // elements that the model reads, shared ones once
 } hub_weights;
 
 // Looks up all that the config's head reads; where id2label leaves gaps, the classifier's rows settle the

@@ -60,6 +60,11 @@ static bool write_card(saving *s) {
 
 static bool save_all(saving *s) {
     if (!find_dtype(s) || !save_make_folder(s->to->folder, s->d)) return false;
+    if (s->lora && !s->to->merged) {
+        s->weights = s->to->folder;
+        return copy_tokenizer(s) && save_config(s) && save_adapter(s) && write_card(s) &&
+               save_adapter_weights(s);
+    }
     const char *below = save_has_modules(s) ? save_transformer(s) : "";
     if (!below) return false;
     s->weights = *below ? hub_path(s->a, s->to->folder, below) : s->to->folder;
@@ -69,7 +74,7 @@ static bool save_all(saving *s) {
 }
 
 bool hub_save_folder(const hub_origin *from, const hub_save *to, diag *d) {
-    saving s = {.from = from, .to = to, .a = arena_new(), .d = d};
+    saving s = {.from = from, .to = to, .a = arena_new(), .d = d, .lora = from->weights->lora};
     bool ok = save_all(&s);
     arena_free(s.a);
     return ok;

@@ -3,7 +3,7 @@
 #ifndef BERTC_HUB_SAVE_H
 #define BERTC_HUB_SAVE_H
 
-#include "frontend/hub/encoder/weights.h"
+#include "frontend/hub/encoder/lora.h"
 #include "frontend/hub/files/file.h"
 
 // Where an opened model came from. Kept with it.
@@ -16,8 +16,10 @@ typedef struct hub_origin {
     const hub_weights *weights;
     int parameter_count;
     const char **parameters; // tensors that are states of its graph
+    int fixed_count;
+    const char **fixed; // and tensors that its other constants are made of
 } hub_origin;
-// Notes the tensors of the graph's states.
+// Notes the tensors of the graph's states and constants.
 void hub_origin_parameters(hub_origin *o, const graph *g, arena *a);
 
 typedef struct saving {
@@ -28,13 +30,19 @@ typedef struct saving {
     elem e;
     const char *dtype, *config_dtype; // as safetensors and config.json have it
     const char *weights;              // folder of the transformer's files in the output
+    const hub_adapted_layers *lora;   // NULL: there are none
 } saving;
 
 // The saved model in the folder save->folder; nothing is renamed behind it.
 bool hub_save_folder(const hub_origin *from, const hub_save *to, diag *d);
 
+// --- adapter.c
+bool save_adapter(saving *s);
+
 // --- tensors.c, settings.c, modules.c, files.c
 bool save_weights(saving *s);
+// adapter_model.safetensors: the factors and what is trained whole.
+bool save_adapter_weights(saving *s);
 bool save_config(saving *s);
 // modules.json with what it names: the folder's own, or of a plain model one of a Transformer and a Pooling.
 bool save_modules(saving *s);

@@ -13,9 +13,9 @@ typedef struct listed {
     int64_t count;
 } listed;
 
-static void add_tensors(hub_origin *o, const recipe *r) {
-    if (r->kind == RECIPE_TENSOR) o->parameters[o->parameter_count++] = r->tensor;
-    for (int i = 0; i < r->part_count; i++) add_tensors(o, r->parts[i]);
+static void add_tensors(const char **list, int *count, const recipe *r) {
+    if (r->kind == RECIPE_TENSOR) list[(*count)++] = r->tensor;
+    for (int i = 0; i < r->part_count; i++) add_tensors(list, count, r->parts[i]);
 }
 
 static int count_tensors(const recipe *r) {
@@ -26,19 +26,30 @@ static int count_tensors(const recipe *r) {
 
 void hub_origin_parameters(hub_origin *o, const graph *g, arena *a) {
     int n = 0;
-    for (value v = 0; v < g->count; v++)
-        if (node_is_state(graph_node(g, v)))
-            n += count_tensors(node_attr(graph_node(g, v), ATTR_recipe)->u.recipe);
+    for (value v = 0; v < g->count; v++) {
+        const attr *r = node_attr(graph_node(g, v), ATTR_recipe);
+        if (r) n += count_tensors(r->u.recipe);
+    }
     o->parameters = ARENA_ARRAY(a, const char *, n + 1);
-    for (value v = 0; v < g->count; v++)
+    o->fixed = ARENA_ARRAY(a, const char *, n + 1);
+    for (value v = 0; v < g->count; v++) {
+        const attr *r = node_attr(graph_node(g, v), ATTR_recipe);
+        if (!r) continue;
         if (node_is_state(graph_node(g, v)))
-            add_tensors(o, node_attr(graph_node(g, v), ATTR_recipe)->u.recipe);
+            add_tensors(o->parameters, &o->parameter_count, r->u.recipe);
+        else
+            add_tensors(o->fixed, &o->fixed_count, r->u.recipe);
+    }
+}
+
+static bool is_among(const char *const *list, int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (!strcmp(list[i], name)) return true;
+    return false;
 }
 
 static bool is_parameter(const hub_origin *o, const char *name) {
-    for (int i = 0; i < o->parameter_count; i++)
-        if (!strcmp(o->parameters[i], name)) return true;
-    return false;
+    return is_among(o->parameters, o->parameter_count, name);
 }
 
 typedef struct listing {
@@ -78,13 +89,32 @@ static void list_module(listing *l, hub_module m, int set, hub_part p) {
     bool bare = hub_head_class(c->head) == HEAD_MODEL || hub_module_of(m)->scope == SCOPE_HEAD;
     const char *prefix = bare ? "" : c->family->base_prefix;
     // A tensor that the graph does not read: the pooler of an encoder, which the encoder's class has, and others' have not.
-    bool trained = is_parameter(from, w->tensor);
-    if (!trained && m != MODULE_ROTARY && hub_head_class(c->head) != HEAD_MODEL) return;
+    bool trained = is_parameter(from, w->tensor), read = is_among(from->fixed, from->fixed_count, w->tensor);
+    if (!trained && !read && m != MODULE_ROTARY && hub_head_class(c->head) != HEAD_MODEL) return;
     arena *a = l->s->a;
     list(l, w->tensor, arena_printf(a, "%s%s", prefix, hub_tensor_name(a, c, m, set, p)), !trained);
     // The two biases of a tied decoder are one tensor, and either may be what a reader looks for.
     if (m == MODULE_DECODER_BIAS && c->family->modules[MODULE_PREDICTION_BIAS])
         list(l, w->tensor, hub_tensor_name(a, c, MODULE_PREDICTION_BIAS, -1, PART_WEIGHT), false);
+}
+
+// W + s B A, in double. `out`: W.
+static bool add_adapter(const saving *s, const hub_adapted_layer *x, float *out) {
+    int64_t rank = s->lora->asked->rank;
+    float *a = memory_alloc((size_t)(rank * x->columns), sizeof *a),
+          *b = memory_alloc((size_t)(x->rows * rank), sizeof *b);
+    bool ok = (a && b) || diag_error(s->d, x->tensor, "out of memory");
+    ok = ok && s->to->read(s->to->user, x->a, a, rank * x->columns, s->d) &&
+         s->to->read(s->to->user, x->b, b, x->rows * rank, s->d);
+    for (int64_t i = 0; ok && i < x->rows; i++)
+        for (int64_t k = 0; k < x->columns; k++) {
+            double sum = 0;
+            for (int64_t r = 0; r < rank; r++) sum += (double)b[i * rank + r] * (double)a[r * x->columns + k];
+            out[i * x->columns + k] = (float)((double)out[i * x->columns + k] + s->lora->scale * sum);
+        }
+    free(a);
+    free(b);
+    return ok;
 }
 
 static bool write_tensor(const listing *l, int i, output_file *o, float *numbers, void *narrow) {
@@ -96,6 +126,8 @@ static bool write_tensor(const listing *l, int i, output_file *o, float *numbers
     } else {
         if (!hub_checkpoint_find(s->from->weights->checkpoint, x->from, &t)) return false;
         elem_convert(t.e, t.data, ELEM_F32, numbers, x->count);
+        const hub_adapted_layer *adapted = hub_lora_of(s->lora, x->from);
+        if (adapted && !add_adapter(s, adapted, numbers)) return false;
     }
     if (s->e != ELEM_F32) elem_convert(ELEM_F32, numbers, s->e, narrow, x->count);
     return output_file_write(o, s->e == ELEM_F32 ? numbers : narrow, l->items[i].bytes, s->d);
@@ -153,4 +185,27 @@ bool save_weights(saving *s) {
         if (step->kind != STEP_NORMALIZE && step->weights && !save_step(s, step)) return false;
     }
     return write_list(&l, hub_path(s->a, s->weights, "model.safetensors"));
+}
+
+bool save_adapter_weights(saving *s) {
+    const hub_config *c = s->from->config;
+    const hub_weights *w = s->from->weights;
+    int64_t sets = hub_weight_sets(c);
+    listing l = listing_of(s, 2 * (s->lora->count + s->lora->whole_count) + 1);
+    for (int i = 0; i < s->lora->count; i++) {
+        list(&l, s->lora->layers[i].a, s->lora->layers[i].a, false);
+        list(&l, s->lora->layers[i].b, s->lora->layers[i].b, false);
+    }
+    for (int set = -1; set < sets; set++)
+        for (int m = 0; m < MODULE_COUNT; m++)
+            for (int p = 0; p < PART_COUNT; p++) {
+                const hub_weight *of = hub_weight_of(w, (hub_module)m, set, (hub_part)p);
+                if (!of->tensor || !hub_lora_trains(s->lora, of->tensor)) continue;
+                const char *name = hub_class_module(s->a, c, (hub_module)m, set);
+                const char *end = hub_module_of((hub_module)m)->kind == KIND_VECTOR ? ""
+                                  : p == PART_BIAS                                  ? ".bias"
+                                                                                    : ".weight";
+                list(&l, of->tensor, arena_printf(s->a, LORA_WRAPPER "%s%s", name, end), false);
+            }
+    return write_list(&l, hub_path(s->a, s->to->folder, "adapter_model.safetensors"));
 }

@@ -41,6 +41,23 @@ CASES = {
     "bert-cosine": ("bert-base-model", "cosine", 0),
     "bert-teacher": ("bert-mlm", "teacher", 5),
     "bert-weights": ("bert-mlm", "weights", 3),
+    "albert-lora": ("albert-mlm", "tag", 5),
+    "bert-lora": ("bert-mlm", "classify", 3),
+    "bert-lora-mlm": ("bert-mlm", "mlm", 0),
+    "distilbert-lora": ("distilbert-sinusoidal", "classify", 3),
+    "modernbert-lora": ("modernbert-model", "classify", 3),
+    "mpnet-lora": ("mpnet-model", "classify", 3),
+    "roberta-lora": ("xlm-roberta-tokcls", "tag", 0),
+}
+# Cases with low-rank adapters: ends of the layers' names, rank and alpha.
+LORA = {
+    "albert-lora": (["query", "value", "ffn"], 3, 8),
+    "bert-lora": (["query", "value"], 4, 16),
+    "bert-lora-mlm": (["query", "key", "value", "dense"], 8, 8),
+    "distilbert-lora": (["q_lin", "v_lin", "lin1"], 4, 8),
+    "modernbert-lora": (["Wqkv", "Wi", "Wo"], 5, 8),
+    "mpnet-lora": (["q", "v", "o"], 1, 2),
+    "roberta-lora": (["query", "key", "value", "dense"], 8, 8),
 }
 
 
@@ -190,13 +207,52 @@ def new_head(model, task, labels, seed=1):
         model.p["head.norm.weight"] = torch.ones(width).requires_grad_()
 
 
+# --- Adapters, as frontend/hub/encoder/lora.c draws them and PEFT names them
+
+def uniform(name, rows, columns, seed):
+    h = 0xcbf29ce484222325
+    for c in name.encode():
+        h = ((h ^ c) * 0x100000001b3) & WRAP
+    state = (seed * 0x2545f4914f6cdd1d + h) & WRAP
+    out = []
+    for _ in range(rows * columns):
+        state = (state + 0x9e3779b97f4a7c15) & WRAP
+        z = state
+        z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & WRAP
+        z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & WRAP
+        z ^= z >> 31
+        out.append(np.float32((2 * ((z >> 11) * 2.0 ** -53) - 1) / math.sqrt(columns)))
+    return torch.tensor(np.array(out)).reshape(rows, columns)
+
+
+def adapt(model, there, targets, rank, alpha, seed=1):
+    """Freezes what the folder had but its classifier, and adds adapters. `there`: the folder's own tensors."""
+    whole = lambda name: name not in there or name.split(".")[0].endswith(("classifier", "qa_outputs"))
+    names = [n[:-7] for n in model.p if n.endswith(".weight") and not whole(n) and "embeddings" not in n and "decoder" not in n]
+    for name, p in model.p.items():
+        p.requires_grad_(whole(name))
+    for name in names:
+        if not any(name.split(".")[-1] == end for end in targets):
+            continue
+        rows, columns = model.p[name + ".weight"].shape
+        head = name.startswith(("cls.", "lm_head.", "head."))
+        own = name if head else model.family["prefix"] + name[len(model.prefix):]
+        a, b = (f"base_model.model.{own}.lora_{x}.weight" for x in "AB")
+        model.p[a] = uniform(a, rank, columns, seed).requires_grad_()
+        model.p[b] = torch.zeros(rows, rank).requires_grad_()
+        model.lora[name] = (a, b, alpha / rank)
+
+
 def run(name):
     folder, task, labels = CASES[name]
     folder = os.path.join(HERE, "..", "cases", folder)
     model = families.Model(folder)
     if os.path.exists(os.path.join(folder, "io.safetensors")):
         families.check(folder)
+    there = set(model.p)
     new_head(model, task, labels)
+    if name in LORA:
+        adapt(model, there, *LORA[name])
     if not labels and task in ("classify", "tag"):
         labels = model.p["classifier.weight"].shape[0]
     r = Numbers(list(CASES).index(name) + 1)

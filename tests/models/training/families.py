@@ -97,9 +97,14 @@ class Model:
         self.act = ACTIVATIONS[act]
         self.heads = self.config.get("num_attention_heads", self.config.get("n_heads"))
         self.layers = self.config.get("num_hidden_layers", self.config.get("n_layers"))
+        self.lora = {}  # low-rank adapters by the layer's name: the names of A and B in p, and the scale
 
     def linear(self, name, x):
-        return F.linear(x, self.p[name + ".weight"], self.p.get(name + ".bias"))
+        y = F.linear(x, self.p[name + ".weight"], self.p.get(name + ".bias"))
+        if name not in self.lora:
+            return y
+        a, b, scale = self.lora[name]
+        return y + F.linear(F.linear(x, self.p[a]), self.p[b]) * scale
 
     def norm(self, name, x, eps=None):
         w = self.p[name + ".weight"]

@@ -1,0 +1,63 @@
+# bertc train --lora-rank: adapters in PEFT's files, which --adapter reads, merged ones, and what is refused.
+printf '{"model_type": "bert", "vocab_size": 8192, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48, "max_position_embeddings": 48, "type_vocab_size": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.0}' >shape.json
+succeeds "$BERTC" synth shape.json -o bert --head masked-lm --seed 1
+cp "$MODEL/tokenizer.json" "$MODEL/tokenizer_config.json" "$MODEL/vocab.txt" bert/
+for i in 1 2 3 4 5 6; do
+    printf '{"text": "a fine film, number %s", "label": "good"}\n{"text": "dull and far too long", "label": "bad"}\n' $i
+done >train.jsonl
+train() { "$BERTC" train bert --task classify --train train.jsonl --per-device-train-batch-size 2 --learning-rate 0.01 --num-train-epochs 8 "$@"; }
+
+# An adapter: PEFT's files, the layers' factors and what the folder lacks, and the labels' names.
+succeeds train --dev train.jsonl -o one --lora-rank 4 --lora-dropout 0.1 --save-steps 5
+for file in adapter_config.json adapter_model.safetensors config.json tokenizer.json README.md log.jsonl checkpoint-5/adapter_model.safetensors; do
+    [ -s one/$file ] || fail "no one/$file"
+done
+[ ! -e one/model.safetensors ] || fail "a whole model beside the adapter"
+for key in '"peft_type":	"LORA"' '"task_type":	"SEQ_CLS"' '"r":	4' '"lora_alpha":	8' '"target_modules":	\["query", "value"\]' '"modules_to_save":	\["pooler.dense", "classifier"\]' '"base_model_name_or_path":	"bert"'; do
+    grep -Eq -- "$key" one/adapter_config.json || fail "no $key in $(cat one/adapter_config.json)"
+done
+head -c 4000 one/adapter_model.safetensors | tr ',{' '\n\n' | grep -ao '"base_model[^"]*"' | sort >names
+for l in 0 1; do
+    for m in query value; do
+        for f in A B; do echo "\"base_model.model.bert.encoder.layer.$l.attention.self.$m.lora_$f.weight\""; done
+    done
+done >wanted
+printf '"base_model.model.%s"\n' bert.pooler.dense.weight bert.pooler.dense.bias classifier.weight classifier.bias >>wanted
+sort wanted | diff - names || fail "other tensors in the adapter"
+grep -q '^library_name: peft$' one/README.md || fail "$(cat one/README.md)"
+succeeds "$BERTC" run bert --adapter one "a fine film, number 9" "dull and far too long"
+expect '^good .*film'
+expect '^bad .*dull'
+succeeds "$BERTC" evaluate bert --adapter one --data train.jsonl --json
+expect '"accuracy": 1,'
+
+# Merged, it is a model that answers the same.
+succeeds train -o whole --lora-rank 4 --lora-dropout 0.1 --lora-merge --save-steps 5
+[ -s whole/model.safetensors ] && [ ! -e whole/adapter_config.json ] || fail "no whole model"
+for model in whole "bert --adapter one"; do
+    # shellcheck disable=SC2086 # two words
+    succeeds "$BERTC" run $model "a fine film, number 9" "far too long" "dull"
+    cp out answers."${model%% *}"
+done
+cmp answers.whole answers.bert || fail "other answers of the merged model: $(cat answers.*)"
+
+# Stopped and resumed: the same bytes.
+mkdir a
+succeeds train -o a/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl
+mv a/one/adapter_model.safetensors kept
+rm -r a/one/state.json a/one/checkpoint-1? a/one/checkpoint-[23]?
+succeeds train -o a/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume -j 1
+cmp kept a/one/adapter_model.safetensors || fail "other bytes"
+
+# The frozen weights have neither gradients nor moments: what is kept of the run is small.
+size=$(wc -c <one/checkpoint-5/optimizer.safetensors)
+[ "$size" -lt 40000 ] || fail "the optimiser's states have $size bytes"
+
+rejects 1 "lora-target-modules: 'qurey' ends the name of none of the model's linear layers; their names end in query, key, value, dense" train -o x --lora-rank 2 --lora-target-modules value,qurey
+rejects 1 'no layer is chosen' train -o x --lora-rank 2 --lora-target-modules ''
+rejects 1 "'head' ends the name of no module" train -o x --lora-rank 2 --modules-to-save head
+rejects 2 "lora-rank: '0' is no number from 1" train -o x --lora-rank 0
+rejects 2 'lora-alpha goes with --lora-rank' train -o x --lora-alpha 16
+rejects 1 'one: is an adapter, which is added to a model' "$BERTC" train one --task classify --train train.jsonl -o x
+rejects 1 'every parameter is frozen' train -o x --lora-rank 2 --freeze lora_A,lora_B,classifier,pooler
+rejects 1 'is no module that an adapter could keep: --lora-merge' "$BERTC" train "$MODEL" --task mlm --train train.jsonl -o x --lora-rank 2 --max-steps 1
