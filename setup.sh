@@ -72,7 +72,7 @@ tools_on_other_systems() {
     for tool in cmake pkg-config cc; do
         command -v "$tool" >/dev/null 2>&1 || die "$tool is missing"
     done
-    for library in libcjson libutf8proc libpcre2-8 check; do
+    for library in libcjson libutf8proc libpcre2-8 libmicrohttpd check; do
         pkg-config --exists "$library" || die "the library $library (for development) is missing"
     done
     printf '#include <csv.h>\n' | cc -E - >/dev/null 2>&1 || die "the library libcsv (for development) is missing"
@@ -80,19 +80,19 @@ tools_on_other_systems() {
 
 dependencies() {
     if ! command -v apt-get >/dev/null 2>&1; then
-        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, libcsv, utf8proc, PCRE2, Check)"
+        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, libcsv, libmicrohttpd, utf8proc, PCRE2, Check)"
         tools_on_other_systems
         return
     fi
     # Lists are fetched once, and only where a package is missing.
     llvm=$(choose_llvm)
-    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev || ! have_package libcsv-dev; then
+    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev || ! have_package libcsv-dev || ! have_package libmicrohttpd-dev; then
         [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || die "packages are missing, and this is not root and has no sudo"
         root apt-get update -qq
         llvm=$(choose_llvm)
     fi
     [ -n "$llvm" ] || die "no LLVM 19 to 22 is installed or offered by this system's packages"
-    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libcsv-dev libutf8proc-dev libpcre2-dev check
+    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libcsv-dev libmicrohttpd-dev libutf8proc-dev libpcre2-dev check
     command -v ld >/dev/null 2>&1 || command -v ld.lld >/dev/null 2>&1 || need "lld-$llvm"
 }
 
@@ -348,28 +348,41 @@ bench() { # [OPTION-OF-BENCH-COMPARE...]
     done
 }
 
-# Debian has no static cJSON: its source package, through lists of sources kept beside the build.
-cjson_source() {
-    [ ! -e build-portable/cjson/cJSON.c ] || return 0
+# debian_source PACKAGE FOLDER: a source package of Debian's, through lists of sources kept beside the build.
+debian_source() {
+    [ ! -e "build-portable/$2" ] || return 0
     apt=$PWD/build-portable/apt
-    rm -rf "$apt" build-portable/cjson
+    rm -rf "$apt"
     mkdir -p "$apt/parts" "$apt/lists/partial"
     for list in debian ubuntu; do
         from=/etc/apt/sources.list.d/$list.sources
         [ ! -e "$from" ] || sed 's/^Types:.*/Types: deb-src/' "$from" >"$apt/parts/$list.sources"
     done
     [ ! -s /etc/apt/sources.list ] || sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$apt/parts/main.list"
-    set -- -qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$apt/parts" -o "Dir::State::Lists=$apt/lists"
-    apt-get "$@" update && (cd "$apt" && apt-get "$@" source cjson >/dev/null 2>&1) || die "could not fetch cJSON's source package"
-    mv "$apt"/cjson-*/ build-portable/cjson
+    set -- "$1" "$2" -qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$apt/parts" -o "Dir::State::Lists=$apt/lists"
+    package=$1 folder=$2
+    shift 2
+    apt-get "$@" update && (cd "$apt" && apt-get "$@" source "$package" >/dev/null 2>&1) || die "could not fetch $package's source package"
+    mv "$apt/$package"-*/ "build-portable/$folder"
     rm -rf "$apt"
 }
 
+# Debian's static libmicrohttpd needs GnuTLS, of which there is no static library: it is built again without TLS.
+microhttpd_source() {
+    debian_source libmicrohttpd microhttpd
+    [ ! -e build-portable/microhttpd/src/microhttpd/.libs/libmicrohttpd.a ] || return 0
+    (cd build-portable/microhttpd && ./configure --disable-https --disable-shared --enable-static --disable-doc --disable-examples \
+        --disable-curl --disable-tools --disable-dauth --disable-bauth --disable-postprocessor --disable-httpupgrade &&
+        make -j "$(jobs)" -C src/microhttpd libmicrohttpd.la) >build-portable/microhttpd.log 2>&1 ||
+        die "could not build libmicrohttpd: build-portable/microhttpd.log"
+}
+
 portable() {
-    need libzstd-dev zlib1g-dev dpkg-dev g++
-    cjson_source
+    need libzstd-dev zlib1g-dev dpkg-dev g++ make
+    debian_source cjson cjson # of which Debian has no static library
+    microhttpd_source
     configure build-portable -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBERTC_PORTABLE=ON \
-        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson"
+        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson" -DBERTC_MICROHTTPD_SOURCE="$PWD/build-portable/microhttpd"
     cmake --build build-portable -j "$(jobs)" --target portable
     ls -l build-portable/portable
 }

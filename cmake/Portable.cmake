@@ -2,9 +2,11 @@
 # that has neither LLVM nor the other libraries. Build the targets `bertc`, `bench_compare`, `bertc_peer` or `portable`
 # (docs/benchmarks.md); the shared library and the tests are for the ordinary build.
 #
-# Static libraries: LLVM's components, zstd, zlib, utf8proc, PCRE2, libcsv and cJSON. Debian has no static cJSON: BERTC_CJSON_SOURCE names
-# a folder with cJSON.c and cJSON.h (sh setup.sh portable fetches Debian's source package).
+# Static libraries: LLVM's components, zstd, zlib, utf8proc, PCRE2, libcsv, libmicrohttpd and cJSON. Debian has no static cJSON: BERTC_CJSON_SOURCE names
+# a folder with cJSON.c and cJSON.h. Its static libmicrohttpd needs GnuTLS, which is not static: BERTC_MICROHTTPD_SOURCE names a folder
+# where it was built without (sh setup.sh portable fetches Debian's source packages, and builds this one).
 set(BERTC_CJSON_SOURCE "" CACHE PATH "BERTC_PORTABLE: folder with cJSON.c, where there is no libcjson.a")
+set(BERTC_MICROHTTPD_SOURCE "" CACHE PATH "BERTC_PORTABLE: folder of libmicrohttpd, built without TLS; empty: the system's static one is")
 set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -static -s -Wl,--gc-sections")
 add_compile_options(-ffunction-sections -fdata-sections)
 
@@ -16,6 +18,14 @@ endfunction()
 bertc_static_library(PkgConfig::UTF8PROC utf8proc)
 bertc_static_library(PkgConfig::PCRE2 pcre2-8)
 bertc_static_library(bertc_libcsv csv)
+if(BERTC_MICROHTTPD_SOURCE)
+    add_library(PkgConfig::MICROHTTPD INTERFACE IMPORTED GLOBAL)
+    target_include_directories(PkgConfig::MICROHTTPD INTERFACE "${BERTC_MICROHTTPD_SOURCE}/src/include")
+    target_link_libraries(PkgConfig::MICROHTTPD INTERFACE
+        "${BERTC_MICROHTTPD_SOURCE}/src/microhttpd/.libs/libmicrohttpd.a" Threads::Threads)
+else()
+    bertc_static_library(PkgConfig::MICROHTTPD microhttpd)
+endif()
 if(BERTC_CJSON_SOURCE)
     # Included as <cJSON.h> and, as the system lays its headers, as <cjson/cJSON.h>.
     file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include/cjson_source")

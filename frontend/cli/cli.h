@@ -16,6 +16,7 @@
 // --- Subcommands: argv[0] is the subcommand's name; the exit status is returned.
 int command_compile(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_bench(int argc, char **argv);

@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"compile", "a checkpoint to a shared object (or assembly, LLVM IR, op-graph IR)", command_compile},
     {"run", "texts to answers, or token ids to tensors", command_run},
+    {"serve", "answers over HTTP, with a page to try models", command_serve},
     {"evaluate", "how good a model's answers are, on a data set with labels", command_evaluate},
     {"tokenize", "text to tokens, ids and offsets", command_tokenize},
     {"train", "a checkpoint and examples to a trained checkpoint", command_train},

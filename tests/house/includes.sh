@@ -36,6 +36,7 @@ frontend/cli/run: arrays data search
 frontend/cli/evaluate: data metrics run
 frontend/cli/bench:
 frontend/cli/train: data metrics
+frontend/cli/serve: data
 passes/differentiate:
 passes/fuse:
 passes/lower:

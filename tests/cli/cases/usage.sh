@@ -1,5 +1,5 @@
 # Help on stdout with status 0; wrong words on stderr with status 2, and where the help is.
-for command in compile run evaluate train tokenize bench inspect opt verify synth targets; do
+for command in compile run serve evaluate train tokenize bench inspect opt verify synth targets; do
     succeeds "$BERTC" "$command" --help
     expect "^usage: bertc $command"
 done

@@ -1,0 +1,16 @@
+// Requests and replies over HTTP, by libmicrohttpd: a thread for each address that is listened at reads requests, hands
+// their texts to the engine, suspends the connection meanwhile, and writes the replies.
+#ifndef BERTC_CLI_HTTP_H
+#define BERTC_CLI_HTTP_H
+
+#include "frontend/cli/serve/call.h"
+#include "frontend/cli/serve/log.h"
+
+typedef struct http http;
+http *http_open(server *s, log_kind log, diag *d);
+// Listens at a socket, which is the http's then.
+bool http_listen(http *h, int socket, diag *d);
+// Accepts nothing more, waits for the replies to what was accepted, at most `seconds`, and frees all.
+void http_close(http *h, double seconds);
+
+#endif
