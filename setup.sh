@@ -7,9 +7,10 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
+#   sh setup.sh wheel    the Python package with its own bertc and libbertc: build-wheel/dist
 #
 # BERTC_LLVM=19..22 picks the LLVM (default: the newest that is installed, or that can be). BERTC_REQUIRE=avx512,shared,... makes
 # it a failure that tests are left out for want of these (tests/README.md). It can be run again at any time.
@@ -298,6 +299,7 @@ part() {
     fuzz) fuzz ;;
     aarch64) aarch64 ;;
     minimal) minimal ;;
+    wheel) wheel_tests ;;
     quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
@@ -309,7 +311,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)
@@ -387,6 +389,47 @@ portable() {
     ls -l build-portable/portable
 }
 
+# A Python wheel with the static bertc and a libbertc.so that needs libc alone: build-wheel/dist/bertc-*.whl
+wheel() {
+    need python3 python3-setuptools python3-wheel libzstd-dev zlib1g-dev dpkg-dev g++
+    cjson_source
+    configure build-portable -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBERTC_PORTABLE=ON \
+        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson"
+    cmake --build build-portable -j "$(jobs)" --target bertc
+    configure build -DCMAKE_BUILD_TYPE=Release
+    cmake --build build -j "$(jobs)" --target bertc_bundled
+    rm -rf build-wheel
+    mkdir build-wheel
+    cp -r frontend/python/. build-wheel/
+    mkdir -p build-wheel/bertc/bin build-wheel/bertc/lib build-wheel/bertc/licenses
+    cp build-portable/frontend/cli/bertc build-wheel/bertc/bin/
+    cp build/bundled/libbertc.so build-wheel/bertc/lib/
+    sed -n 's/^project(bertc VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt >build-wheel/bertc/VERSION
+    cp LICENSE build-wheel/bertc/licenses/bertc
+    for package in "llvm-$(choose_llvm)-dev" libcjson-dev libcsv-dev libutf8proc-dev libpcre2-dev libzstd-dev zlib1g-dev; do
+        [ ! -e "/usr/share/doc/$package/copyright" ] || cp "/usr/share/doc/$package/copyright" "build-wheel/bertc/licenses/$package"
+    done
+    (cd build-wheel && /usr/bin/python3 setup.py -q bdist_wheel >log 2>&1) || {
+        cat build-wheel/log >&2
+        die "could not build the wheel"
+    }
+    ls build-wheel/dist/bertc-*.whl
+}
+
+# The wheel, installed into a new virtual environment, passes the package's tests with its own command and library.
+wheel_tests() {
+    wheel
+    need python3-venv python3-numpy
+    rm -rf build-wheel/venv
+    /usr/bin/python3 -m venv --system-site-packages build-wheel/venv
+    build-wheel/venv/bin/pip install -q --no-index --no-deps build-wheel/dist/bertc-*.whl
+    for test in tests/python/test_*.py; do
+        say "$test"
+        env -u BERTC -u BERTC_LIBRARY SOURCE="$PWD" SHARED="$PWD/../shared" CASE="python/$(basename "$test" .py)" \
+            build-wheel/venv/bin/python "$test" || die "$test failed with the wheel"
+    done
+}
+
 case "${1:-}" in
 deps) dependencies ;;
 build)
@@ -423,8 +466,12 @@ portable)
     dependencies
     portable
     ;;
+wheel)
+    dependencies
+    wheel
+    ;;
 *)
-    sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//'
+    sed -n '2,17p' "$0" | sed 's/^# \{0,1\}//'
     exit 2
     ;;
 esac

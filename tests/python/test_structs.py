@@ -1,0 +1,58 @@
+"""The structs of bertc.library lie as the headers have them, by a C program that prints its sizes and offsets."""
+
+import ctypes
+import os
+import re
+import subprocess
+import unittest
+
+from shared import SOURCE, WORK, skip
+
+from bertc import library
+
+NAMES = {"ModelInfoStruct": "bertc_model_info", "SessionOptions": "bertc_session_options", "Word": "bertc_word",
+         "Text": "bertc_text", "Token": "bertc_token", "Score": "bertc_score", "Answer": "bertc_answer",
+         "Result": "bertc_result", "TextOptions": "bertc_text_options", "ZeroShotOptions": "bertc_zero_shot_options",
+         "SummaryOptions": "bertc_summary_options", "Ranked": "bertc_ranked", "Target": "bertc_target",
+         "TrainBatch": "bertc_train_batch", "TrainUpdate": "bertc_train_update", "TrainTensor": "bertc_train_tensor"}
+
+
+class Structs(unittest.TestCase):
+    def test_layout(self):
+        lines, want = [], []
+        for name, c_name in NAMES.items():
+            struct = getattr(library, name)
+            want.append(f"{c_name} {ctypes.sizeof(struct)}")
+            lines.append(f'printf("{c_name} %zu\\n", sizeof({c_name}));')
+            for field, _ in struct._fields_:
+                want.append(f"{c_name}.{field} {getattr(struct, field).offset} {getattr(struct, field).size}")
+                lines.append(f'printf("{c_name}.{field} %zu %zu\\n", offsetof({c_name}, {field}), sizeof((({c_name} *)0)->{field}));')
+        source, program = os.path.join(WORK, "structs.c"), os.path.join(WORK, "structs")
+        with open(source, "w") as f:
+            f.write("#include <bertc_train.h>\n#include <stdio.h>\nint main(void) {\n" + "\n".join(lines) + "\n}\n")
+        try:
+            subprocess.run(["cc", "-I" + os.path.join(SOURCE, "runtime"), source, "-o", program], check=True)
+        except FileNotFoundError:
+            skip("tools", "cc")
+        self.assertEqual(subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines(), want)
+
+    def test_every_struct_is_held(self):
+        """Each struct of the module is in the table above, and each field of the header's is in the struct."""
+        mine = [n for n, v in vars(library).items() if isinstance(v, type) and issubclass(v, ctypes.Structure) and
+                not n.startswith("_") and n != "Structure"]
+        self.assertEqual(sorted(mine), sorted(NAMES))
+        text = ""
+        for header in ("bertc.h", "bertc_text.h", "bertc_train.h"):
+            with open(os.path.join(SOURCE, "runtime", header)) as f:
+                text += re.sub(r"//.*", "", f.read())
+        for name, c_name in NAMES.items():
+            body = re.search(r"typedef struct " + c_name + r" \{(.*?)\} " + c_name + ";", text, re.S).group(1)
+            fields = []
+            for one in body.split(";"):
+                words = one.replace("*", " ").split(",")
+                fields += [re.sub(r"\[.*", "", w.split()[-1]) for w in words if w.strip()]
+            self.assertEqual([f for f, _ in getattr(library, name)._fields_], fields, c_name)
+
+
+if __name__ == "__main__":
+    unittest.main()
