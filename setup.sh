@@ -7,7 +7,7 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel mpi quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #   sh setup.sh wheel    the Python package with its own bertc and libbertc: build-wheel/dist
@@ -246,6 +246,14 @@ fuzz() {
     [ -z "$failed" ] || die "failed:$failed (build-fuzz/NAME.log; the input lies beside it)"
 }
 
+# bertc train as several processes, in every task. MPI is installed for this alone: a build without it does everything else.
+mpi() {
+    need libopenmpi-dev openmpi-bin
+    build_tests
+    sh tests/mpi.sh build/frontend/cli/bertc
+    BERTC_REQUIRE=mpi run_tests build -R '^cli/mpi$'
+}
+
 # The trained checkpoints on their whole dev sets, in every precision and for each arithmetic class of this machine, against float32.
 quality() {
     need xz-utils
@@ -300,6 +308,7 @@ part() {
     aarch64) aarch64 ;;
     minimal) minimal ;;
     wheel) wheel_tests ;;
+    mpi) mpi ;;
     quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
@@ -311,7 +320,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel mpi test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)

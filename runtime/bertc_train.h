@@ -125,6 +125,16 @@ BERTC_API bool bertc_trainer_tensor_write(bertc_trainer *trainer, int index, con
 // All gradients as they lie, *count numbers (zeros between them), to be added up over processes between
 // bertc_trainer_gradients and bertc_trainer_update. The layout is the artefact's. NULL: there are none.
 BERTC_API float *bertc_trainer_gradient_memory(bertc_trainer *trainer, int64_t *count);
+// That memory in pieces, in the order in which a backward part makes them whole: piece `index` is *count numbers from number
+// *first on. Together the pieces are all of it. False: there is none of that index.
+BERTC_API bool bertc_trainer_gradient_piece(const bertc_trainer *trainer, int index, int64_t *first,
+                                            int64_t *count);
+// Called by bertc_trainer_gradients, on its thread, as soon as pieces 0 to `whole` - 1 are whole: they may be read and
+// changed from then on, by any thread, while the call goes on with the layers below. Each call of it ends with all pieces.
+typedef void (*bertc_gradient_hook)(void *user, int whole);
+// `hook` NULL: none (again). `least`: numbers that come together before the hook is called. Not during a call.
+BERTC_API bool bertc_trainer_on_gradients(bertc_trainer *trainer, bertc_gradient_hook hook, void *user,
+                                          int64_t least, bertc_error *error);
 
 // Writes the tensors of one kind to a safetensors file, as float32 under their names. It is written beside `path`
 // (PATH.PID.part) and renamed over it when it is whole and on the disk: where that fails, what was at `path` stays. It needs

@@ -22,9 +22,9 @@ __attribute__((constructor)) static void allow_time(void) {
 }
 
 // The kinds: ISAs by their names in artefacts, then what else a test may need (tests/README.md).
-static const char *const skip_kinds[] = {"generic",    "avx2",  "avxvnni", "avx512", "avx512vnni",
-                                         "avx512bf16", "amx",   "neon",    "shared", "cpus",
-                                         "linker",     "tools", "peers",   "plain",  "large"};
+static const char *const skip_kinds[] = {"generic", "avx2",  "avxvnni", "avx512", "avx512vnni", "avx512bf16",
+                                         "amx",     "neon",  "shared",  "cpus",   "linker",     "tools",
+                                         "peers",   "plain", "large",   "mpi"};
 
 // Counts of this run, on a page that the processes of the tests share. NULL outside of suite_status.
 typedef struct skip_counts {

@@ -261,7 +261,7 @@ bool session_has_parts(const bertc_session *s) {
     return s->variants[0].variant->forward[0] != 0;
 }
 
-void session_execute_parts(bertc_session *s, session_part first, session_part end) {
+void session_prepare(bertc_session *s, session_part first) {
     const session_group *g = &s->group;
     s->current = &s->variants[session_fit(s, g->tokens, g->sequences, g->longest)];
     const session_variant *v = s->current;
@@ -278,15 +278,24 @@ void session_execute_parts(bertc_session *s, session_part first, session_part en
                            .clip = s->numbers.clip};
     if (first != SESSION_UPDATE) write_inputs(s, v);
     if (first != SESSION_UPDATE) write_targets(s, v);
+}
+
+void session_run_phases(bertc_session *s, int first, int end) {
+    const session_variant *v = s->current;
     const pool_work work = {.context = s,
                             .count = phase_count,
                             .task = phase_task,
                             .enter = thread_call(s, v->variant->enter),
                             .leave = thread_call(s, v->variant->leave)};
     if (s->hook)
-        run_observed(s, &work, v->parts[first], v->parts[end]);
+        run_observed(s, &work, first, end);
     else
-        pool_run(s->pool, &work, v->parts[first], v->parts[end]);
+        pool_run(s->pool, &work, first, end);
+}
+
+void session_execute_parts(bertc_session *s, session_part first, session_part end) {
+    session_prepare(s, first);
+    session_run_phases(s, s->current->parts[first], s->current->parts[end]);
 }
 
 void session_execute(bertc_session *s) {

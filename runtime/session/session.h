@@ -120,6 +120,9 @@ void session_set(bertc_session *s, session_input i, int32_t v);
 void session_execute(bertc_session *s);
 // Runs the parts [first, end) over the group; the update alone needs no text.
 void session_execute_parts(bertc_session *s, session_part first, session_part end);
+// The same in steps: picks the variant and writes what the parts from `first` on read; then runs phases of it.
+void session_prepare(bertc_session *s, session_part first);
+void session_run_phases(bertc_session *s, int first, int end);
 // The following calls have no targets until they are given again.
 void session_forget_targets(bertc_session *s);
 // Has the model parts?

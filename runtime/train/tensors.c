@@ -64,22 +64,3 @@ bool bertc_trainer_tensor_read(bertc_trainer *t, int index, float *data, bertc_e
 bool bertc_trainer_tensor_write(bertc_trainer *t, int index, const float *data, bertc_error *error) {
     return check_index(t, index, error) && parameter_move(t->session, index, NULL, data, error);
 }
-
-// The compiler places them side by side.
-float *bertc_trainer_gradient_memory(bertc_trainer *t, int64_t *count) {
-    const bertc_model *m = t ? t->session->model : NULL;
-    int64_t first = INT64_MAX, end = 0;
-    for (int i = m ? m->parameter_count : 0; m && i < m->tensor_count; i++) {
-        int n;
-        const bertc_parameter_part *p = parameter_parts(m, i, &n);
-        if (tensor_kind(m, i) != BERTC_TENSOR_GRADIENT) continue;
-        for (int k = 0; k < n; k++) {
-            int64_t columns = p[k].packed ? (p[k].state_columns + 15) / 16 * 16 : p[k].state_columns;
-            int64_t last = p[k].offset + p[k].state_rows * columns * (int64_t)sizeof(float);
-            if (p[k].offset < first) first = p[k].offset;
-            if (last > end) end = last;
-        }
-    }
-    if (count) *count = end > first ? (end - first) / (int64_t)sizeof(float) : 0;
-    return end > first ? (float *)(void *)(t->session->states + first) : NULL;
-}

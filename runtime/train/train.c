@@ -47,14 +47,20 @@ bertc_trainer *bertc_trainer_open(bertc_model *m, const bertc_session_options *o
     t->norm = find_output(m, "grad_norm");
     if (!is_number(m, t->norm)) t->norm = -1;
     t->session = bertc_open(m, options, error);
-    if (t->session) return t;
-    free(t);
+    if (!t->session) {
+        free(t);
+        return NULL;
+    }
+    if (pieces_open(t)) return t;
+    bertc_trainer_close(t);
+    error_set(error, "out of memory");
     return NULL;
 }
 
 void bertc_trainer_close(bertc_trainer *t) {
     if (!t) return;
     bertc_close(t->session);
+    pieces_close(t);
     free(t);
 }
 
@@ -129,7 +135,7 @@ bool bertc_trainer_gradients(bertc_trainer *t, const bertc_train_batch *batch, b
     if (!session_enter(t->session, error)) return false;
     batch_pack(t->session, &own);
     t->session->numbers.keep = first ? 0 : 1;
-    session_execute_parts(t->session, SESSION_FORWARD, SESSION_UPDATE);
+    pieces_run(t);
     finish(t, loss, NULL);
     return true;
 }

@@ -219,15 +219,48 @@ START_TEST(plans) {
     int32_t *lengths = some_lengths(n);
     for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
         for (int64_t accumulation = 1; accumulation <= 3; accumulation++) {
-            train_plan p = plan_of(&rules[r], lengths, n, accumulation, 3, 0);
+            train_plan p = plan_of(&rules[r], lengths, n, accumulation, 3, 0, 1);
             ck_assert_int_eq(p.steps, steps_taken(&rules[r], lengths, n, accumulation, 3, &largest));
             ck_assert_int_ge(p.tokens, largest);
-            ck_assert_int_eq(plan_of(&rules[r], lengths, n, accumulation, 3, 17).steps, 17);
+            ck_assert_int_eq(plan_of(&rules[r], lengths, n, accumulation, 3, 17, 1).steps, 17);
         }
     // As transformers' Trainer: ceil(epochs x steps of an epoch).
-    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 0.5, 0).steps, 63);
-    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1.01, 0).steps, 128);
-    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1e-6, 0).steps, 1);
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 0.5, 0, 1).steps, 63);
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1.01, 0, 1).steps, 128);
+    ck_assert_int_eq(plan_of(&rules[0], lengths, n, 1, 1e-6, 0, 1).steps, 1);
+    free(lengths);
+}
+END_TEST
+
+// The shares of all processes are the batch, in its order, and none is larger than the plan says.
+START_TEST(shares) {
+    static const order_rule rules[] = {
+        {true, 42, 8, 0}, {true, 7, 8, 300}, {false, 42, 3, 0}, {true, 1, 8, 1}};
+    int64_t n = 1003;
+    int32_t *lengths = some_lengths(n);
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        for (int processes = 1; processes <= 5; processes++) {
+            order_rule rule = rules[i];
+            rule.examples *= processes;
+            rule.tokens *= processes;
+            int64_t most = plan_of(&rule, lengths, n, 1, 1, 0, processes).tokens;
+            order o;
+            order_make(&o, &rule, lengths, n, 0);
+            for (int64_t b = 0; b < o.batches; b++) {
+                const uint32_t *at = order_batch(&o, b).examples;
+                for (int r = 0; r < processes; r++) {
+                    order_part part = order_share(&o, &rule, lengths, b, r, processes);
+                    int64_t tokens = 0;
+                    ck_assert(part.examples == at && part.count >= 0);
+                    for (int64_t k = 0; k < part.count; k++) tokens += lengths[part.examples[k]];
+                    ck_assert_int_le(tokens, most);
+                    if (!rule.tokens) ck_assert_int_le(part.count, rules[i].examples);
+                    at += part.count;
+                }
+                ck_assert(at == order_batch(&o, b).examples + order_batch(&o, b).count);
+            }
+            order_free(&o);
+        }
     free(lengths);
 }
 END_TEST
@@ -475,6 +508,7 @@ int main(void) {
     tcase_add_test(c, like_lengths);
     tcase_add_test(c, chances);
     tcase_add_test(c, plans);
+    tcase_add_test(c, shares);
     tcase_add_test(c, times);
     tcase_add_test(c, frozen);
     tcase_add_test(c, log_lines);

@@ -297,6 +297,62 @@ START_TEST(gradient_memory) {
 }
 END_TEST
 
+typedef struct seen_pieces {
+    bertc_trainer *trainer;
+    float *memory, *copy;
+    int whole, calls;
+} seen_pieces;
+
+// What is whole is copied, and spoilt where it lies: nothing may read or write it again in the call.
+static void take_pieces(void *user, int whole) {
+    seen_pieces *seen = user;
+    int64_t first, n;
+    ck_assert_int_ge(whole, seen->whole);
+    for (int i = seen->whole; i < whole; i++) {
+        ck_assert(bertc_trainer_gradient_piece(seen->trainer, i, &first, &n));
+        for (int64_t k = first; k < first + n; k++) {
+            seen->copy[k] = seen->memory[k];
+            seen->memory[k] = NAN;
+        }
+    }
+    seen->whole = whole;
+    seen->calls++;
+}
+
+// Pieces are all of the memory, once, and are whole when the hook says so; with `least` it is called less often.
+START_TEST(gradient_pieces) {
+    bertc_trainer *alone = opened(1);
+    bertc_train_batch b = without_padding();
+    int64_t count, first, n, sum = 0;
+    ck_assert(bertc_trainer_gradients(alone, &b, true, NULL, &error));
+    float *want = bertc_trainer_gradient_memory(alone, &count);
+    int piece_count = 0;
+    for (; bertc_trainer_gradient_piece(alone, piece_count, &first, &n); piece_count++) sum += n;
+    ck_assert(piece_count >= 2 && sum == count);
+    ck_assert(!bertc_trainer_gradient_piece(alone, -1, &first, &n));
+    for (int threads = 1; threads <= 3; threads++) {
+        for (int64_t least = 0; least <= count; least += count) {
+            bertc_trainer *t = opened(threads);
+            seen_pieces seen = {.trainer = t, .memory = bertc_trainer_gradient_memory(t, NULL)};
+            seen.copy = calloc((size_t)count, sizeof *seen.copy);
+            ck_assert(bertc_trainer_on_gradients(t, take_pieces, &seen, least, &error));
+            ck_assert(bertc_trainer_gradients(t, &b, true, NULL, &error));
+            ck_assert_int_eq(seen.whole, piece_count);
+            ck_assert(!memcmp(seen.copy, want, (size_t)count * sizeof *want));
+            ck_assert(least ? seen.calls == 1 : seen.calls > 1);
+            for (int64_t k = 0; k < count; k++) ck_assert(isnan(seen.memory[k]));
+            ck_assert(bertc_trainer_on_gradients(t, NULL, NULL, 0, &error));
+            ck_assert(bertc_trainer_gradients(t, &b, true, NULL, &error));
+            ck_assert(!memcmp(seen.memory, want, (size_t)count * sizeof *want));
+            free(seen.copy);
+            bertc_trainer_close(t);
+        }
+    }
+    ck_assert(!bertc_trainer_on_gradients(alone, take_pieces, NULL, -1, &error));
+    bertc_trainer_close(alone);
+}
+END_TEST
+
 // What is saved is what is read, kind by kind; a file that can't be written leaves the one of before.
 START_TEST(saves) {
     static const char *const names[] = {"classifier.bias", "gradient.classifier.weight",
@@ -491,6 +547,7 @@ int main(void) {
     tcase_add_test(t, forward);
     tcase_add_test(t, parts);
     tcase_add_test(t, gradient_memory);
+    tcase_add_test(t, gradient_pieces);
     tcase_add_test(t, saves);
     tcase_add_test(t, threads);
     tcase_add_test(t, wrong_batches);

@@ -59,20 +59,21 @@ static void put(train_batch *b, const feature *f, int64_t at, int64_t text) {
     if (b->values) memcpy(b->values + text * b->width, f->values, (size_t)b->width * sizeof *b->values);
 }
 
-bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order *o, int64_t b,
-                int64_t epoch, arena *a, diag *d) {
-    int64_t from = o->bounds[b], n = o->bounds[b + 1] - from;
+bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order_part *part, int64_t epoch,
+                arena *a, diag *d) {
+    int64_t n = part->count;
     feature *f = ARENA_ARRAY(a, feature, n);
     *out = (train_batch){
         .examples = n, .lines = ARENA_ARRAY(a, int64_t, n), .entries = ARENA_ARRAY(a, uint32_t, n)};
     for (int64_t i = 0; i < n; i++) {
-        uint32_t example = o->examples[from + i];
+        uint32_t example = part->examples[i];
         if (!read_feature(&f[i], rule, s, example, epoch, a, d)) return false;
         out->tokens += f[i].tokens;
         out->texts += f[i].texts;
         out->lines[i] = s->entries[example].line;
         out->entries[i] = example;
     }
+    if (!n) return true;
     allocate(out, s, &f[0], a);
     for (int64_t i = 0, at = 0, text = 0; i < n; at += f[i].tokens, text += f[i].texts, i++) {
         put(out, &f[i], at, text);
@@ -81,7 +82,7 @@ bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const or
             out->byte_ends[i] = f[i].byte_ends;
         }
         if (out->rows)
-            mask_tokens(rule->mask, epoch, o->examples[from + i], f[i].words, f[i].tokens, out->ids + at,
+            mask_tokens(rule->mask, epoch, part->examples[i], f[i].words, f[i].tokens, out->ids + at,
                         out->token_labels + at, out->rows + at);
     }
     out->labels =
@@ -89,9 +90,9 @@ bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const or
     return true;
 }
 
-const char *batch_lines(const train_batch *b, arena *a) {
-    const char *text = b->examples == 1 ? "line" : "lines";
-    for (int64_t i = 0; i < b->examples && i < LINES_NAMED; i++)
-        text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : " ", b->lines[i]);
-    return b->examples > LINES_NAMED ? arena_printf(a, "%s, ...", text) : text;
+const char *batch_lines(const train_set *s, const order_part *part, arena *a) {
+    const char *text = part->count == 1 ? "line" : "lines";
+    for (int64_t i = 0; i < part->count && i < LINES_NAMED; i++)
+        text = arena_printf(a, "%s%s%" PRId64, text, i ? ", " : " ", s->entries[part->examples[i]].line);
+    return part->count > LINES_NAMED ? arena_printf(a, "%s, ...", text) : text;
 }

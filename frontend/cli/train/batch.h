@@ -31,10 +31,11 @@ typedef struct batch_rule {
     const pair_template *pairs; // TRAIN_PRETRAIN
 } batch_rule;
 
-// Batch `b` of an epoch, in `a`; memory for the texts goes with it. False, with a diagnostic, where the file has changed.
-bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order *o, int64_t b,
-                int64_t epoch, arena *a, diag *d);
-// "lines 3, 8, 13": of the batch's examples, for messages; in `a`.
-const char *batch_lines(const train_batch *b, arena *a);
+// These examples in that epoch, in `a`; memory for the texts goes with it. Of none it is empty. False, with a diagnostic, where the file
+// has changed.
+bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order_part *part, int64_t epoch,
+                arena *a, diag *d);
+// "lines 3, 8, 13": of examples, for messages; in `a`.
+const char *batch_lines(const train_set *s, const order_part *part, arena *a);
 
 #endif

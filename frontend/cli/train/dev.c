@@ -81,7 +81,8 @@ static bool add_batch(train_run *r, const order *o, int64_t b, judge *j, output_
     bertc_train_batch in;
     bertc_error e;
     float loss;
-    if (!batch_make(&batch, &r->batches, &r->dev, o, b, DEV_EPOCH, a, d)) return false;
+    const order_part part = order_batch(o, b);
+    if (!batch_make(&batch, &r->batches, &r->dev, &part, DEV_EPOCH, a, d)) return false;
     step_sum(&s);
     if (!feed_batch(&in, r->opened.model, &s, 0, a, d)) return false;
     if (!bertc_trainer_forward(r->trainer, &in, room->buffers, room->tensors, &loss, &e))

@@ -8,7 +8,8 @@
 // The micro-batches of a step.
 typedef struct train_step {
     int64_t count;
-    train_batch *batches;
+    train_batch *batches;                    // of this process: its shares, which may be empty
+    const order_part *whole;                 // [count]: what they are shares of
     int64_t labels, texts, tokens, examples; // of all of them
 } train_step;
 

@@ -13,11 +13,16 @@
 // Its batches, from batch `first` of the epoch's on.
 static bool read_step(train_run *r, const order *o, int64_t first, train_step *s, arena *a, diag *d) {
     int64_t left = o->batches - first, most = r->o->accumulation;
+    const process_link *l = &r->parallel.link;
     *s = (train_step){.count = left < most ? left : most};
     s->batches = ARENA_ARRAY(a, train_batch, s->count);
-    for (int64_t i = 0; i < s->count; i++)
-        if (!batch_make(&s->batches[i], &r->batches, &r->train, o, first + i, r->state.epoch, a, d))
-            return false;
+    order_part *whole = ARENA_ARRAY(a, order_part, s->count);
+    s->whole = whole;
+    for (int64_t i = 0; i < s->count; i++) {
+        order_part own = order_share(o, &r->order, r->train.lengths, first + i, l->rank, l->count);
+        whole[i] = order_batch(o, first + i);
+        if (!batch_make(&s->batches[i], &r->batches, &r->train, &own, r->state.epoch, a, d)) return false;
+    }
     step_sum(s);
     return true;
 }
@@ -28,23 +33,43 @@ static void seed_of(const train_run *r, int64_t step, int64_t i, int32_t seed[2]
     seed[1] = (int32_t)(bits >> 33);
 }
 
-static bool add_gradients(train_run *r, const train_step *s, int64_t i, int64_t step, double *loss, arena *a,
-                          diag *d) {
+static bool add_gradients(train_run *r, const train_step *s, int64_t i, int64_t step, bool first,
+                          double *loss, arena *a, diag *d) {
+    const process_link *l = &r->parallel.link;
     bertc_train_batch batch;
     bertc_error e;
     float part;
     if (!feed_batch(&batch, r->opened.model, s, i, a, d)) return false;
-    seed_of(r, step, i, batch.seed);
-    if (!bertc_trainer_gradients(r->trainer, &batch, i == 0, &part, &e)) return runtime_failed(d, &e);
+    seed_of(r, step, i * l->count + l->rank, batch.seed);
+    if (!bertc_trainer_gradients(r->trainer, &batch, first, &part, &e)) return runtime_failed(d, &e);
     *loss += (double)part;
     return true;
 }
 
+// Of all shares; the last one's gradients are sent while they are computed. All processes send, whatever fails.
+static bool all_gradients(train_run *r, const train_step *s, int64_t step, double *loss, arena *a, diag *d) {
+    int64_t first = s->count, last = -1;
+    for (int64_t i = s->count - 1; i >= 0; i--) {
+        if (!s->batches[i].texts) continue;
+        first = i;
+        if (last < 0) last = i;
+    }
+    bool ok = true, sent = false;
+    for (int64_t i = first; ok && i <= last; i++) {
+        if (!s->batches[i].texts) continue;
+        ok = parallel_hook(&r->parallel, r->trainer, i == last, d) &&
+             add_gradients(r, s, i, step, i == first, loss, a, d);
+        sent = ok && i == last;
+    }
+    if (!sent && r->parallel.link.count > 1) parallel_no_gradients(&r->parallel, r->trainer, true);
+    return ok;
+}
+
 static bool diverged(const train_run *r, const train_step *s, int64_t step, double loss, double norm,
                      arena *a, diag *d) {
-    const char *lines = batch_lines(&s->batches[0], a);
+    const char *lines = batch_lines(&r->train, &s->whole[0], a);
     for (int64_t i = 1; i < s->count; i++)
-        lines = arena_printf(a, "%s; %s", lines, batch_lines(&s->batches[i], a));
+        lines = arena_printf(a, "%s; %s", lines, batch_lines(&r->train, &s->whole[i], a));
     bool of_loss = !isfinite(loss);
     return diag_error(d, data_name(r->train.source),
                       "step %" PRId64 ": the %s is %g, on %s: a smaller --learning-rate may help", step,
@@ -56,8 +81,8 @@ static bool take_step(train_run *r, const train_step *s, arena *a, diag *d) {
     double loss = 0, rate = rate_at(&r->rate, step);
     float norm;
     bertc_error e;
-    for (int64_t i = 0; i < s->count; i++)
-        if (!add_gradients(r, s, i, step, &loss, a, d)) return false;
+    bool ok = all_gradients(r, s, step, &loss, a, d);
+    if (!parallel_sum_loss(&r->parallel, ok, &loss, d)) return false;
     if (!isfinite(loss)) return diverged(r, s, step, loss, 0, a, d);
     bertc_train_update update = {BERTC_SIZED(bertc_train_update), .step = (int32_t)step, .rate = (float)rate,
                                  .clip = (float)r->o->max_norm};
@@ -65,6 +90,7 @@ static bool take_step(train_run *r, const train_step *s, arena *a, diag *d) {
     if (!isfinite(norm)) return diverged(r, s, step, loss, (double)norm, a, d);
     r->state.step = step;
     r->state.batches += s->count;
+    if (!run_writes(r)) return true;
     report_step(&r->report, step, r->rate.steps, loss, rate, s->tokens);
     return train_log_step(&r->log, step, loss, (double)norm, rate, d);
 }
@@ -98,8 +124,6 @@ static void judge_epoch(train_run *r, const log_metric *metrics, int count) {
 static bool end_epoch(train_run *r, diag *d) {
     log_metric metrics[METRICS_LOGGED];
     int count = 0;
-    r->state.epoch++;
-    r->state.batches = 0;
     if (r->o->dev && !dev_measure(r, metrics, METRICS_LOGGED, &count, d)) return false;
     report_epoch(&r->report, r->state.epoch, r->state.step, metrics, count);
     if (!train_log_epoch(&r->log, r->state.epoch, r->state.step, metrics, count, d)) return false;
@@ -116,9 +140,21 @@ static bool is_over(const train_run *r) {
 static bool one_step(train_run *r, const order *o, diag *d) {
     arena *a = arena_new();
     train_step s;
-    bool ok = read_step(r, o, r->state.batches, &s, a, d) && take_step(r, &s, a, d);
+    bool ok = read_step(r, o, r->state.batches, &s, a, d);
+    ok = parallel_sum_step(&r->parallel, ok, &s, d) && take_step(r, &s, a, d);
     arena_free(a);
     return ok;
+}
+
+// What process 0 does behind a step, and the others wait for: the epoch's end, and a checkpoint.
+static bool write_step(train_run *r, bool last, bool saves, diag *d) {
+    bool ok = true;
+    if (run_writes(r)) {
+        ok = !last || end_epoch(r, d);
+        bool saved = last && keeps_best(r) && r->state.best_step == r->state.step;
+        ok = ok && (!saves || saved || save_checkpoint(r, d));
+    }
+    return parallel_agree(&r->parallel, ok, d) && parallel_share_state(&r->parallel, &r->state, d);
 }
 
 static bool run_epoch(train_run *r, const order *o, diag *d) {
@@ -126,9 +162,9 @@ static bool run_epoch(train_run *r, const order *o, diag *d) {
         if (!one_step(r, o, d)) return false;
         bool last = r->state.batches == o->batches || r->state.step == r->rate.steps;
         bool saves = r->state.step % r->o->save_steps == 0;
-        if (last && !end_epoch(r, d)) return false;
-        bool saved = last && keeps_best(r) && r->state.best_step == r->state.step;
-        if (saves && !saved && !save_checkpoint(r, d)) return false;
+        if (last) r->state.epoch++;
+        if (last) r->state.batches = 0;
+        if ((last || saves) && !write_step(r, last, saves, d)) return false;
         if (last) break;
     }
     return true;

@@ -107,3 +107,31 @@ void order_free(order *o) {
     free(o->examples);
     free(o->bounds);
 }
+
+// --- Parts of a batch
+
+order_part order_batch(const order *o, int64_t b) {
+    return (order_part){o->examples + o->bounds[b], o->bounds[b + 1] - o->bounds[b]};
+}
+
+// The first example of process `rank`'s share: the one that stands behind that part of all tokens.
+static int64_t share_by_tokens(const order_part *batch, const int32_t *lengths, int rank, int processes) {
+    int64_t all = 0, before = 0, at = 0;
+    for (int64_t i = 0; i < batch->count; i++) all += lengths[batch->examples[i]];
+    for (; at < batch->count && before * processes < all * rank; at++) before += lengths[batch->examples[at]];
+    return at;
+}
+
+static int64_t share_first(const order_part *batch, const order_rule *rule, const int32_t *lengths, int rank,
+                           int processes) {
+    if (rule->tokens) return share_by_tokens(batch, lengths, rank, processes);
+    return batch->count * rank / processes;
+}
+
+order_part order_share(const order *o, const order_rule *rule, const int32_t *lengths, int64_t b, int rank,
+                       int processes) {
+    order_part batch = order_batch(o, b);
+    int64_t first = share_first(&batch, rule, lengths, rank, processes);
+    int64_t end = share_first(&batch, rule, lengths, rank + 1, processes);
+    return (order_part){batch.examples + first, end - first};
+}

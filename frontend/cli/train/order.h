@@ -27,4 +27,16 @@ typedef struct order {
 void order_make(order *o, const order_rule *rule, const int32_t *lengths, int64_t count, int64_t epoch);
 void order_free(order *o);
 
+// Examples of a batch.
+typedef struct order_part {
+    const uint32_t *examples;
+    int64_t count;
+} order_part;
+// All of batch `b`.
+order_part order_batch(const order *o, int64_t b);
+// The share of process `rank` of `processes`: neighbouring examples, of nearly equal numbers, or, where batches are made by tokens, of
+// nearly equal numbers of these. It may be empty. Shares of all processes in their order are the batch.
+order_part order_share(const order *o, const order_rule *rule, const int32_t *lengths, int64_t b, int rank,
+                       int processes);
+
 #endif

@@ -47,11 +47,13 @@ static int64_t steps_in(const order_rule *rule, const int32_t *lengths, int64_t 
 }
 
 train_plan plan_of(const order_rule *rule, const int32_t *lengths, int64_t count, int64_t accumulation,
-                   double epochs, int64_t max_steps) {
+                   double epochs, int64_t max_steps, int processes) {
     train_plan p = {.steps = max_steps};
     if (!p.steps) p.steps = steps_in(rule, lengths, count, accumulation, epochs);
     if (!p.steps) p.steps = 1; // a part of an epoch that is less than a step
-    p.tokens = longest_together(lengths, count, rule->tokens ? 1 : rule->examples);
-    if (rule->tokens > p.tokens) p.tokens = rule->tokens;
+    int64_t longest = longest_together(lengths, count, 1), share = rule->tokens / processes;
+    if (!rule->tokens) p.tokens = longest_together(lengths, count, rule->examples / processes);
+    // A share by tokens ends with the example in which its part of all tokens ends.
+    if (rule->tokens) p.tokens = processes > 1 ? share + longest : share > longest ? share : longest;
     return p;
 }

@@ -52,6 +52,15 @@ void report_epoch(train_report *r, int64_t epoch, int64_t step, const log_metric
     r->steps = 0;
 }
 
+void report_processes(const train_report *r, int processes, int64_t numbers, double waited) {
+    char size[32];
+    double passed = seconds_now() - r->started;
+    int64_t bytes = numbers * (int64_t)sizeof(float) / processes * 2 * (processes - 1);
+    printf("%d processes: in each step each sends %s of gradients; %.0f %% of the time it waited for those "
+           "of the others\n",
+           processes, size_text(bytes, size, sizeof size), passed > 0 ? 100 * waited / passed : 0);
+}
+
 void report_clear(train_report *r) {
     if (r->drawn) fputs("\r\033[K", stderr);
     r->drawn = false;

@@ -5,6 +5,7 @@
 #include "frontend/cli/train/base.h"
 #include "frontend/cli/train/feed.h"
 #include "frontend/cli/train/log.h"
+#include "frontend/cli/train/parallel.h"
 #include "frontend/cli/train/plan.h"
 #include "frontend/cli/train/report.h"
 #include "frontend/cli/train/state.h"
@@ -23,7 +24,14 @@ typedef struct train_run {
     train_state state;
     train_report report;
     int64_t room; // tokens that a call of the trainer takes
+    parallel parallel;
+    int threads; // of this process, where no option says
 } train_run;
+
+// Does this process evaluate and write?
+static inline bool run_writes(const train_run *r) {
+    return !r->parallel.link.rank;
+}
 
 // --- dev.c
 

@@ -73,12 +73,14 @@ static bool open_data(train_run *r, diag *d) {
 // The lengths and numbers of steps that all of it comes to.
 static void make_plan(train_run *r) {
     const train_options *o = r->o;
+    int processes = r->parallel.link.count;
     r->order = (order_rule){.shuffle = !o->no_shuffle,
                             .seed = (uint64_t)o->seed,
-                            .examples = o->batch,
-                            .tokens = o->batch_tokens};
+                            .examples = o->batch * processes,
+                            .tokens = o->batch_tokens * processes};
     r->batches = (batch_rule){.mask = &r->base.mask, .pairs = &r->base.pairs};
-    r->plan = plan_of(&r->order, r->train.lengths, r->train.count, o->accumulation, o->epochs, o->max_steps);
+    r->plan = plan_of(&r->order, r->train.lengths, r->train.count, o->accumulation, o->epochs, o->max_steps,
+                      processes);
     r->rate = (rate_rule){.kind = o->rate,
                           .rate = o->learning_rate,
                           .warmup = rate_warmup(o->warmup_steps, o->warmup_ratio, r->plan.steps),
@@ -134,7 +136,7 @@ static bool open_trainer(train_run *r, diag *d) {
     r->room = texts * longest;
     if (!check_room(r, d) || !opened_open(&r->opened, o->model, &b, d)) return false;
     bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;
-    s.threads = (int)(o->threads ? o->threads : bertc_cpu_count());
+    s.threads = (int)(o->threads ? o->threads : r->threads);
     r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
     return r->trainer ? tensor_rates_check(&step.rates, d) : runtime_failed(d, &e);
 }
@@ -142,10 +144,9 @@ static bool open_trainer(train_run *r, diag *d) {
 // --- A run
 
 // The state of the last checkpoint, or of a run that begins.
-static bool begin(train_run *r, const cJSON *options, diag *d) {
+static bool begin(train_run *r, const cJSON *options, int64_t *last_step, diag *d) {
     if (!open_output(r, d)) return false;
-    int64_t last = checkpoint_last(r->o->output);
-    r->state = (train_state){.best = NAN, .steps = r->plan.steps, .data = r->train.print};
+    int64_t last = *last_step = checkpoint_last(r->o->output);
     if (last >= 0) {
         checkpoint_path path = checkpoint_file(checkpoint_folder(r->o->output, last).text, CHECKPOINT_STATE);
         return state_read(path.text, &r->state, d) &&
@@ -156,17 +157,63 @@ static bool begin(train_run *r, const cJSON *options, diag *d) {
     return train_log_keep(&r->log, 0, d);
 }
 
+// The same in all processes, of which one reads and writes the output folder.
+static bool begin_all(train_run *r, const cJSON *options, diag *d) {
+    int64_t last = -1;
+    r->state = (train_state){.best = NAN, .steps = r->plan.steps, .data = r->train.print};
+    bool ok = !run_writes(r) || begin(r, options, &last, d);
+    if (!parallel_agree(&r->parallel, ok, d) || !parallel_share_state(&r->parallel, &r->state, d))
+        return false;
+    ok = link_share(&r->parallel.link, &last, sizeof last, d) &&
+         (last < 0 || parallel_share_tensors(&r->parallel, r->trainer, d));
+    return parallel_agree(&r->parallel, ok, d);
+}
+
+// Opens what the run reads, and the trainer.
+static bool open_run(train_run *r, diag *d) {
+    if (!base_open(&r->base, r->o, d) || !open_data(r, d)) return false;
+    if (r->o->load_best && !dev_check_metric(r, d)) return false;
+    make_plan(r);
+    return open_trainer(r, d);
+}
+
+static uint64_t code_print(const train_run *r) {
+    const target *t = &r->opened.build.targets[0];
+    uint64_t h = parallel_hash(0, t->cpu, strlen(t->cpu));
+    return parallel_hash(h, t->features, strlen(t->features));
+}
+
+static bool same_in_all(train_run *r, bool ok, const cJSON *options, diag *d) {
+    parallel_print print = {.data = r->train.print};
+    char *text = cJSON_PrintUnformatted(options);
+    print.options = parallel_hash(0, text, strlen(text));
+    cJSON_free(text);
+    if (ok) print.code = code_print(r);
+    ok = ok && parallel_open_sums(&r->parallel, r->trainer, &print.pieces, d);
+    return parallel_same(&r->parallel, ok, &print, d);
+}
+
 static bool run(train_run *r, const cJSON *options, diag *d) {
-    bool finished;
-    if (!check_output(r->o, &finished, d)) return false;
+    bool finished = false;
+    parallel *p = &r->parallel;
+    bool ok = !run_writes(r) || check_output(r->o, &finished, d);
+    if (ok && p->link.count > 1 && !strcmp(r->o->train, "-"))
+        ok = diag_error(d, "--train -", "standard input is one process's alone: name a file");
+    if (!parallel_agree(p, ok, d) || !link_share(&p->link, &finished, sizeof finished, d)) return false;
     if (finished) {
         diag_note(d, r->o->output, "the run is at its end: there is nothing to go on with");
         return true;
     }
-    if (!base_open(&r->base, r->o, d) || !open_data(r, d)) return false;
-    if (r->o->load_best && !dev_check_metric(r, d)) return false;
-    make_plan(r);
-    return open_trainer(r, d) && begin(r, options, d) && loop_run(r, d) && save_result(r, d);
+    r->threads = parallel_threads(p, d);
+    if (!same_in_all(r, open_run(r, d), options, d) || !begin_all(r, options, d) || !loop_run(r, d))
+        return false;
+    bool saved = parallel_agree(p, !run_writes(r) || save_result(r, d), d);
+    if (saved && run_writes(r) && p->link.count > 1) {
+        int64_t numbers;
+        bertc_trainer_gradient_memory(r->trainer, &numbers);
+        report_processes(&r->report, p->link.count, numbers, p->waited);
+    }
+    return saved;
 }
 
 static void close_run(train_run *r) {
@@ -177,7 +224,47 @@ static void close_run(train_run *r) {
     set_close(&r->train);
     set_close(&r->dev);
     base_close(&r->base);
+    link_close(&r->parallel.link);
     free(r);
+}
+
+// How many processes there are of the run.
+static launch start_of(void) {
+    launch how = launch_mpi();
+    return how.count ? how : launch_srun();
+}
+
+// Prints what there is to say, which one process of a run does.
+static int end(const train_run *r, bool ok, diag *d) {
+    const parallel *p = &r->parallel;
+    if (p->link.rank == p->speaker) {
+        if (p->speaker) diag_note(d, NULL, "of process %d of %d", p->speaker, p->link.count);
+        return finish(d);
+    }
+    diag_free(d);
+    return ok ? EXIT_OK : EXIT_FAILED;
+}
+
+static int train(const option_table *t, const train_options *o, const launch *how) {
+    diag d;
+    diag_init(&d);
+    d.subject = o->model;
+    cJSON *options = train_options_json(t);
+    train_run *r = memory_must(memory_zero(1, sizeof *r));
+    r->o = o;
+    r->log.fd = -1;
+    bool ok = link_open(&r->parallel.link, how, &d);
+    if (r->parallel.link.count > 1) {
+        char count[16];
+        snprintf(count, sizeof count, "%d", r->parallel.link.count);
+        cJSON_AddStringToObject(options, "processes", count);
+    }
+    ok = ok && run(r, options, &d);
+    report_clear(&r->report);
+    int status = end(r, ok, &d);
+    close_run(r);
+    cJSON_Delete(options);
+    return status;
 }
 
 int command_train(int argc, char **argv) {
@@ -194,16 +281,7 @@ int command_train(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status < 0) status = train_options_check(&t, &o, &rest);
     if (status >= 0) return status;
-    diag d;
-    diag_init(&d);
-    d.subject = o.model;
-    cJSON *options = train_options_json(&t);
-    train_run *r = memory_must(memory_zero(1, sizeof *r));
-    r->o = &o;
-    r->log.fd = -1;
-    run(r, options, &d);
-    report_clear(&r->report);
-    close_run(r);
-    cJSON_Delete(options);
-    return finish(&d);
+    const launch how = start_of();
+    status = how.count > 1 ? supervise(&how) : -1;
+    return status >= 0 ? status : train(&t, &o, &how);
 }
