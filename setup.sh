@@ -73,7 +73,7 @@ tools_on_other_systems() {
     for tool in cmake pkg-config cc; do
         command -v "$tool" >/dev/null 2>&1 || die "$tool is missing"
     done
-    for library in libcjson libutf8proc libpcre2-8 libmicrohttpd check; do
+    for library in libcjson libutf8proc libpcre2-8 libmicrohttpd zlib check; do
         pkg-config --exists "$library" || die "the library $library (for development) is missing"
     done
     printf '#include <csv.h>\n' | cc -E - >/dev/null 2>&1 || die "the library libcsv (for development) is missing"
@@ -81,19 +81,19 @@ tools_on_other_systems() {
 
 dependencies() {
     if ! command -v apt-get >/dev/null 2>&1; then
-        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, libcsv, libmicrohttpd, utf8proc, PCRE2, Check)"
+        say "this is no Debian or Ubuntu: looking for what is needed (LLVM 19 to 22 for development, lld, cmake, pkg-config, a C17 compiler, cJSON, libcsv, libmicrohttpd, zlib, utf8proc, PCRE2, Check)"
         tools_on_other_systems
         return
     fi
     # Lists are fetched once, and only where a package is missing.
     llvm=$(choose_llvm)
-    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev || ! have_package libcsv-dev || ! have_package libmicrohttpd-dev; then
+    if [ -z "$llvm" ] || ! have_package "llvm-$llvm-dev" || ! have_package check || ! have_package libcjson-dev || ! have_package libcsv-dev || ! have_package libmicrohttpd-dev || ! have_package zlib1g-dev; then
         [ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 || die "packages are missing, and this is not root and has no sudo"
         root apt-get update -qq
         llvm=$(choose_llvm)
     fi
     [ -n "$llvm" ] || die "no LLVM 19 to 22 is installed or offered by this system's packages"
-    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libcsv-dev libmicrohttpd-dev libutf8proc-dev libpcre2-dev check
+    need gcc libc6-dev cmake ninja-build pkg-config "llvm-$llvm-dev" libcjson-dev libcsv-dev libmicrohttpd-dev libutf8proc-dev libpcre2-dev zlib1g-dev check
     command -v ld >/dev/null 2>&1 || command -v ld.lld >/dev/null 2>&1 || need "lld-$llvm"
 }
 
@@ -415,7 +415,7 @@ wheel() {
     cp build/bundled/libbertc.so build-wheel/bertc/lib/
     sed -n 's/^project(bertc VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt >build-wheel/bertc/VERSION
     cp LICENSE build-wheel/bertc/licenses/bertc
-    for package in "llvm-$(choose_llvm)-dev" libcjson-dev libcsv-dev libutf8proc-dev libpcre2-dev libzstd-dev zlib1g-dev; do
+    for package in "llvm-$(choose_llvm)-dev" libcjson-dev libcsv-dev libmicrohttpd-dev libutf8proc-dev libpcre2-dev libzstd-dev zlib1g-dev; do
         [ ! -e "/usr/share/doc/$package/copyright" ] || cp "/usr/share/doc/$package/copyright" "build-wheel/bertc/licenses/$package"
     done
     (cd build-wheel && /usr/bin/python3 setup.py -q bdist_wheel >log 2>&1) || {

@@ -14,6 +14,7 @@ typedef struct seen {
     int64_t n;
     int32_t *ids, *types;
     char **tokens;
+    int64_t *words; // the number of each token's word; special tokens are words of their own
     float *weights; // [heads, n, n]
 } seen;
 
@@ -22,6 +23,7 @@ static void seen_free(seen *x) {
     free(x->tokens);
     free(x->ids);
     free(x->types);
+    free(x->words);
     free(x->weights);
 }
 
@@ -49,8 +51,12 @@ static bool read_tokens(const run_options *o, const bertc_model *model, bertc_se
     x->ids = memory_zero(n, sizeof *x->ids);
     x->types = memory_zero(n, sizeof *x->types);
     x->tokens = memory_zero(n, sizeof *x->tokens);
-    bool ok = x->ids && x->types && x->tokens;
+    x->words = memory_zero(n, sizeof *x->words);
+    bool ok = x->ids && x->types && x->tokens && x->words;
     for (size_t i = 0; ok && i < n; i++) {
+        bool same = i && tokens[i].text >= 0 && tokens[i].text == tokens[i - 1].text &&
+                    tokens[i].word == tokens[i - 1].word;
+        x->words[i] = i ? x->words[i - 1] + !same : 0;
         x->ids[i] = tokens[i].id;
         x->types[i] = tokens[i].type;
         ok = (x->tokens[i] = token_label(model, text, &tokens[i])) != NULL;
@@ -166,14 +172,74 @@ static void print_map_json(const attention_map *m) {
     print_json(o);
 }
 
-static bool save_map(const attention_map *m, const char *path, diag *d) {
+// --- Drawn
+
+// The map of whole words: a word is looked at as much as its pieces together, and looks as they do in the mean. NULL: no memory.
+static attention_map *join_words(const attention_map *m, const int64_t *words) {
+    int64_t n = m->n ? words[m->n - 1] + 1 : 0;
+    attention_map *out = memory_zero(1, sizeof *out);
+    float *weights = memory_zero((size_t)n * (size_t)n + 1, sizeof *weights);
+    char **names = memory_zero((size_t)n + 1, sizeof *names);
+    bool ok = out && weights && names;
+    for (int64_t i = 0; ok && i < m->n; i++) {
+        char **name = &names[words[i]],
+             *longer = memory_alloc((*name ? strlen(*name) : 0) + strlen(m->tokens[i]) + 1, 1);
+        ok = longer != NULL;
+        if (ok) sprintf(longer, "%s%s", *name ? *name : "", m->tokens[i]);
+        free(*name);
+        *name = longer;
+    }
+    for (int64_t i = 0; ok && i < m->n; i++) {
+        int64_t pieces = 0;
+        for (int64_t k = i; k >= 0 && words[k] == words[i]; k--) pieces++;
+        for (int64_t k = i + 1; k < m->n && words[k] == words[i]; k++) pieces++;
+        for (int64_t k = 0; k < m->n; k++)
+            weights[words[i] * n + words[k]] += m->weights[i * m->n + k] / (float)pieces;
+    }
+    if (ok) *out = (attention_map){m->layer, m->head, n, names, weights, 0};
+    if (ok) return out;
+    for (int64_t i = 0; names && i < n; i++) free(names[i]);
+    free(names);
+    free(weights);
+    free(out);
+    return NULL;
+}
+
+static void joined_free(attention_map *m) {
+    for (int64_t i = 0; i < m->n; i++) free(m->tokens[i]);
+    free(m->tokens);
+    free((void *)(uintptr_t)m->weights);
+    free(m);
+}
+
+// The end of the colours: the largest weight, up to the next round number.
+static double largest_weight(const attention_map *m) {
+    double most = 0;
+    for (int64_t i = 0; i < m->n * m->n; i++) most = fmax(most, (double)m->weights[i]);
+    for (double end = 1e-4; end < 1; end *= 10)
+        for (int k = 1; k <= 5; k += k == 1 ? 1 : 3)
+            if (most <= end * k) return end * k;
+    return 1;
+}
+
+static bool save_map(attention_map *m, const char *path, diag *d) {
     char *svg = NULL;
     size_t size = 0;
     FILE *f = memory_stream(&svg, &size);
-    if (f) draw_attention(f, m);
-    bool ok = f && memory_stream_end(f, &svg);
+    m->largest = largest_weight(m);
+    bool ok = f && draw_attention(f, m);
+    if (f && !memory_stream_end(f, &svg)) ok = false;
     ok = ok ? output_file_text(path, svg, size, true, d) : diag_error(d, path, "out of memory");
     free(svg);
+    return ok;
+}
+
+static bool save_words(const run_options *o, attention_map *m, const int64_t *words, diag *d) {
+    if (o->pieces) return save_map(m, o->output, d);
+    attention_map *joined = join_words(m, words);
+    if (!joined) return diag_error(d, o->output, "out of memory");
+    bool ok = save_map(joined, o->output, d);
+    joined_free(joined);
     return ok;
 }
 
@@ -184,10 +250,14 @@ bool run_attention(const run_options *o, const bertc_model *model, bertc_session
         .text = word, .size = strlen(word), .pair = o->pair, .pair_size = o->pair ? strlen(o->pair) : 0};
     bool ok = read_tokens(o, model, s, &text, &x, d) && run_model(o, model, s, &x, d);
     if (ok) {
-        attention_map m = {o->attention.v[0], o->attention.v[1], x.n, x.tokens,
-                           x.weights + o->attention.v[1] * x.n * x.n};
+        attention_map m = {o->attention.v[0],
+                           o->attention.v[1],
+                           x.n,
+                           x.tokens,
+                           x.weights + o->attention.v[1] * x.n * x.n,
+                           0};
         if (o->output)
-            ok = save_map(&m, o->output, d);
+            ok = save_words(o, &m, x.words, d);
         else if (o->json)
             print_map_json(&m);
         else if (x.n <= 20)

@@ -117,12 +117,16 @@ static void add_modes(option_table *t, run_options *o) {
     t->group = "a summary";
     summarize_options_add(t, o);
     t->group = "why this answer";
-    options_add(t,
-                (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
-                             "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG",
-                             &o->attention, 0});
+    options_add(
+        t, (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
+                        "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG of "
+                        "whole words",
+                        &o->attention, 0});
+    options_add(
+        t, (option_row){"pieces", 0, OPTION_FLAG, NULL, "draw each piece of a word by itself", &o->pieces});
     options_add(t, (option_row){"explain", 0, OPTION_FLAG, NULL,
-                                "what each word does for the label: its score less the score with the word "
+                                "what each word does for the label, for each entity, or for the answer: its "
+                                "score less the score with the word "
                                 "hidden; with -o as HTML",
                                 &o->explain});
     t->group = "token ids";
@@ -287,6 +291,8 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
     if (o->search && !texts) return usage_error(t, "--search VECTORS takes a text to search for");
     if (o->attention.count && o->attention.count != 2) return usage_error(t, "--attention takes LAYER,HEAD");
+    if (o->pieces && (!o->attention.count || !o->output))
+        return usage_error(t, "--pieces goes with --attention and -o");
     if (o->attention.count && texts != 1) return usage_error(t, "--attention takes one text");
     if (o->explain && !texts) return usage_error(t, "--explain takes a text");
     if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");

@@ -14,7 +14,7 @@ typedef struct run_options {
     bertc_aggregation aggregation;
     const char *as; // NULL: neither
     bertc_role role;
-    bool windows, json, huge_pages, resume, explain, answer_tokens, raw_scores, no_answer, normalize,
+    bool windows, json, huge_pages, resume, explain, pieces, answer_tokens, raw_scores, no_answer, normalize,
         multi_label;
     bertc_zero_shot_options zero_shot; // what zero_shot_begin makes of --labels
     int_list attention;                // layer, head

@@ -13,6 +13,18 @@ expect '"layer": 1, "head": 2, "tokens": \["\[CLS\]", "The"'
 succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "$text"
 grep -q '&lt;' map.svg && grep -q '&amp;' map.svg && ! grep -q '<cat>' map.svg || fail "not escaped"
 [ "$(grep -c '<title>' map.svg)" = 144 ] || fail "cells: $(grep -c '<title>' map.svg)"
+grep -q 'is looked at' map.svg && grep -q '>weight<' map.svg || fail "no axes or scale"
+# Pieces of a word are one row and one column, unless they are asked for; a large map is an image.
+succeeds "$BERTC" run m.so --attention 1,2 -o map.svg "unaffable dogs"
+[ "$(grep -c '<title>' map.svg)" = 16 ] || fail "cells: $(grep -c '<title>' map.svg)"
+grep -q '>unaffable</text>' map.svg || fail "not joined"
+succeeds "$BERTC" run m.so --attention 1,2 --pieces -o map.svg "unaffable dogs"
+[ "$(grep -c '<title>' map.svg)" = 49 ] || fail "cells: $(grep -c '<title>' map.svg)"
+rejects 2 'pieces goes with --attention and -o' "$BERTC" run m.so --attention 1,2 --pieces "$text"
+succeeds "$BERTC" run "$MODEL" --seq 128 --attention 1,2 -o large.svg "$(yes good | head -100 | tr '\n' ' ')"
+[ "$(wc -c <large.svg)" -lt 60000 ] && grep -q 'data:image/png;base64' large.svg || fail "$(wc -c <large.svg) bytes"
+sed -n 's/.*base64,\([^"]*\)".*/\1/p' large.svg | base64 -d >large.png
+[ "$(head -c 8 large.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || fail "no PNG"
 succeeds "$BERTC" run m.so --attention 0,0 "one two three four five six seven eight nine ten one two three four five six seven eight nine ten"
 [ "$(wc -l <out)" = 22 ] || fail "$(cat out)"
 

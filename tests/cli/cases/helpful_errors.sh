@@ -84,5 +84,5 @@ rejects 1 'there is no layer 4: the model gives attentions of 1, 2' "$BERTC" run
 rejects 1 'there are heads 0 to 3' "$BERTC" run maps.so --attention 1,4 "a text"
 succeeds "$BERTC" synth bert-tiny -o qa --head question-answering
 rejects 1 'needs the context as the text.s pair \(bertc run --pair CONTEXT' "$BERTC" run qa --seq 16 --tokenizer "$MODEL/tokenizer.json" "a question"
-rejects 1 '--explain: .*--head sequence-classification' "$BERTC" run qa --seq 16 --tokenizer "$MODEL/tokenizer.json" --explain "a question"
+rejects 1 '--explain: .*--head sequence-classification' "$BERTC" run qa --head embedding --seq 16 --tokenizer "$MODEL/tokenizer.json" --explain "a question"
 rejects 1 "--mcpu: 'native,,native': takes names of .bertc targets." "$BERTC" compile "$MODEL" -o x.so --mcpu native,,native
