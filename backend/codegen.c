@@ -18,6 +18,7 @@ typedef struct kernel_family {
 static const kernel_family families[] = {
     {"mlp", mlp_accepts, mlp_emit, false},
     {"attention", attention_accepts, attention_emit, false},
+    {"attention_gradient", gradient_accepts, gradient_emit, false},
     {"token_mix", token_mix_accepts, token_mix_emit, false},
     {"outer", outer_accepts, outer_emit, false},
     {"pack", pack_accepts, pack_emit, false},

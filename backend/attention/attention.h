@@ -2,10 +2,12 @@
 //
 //   match.c          finds queries, keys, values and the ops on the scores in the body
 //   view.c           views of operands as heads
+//   heads.c          rows of heads: views, or rows that the body computes
 //   pack.c           rows between memory and the tiles' layouts
 //   produced_rows.c  rows that are computed first: norms of heads, rotary positions
 //   frame.c          the sequence, head and rows of a task
-//   scores.c         the ops on the scores: bias, windows, tables
+//   scores.c         finds the ops on the scores: bias, windows, tables, dropout
+//   pairs.c          emits them: a vector of keys at a time
 //   range.c          the values that their integers can have: visible keys, looked-up rows
 //   table.c          products that the ops on the scores look up: disentangled terms
 //   softmax.c        softmax of a tile of scores
@@ -14,6 +16,12 @@
 //   tile.c           one tile of queries: scores, softmax, values
 //   code.c           the functions of a kernel, and the layout of its scratch
 //   attention.c      the kernel
+//
+// Attention's gradient is a family of its own (gradient.h):
+//
+//   gradient_match.c finds it
+//   gradient_code.c  the functions of a kernel, and the layout of its scratch
+//   gradient.c       the kernel
 #ifndef BERTC_BACKEND_ATTENTION_H
 #define BERTC_BACKEND_ATTENTION_H
 
@@ -109,16 +117,37 @@ typedef struct score_table {
     int64_t ld;         // floats from row to row of the result
 } score_table;
 
+// One number for each row of queries and each head, [heads,rows,1]: it lies in an operand, or is the sum of the products of
+// the rows of two. In gradients alone.
+typedef struct row_number {
+    value v; // of the body
+    bool summed;
+    heads of[2]; // of[1]: summed
+    int64_t at;  // in a task's scratch: one of each row
+} row_number;
+
+// Numbers that are drawn for each pair: `random` of [rows,heads,keys].
+typedef struct drawn_pairs {
+    value v;        // of the body, [heads,rows,keys]
+    int rows, seed; // operands: the rows' numbers, and the two words of the seed
+    dim row_count;
+    int64_t stream;
+} drawn_pairs;
+
 #define SCORE_MOST 8
-// The ops from the first product to softmax.
+// The ops from the first product to softmax; or from it to the product with the values; or those of a gradient.
 typedef struct score_ops {
     const graph *body;
-    value anchor, result;
+    value anchors[2], result; // they start from products, or from what is set here
+    int anchor_count, anchor_most;
     epilogue plain;     // arithmetic with numbers alone: done on the registers
     bool separate_pass; // anything else: a pass over the tile of scores
     int leaf_count, table_count;
     score_leaf leaves[SCORE_MOST];
     score_table tables[SCORE_MOST];
+    int row_count, drawn_count;
+    row_number rows[2];
+    drawn_pairs drawn[1];
 } score_ops;
 
 // A result [rows,heads]: the logarithm of the sum of a row's exponentials. Axes of length 1 may be anywhere.
@@ -138,6 +167,8 @@ typedef struct attention {
     score_ops scores;
     sym dim;         // leading dimension of the result
     bool row_bounds; // the node has them
+    // NULL, or the ops between softmax and the product with the values, as its scores: dropout, linear in the probability.
+    struct attention *drop;
     // NULL, or the attention of the rows for which `chooser`, a condition on their numbers, holds.
     struct attention *other, *chooser;
 } attention;
@@ -145,16 +176,30 @@ typedef struct attention {
 // Is the node softmax(pointwise(q k^T)) v over heads of its operands? (match.c) `a` holds the
 // result's arrays.
 bool attention_recognise(arena *a, const kernel_site *s, attention *out);
-// Collects the ops from scores->anchor to scores->result; false where the family can't compute one.
+// The results of a per_sequence whose body is one box, and what that yields for each; x: its body, and its operands. NULL: it
+// is no such node.
+const kernel_result *attention_open_box(arena *a, const kernel_site *s, attention *x, int *count,
+                                        const value **yields);
+// Have the numbers of queries as many rows as the queries, those of keys as many as the sequence?
+bool attention_leaves_fit(const attention *x);
+bool attention_same_rows(const heads *a, const heads *b);
+// Rows of heads, [heads,rows,width] or `turned` [heads,width,rows], of operands or made of them; its operand is the node's.
+bool attention_head_rows(const kernel_site *s, const attention *x, value v, bool turned, heads *out);
+// Collects the ops from scores->anchors to scores->result; false where the family can't compute one.
 // (scores.c)
 bool attention_collect_scores(arena *a, const kernel_site *s, attention *x);
 // The number of the leaf that the reshape `n` is, and of the table that the gather_along `v` reads.
 int attention_leaf(const attention *x, const node *n, bool transposed);
 int attention_table(const score_ops *x, value v, bool transposed);
+// The same from the anchors that are set to each of `results`, for pairs of softmax and gradients; a seed, too.
+bool attention_collect_pairs(arena *a, const kernel_site *s, attention *x, int count, const value *results);
+// Is v one number that the body computes from words of operands (a seed)?
+bool attention_is_number(const graph *g, value v);
 // The same for a condition on the rows' numbers, x->scores.result.
 bool attention_collect_condition(arena *a, const kernel_site *s, attention *x);
-// Can rows [heads,rows,width] of the body be computed a row and a head at a time? (produced_rows.c)
-bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count);
+// Can rows [heads,rows,width] of the body be computed a row and a head at a time? base: VALUE_NONE, or a product in the body
+// that they may be computed from, too. (produced_rows.c)
+bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count, value base);
 
 // Is v of the body the log-sum-exp of the rows of `scores` [heads,rows,keys], with its axes in an order of its own? Then
 // result r, which holds it, as a log_sum. (log_sum.c)
@@ -167,6 +212,9 @@ bool attention_log_sum_of(const kernel_site *s, const graph *body, value v, valu
 bool attention_hides(const attention *x);
 // How many keys a query of a sequence of that length sees, on an average; the length itself where that is not known.
 double attention_reach(emit *e, const attention *x, int64_t length);
+
+// Where the numbers of keys and the limits of each panel lie in scratch from `at` on; where they end.
+int64_t attention_plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at);
 
 // --- What a task works on. It is stored at the start of the task's scratch, for the functions that the task calls.
 typedef struct task_frame {
@@ -202,6 +250,8 @@ void attention_ranges_open(ranges *r, const kernel_site *s, const task_frame *f)
 void attention_ranges_rows(ranges *r, const kernel_site *s, const task_frame *f, LLVMValueRef from,
                            LLVMValueRef to);
 void attention_ranges_keys(ranges *r, LLVMValueRef scratch, LLVMValueRef from, LLVMValueRef to);
+// i1: may a score of these pairs be seen? NULL: any may.
+LLVMValueRef attention_ranges_seen(const ranges *r);
 // The panels of columns of a table that these pairs look up.
 void attention_ranges_looked_up(const ranges *r, const score_table *t, LLVMValueRef *from, LLVMValueRef *to);
 
@@ -227,12 +277,32 @@ LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives,
 // them, `ld` elements from row to row, filled up.
 LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
                                  int64_t ld);
+// The same of rows that are made of `base`, a product of the body, too: void (.., ptr products), rows of them from the
+// first on, `base_ld` floats apart.
+LLVMValueRef attention_make_rows_of(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                    int64_t ld, value base, int64_t base_ld);
 // void (ptr scratch): stores the numbers of the keys (score_leaf.at), filled up to a whole panel.
 LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attention *x);
-// void (ptr scratch, i64 row, i64 key, i64 count, ptr scores): the ops on the scores of a tile of queries
-// from `row` on, for `count` keys from `key` on, in place.
-LLVMValueRef attention_score_pass(emit *e, const kernel_site *s, const attention *x, int tile_rows,
-                                  int64_t ld);
+// A pass over tiles of pairs, in place. (pairs.c)
+typedef struct pair_pass {
+    const char *name;
+    const attention *x;
+    int tile_count; // of its anchors, `ld` floats from row to row; and of its values
+    int64_t ld;
+    value values[2]; // what becomes of each tile
+    bool blocks;     // keys begin at multiples of PHILOX_BLOCK
+    bool masks;      // behind `count` columns, up to a whole panel, there shall be zeros
+    int sum_count;   // sums over pairs, by the numbers that they look up
+    const struct pair_sum *sums;
+} pair_pass;
+// Of each pair, `v` is added to element `ids` of n floats in a task's scratch.
+typedef struct pair_sum {
+    value v, ids;
+    int64_t n, at;
+} pair_sum;
+// void (ptr scratch, i64 row, i64 key, i64 count, i64 rows, ptr tile...): of queries from `row` on, for `count` keys from
+// `key` on.
+LLVMValueRef attention_pair_pass(emit *e, const kernel_site *s, const pair_pass *p);
 // void (ptr p, i64 from, i64 to, ptr out): the least and the largest of the i32 [from, to) at p.
 LLVMValueRef attention_scan(emit *e);
 // void (ptr scratch): those of each panel of keys.
@@ -309,6 +379,7 @@ typedef struct attention_code {
     LLVMValueRef pack_keys, pack_values, give, softmax;
     LLVMValueRef make_keys, make_values;                      // NULL: they lie in an operand
     LLVMValueRef numbers, pass;                               // NULL: the scores are plain
+    LLVMValueRef drop;                                        // NULL: no probability is dropped
     LLVMValueRef panel_limits, visible_runs, visible_softmax; // NULL: no score is hidden
     table_code tables[SCORE_MOST];
     fused_code fused;

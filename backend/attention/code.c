@@ -4,8 +4,7 @@
 
 #include "backend/matmul/blocks.h"
 
-// Numbers of keys and the limits of each panel, in scratch from `at` on; where they end.
-static int64_t plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at) {
+int64_t attention_plan_numbers(score_ops *x, int64_t length, bool hides, int64_t at) {
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_KEY) continue;
         x->leaves[i].at = at;
@@ -47,7 +46,7 @@ static scratch_layout plan(const kernel_site *s, attention *x) {
     l.produced_ld = round_up(x->k.width > x->v.width ? x->k.width : x->v.width, PANEL_COLUMNS);
     bool has_producer = x->k.producer != VALUE_NONE || x->v.producer != VALUE_NONE,
          hides = attention_hides(x);
-    int64_t at = plan_numbers(&x->scores, length, hides, FRAME_BYTES);
+    int64_t at = attention_plan_numbers(&x->scores, length, hides, FRAME_BYTES);
     l.keys = at, at += length / PANEL_COLUMNS * attention_panel_bytes(&x->k);
     l.values = at, at += l.out_ld / PANEL_COLUMNS * l.value_panel;
     l.queries = at, at += l.tile * elem_bytes(x->q.read, l.query_ld);
@@ -121,7 +120,9 @@ static void emit_scores(emit *e, attention_code *p) {
     row_source keys = {0};
     if (transposed) keys = attention_source(e, s, x, &x->k, l->tile, l->query_ld, l->queries);
     p->numbers = attention_key_numbers(e, s, x);
-    p->pass = attention_score_pass(e, s, x, l->tile, l->score_ld);
+    const pair_pass pass = {
+        .name = "attention.pairs", .x = x, .tile_count = 1, .ld = l->score_ld, .values = {x->scores.result}};
+    p->pass = attention_pair_pass(e, s, &pass);
     for (int i = 0; i < x->scores.table_count; i++) {
         const score_table *t = &x->scores.tables[i];
         if (t->product) p->tables[i] = attention_table_code(e, s, x, t, scan, &keys, &p->queries);
@@ -161,6 +162,15 @@ void attention_emit_code(emit *e, const kernel_site *s, attention *x, attention_
     p->softmax = attention_softmax(e, &x->v, l->tile, l->score_ld,
                                    x->log_sum_count ? l->log_sums - l->sums : 0, false);
     if (x->scores.separate_pass) emit_scores(e, p);
+    if (x->drop) {
+        const pair_pass drop = {.name = "attention.drop",
+                                .x = x->drop,
+                                .tile_count = 1,
+                                .ld = l->score_ld,
+                                .values = {x->drop->scores.result},
+                                .blocks = !attention_hides(x)};
+        p->drop = attention_pair_pass(e, s, &drop);
+    }
     if (attention_fuses(x)) attention_emit_fused(e, p);
 }
 

@@ -12,87 +12,16 @@ static bool merges_heads(const graph *g, value v, value *o) {
     return perm[0] == 1 && perm[1] == 0 && perm[2] == 2 && dim_eq(reshape->type.d[0], transpose->type.d[0]);
 }
 
-// Heads that each serve `group` heads of queries: [n,..] -> [n,1,..] -> [n,group,..] -> [n group,..].
-static value before_repeat(const graph *g, value v, int64_t *group) {
-    const node *merge = graph_node(g, v);
-    *group = 1;
-    if (merge->op != OP_reshape || merge->type.rank != 3) return v;
-    const node *wide = graph_node(g, merge->inputs[0]);
-    if (wide->op != OP_broadcast || wide->type.rank != 4) return v;
-    const node *unit_axis = graph_node(g, wide->inputs[0]);
-    if (unit_axis->op != OP_reshape || !dim_is(unit_axis->type.d[1], 1)) return v;
-    const type *from = graph_type(g, unit_axis->inputs[0]), *to = &wide->type;
-    if (from->rank != 3 || !dim_eq(to->d[0], from->d[0]) || !dim_eq(to->d[2], from->d[1]) ||
-        !dim_eq(to->d[3], from->d[2]) || !dim_eq(merge->type.d[1], from->d[1]) || to->d[1].s != SYM_NONE)
-        return v;
-    *group = to->d[1].n;
-    return unit_axis->inputs[0];
-}
-
-// Rows that the body computes: [heads,rows,width].
-static bool made_rows(const graph *g, value v, heads *out) {
-    const type *t = graph_type(g, v);
-    if (t->rank != 3 || t->d[0].s != SYM_NONE || t->d[2].s != SYM_NONE) return false;
-    *out = (heads){.e = ELEM_F32,
-                   .as = ELEM_F32,
-                   .rows = t->d[1],
-                   .count = t->d[0].n,
-                   .width = t->d[2].n,
-                   .group = 1,
-                   .producer = v};
-    return attention_makes_rows(g, v, out->rows, out->count);
-}
-
-// v as rows of heads: [heads,rows,width], or `turned` [heads,width,rows].
-static bool head_rows(const graph *g, value v, bool turned, heads *out) {
-    int64_t group;
-    const node *n = graph_node(g, v);
-    if (attention_as_heads(g, v, turned ? 2 : 1, turned ? 1 : 2, out)) return true;
-    value one = before_repeat(g, v, &group);
-    if (group > 1) {
-        if (!head_rows(g, one, turned, out) || out->group > 1) return false;
-        out->group = group;
-        return true;
-    }
-    if (n->op == OP_cast && n->type.e == ELEM_BF16 && graph_type(g, n->inputs[0])->e == ELEM_F32) {
-        if (!head_rows(g, n->inputs[0], turned, out)) return false;
-        out->as = ELEM_BF16;
-        return true;
-    }
-    if (!turned) return made_rows(g, v, out);
-    const attr *perm = n->op == OP_transpose ? node_attr(n, ATTR_perm) : NULL;
-    if (!perm || n->type.rank != 3 || perm->u.ints[0] != 0 || perm->u.ints[1] != 2) return false;
-    return head_rows(g, n->inputs[0], false, out);
-}
-
-// From a param of the fuse to the operand of the per_sequence.
-static bool find_operand(const kernel_site *s, const attention *x, heads *h) {
-    if (h->producer != VALUE_NONE) return true;
-    h->operand = x->operands[h->operand];
-    value v = graph_node(s->graph, s->node)->inputs[h->operand];
-    if (node_is_constant(graph_node(s->graph, v))) return false;
-    h->ld = s->variant->places[v].ld;
-    return true;
-}
-
 static bool fits(const attention *x, const heads *h) {
     return h->count * h->group == x->q.count && dim_eq(h->rows, dim_sym(SYM_L));
 }
 
-// The numbers of queries have as many rows as the queries, those of keys as many as the sequence.
-static bool leaves_fit(const attention *x) {
+bool attention_leaves_fit(const attention *x) {
     for (int i = 0; i < x->scores.leaf_count; i++) {
         const score_leaf *l = &x->scores.leaves[i];
         if (!dim_eq(l->rows, l->side == SIDE_KEY ? dim_sym(SYM_L) : x->q.rows)) return false;
     }
     return true;
-}
-
-static bool same_rows(const heads *a, const heads *b) {
-    if (a->producer != b->producer || a->group != b->group || a->as != b->as) return false;
-    return a->producer != VALUE_NONE ||
-           (a->operand == b->operand && a->column == b->column && a->stride == b->stride &&
-            a->count == b->count && a->width == b->width);
 }
 
 // The left operands of products that are looked up are the queries, or the keys.
@@ -102,8 +31,8 @@ static bool tables_fit(const kernel_site *s, const attention *x) {
         const heads *own = t->transposed ? &x->k : &x->q;
         heads left;
         if (!t->product) continue;
-        if (!head_rows(x->body, t->left, false, &left) || !find_operand(s, x, &left)) return false;
-        if (!same_rows(&left, own) || t->of.width != own->width || t->of.count != x->q.count ||
+        if (!attention_head_rows(s, x, t->left, false, &left)) return false;
+        if (!attention_same_rows(&left, own) || t->of.width != own->width || t->of.count != x->q.count ||
             own->group != 1)
             return false;
     }
@@ -116,24 +45,61 @@ static bool parts_fit(const kernel_site *s, const attention *x) {
     bool one = dim_is(rows, 1) && x->dim == SYM_S, all = dim_eq(rows, length) && x->dim == SYM_T;
     bool some = dim_eq(rows, dim_sym(SYM_Q)) && x->dim == SYM_R && x->row_bounds;
     return (one || all || some) && t->d[0].n == 0 && x->q.group == 1 && fits(x, &x->k) && fits(x, &x->v) &&
-           x->q.width == x->k.width && leaves_fit(x) && tables_fit(s, x);
+           x->q.width == x->k.width && attention_leaves_fit(x) && tables_fit(s, x);
 }
 
-// softmax(scores) v: [heads,rows,width]; the probabilities may be rounded to bf16.
+// Is v zero, or what a select gives where it shows no probability?
+static bool is_zero(const graph *g, value v) {
+    double number;
+    return value_is_scalar(g, v, &number) && number == 0;
+}
+
+// The softmax before ops that are linear in its probabilities: v, or what drops some of them. VALUE_NONE: there is none.
+static value before_drop(const graph *g, value v) {
+    const node *n = graph_node(g, v);
+    if (n->op == OP_softmax) return v;
+    if (n->type.rank != 3 || n->type.e != ELEM_F32) return VALUE_NONE;
+    if ((n->op == OP_mul || n->op == OP_div) && attention_is_number(g, n->inputs[1]))
+        return before_drop(g, n->inputs[0]);
+    if (n->op != OP_select) return VALUE_NONE;
+    return is_zero(g, n->inputs[2])   ? before_drop(g, n->inputs[1])
+           : is_zero(g, n->inputs[1]) ? before_drop(g, n->inputs[2])
+                                      : VALUE_NONE;
+}
+
+// From the softmax to the probabilities that the values are multiplied by.
+static bool recognise_drop(arena *a, const kernel_site *s, value softmax, value dropped, attention *x) {
+    x->drop = ARENA_NEW(a, attention);
+    *x->drop = *x;
+    x->drop->drop = NULL;
+    x->drop->scores =
+        (score_ops){.body = x->body, .anchors = {softmax}, .anchor_count = 1, .result = dropped};
+    if (!attention_collect_pairs(a, s, x->drop, 1, &dropped)) return false;
+    const score_ops *d = &x->drop->scores;
+    return d->leaf_count == 0 && d->table_count == 0 && d->row_count == 0;
+}
+
+// softmax(scores) v: [heads,rows,width]; the probabilities may be rounded to bf16, or some of them dropped.
 static bool recognise_product(arena *a, const kernel_site *s, value v, attention *x) {
     const graph *g = x->body;
     const node *product = graph_node(g, v);
     if (product->op != OP_matmul) return false;
-    const node *softmax = graph_node(g, product->inputs[0]);
-    if (softmax->op == OP_cast && softmax->type.e == ELEM_BF16) softmax = graph_node(g, softmax->inputs[0]);
-    if (softmax->op != OP_softmax) return false;
+    value dropped = product->inputs[0];
+    const node *last = graph_node(g, dropped);
+    bool rounds = last->op == OP_cast && last->type.e == ELEM_BF16;
+    value p = before_drop(g, rounds ? last->inputs[0] : dropped);
+    if (p == VALUE_NONE || (rounds && p != last->inputs[0])) return false;
     x->scores.body = g;
-    x->scores.result = softmax->inputs[0];
+    x->scores.result = graph_node(g, p)->inputs[0];
     if (!attention_collect_scores(a, s, x)) return false;
-    const node *dots = graph_node(g, x->scores.anchor);
-    return head_rows(g, dots->inputs[0], false, &x->q) && head_rows(g, dots->inputs[1], true, &x->k) &&
-           head_rows(g, product->inputs[1], false, &x->v) && find_operand(s, x, &x->q) &&
-           find_operand(s, x, &x->k) && find_operand(s, x, &x->v) && parts_fit(s, x);
+    const node *dots = graph_node(g, x->scores.anchors[0]);
+    if (!attention_head_rows(s, x, dots->inputs[0], false, &x->q) ||
+        !attention_head_rows(s, x, dots->inputs[1], true, &x->k) ||
+        !attention_head_rows(s, x, product->inputs[1], false, &x->v) || !parts_fit(s, x))
+        return false;
+    if (rounds || p == dropped) return true;
+    return x->v.as == ELEM_F32 && recognise_drop(a, s, p, dropped, x) &&
+           dim_eq(x->drop->scores.drawn_count ? x->drop->scores.drawn[0].row_count : x->q.rows, x->q.rows);
 }
 
 // The rows of one attention, or, by a condition on their numbers, those of another. `o`: what merges_heads found.
@@ -145,13 +111,13 @@ static bool recognise_rows(arena *a, const kernel_site *s, value o, attention *x
     x->chooser = ARENA_NEW(a, attention);
     *x->other = *x->chooser = *x;
     x->other->other = x->other->chooser = x->chooser->other = x->chooser->chooser = NULL;
-    x->chooser->scores = (score_ops){.body = g, .anchor = VALUE_NONE, .result = choice->inputs[0]};
+    x->chooser->scores = (score_ops){.body = g, .result = choice->inputs[0]};
     if (!recognise_product(a, s, choice->inputs[1], x->other) ||
         !recognise_product(a, s, choice->inputs[2], x))
         return false;
     x->chooser->q = x->q;
     return x->other->q.count == x->q.count && x->other->v.width == x->v.width &&
-           attention_collect_condition(a, s, x->chooser) && leaves_fit(x->chooser);
+           attention_collect_condition(a, s, x->chooser) && attention_leaves_fit(x->chooser);
 }
 
 // Is v rows of heads, side by side, that a product or a choice between two gives, cast to another type or not? *o: that.
@@ -196,23 +162,31 @@ static const node *find_box(const graph *body, int count, const kernel_result *r
     return graph_node(body, box);
 }
 
-bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
+const kernel_result *attention_open_box(arena *a, const kernel_site *s, attention *x, int *count,
+                                        const value **yields) {
     const node *n = graph_node(s->graph, s->node);
-    *out = (attention){0};
-    if (n->op != OP_per_sequence) return false;
-    int count;
-    const kernel_result *r = kernel_results(a, s, &count);
-    value *yields = ARENA_ARRAY(a, value, count);
-    const node *fuse = find_box(n->body, count, r, yields);
-    if (!fuse) return false;
+    *x = (attention){0};
+    if (n->op != OP_per_sequence) return NULL;
+    const kernel_result *r = kernel_results(a, s, count);
+    value *of_box = ARENA_ARRAY(a, value, *count);
+    const node *fuse = find_box(n->body, *count, r, of_box);
+    if (!fuse) return NULL;
     int bounds = (int)node_attr(n, ATTR_bounds)->u.i;
     value *operands = ARENA_ARRAY(a, value, fuse->input_count + 1);
     for (int i = 0; i < fuse->input_count; i++) {
-        if (graph_node(n->body, fuse->inputs[i])->op != OP_param) return false;
+        if (graph_node(n->body, fuse->inputs[i])->op != OP_param) return NULL;
         operands[i] = fuse->inputs[i] + bounds;
     }
-    out->body = fuse->body;
-    out->operands = operands;
-    out->row_bounds = bounds == 2;
-    return recognise_results(a, s, count, r, yields, out);
+    x->body = fuse->body;
+    x->operands = operands;
+    x->row_bounds = bounds == 2;
+    *yields = of_box;
+    return r;
+}
+
+bool attention_recognise(arena *a, const kernel_site *s, attention *out) {
+    int count;
+    const value *yields;
+    const kernel_result *r = attention_open_box(a, s, out, &count, &yields);
+    return r && recognise_results(a, s, count, r, yields, out);
 }

@@ -42,9 +42,21 @@ static bool view_of_norm(const graph *g, value v, head_view *x) {
     return attention_view_over(g, v, norm, &in, x);
 }
 
+// v as a view of `base`, a product [heads,rows,d] or, turned round, [heads,d,rows]; its rows lie one head at a time.
+static bool view_of_base(const graph *g, value v, value base, head_view *x) {
+    if (base == VALUE_NONE) return false;
+    const type *t = graph_type(g, base);
+    int row = t->d[2].s == SYM_NONE ? 1 : 2;
+    head_view of = {.param = base, .e = ELEM_F32, .rank = 3};
+    of.axes[0] = (head_axis){false, t->d[0], 0};
+    of.axes[row] = (head_axis){true, t->d[row], 0};
+    of.axes[3 - row] = (head_axis){false, t->d[3 - row], 1};
+    return attention_view_over(g, v, base, &of, x) && x->param == base;
+}
+
 // A view with the axes of a value of `rank` axes: heads, rows, columns.
-static bool leaf_view(const graph *g, value v, int rank, head_view *x) {
-    if (!attention_view_of(g, v, x) && !view_of_norm(g, v, x)) return false;
+static bool leaf_view(const graph *g, value v, int rank, value base, head_view *x) {
+    if (!attention_view_of(g, v, x) && !view_of_norm(g, v, x) && !view_of_base(g, v, base, x)) return false;
     int missing = rank - x->rank;
     if (missing < 0 || missing > 1) return false;
     for (int i = 0; i < x->rank; i++)
@@ -59,46 +71,47 @@ static bool reshapes_columns(const graph *g, const node *n) {
            dim_eq(from->d[0], to->d[0]) && dim_eq(from->d[1], to->d[1]);
 }
 
-static bool makes(const graph *g, value v, int rank, dim rows, int64_t count) {
+static bool makes(const graph *g, value v, int rank, dim rows, int64_t count, value base) {
     const node *n = graph_node(g, v);
     head_view x;
     if (n->type.e != ELEM_F32) return false;
     if (value_is_scalar(g, v, NULL)) return true;
-    if (leaf_view(g, v, rank, &x)) {
+    if (leaf_view(g, v, rank, base, &x)) {
         const head_axis *h = x.rank == rank ? &x.axes[0] : NULL;
         return dim_eq(x.axes[h ? 1 : 0].size, rows) && (!h || dim_is(h->size, count) || dim_is(h->size, 1));
     }
     if (n->type.rank != rank || !dim_is(n->type.d[0], count) || !dim_eq(n->type.d[1], rows)) return false;
     for (int i = 2; i < rank; i++)
         if (n->type.d[i].s != SYM_NONE) return false;
-    if (reshapes_columns(g, n)) return makes(g, n->inputs[0], graph_type(g, n->inputs[0])->rank, rows, count);
+    if (reshapes_columns(g, n))
+        return makes(g, n->inputs[0], graph_type(g, n->inputs[0])->rank, rows, count, base);
     if (n->op == OP_concat ? node_attr(n, ATTR_axis)->u.i < 2 : !(op_flag_bits(n->op) & POINTWISE))
         return false;
     for (int i = 0; i < n->input_count; i++) {
         const type *t = graph_type(g, n->inputs[i]);
         if (n->op == OP_concat && t->rank != rank) return false;
-        if (!makes(g, n->inputs[i], rank, rows, count)) return false;
+        if (!makes(g, n->inputs[i], rank, rows, count, base)) return false;
     }
     return true;
 }
 
 // What pointwise ops read is a view or made by pointwise ops: a concat or a reshape has no place in a vector.
-static bool pointwise_reads_views(const graph *g, value v, int rank, bool inside) {
+static bool pointwise_reads_views(const graph *g, value v, int rank, bool inside, value base) {
     const node *n = graph_node(g, v);
     head_view x;
-    if (value_is_scalar(g, v, NULL) || leaf_view(g, v, rank, &x)) return true;
+    if (value_is_scalar(g, v, NULL) || leaf_view(g, v, rank, base, &x)) return true;
     bool computes = op_flag_bits(n->op) & POINTWISE;
     if (inside && !computes) return false;
     for (int i = 0; i < n->input_count; i++) {
         int below = n->op == OP_reshape ? graph_type(g, n->inputs[i])->rank : rank;
-        if (!pointwise_reads_views(g, n->inputs[i], below, computes)) return false;
+        if (!pointwise_reads_views(g, n->inputs[i], below, computes, base)) return false;
     }
     return true;
 }
 
-bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count) {
-    return graph_type(g, v)->rank == 3 && makes(g, v, 3, rows, count) &&
-           pointwise_reads_views(g, v, 3, false);
+bool attention_makes_rows(const graph *g, value v, dim rows, int64_t count, value base) {
+    return graph_type(g, v)->rank == 3 && makes(g, v, 3, rows, count, base) &&
+           pointwise_reads_views(g, v, 3, false, base);
 }
 
 // --- Emission
@@ -110,8 +123,10 @@ typedef struct making {
     const attention *x;
     const heads *rows;
     const task_frame *f;
+    value base;             // VALUE_NONE, or a product that they are made of
     LLVMValueRef row, head; // i64; head: of heads that are made
-    LLVMValueRef *bases;    // by param: its first row in this task; by norm: the row that is made
+    LLVMValueRef
+        *bases; // by param: its first row in this task; by norm: the row that is made; of base: its row
 } making;
 
 typedef struct columns {
@@ -124,7 +139,7 @@ typedef struct columns {
 // The part of a leaf that belongs to this row, with the axes of `to`; axes of length 1 are repeated.
 static columns leaf_columns(const making *m, const head_view *x, int rank) {
     emit *e = m->e;
-    bool has_heads = x->rank == rank, lone = is_norm(m->x->body, x->param);
+    bool has_heads = x->rank == rank, lone = is_norm(m->x->body, x->param) || x->param == m->base;
     int64_t ld = lone ? 0 : attention_ld(m->s, m->x->operands[x->param]);
     int64_t size = (int64_t)elem_size(x->e);
     LLVMValueRef p =
@@ -166,7 +181,7 @@ static bool gather_leaves(line *l, value v, LLVMValueRef other) {
     const graph *g = l->m->x->body;
     head_view x;
     if (value_is_scalar(g, v, NULL)) return true;
-    if (leaf_view(g, v, l->rank, &x)) {
+    if (leaf_view(g, v, l->rank, l->m->base, &x)) {
         for (int i = 0; i < l->count; i++)
             if (l->leaves[i] == v) return true;
         if (l->count == MOST_LEAVES) return false;
@@ -217,7 +232,7 @@ static void make_columns(const making *m, value v, int rank, const columns *to) 
     const graph *g = m->x->body;
     const node *n = graph_node(g, v);
     head_view x;
-    if (leaf_view(g, v, rank, &x) || (op_flag_bits(n->op) & POINTWISE)) {
+    if (leaf_view(g, v, rank, m->base, &x) || (op_flag_bits(n->op) & POINTWISE)) {
         make_pointwise(m, v, rank, to);
         return;
     }
@@ -286,16 +301,17 @@ static void make_norm(const making *m, value v) {
 }
 
 // Marks the norms that v is computed from.
-static void mark_norms(const graph *g, value v, bool *marked) {
+static void mark_norms(const graph *g, value v, value base, bool *marked) {
     const node *n = graph_node(g, v);
     if (is_norm(g, v)) marked[v] = true;
-    for (int i = 0; i < n->input_count && !is_norm(g, v); i++) mark_norms(g, n->inputs[i], marked);
+    for (int i = 0; i < n->input_count && !is_norm(g, v) && v != base; i++)
+        mark_norms(g, n->inputs[i], base, marked);
 }
 
 static bool *open_norms(making *m) {
     const graph *g = m->x->body;
     bool *marked = ARENA_ARRAY(m->e->arena, bool, g->count);
-    mark_norms(g, m->rows->producer, marked);
+    mark_norms(g, m->rows->producer, m->base, marked);
     for (value v = 0; v < g->count; v++) {
         if (!marked[v]) continue;
         int64_t room = round_up(graph_type(g, v)->d[2].n, PANEL_COLUMNS);
@@ -314,13 +330,14 @@ static void open_params(making *m) {
     }
 }
 
-LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
-                                 int64_t ld) {
+// base, if it is a value: the function gets a pointer to its rows too, `base_ld` floats apart.
+static LLVMValueRef emit_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                              int64_t ld, value base, int64_t base_ld) {
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr};
-    LLVMValueRef fn = build_helper(e, "attention.rows", NULL, 4, params);
+    LLVMTypeRef params[] = {e->ptr, e->i64, e->i64, e->ptr, e->ptr};
+    LLVMValueRef fn = build_helper(e, "attention.rows", NULL, base == VALUE_NONE ? 4 : 5, params);
     task_frame f = task_frame_load(e, LLVMGetParam(fn, 0));
-    making m = {.e = e, .s = s, .x = x, .rows = rows, .f = &f};
+    making m = {.e = e, .s = s, .x = x, .rows = rows, .f = &f, .base = base};
     m.head = LLVMBuildUDiv(e->b, f.head, build_const_i64(e, rows->group), "");
     open_params(&m);
     const bool *norms = open_norms(&m);
@@ -328,6 +345,8 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     LLVMValueRef last = LLVMBuildSub(e->b, keys ? f.keys : f.queries, build_const_i64(e, 1), "");
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
     m.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), l.index, ""), last);
+    if (base != VALUE_NONE)
+        m.bases[base] = tile_at(e, LLVMGetParam(fn, 4), tile_mul(e, l.index, base_ld * 4));
     columns to = {.rank = 1,
                   .e = rows->read,
                   .size = {rows->width},
@@ -339,6 +358,16 @@ LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention 
     attention_fill(e, rows, to.base);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);
+}
+
+LLVMValueRef attention_make_rows(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                 int64_t ld) {
+    return emit_rows(e, s, x, rows, ld, VALUE_NONE, 0);
+}
+
+LLVMValueRef attention_make_rows_of(emit *e, const kernel_site *s, const attention *x, const heads *rows,
+                                    int64_t ld, value base, int64_t base_ld) {
+    return emit_rows(e, s, x, rows, ld, base, base_ld);
 }
 
 // --- A tile of rows

@@ -173,6 +173,10 @@ static LLVMValueRef seen(const ranges *r, value v) {
     return either(e, yes, both(e, may_be(r, n->inputs[0], false, false), seen(r, n->inputs[2])));
 }
 
+LLVMValueRef attention_ranges_seen(const ranges *r) {
+    return seen(r, r->x->scores.result);
+}
+
 // --- Blocks of a task
 
 void attention_ranges_open(ranges *r, const kernel_site *s, const task_frame *f) {

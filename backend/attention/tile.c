@@ -66,7 +66,19 @@ static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMVa
     if (!p->pass) return;
     LLVMValueRef key = tile_mul(e, from, PANEL_COLUMNS);
     LLVMValueRef columns = tile_mul(e, LLVMBuildSub(e->b, to, from, ""), PANEL_COLUMNS);
-    attention_call(e, p->pass, 5, (LLVMValueRef[]){scratch, row, key, columns, scores});
+    LLVMValueRef rows = build_const_i64(e, p->layout.tile);
+    attention_call(e, p->pass, 6, (LLVMValueRef[]){scratch, row, key, columns, rows, scores});
+}
+
+// Drops some of the probabilities from column `at` on, which belong to the `count` keys from `key` on. They are not divided
+// by their sum yet.
+static void drop(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
+                 LLVMValueRef row, LLVMValueRef at, LLVMValueRef key, LLVMValueRef count) {
+    if (!p->drop) return;
+    LLVMValueRef rows =
+        attention_smaller(e, LLVMBuildSub(e->b, f->queries, row, ""), build_const_i64(e, p->layout.tile));
+    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4));
+    attention_call(e, p->drop, 6, (LLVMValueRef[]){scratch, row, key, count, rows, scores});
 }
 
 // The first `k` probabilities from column `at` on times the values from key `key` on. k: a multiple of what the
@@ -151,7 +163,7 @@ static LLVMValueRef probabilities(emit *e, const attention_code *p, const task_f
 }
 
 static void visible_values(emit *e, const attention_code *p, const task_frame *f, LLVMValueRef scratch,
-                           LLVMValueRef n) {
+                           LLVMValueRef row, LLVMValueRef n) {
     LLVMValueRef outs = tile_at_constant(e, scratch, p->layout.outs);
     loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, p->layout.tile * p->layout.out_ld),
                         e->width, "zero");
@@ -160,6 +172,7 @@ static void visible_values(emit *e, const attention_code *p, const task_frame *f
     run r = run_begin(e, p, scratch, n);
     LLVMValueRef key = tile_mul(e, r.from, PANEL_COLUMNS);
     LLVMValueRef end = attention_smaller(e, tile_mul(e, r.to, PANEL_COLUMNS), value_keys(e, p, f));
+    drop(e, p, f, scratch, row, r.at, key, LLVMBuildSub(e->b, end, key, ""));
     value_product(e, p, scratch, r.at, key, LLVMBuildSub(e->b, end, key, ""));
     run_end(e, &r);
 }
@@ -190,7 +203,7 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
         if (t->product && !t->transposed) attention_call(e, p->tables[i].multiply, 3, args);
     }
     if (p->visible_runs) {
-        visible_values(e, p, f, scratch, probabilities(e, p, f, scratch, row));
+        visible_values(e, p, f, scratch, row, probabilities(e, p, f, scratch, row));
         return;
     }
     if (p->fused.shifts)
@@ -198,6 +211,7 @@ void attention_tile(emit *e, const attention_code *p, const task_frame *f, LLVMV
     else {
         score(e, p, scratch, row, zero, panels_of(e, f->keys, 1), zero);
         softmax(e, p, f, scratch, row, f->keys);
+        drop(e, p, f, scratch, row, zero, zero, f->keys);
     }
     value_product(e, p, scratch, zero, zero, value_keys(e, p, f));
 }

@@ -179,6 +179,8 @@ bool mlp_accepts(const emit *e, const kernel_site *s);
 bool mlp_emit(emit *e, const kernel_site *s, kernel *out);
 bool attention_accepts(const emit *e, const kernel_site *s);
 bool attention_emit(emit *e, const kernel_site *s, kernel *out);
+bool gradient_accepts(const emit *e, const kernel_site *s);
+bool gradient_emit(emit *e, const kernel_site *s, kernel *out);
 bool token_mix_accepts(const emit *e, const kernel_site *s);
 bool token_mix_emit(emit *e, const kernel_site *s, kernel *out);
 bool columns_accepts(const emit *e, const kernel_site *s);

@@ -145,6 +145,16 @@ LLVMValueRef quantize_factor(emit *e, const node *n, LLVMValueRef scale);
 LLVMValueRef larger_magnitude(emit *e, LLVMValueRef x, LLVMValueRef had);
 // The scale of a group whose largest magnitude is `most`.
 LLVMValueRef scale_of_magnitude(emit *e, LLVMValueRef most, double limit);
+// --- philox.c: numbers in [0, 1) by their place, as ir/philox.h counts them. Vectors of `width` lanes, or single numbers.
+typedef struct philox_place {
+    LLVMValueRef row, middle, stream, seed[2]; // i32
+} philox_place;
+// The four words of the counters from `counter` (i32) on.
+void philox_words(emit *e, int width, LLVMValueRef counter, const philox_place *at, LLVMValueRef *words);
+// 24 bits of a word as a number.
+LLVMValueRef philox_uniform(emit *e, int width, LLVMValueRef word);
+// The numbers of the columns from j (i32) on, which lie within PHILOX_LANES of them.
+LLVMValueRef philox_columns(emit *e, int width, LLVMValueRef j, const philox_place *at);
 // --- cast.c
 LLVMValueRef cast_op(emit *e, elem from, elem to, LLVMValueRef x);
 

@@ -17,18 +17,27 @@ typedef struct cut {
     struct cut *next; // the next one along the axis
 } cut;
 
+// Attention's softmax in a body that is differentiated; its rows' log-sum-exp is kept, and they are made again from that.
+// (attention.c)
+typedef struct kept_softmax {
+    value softmax,
+        context;         // in `from`; softmax 0: there is none. context: the product with the values, [h,L,d]
+    value log_sum, rows; // in `to`: [h,L,1], and the context as it was
+} kept_softmax;
+
 typedef struct tape {
     pass *p;
     arena *scratch;
     const graph *from;
-    int count;          // nodes of `from` that are differentiated: more may follow where it is `to` too
-    graph *to;          // gets the gradients' nodes
-    value *map;         // by value of `from`: the same value in `to`; VALUE_NONE: it is not there
-    bool *reaches;      // by value of `from`: does it depend on what is wanted?
-    value *gradient;    // by value of `from`, in `to`; VALUE_NONE: none so far
-    cut **cuts;         // by value of `from`: gradients of slices, which are not in `gradient` yet
-    bool boxes;         // does `to` take `fuse` nodes: is it the top level?
-    bool names;         // may values be called gradient.NAME?
+    int count;       // nodes of `from` that are differentiated: more may follow where it is `to` too
+    graph *to;       // gets the gradients' nodes
+    value *map;      // by value of `from`: the same value in `to`; VALUE_NONE: it is not there
+    bool *reaches;   // by value of `from`: does it depend on what is wanted?
+    value *gradient; // by value of `from`, in `to`; VALUE_NONE: none so far
+    cut **cuts;      // by value of `from`: gradients of slices, which are not in `gradient` yet
+    bool boxes;      // does `to` take `fuse` nodes: is it the top level?
+    bool names;      // may values be called gradient.NAME?
+    kept_softmax kept;
     const char *within; // the place of a body, for errors; NULL: the top level
     int scalar_count;
     struct {
@@ -123,6 +132,18 @@ RULE(softmax)
 RULE(layer_norm)
 RULE(rms_norm)
 #undef RULE
+
+// --- attention.c
+
+// Does the body of `inner` hold just one softmax that a gradient is wanted through and whose rows can be kept?
+bool kept_softmax_find(const tape *inner, kept_softmax *k);
+// Makes its log-sum-exp [rows,heads] one more result of the region v, which is differentiated; gives that.
+value kept_softmax_yield(tape *outer, value v, const kept_softmax *k);
+// The gradient's body computes it from these params: the log-sum-exp, and the region's first result.
+void kept_softmax_open(tape *inner, kept_softmax k, value log_sum, value context);
+// The softmax of `scores`, and what its rule subtracts: the sum of its gradient times it along each row.
+value kept_softmax_again(const tape *t, value scores);
+value kept_softmax_along(tape *t);
 
 // --- broadcasts.c: pointwise ops read what was broadcast for them as it is, where they broadcast it themselves.
 void drop_broadcasts(graph *g);

@@ -47,7 +47,9 @@ void gradient_reduce_max(const rule_call *c) {
 // y (g - sum(g y))
 void gradient_softmax(const rule_call *c) {
     value y = rule_result(c);
-    value sum = build_reduce_last(c->t, OP_reduce_sum, build_mul(c->t, c->g, y));
+    bool kept = c->t->kept.softmax == c->v && c->v > 0;
+    value sum =
+        kept ? kept_softmax_along(c->t) : build_reduce_last(c->t, OP_reduce_sum, build_mul(c->t, c->g, y));
     rule_give(c, 0, build_mul(c->t, y, build_sub(c->t, c->g, sum)));
 }
 

@@ -60,7 +60,9 @@ void tape_copy(tape *t) {
         const node *n = graph_node(t->from, v);
         bool there = t->map[v] != VALUE_NONE || node_has_effect(n);
         for (int i = 0; i < n->input_count; i++) there |= t->map[n->inputs[i]] == VALUE_NONE;
-        if (!there) t->map[v] = copied(t, n);
+        if (there) continue;
+        bool kept = n->op == OP_softmax && v == t->kept.softmax;
+        t->map[v] = kept ? kept_softmax_again(t, t->map[n->inputs[0]]) : copied(t, n);
     }
 }
 

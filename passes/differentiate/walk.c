@@ -177,6 +177,20 @@ static void add_operands(sequence *s, value v) {
     }
 }
 
+// The rows of attention's softmax are made again from their log-sum-exp, and from the rows of its context.
+static void keep_softmax(sequence *s, value v) {
+    kept_softmax k;
+    if (yield_gradient(s->outer, v, 0) == VALUE_NONE || !kept_softmax_find(s->inner, &k)) return;
+    const graph *body = s->n.body;
+    type context = *graph_type(body, body->outputs[0].value), sums = context;
+    sums.d[1] = graph_type(body, k.context)->d[0];
+    value log_sum = s->body->count;
+    add_operand(s, kept_softmax_yield(s->outer, v, &k), "log_sum", sums);
+    value rows = s->body->count;
+    add_operand(s, s->outer->map[v], "context", context);
+    kept_softmax_open(s->inner, k, log_sum, rows);
+}
+
 static bool is_cut(const sequence *s, int operand) {
     const type *outside = graph_type(s->outer->from, s->n.inputs[operand]);
     type in_body = shape_param(OP_per_sequence, s->bounds, outside);
@@ -240,13 +254,14 @@ static void take_yields(sequence *s, value region) {
 
 static bool sequence_gradient(tape *t, value v) {
     sequence s = {.outer = t, .n = *graph_node(t->from, v)};
-    int most = s.n.input_count + s.n.body->output_count;
+    int most = s.n.input_count + s.n.body->output_count + 2;
     s.bounds = (int)node_attr(&s.n, ATTR_bounds)->u.i;
     s.body = graph_new(t->to->arena, s.n.body->name);
     s.inner = open_body(t, v, s.body, s.bounds);
     s.inputs = ARENA_ARRAY(t->scratch, value, most);
     s.owner = ARENA_ARRAY(t->scratch, int, s.n.input_count);
     add_operands(&s, v);
+    keep_softmax(&s, v);
     tape_copy(s.inner);
     if (!tape_walk(s.inner)) return false;
     add_yields(&s);

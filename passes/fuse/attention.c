@@ -30,11 +30,28 @@
 //               yield %context, %l
 //             }
 //
+//   before    %g = per_sequence (%bounds; %qkv, %gradient, %l, %context) {
+//               %p = exp (sub %s, %l)                     of the same scores
+//               ... matmul %gs, %k ...                    [h,L,L] times rows, and turned round
+//               yield ...
+//             }
+//   after     %g = per_sequence (%bounds; %qkv, %gradient, %l, %context) {
+//               yield fuse (%qkv, %gradient, %l, %context) { all of it }
+//             }
+//
 // It fires on every body in which a product leads to a softmax and the softmax to another product,
 // whatever ops are between and around them: bias, positions, windows, rotations. Beside this
-// context the body may yield the log-sum-exp of the scores, a number a row and head. A body that
-// yields anything else, or has no attention, is one kernel too, but stays as it is.
+// context the body may yield the log-sum-exp of the scores, a number a row and head. It fires on
+// attention's gradient too, as differentiate makes it: a product leads to exponentials, these lead
+// to another product, and there is no softmax. A body that yields anything else, or has no
+// attention, is one kernel too, but stays as it is.
 #include "passes/fuse/fuse.h"
+
+static bool holds_op(const graph *g, op o) {
+    for (value v = 0; v < g->count; v++)
+        if (op_is(g, v, o)) return true;
+    return false;
+}
 
 // Marks what depends on an op of kind `from`, through the body.
 static void mark_below(const graph *body, op from, const bool *start, bool *below) {
@@ -84,6 +101,22 @@ static bool is_log_sum_exp(const graph *body, value v) {
     return false;
 }
 
+// Do exponentials of scores that a product leads to lead to another product, without a softmax?
+static bool is_gradient(const graph *body) {
+    arena *scratch = arena_new();
+    bool *scores = ARENA_ARRAY(scratch, bool, body->count), *p = ARENA_ARRAY(scratch, bool, body->count),
+         *products = ARENA_ARRAY(scratch, bool, body->count), found = false;
+    mark_below(body, OP_matmul, NULL, scores);
+    mark_below(body, OP_exp, scores, p);
+    mark_below(body, OP_matmul, p, products);
+    for (value v = 0; v < body->count; v++) {
+        const node *n = graph_node(body, v);
+        found = found || (products[v] && n->op == OP_matmul && n->type.rank == 3);
+    }
+    arena_free(scratch);
+    return found && !holds_op(body, OP_softmax);
+}
+
 // The index of the yield that is attention's context, -1 where there is none; *why where one would expect it.
 static int find_context(const graph *body, const char **why) {
     arena *scratch = arena_new();
@@ -102,12 +135,6 @@ static int find_context(const graph *body, const char **why) {
     *why = found < 0 ? "no product, softmax, product in a row"
                      : "it yields more than attention's context and the log-sum-exp of its scores";
     return more ? -1 : found;
-}
-
-static bool holds_op(const graph *g, op o) {
-    for (value v = 0; v < g->count; v++)
-        if (op_is(g, v, o)) return true;
-    return false;
 }
 
 // The box yields the context first.
@@ -139,7 +166,7 @@ bool pass_fuse_attention(graph *g, pass *p) {
         const node *n = graph_node(g, v);
         if (n->op != OP_per_sequence || holds_op(n->body, OP_fuse)) continue;
         const char *why;
-        int context = find_context(n->body, &why);
+        int context = is_gradient(n->body) ? 0 : find_context(n->body, &why);
         if (context < 0) {
             if (holds_op(n->body, OP_softmax)) pass_missed(p, g, v, "%s", why);
             continue;
