@@ -59,7 +59,7 @@ function(bertc_portable_package)
     set(scripts "${CMAKE_SOURCE_DIR}/tests/bench")
     add_custom_target(portable
         COMMAND ${CMAKE_COMMAND} -E make_directory "${folder}/programs"
-        COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:bertc_tests> $<TARGET_FILE:bench_compare> $<TARGET_FILE:bench_figures> $<TARGET_FILE:bench_lengths>
+        COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:bertc_tests> $<TARGET_FILE:bench_compare> $<TARGET_FILE:bench_figures> $<TARGET_FILE:bench_lengths> $<TARGET_FILE:bench_serve>
             $<TARGET_FILE:bertc_peer> $<TARGET_FILE:bench_tokenizer> "${scripts}/checkpoint.py" "${scripts}/onnx_graph.py" "${scripts}/ort_peer.py"
             "${scripts}/peer_io.py" "${scripts}/torch_peer.py" "${scripts}/tokenizer_speed.py" "${folder}/programs"
         COMMAND ${CMAKE_COMMAND} -E create_symlink bertc_tests "${folder}/programs/bertc"
@@ -67,5 +67,5 @@ function(bertc_portable_package)
         COMMAND ${CMAKE_COMMAND} -E copy "${scripts}/remote.sh" "${folder}"
         COMMAND ${CMAKE_COMMAND} -E chdir "${folder}" ${CMAKE_COMMAND} -E tar cJf programs.tar.xz programs
         COMMAND ${CMAKE_COMMAND} -E rm -r "${folder}/programs"
-        DEPENDS bertc_tests bench_compare bench_figures bench_lengths bertc_peer bench_tokenizer VERBATIM)
+        DEPENDS bertc_tests bench_compare bench_figures bench_lengths bench_serve bertc_peer bench_tokenizer VERBATIM)
 endfunction()

@@ -40,6 +40,17 @@ const char *web_log(const web *w) {
     return text;
 }
 
+static int try_connect(const web *w) {
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(to.sun_path, w->socket, strlen(w->socket));
+    if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof to)) return fd;
+    int why = errno;
+    if (fd >= 0) close(fd);
+    errno = why;
+    return -1;
+}
+
 web web_open(const char *const *words) {
     web w = {.folder = "/tmp/bertc-serve-XXXXXX"};
     ck_assert(mkdtemp(w.folder) != NULL);
@@ -49,11 +60,13 @@ web web_open(const char *const *words) {
     w.pid = fork();
     ck_assert_int_ge(w.pid, 0);
     if (!w.pid) serve(&w, words);
-    for (int i = 0; i < WAITS && !strstr(web_log(&w), "ready"); i++) {
+    for (int i = 0; i < WAITS; i++) {
+        int fd = try_connect(&w);
+        if (fd >= 0) return close(fd), w;
         ck_assert_msg(waitpid(w.pid, NULL, WNOHANG) == 0, "the server ended: %s", web_log(&w));
         usleep(50000);
     }
-    ck_assert_msg(strstr(web_log(&w), "ready") != NULL, "the server is not ready: %s", web_log(&w));
+    ck_abort_msg("the server is not ready: %s", web_log(&w));
     return w;
 }
 
@@ -69,11 +82,8 @@ int web_close(web *w, int signal) {
 }
 
 int web_connect(const web *w) {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    snprintf(to.sun_path, sizeof to.sun_path, "%s", w->socket);
-    ck_assert_msg(connect(fd, (struct sockaddr *)&to, sizeof to) == 0, "connect: %s", strerror(errno));
+    int fd = try_connect(w);
+    ck_assert_msg(fd >= 0, "connect: %s", strerror(errno));
     return fd;
 }
 

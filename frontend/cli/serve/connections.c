@@ -1,6 +1,7 @@
 #include "frontend/cli/serve/connections.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,11 +53,14 @@ static void end(connection *c) {
 }
 
 static void say_timeout(const connection *c) {
-    static const char reply[] =
-        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        "Content-Length: 72\r\n\r\n"
+    static const char body[] =
         "{\"error\": \"the request did not come in time\", \"error_type\": \"Validation\"}";
-    send(c->fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL); // as much as fits: it is a courtesy
+    char reply[300];
+    int n = snprintf(reply, sizeof reply,
+                     "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     sizeof body - 1, body);
+    send(c->fd, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL); // as much as fits: it is a courtesy
 }
 
 void connections_sweep(connections *all, double timeout) {

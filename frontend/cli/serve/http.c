@@ -310,6 +310,12 @@ static void connected(void *user, struct MHD_Connection *to, void **context,
         connections_remove(&h->all, *context);
 }
 
+// Paths have no character that is written by its number, and %00 must not end one.
+static size_t keep_path(void *user, struct MHD_Connection *to, char *path) {
+    (void)user, (void)to;
+    return strlen(path);
+}
+
 static void ignore(void *user, const char *format, va_list a) {
     (void)user, (void)format, (void)a; // what clients do wrong
 }
@@ -339,9 +345,10 @@ http *http_open(server *s, log_kind log, diag *d) {
 bool http_listen(http *h, int socket, diag *d) {
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-        h, MHD_OPTION_EXTERNAL_LOGGER, ignore, NULL, MHD_OPTION_LISTEN_SOCKET, socket,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, h, MHD_OPTION_NOTIFY_CONNECTION, connected, h,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)h->server->options.max_connections, MHD_OPTION_END);
+        h, MHD_OPTION_EXTERNAL_LOGGER, ignore, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_path, NULL,
+        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_NOTIFY_COMPLETED, completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, connected, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)h->server->options.max_connections, MHD_OPTION_END);
     if (!daemon) {
         close(socket);
         return diag_error(d, "--listen", "the server does not start: %s", strerror(errno));
