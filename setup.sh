@@ -7,7 +7,7 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel mpi quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #   sh setup.sh wheel    the Python package with its own bertc and libbertc: build-wheel/dist
@@ -268,6 +268,19 @@ aarch64() {
     sh tests/aarch64.sh build
 }
 
+# The page of `bertc serve` in a real browser; pictures of it lie in build/page.
+browser() {
+    command -v chromium >/dev/null 2>&1 || need chromium-headless-shell
+    build
+    sh tests/browser.sh build/frontend/cli/bertc . "${BERTC_SHARED:-../shared}" build/page
+}
+
+# 10,000 connections in turn, bodies of 100 MB.
+clients() {
+    build_tests
+    build/tests/cli_test_serve_clients --all
+}
+
 # From a Debian that holds nothing but its base: installs, builds, and runs the demo and the tests that need no shared data.
 minimal() {
     need debootstrap
@@ -305,6 +318,8 @@ part() {
         ;;
     thread) thread_tests ;;
     fuzz) fuzz ;;
+    browser) browser ;;
+    clients) clients ;;
     aarch64) aarch64 ;;
     minimal) minimal ;;
     wheel) wheel_tests ;;
@@ -320,7 +335,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz aarch64 minimal wheel mpi test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)

@@ -11,7 +11,7 @@ compiler=${CLANG:-clang-19}
 }
 # The libraries' headers, without the C library's of this machine beside them.
 mkdir -p "$build/aarch64"
-for library in check.h check_stdint.h utf8proc.h pcre2.h pcre2posix.h csv.h cjson; do
+for library in check.h check_stdint.h utf8proc.h pcre2.h pcre2posix.h csv.h microhttpd.h cjson; do
     [ ! -e "/usr/include/$library" ] || ln -sfn "/usr/include/$library" "$build/aarch64/$library"
 done
 # One line a file: "directory<TAB>command", from compile_commands.json as CMake writes it, a field a line.

@@ -1,8 +1,8 @@
 #include "load.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -29,7 +29,6 @@ typedef struct peer {
 static int connect_to(const char *at) {
     char host[128];
     const char *colon = strrchr(at, ':');
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     if (!strncmp(at, "unix:", 5)) {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -38,15 +37,18 @@ static int connect_to(const char *at) {
         if (fd >= 0) close(fd);
         return -1;
     }
+    struct sockaddr_in to = {.sin_family = AF_INET};
     if (!colon || (size_t)(colon - at) >= sizeof host) return -1;
     snprintf(host, sizeof host, "%.*s", (int)(colon - at), at);
-    if (getaddrinfo(host, colon + 1, &hints, &found)) return -1;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    bool ok = fd >= 0 && !connect(fd, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    if (!ok && fd >= 0) close(fd);
-    if (ok) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return ok ? fd : -1;
+    to.sin_port = htons((uint16_t)atoi(colon + 1));
+    if (inet_pton(AF_INET, host, &to.sin_addr) != 1) return -1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof to)) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return fd;
+    }
+    if (fd >= 0) close(fd);
+    return -1;
 }
 
 static void peer_end(peer *p) {

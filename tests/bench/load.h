@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct load_options {
-    const char *at;   // "HOST:PORT" or "unix:PATH"
+    const char *at;   // "127.0.0.1:8080" or "unix:PATH"
     const char *path; // "/embed"
     const char *const *bodies;
     int body_count;

@@ -33,7 +33,7 @@ static void table_init(option_table *t, serve_options *o) {
                          .seconds = 30,
                          .full_seconds = 10,
                          .load = 0.7};
-    options_add(t, (option_row){"at", 0, OPTION_TEXT, "WHERE", "HOST:PORT or unix:PATH", &o->at});
+    options_add(t, (option_row){"at", 0, OPTION_TEXT, "WHERE", "ADDRESS:PORT or unix:PATH", &o->at});
     options_add(t, (option_row){"path", 0, OPTION_TEXT, "PATH", "default /embed", &o->path});
     options_add(t, (option_row){"lengths", 0, OPTION_INTS, "LIST", "tokens of texts (default 8,16,...,128)",
                                 &o->lengths, 3, 512});

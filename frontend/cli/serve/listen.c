@@ -1,7 +1,7 @@
 #include "frontend/cli/serve/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,18 +66,41 @@ static bool split(const char *where, char *host, size_t size, const char **port)
     return true;
 }
 
-static bool is_loopback(const struct sockaddr *a) {
-    if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
-    return a->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+// Addresses are numbers, or localhost: nothing is looked up.
+typedef union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} address;
+
+static bool parse(const char *host, uint16_t port, address *to, socklen_t *size) {
+    *to = (address){0};
+    if (!strcmp(host, "localhost")) host = "127.0.0.1";
+    if (inet_pton(AF_INET, host, &to->v4.sin_addr) == 1) {
+        to->v4.sin_family = AF_INET;
+        to->v4.sin_port = htons(port);
+        *size = sizeof to->v4;
+        return true;
+    }
+    *to = (address){0};
+    if (inet_pton(AF_INET6, host, &to->v6.sin6_addr) != 1) return false;
+    to->v6.sin6_family = AF_INET6;
+    to->v6.sin6_port = htons(port);
+    *size = sizeof to->v6;
+    return true;
 }
 
-static int bind_one(const struct addrinfo *a) {
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+static bool is_loopback(const address *a) {
+    return a->any.sa_family == AF_INET ? ntohl(a->v4.sin_addr.s_addr) >> 24 == 127
+                                       : IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+// Where it is bound to then, port 0 filled in, stands in *to.
+static int bind_to(address *to, socklen_t size) {
+    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, BACKLOG)) return fd;
+    if (!bind(fd, &to->any, size) && !listen(fd, BACKLOG) && !getsockname(fd, &to->any, &size)) return fd;
     int why = errno;
     close(fd);
     errno = why;
@@ -85,31 +108,27 @@ static int bind_one(const struct addrinfo *a) {
 }
 
 int listen_at(const char *where, char *name, size_t size, bool *loopback, diag *d) {
-    char host[256];
+    char host[64];
     const char *port, *path = unix_path(where);
+    address to;
+    socklen_t length;
     *loopback = true;
     snprintf(name, size, "%s", where);
     if (path) return listen_unix(path, d);
-    if (!split(where, host, sizeof host, &port))
-        return diag_error(d, "--listen", "\"%.200s\" is none of HOST:PORT, [IPv6]:PORT, PORT, unix:PATH",
-                          where),
-               -1;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    int failed = getaddrinfo(host, port, &hints, &found);
-    if (failed) return diag_error(d, "--listen", "%.200s: %s", where, gai_strerror(failed)), -1;
-    int fd = bind_one(found);
-    if (fd < 0) {
-        diag_error(d, "--listen", "%.200s: %s", where, strerror(errno));
-    } else {
-        struct sockaddr_storage at;
-        socklen_t n = sizeof at;
-        char number[8] = "?";
-        *loopback = is_loopback(found->ai_addr);
-        if (!getsockname(fd, (struct sockaddr *)&at, &n))
-            getnameinfo((struct sockaddr *)&at, n, NULL, 0, number, sizeof number, NI_NUMERICSERV);
-        snprintf(name, size, strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host, number);
+    if (!split(where, host, sizeof host, &port) || !parse(host, (uint16_t)atoi(port), &to, &length)) {
+        diag_error(d, "--listen",
+                   "\"%.200s\" is none of ADDRESS:PORT, [IPv6]:PORT, PORT, unix:PATH; an address is as "
+                   "127.0.0.1, or "
+                   "localhost",
+                   where);
+        return -1;
     }
-    freeaddrinfo(found);
+    int fd = bind_to(&to, length);
+    if (fd < 0) return diag_error(d, "--listen", "%.200s: %s", where, strerror(errno)), -1;
+    bool v4 = to.any.sa_family == AF_INET;
+    *loopback = is_loopback(&to);
+    snprintf(name, size, v4 ? "http://%s:%u" : "http://[%s]:%u", host,
+             ntohs(v4 ? to.v4.sin_port : to.v6.sin6_port));
     return fd;
 }
 

@@ -28,7 +28,7 @@ static bool write_tokens(call *c, const bertc_text *text, const bertc_text_optio
     bool any = false;
     if (!bertc_tokenize_with(c->model->reader, text, how, &tokens, &n, &e))
         return call_fail(c, 422, FAILURE_TOKENIZATION, "Tokenizer", "Tokenizer error: %s", e.message);
-    c->tokens += (int64_t)n;
+    if (!c->work.left && !c->work.done) c->tokens += (int64_t)n; // else the engine's are counted
     out_text(&c->reply, "[");
     for (size_t i = 0; i < n; i++) {
         if (!special && tokens[i].text < 0) continue;

@@ -17,7 +17,7 @@ enum { SPARE_FILES = 64 };
 static void add_network(option_table *t, server_options *o) {
     t->group = "where";
     options_add(t, (option_row){"listen", 0, OPTION_TEXTS, "WHERE",
-                                "HOST:PORT, [IPv6]:PORT, PORT or unix:PATH; again for several (default "
+                                "ADDRESS:PORT, [IPv6]:PORT, PORT or unix:PATH; again for several (default "
                                 "127.0.0.1:8080)",
                                 &o->listen});
     options_add(
