@@ -104,7 +104,8 @@ static bool rule_transpose(const rule_context *c) {
 
 static bool rule_pack(const rule_context *c) {
     const type *x = operand(c, 0);
-    if (x->e != ELEM_F32 || x->rank != 2) return misfit(c, "takes a matrix of f32");
+    if ((x->e != ELEM_F32 && x->e != ELEM_BF16) || x->rank != 2)
+        return misfit(c, "takes a matrix of f32 or bf16");
     if (x->d[0].s != SYM_NONE || x->d[1].s != SYM_NONE) return misfit(c, "takes a matrix of known size");
     if (x->layout != LAYOUT_ROW) return misfit(c, "takes a row-major operand");
     *c->out = *x;

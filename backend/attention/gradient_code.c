@@ -343,7 +343,7 @@ void gradient_emit_code(emit *e, const kernel_site *s, gradient *g) {
                       .sums = g->pair_sums};
     for (int i = 0; i < g->value_count; i++) pass.values[i] = g->values[i];
     g->pass = attention_pair_pass(e, s, &pass);
-    g->turn = panel_turn_rows(e, g->turned_ld * 4);
+    g->turn = panel_turn_rows(e, (panel_form){ELEM_F32, ELEM_F32}, g->turned_ld * 4);
     if (g->x.scores.leaf_count) g->numbers = attention_key_numbers(e, s, &g->x);
     if (g->hides) g->seen = emit_seen(e, s, g);
     g->open_queries = emit_open_queries(e, s, g);

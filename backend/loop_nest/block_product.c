@@ -9,6 +9,8 @@
 #define LEAST_WORK   65536
 #define COUNTED_AXIS 64
 
+static const panel_form f32 = {ELEM_F32, ELEM_F32};
+
 // One matrix product, and how its parts lie.
 typedef struct block_product {
     loop_nest *n;
@@ -85,7 +87,7 @@ static void lay_out_left(const block_product *p) {
     if (p->in_place) return;
     if (p->x.stride[0] == 1 &&
         p->x.stride[1] != 1) { // turned round; what is left of the last vector row by row
-        LLVMValueRef f = panel_turn_rows(e, step * 4), columns = whole_steps(e, p->m, e->width);
+        LLVMValueRef f = panel_turn_rows(e, f32, step * 4), columns = whole_steps(e, p->m, e->width);
         LLVMValueRef args[] = {p->x.base, build_const_i64(e, p->x.stride[1] * 4), p->k, p->left.base,
                                columns};
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, 5, "");
@@ -115,12 +117,13 @@ static void lay_out_right(const block_product *p) {
     LLVMValueRef up = LLVMBuildAdd(e->b, p->columns, build_const_i64(e, PANEL_COLUMNS - 1), "");
     LLVMValueRef count = LLVMBuildUDiv(e->b, up, build_const_i64(e, PANEL_COLUMNS), "");
     if (p->w.stride[1] == 1) {
-        LLVMValueRef f = panel_pack_rows(e, panel, PANEL_COLUMNS);
+        LLVMValueRef f = panel_pack_rows(e, f32, panel, PANEL_COLUMNS);
         LLVMValueRef args[] = {p->w.base, build_const_i64(e, p->w.stride[0] * 4), p->k, p->right.base, whole};
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(f), f, args, 5, "");
         done = whole;
     } else if (p->w.stride[0] == 1) {
-        LLVMValueRef f = panel_pack_turned(e, PANEL_COLUMNS), stride = build_const_i64(e, p->w.stride[1] * 4);
+        LLVMValueRef f = panel_pack_turned(e, f32, PANEL_COLUMNS),
+                     stride = build_const_i64(e, p->w.stride[1] * 4);
         loop l = build_loop(e, zero, whole, 1, "panel");
         LLVMValueRef from = build_gep(e, p->w.base, tile_mul(e, l.index, p->w.stride[1] * PANEL_COLUMNS * 4));
         LLVMValueRef args[] = {from, stride, p->k, build_gep(e, p->right.base, tile_mul(e, l.index, panel))};

@@ -2,8 +2,9 @@
 //
 //   y[K,N] = sum over t of x[t,K] dy[t,N]             fuse { yield matmul (transpose x), dy }; t: T, S or R
 //
-// The sum runs in chunks of SUM_CHUNK rows from the call's first one on. In a chunk t ascends with one accumulator an
-// element, and chunks are added to y in their order. So y depends on neither capacity, tiles, tasks nor threads.
+// Both are f32, or both bf16. The sum runs in chunks of a fixed number of rows from the call's first one on. In a chunk t
+// ascends with one accumulator an element, and chunks are added to y in their order; AMX's tiles go on with the sums of the
+// chunks before. So y depends on neither capacity, tiles, tasks nor threads.
 //
 //   task: a block of y         for each chunk:
 //     +-----------+              x[chunk, rows of the block]      -> turned round:  left operand of the register tile
@@ -15,25 +16,41 @@
 #include "backend/matmul/blocks.h"
 #include "backend/matmul/panel_pack.h"
 
-#define SUM_CHUNK 128
-// Bytes from a turned row, and from a panel, to the next: an odd number of lines lies in all sets of a cache.
-#define ROW_BYTES   (SUM_CHUNK * 4 + 64)
-#define PANEL_BYTES ((SUM_CHUNK + 1) * GROUP_BYTES)
+// Rows of a chunk: 512 bytes of each turned row, or 1024 where tiles read and write their sums once a chunk.
+#define CHUNK_GROUPS     128
+#define CHUNK_GROUPS_AMX 256
 
 typedef struct outer {
     sym dim;
     int x, dy, y; // arguments
+    elem e;
+    int64_t size; // of an element
     int64_t k, n, ldx, ldy, ldc;
     const target_product *product;
+    bool tiles;
+    int64_t chunk; // rows
+    // Bytes from a turned row, and from a panel, to the next: an odd number of lines lies in all sets of a cache.
+    int64_t row_bytes, panel_bytes;
+    int64_t steps; // what a chunk has is multiplied in whole steps of so many groups
 } outer;
 
-static bool rows_of(const kernel_site *s, int operand, int64_t *ld) {
+static bool rows_of(const kernel_site *s, int operand, elem e, int64_t *ld) {
     value v = graph_node(s->graph, s->node)->inputs[operand];
     const type *t = graph_type(s->graph, v);
-    if (node_is_constant(graph_node(s->graph, v)) || t->e != ELEM_F32 || t->rank != 2) return false;
+    if (node_is_constant(graph_node(s->graph, v)) || t->e != e || t->rank != 2) return false;
     *ld = s->variant->places[v].ld;
     return t->d[1].s == SYM_NONE && *ld % PANEL_COLUMNS == 0 && t->d[0].n == 0 &&
            (t->d[0].s == SYM_T || t->d[0].s == SYM_S || t->d[0].s == SYM_R);
+}
+
+static void choose_chunk(outer *m) {
+    m->tiles = m->product->step == STEP_TILES;
+    int64_t groups = m->tiles ? CHUNK_GROUPS_AMX : CHUNK_GROUPS;
+    m->size = (int64_t)elem_size(m->e);
+    m->chunk = groups * m->product->group;
+    m->row_bytes = groups * 4 + GROUP_BYTES;
+    m->panel_bytes = (groups + 1) * GROUP_BYTES;
+    m->steps = m->tiles ? AMX_ROWS : 4;
 }
 
 static bool recognise(const emit *e, const kernel_site *s, outer *m) {
@@ -53,8 +70,12 @@ static bool recognise(const emit *e, const kernel_site *s, outer *m) {
     m->k = y->type.d[0].n;
     m->n = y->type.d[1].n;
     m->ldc = s->variant->places[s->node].ld;
-    m->product = target_product_in_registers(e->target, ELEM_F32, ELEM_F32);
-    return m->product && rows_of(s, m->x, &m->ldx) && rows_of(s, m->dy, &m->ldy) &&
+    m->e = left->type.e;
+    if (m->e != ELEM_F32 && m->e != ELEM_BF16) return false;
+    m->product = target_product_find(e->target, m->e, m->e);
+    if (!m->product) return false;
+    choose_chunk(m);
+    return rows_of(s, m->x, m->e, &m->ldx) && rows_of(s, m->dy, m->e, &m->ldy) &&
            m->ldc % PANEL_COLUMNS == 0 && m->ldc >= m->n;
 }
 
@@ -139,10 +160,11 @@ static void emit_tile(emit *e, const kernel_site *s, outer_code *c) {
                        .product = m->product,
                        .rows = block_tile_rows(s),
                        .columns = plan->tile_columns,
-                       .lda = ROW_BYTES,
+                       .lda = m->row_bytes,
                        .ldc = c->sum_bytes,
-                       .panel = PANEL_BYTES,
-                       .finish = add_chunk};
+                       .panel = m->panel_bytes,
+                       .accumulate = m->tiles,
+                       .finish = m->tiles ? NULL : add_chunk};
     bool whole = true;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         outer_block b = block_of(m, &plan->splits[class]);
@@ -164,22 +186,26 @@ typedef struct outer_task {
 static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValueRef row,
                      LLVMValueRef count) {
     const outer *m = c->m;
-    LLVMValueRef x = tile_at(e, tile_at(e, t->x, tile_mul(e, row, m->ldx * 4)), tile_mul(e, t->first, 4));
-    LLVMValueRef dy = tile_at(e, t->dy, tile_mul(e, row, m->ldy * 4));
-    LLVMValueRef args[] = {x, build_const_i64(e, m->ldx * 4), count, t->left, t->rows};
+    int64_t size = m->size, group = m->product->group;
+    LLVMValueRef x =
+        tile_at(e, tile_at(e, t->x, tile_mul(e, row, m->ldx * size)), tile_mul(e, t->first, size));
+    LLVMValueRef dy = tile_at(e, t->dy, tile_mul(e, row, m->ldy * size));
+    LLVMValueRef args[] = {x, build_const_i64(e, m->ldx * size), count, t->left, t->rows};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(c->turn), c->turn, args, 5, "");
-    LLVMValueRef groups = LLVMBuildAdd(e->b, count, build_const_i64(e, 3), "");
-    groups = LLVMBuildAnd(e->b, groups, build_const_i64(e, -4), "");
+    LLVMValueRef there = LLVMBuildAdd(e->b, count, build_const_i64(e, group - 1), "");
+    there = LLVMBuildUDiv(e->b, there, build_const_i64(e, group), "");
+    LLVMValueRef groups = LLVMBuildAdd(e->b, there, build_const_i64(e, m->steps - 1), "");
+    groups = LLVMBuildAnd(e->b, groups, build_const_i64(e, -m->steps), "");
     LLVMValueRef count_of_panels = LLVMBuildSub(e->b, t->to, t->from, "");
-    LLVMValueRef pack[] = {tile_at(e, dy, tile_mul(e, t->from, PANEL_COLUMNS * 4)),
-                           build_const_i64(e, m->ldy * 4), count, t->right, count_of_panels};
+    LLVMValueRef pack[] = {tile_at(e, dy, tile_mul(e, t->from, PANEL_COLUMNS * size)),
+                           build_const_i64(e, m->ldy * size), count, t->right, count_of_panels};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(c->pack), c->pack, pack, 5, "");
-    loop l = build_loop(e, count, groups, 1, "rest");
-    clear(e, c, tile_at(e, t->right, tile_mul(e, l.index, GROUP_BYTES)), count_of_panels, PANEL_BYTES,
+    loop l = build_loop(e, there, groups, 1, "rest");
+    clear(e, c, tile_at(e, t->right, tile_mul(e, l.index, GROUP_BYTES)), count_of_panels, m->panel_bytes,
           build_const_i64(e, GROUP_BYTES));
     build_loop_end(e, &l);
     panels_args v = {.a = t->left,
-                     .b = tile_at(e, t->right, tile_mul(e, t->from, -PANEL_BYTES)),
+                     .b = tile_at(e, t->right, tile_mul(e, t->from, -m->panel_bytes)),
                      .c = tile_at(e, t->sums, tile_mul(e, t->from, -GROUP_BYTES)),
                      .rows = t->rows,
                      .from = t->from,
@@ -189,12 +215,14 @@ static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValu
     panels_call(e, &c->tile, &v);
 }
 
-static int64_t left_bytes(const outer_block *b) {
-    return round_up(b->rows, PANEL_COLUMNS) * ROW_BYTES;
+// The last vector of turned columns, and AMX's last tile, are computed whole.
+static int64_t left_bytes(const outer *m, const outer_block *b) {
+    return round_up(b->rows, PANEL_COLUMNS) * m->row_bytes;
 }
 
 static int64_t scratch_of(const outer_code *c, const outer_block *b) {
-    return left_bytes(b) + b->panels * PANEL_BYTES + b->rows * c->sum_bytes;
+    const outer *m = c->m;
+    return left_bytes(m, b) + b->panels * m->panel_bytes + round_up(b->rows, PANEL_COLUMNS) * c->sum_bytes;
 }
 
 static LLVMValueRef emit_kernel(emit *e, const outer_code *c, const outer_block *b) {
@@ -210,14 +238,13 @@ static LLVMValueRef emit_kernel(emit *e, const outer_code *c, const outer_block 
     t.to = smaller(e, LLVMBuildAdd(e->b, t.from, build_const_i64(e, b->panels), ""),
                    build_const_i64(e, ceil_div(m->n, PANEL_COLUMNS)));
     t.left = scratch;
-    t.right = tile_at_constant(e, scratch, left_bytes(b));
-    t.sums = tile_at_constant(e, t.right, b->panels * PANEL_BYTES);
+    t.right = tile_at_constant(e, scratch, left_bytes(m, b));
+    t.sums = tile_at_constant(e, t.right, b->panels * m->panel_bytes);
     LLVMValueRef bytes = tile_mul(e, LLVMBuildSub(e->b, t.to, t.from, ""), GROUP_BYTES);
     clear(e, c, t.sums, t.rows, c->sum_bytes, bytes);
     LLVMValueRef size = build_call_size(e, LLVMGetParam(f, 1), m->dim);
-    loop chunks = build_loop(e, build_const_i64(e, 0), size, SUM_CHUNK, "chunk");
-    LLVMValueRef count =
-        smaller(e, LLVMBuildSub(e->b, size, chunks.index, ""), build_const_i64(e, SUM_CHUNK));
+    loop chunks = build_loop(e, build_const_i64(e, 0), size, m->chunk, "chunk");
+    LLVMValueRef count = smaller(e, LLVMBuildSub(e->b, size, chunks.index, ""), build_const_i64(e, m->chunk));
     add_rows(e, c, &t, chunks.index, count);
     build_loop_end(e, &chunks);
     LLVMValueRef y = tile_at(e, build_arg(e, args, m->y), tile_mul(e, t.first, m->ldc * 4));
@@ -239,7 +266,7 @@ static kernel_phase phase_of(const kernel_site *s, const outer *m, const outer_b
                           .unit = rows ? block_unit(s, 0) : 1,
                           .inner = b->down * b->across,
                           .flops_row = rows ? 2.0 * (double)m->k * (double)m->n : 0,
-                          .row_bytes = rows ? (m->k * b->across + m->n * b->down) * 4 : 0,
+                          .row_bytes = rows ? (m->k * b->across + m->n * b->down) * m->size : 0,
                           .suffix = ""};
 }
 
@@ -247,8 +274,9 @@ bool outer_emit(emit *e, const kernel_site *s, kernel *out) {
     outer m;
     if (!recognise(e, s, &m)) return false;
     outer_code c = {.m = &m};
-    c.turn = panel_turn_rows(e, ROW_BYTES);
-    c.pack = panel_pack_rows(e, PANEL_BYTES, PANEL_COLUMNS);
+    panel_form form = {m.e, m.e};
+    c.turn = panel_turn_rows(e, form, m.row_bytes);
+    c.pack = panel_pack_rows(e, form, m.panel_bytes, PANEL_COLUMNS);
     c.clear = emit_fill(e, false);
     c.copy = emit_fill(e, true);
     emit_tile(e, s, &c);

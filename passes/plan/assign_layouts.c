@@ -32,6 +32,8 @@
 //             }
 //             %dx = matmul %dy, %p
 //
+// and so is what is rounded to bf16 for the product: `pack (cast (transpose %w))`.
+//
 // It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
 // where they are constants with a recipe. A constant that has other readers too stays for them,
 // beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
@@ -221,19 +223,29 @@ static bool packs_as_it_runs(const graph *g, const node *n, int i) {
     const node *w = graph_node(g, n->inputs[i]);
     const type *t = &w->type;
     if (node_is_constant(w) && !node_is_state(w)) return false;
-    return t->e == ELEM_F32 && t->rank == 2 && t->layout == LAYOUT_ROW && t->d[0].s == SYM_NONE &&
-           t->d[1].s == SYM_NONE && multiplies_rows(g, n, i);
+    return (t->e == ELEM_F32 || t->e == ELEM_BF16) && t->rank == 2 && t->layout == LAYOUT_ROW &&
+           t->d[0].s == SYM_NONE && t->d[1].s == SYM_NONE && multiplies_rows(g, n, i);
+}
+
+// Is w what a cast rounds of a f32 matrix that lies in memory, row by row?
+static bool is_rounded(const graph *g, value w) {
+    const node *n = graph_node(g, w);
+    return n->op == OP_cast && graph_type(g, n->inputs[0])->e == ELEM_F32 &&
+           graph_type(g, n->inputs[0])->layout == LAYOUT_ROW;
 }
 
 // The node that packs w.
 static value packing_node(graph *g, value w) {
-    const node *n = graph_node(g, w);
-    if (n->op != OP_transpose) return graph_op1(g, OP_pack, w);
-    value x = n->inputs[0];
+    value rounded = is_rounded(g, w) ? graph_node(g, w)->inputs[0] : w;
+    bool turned = op_is(g, rounded, OP_transpose);
+    value x = turned ? graph_node(g, rounded)->inputs[0] : rounded;
+    if (x == w) return graph_op1(g, OP_pack, w);
     graph *body = graph_new(g->arena, NULL);
-    graph_param(body, "w", *graph_type(g, x));
-    value turned = graph_transpose(body, 0, 2, node_attr(n, ATTR_perm)->u.ints);
-    graph_output_add(body, NULL, graph_op1(body, OP_pack, turned));
+    value made = graph_param(body, "w", *graph_type(g, x));
+    if (turned) made = graph_transpose(body, made, 2, node_attr(graph_node(g, rounded), ATTR_perm)->u.ints);
+    attr to = attr_elem(ATTR_to, graph_type(g, w)->e);
+    if (rounded != w) made = graph_append(body, OP_cast, 1, &made, 1, &to);
+    graph_output_add(body, NULL, graph_op1(body, OP_pack, made));
     return graph_region(g, OP_fuse, 1, &x, body, 0);
 }
 

@@ -6,19 +6,22 @@
 // the most of them.
 #include "passes/plan/cost.h"
 
-// Rows of a chunk, as the kernel has them (backend/matmul/outer.c): here for the bytes of L2 alone.
-#define CHUNK_ROWS 128
-// Seconds to lay out one number of an operand. Measured (Zen 5): 0.2 to 0.4 ns.
+// Bytes of a chunk's row or column, as the kernel has them (backend/matmul/outer.c): here for L2 alone.
+#define CHUNK_BYTES     512
+#define CHUNK_BYTES_AMX 1024
+// Seconds to lay out four bytes of an operand. Measured (Zen 5): 0.2 to 0.4 ns.
 #define LAYOUT_SECONDS 3e-10
 // Blocks have a multiple of so many rows and columns: whole register tiles on every ISA, whole panels.
-#define BLOCK_STEP 48
+#define BLOCK_STEP     48
+#define BLOCK_STEP_AMX 64
 
 static const int outer_threads[THREAD_CLASSES][2] = {{1, 1}, {2, 2}, {4, 8}, {16, 32}};
 
 // Seconds for each row that is summed.
 static double block_seconds(const cost_site *s, int64_t rows, int64_t columns) {
     double flops = 2.0 * (double)rows * (double)columns;
-    return flops / (s->product->peak_gflops * 1e9) + (double)(rows + columns) * LAYOUT_SECONDS;
+    return flops / (s->product->peak_gflops * 1e9) +
+           (double)(rows + columns) * LAYOUT_SECONDS / s->product->group;
 }
 
 static double split_seconds(const cost_site *s, int64_t rows, int64_t columns, int threads) {
@@ -27,16 +30,18 @@ static double split_seconds(const cost_site *s, int64_t rows, int64_t columns, i
 }
 
 static bool in_l2(const cost_site *s, int64_t rows, int64_t columns) {
-    int64_t bytes = (rows + columns) * CHUNK_ROWS * 4 + rows * columns * 4;
+    int64_t chunk = s->product->step == STEP_TILES ? CHUNK_BYTES_AMX : CHUNK_BYTES;
+    int64_t bytes = (rows + columns) * chunk + rows * columns * 4;
     return 4 * bytes <= 3 * s->target->l2_bytes;
 }
 
 task_split cost_outer_split(const cost_site *s, int thread_class) {
-    int64_t most_rows = round_up(s->shape.k, BLOCK_STEP), most_columns = round_up(s->shape.n, BLOCK_STEP);
-    int64_t best_rows = BLOCK_STEP, best_columns = BLOCK_STEP;
+    int64_t step = s->product->step == STEP_TILES ? BLOCK_STEP_AMX : BLOCK_STEP;
+    int64_t most_rows = round_up(s->shape.k, step), most_columns = round_up(s->shape.n, step);
+    int64_t best_rows = step, best_columns = step;
     double best = 0;
-    for (int64_t rows = BLOCK_STEP; rows <= most_rows; rows += BLOCK_STEP)
-        for (int64_t columns = BLOCK_STEP; columns <= most_columns; columns += BLOCK_STEP) {
+    for (int64_t rows = step; rows <= most_rows; rows += step)
+        for (int64_t columns = step; columns <= most_columns; columns += step) {
             if (!in_l2(s, rows, columns)) break;
             double cost = 0;
             for (int i = 0; i < 2; i++)

@@ -183,7 +183,6 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
         split_rows(s, &k, x, x->tokens);
         break;
     case KERNEL_OUTER:
-        product = target_product_in_registers(t, k.left, k.right);
         if (!product) break;
         take_tile(s, product);
         split_outer(s, &k, x, p, product);
