@@ -113,8 +113,8 @@ bool pass_fuse_precision(graph *g, pass *p) {
     for (value v = 0, count = g->count; v < count; v++) {
         const node *n = graph_node(g, v);
         if (!use_count(r, v)) continue;
-        if (n->op == OP_cast && n->type.e == ELEM_BF16 && n->type.rank == 2)
-            join(r, n->inputs[0], VALUE_NONE, v, p);
+        bool rows = n->type.rank == 2 && n->type.d[0].s != SYM_NONE; // a matrix is rounded as it is packed
+        if (n->op == OP_cast && n->type.e == ELEM_BF16 && rows) join(r, n->inputs[0], VALUE_NONE, v, p);
         if (n->op != OP_quantize) continue;
         const node *s = graph_node(g, n->inputs[1]);
         if (s->op == OP_scales && s->inputs[0] == n->inputs[0]) join(r, n->inputs[0], n->inputs[1], v, p);

@@ -25,7 +25,7 @@
 // A param becomes bf16 if a product reads it through views alone. What is computed on rows before
 // their product (rotary positions) stays f32: a `cast` before it, where its rows are bf16, and one
 // behind. Tables that products read (relative positions) become bf16 constants. Products without a
-// softmax between them (token mixing) stay f32.
+// softmax between them (token mixing) stay f32, and so does the gradient of attention.
 #include "passes/constants.h"
 #include "passes/lower/lower.h"
 
@@ -98,6 +98,20 @@ static void retype(graph *box, const bool *narrow, arena *scratch) {
 
 // --- Around it
 
+// Is it the gradient of attention? There, unlike in attention, rows that were multiplied on the right, or their
+// probabilities, are turned round to stand on the left.
+static bool is_gradient(const graph *box) {
+    for (value v = 0; v < box->count; v++) {
+        if (!op_is(box, v, OP_matmul)) continue;
+        for (value x = graph_node(box, v)->inputs[0]; op_flag_bits(graph_node(box, x)->op) & VIEW;
+             x = graph_node(box, x)->inputs[0]) {
+            const attr *perm = op_is(box, x, OP_transpose) ? node_attr(graph_node(box, x), ATTR_perm) : NULL;
+            if (perm && perm->u.ints[perm->n - 1] != perm->n - 1) return true;
+        }
+    }
+    return false;
+}
+
 static int uses_in(const graph *g, value v) {
     int uses = 0;
     for (value u = 0; u < g->count; u++)
@@ -127,6 +141,10 @@ void lower_attention(lower *l, value v) {
     if (!l->attention || keep_holds(l, v, VALUE_NONE)) {
         pass_missed(l->p, g, v, "attention stays f32: %s",
                     l->attention ? "--keep names it" : "no CPU of class avx2 multiplies bf16");
+        return;
+    }
+    if (is_gradient(graph_node(n->body, at)->body)) {
+        pass_missed(l->p, g, v, "attention's gradient stays f32");
         return;
     }
     int bounds = (int)node_attr(n, ATTR_bounds)->u.i, count = n->input_count;

@@ -10,9 +10,12 @@ static bool fits(const char *pattern, const char *name) {
     return name && fnmatch(pattern, name, 0) == 0;
 }
 
-// spread_outliers gives what it changes a longer name; the one before stays good.
+// spread_outliers gives what it changes a longer name, and a gradient has that of its value behind `gradient.`; the one
+// before stays good.
 static bool name_fits(const char *pattern, const char *name) {
+    static const char gradient[] = "gradient.";
     if (fits(pattern, name)) return true;
+    if (name && !strncmp(name, gradient, strlen(gradient))) return fits(pattern, name + strlen(gradient));
     size_t n = name ? strlen(name) : 0, end = strlen(LOWER_SPREAD);
     char before[256];
     if (n <= end || n - end >= sizeof before || strcmp(name + n - end, LOWER_SPREAD) != 0) return false;
@@ -28,7 +31,9 @@ static bool recipe_fits_name(const recipe *r, const char *pattern) {
     return false;
 }
 
+// What is turned round is the weight still.
 static bool node_fits(const graph *g, value v, const char *pattern) {
+    while (op_is(g, v, OP_transpose)) v = graph_node(g, v)->inputs[0];
     const node *n = graph_node(g, v);
     const attr *r = node_is_constant(n) ? node_attr(n, ATTR_recipe) : NULL;
     return name_fits(pattern, n->name) || (r && recipe_fits_name(r->u.recipe, pattern));

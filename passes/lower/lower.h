@@ -61,6 +61,10 @@ const char *weight_stays(const graph *g, value w);
 value weight_narrow(lower *l, value w);
 // Is w zero outside of blocks down its diagonal? A product then sums no groups of k apart, but leaves zeros out.
 bool weight_has_blocks(const lower *l, value w);
+// The same of any right operand of a product of rows. In bf16 it may also be a matrix of known size that changes from call to
+// call: a state, one turned round, what ops make of it. That is cast as a call runs.
+const char *right_stays(const lower *l, value w);
+value right_narrow(lower *l, value w);
 // Of w in i8: the scales of its columns, f32[N].
 value weight_scales(lower *l, value w);
 // Of w in i8: what the zero point of rows adds to sums over groups of k, i32[N] or [K/group,N].
@@ -82,16 +86,17 @@ bool vectors_are_finite(lower *l);
 
 // --- rows.c
 
-// x in bf16, a node of its own.
+// x in bf16, a node of its own. It may be a matrix of known size, too.
 value rows_cast(lower *l, value x);
 // x in u8, with its scales; two nodes of their own. `whole`: where they are new, each row is one group.
 const lower_rows *rows_quantized(lower *l, value x, bool whole);
 // How many elements of a row of `t` share a scale; `wide`: no task owns whole rows of it.
 int64_t rows_group(const lower *l, const type *t, bool wide);
 
-// --- product.c, table.c, attention.c: what v becomes, where it is one
+// --- product.c, sums.c, table.c, attention.c: what v becomes, where it is one
 
 void lower_products(lower *l, value v);
+bool lower_sums(lower *l, value v); // is it one?
 void lower_lookups(lower *l, value v);
 void lower_attention(lower *l, value v);
 

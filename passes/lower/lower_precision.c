@@ -76,7 +76,7 @@ bool pass_lower_precision(graph *g, pass *p) {
     for (value v = 0, count = g->count; ok && v < count; v++) {
         if (!use_count(l.r, v)) continue;
         lower_lookups(&l, v);
-        if (use_count(l.r, v)) lower_products(&l, v);
+        if (use_count(l.r, v) && !lower_sums(&l, v)) lower_products(&l, v);
         if (use_count(l.r, v)) lower_attention(&l, v);
     }
     ok = ok && (l.weight == ELEM_BF16 || vectors_are_finite(&l));

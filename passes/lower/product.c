@@ -1,4 +1,4 @@
-// Products with weights.
+// Products of rows with weights, and with other matrices of known size.
 #include <inttypes.h>
 
 #include "passes/lower/lower.h"
@@ -6,7 +6,7 @@
 // The product of rows x, made inside of the box or not, with the f32 weight w: weights alone are narrow.
 static value widened(lower *l, open_box *b, value x, value w) {
     attr to = attr_elem(ATTR_to, ELEM_F32);
-    value narrow = weight_narrow(l, w), wide = box_add(l, b, OP_cast, 1, &narrow, 1, &to);
+    value narrow = right_narrow(l, w), wide = box_add(l, b, OP_cast, 1, &narrow, 1, &to);
     value sums = box_add(l, b, OP_matmul, 2, (value[]){x, wide}, 0, NULL);
     if (l->weight == ELEM_BF16) return sums;
     return box_add(l, b, OP_mul, 2, (value[]){sums, weight_scales(l, w)}, 0, NULL);
@@ -15,7 +15,7 @@ static value widened(lower *l, open_box *b, value x, value w) {
 static value in_bf16(lower *l, open_box *b, value x, bool inside, value w) {
     attr to = attr_elem(ATTR_to, ELEM_BF16);
     value rows = inside ? box_add(l, b, OP_cast, 1, &x, 1, &to) : rows_cast(l, x);
-    return box_add(l, b, OP_matmul, 2, (value[]){rows, weight_narrow(l, w)}, 0, NULL);
+    return box_add(l, b, OP_matmul, 2, (value[]){rows, right_narrow(l, w)}, 0, NULL);
 }
 
 // Hidden rows that stay in the box.
@@ -90,7 +90,7 @@ static const char *stays(const lower *l, value v, value u, value *w) {
     const type *x = graph_type(where, m->inputs[0]);
     if (u != VALUE_NONE && !op_is(where, right, OP_param)) return "its right operand is no weight";
     *w = u == VALUE_NONE ? right : n->inputs[right];
-    const char *why = weight_stays(g, *w);
+    const char *why = right_stays(l, *w);
     if (why) return why;
     if (x->e != ELEM_F32 || x->rank != 2) return "its left operand is no rows of f32";
     if (u != VALUE_NONE && !only_streamed(where, right)) return "other ops of its kernel read its weight";

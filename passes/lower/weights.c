@@ -13,16 +13,34 @@ static recipe *recipe_of(const graph *g, value c) {
     return (recipe *)(uintptr_t)node_attr(graph_node(g, c), ATTR_recipe)->u.recipe;
 }
 
+static const char *matrix_stays(const type *t) {
+    if (t->e != ELEM_F32 || t->layout != LAYOUT_ROW || t->rank != 2)
+        return "its weight is no row-major matrix of f32";
+    if (t->d[1].n < LOWER_LEAST) return "its weight has fewer than 16 columns";
+    if (t->d[0].n < LOWER_LEAST) return "its weight has fewer than 16 rows";
+    return NULL;
+}
+
 const char *weight_stays(const graph *g, value w) {
     const node *n = graph_node(g, w);
     if (!node_is_constant(n)) return "its right operand is no weight";
     if (node_is_state(n)) return "its weight is a state";
     if (!node_attr(n, ATTR_recipe)) return "its weight is a literal";
-    if (n->type.e != ELEM_F32 || n->type.layout != LAYOUT_ROW || n->type.rank != 2)
-        return "its weight is no row-major matrix of f32";
-    if (n->type.d[1].n < LOWER_LEAST) return "its weight has fewer than 16 columns";
-    if (n->type.d[0].n < LOWER_LEAST) return "its weight has fewer than 16 rows";
-    return NULL;
+    return matrix_stays(&n->type);
+}
+
+// A f32 matrix [K,N] that a call makes, or a state.
+static bool changes(const node *n) {
+    const type *t = &n->type;
+    if (node_is_constant(n) ? !node_is_state(n) : n->op == OP_input) return false;
+    return t->rank == 2 && t->d[0].s == SYM_NONE && t->d[1].s == SYM_NONE;
+}
+
+const char *right_stays(const lower *l, value w) {
+    const graph *g = rewriter_graph(l->r);
+    const node *n = graph_node(g, w);
+    if (l->weight != ELEM_BF16 || !changes(n)) return weight_stays(g, w);
+    return matrix_stays(&n->type);
 }
 
 static value made_of(lower *l, value old, const recipe *r, const char *ending) {
@@ -46,6 +64,10 @@ value weight_narrow(lower *l, value w) {
     const recipe *r =
         bf16 ? recipe_cast(g->arena, recipe_of(g, w), ELEM_BF16) : columns(l, RECIPE_QUANTIZE_COLUMNS, w);
     return made_of(l, w, r, bf16 ? "bf16" : "i8");
+}
+
+value right_narrow(lower *l, value w) {
+    return changes(graph_node(rewriter_graph(l->r), w)) ? rows_cast(l, w) : weight_narrow(l, w);
 }
 
 bool weight_has_blocks(const lower *l, value w) {
