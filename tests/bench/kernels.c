@@ -26,7 +26,8 @@
 
 typedef struct kernel_options {
     int64_t length, texts, threads, rounds;
-    const char *mcpu, *passes;
+    const char *mcpu, *passes, *dtype;
+    precision precision;
     bool report, train;
 } kernel_options;
 
@@ -199,9 +200,14 @@ static bool prepare(bench_graph *b, const char *path, const kernel_options *o, d
     fclose(in);
     b->g = graph_parse(b->a, path, text, size, d);
     free(text);
-    if (!b->g || !target_init(&b->t, NULL, o->mcpu, PRECISION_F32, d)) return false;
-    pass_context c = {
-        .target = &b->t, .diag = d, .report = o->report ? stderr : NULL, .verify = true, .train = o->train};
+    if (!b->g || !target_init(&b->t, NULL, o->mcpu, o->precision, d)) return false;
+    graph_set_class(b->g, b->t.class);
+    pass_context c = {.target = &b->t,
+                      .diag = d,
+                      .report = o->report ? stderr : NULL,
+                      .verify = true,
+                      .precision = o->precision,
+                      .train = o->train};
     if (!passes_run(b->g, o->passes, &c)) return false;
     int index = passes_add_variant(b->g, o->length, o->texts, &c);
     if (index >= 0) b->v = &b->g->variants[index];
@@ -286,7 +292,10 @@ static void measure(bench_graph *b, const kernel_options *o, int class, const ch
     c.ends = true;
     atomic_fetch_add(&c.turn, 1);
     for (int i = 1; i < o->threads; i++) pthread_join(threads[i], NULL);
-    for (int64_t i = 0; i < rounds; i++) peaks[i] = peak_gflops(b->t.isa, (int)o->threads, PEAK_SECONDS);
+    peak_type what = o->precision == PRECISION_BF16   ? PEAK_BF16
+                     : o->precision == PRECISION_INT8 ? PEAK_INT8
+                                                      : PEAK_F32;
+    for (int64_t i = 0; i < rounds; i++) peaks[i] = peak_gops(what, b->t.isa, (int)o->threads, PEAK_SECONDS);
     double peak = median(peaks, rounds), total = 0;
     printf("  %-24s %-10s %-22s %10s %9s %7s %8s\n", "value", "family", "type", "ms", "GFLOP/s", "% peak",
            "GB/s");
@@ -331,6 +340,9 @@ int main(int argc, char **argv) {
     options_add(&t, (option_row){"threads", 'j', OPTION_INT, "N", "default 1", &o.threads, 1, MOST_THREADS});
     options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 5", &o.rounds, 1, 1000});
     options_add(&t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", "default native", &o.mcpu, 0, 0});
+    options_add(&t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                                 "of products, and of the peak: f32 (default), bf16, int8, int8w", &o.dtype,
+                                 0, 0});
     options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST", "as of bertc opt", &o.passes, 0, 0});
     options_add(&t, (option_row){"train", 0, OPTION_FLAG, NULL, "of a graph with a loss: a step of training",
                                  &o.train, 0, 0});
@@ -342,6 +354,8 @@ int main(int argc, char **argv) {
     diag d;
     diag_init(&d);
     bool ok = files.count > 0;
+    if (o.dtype && !precision_find(o.dtype, &o.precision))
+        ok = diag_error(&d, "--dtype", "takes f32, bf16, int8 or int8w, not '%s'", o.dtype);
     for (int i = 0; ok && i < files.count; i++) ok = bench_file(files.v[i], &o, &d);
     diag_print(&d, stderr);
     diag_free(&d);

@@ -148,6 +148,13 @@ static void add_run(option_table *t, train_options *o) {
                              "go on where a run of the same options that was stopped left DIR", &o->resume});
     t->group = "how it is compiled";
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default: all CPUs", &o->threads, 1});
+    options_add(t,
+                (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                             "what products are computed in: f32 (default), or bf16, with weights that stay "
+                             "f32",
+                             &o->dtype});
+    options_add(t, (option_row){"keep", 0, OPTION_TEXT, "f32:NAMES",
+                                "what --dtype bf16 leaves in f32, as in bertc compile", &o->keep});
     options_add(t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", "default: this machine's", &o->mcpu});
     options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST", "of bertc compile", &o->passes});
 }
@@ -225,6 +232,12 @@ static int check_values(const option_table *t, train_options *o) {
     const char *dtype = o->save_dtype;
     if (dtype && strcmp(dtype, "f32") && strcmp(dtype, "bf16") && strcmp(dtype, "f16"))
         return usage_error(t, "--save-dtype: '%s' is none of f32, bf16, f16", dtype);
+    if (o->dtype && strcmp(o->dtype, "f32") && strcmp(o->dtype, "bf16"))
+        return usage_error(t, "--dtype: '%s' is none of f32, bf16", o->dtype);
+    if (o->keep && (strncmp(o->keep, "f32:", 4) || !o->keep[4]))
+        return usage_error(t, "--keep takes f32:NAMES, not '%s'", o->keep);
+    if (o->keep && (!o->dtype || strcmp(o->dtype, "bf16")))
+        return usage_error(t, "--keep goes with --dtype bf16");
     if (o->warmup_steps && o->warmup_ratio > 0)
         return usage_error(t, "--warmup-steps and --warmup-ratio are two ways to say one thing");
     if (o->dropout >= 1) return usage_error(t, "--dropout: takes a number below 1");

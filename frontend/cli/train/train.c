@@ -129,10 +129,12 @@ static bool open_trainer(train_run *r, diag *d) {
                        .lengths = {.count = 1, .v = {longest}},
                        .batch = texts,
                        .optimise = 2,
+                       .dtype = o->dtype,
                        .mcpu = o->mcpu,
                        .usual_mcpu = "native",
                        .passes = o->passes,
                        .optimizer = &optimizer};
+    if (o->keep) b.keeps = (text_list){.count = 1, .v = {o->keep}};
     r->room = texts * longest;
     if (!check_room(r, d) || !opened_open(&r->opened, o->model, &b, d)) return false;
     bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;

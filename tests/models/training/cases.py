@@ -1,4 +1,4 @@
-"""curves.safetensors: fifty steps of training of tiny models, a task and a family each, in plain PyTorch (families.py, curves.py).
+"""curves.safetensors and spreads.safetensors: fifty steps of training of tiny models, a task and a family each, in plain PyTorch (families.py, curves.py).
 The C tests make the same batches (curve_case.h) and hold the compiled step against these losses, norms and last weights.
 
 Run: python3 cases.py [CASE]... The models are folders of tests/models/cases; a head that a folder lacks is drawn as bertc
@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as functional
 
 import curves
 import families
@@ -243,7 +243,25 @@ def adapt(model, there, targets, rank, alpha, seed=1):
         model.lora[name] = (a, b, alpha / rank)
 
 
-def run(name):
+class InFloats:
+    """torch.nn.functional, of which losses and norms are float32, whatever their operands are: under autocast, too."""
+
+    def __getattr__(self, name):
+        if name in ("linear", "embedding", "gelu", "relu", "silu"):
+            return getattr(functional, name)
+
+        def of_floats(*args, **options):
+            with torch.cpu.amp.autocast(enabled=False):
+                floats = (x.float() if torch.is_tensor(x) and x.dtype == torch.bfloat16 else x for x in args)
+                return getattr(functional, name)(*floats, **options)
+        return of_floats
+
+
+F = families.F = InFloats()
+
+
+def prepared(name):
+    """The model with its new head, the task, and the batches."""
     folder, task, labels = CASES[name]
     folder = os.path.join(HERE, "..", "cases", folder)
     model = families.Model(folder)
@@ -256,14 +274,45 @@ def run(name):
     if not labels and task in ("classify", "tag"):
         labels = model.p["classifier.weight"].shape[0]
     r = Numbers(list(CASES).index(name) + 1)
-    batches = [batch(r, task, model.config["vocab_size"], labels) for _ in range(STEPS)]
+    return model, task, [batch(r, task, model.config["vocab_size"], labels) for _ in range(STEPS)]
+
+
+def in_bf16(loss):
+    """The forward pass under PyTorch's autocast, whose gradients are in bfloat16, too."""
+    def autocast(model, b):
+        with torch.cpu.amp.autocast(dtype=torch.bfloat16):
+            return loss(model, b)
+    return autocast
+
+
+def apart(lines, others):
+    """How far two curves are apart, as test_curves.c has it."""
+    return max(abs(x["loss"] - y["loss"]) / max(0.1, abs(y["loss"])) for x, y in zip(lines, others))
+
+
+def spread(name, lines, runs=8):
+    """How far PyTorch's own curves under autocast are from the one in float32: the farthest of several, whose first weights
+    differ by 2^-12, an eighth of a step of bfloat16, so that other numbers are rounded up and down."""
+    worst = 0
+    for i in range(runs):
+        torch.manual_seed(i)
+        model, task, batches = prepared(name)
+        with torch.no_grad():
+            for p in model.p.values():
+                p *= 1 + (torch.rand_like(p) * 2 - 1) * (2 ** -12 if i else 0)
+        worst = max(worst, apart(curves.train(model, in_bf16(loss_of(task)), batches, rate=1e-3), lines))
+    return worst
+
+
+def run(name):
+    model, task, batches = prepared(name)
     lines = curves.train(model, loss_of(task), batches, rate=1e-3)
     out = {name + ".loss": torch.tensor([x["loss"] for x in lines]),
            name + ".norm": torch.tensor([x["grad_norm"] for x in lines])}
     for key in after(model, task):
         out[f"{name}.after.{key}"] = model.p[key].detach().flatten()[:64]
     print(name, lines[0], lines[-1]["loss"])
-    return out
+    return out, {name: torch.tensor([spread(name, lines)])}
 
 
 def after(model, task):
@@ -276,9 +325,11 @@ def after(model, task):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    path = os.path.join(HERE, "curves.safetensors")
-    kept = families.read(path) if os.path.exists(path) else {}
+    paths = [os.path.join(HERE, name) for name in ("curves.safetensors", "spreads.safetensors")]
+    kept = [families.read(path) if os.path.exists(path) else {} for path in paths]
     for case in sys.argv[1:] or CASES:
-        kept = {k: v for k, v in kept.items() if not k.startswith(case + ".")}
-        kept.update(run(case))
-    families.write(path, kept)
+        kept[0] = {k: v for k, v in kept[0].items() if not k.startswith(case + ".")}
+        for all_cases, one in zip(kept, run(case)):
+            all_cases.update(one)
+    for path, tensors in zip(paths, kept):
+        families.write(path, tensors)
