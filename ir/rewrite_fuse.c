@@ -222,7 +222,11 @@ bool ops_convex(rewriter *r, int n, const value *ops) {
     bool convex = true;
     int depth = 0;
     for (int i = 0; i < n; i++) box[ops[i]] = true;
-    for (int i = 0; i < n; i++) stack[depth++] = ops[i];
+    for (value v = 0; v < g->count; v++) { // results come along with their region
+        const node *m = graph_node(g, v);
+        box[v] = box[v] || (m->op == OP_result && box[m->inputs[0]]);
+        if (box[v]) stack[depth++] = v;
+    }
     while (depth && convex) {
         value v = stack[--depth];
         int count = users_of(r, v, users, g->count);

@@ -205,6 +205,7 @@ START_TEST(boxes_of_results) {
     rewriter *r = rewriter_begin(g);
     ck_assert(ops_convex(r, 4, (value[]){1, 2, 3, 4}));
     ck_assert(!ops_convex(r, 3, (value[]){1, 2, 4})); // a path leads out through %3
+    ck_assert(ops_convex(r, 3, (value[]){1, 3, 4}));  // %2 comes along with its fuse
     fuse_ops(r, 3, (value[]){1, 3, 4}, 1, (value[]){4});
     rewriter_end(r);
     expect_text(g, "graph @g(%x: f32[T,4]) {\n"
