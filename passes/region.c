@@ -69,3 +69,15 @@ const char *region_free_name(const graph *body, const char *name) {
         candidate = arena_printf(body->arena, "%s%d", name, number);
     }
 }
+
+bool region_is_gradient(const graph *box) {
+    for (value v = 0; v < box->count; v++) {
+        if (!op_is(box, v, OP_matmul)) continue;
+        for (value x = graph_node(box, v)->inputs[0]; op_flag_bits(graph_node(box, x)->op) & VIEW;
+             x = graph_node(box, x)->inputs[0]) {
+            const attr *perm = op_is(box, x, OP_transpose) ? node_attr(graph_node(box, x), ATTR_perm) : NULL;
+            if (perm && perm->u.ints[perm->n - 1] != perm->n - 1) return true;
+        }
+    }
+    return false;
+}

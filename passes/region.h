@@ -18,4 +18,8 @@ void region_permute(graph *g, const value *sorted);
 // "x", or "x2", ...: the first that no node of `body` has.
 const char *region_free_name(const graph *body, const char *name);
 
+// Is the box of attention its gradient? There, unlike in attention, rows that were multiplied on the right, or their
+// probabilities, are turned round to stand on the left of a product.
+bool region_is_gradient(const graph *box);
+
 #endif

@@ -2,6 +2,8 @@
 //
 //   y[N] = sum over t of f(rows [t,N], numbers [t,1], vectors [N], scalars)      t: T, S, R, or the rows of a matrix
 //
+// Rows are f32, or bf16 that a cast widens.
+//
 // The body is pointwise ops, one reduce_sum over the first axis, and a reshape behind it, if any. The rows that are summed up
 // never lie in memory. A task owns columns, so nobody adds to another's sums: a chunk of SUM_CHUNK rows from the first one on
 // is added up in ascending order, and chunks are added in theirs, whatever the tasks and the threads.
@@ -45,7 +47,8 @@ static bool takes(columns *c, value v, bool *seen) {
     seen[v] = true;
     if (value_is_scalar(c->body, v, NULL)) return n->type.e == ELEM_F32;
     if (kind_of(c, &n->type) == FOREIGN) return false;
-    if (n->op == OP_param) return n->type.e == ELEM_F32;
+    if (n->op == OP_param)
+        return n->type.e == ELEM_F32 || (n->type.e == ELEM_BF16 && kind_of(c, &n->type) == ROWS);
     if (!(op_flag_bits(n->op) & POINTWISE)) return false;
     c->ops++;
     for (int i = 0; i < n->input_count; i++)
@@ -111,12 +114,14 @@ static LLVMValueRef load_param(void *context, value v) {
     value operand = graph_node(x->s->graph, x->s->node)->inputs[v];
     operand_kind kind = kind_of(x->c, t);
     int64_t placed = x->s->variant->places[operand].ld, ld = placed ? placed : t->d[t->rank - 1].n;
-    LLVMValueRef at = build_arg(e, x->args, v), size = build_const_i64(e, 4);
+    int64_t bytes = (int64_t)elem_size(t->e);
+    LLVMValueRef at = build_arg(e, x->args, v), size = build_const_i64(e, bytes);
     if (kind == ROWS || kind == NUMBERS)
-        at = build_gep(e, at, LLVMBuildMul(e->b, x->row, build_const_i64(e, ld * 4), ""));
+        at = build_gep(e, at, LLVMBuildMul(e->b, x->row, build_const_i64(e, ld * bytes), ""));
     if (kind == NUMBERS || kind == SCALAR) return build_splat(e, build_load(e, e->f32, at, 4), e->width);
     at = build_gep(e, at, LLVMBuildMul(e->b, x->column, size, ""));
-    return build_load(e, e->vf, at, ld % PANEL_COLUMNS ? 4 : (unsigned)e->width * 4);
+    LLVMTypeRef of = t->e == ELEM_F32 ? e->vf : LLVMVectorType(e->i16, (unsigned)e->width);
+    return build_load(e, of, at, (unsigned)(ld % PANEL_COLUMNS ? bytes : e->width * bytes));
 }
 
 // Adds the row to the sums at `sums`, a stack slot a vector. What is the same in all columns is computed once.
@@ -204,8 +209,9 @@ static int64_t row_bytes(const kernel_site *s, const columns *c) {
     const node *n = graph_node(s->graph, s->node);
     int64_t bytes = 0;
     for (int i = 0; i < n->input_count; i++) {
-        operand_kind kind = kind_of(c, graph_type(s->graph, n->inputs[i]));
-        bytes += kind == ROWS ? c->n * 4 : kind == NUMBERS ? 4 : 0;
+        const type *t = graph_type(s->graph, n->inputs[i]);
+        operand_kind kind = kind_of(c, t);
+        bytes += kind == ROWS ? c->n * (int64_t)elem_size(t->e) : kind == NUMBERS ? 4 : 0;
     }
     return bytes;
 }

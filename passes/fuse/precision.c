@@ -21,6 +21,7 @@
 // attention too, where nothing else reads its rows; no task of attention has whole rows, so
 // `scales` and `quantize` behind it are a kernel of their own, one box of both.
 #include "passes/fuse/fuse.h"
+#include "passes/region.h"
 
 // The region of which x is a result, or x.
 static value maker_of(const graph *g, value x) {
@@ -53,7 +54,9 @@ static const char *cause(const graph *g, value maker, value x) {
 // The fuse that is all of the body's yield 0.
 static value whole_box(const graph *body) {
     value v = body->outputs[0].value;
-    return op_is(body, v, OP_fuse) && holds_norm(body, v) ? v : VALUE_NONE;
+    bool whole =
+        op_is(body, v, OP_fuse) && holds_norm(body, v) && !region_is_gradient(graph_node(body, v)->body);
+    return whole ? v : VALUE_NONE;
 }
 
 // The cast v of the rows of the region x, which nothing else reads, goes into the region's box.

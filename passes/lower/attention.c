@@ -28,6 +28,7 @@
 // softmax between them (token mixing) stay f32, and so does the gradient of attention.
 #include "passes/constants.h"
 #include "passes/lower/lower.h"
+#include "passes/region.h"
 
 static bool holds_op(const graph *g, op o) {
     for (value v = 0; v < g->count; v++)
@@ -98,20 +99,6 @@ static void retype(graph *box, const bool *narrow, arena *scratch) {
 
 // --- Around it
 
-// Is it the gradient of attention? There, unlike in attention, rows that were multiplied on the right, or their
-// probabilities, are turned round to stand on the left.
-static bool is_gradient(const graph *box) {
-    for (value v = 0; v < box->count; v++) {
-        if (!op_is(box, v, OP_matmul)) continue;
-        for (value x = graph_node(box, v)->inputs[0]; op_flag_bits(graph_node(box, x)->op) & VIEW;
-             x = graph_node(box, x)->inputs[0]) {
-            const attr *perm = op_is(box, x, OP_transpose) ? node_attr(graph_node(box, x), ATTR_perm) : NULL;
-            if (perm && perm->u.ints[perm->n - 1] != perm->n - 1) return true;
-        }
-    }
-    return false;
-}
-
 static int uses_in(const graph *g, value v) {
     int uses = 0;
     for (value u = 0; u < g->count; u++)
@@ -143,7 +130,7 @@ void lower_attention(lower *l, value v) {
                     l->attention ? "--keep names it" : "no CPU of class avx2 multiplies bf16");
         return;
     }
-    if (is_gradient(graph_node(n->body, at)->body)) {
+    if (region_is_gradient(graph_node(n->body, at)->body)) {
         pass_missed(l->p, g, v, "attention's gradient stays f32");
         return;
     }

@@ -100,6 +100,9 @@ bool lower_sums(lower *l, value v); // is it one?
 void lower_lookups(lower *l, value v);
 void lower_attention(lower *l, value v);
 
+// --- saved.c: of a lowered step, what the backward part may read in bf16, too
+void lower_saved(graph *g, pass *p);
+
 // --- box.c: a kernel's ops at the top level, to be boxed again
 
 typedef struct open_box {

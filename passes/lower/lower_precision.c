@@ -83,5 +83,6 @@ bool pass_lower_precision(graph *g, pass *p) {
     weights_name(&l);
     rewriter_end(l.r);
     arena_free(l.scratch);
+    if (ok && l.rows && l.weight == ELEM_BF16) lower_saved(g, p);
     return ok;
 }
