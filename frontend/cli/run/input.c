@@ -7,6 +7,7 @@
 
 #include "frontend/cli/run/crew.h"
 #include "frontend/cli/run/run.h"
+#include "frontend/cli/run/shard.h"
 #include "frontend/cli/run/sink.h"
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
@@ -76,14 +77,20 @@ static crew_take take_of(const sink *out) {
                                 : take_json;
 }
 
-static bool open_lines(const run_options *o, line_source *in, const sink *out, diag *d) {
+static bool open_lines(const run_options *o, const shard *part, line_source *in, const sink *out, diag *d) {
     if (!lines_open(in, o->input, o->pair, d)) return false;
+    if (part) {
+        if (!line_reader_seek(&in->reader, part->begins, part->first + 1, d)) return false;
+        in->limited = true;
+        in->last = part->first + part->lines;
+        in->reader.size = part->ends;
+    }
     if (lines_skip(in, out->rows, d)) return true;
     return diag_error(d, o->output, "has %" PRId64 " rows, more than %s has lines", out->rows,
                       in->reader.name);
 }
 
-bool run_input(const run_options *o, bertc_model *model, diag *d) {
+bool run_input(const run_options *o, const shard *part, bertc_model *model, diag *d) {
     bertc_text_options options = run_text_options(o);
     line_source in = {0};
     sink out = {0};
@@ -101,7 +108,7 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
             width ? " or .npy" : "");
     out.csr = npz && info.sparse_width && (!info.vector_width || hub_ends_with(o->output, ".sparse.npz"));
     if (npz) width = (int)(out.csr ? info.sparse_width : info.vector_width);
-    bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, &in, &out, d);
+    bool ok = sink_open(&out, o->output, o->resume, width, d) && open_lines(o, part, &in, &out, d);
     if (ok) {
         int threads = o->threads ? (int)o->threads : bertc_cpu_count();
         workers = crew_open(model, threads, &options, take_of(&out), NULL, d);
@@ -111,7 +118,10 @@ bool run_input(const run_options *o, bertc_model *model, diag *d) {
     crew_close(workers);
     if (ok && out.failed)
         diag_error(d, o->input, "%" PRId64 " of %" PRId64 " lines have no answer", out.failed, out.rows);
+    if (part && ok && out.rows != part->lines)
+        ok = diag_error(d, o->input, "has other lines than when the shard was measured");
     ok = sink_close(&out, ok, d) && ok;
+    if (part && ok) ok = manifest_write(part, out.failed, d);
     lines_close(&in);
     return ok;
 }

@@ -153,7 +153,13 @@ bool lines_ready(line_source *s) {
     return line_reader_ready(&s->reader);
 }
 
+// All lines that are to be read are read.
+static bool at_last(const line_source *s) {
+    return s->limited && s->reader.number >= s->last;
+}
+
 bool lines_next(line_source *s, row *r, diag *d) {
+    if (at_last(s)) return false;
     int64_t n = line_reader_next(&s->reader, d);
     *r = (row){.line = s->reader.number};
     if (n == LINE_END) return false;
@@ -176,7 +182,7 @@ bool lines_next(line_source *s, row *r, diag *d) {
 
 bool lines_skip(line_source *s, int64_t n, diag *d) {
     for (int64_t i = 0; i < n; i++)
-        if (line_reader_next(&s->reader, d) == LINE_END) return false;
+        if (at_last(s) || line_reader_next(&s->reader, d) == LINE_END) return false;
     return true;
 }
 

@@ -34,7 +34,9 @@ typedef struct line_source {
     line_reader reader;
     line_format format;
     const char *pair; // of lines that have none; NULL: none
-    bool single;      // lines are one text: a tab is part of it, and a JSON pair an error
+    bool limited;     // lines behind number `last` are not read
+    int64_t last;
+    bool single; // lines are one text: a tab is part of it, and a JSON pair an error
 } line_source;
 
 // "-": standard input. By the name's ending: .txt is text; .jsonl, .ndjson, .json are JSON; else either.

@@ -1,8 +1,11 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/cli/calibrate.h"
 #include "frontend/cli/run/run.h"
+#include "frontend/cli/run/shard.h"
+#include "frontend/cli/run/sink.h"
 #include "frontend/hub/files/text.h"
 
 // What is read, and how long texts are.
@@ -151,6 +154,7 @@ static void table_init(option_table *t, run_options *o) {
     add_embeddings(t, o);
     add_searches(t, o);
     add_modes(t, o);
+    shard_options_add(t, o);
     build_options_add(t, &o->build, "native");
 }
 
@@ -236,7 +240,26 @@ static bool spares_inputs(const run_options *o, const char *model, diag *d) {
     return !is_checkpoint(model) || spares_checkpoint(&hub, o->output, d);
 }
 
-static void run(run_options *o, const arguments *rest, diag *d) {
+// The shard's part, if it isn't there already.
+static bool run_shard(const run_options *o, const option_table *t, const shard_place *where,
+                      bertc_model *model, diag *d) {
+    shard s;
+    bool ok = shard_open(&s, o, t, where, model, d);
+    bool done = ok && o->resume && shard_done(&s);
+    if (done) diag_note(d, s.part, "is whole already");
+    if (ok && !done) {
+        run_options own = *o;
+        own.output = s.part;
+        own.resume = o->resume && !sink_is_npz(s.part);
+        unlink(s.manifest); // of a part that is made anew
+        ok = run_input(&own, &s, model, d);
+    }
+    shard_close(&s);
+    return ok;
+}
+
+static void run(run_options *o, const option_table *t, const shard_place *where, const arguments *rest,
+                diag *d) {
     opened model;
     char outputs[1024];
     const arguments words = {rest->count - 1, rest->v + 1};
@@ -249,8 +272,10 @@ static void run(run_options *o, const arguments *rest, diag *d) {
     if (ok && !o->tensors && !o->attention.count)
         ok = answers_texts(o, model.model, d) && check_embedding(o, model.model, d) &&
              zero_shot_begin(o, model.model, d);
-    if (ok && o->input)
-        run_input(o, model.model, d);
+    if (ok && where->count)
+        run_shard(o, t, where, model.model, d);
+    else if (ok && o->input)
+        run_input(o, NULL, model.model, d);
     else if (ok && o->search)
         run_search(o, model.model, &words, d);
     else if (ok && o->similar)
@@ -322,6 +347,14 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     return -1;
 }
 
+static int merge(const run_options *o, const arguments *manifests) {
+    diag d;
+    diag_init(&d);
+    d.subject = o->output;
+    run_merge(o, manifests, &d);
+    return finish(&d);
+}
+
 int command_run(int argc, char **argv) {
     option_table t;
     run_options o;
@@ -329,6 +362,10 @@ int command_run(int argc, char **argv) {
     table_init(&t, &o);
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
+    shard_place where;
+    status = shard_options_check(&t, &o, &rest, &where);
+    if (status >= 0) return status;
+    if (o.merge) return merge(&o, &rest);
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
         return usage_error(
@@ -347,6 +384,6 @@ int command_run(int argc, char **argv) {
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
-    run(&o, &rest, &d);
+    run(&o, &t, &where, &rest, &d);
     return finish(&d);
 }

@@ -7,7 +7,7 @@
 typedef struct run_options {
     build_options build;
     const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
-        *similar, *search, *rank, *labels, *hypothesis, *novelty;
+        *similar, *search, *rank, *labels, *hypothesis, *novelty, *shard;
     bertc_truncation truncation;
     bertc_truncation_side side;
     bool plain_text;
@@ -22,7 +22,9 @@ typedef struct run_options {
     int64_t top_k, max_answer, max_tokens, dimensions;
     int64_t summarize; // sentences; 0: not given
     int64_t threads;   // 0: not given
-    int64_t stride;    // -1: not given
+    int64_t shards;    // 0: not given
+    bool merge;
+    int64_t stride; // -1: not given
 } run_options;
 
 // --- options.c
@@ -54,7 +56,9 @@ bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
 
 // --- input.c: answers to the lines of a file.
-bool run_input(const run_options *o, bertc_model *model, diag *d);
+// `part`: the shard of them that this process answers; NULL: all.
+struct shard;
+bool run_input(const run_options *o, const struct shard *part, bertc_model *model, diag *d);
 
 // --- similar.c: the lines of `corpus` that are most like each line of o->similar.
 bool run_similar(const run_options *o, bertc_model *model, const char *corpus, diag *d);
