@@ -62,7 +62,7 @@ bool link_open(process_link *l, const launch *how, diag *d) {
 
 void link_close(process_link *l) {
     if (!l->state) return;
-    if (l->state->sums) link_sums_close(l->state->sums);
+    if (l->state->sums) l->state->close_sums(l->state->sums);
     MPI_Comm_free(&l->state->all);
     MPI_Finalize();
     free(l->state);

@@ -10,7 +10,8 @@
 typedef struct link_sums link_sums;
 struct link_state {
     MPI_Comm all;
-    link_sums *sums; // NULL: not open
+    link_sums *sums; // NULL: not open; else close_sums ends it
+    void (*close_sums)(link_sums *sums);
 };
 
 // Waits for the requests. While `busy` (may be NULL) is true it sleeps between looks, for its processor has other work; else it does so
@@ -18,6 +19,5 @@ struct link_state {
 int link_wait(MPI_Request *requests, int count, const _Atomic bool *busy);
 // Adds MPI's words for its code.
 bool link_failed(int code, diag *d);
-void link_sums_close(link_sums *s);
 
 #endif

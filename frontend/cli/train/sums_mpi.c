@@ -135,6 +135,20 @@ static void cut_pieces(link_sums *s, const link_range *ranges, int count) {
     }
 }
 
+static void close_sums(link_sums *s) {
+    pthread_mutex_lock(&s->lock);
+    s->ends = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s->pieces);
+    free(s->parts);
+    free(s->requests);
+    free(s);
+}
+
 bool link_sums_open(process_link *l, float *memory, const link_range *ranges, int count, diag *d) {
     link_sums *s = memory_must(memory_zero(1, sizeof *s));
     *s = (link_sums){
@@ -148,6 +162,7 @@ bool link_sums_open(process_link *l, float *memory, const link_range *ranges, in
     pthread_cond_init(&s->changed, NULL);
     if (!pthread_create(&s->thread, NULL, work, s)) {
         l->state->sums = s;
+        l->state->close_sums = close_sums;
         return true;
     }
     s->ends = true;
@@ -156,20 +171,6 @@ bool link_sums_open(process_link *l, float *memory, const link_range *ranges, in
     free(s->requests);
     free(s);
     return diag_error(d, NULL, "there is no thread to send gradients");
-}
-
-void link_sums_close(link_sums *s) {
-    pthread_mutex_lock(&s->lock);
-    s->ends = true;
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    pthread_cond_destroy(&s->changed);
-    pthread_mutex_destroy(&s->lock);
-    free(s->pieces);
-    free(s->parts);
-    free(s->requests);
-    free(s);
 }
 
 void link_sums_add(void *user, int whole) {
