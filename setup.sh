@@ -7,7 +7,7 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #   sh setup.sh wheel    the Python package with its own bertc and libbertc: build-wheel/dist
@@ -254,6 +254,15 @@ mpi() {
     BERTC_REQUIRE=mpi run_tests build -R '^cli/mpi$'
 }
 
+# The graphs that a bertc built by clang makes are those of one built by gcc.
+compilers() {
+    need clang-19
+    build
+    CC=clang-19 configure build-clang -DCMAKE_BUILD_TYPE=Release -DBERTC_WERROR=ON -DBUILD_TESTING=OFF
+    cmake --build build-clang -j "$(jobs)" --target bertc
+    sh tests/compilers.sh build/frontend/cli/bertc build-clang/frontend/cli/bertc
+}
+
 # The trained checkpoints on their whole dev sets, in every precision and for each arithmetic class of this machine, against float32.
 quality() {
     need xz-utils
@@ -324,6 +333,7 @@ part() {
     minimal) minimal ;;
     wheel) wheel_tests ;;
     mpi) mpi ;;
+    compilers) compilers ;;
     quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
@@ -335,7 +345,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)

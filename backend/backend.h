@@ -46,6 +46,9 @@ void target_list(FILE *out);
 // none.
 int64_t backend_input_limit(const graph *g, value v);
 
+// "22.1.2": the LLVM that makes the code.
+const char *backend_llvm_version(void);
+
 typedef enum emit_kind { EMIT_SO, EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_HEADER } emit_kind;
 
 typedef struct backend_times {

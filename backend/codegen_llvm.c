@@ -3,6 +3,7 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <llvm/Config/llvm-config.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,4 +130,8 @@ LLVMMemoryBufferRef codegen_emit(emit *e, LLVMTargetMachineRef machine, LLVMCode
     if (ok) return out;
     LLVMDisposeMemoryBuffer(out);
     return NULL;
+}
+
+const char *backend_llvm_version(void) {
+    return LLVM_VERSION_STRING;
 }

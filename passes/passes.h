@@ -74,6 +74,10 @@ typedef struct pass_info {
 int passes_count(void);
 const pass_info *passes_info(int i);
 
+// The passes that such a list (see passes_run) comes to for a graph of that stage, in their order, and those of a variant behind them;
+// `out` has room for `most` names. How many; -1: the list is wrong, as running it says.
+int passes_listed(const char *list, pass_stage reached, const pass_context *c, const char **out, int most);
+
 // Runs the graph passes. `list`: NULL for the default pipeline; "a,b,c": exactly these, in this order;
 // "-a,+b": the default pipeline without a and with b. Unknown names are errors.
 // An error where there are passes to run and the graph has variants, which they would make wrong.

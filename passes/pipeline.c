@@ -195,6 +195,20 @@ static int read_list(const char *list, pass_stage reached, const pass_context *c
     return changes ? default_order(change, reached, c, order) : exact;
 }
 
+int passes_listed(const char *list, pass_stage reached, const pass_context *c, const char **out, int most) {
+    diag quiet;
+    int order[LIST_MAX > PASS_COUNT ? LIST_MAX : PASS_COUNT], count = 0;
+    pass_context own = *c;
+    diag_init(&quiet);
+    own.diag = &quiet;
+    int n = read_list(list, reached, &own, order);
+    diag_free(&quiet);
+    for (int i = 0; i < n && count < most; i++) out[count++] = passes[order[i]].info.name;
+    for (int i = 0; n >= 0 && i < PASS_COUNT && count < most; i++)
+        if (passes[i].info.per_variant) out[count++] = passes[i].info.name;
+    return n < 0 ? -1 : count;
+}
+
 static bool print_after_known(const pass_context *c) {
     if (!c->print_after || !strcmp(c->print_after, "all")) return true;
     int i = find_pass(c->print_after, strlen(c->print_after));

@@ -115,11 +115,6 @@ int build_options_check(const option_table *t, const build_options *o, const cha
     return -1;
 }
 
-// Is a step of training made, with gradients and an optimiser?
-static bool makes_step(const build_options *o) {
-    return o->optimizer && o->hub.train.task && strcmp(o->hub.train.task, "states");
-}
-
 static bool check_words(const build_options *o, diag *d) {
     precision p;
     if (o->dtype && !precision_find(o->dtype, &p))
@@ -130,7 +125,7 @@ static bool check_words(const build_options *o, diag *d) {
     if (o->keeps.count && build_precision(o) == PRECISION_F32)
         return diag_error(d, "--keep", "has no effect without --dtype bf16, int8 or int8w");
     p = build_precision(o);
-    if (makes_step(o) && (p == PRECISION_INT8 || p == PRECISION_INT8W))
+    if (build_makes_step(o) && (p == PRECISION_INT8 || p == PRECISION_INT8W))
         return diag_error(d, "--dtype", "%s can't be trained: a step is computed in f32 or bf16", o->dtype);
     const char *r = o->report;
     if (r && strcmp(r, "fusion") && strcmp(r, "memory") && strcmp(r, "time")) {
@@ -213,7 +208,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
     c.calibration = b->calibration;
     c.classes = classes;
     c.class_count = list_classes(b, classes);
-    c.train = makes_step(o);
+    c.train = build_makes_step(o);
     c.optimizer = o->optimizer;
     c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
 #ifndef NDEBUG
@@ -221,7 +216,7 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
 #endif
     for (int i = 0; planned && last < STAGE_FINAL && i < m->graph_count; i++)
         m->graphs[i]->variant_count = 0; // what is left is packed
-    pass_stage stage = passes_stage_of(m->graphs[0]);
+    pass_stage stage = b->reached = passes_stage_of(m->graphs[0]);
     if (stage > last)
         return diag_error(d, "--stage", "%s is %s already: it can't go back to %s", o->graph,
                           passes_stage_name(stage), passes_stage_name(last));

@@ -78,3 +78,8 @@ void build_settle(build *b) {
         if (i == b->target_count) place_target(b, &all[n]);
     }
 }
+
+// Is a step of training made, with gradients and an optimiser?
+bool build_makes_step(const build_options *o) {
+    return o->optimizer && o->hub.train.task && strcmp(o->hub.train.task, "states");
+}

@@ -62,6 +62,7 @@ typedef struct build {
     char *json;
     const calibration *calibration; // of the passes, for int8; NULL: none
     double checkpoint_seconds, pass_seconds;
+    pass_stage reached; // of the graph that was read
     progress_line line;
 } build;
 
@@ -75,12 +76,16 @@ int build_options_check(const option_table *t, const build_options *o, const cha
 // Reads the checkpoint, runs the passes, adds the variants. False with diagnostics. build_close in both
 // cases.
 bool build_open(build *b, const build_options *o, diag *d);
+// What the artefact was made by and of: "bertc", "llvm", "checkpoint", "options", "passes".
+void describe_making(cJSON *root, const build *b, const build_options *o);
 // Text that JSON and people read: model, task, variants, kernels.
 char *build_describe(const build *b, const build_options *o);
 void build_close(build *b);
 
 // --- build_targets.c
 
+// Is a step of training made, with gradients and an optimiser?
+bool build_makes_step(const build_options *o);
 // Of `dtype`; f32 where none was asked for.
 precision build_precision(const build_options *o);
 // The names of all --keep, "a,b" in `a`; NULL: there are none.

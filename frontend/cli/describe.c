@@ -162,12 +162,11 @@ static void add_kernels(cJSON *kernels, const graph *g) {
 
 char *build_describe(const build *b, const build_options *o) {
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "bertc", bertc_version());
+    describe_making(root, b, o);
     cJSON_AddItemToObject(root, "model", describe_model(b));
     cJSON_AddStringToObject(root, "dtype", o->dtype ? o->dtype : "f32");
     const char *kept = build_keep(o, b->arena);
     if (kept) cJSON_AddStringToObject(root, "keep", arena_printf(b->arena, "f32:%s", kept));
-    if (o->passes) cJSON_AddStringToObject(root, "passes", o->passes);
     if (o->graph) cJSON_AddStringToObject(root, "graph", o->graph);
     add_number(root, "weight_bytes", module_weight_bytes(b->module));
     add_outputs(root, b->module->graphs[0]); // all have the same

@@ -47,6 +47,29 @@ static void add_levels(cJSON *root, const bertc_model *model) {
     }
 }
 
+// What stands in a list or an object, in one line: "a, b" or "seq 64, batch 1".
+static void print_items(const char *title, const cJSON *items) {
+    const cJSON *o, *inner;
+    if (!items || !items->child) return;
+    printf("%-10s", title);
+    cJSON_ArrayForEach(o, items) {
+        printf("%s%s", o == items->child ? " " : ", ", o->string ? o->string : "");
+        if (cJSON_IsString(o)) printf("%s%s", o->string ? " " : "", o->valuestring);
+        if (cJSON_IsNumber(o)) printf(" %.17g", o->valuedouble);
+        cJSON_ArrayForEach(inner, o) printf(" %.17g", inner->valuedouble);
+    }
+    printf("\n");
+}
+
+static void print_making(const cJSON *root) {
+    printf("made by    bertc %s", text_of(root, "bertc"));
+    if (item_of(root, "llvm")) printf(", LLVM %s", text_of(root, "llvm"));
+    if (item_of(root, "checkpoint")) printf(", of weights with the hash %s", text_of(root, "checkpoint"));
+    printf("\n");
+    print_items("options", item_of(root, "options"));
+    if (cJSON_IsArray(item_of(root, "passes"))) print_items("passes", item_of(root, "passes"));
+}
+
 static void print_model(const cJSON *root, const bertc_model *model) {
     const cJSON *m = item_of(root, "model");
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
@@ -75,6 +98,7 @@ static void print_model(const cJSON *root, const bertc_model *model) {
                hub_similarity_name(both ? BERTC_SIMILARITY_MAXSIM : info.similarity));
     print_prompts(model, info.default_prompt);
     print_levels(model);
+    print_making(root);
 }
 
 // Parameters that a session has values of its own of, into the description.

@@ -477,6 +477,10 @@ void hub_close(hub_model *m) {
     *m = (hub_model){0};
 }
 
+uint64_t hub_hash(const hub_model *m) {
+    return hub_checkpoint_hash(m->files);
+}
+
 bool hub_unchanged(const hub_model *m, diag *d) {
     return hub_checkpoint_unchanged(m->files, d);
 }

@@ -99,6 +99,8 @@ void hub_close(hub_model *m);
 // Are the files of the weights as they were when they were opened? For use when all that is read of them has
 // been read.
 bool hub_unchanged(const hub_model *m, diag *d);
+// XXH64 of the bytes of the weights' files, by which a checkpoint is known. Reads all of them.
+uint64_t hub_hash(const hub_model *m);
 
 // Where a trained model goes, and where its numbers come from.
 typedef struct hub_save {

@@ -12,7 +12,8 @@ static value scaled(graph *g, value x, double c) {
 }
 
 static value minimum(graph *g, value x, double most) {
-    value negative = graph_op2(g, OP_maximum, graph_op1(g, OP_neg, x), graph_scalar(g, -most));
+    value least = graph_scalar(g, -most);
+    value negative = graph_op2(g, OP_maximum, graph_op1(g, OP_neg, x), least);
     return graph_op1(g, OP_neg, negative);
 }
 
@@ -26,7 +27,8 @@ static value act_gelu_tanh(graph *g, value x) {
 }
 
 static value act_gelu_10(graph *g, value x) {
-    return minimum(g, graph_op2(g, OP_maximum, gelu(g, x, "none"), graph_scalar(g, -10)), 10);
+    value least = graph_scalar(g, -10);
+    return minimum(g, graph_op2(g, OP_maximum, gelu(g, x, "none"), least), 10);
 }
 
 static value act_relu(graph *g, value x) {
@@ -46,7 +48,8 @@ static value act_relu6(graph *g, value x) {
 static value act_laplace(graph *g, value x) {
     value z =
         scaled(g, graph_op2(g, OP_sub, x, graph_scalar(g, 0.707107)), 1 / (0.282095 * 1.4142135623730951));
-    return scaled(g, graph_op2(g, OP_add, graph_op1(g, OP_erf, z), graph_scalar(g, 1)), 0.5);
+    value one = graph_scalar(g, 1);
+    return scaled(g, graph_op2(g, OP_add, graph_op1(g, OP_erf, z), one), 0.5);
 }
 
 static value act_leaky_relu(graph *g, value x) {
@@ -93,11 +96,13 @@ static value act_mish(graph *g, value x) {
 
 // e^x - 1 where x is below 0, else 0.
 static value falling(graph *g, value x) {
-    return graph_op2(g, OP_add, graph_op1(g, OP_exp, minimum(g, x, 0)), graph_scalar(g, -1));
+    value less = graph_scalar(g, -1);
+    return graph_op2(g, OP_add, graph_op1(g, OP_exp, minimum(g, x, 0)), less);
 }
 
 static value act_elu(graph *g, value x) {
-    return graph_op2(g, OP_add, act_relu(g, x), falling(g, x));
+    value low = falling(g, x);
+    return graph_op2(g, OP_add, act_relu(g, x), low);
 }
 
 static value act_selu(graph *g, value x) {
@@ -106,7 +111,8 @@ static value act_selu(graph *g, value x) {
 }
 
 static value act_softsign(graph *g, value x) {
-    return graph_op2(g, OP_div, x, graph_op2(g, OP_add, size_of(g, x), graph_scalar(g, 1)));
+    value one = graph_scalar(g, 1);
+    return graph_op2(g, OP_div, x, graph_op2(g, OP_add, size_of(g, x), one));
 }
 
 static value act_hardtanh(graph *g, value x) {

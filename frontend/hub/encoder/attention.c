@@ -171,7 +171,14 @@ static value number(graph *body, int32_t x) {
 }
 
 static value at_most(graph *g, value x, int32_t most) {
-    return graph_op1(g, OP_neg, graph_op2(g, OP_maximum, graph_op1(g, OP_neg, x), number(g, -most)));
+    value least = number(g, -most);
+    return graph_op1(g, OP_neg, graph_op2(g, OP_maximum, graph_op1(g, OP_neg, x), least));
+}
+
+// d + span, at least 0.
+static value from_zero(graph *g, value d, int32_t span) {
+    value zero = number(g, 0), more = number(g, span);
+    return graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, more), zero);
 }
 
 // [L,L]: the row's column minus the column's, or the other way.
@@ -185,7 +192,7 @@ static value distance(attention_builder *at, bool from_row) {
 // Looks up distances in a table of 2 `most` + 1 columns for -most .. most; farther ones count as these.
 static value looked_up(attention_builder *at, value table, value d, int64_t most) {
     graph *g = at->body;
-    value index = graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, number(g, (int32_t)most)), number(g, 0));
+    value index = from_zero(g, d, (int32_t)most);
     return graph_op2(g, OP_gather_along, table, at_most(g, index, (int32_t)(2 * most)));
 }
 
@@ -197,8 +204,7 @@ static value relative_index(attention_builder *at, bool transposed) {
     const hub_config *c = at->b->config;
     value d = distance(at, !transposed);
     if (at->distances != VALUE_NONE) return looked_up(at, at->distances, d, c->relative.most);
-    value index =
-        graph_op2(g, OP_maximum, graph_op2(g, OP_add, d, number(g, (int32_t)c->relative.span)), number(g, 0));
+    value index = from_zero(g, d, (int32_t)c->relative.span);
     return at_most(g, index, (int32_t)(2 * c->relative.span - 1));
 }
 
@@ -211,7 +217,8 @@ static value disentangled(attention_builder *at, value s, value q) {
         s = graph_op2(g, OP_add, s, graph_op2(g, OP_gather_along, all, relative_index(at, false)));
     }
     if (at->relative_queries != VALUE_NONE) {
-        value all = graph_op2(g, OP_matmul, keys(at), heads_of(at, at->relative_queries, transposed));
+        value heads = heads_of(at, at->relative_queries, transposed);
+        value all = graph_op2(g, OP_matmul, keys(at), heads);
         value chosen = graph_op2(g, OP_gather_along, all, relative_index(at, true));
         s = graph_op2(g, OP_add, s, graph_transpose(g, chosen, 3, (int64_t[]){0, 2, 1}));
     }
@@ -223,8 +230,7 @@ static value with_distances(attention_builder *at, value x, bool of_keys) {
     graph *g = at->body;
     int32_t span = (int32_t)at->b->config->sizes[SIZE_POSITIONS] - 1;
     value all = graph_op2(g, OP_matmul, x, graph_transpose(g, at->embedded, 2, (int64_t[]){1, 0}));
-    value index =
-        graph_op2(g, OP_maximum, graph_op2(g, OP_add, distance(at, !of_keys), number(g, span)), number(g, 0));
+    value index = from_zero(g, distance(at, !of_keys), span);
     value chosen = graph_op2(g, OP_gather_along, all, at_most(g, index, 2 * span));
     return of_keys ? graph_transpose(g, chosen, 3, (int64_t[]){0, 2, 1}) : chosen;
 }
@@ -276,8 +282,8 @@ static value windowed(attention_builder *at, value s) {
 static value masked(attention_builder *at, value s) {
     dim transposed[] = {dim_num(1), dim_sym(SYM_L)};
     if (at->mask == VALUE_NONE) return s;
-    return graph_op3(at->body, OP_select, hub_build_is_shown(at->body, at->mask, 2, transposed), s,
-                     graph_scalar(at->body, HIDDEN));
+    value hidden = graph_scalar(at->body, HIDDEN);
+    return graph_op3(at->body, OP_select, hub_build_is_shown(at->body, at->mask, 2, transposed), s, hidden);
 }
 
 static value probabilities(attention_builder *at) {
@@ -312,8 +318,8 @@ static value with_global(attention_builder *at, value o) {
     value s = graph_op2(g, OP_matmul, q, k);
     s = graph_op2(g, OP_mul, s, graph_scalar(g, 1 / sqrt((double)at->b->config->sizes[SIZE_HEAD])));
     s = masked(at, s);
-    value all = graph_op2(g, OP_matmul, graph_op1(g, OP_softmax, s),
-                          heads_of(at, at->global_v, (int64_t[]){1, 0, 2}));
+    value v = heads_of(at, at->global_v, (int64_t[]){1, 0, 2});
+    value all = graph_op2(g, OP_matmul, graph_op1(g, OP_softmax, s), v);
     return graph_op3(g, OP_select, is_global(at, false), all, o);
 }
 

@@ -84,7 +84,8 @@ static value depthwise(hub_builder *b, value x, value w) {
     value all = surrounded(body, px, taps / 2);
     for (int i = 0; i < taps; i++) {
         dim from[] = {dim_num(i), dim_num(0)}, to[] = {dim_num(i + 1), graph_type(body, pw)->d[1]};
-        value y = graph_op2(body, OP_mul, shifted(body, all, i), graph_slice(body, pw, 2, from, to));
+        value tap = graph_slice(body, pw, 2, from, to);
+        value y = graph_op2(body, OP_mul, shifted(body, all, i), tap);
         sum = i ? graph_op2(body, OP_add, sum, y) : y;
     }
     return region_of(b, body, sum, 2, (value[]){x, w});
@@ -102,7 +103,8 @@ static value spanned(hub_builder *b, value x, value kernels) {
     value all = surrounded(body, graph_reshape(body, px, 3, by_head), taps / 2);
     value w = graph_op1(body, OP_softmax, graph_reshape(body, pk, 3, by_tap));
     for (int i = 0; i < taps; i++) {
-        value y = graph_op2(body, OP_mul, shifted(body, all, i), last_part(body, w, i, 1));
+        value tap = last_part(body, w, i, 1);
+        value y = graph_op2(body, OP_mul, shifted(body, all, i), tap);
         sum = i ? graph_op2(body, OP_add, sum, y) : y;
     }
     return region_of(b, body, graph_reshape(body, sum, 2, flat), 2, (value[]){x, kernels});
@@ -130,7 +132,8 @@ static value neighbour(graph *g, value x, value columns, int reach, int by) {
     for (int s = side; s * side <= by * side; s += side) {
         value d = graph_op2(g, OP_sub, shifted(g, columns, reach + s), own);
         value is = graph_append(g, OP_compare, 2, (value[]){graph_reshape(g, d, 2, rows), far}, 1, &eq);
-        value y = graph_op3(g, OP_select, is, shifted(g, x, reach + s), graph_scalar(g, 0));
+        value zero = graph_scalar(g, 0);
+        value y = graph_op3(g, OP_select, is, shifted(g, x, reach + s), zero);
         sum = sum == VALUE_NONE ? y : graph_op2(g, OP_add, sum, y);
     }
     return sum;

@@ -87,14 +87,18 @@ static value mean_row(const pooler *p, bool root) {
 
 static value pooled_row(const pooler *p, hub_pooling pooling) {
     graph *g = p->g;
-    value x = p->x, total;
+    value x = p->x, total, one;
     switch (pooling) {
     case POOLING_CLS: return first_row(p);
     case POOLING_MAX:
-        if (p->kept != VALUE_NONE) x = graph_op3(g, OP_select, is_kept(p), x, graph_scalar(g, -3.4e38));
+        if (p->kept != VALUE_NONE) {
+            value least = graph_scalar(g, -3.4e38);
+            x = graph_op3(g, OP_select, is_kept(p), x, least);
+        }
         return over_rows(g, OP_reduce_max, x);
     case POOLING_WEIGHTED:
-        x = weighted_sum(p, graph_op2(g, OP_add, row_numbers(p), graph_scalar(g, 1)), &total);
+        one = graph_scalar(g, 1);
+        x = weighted_sum(p, graph_op2(g, OP_add, row_numbers(p), one), &total);
         return graph_op2(g, OP_div, x, total);
     case POOLING_LAST: return last_row(p);
     case POOLING_SUM:

@@ -57,7 +57,8 @@ static value as_weight(hub_builder *b, value x) {
 // A weight for each token of the vocabulary, [S,V]. A maximum is taken first: what follows never falls as logits
 // rise, and is then computed once a text in place of once a token.
 static value sparse(hub_builder *b) {
-    value x = graph_op2(b->g, OP_matmul, transformed(b, last(b)), hub_build_decoder(b));
+    value decoder = hub_build_decoder(b);
+    value x = graph_op2(b->g, OP_matmul, transformed(b, last(b)), decoder);
     if (!b->config->sentence.splade.sum)
         return as_weight(b, with_decoder_bias(b, hub_build_pooled(b, x, 1, (hub_pooling[]){POOLING_MAX})));
     return hub_build_pooled(b, as_weight(b, with_decoder_bias(b, x)), 1, (hub_pooling[]){POOLING_SUM});

@@ -96,9 +96,10 @@ value hub_build_norm(hub_builder *b, value x, hub_module m, int layer) {
     double own = c->family->eps[m];
     value gamma = hub_build_weight(b, m, layer, PART_WEIGHT, false);
     attr eps = attr_float(ATTR_eps, own > 0 ? own : c->eps);
-    if (c->plain_norms && hub_module_of(m)->scope != SCOPE_HEAD)
-        return graph_op2(b->g, OP_add, graph_op2(b->g, OP_mul, x, gamma),
-                         hub_build_weight(b, m, layer, PART_BIAS, false));
+    if (c->plain_norms && hub_module_of(m)->scope != SCOPE_HEAD) {
+        value bias = hub_build_weight(b, m, layer, PART_BIAS, false);
+        return graph_op2(b->g, OP_add, graph_op2(b->g, OP_mul, x, gamma), bias);
+    }
     if (b->config->family->traits & TRAIT_RMS_NORM)
         return graph_append(b->g, OP_rms_norm, 2, (value[]){x, gamma}, 1, &eps);
     value beta = b->config->biased[m] ? hub_build_weight(b, m, layer, PART_BIAS, false)

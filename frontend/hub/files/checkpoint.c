@@ -6,6 +6,7 @@
 #include "frontend/hub/files/json.h"
 #include "frontend/hub/files/text.h"
 #include "frontend/hub/files/weights_file.h"
+#include "runtime/abi_checksum.h"
 
 #define MOST_FILES 4096
 
@@ -163,6 +164,19 @@ bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d) {
     for (int i = 0; i < c->module_count; i++) ok &= weights_file_unchanged(&c->modules[i].file, d);
     if (c->other) ok &= weights_file_unchanged(c->other, d);
     return ok;
+}
+
+static void add_file(bertc_checksum *sum, const weights_file *f) {
+    const hub_file *bytes = weights_file_mapped(f);
+    bertc_checksum_add(sum, bytes->data, bytes->size);
+}
+
+uint64_t hub_checkpoint_hash(const hub_checkpoint *c) {
+    bertc_checksum sum = bertc_checksum_begin();
+    for (int i = 0; i < c->file_count; i++) add_file(&sum, &c->files[i]);
+    for (int i = 0; i < c->module_count; i++) add_file(&sum, &c->modules[i].file);
+    if (c->other) add_file(&sum, c->other);
+    return bertc_checksum_end(&sum);
 }
 
 // --- Tensors that it lacks

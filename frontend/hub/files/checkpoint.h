@@ -37,6 +37,8 @@ bool hub_checkpoint_open(const char *weights, hub_checkpoint *c, diag *d);
 void hub_checkpoint_close(hub_checkpoint *c);
 // Are its files as they were when they were opened?
 bool hub_checkpoint_unchanged(const hub_checkpoint *c, diag *d);
+// XXH64 of its files' bytes, those of adapters among them, in the order in which they were opened.
+uint64_t hub_checkpoint_hash(const hub_checkpoint *c);
 // tensor_source.find: tensors of the types below, and of I32, I8 and U8.
 bool hub_checkpoint_find(void *checkpoint, const char *name, tensor_view *out);
 

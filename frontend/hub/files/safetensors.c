@@ -235,6 +235,10 @@ void safetensors_close(safetensors *s) {
     arena_free(s->arena);
 }
 
+const hub_file *safetensors_mapped(const safetensors *s) {
+    return &s->file;
+}
+
 bool safetensors_unchanged(const safetensors *s, diag *d) {
     return hub_file_unchanged(&s->file, s->path, d);
 }

@@ -17,5 +17,6 @@ bool safetensors_begin(output_file *o, const char *path, int n, const safetensor
 
 // As hub_file_unchanged.
 bool safetensors_unchanged(const safetensors *s, diag *d);
+const hub_file *safetensors_mapped(const safetensors *s);
 
 #endif

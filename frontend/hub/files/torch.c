@@ -330,6 +330,10 @@ void torch_close(torch_file *t) {
     arena_free(t->arena);
 }
 
+const hub_file *torch_mapped(const torch_file *t) {
+    return &t->file;
+}
+
 bool torch_unchanged(const torch_file *t, diag *d) {
     return hub_file_unchanged(&t->file, t->path, d);
 }

@@ -5,6 +5,7 @@
 #ifndef BERTC_HUB_TORCH_H
 #define BERTC_HUB_TORCH_H
 
+#include "frontend/hub/files/file.h"
 #include "ir/ir.h"
 
 typedef struct torch_file torch_file;
@@ -15,6 +16,7 @@ torch_file *torch_open(const char *path, diag *d);
 void torch_close(torch_file *t);
 // As hub_file_unchanged.
 bool torch_unchanged(const torch_file *t, diag *d);
+const hub_file *torch_mapped(const torch_file *t);
 
 int torch_count(const torch_file *t);
 const char *torch_name(const torch_file *t, int i); // in the file's order

@@ -20,6 +20,10 @@ bool weights_file_unchanged(const weights_file *f, diag *d) {
     return f->torch ? torch_unchanged(f->torch, d) : safetensors_unchanged(f->safe, d);
 }
 
+const hub_file *weights_file_mapped(const weights_file *f) {
+    return f->torch ? torch_mapped(f->torch) : safetensors_mapped(f->safe);
+}
+
 int weights_file_count(const weights_file *f) {
     return f->torch ? torch_count(f->torch) : safetensors_count(f->safe);
 }

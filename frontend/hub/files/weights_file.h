@@ -13,6 +13,7 @@ typedef struct weights_file {
 bool weights_file_open(const char *path, weights_file *out, diag *d);
 void weights_file_close(weights_file *f);
 bool weights_file_unchanged(const weights_file *f, diag *d); // as hub_file_unchanged
+const hub_file *weights_file_mapped(const weights_file *f);
 int weights_file_count(const weights_file *f);
 const char *weights_file_name(const weights_file *f, int i);
 // As safetensors_entry.
