@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/hub/files/file.h"
 
 static bool open_jit(opened *o, const char *path, const build_options *options, diag *d) {
     build_options with = *options;
@@ -27,7 +28,7 @@ bool may_be_artefact(const char *path, diag *d) {
 bool opened_open(opened *o, const char *path, const build_options *options, diag *d) {
     *o = (opened){0};
     if (is_checkpoint(path)) return open_jit(o, path, options, d);
-    if (!may_be_artefact(path, d)) return false;
+    if (!hub_is_there(path, d) || !may_be_artefact(path, d)) return false;
     bertc_error e;
     o->model = bertc_load(path, &e);
     return o->model || runtime_failed(d, &e);

@@ -7,6 +7,7 @@
 
 #include "frontend/cli/calibrate.h"
 #include "frontend/cli/verify.h"
+#include "frontend/hub/files/file.h"
 
 #define VALUES_SHOWN 20
 
@@ -167,9 +168,9 @@ int command_verify(int argc, char **argv) {
     const char *kind = is_checkpoint(rest.v[0]) ? NULL : hub_file_kind(rest.v[0]);
     if (kind)
         diag_error(&d, rest.v[0], "is no checkpoint, but %s", kind);
-    else if (!is_checkpoint(rest.v[0]))
+    else if (hub_is_there(rest.v[0], &d) && !is_checkpoint(rest.v[0]))
         diag_error(&d, rest.v[0], "is no checkpoint: a folder, or weights as .safetensors or .st");
-    else
+    else if (!diag_failed(&d))
         verify(rest.v[0], &o, &d);
     flush_stdout(&d);
     return finish(&d);

@@ -440,7 +440,7 @@ static bool read_weights(opening *o) {
 
 static bool open_model(opening *o, hub_model *out) {
     const char *head;
-    if (!find_files(o) || !settle_head(o, &head)) return false;
+    if (!hub_is_there(o->options->model, o->d) || !find_files(o) || !settle_head(o, &head)) return false;
     if (o->sentence.fixed) return open_static(o, head, out);
     // All are read before a failure of one ends the opening, so that the problems of all are reported.
     bool tensors = hub_checkpoint_open(o->weights, o->checkpoint, o->d) && open_adapters(o, &head);

@@ -4,7 +4,7 @@
 // with inputs that may be given (positions.safetensors, ...). Of a case's ISAs one goes through a shared object, by turns, and
 // the others through the JIT, which is the same code; with BERTC_LEVELS=all each goes through both. An argument, or
 // BERTC_CASE, picks the cases whose name begins so.
-// --table prints what README.md shows: the largest difference of each family and head.
+// --table prints what docs/models.md shows: the largest difference of each family and head.
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

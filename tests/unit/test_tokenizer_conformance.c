@@ -72,7 +72,7 @@ static void compare(reader *r, const cJSON *row, const char *line) {
     free(second);
 }
 
-// Prints a row of README.md's table.
+// Prints a row of docs/models.md's table.
 static void run(const char *name, const char *files, const char *path) {
     reader r = {.name = name, .path = path};
     ck_assert_msg(case_open(&r.c, path), "%s", r.c.line);

@@ -66,6 +66,32 @@ bool hub_file_unchanged(const hub_file *f, const char *path, diag *d) {
     return same || diag_error(d, path, "was changed while it was read");
 }
 
+// NAME or OWNER/NAME, of the characters that the hub allows, and without the ending of a file.
+static bool may_be_of_the_hub(const char *path) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    static const char *const endings[] = {".so", ".safetensors", ".st", ".bin",
+                                          ".pt", ".pth",         ".ir", ".json"};
+    size_t owner = strspn(path, letters), name = path[owner] == '/' ? strspn(path + owner + 1, letters) : 0;
+    size_t size = strlen(path);
+    if (!owner || *path == '.' || (name ? owner + 1 + name : owner) != size) return false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i]);
+        if (size > n && !strcmp(path + size - n, endings[i])) return false;
+    }
+    return true;
+}
+
+bool hub_is_there(const char *path, diag *d) {
+    struct stat s;
+    const char *slash = strrchr(path, '/');
+    if (!lstat(path, &s) || errno != ENOENT) return true;
+    if (!may_be_of_the_hub(path)) return diag_error(d, path, "can't be opened: %s", strerror(ENOENT));
+    return diag_error(d, path,
+                      "can't be opened: %s (bertc reads folders, and downloads nothing: `hf download %.200s "
+                      "--local-dir %.100s` gets a model from the Hugging Face Hub)",
+                      strerror(ENOENT), path, slash ? slash + 1 : path);
+}
+
 bool hub_is_file(const char *path) {
     struct stat s;
     return !lstat(path, &s) && (stat(path, &s) || !S_ISDIR(s.st_mode));

@@ -26,6 +26,8 @@ bool hub_file_unchanged(const hub_file *f, const char *path, diag *d);
 // be read, so hub_file_map reports it, and it is not treated as missing.
 bool hub_is_file(const char *path);
 bool hub_is_folder(const char *path);
+// False, with a diagnostic, where nothing is under that path; of a name that may be one of the hub's, with the command that gets it.
+bool hub_is_there(const char *path, diag *d);
 // `folder`/`name`; `name` alone where the folder is "".
 char *hub_path(arena *a, const char *folder, const char *name);
 // The path up to its last slash, without it ("." where there is none).

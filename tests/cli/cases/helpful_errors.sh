@@ -86,3 +86,11 @@ succeeds "$BERTC" synth bert-tiny -o qa --head question-answering
 rejects 1 'needs the context as the text.s pair \(bertc run --pair CONTEXT' "$BERTC" run qa --seq 16 --tokenizer "$MODEL/tokenizer.json" "a question"
 rejects 1 '--explain: .*--head sequence-classification' "$BERTC" run qa --head embedding --seq 16 --tokenizer "$MODEL/tokenizer.json" --explain "a question"
 rejects 1 "--mcpu: 'native,,native': takes names of .bertc targets." "$BERTC" compile "$MODEL" -o x.so --mcpu native,,native
+
+# A name of the hub, not a folder: how to get one. A path that is none of the hub's names has no such advice.
+rejects 1 'bert-base-uncased: can.t be opened: No such file.*hf download bert-base-uncased --local-dir bert-base-uncased' "$BERTC" compile bert-base-uncased -o x.so
+rejects 1 'hf download intfloat/e5-small --local-dir e5-small' "$BERTC" run intfloat/e5-small "a text"
+rejects 1 'hf download bert-base-uncased' "$BERTC" verify bert-base-uncased
+for path in nothing.so ./bert no/such/folder "two words"; do
+    rejects 1 "$path: can.t be opened: No such file or directory$" "$BERTC" run "$path" "a text"
+done

@@ -3,7 +3,9 @@ for cpu in native x86-64-v2; do
     succeeds "$BERTC" verify "$MODEL" --mcpu $cpu
     expect '^[0-9]+ kernels, largest error'
 done
-rejects 1 'is no checkpoint' "$BERTC" verify nothing.so
+rejects 1 'nothing.so: can.t be opened' "$BERTC" verify nothing.so
+echo a >other.xyz
+rejects 1 'is no checkpoint' "$BERTC" verify other.xyz
 # Of another precision each value says what it costs.
 for dtype in bf16 int8; do
     succeeds "$BERTC" verify "$MODEL" --dtype $dtype --seq 9
