@@ -425,10 +425,11 @@ portable() {
 
 # A Python wheel with the static bertc and a libbertc.so that needs libc alone: build-wheel/dist/bertc-*.whl
 wheel() {
-    need python3 python3-setuptools python3-wheel libzstd-dev zlib1g-dev dpkg-dev g++
-    cjson_source
+    need python3 python3-setuptools python3-wheel libzstd-dev zlib1g-dev dpkg-dev g++ make
+    debian_source cjson cjson
+    microhttpd_source
     configure build-portable -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBERTC_PORTABLE=ON \
-        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson"
+        -DBERTC_CJSON_SOURCE="$PWD/build-portable/cjson" -DBERTC_MICROHTTPD_SOURCE="$PWD/build-portable/microhttpd"
     cmake --build build-portable -j "$(jobs)" --target bertc
     configure build -DCMAKE_BUILD_TYPE=Release
     cmake --build build -j "$(jobs)" --target bertc_bundled

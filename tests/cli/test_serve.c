@@ -314,6 +314,9 @@ static const struct {
     {"POST", "/run", NULL, "{\"inputs\": \"x\", \"long\": \"cut\"}", 422, "error, truncate, window"},
     {"POST", "/run", NULL, "{\"inputs\": \"x\", \"stride\": 2}", 422, "stride"},
     {"POST", "/run", NULL, "{\"inputs\": {\"pair\": \"x\"}}", 422, "`text` or `words`"},
+    {"POST", "/", NULL, "{\"inputs\": \"x\"}", 200, "[{\"score\""},
+    {"POST", "/mini-sst2/invocations", NULL, "{\"inputs\": \"x\"}", 200, "[{\"score\""},
+    {"GET", "/invocations", NULL, NULL, 405, "POST"},
     {"POST", "/rerank", NULL, "{\"query\": \"x\", \"texts\": [\"x\"]}", 424,
      "model is not a re-ranker model"},
     {"POST", "/embed", NULL, "{\"inputs\": \"x\"}", 424, "\"error_type\": \"Backend\""},
@@ -367,6 +370,7 @@ START_TEST(keys) {
         401, "");
     expect_part(http_ask(&w, "POST", "/predict", "Authorization: Bearer other\r\n", "{\"inputs\": \"x\"}"),
                 200, "score");
+    expect_part(http_post(&w, "/", "{\"inputs\": \"x\"}"), 401, "");
     expect_part(http_ask(&w, "GET", "/health", NULL, NULL), 200, "");
     expect_part(http_ask(&w, "GET", "/info", NULL, NULL), 401, "");
     ck_assert_int_eq(web_close(&w, SIGTERM), 0);

@@ -35,7 +35,8 @@ typedef struct call {
     nul_line nul;
     cJSON *json;
     work work;
-    bool single; // one text, which was not in a list
+    bool by_path; // the path names the model
+    bool single;  // one text, which was not in a list
     // What only some routes ask for.
     bool base64, return_text, raw_scores, normalize;
     int dimensions; // 0: not said
@@ -55,8 +56,9 @@ typedef struct call {
 typedef struct route {
     const char *path;
     bool get, post;
-    bool open;   // no key is asked for
-    bool openai; // errors have OpenAI's keys
+    bool open;    // no key is asked for
+    bool openai;  // errors have OpenAI's keys
+    bool by_task; // a POST is one to the route of the model's task
     ability needs;
     int task; // of METRIC_TASKS, -1: none
     // Reads the body and fills in the work, which is then queued, or a reply. False: there is a reply that says why not.

@@ -177,13 +177,15 @@ engine *engine_open(const engine_options *o, metrics *counts, diag *d) {
     return NULL;
 }
 
-void engine_close(engine *e) {
-    if (!e) return;
+void engine_stop(engine *e) {
     pthread_mutex_lock(&e->lock);
     e->closing = true;
     pthread_cond_signal(&e->more);
     pthread_mutex_unlock(&e->lock);
     pthread_join(e->thread, NULL);
+}
+
+void engine_free(engine *e) {
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->more);
     free(e);
@@ -192,7 +194,7 @@ void engine_close(engine *e) {
 bool engine_submit(engine *e, work *w) {
     double now = seconds_now();
     pthread_mutex_lock(&e->lock);
-    bool room = e->inside < e->options.max_concurrent_requests;
+    bool room = e->inside < e->options.max_concurrent_requests && !e->closing;
     if (room) {
         e->inside += w->count;
         w->left = w->count;

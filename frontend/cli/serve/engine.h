@@ -61,9 +61,10 @@ typedef struct engine_options {
 
 typedef struct engine engine;
 engine *engine_open(const engine_options *o, metrics *counts, diag *d);
-// Answers what is queued, and ends the thread.
-void engine_close(engine *e);
-// False where as many texts as may wait or be answered already do; nothing was queued then.
+// Answers what is queued, and ends the thread; nothing more is taken.
+void engine_stop(engine *e);
+void engine_free(engine *e); // after engine_stop
+// False where as many texts as may wait or be answered already do, or it was stopped; nothing was queued then.
 bool engine_submit(engine *e, work *w);
 
 #endif

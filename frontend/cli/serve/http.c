@@ -75,14 +75,16 @@ static bool check_head(exchange *x, const char *url) {
     bool get = !strcmp(x->method, "GET") || !strcmp(x->method, "HEAD"), post = !strcmp(x->method, "POST");
     if (!r) return call_fail(c, 404, FAILURE_REQUEST, "Validation", "there is no %.200s", c->path);
     if (!strcmp(x->method, "OPTIONS")) return c->status = 204, false;
-    if (!(get && r->get) && !(post && r->post))
+    if (!(get && r->get) && !(post && (r->post || r->by_task)))
         return call_fail(c, 405, FAILURE_REQUEST, "Validation", "%s takes %s, not %.20s", r->path,
-                         r->post ? "POST" : "GET", x->method);
-    if (!r->open && !has_key(c->server, x->to))
+                         r->get ? "GET" : "POST", x->method);
+    if (!(r->open && get) && !has_key(c->server, x->to))
         return call_fail(c, 401, FAILURE_REQUEST, "Validation",
                          "the header Authorization: Bearer KEY is missing or wrong");
     if (!call_find_model(c, name, length)) return false;
+    c->by_path = name != NULL;
     if (!post) return true;
+    if (r->by_task) c->route = routes_of_task(c->model);
     if (!is_json(header(x->to, MHD_HTTP_HEADER_CONTENT_TYPE)))
         return call_fail(c, 415, FAILURE_REQUEST, "Validation",
                          "Expected request with `Content-Type: application/json`");
@@ -151,7 +153,7 @@ static void add_times(struct MHD_Response *r, const call *c) {
 static void add_headers(const exchange *x, struct MHD_Response *r) {
     const call *c = x->call;
     const char *cors = c->server->options.cors;
-    const char *methods = c->route && c->route->post ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    const char *methods = c->route && !c->route->get ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     if (c->type) MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, c->type);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
@@ -371,7 +373,7 @@ static void quiesce(struct MHD_Daemon *daemon) {
     close(listens);
 }
 
-void http_close(http *h, double seconds) {
+void http_drain(http *h, double seconds) {
     double until = seconds_now() + seconds;
     h->closing = true;
     if (h->sweeps) pthread_join(h->sweeper, NULL);
@@ -380,6 +382,9 @@ void http_close(http *h, double seconds) {
         connections_sweep(&h->all, (double)h->server->options.timeout);
         usleep(SWEEP_MICROSECONDS / 10);
     }
+}
+
+void http_close(http *h) {
     for (int i = 0; i < h->count; i++) MHD_stop_daemon(h->daemons[i]);
     connections_close(&h->all);
     free(h);

@@ -10,7 +10,9 @@ typedef struct http http;
 http *http_open(server *s, log_kind log, diag *d);
 // Listens at a socket, which is the http's then.
 bool http_listen(http *h, int socket, diag *d);
-// Accepts nothing more, waits for the replies to what was accepted, at most `seconds`, and frees all.
-void http_close(http *h, double seconds);
+// Accepts nothing more, and waits for the replies to what was accepted, at most `seconds`.
+void http_drain(http *h, double seconds);
+// Frees all. The engine has been stopped: no connection waits for it.
+void http_close(http *h);
 
 #endif

@@ -5,7 +5,8 @@
 enum { TASK_NONE = -1, TASK_EMBED, TASK_SPARSE, TASK_ALL, TASK_PREDICT, TASK_RERANK };
 
 static const route routes[] = {
-    {"/", .get = true, .open = true, .task = TASK_NONE, .begin = about_page},
+    {"/", .get = true, .open = true, .by_task = true, .task = TASK_NONE, .begin = about_page},
+    {"/invocations", .by_task = true, .task = TASK_NONE},
     {"/page.css", .get = true, .open = true, .task = TASK_NONE, .begin = about_page},
     {"/page.js", .get = true, .open = true, .task = TASK_NONE, .begin = about_page},
     {"/health", .get = true, .open = true, .task = TASK_NONE, .begin = about_health},
@@ -62,6 +63,14 @@ const route *routes_find(const server *s, const char *path, const char **name, s
         if (strlen(s->models[i].name) == *size && !memcmp(s->models[i].name, path + 1, *size))
             *name = path + 1;
     return *name ? find(second) : NULL;
+}
+
+const route *routes_of_task(const served *m) {
+    return find(served_can(m, ABLE_RANK)     ? "/rerank"
+                : served_can(m, ABLE_LABELS) ? "/predict"
+                : served_can(m, ABLE_EMBED)  ? "/embed"
+                : served_can(m, ABLE_SPARSE) ? "/embed_sparse"
+                                             : "/run");
 }
 
 bool routes_has(const char *word) {

@@ -6,6 +6,8 @@
 
 // The route of a path, behind a model's name ("/NAME/embed") or not; NULL: there is none. *name and *size: the name, or NULL.
 const route *routes_find(const server *s, const char *path, const char **name, size_t *size);
+// The route for what the model is made for.
+const route *routes_of_task(const served *m);
 // Is the word the first part of a route's path, so that no model can be named so?
 bool routes_has(const char *word);
 

@@ -165,8 +165,10 @@ static void serve(server *s, log_kind log, diag *d) {
         signal(SIGTERM, SIG_DFL);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     }
-    if (h) http_close(h, (double)s->options.timeout);
-    engine_close(s->engine);
+    if (h) http_drain(h, (double)s->options.timeout);
+    if (s->engine) engine_stop(s->engine);
+    if (h) http_close(h);
+    if (s->engine) engine_free(s->engine);
     for (int i = 0; i < s->options.listen.count; i++) listen_end(s->options.listen.v[i]);
     log_event(log, "info", "ended");
 }
