@@ -9,78 +9,81 @@
 void build_options_add(option_table *t, build_options *o, const char *usual_mcpu) {
     const char *mcpu =
         !strcmp(usual_mcpu, "portable")
-            ? "portable (default: every level from avx2 on, over one copy of the weights), native or a "
-              "name of `bertc targets`; several by commas"
-            : "native (default), portable or a name of `bertc targets`; several by commas";
+            ? "portable (default: code for every level from avx2 on, with one copy of the weights), native, "
+              "or a name that `bertc targets` lists; several with commas"
+            : "native (default), portable, or a name that `bertc targets` lists; several with commas";
     *o = (build_options){.batch = 1, .optimise = 2, .usual_mcpu = usual_mcpu};
     t->group = "what is read of a checkpoint";
-    options_add(t,
-                (option_row){"graph", 0, OPTION_TEXT, "FILE",
-                             "op-graph text (--emit ir, of any stage) in place of the checkpoint's own graph",
-                             &o->graph});
+    options_add(
+        t, (option_row){"graph", 0, OPTION_TEXT, "FILE",
+                        "use this op graph (text of --emit ir, of any stage) instead of the checkpoint's own",
+                        &o->graph});
     options_add(t, (option_row){"config", 0, OPTION_TEXT, "FILE", "config.json (default: beside the weights)",
                                 &o->hub.config});
     options_add(t,
                 (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
                              "tokenizer.json or vocab.txt (default: beside the weights)", &o->hub.tokenizer});
-    options_add(t,
-                (option_row){"head", 0, OPTION_TEXT, "HEAD",
-                             "auto, model, masked-lm, next-sentence, pretraining, sequence-classification, "
-                             "token-classification, question-answering, discriminator, embedding, "
-                             "sparse, vectors",
-                             &o->hub.head});
-    options_add(t,
-                (option_row){"pooling", 0, OPTION_TEXT, "MODE",
-                             "of an embedding (default: as the folder says, or mean): cls, max, mean, "
-                             "mean_sqrt_len_tokens, weightedmean, lasttoken; several by commas stand side by "
-                             "side. splade: a masked LM becomes a sparse encoder, by maxima",
-                             &o->hub.pooling});
-    options_add(t,
-                (option_row){"adapter", 0, OPTION_TEXTS, "DIR",
-                             "add a LoRA adapter of PEFT's to the weights; several by DIR=WEIGHT,DIR=WEIGHT, "
-                             "or the option again",
-                             &o->adapters});
+    options_add(t, (option_row){"head", 0, OPTION_TEXT, "HEAD",
+                                "what the model answers: auto (default), model, masked-lm, next-sentence, "
+                                "pretraining, sequence-classification, token-classification, "
+                                "question-answering, discriminator, embedding, sparse, vectors",
+                                &o->hub.head});
+    options_add(t, (option_row){
+                       "pooling", 0, OPTION_TEXT, "MODE",
+                       "how the vectors of tokens become an embedding: cls, max, mean, mean_sqrt_len_tokens, "
+                       "weightedmean, lasttoken; several with commas are joined end to end (default: as the "
+                       "folder says, or mean). splade makes a sparse encoder of a masked LM",
+                       &o->hub.pooling});
+    options_add(t, (option_row){"adapter", 0, OPTION_TEXTS, "DIR",
+                                "add a LoRA adapter (PEFT) to the weights. Several: DIR=WEIGHT,DIR=WEIGHT, "
+                                "or give the option again",
+                                &o->adapters});
     options_add(
-        t, (option_row){"combine", 0, OPTION_TEXT, "HOW",
-                        "several adapters: sum (default), or linear, as PEFT's add_weighted_adapter has it",
-                        &o->hub.combine});
+        t, (option_row){
+               "combine", 0, OPTION_TEXT, "HOW",
+               "how several adapters are combined: sum (default) or linear (PEFT's add_weighted_adapter)",
+               &o->hub.combine});
     options_add(t, (option_row){"task", 0, OPTION_TEXT, "NAME",
-                                "of a model with LoRA for several tasks: the one to add", &o->hub.task});
+                                "for a model with one LoRA per task: the task whose LoRA is added",
+                                &o->hub.task});
     options_add(
         t, (option_row){"outputs", 0, OPTION_TEXT, "LIST",
-                        "further outputs: hidden_states, attentions, ...; of BGE-M3 dense, sparse, colbert",
+                        "more outputs: hidden_states, attentions, ...; for BGE-M3: dense, sparse, colbert",
                         &o->hub.outputs});
     options_add(t, (option_row){"train", 0, OPTION_TEXT, "TASK",
                                 "the parameters are states that can be written, for a task: " HUB_TASKS,
                                 &o->hub.train.task});
     t->group = "how it is compiled";
-    options_add(t, (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
-                                "tokens of the longest text, one or several: 32,128,512", &o->lengths, 1});
-    options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length in one call (default 1)",
+    options_add(t,
+                (option_row){"seq", 0, OPTION_INTS, "LENGTHS",
+                             "the most tokens of a text; one length or several: 32,128,512", &o->lengths, 1});
+    options_add(t, (option_row){"batch", 0, OPTION_INT, "N", "texts of that length per call (default 1)",
                                 &o->batch, 1});
     options_add(t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", mcpu, &o->mcpu});
     options_add(t, (option_row){"target", 0, OPTION_TEXT, "TRIPLE", "default: this machine's", &o->triple});
-    options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
-                                "what products are computed in: f32 (default), bf16, int8, int8w (weights "
-                                "alone in int8)",
-                                &o->dtype});
+    options_add(
+        t, (option_row){
+               "dtype", 0, OPTION_TEXT, "TYPE",
+               "element type of the products: f32 (default), bf16, int8, or int8w (only the weights in int8)",
+               &o->dtype});
     options_add(t, (option_row){"keep", 0, OPTION_TEXTS, "f32:NAMES",
-                                "what --dtype leaves in f32, by names or patterns of kernels and weights: "
-                                "f32:classifier,layer.0.*; given again, these too",
+                                "kernels and weights that stay in f32, by names or patterns: "
+                                "f32:classifier,layer.0.*. Give the option again to add more",
                                 &o->keeps});
     options_add(t, (option_row){"calibrate", 0, OPTION_TEXT, "FILE",
-                                "of --dtype int8: one text per line; rows get the scales that these need, "
-                                "instead of one for each row of a call",
+                                "for --dtype int8: texts, one per line, that fix the scales of activations "
+                                "(default: each row of a call gets its own scale)",
                                 &o->calibrate});
-    options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
-                                "a,b,c: exactly these; -a,+b: the default pipeline without a, with b",
-                                &o->passes});
+    options_add(t,
+                (option_row){"passes", 0, OPTION_TEXT, "LIST",
+                             "a,b,c: exactly these passes; -a,+b: the default pipeline without a and with b",
+                             &o->passes});
     options_add(t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
-                                "print the IR after this pass (or `all`) to stderr", &o->print_after});
-    options_add(
-        t, (option_row){"report", 0, OPTION_TEXT, "WHAT", "fusion (on stderr), memory or time", &o->report});
-    options_add(
-        t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's level (default 2)", &o->optimise, 0, 3});
+                                "print the IR after this pass (or after `all`) on stderr", &o->print_after});
+    options_add(t, (option_row){"report", 0, OPTION_TEXT, "WHAT",
+                                "print a report: fusion (on stderr), memory or time", &o->report});
+    options_add(t, (option_row){"optimise", 'O', OPTION_INT, "0..3", "LLVM's optimisation level (default 2)",
+                                &o->optimise, 0, 3});
 }
 
 int build_options_check(const option_table *t, const build_options *o, const char *path, bool sizes) {

@@ -26,20 +26,22 @@ static void table_init(option_table *t, compile_options *o) {
         .example = "bertc compile examples/models/mini-sst2 -o sentiment.so --seq 32,128"};
     *o = (compile_options){0};
     options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
-                                "what to write (`-` for standard output with --emit ir)", &o->output});
+                                "the file to write (with --emit ir, `-` is standard output)", &o->output});
     options_add(t, (option_row){"emit", 0, OPTION_TEXT, "KIND", "so (default), obj, asm, llvm, ir, header",
                                 &o->emit});
     options_add(t, (option_row){"stage", 0, OPTION_TEXT, "STAGE",
-                                "of --emit ir: input (as it was read), fused, packed (weights in kernels' "
-                                "order), final (default: with variants)",
+                                "for --emit ir, how far the graph has come: input (as it was read), fused, "
+                                "packed (weights in the kernels' order), final (default: with variants)",
                                 &o->stage});
     options_add(t, (option_row){"linker", 0, OPTION_TEXT, "PROGRAM",
-                                "default: ld.lld, ld or cc, whichever is there", &o->linker});
-    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
-                                "an embedding is its first N numbers (default: as the folder says, or all)",
-                                &o->build.hub.dimensions, 1});
-    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
-                                &o->build.hub.normalize});
+                                "the linker (default: the first of ld.lld, ld and cc that is installed)",
+                                &o->linker});
+    options_add(t,
+                (option_row){"dimensions", 0, OPTION_INT, "N",
+                             "keep the first N numbers of an embedding (default: as the folder says, or all)",
+                             &o->build.hub.dimensions, 1});
+    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL,
+                                "scale embeddings to length 1, after --dimensions", &o->build.hub.normalize});
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
     build_options_add(t, &o->build, "portable");
     t->group = "of --train: the step that the artefact makes";

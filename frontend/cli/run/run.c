@@ -17,29 +17,32 @@ static void add_texts(option_table *t, run_options *o) {
                                 "answer each line of FILE (-: standard input): text (a tab before the "
                                 "second), or JSON with text, pair or words",
                                 &o->input});
+    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
+                                "write the answers here: JSON lines, .npy or .npz (with --input), "
+                                "safetensors (--tensors), SVG (--attention), HTML (--explain)",
+                                &o->output});
+    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL, "continue a run of --input that was stopped",
+                                &o->resume});
     options_add(
-        t, (option_row){
-               "output", 'o', OPTION_TEXT, "FILE",
-               "for the answers: JSON lines, .npy or .npz of --input, safetensors of --tensors, SVG, HTML",
-               &o->output});
-    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
-                                "go on with --input where a stopped run left --output", &o->resume});
-    options_add(t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                                "text makes no special tokens: [SEP] or </s> in it is text like any other",
-                                &o->plain_text});
-    options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
-                                "longer texts: error (default), truncate, truncate-first or -second (of a "
-                                "pair), each with -left or -right behind it (the end that is cut; default: "
-                                "as the tokenizer says), window: read piece by piece",
-                                &o->long_texts});
+        t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                        "read [SEP], </s> and their like in a text as plain text, never as special tokens",
+                        &o->plain_text});
+    options_add(
+        t, (option_row){"long", 0, OPTION_TEXT, "HOW",
+                        "what to do with a text that is too long: error (default); truncate, truncate-first "
+                        "or truncate-second (of a pair), with -left or -right for the end that is cut "
+                        "(default: as the tokenizer says); or window: read it piece by piece",
+                        &o->long_texts});
     options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
-                                "tokens that neighbouring windows share (default 128, at most half)",
+                                "with --long window: tokens that neighbouring windows share (default 128, at "
+                                "most half of a window)",
                                 &o->stride, 0});
-    options_add(t,
-                (option_row){"max-tokens", 0, OPTION_INT, "N",
-                             "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
+    options_add(t, (option_row){"max-tokens", 0, OPTION_INT, "N",
+                                "the most tokens of a text or a window (default: what the model takes)",
+                                &o->max_tokens, 1});
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
-                                "default 1; all CPUs with files of texts and --search", &o->threads, 1});
+                                "threads (default: 1; with files of texts and --search: one per CPU)",
+                                &o->threads, 1});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
 }
@@ -48,68 +51,60 @@ static void add_texts(option_table *t, run_options *o) {
 static void add_answers(option_table *t, run_options *o) {
     t->group = "answers";
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per text", &o->json});
-    options_add(
-        t, (option_row){"top-k", 0, OPTION_INT, "N",
-                        "the best N labels, answers, words, weights or lines (default: the best label or "
-                        "answer, 5 words for [MASK], all weights, 5 lines of a search)",
-                        &o->top_k, 1});
-    options_add(t,
-                (option_row){"raw-scores", 0, OPTION_FLAG, NULL,
-                             "scores are logits, as the head gives them, not probabilities", &o->raw_scores});
+    options_add(t, (option_row){"top-k", 0, OPTION_INT, "N",
+                                "print the best N labels, answers, words, weights or lines (default: 1 label "
+                                "or answer, 5 words for [MASK], all weights, 5 lines of a search)",
+                                &o->top_k, 1});
+    options_add(t, (option_row){"raw-scores", 0, OPTION_FLAG, NULL, "print logits instead of probabilities",
+                                &o->raw_scores});
     options_add(t, (option_row){"aggregation", 0, OPTION_TEXT, "HOW",
                                 "how tokens become entities: words (default), or as Transformers does: "
                                 "first, simple, average, max, none",
                                 &o->how_aggregated});
-    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "tokens of the longest answer (default 15)",
+    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "the most tokens of an answer (default 15)",
                                 &o->max_answer, 1});
-    options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL,
-                                "answers end with their tokens, and don't grow to whole words",
+    options_add(t, (option_row){"answer-tokens", 0, OPTION_FLAG, NULL, "don't extend answers to whole words",
                                 &o->answer_tokens});
     options_add(t, (option_row){"no-answer", 0, OPTION_FLAG, NULL,
-                                "that the context holds no answer is an answer too", &o->no_answer});
+                                "allow the answer that the context holds no answer", &o->no_answer});
 }
 
 // Embeddings, dense and sparse, and vectors of tokens.
 static void add_embeddings(option_table *t, run_options *o) {
     t->group = "embeddings and vectors";
     options_add(t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
-                                "the texts are a query, or a document that is searched: their prompt, marker "
-                                "and length are the model's for that",
+                                "treat the texts as `query` or `document`: use the prompt, marker and length "
+                                "that the model has for these",
                                 &o->as});
     options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                                "what goes before each text, of labels too: the model's prompt of that name "
-                                "(default: that of --as, else its default prompt, where it has one)",
+                                "put the model's prompt of this name before each text (default: the prompt "
+                                "of --as, else the model's default prompt, if it has one)",
                                 &o->prompt_name});
-    options_add(
-        t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
-    options_add(t, (option_row){"dimensions", 0, OPTION_INT, "N",
-                                "the first N numbers of an embedding (default: as the model says, or all)",
-                                &o->dimensions, 1});
-    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL, "embeddings to length 1, behind that",
-                                &o->normalize});
+    options_add(t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT",
+                                "put this prompt before each text (\"\": no prompt)", &o->prompt});
+    options_add(t,
+                (option_row){"dimensions", 0, OPTION_INT, "N",
+                             "keep the first N numbers of an embedding (default: as the model says, or all)",
+                             &o->dimensions, 1});
+    options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL,
+                                "scale embeddings to length 1, after --dimensions", &o->normalize});
 }
 
 // What texts are looked for in, and what they are ranked by.
 static void add_searches(option_table *t, run_options *o) {
     t->group = "search";
-    options_add(
-        t,
-        (option_row){
-            "similar", 0, OPTION_TEXT, "QUERIES",
-            "the --top-k lines (default 5) of the file given as TEXT that are most like each line of QUERIES",
-            &o->similar});
-    options_add(t,
-                (option_row){"search", 0, OPTION_TEXT, "VECTORS",
-                             "the --top-k rows (default 5) of a file of vectors, as --input -o writes them "
-                             "(.npy, .npz), that are most like each TEXT's",
-                             &o->search});
-    options_add(
-        t,
-        (option_row){
-            "similarity", 0, OPTION_TEXT, "HOW",
-            "of --similar and --search: cosine, dot, euclidean, manhattan, or of vectors MaxSim, MeanMaxSim "
-            "(default: as the model says, or cosine)",
-            &o->similarity});
+    options_add(t, (option_row){"similar", 0, OPTION_TEXT, "QUERIES",
+                                "for each line of the file QUERIES, find the --top-k lines (default 5) of "
+                                "the file given as TEXT that are most like it",
+                                &o->similar});
+    options_add(t, (option_row){"search", 0, OPTION_TEXT, "VECTORS",
+                                "for each TEXT, find the --top-k rows (default 5) that are most like it in a "
+                                "file of vectors (.npy or .npz, as --input -o writes them)",
+                                &o->search});
+    options_add(t, (option_row){"similarity", 0, OPTION_TEXT, "HOW",
+                                "for --similar and --search: cosine, dot, euclidean, manhattan; for vectors "
+                                "of tokens MaxSim or MeanMaxSim (default: as the model says, or cosine)",
+                                &o->similarity});
     rank_options_add(t, o);
 }
 
@@ -120,34 +115,32 @@ static void add_modes(option_table *t, run_options *o) {
     t->group = "a summary";
     summarize_options_add(t, o);
     t->group = "why this answer";
-    options_add(
-        t, (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
-                        "whom each token of TEXT looks at (counted from 0): a table, or with -o an SVG of "
-                        "whole words",
-                        &o->attention, 0});
-    options_add(
-        t, (option_row){"pieces", 0, OPTION_FLAG, NULL, "draw each piece of a word by itself", &o->pieces});
+    options_add(t, (option_row){"attention", 0, OPTION_INTS, "LAYER,HEAD",
+                                "show how much each token of TEXT attends to each other, in this layer and "
+                                "head (counted from 0): a table, or with -o an SVG of whole words",
+                                &o->attention, 0});
+    options_add(t, (option_row){"pieces", 0, OPTION_FLAG, NULL,
+                                "with --attention -o: draw the pieces of a word separately", &o->pieces});
     options_add(t, (option_row){"explain", 0, OPTION_FLAG, NULL,
-                                "what each word does for the label, for each entity, or for the answer: its "
-                                "score less the score with the word "
-                                "hidden; with -o as HTML",
+                                "show how much each word adds to the label, to each entity or to the answer: "
+                                "the score minus the score without the word; with -o as HTML",
                                 &o->explain});
     t->group = "token ids";
-    options_add(
-        t, (option_row){
-               "tensors", 0, OPTION_TEXT, "FILE",
-               "input_ids, and attention_mask, token_type_ids, position_ids, ... from a safetensors file",
-               &o->tensors});
+    options_add(t, (option_row){"tensors", 0, OPTION_TEXT, "FILE",
+                                "run input_ids (and attention_mask, token_type_ids, position_ids, ...) from "
+                                "a safetensors file, and write all outputs to -o",
+                                &o->tensors});
 }
 
 static void table_init(option_table *t, run_options *o) {
-    *t = (option_table){.usage = "bertc run model.so|MODEL [TEXT]... [OPTION]...",
-                        .summary = "Answers each TEXT (without any: each line of standard input, a tab "
-                                   "before the second text) as the model's\n"
-                                   "head does: label, entities, answer, words for [MASK], embedding, sparse "
-                                   "weights, vectors. A checkpoint is\n"
-                                   "compiled in memory first.",
-                        .example = "bertc run sentiment.so \"This movie was amazing!\""};
+    *t = (option_table){
+        .usage = "bertc run model.so|MODEL [TEXT]... [OPTION]...",
+        .summary = "Answers each TEXT by the model's head: label, entities, answer, words for [MASK], "
+                   "embedding, sparse\n"
+                   "weights or vectors. Without a TEXT it answers each line of standard input, "
+                   "where a tab stands before\n"
+                   "a second text. A checkpoint is compiled in memory first.",
+        .example = "bertc run sentiment.so \"This movie was amazing!\""};
     *o = (run_options){.stride = -1};
     add_texts(t, o);
     add_answers(t, o);
