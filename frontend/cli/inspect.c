@@ -256,12 +256,11 @@ int command_inspect(int argc, char **argv) {
                       .summary =
                           "Says what is inside an artefact, or what a checkpoint would be compiled to.",
                       .example = "bertc inspect sentiment.so"};
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "the whole description as JSON", &json});
-    options_add(
-        &t, (option_row){"dot", 0, OPTION_FLAG, NULL, "of a checkpoint: the fused graph for Graphviz", &dot});
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the whole description as JSON", &json});
+    options_add(&t, (option_row){"dot", 0, OPTION_FLAG, NULL,
+                                 "for a checkpoint: print the fused graph for Graphviz", &dot});
     options_add(&t, (option_row){"check", 0, OPTION_FLAG, NULL,
-                                 "of an artefact: read all of it, and say whether it is as it was compiled",
-                                 &check});
+                                 "for an artefact: read all of it, and say whether it is undamaged", &check});
     build_options_add(&t, &b, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);

@@ -38,27 +38,32 @@ int command_opt(int argc, char **argv) {
     opt_options o = {0};
     bool list = false;
     precision known;
-    option_table t = {.usage = "bertc opt FILE.ir [OPTION]...",
-                      .summary =
-                          "Reads an op graph as text (`-`: standard input), runs passes over it and prints "
-                          "it. Without --passes: the\n"
-                          "default pipeline. `bertc compile MODEL --emit ir --stage input` writes such a "
-                          "graph, and --graph takes one.",
-                      .example = "bertc compile examples/models/mini-sst2 --emit ir --stage input -o "
-                                 "encoder.ir\n"
-                                 "         bertc opt encoder.ir --passes merge_qkv,fuse_epilogue"};
-    options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
-                                 "a,b,c: exactly these; -a,+b: the default without a, with b", &o.passes});
-    options_add(&t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
-                                 "print the IR after this pass (or `all`) to stderr", &o.print_after});
-    options_add(&t, (option_row){"report", 0, OPTION_TEXT, "WHAT",
-                                 "fusion: what fused and what did not, to stderr", &o.report});
-    options_add(&t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
-                                 "what lower_precision makes of products: f32 (default), bf16, int8, int8w",
-                                 &o.dtype});
+    option_table t = {
+        .usage = "bertc opt FILE.ir [OPTION]...",
+        .summary = "Reads an op graph as text (`-`: standard input), runs passes over it and prints "
+                   "it. Without --passes it\n"
+                   "runs the default pipeline. `bertc compile MODEL --emit ir --stage input` writes such a "
+                   "graph, and --graph takes one.",
+        .example = "bertc compile examples/models/mini-sst2 --emit ir --stage input -o "
+                   "encoder.ir\n"
+                   "         bertc opt encoder.ir --passes merge_qkv,fuse_epilogue"};
     options_add(&t,
-                (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
-                             "whose arithmetic class a graph without one gets (default: native)", &o.mcpu});
+                (option_row){"passes", 0, OPTION_TEXT, "LIST",
+                             "a,b,c: exactly these passes; -a,+b: the default pipeline without a and with b",
+                             &o.passes});
+    options_add(&t, (option_row){"print-after", 0, OPTION_TEXT, "PASS",
+                                 "print the IR after this pass (or after `all`) on stderr", &o.print_after});
+    options_add(&t,
+                (option_row){"report", 0, OPTION_TEXT, "WHAT",
+                             "fusion: print on stderr what was fused, and what was not and why", &o.report});
+    options_add(
+        &t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                         "element type that lower_precision gives products: f32 (default), bf16, int8, int8w",
+                         &o.dtype});
+    options_add(&t, (option_row){
+                        "mcpu", 0, OPTION_TEXT, "CPU",
+                        "the CPU whose arithmetic class is used where the graph names none (default: native)",
+                        &o.mcpu});
     options_add(&t, (option_row){"list", 0, OPTION_FLAG, NULL, "list the passes in the order of the pipeline",
                                  &list});
     arguments rest;

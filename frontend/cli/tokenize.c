@@ -139,32 +139,38 @@ int command_tokenize(int argc, char **argv) {
     bertc_role role;
     bool json = false;
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
-                      .summary = "Tokens, ids, types and offsets of each TEXT; without any, of each line of "
-                                 "standard input (with --json\n"
-                                 "each line is JSON as of `bertc run --input`: a string, or an object with "
-                                 "`text` or `words`, and perhaps `pair`).",
+                      .summary =
+                          "Prints the tokens of each TEXT with their ids, types and offsets. Without a "
+                          "TEXT it reads each line of standard\n"
+                          "input; with --json each line is a JSON string, or an object with `text` or "
+                          "`words`, and perhaps `pair`.",
                       .example = "bertc tokenize sentiment.so \"unaffable\""};
     options_add(&t, (option_row){"pair", 0, OPTION_TEXT, "TEXT", "the second text", &pair});
     options_add(
-        &t, (option_row){"json", 0, OPTION_FLAG, NULL,
-                         "ids, types, offsets and the words that tokens are of, as JSON, one line per text",
-                         &json});
-    options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: cut to so many tokens",
+        &t,
+        (option_row){
+            "json", 0, OPTION_FLAG, NULL,
+            "print JSON, one line per text: ids, types, offsets, and the word that each token is a part of",
+            &json});
+    options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: keep at most N tokens",
                                  &x.options.max_tokens, 1});
+    options_add(&t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW",
+                                 "which text of a pair is cut: longest (default), first or second. -left or "
+                                 "-right, alone or added: the end that is cut",
+                                 &truncate});
     options_add(
-        &t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW",
-                         "longest (default), first or second; -left or -right behind it, or alone: the end "
-                         "that is cut",
-                         &truncate});
-    options_add(&t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                                 "text makes no special tokens: [SEP] or </s> in it is text like any other",
-                                 &x.options.plain_text});
-    options_add(&t, (option_row){"as", 0, OPTION_TEXT, "ROLE",
-                                 "query or document: with the prompt, marker and length that the model gives "
-                                 "these, and what a query is filled up with (a checkpoint is compiled first)",
-                                 &as});
-    options_add(&t, (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
-                                 "of a checkpoint: another tokenizer.json or vocab.txt", &tokenizer});
+        &t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                         "read [SEP], </s> and their like in a text as plain text, never as special tokens",
+                         &x.options.plain_text});
+    options_add(
+        &t, (option_row){
+                "as", 0, OPTION_TEXT, "ROLE",
+                "treat the texts as `query` or `document`: with the prompt, marker and length that the model "
+                "has for these, and with the tokens that fill up a query (a checkpoint is compiled first)",
+                &as});
+    options_add(&t,
+                (option_row){"tokenizer", 0, OPTION_TEXT, "FILE",
+                             "for a checkpoint: use this tokenizer.json or vocab.txt instead", &tokenizer});
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;

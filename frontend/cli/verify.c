@@ -146,16 +146,18 @@ int command_verify(int argc, char **argv) {
     verify_options o = {0};
     option_table t = {.usage = "bertc verify MODEL [OPTION]...",
                       .summary =
-                          "Compiles a checkpoint in memory, runs it on one random text (16 tokens "
-                          "unless --seq) and holds every kernel's\n"
-                          "result against the reference evaluator's; then the graph's outputs, and with "
-                          "--graph its values too, against the\n"
-                          "graph as it was read.",
+                          "Compiles a checkpoint in memory, runs it on one random text (16 tokens unless "
+                          "--seq says otherwise), and\n"
+                          "compares the result of every kernel with the reference evaluator's. Then it "
+                          "compares the graph's outputs (with\n"
+                          "--graph all of its values) with those of the graph as it was read.",
                       .example = "bertc verify examples/models/mini-sst2"};
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "the rows as JSON", &o.json});
-    options_add(&t,
-                (option_row){"no-compile", 0, OPTION_FLAG, NULL,
-                             "evaluate alone: the graph against the graph as it was read", &o.no_compile});
+    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the rows as JSON", &o.json});
+    options_add(
+        &t, (option_row){
+                "no-compile", 0, OPTION_FLAG, NULL,
+                "don't compile: evaluate the rewritten graph and the graph as it was read, and compare them",
+                &o.no_compile});
     build_options_add(&t, &o.build, "native");
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);

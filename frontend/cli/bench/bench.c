@@ -69,22 +69,27 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
 
 int command_bench(int argc, char **argv) {
     bench_options o = {.threads = {1, {1}}, .rounds = 30};
-    option_table t = {.usage = "bertc bench model.so|MODEL [OPTION]...",
-                      .summary = "Medians of one call on random ids, and the share of the float32 "
-                                 "multiply-add peak that the same threads reach\n"
-                                 "between the rounds; the rate at which weights were read, and its share of "
-                                 "what a loop that does nothing else reads.",
-                      .example = "bertc bench mini/ --seq 128 --threads 1,2"};
-    options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST", "numbers of threads (default 1)",
-                                 &o.threads, 1});
+    option_table t = {
+        .usage = "bertc bench model.so|MODEL [OPTION]...",
+        .summary = "Times calls on random ids and prints medians. % of peak is the share of the float32 "
+                   "multiply-adds that the same\n"
+                   "threads reach between the rounds; GB/s is the rate at which weights were read, "
+                   "with its share of what a loop that\n"
+                   "only reads reaches.",
+        .example = "bertc bench mini/ --seq 128 --threads 1,2"};
+    options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST",
+                                 "numbers of threads, one row for each (default 1)", &o.threads, 1});
     options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 30", &o.rounds, 1});
-    options_add(&t, (option_row){"lengths", 0, OPTION_INTS, "LIST", "one batch of texts of these lengths",
-                                 &o.texts, 1});
-    options_add(&t, (option_row){"profile", 0, OPTION_FLAG, NULL,
-                                 "one row per phase, equal phases of all layers added up", &o.profile});
-    options_add(&t, (option_row){"ablate", 0, OPTION_FLAG, NULL, "of a checkpoint: each pass off in turn",
+    options_add(&t, (option_row){"lengths", 0, OPTION_INTS, "LIST",
+                                 "time one batch of texts of these lengths", &o.texts, 1});
+    options_add(&t,
+                (option_row){"profile", 0, OPTION_FLAG, NULL,
+                             "print a row per phase; equal phases of all layers are added up", &o.profile});
+    options_add(&t, (option_row){"ablate", 0, OPTION_FLAG, NULL,
+                                 "for a checkpoint: switch off each pass in turn, and time what it was worth",
                                  &o.ablate});
-    options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "weights in 2 MB pages", &o.huge_pages});
+    options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
+                                 &o.huge_pages});
     options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per row", &o.json});
     build_options_add(&t, &o.build, "native");
     arguments rest;

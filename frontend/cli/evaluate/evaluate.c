@@ -16,57 +16,63 @@ static void add_data(option_table *t, evaluate_options *o) {
                              "language model",
                              &o->data});
     options_add(t, (option_row){"columns", 0, OPTION_TEXT, "ROLE=NAME,...",
-                                "what columns are called that have other names: text=review,label=stars",
+                                "names of columns, where the file has other ones: text=review,label=stars",
                                 &o->columns});
-    options_add(t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                                "text makes no special tokens: [SEP] or </s> in it is text like any other",
-                                &o->plain_text});
-    options_add(t,
-                (option_row){"long", 0, OPTION_TEXT, "HOW",
-                             "longer texts, as of bertc run (default: window for questions, else truncate)",
-                             &o->long_texts});
+    options_add(
+        t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
+                        "read [SEP], </s> and their like in a text as plain text, never as special tokens",
+                        &o->plain_text});
+    options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
+                                "what to do with a text that is too long, as for bertc run (default: window "
+                                "for questions, else truncate)",
+                                &o->long_texts});
     options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
-                                "tokens that neighbouring windows share (default 128, at most half)",
+                                "with --long window: tokens that neighbouring windows share (default 128, at "
+                                "most half of a window)",
                                 &o->stride, 0});
-    options_add(t,
-                (option_row){"max-tokens", 0, OPTION_INT, "N",
-                             "longest text, or window (default: what the model takes)", &o->max_tokens, 1});
+    options_add(t, (option_row){"max-tokens", 0, OPTION_INT, "N",
+                                "the most tokens of a text or a window (default: what the model takes)",
+                                &o->max_tokens, 1});
     options_add(
         t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                        "of embeddings and labels: the model's prompt of that name goes before each text",
+                        "for embeddings and labels: put the model's prompt of this name before each text",
                         &o->prompt_name});
+    options_add(t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT",
+                                "put this prompt before each text (\"\": no prompt)", &o->prompt});
     options_add(
-        t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT", "the same, as it is (\"\": none)", &o->prompt});
-    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default: all CPUs", &o->threads, 1});
+        t, (option_row){"threads", 'j', OPTION_INT, "N", "threads (default: one per CPU)", &o->threads, 1});
 }
 
 static void add_figures(option_table *t, evaluate_options *o) {
     t->group = "figures";
     options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object", &o->json});
-    options_add(t, (option_row){"threshold", 0, OPTION_NUMBER, "P",
-                                "of several labels: the probability above which one is found (default 0.5)",
-                                &o->threshold, .floor = 0, .ceiling = 1});
-    options_add(t, (option_row){"strict", 0, OPTION_FLAG, NULL,
-                                "spans by IOB2 alone, as seqeval's strict mode (default: as conlleval)",
-                                &o->strict});
-    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "tokens of the longest answer (default 30)",
+    options_add(
+        t, (option_row){
+               "threshold", 0, OPTION_NUMBER, "P",
+               "for texts with several labels: a label counts as given above this probability (default 0.5)",
+               &o->threshold, .floor = 0, .ceiling = 1});
+    options_add(t,
+                (option_row){"strict", 0, OPTION_FLAG, NULL,
+                             "read spans by IOB2 alone, like seqeval's strict mode (default: like conlleval)",
+                             &o->strict});
+    options_add(t, (option_row){"max-answer", 0, OPTION_INT, "N", "the most tokens of an answer (default 30)",
                                 &o->max_answer, 1});
     options_add(t, (option_row){"no-answer", 0, OPTION_FLAG, NULL,
-                                "that the context holds no answer is an answer too", &o->no_answer});
+                                "allow the answer that the context holds no answer", &o->no_answer});
     options_add(t, (option_row){"cut", 0, OPTION_INTS, "K[,K]...",
-                                "of ranks: the K of nDCG and recall (default 1,5,10)", &o->cuts, 1});
+                                "for rankings: the K of nDCG@K and recall@K (default 1,5,10)", &o->cuts, 1});
     t->group = "bias";
     options_add(t, (option_row){"group-by", 0, OPTION_TEXT, "COLUMN[,...]",
-                                "all figures for each value of that column, and how far they are apart",
+                                "print all figures per value of this column, and how far they differ",
                                 &o->group_by});
+    options_add(t, (option_row){"positive", 0, OPTION_TEXT, "LABEL",
+                                "with --group-by: the label whose rates are compared (default: the second of "
+                                "two labels, else each label)",
+                                &o->positive});
     options_add(t,
-                (option_row){"positive", 0, OPTION_TEXT, "LABEL",
-                             "of --group-by: the label whose rates are compared (default: the second of two, "
-                             "else each)",
-                             &o->positive});
-    options_add(t, (option_row){"swap", 0, OPTION_TEXT, "WORD:WORD,...",
-                                "how often an answer changes when these words are swapped: he:she,his:her",
-                                &o->swap});
+                (option_row){"swap", 0, OPTION_TEXT, "WORD:WORD,...",
+                             "print how often an answer changes when these words are swapped: he:she,his:her",
+                             &o->swap});
 }
 
 static void table_init(option_table *t, evaluate_options *o) {
