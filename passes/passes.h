@@ -29,6 +29,44 @@ typedef struct optimizer_options {
 // As Transformers' options have them.
 #define OPTIMIZER_USUAL {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}
 
+// What a step of training keeps of its forward part for its backward part; the rest is made again there.
+typedef enum keep_policy {
+    KEEP_PRODUCTS,   // what products and attention make, and numbers at random: the default
+    KEEP_EVERYTHING, // nothing is made again
+    KEEP_LINEAR,     // what products with weights make
+    KEEP_NOTHING,    // as little memory as can be
+    KEEP_BUDGET,     // what fits
+    KEEP_COUNT
+} keep_policy;
+// By its word ("products", "everything", "linear", "nothing"); false for others.
+bool keep_policy_find(const char *word, keep_policy *out);
+
+// What `recompute` chose.
+typedef struct memory_choice {
+    bool made;                         // did the pass run, over a graph that trains?
+    int64_t state_bytes;               // of states and weights
+    int64_t arena_bytes, arena_before; // of the largest variant, and with everything kept
+    double share;                      // of the step's time that making again is expected to take
+    int count;
+    const struct memory_line { // values that are made again, by their names with N for numbers
+        const char *name;
+        int values;
+        int64_t bytes;
+    } *lines;
+} memory_choice;
+
+typedef struct memory_options {
+    keep_policy policy;
+    int64_t budget; // of KEEP_BUDGET: bytes of states, weights, arena, and of what is
+    int64_t beside; // beside these
+    // The largest variant that will be added, and for what. No target: sizes are those of 16 texts of 128 tokens.
+    int64_t length, batch;
+    const target *targets;
+    int target_count;
+    memory_choice
+        *choice; // gets what was chosen, of the first graph; it lives as long as that. NULL: nobody asks
+} memory_options;
+
 typedef struct pass_context {
     const target *target;        // schedule needs it; NULL where only graph passes run
     const tensor_source *source; // fold_constants may read small tensors; may be NULL
@@ -46,6 +84,7 @@ typedef struct pass_context {
     const calibration *calibration;
     bool train;                         // the default list is that of a training step
     const optimizer_options *optimizer; // NULL: OPTIMIZER_USUAL
+    const memory_options *memory;       // what recompute keeps; NULL: KEEP_PRODUCTS
 } pass_context;
 
 // How far a graph has come.

@@ -6,10 +6,10 @@
 //               "a,b,c": exactly these, in this order; "" runs none
 //
 // Passes of variants (schedule, plan_memory) run when a variant is added, never from a list.
-#include "passes/pass.h"
-
 #include <inttypes.h>
 #include <string.h>
+
+#include "passes/plan/plan.h"
 
 typedef struct pass_row {
     pass_info info;
@@ -272,43 +272,17 @@ bool passes_run_to(module *m, pass_stage last, const char *list, const pass_cont
 
 // --- Variants
 
-static bool capacity_fits(int64_t length, int64_t batch, const pass_context *c, int64_t *tokens) {
-    if (!c->target) return diag_error(c->diag, "variant", "there is no target to schedule for");
-    if (length < 1 || batch < 1 || __builtin_mul_overflow(length, batch, tokens) || *tokens > INT32_MAX / 2)
-        return diag_error(c->diag, "variant", "length %" PRId64 " x batch %" PRId64 " is out of range",
-                          length, batch);
-    return true;
-}
-
-// Texts of a call: each may have one token alone. Where a text's result is wide (the vocabulary), as many as have 16 tokens
-// each, so that results take no more memory than such texts' own.
-#define WIDE_ROW_BYTES   32768
-#define WIDE_TEXT_TOKENS 16
-static int64_t most_sequences(const graph *g, int64_t batch, int64_t tokens) {
-    bool wide = false;
-    for (value v = 0; v < g->count; v++) {
-        const type *t = graph_type(g, v);
-        wide = wide || (t->rank == 2 && dim_eq(t->d[0], dim_sym(SYM_S)) && t->d[1].s == SYM_NONE &&
-                        elem_bytes(t->e, t->d[1].n) > WIDE_ROW_BYTES);
-    }
-    int64_t few = (tokens + WIDE_TEXT_TOKENS - 1) / WIDE_TEXT_TOKENS;
-    return !wide ? tokens : few < batch ? batch : few;
-}
-
 static bool variant_new(graph *g, int64_t length, int64_t batch, const pass_context *c, variant *x) {
-    int64_t tokens = 0;
-    if (!capacity_fits(length, batch, c, &tokens)) return false;
+    if (!c->target) return diag_error(c->diag, "variant", "there is no target to schedule for");
+    if (!plan_sizes(g, c->target, length, batch, c->diag, x)) return false;
     const char *isa = c->target->isa;
     char name[96];
     snprintf(name, sizeof(name), "%s_s%" PRId64, isa, length);
     if (batch > 1) snprintf(name, sizeof(name), "%s_s%" PRId64 "_b%" PRId64, isa, length, batch);
     for (int i = 0; i < g->variant_count; i++)
         if (!strcmp(g->variants[i].name, name)) return diag_error(c->diag, name, "is there already");
-    *x = (variant){.name = arena_strdup(g->arena, name),
-                   .isa = arena_strdup(g->arena, isa),
-                   .length = length,
-                   .sequences = most_sequences(g, batch, tokens),
-                   .tokens = tokens};
+    x->name = arena_strdup(g->arena, name);
+    x->isa = arena_strdup(g->arena, isa);
     x->schedules = ARENA_ARRAY(g->arena, schedule, g->count);
     x->places = ARENA_ARRAY(g->arena, place, g->count);
     return true;

@@ -4,6 +4,7 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/graph.h"
+#include "frontend/cli/memory.h"
 #include "frontend/cli/probe.h"
 
 void build_options_add(option_table *t, build_options *o, const char *usual_mcpu) {
@@ -168,14 +169,12 @@ static bool choose_lengths(const build_options *o, const hub_model *m, int_list 
     return true;
 }
 
-static bool add_variants(build *b, const build_options *o, pass_context *c, diag *d) {
-    int_list lengths;
-    if (!choose_lengths(o, &b->model, &lengths, d)) return false;
+static bool add_variants(build *b, const build_options *o, const int_list *lengths, pass_context *c) {
     for (int t = 0; t < b->target_count; t++) {
         c->target = &b->targets[t];
         graph *g = module_find(b->module, c->target->class);
-        for (int i = 0; i < lengths.count; i++) {
-            if (passes_add_variant(g, lengths.v[i], o->batch, c) < 0) return false;
+        for (int i = 0; i < lengths->count; i++) {
+            if (passes_add_variant(g, lengths->v[i], o->batch, c) < 0) return false;
         }
     }
     return true;
@@ -192,31 +191,58 @@ static int list_classes(const build *b, const char *out[BUILD_TARGETS_MAX]) {
     return n;
 }
 
+// What a step keeps in memory: the longest variant is the one that counts.
+static bool choose_memory(const build *b, const build_options *o, const int_list *lengths,
+                          memory_options *out, diag *d) {
+    *out = (memory_options){.batch = o->batch, .targets = b->targets, .beside = o->memory_beside};
+    if (lengths->count) {
+        out->length = lengths->v[lengths->count - 1];
+        out->target_count = b->target_count;
+    }
+    return !o->memory || memory_read(o->memory, out, d);
+}
+
+// What the passes are told, but for a step's memory.
+static bool open_context(build *b, const build_options *o, const char **classes, pass_context *c, diag *d) {
+    *c = (pass_context){.source = &b->model.source,
+                        .diag = d,
+                        .print_after = o->print_after,
+                        .print_to = stderr,
+                        .precision = build_precision(o),
+                        .keep = build_keep(o, b->arena),
+                        .classes = classes,
+                        .class_count = list_classes(b, classes),
+                        .train = build_makes_step(o),
+                        .optimizer = o->optimizer,
+                        .report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL};
+    b->calibration = o->calibration;
+    if (c->precision == PRECISION_INT8 && !b->calibration && !o->graph) {
+        calibration *rough = ARENA_ARRAY(b->arena, calibration, 1);
+        if (!probe(&b->model, b->arena, rough, d)) return false;
+        b->calibration = rough;
+    }
+    c->calibration = b->calibration;
+#ifndef NDEBUG
+    c->verify = true;
+#endif
+    return true;
+}
+
 // Passes, and the variants.
 static bool make_graphs(build *b, const build_options *o, diag *d) {
     module *m = b->module;
     pass_stage last = o->stops ? o->last : STAGE_FINAL;
     bool planned = module_variant_count(m) > 0;
     const char *classes[BUILD_TARGETS_MAX];
-    pass_context c = {
-        .source = &b->model.source, .diag = d, .print_after = o->print_after, .print_to = stderr};
-    c.precision = build_precision(o);
-    c.keep = build_keep(o, b->arena);
-    b->calibration = o->calibration;
-    if (c.precision == PRECISION_INT8 && !b->calibration && !o->graph) {
-        calibration *rough = ARENA_ARRAY(b->arena, calibration, 1);
-        if (!probe(&b->model, b->arena, rough, d)) return false;
-        b->calibration = rough;
-    }
-    c.calibration = b->calibration;
-    c.classes = classes;
-    c.class_count = list_classes(b, classes);
-    c.train = build_makes_step(o);
-    c.optimizer = o->optimizer;
-    c.report = o->report && !strcmp(o->report, "fusion") ? stderr : NULL;
-#ifndef NDEBUG
-    c.verify = true;
-#endif
+    pass_context c;
+    int_list lengths = {0};
+    memory_options memory;
+    memory_choice choice = {0};
+    if (!open_context(b, o, classes, &c, d)) return false;
+    if (!planned && last >= STAGE_PACKED && !choose_lengths(o, &b->model, &lengths, d)) return false;
+    if (!choose_memory(b, o, &lengths, &memory, d)) return false;
+    memory.choice = &choice;
+    c.memory = &memory;
     for (int i = 0; planned && last < STAGE_FINAL && i < m->graph_count; i++)
         m->graphs[i]->variant_count = 0; // what is left is packed
     pass_stage stage = b->reached = passes_stage_of(m->graphs[0]);
@@ -225,9 +251,10 @@ static bool make_graphs(build *b, const build_options *o, diag *d) {
                           passes_stage_name(stage), passes_stage_name(last));
     if (last == STAGE_FINAL && !graph_choose_classes(b, o, d)) return false;
     if (!passes_run_to(m, last, o->passes, &c)) return false;
+    if (o->memory_told) memory_tell(&memory, o->memory_told);
     if (last < STAGE_FINAL || (o->graph_only && passes_stage_of(m->graphs[0]) < STAGE_PACKED)) return true;
     build_settle(b);
-    return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &c, d);
+    return planned ? graph_choose_variants(b, o, d) : add_variants(b, o, &lengths, &c);
 }
 
 hub_options build_hub(const build_options *o) {

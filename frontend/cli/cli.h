@@ -49,6 +49,11 @@ typedef struct build_options {
     bool graph_only;
     // With hub.train.task: a step is made, with gradients and AdamW. NULL: none.
     const optimizer_options *optimizer;
+    // Of the step: --memory, NULL: the default; bytes of its budget that are for something else; where to say what was chosen,
+    // NULL: nowhere.
+    const char *memory;
+    int64_t memory_beside;
+    FILE *memory_told;
 } build_options;
 
 typedef struct build {

@@ -162,6 +162,8 @@ static void compile(compile_options *o, diag *d) {
     with.graph_only = ir;
     optimizer_options optimizer = step_optimizer(&o->step);
     if (o->build.hub.train.task) with.optimizer = &optimizer;
+    with.memory = o->step.memory;
+    with.memory_told = !with.memory ? NULL : strcmp(o->output, "-") ? stdout : stderr;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
     if (o->build.graph && same_file(o->build.graph, o->output)) {
         diag_error(d, o->output, "is the graph that is read, and would be replaced");

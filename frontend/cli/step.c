@@ -1,5 +1,7 @@
 #include "frontend/cli/step.h"
 
+#include "frontend/cli/memory.h"
+
 void step_options_add(option_table *t, step_options *o) {
     *o = (step_options){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .rates.decay = 1};
     options_add(t, (option_row){"weight-decay", 0, OPTION_NUMBER, "X",
@@ -14,11 +16,12 @@ void step_options_add(option_table *t, step_options *o) {
         t, (option_row){"freeze", 0, OPTION_TEXT, "NAMES",
                         "parameters that stay as they are, by parts of their names: embeddings,layer.0-7",
                         &o->rates.frozen});
+    options_add(t, (option_row){"memory", 0, OPTION_TEXT, "SIZE", MEMORY_HELP, &o->memory});
 }
 
 bool step_options_given(const step_options *o) {
     bool usual = o->beta1 == 0.9 && o->beta2 == 0.999 && o->epsilon == 1e-8 && o->weight_decay == 0;
-    return !usual || o->rates.frozen;
+    return !usual || o->rates.frozen || o->memory;
 }
 
 optimizer_options step_optimizer(step_options *o) {

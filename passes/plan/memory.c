@@ -21,7 +21,7 @@
 //
 // Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
 // row begins at a multiple of 64 bytes, an odd one for AMX's tiles; all else is dense.
-#include "passes/pass.h"
+#include "passes/plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,14 +101,20 @@ static int64_t find_gap(const lifetime *s, const lifetime *placed, int n, const 
     return best >= 0 ? best : end;
 }
 
+// 0 where pack_weights has not run yet.
+static int64_t offset_of(const node *n) {
+    const attr *at = node_attr(n, ATTR_at);
+    return at ? at->u.i : 0;
+}
+
 // The place of what is in no arena.
 static bool placed_outside(const graph *g, value v, place *out) {
     const node *n = graph_node(g, v);
     value state = node_is_state(n) ? v : graph_state_of(g, v);
     if (state != VALUE_NONE)
-        *out = (place){.kind = PLACE_STATE, .offset = node_attr(graph_node(g, state), ATTR_at)->u.i};
+        *out = (place){.kind = PLACE_STATE, .offset = offset_of(graph_node(g, state))};
     else if (node_is_constant(n))
-        *out = (place){.kind = PLACE_WEIGHT, .offset = node_attr(n, ATTR_at)->u.i};
+        *out = (place){.kind = PLACE_WEIGHT, .offset = offset_of(n)};
     else if (input_of_call(n))
         *out = (place){.kind = PLACE_INPUT, .offset = v};
     else
@@ -117,11 +123,11 @@ static bool placed_outside(const graph *g, value v, place *out) {
 }
 
 // The values that need a place, with their lives and sizes; -1 with a diagnostic where one is too large.
-static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes, arena *scratch) {
-    variant *x = p->variant;
+static int collect_lifetimes(const graph *g, const target *t, variant *x, lifetime *lifetimes, arena *scratch,
+                             diag *d) {
     bindings b = variant_most(x);
     int *last = ARENA_ARRAY(scratch, int, g->count), n = 0;
-    const bool *index = places_find_indices(scratch, g), tiles = target_has_tiles(p->c->target);
+    const bool *index = places_find_indices(scratch, g), tiles = target_has_tiles(t);
     find_lives(g, last);
     for (value v = 0; v < g->count; v++) {
         const node *producer = graph_node(g, v);
@@ -132,8 +138,7 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
         s.bytes = place_bytes(&producer->type, &b, tiles, &x->places[v].ld);
         if (s.bytes < 0) {
             char where[160];
-            diag_error(p->c->diag, pass_where(g, v, where, sizeof(where)), "is too large for variant %s",
-                       x->name);
+            diag_error(d, pass_where(g, v, where, sizeof(where)), "is too large for variant %s", x->name);
             return -1;
         }
         lifetimes[n++] = s;
@@ -141,12 +146,11 @@ static int collect_lifetimes(const graph *g, const pass *p, lifetime *lifetimes,
     return n;
 }
 
-bool pass_plan_memory(graph *g, pass *p) {
+bool plan_places(const graph *g, const target *t, variant *x, diag *d) {
     arena *scratch = arena_new();
     lifetime *lifetimes = ARENA_ARRAY(scratch, lifetime, g->count + 1);
     const lifetime **live = ARENA_ARRAY(scratch, const lifetime *, g->count + 1);
-    variant *x = p->variant;
-    int n = collect_lifetimes(g, p, lifetimes, scratch);
+    int n = collect_lifetimes(g, t, x, lifetimes, scratch, d);
     if (n > 0) qsort(lifetimes, (size_t)n, sizeof(*lifetimes), by_size);
     bool ok = n >= 0;
     x->arena_bytes = 0;
@@ -157,8 +161,12 @@ bool pass_plan_memory(graph *g, pass *p) {
         x->places[s->v].offset = s->offset;
         if (s->offset + s->bytes > x->arena_bytes) x->arena_bytes = s->offset + s->bytes;
         if (x->arena_bytes > INT64_MAX / 4)
-            ok = diag_error(p->c->diag, p->name, "variant %s needs too large an arena", x->name);
+            ok = diag_error(d, "plan_memory", "variant %s needs too large an arena", x->name);
     }
     arena_free(scratch);
     return ok;
+}
+
+bool pass_plan_memory(graph *g, pass *p) {
+    return plan_places(g, p->c->target, p->variant, p->c->diag);
 }

@@ -1,15 +1,15 @@
 // schedule: tile sizes and task splits of one variant, from a cost model over the target (cost.c).
 //
-//   requires  places of the weights       produces  variant.schedules, variant.row_tile
+//   requires  places of the weights       produces  variant.schedules
 //
-//   before    variant avx512_s128 {length = 128, tokens = 128, ...} { }
+//   before    variant avx512_s128 {length = 128, tokens = 128, row_tile = 8, ...} { }
 //   after     variant avx512_s128 {length = 128, tokens = 128, row_tile = 8, ...} {
 //               %u {tile = [8,48], splits = [rows[0,0], rows[64,0], columns[32,768], ...]}
 //             }
 //
 //   tile          of matmul, mlp and attention: rows x columns of the register tile, which is that
-//                 of the target's product of the node's element types. The variant's row tile is
-//                 that of f32 by f32, or 16, AMX's.
+//                 of the target's product of the node's element types. The variant's row tile
+//                 (sizes.c) is that of f32 by f32, or 16, AMX's.
 //   splits[class] of matmul and mlp: a task's block_rows x block_columns
 //                 of a product that is pooled: columns of a task, and rows of a block in it
 //                 of attention: query rows of a task, which is (sequence, head, row block)
@@ -202,15 +202,7 @@ static void schedule_node(const graph *g, value v, const kernel_shape *shapes, c
     }
 }
 
-// That of f32 by f32; where a product is made of AMX's tiles, the rows of one of them.
-static int32_t row_tile(const target *t, const target_product *f32) {
-    return target_has_tiles(t) ? (int32_t)round_up(16, f32->rows) : f32->rows;
-}
-
 bool pass_schedule(graph *g, pass *p) {
-    const target_product *f32 = target_product_find(p->c->target, ELEM_F32, ELEM_F32);
-    if (!f32) return diag_error(p->c->diag, p->name, "the target has no product of f32 by f32");
-    p->variant->row_tile = row_tile(p->c->target, f32);
     arena *scratch = arena_new();
     kernel_shape *shapes = ARENA_ARRAY(scratch, kernel_shape, g->count + 1);
     for (value v = 0; v < g->count; v++) {

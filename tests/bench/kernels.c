@@ -15,6 +15,7 @@
 
 #include "backend/output/artefact.h"
 #include "frontend/cli/bench/peak.h"
+#include "frontend/cli/memory.h"
 #include "frontend/cli/options.h"
 #include "ir/text.h"
 #include "passes/passes.h"
@@ -28,6 +29,7 @@ typedef struct kernel_options {
     int64_t length, texts, threads, rounds;
     const char *mcpu, *passes, *dtype;
     precision precision;
+    const char *memory;
     bool report, train;
 } kernel_options;
 
@@ -208,7 +210,13 @@ static bool prepare(bench_graph *b, const char *path, const kernel_options *o, d
                       .verify = true,
                       .precision = o->precision,
                       .train = o->train};
+    memory_choice choice = {0};
+    memory_options memory = {
+        .length = o->length, .batch = o->texts, .targets = &b->t, .target_count = 1, .choice = &choice};
+    if (o->memory && !memory_read(o->memory, &memory, d)) return false;
+    c.memory = &memory;
     if (!passes_run(b->g, o->passes, &c)) return false;
+    if (o->memory) memory_tell(&memory, stdout);
     int index = passes_add_variant(b->g, o->length, o->texts, &c);
     if (index >= 0) b->v = &b->g->variants[index];
     return index >= 0;
@@ -346,6 +354,7 @@ int main(int argc, char **argv) {
     options_add(&t, (option_row){"passes", 0, OPTION_TEXT, "LIST", "as of bertc opt", &o.passes, 0, 0});
     options_add(&t, (option_row){"train", 0, OPTION_FLAG, NULL, "of a graph with a loss: a step of training",
                                  &o.train, 0, 0});
+    options_add(&t, (option_row){"memory", 0, OPTION_TEXT, "SIZE", MEMORY_HELP, &o.memory, 0, 0});
     options_add(
         &t, (option_row){"report", 0, OPTION_FLAG, NULL, "the fusion report, on stderr", &o.report, 0, 0});
     arguments files;

@@ -43,6 +43,7 @@ passes/lower:
 passes/narrow:
 passes/optimize:
 passes/plan:
+passes/recompute: plan
 END
 }
 

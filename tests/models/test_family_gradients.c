@@ -8,7 +8,7 @@
 
 #include "main.h"
 #include "models/case_list.h"
-#include "models/cases.h"
+#include "models/case_targets.h"
 #include "ops/wide.h"
 #include "passes/passes.h"
 
@@ -50,33 +50,6 @@ typedef struct checked {
     tensor *states; // of the values of g
 } checked;
 
-static int64_t length_of(const checked *c, dim d) {
-    return d.s == SYM_NONE ? d.n : d.s == SYM_S ? c->at.batch : c->at.tokens;
-}
-
-// Labels that there are: of the output's columns, of the text's tokens, of the call's texts.
-static eval_input target_of(const checked *c, const node *n) {
-    tensor t = {.e = n->type.e, .rank = n->type.rank};
-    for (int i = 0; i < t.rank; i++) t.shape[i] = length_of(c, n->type.d[i]);
-    int64_t count = tensor_count(&t);
-    const graph *g = c->g;
-    bool at_token = !strcmp(n->name, "starts") || !strcmp(n->name, "ends"), next = !strcmp(n->name, "next");
-    const type *logits = graph_type(g, g->outputs[0].value);
-    int64_t most = at_token || next                ? 2
-                   : !strcmp(n->name, "positives") ? c->at.batch
-                   : logits->rank > 1              ? logits->d[1].n
-                                                   : 2;
-    int32_t *integers = ARENA_ARRAY(c->a, int32_t, count);
-    double *numbers = ARENA_ARRAY(c->a, double, count);
-    for (int64_t i = 0; i < count; i++) {
-        integers[i] = !strcmp(n->name, "candidates") ? 1 : (int32_t)((i + 1) * 7 % most);
-        numbers[i] = 0.25 * (double)(i % 5 + 1);
-        if (at_token && c->at.bounds[i + 1] - c->at.bounds[i] == 1) integers[i] = 0;
-    }
-    t.data = t.e == ELEM_I32 ? (void *)integers : (void *)numbers;
-    return (eval_input){n->name, t};
-}
-
 static void fill_inputs(checked *c, const safetensors *io) {
     eval_input known[CASE_INPUTS];
     c->at = case_grid(&c->m, io, 0, c->a);
@@ -86,7 +59,7 @@ static void fill_inputs(checked *c, const safetensors *io) {
         if (n->op != OP_input) continue;
         int k = 0;
         while (k < CASE_INPUTS && strcmp(known[k].name, n->name)) k++;
-        c->inputs[c->input_count++] = k < CASE_INPUTS ? known[k] : target_of(c, n);
+        c->inputs[c->input_count++] = k < CASE_INPUTS ? known[k] : case_target(c->g, &c->at, n, true, c->a);
     }
 }
 

@@ -285,7 +285,7 @@ data_form train_form(const train_options *o) {
 static bool is_free(const char *name) {
     static const char *const names[] = {"train",          "dev",     "output",     "init",
                                         "skip-bad-lines", "dropout", "save-steps", "save-total-limit",
-                                        "resume",         "threads"};
+                                        "resume",         "threads", "memory"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return false;

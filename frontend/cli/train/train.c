@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/memory.h"
 #include "frontend/cli/train/checkpoint.h"
 #include "frontend/cli/train/run.h"
 #include "ir/memory.h"
@@ -133,7 +134,10 @@ static bool open_trainer(train_run *r, diag *d) {
                        .mcpu = o->mcpu,
                        .usual_mcpu = "native",
                        .passes = o->passes,
-                       .optimizer = &optimizer};
+                       .optimizer = &optimizer,
+                       .memory = step.memory,
+                       .memory_beside = MEMORY_BESIDE,
+                       .memory_told = step.memory ? stdout : NULL};
     if (o->keep) b.keeps = (text_list){.count = 1, .v = {o->keep}};
     r->room = texts * longest;
     if (!check_room(r, d) || !opened_open(&r->opened, o->model, &b, d)) return false;
