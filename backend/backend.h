@@ -78,6 +78,8 @@ typedef struct jit jit;
 jit *backend_jit(const artefact *a, int optimise, backend_times *times, diag *d);
 const void *jit_descriptor(const jit *j);
 const void *jit_weights(const jit *j);
+// Gives the memory of the states' first values back to the system: for when all sessions that there will be are open.
+void jit_drop_states(jit *j);
 void jit_free(jit *j);
 
 #endif

@@ -63,8 +63,8 @@ typedef struct memory_options {
     int64_t length, batch;
     const target *targets;
     int target_count;
-    memory_choice
-        *choice; // gets what was chosen, of the first graph; it lives as long as that. NULL: nobody asks
+    // Gets what was chosen for the first graph, and lives as long as that. NULL: nobody asks.
+    memory_choice *choice;
 } memory_options;
 
 typedef struct pass_context {

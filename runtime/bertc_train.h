@@ -24,6 +24,9 @@ BERTC_API bool bertc_model_trains(const bertc_model *model);
 BERTC_API bertc_trainer *bertc_trainer_open(bertc_model *model, const bertc_session_options *options,
                                             bertc_error *error);
 BERTC_API void bertc_trainer_close(bertc_trainer *trainer);
+// Gives the memory that the last step's values took back to the system, as before a model is written; the next call takes
+// it again. Parameters and all that training keeps stay. False where the trainer is in a call.
+BERTC_API bool bertc_trainer_trim(bertc_trainer *trainer, bertc_error *error);
 // The trainer's session, to tokenize or answer texts with the parameters as they are now. It is the trainer's: it is
 // in a call while the trainer is, and is closed with it. bertc_run on it is forward alone.
 BERTC_API bertc_session *bertc_trainer_session(bertc_trainer *trainer);

@@ -1,6 +1,7 @@
 // JIT: code and weights of an artefact in this process's memory.
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "backend/output/artefact.h"
 #include "ir/memory.h"
@@ -9,7 +10,7 @@ struct jit {
     jit_code *code;
     const void *descriptor;
     void *weights;
-    size_t weights_bytes;
+    size_t weights_bytes, state_bytes;
 };
 
 const void *jit_descriptor(const jit *j) {
@@ -18,6 +19,11 @@ const void *jit_descriptor(const jit *j) {
 
 const void *jit_weights(const jit *j) {
     return j->weights;
+}
+
+void jit_drop_states(jit *j) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = j->state_bytes / page * page;
+    if (bytes) madvise(j->weights, bytes, MADV_DONTNEED);
 }
 
 void jit_free(jit *j) {
@@ -37,6 +43,7 @@ static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
     if (!p) return diag_error(d, "JIT", "out of memory: %lld bytes of weights", (long long)w.bytes);
     j->weights = p;
     j->weights_bytes = (size_t)w.bytes;
+    j->state_bytes = (size_t)a->module->graphs[0]->state_bytes;
     for (int i = 0; i < w.count; i++) {
         if (!weights_fill(&w, i, a->source, (char *)p + w.items[i].at, d)) return false;
     }

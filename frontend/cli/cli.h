@@ -114,6 +114,8 @@ typedef struct opened {
 // False, with a diagnostic that says what it is and what helps, where a file is of another kind.
 bool may_be_artefact(const char *path, diag *d);
 bool opened_open(opened *o, const char *path, const build_options *options, diag *d);
+// When all sessions that there will be are open: memory that only opening took goes back to the system.
+void opened_settle(opened *o);
 void opened_close(opened *o);
 
 // --- Small things

@@ -1,5 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "frontend/cli/cli.h"
 #include "frontend/hub/files/file.h"
@@ -32,6 +35,13 @@ bool opened_open(opened *o, const char *path, const build_options *options, diag
     bertc_error e;
     o->model = bertc_load(path, &e);
     return o->model || runtime_failed(d, &e);
+}
+
+void opened_settle(opened *o) {
+    if (o->jit) jit_drop_states(o->jit);
+#ifdef __GLIBC__
+    malloc_trim(0); // what LLVM has freed
+#endif
 }
 
 void opened_close(opened *o) {

@@ -34,7 +34,7 @@ bool plan_sizes(const graph *g, const target *t, int64_t length, int64_t batch, 
     const target_product *f32 = target_product_find(t, ELEM_F32, ELEM_F32);
     int64_t tokens = 0;
     if (!capacity_fits(length, batch, d, &tokens)) return false;
-    if (!f32) return diag_error(d, "variant", "the target has no product of f32 by f32");
+    if (!f32) return diag_error(d, "schedule", "the target has no product of f32 by f32");
     *out = (variant){.length = length,
                      .tokens = tokens,
                      .sequences = most_sequences(g, batch, tokens),

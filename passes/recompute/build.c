@@ -4,8 +4,8 @@
 //   after     %act = gelu %sums   | %loss ..  | %act.again = gelu %sums
 //                                             | %dw = fuse (%act.again, %dy) { product }
 //
-// A value that is made again has one copy for all its readers in the backward part, right before the first of
-// them. What its copy reads is kept, or made again itself.
+// A value that is made again has one copy for all its readers in the backward part, right before
+// the first of them. What its copy reads is kept, or made again itself.
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
 

@@ -4,8 +4,8 @@
 //             %act = result %slope {index = 1}                               read by both
 //   after     the same, and  %sums = result %slope {index = 2}               %s itself
 //
-// GELU's slope and its result are both wanted by the backward, and both follow from the sums: so these alone
-// need to be kept.
+// GELU's slope and its result are both wanted by the backward, and both follow from the sums: so
+// these alone need to be kept.
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
 

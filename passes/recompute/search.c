@@ -79,6 +79,25 @@ void search_policy(const remake *r, const remake_sizes *sizes, remake_class last
     trim(&s, s.count, measure(&s));
 }
 
+// Rows that save nothing where they alone are made again leave the list: behind a residual sum each would bring all layers
+// before it along.
+static void leave_useless(search *s) {
+    int kept = 0;
+    for (int i = 0; i < s->count; i++) set(s, &s->list[i], s->list[i].class == REMAKE_ROWS);
+    trim(s, s->count, measure(s));
+    for (int begin = 0, end; begin < s->count; begin = end) {
+        bool useful = false;
+        end = group_end(s, begin);
+        for (int i = begin; i < end; i++)
+            useful = useful || is_chosen(s, i) || s->list[i].class != REMAKE_ROWS;
+        for (int i = begin; i < end; i++) {
+            set(s, &s->list[i], false);
+            if (useful) s->list[kept++] = s->list[i];
+        }
+    }
+    s->count = kept;
+}
+
 // The number of first candidates with which the arena is smallest.
 static int find_least(search *s, int64_t *least) {
     int best = 0;
@@ -103,12 +122,14 @@ static int64_t choose_least(search *s, int64_t most) {
 
 void search_least(const remake *r, const remake_sizes *sizes, bool *again, diag *d) {
     search s = begin_search(r, sizes, d, again);
+    leave_useless(&s);
     choose_least(&s, 0);
 }
 
 bool search_budget(const remake *r, const remake_sizes *sizes, int64_t most, bool *again, int64_t *least,
                    diag *d) {
     search s = begin_search(r, sizes, d, again);
+    leave_useless(&s);
     int low = 0, high = 0; // `low` does not fit
     bool fits = measure_first(&s, 0) <= most;
     while (!fits && high < s.count) {

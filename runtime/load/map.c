@@ -108,3 +108,7 @@ void *map_large(size_t bytes) {
 void map_free(void *address, size_t bytes) {
     if (address) munmap(address, heap_round_up(bytes ? bytes : 1, page_size()));
 }
+
+void map_empty(void *address, size_t bytes) {
+    if (address) madvise(address, heap_round_up(bytes ? bytes : 1, page_size()), MADV_DONTNEED);
+}

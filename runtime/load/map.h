@@ -17,5 +17,7 @@ bool map_image(mapping *out, const image *im, int fd, bertc_error *error);
 // `bytes` is rounded up to pages; NULL where there is no memory.
 void *map_large(size_t bytes);
 void map_free(void *address, size_t bytes);
+// Gives the pages of such a mapping back to the system: it is zeros again, and takes memory as it is written.
+void map_empty(void *address, size_t bytes);
 
 #endif

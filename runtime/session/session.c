@@ -106,7 +106,8 @@ static bool open_states(bertc_session *s, bertc_error *error) {
     size_t bytes = (size_t)s->model->descriptor->state_bytes,
            zeros = (size_t)s->model->descriptor->zero_bytes;
     if (!bytes && !zeros) return true;
-    s->states = heap_aligned(64, bytes + zeros + 64, 1);
+    s->states_bytes = bytes + zeros + 64;
+    s->states = map_large(s->states_bytes);
     if (!s->states)
         return error_set(error, "out of memory: the session's states are %zu bytes", bytes + zeros);
     if (bytes) memcpy(s->states, s->model->weights, bytes);
@@ -192,6 +193,11 @@ bertc_session *session_open(bertc_model *model, const bertc_session_options *o, 
     return NULL;
 }
 
+void session_trim(bertc_session *s) {
+    map_empty(s->arena, s->arena_bytes);
+    map_empty(s->scratch, s->scratch_bytes);
+}
+
 bool session_enter(bertc_session *s, bertc_error *error) {
     if (!atomic_exchange_explicit(&s->busy, true, memory_order_acquire)) return true;
     return error_set(error, pool_is_own(s->pool)
@@ -222,7 +228,7 @@ void session_close(bertc_session *s) {
     free(s->group.places);
     for (int i = 0; i < s->target_count; i++) free(s->targets[i].rows);
     free(s->targets);
-    free(s->states);
+    map_free(s->states, s->states_bytes);
     map_free(s->weights_copy, (size_t)s->model->descriptor->weights_bytes);
     map_free(s->arena, s->arena_bytes);
     map_free(s->scratch, s->scratch_bytes);

@@ -66,6 +66,7 @@ struct bertc_session {
     bool parallel;      // on the caller's threads
     int64_t fetch_most; // bytes that a thread fetches while it waits
     const char *weights;
+    size_t states_bytes;
     char *states;       // its own, from the first bytes of the weights; aligned to 64
     void *weights_copy; // in large pages, or NULL
     char *arena, *scratch;
@@ -86,6 +87,8 @@ struct bertc_session {
 // Memory and threads, without the text side. `o->threads` in [0, 4096]. NULL: *error says why.
 bertc_session *session_open(bertc_model *model, const bertc_session_options *o, bertc_error *error);
 void session_close(bertc_session *s);
+// Gives what calls left in memory back to the system, between calls; the states stay.
+void session_trim(bertc_session *s);
 // Around each call of the application's. False, with an error, where another one is not done: on another
 // thread, or when the process forked.
 bool session_enter(bertc_session *s, bertc_error *error);

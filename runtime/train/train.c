@@ -64,6 +64,14 @@ void bertc_trainer_close(bertc_trainer *t) {
     free(t);
 }
 
+bool bertc_trainer_trim(bertc_trainer *t, bertc_error *error) {
+    if (!t) return error_set(error, "trainer is NULL");
+    if (!session_enter(t->session, error)) return false;
+    session_trim(t->session);
+    session_leave(t->session);
+    return true;
+}
+
 bertc_session *bertc_trainer_session(bertc_trainer *t) {
     return t ? t->session : NULL;
 }

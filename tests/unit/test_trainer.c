@@ -179,7 +179,9 @@ START_TEST(steps) {
         evaluate(step, states, results);
         near(&loss, results[2].data, 1, "loss");
         near(&norm, results[3].data, 1, "norm");
+        if (step == 2) ck_assert_msg(bertc_trainer_trim(t, &error), "%s", error.message);
     }
+    ck_assert(!bertc_trainer_trim(NULL, &error));
     int64_t n;
     const float *w = read_one(t, "classifier.weight", &n), *from = states[named("w")].data;
     float *turned = ARENA_ARRAY(a, float, n);

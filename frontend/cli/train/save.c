@@ -9,6 +9,12 @@ static const char *model_name(const train_run *r) {
     return r->o->lora.rank ? "adapter_model.safetensors" : "model.safetensors";
 }
 
+// A model is written tensor by tensor; what the last step left is not needed meanwhile.
+static bool make_room(train_run *r, diag *d) {
+    bertc_error e;
+    return bertc_trainer_trim(r->trainer, &e) || runtime_failed(d, &e);
+}
+
 static bool write_model(train_run *r, const char *folder, const char *dtype, bool merged, diag *d) {
     arena *a = arena_new();
     const hub_model *model = &r->opened.build.model;
@@ -35,7 +41,7 @@ static bool fill(void *user, const char *folder, diag *d) {
 bool save_checkpoint(train_run *r, diag *d) {
     const char *out = r->o->output;
     report_clear(&r->report);
-    if (!train_log_sync(&r->log, d)) return false;
+    if (!train_log_sync(&r->log, d) || !make_room(r, d)) return false;
     r->state.log_bytes = r->log.bytes;
     if (!checkpoint_write(out, r->state.step, fill, r, d)) return false;
     if (r->o->save_limit) checkpoint_prune(out, r->o->save_limit, r->o->load_best ? r->state.best_step : -1);
@@ -57,7 +63,7 @@ bool save_result(train_run *r, diag *d) {
     if (other && !load(r, r->state.best_step, false, d)) return false;
     r->state.log_bytes = r->log.bytes;
     r->state.finished = true;
-    return train_log_sync(&r->log, d) &&
+    return train_log_sync(&r->log, d) && make_room(r, d) &&
            write_model(r, r->o->output, r->o->save_dtype, r->o->lora.merged, d) &&
            state_write(checkpoint_file(r->o->output, CHECKPOINT_STATE).text, &r->state, d);
 }

@@ -144,6 +144,7 @@ static bool open_trainer(train_run *r, diag *d) {
     bertc_session_options s = BERTC_SESSION_OPTIONS_INIT;
     s.threads = (int)(o->threads ? o->threads : r->threads);
     r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
+    opened_settle(&r->opened);
     return r->trainer ? tensor_rates_check(&step.rates, d) : runtime_failed(d, &e);
 }
 
