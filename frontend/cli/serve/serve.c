@@ -76,7 +76,7 @@ static void table_init(option_table *t, server_options *o) {
         .summary = "Answers texts over HTTP: the routes of text-embeddings-inference and OpenAI's "
                    "/v1/embeddings, and routes\nwith the keys of `bertc run --json`. A page at / tries "
                    "the models. A checkpoint is compiled in memory first.",
-        .example = "bertc serve embeddings.so --listen 127.0.0.1:8080"};
+        .example = "bertc serve sentiment.so --listen 127.0.0.1:8080"};
     *o = (server_options){.max_client_batch_size = 32,
                           .payload_limit = 2000000,
                           .max_concurrent_requests = 512,
