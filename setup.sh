@@ -7,9 +7,10 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
+#   sh setup.sh packages bertc, libbertc, libbertc-dev and python3-bertc as .deb: build-packages
 #   sh setup.sh wheel    the Python package with its own bertc and libbertc: build-wheel/dist
 #
 # BERTC_LLVM=19..22 picks the LLVM (default: the newest that is installed, or that can be). BERTC_REQUIRE=avx512,shared,... makes
@@ -290,10 +291,10 @@ clients() {
     build/tests/cli_test_serve_clients --all
 }
 
-# From a Debian that holds nothing but its base: installs, builds, and runs the demo and the tests that need no shared data.
-minimal() {
+# A Debian that holds nothing but its base, with this one's sources of packages: sets `folder`.
+fresh_root() { # NAME
     need debootstrap
-    folder=$PWD/build-minimal
+    folder=$PWD/$1
     [ "$(id -u)" = 0 ] || die "the minimal root needs a root's chroot"
     umount "$folder/proc" 2>/dev/null || true
     rm -rf --one-file-system "$folder"
@@ -304,9 +305,14 @@ minimal() {
         die "debootstrap failed: $folder.log"
     cp -a /etc/apt/. "$folder/etc/apt/"
     cp /etc/resolv.conf "$folder/etc/"
+    mount -t proc proc "$folder/proc"
+}
+
+# From there: installs, builds, and runs the demo and the tests that need no shared data.
+minimal() {
+    fresh_root build-minimal
     mkdir "$folder/bertc"
     git ls-files -z | tar c --null -T - | tar x -C "$folder/bertc"
-    mount -t proc proc "$folder/proc"
     chroot "$folder" sh /bertc/setup.sh demo
     chroot "$folder" sh /bertc/setup.sh test "${BERTC_MINIMAL_TESTS:-unit/|ir/|passes/|cli/}"
     umount "$folder/proc"
@@ -334,6 +340,7 @@ part() {
     wheel) wheel_tests ;;
     mpi) mpi ;;
     compilers) compilers ;;
+    packages) package_tests ;;
     quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
@@ -345,7 +352,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)
@@ -401,6 +408,27 @@ debian_source() {
     apt-get "$@" update && (cd "$apt" && apt-get "$@" source "$package" >/dev/null 2>&1) || die "could not fetch $package's source package"
     mv "$apt/$package"-*/ "build-portable/$folder"
     rm -rf "$apt"
+}
+
+# bertc, libbertc, libbertc-dev and python3-bertc as .deb: build-packages/*.deb. Without MPI, which few need and which is large.
+packages() {
+    need dpkg-dev file
+    configure build-packages -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DBERTC_MPI=OFF -DCMAKE_INSTALL_PREFIX=/usr
+    cmake --build build-packages -j "$(jobs)"
+    rm -f build-packages/*.deb
+    (cd build-packages && cpack -G DEB >cpack.log 2>&1) || die "cpack failed: build-packages/cpack.log"
+    ls -l build-packages/*.deb
+}
+
+# They are installed in a Debian that holds nothing but its base, and do what they are for.
+package_tests() {
+    packages
+    fresh_root build-packages-root
+    mkdir "$folder/bertc"
+    cp -r examples tests/packages.sh build-packages/*.deb "$folder/bertc/"
+    chroot "$folder" sh /bertc/packages.sh
+    umount "$folder/proc"
+    rm -rf --one-file-system "$folder"
 }
 
 # Debian's static libmicrohttpd needs GnuTLS, of which there is no static library: it is built again without TLS.
@@ -500,6 +528,10 @@ bench)
 portable)
     dependencies
     portable
+    ;;
+packages)
+    dependencies
+    packages
     ;;
 wheel)
     dependencies

@@ -1,8 +1,10 @@
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/manual.h"
 #include "frontend/cli/process.h"
 #include "ir/memory.h"
 
@@ -32,6 +34,39 @@ static void print_usage(FILE *out) {
     fprintf(out, "\nbertc COMMAND --help says more; bertc --version says which one this is.\n");
 }
 
+// --- The manual: what the build installs (cmake/Manual.cmake)
+
+static void print_page(void) {
+    printf(".TH BERTC 1\n.SH NAME\nbertc \\- compiles BERT encoders to native code that needs no framework\n"
+           ".SH SYNOPSIS\nbertc COMMAND [OPTION]... [ARGUMENT]...\n.SH COMMANDS\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        printf(".TP\n\\fB%s\\fR\n", commands[i].name);
+        manual_text(commands[i].summary);
+        printf("; see\n.BR bertc\\-%s (1)\n", commands[i].name);
+    }
+    printf(".SH OPTIONS\n.TP\n\\fB\\-\\-version\\fR\nsays which bertc this is\n");
+}
+
+static int print_completion(void) {
+    printf("# bash completion for bertc\n_bertc() {\n    local current=${COMP_WORDS[COMP_CWORD]} "
+           "before=${COMP_WORDS[COMP_CWORD - 1]}\n"
+           "    local command=${COMP_WORDS[1]} options= values=\n    if [ \"$COMP_CWORD\" = 1 ]; then\n"
+           "        COMPREPLY=($(compgen -W '--help --version");
+    for (size_t i = 0; i < COMMANDS; i++) printf(" %s", commands[i].name);
+    printf("' -- \"$current\"))\n        return\n    fi\n    case $command in\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char word[] = "--help=bash";
+        char *words[] = {(char *)(uintptr_t)commands[i].name, word, NULL};
+        int status = commands[i].run(2, words);
+        if (status != EXIT_OK) return status;
+    }
+    printf("    esac\n    case $values in *\" $before \"*) return ;; esac\n    case $current in\n"
+           "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
+           "    *) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n    esac\n}\ncomplete -o filenames -F "
+           "_bertc bertc\n");
+    return EXIT_OK;
+}
+
 // cJSON's makers return NULL when memory runs out, and what they were to add would be missing.
 static void *json_memory(size_t size) {
     return memory_must(memory_alloc(size, 1));
@@ -55,6 +90,11 @@ static int run_command(int argc, char **argv) {
         print_usage(stdout);
         return EXIT_OK;
     }
+    if (!strcmp(argv[1], "--help=man")) {
+        print_page();
+        return EXIT_OK;
+    }
+    if (!strcmp(argv[1], "--help=bash")) return print_completion();
     if (!strcmp(argv[1], "--version")) {
         printf("bertc %s\n", bertc_version());
         return EXIT_OK;

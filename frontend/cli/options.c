@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/manual.h"
 #include "ir/words.h"
 
 #define HELP_COLUMN 30
@@ -209,6 +210,12 @@ int options_parse(const option_table *t, int argc, char **argv, arguments *rest)
             only_words = true;
         } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
             print_help(t);
+            return EXIT_OK;
+        } else if (!strcmp(word, "--help=man")) {
+            manual_page(t);
+            return EXIT_OK;
+        } else if (!strcmp(word, "--help=bash")) {
+            manual_words(t);
             return EXIT_OK;
         } else {
             int status = parse_one(t, argc, argv, &i);

@@ -157,7 +157,9 @@ int main(void) {
 #endif
 #endif
     if (!find_build() || !mkdtemp(root)) return 1;
-    if (run(out, sizeof out, "cmake --install %s --component libbertc --prefix %s", build, root) != 0) {
+    if (run(out, sizeof out,
+            "cmake --install %s --component libbertc --prefix %s && cmake --install %s --component dev --prefix %s",
+            build, root, build, root) != 0) {
         fprintf(stderr, "%s", out);
         return 1;
     }

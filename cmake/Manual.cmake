@@ -1,0 +1,18 @@
+# Man pages and bash completion, as the program itself prints them: bertc.1, bertc-COMMAND.1, and `bertc` for bash-completion's folder.
+if(CMAKE_CROSSCOMPILING OR BERTC_PORTABLE)
+    return()
+endif()
+file(STRINGS "${CMAKE_SOURCE_DIR}/frontend/cli/main.c" rows REGEX "^    {\"[a-z]+\", \".*\", command_[a-z]+},$")
+set(BERTC_MANUAL "${CMAKE_BINARY_DIR}/manual")
+set(pages "${BERTC_MANUAL}/bertc.1")
+set(print COMMAND ${CMAKE_COMMAND} -E make_directory "${BERTC_MANUAL}"
+    COMMAND sh -c "\"$1\" --help=man >\"$2/bertc.1\" && \"$1\" --help=bash >\"$2/bertc\"" sh $<TARGET_FILE:bertc> "${BERTC_MANUAL}")
+foreach(row IN LISTS rows)
+    string(REGEX REPLACE "^    {\"([a-z]+)\".*" "\\1" name "${row}")
+    list(APPEND pages "${BERTC_MANUAL}/bertc-${name}.1")
+    list(APPEND print COMMAND sh -c "\"$1\" ${name} --help=man >\"$2/bertc-${name}.1\"" sh $<TARGET_FILE:bertc> "${BERTC_MANUAL}")
+endforeach()
+add_custom_command(OUTPUT ${pages} "${BERTC_MANUAL}/bertc" ${print} DEPENDS bertc COMMENT "Man pages and bash completion" VERBATIM)
+add_custom_target(bertc_manual ALL DEPENDS ${pages} "${BERTC_MANUAL}/bertc")
+install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT bertc)
+install(FILES "${BERTC_MANUAL}/bertc" DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT bertc)
