@@ -32,7 +32,7 @@ ldconfig -p | grep -q 'libbertc\.so\.0\.[0-9]' || fail "no library"
 [ ! -e /usr/include/bertc.h ] || fail "the library brings headers"
 install ./libbertc-dev_*.deb gcc libc6-dev pkg-config
 for source in classify ner embed; do
-    cc "examples/$source.c" $(pkg-config --cflags --libs bertc) -o "$source" || fail "examples/$source.c"
+    cc "examples/$source.c" $(pkg-config --cflags --libs bertc) -lm -o "$source" || fail "examples/$source.c"
 done
 ./classify sentiment.so "This movie was amazing!" | grep -q positive || fail "the example gives another answer"
 say "libbertc-dev: the examples are built, and one answers"

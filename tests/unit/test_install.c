@@ -158,7 +158,8 @@ int main(void) {
 #endif
     if (!find_build() || !mkdtemp(root)) return 1;
     if (run(out, sizeof out,
-            "cmake --install %s --component libbertc --prefix %s && cmake --install %s --component dev --prefix %s",
+            "cmake --install %s --component libbertc --prefix %s && cmake --install %s --component dev "
+            "--prefix %s",
             build, root, build, root) != 0) {
         fprintf(stderr, "%s", out);
         return 1;
