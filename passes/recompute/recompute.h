@@ -97,6 +97,8 @@ typedef struct remake_sizes {
 bool sizes_open(remake_sizes *s, const graph *g, const memory_options *m, diag *d);
 // Bytes of the largest arena; without targets, of what the backward reads of the forward. `a` is scratch.
 int64_t sizes_arena(const remake_sizes *s, const graph *g, arena *a, diag *d);
+// Bytes of the forward part that the backward reads.
+int64_t sizes_kept(const remake_sizes *s, const graph *g, arena *a);
 int64_t sizes_fixed(const graph *g); // of states and weights
 
 // --- search.c: which values are made again, in again[] by value of r->g

@@ -35,7 +35,9 @@ static int64_t measure_first(search *s, int n) {
 // The end of the group of equal candidates that i is in: layers repeat.
 static int group_end(const search *s, int i) {
     const candidate *c = &s->list[i];
-    while (i < s->count && s->list[i].bytes == c->bytes && !(s->list[i].seconds > c->seconds)) i++;
+    while (i < s->count && s->list[i].class == c->class && s->list[i].bytes == c->bytes &&
+           !(s->list[i].seconds > c->seconds))
+        i++;
     return i;
 }
 
@@ -73,29 +75,57 @@ static search begin_search(const remake *r, const remake_sizes *sizes, diag *d, 
     return s;
 }
 
-void search_policy(const remake *r, const remake_sizes *sizes, remake_class last, bool *again, diag *d) {
-    search s = begin_search(r, sizes, d, again);
-    for (int i = 0; i < s.count; i++) set(&s, &s.list[i], s.list[i].class <= last);
-    trim(&s, s.count, measure(&s));
+// Bytes of the forward part that the backward reads.
+static int64_t measure_kept(const search *s) {
+    arena *a = arena_new();
+    const graph *g = remake_build(s->r, s->again, NULL, a);
+    int64_t bytes = sizes_kept(s->sizes, g, a);
+    arena_free(a);
+    return bytes;
 }
 
-// Rows that save nothing where they alone are made again leave the list: behind a residual sum each would bring all layers
-// before it along.
-static void leave_useless(search *s) {
-    int kept = 0;
-    for (int i = 0; i < s->count; i++) set(s, &s->list[i], s->list[i].class == REMAKE_ROWS);
-    trim(s, s->count, measure(s));
-    for (int begin = 0, end; begin < s->count; begin = end) {
-        bool useful = false;
-        end = group_end(s, begin);
-        for (int i = begin; i < end; i++)
-            useful = useful || is_chosen(s, i) || s->list[i].class != REMAKE_ROWS;
-        for (int i = begin; i < end; i++) {
-            set(s, &s->list[i], false);
-            if (useful) s->list[kept++] = s->list[i];
-        }
+static bool is_read(const search *s, const candidate *c) {
+    for (int i = 0; i < c->count; i++)
+        if (s->r->read[c->values[i]]) return true;
+    return false;
+}
+
+// The share of its bytes that a group must save.
+#define LEAST_SAVED 0.25
+
+// Makes a group of rows again where that is useful: what it reads then is kept in its place, so it may save nothing. One
+// that the backward does not read itself waits for others that need it.
+static bool choose_group(search *s, int begin, int end, int64_t *kept) {
+    int64_t own = 0;
+    for (int i = begin; i < end; i++) {
+        if (is_read(s, &s->list[i])) own += s->list[i].bytes;
+        set(s, &s->list[i], true);
     }
-    s->count = kept;
+    int64_t bytes = measure_kept(s);
+    bool useful = !own || (double)(*kept - bytes) >= LEAST_SAVED * (double)own;
+    for (int i = begin; i < end && !useful; i++) set(s, &s->list[i], false);
+    if (useful) *kept = bytes;
+    return useful;
+}
+
+// The others leave the list: behind a residual sum they would bring all layers before it along.
+static void choose_rows(search *s) {
+    for (int i = 0; i < s->count; i++) set(s, &s->list[i], false);
+    int64_t kept = measure_kept(s);
+    int count = 0;
+    for (int begin = 0, end; begin < s->count; begin = end) {
+        end = group_end(s, begin);
+        bool stays = s->list[begin].class != REMAKE_ROWS || choose_group(s, begin, end, &kept);
+        for (int i = begin; i < end && stays; i++) s->list[count++] = s->list[i];
+    }
+    s->count = count;
+}
+
+void search_policy(const remake *r, const remake_sizes *sizes, remake_class last, bool *again, diag *d) {
+    search s = begin_search(r, sizes, d, again);
+    choose_rows(&s);
+    for (int i = 0; i < s.count; i++) set(&s, &s.list[i], s.list[i].class <= last);
+    trim(&s, s.count, measure(&s));
 }
 
 // The number of first candidates with which the arena is smallest.
@@ -122,14 +152,14 @@ static int64_t choose_least(search *s, int64_t most) {
 
 void search_least(const remake *r, const remake_sizes *sizes, bool *again, diag *d) {
     search s = begin_search(r, sizes, d, again);
-    leave_useless(&s);
+    choose_rows(&s);
     choose_least(&s, 0);
 }
 
 bool search_budget(const remake *r, const remake_sizes *sizes, int64_t most, bool *again, int64_t *least,
                    diag *d) {
     search s = begin_search(r, sizes, d, again);
-    leave_useless(&s);
+    choose_rows(&s);
     int low = 0, high = 0; // `low` does not fit
     bool fits = measure_first(&s, 0) <= most;
     while (!fits && high < s.count) {

@@ -24,8 +24,7 @@ bool sizes_open(remake_sizes *s, const graph *g, const memory_options *m, diag *
     return true;
 }
 
-// What the backward reads of the forward.
-static int64_t kept_bytes(const remake_sizes *s, const graph *g, arena *a) {
+int64_t sizes_kept(const remake_sizes *s, const graph *g, arena *a) {
     remake r;
     double sum = 0;
     remake_open(&r, a, g);
@@ -35,7 +34,7 @@ static int64_t kept_bytes(const remake_sizes *s, const graph *g, arena *a) {
 }
 
 int64_t sizes_arena(const remake_sizes *s, const graph *g, arena *a, diag *d) {
-    int64_t most = s->count ? 0 : kept_bytes(s, g, a);
+    int64_t most = s->count ? 0 : sizes_kept(s, g, a);
     for (int i = 0; i < s->count; i++) {
         variant x = s->variants[i];
         x.name = s->targets[i]->isa;
