@@ -65,6 +65,8 @@ static void describe_matmul(const graph *g, const value *found, int count, kerne
     s->kind = count == 2 ? KERNEL_MLP : KERNEL_MATMUL;
     s->k = last_axis(graph_type(g, first->inputs[0]));
     set_operands(g, first, s);
+    const attr *group = node_attr(first, ATTR_group);
+    s->together = group && group->u.i > 0 && group->u.i < s->k ? group->u.i : s->k;
     s->n = last_axis(&last->type);
     s->hidden = count == 2 ? last_axis(&first->type) : 0;
     for (value v = found[count - 1] + 1; v < g->count; v++)
@@ -119,7 +121,7 @@ kernel_shape kernel_describe(const graph *g, value v) {
     describe_results(g, v, &s);
     if (n->op == OP_matmul) {
         s.kind = KERNEL_MATMUL;
-        s.k = last_axis(graph_type(g, n->inputs[0]));
+        s.k = s.together = last_axis(graph_type(g, n->inputs[0]));
         set_operands(g, n, &s);
         return s;
     }

@@ -58,10 +58,11 @@ typedef struct kernel_shape {
     dim rows; // leading axis of the result; of several, of the first that has a symbol there; of outer: what is summed
     int64_t k,
         n; // inner axis and columns of a matmul; of mlp: k of the first product, n of the second; of outer: the result's axes
-    int64_t hidden; // mlp: columns of the first product
-    int64_t heads;  // attention: leading axis of the scores; 1 where there is none
-    int64_t group;  // matmul: columns of the groups in which it is quantised, and nothing else; or 0
-    bool norm;      // the result needs whole rows: a norm or another reduction follows the anchor
+    int64_t hidden;   // mlp: columns of the first product
+    int64_t heads;    // attention: leading axis of the scores; 1 where there is none
+    int64_t group;    // matmul: columns of the groups in which it is quantised, and nothing else; or 0
+    int64_t together; // matmul: elements of k whose sums are scaled together: all, or those of a group
+    bool norm;        // the result needs whole rows: a norm or another reduction follows the anchor
     elem left, right,
         result;      // element types: of the first matmul's operands, and of the kernel's first result
     int64_t written; // bytes of a row of the results, of all that are read and lead with `rows`

@@ -47,6 +47,15 @@ static void fetch_ahead(emit *e, const heads *x, LLVMValueRef row, int64_t rows)
         tile_prefetch(e, tile_at_constant(e, row, elem_bytes(x->e, rows * x->ld + c)), false, 3);
 }
 
+// Asks for this row of the next head, which is as a rule the next task's: other phases have driven the rows out of the core's
+// own caches.
+static void fetch_next_head(emit *e, const heads *x, LLVMValueRef row) {
+    int64_t line = 64 / (int64_t)elem_size(x->e);
+    if (x->count <= 1 || x->group > 1 || x->stride < x->width) return;
+    for (int64_t c = 0; c < x->width; c += line)
+        tile_prefetch(e, tile_at_constant(e, row, elem_bytes(x->e, x->stride + c)), false, 2);
+}
+
 // Copies `n` elements, not all of them whole vectors, to numbers that the product reads.
 static void copy_row(emit *e, const heads *x, LLVMValueRef from, LLVMValueRef to, int64_t n) {
     int64_t whole = e->width * attention_group(x);
@@ -115,6 +124,7 @@ static void pack_key_vectors(emit *e, const heads *x, LLVMValueRef rows, LLVMVal
     for (int k = 0; k < e->width; k++) {
         from[k] = row_at(e, rows, plus(e, i, k), count, elem_bytes(x->e, x->ld));
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
+        fetch_next_head(e, x, from[k]);
     }
     int64_t c = 0, group = attention_group(x), whole = x->width / group;
     for (; c + e->width <= whole; c += e->width) {
@@ -194,6 +204,7 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
     for (int k = 0; k < group; k++) {
         from[k] = row_at(e, LLVMGetParam(f, 0), plus(e, row.index, k), count, elem_bytes(x->e, x->ld));
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
+        fetch_next_head(e, x, from[k]);
     }
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, GROUP_BYTES / group));
     if (group == 2)
@@ -210,6 +221,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     loop row = build_loop(e, build_const_i64(e, 0), build_const_i64(e, tile_rows), 1, "row");
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, tile_rows); // the next tile's
+    fetch_next_head(e, x, from);
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(x->read, ld)));
     copy_row(e, x, from, to, x->width);
     attention_fill(e, x, to);
@@ -225,6 +237,8 @@ LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives,
     LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
     LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
     LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(gives, out_ld)));
+    for (int64_t c = 0; c < elem_bytes(gives, width); c += 64) // the next head's
+        tile_prefetch(e, tile_at_constant(e, to, elem_bytes(gives, width) + c), true, 2);
     give_row(e, from, gives, to, width, build_load(e, e->f32, share, 4));
     build_loop_end(e, &row);
     return build_helper_end(e, f, NULL, caller);

@@ -118,17 +118,28 @@ typedef struct matmul_tasks {
     int64_t rows, width, inner;
 } matmul_tasks;
 
-static matmul_tasks tasks_of(const matmul *m, const task_split *cut) {
+static matmul_tasks tasks_of(const kernel_site *s, const matmul *m, const task_split *cut) {
     int64_t count = ceil_div(m->n, PANEL_COLUMNS);
     bool apart = m->end.c < 0; // its tasks own whole rows, or groups of columns
     bool columns = cut->form == FORM_COLUMNS && cut->block_columns > 0 && !apart;
     matmul_tasks t = {.rows = cut->block_rows, .width = count};
-    if (apart && (cut->block_rows <= 0 || cut->block_rows > SCRATCH_ROWS)) t.rows = SCRATCH_ROWS;
+    bool few = m->product->step == STEP_TILES && s->variant->tokens <= 2 * SCRATCH_ROWS;
+    if (apart && cut->block_rows <= 0) t.rows = few ? s->variant->tokens : SCRATCH_ROWS;
     if (columns && ceil_div(cut->block_columns, PANEL_COLUMNS) < count)
         t.width = ceil_div(cut->block_columns, PANEL_COLUMNS);
     if (m->end.group) t.width = m->end.group / PANEL_COLUMNS;
     t.inner = ceil_div(count, t.width);
     return t;
+}
+
+// The most rows of a task.
+static int64_t most_rows(const kernel_site *s, const matmul *m) {
+    int64_t most = 0;
+    for (int class = 0; class < THREAD_CLASSES; class ++) {
+        int64_t rows = tasks_of(s, m, &s->variant->schedules[s->node].splits[class]).rows;
+        if (rows > most) most = rows;
+    }
+    return round_up(most, s->variant->row_tile);
 }
 
 // The products of a node. `parts`: of the first of several groups of k and of those between.
@@ -157,7 +168,7 @@ static panels product(const kernel_site *s, const matmul *m) {
                 .part_columns = m->n / m->parts,
                 .choice = m->choice};
     for (int class = 0; class < THREAD_CLASSES; class ++) {
-        matmul_tasks t = tasks_of(m, &plan->splits[class]);
+        matmul_tasks t = tasks_of(s, m, &plan->splits[class]);
         panels_expect(&p, t.width);
         panels_expect(&p, ceil_div(m->n, PANEL_COLUMNS) - (t.inner - 1) * t.width);
     }
@@ -194,12 +205,8 @@ static void multiply_group(emit *e, const matmul *m, const panels *p, const pane
     panels_call(e, p, &x);
 }
 
-static void multiply(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
+static void multiply_groups(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
     int64_t groups = m->sums.groups;
-    if (groups == 1) {
-        panels_call(e, &p->whole, v);
-        return;
-    }
     multiply_group(e, m, &p->parts[0], v, build_const_i64(e, 0), false);
     if (groups > 2) {
         loop l = build_loop(e, build_const_i64(e, 1), build_const_i64(e, groups - 1), 1, "group");
@@ -209,13 +216,38 @@ static void multiply(emit *e, const matmul *m, const matmul_code *p, const panel
     multiply_group(e, m, &p->whole, v, build_const_i64(e, groups - 1), true);
 }
 
+// All groups of one tile of columns, then of the next: the sums of a column stay in the first cache from group to group.
+static void multiply_by_columns(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
+    int64_t width = p->whole.widths[0];
+    loop l = build_loop(e, v->from, v->to, width, "columns");
+    LLVMValueRef to = LLVMBuildAdd(e->b, l.index, build_const_i64(e, width), "");
+    LLVMValueRef last = LLVMBuildICmp(e->b, LLVMIntSGE, to, v->to, "");
+    LLVMValueRef behind = tile_at(e, v->b, tile_mul(e, to, p->whole.panel));
+    panels_args x = *v;
+    x.from = l.index;
+    x.to = LLVMBuildSelect(e->b, last, v->to, to, "");
+    x.after = LLVMBuildSelect(e->b, last, v->after, behind, "");
+    x.next_bytes = LLVMBuildSelect(e->b, last, v->next_bytes, build_const_i64(e, 0), "");
+    multiply_groups(e, m, p, &x);
+    build_loop_end(e, &l);
+}
+
+static void multiply(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
+    if (m->sums.groups == 1)
+        panels_call(e, &p->whole, v);
+    else if (m->product->step == STEP_TILES)
+        multiply_by_columns(e, m, p, v);
+    else
+        multiply_groups(e, m, p, v);
+}
+
 static bool leaves_quantized(const matmul *m) {
     return m->quantized.quantize != VALUE_NONE;
 }
 
 // In scratch, behind C.
 static LLVMValueRef magnitudes(emit *e, const kernel_site *s, const matmul *m, LLVMValueRef scratch) {
-    return tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile));
+    return tile_at_constant(e, scratch, product_end_scratch(&m->end, most_rows(s, m)));
 }
 
 // The task's group of columns, from panel `from` (i64) on, of `x`'s rows.
@@ -282,11 +314,10 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     else if (leaves_quantized(m))
         quantize_group(e, s, m, args, scratch, &x, from);
     else if (last)
-        tail_call(
-            e, &m->end, last,
-            &(tail_rows){args, v.c, x.first, x.count,
-                         tile_at_constant(e, scratch, product_end_scratch(&m->end, s->variant->row_tile)),
-                         tile_mul(e, from, PANEL_COLUMNS), tile_mul(e, to, PANEL_COLUMNS)});
+        tail_call(e, &m->end, last,
+                  &(tail_rows){args, v.c, x.first, x.count,
+                               tile_at_constant(e, scratch, product_end_scratch(&m->end, most_rows(s, m))),
+                               tile_mul(e, from, PANEL_COLUMNS), tile_mul(e, to, PANEL_COLUMNS)});
     LLVMBuildRetVoid(e->b);
     return f;
 }
@@ -309,7 +340,7 @@ static int64_t streamed_first(const kernel_site *s, const matmul *m, const panel
 static void emit_split(emit *e, const kernel_site *s, const matmul *m, const matmul_code *code,
                        const task_split *cut, LLVMValueRef last, kernel *out, int class) {
     const panels *p = &code->whole;
-    matmul_tasks t = tasks_of(m, cut);
+    matmul_tasks t = tasks_of(s, m, cut);
     int64_t width = t.width, inner = t.inner;
     bool tail_phase = m->end.count && inner > 1 && !m->end.group;
     kernel_phase *phase = &out->phases[class][0];
@@ -353,11 +384,11 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     if (m.choice.body) last = row_choice_clear(e, &m.choice, m.end.ldc);
     if (leaves_quantized(&m)) {
         group_rows_emit(e, &m.quantized);
-        out->scratch_bytes = round_up(SCRATCH_ROWS, s->variant->row_tile) * MAGNITUDE_BYTES;
+        out->scratch_bytes = most_rows(s, &m) * MAGNITUDE_BYTES;
     } else if (m.end.count) {
         last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
     }
-    out->scratch_bytes += product_end_scratch(&m.end, s->variant->row_tile);
+    out->scratch_bytes += product_end_scratch(&m.end, most_rows(s, &m));
     const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int like = 0;

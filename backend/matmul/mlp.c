@@ -164,7 +164,7 @@ static void lay_out(const kernel_site *s, const mlp *m, mlp_code *p, int64_t tai
     p->scales = p->quantized + (quantizes ? p->rows * p->quantized_row : 0);
     p->magnitudes = p->scales + (quantizes ? round_up(p->rows * 4, PLACE_ALIGNMENT) : 0);
     p->c = p->magnitudes + (quantizes ? p->rows * MAGNITUDE_BYTES : 0);
-    p->tail_scratch = p->c + product_end_scratch(&m->end, s->variant->row_tile);
+    p->tail_scratch = p->c + product_end_scratch(&m->end, round_up(SCRATCH_ROWS, s->variant->row_tile));
     p->scratch_bytes = p->tail_scratch + tail_bytes;
 }
 

@@ -291,7 +291,8 @@ void product_end_by_groups(arena *a, product_end *x) {
     for (value v = 0; v < x->body->count; v++)
         if (marks[v] && !is_local(x, v, &group)) return;
     x->group = group;
-    if (group) x->ldc = group;
+    // Rows an odd number of lines apart lie in different sets of the first cache.
+    if (group) x->ldc = (group / PANEL_COLUMNS | 1) * PANEL_COLUMNS;
 }
 
 void product_end_plain(const kernel_site *s, product_end *out) {
@@ -331,6 +332,6 @@ int64_t product_end_bytes(const product_end *x) {
     return bytes;
 }
 
-int64_t product_end_scratch(const product_end *x, int64_t row_tile) {
-    return x->c < 0 ? round_up(SCRATCH_ROWS, row_tile) * product_end_row(x) : 0;
+int64_t product_end_scratch(const product_end *x, int64_t rows) {
+    return x->c < 0 ? rows * product_end_row(x) : 0;
 }

@@ -48,9 +48,10 @@ int64_t product_end_row(const product_end *x);   // bytes from one of C's rows t
 int64_t product_end_bytes(const product_end *x); // a row's, read and written beside the product's operands
 int64_t product_end_tail_bytes(const product_end *x); // a row's, of the tail alone
 
-// Rows of a task whose product goes to scratch, at most (in whole row tiles); bytes of them there; 0: it does not.
+// Rows of a task whose product goes to scratch, where the schedule leaves that open.
 #define SCRATCH_ROWS 128
-int64_t product_end_scratch(const product_end *x, int64_t row_tile);
+// Bytes of scratch for so many rows of C; 0: it lies elsewhere.
+int64_t product_end_scratch(const product_end *x, int64_t rows);
 // C's row `row`, or the scratch.
 LLVMValueRef product_end_c(emit *e, const product_end *x, LLVMValueRef args, LLVMValueRef row,
                            LLVMValueRef scratch);

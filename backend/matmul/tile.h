@@ -60,7 +60,7 @@ struct tile {
     void *context;        // finish's own
     int extra_count;      // pointers handed through to finish
     // Bit i: extra i points to rows like C's, touch_ld[i] elements of touch_size[i] bytes apart; they are touched
-    // before the k loop.
+    // before the k loop, but by AMX's tiles.
     uint32_t touch;
     int64_t touch_ld[TILE_MAX_EXTRAS], touch_size[TILE_MAX_EXTRAS];
 

@@ -176,11 +176,17 @@ static int64_t finer_rows(const cost_site *s, int64_t rows, int64_t columns) {
 
 // Tiles multiply so fast that a panel's way into L2 shows; with one or two threads a tall block, for which it comes once, is
 // worth the room that its rows take in L2, with room for its results: BERT-base's projections of 512 tokens take three quarters
-// of the time of four blocks of 128 rows.
+// of the time of four blocks of 128 rows. Where groups of columns are quantised or groups of k added up, a block's sums pass
+// through L2 more than once: with one's rows they may take five eighths of it.
 static bool takes_tall_block(const cost_site *s, int64_t rows, int thread_class) {
-    double block = bytes_of(s->product->left, rows * s->shape.k);
-    return s->product->step == STEP_TILES && !s->shape.group && thread_class <= 1 &&
-           4 * block <= (double)s->target->l2_bytes;
+    const kernel_shape *k = &s->shape;
+    double l2 = (double)s->target->l2_bytes;
+    if (s->product->step != STEP_TILES || thread_class > 1) return false;
+    if (!k->group && 4 * bytes_of(s->product->left, rows * k->k) <= l2) return true;
+    if (rows > 256 || (!k->group && k->together == k->k)) return false;
+    double left = bytes_of(s->product->left, rows * k->together);
+    double sums = bytes_of(ELEM_F32, rows * (k->group ? k->group : k->n));
+    return 8 * (left + sums) <= 5 * l2;
 }
 
 task_split cost_matmul_split(const cost_site *s, int thread_class) {
