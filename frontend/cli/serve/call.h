@@ -18,6 +18,7 @@ typedef struct server {
     server_options options;
     served *models;
     int model_count;
+    int listening; // at the first so many of options.listen
     metrics counts;
     engine *engine;
     double started;

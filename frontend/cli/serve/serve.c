@@ -125,7 +125,9 @@ static bool listen_everywhere(server *s, http *h, log_kind log, diag *d) {
         char name[400];
         bool loopback;
         int fd = listen_at(all->v[i], name, sizeof name, &loopback, d);
-        if (fd < 0 || !http_listen(h, fd, d)) return false;
+        if (fd < 0) return false;
+        s->listening++;
+        if (!http_listen(h, fd, d)) return false;
         log_event(log, "info", "listening at %s", name);
         if (!loopback && !s->options.api_keys.count)
             log_event(log, "warn", "%s can be reached from other machines, and no --api-key is asked for",
@@ -165,11 +167,12 @@ static void serve(server *s, log_kind log, diag *d) {
         signal(SIGTERM, SIG_DFL);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     }
+    // Before the sockets are closed: a server that begins meanwhile has its own of that name.
+    for (int i = 0; i < s->listening; i++) listen_end(s->options.listen.v[i]);
     if (h) http_drain(h, (double)s->options.timeout);
     if (s->engine) engine_stop(s->engine);
     if (h) http_close(h);
     if (s->engine) engine_free(s->engine);
-    for (int i = 0; i < s->options.listen.count; i++) listen_end(s->options.listen.v[i]);
     log_event(log, "info", "ended");
 }
 
