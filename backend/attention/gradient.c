@@ -96,8 +96,9 @@ static void give(const task *t, bool keys, LLVMValueRef row, LLVMValueRef count)
 
 static void clear_tables(const task *t) {
     for (int i = 0; i < t->g->table_count; i++) {
-        const pair_sum *x = &t->g->pair_sums[i];
-        zeros(t->e, tile_at_constant(t->e, t->scratch, x->at), build_const_i64(t->e, x->n));
+        LLVMValueRef n = build_const_i64(t->e, t->g->pair_sums[i].n);
+        zeros(t->e, tile_at_constant(t->e, t->scratch, t->g->pair_sums[i].at), n);
+        zeros(t->e, tile_at_constant(t->e, t->scratch, t->g->tables[i].at), n);
     }
 }
 
@@ -110,7 +111,7 @@ static void give_tables(const task *t) {
         out = tile_at(e, out, tile_mul(e, t->f.head, x->stride * 4));
         loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, t->g->pair_sums[i].n), 1, "element");
         LLVMValueRef offset = tile_mul(e, l.index, 4);
-        LLVMValueRef from = tile_at(e, tile_at_constant(e, t->scratch, t->g->pair_sums[i].at), offset);
+        LLVMValueRef from = tile_at(e, tile_at_constant(e, t->scratch, x->at), offset);
         build_store(e, build_load(e, e->f32, from, 4), tile_at(e, out, offset), 4);
         build_loop_end(e, &l);
     }

@@ -52,6 +52,7 @@ typedef struct gradient_part {
 typedef struct gradient_table {
     const kernel_result *result;
     int64_t stride, ld; // floats from head to head, from text to text
+    int64_t at;         // in scratch: the sum so far; pair_sum.at has a block's
 } gradient_table;
 
 #define GRADIENT_ROWS  6

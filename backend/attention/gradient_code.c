@@ -37,8 +37,11 @@ static void plan(const kernel_site *s, gradient *g) {
     g->turned_ld = odd_lines(ATTENTION_QUERIES);
     for (int i = 0; i < 2; i++) g->tiles[i] = at, at += ATTENTION_QUERIES * g->score_ld * 4;
     g->turned = at, at += ATTENTION_KEYS * g->turned_ld * 4;
-    for (int i = 0; i < g->table_count; i++)
-        g->pair_sums[i].at = at, at += round_up(g->pair_sums[i].n, PANEL_COLUMNS) * 4;
+    for (int i = 0; i < g->table_count; i++) {
+        int64_t bytes = round_up(g->pair_sums[i].n, PANEL_COLUMNS) * 4;
+        g->pair_sums[i].at = at, at += bytes;
+        g->tables[i].at = at, at += bytes;
+    }
     g->bytes = at;
 }
 
@@ -302,11 +305,27 @@ static void turn(emit *e, const gradient *g, LLVMValueRef scratch, int n, LLVMVa
     attention_call(e, g->turn, 5, args);
 }
 
+// A block's sums over pairs join the text's, and become 0: so many small numbers are not added to a large one, one by one.
+static void join_tables(emit *e, const gradient *g, LLVMValueRef scratch) {
+    unsigned align = (unsigned)e->width * 4;
+    for (int i = 0; i < g->table_count; i++) {
+        loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, g->pair_sums[i].n), e->width, "sum");
+        LLVMValueRef offset = tile_mul(e, l.index, 4);
+        LLVMValueRef part = tile_at(e, tile_at_constant(e, scratch, g->pair_sums[i].at), offset),
+                     all = tile_at(e, tile_at_constant(e, scratch, g->tables[i].at), offset);
+        LLVMValueRef had = build_load(e, e->vf, all, align);
+        build_store(e, LLVMBuildFAdd(e->b, had, build_load(e, e->vf, part, align), ""), all, align);
+        build_store(e, LLVMConstNull(e->vf), part, align);
+        build_loop_end(e, &l);
+    }
+}
+
 void gradient_block(emit *e, const gradient *g, LLVMValueRef scratch, LLVMValueRef i, LLVMValueRef rows,
                     LLVMValueRef j, LLVMValueRef keys, bool to_queries, bool to_keys) {
     for (int n = 0; n < g->x.scores.anchor_count; n++) multiply_pairs(e, g, n, scratch, i, rows, keys);
     LLVMValueRef args[] = {scratch, i, j, keys, rows, tile_of(e, g, scratch, 0), tile_of(e, g, scratch, 1)};
     attention_call(e, g->pass, 5 + g->tile_count, args);
+    join_tables(e, g, scratch);
     for (int n = 0; n < g->sum_count && to_queries; n++) {
         const gradient_sum *x = &g->sums[n];
         LLVMValueRef sums = tile_at(e, tile_at_constant(e, scratch, x->at), tile_mul(e, i, x->ld * 4));
