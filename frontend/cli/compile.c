@@ -46,6 +46,9 @@ static void table_init(option_table *t, compile_options *o) {
     build_options_add(t, &o->build, "portable");
     t->group = "of --train: the step that the artefact makes";
     step_options_add(t, &o->step);
+    options_add(t, (option_row){"dropout", 0, OPTION_NUMBER, "P",
+                                "the share that is dropped wherever the model drops any (default 0)",
+                                &o->build.hub.train.dropout, .ceiling = 0.999999});
 }
 
 static bool emit_kind_of(const char *word, emit_kind *kind) {
@@ -200,7 +203,7 @@ int command_compile(int argc, char **argv) {
     if (!strcmp(o.output, "-") && (!o.emit || strcmp(o.emit, "ir")))
         return usage_error(&t, "-o - is for --emit ir");
     o.build.hub.model = rest.v[0];
-    if (step_options_given(&o.step) && !o.build.hub.train.task)
+    if ((step_options_given(&o.step) || o.build.hub.train.dropout > 0) && !o.build.hub.train.task)
         return usage_error(&t, "options of a step go with --train");
     diag d;
     diag_init(&d);

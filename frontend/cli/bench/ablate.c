@@ -1,9 +1,10 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/bench/bench.h"
+#include "frontend/cli/bench/caller.h"
 #include "frontend/cli/bench/peak.h"
 #include "ir/memory.h"
 
@@ -14,7 +15,7 @@
 // Bytes that kernels read and write in one call by the model of bertc_phase, and those of them that are
 // weights.
 typedef struct traffic {
-    int64_t bytes, weights;
+    int64_t bytes, weights, phases;
     double flops;
 } traffic;
 
@@ -23,6 +24,7 @@ static void add_traffic(void *user, const bertc_phase_event *event) {
     t->bytes += event->bytes;
     t->weights += event->weight_bytes;
     t->flops += event->flops;
+    t->phases++;
 }
 
 typedef struct contender {
@@ -39,25 +41,18 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     b.passes = passes;
     *c = (contender){0};
     if (!opened_open(&c->model, path, &b, d)) return false;
-    bertc_error e;
-    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = 1, .hook = add_traffic,
-                                .hook_user = &c->traffic};
-    bertc_session *s = bertc_open(c->model.model, &so, &e);
-    if (!s) return runtime_failed(d, &e);
-    int n = c->model.build.module->graphs[0]->output_count;
-    float **none = memory_zero((size_t)n, sizeof(*none));
-    bertc_batch batch = {BERTC_SIZED(bertc_batch), w->batch, w->length, w->ids, w->mask, NULL};
-    bool ok = none ? bertc_run(s, &batch, none, NULL, &e) || runtime_failed(d, &e)
-                   : diag_error(d, NULL, "out of memory");
-    free(none);
-    bertc_close(s);
+    caller one;
+    double unused;
+    bool ok = caller_open(&one, o, c->model.model, w, (int)o->threads.v[0], add_traffic, &c->traffic, d) &&
+              caller_call(&one, w, &unused, d);
+    caller_close(&one);
     return ok;
 }
 
 static bool duel(const bench_options *o, contender *a, contender *b, const workload *w, int threads,
                  diag *d) {
     bench_options few = *o;
-    few.rounds = o->rounds / ABLATE_TURNS > 3 ? o->rounds / ABLATE_TURNS : 3;
+    few.rounds = o->rounds / ABLATE_TURNS > 1 ? o->rounds / ABLATE_TURNS : 1;
     a->fastest = b->fastest = INFINITY;
     for (int i = 0; i < ABLATE_TURNS; i++) {
         measured x, y;
@@ -87,6 +82,11 @@ static double bound_of(const bench_options *o, const contender *c) {
     return weights > 0 ? fmax(arithmetic, weights / gbs * 1e-6) : arithmetic;
 }
 
+// Of values between kernels; parameters and their optimiser's states are not in it.
+static double arena_megabytes(const contender *c) {
+    return (double)c->model.build.module->graphs[0]->variants[0].arena_bytes * 1e-6;
+}
+
 static void print_row(const bench_options *o, const char *pass, const contender *with,
                       const contender *without) {
     double x = with->milliseconds[ABLATE_TURNS / 2], y = without->milliseconds[ABLATE_TURNS / 2];
@@ -102,14 +102,19 @@ static void print_row(const bench_options *o, const char *pass, const contender 
         cJSON_AddNumberToObject(j, "fastest_ratio", without->fastest / with->fastest);
         cJSON_AddNumberToObject(j, "megabytes", (double)without->traffic.bytes * 1e-6);
         cJSON_AddNumberToObject(j, "default_megabytes", (double)with->traffic.bytes * 1e-6);
+        cJSON_AddNumberToObject(j, "arena_megabytes", arena_megabytes(without));
+        cJSON_AddNumberToObject(j, "default_arena_megabytes", arena_megabytes(with));
+        cJSON_AddNumberToObject(j, "phases", (double)without->traffic.phases);
+        cJSON_AddNumberToObject(j, "default_phases", (double)with->traffic.phases);
         cJSON_AddNumberToObject(j, "gflop", without->traffic.flops * 1e-9);
         cJSON_AddNumberToObject(j, "bound_milliseconds", bound);
         print_json(j);
         return;
     }
-    printf("%-16s %10.3f %10.3f %8.3f %10.3f %10.3f %8.3f %10.1f %8.2f %10.3f\n", pass, y, x, y / x,
-           without->fastest, with->fastest, without->fastest / with->fastest,
-           (double)without->traffic.bytes * 1e-6, without->traffic.flops * 1e-9, bound);
+    printf("%-16s %10.3f %10.3f %8.3f %10.3f %10.3f %8.3f %10.1f %9.1f %7" PRId64 " %8.2f %10.3f\n", pass, y,
+           x, y / x, without->fastest, with->fastest, without->fastest / with->fastest,
+           (double)without->traffic.bytes * 1e-6, arena_megabytes(without), without->traffic.phases,
+           without->traffic.flops * 1e-9, bound);
 }
 
 static void print_failure(const bench_options *o, const char *pass, const char *why) {
@@ -125,22 +130,20 @@ static void print_failure(const bench_options *o, const char *pass, const char *
 
 // Both are compiled anew for each pass, the first one in turn: where its weights lie is worth a few per cent
 // to a model.
-static bool ablate_pass(const bench_options *o, const char *path, const pass_info *p, bool turn,
-                        const workload *w, diag *d) {
-    char list[80];
-    snprintf(list, sizeof(list), "%c%s", p->on_by_default ? '-' : '+', p->name);
+static bool ablate_list(const bench_options *o, const char *path, const char *list, const char *label,
+                        bool turn, const workload *w, diag *d) {
     contender with = {0}, without = {0};
     diag own;
     diag_init(&own);
     bool ok = !turn || contender_open(&with, o, path, o->build.passes, w, d);
     bool compiles = ok && contender_open(&without, o, path, list, w, &own);
-    if (ok && !compiles) print_failure(o, list, own.count ? own.items[0].text : "?");
+    if (ok && !compiles) print_failure(o, label, own.count ? own.items[0].text : "?");
     diag_free(&own);
     if (compiles) ok = turn || contender_open(&with, o, path, o->build.passes, w, d);
     if (ok && compiles) {
         contender *first = turn ? &with : &without, *second = turn ? &without : &with;
         ok = duel(o, first, second, w, (int)o->threads.v[0], d);
-        if (ok) print_row(o, list, &with, &without);
+        if (ok) print_row(o, label, &with, &without);
     }
     opened_close(&with.model);
     opened_close(&without.model);
@@ -148,19 +151,79 @@ static bool ablate_pass(const bench_options *o, const char *path, const pass_inf
     return ok;
 }
 
+static bool makes_step(const bench_options *o) {
+    return o->build.optimizer && strcmp(o->build.hub.train.task, "states");
+}
+
+// Is there a model, or a step, without it?
+static bool may_be_left_out(const bench_options *o, const pass_info *p) {
+    if (p->per_variant || p->needed) return false;
+    bool is_step = !strcmp(p->name, "differentiate") || !strcmp(p->name, "optimize");
+    return !p->for_training || (makes_step(o) && !is_step);
+}
+
+static bool is_fusion(const pass_info *p) {
+    return p->on_by_default && !strncmp(p->name, "fuse_", 5);
+}
+
+static bool named(const char *names, const char *name) {
+    size_t n = strlen(name);
+    if (!*names) return true;
+    for (const char *at = names; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+        if (!strncmp(at, name, n) && (!at[n] || at[n] == ',')) return true;
+    return false;
+}
+
+static bool ablate_pass(const bench_options *o, const char *path, int i, const workload *w, diag *d) {
+    const pass_info *p = passes_info(i);
+    char list[80];
+    bool on = p->on_by_default || p->for_training;
+    snprintf(list, sizeof(list), "%c%s", on ? '-' : '+', p->name);
+    return ablate_list(o, path, list, list, i % 2, w, d);
+}
+
+static bool ablate_fusions(const bench_options *o, const char *path, const workload *w, diag *d) {
+    char list[512] = "";
+    size_t n = 0;
+    for (int i = 0; i < passes_count() && n < sizeof(list); i++) {
+        const pass_info *p = passes_info(i);
+        if (is_fusion(p) || (makes_step(o) && !strcmp(p->name, "fuse_rows")))
+            n += (size_t)snprintf(list + n, sizeof(list) - n, "%s-%s", n ? "," : "", p->name);
+    }
+    return ablate_list(o, path, list, "-fuse_*", false, w, d);
+}
+
+static bool check_names(const bench_options *o, diag *d) {
+    const char *list = o->ablate;
+    while (*list) {
+        char name[64];
+        size_t n = strcspn(list, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)n, list);
+        bool found = !strcmp(name, "fusions");
+        for (int i = 0; !found && i < passes_count(); i++)
+            found = !strcmp(passes_info(i)->name, name) && may_be_left_out(o, passes_info(i));
+        if (!found)
+            return diag_error(d, "--ablate", "'%s' is no pass that can be turned off here, nor `fusions`",
+                              name);
+        list += n + (list[n] == ',');
+    }
+    return true;
+}
+
 bool bench_ablate(const bench_options *o, const char *path, diag *d) {
-    opened probe;
+    opened probe = {0};
     workload w = {0};
-    bool ok = opened_open(&probe, path, &o->build, d) &&
+    bool ok = check_names(o, d) && opened_open(&probe, path, &o->build, d) &&
               workload_make(&w, o, probe.model, o->build.lengths.v[0], d);
     opened_close(&probe);
     if (ok && !o->json)
-        printf("%-16s %10s %10s %8s %10s %10s %8s %10s %8s %10s\n", "pass list", "ms", "default", "ratio",
-               "fastest", "default", "ratio", "MB moved", "GFLOP", "bound ms");
+        printf("%-16s %10s %10s %8s %10s %10s %8s %10s %9s %7s %8s %10s\n", "pass list", "ms", "default",
+               "ratio", "fastest", "default", "ratio", "MB moved", "arena MB", "phases", "GFLOP", "bound ms");
     for (int i = 0; ok && i < passes_count(); i++) {
         const pass_info *p = passes_info(i);
-        if (!p->per_variant && !p->needed && !p->for_training) ok = ablate_pass(o, path, p, i % 2, &w, d);
+        if (may_be_left_out(o, p) && named(o->ablate, p->name)) ok = ablate_pass(o, path, i, &w, d);
     }
+    if (ok && named(o->ablate, "fusions")) ok = ablate_fusions(o, path, &w, d);
     workload_free(&w);
     return ok;
 }

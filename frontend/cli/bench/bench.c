@@ -25,13 +25,14 @@ static void print_measured(const bench_options *o, const workload *w, int64_t se
         cJSON_AddNumberToObject(j, "weight_gigabytes_per_second", traffic);
         cJSON_AddNumberToObject(j, "read_gigabytes_per_second", m->read);
         cJSON_AddNumberToObject(j, "percent_of_read", share_of(traffic, m->read));
+        cJSON_AddNumberToObject(j, "anonymous_megabytes", m->anonymous * 1e-6);
         print_json(j);
         return;
     }
     printf("%6" PRId64 " %6" PRId64 " %8" PRId64
-           " %10.3f %10.3f %10.1f %10.1f %7.1f%% %11.1f %8.2f %7.2f %7.1f%%\n",
+           " %10.3f %10.3f %10.1f %10.1f %7.1f%% %11.1f %8.2f %7.2f %7.1f%% %8.0f\n",
            w->batch, seq, threads, m->seconds * 1e3, m->fastest * 1e3, rate, m->peak, 100 * rate / m->peak,
-           (double)w->tokens / m->seconds, traffic, m->read, share_of(traffic, m->read));
+           (double)w->tokens / m->seconds, traffic, m->read, share_of(traffic, m->read), m->anonymous * 1e-6);
 }
 
 static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq, diag *d) {
@@ -53,8 +54,8 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
     opened model;
     bool ok = opened_open(&model, path, &o->build, d);
     if (ok && !o->json) {
-        printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s %8s %7s %8s\n", "batch", "seq", "threads", "ms",
-               "fastest", "GFLOP/s", "peak", "% peak", "tokens/s", "GB/s", "read", "% read");
+        printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s %8s %7s %8s %8s\n", "batch", "seq", "threads", "ms",
+               "fastest", "GFLOP/s", "peak", "% peak", "tokens/s", "GB/s", "read", "% read", "MB");
     }
     int_list lengths = o->build.lengths;
     if (ok && !lengths.count) { // of an artefact: no longer than it was compiled for
@@ -69,14 +70,15 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
 
 int command_bench(int argc, char **argv) {
     bench_options o = {.threads = {1, {1}}, .rounds = 30};
-    option_table t = {
-        .usage = "bertc bench model.so|MODEL [OPTION]...",
-        .summary = "Times calls on random ids and prints medians. % of peak is the share of the float32 "
-                   "multiply-adds that the same\n"
-                   "threads reach between the rounds; GB/s is the rate at which weights were read, "
-                   "with its share of what a loop that\n"
-                   "only reads reaches.",
-        .example = "bertc bench mini/ --seq 128 --threads 1,2"};
+    option_table t = {.usage = "bertc bench model.so|MODEL [OPTION]...",
+                      .summary =
+                          "Times calls on random ids, or steps of --train, and prints medians. % of peak is "
+                          "the share of the float32 "
+                          "multiply-adds that the same\n"
+                          "threads reach between the rounds; GB/s is the rate at which weights were read, "
+                          "with its share of what a loop that\n"
+                          "only reads reaches.",
+                      .example = "bertc bench mini/ --seq 128 --threads 1,2"};
     options_add(&t, (option_row){"threads", 'j', OPTION_INTS, "LIST",
                                  "numbers of threads, one row for each (default 1)", &o.threads, 1});
     options_add(&t, (option_row){"rounds", 0, OPTION_INT, "N", "default 30", &o.rounds, 1});
@@ -85,17 +87,30 @@ int command_bench(int argc, char **argv) {
     options_add(&t,
                 (option_row){"profile", 0, OPTION_FLAG, NULL,
                              "print a row per phase; equal phases of all layers are added up", &o.profile});
-    options_add(&t, (option_row){"ablate", 0, OPTION_FLAG, NULL,
-                                 "for a checkpoint: switch off each pass in turn, and time what it was worth",
-                                 &o.ablate});
+    options_add(
+        &t,
+        (option_row){"ablate", 0, OPTION_OPTIONAL, "PASSES",
+                     "for a checkpoint: switch off each pass in turn, or each of these, and time what it was "
+                     "worth; `fusions`: all of them at once",
+                     &o.ablate});
     options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                  &o.huge_pages});
     options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per row", &o.json});
     build_options_add(&t, &o.build, "native");
+    t.group = "of --train: the step that is timed";
+    step_options_add(&t, &o.step);
+    options_add(&t, (option_row){"dropout", 0, OPTION_NUMBER, "P",
+                                 "the share that is dropped wherever the model drops any (default 0)",
+                                 &o.build.hub.train.dropout, .ceiling = 0.999999});
     arguments rest;
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
+    optimizer_options optimizer = step_optimizer(&o.step);
+    if (o.build.hub.train.task)
+        o.build.optimizer = &optimizer, o.build.memory = o.step.memory;
+    else if (step_options_given(&o.step) || o.build.hub.train.dropout > 0)
+        return usage_error(&t, "options of a step go with --train");
     if (o.ablate && !is_checkpoint(rest.v[0])) return usage_error(&t, "--ablate needs a checkpoint");
     status = build_options_check(&t, &o.build, rest.v[0], true);
     if (status >= 0) return status;

@@ -4,12 +4,15 @@
 #define BERTC_CLI_BENCH_H
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/step.h"
 
 typedef struct bench_options {
     build_options build;
     int_list threads, texts; // texts: the length of each text of the batch; empty: batch x seq
     int64_t rounds;
-    bool json, profile, ablate, huge_pages;
+    bool json, profile, huge_pages;
+    const char *ablate; // NULL: no; "": each pass; else names by commas, of which `fusions` is all of them
+    step_options step;  // of --train TASK
 } bench_options;
 
 // One batch of random ids.
@@ -25,13 +28,14 @@ typedef struct phase_time {
 } phase_time;
 
 typedef struct measured {
-    double seconds; // median
-    double fastest; // seconds of the fastest call
-    double flops;   // of one call
-    double peak;    // GFLOP/s of as many threads, median of bursts between the rounds
-    double best;    // GFLOP/s of the best burst
-    double weights; // bytes of weights that one call reads
-    double read;    // GB/s at which as many threads read as many bytes and do nothing else
+    double seconds;   // median
+    double fastest;   // seconds of the fastest call
+    double flops;     // of one call
+    double peak;      // GFLOP/s of as many threads, median of bursts between the rounds
+    double best;      // GFLOP/s of the best burst
+    double weights;   // bytes of weights that one call reads
+    double read;      // GB/s at which as many threads read as many bytes and do nothing else
+    double anonymous; // bytes of memory that no file is behind, of the whole process between calls
 } measured;
 
 double share_of(double rate, double of); // percent; 0 where `of` is not known

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/cli/bench/bench.h"
+#include "frontend/cli/bench/caller.h"
 #include "frontend/cli/bench/peak.h"
 #include "ir/memory.h"
 
@@ -13,6 +13,7 @@
 #define READ_TURNS     3
 #define PHASE_NAMES    512
 #define PROFILE_ROUNDS 20
+#define LONG_SECONDS   0.1 // such a call is made once in a round: what it finds in caches hardly counts
 
 static int64_t described_number(const bertc_model *model, const char *name, int64_t otherwise) {
     cJSON *root = cJSON_Parse(bertc_model_json(model));
@@ -58,49 +59,6 @@ void workload_free(workload *w) {
     *w = (workload){0};
 }
 
-// --- One call, with the outputs in buffers of the caller
-
-typedef struct caller {
-    bertc_session *session;
-    float **buffers;
-    int outputs;
-} caller;
-
-static bool caller_open(caller *c, const bench_options *o, bertc_model *model, const workload *w, int threads,
-                        bertc_phase_hook hook, void *user, diag *d) {
-    bertc_model_info info = BERTC_MODEL_INFO_INIT;
-    bertc_error e;
-    bertc_model_describe(model, &info, NULL);
-    bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = threads, .hook = hook,
-                                .hook_user = user, .huge_pages = o->huge_pages};
-    *c = (caller){.outputs = info.output_count,
-                  .buffers = memory_zero((size_t)info.output_count, sizeof(float *))};
-    c->session = bertc_open(model, &so, &e);
-    if (!c->session) return runtime_failed(d, &e);
-    if (!c->buffers) return diag_error(d, NULL, "out of memory");
-    for (int i = 0; c->buffers && i < c->outputs; i++) {
-        c->buffers[i] = memory_alloc(bertc_output_bytes(model, i, w->batch, w->length), 1);
-        if (!c->buffers[i])
-            return diag_error(d, NULL, "out of memory: output %s", bertc_output_name(model, i));
-    }
-    return true;
-}
-
-static void caller_close(caller *c) {
-    if (c->session) bertc_close(c->session);
-    for (int i = 0; c->buffers && i < c->outputs; i++) free(c->buffers[i]);
-    free(c->buffers);
-}
-
-static bool call(caller *c, const workload *w, double *seconds, diag *d) {
-    bertc_batch b = {BERTC_SIZED(bertc_batch), w->batch, w->length, w->ids, w->mask, NULL};
-    bertc_error e;
-    double start = seconds_now();
-    bool ok = bertc_run(c->session, &b, c->buffers, NULL, &e);
-    *seconds = seconds_now() - start;
-    return ok || runtime_failed(d, &e);
-}
-
 static double median(double *v, int64_t n) {
     qsort(v, (size_t)n, sizeof(*v), compare_doubles);
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -116,6 +74,17 @@ static void add_work(void *user, const bertc_phase_event *event) {
     m->weights += (double)event->weight_bytes;
 }
 
+// Anonymous memory that the process holds, as Linux says it; 0: it does not.
+static double anonymous_bytes(void) {
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    double kb = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "RssAnon:", 8)) kb = strtod(line + 8, NULL);
+    if (f) fclose(f);
+    return kb * 1024;
+}
+
 // Floating-point operations and bytes of weights of one call, as the phases state them; and how fast so many bytes are
 // read.
 static bool count_work(const bench_options *o, bertc_model *model, const workload *w, int threads,
@@ -123,7 +92,7 @@ static bool count_work(const bench_options *o, bertc_model *model, const workloa
     caller c;
     double seconds, rates[READ_TURNS];
     *out = (measured){0};
-    bool ok = caller_open(&c, o, model, w, 1, add_work, out, d) && call(&c, w, &seconds, d);
+    bool ok = caller_open(&c, o, model, w, threads, add_work, out, d) && caller_call(&c, w, &seconds, d);
     caller_close(&c);
     for (int i = 0; ok && i < READ_TURNS; i++)
         rates[i] = out->weights > 0 ? peak_read_gbs((int64_t)out->weights, threads, READ_SECONDS) : 0;
@@ -156,12 +125,15 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
     bool ok =
         count_work(o, model, w, threads, out, d) && caller_open(&c, o, model, w, threads, NULL, NULL, d);
     if (ok) {
-        double ignored;
-        for (int i = 0; ok && i < WARM_ROUNDS; i++) ok = call(&c, w, &ignored, d);
+        double last = 0;
+        for (int i = 0; ok && i < WARM_ROUNDS && last < LONG_SECONDS; i++) ok = caller_call(&c, w, &last, d);
         for (int64_t i = 0; ok && i < o->rounds; i++) {
             peaks[i] = peak_gops(type_of(model), isa, threads, PEAK_SECONDS);
-            ok = call(&c, w, &ignored, d) && call(&c, w, &times[i], d); // the first brings the weights back
+            if (last < LONG_SECONDS) ok = caller_call(&c, w, &last, d); // it brings the weights back
+            ok = ok && caller_call(&c, w, &times[i], d);
+            last = times[i];
         }
+        out->anonymous = anonymous_bytes();
     }
     caller_close(&c);
     if (ok) {
@@ -210,11 +182,12 @@ static void add_phase(void *user, const bertc_phase_event *event) {
     p->rows[i].bytes += event->bytes;
 }
 
-static void print_phase(const char *name, const phase_time *r, double total, const measured *m, bool json) {
+static void print_phase(const char *name, const phase_time *r, double total, int64_t rounds,
+                        const measured *m, bool json) {
     double peak = m->peak, read = m->read;
     double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
     double traffic = r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0;
-    double milliseconds = r->seconds / PROFILE_ROUNDS * 1e3;
+    double milliseconds = r->seconds / (double)rounds * 1e3;
     if (!json) {
         printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f %6.1f%%\n", name, milliseconds,
                100 * r->seconds / total, rate, 100 * rate / peak, traffic, share_of(traffic, read));
@@ -237,16 +210,17 @@ bool bench_profile(const bench_options *o, bertc_model *model, const workload *w
     if (!p) return diag_error(d, NULL, "out of memory: a profile");
     caller c;
     double seconds, total = 0;
-    bool ok = caller_open(&c, o, model, w, threads, add_phase, p, d) && call(&c, w, &seconds, d);
+    int64_t rounds = o->rounds < PROFILE_ROUNDS ? o->rounds : PROFILE_ROUNDS;
+    bool ok = caller_open(&c, o, model, w, threads, add_phase, p, d) && caller_call(&c, w, &seconds, d);
     p->count = 0;
     memset(p->rows, 0, sizeof(p->rows));
-    for (int i = 0; ok && i < PROFILE_ROUNDS; i++) ok = call(&c, w, &seconds, d);
+    for (int64_t i = 0; ok && i < rounds; i++) ok = caller_call(&c, w, &seconds, d);
     caller_close(&c);
     for (int i = 0; i < p->count; i++) total += p->rows[i].seconds;
     if (ok && !o->json)
         printf("  %-32s %9s %6s %9s %7s %8s %7s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s",
                "% read");
-    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, m, o->json);
+    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, rounds, m, o->json);
     free(p);
     return ok;
 }
