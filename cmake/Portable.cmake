@@ -61,7 +61,7 @@ function(bertc_portable_package)
         COMMAND ${CMAKE_COMMAND} -E make_directory "${folder}/programs"
         COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:bertc_tests> $<TARGET_FILE:bench_compare> $<TARGET_FILE:bench_figures> $<TARGET_FILE:bench_lengths> $<TARGET_FILE:bench_serve>
             $<TARGET_FILE:bertc_peer> $<TARGET_FILE:bench_tokenizer> "${scripts}/checkpoint.py" "${scripts}/onnx_graph.py" "${scripts}/ort_peer.py"
-            "${scripts}/peer_io.py" "${scripts}/torch_peer.py" "${scripts}/tokenizer_speed.py" "${folder}/programs"
+            "${scripts}/peer_io.py" "${scripts}/torch_peer.py" "${scripts}/torch_step_peer.py" "${scripts}/tokenizer_speed.py" "${folder}/programs"
         COMMAND ${CMAKE_COMMAND} -E create_symlink bertc_tests "${folder}/programs/bertc"
         COMMAND ${CMAKE_COMMAND} -DTO=${folder}/programs -P "${CMAKE_BINARY_DIR}/copy_cases.cmake"
         COMMAND ${CMAKE_COMMAND} -E copy "${scripts}/remote.sh" "${folder}"

@@ -1,11 +1,12 @@
 // bench_compare: bertc and its peers on the same weights and the same ids, in turn. What its files share.
 //
 //   plan.c      models, artefacts and rows of the table; operations of a row
-//   prepare.c   checkpoint (bertc synth) -> artefact (bertc compile) and ONNX graphs (onnx_graph.py), in a
-//   work folder peer.c      a contender: a process that makes one call when it is told to measure.c   one
-//   row: outputs compared, then rounds A B A B with bursts of the peak loop between calls start.c     load to
-//   first answer, each time in a new process peers.c     which peers are there report.c    the table, or a
-//   JSON object a row
+//   prepare.c   checkpoint (bertc synth) -> artefact (bertc compile) and ONNX graphs (onnx_graph.py), in a work folder
+//   peer.c      a contender: a process that makes one call when it is told to
+//   measure.c   one row: outputs compared, then rounds A B A B with bursts of the peak loop between calls
+//   start.c     load to first answer, each time in a new process
+//   peers.c     which peers are there
+//   report.c    the table, or a JSON object a row; training.c the same of steps of training
 #ifndef BERTC_TESTS_BENCH_H
 #define BERTC_TESTS_BENCH_H
 
@@ -18,7 +19,7 @@
 #include "ir/diag.h"
 
 #define PATH_BYTES 4096
-#define TEXTS_MAX  8
+#define TEXTS_MAX  32
 
 // --- plan.c
 
@@ -31,6 +32,8 @@ typedef struct bench_build {
     const bench_model *model;
     const char *lengths, *batch, *mcpu; // of bertc compile; mcpu NULL: native
     const char *dtype;                  // NULL: float32
+    const char *train;                  // NULL, or the task of a step of training
+    const char *dropout;                // of that step; NULL: none
 } bench_build;
 
 typedef struct bench_row {
@@ -54,13 +57,15 @@ const bench_row *plan_rows(int *count);
 int64_t row_length(const bench_row *r); // of the longest text
 int64_t row_tokens(const bench_row *r); // that the mask shows
 // Floating-point operations that a row needs, 2 a multiply-add: products and attention of the tokens that the
-// mask shows; of a classifier's last layer only what the first row of each text needs.
+// mask shows; of a classifier's last layer only what the first row of each text needs. A step of training: three times as
+// many.
 double row_flops(const bench_row *r, const model_sizes *m);
 // Those of scores and contexts alone.
 double row_attention_flops(const bench_row *r, const model_sizes *m);
 // Bytes of the layers' matrices as the row's artefact stores them.
 double row_weight_bytes(const bench_row *r, const model_sizes *m);
 bool row_is(const bench_row *r, const char *dtype); // "f32" too
+bool row_trains(const bench_row *r);                // its call is a step
 
 // --- Options and peers
 
@@ -108,6 +113,8 @@ const char *peer_program(const char *given, const char *variable, const char *na
 bool peer_start(peer *p, const char *name, const char *const argv[], const char *log, diag *d);
 bool peer_batch(peer *p, const char *file, int64_t batch, int64_t length, diag *d);
 bool peer_go(peer *p, int calls, double *milliseconds, diag *d);
+// The same once, by a peer that is looked at every millisecond meanwhile: the most anonymous memory that it held.
+bool peer_watch(peer *p, long *anonymous_kb, double *milliseconds, diag *d);
 // Waits until the peer's threads, which may spin after a call, have fallen asleep (or have not within half a
 // second).
 void peer_settle(const peer *p);
@@ -155,6 +162,10 @@ typedef struct contender {
     int64_t count;
     double median, low, high; // quartiles
     double difference;        // of outputs: see compare_outputs
+    // Of a step of training: loss and norm of the first one, and the most memory that the second one held.
+    float *first;
+    long anonymous_kb;
+    double watched; // milliseconds of that one
 } contender;
 
 typedef struct measured {
@@ -182,9 +193,12 @@ const contender *measured_find(const measured *m, contender_kind kind); // NULL:
 const contender *measured_best_ort(const measured *m);
 double median_of(double *v, int64_t n, double *low, double *high); // sorts; quartiles where not NULL
 
-// --- start.c and report.c
+// --- start.c, training.c, report.c
 
 bool measure_start(const bench_options *o, const bench_row *r, int threads, diag *d);
+// Rows of steps of training have a table of their own, with peak memory.
+void report_training_head(const bench_options *o);
+void report_training(const bench_options *o, const measured *m);
 void report_head(const bench_options *o);
 void report_row(const bench_options *o, const measured *m);
 

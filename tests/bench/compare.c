@@ -16,9 +16,10 @@ typedef struct row_list {
     const bench_row *v[ROWS_MAX];
 } row_list;
 
-// bf16, int8 and int8w name all of their rows but those of the tiny model.
+// bf16, int8 and int8w name all of their rows but those of the tiny model and of training; training names these.
 static const char *group_of(const bench_row *r) {
-    bool tiny = !strncmp(r->name, "tiny", 4);
+    bool tiny = strstr(r->name, "tiny") != NULL;
+    if (row_trains(r)) return tiny ? "" : "training";
     return tiny || !r->build->dtype ? "" : r->build->dtype;
 }
 
@@ -64,9 +65,30 @@ static bool one_row(const bench_options *o, const bench_row *r, int threads, dia
     if (r->start) return measure_start(o, r, threads, d);
     measured m;
     bool ok = measure_row(o, r, threads, &m, d);
-    if (ok) report_row(o, &m);
+    if (ok && row_trains(r)) report_training(o, &m);
+    if (ok && !row_trains(r)) report_row(o, &m);
     measured_free(&m);
     return ok;
+}
+
+// Tables of other columns come behind the first: steps of training, and starts.
+enum { TABLE_CALLS, TABLE_TRAINING, TABLE_STARTS, TABLES };
+
+static int table_of(const bench_row *r) {
+    return r->start ? TABLE_STARTS : row_trains(r) ? TABLE_TRAINING : TABLE_CALLS;
+}
+
+static bool one_table(const bench_options *o, const row_list *rows, int table, diag *d) {
+    bool begun = false;
+    for (int i = 0; i < rows->count; i++) {
+        if (table_of(rows->v[i]) != table) continue;
+        if (!begun && table == TABLE_CALLS) report_head(o);
+        if (!begun && table == TABLE_TRAINING) report_training_head(o);
+        begun = true;
+        for (int k = 0; k < o->threads.count; k++)
+            if (!one_row(o, rows->v[i], (int)o->threads.v[k], d)) return false;
+    }
+    return true;
 }
 
 static bool compare(bench_options *o, const row_list *rows, diag *d) {
@@ -74,23 +96,16 @@ static bool compare(bench_options *o, const row_list *rows, diag *d) {
     say_who(o);
     if (o->probe) return true;
     if (!make_folder(o->work, d)) return false;
-    report_head(o);
-    for (int starts = 0; starts < 2; starts++) { // tables of other columns come last
-        for (int i = 0; i < rows->count; i++) {
-            if (rows->v[i]->start != (starts == 1)) continue;
-            for (int k = 0; k < o->threads.count; k++) {
-                if (!one_row(o, rows->v[i], (int)o->threads.v[k], d)) return false;
-            }
-        }
-    }
+    for (int table = 0; table < TABLES; table++)
+        if (!one_table(o, rows, table, d)) return false;
     return true;
 }
 
 static void add_options(option_table *t, bench_options *o) {
     option_row rows[] = {
         {"shapes", 0, OPTION_TEXT, "ROWS",
-         "all (default: those of float32), or names by commas: base-32, base-128, ...; bf16, int8, int8w: "
-         "all of these",
+         "all (default: those of float32), or names by commas: base-32, base-128, ...; bf16, int8, int8w, "
+         "training: all of these",
          &o->shapes},
         {"threads", 'j', OPTION_INTS, "LIST", "default 1,2", &o->threads, 1},
         {"rounds", 0, OPTION_INT, "N", "default 15", &o->rounds, 1},

@@ -45,6 +45,7 @@ static bool torch_has(const bench_row *r) {
 }
 
 bool contender_wanted(const bench_options *o, const bench_row *r, contender_kind kind) {
+    if (row_trains(r) && kind != BERTC && kind != BESIDE && kind != TORCH_EAGER) return false;
     switch (kind) {
     case BERTC: return true;
     case BESIDE: return r->beside != NULL;
@@ -98,12 +99,15 @@ static bool torch_line(start_line *s, const bench_options *o, contender_kind kin
                        diag *d) {
     model_sizes unused;
     if (!prepare_checkpoint(o, r->build->model, s->model, &unused, d)) return false;
-    snprintf(s->script, sizeof(s->script), "%s/torch_peer.py", o->scripts);
+    bool trains = row_trains(r);
+    const char *share = r->build->dropout ? r->build->dropout : "0";
+    snprintf(s->script, sizeof(s->script), "%s/%s", o->scripts,
+             trains ? "torch_step_peer.py" : "torch_peer.py");
     s->argv[0] = o->python_torch;
     s->argv[1] = s->script;
     s->argv[2] = s->model;
     s->argv[3] = s->threads;
-    s->argv[4] = kind == TORCH_EAGER ? "eager" : "inductor";
+    s->argv[4] = trains ? share : kind == TORCH_EAGER ? "eager" : "inductor";
     if (row_is(r, "bf16")) s->argv[5] = "bf16";
     return true;
 }
@@ -134,7 +138,9 @@ bool contender_open(contender *c, const bench_options *o, contender_kind kind, c
 void contender_close(contender *c) {
     if (c->running) peer_stop(&c->peer);
     free(c->times);
+    free(c->first);
     c->times = NULL;
+    c->first = NULL;
     c->running = false;
 }
 
@@ -201,11 +207,23 @@ static bool compare_outputs(const bench_options *o, measured *m, diag *d) {
     return ok;
 }
 
+// Loss and norm of the first step, by the same rules. What dropout drops is another matter in each program.
+static bool compare_steps(measured *m, diag *d) {
+    int reference = 0;
+    for (int i = 0; i < m->count && !row_is(m->row, "f32"); i++)
+        if (m->contenders[i].kind == BESIDE) reference = i;
+    bool ok = true;
+    for (int i = 0; ok && i < m->count && !m->row->build->dropout; i++)
+        ok = close_enough(m, &m->contenders[i], m->contenders[reference].first, m->contenders[i].first, 2, d);
+    return ok;
+}
+
 // --- Rounds
 
 static bool time_call(contender *c, diag *d) {
     double ms;
-    bool long_call = c->count > 0 && c->times[c->count - 1] >= WARM_BELOW_MS;
+    double last = c->count > 0 ? c->times[c->count - 1] : c->watched;
+    bool long_call = last >= WARM_BELOW_MS;
     if (!peer_go(&c->peer, long_call ? 1 : 2, &ms, d)) return false;
     c->times[c->count++] = ms;
     peer_settle(&c->peer); // ONNX Runtime's threads spin for 20 ms and more, on CPUs that the next one needs
@@ -290,6 +308,16 @@ static bool run_rounds(const bench_options *o, measured *m, diag *d) {
     return ok;
 }
 
+// A step's loss and norm are compared as the first step has them; the second one is looked at, since by then the optimiser has
+// all its states.
+static bool watch_step(const bench_options *o, contender *c, const measured *m, diag *d) {
+    char file[PATH_BYTES];
+    snprintf(file, sizeof(file), "%s/%s.out", o->work, m->row->name);
+    int64_t n;
+    c->first = peer_outputs(&c->peer, file, &n, d);
+    return c->first && peer_watch(&c->peer, &c->anonymous_kb, &c->watched, d);
+}
+
 // One more contender of the row. A peer that was not asked for by name and can't run is left out, with a
 // note.
 static bool add_contender(const bench_options *o, measured *m, contender_kind kind, diag *d) {
@@ -298,8 +326,8 @@ static bool add_contender(const bench_options *o, measured *m, contender_kind ki
     diag own;
     diag_init(&own);
     model_sizes sizes;
-    bool ok =
-        contender_open(c, o, kind, m->row, m->threads, &sizes, &own) && peer_go(&c->peer, 1, &unused, &own);
+    bool ok = contender_open(c, o, kind, m->row, m->threads, &sizes, &own) &&
+              peer_go(&c->peer, 1, &unused, &own) && (!row_trains(m->row) || watch_step(o, c, m, &own));
     bool needed = kind == BERTC || kind == BESIDE || o->peers;
     const char *why = own.count ? own.items[own.count - 1].text : "can't run";
     if (!ok && needed) diag_error(d, NULL, "%s", why);
@@ -323,7 +351,7 @@ bool measure_row(const bench_options *o, const bench_row *r, int threads, measur
         if (!add_contender(o, m, (contender_kind)kind, d)) return false;
     }
     m->flops = row_flops(r, &m->sizes);
-    return compare_outputs(o, m, d) && run_rounds(o, m, d);
+    return (row_trains(r) ? compare_steps(m, d) : compare_outputs(o, m, d)) && run_rounds(o, m, d);
 }
 
 void measured_free(measured *m) {

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ const char *peer_program(const char *given, const char *variable, const char *na
     return buf;
 }
 
-static long anonymous_kb(pid_t pid) {
+static long anonymous_kb_of(pid_t pid) {
     char path[64], line[256];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     FILE *f = fopen(path, "r");
@@ -64,7 +65,7 @@ static pid_t wait_watching(pid_t pid, int *status, run_usage *u) {
     pid_t ended;
     while ((ended = waitpid(pid, status, u ? WNOHANG : 0)) == 0 || (ended < 0 && errno == EINTR)) {
         if (!u) continue;
-        long kb = anonymous_kb(pid);
+        long kb = anonymous_kb_of(pid);
         if (kb > u->anonymous_kb) u->anonymous_kb = kb;
         nanosleep(&tick, NULL);
     }
@@ -132,6 +133,20 @@ bool peer_go(peer *p, int calls, double *milliseconds, diag *d) {
     char line[LINE_BYTES], *end;
     snprintf(line, sizeof(line), "go %d", calls);
     if (!say(p, line, d) || !answer(p, line, d)) return false;
+    *milliseconds = strtod(line, &end);
+    return (end != line && !*end) || unexpected(p, line, d);
+}
+
+bool peer_watch(peer *p, long *anonymous_kb, double *milliseconds, diag *d) {
+    struct pollfd from = {fileno(p->from), POLLIN, 0};
+    char line[LINE_BYTES], *end;
+    *anonymous_kb = 0;
+    if (!say(p, "go 1", d)) return false;
+    do {
+        long kb = anonymous_kb_of(p->pid);
+        if (kb > *anonymous_kb) *anonymous_kb = kb;
+    } while (poll(&from, 1, 1) == 0);
+    if (!answer(p, line, d)) return false;
     *milliseconds = strtod(line, &end);
     return (end != line && !*end) || unexpected(p, line, d);
 }

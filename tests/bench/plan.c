@@ -5,6 +5,7 @@
 static const bench_model base = {"base", "bert-base", NULL}, minilm = {"minilm", "minilm-l6", NULL},
                          base_classify = {"base-classify", "bert-base", "sequence-classification"},
                          minilm_classify = {"minilm-classify", "minilm-l6", "sequence-classification"},
+                         mini_classify = {"mini-classify", "bert-mini", "sequence-classification"},
                          tiny = {"tiny", "bert-tiny", NULL},
                          tiny_classify = {"tiny-classify", "bert-tiny", "sequence-classification"};
 
@@ -28,7 +29,31 @@ static const bench_build base_one = {"base", &base, "8,32,128,384,512", "1", NUL
                          tiny_two = {"tiny", &tiny, "16", "2", NULL},
                          tiny_label = {"tiny-classify", &tiny_classify, "16", "2", NULL};
 
-#define EIGHT 8, {128, 128, 128, 128, 128, 128, 128, 128}
+// Steps of training.
+#define STEP_OF(length, texts, dtype, share) length, texts, NULL, dtype, "classify", share
+static const bench_build step_base = {"train-base", &base_classify, STEP_OF("128", "16", NULL, NULL)},
+                         step_base_bf16 = {"train-base-bf16", &base_classify,
+                                           STEP_OF("128", "16", "bf16", NULL)},
+                         step_dropout = {"train-base-dropout", &base_classify,
+                                         STEP_OF("128", "16", NULL, "0.1")},
+                         step_mini = {"train-mini", &mini_classify, STEP_OF("64", "32", NULL, NULL)},
+                         step_mini_bf16 = {"train-mini-bf16", &mini_classify,
+                                           STEP_OF("64", "32", "bf16", NULL)},
+                         step_tiny = {"train-tiny", &tiny_classify, STEP_OF("16", "2", NULL, NULL)};
+
+#define EIGHT_TIMES(n) n, n, n, n, n, n, n, n
+#define EIGHT                                                                                                \
+    8, {                                                                                                     \
+        EIGHT_TIMES(128)                                                                                     \
+    }
+#define SIXTEEN                                                                                              \
+    16, {                                                                                                    \
+        EIGHT_TIMES(128), EIGHT_TIMES(128)                                                                   \
+    }
+#define THIRTY_TWO                                                                                           \
+    32, {                                                                                                    \
+        EIGHT_TIMES(64), EIGHT_TIMES(64), EIGHT_TIMES(64), EIGHT_TIMES(64)                                   \
+    }
 // A row of another precision, beside the same in float32; of the list `all` only where it is asked for.
 #define BESIDE_ROW(of) .beside = of, .by_name_only = true
 
@@ -70,6 +95,12 @@ static const bench_row rows[] = {
     {"avx2-32-int8", &base_avx2_int8, 1, {32}, BESIDE_ROW("base-avx2-32")},
     {"avx2-128-int8", &base_avx2_int8, 1, {128}, BESIDE_ROW("base-avx2")},
     {"base-start", &base_one, 1, {128}, .start = true},
+    {"train-base", &step_base, SIXTEEN, .by_name_only = true},
+    {"train-base-dropout", &step_dropout, SIXTEEN, .by_name_only = true},
+    {"train-base-bf16", &step_base_bf16, SIXTEEN, .by_name_only = true},
+    {"train-mini", &step_mini, THIRTY_TWO, .by_name_only = true},
+    {"train-mini-bf16", &step_mini_bf16, THIRTY_TWO, .by_name_only = true},
+    {"train-tiny", &step_tiny, 2, {16, 9}, .by_name_only = true},
     {"tiny", &tiny_two, 1, {16}, .by_name_only = true},
     {"tiny-ragged", &tiny_two, 2, {7, 16}, .beside = "tiny", .by_name_only = true},
     {"tiny-classify", &tiny_label, 2, {16, 9}, .beside = "tiny", .by_name_only = true},
@@ -127,11 +158,15 @@ static double attention_flops(const model_sizes *m, double n, double read) {
 }
 
 double row_attention_flops(const bench_row *r, const model_sizes *m) {
-    return over_layers(r, m, attention_flops);
+    return (row_trains(r) ? 3 : 1) * over_layers(r, m, attention_flops);
 }
 
 double row_flops(const bench_row *r, const model_sizes *m) {
-    return over_layers(r, m, layer_flops) + row_attention_flops(r, m);
+    return (row_trains(r) ? 3 : 1) * over_layers(r, m, layer_flops) + row_attention_flops(r, m);
+}
+
+bool row_trains(const bench_row *r) {
+    return r->build->train != NULL;
 }
 
 bool row_is(const bench_row *r, const char *dtype) {

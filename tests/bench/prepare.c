@@ -78,11 +78,13 @@ bool prepare_artefact(const bench_options *o, const bench_build *b, char *path, 
     if (!join(path, o, b->name, ".so", d) || !join(log, o, b->name, ".compile.log", d)) return false;
     struct stat st;
     if (!stat(path, &st) && st.st_mtim.tv_sec > o->started) return true;
-    const char *argv[16] = {o->bertc, "compile",  folder,    "-o",    path,
+    const char *argv[20] = {o->bertc, "compile",  folder,    "-o",    path,
                             "--seq",  b->lengths, "--batch", b->batch};
     int n = 9;
     argv[n++] = "--mcpu", argv[n++] = b->mcpu ? b->mcpu : "native";
     if (b->dtype) argv[n++] = "--dtype", argv[n++] = b->dtype;
+    if (b->train) argv[n++] = "--train", argv[n++] = b->train;
+    if (b->dropout) argv[n++] = "--dropout", argv[n++] = b->dropout;
     if (o->passes) argv[n++] = "--passes", argv[n++] = o->passes;
     return run_command(argv, log, NULL, d);
 }

@@ -82,6 +82,7 @@ static cJSON *contender_json(const measured *m, const contender *c) {
     cJSON_AddNumberToObject(j, "upper_quartile", c->high);
     cJSON_AddNumberToObject(j, "rounds", (double)c->count);
     cJSON_AddNumberToObject(j, "load_milliseconds", c->peer.load_ms);
+    if (row_trains(c->row)) cJSON_AddNumberToObject(j, "anonymous_megabytes", (double)c->anonymous_kb / 1e3);
     if (c->kind == BESIDE) return j;
     cJSON_AddNumberToObject(j, "gflops", rate);
     cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / m->peak);
@@ -127,5 +128,41 @@ void report_row(const bench_options *o, const measured *m) {
         report_json(m);
     else
         report_text(o, m);
+    fflush(stdout);
+}
+
+// --- Steps of training
+
+void report_training_head(const bench_options *o) {
+    if (o->json) return;
+    printf("\n| %-18s | %7s | %9s | %8s | %8s | %6s | %6s | %11s | %6s | %8s | %5s | %-20s |\n|%s\n",
+           "step of training", "threads", "bertc ms", "GFLOP/s", "peak", "% peak", "MB", "torch-eager",
+           "% peak", "MB", "x", "against",
+           " ------------------ | ------- | --------- | -------- | -------- | ------ | ------ | ----------- "
+           "| ------ "
+           "| -------- | ----- | -------------------- |");
+}
+
+static void report_training_text(const measured *m) {
+    const contender *own = measured_find(m, BERTC), *torch = measured_find(m, TORCH_EAGER);
+    double rate = m->flops / own->median * 1e-6;
+    printf("| %-18s | %7d | %9.2f | %8.1f | %8.1f | %6.1f | %6.0f |", m->row->name, m->threads, own->median,
+           rate, m->peak, 100 * rate / m->peak, (double)own->anonymous_kb / 1e3);
+    if (torch)
+        printf(" %11.2f | %6.1f | %8.0f | %5.2f |", torch->median,
+               100 * m->flops / torch->median * 1e-6 / m->peak, (double)torch->anonymous_kb / 1e3,
+               torch->median / own->median);
+    else
+        printf(" %11s | %6s | %8s | %5s |", "", "", "", "");
+    char beside[32] = "";
+    if (m->row->beside) snprintf(beside, sizeof(beside), "%.3f of %s", against_beside(m), m->row->beside);
+    printf(" %-20s |\n", beside);
+}
+
+void report_training(const bench_options *o, const measured *m) {
+    if (o->json)
+        report_json(m);
+    else
+        report_training_text(m);
     fflush(stdout);
 }

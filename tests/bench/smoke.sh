@@ -15,6 +15,8 @@ kernels=$("$programs/bench_kernels" --seq 8 --batch 2 --rounds 1 "$(dirname "$0"
 "$programs/bench_figures" --work "$work" --json bert-tiny | grep -q '"verify_seconds"'
 alone=$("$programs/bench_compare" --work "$work" --peers none --rounds 2 --shapes tiny,tiny-ragged,tiny-bf16,tiny-int8,tiny-int8w --threads 1)
 [ "$(printf '%s\n' "$alone" | grep -c '^| tiny')" = 5 ]
+steps=$("$programs/bench_compare" --work "$work" --peers none --rounds 1 --shapes train-tiny --threads 1 --json)
+printf '%s\n' "$steps" | grep -q '"anonymous_megabytes"'
 if command -v python3 >/dev/null 2>&1; then
     versions=$(python3 "$(dirname "$0")/versions.py" "$programs" "$programs" --rounds 1 --work "$work" --shapes tiny,tiny-ragged --threads 1)
     [ "$(printf '%s\n' "$versions" | grep -c '^| tiny')" = 2 ]
