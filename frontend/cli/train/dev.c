@@ -8,8 +8,8 @@
 #include "ir/memory.h"
 
 bool metric_grows(const char *name) {
-    static const char *const falling[] = {"loss",         "perplexity",       "mse", "rmse", "mae",
-                                          "hamming_loss", "calibration_error"};
+    static const char *const falling[] = {"loss", "mlm_loss", "next_loss",    "perplexity",       "mse",
+                                          "rmse", "mae",      "hamming_loss", "calibration_error"};
     for (size_t i = 0; i < sizeof falling / sizeof *falling; i++)
         if (!strcmp(name, falling[i])) return false;
     return true;

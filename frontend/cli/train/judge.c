@@ -26,8 +26,8 @@ bool judge_reads(const judge *j, const char *output) {
     case TRAIN_REGRESS: return !strcmp(output, "logits");
     case TRAIN_EMBED: return !strcmp(output, "embedding");
     case TRAIN_ANSWER: return !strcmp(output, "start_logits") || !strcmp(output, "end_logits");
-    case TRAIN_MLM:
-    case TRAIN_PRETRAIN: break;
+    case TRAIN_PRETRAIN: return !strcmp(output, "seq_relationship_logits") || !strcmp(output, "sop_logits");
+    case TRAIN_MLM: break;
     }
     return false;
 }
@@ -100,6 +100,30 @@ static void add_answers(judge *j, const train_batch *b, const float *starts, con
     }
 }
 
+// Does the second text follow the first one? Two logits for each pair.
+static void add_order(judge *j, const train_batch *b, const float *logits) {
+    double sum = 0;
+    for (int64_t i = 0; i < b->texts; i++) {
+        int label = b->text_labels[i];
+        double margin = (double)logits[2 * i + 1 - label] - (double)logits[2 * i + label];
+        sum += margin > 0 ? margin + log1p(exp(-margin)) : log1p(exp(margin));
+        j->pairs_right += largest(logits + 2 * i, 2) == label;
+    }
+    j->pairs += b->texts;
+    j->pair_losses += sum;
+    j->masks += b->labels;
+    j->pairs_in_loss += (double)b->labels * sum / (double)b->texts;
+}
+
+// The loss is the sum of two means: the first is what a perplexity is made of.
+static void list_order(const judge *j, double loss, metric_list *out) {
+    double words = loss - (j->masks ? j->pairs_in_loss / (double)j->masks : 0);
+    metric_add(out, "mlm_loss", words);
+    metric_add(out, "perplexity", exp(words));
+    metric_add(out, "next_loss", j->pairs ? j->pair_losses / (double)j->pairs : NAN);
+    metric_add(out, "next_accuracy", j->pairs ? (double)j->pairs_right / (double)j->pairs : NAN);
+}
+
 static const bertc_tensor *output_of(int count, const bertc_tensor *outputs, const char *name) {
     for (int i = 0; i < count; i++)
         if (outputs[i].data && !strcmp(outputs[i].name, name)) return &outputs[i];
@@ -110,7 +134,9 @@ void judge_add(judge *j, const train_batch *b, int count, const bertc_tensor *ou
     const bertc_tensor *logits = output_of(count, outputs, "logits"),
                        *rows = output_of(count, outputs, "embedding"),
                        *starts = output_of(count, outputs, "start_logits"),
-                       *ends = output_of(count, outputs, "end_logits");
+                       *ends = output_of(count, outputs, "end_logits"),
+                       *told = output_of(count, outputs, "seq_relationship_logits");
+    if (!told) told = output_of(count, outputs, "sop_logits");
     arena *a = arena_new();
     switch (j->rule->form) {
     case DATA_LABEL: add_classes(j, b, logits->data); break;
@@ -120,6 +146,8 @@ void judge_add(judge *j, const train_batch *b, int count, const bertc_tensor *ou
     case DATA_EMBED: add_pairs(j, b, rows->data, rows->shape[rows->rank - 1]); break;
     case DATA_ANSWER: add_answers(j, b, starts->data, ends->data); break;
     case DATA_TEXT:
+        if (told) add_order(j, b, told->data);
+        break;
     case DATA_SCORED:
     case DATA_RANKED: break;
     }
@@ -139,7 +167,12 @@ void judge_list(const judge *j, double loss, metric_list *out) {
     case DATA_EMBED:
         if (j->values.count) number_metrics_list(&j->values, false, out);
         break;
-    case DATA_TEXT: metric_add(out, "perplexity", exp(loss)); break;
+    case DATA_TEXT:
+        if (j->rule->task == TRAIN_PRETRAIN)
+            list_order(j, loss, out);
+        else
+            metric_add(out, "perplexity", exp(loss));
+        break;
     case DATA_ANSWER: answer_metrics_list(&j->texts, out); break;
     case DATA_SCORED:
     case DATA_RANKED: break;

@@ -21,6 +21,10 @@ typedef struct judge {
     span_metrics spans;
     found_answer *answers; // of each entry of the set
     answer_metrics texts;
+    // Of TRAIN_PRETRAIN: the second texts, the sum of their losses and how many were told right; and the part that they have in the
+    // summed loss, whose batches are weighted by their masks.
+    int64_t pairs, pairs_right, masks;
+    double pair_losses, pairs_in_loss;
 } judge;
 
 // Of a set whose labels are settled. What it keeps is in `a`.
