@@ -7,7 +7,8 @@
 #   sh setup.sh deps     installs what the build needs, and stops
 #   sh setup.sh matrix   what CI adds to `test`: the format, a third of the tests with LLVM 19, and another under sanitizers
 #   sh setup.sh full     everything, in parts of less than an hour each; `full PART...`: one or some of format llvm19
-#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages quality test
+#                        sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages
+#                        repeat quality test
 #   sh setup.sh bench    bertc against ONNX Runtime: every figure of docs/benchmarks.md, or what OPTIONS of bench_compare say
 #   sh setup.sh portable one static bertc and the benchmark, to be carried to another machine: build-portable/portable
 #   sh setup.sh packages bertc, libbertc, libbertc-dev and python3-bertc as .deb: build-packages
@@ -272,6 +273,12 @@ quality() {
     build/tests/models_test_quality_dtypes --all --svg build/quality.svg "$@"
 }
 
+# The same training again and again, killed and resumed, on other numbers of threads: the same bytes.
+repeat() {
+    build
+    sh tests/repeat.sh "$PWD/build/frontend/cli/bertc" "$PWD"
+}
+
 aarch64() {
     need clang-19 libc6-dev-arm64-cross linux-libc-dev-arm64-cross
     build_tests
@@ -341,6 +348,7 @@ part() {
     mpi) mpi ;;
     compilers) compilers ;;
     packages) package_tests ;;
+    repeat) repeat ;;
     quality) quality ;;
     *) die "full has no part '$1'" ;;
     esac
@@ -352,7 +360,7 @@ full() { # [PART...]
         part "$1"
         return
     fi
-    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages test
+    [ $# -gt 0 ] || set -- format llvm19 sanitize1 sanitize2 sanitize3 thread fuzz browser clients aarch64 minimal wheel mpi compilers packages repeat test
     report='' bad=''
     for name in "$@"; do
         begin=$(date +%s)
