@@ -1,8 +1,19 @@
 #include "frontend/cli/progress_line.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+bool is_terminal(int fd) {
+    const char *term = getenv("TERM");
+    return isatty(fd) && !(term && !strcmp(term, "dumb"));
+}
+
+bool shows_colours(int fd) {
+    const char *none = getenv("NO_COLOR"); // https://no-color.org: set, and not empty
+    return is_terminal(fd) && !(none && *none);
+}
 
 static void draw(void *user, const char *what, double share) {
     progress_line *l = user;
@@ -21,7 +32,7 @@ static void draw(void *user, const char *what, double share) {
 
 const progress_hook *progress_line_open(progress_line *l) {
     *l = (progress_line){.hook = {.at = draw, .user = l}};
-    return isatty(STDERR_FILENO) ? &l->hook : NULL;
+    return is_terminal(2) ? &l->hook : NULL;
 }
 
 void progress_line_clear(progress_line *l) {

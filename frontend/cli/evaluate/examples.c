@@ -275,7 +275,7 @@ static void clear(batch *b) {
 }
 
 static void show_progress(const evaluation *v) {
-    if (!isatty(2)) return;
+    if (!is_terminal(2)) return;
     fprintf(stderr, "\r%lld examples", (long long)v->tallies.all.count);
     if (data_size(v->source) > 0)
         fprintf(stderr, ", %.0f %%", 100.0 * (double)data_bytes(v->source) / (double)data_size(v->source));
@@ -291,7 +291,7 @@ static bool run_batches(batch *b, diag *d) {
         show_progress(b->v);
         clear(b);
     }
-    if (isatty(2)) fprintf(stderr, "\r\033[K");
+    if (is_terminal(2)) fprintf(stderr, "\r\033[K");
     return ok;
 }
 

@@ -163,7 +163,7 @@ bool evaluate_perplexity(evaluation *v, diag *d) {
     data_example x;
     arena *a = arena_new();
     bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = evaluate_threads(v->options)};
-    bool shown = isatty(2);
+    bool shown = is_terminal(2);
     m.session = bertc_open(v->model, &so, &e);
     bool ok = m.session ? find_logits(&m, d) && find_mask(&m, d) : runtime_failed(d, &e);
     while (ok && data_next(v->source, &x, a, d)) {

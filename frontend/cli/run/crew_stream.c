@@ -44,7 +44,7 @@ static void end_progress(const progress *p) {
 
 bool crew_stream(crew *workers, line_source *in, chunk_put put, void *user, diag *d) {
     chunk two[2] = {{0}, {0}};
-    progress p = {.shown = isatty(2) != 0, .start = seconds_now()};
+    progress p = {.shown = is_terminal(2), .start = seconds_now()};
     int now = 0;
     int64_t before = in->reader.bytes;
     bool ok = (chunk_open(&two[0]) && chunk_open(&two[1])) || diag_error(d, NULL, "out of memory");

@@ -35,12 +35,11 @@ static void print_words(const explanation *x) {
 }
 
 void explanation_print(const explanation *x) {
-    const char *term = getenv("TERM");
     if (x->spanned)
         printf("%.*s%s", (int)(x->span_end - x->span_start),
                explanation_text(x, x->span_text) + x->span_start, *x->label ? ": " : "");
     printf("%s %.4f\n", x->label, x->score);
-    if (!isatty(1) || getenv("NO_COLOR") || (term && !strcmp(term, "dumb"))) {
+    if (!shows_colours(1)) {
         print_words(x);
         return;
     }

@@ -14,6 +14,7 @@ void row_free(row *r) {
     free(r->bytes);
     free(r->words);
     if (r->error != no_memory) free((void *)(uintptr_t)r->error);
+    free(r->kept);
     free(r->json);
     free(r->embedding);
     free(r->sparse);
@@ -101,6 +102,58 @@ static bool parse_object(const line_source *s, const cJSON *o, row *r) {
     return !second || add_pair(r, second);
 }
 
+// --- Other keys
+
+// Those that a line is read by, and those that an answer has itself.
+static bool is_own_key(const char *name) {
+    static const char *const own[] = {"text",          "pair",      "words",   "label",       "score",
+                                      "scores",        "entities",  "labels",  "answer",      "answers",
+                                      "start",         "end",       "sparse",  "logit_score", "masks",
+                                      "next_sentence", "embedding", "vectors", "error",       "sentences"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!strcmp(name, own[i])) return true;
+    return false;
+}
+
+static const char *behind_string(const char *c) { // of its first quote
+    for (c++; *c != '"'; c++) c += *c == '\\';
+    return c + 1;
+}
+
+static const char *behind_value(const char *c) {
+    for (int depth = 0; depth || !strchr(",}", *c);) {
+        if (*c == '"') {
+            c = behind_string(c);
+            continue;
+        }
+        depth += *c == '{' || *c == '[';
+        depth -= *c == '}' || *c == ']';
+        c++;
+    }
+    return c;
+}
+
+// Keeps the other members of a line that is a JSON object, letter for letter: a number may have more digits than a double.
+static bool keep_others(const char *line, row *r) {
+    char *to = r->kept = memory_alloc(strlen(line) + 2, 1);
+    if (!r->kept) return row_fail(r, "out of memory");
+    *to = 0;
+    for (const char *c = strchr(line, '{') + 1; (c = strpbrk(c, "\"}")) && *c == '"';) {
+        const char *behind = behind_string(c), *end = behind_value(behind);
+        char *name = memory_strndup(c + 1, (size_t)(behind - c - 2));
+        if (!name) return row_fail(r, "out of memory");
+        const char *last = end;
+        while (strchr(" \t\r", last[-1])) last--;
+        if (!is_own_key(name)) to += sprintf(to, "%.*s, ", (int)(last - c), c);
+        free(name);
+        c = end + (*end == ',');
+    }
+    if (to > r->kept) return true;
+    free(r->kept);
+    r->kept = NULL;
+    return true;
+}
+
 static bool parse_value(const line_source *s, const cJSON *o, row *r) {
     if (cJSON_IsString(o))
         row_text(r, o->valuestring, strlen(o->valuestring), s->pair, s->pair ? strlen(s->pair) : 0);
@@ -118,6 +171,7 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
         nul_close(&nul);
         return row_fail(r, why);
     }
+    const char *given = line;
     if (nul.copy) line = nul.copy, n = nul.size;
     cJSON *o = cJSON_ParseWithLengthOpts(line, n + 1, &end, false); // with the NUL behind it
     bool ok = o && end == line + n;
@@ -129,6 +183,7 @@ static bool parse_json(const line_source *s, const char *line, size_t n, row *r)
         row_fail(r, "is no JSON");
     else if (parse_value(s, o, r))
         nul_restore(&nul, r->bytes, r->text.size + r->text.pair_size);
+    if (ok && cJSON_IsObject(o)) keep_others(given, r);
     cJSON_Delete(o);
     nul_close(&nul);
     return !r->error;

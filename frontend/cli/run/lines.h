@@ -1,5 +1,5 @@
-// Lines of a file, or of standard input, as texts: plain, or JSON with `text`, `pair`, `words`. A line that
-// is neither is a row with an error, not the end.
+// Lines of a file, or of standard input, as texts: plain, or JSON with `text`, `pair`, `words`, whose other keys are kept for the
+// answer. A line that is neither is a row with an error, not the end.
 #ifndef BERTC_CLI_LINES_H
 #define BERTC_CLI_LINES_H
 
@@ -13,6 +13,7 @@ typedef struct row {
     char *bytes;  // what `text` points into
     bertc_word *words;
     bertc_text text;
+    char *kept;        // NULL, or the other keys of its JSON, as they stand in its answer: `"id": 7, `
     const char *error; // NULL, or why it has no answer
     char *json;        // its answer, or
     float *embedding;

@@ -134,10 +134,15 @@ bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
     return !s->npy || s->rows || (rewind(s->file), write_header(s, d));
 }
 
-static void put_error(sink *s, const char *why) {
+static void put_error(sink *s, const row *r) {
     cJSON *o = cJSON_CreateObject();
-    char *text = cJSON_AddStringToObject(o, "error", why) ? json_line(o) : NULL;
-    fprintf(s->file, "%s\n", text ? text : "{\"error\": \"out of memory\"}");
+    char *text = cJSON_AddStringToObject(o, "error", r->error) ? json_line(o) : NULL;
+    if (!text)
+        fputs("{\"error\": \"out of memory\"}\n", s->file);
+    else if (!r->kept)
+        fprintf(s->file, "%s\n", text);
+    else // "error" stays the first key, by which --resume counts such lines
+        fprintf(s->file, "%.*s, %.*s}\n", (int)strlen(text) - 1, text, (int)strlen(r->kept) - 2, r->kept);
     free(text);
     cJSON_Delete(o);
 }
@@ -151,10 +156,10 @@ bool sink_put(sink *s, const row *r, diag *d) {
         for (int64_t i = 0; r->error && i < s->width; i++) fwrite(nothing, sizeof(float), 1, s->file);
         if (!r->error) fwrite(r->embedding, sizeof(float), (size_t)s->width, s->file);
     } else if (r->error) {
-        put_error(s, r->error);
+        put_error(s, r);
     } else {
-        fputs(r->json, s->file);
-        putc('\n', s->file);
+        // The line's other keys stand before those of its answer.
+        fprintf(s->file, "{%s%s\n", r->kept ? r->kept : "", r->json + 1);
     }
     return !ferror(s->file) || broken(s, d);
 }

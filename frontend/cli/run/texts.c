@@ -1,6 +1,7 @@
 // Texts from the command line or from standard input, answered as they come.
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
@@ -39,9 +40,10 @@ static bool answer_arguments(const run_options *o, bertc_session *s, const argum
 }
 
 // Lines that are there together are answered in one call.
-static size_t read_lines(line_source *in, row *rows, bertc_text *texts, bool *more, diag *d) {
+static size_t read_lines(line_source *in, row *rows, bertc_text *texts, bool prompt, bool *more, diag *d) {
     size_t n = 0;
     *more = true;
+    if (prompt) fputs("> ", stderr);
     while (n < BATCH_TEXTS && (!n || lines_ready(in)) && (*more = lines_next(in, &rows[n], d)))
         texts[n] = rows[n].text, n++;
     return n;
@@ -70,15 +72,17 @@ static bool answer_lines(const run_options *o, bertc_session *s, diag *d) {
     row rows[BATCH_TEXTS];
     bertc_text texts[BATCH_TEXTS];
     line_source in;
-    bool ok = lines_open(&in, "-", o->pair, d), more = ok;
+    bool ok = lines_open(&in, "-", o->pair, d), more = ok, prompt = isatty(0) && is_terminal(2);
     in.format = LINES_TEXT;
+    if (prompt) fputs("one text per line, a tab before a second text; Ctrl-D ends\n", stderr);
     while (ok && more) {
-        size_t n = read_lines(&in, rows, texts, &more, d);
+        size_t n = read_lines(&in, rows, texts, prompt, &more, d);
         ok = answer_rows(o, s, &in, rows, texts, n, d) && (in.reader.size >= 0 || flush_stdout(d));
         for (size_t i = 0; i < n; i++) row_free(&rows[i]);
     }
     ok = ok && !in.reader.failed;
     lines_close(&in);
+    if (prompt && !more) fputs("\n", stderr);
     return ok;
 }
 
