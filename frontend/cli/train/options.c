@@ -283,9 +283,9 @@ data_form train_form(const train_options *o) {
 
 // Options that change nothing of the result, or that name files (whose contents count: the data have a fingerprint).
 static bool is_free(const char *name) {
-    static const char *const names[] = {"train",          "dev",     "output",     "init",
-                                        "skip-bad-lines", "dropout", "save-steps", "save-total-limit",
-                                        "resume",         "threads", "memory"};
+    static const char *const names[] = {"train",          "dev",        "output",           "init",
+                                        "skip-bad-lines", "save-steps", "save-total-limit", "resume",
+                                        "threads",        "memory"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return false;

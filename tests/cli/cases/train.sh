@@ -48,6 +48,7 @@ diff -r a/run b/run || fail "other bytes than of a run that was not stopped"
 # One that goes on needs the same options and data.
 rm -r b/run/model.safetensors b/run/state.json
 rejects 1 'state.json: the run was started with --learning-rate 0.01, not 0.02' long -o b/run --resume --learning-rate 0.02
+rejects 1 'state.json: the run was started with --dropout .* not 0.25' long -o b/run --resume --dropout 0.25
 head -11 train.jsonl >fewer.jsonl
 rejects 1 'the training data are others' long -o b/run --resume --train fewer.jsonl
 sed 's/dull/drab/' train.jsonl >other.jsonl
