@@ -6,6 +6,7 @@
 //
 // A value that is made again has one copy for all its readers in the backward part, right before
 // the first of them. What its copy reads is kept, or made again itself.
+#include "ir/parts.h"
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
 
@@ -314,6 +315,51 @@ static void copy_one(builder *b, value v) {
         copy_whole(b, v);
 }
 
+// What no part has (constants, inputs) goes with the first part that reads it.
+static void lend_parts(const graph *g, graph_part *parts, arena *scratch) {
+    bool *lent = ARENA_ARRAY(scratch, bool, g->count + 1);
+    for (value v = 0; v < g->count; v++) lent[v] = parts[v] == PART_NONE;
+    for (value v = g->count - 1; v >= 0; v--) {
+        const node *n = graph_node(g, v);
+        for (int i = 0; parts[v] != PART_NONE && i < n->input_count; i++) {
+            graph_part *of = &parts[n->inputs[i]];
+            if (lent[n->inputs[i]] && (*of == PART_NONE || *of > parts[v])) *of = parts[v];
+        }
+    }
+}
+
+// What an output or a write needs; constants and inputs stay in any case.
+static void mark_live(const graph *g, bool *live) {
+    for (value v = 0; v < g->count; v++)
+        live[v] = op_is(g, v, OP_constant) || op_is(g, v, OP_input) || node_has_effect(graph_node(g, v));
+    for (int i = 0; i < g->output_count; i++) live[g->outputs[i].value] = true;
+    for (value v = g->count - 1; v >= 0; v--) {
+        const node *n = graph_node(g, v);
+        for (int i = 0; live[v] && i < n->input_count; i++) live[n->inputs[i]] = true;
+    }
+}
+
+// A copy that only the backward part needs may stand before a node of the forward part, and one that was taken into its readers is read
+// by nobody: the parts are put in their order again, each in its own, without what is dead. No node of a part needs one of a later part.
+static void restore_order(graph *g, arena *scratch) {
+    graph_part *parts = ARENA_ARRAY(scratch, graph_part, g->count + 1);
+    value *sorted = ARENA_ARRAY(g->arena, value, g->count);
+    bool *live = ARENA_ARRAY(scratch, bool, g->count + 1);
+    int n = 0;
+    graph_parts(g, parts);
+    if (parts_in_order(g, parts)) return;
+    mark_live(g, live);
+    lend_parts(g, parts, scratch);
+    for (graph_part part = PART_NONE; part <= PART_UPDATE; part++)
+        for (value v = 0; v < g->count; v++)
+            if (live[v] && parts[v] == part) sorted[n++] = v;
+    int count = n;
+    for (value v = 0; v < g->count; v++)
+        if (!live[v]) sorted[n++] = v;
+    region_permute(g, sorted);
+    g->count = count;
+}
+
 graph *remake_build(const remake *r, const bool *again, bool *made, arena *a) {
     const graph *g = r->g;
     builder b = {.r = r, .g = g, .again = again, .scratch = arena_new(), .to = graph_new(a, g->name)};
@@ -329,6 +375,7 @@ graph *remake_build(const remake *r, const bool *again, bool *made, arena *a) {
     for (int i = 0; i < g->output_count; i++)
         graph_output_add(b.to, g->outputs[i].name, itself(&b, g->outputs[i].value));
     for (value v = 0; made && v < g->count; v++) made[v] = again[v] && b.readers[v];
+    restore_order(b.to, b.scratch);
     arena_free(b.scratch);
     return b.to;
 }
