@@ -38,10 +38,11 @@ typedef struct hub_training {
     // then has the input `seed`, and nothing is dropped where its second number is 0.
     double dropout;
     double label_smoothing;
-    // NULL, or [class_weight_count], a number for each label.
+    // NULL, or [class_weight_count], a number for each label; where a text has several labels, of the texts that have it.
     const float *class_weights;
     int64_t class_weight_count;
-    // Distillation: the logits of another model are a target, `teacher`. soft: share of its loss, at that temperature (0: 1).
+    // Distillation: another model's outputs are targets (docs/training.md, Losses). soft: share of its loss, at that temperature
+    // (0: 1).
     bool teacher;
     double temperature, soft;
     hub_lora lora;

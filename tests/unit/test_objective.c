@@ -13,6 +13,8 @@
 
 static const float class_weights[] = {0.5F, 1, 2, 0.25F, 3};
 
+#define TEACHER .teacher = true, .temperature = 2, .soft = 0.7
+
 static const struct objective_case {
     const char *name;
     objective_kind kind;
@@ -54,6 +56,27 @@ static const struct objective_case {
      5},
     {"nearest", OBJECTIVE_NEAREST, {.task = "embed"}, {"embedding"}, {SYM_S}, 2},
     {"cosines", OBJECTIVE_COSINES, {.task = "embed", .cosine = true}, {"embedding"}, {SYM_S}, 2},
+    {"heavy",
+     OBJECTIVE_SEVERAL,
+     {.task = "classify", .class_weights = (const float[]){0.5F, 3, 1}, .class_weight_count = 3},
+     {"logits"},
+     {SYM_S},
+     12},
+    {"several-teacher", OBJECTIVE_SEVERAL, {.task = "classify", TEACHER}, {"logits"}, {SYM_S}, 12},
+    {"numbers-teacher", OBJECTIVE_NUMBERS, {.task = "regress", TEACHER}, {"logits"}, {SYM_S}, 12},
+    {"spans-teacher",
+     OBJECTIVE_SPANS,
+     {.task = "answer", TEACHER},
+     {"start_logits", "end_logits"},
+     {SYM_T, SYM_T},
+     2},
+    {"nearest-teacher", OBJECTIVE_NEAREST, {.task = "embed", TEACHER}, {"embedding"}, {SYM_S}, 2},
+    {"cosines-teacher",
+     OBJECTIVE_COSINES,
+     {.task = "embed", .cosine = true, TEACHER},
+     {"embedding"},
+     {SYM_S},
+     2},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -159,7 +182,10 @@ static void refuse(objective_kind kind, hub_training t, const char *cause) {
 START_TEST(refused) {
     refuse(OBJECTIVE_NUMBERS, (hub_training){.task = "regress", .label_smoothing = 0.1},
            "regress: label smoothing");
-    refuse(OBJECTIVE_SEVERAL, (hub_training){.task = "classify", .teacher = true}, "a teacher are for one");
+    refuse(OBJECTIVE_ORDER, (hub_training){.task = "pretrain", .teacher = true},
+           "pretrain: takes no teacher");
+    refuse(OBJECTIVE_NUMBERS, (hub_training){.task = "regress", .class_weights = class_weights},
+           "regress: label smoothing and class weights");
     refuse(OBJECTIVE_CLASSES,
            (hub_training){.task = "tag", .class_weights = class_weights, .class_weight_count = 5},
            "5 class weights, and the model has 3 labels");

@@ -42,6 +42,13 @@ static int64_t labelled(const int32_t *labels, int64_t n) {
     return count;
 }
 
+static double weight_of(const float *weights, const int32_t *labels, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] != FEATURE_IGNORED) sum += (double)weights[labels[i]];
+    return sum;
+}
+
 // The texts of an example, from token `at` and text `text` on.
 static void put(train_batch *b, const feature *f, int64_t at, int64_t text) {
     size_t bytes = (size_t)f->tokens * sizeof(int32_t);
@@ -87,6 +94,11 @@ bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const or
     }
     out->labels =
         out->token_labels ? labelled(out->token_labels, out->tokens) : n * (out->width ? out->width : 1);
+    out->weight = (double)out->labels;
+    if (rule->weights && out->token_labels)
+        out->weight = weight_of(rule->weights, out->token_labels, out->tokens);
+    else if (rule->weights)
+        out->weight = weight_of(rule->weights, out->text_labels, out->texts);
     return true;
 }
 

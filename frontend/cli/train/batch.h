@@ -9,6 +9,7 @@ typedef struct train_batch {
     int64_t texts, tokens, examples;
     // What its loss is a sum over: classes, numbers (of all labels of a text), tags, answers, masks, anchors or pairs.
     int64_t labels;
+    double weight;   // of these labels: their number, or the sum of their classes' weights
     int32_t *bounds; // [texts + 1]
     int32_t *ids;    // [tokens], as are the next four
     int32_t *types;
@@ -29,6 +30,7 @@ typedef struct train_batch {
 typedef struct batch_rule {
     const mask_rule *mask;      // TRAIN_MLM, TRAIN_PRETRAIN
     const pair_template *pairs; // TRAIN_PRETRAIN
+    const float *weights;       // of classes (cross-entropy); NULL: each counts 1
 } batch_rule;
 
 // These examples in that epoch, in `a`; memory for the texts goes with it. Of none it is empty. False, with a diagnostic, where the file

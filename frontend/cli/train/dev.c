@@ -69,11 +69,10 @@ static void room_close(output_room *o) {
 }
 
 typedef struct dev_sum {
-    double loss;
-    int64_t labels;
+    double loss, weight;
 } dev_sum;
 
-// A batch is a step of its own; its mean counts as often as it has labels.
+// A batch is a step of its own; its mean counts as much as its labels do.
 static bool add_batch(train_run *r, const order *o, int64_t b, judge *j, output_room *room, dev_sum *sum,
                       arena *a, diag *d) {
     train_batch batch;
@@ -87,8 +86,8 @@ static bool add_batch(train_run *r, const order *o, int64_t b, judge *j, output_
     if (!feed_batch(&in, r->opened.model, &s, 0, a, d)) return false;
     if (!bertc_trainer_forward(r->trainer, &in, room->buffers, room->tensors, &loss, &e))
         return runtime_failed(d, &e);
-    sum->loss += (double)loss * (double)s.labels;
-    sum->labels += s.labels;
+    sum->loss += (double)loss * s.weight;
+    sum->weight += s.weight;
     judge_add(j, &batch, room->count, room->tensors);
     return true;
 }
@@ -111,7 +110,7 @@ bool dev_measure(train_run *r, log_metric *out, int most, int *count, diag *d) {
     room_close(&room);
     ok = ok && judge_end(&j, d);
     metric_list list = {0};
-    double loss = sum.labels ? sum.loss / (double)sum.labels : NAN;
+    double loss = sum.weight > 0 ? sum.loss / sum.weight : NAN;
     metric_add(&list, "loss", loss);
     judge_list(&j, loss, &list);
     for (*count = 0; *count < list.count && *count < most; ++*count)

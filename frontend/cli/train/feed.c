@@ -4,8 +4,10 @@
 
 void step_sum(train_step *s) {
     s->labels = s->texts = s->tokens = s->examples = 0;
+    s->weight = 0;
     for (int64_t i = 0; i < s->count; i++) {
         s->labels += s->batches[i].labels;
+        s->weight += s->batches[i].weight;
         s->texts += s->batches[i].texts;
         s->tokens += s->batches[i].tokens;
         s->examples += s->batches[i].examples;
@@ -65,6 +67,6 @@ bool feed_batch(bertc_train_batch *out, const bertc_model *model, const train_st
                                .rows = b->rows,
                                .target_count = count,
                                .targets = targets,
-                               .scale = s->labels ? (float)(1.0 / (double)s->labels) : 0};
+                               .scale = s->labels ? (float)(1.0 / s->weight) : 0};
     return true;
 }

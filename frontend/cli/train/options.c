@@ -92,6 +92,9 @@ static void add_steps(option_table *t, train_options *o) {
                 (option_row){"label-smoothing", 0, OPTION_NUMBER, "P",
                              "of classify, tag and mlm: the share of a label that all labels get (default 0)",
                              &o->smoothing, .ceiling = 0.999});
+    options_add(t, (option_row){"class-weights", 0, OPTION_TEXT, "WEIGHTS",
+                                "of classify and tag: balanced, or good=1,bad=2.5: how much a label counts",
+                                &o->class_weights});
     options_add(t, (option_row){"layerwise-lr-decay", 0, OPTION_NUMBER, "X",
                                 "each layer's rate is that of the one above times X (default 1)",
                                 &o->step.rates.decay, .floor = 1e-6, .ceiling = 1});
@@ -197,6 +200,8 @@ static int check_tasks(const option_table *t, const train_options *o) {
     } all[] = {
         {"--label-smoothing", "classify, tag and mlm", o->smoothing > 0,
          o->task == TRAIN_TAG || o->task == TRAIN_MLM || (o->task == TRAIN_CLASSIFY && !o->several_labels)},
+        {"--class-weights", "classify and tag", o->class_weights != NULL,
+         o->task == TRAIN_TAG || o->task == TRAIN_CLASSIFY},
         {"--problem-type", "classify", o->problem_type != NULL, o->task == TRAIN_CLASSIFY},
         {"--label-all-tokens", "tag", o->label_all, o->task == TRAIN_TAG},
         {"--doc-stride", "answer", o->stride != 128, o->task == TRAIN_ANSWER},

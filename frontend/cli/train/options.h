@@ -10,7 +10,7 @@
 typedef struct train_options {
     const char *model;
     const char *task_name, *train, *dev, *columns, *problem_type, *output, *init, *scheduler, *best_metric,
-        *save_dtype, *dtype, *keep, *mcpu, *passes;
+        *save_dtype, *dtype, *keep, *class_weights, *mcpu, *passes;
     train_task task;
     rate_kind rate;
     bool several_labels; // of a text: --problem-type multi_label_classification

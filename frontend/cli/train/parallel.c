@@ -99,17 +99,27 @@ bool parallel_same(parallel *p, bool ok, const parallel_print *print, diag *d) {
 // --- A step
 
 bool parallel_sum_step(parallel *p, bool ok, train_step *s, diag *d) {
-    enum { OK, LABELS, TEXTS, TOKENS, EXAMPLES, COUNT };
+    enum { OK, LABELS, TEXTS, TOKENS, EXAMPLES, WEIGHT, COUNT };
     if (p->link.count == 1) return ok;
-    const int64_t mine[COUNT] = {ok, s->labels, s->texts, s->tokens, s->examples};
+    int64_t mine[COUNT] = {ok, s->labels, s->texts, s->tokens, s->examples};
+    memcpy(&mine[WEIGHT], &s->weight, sizeof s->weight); // a double
     int64_t *all = room(p, sizeof mine), sums[COUNT] = {0};
+    double weight = 0;
     bool well = link_gather(&p->link, mine, all, sizeof mine, d) && agreed(p, all, COUNT);
-    for (int i = 0; well && i < p->link.count * COUNT; i++) sums[i % COUNT] += all[i];
+    for (int i = 0; well && i < p->link.count * COUNT; i++) {
+        double x;
+        memcpy(&x, &all[i], sizeof x);
+        if (i % COUNT == WEIGHT)
+            weight += x;
+        else
+            sums[i % COUNT] += all[i];
+    }
     if (well) {
         s->labels = sums[LABELS];
         s->texts = sums[TEXTS];
         s->tokens = sums[TOKENS];
         s->examples = sums[EXAMPLES];
+        s->weight = weight;
     }
     free(all);
     return well;

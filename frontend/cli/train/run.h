@@ -16,6 +16,7 @@ typedef struct train_run {
     train_set train, dev;
     order_rule order;
     batch_rule batches;
+    const float *weights; // of classes, in the base's arena; NULL: each counts 1
     train_plan plan;
     rate_rule rate;
     opened opened;

@@ -9,6 +9,7 @@
 #include "frontend/cli/cli.h"
 #include "frontend/cli/memory.h"
 #include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/class_weights.h"
 #include "frontend/cli/train/run.h"
 #include "ir/memory.h"
 
@@ -80,6 +81,7 @@ static void make_plan(train_run *r) {
                             .examples = o->batch * processes,
                             .tokens = o->batch_tokens * processes};
     r->batches = (batch_rule){.mask = &r->base.mask, .pairs = &r->base.pairs};
+    if (!o->several_labels) r->batches.weights = r->weights; // else each label's loss has its weight within
     r->plan = plan_of(&r->order, r->train.lengths, r->train.count, o->accumulation, o->epochs, o->max_steps,
                       processes);
     r->rate = (rate_rule){.kind = o->rate,
@@ -100,7 +102,9 @@ static hub_training training_of(const train_run *r) {
                       .init = o->init,
                       .seed = (uint64_t)o->seed,
                       .label_smoothing = o->smoothing,
+                      .class_weights = r->weights,
                       .lora = o->lora};
+    if (r->weights) t.class_weight_count = data_labels_count(b->labels);
     if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
     t.dropout = o->dropout;
     if (!b->learns) return t;
@@ -180,6 +184,8 @@ static bool begin_all(train_run *r, const cJSON *options, diag *d) {
 static bool open_run(train_run *r, diag *d) {
     if (!base_open(&r->base, r->o, d) || !open_data(r, d)) return false;
     if (r->o->load_best && !dev_check_metric(r, d)) return false;
+    const char *weights = r->o->class_weights;
+    if (weights && !(r->weights = class_weights_read(weights, &r->train, r->base.arena, d))) return false;
     make_plan(r);
     return open_trainer(r, d);
 }

@@ -33,18 +33,21 @@ static value times(objective *o, value x, double c) {
 
 // --- Labels of rows
 
-static value log_softmax(objective *o, value x) {
-    return graph_op2(o->g, OP_sub, x, loss_log_sum(o->g, x));
+// The teacher's outputs as a target.
+static value teacher_of(objective *o, const char *name, value like) {
+    const type *t = graph_type(o->g, like);
+    return target_of(o, name, ELEM_F32, t->d[0], t->rank > 1 ? t->d[1].n : 0);
 }
 
-// How far the softmax of x is from that of the teacher's logits, both at the temperature: sum p (log p - log q), times
-// its square, so that gradients keep their size. [X,1]
-static value divergence(objective *o, value x, value teacher) {
-    graph *g = o->g;
-    double t = o->train->temperature > 0 ? o->train->temperature : 1;
-    value q = log_softmax(o, times(o, x, 1 / t)), p = log_softmax(o, times(o, teacher, 1 / t));
-    value apart = graph_op2(g, OP_sub, p, q), gap = graph_op2(g, OP_mul, graph_op1(g, OP_exp, p), apart);
-    return times(o, loss_over(g, OP_reduce_sum, gap, 1), t * t);
+// (1 - soft) hard + soft soft, of two sums.
+static value mixed(objective *o, value hard, value soft) {
+    hard = times(o, hard, 1 - o->train->soft);
+    soft = times(o, soft, o->train->soft);
+    return graph_op2(o->g, OP_add, hard, soft);
+}
+
+static double temperature(const objective *o) {
+    return o->train->temperature > 0 ? o->train->temperature : 1;
 }
 
 // Cross-entropy of the logits' rows, mixed with the teacher's; its sum.
@@ -55,44 +58,65 @@ static value of_labels(objective *o, value x) {
     value labels = target_of(o, "labels", ELEM_I32, rows_of(o, x), 0);
     value hard = loss_cross_entropy(g, x, labels, &how);
     if (!t->teacher) return loss_sum(g, hard);
-    value teacher = target_of(o, "teacher", ELEM_F32, rows_of(o, x), graph_type(g, x)->d[1].n);
-    value known = loss_known(g, labels), soft = graph_op2(g, OP_mul, divergence(o, x, teacher), known);
-    hard = times(o, hard, 1 - t->soft);
-    soft = times(o, soft, t->soft);
-    return loss_sum(g, graph_op2(g, OP_add, hard, soft));
+    value apart = loss_divergence(g, x, teacher_of(o, "teacher", x), temperature(o));
+    return mixed(o, loss_sum(g, hard), loss_sum(g, graph_op2(g, OP_mul, apart, loss_known(g, labels))));
 }
 
-// log(1 + e^x) - x y, whatever the size of x: max(x, 0) - x y + log(1 + e^-|x|).
+// As torch's binary_cross_entropy_with_logits with pos_weight w: (1 - y) x + (1 + (w - 1) y) log(1 + e^-x).
 static value of_several(objective *o, value x) {
     graph *g = o->g;
+    const hub_training *t = o->train;
     value y = target_of(o, "labels", ELEM_F32, rows_of(o, x), graph_type(g, x)->d[1].n);
-    value size = graph_op2(g, OP_maximum, x, graph_op1(g, OP_neg, x));
-    value one = graph_scalar(g, 1), zero = graph_scalar(g, 0);
-    value tail = graph_op1(g, OP_exp, graph_op1(g, OP_neg, size));
-    tail = graph_op1(g, OP_log, graph_op2(g, OP_add, tail, one));
-    value positive = graph_op2(g, OP_maximum, x, zero), product = graph_op2(g, OP_mul, x, y);
-    return loss_sum(g, graph_op2(g, OP_add, graph_op2(g, OP_sub, positive, product), tail));
+    value tail = loss_softplus(g, graph_op1(g, OP_neg, x)), hard;
+    if (t->class_weights) {
+        dim shape[] = {dim_num(1), dim_num(t->class_weight_count)};
+        float *more = ARENA_ARRAY(g->arena, float, t->class_weight_count);
+        for (int64_t i = 0; i < t->class_weight_count; i++) more[i] = t->class_weights[i] - 1;
+        value w = graph_constant_f32(g, NULL, type_make(ELEM_F32, 2, shape), more), one = graph_scalar(g, 1);
+        value heavy = graph_op2(g, OP_add, graph_op2(g, OP_mul, y, w), one);
+        tail = graph_op2(g, OP_mul, tail, heavy);
+    }
+    value rest = graph_op2(g, OP_sub, x, graph_op2(g, OP_mul, x, y));
+    hard = loss_sum(g, graph_op2(g, OP_add, rest, tail));
+    if (!t->teacher) return hard;
+    value apart = loss_divergence_of_each(g, x, teacher_of(o, "teacher", x), temperature(o));
+    return mixed(o, hard, loss_sum(g, apart));
+}
+
+static value squared_gap(graph *g, value a, value b) {
+    value gap = graph_op2(g, OP_sub, a, b);
+    return graph_op2(g, OP_mul, gap, gap);
 }
 
 static value of_numbers(objective *o, value x) {
     value y = target_of(o, "labels", ELEM_F32, rows_of(o, x), graph_type(o->g, x)->d[1].n);
-    value gap = graph_op2(o->g, OP_sub, x, y);
-    return loss_sum(o->g, graph_op2(o->g, OP_mul, gap, gap));
+    value hard = loss_sum(o->g, squared_gap(o->g, x, y));
+    if (!o->train->teacher) return hard;
+    return mixed(o, hard, loss_sum(o->g, squared_gap(o->g, x, teacher_of(o, "teacher", x))));
 }
 
 // --- Spans
 
-// Cross-entropy of one text's tokens: [S,1]. A label beyond the text's end, or -100, adds nothing.
-static value of_places(objective *o, value bounds, value logits, value labels) {
+// Of one text's tokens, [S,1]: the cross-entropy, or the divergence from the teacher's logits (VALUE_NONE: it has none). A label
+// beyond the text's end, or -100, adds nothing.
+static value of_places(objective *o, value bounds, value logits, value labels, value teacher) {
+    bool soft = teacher != VALUE_NONE;
     graph *body = graph_new(o->g->arena, NULL);
     dim tokens[] = {dim_num(1), dim_sym(SYM_L)};
     value l = graph_param(body, "logits", type_make(ELEM_F32, 1, &tokens[1]));
     value y = graph_param(body, "label", type_make(ELEM_I32, 1, tokens));
+    value t = soft ? graph_param(body, "teacher", type_make(ELEM_F32, 1, &tokens[1])) : VALUE_NONE, row;
     value x = graph_reshape(body, l, 2, tokens), is = loss_is_label(body, x, y);
-    value sum = loss_log_sum(body, x), row = graph_op2(body, OP_sub, sum, loss_picked(body, is, x));
+    if (soft) {
+        row = loss_divergence(body, x, graph_reshape(body, t, 2, tokens), temperature(o));
+    } else {
+        value sum = loss_log_sum(body, x);
+        row = graph_op2(body, OP_sub, sum, loss_picked(body, is, x));
+    }
     value there = loss_picked(body, is, graph_scalar(body, 1));
     graph_output_add(body, NULL, graph_op2(body, OP_mul, row, there));
-    return graph_region(o->g, OP_per_sequence, 3, (value[]){bounds, logits, labels}, body, 1);
+    return graph_region(o->g, OP_per_sequence, soft ? 4 : 3, (value[]){bounds, logits, labels, teacher}, body,
+                        1);
 }
 
 static value input_named(const graph *g, const char *name) {
@@ -102,14 +126,21 @@ static value input_named(const graph *g, const char *name) {
 }
 
 static value of_spans(objective *o) {
-    value bounds = input_named(o->g, "bounds"), sum[2];
-    static const char *const outputs[] = {"start_logits", "end_logits"}, *const targets[] = {"starts",
-                                                                                             "ends"};
+    static const char *const outputs[] = {"start_logits", "end_logits"},
+                             *const targets[] = {"starts", "ends"},
+                             *const teachers[] = {"teacher_starts", "teacher_ends"};
+    value bounds = input_named(o->g, "bounds"), hard[2], soft[2];
     for (int i = 0; i < 2; i++) {
+        value logits = output_named(o, outputs[i]), teacher;
         value labels = target_of(o, targets[i], ELEM_I32, dim_sym(SYM_S), 0);
-        sum[i] = of_places(o, bounds, output_named(o, outputs[i]), labels);
+        hard[i] = of_places(o, bounds, logits, labels, VALUE_NONE);
+        if (!o->train->teacher) continue;
+        teacher = teacher_of(o, teachers[i], logits);
+        soft[i] = of_places(o, bounds, logits, labels, teacher);
     }
-    return loss_sum(o->g, times(o, graph_op2(o->g, OP_add, sum[0], sum[1]), 0.5));
+    value sum = loss_sum(o->g, times(o, graph_op2(o->g, OP_add, hard[0], hard[1]), 0.5));
+    if (!o->train->teacher) return sum;
+    return mixed(o, sum, loss_sum(o->g, times(o, graph_op2(o->g, OP_add, soft[0], soft[1]), 0.5)));
 }
 
 // --- Pre-training
@@ -127,6 +158,19 @@ static value of_order(objective *o) {
 
 // --- Embeddings
 
+// As sentence-transformers' MSELoss: the mean over texts and columns. Texts are not labels, which the loss is divided by:
+// `teacher_weights` are labels / texts.
+static value with_teacher(objective *o, value hard) {
+    graph *g = o->g;
+    if (!o->train->teacher) return hard;
+    value x = output_named(o, "embedding"), gap = squared_gap(g, x, teacher_of(o, "teacher", x));
+    value weights = target_of(o, "teacher_weights", ELEM_F32, dim_sym(SYM_S), 0);
+    dim column[] = {dim_sym(SYM_S), dim_num(1)};
+    value row = loss_over(g, OP_reduce_mean, gap, 1);
+    row = graph_op2(g, OP_mul, row, graph_reshape(g, weights, 2, column));
+    return mixed(o, hard, loss_sum(g, row));
+}
+
 // Each anchor's cosines with the candidates of the call, of which one is its positive.
 static value of_nearest(objective *o) {
     graph *g = o->g;
@@ -139,7 +183,7 @@ static value of_nearest(objective *o) {
     value is = loss_compared(g, "eq", graph_reshape(g, candidates, 2, row), one);
     value near = times(o, scores, SIMILARITY_SCALE), far = graph_scalar(g, HIDDEN);
     scores = graph_op3(g, OP_select, is, near, far);
-    return loss_sum(g, loss_cross_entropy(g, scores, positives, &(loss_labels){0}));
+    return with_teacher(o, loss_sum(g, loss_cross_entropy(g, scores, positives, &(loss_labels){0})));
 }
 
 static value of_cosines(objective *o) {
@@ -152,7 +196,7 @@ static value of_cosines(objective *o) {
     value cosine = loss_over(g, OP_reduce_sum, graph_op2(g, OP_mul, x, other), 1);
     value gap = graph_op2(g, OP_sub, cosine, graph_reshape(g, labels, 2, column));
     gap = graph_op2(g, OP_mul, gap, gap);
-    return loss_sum(g, graph_op2(g, OP_mul, gap, loss_known(g, pairs)));
+    return with_teacher(o, loss_sum(g, graph_op2(g, OP_mul, gap, loss_known(g, pairs))));
 }
 
 // --- All
@@ -160,10 +204,15 @@ static value of_cosines(objective *o) {
 static bool check(const objective *o) {
     const hub_training *t = o->train;
     bool labels = o->kind == OBJECTIVE_CLASSES || o->kind == OBJECTIVE_WORDS;
-    if (!labels && (t->label_smoothing > 0 || t->class_weights || t->teacher))
-        return diag_error(
-            o->d, "--train",
-            "%s: label smoothing, class weights and a teacher are for one label per text or token", t->task);
+    bool weighs = labels || o->kind == OBJECTIVE_SEVERAL;
+    if ((!labels && t->label_smoothing > 0) || (!weighs && t->class_weights))
+        return diag_error(o->d, "--train",
+                          "%s: label smoothing and class weights are for one label per text or token",
+                          t->task);
+    if (t->teacher && o->kind == OBJECTIVE_ORDER)
+        return diag_error(o->d, "--train", "%s: takes no teacher", t->task);
+    if (t->teacher && t->class_weights)
+        return diag_error(o->d, "--train", "%s: a teacher's loss has no class weights", t->task);
     int64_t columns = graph_type(o->g, o->g->outputs[0].value)->d[1].n;
     if (t->class_weights && t->class_weight_count != columns)
         return diag_error(o->d, "--train", "%lld class weights, and the model has %lld labels",

@@ -46,6 +46,15 @@ value loss_cross_entropy(graph *g, value x, value labels, const loss_labels *how
 value loss_sum(graph *g, value x);
 // Each row divided by its length: as torch's normalize.
 value loss_normalized(graph *g, value x);
+// --- teacher.c
+
+// The Kullback-Leibler divergence of each row's softmax from that of the teacher's logits, at temperature t, times t squared: [X,1].
+value loss_divergence(graph *g, value x, value teacher, double t);
+// The same of each number's sigmoid: [X,C].
+value loss_divergence_of_each(graph *g, value x, value teacher, double t);
+// log(1 + e^x)
+value loss_softplus(graph *g, value x);
+
 value loss_compared(graph *g, const char *predicate, value a, value b);
 value loss_integer(graph *g, int32_t x); // a scalar
 

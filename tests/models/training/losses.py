@@ -57,4 +57,33 @@ score = torch.tensor([0.9, -0.2])
 case("cosines", F.mse_loss((n[:2] * n[2:4]).sum(1), score), embedding=e,
      pairs=torch.tensor([2, 3, -100, -100, -100]), labels=torch.tensor([0.9, -0.2, 0.0, 0.0, 0.0]))
 
+heavy = torch.tensor([0.5, 3.0, 1.0])
+case("heavy", F.binary_cross_entropy_with_logits(z, y, pos_weight=heavy), logits=z, labels=y)
+
+
+def mixed(hard, soft, share=0.7):
+    return (1 - share) * hard + share * soft
+
+
+def both_sides(v):
+    return torch.stack([v, torch.zeros_like(v)], -1)
+
+
+x4, t4 = torch.randn(4, 3) * 3, torch.randn(4, 3) * 3
+soft = F.kl_div(F.log_softmax(both_sides(x4 / 2), -1), F.softmax(both_sides(t4 / 2), -1), reduction="none").sum(-1).mean() * 4
+case("several-teacher", mixed(F.binary_cross_entropy_with_logits(x4, y), soft), logits=x4, labels=y, teacher=t4)
+case("numbers-teacher", mixed(F.mse_loss(x4, y), F.mse_loss(x4, t4)), logits=x4, labels=y, teacher=t4)
+know = [torch.randn(10) * 2, torch.randn(10) * 2]
+soft = sum(F.kl_div(F.log_softmax(torch.split(v, sizes)[i] / 2, 0), F.softmax(torch.split(k, sizes)[i] / 2, 0), reduction="sum") * 4
+           for v, k in zip((start, end), know) for i in (0, 2))
+case("spans-teacher", mixed(loss / 4, soft / 4), start_logits=start, end_logits=end, starts=starts, ends=ends,
+     bounds=torch.tensor([0, 3, 4, 10]), teacher_starts=know[0], teacher_ends=know[1])
+known = torch.randn(5, 6)
+case("nearest-teacher", mixed(F.cross_entropy(20 * n[:2] @ n[2:].T, torch.tensor([0, 1])), F.mse_loss(e, known)), embedding=e,
+     positives=torch.tensor([2, 3, -100, -100, -100]), candidates=torch.tensor([0, 0, 1, 1, 1]), teacher=known,
+     teacher_weights=torch.full((5,), 2 / 5))
+case("cosines-teacher", mixed(F.mse_loss((n[:2] * n[2:4]).sum(1), score), F.mse_loss(e, known)), embedding=e,
+     pairs=torch.tensor([2, 3, -100, -100, -100]), labels=torch.tensor([0.9, -0.2, 0.0, 0.0, 0.0]), teacher=known,
+     teacher_weights=torch.full((5,), 2 / 5))
+
 write(os.path.join(os.path.dirname(os.path.abspath(__file__)), "losses.safetensors"), out)
