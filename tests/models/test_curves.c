@@ -18,7 +18,7 @@
 
 #define CURVES  BERTC_TESTS "/models/training/curves.safetensors"
 #define SPREADS BERTC_TESTS "/models/training/spreads.safetensors"
-enum { STEPS = 50, TEXTS = 4, LONGEST = 10, CELLS = TEXTS * LONGEST, WIDEST = 8 };
+enum { STEPS = 50, TEXTS = 4, LONGEST = 10, CELLS = TEXTS * LONGEST, WIDEST = 8, EMBEDDED = 48, TARGETS = 5 };
 #define RATE 1e-3
 
 // In the order of cases.py: the number of a case is its seed.
@@ -53,6 +53,8 @@ static const struct curve_case {
     {"modernbert-lora", "modernbert-model", "classify", 3, PLAIN, {5, 8, .targets = "Wqkv,Wi,Wo"}},
     {"mpnet-lora", "mpnet-model", "classify", 3, PLAIN, {1, 2, .targets = "q,v,o"}},
     {"roberta-lora", "xlm-roberta-tokcls", "tag", 0, PLAIN, {8, 8, .targets = "query,key,value,dense"}},
+    {"bert-answer-teacher", "bert-mlm", "answer", 0, TEACHER},
+    {"bert-embed-teacher", "bert-base-model", "embed", 0, TEACHER},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -68,6 +70,7 @@ typedef struct batch {
     int32_t labels[CELLS], starts[TEXTS], ends[TEXTS], next[TEXTS], positives[TEXTS], candidates[TEXTS];
     int32_t pairs[TEXTS];
     float numbers[TEXTS * WIDEST], next_weights[TEXTS], teacher[CELLS * WIDEST];
+    float teacher_starts[CELLS], teacher_ends[CELLS], teacher_weights[TEXTS];
     int count; // of labels
 } batch;
 
@@ -105,6 +108,13 @@ static void label_text(const struct curve_case *c, batch *b, int i, int64_t voca
     } else if (!strcmp(c->task, "answer")) {
         b->starts[i] = (int32_t)below(r, length);
         b->ends[i] = b->starts[i] + (int32_t)below(r, length - b->starts[i]);
+        for (int k = b->bounds[i]; c->how == TEACHER && k < b->bounds[i + 1]; k++) {
+            b->teacher_starts[k] = (float)(below(r, 1000) / 250.0 - 2);
+            b->teacher_ends[k] = (float)(below(r, 1000) / 250.0 - 2);
+        }
+    } else if (c->how == TEACHER) {
+        for (int k = i * EMBEDDED; k < (i + 1) * EMBEDDED; k++)
+            b->teacher[k] = (float)(below(r, 1000) / 250.0 - 2);
     }
 }
 
@@ -115,7 +125,10 @@ static batch make_batch(const struct curve_case *c, int64_t vocab, int64_t label
         for (int t = b.bounds[i]; t < b.bounds[i + 1]; t++) b.ids[t] = 5 + (int32_t)below(r, vocab - 5);
     }
     for (int i = 0; i < TEXTS; i++) label_text(c, &b, i, vocab, labels, r);
-    for (int i = 0; i < TEXTS; i++) b.next_weights[i] = (float)b.count / (float)TEXTS;
+    for (int i = 0; i < TEXTS; i++) {
+        b.next_weights[i] = (float)b.count / (float)TEXTS;
+        b.teacher_weights[i] = 2.0F / TEXTS;
+    }
     return b;
 }
 
@@ -216,6 +229,10 @@ static int targets_of(const struct curve_case *c, const batch *b, bertc_target *
     out[n++] = (bertc_target) {                                                                              \
         BERTC_SIZED(bertc_target), .name = #field, .integers = b->field                                      \
     }
+#define NUMBERS(field)                                                                                       \
+    out[n++] = (bertc_target) {                                                                              \
+        BERTC_SIZED(bertc_target), .name = #field, .numbers = b->field                                       \
+    }
     if (c->how == COSINE) INTEGERS(pairs);
     if (c->how == SEVERAL || c->how == COSINE || !strcmp(c->task, "regress")) {
         out[n++] = (bertc_target){BERTC_SIZED(bertc_target), .name = "labels", .numbers = b->numbers};
@@ -228,21 +245,26 @@ static int targets_of(const struct curve_case *c, const batch *b, bertc_target *
     } else {
         INTEGERS(labels);
     }
-    if (c->how == TEACHER)
-        out[n++] = (bertc_target){BERTC_SIZED(bertc_target), .name = "teacher", .numbers = b->teacher};
+    if (c->how == TEACHER && !strcmp(c->task, "answer")) {
+        NUMBERS(teacher_starts);
+        NUMBERS(teacher_ends);
+    } else if (c->how == TEACHER) {
+        NUMBERS(teacher);
+    }
+    if (c->how == TEACHER && !strcmp(c->task, "embed")) NUMBERS(teacher_weights);
     if (!strcmp(c->task, "pretrain")) {
         INTEGERS(next);
-        out[n++] =
-            (bertc_target){BERTC_SIZED(bertc_target), .name = "next_weights", .numbers = b->next_weights};
+        NUMBERS(next_weights);
     }
 #undef INTEGERS
+#undef NUMBERS
     return n;
 }
 
 static void step(training *t, const struct curve_case *c, const batch *b, int number, int64_t labels,
                  float *loss, float *norm) {
     bertc_error e = {0};
-    bertc_target targets[3];
+    bertc_target targets[TARGETS];
     bool chooses = !strcmp(c->task, "mlm") || !strcmp(c->task, "pretrain");
     bertc_train_batch x = {BERTC_SIZED(bertc_train_batch),
                            .batch = TEXTS,
@@ -363,7 +385,7 @@ END_TEST
 // The loss of the first batch, with that seed.
 static float loss_with(training *t, const struct curve_case *c, int32_t first, int32_t second) {
     bertc_error e = {0};
-    bertc_target targets[3];
+    bertc_target targets[TARGETS];
     uint32_t r = (uint32_t)(c - cases) + 1;
     int64_t labels = t->hub.label_count;
     batch b = make_batch(c, t->hub.vocab_size, labels, &r);

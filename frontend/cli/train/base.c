@@ -14,12 +14,17 @@ static bool has_labels(const bertc_task *t, const train_options *o) {
            t->kind == (o->several_labels ? BERTC_TASK_MULTI_LABEL : BERTC_TASK_CLASSIFY);
 }
 
-static void read_labels(train_base *b, const train_options *o) {
+static void read_labels(train_base *b, const train_options *o, const teacher *known) {
     const bertc_task *t = b->model.task;
     bool labelled = o->task == TRAIN_CLASSIFY || o->task == TRAIN_TAG;
     b->labels = labelled ? data_labels_new(b->arena) : NULL;
     b->learns = labelled && !has_labels(t, o);
-    if (!labelled || b->learns) return;
+    if (b->learns && known) {
+        teacher_labels(known, b->labels);
+        b->named = true;
+        b->learns = false;
+    }
+    if (!labelled || b->learns || b->named) return;
     const char *base = (const char *)t;
     const uint64_t *names = (const uint64_t *)(base + t->labels);
     for (uint32_t i = 0; i < t->label_count; i++) data_labels_add(b->labels, base + names[i]);
@@ -59,11 +64,11 @@ static bool settle_masks(train_base *b, const train_options *o, diag *d) {
     return b->rule.pair_room > 1 || diag_error(d, "--max-seq-length", "leaves no room for a pair of texts");
 }
 
-bool base_open(train_base *b, const train_options *o, diag *d) {
+bool base_open(train_base *b, const train_options *o, const teacher *known, diag *d) {
     *b = (train_base){.arena = arena_new()};
     b->open = hub_open(&(hub_options){.model = o->model}, b->arena, &b->model, d);
     if (!b->open || !open_tokenizer(b, d) || !settle_length(b, o, d)) return false;
-    read_labels(b, o);
+    read_labels(b, o, known);
     b->rule.task = o->task;
     b->rule.form = train_form(o);
     b->rule.tokenizer = b->tokenizer;

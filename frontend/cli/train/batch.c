@@ -42,6 +42,27 @@ static int64_t labelled(const int32_t *labels, int64_t n) {
     return count;
 }
 
+// The teacher's tokens, where it has its own.
+static void put_known(train_batch *b, const feature *f, int64_t n, arena *a) {
+    teacher_texts *x = &b->known;
+    if (!n || !f[0].known) return;
+    for (int64_t i = 0; i < n; i++) x->tokens += f[i].known->tokens;
+    x->bounds = ARENA_ARRAY(a, int32_t, b->texts + 1);
+    x->ids = ARENA_ARRAY(a, int32_t, x->tokens);
+    x->types = ARENA_ARRAY(a, int32_t, x->tokens);
+    x->words = ARENA_ARRAY(a, int32_t, x->tokens);
+    for (int64_t i = 0, at = 0, text = 0; i < n; i++) {
+        const feature *own = f[i].known;
+        size_t bytes = (size_t)own->tokens * sizeof(int32_t);
+        memcpy(x->ids + at, own->ids, bytes);
+        memcpy(x->types + at, own->types, bytes);
+        memcpy(x->words + at, own->words, bytes);
+        for (int k = 0; k < own->texts; k++) x->bounds[text + k + 1] = (int32_t)(at + own->bounds[k + 1]);
+        at += own->tokens;
+        text += own->texts;
+    }
+}
+
 static double weight_of(const float *weights, const int32_t *labels, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++)
@@ -82,6 +103,7 @@ bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const or
     }
     if (!n) return true;
     allocate(out, s, &f[0], a);
+    put_known(out, f, n, a);
     for (int64_t i = 0, at = 0, text = 0; i < n; at += f[i].tokens, text += f[i].texts, i++) {
         put(out, &f[i], at, text);
         if (out->byte_starts) {

@@ -5,6 +5,12 @@
 #include "frontend/cli/train/masks.h"
 #include "frontend/cli/train/order.h"
 
+// The same texts as a teacher's tokens.
+typedef struct teacher_texts {
+    int64_t tokens;
+    int32_t *bounds, *ids, *types, *words; // [texts + 1], [tokens]; bounds NULL: they are the batch's own
+} teacher_texts;
+
 typedef struct train_batch {
     int64_t texts, tokens, examples;
     // What its loss is a sum over: classes, numbers (of all labels of a text), tags, answers, masks, anchors or pairs.
@@ -23,8 +29,11 @@ typedef struct train_batch {
     float *values; // [texts, width]; NULL: none
     int64_t width;
     const uint32_t **byte_starts, **byte_ends; // [examples] of answers: each one's tokens'; NULL: none
-    int64_t *lines;                            // [examples]: of the file, for messages
-    uint32_t *entries;                         // [examples]: of the set
+    teacher_texts known;
+    float *teacher;                       // a teacher's answers: [texts or tokens, width]; NULL: none
+    float *teacher_starts, *teacher_ends; // [tokens]: of answers
+    int64_t *lines;                       // [examples]: of the file, for messages
+    uint32_t *entries;                    // [examples]: of the set
 } train_batch;
 
 typedef struct batch_rule {

@@ -81,7 +81,7 @@ static bool add_batch(train_run *r, const order *o, int64_t b, judge *j, output_
     bertc_error e;
     float loss;
     const order_part part = order_batch(o, b);
-    if (!batch_make(&batch, &r->batches, &r->dev, &part, DEV_EPOCH, a, d)) return false;
+    if (!run_batch(r, &r->dev, &part, DEV_EPOCH, &batch, a, d)) return false;
     step_sum(&s);
     if (!feed_batch(&in, r->opened.model, &s, 0, a, d)) return false;
     if (!bertc_trainer_forward(r->trainer, &in, room->buffers, room->tensors, &loss, &e))

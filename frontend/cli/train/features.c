@@ -10,13 +10,23 @@ static bertc_text_options options_of(int64_t max_tokens) {
                                 .max_tokens = max_tokens};
 }
 
-// max_tokens 0: nothing is cut. The tokens live until the tokenizer's next call.
-static const char *encode(const feature_rule *rule, const bertc_text *text, int64_t max_tokens,
+typedef struct encoder {
+    bertc_tokenizer_handle *tokenizer; // NULL: the session's
+    bertc_session *session;
+} encoder;
+
+static encoder own(const feature_rule *rule) {
+    return (encoder){.tokenizer = rule->tokenizer};
+}
+
+// max_tokens 0: nothing is cut. The tokens live until the next call.
+static const char *encode(encoder with, const bertc_text *text, int64_t max_tokens,
                           const bertc_token **tokens, size_t *n, arena *a) {
     bertc_error e;
     bertc_text_options o = options_of(max_tokens);
-    if (bertc_tokenizer_encode_with(rule->tokenizer, text, &o, tokens, n, &e)) return NULL;
-    return arena_strdup(a, e.message);
+    bool ok = with.tokenizer ? bertc_tokenizer_encode_with(with.tokenizer, text, &o, tokens, n, &e)
+                             : bertc_tokenize_with(with.session, text, &o, tokens, n, &e);
+    return ok ? NULL : arena_strdup(a, e.message);
 }
 
 static feature feature_new(int64_t tokens, int texts, arena *a) {
@@ -79,19 +89,8 @@ static const char *set_tags(const feature_rule *rule, const data_example *e, con
     return NULL;
 }
 
-// --- A text or a pair
-
-static const char *one_text(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
-    const bertc_token *t;
-    size_t n;
-    const char *why = encode(rule, &e->text, rule->max_tokens, &t, &n, a);
-    if (why) return why;
-    if (!n) return "has no tokens";
-    feature *f = add(out, 1, a);
-    *f = feature_new((int64_t)n, 1, a);
-    set_tokens(f, 0, t, (int64_t)n);
-    if (rule->form == DATA_NUMBER) set_numbers(e, f, a);
-    if (!rule->labels) return NULL;
+static const char *set_labels(const feature_rule *rule, const data_example *e, const bertc_token *t,
+                              feature *f, arena *a) {
     switch (rule->form) {
     case DATA_LABEL: return set_label(rule, e, f, a);
     case DATA_LABELS: return set_marks(rule, e, f, a);
@@ -106,16 +105,17 @@ static const char *one_text(const feature_rule *rule, const data_example *e, fea
     return NULL;
 }
 
-// --- Embeddings: each text by itself
+// --- Texts
 
-static const char *several_texts(const feature_rule *rule, const bertc_text *texts, int count,
-                                 feature_list *out, arena *a) {
+// Each text by itself, one behind the other.
+static const char *several_texts(encoder with, int64_t max_tokens, const bertc_text *texts, int count,
+                                 feature *f, arena *a) {
     bertc_token *kept = NULL;
     int64_t *bounds = ARENA_ARRAY(a, int64_t, count + 1);
     for (int i = 0; i < count; i++) {
         const bertc_token *t;
         size_t n;
-        const char *why = encode(rule, &texts[i], rule->max_tokens, &t, &n, a);
+        const char *why = encode(with, &texts[i], max_tokens, &t, &n, a);
         if (why) return why;
         if (!n) return "has a text without tokens";
         bertc_token *all = ARENA_ARRAY(a, bertc_token, bounds[i] + (int64_t)n);
@@ -124,12 +124,39 @@ static const char *several_texts(const feature_rule *rule, const bertc_text *tex
         kept = all;
         bounds[i + 1] = bounds[i] + (int64_t)n;
     }
-    feature *f = add(out, 1, a);
     *f = feature_new(bounds[count], count, a);
     f->bounds = bounds;
     set_tokens(f, 0, kept, bounds[count]);
     return NULL;
 }
+
+// The teacher's tokens of the same texts.
+static const char *set_known(const feature_rule *rule, const bertc_text *texts, int count, feature *f,
+                             arena *a) {
+    feature *known = ARENA_NEW(a, feature);
+    const encoder with = {.session = rule->teacher};
+    int64_t most = rule->teacher_tokens < rule->max_tokens ? rule->teacher_tokens : rule->max_tokens;
+    f->known = known;
+    return several_texts(with, most, texts, count, known, a);
+}
+
+// --- A text or a pair
+
+static const char *one_text(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
+    const bertc_token *t;
+    size_t n;
+    const char *why = encode(own(rule), &e->text, rule->max_tokens, &t, &n, a);
+    if (why) return why;
+    if (!n) return "has no tokens";
+    feature *f = add(out, 1, a);
+    *f = feature_new((int64_t)n, 1, a);
+    set_tokens(f, 0, t, (int64_t)n);
+    if (rule->form == DATA_NUMBER) set_numbers(e, f, a);
+    why = rule->labels ? set_labels(rule, e, t, f, a) : NULL;
+    return why || !rule->teacher ? why : set_known(rule, &e->text, 1, f, a);
+}
+
+// --- Embeddings: each text by itself
 
 static const char *set_score(const feature_rule *rule, const data_example *e, feature *f, arena *a) {
     set_numbers(e, f, a);
@@ -149,8 +176,10 @@ static const char *embed_texts(const feature_rule *rule, const data_example *e, 
                       : (bertc_text){.text = e->positives[0].text, .size = e->positives[0].size};
     for (int i = 0; i < negatives; i++)
         texts[2 + i] = (bertc_text){.text = e->negatives[i].text, .size = e->negatives[i].size};
-    const char *why = several_texts(rule, texts, 2 + negatives, out, a);
-    return why || !scored ? why : set_score(rule, e, out->v, a);
+    feature *f = add(out, 1, a);
+    const char *why = several_texts(own(rule), rule->max_tokens, texts, 2 + negatives, f, a);
+    if (!why && rule->teacher) why = set_known(rule, texts, 2 + negatives, f, a);
+    return why || !scored ? why : set_score(rule, e, f, a);
 }
 
 // --- Pieces: prefix and suffix of the template round a slice of what stands between
@@ -183,7 +212,7 @@ static middle middle_of(const bertc_token *t, size_t n, int32_t text) {
 static const char *text_pieces(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
     const bertc_token *t;
     size_t n;
-    const char *why = encode(rule, &e->text, 0, &t, &n, a);
+    const char *why = encode(own(rule), &e->text, 0, &t, &n, a);
     if (why) return why;
     middle m = middle_of(t, n, 0);
     int64_t content = m.to - m.from, room = rule->max_tokens - (m.n - content);
@@ -244,7 +273,7 @@ static void set_bytes(const middle *m, int64_t from, int64_t to, feature *f, are
 static const char *windows(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
     const bertc_token *t;
     size_t n;
-    const char *why = encode(rule, &e->text, 0, &t, &n, a);
+    const char *why = encode(own(rule), &e->text, 0, &t, &n, a);
     if (why) return why;
     middle m = middle_of(t, n, 1);
     int64_t content = m.to - m.from, room = rule->max_tokens - (m.n - content), step = room - rule->stride;

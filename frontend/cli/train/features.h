@@ -31,6 +31,7 @@ typedef struct feature {
     int32_t start, end; // TRAIN_ANSWER: the answer's first and last token; both 0 where the window has none
     // TRAIN_ANSWER: each token's bytes in the context; both 0: it is not of the context. Else NULL.
     uint32_t *byte_starts, *byte_ends;
+    const struct feature *known; // the same texts as a teacher's tokens; NULL: there is none
 } feature;
 
 typedef struct feature_rule {
@@ -43,6 +44,8 @@ typedef struct feature_rule {
     int64_t stride;            // TRAIN_ANSWER: tokens that neighbouring windows share
     double score_scale;        // TRAIN_EMBED: scores are divided by it, and then lie between -1 and 1
     bool label_all;            // TRAIN_TAG: all pieces of a word have its label, not the first one alone
+    bertc_session *teacher;    // whose tokens the texts get too; NULL: none
+    int64_t teacher_tokens;    // its longest text
 } feature_rule;
 
 typedef struct feature_list {

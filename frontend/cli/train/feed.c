@@ -15,6 +15,7 @@ void step_sum(train_step *s) {
 }
 
 // Of next sentence prediction, whose mean over texts is added to the masks' mean over masks: the loss is divided by the masks.
+// So it is of embeddings that are a teacher's, whose mean over texts is added to the anchors' mean.
 static const float *next_weights(const train_step *s, const train_batch *b, arena *a) {
     float *weights = ARENA_ARRAY(a, float, b->texts);
     for (int64_t i = 0; i < b->texts; i++) weights[i] = (float)((double)s->labels / (double)s->texts);
@@ -39,6 +40,10 @@ static const int32_t *integers_of(const train_batch *b, const char *name) {
 
 static const float *numbers_of(const train_step *s, const train_batch *b, const char *name, arena *a) {
     if (!strcmp(name, "labels")) return b->values;
+    if (!strcmp(name, "teacher")) return b->teacher;
+    if (!strcmp(name, "teacher_starts")) return b->teacher_starts;
+    if (!strcmp(name, "teacher_ends")) return b->teacher_ends;
+    if (!strcmp(name, "teacher_weights")) return next_weights(s, b, a);
     return !strcmp(name, "next_weights") && b->text_labels ? next_weights(s, b, a) : NULL;
 }
 

@@ -21,7 +21,7 @@ static bool read_step(train_run *r, const order *o, int64_t first, train_step *s
     for (int64_t i = 0; i < s->count; i++) {
         order_part own = order_share(o, &r->order, r->train.lengths, first + i, l->rank, l->count);
         whole[i] = order_batch(o, first + i);
-        if (!batch_make(&s->batches[i], &r->batches, &r->train, &own, r->state.epoch, a, d)) return false;
+        if (!run_batch(r, &r->train, &own, r->state.epoch, &s->batches[i], a, d)) return false;
     }
     step_sum(s);
     return true;

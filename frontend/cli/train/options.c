@@ -128,6 +128,18 @@ static void add_lora(option_table *t, train_options *o) {
                              "DIR is a whole model: the adapters are added to its weights", &o->lora.merged});
 }
 
+static void add_teacher(option_table *t, train_options *o) {
+    t->group = "distillation: another model's answers are learnt too";
+    options_add(t, (option_row){"teacher", 0, OPTION_TEXT, "MODEL",
+                                "a folder or an artefact for the same task", &o->teacher});
+    options_add(t, (option_row){"alpha", 0, OPTION_NUMBER, "P",
+                                "the share of its loss; the labels' has the rest (default 0.5)", &o->alpha,
+                                .ceiling = 1});
+    options_add(t, (option_row){"temperature", 0, OPTION_NUMBER, "T",
+                                "of both models' probabilities in its loss (default 2)", &o->temperature,
+                                .floor = 1e-3, .ceiling = 1e3});
+}
+
 static void add_run(option_table *t, train_options *o) {
     t->group = "what is kept";
     options_add(
@@ -175,10 +187,13 @@ void train_options_add(option_table *t, train_options *o) {
                          .save_steps = 500,
                          .stride = 128,
                          .lora.alpha = LORA_ALPHA,
+                         .alpha = 0.5,
+                         .temperature = 2,
                          .scheduler = "linear"};
     add_data(t, o);
     add_steps(t, o);
     add_lora(t, o);
+    add_teacher(t, o);
     add_run(t, o);
 }
 
@@ -202,6 +217,8 @@ static int check_tasks(const option_table *t, const train_options *o) {
          o->task == TRAIN_TAG || o->task == TRAIN_MLM || (o->task == TRAIN_CLASSIFY && !o->several_labels)},
         {"--class-weights", "classify and tag", o->class_weights != NULL,
          o->task == TRAIN_TAG || o->task == TRAIN_CLASSIFY},
+        {"--teacher", "classify, tag, answer, regress, embed and mlm", o->teacher != NULL,
+         o->task != TRAIN_PRETRAIN},
         {"--problem-type", "classify", o->problem_type != NULL, o->task == TRAIN_CLASSIFY},
         {"--label-all-tokens", "tag", o->label_all, o->task == TRAIN_TAG},
         {"--doc-stride", "answer", o->stride != 128, o->task == TRAIN_ANSWER},
@@ -223,6 +240,20 @@ static int check_lora(const option_table *t, const train_options *o) {
                         : l->merged                                    ? "--lora-merge"
                                                                        : NULL;
     return needs && !l->rank ? usage_error(t, "%s goes with --lora-rank", needs) : -1;
+}
+
+static int check_teacher(const option_table *t, const train_options *o) {
+    bool tempers = o->temperature < 2 || o->temperature > 2;
+    bool softmax =
+        o->task == TRAIN_CLASSIFY || o->task == TRAIN_TAG || o->task == TRAIN_ANSWER || o->task == TRAIN_MLM;
+    if (!o->teacher && (tempers || o->alpha < 0.5 || o->alpha > 0.5))
+        return usage_error(t, "%s goes with --teacher", tempers ? "--temperature" : "--alpha");
+    if (tempers && !softmax)
+        return usage_error(t, "--temperature goes with --task classify, tag, answer and mlm");
+    if (o->teacher && o->class_weights)
+        return usage_error(
+            t, "--class-weights and --teacher don't go together: a teacher's loss has no weights");
+    return -1;
 }
 
 static int check_values(const option_table *t, train_options *o) {
@@ -268,6 +299,7 @@ int train_options_check(const option_table *t, train_options *o, const arguments
     if (!o->output || !*o->output) return usage_error(t, "needs -o: a new folder");
     int status = check_values(t, o);
     if (status < 0) status = check_lora(t, o);
+    if (status < 0) status = check_teacher(t, o);
     return status >= 0 ? status : check_tasks(t, o);
 }
 

@@ -10,12 +10,13 @@
 typedef struct train_options {
     const char *model;
     const char *task_name, *train, *dev, *columns, *problem_type, *output, *init, *scheduler, *best_metric,
-        *save_dtype, *dtype, *keep, *class_weights, *mcpu, *passes;
+        *save_dtype, *dtype, *keep, *class_weights, *teacher, *mcpu, *passes;
     train_task task;
     rate_kind rate;
     bool several_labels; // of a text: --problem-type multi_label_classification
     bool label_all, whole_words, no_shuffle, resume, skip_bad, load_best;
-    double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing;
+    double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing,
+        temperature, alpha;
     hub_lora lora;
     step_options step; // with the rate of each layer
     int64_t batch, batch_tokens, accumulation, max_steps, warmup_steps, seed, patience, save_steps,

@@ -9,10 +9,12 @@
 #include "frontend/cli/train/plan.h"
 #include "frontend/cli/train/report.h"
 #include "frontend/cli/train/state.h"
+#include "frontend/cli/train/teacher.h"
 
 typedef struct train_run {
     const train_options *o;
     train_base base;
+    teacher teacher; // whose session is NULL where there is none
     train_set train, dev;
     order_rule order;
     batch_rule batches;
@@ -44,6 +46,12 @@ const char *best_metric(const train_options *o);
 bool dev_check_metric(train_run *r, diag *d);
 // Is the larger value of that metric the better one? ("loss": no.)
 bool metric_grows(const char *name);
+
+// --- make_batch.c
+
+// A batch of the epoch, or a process's share of it, with what the teacher says of it.
+bool run_batch(train_run *r, train_set *s, const order_part *part, int64_t epoch, train_batch *out, arena *a,
+               diag *d);
 
 // --- save.c
 

@@ -107,7 +107,12 @@ static hub_training training_of(const train_run *r) {
     if (r->weights) t.class_weight_count = data_labels_count(b->labels);
     if (o->task == TRAIN_REGRESS) t.label_count = r->train.numbers;
     t.dropout = o->dropout;
-    if (!b->learns) return t;
+    if (r->teacher.session) {
+        t.teacher = true;
+        t.temperature = o->temperature;
+        t.soft = o->alpha;
+    }
+    if (!b->learns && !b->named) return t;
     const char **names = ARENA_ARRAY(b->arena, const char *, data_labels_count(b->labels));
     t.label_count = data_labels_count(b->labels);
     for (int i = 0; i < t.label_count; i++) names[i] = data_labels_name(b->labels, i);
@@ -149,7 +154,20 @@ static bool open_trainer(train_run *r, diag *d) {
     s.threads = (int)(o->threads ? o->threads : r->threads);
     r->trainer = bertc_trainer_open(r->opened.model, &s, &e);
     opened_settle(&r->opened);
-    return r->trainer ? tensor_rates_check(&step.rates, d) : runtime_failed(d, &e);
+    if (!r->trainer) return runtime_failed(d, &e);
+    return tensor_rates_check(&step.rates, d) &&
+           (!r->teacher.session || teacher_check_width(&r->teacher, r->opened.model, d));
+}
+
+// From here on the texts have the teacher's tokens too, where they may be others.
+static bool settle_teacher(train_run *r, diag *d) {
+    train_base *b = &r->base;
+    bool same = r->o->task == TRAIN_ANSWER || r->o->task == TRAIN_MLM;
+    if (b->labels && !teacher_check_labels(&r->teacher, b->labels, b->arena, d)) return false;
+    if (same) return teacher_check_tokens(&r->teacher, b->tokenizer, d);
+    b->rule.teacher = r->teacher.session;
+    b->rule.teacher_tokens = r->teacher.max_tokens;
+    return true;
 }
 
 // --- A run
@@ -182,7 +200,9 @@ static bool begin_all(train_run *r, const cJSON *options, diag *d) {
 
 // Opens what the run reads, and the trainer.
 static bool open_run(train_run *r, diag *d) {
-    if (!base_open(&r->base, r->o, d) || !open_data(r, d)) return false;
+    if (r->o->teacher && !teacher_open(&r->teacher, r->o, r->threads, d)) return false;
+    if (!base_open(&r->base, r->o, r->o->teacher ? &r->teacher : NULL, d) || !open_data(r, d)) return false;
+    if (r->o->teacher && !settle_teacher(r, d)) return false;
     if (r->o->load_best && !dev_check_metric(r, d)) return false;
     const char *weights = r->o->class_weights;
     if (weights && !(r->weights = class_weights_read(weights, &r->train, r->base.arena, d))) return false;
@@ -236,6 +256,7 @@ static void close_run(train_run *r) {
     opened_close(&r->opened);
     set_close(&r->train);
     set_close(&r->dev);
+    teacher_close(&r->teacher);
     base_close(&r->base);
     link_close(&r->parallel.link);
     free(r);

@@ -48,6 +48,8 @@ CASES = {
     "modernbert-lora": ("modernbert-model", "classify", 3),
     "mpnet-lora": ("mpnet-model", "classify", 3),
     "roberta-lora": ("xlm-roberta-tokcls", "tag", 0),
+    "bert-answer-teacher": ("bert-mlm", "answer-teacher", 2),
+    "bert-embed-teacher": ("bert-base-model", "embed-teacher", 0),
 }
 # Cases with low-rank adapters: ends of the layers' names, rank and alpha.
 LORA = {
@@ -72,7 +74,7 @@ class Numbers:
         return (self.state >> 8) % n
 
 
-def batch(r, task, vocab, labels):
+def batch(r, task, vocab, labels, width):
     b = {"ids": [[5 + r.below(vocab - 5) for _ in range(3 + r.below(8))] for _ in range(TEXTS)]}
     for ids in b["ids"]:
         n = len(ids)
@@ -91,9 +93,13 @@ def batch(r, task, vocab, labels):
             b.setdefault("labels", []).append(r.below(1000) / 1000)
         if task == "pretrain":
             b.setdefault("next", []).append(r.below(2))
-        if task == "answer":
+        if task in ("answer", "answer-teacher"):
             start = r.below(n)
             b.setdefault("spans", []).append((start, start + r.below(n - start)))
+        if task == "answer-teacher":
+            b.setdefault("teacher", []).append([[r.below(1000) / 250 - 2 for _ in range(2)] for _ in range(n)])
+        if task == "embed-teacher":
+            b.setdefault("teacher", []).append([r.below(1000) / 250 - 2 for _ in range(width)])
     return b
 
 
@@ -119,13 +125,21 @@ def loss_of(task):
         if task == "cosine":
             e = F.normalize(model.embed(x, mask))
             return F.mse_loss((e[:2] * e[2:]).sum(1), torch.tensor(b["labels"][:2]))
-        if task == "embed":
-            e = F.normalize(model.embed(x, mask))
-            return F.cross_entropy(20 * e[:2] @ e[2:].T, torch.tensor([0, 1]))
-        if task == "answer":
+        if task in ("embed", "embed-teacher"):
+            plain = model.embed(x, mask)
+            e = F.normalize(plain)
+            hard = F.cross_entropy(20 * e[:2] @ e[2:].T, torch.tensor([0, 1]))
+            return hard if task == "embed" else 0.3 * hard + 0.7 * F.mse_loss(plain, torch.tensor(b["teacher"]))
+        if task in ("answer", "answer-teacher"):
             start, end = model.spans(x)
-            return sum(F.cross_entropy(v[i:i + 1, :len(row)], torch.tensor([b["spans"][i][k]]))
+            hard = sum(F.cross_entropy(v[i:i + 1, :len(row)], torch.tensor([b["spans"][i][k]]))
                        for i, row in enumerate(b["ids"]) for k, v in ((0, start), (1, end))) / (2 * len(b["ids"]))
+            if task == "answer":
+                return hard
+            soft = sum(F.kl_div(F.log_softmax(v[i, :len(row)] / 2, 0), F.softmax(torch.tensor(b["teacher"][i])[:, k] / 2, 0),
+                                reduction="sum") * 4
+                       for i, row in enumerate(b["ids"]) for k, v in ((0, start), (1, end))) / (2 * len(b["ids"]))
+            return 0.3 * hard + 0.7 * soft
         labels = pad(b["labels"], -100).flatten()
         if task == "teacher":
             known, x = labels >= 0, model.tag(x).flatten(0, 1)
@@ -189,7 +203,7 @@ def new_head(model, task, labels, seed=1):
             if model.kind in ("bert", "albert") and dense:
                 shapes["pooler.dense"] = (width, width)
             shapes["classifier"] = (labels, width)
-    if task == "answer":
+    if task in ("answer", "answer-teacher"):
         shapes["classifier" if modern else "qa_outputs"] = (2, width)
     for name, shape in shapes.items():
         full = model.prefix + name if name.startswith("pooler") else name
@@ -274,7 +288,7 @@ def prepared(name):
     if not labels and task in ("classify", "tag"):
         labels = model.p["classifier.weight"].shape[0]
     r = Numbers(list(CASES).index(name) + 1)
-    return model, task, [batch(r, task, model.config["vocab_size"], labels) for _ in range(STEPS)]
+    return model, task, [batch(r, task, model.config["vocab_size"], labels, model.config.get("hidden_size")) for _ in range(STEPS)]
 
 
 def in_bf16(loss):
@@ -319,7 +333,7 @@ def after(model, task):
     """Tensors whose first numbers are kept: the first of the embeddings, a bias, and the last two. Not those whose gradient
     is 0 but for rounding: a key's bias, and a bias of spans, which softmax over the tokens takes no notice of."""
     names = [k for k, p in model.p.items() if p.grad is not None and not k.endswith("key.bias") and
-             not (task == "answer" and k in ("qa_outputs.bias", "classifier.bias"))]
+             not (task.startswith("answer") and k in ("qa_outputs.bias", "classifier.bias"))]
     return [names[0], next((n for n in names if n.endswith("bias")), names[1]), names[-2], names[-1]]
 
 
