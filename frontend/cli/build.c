@@ -272,6 +272,7 @@ static bool open_parts(build *b, const build_options *o, diag *d) {
     if (!check_words(o, d) || !build_targets(b, o, d) || !hub_open(&hub, b->arena, &b->model, d))
         return false;
     b->model_open = true;
+    if (o->layers) *o->layers = b->model.layers;
     b->module =
         o->graph ? graph_from_text(o->graph, &b->model, b->arena, d) : module_alone(b->arena, b->model.graph);
     if (!b->module) return false;

@@ -54,6 +54,7 @@ typedef struct build_options {
     const char *memory;
     int64_t memory_beside;
     FILE *memory_told;
+    int64_t *layers; // NULL, or where the number of the model's layers goes before the passes run
 } build_options;
 
 typedef struct build {

@@ -167,6 +167,7 @@ static void compile(compile_options *o, diag *d) {
     if (o->build.hub.train.task) with.optimizer = &optimizer;
     with.memory = o->step.memory;
     with.memory_told = !with.memory ? NULL : strcmp(o->output, "-") ? stdout : stderr;
+    with.layers = &o->step.rates.layers;
     if (!spares_checkpoint(&o->build.hub, o->output, d)) return;
     if (o->build.graph && same_file(o->build.graph, o->output)) {
         diag_error(d, o->output, "is the graph that is read, and would be replaced");

@@ -16,12 +16,15 @@ void step_options_add(option_table *t, step_options *o) {
         t, (option_row){"freeze", 0, OPTION_TEXT, "NAMES",
                         "parameters that stay as they are, by parts of their names: embeddings,layer.0-7",
                         &o->rates.frozen});
+    options_add(t, (option_row){"layerwise-lr-decay", 0, OPTION_NUMBER, "X",
+                                "each layer's rate is that of the one above times X (default 1)",
+                                &o->rates.decay, .floor = 1e-6, .ceiling = 1});
     options_add(t, (option_row){"memory", 0, OPTION_TEXT, "SIZE", MEMORY_HELP, &o->memory});
 }
 
 bool step_options_given(const step_options *o) {
     bool usual = o->beta1 == 0.9 && o->beta2 == 0.999 && o->epsilon == 1e-8 && o->weight_decay == 0;
-    return !usual || o->rates.frozen || o->memory;
+    return !usual || o->rates.frozen || o->rates.decay < 1 || o->memory;
 }
 
 optimizer_options step_optimizer(step_options *o) {

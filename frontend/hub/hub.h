@@ -31,6 +31,8 @@ typedef struct hub_training {
     // Of a new head: how many labels, and their names (NULL: LABEL_0, ...). 0: as the folder says.
     int64_t label_count;
     const char *const *labels;
+    // A classifier that the folder has for another number of labels gives way to a new one.
+    bool replaces;
     // NULL, or a file of tensors that the folder lacks. The seed is of those that are drawn.
     const char *init;
     uint64_t seed;

@@ -29,7 +29,10 @@ static bool states_alone(const hub_training *t) {
 
 bool hub_training_head(const hub_training *t, bool adapters, const char **head, diag *d) {
     const task *is = find_task(t->task);
-    if (adapters) return diag_error(d, "--adapter", "can't be trained: only what the folder itself holds is");
+    if (adapters)
+        return diag_error(d, "--adapter",
+                          "can't be trained: only what the folder itself holds is (--lora-rank trains a "
+                          "new adapter)");
     if (states_alone(t)) return true;
     if (!is) return diag_error(d, "--train", "%.100s is no task; tasks are " HUB_TASKS, t->task);
     const char *name = hub_head_name(is->head);
@@ -116,7 +119,7 @@ static void set_problem(const hub_training *t, hub_config *config) {
 
 bool hub_training_config(const hub_training *t, arena *a, hub_checkpoint *c, hub_config *config,
                          hub_fresh *fresh, diag *d) {
-    *fresh = (hub_fresh){.seed = t->seed, .numbered = t->label_count > 0};
+    *fresh = (hub_fresh){.seed = t->seed, .numbered = t->label_count > 0, .replaces = t->replaces};
     set_problem(t, config);
     if (t->label_count && !set_labels(t, a, config, d)) return false;
     if (t->init && !hub_checkpoint_open_other(c, t->init, d)) return false;

@@ -127,7 +127,7 @@ static batch make_batch(const struct curve_case *c, int64_t vocab, int64_t label
     for (int i = 0; i < TEXTS; i++) label_text(c, &b, i, vocab, labels, r);
     for (int i = 0; i < TEXTS; i++) {
         b.next_weights[i] = (float)b.count / (float)TEXTS;
-        b.teacher_weights[i] = 2.0F / TEXTS;
+        b.teacher_weights[i] = 2.0F / (float)TEXTS;
     }
     return b;
 }

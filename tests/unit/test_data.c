@@ -183,7 +183,7 @@ START_TEST(answer_forms) {
     fails(json("{\"question\": \"q\", \"context\": \"abc\", \"answers\": {\"text\": [\"c\"], "
                "\"answer_start\": [-1]}}",
                DATA_ANSWER),
-          "does not stand");
+          "has the start -1: the context's characters are numbered from 0 to less than 3");
     fails(json("{\"question\": \"q\", \"context\": \"abc\", \"answers\": {\"text\": [\"c\"], "
                "\"answer_start\": []}}",
                DATA_ANSWER),

@@ -117,13 +117,18 @@ END_TEST
 
 // --- Numbers
 
-static metric_list numbers_of(int n, const double *gold, const double *found) {
+static metric_list columns_of(int64_t columns, int n, const double *gold, const double *found) {
     number_metrics m;
     metric_list l = {0};
     number_metrics_open(&m, memory);
+    m.columns = columns;
     for (int i = 0; i < n; i++) number_metrics_add(&m, gold[i], found[i]);
     number_metrics_list(&m, true, &l);
     return l;
+}
+
+static metric_list numbers_of(int n, const double *gold, const double *found) {
+    return columns_of(0, n, gold, found);
 }
 
 START_TEST(numbers) {
@@ -133,6 +138,15 @@ START_TEST(numbers) {
     is(&l, "r2", 0.44444444444444453);
     is(&l, "pearson", 0.7751456965312075);
     is(&l, "spearman", 0.763157894736842);
+    // Two numbers of each example
+    l = columns_of(2, 8, (double[]){0.5, 1, -1, 0, 0, 2, 2, -1},
+                   (double[]){0.4, 0.5, -1.2, 0.1, 0.3, 1.5, 1, 0.2});
+    is(&l, "mse", 0.38625);
+    is(&l, "rmse", 0.6160329573950063);
+    is(&l, "mae", 0.4875);
+    is(&l, "r2", 0.6834);
+    is(&l, "pearson", 0.8916127400897202);
+    is(&l, "spearman", 0.9);
     l = numbers_of(3, (double[]){2, 2, 2}, (double[]){1, 2, 3});
     is(&l, "spearman", NAN);
     is(&l, "pearson", NAN);
@@ -316,12 +330,13 @@ START_TEST(groups) {
     ck_assert_double_eq(p.demographic_ratio, 0.5 / 0.75);
     ck_assert_double_eq(p.odds_difference, 0.5);
     ck_assert_double_eq(p.odds_ratio, 0.5);
-    // A group without a positive text has no true positive rate, and is left out of that.
+    // A group without a positive text has no true positive rate, which counts as 0.
     rates[2] = (group_rates){0, NAN, 0};
     p = group_parity_of(rates, 3);
     ck_assert_double_eq(p.demographic_difference, 0.75);
     ck_assert_double_eq(p.demographic_ratio, 0);
-    ck_assert_double_eq(p.odds_difference, 0.5);
+    ck_assert_double_eq(p.odds_difference, 1);
+    ck_assert_double_eq(p.odds_ratio, 0);
     p = group_parity_of(rates, 1);
     ck_assert_double_nan(p.demographic_difference);
     ck_assert_double_nan(p.odds_ratio);

@@ -65,7 +65,8 @@ typedef struct data_options {
     const char *columns; // NULL, or "text=review,label=stars": what columns are called that have other names
     // NULL, or the column whose value is an example's group; several, with commas between.
     const char *group_by;
-    bool again; // examples will be read by data_at: a pipe is copied to a file without a name
+    bool skip_bad; // data_report makes notes, not errors
+    bool again;    // examples will be read by data_at: a pipe is copied to a file without a name
 } data_options;
 
 typedef struct data_source data_source;
@@ -111,6 +112,9 @@ void data_labels_note(data_labels *l, const data_label *label);
 // are so many.
 void data_labels_note_all(data_labels *l, const data_example *e);
 bool data_labels_settle(data_labels *l, const char **why);
+// What a reader of the labels may not expect, of numbers: that some below the largest do not occur and are labels too, or that
+// numbers below 0 are names. NULL: nothing.
+const char *data_labels_remark(const data_labels *l);
 // Of an example of DATA_LABELS: marks[i] is 1 where it has label i, else 0. NULL, or why not, in `a`.
 const char *data_labels_mark(const data_labels *l, const data_example *e, float *marks, arena *a);
 // "'great' is none of the labels negative, positive"; in `a`.

@@ -217,6 +217,12 @@ static bool read_answer(reading *x, const cJSON *text, const cJSON *start, const
     *out = (data_answer){own.text, own.size, -1, -1};
     if (!start || (x->rows && !*start->valuestring)) return true;
     if (!value_number(start, &n)) return bad(x, at, "has a start that is no number");
+    if (n != floor(n) || n < 0 || n > (double)t->pair_size) {
+        record_fail(x->record, x->arena,
+                    "%s has the start %g: the context's characters are numbered from 0 to less than %zu", at,
+                    n, t->pair_size);
+        return false;
+    }
     out->byte_start = byte_of(t, n);
     out->byte_end = out->byte_start + (int64_t)own.size;
     bool inside = out->byte_start >= 0 && out->byte_end <= (int64_t)t->pair_size;

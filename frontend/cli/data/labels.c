@@ -15,6 +15,7 @@ struct data_labels {
     int *sorted;            // label numbers, their names ascending by bytes
     bool names_seen, whole; // learning: names that are no whole numbers; whole numbers
     bool over;              // more than LABELS_MAX
+    const char *remark;     // or NULL
     int marks;              // in each example so far, all of which may be marks; -1: there was another one
 };
 
@@ -157,6 +158,33 @@ static const char *mixed_labels(data_labels *l) {
                : "some labels are whole numbers, and some are names";
 }
 
+// Of whole numbers, ascending: those that lie between and do not occur; or that they are names.
+static const char *remark_of(data_labels *l, const char **names, int count, bool ids) {
+    const char *list = "";
+    int gaps = 0;
+    double next = 0;
+    for (int i = 0; i < count && ids; i++) {
+        for (double at = strtod(names[i], NULL); next < at; next++)
+            if (gaps++ < 10) list = arena_printf(l->arena, "%s%s%.0f", list, *list ? ", " : "", next);
+        next++;
+    }
+    if (gaps)
+        return arena_printf(
+            l->arena,
+            "the label%s %s%s, below the largest number, do%s not occur: the model gets %s all the same",
+            gaps == 1 ? "" : "s", list, gaps > 10 ? ", ..." : "", gaps == 1 ? "es" : "",
+            gaps == 1 ? "it" : "them");
+    if (ids || strtod(names[0], NULL) >= 0) return NULL;
+    for (int i = 0; i < count && i < 10; i++)
+        list = arena_printf(l->arena, "%s%s%s", list, i ? ", " : "", names[i]);
+    return arena_printf(l->arena, "the labels are called %s%s: numbers below 0 are names", list,
+                        count > 10 ? ", ..." : "");
+}
+
+const char *data_labels_remark(const data_labels *l) {
+    return l->remark;
+}
+
 bool data_labels_settle(data_labels *l, const char **why) {
     int count = l->count;
     *why = !count                      ? "there are no labels"
@@ -169,6 +197,7 @@ bool data_labels_settle(data_labels *l, const char **why) {
     bool ids = l->marks > 1 || (l->whole && strtod(names[0], NULL) == 0);
     double most = l->marks > 1 ? l->marks - 1 : l->whole ? strtod(names[count - 1], NULL) : 0;
     if (ids && most >= LABELS_MAX) return *why = "a label's number is above 65535", false;
+    if (l->whole && l->marks <= 1) l->remark = remark_of(l, names, count, ids);
     l->names = NULL;
     l->sorted = NULL;
     l->count = l->room = 0;

@@ -218,7 +218,11 @@ const char *data_printable(const char *text, arena *a) {
 void data_report(data_source *s, const data_example *e, const char *error, diag *d) {
     char spot[512];
     snprintf(spot, sizeof spot, "%s:%lld", s->reader.name, (long long)e->line);
-    if (s->bad++ < REPORTED) diag_error(d, spot, "%s", error);
+    if (s->bad++ >= REPORTED) return;
+    if (s->options.skip_bad)
+        diag_note(d, spot, "%s", error);
+    else
+        diag_error(d, spot, "%s", error);
 }
 
 int64_t data_bad(const data_source *s) {

@@ -1,9 +1,11 @@
 #include "frontend/cli/evaluate/evaluate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/evaluate/rates.h"
 #include "frontend/cli/run/run.h"
 
 // --- Options
@@ -18,6 +20,10 @@ static void add_data(option_table *t, evaluate_options *o) {
     options_add(t, (option_row){"columns", 0, OPTION_TEXT, "ROLE=NAME,...",
                                 "names of columns, where the file has other ones: text=review,label=stars",
                                 &o->columns});
+    options_add(t,
+                (option_row){"skip-bad-lines", 0, OPTION_FLAG, NULL,
+                             "leave lines out that are no example, with a note (else the exit status is 1)",
+                             &o->skip_bad});
     options_add(
         t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
                         "read [SEP], </s> and their like in a text as plain text, never as special tokens",
@@ -92,6 +98,22 @@ static void table_init(option_table *t, evaluate_options *o) {
 
 // --- What is printed
 
+// Groups that lack a rate which counts as 0.
+static void note_rates(const evaluation *v, diag *d) {
+    int first, last;
+    rates_range(v, &first, &last);
+    for (int label = first; label < last; label++)
+        for (int i = 0; i < v->tallies.count; i++) {
+            const tally *one = v->tallies.groups[i];
+            group_rates r = tally_rates(&v->tallies, one, label);
+            if (!isnan(r.true_positive) && !isnan(r.false_positive)) continue;
+            diag_note(d, data_name(v->source),
+                      "group '%s' has %s examples with the label %s: its rate of them counts as 0",
+                      data_printable(one->group, v->arena), isnan(r.true_positive) ? "no" : "only",
+                      data_printable(data_labels_name(v->labels, label), v->arena));
+        }
+}
+
 // What a reader of the figures should know.
 static void add_notes(const evaluation *v, diag *d) {
     const tallies *t = &v->tallies;
@@ -101,6 +123,7 @@ static void add_notes(const evaluation *v, diag *d) {
             diag_note(d, name, "group '%s' has %lld example%s: its figures are rough",
                       data_printable(t->groups[i]->group, v->arena), (long long)t->groups[i]->count,
                       t->groups[i]->count == 1 ? "" : "s");
+    note_rates(v, d);
     if (t->ungrouped)
         diag_note(d, name, "%lld examples have no %s, and are in no group", (long long)t->ungrouped,
                   v->options->group_by);
@@ -117,9 +140,14 @@ static void add_notes(const evaluation *v, diag *d) {
 
 static bool report(const evaluation *v, diag *d) {
     int64_t bad = data_bad(v->source);
-    if (bad > 50) diag_error(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
+    if (bad > 50 && v->options->skip_bad)
+        diag_note(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
+    else if (bad > 50)
+        diag_error(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
     if (!v->tallies.all.count)
-        return bad ? false : diag_error(d, data_name(v->source), "is empty: it holds no example");
+        return bad && !v->options->skip_bad
+                   ? false
+                   : diag_error(d, data_name(v->source), "is empty: it holds no example");
     if (v->options->group_by && !v->tallies.count)
         return diag_error(d, data_name(v->source), "has no example with %s (--group-by)",
                           v->options->group_by);

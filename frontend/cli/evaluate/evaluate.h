@@ -12,7 +12,7 @@
 typedef struct evaluate_options {
     build_options build;
     const char *data, *columns, *group_by, *swap, *positive, *long_texts, *prompt_name, *prompt;
-    bool json, strict, no_answer, plain_text;
+    bool json, skip_bad, strict, no_answer, plain_text;
     bool windows; // what --long says, where it was given
     bertc_truncation truncation;
     bertc_truncation_side side;

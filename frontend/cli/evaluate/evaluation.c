@@ -13,9 +13,7 @@ static bool kind_of(const evaluation *v, evaluate_kind *kind, data_form *form, d
     case BERTC_TASK_REGRESSION:
         *kind = EVALUATE_NUMBER;
         *form = DATA_NUMBER;
-        return v->info.label_count == 1 ||
-               diag_error(d, NULL, "answers with %d numbers: models with one are evaluated",
-                          v->info.label_count);
+        return true;
     case BERTC_TASK_ENTITIES: return *kind = EVALUATE_TAGS, *form = DATA_TAGS, true;
     case BERTC_TASK_ANSWER: return *kind = EVALUATE_ANSWER, *form = DATA_ANSWER, true;
     case BERTC_TASK_FILL_MASK:
@@ -69,7 +67,12 @@ static bool settle_embeddings(evaluation *v, data_example *first, diag *d) {
 
 static bool open_data(evaluation *v, data_form form, diag *d) {
     const evaluate_options *o = v->options;
-    v->source = data_open(o->data, &(data_options){form, o->columns, o->group_by, form == DATA_EMBED}, d);
+    const data_options how = {.form = form,
+                              .columns = o->columns,
+                              .group_by = o->group_by,
+                              .skip_bad = o->skip_bad,
+                              .again = form == DATA_EMBED};
+    v->source = data_open(o->data, &how, d);
     return v->source != NULL;
 }
 

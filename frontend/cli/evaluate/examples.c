@@ -106,7 +106,9 @@ static const char *find_gold(const batch *b, item *x) {
         x->marks = ARENA_ARRAY(b->arena, float, v->tallies.labels);
         return data_labels_mark(v->labels, &x->e, x->marks, b->arena);
     case EVALUATE_NUMBER:
-        return x->e.number_count == 1 ? NULL : "has several numbers, and the model answers with one";
+        if (x->e.number_count == v->info.label_count) return NULL;
+        return arena_printf(b->arena, "has %d number%s, and the model answers with %d", x->e.number_count,
+                            x->e.number_count == 1 ? "" : "s", v->info.label_count);
     case EVALUATE_TAGS: return find_tags(b, x);
     case EVALUATE_SCORED: return x->e.number_count == 1 ? NULL : "has no score, as the lines before it have";
     case EVALUATE_ANSWER:
@@ -204,7 +206,11 @@ static void count_one(batch *b, const item *x, tally *one) {
     switch (v->kind) {
     case EVALUATE_LABEL: label_metrics_add(&one->label, x->gold, f->best, (double)f->numbers[f->best]); break;
     case EVALUATE_LABELS: multi_label_add(&one->marks, x->marks, f->numbers, v->options->threshold); break;
-    case EVALUATE_NUMBER: number_metrics_add(&one->numbers, x->e.numbers[0], (double)f->numbers[0]); break;
+    case EVALUATE_NUMBER:
+        one->numbers.columns = f->count;
+        for (int i = 0; i < f->count; i++)
+            number_metrics_add(&one->numbers, x->e.numbers[i], (double)f->numbers[i]);
+        break;
     case EVALUATE_TAGS: count_tags(b, x, f, one); break;
     case EVALUATE_ANSWER: count_answer(b, x, f, one); break;
     case EVALUATE_SCORED:

@@ -50,13 +50,18 @@ double group_ratio(const double *values, int n) {
     return ends_of(values, n, &least, &most) < 2 || most == 0 ? NAN : least / most;
 }
 
+// Fairlearn takes a rate that is not defined for 0.
+static double defined(double rate) {
+    return isnan(rate) ? 0 : rate;
+}
+
 group_parity group_parity_of(const group_rates *rates, int n) {
     double selection[GROUPS_MAX] = {0}, found[GROUPS_MAX] = {0}, wrong[GROUPS_MAX] = {0};
     if (n > GROUPS_MAX) n = GROUPS_MAX;
     for (int i = 0; i < n; i++) {
-        selection[i] = rates[i].selection;
-        found[i] = rates[i].true_positive;
-        wrong[i] = rates[i].false_positive;
+        selection[i] = defined(rates[i].selection);
+        found[i] = defined(rates[i].true_positive);
+        wrong[i] = defined(rates[i].false_positive);
     }
     return (group_parity){.demographic_difference = group_difference(selection, n),
                           .demographic_ratio = group_ratio(selection, n),

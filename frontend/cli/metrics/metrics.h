@@ -99,12 +99,14 @@ typedef struct number_metrics {
     arena *arena;
     int64_t count, room;
     double *gold, *found;
+    int64_t columns; // numbers of an example, which are added one after the other; 0: one
 } number_metrics;
 void number_metrics_open(number_metrics *m, arena *a);
 void number_metrics_add(number_metrics *m, double gold, double found);
 // Correlations of `n` pairs; equal values share their mean rank. NaN where one side is constant, holds a NaN, or n is below 2.
 double pearson_of(const double *x, const double *y, int64_t n);
 double spearman_of(const double *x, const double *y, int64_t n, arena *a);
+// Of several columns each figure is the mean of theirs (scikit-learn's uniform average).
 // With `errors`: mse, rmse, mae and r2 too. r2 of a constant gold side is 1 where all is right, else 0 (scikit-learn).
 void number_metrics_list(const number_metrics *m, bool errors, metric_list *out);
 
@@ -172,7 +174,7 @@ void rank_metrics_list(const rank_metrics *m, metric_list *out, arena *a);
 #define GROUPS_MAX 1024
 
 // Of one label that is looked at as the positive one: how often it is found at all (selection rate), where it is gold (true positive
-// rate) and where it is not (false positive rate). NaN where there is no such text, which Fairlearn takes for 0.
+// rate) and where it is not (false positive rate). NaN where there is no such text.
 typedef struct group_rates {
     double selection, true_positive, false_positive;
 } group_rates;
@@ -186,6 +188,7 @@ typedef struct group_parity {
     double demographic_difference, demographic_ratio; // of selection rates
     double odds_difference, odds_ratio; // the larger difference, and the smaller ratio, of the other two
 } group_parity;
+// As Fairlearn, with 0 for a rate that is NaN.
 group_parity group_parity_of(const group_rates *rates, int n);
 
 #endif

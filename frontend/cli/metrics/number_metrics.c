@@ -84,18 +84,60 @@ static double r2_of(const number_metrics *m, double squares) {
     return 1 - squares / all;
 }
 
-void number_metrics_list(const number_metrics *m, bool errors, metric_list *out) {
+typedef struct number_figures {
+    double spearman, pearson, mse, rmse, mae, r2;
+} number_figures;
+
+static number_figures figures_of(const number_metrics *m) {
     double n = m->count ? (double)m->count : NAN, squares = 0, apart = 0;
     for (int64_t i = 0; i < m->count; i++) {
         double d = m->found[i] - m->gold[i];
         squares += d * d;
         apart += fabs(d);
     }
-    metric_add(out, "spearman", spearman_of(m->gold, m->found, m->count, m->arena));
-    metric_add(out, "pearson", pearson_of(m->gold, m->found, m->count));
+    return (number_figures){spearman_of(m->gold, m->found, m->count, m->arena),
+                            pearson_of(m->gold, m->found, m->count),
+                            squares / n,
+                            sqrt(squares / n),
+                            apart / n,
+                            r2_of(m, squares)};
+}
+
+// One column's numbers.
+static number_metrics column_of(const number_metrics *m, int64_t column) {
+    number_metrics one = {.arena = m->arena, .count = m->count / m->columns};
+    one.gold = ARENA_ARRAY(m->arena, double, one.count);
+    one.found = ARENA_ARRAY(m->arena, double, one.count);
+    for (int64_t i = 0; i < one.count; i++) {
+        one.gold[i] = m->gold[i * m->columns + column];
+        one.found[i] = m->found[i * m->columns + column];
+    }
+    return one;
+}
+
+static number_figures mean_figures(const number_metrics *m) {
+    number_figures sum = {0};
+    double n = (double)m->columns;
+    for (int64_t i = 0; i < m->columns; i++) {
+        number_metrics one = column_of(m, i);
+        number_figures f = figures_of(&one);
+        sum.spearman += f.spearman / n;
+        sum.pearson += f.pearson / n;
+        sum.mse += f.mse / n;
+        sum.rmse += f.rmse / n;
+        sum.mae += f.mae / n;
+        sum.r2 += f.r2 / n;
+    }
+    return sum;
+}
+
+void number_metrics_list(const number_metrics *m, bool errors, metric_list *out) {
+    number_figures f = m->columns > 1 ? mean_figures(m) : figures_of(m);
+    metric_add(out, "spearman", f.spearman);
+    metric_add(out, "pearson", f.pearson);
     if (!errors) return;
-    metric_add(out, "mse", squares / n);
-    metric_add(out, "rmse", sqrt(squares / n));
-    metric_add(out, "mae", apart / n);
-    metric_add(out, "r2", r2_of(m, squares));
+    metric_add(out, "mse", f.mse);
+    metric_add(out, "rmse", f.rmse);
+    metric_add(out, "mae", f.mae);
+    metric_add(out, "r2", f.r2);
 }

@@ -18,7 +18,7 @@ static void read_labels(train_base *b, const train_options *o, const teacher *kn
     const bertc_task *t = b->model.task;
     bool labelled = o->task == TRAIN_CLASSIFY || o->task == TRAIN_TAG;
     b->labels = labelled ? data_labels_new(b->arena) : NULL;
-    b->learns = labelled && !has_labels(t, o);
+    b->learns = labelled && (o->replaces || !has_labels(t, o));
     if (b->learns && known) {
         teacher_labels(known, b->labels);
         b->named = true;
@@ -83,6 +83,7 @@ bool base_settle(train_base *b, const char *data, diag *d) {
     const char *why;
     if (!b->learns) return true;
     if (!data_labels_settle(b->labels, &why)) return diag_error(d, data, "%s", why);
+    if (data_labels_remark(b->labels)) diag_note(d, data, "%s", data_labels_remark(b->labels));
     b->rule.labels = b->labels;
     if (b->rule.form != DATA_LABEL || data_labels_count(b->labels) > 1) return true;
     return diag_error(d, data, "all its examples have the label %s: classify needs a second one",

@@ -28,15 +28,38 @@ static const char *name_of(const char *path) {
     return start;
 }
 
-static void print_options(FILE *f, const cJSON *options) {
+// Does the option concern the run? Its value may be a default of another task's.
+static bool concerns(const train_options *o, const char *option) {
+    bool masks = o->task == TRAIN_MLM || o->task == TRAIN_PRETRAIN;
+    const struct {
+        const char *option;
+        bool concerns;
+    } some[] = {{"--doc-stride", o->task == TRAIN_ANSWER},
+                {"--score-scale", o->task == TRAIN_EMBED},
+                {"--mlm-probability", masks},
+                {"--lora-alpha", o->lora.rank > 0},
+                {"--lora-dropout", o->lora.rank > 0},
+                {"--alpha", o->teacher != NULL},
+                {"--temperature", o->teacher != NULL},
+                {"--per-device-train-batch-size", !o->batch_tokens},
+                {"--num-train-epochs", !o->max_steps}};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        if (!strcmp(option, some[i].option)) return some[i].concerns;
+    return true;
+}
+
+static void print_options(FILE *f, const train_options *given, const cJSON *options) {
     fputs("\n## Options\n\n| option | value |\n| --- | --- |\n", f);
     const cJSON *o;
-    cJSON_ArrayForEach(o, options) fprintf(f, "| `%s` | %s |\n", o->string, cJSON_GetStringValue(o));
+    cJSON_ArrayForEach(o, options) if (concerns(given, o->string))
+        fprintf(f, "| `%s` | %s |\n", o->string, cJSON_GetStringValue(o));
 }
 
 static void print_metrics(FILE *f, const train_run *r) {
     if (!r->state.metrics) return;
-    fprintf(f, "\n## Metrics\n\nOf %" PRId64 " examples that were not trained on.\n\n", r->dev.examples);
+    const char *chosen = r->o->load_best ? ", by which the epoch was chosen" : "";
+    fprintf(f, "\n## Metrics\n\nOf the %" PRId64 " examples of %s%s.\n\n", r->dev.examples,
+            name_of(r->o->dev), chosen);
     fputs("| metric | value |\n| --- | --- |\n", f);
     const cJSON *m;
     cJSON_ArrayForEach(m, r->state.metrics) if (cJSON_IsNumber(m))
@@ -63,7 +86,7 @@ const char *card_text(const train_run *r, arena *a) {
                 "run %s "
                 "--adapter %s TEXT`.\n",
                 name_of(r->o->model), name_of(r->o->output));
-    print_options(f, r->state.options);
+    print_options(f, r->o, r->state.options);
     print_metrics(f, r);
     if (!memory_stream_end(f, &text)) memory_exhausted();
     const char *kept = arena_strdup(a, text);

@@ -47,6 +47,7 @@ static void add_marks(judge *j, const train_batch *b, const float *logits, arena
 }
 
 static void add_numbers(judge *j, const train_batch *b, const float *found) {
+    j->values.columns = b->width;
     for (int64_t i = 0; i < b->texts * b->width; i++)
         number_metrics_add(&j->values, (double)b->values[i], (double)found[i]);
 }

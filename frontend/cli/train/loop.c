@@ -31,6 +31,7 @@ static void seed_of(const train_run *r, int64_t step, int64_t i, int32_t seed[2]
     uint64_t bits = chance_bits((uint64_t)r->o->seed, CHANCE_STEP, (uint64_t)step, (uint64_t)i);
     seed[0] = (int32_t)(bits & 0x7fffffff);
     seed[1] = (int32_t)(bits >> 33);
+    if (!seed[1]) seed[1] = 1; // 0 would drop nothing
 }
 
 static bool add_gradients(train_run *r, const train_step *s, int64_t i, int64_t step, bool first,
@@ -72,8 +73,10 @@ static bool diverged(const train_run *r, const train_step *s, int64_t step, doub
         lines = arena_printf(a, "%s; %s", lines, batch_lines(&r->train, &s->whole[i], a));
     bool of_loss = !isfinite(loss);
     return diag_error(d, data_name(r->train.source),
-                      "step %" PRId64 ": the %s is %g, on %s: a smaller --learning-rate may help", step,
-                      of_loss ? "loss" : "gradients' norm", of_loss ? loss : norm, lines);
+                      "step %" PRId64 ": the %s is %g, on %s: a smaller --learning-rate may help%s", step,
+                      of_loss ? "loss" : "gradients' norm", of_loss ? loss : norm, lines,
+                      checkpoint_last(r->o->output) < 0 ? " (with --resume, for the folder is there now)"
+                                                        : "");
 }
 
 static bool take_step(train_run *r, const train_step *s, arena *a, diag *d) {

@@ -51,6 +51,11 @@ static void add_data(option_table *t, train_options *o) {
     options_add(t, (option_row){"whole-word-mask", 0, OPTION_FLAG, NULL,
                                 "of mlm and pretrain: all pieces of a word are masked, or none",
                                 &o->whole_words});
+    options_add(
+        t, (option_row){"ignore-mismatched-sizes", 0, OPTION_FLAG, NULL,
+                        "the labels are those of the data, whatever the folder's: a classifier of another "
+                        "number gives way to a new one",
+                        &o->replaces});
     options_add(t, (option_row){"init", 0, OPTION_TEXT, "FILE",
                                 "tensors that the folder lacks (a new head); else they are drawn by --seed",
                                 &o->init});
@@ -95,9 +100,6 @@ static void add_steps(option_table *t, train_options *o) {
     options_add(t, (option_row){"class-weights", 0, OPTION_TEXT, "WEIGHTS",
                                 "of classify and tag: balanced, or good=1,bad=2.5: how much a label counts",
                                 &o->class_weights});
-    options_add(t, (option_row){"layerwise-lr-decay", 0, OPTION_NUMBER, "X",
-                                "each layer's rate is that of the one above times X (default 1)",
-                                &o->step.rates.decay, .floor = 1e-6, .ceiling = 1});
     options_add(t,
                 (option_row){"seed", 0, OPTION_INT, "N", "of all that is drawn (default 42)", &o->seed, 0});
     options_add(t, (option_row){"no-shuffle", 0, OPTION_FLAG, NULL, "lines are taken in their order",

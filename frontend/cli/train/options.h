@@ -14,7 +14,7 @@ typedef struct train_options {
     train_task task;
     rate_kind rate;
     bool several_labels; // of a text: --problem-type multi_label_classification
-    bool label_all, whole_words, no_shuffle, resume, skip_bad, load_best;
+    bool label_all, whole_words, replaces, no_shuffle, resume, skip_bad, load_best;
     double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing,
         temperature, alpha;
     hub_lora lora;

@@ -65,6 +65,7 @@ static const char *take(train_set *s, const data_example *e, data_labels *learn,
     const char *why = e->error;
     if (!why) why = check_numbers(s, e, a);
     if (!why) why = features_of(s->rule, e, &f, a);
+    s->unknown |= why && strstr(why, "' is none of the labels ");
     if (why) return why;
     s->examples += f.count > 0;
     mix_example(s, e, &f);
@@ -125,7 +126,12 @@ static bool check_bad(const train_set *s, const set_options *o, diag *d) {
     if (n > 1) snprintf(count, sizeof count, "%" PRId64 " ", n);
     if (n && hopeless(s))
         return diag_error(d, name, "the first %" PRId64 " lines are bad: is it a file of another task?", n);
-    if (n && !o->skip_bad) return diag_error(d, name, "%s%s; --skip-bad-lines leaves them out", count, lines);
+    if (n && !o->skip_bad && s->unknown)
+        diag_note(d, name,
+                  "the labels are those of the model's head: --ignore-mismatched-sizes learns the data's");
+    if (n && !o->skip_bad)
+        return diag_error(d, name, "%s%s; --skip-bad-lines leaves %s out", count, lines,
+                          n == 1 ? "it" : "them");
     if (n) diag_note(d, name, "%s%s, and left out", count, lines);
     return true;
 }

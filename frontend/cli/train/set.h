@@ -24,6 +24,7 @@ typedef struct train_set {
     int64_t documents;  // TRAIN_PRETRAIN: but for the first one
     int64_t specials;   // TRAIN_PRETRAIN: special tokens of a pair, which `lengths` count
     int64_t longest;    // tokens of the longest text
+    bool unknown;       // a bad line has a label that the model's head lacks
     uint64_t print;     // of its examples' tokens and labels: another file has another one
 } train_set;
 

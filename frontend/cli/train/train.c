@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/memory.h"
@@ -24,14 +25,39 @@ static bool is_empty(const char *folder) {
     return dir && entries == 2; // "." and ".."
 }
 
+// A log, and nothing that a run could go on from.
+static bool stopped_early(const char *folder) {
+    return !access(checkpoint_file(folder, "log.jsonl").text, F_OK) && checkpoint_last(folder) < 0 &&
+           access(checkpoint_file(folder, CHECKPOINT_STATE).text, F_OK);
+}
+
+// The folder will be made in another, which must be there.
+static bool check_parent(const char *output, diag *d) {
+    char parent[PATH_MAX];
+    size_t n = strlen(output);
+    while (n > 1 && output[n - 1] == '/') n--;
+    while (n > 0 && output[n - 1] != '/') n--;
+    if (n >= sizeof parent) return diag_error(d, output, "can't be made: %s", strerror(ENAMETOOLONG));
+    memcpy(parent, output, n);
+    parent[n] = 0;
+    return !access(n ? parent : ".", W_OK | X_OK) ||
+           diag_error(d, output, "can't be made in %s: %s", n ? parent : "this folder", strerror(errno));
+}
+
 // *finished: it is there, and nothing is left to do.
 static bool check_output(const train_options *o, bool *finished, diag *d) {
     struct stat st;
     *finished = false;
-    if (lstat(o->output, &st)) return errno == ENOENT || diag_error(d, o->output, "%s", strerror(errno));
+    if (lstat(o->output, &st))
+        return (errno == ENOENT || diag_error(d, o->output, "%s", strerror(errno))) &&
+               check_parent(o->output, d);
     if (!o->resume)
-        return diag_error(d, o->output,
-                          "is there already; --resume goes on with the run of which it is the output folder");
+        return diag_error(
+            d, o->output,
+            stopped_early(o->output)
+                ? "is there already, of a run that stopped before its first checkpoint; --resume begins it "
+                  "anew"
+                : "is there already; --resume goes on with the run of which it is the output folder");
     if (stat(o->output, &st) || !S_ISDIR(st.st_mode)) return diag_error(d, o->output, "is no folder");
     *finished = !stat(checkpoint_file(o->output, CHECKPOINT_STATE).text, &st);
     bool log = !stat(checkpoint_file(o->output, "log.jsonl").text, &st);
@@ -100,6 +126,7 @@ static hub_training training_of(const train_run *r) {
                       .multi_label = o->several_labels,
                       .cosine = o->task == TRAIN_EMBED && r->train.numbers > 0,
                       .init = o->init,
+                      .replaces = o->replaces,
                       .seed = (uint64_t)o->seed,
                       .label_smoothing = o->smoothing,
                       .class_weights = r->weights,

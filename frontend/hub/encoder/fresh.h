@@ -14,6 +14,7 @@ typedef struct hub_fresh {
     uint64_t seed;
     double range, cutoff; // of config.json
     bool numbered;        // the number of labels is given
+    bool replaces;        // a classifier of another number is drawn anew
     int count;
     const char **names; // [count] of the tensors that were drawn
 } hub_fresh;

@@ -140,10 +140,18 @@ static bool take_weight(lookup *l, hub_module m, int set, hub_part p, const char
     w.groups_first = rank >= 2 && hub_module_groups_first(l->config, m);
     bool fits = rank == w.rank || w.one_more;
     for (int i = 0; fits && i < rank; i++) fits = shape[i] == w.shape[i];
+    if (!fits && l->fresh && l->fresh->replaces && hub_fresh_is_classifier(m)) {
+        hub_fresh_give(l->fresh, l->c, l->config, m, p, name);
+        l->used_count--;
+        return take_weight(l, m, set, p, name);
+    }
     if (!fits && l->fresh && l->fresh->numbered && hub_fresh_is_classifier(m)) {
         return wrong(l, name,
-                     arena_printf(a, "has the shape %s; of the data's %" PRId64 " labels it would be %s",
+                     arena_printf(a,
+                                  "has the shape %s; of the data's %" PRId64 " label%s it would be %s "
+                                  "(--ignore-mismatched-sizes draws it anew)",
                                   print_shape(a, w.rank, shape), l->config->sizes[SIZE_LABELS],
+                                  l->config->sizes[SIZE_LABELS] == 1 ? "" : "s",
                                   print_shape(a, rank, w.shape)));
     }
     if (!fits) {

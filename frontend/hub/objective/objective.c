@@ -57,9 +57,10 @@ static value of_labels(objective *o, value x) {
     const loss_labels how = {t->label_smoothing, t->class_weights, t->class_weight_count};
     value labels = target_of(o, "labels", ELEM_I32, rows_of(o, x), 0);
     value hard = loss_cross_entropy(g, x, labels, &how);
-    if (!t->teacher) return loss_sum(g, hard);
+    value sum = loss_sum(g, hard);
+    if (!t->teacher) return sum;
     value apart = loss_divergence(g, x, teacher_of(o, "teacher", x), temperature(o));
-    return mixed(o, loss_sum(g, hard), loss_sum(g, graph_op2(g, OP_mul, apart, loss_known(g, labels))));
+    return mixed(o, sum, loss_sum(g, graph_op2(g, OP_mul, apart, loss_known(g, labels))));
 }
 
 // As torch's binary_cross_entropy_with_logits with pos_weight w: (1 - y) x + (1 + (w - 1) y) log(1 + e^-x).

@@ -1,8 +1,10 @@
 #include "frontend/hub/save/save.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <strings.h>
 
+#include "frontend/hub/files/text.h"
 #include "ir/output_file.h"
 
 static bool find_dtype(saving *s) {
@@ -52,6 +54,21 @@ static bool copy_tokenizer(saving *s) {
     return true;
 }
 
+// The Python files of a model with code of its own, which its config names by auto_map.
+static bool copy_code(saving *s) {
+    cJSON *root = hub_json_load(s->from->config->file, false, s->d);
+    bool own = root && cJSON_GetObjectItemCaseSensitive(root, "auto_map");
+    cJSON_Delete(root);
+    DIR *dir = own ? opendir(s->from->folder) : NULL;
+    bool ok = root != NULL;
+    for (struct dirent *e; dir && ok && (e = readdir(dir));)
+        if (hub_ends_with(e->d_name, ".py"))
+            ok = save_copy(s, hub_path(s->a, s->from->folder, e->d_name),
+                           hub_path(s->a, s->weights, e->d_name));
+    if (dir) closedir(dir);
+    return ok;
+}
+
 static bool write_card(saving *s) {
     const char *card = s->to->card;
     return !card ||
@@ -69,7 +86,7 @@ static bool save_all(saving *s) {
     if (!below) return false;
     s->weights = *below ? hub_path(s->a, s->to->folder, below) : s->to->folder;
     if (*below && !save_make_folder(s->weights, s->d)) return false;
-    return copy_tokenizer(s) && save_config(s) && (!save_has_modules(s) || save_modules(s)) &&
+    return copy_tokenizer(s) && save_config(s) && copy_code(s) && (!save_has_modules(s) || save_modules(s)) &&
            write_card(s) && save_weights(s);
 }
 

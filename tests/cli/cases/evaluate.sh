@@ -131,7 +131,13 @@ succeeds "$BERTC" evaluate regression --data numbers.jsonl --mcpu native -O 0
 expect '^(spearman|pearson|mse|rmse|mae|r2) '
 figure examples 3
 printf '{"text": "a", "score": [1, 2]}\n' >two.jsonl
-rejects 1 'two\.jsonl:1: has several numbers' "$BERTC" evaluate regression --data two.jsonl --mcpu native -O 0
+rejects 1 'two\.jsonl:1: has 2 numbers, and the model answers with 1' "$BERTC" evaluate regression --data two.jsonl --mcpu native -O 0
+
+cat numbers.jsonl two.jsonl >some.jsonl
+rejects 1 'some\.jsonl:4: has 2 numbers' "$BERTC" evaluate regression --data some.jsonl --mcpu native -O 0
+succeeds "$BERTC" evaluate regression --data some.jsonl --mcpu native -O 0 --skip-bad-lines
+grep -q 'note: some.jsonl:4: has 2 numbers' err || fail "$(cat err)"
+figure examples 3
 
 # Tags: what run answers is right by itself.
 TAGGER=$SOURCE/tests/models/answers/ner

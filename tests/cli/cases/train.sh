@@ -85,10 +85,22 @@ train -o nan --learning-rate 1e38 --no-shuffle --max-grad-norm 0 >out.txt 2>err 
 [ $status = 1 ] || fail "status $status: $(cat err)"
 grep -Eq 'train.jsonl: step [0-9]+: the (loss|gradients. norm) is -?(nan|inf), on lines [0-9]+, [0-9]+: a smaller --learning-rate' err || fail "$(cat err)"
 
+rejects 1 'nan: is there already, of a run that stopped before its first checkpoint; --resume begins it anew' train -o nan
+succeeds train -o nan --resume --max-steps 1
+rejects 1 "no/such/folder: can.t be made in no/such/: No such file" train -o no/such/folder
+
 # Data
 printf '{"text": "x", "label": "fair"}\n{"text": "y", "label": "good"}\n' >labels.jsonl
 MANY=1 rejects 1 "labels.jsonl:1: 'fair' is none of the labels bad, good" "$BERTC" train mine --task classify --train labels.jsonl -o new
-grep -q 'labels.jsonl: 1 line is bad; --skip-bad-lines' err || fail "$(cat err)"
+grep -q 'labels.jsonl: 1 line is bad; --skip-bad-lines leaves it out' err || fail "$(cat err)"
+grep -q 'labels are those of the model.s head: --ignore-mismatched-sizes' err || fail "$(cat err)"
+printf '{"text": "x", "label": "fair"}\n{"text": "y", "label": "good"}\n{"text": "z", "label": "bad"}\n' >three.jsonl
+succeeds "$BERTC" train mine --task classify --train three.jsonl -o wider --ignore-mismatched-sizes --max-steps 1
+grep -q '"2":.*"good"' wider/config.json || fail "$(cat wider/config.json)"
+printf '{"text": "x", "label": 0}\n{"text": "y", "label": 3}\n' >gaps.jsonl
+train -o gaps --train gaps.jsonl --max-steps 1 2>err || fail "$(cat err)"
+grep -q 'the labels 1, 2, below the largest number, do not occur' err || fail "$(cat err)"
+! grep -q 'doc-stride\|mlm-probability\|--alpha' gaps/README.md || fail "$(cat gaps/README.md)"
 "$BERTC" train mine --task classify --train labels.jsonl -o new --skip-bad-lines --max-steps 1 2>err
 grep -q 'note: labels.jsonl: 1 line is bad, and left out' err || fail "$(cat err)"
 : >empty.jsonl
