@@ -72,7 +72,7 @@ static void stalled(const char *at, int connections) {
     expect(ok, "the load runs", connections);
     double n = (double)r.sent, slow = 0, half = 0;
     for (int64_t i = 0; i < r.count; i++)
-        slow += r.latencies[i] > 0.010, half += r.latencies[i] > STALL_MS / 2000.0;
+        slow += r.latencies[i] > 0.010, half += r.latencies[i] > (double)STALL_MS / 2000;
     expect(n > 800 - 120 && n < 800 + 120, "requests of 4 seconds at 200", n);
     expect(r.seconds > 3.8 && r.seconds < 5, "seconds", r.seconds);
     expect(r.refused == r.sent / 50, "every 50th is refused", (double)r.refused);
@@ -82,7 +82,7 @@ static void stalled(const char *at, int connections) {
     expect(slow > 90, "wait at all", slow);
     expect(load_quantile(&r, 1) > 0.55, "the longest wait is the stall", load_quantile(&r, 1));
     expect(load_quantile(&r, 0.5) < 0.2, "the median is no stall", load_quantile(&r, 0.5));
-    expect(connections > 200 ? r.late < n / 4 : r.late > 20, "late ones", (double)r.late);
+    expect(connections > 200 ? (double)r.late < n / 4 : r.late > 20, "late ones", (double)r.late);
     load_free(&r);
 }
 

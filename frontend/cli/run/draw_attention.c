@@ -18,16 +18,17 @@ typedef struct map_grid {
 } map_grid;
 
 static map_grid grid_of(int64_t n) {
-    double cell = n <= MOST_CELLS ? CELL : fmax(IMAGE / (double)n, 2);
-    return (map_grid){cell, (int64_t)ceil((TEXT + 1) / cell)};
+    double cell = n <= MOST_CELLS ? (double)CELL : fmax((double)IMAGE / (double)n, 2);
+    return (map_grid){cell, (int64_t)ceil((double)(TEXT + 1) / cell)};
 }
 
 static void draw_label(FILE *f, const attention_map *m, const map_grid *l, int64_t i, bool top) {
-    double along = LABELS + ((double)i + 0.5) * l->cell + TEXT / 3.0, y = TITLE + LABELS - 6;
+    double along = (double)LABELS + ((double)i + 0.5) * l->cell + (double)TEXT / 3,
+           y = (double)(TITLE + LABELS - 6);
     if (top)
         fprintf(f, "<text transform=\"translate(%.1f %.1f) rotate(-60)\">", along, y);
     else
-        fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LABELS - 6, TITLE + along);
+        fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LABELS - 6, (double)TITLE + along);
     draw_text(f, m->tokens[i], strlen(m->tokens[i]));
     fputs("</text>\n", f);
 }

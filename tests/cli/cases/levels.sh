@@ -20,7 +20,7 @@ grep -q '"levels": \[{"name": "[a-z0-9]*", "rank": [0-9]*, "runs_here": true}\]'
 # Levels whose code is the same are emitted once; the best comes first whatever the order is.
 succeeds "$BERTC" compile "$MODEL" -o m.so --seq 16 --mcpu generic,avx512vnni,avx2,avxvnni,avx512
 BERTC_ISA=generic succeeds "$BERTC" inspect m.so
-sed -n '/^levels/,/^outputs/p' out | sed '$d' | awk '{ sub(/^levels/, ""); print $1, $3 }' >names
+sed -n '/^levels/,/^made by/p' out | sed '$d' | awk '{ sub(/^levels/, ""); print $1, $3 }' >names
 printf 'avx512 40\navx2 20\ngeneric 0\n' | diff names -
 grep -q 'generic  *rank 0  *runs here, used' out
 [ "$(grep -c 'BERTC_ISA asks for generic\|which this machine lacks' out)" = 2 ]
@@ -31,7 +31,7 @@ rejects 1 "'haswell,znver3' names two CPUs of the same level, avx2" "$BERTC" com
 # Without --mcpu: portable. Its levels are those from avx2 on whose code is not that of a lower one.
 succeeds "$BERTC" compile "$MODEL" -o p.so --seq 16
 BERTC_ISA=avx2 succeeds "$BERTC" inspect p.so
-sed -n '/^levels/,/^outputs/p' out | sed '$d' | awk '{ sub(/^levels/, ""); print $1, $3 }' >names
+sed -n '/^levels/,/^made by/p' out | sed '$d' | awk '{ sub(/^levels/, ""); print $1, $3 }' >names
 printf 'avx512 40\navx2 20\n' | diff names -
 succeeds "$BERTC" compile "$MODEL" -o q.so --seq 16 --mcpu portable,generic --json
 BERTC_ISA=generic succeeds "$BERTC" run q.so "a text"

@@ -20,7 +20,7 @@ for dtype in f32 bf16 int8 int8w; do
     # What further levels add is their code, and what their class alone has of sums and scales.
     [ "$size" -lt $((one + code + 200000)) ] || fail "$dtype: $size bytes, and one level $one with $code of code"
     succeeds "$BERTC" inspect "$dtype.so"
-    sed -n '/^levels/,/^outputs/p' out | sed '$d; s/^levels/      /' >levels
+    sed -n '/^levels/,/^made by/p' out | sed '$d; s/^levels/      /' >levels
     grep -q ' avx2  *rank 20 ' levels
     grep -q 'runs here, used' levels || { skip_part avx2 "$dtype" && continue; }
     awk '/not run here/ {print $1}' levels >absent
