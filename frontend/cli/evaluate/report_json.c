@@ -5,6 +5,7 @@
 #include "frontend/cli/data/nul.h"
 #include "frontend/cli/evaluate/evaluate.h"
 #include "frontend/cli/evaluate/rates.h"
+#include "ir/memory.h"
 
 static void add_figure(cJSON *o, const char *name, double x) {
     if (isfinite(x))
@@ -61,7 +62,7 @@ static void add_types(cJSON *o, const span_metrics *m) {
 // --- Groups
 
 static cJSON *group_name(const tally *one) {
-    return nul_string(one->group, strlen(one->group));
+    return memory_must(nul_string(one->group, strlen(one->group)));
 }
 
 static void add_apart(cJSON *o, const tallies *t, const metric_list *all) {

@@ -245,12 +245,12 @@ static void print_query(const query *q, bool first) {
 
 static void print_query_json(const query *q) {
     cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "matches");
-    cJSON_AddItemToObject(o, "query", nul_string(q->text, q->size));
+    cJSON_AddItemToObject(o, "query", memory_must(nul_string(q->text, q->size)));
     for (int i = 0; i < q->count; i++) {
         cJSON *m = cJSON_CreateObject();
         cJSON_AddNumberToObject(m, "score", (double)q->best[i].score);
         cJSON_AddNumberToObject(m, "line", (double)q->best[i].line);
-        cJSON_AddItemToObject(m, "text", nul_string(q->best[i].text, q->best[i].size));
+        cJSON_AddItemToObject(m, "text", memory_must(nul_string(q->best[i].text, q->best[i].size)));
         cJSON_AddItemToArray(list, m);
     }
     print_json(o);
