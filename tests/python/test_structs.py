@@ -1,4 +1,4 @@
-"""The structs of bertc.library lie as the headers have them, by a C program that prints its sizes and offsets."""
+"""The structs of bertc.binding lie as the headers have them, by a C program that prints its sizes and offsets."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ import unittest
 
 from shared import SOURCE, WORK, skip
 
-from bertc import library
+from bertc import binding
 
 NAMES = {"ModelInfoStruct": "bertc_model_info", "SessionOptions": "bertc_session_options", "Word": "bertc_word",
          "Text": "bertc_text", "Token": "bertc_token", "Score": "bertc_score", "Answer": "bertc_answer",
@@ -21,7 +21,7 @@ class Structs(unittest.TestCase):
     def test_layout(self):
         lines, want = [], []
         for name, c_name in NAMES.items():
-            struct = getattr(library, name)
+            struct = getattr(binding, name)
             want.append(f"{c_name} {ctypes.sizeof(struct)}")
             lines.append(f'printf("{c_name} %zu\\n", sizeof({c_name}));')
             for field, _ in struct._fields_:
@@ -38,7 +38,7 @@ class Structs(unittest.TestCase):
 
     def test_every_struct_is_held(self):
         """Each struct of the module is in the table above, and each field of the header's is in the struct."""
-        mine = [n for n, v in vars(library).items() if isinstance(v, type) and issubclass(v, ctypes.Structure) and
+        mine = [n for n, v in vars(binding).items() if isinstance(v, type) and issubclass(v, ctypes.Structure) and
                 not n.startswith("_") and n != "Structure"]
         self.assertEqual(sorted(mine), sorted(NAMES))
         text = ""
@@ -51,7 +51,7 @@ class Structs(unittest.TestCase):
             for one in body.split(";"):
                 words = one.replace("*", " ").split(",")
                 fields += [re.sub(r"\[.*", "", w.split()[-1]) for w in words if w.strip()]
-            self.assertEqual([f for f, _ in getattr(library, name)._fields_], fields, c_name)
+            self.assertEqual([f for f, _ in getattr(binding, name)._fields_], fields, c_name)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 """
 
 from .command import CommandError, command, compile, evaluate, train
-from .library import Error, cpu_count, version
+from .binding import Error, cpu_count, version
 from .model import Model, ModelInfo
 from .trainer import Trainer
 

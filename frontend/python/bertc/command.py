@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
-from .library import Error
+from .binding import Error
 
 PathLike = Union[str, "os.PathLike[str]"]
 

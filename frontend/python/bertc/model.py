@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 import numpy as np
 
-from . import library as lib
-from .library import Error, call, native, optional_utf8, utf8
+from . import binding as lib
+from .binding import Error, call, native, optional_utf8, utf8
 
 #: A text; a text and its pair; or both by name.
 TextLike = Union[str, Tuple[str, str], Mapping[str, str]]

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from . import library as lib
-from .library import Error, call, native
+from . import binding as lib
+from .binding import Error, call, native
 from .model import Model, TextLike, _texts
 
 
