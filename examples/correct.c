@@ -1,11 +1,13 @@
 // A classifier that learns from corrections:  correct MODEL.so [SAVED.safetensors] <lines
 // MODEL.so comes from `bertc compile MODEL --train classify`. A line is a text, which is answered, or =LABEL, which says what
-// the text before should have been: then all corrections so far are learnt until each is answered right.
+// the text before should have been: then all corrections so far are learnt until each is answered right. What was learnt is kept in
+// SAVED.safetensors: where that is there, the program begins with it.
 // cc correct.c $(pkg-config --cflags --libs bertc) -o correct
 #include <bertc_train.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST = 64, LENGTH = 128, STEPS = 50 };
 
@@ -106,13 +108,18 @@ static bool run(bertc_trainer *t, const bertc_model *m) {
     return true;
 }
 
+// What the program learnt when it ran before. AdamW's means are not kept: they grow again in a few steps.
+static bool begin(bertc_trainer *t, const char *saved) {
+    return access(saved, F_OK) != 0 || bertc_trainer_load(t, saved, BERTC_TENSOR_PARAMETER, &error);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2 || argc > 3)
         return fprintf(stderr, "usage: %s MODEL.so [SAVED.safetensors] <lines\n", argv[0]), 2;
     bertc_model *model = bertc_load(argv[1], &error);
     bertc_trainer *t = model ? bertc_trainer_open(model, NULL, &error) : NULL;
-    bool ok =
-        t && run(t, model) && (argc < 3 || bertc_trainer_save(t, argv[2], BERTC_TENSOR_PARAMETER, &error));
+    bool ok = t && (argc < 3 || begin(t, argv[2])) && run(t, model) &&
+              (argc < 3 || bertc_trainer_save(t, argv[2], BERTC_TENSOR_PARAMETER, &error));
     if (!ok) fprintf(stderr, "%s\n", error.message);
     bertc_trainer_close(t);
     bertc_unload(model);

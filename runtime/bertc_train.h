@@ -144,6 +144,13 @@ BERTC_API bool bertc_trainer_on_gradients(bertc_trainer *trainer, bertc_gradient
 // memory for the largest tensor.
 BERTC_API bool bertc_trainer_save(bertc_trainer *trainer, const char *path, bertc_tensor_kind kind,
                                   bertc_error *error);
+// Reads all tensors of one kind from a safetensors file into the trainer: one that bertc_trainer_save wrote, or any other that has
+// each of them under its name, in its shape, as F32, F16 or BF16. So parameters may come from a checkpoint that has the same
+// names as the one that was compiled. What else the file holds is not read. A file that lacks a tensor, or is damaged, is an error that
+// names it, and the trainer stays as it was; it does not only where the file can't be read to its end after that was checked.
+// The number of the step is not in a file: the application keeps it (bertc_train_update.step).
+BERTC_API bool bertc_trainer_load(bertc_trainer *trainer, const char *path, bertc_tensor_kind kind,
+                                  bertc_error *error);
 
 #ifdef __cplusplus
 }

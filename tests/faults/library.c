@@ -81,7 +81,8 @@ static int run_trainer(const char *fixtures) {
     if (!m) return wrong(e.message);
     fault_start();
     bertc_trainer *t = bertc_trainer_open(m, NULL, &e);
-    bool saved = t && bertc_trainer_save(t, path, BERTC_TENSOR_OPTIMIZER, &e);
+    bool saved = t && bertc_trainer_save(t, path, BERTC_TENSOR_OPTIMIZER, &e) &&
+                 bertc_trainer_load(t, path, BERTC_TENSOR_OPTIMIZER, &e);
     int status = saved ? 0 : failed(&e);
     fault_stop();
     if (!t && !(t = bertc_trainer_open(m, NULL, &e))) return wrong("a second call fails too");

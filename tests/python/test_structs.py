@@ -16,6 +16,21 @@ NAMES = {"ModelInfoStruct": "bertc_model_info", "SessionOptions": "bertc_session
          "SummaryOptions": "bertc_summary_options", "Ranked": "bertc_ranked", "Target": "bertc_target",
          "TrainBatch": "bertc_train_batch", "TrainUpdate": "bertc_train_update", "TrainTensor": "bertc_train_tensor"}
 
+# What the package has no use for, and why.
+UNBOUND = {
+    "another function does it": ["bertc_load_with", "bertc_tokenize", "bertc_tokenize_with", "bertc_trainer_step"],
+    "artefacts in memory come from a compiler in the same process": ["bertc_load_memory"],
+    "bertc_model_json says it": ["bertc_level", "bertc_output_bytes", "bertc_output_name", "bertc_output_reads_first"],
+    "the package runs texts, not tensors": ["bertc_run"],
+    "bertc_rank and bertc_zero_shot do it": ["bertc_entailment_label", "bertc_maxsim_all"],
+    "a trainer's tensors take their place": ["bertc_parameter_count", "bertc_parameter_describe", "bertc_parameter_read",
+                                             "bertc_parameter_write"],
+    "a tokenizer without a model is for programs without one": ["bertc_tokenizer_close", "bertc_tokenizer_encode",
+                                                                "bertc_tokenizer_encode_with", "bertc_tokenizer_open",
+                                                                "bertc_tokenizer_text"],
+    "Python's lock would be taken while layers are computed": ["bertc_trainer_gradient_piece", "bertc_trainer_on_gradients"],
+}
+
 
 class Structs(unittest.TestCase):
     def test_layout(self):
@@ -52,6 +67,22 @@ class Structs(unittest.TestCase):
                 words = one.replace("*", " ").split(",")
                 fields += [re.sub(r"\[.*", "", w.split()[-1]) for w in words if w.strip()]
             self.assertEqual([f for f, _ in getattr(binding, name)._fields_], fields, c_name)
+
+    def test_every_function_is_bound(self):
+        """Each public function is bound with as many arguments as it has, or left out with a reason above."""
+        text = ""
+        for header in ("bertc_base.h", "bertc.h", "bertc_task.h", "bertc_text.h", "bertc_train.h"):
+            with open(os.path.join(SOURCE, "runtime", header)) as f:
+                text += re.sub(r"//.*", "", f.read())
+        public = {}
+        for name, arguments in re.findall(r"BERTC_API\b[^;(]*?\b(bertc_\w+)\(((?:[^()]|\([^()]*\))*)\);", text):
+            flat = re.sub(r"\([^()]*\)", "", arguments).strip()
+            public[name] = 0 if flat == "void" else flat.count(",") + 1
+        self.assertEqual(len(public), text.count("BERTC_API ") - text.count("define BERTC_API "))
+        left = [name for names in UNBOUND.values() for name in names]
+        bound = {name: len(arguments) for name, _, arguments in binding._FUNCTIONS}
+        self.assertEqual(sorted([*bound, *left]), sorted(public))
+        self.assertEqual(bound, {name: public[name] for name in bound})
 
 
 if __name__ == "__main__":

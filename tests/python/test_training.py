@@ -56,8 +56,33 @@ class Trainer(unittest.TestCase):
                                 (lambda: t.gradients(["a"], {"labels": [0, 1]}), ValueError)):
                 with self.assertRaises(error):
                     call()
+            self.assertGreater(t.gradient_memory().size, weight.size)
+            self.assertGreater(np.abs(t.gradient_memory()).max(), 0)
+            t.trim()
         with self.assertRaisesRegex(bertc.Error, "closed"):
             t.update(1, 1)
+
+    def test_goes_on(self):
+        """A trainer that loads parameters and states makes the next step bit for bit."""
+        path, texts, labels = bertc.compile(SENTIMENT, os.path.join(WORK, "on.so"), train="classify", mcpu="native", seq=32,
+                                            optimise=0), ["This movie was great", "It was dull"], {"labels": [0, 1]}
+        saved, states = os.path.join(WORK, "on.safetensors"), os.path.join(WORK, "states.safetensors")
+        with bertc.Trainer(path, threads=1) as t:
+            t.gradients(texts, labels)
+            t.update(1, 1e-4)
+            t.save(saved)
+            t.save(states, "optimizer")
+            want = t.gradients(texts, labels), t.update(2, 1e-4), t.read("classifier.weight")
+        with bertc.Trainer(path, threads=1) as t:
+            t.load(saved)
+            t.load(states, kind="optimizer")
+            got = t.gradients(texts, labels), t.update(2, 1e-4), t.read("classifier.weight")
+            self.assertEqual(want[:2], got[:2])
+            np.testing.assert_array_equal(want[2], got[2])
+            with self.assertRaisesRegex(bertc.Error, "has no tensor 'exp_avg"):
+                t.load(saved, "optimizer")
+            with self.assertRaisesRegex(ValueError, "'states' is none of parameters, gradients, optimizer"):
+                t.load(saved, "states")
 
     def test_no_trainer(self):
         plain = bertc.compile(SENTIMENT, os.path.join(WORK, "plain.so"), mcpu="native", seq=32, optimise=0)

@@ -149,6 +149,8 @@ _FUNCTIONS: List[Tuple[str, Any, Sequence[Any]]] = [
     ("bertc_summarize", c_bool, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     ("bertc_trainer_open", c_void_p, [c_void_p, c_void_p, c_void_p]),
     ("bertc_trainer_close", None, [c_void_p]),
+    ("bertc_model_trains", c_bool, [c_void_p]),
+    ("bertc_trainer_trim", c_bool, [c_void_p, c_void_p]),
     ("bertc_trainer_session", c_void_p, [c_void_p]),
     ("bertc_target_describe", c_char_p, [c_void_p, c_int, c_char_p, POINTER(c_int64), POINTER(c_bool)]),
     ("bertc_trainer_gradients", c_bool, [c_void_p, c_void_p, c_bool, POINTER(c_float), c_void_p]),
@@ -160,7 +162,9 @@ _FUNCTIONS: List[Tuple[str, Any, Sequence[Any]]] = [
     ("bertc_trainer_tensor_find", c_int, [c_void_p, c_char_p]),
     ("bertc_trainer_tensor_read", c_bool, [c_void_p, c_int, c_void_p, c_void_p]),
     ("bertc_trainer_tensor_write", c_bool, [c_void_p, c_int, c_void_p, c_void_p]),
+    ("bertc_trainer_gradient_memory", c_void_p, [c_void_p, POINTER(c_int64)]),
     ("bertc_trainer_save", c_bool, [c_void_p, c_char_p, c_int, c_void_p]),
+    ("bertc_trainer_load", c_bool, [c_void_p, c_char_p, c_int, c_void_p]),
 ]
 
 native = _open()

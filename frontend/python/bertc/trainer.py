@@ -19,6 +19,15 @@ def _column(rows: Sequence[Any], integers: bool, width: int) -> Any:
     return out
 
 
+_KINDS = {"parameters": 0, "gradients": 1, "optimizer": 2}
+
+
+def _kind(name: str) -> int:
+    if name not in _KINDS:
+        raise ValueError(f"{name!r} is none of {', '.join(_KINDS)}")
+    return _KINDS[name]
+
+
 class Trainer:
     """Steps of an artefact of ``bertc compile --train``. It serves one call at a time.
 
@@ -155,7 +164,31 @@ class Trainer:
             raise ValueError(f"{name} is {tuple(one.shape[:one.rank])}, not {data.shape}")
         call(native.bertc_trainer_tensor_write, self._trainer, index, data.ctypes.data)
 
-    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        """Writes the parameters as a safetensors file, under the checkpoint's names."""
+    def save(self, path: Union[str, "os.PathLike[str]"], kind: str = "parameters") -> None:
+        """Writes a safetensors file: the parameters under the checkpoint's names, the "gradients", or the "optimizer"'s states."""
         self._check()
-        call(native.bertc_trainer_save, self._trainer, os.fsencode(path), 0)
+        call(native.bertc_trainer_save, self._trainer, os.fsencode(path), _kind(kind))
+
+    def load(self, path: Union[str, "os.PathLike[str]"], kind: str = "parameters") -> None:
+        """Reads what `save` wrote, or any safetensors file that has each tensor of the kind in its shape, as F32, F16 or BF16.
+
+        A file that lacks one, or is damaged, is an error, and nothing changes. A trainer that gets the parameters and the "optimizer"'s
+        states goes on bit for bit; the number of the step is the caller's to keep.
+        """
+        self._check()
+        call(native.bertc_trainer_load, self._trainer, os.fsencode(path), _kind(kind))
+
+    def gradient_memory(self) -> Any:
+        """All gradients as they lie, as an array that is not a copy: to be added up over processes between `gradients` and `update`.
+
+        It is the trainer's memory: it may not be used after `close`.
+        """
+        self._check()
+        count = ctypes.c_int64()
+        at = native.bertc_trainer_gradient_memory(self._trainer, ctypes.byref(count))
+        return np.ctypeslib.as_array(ctypes.cast(at, ctypes.POINTER(ctypes.c_float)), (count.value,)) if at else np.empty(0, np.float32)
+
+    def trim(self) -> None:
+        """Gives the memory of the last step's values back to the system; the next step takes it again."""
+        self._check()
+        call(native.bertc_trainer_trim, self._trainer)

@@ -14,11 +14,17 @@ grep -q '"classifier.weight":{"dtype":"F32","shape":\[2,256\]' saved.safetensors
 "$CORRECT" trains.so nowhere/x.safetensors </dev/null >out 2>err && fail "it wrote into a folder that is not there"
 grep -q '^nowhere/x.safetensors.*No such file' err || fail "$(cat err)"
 [ "$(ls | grep -c part)" = 0 ] || fail "$(ls)"
-if [ -e /dev/full ]; then
-    ln -s /dev/full full.safetensors
-    "$CORRECT" trains.so full.safetensors </dev/null >out 2>err || fail "a rename replaces a link: $(cat err)"
-    [ ! -L full.safetensors ] || fail "the link stayed"
-fi
+ln -s gone/away linked.safetensors
+"$CORRECT" trains.so linked.safetensors </dev/null >out 2>err || fail "a rename replaces a link: $(cat err)"
+[ ! -L linked.safetensors ] || fail "the link stayed"
+
+# It goes on from what it saved; a file that is damaged is named, and stays.
+echo 'This movie was great' | "$CORRECT" trains.so saved.safetensors >out 2>err || fail "$(cat err)"
+grep -q '^negative' out || fail "it forgot: $(cat out)"
+head -c 100000 saved.safetensors >cut.safetensors
+echo x | "$CORRECT" trains.so cut.safetensors >out 2>err && fail 'a file that is cut was taken'
+grep -q "^cut.safetensors: tensor '.*': data_offsets .* but the file holds" err || fail "$(cat err)"
+[ "$(wc -c <cut.safetensors)" = 100000 ] || fail 'the damaged file was replaced'
 
 # As a model it answers forward alone; another artefact does not train.
 succeeds "$BERTC" run trains.so 'This movie was great'
