@@ -135,6 +135,10 @@ typedef struct bertc_result {
     // Of bertc_summarize; else NULL. In the text's order.
     const bertc_sentence *sentences;
     int64_t sentence_count;
+    // Of a question: that the context holds no answer, with the least score and logit_score over the windows, whatever
+    // bertc_text_options.no_answer says. Where a text has no CLS token the logit_score is -INFINITY. Less the best answer's logit_score
+    // it is the score difference of SQuAD 2.0.
+    bertc_answer no_answer;
 } bertc_result;
 #define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 

@@ -197,6 +197,8 @@ bool answer_best(answer_part *p, span_list *spans) {
     for (int i = 0; p->session->text->options->raw_scores && i < r->answer_count; i++)
         answers[i].score = answers[i].logit_score;
     r->answers = answers;
+    r->no_answer = spans->none;
+    if (p->session->text->options->raw_scores) r->no_answer.score = r->no_answer.logit_score;
     if (r->answer_count) r->answer = answers[0];
     for (int i = 0; i < r->answer_count; i++) hold_finite(p, answers[i].score);
     return true;

@@ -293,6 +293,36 @@ START_TEST(answer_sums) {
     is(&l, "f1", (5.0 / 3 + 1) / 4);
     is(&l, "has_answer_exact_match", 0.5);
     is(&l, "no_answer_accuracy", 0.5);
+    is(&l, "best_exact", NAN); // not listed: spans are missing
+    ck_assert(isnan(answer_metrics_best(&m, true).figure));
+}
+END_TEST
+
+// By hand: 2 of 5 questions have no answer. From the least lead on the sum of exact matches is 2, 1 (-0.5 has none), 2, 3, 3, 2.
+START_TEST(answer_thresholds) {
+    answer_metrics m = {.arena = memory};
+    metric_list l = {0};
+    const answer_text gold = {"cat dog", 7}, half = {"cat", 3}, nothing = {"", 0};
+    const struct {
+        const answer_text *span;
+        double lead;
+        int golds;
+    } questions[] = {{&gold, 1, 1}, {&half, -0.5, 0}, {&gold, 0.25, 1}, {&half, 2, 1}, {&half, INFINITY, 0}};
+    for (int i = 0; i < 5; i++) {
+        answer_metrics_add(&m, &nothing, &gold, questions[i].golds);
+        answer_metrics_add_span(&m, questions[i].span, questions[i].lead, &gold, questions[i].golds);
+    }
+    answer_metrics_list(&m, &l);
+    is(&l, "exact_match", 0.4);
+    is(&l, "best_exact", 0.6);
+    is(&l, "best_exact_thresh", 1);
+    is(&l, "best_f1", (3 + 2.0 / 3) / 5);
+    is(&l, "best_f1_thresh", 2);
+    // Nothing is better than none: the official script says 0 then.
+    m = (answer_metrics){.arena = memory};
+    answer_metrics_add(&m, &nothing, NULL, 0);
+    answer_metrics_add_span(&m, &half, 3, NULL, 0);
+    ck_assert(answer_metrics_best(&m, true).figure == 1 && answer_metrics_best(&m, true).threshold == 0);
 }
 END_TEST
 
@@ -306,6 +336,7 @@ START_TEST(ranks) {
     rank_metrics_add(&m, (int64_t[]){1}, 1);
     rank_metrics_list(&m, &l, memory);
     is(&l, "ndcg@1", 0.5);
+    is(&l, "map", ((1.0 / 2 + 2.0 / 5) / 2 + 1) / 2);
     is(&l, "ndcg@3", (1 / log2(3) / (1 + 1 / log2(3)) + 1) / 2);
     is(&l, "mrr", 0.75);
     is(&l, "recall@1", 0.5);
@@ -358,6 +389,7 @@ int main(void) {
     tcase_add_test(t, span_means);
     tcase_add_test(t, answers);
     tcase_add_test(t, answer_sums);
+    tcase_add_test(t, answer_thresholds);
     tcase_add_test(t, ranks);
     tcase_add_test(t, groups);
     suite_add_tcase(suite, t);

@@ -66,7 +66,9 @@ typedef struct data_options {
     // NULL, or the column whose value is an example's group; several, with commas between.
     const char *group_by;
     bool skip_bad; // data_report makes notes, not errors
-    bool again;    // examples will be read by data_at: a pipe is copied to a file without a name
+    // DATA_RANKED where the line (of CSV: the header) has none of the form's labels or numbers, but positives.
+    bool or_ranked;
+    bool again; // examples will be read by data_at: a pipe is copied to a file without a name
 } data_options;
 
 typedef struct data_source data_source;

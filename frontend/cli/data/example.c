@@ -327,9 +327,18 @@ static bool read_ranked(reading *x) {
 
 // --- All
 
-// Which of its two forms DATA_EMBED is there.
+// Has the line, or the header, documents, and nothing that the form has beside texts?
+static bool is_ranked(const data_options *o, column_is_there there, const void *of, arena *a) {
+    data_options ranked = *o;
+    data_role role = o->form == DATA_NUMBER ? ROLE_SCORE : ROLE_LABEL;
+    ranked.form = DATA_RANKED;
+    return !column_find(o, role, there, of, a) && column_find(&ranked, ROLE_POSITIVE, there, of, a);
+}
+
+// Which of its two forms DATA_EMBED is there, or one that may be ranked too.
 static data_form settled(const data_options *o, column_is_there there, const void *of, arena *a) {
     data_options with_score = *o;
+    if (o->or_ranked && is_ranked(o, there, of, a)) return DATA_RANKED;
     if (o->form != DATA_EMBED) return o->form;
     with_score.form = DATA_SCORED;
     return column_find(&with_score, ROLE_SCORE, there, of, a) ? DATA_SCORED : DATA_RANKED;

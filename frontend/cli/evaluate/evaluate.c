@@ -1,5 +1,6 @@
 #include "frontend/cli/evaluate/evaluate.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,10 @@ static void add_figures(option_table *t, evaluate_options *o) {
                                 &o->max_answer, 1});
     options_add(t, (option_row){"no-answer", 0, OPTION_FLAG, NULL,
                                 "allow the answer that the context holds no answer", &o->no_answer});
+    options_add(t, (option_row){"null-score-diff-threshold", 0, OPTION_NUMBER, "X",
+                                "answer none where it scores more than X above the best answer (implies "
+                                "--no-answer; best_exact_thresh and best_f1_thresh say which X is best)",
+                                &o->null_difference, .floor = -DBL_MAX});
     options_add(t, (option_row){"cut", 0, OPTION_INTS, "K[,K]...",
                                 "for rankings: the K of nDCG@K and recall@K (default 1,5,10)", &o->cuts, 1});
     t->group = "bias";
@@ -186,6 +191,7 @@ int command_evaluate(int argc, char **argv) {
             o.long_texts);
     if (o.stride >= 0 && o.long_texts && !o.windows)
         return usage_error(&t, "--stride goes with --long window");
+    o.no_answer |= !isnan(o.null_difference);
     if (o.prompt && o.prompt_name) return usage_error(&t, "takes --prompt or --prompt-name, not both");
     if (o.positive && !o.group_by) return usage_error(&t, "--positive goes with --group-by");
     status = build_options_check(&t, &o.build, rest.v[0], false);

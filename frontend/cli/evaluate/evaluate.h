@@ -4,6 +4,7 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/data/data.h"
+#include "frontend/cli/evaluate/compared.h"
 #include "frontend/cli/evaluate/swap.h"
 #include "frontend/cli/evaluate/tally.h"
 
@@ -17,7 +18,8 @@ typedef struct evaluate_options {
     bertc_truncation truncation;
     bertc_truncation_side side;
     double threshold;
-    int_list cuts; // of ranks
+    double null_difference; // NaN: not given
+    int_list cuts;          // of ranks
     int64_t max_tokens, max_answer;
     int64_t threads; // 0: not given
     int64_t stride;  // -1: not given
@@ -29,6 +31,7 @@ typedef struct evaluation {
     bertc_model_info info;
     bool windows;
     evaluate_kind kind;
+    compared_rule compare; // of EVALUATE_SCORED and EVALUATE_RANKED
     data_source *source;
     arena *arena;        // for as long as the run
     data_labels *labels; // the model's
@@ -49,11 +52,14 @@ void evaluate_defaults(evaluate_options *o); // those of the command line
 bertc_text_options evaluate_text_options(const evaluation *v);
 int evaluate_threads(const evaluate_options *o);
 
-// --- examples.c: every kind but the two below
+// --- examples.c: every kind but the three below
 bool evaluate_examples(evaluation *v, diag *d);
 
 // --- ranked.c: for each query, the documents of the whole file in the order of their likeness
 bool evaluate_ranked(evaluation *v, const data_example *first, diag *d);
+
+// --- reranked.c: for each query, its own documents in the order of a cross-encoder's scores
+bool evaluate_reranked(evaluation *v, const data_example *first, diag *d);
 
 // --- perplexity.c: each token masked alone
 bool evaluate_perplexity(evaluation *v, diag *d);

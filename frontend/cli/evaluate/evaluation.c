@@ -6,7 +6,7 @@
 
 static const int64_t usual_cuts[] = {1, 5, 10};
 
-static bool kind_of(const evaluation *v, evaluate_kind *kind, data_form *form, diag *d) {
+static bool kind_of(evaluation *v, evaluate_kind *kind, data_form *form, diag *d) {
     switch ((bertc_task_kind)v->info.task) {
     case BERTC_TASK_CLASSIFY: return *kind = EVALUATE_LABEL, *form = DATA_LABEL, true;
     case BERTC_TASK_MULTI_LABEL: return *kind = EVALUATE_LABELS, *form = DATA_LABELS, true;
@@ -19,19 +19,19 @@ static bool kind_of(const evaluation *v, evaluate_kind *kind, data_form *form, d
     case BERTC_TASK_FILL_MASK:
     case BERTC_TASK_PRETRAINING: return *kind = EVALUATE_TEXT, *form = DATA_TEXT, true;
     case BERTC_TASK_EMBEDDING:
+    case BERTC_TASK_SPARSE:
+    case BERTC_TASK_VECTORS:
     case BERTC_TASK_SEVERAL:
         *kind = EVALUATE_SCORED;
         *form = DATA_EMBED;
-        if (v->info.embedding_size) return true;
+        if (compared_rule_of(&v->info, &v->compare)) return true;
         break;
     case BERTC_TASK_TENSORS:
-    case BERTC_TASK_NEXT_SENTENCE:
-    case BERTC_TASK_SPARSE:
-    case BERTC_TASK_VECTORS: break;
+    case BERTC_TASK_NEXT_SENTENCE: break;
     }
     return diag_error(d, NULL,
                       "answers with nothing that is evaluated: labels, a number, tags, answers to questions, "
-                      "embeddings, words for masks (--head)");
+                      "embeddings, sparse weights, a vector per token, words for masks (--head)");
 }
 
 // What the options ask for that the kind has not.
@@ -43,7 +43,10 @@ static bool options_fit(const evaluation *v, diag *d) {
     if (o->positive && !labels) return diag_error(d, "--positive", "goes with labels");
     if (o->strict && v->kind != EVALUATE_TAGS) return diag_error(d, "--strict", "goes with tags");
     if ((o->max_answer || o->no_answer) && v->kind != EVALUATE_ANSWER)
-        return diag_error(d, o->max_answer ? "--max-answer" : "--no-answer",
+        return diag_error(d,
+                          o->max_answer               ? "--max-answer"
+                          : isnan(o->null_difference) ? "--no-answer"
+                                                      : "--null-score-diff-threshold",
                           "goes with answers to questions");
     if (o->threshold != 0.5 && v->kind != EVALUATE_LABELS)
         return diag_error(d, "--threshold", "goes with models that give several labels");
@@ -56,13 +59,23 @@ static bool options_fit(const evaluation *v, diag *d) {
     return true;
 }
 
-// Of embeddings the first good line says whether pairs have scores; it is read again.
-static bool settle_embeddings(evaluation *v, data_example *first, diag *d) {
+// Does it give one score per text or pair? Then documents may be ranked by it.
+static bool one_score(const evaluation *v) {
+    bool scores = v->kind == EVALUATE_LABEL || v->kind == EVALUATE_LABELS || v->kind == EVALUATE_NUMBER;
+    return scores && v->info.label_count == 1 && !v->options->swap && !v->options->positive;
+}
+
+// Of embeddings, and of a model with one score, the first good line says whether texts have scores, or documents are ranked. It is read
+// again, if not.
+static bool settle_kind(evaluation *v, data_example *first, diag *d) {
     while (data_next(v->source, first, v->arena, d) && first->error)
         data_report(v->source, first, first->error, d);
     if (!first->line || first->error) return true; // there is none
-    v->kind = first->number_count ? EVALUATE_SCORED : EVALUATE_RANKED;
-    return v->kind == EVALUATE_RANKED || data_seek(v->source, first->offset, first->line, d);
+    if (first->positive_count) {
+        v->kind = v->kind == EVALUATE_SCORED ? EVALUATE_RANKED : EVALUATE_RERANKED;
+        return true;
+    }
+    return data_seek(v->source, first->offset, first->line, d);
 }
 
 static bool open_data(evaluation *v, data_form form, diag *d) {
@@ -71,7 +84,8 @@ static bool open_data(evaluation *v, data_form form, diag *d) {
                               .columns = o->columns,
                               .group_by = o->group_by,
                               .skip_bad = o->skip_bad,
-                              .again = form == DATA_EMBED};
+                              .or_ranked = one_score(v),
+                              .again = form == DATA_EMBED || one_score(v)};
     v->source = data_open(o->data, &how, d);
     return v->source != NULL;
 }
@@ -84,13 +98,14 @@ static bool run_kind(evaluation *v, diag *d) {
                            .strict = v->options->strict,
                            .cuts = v->options->cuts.count ? v->options->cuts.v : usual_cuts,
                            .cut_count = v->options->cuts.count ? v->options->cuts.count : 3};
-    if (v->info.embedding_size && v->kind == EVALUATE_SCORED) {
-        if (!settle_embeddings(v, &first, d)) return false;
+    if (v->kind == EVALUATE_SCORED || one_score(v)) {
+        if (!settle_kind(v, &first, d)) return false;
         v->tallies.kind = v->kind;
     }
     tallies_open(&v->tallies);
     if (v->kind == EVALUATE_TEXT) return evaluate_perplexity(v, d);
-    return v->kind == EVALUATE_RANKED ? evaluate_ranked(v, &first, d) : evaluate_examples(v, d);
+    if (v->kind == EVALUATE_RANKED) return evaluate_ranked(v, &first, d);
+    return v->kind == EVALUATE_RERANKED ? evaluate_reranked(v, &first, d) : evaluate_examples(v, d);
 }
 
 bool evaluation_run(evaluation *v, diag *d) {

@@ -11,11 +11,13 @@
 
 // What a row's answer is; which of these, the kind says.
 typedef struct found {
-    float *numbers; // probabilities in the labels' order, numbers, an embedding
+    float *numbers; // probabilities in the labels' order, or numbers
+    compared vector;
     int count, best;
-    int32_t *words; // of each word its label; -1: it has none
-    bool answered;
+    int32_t *words;      // of each word its label; -1: it has none
+    bool answered, none; // is there a span; is "none" the answer?
     uint32_t start, end; // bytes of the context
+    double lead;         // by how much "none" scores above the span
 } found;
 
 typedef struct item {
@@ -48,18 +50,22 @@ static bool take_numbers(found *f, const bertc_score *scores, int n) {
     return f->numbers != NULL;
 }
 
-static bool take_embedding(found *f, const bertc_result *r) {
-    f->count = r->embedding_size;
-    f->numbers = memory_alloc((size_t)r->embedding_size, sizeof *f->numbers);
-    if (f->numbers) memcpy(f->numbers, r->embedding, (size_t)f->count * sizeof *f->numbers);
-    return f->numbers != NULL;
-}
-
 static bool take_words(found *f, const bertc_result *r) {
     f->count = r->word_count;
     f->words = memory_alloc((size_t)r->word_count, sizeof *f->words);
     for (int i = 0; f->words && i < f->count; i++) f->words[i] = r->words[i].label ? r->words[i].id : -1;
     return f->words != NULL;
+}
+
+static void take_span(found *f, const bertc_result *r, const evaluate_options *o) {
+    const bertc_answer *best = NULL;
+    for (int i = 0; i < r->answer_count && !best; i++)
+        if (r->answers[i].found) best = &r->answers[i];
+    f->answered = best != NULL;
+    f->start = best ? best->byte_start : 0;
+    f->end = best ? best->byte_end : 0;
+    f->lead = best ? (double)r->no_answer.logit_score - (double)best->logit_score : INFINITY;
+    f->none = isnan(o->null_difference) ? !r->answer.found : f->lead > o->null_difference;
 }
 
 static bool take(void *user, row *r, const bertc_result *result, const char **why) {
@@ -70,14 +76,11 @@ static bool take(void *user, row *r, const bertc_result *result, const char **wh
     case EVALUATE_LABEL:
     case EVALUATE_LABELS:
     case EVALUATE_NUMBER: return take_numbers(f, result->scores, result->score_count);
-    case EVALUATE_SCORED: return take_embedding(f, result);
+    case EVALUATE_SCORED: return compared_take(&f->vector, &b->v->compare, result);
     case EVALUATE_TAGS: return take_words(f, result);
-    case EVALUATE_ANSWER:
-        f->answered = result->answer.found;
-        f->start = result->answer.byte_start;
-        f->end = result->answer.byte_end;
-        return true;
+    case EVALUATE_ANSWER: take_span(f, result, b->v->options); return true;
     case EVALUATE_RANKED:
+    case EVALUATE_RERANKED:
     case EVALUATE_TEXT: break;
     }
     return true;
@@ -98,6 +101,8 @@ static const char *find_tags(const batch *b, item *x) {
 // NULL, or why the example can't be held against the model's answers.
 static const char *find_gold(const batch *b, item *x) {
     const evaluation *v = b->v;
+    if (x->e.positive_count && v->kind != EVALUATE_SCORED)
+        return "has documents to rank, and the lines before it have labels or numbers";
     switch (v->kind) {
     case EVALUATE_LABEL:
         x->gold = data_labels_find(v->labels, &x->e.labels[0]);
@@ -113,6 +118,7 @@ static const char *find_gold(const batch *b, item *x) {
     case EVALUATE_SCORED: return x->e.number_count == 1 ? NULL : "has no score, as the lines before it have";
     case EVALUATE_ANSWER:
     case EVALUATE_RANKED:
+    case EVALUATE_RERANKED:
     case EVALUATE_TEXT: break;
     }
     return NULL;
@@ -161,25 +167,6 @@ static bool read_batch(batch *b, int64_t rows, diag *d) {
 
 // --- Counts
 
-static double likeness(bertc_similarity how, const found *x, const found *y) {
-    double xy = 0, xx = 0, yy = 0, squares = 0, sum = 0;
-    for (int i = 0; i < x->count; i++) {
-        double a = (double)x->numbers[i], c = (double)y->numbers[i];
-        xy += a * c, xx += a * a, yy += c * c;
-        squares += (a - c) * (a - c);
-        sum += fabs(a - c);
-    }
-    switch (how) {
-    case BERTC_SIMILARITY_COSINE: return xx > 0 && yy > 0 ? xy / sqrt(xx) / sqrt(yy) : 0;
-    case BERTC_SIMILARITY_DOT: return xy;
-    case BERTC_SIMILARITY_EUCLIDEAN: return -sqrt(squares);
-    case BERTC_SIMILARITY_MANHATTAN: return -sum;
-    case BERTC_SIMILARITY_MAXSIM:
-    case BERTC_SIMILARITY_MEAN_MAXSIM: break; // no dense embeddings
-    }
-    return NAN;
-}
-
 // Words at the end that were cut off are not asked for; a word without a token has no tag.
 static void count_tags(batch *b, const item *x, const found *f, tally *one) {
     int n = f->count;
@@ -195,8 +182,10 @@ static void count_answer(const batch *b, const item *x, const found *f, tally *o
     answer_text *gold = ARENA_ARRAY(b->arena, answer_text, x->e.answer_count + 1);
     for (int i = 0; i < x->e.answer_count; i++)
         gold[i] = (answer_text){x->e.answers[i].text, x->e.answers[i].size};
-    answer_text answer = {f->answered ? x->e.text.pair + f->start : "", f->answered ? f->end - f->start : 0};
-    answer_metrics_add(&one->answers, &answer, gold, x->e.answer_count);
+    answer_text span = {f->answered ? x->e.text.pair + f->start : "", f->answered ? f->end - f->start : 0};
+    const answer_text none = {"", 0};
+    answer_metrics_add(&one->answers, f->none ? &none : &span, gold, x->e.answer_count);
+    answer_metrics_add_span(&one->answers, &span, f->lead, gold, x->e.answer_count);
 }
 
 static void count_one(batch *b, const item *x, tally *one) {
@@ -215,9 +204,10 @@ static void count_one(batch *b, const item *x, tally *one) {
     case EVALUATE_ANSWER: count_answer(b, x, f, one); break;
     case EVALUATE_SCORED:
         number_metrics_add(&one->numbers, x->e.numbers[0],
-                           likeness((bertc_similarity)v->info.similarity, f, other));
+                           compared_likeness(&v->compare, &f->vector, &other->vector));
         break;
     case EVALUATE_RANKED:
+    case EVALUATE_RERANKED:
     case EVALUATE_TEXT: break;
     }
 }
@@ -272,6 +262,7 @@ static void clear(batch *b) {
     for (int i = 0; i < b->work.count; i++) {
         free(b->found[i].numbers);
         free(b->found[i].words);
+        compared_free(&b->found[i].vector);
         b->found[i] = (found){0};
     }
     chunk_clear(&b->work);

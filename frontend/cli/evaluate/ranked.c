@@ -1,94 +1,30 @@
-// Queries and the documents that they should find. All documents of the file are one corpus, each text once, positive or negative;
-// each query ranks them all by the likeness of embeddings, as sentence-transformers' InformationRetrievalEvaluator does.
-#include <math.h>
+// Each query ranks all documents of the file by their likeness to it, as sentence-transformers' InformationRetrievalEvaluator and
+// SparseInformationRetrievalEvaluator do.
 #include <stdlib.h>
-#include <string.h>
 
-#include "frontend/cli/evaluate/evaluate.h"
-#include "frontend/cli/evaluate/text_set.h"
+#include "frontend/cli/evaluate/queries.h"
 #include "frontend/cli/run/crew.h"
 #include "ir/memory.h"
 
-typedef struct query {
-    const char *group; // of the line that it came with first
-    int count, room;
-    int *positives; // documents, each once
-} query;
-
 typedef struct retrieval {
-    evaluation *v;
-    text_set texts, documents;
-    query *queries; // one for each text
-    int room;
-    float *query_rows, *document_rows; // [count, width]
+    query_set set;
+    compared *asked, *documents; // of each query, of each document
 } retrieval;
 
-// --- The file
-
-static void add_positive(retrieval *r, query *q, int document) {
-    for (int i = 0; i < q->count; i++)
-        if (q->positives[i] == document) return;
-    if (q->count == q->room) {
-        int room = 2 * q->room + 4;
-        int *grown = ARENA_ARRAY(r->v->arena, int, room);
-        if (q->count) memcpy(grown, q->positives, (size_t)q->count * sizeof *grown);
-        q->positives = grown;
-        q->room = room;
-    }
-    q->positives[q->count++] = document;
-}
-
-static void add_example(retrieval *r, const data_example *e) {
-    int at = text_set_add(&r->texts, e->text.text, e->text.size, e->line);
-    if (at >= r->room) {
-        int room = 2 * r->room + 256;
-        query *grown = ARENA_ARRAY(r->v->arena, query, room);
-        if (r->room) memcpy(grown, r->queries, (size_t)r->room * sizeof *grown);
-        r->queries = grown;
-        r->room = room;
-    }
-    query *q = &r->queries[at];
-    if (!q->count) q->group = e->group ? arena_strdup(r->v->arena, e->group) : NULL;
-    for (int i = 0; i < e->positive_count; i++)
-        add_positive(r, q, text_set_add(&r->documents, e->positives[i].text, e->positives[i].size, e->line));
-    for (int i = 0; i < e->negative_count; i++)
-        text_set_add(&r->documents, e->negatives[i].text, e->negatives[i].size, e->line);
-}
-
-static void read_all(retrieval *r, const data_example *first, diag *d) {
-    data_example e = *first;
-    bool more = true;
-    arena *a = arena_new();
-    for (int64_t n = 1; more; n++) {
-        const char *why = e.error            ? e.error
-                          : e.positive_count ? NULL
-                                             : "has a score, which the lines before it have not";
-        if (why)
-            data_report(r->v->source, &e, why, d);
-        else
-            add_example(r, &e);
-        if (n % 1024 == 0) arena_free(a), a = arena_new();
-        more = data_next(r->v->source, &e, a, d);
-    }
-    arena_free(a);
-}
-
-// --- Embeddings
+// --- What texts are compared by
 
 typedef struct embedding_run {
+    const compared_rule *rule;
     chunk work;
     crew *workers;
     bertc_text_options options;
-    float *rows; // of the chunk's first row
-    int width;
+    compared *first; // of the chunk's first row
 } embedding_run;
 
 static bool take(void *user, row *r, const bertc_result *result, const char **why) {
     const embedding_run *run = user;
-    if (result->embedding_size != run->width) return *why = "has an embedding of another width", false;
-    memcpy(run->rows + (r - run->work.rows) * run->width, result->embedding,
-           (size_t)run->width * sizeof(float));
-    return true;
+    (void)why;
+    return compared_take(&run->first[r - run->work.rows], run->rule, result);
 }
 
 // Fills the chunk with the texts from `at` on; where the next one begins.
@@ -105,113 +41,64 @@ static int fill(embedding_run *run, const text_set *texts, int at) {
     return at;
 }
 
-static bool embed_chunks(retrieval *r, embedding_run *run, const text_set *texts, float *rows, diag *d) {
+static bool embed_chunks(const evaluation *v, embedding_run *run, const text_set *texts, compared *out,
+                         diag *d) {
     for (int at = 0, next; at < texts->count; at = next) {
+        run->first = out + at;
         next = fill(run, texts, at);
-        run->rows = rows + (size_t)at * (size_t)run->width;
         crew_start(run->workers, &run->work);
         crew_wait(run->workers);
         for (int i = 0; i < run->work.count; i++) {
             const data_example e = {.line = run->work.rows[i].line};
-            if (run->work.rows[i].error)
-                return data_report(r->v->source, &e, run->work.rows[i].error, d), false;
+            if (run->work.rows[i].error) return data_report(v->source, &e, run->work.rows[i].error, d), false;
         }
     }
     return true;
 }
 
-// NULL: it failed. The caller frees them.
-static float *embed(retrieval *r, const text_set *texts, bertc_role role, diag *d) {
-    evaluation *v = r->v;
-    embedding_run run = {.options = evaluate_text_options(v), .width = v->info.embedding_size};
+// What was taken is in *out even where it fails: `texts->count` of them, or NULL.
+static bool embed(evaluation *v, const text_set *texts, bertc_role role, compared **out, diag *d) {
+    embedding_run run = {.rule = &v->compare, .options = evaluate_text_options(v)};
     run.options.role = role;
-    float *rows = memory_alloc((size_t)texts->count, (size_t)run.width * sizeof *rows);
-    bool ok = (rows && chunk_open(&run.work)) ||
-              diag_error(d, NULL, "out of memory for %d embeddings", texts->count);
+    *out = memory_zero((size_t)texts->count + 1, sizeof **out);
+    bool ok =
+        (*out && chunk_open(&run.work)) || diag_error(d, NULL, "out of memory for %d texts", texts->count);
     if (ok) run.workers = crew_open(v->model, evaluate_threads(v->options), &run.options, take, &run, d);
-    ok = run.workers && embed_chunks(r, &run, texts, rows, d);
+    ok = run.workers && embed_chunks(v, &run, texts, *out, d);
     crew_close(run.workers);
     chunk_close(&run.work);
-    if (ok) return rows;
-    free(rows);
-    return NULL;
+    return ok;
+}
+
+static void give_back(compared *v, int count) {
+    for (int i = 0; v && i < count; i++) compared_free(&v[i]);
+    free(v);
 }
 
 // --- Ranks
 
-static void normalise(float *rows, int count, int width) {
-    for (int i = 0; i < count; i++) {
-        float *x = rows + (size_t)i * (size_t)width;
-        double squares = 0;
-        for (int k = 0; k < width; k++) squares += (double)x[k] * (double)x[k];
-        double scale = squares > 0 ? 1 / sqrt(squares) : 0;
-        for (int k = 0; k < width; k++) x[k] = (float)((double)x[k] * scale);
-    }
-}
-
-static double likeness(bertc_similarity how, const float *x, const float *y, int width) {
-    double dot = 0, squares = 0, sum = 0;
-    if (how == BERTC_SIMILARITY_EUCLIDEAN || how == BERTC_SIMILARITY_MANHATTAN) {
-        for (int k = 0; k < width; k++) {
-            double apart = (double)x[k] - (double)y[k];
-            squares += apart * apart;
-            sum += fabs(apart);
-        }
-        return how == BERTC_SIMILARITY_MANHATTAN ? -sum : -sqrt(squares);
-    }
-    for (int k = 0; k < width; k++) dot += (double)x[k] * (double)y[k];
-    return dot;
-}
-
-static int by_rank(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 // A document's rank: those that are more like the query stand before it, and of equal ones those that came first.
 static void rank_query(const retrieval *r, int at, double *scores, int64_t *ranks) {
-    const query *q = &r->queries[at];
-    int width = r->v->info.embedding_size, n = r->documents.count;
-    const float *x = r->query_rows + (size_t)at * (size_t)width;
+    const document_list *own = &r->set.queries[at].positives;
+    int n = r->set.documents.count;
     for (int k = 0; k < n; k++)
-        scores[k] = likeness((bertc_similarity)r->v->info.similarity, x,
-                             r->document_rows + (size_t)k * (size_t)width, width);
-    for (int i = 0; i < q->count; i++) {
-        int own = q->positives[i];
+        scores[k] = compared_likeness(&r->set.v->compare, &r->asked[at], &r->documents[k]);
+    for (int i = 0; i < own->count; i++) {
+        int document = own->v[i];
         ranks[i] = 1;
         for (int k = 0; k < n; k++)
-            ranks[i] += scores[k] > scores[own] || (scores[k] == scores[own] && k < own);
+            ranks[i] += scores[k] > scores[document] || (scores[k] == scores[document] && k < document);
     }
-    qsort(ranks, (size_t)q->count, sizeof *ranks, by_rank);
-}
-
-static bool count_query(retrieval *r, int at, const int64_t *ranks, diag *d) {
-    evaluation *v = r->v;
-    const query *q = &r->queries[at];
-    rank_metrics_add(&v->tallies.all.ranks, ranks, q->count);
-    v->tallies.all.count++;
-    if (!v->options->group_by) return true;
-    if (!q->group) return v->tallies.ungrouped++, true;
-    tally *group = tallies_group(&v->tallies, q->group);
-    if (!group)
-        return diag_error(d, data_name(v->source), "has more than %d groups by %s", GROUPS_MAX,
-                          v->options->group_by);
-    rank_metrics_add(&group->ranks, ranks, q->count);
-    group->count++;
-    return true;
 }
 
 static bool rank_all(retrieval *r, diag *d) {
-    double *scores = memory_alloc((size_t)r->documents.count, sizeof *scores);
-    int64_t *ranks = memory_alloc((size_t)r->documents.count, sizeof *ranks);
-    bool ok = (scores && ranks) || diag_error(d, NULL, "out of memory for %d documents", r->documents.count);
-    if (ok && r->v->info.similarity == BERTC_SIMILARITY_COSINE) {
-        normalise(r->query_rows, r->texts.count, r->v->info.embedding_size);
-        normalise(r->document_rows, r->documents.count, r->v->info.embedding_size);
-    }
-    for (int i = 0; ok && i < r->texts.count; i++) {
+    size_t n = (size_t)r->set.documents.count;
+    double *scores = memory_alloc(n, sizeof *scores);
+    int64_t *ranks = memory_alloc(n, sizeof *ranks);
+    bool ok = (scores && ranks) || diag_error(d, NULL, "out of memory for %zu documents", n);
+    for (int i = 0; ok && i < r->set.texts.count; i++) {
         rank_query(r, i, scores, ranks);
-        ok = count_query(r, i, ranks, d);
+        ok = queries_count(&r->set, i, ranks, d);
     }
     free(scores);
     free(ranks);
@@ -219,12 +106,11 @@ static bool rank_all(retrieval *r, diag *d) {
 }
 
 bool evaluate_ranked(evaluation *v, const data_example *first, diag *d) {
-    retrieval r = {.v = v, .texts = {.arena = v->arena}, .documents = {.arena = v->arena}};
-    read_all(&r, first, d);
-    r.query_rows = embed(&r, &r.texts, BERTC_ROLE_QUERY, d);
-    if (r.query_rows) r.document_rows = embed(&r, &r.documents, BERTC_ROLE_DOCUMENT, d);
-    bool ok = r.query_rows && r.document_rows && rank_all(&r, d);
-    free(r.query_rows);
-    free(r.document_rows);
+    retrieval r = {0};
+    queries_read(&r.set, v, first, d);
+    bool ok = embed(v, &r.set.texts, BERTC_ROLE_QUERY, &r.asked, d) &&
+              embed(v, &r.set.documents, BERTC_ROLE_DOCUMENT, &r.documents, d) && rank_all(&r, d);
+    give_back(r.asked, r.set.texts.count);
+    give_back(r.documents, r.set.documents.count);
     return ok;
 }

@@ -220,8 +220,25 @@ static void print_swaps(const evaluation *v) {
     printf("largest                 %.4f  (line %" PRId64 ")\n", s->most, s->most_line);
 }
 
+static void print_question_row(const char *name, double exact, double f1, int64_t count) {
+    double n = count ? (double)count : NAN;
+    print_name(name, 14);
+    print_figure(exact / n, 11);
+    print_figure(f1 / n, 7);
+    printf("  %8" PRId64 "\n", count);
+}
+
+// Of questions with an answer and without one, where there are such.
+static void print_questions(const answer_metrics *m) {
+    if (m->possible == m->count) return;
+    printf("\nquestions       exact match       f1     there\n");
+    print_question_row("with an answer", m->with_exact, m->with_f1, m->possible);
+    print_question_row("without", m->without, m->without, m->count - m->possible);
+}
+
 void evaluate_print(const evaluation *v) {
     print_all(v);
+    if (v->kind == EVALUATE_ANSWER) print_questions(&v->tallies.all.answers);
     if (v->kind == EVALUATE_LABEL || v->kind == EVALUATE_LABELS) print_labels(v);
     if (v->kind == EVALUATE_LABEL) print_confusion(v);
     if (v->kind == EVALUATE_TAGS) print_types(&v->tallies.all.spans);

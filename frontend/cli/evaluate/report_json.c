@@ -134,6 +134,21 @@ static void add_swaps(cJSON *o, const evaluation *v) {
     add_figure(swap, "largest_change_line", s->texts ? (double)s->most_line : NAN);
 }
 
+static void add_question_row(cJSON *questions, const char *name, double exact, double f1, int64_t count) {
+    cJSON *row = cJSON_AddObjectToObject(questions, name);
+    double n = count ? (double)count : NAN;
+    add_figure(row, "exact_match", exact / n);
+    add_figure(row, "f1", f1 / n);
+    cJSON_AddNumberToObject(row, "support", (double)count);
+}
+
+static void add_questions(cJSON *o, const answer_metrics *m) {
+    if (m->possible == m->count) return;
+    cJSON *questions = cJSON_AddObjectToObject(o, "questions");
+    add_question_row(questions, "has_answer", m->with_exact, m->with_f1, m->possible);
+    add_question_row(questions, "no_answer", m->without, m->without, m->count - m->possible);
+}
+
 void evaluate_print_json(const evaluation *v) {
     metric_list l = {0};
     cJSON *o = cJSON_CreateObject();
@@ -144,6 +159,7 @@ void evaluate_print_json(const evaluation *v) {
     add_metrics(o, "metrics", &l);
     if (v->kind == EVALUATE_LABEL || v->kind == EVALUATE_LABELS) add_labels(o, v);
     if (v->kind == EVALUATE_LABEL) add_confusion(o, &v->tallies.all.label);
+    if (v->kind == EVALUATE_ANSWER) add_questions(o, &v->tallies.all.answers);
     if (v->kind == EVALUATE_TAGS) add_types(o, &v->tallies.all.spans);
     if (v->kind == EVALUATE_TAGS) cJSON_AddNumberToObject(o, "words_cut_off", (double)v->tallies.all.cut);
     if (v->kind == EVALUATE_TEXT) cJSON_AddNumberToObject(o, "tokens", (double)v->tallies.all.tokens);

@@ -13,6 +13,7 @@ const char *evaluate_kind_name(evaluate_kind kind) {
     case EVALUATE_ANSWER: return "answer";
     case EVALUATE_SCORED:
     case EVALUATE_RANKED: return "embed";
+    case EVALUATE_RERANKED: return "rerank";
     case EVALUATE_TEXT: return "mlm";
     }
     return "";
@@ -26,8 +27,9 @@ static void tally_open(tallies *t, tally *one, const char *group) {
     case EVALUATE_NUMBER:
     case EVALUATE_SCORED: number_metrics_open(&one->numbers, t->arena); break;
     case EVALUATE_TAGS: span_metrics_open(&one->spans, t->strict, t->arena); break;
-    case EVALUATE_RANKED: rank_metrics_open(&one->ranks, t->cuts, t->cut_count); break;
-    case EVALUATE_ANSWER:
+    case EVALUATE_RANKED:
+    case EVALUATE_RERANKED: rank_metrics_open(&one->ranks, t->cuts, t->cut_count); break;
+    case EVALUATE_ANSWER: one->answers.arena = t->arena; break;
     case EVALUATE_TEXT: break; // zeros
     }
 }
@@ -69,7 +71,8 @@ void tally_list(const tallies *t, const tally *one, metric_list *out) {
     case EVALUATE_SCORED: number_metrics_list(&one->numbers, false, out); break;
     case EVALUATE_TAGS: span_metrics_list(&one->spans, out); break;
     case EVALUATE_ANSWER: answer_metrics_list(&one->answers, out); break;
-    case EVALUATE_RANKED: rank_metrics_list(&one->ranks, out, t->arena); break;
+    case EVALUATE_RANKED:
+    case EVALUATE_RERANKED: rank_metrics_list(&one->ranks, out, t->arena); break;
     case EVALUATE_TEXT:
         metric_add(out, "perplexity", exp(one->loss / tokens));
         metric_add(out, "loss", one->loss / tokens);

@@ -12,6 +12,7 @@ typedef enum evaluate_kind {
     EVALUATE_ANSWER,
     EVALUATE_SCORED, // likeness of pairs
     EVALUATE_RANKED,
+    EVALUATE_RERANKED,
     EVALUATE_TEXT // perplexity
 } evaluate_kind;
 const char *evaluate_kind_name(evaluate_kind kind); // "classify"; in JSON, too

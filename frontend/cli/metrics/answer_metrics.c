@@ -167,6 +167,49 @@ void answer_metrics_add(answer_metrics *m, const answer_text *found, const answe
     }
 }
 
+// --- Thresholds
+
+void answer_metrics_add_span(answer_metrics *m, const answer_text *span, double lead, const answer_text *gold,
+                             int count) {
+    if (m->span_count == m->span_room) {
+        int64_t room = 2 * m->span_room + 256;
+        answer_span *grown = ARENA_ARRAY(m->arena, answer_span, room);
+        if (m->span_count) memcpy(grown, m->spans, (size_t)m->span_count * sizeof *grown);
+        m->spans = grown;
+        m->span_room = room;
+    }
+    answer_score score = answer_compare(span, gold, count, true);
+    m->spans[m->span_count] =
+        (answer_span){lead, m->span_count, count > 0, span->size == 0, score.exact, score.f1};
+    m->span_count++;
+}
+
+static int by_lead(const void *a, const void *b) {
+    const answer_span *x = a, *y = b;
+    if (x->lead != y->lead) return x->lead < y->lead ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+// At first "none" is said of all questions. Then, from that of the least lead on, the span is said of one more.
+answer_best answer_metrics_best(const answer_metrics *m, bool f1) {
+    double sum = (double)(m->count - m->possible), most = sum, threshold = 0;
+    if (!m->count || m->span_count != m->count) return (answer_best){NAN, NAN};
+    answer_span *sorted = memory_must(memory_alloc((size_t)m->span_count, sizeof *sorted));
+    memcpy(sorted, m->spans, (size_t)m->span_count * sizeof *sorted);
+    qsort(sorted, (size_t)m->span_count, sizeof *sorted, by_lead);
+    for (int64_t i = 0; i < m->span_count; i++) {
+        const answer_span *s = &sorted[i];
+        sum += s->possible ? f1 ? s->f1 : s->exact : s->empty ? 0 : -1;
+        if (sum <= most) continue;
+        most = sum;
+        threshold = s->lead;
+    }
+    free(sorted);
+    return (answer_best){most / (double)m->count, threshold};
+}
+
+// --- All
+
 void answer_metrics_list(const answer_metrics *m, metric_list *out) {
     int64_t impossible = m->count - m->possible;
     int rule = impossible > 0;
@@ -177,4 +220,10 @@ void answer_metrics_list(const answer_metrics *m, metric_list *out) {
     metric_add(out, "has_answer_f1", m->with_f1 / possible);
     metric_add(out, "has_answer_exact_match", m->with_exact / possible);
     metric_add(out, "no_answer_accuracy", m->without / (double)impossible);
+    if (m->span_count != m->count) return;
+    answer_best exact = answer_metrics_best(m, false), f1 = answer_metrics_best(m, true);
+    metric_add(out, "best_exact", exact.figure);
+    metric_add(out, "best_exact_thresh", exact.threshold);
+    metric_add(out, "best_f1", f1.figure);
+    metric_add(out, "best_f1_thresh", f1.threshold);
 }

@@ -137,7 +137,17 @@ typedef struct answer_text {
     const char *text;
     size_t size;
 } answer_text;
+// Of a question's best span.
+typedef struct answer_span {
+    double lead; // by how much "none" scores above it
+    int64_t at;  // the question
+    bool possible, empty;
+    double exact, f1; // by SQuAD 2.0's rule
+} answer_span;
 typedef struct answer_metrics {
+    arena *arena;       // of answer_metrics_add_span
+    answer_span *spans; // of each question; NULL: nobody adds them
+    int64_t span_count, span_room;
     int64_t count, possible;    // questions, and those that have an answer
     double exact[2], f1[2];     // sums by the rule of SQuAD 1.1 and of 2.0
     double with_exact, with_f1; // by that of 2.0, of questions that have an answer
@@ -150,7 +160,17 @@ typedef struct answer_score {
 // and where there are none the right answer is "".
 answer_score answer_compare(const answer_text *found, const answer_text *gold, int count, bool second);
 void answer_metrics_add(answer_metrics *m, const answer_text *found, const answer_text *gold, int count);
-// f1, exact_match by SQuAD 1.1's rule where every question has an answer; else by 2.0's, with has_answer_f1 and so on.
+// Beside it, for the thresholds of SQuAD 2.0: the best span alone, and by how much the score of "none" is above its.
+void answer_metrics_add_span(answer_metrics *m, const answer_text *span, double lead, const answer_text *gold,
+                             int count);
+// The best figure that "none, where it scores more than a threshold above the span" can reach, and that threshold: of exact match, or of F1.
+// As the official script of SQuAD 2.0 finds them. NaN where spans are missing.
+typedef struct answer_best {
+    double figure, threshold;
+} answer_best;
+answer_best answer_metrics_best(const answer_metrics *m, bool f1);
+// f1, exact_match by SQuAD 1.1's rule where every question has an answer; else by 2.0's, with has_answer_f1 and so on, best_exact,
+// best_exact_thresh, best_f1 and best_f1_thresh.
 void answer_metrics_list(const answer_metrics *m, metric_list *out);
 
 // --- rank_metrics.c: the order in which documents were found, where each is relevant or not
@@ -160,13 +180,13 @@ typedef struct rank_metrics {
     int64_t count;
     int cut_count;
     int64_t cuts[RANK_CUTS_MAX];
-    double ndcg[RANK_CUTS_MAX], recall[RANK_CUTS_MAX], reciprocal;
+    double ndcg[RANK_CUTS_MAX], recall[RANK_CUTS_MAX], reciprocal, precision;
 } rank_metrics;
 // `cuts`: each k of nDCG@k and recall@k; at most RANK_CUTS_MAX.
 void rank_metrics_open(rank_metrics *m, const int64_t *cuts, int cut_count);
 // `ranks`: of the relevant documents, `n` of them (at least 1), ascending from 1.
 void rank_metrics_add(rank_metrics *m, const int64_t *ranks, int n);
-// ndcg@k, mrr, recall@k; the names are in `a`.
+// ndcg@k, mrr, map, recall@k; the names are in `a`.
 void rank_metrics_list(const rank_metrics *m, metric_list *out, arena *a);
 
 // --- group_metrics.c: how groups differ, by Fairlearn's definitions; of at most GROUPS_MAX groups

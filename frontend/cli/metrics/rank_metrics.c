@@ -23,6 +23,9 @@ void rank_metrics_add(rank_metrics *m, const int64_t *ranks, int n) {
         m->ndcg[c] += got / best;
         m->recall[c] += (double)found / n;
     }
+    double mean = 0; // the mean over the relevant documents of the precision up to each
+    for (int i = 0; i < n; i++) mean += (i + 1) / (double)ranks[i] / n;
+    m->precision += mean;
     m->reciprocal += 1 / (double)ranks[0];
     m->count++;
 }
@@ -32,6 +35,7 @@ void rank_metrics_list(const rank_metrics *m, metric_list *out, arena *a) {
     for (int c = 0; c < m->cut_count; c++)
         metric_add(out, arena_printf(a, "ndcg@%lld", (long long)m->cuts[c]), m->ndcg[c] / n);
     metric_add(out, "mrr", m->reciprocal / n);
+    metric_add(out, "map", m->precision / n);
     for (int c = 0; c < m->cut_count; c++)
         metric_add(out, arena_printf(a, "recall@%lld", (long long)m->cuts[c]), m->recall[c] / n);
 }

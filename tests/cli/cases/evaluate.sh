@@ -168,7 +168,7 @@ figure 'ndcg@1' 1.0000
 figure mrr 1.0000
 figure 'recall@2' 1.0000
 { cat ranked.jsonl; head -1 pairs.jsonl; } >mixed.jsonl
-rejects 1 'mixed\.jsonl:3: has a score, which the lines before it have not' "$BERTC" evaluate "$STATIC" --data mixed.jsonl
+rejects 1 'mixed\.jsonl:3: has a score or a label, which the lines before it have not' "$BERTC" evaluate "$STATIC" --data mixed.jsonl
 { head -1 pairs.jsonl; cat ranked.jsonl; } >mixed.jsonl
 MANY=1 rejects 1 'mixed\.jsonl:2: has no score, as the lines before it have' "$BERTC" evaluate "$STATIC" --data mixed.jsonl
 
