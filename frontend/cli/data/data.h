@@ -15,7 +15,7 @@
 
 // What an example has. Names of columns: docs/data.md.
 typedef enum data_form {
-    DATA_TEXT,   // a text
+    DATA_TEXT,   // a text; or token ids with labels, or a text with words for its masks (labels)
     DATA_LABEL,  // a text or a pair, and one label
     DATA_LABELS, // a text or a pair, and any number of labels
     DATA_NUMBER, // a text or a pair, and one number or several
@@ -47,7 +47,8 @@ typedef struct data_example {
     int64_t line, offset; // where it begins: its line from 1, and its byte in the file
     const char *error;    // NULL, or why it is none: then nothing below is set
     bertc_text text;      // and the pair, or the words
-    int label_count;      // DATA_LABEL: 1; DATA_LABELS; DATA_TAGS: of each word
+    // DATA_LABEL: 1; DATA_LABELS; DATA_TAGS: of each word; DATA_TEXT: words that may stand for masks
+    int label_count;
     const data_label *labels;
     // DATA_LABELS: all are the numbers 0 and 1. Where they are as many as there are labels, they are a mark for each of them.
     bool marks;
@@ -57,6 +58,9 @@ typedef struct data_example {
     const data_answer *answers;
     int positive_count, negative_count; // DATA_RANKED
     const data_text *positives, *negatives;
+    // DATA_TEXT: token ids in place of a text, each with a label, a token or -100; types: NULL, or those. 0: there is a text.
+    int id_count;
+    const int32_t *ids, *id_labels, *id_types;
     const char *group; // the value of `group_by` as text; NULL: the line has none
 } data_example;
 

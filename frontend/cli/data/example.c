@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/cli/data/columns.h"
+#include "frontend/cli/data/ready.h"
 #include "frontend/cli/data/values.h"
 #include "frontend/hub/files/text.h"
 
@@ -325,6 +326,21 @@ static bool read_ranked(reading *x) {
     return true;
 }
 
+// --- For masked language models
+
+static bool read_plain_text(reading *x) {
+    const cJSON *object = x->record->object;
+    if (ready_has_ids(object)) {
+        const char *why = ready_read_ids(object, x->rows, x->e, x->arena);
+        if (why) record_fail(x->record, x->arena, "%s", why);
+        return !why;
+    }
+    if (!read_texts(x)) return false;
+    const char *column = column_find(&x->options, ROLE_LABEL, is_there, object, x->arena);
+    if (column) ready_read_words(cJSON_GetObjectItemCaseSensitive(object, column), x->rows, x->e, x->arena);
+    return true;
+}
+
 // --- All
 
 // Has the line, or the header, documents, and nothing that the form has beside texts?
@@ -346,7 +362,7 @@ static data_form settled(const data_options *o, column_is_there there, const voi
 
 static bool read_form(reading *x) {
     switch (x->options.form) {
-    case DATA_TEXT: return read_texts(x);
+    case DATA_TEXT: return read_plain_text(x);
     case DATA_EMBED: break; // settled
     case DATA_LABEL: return read_texts(x) && read_one_label(x);
     case DATA_LABELS: return read_texts(x) && read_label_list(x, ROLE_LABEL);
@@ -413,7 +429,8 @@ bool example_columns(const data_source *s, diag *d) {
     for (int i = 0; i < ROLE_COUNT; i++) {
         data_role role = (data_role)i;
         const char *name = column_find(o, role, in_header, t, t->names);
-        if (!(column_needs(o->form) & 1u << i) || (name && in_header(t, name))) continue;
+        bool ready = o->form == DATA_TEXT && in_header(t, "input_ids") && in_header(t, "labels");
+        if (ready || !(column_needs(o->form) & 1u << i) || (name && in_header(t, name))) continue;
         return diag_error(d, s->reader.name,
                           "has no %s: looked for %s, and its columns are %s (--columns %s=NAME)",
                           column_role_name(role), column_names(o, role, t->names), header_text(t, t->names),

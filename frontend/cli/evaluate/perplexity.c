@@ -1,11 +1,13 @@
 // Perplexity of a masked language model: each token of a text but the special ones is masked alone, and the model is asked for it
-// (pseudo-perplexity; Salazar et al. 2020). The figure is e to the mean of -log p(token), over all tokens of all texts.
+// (pseudo-perplexity; Salazar et al. 2020). Where an example says which tokens are masked, it is asked for these, all at once. The figure
+// is e to the mean of -log p(token), over all tokens that are asked for.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/cli/data/cloze.h"
 #include "frontend/cli/evaluate/evaluate.h"
 #include "ir/memory.h"
 
@@ -19,7 +21,9 @@ typedef struct masked {
     int64_t vocabulary;
     int32_t *ids, *types; // of the text
     int32_t *grid_ids, *grid_types;
-    int *places; // tokens that are asked for
+    int *places;     // tokens that are asked for
+    int32_t *labels; // of each token: what is asked for there
+    bool given;      // the text's ids have the masks already
     float *logits;
     int64_t length, rows, room; // of the text, of a call; `room`: tokens that the arrays are for
     int asked;
@@ -62,8 +66,8 @@ static bool make_room(masked *m, int64_t length) {
     if (logits) m->logits = logits;
     if (!logits || length <= m->room) return logits != NULL;
     m->room = length;
-    int32_t **const arrays[] = {&m->ids, &m->types, &m->grid_ids, &m->grid_types, &m->places};
-    for (int i = 0; i < 5; i++) {
+    int32_t **const arrays[] = {&m->ids, &m->types, &m->grid_ids, &m->grid_types, &m->places, &m->labels};
+    for (int i = 0; i < 6; i++) {
         free(*arrays[i]);
         // The grids: a call has at most `length` rows.
         *arrays[i] = memory_alloc((size_t)length, (i == 2 || i == 3 ? (size_t)length : 1) * sizeof(int32_t));
@@ -72,21 +76,77 @@ static bool make_room(masked *m, int64_t length) {
     return true;
 }
 
-static bool take_tokens(masked *m, const bertc_text *text, const char **why, bertc_error *e) {
+// The tokens live until the next call.
+static const char *tokens_of(const masked *m, const bertc_text *text, const bertc_token **tokens, size_t *n,
+                             bertc_error *e) {
     bertc_text_options options = evaluate_text_options(m->v);
-    const bertc_token *tokens;
-    size_t n;
     if (!options.max_tokens || options.max_tokens > m->v->info.max_length)
         options.max_tokens = m->v->info.max_length;
-    if (!bertc_tokenize_with(m->session, text, &options, &tokens, &n, e)) return *why = e->message, false;
-    if (!n || !make_room(m, (int64_t)n)) return *why = n ? "out of memory" : "has no tokens", false;
-    m->asked = 0;
+    if (!bertc_tokenize_with(m->session, text, &options, tokens, n, e)) return e->message;
+    return *n ? NULL : "has no tokens";
+}
+
+// A text: each of its own tokens is asked for.
+static const char *take_text(masked *m, const bertc_text *text, bertc_error *e) {
+    const bertc_token *tokens;
+    size_t n;
+    const char *why = tokens_of(m, text, &tokens, &n, e);
+    if (why) return why;
+    if (!make_room(m, (int64_t)n)) return "out of memory";
     for (size_t i = 0; i < n; i++) {
-        m->ids[i] = tokens[i].id;
+        m->ids[i] = m->labels[i] = tokens[i].id;
         m->types[i] = tokens[i].type;
         if (tokens[i].text >= 0) m->places[m->asked++] = (int)i;
     }
-    return true;
+    return NULL;
+}
+
+// Token ids with labels.
+static const char *take_ids(masked *m, const data_example *x, arena *a) {
+    if (x->id_count > m->v->info.max_length)
+        return arena_printf(a, "has %d tokens, and the model takes %lld", x->id_count,
+                            (long long)m->v->info.max_length);
+    if (!make_room(m, x->id_count)) return "out of memory";
+    for (int i = 0; i < x->id_count; i++) {
+        if (x->ids[i] >= m->vocabulary || x->id_labels[i] >= m->vocabulary)
+            return arena_printf(a, "$.%s[%d]: the model has %lld tokens",
+                                x->ids[i] >= m->vocabulary ? "input_ids" : "labels", i,
+                                (long long)m->vocabulary);
+        m->ids[i] = x->ids[i];
+        m->types[i] = x->id_types ? x->id_types[i] : 0;
+        m->labels[i] = x->id_labels[i];
+        if (m->labels[i] >= 0) m->places[m->asked++] = i;
+    }
+    return NULL;
+}
+
+// A text with masks, and words for them.
+static const char *take_cloze(masked *m, const data_example *x, const char *mask, arena *a, bertc_error *e) {
+    const bertc_token *tokens, *filled;
+    bertc_text text;
+    size_t n, filled_n;
+    const char *why = cloze_fill(x, mask, &text, a);
+    if (!why) why = tokens_of(m, &x->text, &tokens, &n, e);
+    if (why) return why;
+    bertc_token *kept = arena_dup(a, tokens, n * sizeof *kept);
+    if ((why = tokens_of(m, &text, &filled, &filled_n, e))) return why;
+    if (!make_room(m, (int64_t)n)) return "out of memory";
+    if ((why = cloze_labels(x, kept, n, filled, filled_n, m->mask_id, m->labels, a))) return why;
+    for (size_t i = 0; i < n; i++) {
+        m->ids[i] = kept[i].id;
+        m->types[i] = kept[i].type;
+        if (m->labels[i] >= 0) m->places[m->asked++] = (int)i;
+    }
+    return NULL;
+}
+
+static const char *take_example(masked *m, const data_example *x, arena *a, bertc_error *e) {
+    const char *mask = bertc_token_text(m->v->model, m->mask_id);
+    bool cloze = !x->id_count && mask && cloze_is(x, mask);
+    m->asked = 0;
+    m->given = x->id_count || cloze;
+    if (x->id_count) return take_ids(m, x, a);
+    return cloze ? take_cloze(m, x, mask, a, e) : take_text(m, &x->text, e);
 }
 
 // -log p of a token, and whether it is the likeliest one.
@@ -98,6 +158,7 @@ static double loss_of(const masked *m, const float *logits, int32_t id, bool *li
     return most + log(sum) - (double)logits[id];
 }
 
+// One row for each place from `from` on; where the masks are given, one for all.
 static bool ask(masked *m, int from, int rows, double *loss, int64_t *right, bertc_error *e) {
     int outputs = m->v->info.output_count;
     float **buffers = memory_zero((size_t)outputs, sizeof *buffers);
@@ -106,15 +167,15 @@ static bool ask(masked *m, int from, int rows, double *loss, int64_t *right, ber
         int32_t *row = m->grid_ids + i * m->length;
         memcpy(row, m->ids, (size_t)m->length * sizeof *row);
         memcpy(m->grid_types + i * m->length, m->types, (size_t)m->length * sizeof *row);
-        row[m->places[from + i]] = m->mask_id;
+        if (!m->given) row[m->places[from + i]] = m->mask_id;
     }
     bertc_batch batch = {BERTC_SIZED(bertc_batch), .batch = rows, .length = m->length,
                          .input_ids = m->grid_ids, .token_type_ids = m->grid_types};
     buffers[m->output] = m->logits;
     bool ok = bertc_run(m->session, &batch, buffers, NULL, e), likeliest;
-    for (int i = 0; ok && i < rows; i++) {
-        int at = m->places[from + i];
-        *loss += loss_of(m, m->logits + (i * m->length + at) * m->vocabulary, m->ids[at], &likeliest);
+    for (int i = 0; ok && i < (m->given ? m->asked : rows); i++) {
+        int at = m->places[from + i], row = m->given ? 0 : i;
+        *loss += loss_of(m, m->logits + (row * m->length + at) * m->vocabulary, m->labels[at], &likeliest);
         *right += likeliest;
     }
     free(buffers);
@@ -128,12 +189,13 @@ static void add(tally *one, double loss, int64_t right, int asked) {
     one->right_tokens += right;
 }
 
-static const char *count_text(masked *m, const data_example *e, bertc_error *error) {
-    const char *why = NULL;
+static const char *count_text(masked *m, const data_example *e, arena *a, bertc_error *error) {
     double loss = 0;
     int64_t right = 0;
-    if (!take_tokens(m, &e->text, &why, error)) return why;
-    for (int from = 0; from < m->asked; from += (int)m->rows) {
+    const char *why = take_example(m, e, a, error);
+    if (why) return why;
+    if (m->given && m->asked && !ask(m, 0, 1, &loss, &right, error)) return error->message;
+    for (int from = 0; !m->given && from < m->asked; from += (int)m->rows) {
         int rows = m->asked - from < m->rows ? m->asked - from : (int)m->rows;
         if (!ask(m, from, rows, &loss, &right, error)) return error->message;
     }
@@ -153,6 +215,7 @@ static void masked_free(masked *m) {
     free(m->grid_ids);
     free(m->grid_types);
     free(m->places);
+    free(m->labels);
     free(m->logits);
     if (m->session) bertc_close(m->session);
 }
@@ -167,8 +230,8 @@ bool evaluate_perplexity(evaluation *v, diag *d) {
     m.session = bertc_open(v->model, &so, &e);
     bool ok = m.session ? find_logits(&m, d) && find_mask(&m, d) : runtime_failed(d, &e);
     while (ok && data_next(v->source, &x, a, d)) {
-        bool blank = !x.error && !x.text.size; // documents end there
-        const char *why = x.error ? x.error : blank ? NULL : count_text(&m, &x, &e);
+        bool blank = !x.error && !x.text.size && !x.id_count; // documents end there
+        const char *why = x.error ? x.error : blank ? NULL : count_text(&m, &x, a, &e);
         if (why) data_report(v->source, &x, why, d);
         arena_free(a);
         a = arena_new();

@@ -57,6 +57,8 @@ static bool settle_masks(train_base *b, const train_options *o, diag *d) {
                           .whole_words = o->whole_words,
                           .mask_id = table->mask_id,
                           .vocabulary = (int32_t)b->model.vocab_size};
+    b->rule.mask_id = b->mask.mask_id;
+    b->rule.vocabulary = b->mask.vocabulary;
     if (b->mask.mask_id < 0) return diag_error(d, NULL, "has a tokenizer without a mask token");
     if (o->task != TRAIN_PRETRAIN) return true;
     if (!pair_template_of(b->tokenizer, &b->pairs, &e)) return runtime_failed(d, &e);

@@ -87,6 +87,11 @@ static void put(train_batch *b, const feature *f, int64_t at, int64_t text) {
     if (b->values) memcpy(b->values + text * b->width, f->values, (size_t)b->width * sizeof *b->values);
 }
 
+// Masks that the data chose.
+static void set_rows(train_batch *b, int64_t at, int64_t n) {
+    for (int64_t i = at; i < at + n; i++) b->rows[i] = b->token_labels[i] != FEATURE_IGNORED;
+}
+
 bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const order_part *part, int64_t epoch,
                 arena *a, diag *d) {
     int64_t n = part->count;
@@ -110,7 +115,9 @@ bool batch_make(train_batch *out, const batch_rule *rule, train_set *s, const or
             out->byte_starts[i] = f[i].byte_starts;
             out->byte_ends[i] = f[i].byte_ends;
         }
-        if (out->rows)
+        if (out->rows && f[i].labels)
+            set_rows(out, at, f[i].tokens);
+        else if (out->rows)
             mask_tokens(rule->mask, epoch, part->examples[i], f[i].words, f[i].tokens, out->ids + at,
                         out->token_labels + at, out->rows + at);
     }

@@ -21,11 +21,16 @@ const char *best_metric(const train_options *o) {
     return strncmp(name, "eval_", 5) ? name : name + 5;
 }
 
+// Is the loss more than the labels' cross entropy, of which a perplexity is made?
+static bool mixed_loss(const train_run *r) {
+    return r->o->task == TRAIN_MLM && (r->o->smoothing > 0 || r->o->teacher);
+}
+
 bool dev_check_metric(train_run *r, diag *d) {
     arena *a = arena_new();
     judge j;
     metric_list list = {0};
-    judge_open(&j, &r->dev, a);
+    judge_open(&j, &r->dev, mixed_loss(r), a);
     metric_add(&list, "loss", 0);
     judge_list(&j, 0, &list);
     const char *name = best_metric(r->o), *names = "";
@@ -95,7 +100,7 @@ static bool add_batch(train_run *r, const order *o, int64_t b, judge *j, output_
 bool dev_measure(train_run *r, log_metric *out, int most, int *count, diag *d) {
     arena *a = arena_new();
     judge j;
-    judge_open(&j, &r->dev, a);
+    judge_open(&j, &r->dev, mixed_loss(r), a);
     output_room room = room_open(r, &j);
     dev_sum sum = {0};
     order o;

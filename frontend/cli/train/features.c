@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend/cli/data/cloze.h"
+
 static bertc_text_options options_of(int64_t max_tokens) {
     return (bertc_text_options){BERTC_SIZED(bertc_text_options),
                                 .truncation =
@@ -186,7 +188,8 @@ static const char *embed_texts(const feature_rule *rule, const data_example *e, 
 
 typedef struct middle {
     const bertc_token *t;
-    int64_t n, from, to; // of all tokens; the part that is cut
+    const int32_t *labels; // of each token, where masks are chosen already; else NULL
+    int64_t n, from, to;   // of all tokens; the part that is cut
 } middle;
 
 static feature piece(const middle *m, int64_t from, int64_t to, arena *a) {
@@ -194,6 +197,12 @@ static feature piece(const middle *m, int64_t from, int64_t to, arena *a) {
     set_tokens(&f, 0, m->t, m->from);
     set_tokens(&f, m->from, m->t + from, to - from);
     set_tokens(&f, m->from + to - from, m->t + m->to, m->n - m->to);
+    if (!m->labels) return f;
+    f.labels = ARENA_ARRAY(a, int32_t, f.tokens);
+    for (int64_t i = 0; i < f.tokens; i++) {
+        bool inside = i >= m->from && i < m->from + to - from;
+        f.labels[i] = inside ? m->labels[from + i - m->from] : FEATURE_IGNORED;
+    }
     return f;
 }
 
@@ -208,13 +217,60 @@ static middle middle_of(const bertc_token *t, size_t n, int32_t text) {
     return m;
 }
 
+// --- Masks that are chosen already
+
+// Token ids as they are.
+static const char *given_tokens(const feature_rule *rule, const data_example *e, feature_list *out,
+                                arena *a) {
+    if (rule->task == TRAIN_PRETRAIN) return "has input_ids: pretrain joins lines that are texts";
+    if (e->id_count > rule->max_tokens)
+        return arena_printf(a, "has %d tokens: a text has %lld at most (--max-seq-length)", e->id_count,
+                            (long long)rule->max_tokens);
+    feature *f = add(out, 1, a);
+    *f = feature_new(e->id_count, 1, a);
+    f->labels = ARENA_ARRAY(a, int32_t, f->tokens);
+    for (int64_t i = 0; i < f->tokens; i++) {
+        const int32_t id = e->ids[i], label = e->id_labels[i];
+        if (id >= rule->vocabulary || label >= rule->vocabulary)
+            return arena_printf(a, "$.%s[%lld]: is %d, and the model has %d tokens",
+                                id >= rule->vocabulary ? "input_ids" : "labels", (long long)i,
+                                id >= rule->vocabulary ? id : label, rule->vocabulary);
+        f->ids[i] = id;
+        f->types[i] = e->id_types ? e->id_types[i] : 0;
+        f->labels[i] = label;
+    }
+    return NULL;
+}
+
+// The tokens that the words of a text with masks are, one for each of its tokens `t`, which may be gone then: they are given back copied.
+static const char *word_labels(const feature_rule *rule, const data_example *e, const bertc_token **t,
+                               size_t n, const int32_t **labels, arena *a) {
+    const char *mask = bertc_tokenizer_text(rule->tokenizer, rule->mask_id), *why;
+    const bertc_token *filled;
+    bertc_text text;
+    size_t m;
+    if (rule->task != TRAIN_MLM || !mask || !cloze_is(e, mask)) return NULL;
+    if ((why = cloze_fill(e, mask, &text, a))) return why;
+    bertc_token *kept = arena_dup(a, *t, n * sizeof *kept);
+    int32_t *out = ARENA_ARRAY(a, int32_t, n);
+    if ((why = encode(own(rule), &text, 0, &filled, &m, a))) return why;
+    why = cloze_labels(e, kept, n, filled, m, rule->mask_id, out, a);
+    *labels = out;
+    *t = kept;
+    return why;
+}
+
 // A long text in pieces of equal room, none of which shares a token with another.
 static const char *text_pieces(const feature_rule *rule, const data_example *e, feature_list *out, arena *a) {
     const bertc_token *t;
     size_t n;
+    const int32_t *labels = NULL;
+    if (e->id_count) return given_tokens(rule, e, out, a);
     const char *why = encode(own(rule), &e->text, 0, &t, &n, a);
+    if (!why) why = word_labels(rule, e, &t, n, &labels, a);
     if (why) return why;
     middle m = middle_of(t, n, 0);
+    m.labels = labels;
     int64_t content = m.to - m.from, room = rule->max_tokens - (m.n - content);
     if (rule->pair_room) room = rule->pair_room;
     if (!content) return NULL;

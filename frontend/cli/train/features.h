@@ -21,8 +21,9 @@ typedef enum train_task {
 typedef struct feature {
     int64_t tokens; // of all its texts
     int32_t *ids, *types;
-    int32_t *words;  // the word that a token is of; -1: it is a special token
-    int32_t *labels; // TRAIN_TAG: of each token, or FEATURE_IGNORED; else NULL
+    int32_t *words; // the word that a token is of; -1: it is a special token
+    // TRAIN_TAG: of each token, or FEATURE_IGNORED; TRAIN_MLM: where the data choose the masks; else NULL
+    int32_t *labels;
     int texts; // 1; TRAIN_EMBED: the first text, its positive (or the other text of a scored pair), negatives
     int64_t *bounds; // [texts + 1]: their first tokens
     int32_t label;   // TRAIN_CLASSIFY, of one label
@@ -43,9 +44,10 @@ typedef struct feature_rule {
     int64_t pair_room;         // TRAIN_PRETRAIN: tokens of a pair's two texts; else 0
     int64_t stride;            // TRAIN_ANSWER: tokens that neighbouring windows share
     double score_scale;        // TRAIN_EMBED: scores are divided by it, and then lie between -1 and 1
-    bool label_all;            // TRAIN_TAG: all pieces of a word have its label, not the first one alone
-    bertc_session *teacher;    // whose tokens the texts get too; NULL: none
-    int64_t teacher_tokens;    // its longest text
+    int32_t mask_id, vocabulary; // TRAIN_MLM, TRAIN_PRETRAIN: the mask token, and how many tokens there are
+    bool label_all;              // TRAIN_TAG: all pieces of a word have its label, not the first one alone
+    bertc_session *teacher;      // whose tokens the texts get too; NULL: none
+    int64_t teacher_tokens;      // its longest text
 } feature_rule;
 
 typedef struct feature_list {

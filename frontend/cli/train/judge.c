@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-void judge_open(judge *j, train_set *s, arena *a) {
+void judge_open(judge *j, train_set *s, bool mixed, arena *a) {
     const feature_rule *rule = s->rule;
-    *j = (judge){.set = s, .rule = rule};
+    *j = (judge){.set = s, .rule = rule, .mixed = mixed};
     switch (rule->form) {
     case DATA_LABEL: label_metrics_open(&j->labels, data_labels_count(rule->labels), a); break;
     case DATA_LABELS: multi_label_open(&j->marks, data_labels_count(rule->labels), a); break;
@@ -27,7 +27,7 @@ bool judge_reads(const judge *j, const char *output) {
     case TRAIN_EMBED: return !strcmp(output, "embedding");
     case TRAIN_ANSWER: return !strcmp(output, "start_logits") || !strcmp(output, "end_logits");
     case TRAIN_PRETRAIN: return !strcmp(output, "seq_relationship_logits") || !strcmp(output, "sop_logits");
-    case TRAIN_MLM: break;
+    case TRAIN_MLM: return j->mixed && !strcmp(output, "logits");
     }
     return false;
 }
@@ -125,6 +125,19 @@ static void list_order(const judge *j, double loss, metric_list *out) {
     metric_add(out, "next_accuracy", j->pairs ? (double)j->pairs_right / (double)j->pairs : NAN);
 }
 
+// The masked tokens, by the labels alone.
+static void add_masks(judge *j, const train_batch *b, const float *logits, int64_t vocabulary) {
+    for (int64_t i = 0; i < b->tokens; i++) {
+        const float *row = logits + i * vocabulary;
+        double most = (double)row[0], sum = 0;
+        if (b->token_labels[i] == FEATURE_IGNORED) continue;
+        for (int64_t k = 1; k < vocabulary; k++) most = fmax(most, (double)row[k]);
+        for (int64_t k = 0; k < vocabulary; k++) sum += exp((double)row[k] - most);
+        j->mask_losses += most + log(sum) - (double)row[b->token_labels[i]];
+        j->masks++;
+    }
+}
+
 static const bertc_tensor *output_of(int count, const bertc_tensor *outputs, const char *name) {
     for (int i = 0; i < count; i++)
         if (outputs[i].data && !strcmp(outputs[i].name, name)) return &outputs[i];
@@ -148,6 +161,7 @@ void judge_add(judge *j, const train_batch *b, int count, const bertc_tensor *ou
     case DATA_ANSWER: add_answers(j, b, starts->data, ends->data); break;
     case DATA_TEXT:
         if (told) add_order(j, b, told->data);
+        if (j->mixed) add_masks(j, b, logits->data, logits->shape[logits->rank - 1]);
         break;
     case DATA_SCORED:
     case DATA_RANKED: break;
@@ -172,7 +186,7 @@ void judge_list(const judge *j, double loss, metric_list *out) {
         if (j->rule->task == TRAIN_PRETRAIN)
             list_order(j, loss, out);
         else
-            metric_add(out, "perplexity", exp(loss));
+            metric_add(out, "perplexity", exp(j->mixed ? j->mask_losses / (double)j->masks : loss));
         break;
     case DATA_ANSWER: answer_metrics_list(&j->texts, out); break;
     case DATA_SCORED:

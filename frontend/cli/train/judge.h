@@ -25,17 +25,21 @@ typedef struct judge {
     // summed loss, whose batches are weighted by their masks.
     int64_t pairs, pairs_right, masks;
     double pair_losses, pairs_in_loss;
+    // Of TRAIN_MLM: the loss has a part that is no cross entropy of the labels (label smoothing, a teacher's), so that is added up here,
+    // over `masks`.
+    bool mixed;
+    double mask_losses;
 } judge;
 
-// Of a set whose labels are settled. What it keeps is in `a`.
-void judge_open(judge *j, train_set *s, arena *a);
+// Of a set whose labels are settled. What it keeps is in `a`. `mixed`: the loss is not the labels' cross entropy alone.
+void judge_open(judge *j, train_set *s, bool mixed, arena *a);
 // Does it read that output of the model?
 bool judge_reads(const judge *j, const char *output);
 // The batch's answers: those of `outputs` that it reads have data, on the batch's rows.
 void judge_add(judge *j, const train_batch *b, int count, const bertc_tensor *outputs);
 // Behind the last batch: what is judged by whole texts. False, with a diagnostic, where the file has changed.
 bool judge_end(judge *j, diag *d);
-// `loss`: the mean over the file, of which a perplexity is made.
+// `loss`: the mean over the file, of which a perplexity is made where it is the labels' cross entropy.
 void judge_list(const judge *j, double loss, metric_list *out);
 
 // --- judge_answer.c

@@ -22,6 +22,9 @@ static void note_labels(data_labels *learn, const data_example *e, data_form for
 static void add_features(train_set *s, const data_example *e, const feature_list *f) {
     for (int64_t i = 0; i < f->count; i++) {
         const feature *at = &f->v[i];
+        bool ready = s->rule->task == TRAIN_MLM && at->labels;
+        s->ready += ready;
+        for (int64_t k = 0; ready && k < at->tokens; k++) s->ready_labels += at->labels[k] != FEATURE_IGNORED;
         set_add(s, (set_entry){e->offset, e->line, (int32_t)i, 1, 0}, at->tokens);
         for (int k = 0; k < at->texts; k++) {
             int64_t tokens = at->bounds[k + 1] - at->bounds[k];
@@ -50,8 +53,11 @@ static void mix_number(train_set *s, double v) {
 // The example's tokens and labels become a part of the set's fingerprint.
 static void mix_example(train_set *s, const data_example *e, const feature_list *f) {
     for (int64_t i = 0; i < f->count; i++)
-        for (int64_t k = 0; k < f->v[i].tokens; k++) mix(s, (uint32_t)f->v[i].ids[k]);
-    for (int i = 0; i < e->label_count; i++) {
+        for (int64_t k = 0; k < f->v[i].tokens; k++) {
+            mix(s, (uint32_t)f->v[i].ids[k]);
+            if (s->rule->task == TRAIN_MLM && f->v[i].labels) mix(s, (uint32_t)f->v[i].labels[k]);
+        }
+    for (int i = 0; s->rule->form != DATA_TEXT && i < e->label_count; i++) {
         for (const char *c = e->labels[i].name; c && *c; c++) mix(s, (unsigned char)*c);
         if (!e->labels[i].name) mix_number(s, e->labels[i].number);
     }
@@ -153,6 +159,8 @@ bool set_open(train_set *s, const set_options *o, const feature_rule *rule, data
     bool read = read_all(s, o, learn, d);
     if (!check_bad(s, o, d) || !read) return false;
     if (!s->count) return diag_error(d, data_name(s->source), "holds no example");
+    if (s->ready == s->count && !s->ready_labels)
+        return diag_error(d, data_name(s->source), "has no label but -100: nothing would be learnt");
     if (rule->task == TRAIN_PRETRAIN) add_specials(s);
     if (s->count > UINT32_MAX)
         return diag_error(d, data_name(s->source), "has %" PRId64 " examples: at most %u", s->count,

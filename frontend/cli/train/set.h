@@ -15,17 +15,18 @@ typedef struct set_entry {
 typedef struct train_set {
     data_source *source;
     const feature_rule *rule;
-    int64_t count;      // features; an example has one or several
-    set_entry *entries; // [count]
-    int32_t *lengths;   // [count]: tokens
-    int64_t examples;   // good ones
-    int64_t without;    // TRAIN_ANSWER: that have no answer
-    int64_t numbers;    // TRAIN_REGRESS, TRAIN_EMBED: of each example
-    int64_t documents;  // TRAIN_PRETRAIN: but for the first one
-    int64_t specials;   // TRAIN_PRETRAIN: special tokens of a pair, which `lengths` count
-    int64_t longest;    // tokens of the longest text
-    bool unknown;       // a bad line has a label that the model's head lacks
-    uint64_t print;     // of its examples' tokens and labels: another file has another one
+    int64_t count;               // features; an example has one or several
+    set_entry *entries;          // [count]
+    int32_t *lengths;            // [count]: tokens
+    int64_t examples;            // good ones
+    int64_t without;             // TRAIN_ANSWER: that have no answer
+    int64_t ready, ready_labels; // TRAIN_MLM: whose masks the data chose, and these
+    int64_t numbers;             // TRAIN_REGRESS, TRAIN_EMBED: of each example
+    int64_t documents;           // TRAIN_PRETRAIN: but for the first one
+    int64_t specials;            // TRAIN_PRETRAIN: special tokens of a pair, which `lengths` count
+    int64_t longest;             // tokens of the longest text
+    bool unknown;                // a bad line has a label that the model's head lacks
+    uint64_t print;              // of its examples' tokens and labels: another file has another one
 } train_set;
 
 typedef struct set_options {
