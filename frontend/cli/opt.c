@@ -4,18 +4,31 @@
 
 #include "frontend/cli/cli.h"
 #include "frontend/cli/graph.h"
+#include "frontend/cli/memory.h"
 
 typedef struct opt_options {
-    const char *passes, *print_after, *report, *dtype, *mcpu;
+    const char *passes, *print_after, *report, *dtype, *mcpu, *memory;
+    int64_t length, batch; // of the calls that --memory is for
 } opt_options;
+
+// What --memory asks of the pass `recompute`, for calls on `t`.
+static bool read_memory(const opt_options *o, const target *t, memory_options *out, memory_choice *choice,
+                        diag *d) {
+    *out = (memory_options){.length = o->length, .batch = o->batch, .targets = t, .target_count = 1};
+    out->choice = choice;
+    return memory_read(o->memory, out, d);
+}
 
 static void opt(const char *path, const opt_options *o, diag *d) {
     precision p = PRECISION_F32;
     target t;
     size_t size;
+    memory_options memory;
+    memory_choice choice = {0};
     if (o->dtype) precision_find(o->dtype, &p);
     // Text of a class keeps it.
     if (!target_init(&t, NULL, o->mcpu, p, d)) return;
+    if (o->memory && !read_memory(o, &t, &memory, &choice, d)) return;
     char *text = may_be_graph(path, d) ? read_text(path, &size, d) : NULL;
     if (!text) return;
     const char *class = t.class;
@@ -26,7 +39,12 @@ static void opt(const char *path, const opt_options *o, diag *d) {
     c.precision = p;
     c.classes = &class;
     c.class_count = p == PRECISION_F32 ? 0 : 1;
-    if (m && passes_run_module(m, o->passes, &c)) {
+    c.memory = o->memory ? &memory : NULL;
+    bool ok = m && passes_run_module(m, o->passes, &c);
+    if (ok && o->memory && !choice.made)
+        ok = diag_error(d, "--memory", "the pass recompute did not run over a step of training");
+    if (ok && o->memory) memory_tell(&memory, stderr);
+    if (ok) {
         module_print(m, NULL, stdout);
         flush_stdout(d);
     }
@@ -35,7 +53,7 @@ static void opt(const char *path, const opt_options *o, diag *d) {
 }
 
 int command_opt(int argc, char **argv) {
-    opt_options o = {0};
+    opt_options o = {.length = 128, .batch = 16};
     bool list = false;
     precision known;
     option_table t = {
@@ -64,6 +82,14 @@ int command_opt(int argc, char **argv) {
                         "mcpu", 0, OPTION_TEXT, "CPU",
                         "the CPU whose arithmetic class is used where the graph names none (default: native)",
                         &o.mcpu});
+    options_add(&t,
+                (option_row){"memory", 0, OPTION_TEXT, "SIZE",
+                             "for the pass recompute: " MEMORY_HELP "; what it chose is printed on stderr",
+                             &o.memory});
+    options_add(&t, (option_row){"seq", 0, OPTION_INT, "N", "with --memory: tokens of a text (default 128)",
+                                 &o.length, 1});
+    options_add(&t, (option_row){"batch", 0, OPTION_INT, "N", "with --memory: texts of a call (default 16)",
+                                 &o.batch, 1});
     options_add(&t, (option_row){"list", 0, OPTION_FLAG, NULL, "list the passes in the order of the pipeline",
                                  &list});
     arguments rest;
@@ -74,6 +100,8 @@ int command_opt(int argc, char **argv) {
         return usage_error(&t, "--report takes fusion, not '%s'", o.report);
     if (o.dtype && !precision_find(o.dtype, &known))
         return usage_error(&t, "--dtype takes f32, bf16, int8 or int8w, not '%s'", o.dtype);
+    if (!o.memory && (o.length != 128 || o.batch != 16))
+        return usage_error(&t, "--seq and --batch go with --memory");
     diag d;
     diag_init(&d);
     for (int i = 0; list && i < passes_count(); i++) {

@@ -161,16 +161,52 @@ int word_edits(const char *word, size_t n, const char *other) {
     return edits * 3 <= n ? (int)edits : -1;
 }
 
-static int unknown_option(const option_table *t, const char *word, const char *name, size_t n) {
-    const char *near = NULL;
+// As options are spelt here: `learning_rate` is learning-rate.
+static size_t respell(char out[WORD_MOST + 1], const char *name, size_t n) {
+    if (n > WORD_MOST) return 0;
+    for (size_t i = 0; i < n; i++)
+        out[i] = name[i] == '_' ? '-' : name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    out[n] = 0;
+    return n;
+}
+
+// Does `whole` have the word as one or several of its own (batch-size, of per-device-train-batch-size), or begin with it?
+static bool has_words(const char *whole, const char *word) {
+    size_t n = strlen(word);
+    if (n > 3 && !strncmp(whole, word, n)) return true;
+    for (const char *at = whole; (at = strstr(at, word)); at++)
+        if ((at == whole || at[-1] == '-') && (!at[n] || at[n] == '-')) return true;
+    return false;
+}
+
+// The names that the word may have been meant for: the nearest one, else all that have it within, at most `most`.
+static int find_near(const option_table *t, const char *word, size_t n, const char **near, int most) {
+    int found = 0;
     for (int i = 0, best = WORD_MOST; i < t->count; i++) {
-        int edits = word_edits(name, n, t->rows[i].name);
+        int edits = word_edits(word, n, t->rows[i].name);
         if (edits < 0 || edits >= best) continue;
         best = edits;
-        near = t->rows[i].name;
+        near[0] = t->rows[i].name;
+        found = 1;
     }
-    if (!near) return usage_error(t, "unknown option %s", word);
-    return usage_error(t, "unknown option %s, did you mean --%s?", word, near);
+    for (int i = 0, one = found; !one && n > 2 && i < t->count && found < most; i++)
+        if (has_words(t->rows[i].name, word)) near[found++] = t->rows[i].name;
+    return found;
+}
+
+static int unknown_option(const option_table *t, const char *word, const char *name, size_t n) {
+    const char *near[3];
+    char spelt[WORD_MOST + 1], list[3 * (WORD_MOST + 16)] = "";
+    n = respell(spelt, name, n);
+    int count = n ? find_near(t, spelt, n, near, 3) : 0;
+    for (int i = 0, at = 0; i < count; i++)
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s--%s",
+                       !i               ? ""
+                       : i == count - 1 ? " or "
+                                        : ", ",
+                       near[i]);
+    if (!count) return usage_error(t, "unknown option %s", word);
+    return usage_error(t, "unknown option %s, did you mean %s?", word, list);
 }
 
 static const option_row *find_row(const option_table *t, const char *name, size_t n) {
@@ -189,6 +225,8 @@ static int parse_one(const option_table *t, int argc, char **argv, int *i) {
     const char *name = word + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = equals ? (size_t)(equals - name) : is_long ? strlen(name) : 1;
     const option_row *r = find_row(t, name, n);
+    // "-task" is no list of letters: no option of a letter has another one behind it.
+    if (!r && !is_long) n = strcspn(name, "=");
     if (!r || (is_long && n == 1)) return unknown_option(t, word, name, n);
     const char *attached = equals ? equals + 1 : name[n] ? name + n : NULL; // "--seq=32", "-O2"
     if (attached && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);

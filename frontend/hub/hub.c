@@ -111,6 +111,7 @@ static bool settle_head(opening *o, const char **head) {
     *head = o->options->head && strcmp(o->options->head, "auto") ? o->options->head : NULL;
     const hub_training *t = &o->options->train;
     if (t->task && !hub_training_head(t, o->options->adapter_count, head, o->d)) return false;
+    if (t->task) o->sentence.asked_by = arena_printf(o->a, "%s %s", hub_training_option(t), t->task);
     o->outputs = hub_several_read(o->options->outputs, o->a, &o->sentence);
     o->sentence.offers_several = hub_several_there(o->folder, o->a);
     const bool *several = o->sentence.several;
@@ -400,7 +401,8 @@ static bool check_static(const opening *o, const char *head) {
                           asks->outputs);
     if (asks->pooling) return diag_error(o->d, "--pooling", "of a table of embeddings is the mean");
     if (asks->train.task)
-        return diag_error(o->d, "--train", "is for encoders, and the model is a table of embeddings");
+        return diag_error(o->d, hub_training_option(&asks->train),
+                          "is for encoders, and the model is a table of embeddings");
     if (asks->adapter_count || asks->task)
         return diag_error(o->d, asks->task ? "--task" : "--adapter",
                           "is for encoders, and the model has none");

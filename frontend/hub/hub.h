@@ -24,6 +24,7 @@ typedef struct hub_lora {
 typedef struct hub_training {
     // NULL: it is not trained. One of HUB_TASKS; `states`: the parameters alone can be written, and there is no loss.
     const char *task;
+    const char *option; // that named the task, for messages; NULL: --train
     // classify: any number of labels per text; so it is too where the config says that.
     bool multi_label;
     // embed: cosines of pairs become their labels; else each anchor's positive is found among all texts of the call.

@@ -27,6 +27,10 @@ static bool states_alone(const hub_training *t) {
     return !strcmp(t->task, "states");
 }
 
+const char *hub_training_option(const hub_training *t) {
+    return t->option ? t->option : "--train";
+}
+
 bool hub_training_head(const hub_training *t, bool adapters, const char **head, diag *d) {
     const task *is = find_task(t->task);
     if (adapters)
@@ -34,10 +38,11 @@ bool hub_training_head(const hub_training *t, bool adapters, const char **head, 
                           "can't be trained: only what the folder itself holds is (--lora-rank trains a "
                           "new adapter)");
     if (states_alone(t)) return true;
-    if (!is) return diag_error(d, "--train", "%.100s is no task; tasks are " HUB_TASKS, t->task);
+    if (!is) return diag_error(d, hub_training_option(t), "%.100s is no task; tasks are " HUB_TASKS, t->task);
     const char *name = hub_head_name(is->head);
     if (*head && strcmp(*head, name))
-        return diag_error(d, "--head", "%s: --train %s is for the head %s", *head, t->task, name);
+        return diag_error(d, "--head", "%s: %s %s is for the head %s", *head, hub_training_option(t), t->task,
+                          name);
     *head = name;
     return true;
 }
@@ -58,7 +63,7 @@ static bool read_initial(hub_config *config, hub_fresh *fresh, diag *d) {
 // The data's labels in place of the folder's.
 static bool set_labels(const hub_training *t, arena *a, hub_config *config, diag *d) {
     if (config->head != HEAD_SEQUENCE && config->head != HEAD_TOKEN)
-        return diag_error(d, "--train", "%s: the head %s has no labels", t->task,
+        return diag_error(d, hub_training_option(t), "%s: the head %s has no labels", t->task,
                           hub_head_name(config->head));
     config->labels = ARENA_ARRAY(a, const char *, t->label_count);
     for (int64_t i = 0; i < t->label_count; i++)
@@ -139,9 +144,9 @@ void hub_training_note(const hub_fresh *fresh, const char *where, uint64_t seed,
 
 // --- The graph
 
-static bool check_labels(const hub_config *config, objective_kind kind, diag *d) {
+static bool check_labels(const hub_training *t, const hub_config *config, objective_kind kind, diag *d) {
     bool one = config->head == HEAD_SEQUENCE && kind == OBJECTIVE_CLASSES && config->sizes[SIZE_LABELS] == 1;
-    return !one || diag_error(d, "--train",
+    return !one || diag_error(d, hub_training_option(t),
                               "classify: the model has one label, of which a text always is (regress trains "
                               "its number)");
 }
@@ -152,6 +157,6 @@ bool hub_training_graph(const hub_training *t, const hub_weights *w, const hub_c
     objective_kind kind = find_task(t->task)->kind;
     if (config->head == HEAD_SEQUENCE && config->problem == PROBLEM_MULTI) kind = OBJECTIVE_SEVERAL;
     if (kind == OBJECTIVE_NEAREST && t->cosine) kind = OBJECTIVE_COSINES;
-    return check_labels(config, kind, d) && hub_build_objective(g, kind, t, d) &&
+    return check_labels(t, config, kind, d) && hub_build_objective(g, kind, t, d) &&
            hub_make_trainable(g, w, config, d);
 }

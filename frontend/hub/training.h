@@ -4,6 +4,8 @@
 
 #include "frontend/hub/encoder/weights.h"
 
+// The option that named the task, for messages: "--train".
+const char *hub_training_option(const hub_training *t);
 // The head that the task is for; *head is one that was asked for, or NULL.
 bool hub_training_head(const hub_training *t, bool adapters, const char **head, diag *d);
 // After the config is read, before the weights are: the labels and what they are for; how new tensors are drawn.

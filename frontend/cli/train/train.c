@@ -123,6 +123,7 @@ static hub_training training_of(const train_run *r) {
     const train_options *o = r->o;
     const train_base *b = &r->base;
     hub_training t = {.task = o->task_name,
+                      .option = "--task",
                       .multi_label = o->several_labels,
                       .cosine = o->task == TRAIN_EMBED && r->train.numbers > 0,
                       .init = o->init,

@@ -42,8 +42,8 @@ static bool read_head(const hub_fields *f, const char *wanted, const cJSON *arch
         if (c->head == HEAD_SEVERAL && !several[ANSWER_SPARSE] && !several[ANSWER_VECTORS])
             return diag_error(f->d, "--head", "several: --outputs says which, dense, sparse, colbert");
         if (c->head == HEAD_EMBEDDING || c->family->classes[hub_head_class(c->head)]) return true;
-        return diag_error(f->d, "--head", "%s: the family %s has no such head", wanted,
-                          c->family->model_type);
+        const char *by = c->sentence.asked_by ? c->sentence.asked_by : "--head";
+        return diag_error(f->d, by, "the family %s has no head %s", c->family->model_type, wanted);
     }
     const char *larger = c->family->larger;
     if (c->sentence.late.present) {

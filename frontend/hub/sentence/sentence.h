@@ -97,6 +97,7 @@ typedef struct hub_sentence {
     bool predicts;        // a sparse encoder: a masked LM, and splade
     hub_splade splade;
     hub_query_weights queries;
+    const char *asked_by;   // who asked for the head that is read, for messages: "--train mlm"; NULL: --head
     const char *activation; // of its scores, as PyTorch calls the class; NULL: not said
     const char *folder;     // of the transformer's config and weights
     hub_pooling poolings[HUB_POOLINGS_MOST];

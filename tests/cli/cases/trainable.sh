@@ -9,7 +9,7 @@ grep -q 'cls.predictions.decoder.weight = transpose %embeddings.word_embeddings.
 
 rejects 1 'decode is no task; tasks are classify, tag' "$BERTC" compile "$BERT" -o x.so --train decode
 rejects 1 '--head: model: --train mlm is for the head masked-lm' "$BERTC" compile "$BERT" -o x.so --train mlm --head model
-rejects 1 'electra has no such head' "$BERTC" compile "$SOURCE/tests/models/cases/electra-mlm" -o x.so --train pretrain
+rejects 1 'train pretrain: the family electra has no head pretraining' "$BERTC" compile "$SOURCE/tests/models/cases/electra-mlm" -o x.so --train pretrain
 rejects 1 "--adapter: can't be trained" "$BERTC" compile "$SOURCE/tests/models/answers/lora" --adapter "$SOURCE/tests/models/answers/lora/adapter" -o x.so --train states
 # The loss, and a head that the folder lacks.
 succeeds "$BERTC" compile "$BERT" --train mlm --emit ir --stage input -o x.ir

@@ -45,3 +45,23 @@ for word in 2.2XB -1GB some GB 1e400GB nan ''; do
     rejects 1 "^bertc: error: --memory: '$word' is no size, as 2.2GB or 800MB, and none of products" long --memory "$word"
 done
 rejects 2 'options of a step go with --train' "$BERTC" compile bert --memory 2GB -o x.so
+
+# The pass by itself, as bertc opt runs and prints it: its choice on stderr, the graph on standard output.
+succeeds "$BERTC" compile "$MODEL" --train classify --emit ir --stage packed --passes -recompute -o plain.ir
+! grep -q '\.again' plain.ir || fail 'recompute ran'
+for how in everything products nothing 150MB; do
+    "$BERTC" opt plain.ir --passes recompute --memory $how --mcpu x86-64-v3 >"opt.$how" 2>err || fail "$(cat err)"
+    grep -Eq '^memory [0-9.]+ MB: states and weights [0-9.]+ MB, values of a step [0-9.]+ MB$' err || fail "$(cat err)"
+    [ $how = everything ] || grep -q '^made again in the backward part, in' err || fail "$(cat err)"
+    grep -c '\.again' "opt.$how" >"count.$how" || [ $how = everything ] || fail "nothing is made again: $how"
+done
+[ "$(cat count.everything)" = 0 ] && [ "$(cat count.nothing)" -gt "$(cat count.products)" ] || fail "$(cat count.*)"
+"$BERTC" opt plain.ir --passes recompute --memory nothing --seq 32 --batch 2 --mcpu x86-64-v3 2>less >/dev/null
+"$BERTC" opt plain.ir --passes recompute --memory nothing --mcpu x86-64-v3 2>more >/dev/null
+values() { sed -n 's/^memory.*values of a step \([0-9]*\).*/\1/p' "$1"; }
+[ "$(values less)" -lt "$(values more)" ] || fail "$(head -1 less more)"
+"$BERTC" opt opt.nothing --passes '' >again.ir && cmp opt.nothing again.ir || fail 'its text does not round-trip'
+rejects 1 'memory: 9.0 MB are too few' "$BERTC" opt plain.ir --passes recompute --memory 9MB --mcpu x86-64-v3
+rejects 1 'memory: the pass recompute did not run over a step' "$BERTC" opt plain.ir --passes canonicalize --memory nothing
+rejects 1 "memory: 'much' is no size" "$BERTC" opt plain.ir --memory much
+rejects 2 'seq and --batch go with --memory' "$BERTC" opt plain.ir --seq 32

@@ -11,6 +11,15 @@ rejects 2 'needs one MODEL' "$BERTC" compile -o x.so
 rejects 2 'needs -o FILE' "$BERTC" compile "$MODEL"
 rejects 2 'unknown option --frob \(' "$BERTC" compile "$MODEL" -o x.so --frob
 rejects 2 'unknown option --thread=2, did you mean --threads\?' "$BERTC" run "$MODEL" --thread=2 x
+rejects 2 'unknown option --max_tokens, did you mean --max-tokens\?' "$BERTC" run "$MODEL" --max_tokens 5 x
+rejects 2 'unknown option -as, did you mean --as\?' "$BERTC" run "$MODEL" -as query x
+for pair in --epochs:--num-train-epochs --batch-size=4:--per-device-train-batch-size --Learning_Rate:--learning-rate --lora-r:--lora-rank -task:--task \
+    '--warmup:--warmup-ratio or --warmup-steps' '--lora:--lora-rank, --lora-alpha or --lora-dropout'; do
+    rejects 2 "unknown option ${pair%%:*}, did you mean ${pair#*:}\? \(" "$BERTC" train "$MODEL" "${pair%%:*}" 3
+done
+for word in --x -frob --dev-file --a_word_that_is_longer_than_any_option_could_ever_be; do
+    rejects 2 "unknown option $word \(" "$BERTC" train "$MODEL" $word 3
+done
 rejects 2 'unknown option --outptu, did you mean --output\?' "$BERTC" compile "$MODEL" --outptu x.so
 rejects 2 "no command 'complie', did you mean compile\?" "$BERTC" complie "$MODEL"
 rejects 2 "'12x' is no number" "$BERTC" compile "$MODEL" -o x.so --seq 12x
