@@ -52,7 +52,8 @@ static bool plain_beginning(const hub_fields *f) {
 static const char *head_of(const char *task) {
     static const char *const heads[][2] = {{"SEQ_CLS", "sequence-classification"},
                                            {"TOKEN_CLS", "token-classification"},
-                                           {"QUESTION_ANS", "question-answering"}};
+                                           {"QUESTION_ANS", "question-answering"},
+                                           {"FEATURE_EXTRACTION", "embedding"}};
     for (size_t i = 0; task && i < sizeof heads / sizeof *heads; i++)
         if (!strcmp(task, heads[i][0])) return heads[i][1];
     return NULL;

@@ -49,6 +49,13 @@ rm -r a/one/state.json a/one/checkpoint-1? a/one/checkpoint-[23]?
 succeeds train -o a/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume -j 1
 cmp kept a/one/adapter_model.safetensors || fail "other bytes"
 
+# Of embed, the adapter says that the model gives embeddings, whatever the base's own head is.
+printf '{"anchor": "a fine film", "positive": "a good film"}\n{"anchor": "dull", "positive": "too long"}\n' >pairs.jsonl
+succeeds "$BERTC" train bert --task embed --train pairs.jsonl --num-train-epochs 1 -o near --lora-rank 2
+grep -q '"task_type":	"FEATURE_EXTRACTION"' near/adapter_config.json || fail "$(cat near/adapter_config.json)"
+succeeds "$BERTC" run bert --adapter near --json "a fine film"
+expect '^\{"embedding": \['
+
 # The frozen weights have neither gradients nor moments: what is kept of the run is small.
 size=$(wc -c <one/checkpoint-5/optimizer.safetensors)
 [ "$size" -lt 40000 ] || fail "the optimiser's states have $size bytes"
