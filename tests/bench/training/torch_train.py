@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What bertc train does, by PyTorch and Transformers, with the same options; the folder that comes out can be given to bertc evaluate.
 
-    torch_train.py MODEL --task classify|tag|answer --train FILE -o DIR [OPTION]...
+    torch_train.py MODEL --task classify|tag|answer|mlm --train FILE -o DIR [OPTION]...
 
 Batches are padded to their longest text; as bertc train does, texts of like length of 50 batches come into one batch. Prints a line of
-JSON at the end: seconds of the steps, and what each epoch ended with on --dev: accuracy; F1 of spans; exact match and F1 of answers."""
+JSON at the end: seconds of the steps, and what each epoch ended with on --dev: accuracy; F1 of spans; exact match and F1 of answers. Lines of mlm have input_ids and labels."""
 import argparse
 import collections
 import json
@@ -16,7 +16,7 @@ import time
 
 import torch
 from safetensors.torch import load_file
-from transformers import (AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoModelForTokenClassification,
+from transformers import (AutoModelForMaskedLM, AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoModelForTokenClassification,
                           AutoTokenizer, get_linear_schedule_with_warmup, logging)
 
 WINDOW = 50  # batches
@@ -26,7 +26,7 @@ IGNORED = -100
 def options():
     p = argparse.ArgumentParser()
     p.add_argument("model")
-    p.add_argument("--task", choices=["classify", "tag", "answer"], required=True)
+    p.add_argument("--task", choices=["classify", "tag", "answer", "mlm"], required=True)
     p.add_argument("--train", required=True)
     p.add_argument("--dev")
     p.add_argument("-o", "--output")
@@ -157,6 +157,9 @@ def open_model(o, lines):
             classify_examples(lines, tokenizer, o)
     if o.task == "answer":
         return tokenizer, AutoModelForQuestionAnswering.from_pretrained(o.model, **more), answer_examples(lines, tokenizer, o)
+    if o.task == "mlm":
+        return tokenizer, AutoModelForMaskedLM.from_pretrained(o.model, **more), \
+            [{"input_ids": x["input_ids"], "token_type_ids": [0] * len(x["input_ids"]), "labels": x["labels"]} for x in lines]
     names = sorted({t for x in lines for t in x["tags"]})
     tags = {t: i for i, t in enumerate(names)}
     model = AutoModelForTokenClassification.from_pretrained(o.model, id2label=dict(enumerate(names)), label2id=tags, **more)
@@ -293,7 +296,7 @@ def main():
     size, shuffle = o.per_device_train_batch_size, None if o.no_shuffle else random.Random(o.seed)
     steps = o.max_steps or (len(examples) + size - 1) // size * o.num_train_epochs
     rate = get_linear_schedule_with_warmup(adam, int(steps * o.warmup_ratio + 0.999), steps)
-    metrics = {"classify": accuracy, "tag": span_f1, "answer": answers}[o.task]
+    metrics = {"classify": accuracy, "tag": span_f1, "answer": answers, "mlm": None}[o.task]
     said = {"epochs": []}
     start, taken, tokens, curve = time.perf_counter(), 0, 0, []
     for _ in range(o.num_train_epochs if not o.max_steps else o.max_steps):
@@ -313,7 +316,7 @@ def main():
             if taken == steps:
                 break
         said["loss"] = torch.stack(losses).mean().item()
-        if o.dev:
+        if o.dev and metrics:
             pause = time.perf_counter()
             said["epochs"].append(metrics(model, tokenizer, o))
             start += time.perf_counter() - pause
