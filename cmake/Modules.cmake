@@ -11,6 +11,9 @@ add_library(bertc_warnings INTERFACE)
 target_compile_options(bertc_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror=switch -Werror=switch-enum
     -Wno-missing-field-initializers -Wstrict-prototypes -Wmissing-prototypes -fvisibility=hidden $<$<BOOL:${BERTC_WERROR}>:-Werror>)
 target_compile_definitions(bertc_warnings INTERFACE _GNU_SOURCE)
+if(BERTC_SANITIZE) # clang has no macro of its own that says so
+    target_compile_definitions(bertc_warnings INTERFACE BERTC_SANITIZED)
+endif()
 if(BERTC_SANITIZE STREQUAL "thread")
     target_compile_options(bertc_warnings INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
     target_link_options(bertc_warnings INTERFACE -fsanitize=thread)

@@ -2,7 +2,7 @@
 # aarch64.sh BUILD: does every C file of a configured build folder compile for AArch64? Its own compile commands, by clang-19 with
 # Debian's cross headers of the C library; nothing is linked and nothing runs.
 set -eu
-build=$1
+build=$(cd "$1" && pwd)
 headers=/usr/aarch64-linux-gnu/include
 compiler=${CLANG:-clang-19}
 [ -e "$headers/stdio.h" ] || {
@@ -11,7 +11,7 @@ compiler=${CLANG:-clang-19}
 }
 # The libraries' headers, without the C library's of this machine beside them.
 mkdir -p "$build/aarch64"
-for library in check.h check_stdint.h utf8proc.h pcre2.h pcre2posix.h csv.h microhttpd.h cjson; do
+for library in check.h check_stdint.h utf8proc.h pcre2.h pcre2posix.h csv.h microhttpd.h zlib.h zconf.h cjson; do
     [ ! -e "/usr/include/$library" ] || ln -sfn "/usr/include/$library" "$build/aarch64/$library"
 done
 # One line a file: "directory<TAB>command", from compile_commands.json as CMake writes it, a field a line.
@@ -20,6 +20,7 @@ sed -n 's/^ *"directory": "\(.*\)",$/D\1/p; s/^ *"command": "\(.*\)",$/C\1/p' "$
 total=0 failed=0 directory=.
 while IFS= read -r line; do
     case $line in
+    C*.cpp) ;;
     D*) directory=${line#D} ;;
     C*)
         command=$(printf '%s\n' "${line#C}" |

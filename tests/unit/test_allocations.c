@@ -10,17 +10,9 @@
 #include "tokenizer_case.h"
 #include "toy_task.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static _Atomic long allocations;
 
-#ifdef SANITIZED
+#ifdef BERTC_SANITIZED
 void __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
                                                void (*)(const volatile void *));
 static void on_malloc(const volatile void *p, size_t size) {

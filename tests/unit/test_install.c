@@ -149,12 +149,8 @@ static bool find_build(void) {
 int main(void) {
     char out[4096];
     // Programs that link what is installed would need the sanitizer too.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef BERTC_SANITIZED
     return skip_all("plain", "built with a sanitizer");
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return skip_all("plain", "built with a sanitizer");
-#endif
 #endif
     if (!find_build() || !mkdtemp(root)) return 1;
     if (run(out, sizeof out,

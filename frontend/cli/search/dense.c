@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-// Code for the CPU at hand, where the compiler and the C library can choose at loading.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                           \
-    !defined(__SANITIZE_THREAD__)
+// Code for the CPU at hand, where the compiler and the C library can choose at loading. They choose before a sanitizer's
+// own code can run.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(BERTC_SANITIZED)
 #define BY_CPU __attribute__((target_clones("avx512f", "arch=haswell", "default")))
 #else
 #define BY_CPU
