@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <threads.h>
 
 typedef struct op_row {
     const char *name, *attrs;
@@ -67,16 +68,24 @@ attr_id attr_find(const char *name, size_t n) {
     return ATTR_COUNT;
 }
 
-bool op_takes(op o, attr_id id, bool *required) {
-    const char *name = attrs[id].name;
-    for (const char *at = ops[o].attrs; *at;) {
-        size_t n = strcspn(at, " ?");
-        bool optional = at[n] == '?';
-        if (is_word(name, at, n)) {
-            if (required) *required = !optional;
-            return true;
+// The rows' words, read once: every check of a graph asks for each attribute of each node.
+static enum { TAKES_NONE, TAKES_OPTIONAL, TAKES_REQUIRED } taken[OP_COUNT][ATTR_COUNT];
+static once_flag taken_read = ONCE_FLAG_INIT;
+
+static void read_taken(void) {
+    for (int o = 0; o < OP_COUNT; o++) {
+        for (const char *at = ops[o].attrs; *at;) {
+            size_t n = strcspn(at, " ?");
+            attr_id id = attr_find(at, n);
+            assert(id != ATTR_COUNT);
+            taken[o][id] = at[n] == '?' ? TAKES_OPTIONAL : TAKES_REQUIRED;
+            at += n + strspn(at + n, " ?");
         }
-        at += n + strspn(at + n, " ?");
     }
-    return false;
+}
+
+bool op_takes(op o, attr_id id, bool *required) {
+    call_once(&taken_read, read_taken);
+    if (required) *required = taken[o][id] == TAKES_REQUIRED;
+    return taken[o][id] != TAKES_NONE;
 }

@@ -202,13 +202,26 @@ value fuse_ops(rewriter *r, int n, const value *ops, int result_count, const val
     return fused;
 }
 
+// [g->count]: the first node that writes each state, VALUE_NONE of all else.
+static const value *all_writers(const graph *g, arena *a) {
+    value *writers = ARENA_ARRAY(a, value, g->count);
+    for (value v = 0; v < g->count; v++) writers[v] = VALUE_NONE;
+    for (value v = g->count - 1; v >= 0; v--) {
+        const node *n = graph_node(g, v);
+        for (int i = 0; i < node_yield_count(n); i++) {
+            int written = node_writes(n, i);
+            if (written >= 0) writers[n->inputs[written]] = v;
+        }
+    }
+    return writers;
+}
+
 // The nodes that write a state which v reads; they come behind it.
-static int writers_behind(const graph *g, value v, value *out) {
+static int writers_behind(const graph *g, const value *writers, value v, value *out) {
     const node *n = graph_node(g, v);
     int count = 0;
     for (int i = 0; i < n->input_count; i++) {
-        if (!node_is_state(graph_node(g, n->inputs[i]))) continue;
-        value writer = graph_writer_of(g, n->inputs[i]);
+        value writer = writers[n->inputs[i]];
         if (writer != VALUE_NONE && writer != v) out[count++] = writer;
     }
     return count;
@@ -219,6 +232,7 @@ bool ops_convex(rewriter *r, int n, const value *ops) {
     arena *scratch = arena_new();
     value *stack = ARENA_ARRAY(scratch, value, g->count), *users = ARENA_ARRAY(scratch, value, 2 * g->count);
     bool *seen = ARENA_ARRAY(scratch, bool, g->count), *box = ARENA_ARRAY(scratch, bool, g->count);
+    const value *writers = all_writers(g, scratch);
     bool convex = true;
     int depth = 0;
     for (int i = 0; i < n; i++) box[ops[i]] = true;
@@ -230,7 +244,7 @@ bool ops_convex(rewriter *r, int n, const value *ops) {
     while (depth && convex) {
         value v = stack[--depth];
         int count = users_of(r, v, users, g->count);
-        count += writers_behind(g, v, users + count);
+        count += writers_behind(g, writers, v, users + count);
         for (int i = 0; i < count; i++) {
             if (box[users[i]] && !box[v]) convex = false;
             if (box[users[i]] || seen[users[i]]) continue;
