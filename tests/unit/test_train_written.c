@@ -229,6 +229,13 @@ START_TEST(checkpoints) {
     ck_assert_int_eq(mkdir(in_folder("checkpoint-150.partial"), 0777), 0);
     put_file("checkpoint-150.partial/state.json", "{}");
     ck_assert_int_eq(checkpoint_last(folder), 120);
+    // One that someone took the state from stands in the way, and stays.
+    put_file("checkpoint-140/notes", "");
+    ck_assert(!checkpoint_write(folder, 140, fill, NULL, &d));
+    ck_assert_ptr_nonnull(strstr(d.items[2].text, "checkpoint-140: can't be made: it is there already"));
+    ck_assert_int_eq(access(in_folder("checkpoint-140/notes"), F_OK), 0);
+    ck_assert_int_eq(checkpoint_before(folder, 120), 110);
+    ck_assert_int_eq(checkpoint_before(folder, 80), -1);
     checkpoint_clean(folder);
     ck_assert_int_ne(access(in_folder("checkpoint-150.partial"), F_OK), 0);
     checkpoint_prune(folder, 2, 80);

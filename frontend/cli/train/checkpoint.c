@@ -66,6 +66,14 @@ static int64_t *steps_in(const char *out, bool partial, size_t *count) {
     return steps;
 }
 
+int64_t checkpoint_before(const char *out, int64_t step) {
+    size_t n;
+    int64_t *steps = steps_in(out, false, &n), found = -1;
+    for (size_t i = 0; i < n && steps[i] < step; i++) found = steps[i];
+    free(steps);
+    return found;
+}
+
 int64_t checkpoint_last(const char *out) {
     size_t n;
     int64_t *steps = steps_in(out, false, &n), last = n ? steps[n - 1] : -1;
@@ -145,8 +153,12 @@ bool checkpoint_write(const char *out, int64_t step, bool (*fill)(void *user, co
     checkpoint_path partial = partial_folder(out, step), whole = checkpoint_folder(out, step);
     remove_folder(partial.text);
     bool ok = make(partial.text, fill, user, d);
-    if (ok && rename(partial.text, whole.text))
-        ok = diag_error(d, whole.text, "can't be made: %s", strerror(errno));
+    if (ok && rename(partial.text, whole.text)) {
+        bool there = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
+        ok = diag_error(d, whole.text, "can't be made: %s",
+                        there ? "it is there already, and is no whole checkpoint: remove it"
+                              : strerror(errno));
+    }
     if (ok) return synced(out) || diag_error(d, out, "can't be written: %s", strerror(errno));
     remove_folder(partial.text);
     int64_t last = checkpoint_last(out);

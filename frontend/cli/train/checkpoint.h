@@ -25,6 +25,8 @@ bool checkpoint_write(const char *out, int64_t step, bool (*fill)(void *user, co
                       void *user, diag *d);
 // The step of the last one; -1: there is none.
 int64_t checkpoint_last(const char *out);
+// That of the one before `step`; -1: there is none.
+int64_t checkpoint_before(const char *out, int64_t step);
 // Removes what a run that was killed left half-written.
 void checkpoint_clean(const char *out);
 // Removes the oldest ones, so that `keep` are left; never that of step `spared`.

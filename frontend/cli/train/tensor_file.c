@@ -127,8 +127,16 @@ static bool put_tensor(bertc_trainer *trainer, int index, const void *data, int6
     return ok;
 }
 
+// Where a tensor is missing that the model's file should have.
+static bool no_tensor(const char *path, const char *model, bool is_there, const bertc_train_tensor *t,
+                      diag *d) {
+    if (t->kind == BERTC_TENSOR_PARAMETER && !is_there)
+        return diag_error(d, model, "is missing: it holds the run's parameters");
+    return diag_error(d, path, "has no float32 tensor '%s' of the model's shape", t->name);
+}
+
 static bool read_all(bertc_trainer *trainer, const char *path, const safetensors *file,
-                     const safetensors *model, bool states, diag *d) {
+                     const char *model_path, const safetensors *model, bool states, diag *d) {
     for (int i = 0; i < bertc_trainer_tensor_count(trainer); i++) {
         bertc_train_tensor t;
         if (!describe(trainer, i, &t, d)) return false;
@@ -136,7 +144,7 @@ static bool read_all(bertc_trainer *trainer, const char *path, const safetensors
         if (!parameter && (t.kind != BERTC_TENSOR_OPTIMIZER || !states)) continue;
         const void *data = parameter ? bytes_in(model, &t) : NULL;
         if (!data) data = bytes_in(file, &t);
-        if (!data) return diag_error(d, path, "has no float32 tensor '%s' of the model's shape", t.name);
+        if (!data) return no_tensor(path, model_path, model != NULL, &t, d);
         if (!put_tensor(trainer, i, data, t.count, d)) return false;
     }
     return true;
@@ -144,7 +152,7 @@ static bool read_all(bertc_trainer *trainer, const char *path, const safetensors
 
 bool tensor_file_read(bertc_trainer *trainer, const char *path, const char *model, bool states, diag *d) {
     safetensors *file = safetensors_open(path, d), *other = file ? open_where_there(model, d) : NULL;
-    bool ok = file && !diag_failed(d) && read_all(trainer, path, file, other, states, d);
+    bool ok = file && !diag_failed(d) && read_all(trainer, path, file, model, other, states, d);
     if (file) safetensors_close(file);
     if (other) safetensors_close(other);
     return ok;

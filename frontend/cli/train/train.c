@@ -200,15 +200,26 @@ static bool settle_teacher(train_run *r, diag *d) {
 
 // --- A run
 
+// False: the last checkpoint can't be read. Where there is one before, a note says so.
+static bool damaged(const train_run *r, int64_t last, diag *d) {
+    int64_t before = checkpoint_before(r->o->output, last);
+    if (before >= 0)
+        diag_note(d, checkpoint_folder(r->o->output, before).text,
+                  "is the checkpoint before: without checkpoint-%lld --resume goes on from there",
+                  (long long)last);
+    return false;
+}
+
 // The state of the last checkpoint, or of a run that begins.
 static bool begin(train_run *r, const cJSON *options, int64_t *last_step, diag *d) {
     if (!open_output(r, d)) return false;
     int64_t last = *last_step = checkpoint_last(r->o->output);
     if (last >= 0) {
         checkpoint_path path = checkpoint_file(checkpoint_folder(r->o->output, last).text, CHECKPOINT_STATE);
-        return state_read(path.text, &r->state, d) &&
-               state_matches(&r->state, path.text, options, r->train.print, d) &&
-               load_checkpoint(r, last, d) && train_log_keep(&r->log, r->state.log_bytes, d);
+        bool read = state_read(path.text, &r->state, d);
+        if (read && !state_matches(&r->state, path.text, options, r->train.print, d)) return false;
+        return ((read && load_checkpoint(r, last, d)) || damaged(r, last, d)) &&
+               train_log_keep(&r->log, r->state.log_bytes, d);
     }
     r->state.options = cJSON_Duplicate(options, true);
     return train_log_keep(&r->log, 0, d);

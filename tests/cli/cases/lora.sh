@@ -49,6 +49,25 @@ rm -r a/one/state.json a/one/checkpoint-1? a/one/checkpoint-[23]?
 succeeds train -o a/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume -j 1
 cmp kept a/one/adapter_model.safetensors || fail "other bytes"
 
+# A checkpoint that someone damaged is named, and the one before.
+for file in adapter_model.safetensors optimizer.safetensors state.json; do
+    rm -rf b
+    mkdir b
+    cp -r a/one b/one
+    rm b/one/state.json b/one/adapter_model.safetensors
+    last=$(ls -d b/one/checkpoint-* | sort -t - -k 2 -n | tail -1)
+    before=$(ls -d b/one/checkpoint-* | sort -t - -k 2 -n | tail -2 | head -1)
+    head -c 50 "$last/$file" >cut && cp cut "$last/$file"
+    rejects 1 "^bertc: error: $last/$file: " train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
+    grep -q "^bertc: note: $before: is the checkpoint before: without ${last##*/} --resume goes on" err || fail "$(cat err)"
+done
+rm "$last/adapter_model.safetensors"
+cp a/one/checkpoint-5/state.json "$last/state.json"
+rejects 1 "$last/adapter_model.safetensors: is missing: it holds the run's parameters" train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
+rm -r "$last"
+succeeds train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
+cmp kept b/one/adapter_model.safetensors || fail "other bytes from the checkpoint before"
+
 # Of embed, the adapter says that the model gives embeddings, whatever the base's own head is.
 printf '{"anchor": "a fine film", "positive": "a good film"}\n{"anchor": "dull", "positive": "too long"}\n' >pairs.jsonl
 succeeds "$BERTC" train bert --task embed --train pairs.jsonl --num-train-epochs 1 -o near --lora-rank 2
