@@ -437,7 +437,9 @@ static bool read_weights(opening *o) {
     if (head && !hub_training_config(t, o->a, o->checkpoint, &o->read, &o->fresh, o->d)) return false;
     if (!hub_weights_read(o->checkpoint, &o->read, head ? &o->fresh : NULL, &o->tensors, o->d)) return false;
     hub_training_note(&o->fresh, o->checkpoint->where, t->seed, o->d);
-    return !head || !t->lora.rank || hub_lora_choose(&t->lora, &o->read, &o->fresh, &o->tensors, o->d);
+    const char *lacked = o->fresh.count ? o->fresh.names[0] : NULL;
+    return (!head || !t->lora.rank || hub_lora_choose(&t->lora, &o->read, &o->fresh, &o->tensors, o->d)) &&
+           hub_checkpoint_check_other(o->checkpoint, lacked, o->d);
 }
 
 static bool open_model(opening *o, hub_model *out) {

@@ -19,6 +19,11 @@ typedef struct hub_lora {
     const char *saved;
     bool merged; // the result is the whole model: the adapter is added to the weights
 } hub_lora;
+// An adapter of PEFT's, to go on with: its rank, alpha, dropout, layers and modules as *out, and its file of weights as *weights (for
+// hub_training.init), both in `a`. *head: what its task_type names, as --head; NULL: nothing. False, with a diagnostic: it is none, or one
+// that is no plain low-rank adapter of the same rank everywhere.
+bool hub_lora_read(const char *folder, arena *a, hub_lora *out, const char **weights, const char **head,
+                   diag *d);
 
 // What a model is trained for. Its parameters are then states (docs/ir.md, States).
 typedef struct hub_training {

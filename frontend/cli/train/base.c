@@ -25,6 +25,7 @@ static void read_labels(train_base *b, const train_options *o, const teacher *kn
         b->learns = false;
     }
     if (!labelled || b->learns || b->named) return;
+    b->named = o->adapter != NULL; // of the base model's own head there may be others
     const char *base = (const char *)t;
     const uint64_t *names = (const uint64_t *)(base + t->labels);
     for (uint32_t i = 0; i < t->label_count; i++) data_labels_add(b->labels, base + names[i]);
@@ -68,7 +69,8 @@ static bool settle_masks(train_base *b, const train_options *o, diag *d) {
 
 bool base_open(train_base *b, const train_options *o, const teacher *known, diag *d) {
     *b = (train_base){.arena = arena_new()};
-    b->open = hub_open(&(hub_options){.model = o->model}, b->arena, &b->model, d);
+    hub_options from = {.model = o->model, .adapters = &o->adapter, .adapter_count = o->adapter != NULL};
+    b->open = hub_open(&from, b->arena, &b->model, d);
     if (!b->open || !open_tokenizer(b, d) || !settle_length(b, o, d)) return false;
     read_labels(b, o, known);
     b->rule.task = o->task;

@@ -14,7 +14,7 @@ typedef struct train_base {
     // The labels of a head for the task that the folder has; where it has none they are learnt from the data.
     data_labels *labels;
     bool learns;
-    bool named; // the folder has none: they are the teacher's
+    bool named; // the folder has none: they are the teacher's, or those of the adapter that is trained on
     feature_rule rule;
     mask_rule mask;
     pair_template pairs;

@@ -110,6 +110,10 @@ static void add_lora(option_table *t, train_options *o) {
     t->group = "low-rank adapters (LoRA): the model's weights stay as they are";
     options_add(t, (option_row){"lora-rank", 0, OPTION_INT, "R",
                                 "trains adapters of rank R; DIR is a PEFT adapter", &o->lora.rank, 1, 4096});
+    options_add(t, (option_row){
+                       "adapter", 0, OPTION_TEXT, "FOLDER",
+                       "goes on with this PEFT adapter: its values, rank, alpha, dropout, layers and modules",
+                       &o->adapter});
     options_add(t, (option_row){"lora-alpha", 0, OPTION_NUMBER, "X", "an adapter counts X / R (default 8)",
                                 &o->lora.alpha, .floor = 1e-6});
     options_add(t, (option_row){"lora-dropout", 0, OPTION_NUMBER, "P",
@@ -241,7 +245,14 @@ static int check_lora(const option_table *t, const train_options *o) {
                         : l->saved                                     ? "--modules-to-save"
                         : l->merged                                    ? "--lora-merge"
                                                                        : NULL;
-    return needs && !l->rank ? usage_error(t, "%s goes with --lora-rank", needs) : -1;
+    if (o->adapter && (needs || l->rank) && !(l->merged && !strcmp(needs, "--lora-merge")))
+        return usage_error(t, "%s and --adapter don't go together: the adapter says it",
+                           l->rank ? "--lora-rank" : needs);
+    if (o->adapter && o->init) return usage_error(t, "--init and --adapter don't go together");
+    if (o->adapter && o->replaces)
+        return usage_error(
+            t, "--ignore-mismatched-sizes and --adapter don't go together: the labels are the adapter's");
+    return needs && !l->rank && !o->adapter ? usage_error(t, "%s goes with --lora-rank", needs) : -1;
 }
 
 static int check_teacher(const option_table *t, const train_options *o) {
@@ -322,9 +333,9 @@ data_form train_form(const train_options *o) {
 
 // Options that change nothing of the result, or that name files (whose contents count: the data have a fingerprint).
 static bool is_free(const char *name) {
-    static const char *const names[] = {"train",          "dev",        "output",           "init",
-                                        "skip-bad-lines", "save-steps", "save-total-limit", "resume",
-                                        "threads",        "memory"};
+    static const char *const names[] = {
+        "train",  "dev",     "output", "init", "adapter", "skip-bad-lines", "save-steps", "save-total-limit",
+        "resume", "threads", "memory"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return false;

@@ -18,7 +18,8 @@ typedef struct train_options {
     double learning_rate, epochs, max_norm, warmup_ratio, dropout, mlm_probability, score_scale, smoothing,
         temperature, alpha;
     hub_lora lora;
-    step_options step; // with the rate of each layer
+    const char *adapter; // to go on with; NULL: none
+    step_options step;   // with the rate of each layer
     int64_t batch, batch_tokens, accumulation, max_steps, warmup_steps, seed, patience, save_steps,
         save_limit, max_length, stride, threads;
 } train_options;

@@ -318,15 +318,36 @@ static int end(const train_run *r, bool ok, diag *d) {
     return ok ? EXIT_OK : EXIT_FAILED;
 }
 
-static int train(const option_table *t, const train_options *o, const launch *how) {
+// What an adapter that the run goes on with says, as if the command line said it.
+static bool take_adapter(train_options *o, arena *a, diag *d) {
+    static const char *const heads[] = {[TRAIN_CLASSIFY] = "sequence-classification",
+                                        [TRAIN_REGRESS] = "sequence-classification",
+                                        [TRAIN_TAG] = "token-classification",
+                                        [TRAIN_ANSWER] = "question-answering",
+                                        [TRAIN_EMBED] = "embedding",
+                                        [TRAIN_MLM] = "masked-lm",
+                                        [TRAIN_PRETRAIN] = "pretraining"};
+    bool merged = o->lora.merged;
+    const char *head;
+    if (!o->adapter) return true;
+    if (!hub_lora_read(o->adapter, a, &o->lora, &o->init, &head, d)) return false;
+    o->lora.merged = merged;
+    return !head || !strcmp(head, heads[o->task]) ||
+           diag_error(d, o->adapter, "is for the head %s, and --task %s trains %s", head, o->task_name,
+                      heads[o->task]);
+}
+
+static int train(const option_table *t, train_options *o, const launch *how) {
     diag d;
     diag_init(&d);
     d.subject = o->model;
+    arena *a = arena_new(); // of the adapter's settings
+    bool taken = take_adapter(o, a, &d);
     cJSON *options = train_options_json(t);
     train_run *r = memory_must(memory_zero(1, sizeof *r));
     r->o = o;
     r->log.fd = -1;
-    bool ok = link_open(&r->parallel.link, how, &d);
+    bool ok = link_open(&r->parallel.link, how, &d) && taken;
     if (r->parallel.link.count > 1) {
         char count[16];
         snprintf(count, sizeof count, "%d", r->parallel.link.count);
@@ -337,6 +358,7 @@ static int train(const option_table *t, const train_options *o, const launch *ho
     int status = end(r, ok, &d);
     close_run(r);
     cJSON_Delete(options);
+    arena_free(a);
     return status;
 }
 

@@ -1,4 +1,5 @@
 #include "frontend/hub/encoder/fresh.h"
+#include "frontend/hub/encoder/lora.h"
 
 #include <math.h>
 #include <string.h>
@@ -53,6 +54,8 @@ void hub_fresh_give(hub_fresh *f, hub_checkpoint *c, const hub_config *config, h
     const char *prefix = hub_module_of(m)->scope == SCOPE_HEAD ? "" : config->family->base_prefix;
     if (hub_checkpoint_borrow(c, name, name)) return;
     if (hub_checkpoint_borrow(c, name, arena_printf(a, "%s%s", prefix, own))) return;
+    // An adapter's, of a module that is saved whole.
+    if (hub_checkpoint_borrow_wide(c, name, arena_printf(a, LORA_WRAPPER "%s%s", prefix, own))) return;
     int rank = hub_tensor_shape(config, m, p, shape);
     for (int i = 0; i < rank; i++) n *= shape[i];
     float *data = ARENA_ARRAY(a, float, n); // zeros

@@ -113,12 +113,36 @@ static void name_saved(choosing *c, hub_module m, int set, const hub_config *con
     }
 }
 
+// The numbers that the adapter which a run goes on with has for a tensor. False: it has none, or, with a diagnostic, others.
+static bool stored(choosing *c, const char *name, const char *from, int rank, const int64_t *shape) {
+    const char *dtype;
+    const int64_t *own;
+    const void *data;
+    int own_rank;
+    hub_checkpoint *k = c->weights->checkpoint;
+    if (!hub_checkpoint_borrow_wide(k, name, from)) return false;
+    bool same = hub_checkpoint_entry(k, name, &dtype, &own_rank, &own, &data) && own_rank == rank;
+    for (int i = 0; same && i < rank; i++) same = own[i] == shape[i];
+    if (!same)
+        diag_error(c->d, hub_checkpoint_where(k, name),
+                   "tensor \"%.300s\": has another shape than the model's", from);
+    return same;
+}
+
+static void take_stored(choosing *c, const hub_weight *w, const char *from) {
+    for (int i = 0; i < c->fresh->count; i++)
+        if (!strcmp(c->fresh->names[i], w->tensor)) return; // it was looked for already
+    if (stored(c, w->tensor, from, w->rank, w->shape)) c->weights->items[w - c->weights->items].e = ELEM_F32;
+}
+
 static void take_whole(choosing *c, hub_module m, int set, const hub_config *config, const hub_weight *w) {
     hub_adapted_layers *out = c->out;
     const char *name = hub_class_module(c->a, config, m, set);
     for (int i = 0; i < c->named; i++) c->named_found[i] |= saves(c->a, name, out->saved[i]);
     if (!is_saved(out, c->a, name)) return;
     const hub_weight *bias = hub_weight_of(c->weights, m, set, PART_BIAS);
+    take_stored(c, w, arena_printf(c->a, LORA_WRAPPER "%s.weight", name));
+    if (bias->tensor) take_stored(c, bias, arena_printf(c->a, LORA_WRAPPER "%s.bias", name));
     add(c->a, &out->whole, &out->whole_count, w->tensor);
     if (bias->tensor) add(c->a, &out->whole, &out->whole_count, bias->tensor);
 }
@@ -159,8 +183,8 @@ static void add_layer(choosing *c, const hub_weight *w, const char *name) {
                              .b = arena_printf(c->a, LORA_WRAPPER "%s.lora_B.weight", name),
                              .rows = w->shape[0],
                              .columns = w->shape[1]};
-    give(c, x->a, rank, x->columns, true);
-    give(c, x->b, x->rows, rank, false);
+    if (!stored(c, x->a, x->a, 2, (int64_t[]){rank, x->columns})) give(c, x->a, rank, x->columns, true);
+    if (!stored(c, x->b, x->b, 2, (int64_t[]){x->rows, rank})) give(c, x->b, x->rows, rank, false);
 }
 
 // A linear layer that may have an adapter: its weight is one matrix.

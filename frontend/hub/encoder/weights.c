@@ -384,7 +384,6 @@ bool hub_weights_read(hub_checkpoint *c, hub_config *config, hub_fresh *fresh, h
     if (hub_head_predicts(config->head)) ok &= settle_decoder(&l);
     if (config->head == HEAD_VECTORS) l.used[l.used_count++] = "linear.weight"; // a projection's, read apart
     if (ok) note_unread(&l);
-    ok = ok && hub_checkpoint_check_other(c, fresh && fresh->count ? fresh->names[0] : NULL, d);
     // Encoders are published with the config of the model that they were cut out of.
     if (l.head_lacks && !l.head_there && !fresh && slot(out, MODULE_WORD, -1, PART_WEIGHT)->tensor)
         diag_note(d, c->where, "%s: --head model compiles the encoder alone",

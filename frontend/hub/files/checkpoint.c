@@ -203,11 +203,32 @@ void hub_checkpoint_give(hub_checkpoint *c, const char *name, int rank, const in
     give(c, (given_tensor){c->where, name, "F32", rank, copy, data});
 }
 
-bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from) {
-    given_tensor t = {.file = c->other_path, .name = name};
-    if (!c->other || !weights_file_entry(c->other, from, &t.dtype, &t.rank, &t.shape, &t.data)) return false;
+static bool lend(hub_checkpoint *c, const char *name, const char *from, given_tensor *t) {
+    *t = (given_tensor){.file = c->other_path, .name = name};
+    if (!c->other || !weights_file_entry(c->other, from, &t->dtype, &t->rank, &t->shape, &t->data))
+        return false;
     for (int i = 0; i < weights_file_count(c->other); i++)
         if (!strcmp(weights_file_name(c->other, i), from)) c->borrowed[i] = true;
+    return true;
+}
+
+bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from) {
+    given_tensor t;
+    if (!lend(c, name, from, &t)) return false;
+    give(c, t);
+    return true;
+}
+
+bool hub_checkpoint_borrow_wide(hub_checkpoint *c, const char *name, const char *from) {
+    given_tensor t;
+    elem e;
+    int64_t n = 1;
+    if (!lend(c, name, from, &t) || !hub_weight_elem(t.dtype, &e)) return false;
+    for (int i = 0; i < t.rank; i++) n *= t.shape[i];
+    float *data = ARENA_ARRAY(c->arena, float, n ? n : 1);
+    elem_convert(e, t.data, ELEM_F32, data, n);
+    t.data = data;
+    t.dtype = "F32";
     give(c, t);
     return true;
 }

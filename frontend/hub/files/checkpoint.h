@@ -57,6 +57,8 @@ bool hub_checkpoint_add(hub_checkpoint *c, const char *folder, const char *weigh
 bool hub_checkpoint_open_other(hub_checkpoint *c, const char *path, diag *d);
 // From now on `name` finds the other file's tensor `from`. False: there is none.
 bool hub_checkpoint_borrow(hub_checkpoint *c, const char *name, const char *from);
+// The same, as float32; it must be of floats.
+bool hub_checkpoint_borrow_wide(hub_checkpoint *c, const char *name, const char *from);
 // Notes which tensors of the other file were not borrowed. None was: an error; `lacked`, or NULL, is a tensor that it should hold.
 bool hub_checkpoint_check_other(const hub_checkpoint *c, const char *lacked, diag *d);
 // The file that a tensor is read of, for messages: the checkpoint's, or the other.

@@ -42,8 +42,10 @@ def compare(case, model, tokenizer, text, said):
     inputs = tokenizer(text["text"], text.get("pair"), return_tensors="pt")
     if case["task"] == "embed" and "base" not in case:
         return apart(model.encode(text["text"]).tolist(), said["embedding"])
+    # PEFT's model for questions passes no token types on; the one within it does.
+    within = model.base_model if "base" in case and case["task"] == "answer" else model
     with torch.no_grad():
-        out = model(**inputs)
+        out = within(**inputs)
     if case["task"] == "embed":
         return apart(out.last_hidden_state[0].mean(0).tolist(), said["embedding"])
     if case["task"] == "classify":

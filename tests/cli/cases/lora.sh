@@ -68,6 +68,47 @@ rm -r "$last"
 succeeds train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
 cmp kept b/one/adapter_model.safetensors || fail "other bytes from the checkpoint before"
 
+# --adapter goes on with an adapter: at first it is that one; settings and labels are its own, and its 16-bit numbers become 32-bit ones.
+succeeds train --adapter one --learning-rate 0 -o still
+cmp one/adapter_model.safetensors still/adapter_model.safetensors || fail 'a run without a rate changed the adapter'
+sed 1,3d one/adapter_config.json >kept
+sed 1,3d still/adapter_config.json | cmp - kept || fail 'other settings'
+succeeds train --adapter one --num-train-epochs 4 --dev train.jsonl -o more
+! cmp -s one/adapter_model.safetensors more/adapter_model.safetensors || fail 'nothing was learnt'
+succeeds train --num-train-epochs 2 -o narrow --lora-rank 3 --save-dtype bf16 --modules-to-save layer.1.output.dense,embeddings.LayerNorm
+succeeds train --adapter narrow --learning-rate 0 -o wide
+for folder in narrow wide; do
+    succeeds "$BERTC" run bert --adapter $folder --raw-scores "a fine film, number 9" "dull and far too long"
+    cp out said.$folder
+done
+cmp said.narrow said.wide || fail "other answers: $(cat said.*)"
+succeeds train --adapter one --lora-merge --num-train-epochs 1 -o joined
+[ -s joined/model.safetensors ] || fail 'no whole model'
+printf '{"text": "fine", "label": "unheard"}\n' >unheard.jsonl
+MANY=1 rejects 1 "'unheard' is none of the labels bad, good" "$BERTC" train bert --task classify --train unheard.jsonl --adapter one -o x
+rejects 1 'one: is for the head sequence-classification, and --task embed trains embedding' "$BERTC" train bert --task embed --train train.jsonl --adapter one -o x
+rejects 1 'nowhere/adapter_config.json: can.t be opened' train --adapter nowhere -o x
+rejects 2 'lora-rank and --adapter don.t go together' train --adapter one --lora-rank 4 -o x
+rejects 2 'lora-alpha and --adapter don.t go together' train --adapter one --lora-alpha 4 -o x
+rejects 2 'init and --adapter don.t go together' train --adapter one --init x -o x
+mkdir odd
+cp one/* odd/ 2>/dev/null || true
+for change in 's/"r":	4/"r":	5/;r .or rank_pattern. is 5 for bert.*tensors have rank 4' 's/"bias":	"none"/"bias":	"all"/;bias: "all": trained biases' \
+    's/"use_dora":	false/"use_dora":	true/;use_dora: DoRA' 's/\["query", "value"\]/".*query"/;target_modules: is a pattern' 's/"lora_dropout":	0.1/"lora_dropout":	1.5/;lora_dropout: is 1.5' \
+    's/"bias"/"rank_pattern": {"query": 2}, "bias"/;rank_pattern: is set'; do
+    sed "${change%%;*}" one/adapter_config.json >odd/adapter_config.json
+    rejects 1 "odd/adapter_config.json: ${change#*;}" train --adapter odd -o x
+done
+
+# Adapters that PEFT made, of a base without a head.
+MADE=$SOURCE/tests/models/answers/lora
+printf '{"text": "the cat", "label": "LABEL_0"}\n{"text": "a dog", "label": "LABEL_2"}\n' >made.jsonl
+succeeds "$BERTC" train "$MADE" --adapter "$MADE/adapters/seq-cls" --task classify --train made.jsonl --learning-rate 0 --max-steps 1 -o made
+for folder in "$MADE/adapters/seq-cls" made; do
+    "$BERTC" run "$MADE" --adapter "$folder" --raw-scores --json "the cat sat" >"said.$(basename $folder)" 2>err || fail "$(cat err)"
+done
+cmp said.seq-cls said.made || fail "other answers: $(cat said.seq-cls said.made)"
+
 # Of embed, the adapter says that the model gives embeddings, whatever the base's own head is.
 printf '{"anchor": "a fine film", "positive": "a good film"}\n{"anchor": "dull", "positive": "too long"}\n' >pairs.jsonl
 succeeds "$BERTC" train bert --task embed --train pairs.jsonl --num-train-epochs 1 -o near --lora-rank 2
