@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/bertc_task.h"
 #include "runtime/bertc_train.h"
@@ -56,7 +57,11 @@ static bool open_model(teacher *t, const train_options *o, int threads, diag *d)
                        .optimise = 2,
                        .mcpu = o->mcpu,
                        .usual_mcpu = "native"};
-    if (!opened_open(&t->opened, o->teacher, &b, d)) return false;
+    if (!opened_open(&t->opened, o->teacher, &b, d)) {
+        if (!access(o->teacher, F_OK))
+            diag_note(d, t->path, "a teacher of --task %s is a model for %s", o->task_name, b.hub.head);
+        return false;
+    }
     if (!bertc_model_describe(t->opened.model, &info, &e)) return runtime_failed(d, &e);
     t->max_tokens = info.max_length;
     t->output_count = info.output_count;

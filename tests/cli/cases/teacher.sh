@@ -42,6 +42,7 @@ cmp small/model.safetensors again/model.safetensors || fail "the artefact teache
 rejects 1 'model.so: .*t teach --task tag: a teacher of it is a model for token-classification' "$BERTC" train bert --task tag --train tag.jsonl -o x --teacher model.so
 MANY=1 rejects 1 "'yes' is none of the labels negative, positive" "$BERTC" train bert --task classify --train classify.jsonl -o x --teacher model.so
 rejects 1 'has the labels negative, positive, and the model to be trained maybe, no, yes: they must have the same names' "$BERTC" train classify --task classify --train classify.jsonl -o x --teacher model.so
+MANY=1 rejects 1 'note: bert: a teacher of --task classify is a model for sequence-classification' "$BERTC" train bert --task classify --train classify.jsonl -o x --teacher bert
 rejects 1 "nowhere: can't be opened: No such file" distil -o x --teacher nowhere
 rejects 2 'teacher goes with --task classify, tag' "$BERTC" train bert --task pretrain --train mlm.txt -o x --teacher "$MODEL"
 rejects 2 'alpha goes with --teacher' "$BERTC" train bert --task classify --train wrong.jsonl -o x --alpha 0.2
