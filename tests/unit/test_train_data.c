@@ -194,15 +194,20 @@ START_TEST(found_answers) {
     ck_assert_int_eq(s.without, 1);
     found_answer windows[] = {{1, 3, 0, 3}, {5, 2, 28, 39}, {4, 4, 34, 39}, {1, 2, 0, 3}};
     answer_metrics m;
-    ck_assert(answers_judge(&m, &s, windows, &d));
+    ck_assert(answers_judge(&m, &s, windows, memory, &d));
     metric_list list = {0};
     answer_metrics_list(&m, &list);
     ck_assert(m.count == 2 && metric_find(&list, "exact_match") == 1 && metric_find(&list, "f1") == 1);
     windows[1].score = 1.5f; // then the third window's "eight" is found
-    ck_assert(answers_judge(&m, &s, windows, &d));
+    ck_assert(answers_judge(&m, &s, windows, memory, &d));
     list.count = 0;
     answer_metrics_list(&m, &list);
     ck_assert_double_eq(metric_find(&list, "exact_match"), 0.5);
+    // The leads of none over the spans are 2 - 4 and 2 - 1: said above -2 alone, none is right once, and "eight" is wrong.
+    ck_assert_double_eq(metric_find(&list, "best_exact"), 0.5);
+    ck_assert_double_eq(metric_find(&list, "best_exact_thresh"), 0);
+    ck_assert_double_eq(metric_find(&list, "best_f1"), (1 + 2.0 / 3) / 2);
+    ck_assert_double_eq(metric_find(&list, "best_f1_thresh"), -2);
     set_close(&s);
 }
 END_TEST

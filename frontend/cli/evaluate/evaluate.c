@@ -1,6 +1,5 @@
 #include "frontend/cli/evaluate/evaluate.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +68,7 @@ static void add_figures(option_table *t, evaluate_options *o) {
     options_add(t, (option_row){"null-score-diff-threshold", 0, OPTION_NUMBER, "X",
                                 "answer none where it scores more than X above the best answer (implies "
                                 "--no-answer; best_exact_thresh and best_f1_thresh say which X is best)",
-                                &o->null_difference, .floor = -DBL_MAX});
+                                &o->null_difference, .floor = -1e9, .ceiling = 1e9});
     options_add(t, (option_row){"cut", 0, OPTION_INTS, "K[,K]...",
                                 "for rankings: the K of nDCG@K and recall@K (default 1,5,10)", &o->cuts, 1});
     t->group = "bias";

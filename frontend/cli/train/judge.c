@@ -5,7 +5,7 @@
 
 void judge_open(judge *j, train_set *s, bool mixed, arena *a) {
     const feature_rule *rule = s->rule;
-    *j = (judge){.set = s, .rule = rule, .mixed = mixed};
+    *j = (judge){.set = s, .rule = rule, .arena = a, .mixed = mixed};
     switch (rule->form) {
     case DATA_LABEL: label_metrics_open(&j->labels, data_labels_count(rule->labels), a); break;
     case DATA_LABELS: multi_label_open(&j->marks, data_labels_count(rule->labels), a); break;
@@ -170,7 +170,7 @@ void judge_add(judge *j, const train_batch *b, int count, const bertc_tensor *ou
 }
 
 bool judge_end(judge *j, diag *d) {
-    return !j->answers || answers_judge(&j->texts, j->set, j->answers, d);
+    return !j->answers || answers_judge(&j->texts, j->set, j->answers, j->arena, d);
 }
 
 void judge_list(const judge *j, double loss, metric_list *out) {

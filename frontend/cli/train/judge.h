@@ -49,7 +49,7 @@ void judge_list(const judge *j, double loss, metric_list *out);
 // The best span of the context's tokens, from the logits of a window of `n` tokens.
 found_answer answer_find(const float *starts, const float *ends, const uint32_t *byte_starts,
                          const uint32_t *byte_ends, int64_t n);
-// The windows of each example together, against its answers.
-bool answers_judge(answer_metrics *out, train_set *s, const found_answer *found, diag *d);
+// The windows of each example together, against its answers. What *out keeps is in `kept`.
+bool answers_judge(answer_metrics *out, train_set *s, const found_answer *found, arena *kept, diag *d);
 
 #endif

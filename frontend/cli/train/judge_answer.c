@@ -29,15 +29,17 @@ static found_answer best_of(const found_answer *v, int64_t n) {
 }
 
 static void add(answer_metrics *m, const data_example *e, const found_answer *f, bool may_be_none, arena *a) {
-    bool none = may_be_none && f->none > f->score;
-    answer_text found = {"", 0}, *gold = ARENA_ARRAY(a, answer_text, e->answer_count);
-    if (!none && f->to > f->from) found = (answer_text){e->text.pair + f->from, f->to - f->from};
+    const answer_text nothing = {"", 0};
+    answer_text span = nothing, *gold = ARENA_ARRAY(a, answer_text, e->answer_count);
+    double lead = (double)f->none - (double)f->score;
+    if (f->to > f->from) span = (answer_text){e->text.pair + f->from, f->to - f->from};
     for (int i = 0; i < e->answer_count; i++) gold[i] = (answer_text){e->answers[i].text, e->answers[i].size};
-    answer_metrics_add(m, &found, gold, e->answer_count);
+    answer_metrics_add(m, may_be_none && lead > 0 ? &nothing : &span, gold, e->answer_count);
+    if (may_be_none) answer_metrics_add_span(m, &span, lead, gold, e->answer_count);
 }
 
-bool answers_judge(answer_metrics *out, train_set *s, const found_answer *found, diag *d) {
-    *out = (answer_metrics){0};
+bool answers_judge(answer_metrics *out, train_set *s, const found_answer *found, arena *kept, diag *d) {
+    *out = (answer_metrics){.arena = kept};
     for (int64_t i = 0, end; i < s->count; i = end) {
         const set_entry *at = &s->entries[i];
         for (end = i + 1; end < s->count && s->entries[end].offset == at->offset;) end++;
