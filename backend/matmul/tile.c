@@ -5,6 +5,11 @@
 
 #include <assert.h>
 
+// Lines that are asked for in L1 go through L2 and stay there when a wide tile pushes them out of L1. On Zen 5 memory then
+// gives more than when they are asked for in L2 alone (docs/benchmarks.md, "Prefetched into L1").
+#define LOCALITY_L1 3
+#define LOCALITY_L2 2
+
 int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns) {
     int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
     int vectors = 1;
@@ -43,10 +48,10 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     LLVMValueRef at_ahead = tile_phi(e, tile_param(t, PARAM_AHEAD), before);
     LLVMValueRef at_next = t->next ? tile_phi(e, tile_param(t, PARAM_NEXT), before) : NULL;
     int touched = 0;
-    if (t->next) tile_prefetch(e, at_next, false, 2);
+    if (t->next) tile_prefetch(e, at_next, false, LOCALITY_L2);
     for (int u = 0; u < TILE_UNROLL; u++) {
         for (; touched < t->line_count * (u + 1) / TILE_UNROLL; touched++) {
-            tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, 2);
+            tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, LOCALITY_L1);
         }
         if (u > 0) keep_apart(e);
         step_emit(e, t, at_a, at_b, u, t->product->group, acc);

@@ -48,7 +48,7 @@ struct tile {
     // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From group to group it is GROUP_BYTES.
     int64_t panel;
     bool accumulate; // the sums start from what C holds, not from 0
-    // Four groups of k fetch into L2 one line at each of these distances (bytes) from `ahead`, which then
+    // Four groups of k fetch one line at each of these distances (bytes) from `ahead`, which then
     // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles. The lines are of
     // `streams` places.
     int line_count, streams;
