@@ -150,3 +150,14 @@ http_reply http_ask(const web *w, const char *method, const char *path, const ch
 http_reply http_post(const web *w, const char *path, const char *body) {
     return http_ask(w, "POST", path, NULL, body);
 }
+
+Suite *web_suite(const char *name, const web_case *all, size_t count) {
+    Suite *suite = suite_create(name);
+    for (size_t i = 0; i < count; i++) {
+        TCase *c = tcase_create(all[i].name);
+        tcase_set_timeout(c, 300);
+        tcase_add_test(c, all[i].test);
+        suite_add_tcase(suite, c);
+    }
+    return suite;
+}

@@ -2,6 +2,7 @@
 #ifndef BERTC_TESTS_HTTP_H
 #define BERTC_TESTS_HTTP_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -32,5 +33,12 @@ bool http_send(int fd, const char *bytes, size_t size);
 // One request on a connection of its own. `body` NULL: none. `more`: further lines of the head, each with \r\n; NULL: none.
 http_reply http_ask(const web *w, const char *method, const char *path, const char *more, const char *body);
 http_reply http_post(const web *w, const char *path, const char *body);
+
+// A suite of them, with time enough for a slow machine.
+typedef struct web_case {
+    const char *name;
+    const TTest *test;
+} web_case;
+Suite *web_suite(const char *name, const web_case *all, size_t count);
 
 #endif

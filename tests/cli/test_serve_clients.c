@@ -301,25 +301,15 @@ START_TEST(connections_in_turn) {
 END_TEST
 
 static Suite *clients_suite(void) {
-    const struct {
-        const char *name;
-        const TTest *test;
-    } all[] = {{"batches", batches},
-               {"overload", overload},
-               {"shutdown", shutdown_loses_nothing},
-               {"slow_writers", slow_writers},
-               {"slow_readers", slow_readers},
-               {"wrong_bytes", wrong_bytes},
-               {"large_bodies", large_bodies},
-               {"connections", connections_in_turn}};
-    Suite *suite = suite_create("serve_clients");
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        TCase *c = tcase_create(all[i].name);
-        tcase_set_timeout(c, 300);
-        tcase_add_test(c, all[i].test);
-        suite_add_tcase(suite, c);
-    }
-    return suite;
+    const web_case all[] = {{"batches", batches},
+                            {"overload", overload},
+                            {"shutdown", shutdown_loses_nothing},
+                            {"slow_writers", slow_writers},
+                            {"slow_readers", slow_readers},
+                            {"wrong_bytes", wrong_bytes},
+                            {"large_bodies", large_bodies},
+                            {"connections", connections_in_turn}};
+    return web_suite("serve_clients", all, sizeof all / sizeof *all);
 }
 int main(int argc, char **argv) {
     all_of_it = argc > 1 && !strcmp(argv[1], "--all");

@@ -41,6 +41,8 @@ typedef struct call {
     // What only some routes ask for.
     bool base64, return_text, raw_scores, normalize;
     int dimensions; // 0: not said
+    bool documents; // ranked in the form of Cohere's and Jina's
+    int64_t top_n;
     int64_t layer, head;
     char **owned; // freed with the call
     int owned_count;

@@ -1,6 +1,7 @@
 #include "frontend/cli/serve/engine.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,7 @@ struct engine {
     pthread_cond_t more;
     job *first, **last; // of the queue
     int64_t inside;     // texts that wait or are being answered
+    double free_since;  // the last call ended; of the engine's thread
     bool closing;
 };
 
@@ -90,14 +92,22 @@ static void take_out(engine *e, const batch *b) {
     while (*e->last) e->last = &(*e->last)->next;
 }
 
+// When the call of these texts begins, though it is not full.
+static double begins(const engine *e, const batch *b) {
+    const job *oldest = b->jobs[0];
+    if (e->options.max_wait_us >= 0) return oldest->arrived + (double)e->options.max_wait_us * 1e-6;
+    if ((int64_t)b->count < atomic_load(&e->counts->queued)) return oldest->arrived; // others would wait too
+    return oldest->arrived + pace_wait(&oldest->of->model->pace, seconds_now(), b->tokens);
+}
+
 // Under the lock, which is released meanwhile. False: nothing is left, and the engine is to close.
 static bool next_batch(engine *e, batch *b) {
     for (;;) {
         while (!e->first && !e->closing) pthread_cond_wait(&e->more, &e->lock);
         if (!e->first) return false;
         bool full = gather(e, b);
-        double until = e->first->arrived + (double)e->options.max_wait_us * 1e-6;
-        if (full || e->closing || seconds_now() >= until) return take_out(e, b), true;
+        double until = full || e->closing ? 0 : begins(e, b);
+        if (seconds_now() >= until) return take_out(e, b), true;
         struct timespec t = {.tv_sec = (time_t)until,
                              .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
         pthread_cond_timedwait(&e->more, &e->lock, &t);
@@ -109,6 +119,15 @@ static bool next_batch(engine *e, batch *b) {
 static void note_batch(engine *e, const batch *b) {
     metrics_observe(e->counts, HISTOGRAM_BATCH_SIZE, (double)b->count);
     metrics_observe(e->counts, HISTOGRAM_BATCH_TOKENS, (double)b->tokens);
+}
+
+static void note_pace(engine *e, const batch *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        const job *j = b->jobs[i];
+        pace_note(&j->of->model->pace, j->ended, fmax(0, e->free_since - j->arrived), j->ended - j->started,
+                  b->tokens, j->tokens);
+    }
+    e->free_since = seconds_now();
 }
 
 // Texts that have waited too long are not answered any more: who asked has most likely gone.
@@ -149,6 +168,7 @@ static void *answer_batches(void *argument) {
         if (b.count) {
             note_batch(e, &b);
             answer_jobs(b.jobs, b.count);
+            note_pace(e, &b);
         }
         finish_jobs(e, jobs, all);
         free(jobs);

@@ -55,8 +55,9 @@ typedef struct work {
 void work_free(work *w);
 
 typedef struct engine_options {
-    int64_t max_batch_tokens, max_batch_requests, max_wait_us, max_concurrent_requests;
-    double timeout; // seconds that a text may wait
+    int64_t max_batch_tokens, max_batch_requests, max_concurrent_requests;
+    int64_t max_wait_us; // -1: as pace.h says
+    double timeout;      // seconds that a text may wait
 } engine_options;
 
 typedef struct engine engine;

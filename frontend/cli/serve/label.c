@@ -43,15 +43,35 @@ void predict_finish(call *c) {
 
 // --- Pairs of a query and texts
 
-bool rerank_begin(call *c) {
+static bool begin_ranking(call *c, cJSON *texts, const char *key, const char *return_key) {
     cJSON *query = cJSON_GetObjectItemCaseSensitive(c->json, "query");
     if (!cJSON_IsString(query)) return call_wrong(c, "missing field `query`");
     bertc_text text = call_text(c, query);
     c->work.keep = KEEP_SCORES;
     c->work.options.plain_text = true;
-    return inputs_read_list(c, &text, cJSON_GetObjectItemCaseSensitive(c->json, "texts"), "texts") &&
-           settings_read(c, c->json, "", false) &&
-           settings_flag(c, c->json, "return_text", &c->return_text) && inputs_count(c, false);
+    return inputs_read_list(c, &text, texts, key) && settings_read(c, c->json, "", false) &&
+           settings_flag(c, c->json, return_key, &c->return_text) && inputs_count(c, false);
+}
+
+bool rerank_begin(call *c) {
+    cJSON *texts = cJSON_GetObjectItemCaseSensitive(c->json, "texts");
+    if (!texts && cJSON_HasObjectItem(c->json, "documents")) return documents_begin(c);
+    return begin_ranking(c, texts, "texts", "return_text");
+}
+
+// As Cohere's and Jina's clients ask: documents are strings, or objects with a text.
+bool documents_begin(call *c) {
+    cJSON *documents = cJSON_GetObjectItemCaseSensitive(c->json, "documents"), *next;
+    c->documents = true;
+    for (cJSON *x = cJSON_IsArray(documents) ? documents->child : NULL; x; x = next) {
+        next = x->next;
+        if (!cJSON_IsObject(x)) continue;
+        if (!cJSON_IsString(cJSON_GetObjectItemCaseSensitive(x, "text")))
+            return call_wrong(c, "`documents` must hold strings, or objects with a string `text`");
+        cJSON_ReplaceItemViaPointer(documents, x, cJSON_DetachItemFromObjectCaseSensitive(x, "text"));
+    }
+    return settings_int(c, c->json, "top_n", 1, INT32_MAX, &c->top_n) &&
+           begin_ranking(c, documents, "documents", "return_documents");
 }
 
 typedef struct ranked {
@@ -65,24 +85,40 @@ static int above(const void *a, const void *b) {
     return x->index - y->index;
 }
 
+static void write_text(out *o, const call *c, int index) {
+    const bertc_text *text = &c->work.jobs[index].text;
+    out_string(o, text->pair, text->pair_size);
+}
+
+static void write_rank(out *o, const call *c, const ranked *r) {
+    out_format(o, "{\"index\": %d, ", r->index);
+    if (c->return_text) {
+        out_text(o, c->documents ? "\"document\": {\"text\": " : "\"text\": ");
+        write_text(o, c, r->index);
+        out_text(o, c->documents ? "}, " : ", ");
+    }
+    out_text(o, c->documents ? "\"relevance_score\": " : "\"score\": ");
+    out_float(o, r->score);
+    out_text(o, "}");
+}
+
 void rerank_finish(call *c) {
     out *o = &c->reply;
+    int count = c->top_n && c->top_n < c->work.count ? (int)c->top_n : c->work.count;
     ranked *all = memory_must(memory_alloc((size_t)c->work.count, sizeof *all));
     for (int i = 0; i < c->work.count; i++) all[i] = (ranked){i, c->work.jobs[i].scores[0].score};
     qsort(all, (size_t)c->work.count, sizeof *all, above);
+    if (c->documents) {
+        out_text(o, "{\"model\": ");
+        out_quoted(o, c->model->name);
+        out_text(o, ", \"results\": ");
+    }
     out_text(o, "[");
-    for (int i = 0; i < c->work.count; i++) {
-        const bertc_text *text = &c->work.jobs[all[i].index].text;
-        out_format(o, "%s{\"index\": %d, ", i ? ", " : "", all[i].index);
-        if (c->return_text) {
-            out_text(o, "\"text\": ");
-            out_string(o, text->pair, text->pair_size);
-            out_text(o, ", ");
-        }
-        out_text(o, "\"score\": ");
-        out_float(o, all[i].score);
-        out_text(o, "}");
+    for (int i = 0; i < count; i++) {
+        if (i) out_text(o, ", ");
+        write_rank(o, c, &all[i]);
     }
     out_text(o, "]");
+    if (c->documents) out_format(o, ", \"usage\": {\"total_tokens\": %lld}}", (long long)c->tokens);
     free(all);
 }

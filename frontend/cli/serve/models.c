@@ -73,6 +73,7 @@ bool served_open(served *m, const char *word, const served_options *o, diag *d) 
         return diag_error(d, m->path,
                           "has no tokenizer, so it can answer no text: compile a folder that has one");
     describe(m);
+    m->decodes = decode_kind_of(m->model);
     bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = o->threads,
                                 .huge_pages = o->huge_pages};
     m->session = bertc_open(m->model, &so, &e);

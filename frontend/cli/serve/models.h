@@ -5,6 +5,8 @@
 #include <pthread.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/serve/decode.h"
+#include "frontend/cli/serve/pace.h"
 
 typedef struct served {
     char *name; // in paths, in the key `model` and in logs
@@ -18,6 +20,8 @@ typedef struct served {
     bertc_session *reader;  // tokens, under `reading`
     pthread_mutex_t reading;
     cJSON *description;
+    decode_kind decodes;
+    pace pace;
 } served;
 
 typedef struct served_options {

@@ -30,6 +30,10 @@ static const route routes[] = {
      .finish = predict_finish},
     {"/rerank", .post = true, .needs = ABLE_RANK, .task = TASK_RERANK, .begin = rerank_begin,
      .finish = rerank_finish},
+    {"/v1/rerank", .post = true, .openai = true, .needs = ABLE_RANK, .task = TASK_RERANK,
+     .begin = documents_begin, .finish = rerank_finish},
+    {"/v2/rerank", .post = true, .openai = true, .needs = ABLE_RANK, .task = TASK_RERANK,
+     .begin = documents_begin, .finish = rerank_finish},
     {"/run", .post = true, .needs = ABLE_TEXT, .task = TASK_NONE, .begin = run_begin, .finish = lines_finish},
     {"/entities", .post = true, .needs = ABLE_ENTITIES, .task = TASK_NONE, .begin = run_begin,
      .finish = lines_finish},
@@ -42,6 +46,7 @@ static const route routes[] = {
     {"/summarize", .post = true, .needs = ABLE_EMBED, .task = TASK_NONE, .begin = summary_begin,
      .finish = lines_finish},
     {"/tokenize", .post = true, .task = TASK_NONE, .begin = tokenize_begin},
+    {"/decode", .post = true, .task = TASK_NONE, .begin = decode_begin},
     {"/attention", .post = true, .needs = ABLE_ATTENTION, .task = TASK_NONE, .begin = attention_begin,
      .finish = attention_finish},
 };

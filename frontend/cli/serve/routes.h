@@ -27,6 +27,7 @@ void similarity_finish(call *c);
 bool predict_begin(call *c);
 void predict_finish(call *c);
 bool rerank_begin(call *c);
+bool documents_begin(call *c);
 void rerank_finish(call *c);
 
 // --- lines.c: as `bertc run --json`
@@ -46,6 +47,7 @@ bool about_page(call *c);
 
 // --- look.c: tokens and attention
 bool tokenize_begin(call *c);
+bool decode_begin(call *c);
 bool attention_begin(call *c);
 void attention_finish(call *c);
 

@@ -12,7 +12,7 @@
 #include "frontend/cli/serve/routes.h"
 #include "ir/memory.h"
 
-enum { SPARE_FILES = 64 };
+enum { SPARE_FILES = 64, TOKENS_PER_THREAD = 512 };
 
 static void add_network(option_table *t, server_options *o) {
     t->group = "where";
@@ -55,14 +55,16 @@ static void add_limits(option_table *t, server_options *o) {
 static void add_batches(option_table *t, server_options *o) {
     t->group = "batches";
     options_add(t, (option_row){"max-batch-tokens", 0, OPTION_INT, "N",
-                                "tokens of one call of a model (default 16384)", &o->max_batch_tokens, 1});
+                                "tokens of one call of a model (default: 512 for each thread)",
+                                &o->max_batch_tokens, 1});
     options_add(t, (option_row){"max-batch-requests", 0, OPTION_INT, "N",
                                 "texts of one call (default: no limit)", &o->max_batch_requests, 1});
     options_add(
         t,
         (option_row){"max-wait-us", 0, OPTION_INT, "N",
-                     "microseconds that a text waits for others to fill a call (default 0: a call begins as "
-                     "soon as the one before it ends)",
+                     "microseconds that a text waits for others to fill a call (0: a call begins as soon as "
+                     "the one before it ends; default: only where texts queue, and no longer than others "
+                     "took)",
                      &o->max_wait_us, 0});
     options_add(
         t, (option_row){"threads", 'j', OPTION_INT, "N", "of a call (default: all CPUs)", &o->threads, 1});
@@ -82,7 +84,7 @@ static void table_init(option_table *t, server_options *o) {
                           .max_concurrent_requests = 512,
                           .max_connections = 1024,
                           .timeout = 60,
-                          .max_batch_tokens = 16384};
+                          .max_wait_us = -1};
     add_network(t, o);
     add_limits(t, o);
     add_batches(t, o);
@@ -183,6 +185,8 @@ static void add_defaults(server_options *o) {
     if (!o->api_keys.count && key && *key) o->api_keys = (text_list){1, {key}};
     if (!o->listen.count) o->listen = (text_list){1, {"127.0.0.1:8080"}};
     if (!o->threads) o->threads = bertc_cpu_count();
+    // More does not make a token cheaper: its numbers leave the caches between two layers.
+    if (!o->max_batch_tokens) o->max_batch_tokens = TOKENS_PER_THREAD * o->threads;
 }
 
 int command_serve(int argc, char **argv) {
