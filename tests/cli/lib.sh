@@ -22,6 +22,9 @@ skip() {
     exit 77
 }
 
+# Can a case make a terminal? A root without /dev/pts has none.
+has_terminal() { command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </dev/null; }
+
 # succeeds CMD...: exit status 0, nothing on stderr but notes; stdout in ./out
 succeeds() {
     "$@" >out 2>err || {

@@ -16,10 +16,10 @@ grep -q '&lt;<rt>[^<]*</rt></ruby><ruby [^>]*>amazing<rt>' why.html || fail "$(c
 succeeds "$BERTC" compile "$MODEL" --mcpu native -o long.so --seq 128
 succeeds "$BERTC" run long.so --explain "$(yes good | head -100 | tr '\n' ' ')"
 [ "$(wc -l <out)" = 101 ] || fail "$(wc -l <out) lines"
-if command -v script >/dev/null; then
+if has_terminal; then
     env -u NO_COLOR script -qec "$BERTC run m.so --explain 'An amazing film.'" /dev/null >typed && grep -q "48;2;" typed || fail "no colours: $(cat typed)"
 else
-    skip_part tools "script(1), to make a terminal"
+    skip_part tools "script(1) and /dev/pts, to make a terminal"
 fi
 if [ -d "$SHARED/models/small-ner" ]; then
     # Each entity by itself: the word that it hangs on.

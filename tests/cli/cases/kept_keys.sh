@@ -17,11 +17,11 @@ head -c "$(head -3 answers.jsonl | wc -c)" answers.jsonl >rest.jsonl.partial
 cmp answers.jsonl rest.jsonl || fail "--resume says otherwise"
 grep -q '1 of 5 lines have no answer' err || fail "$(cat err)"
 
-if command -v script >/dev/null; then
+if has_terminal; then
     script -qec "$BERTC run m.so" /dev/null >typed </dev/null || fail "$(cat typed)"
     grep -q 'Ctrl-D ends' typed && grep -q '^> ' typed || fail "$(cat typed)"
     TERM=dumb script -qec "$BERTC run m.so --explain good" /dev/null >typed </dev/null
     ! grep -q '48;2;' typed || fail "colours on a dumb terminal: $(cat typed)"
 else
-    skip_part tools "script(1), to make a terminal"
+    skip_part tools "script(1) and /dev/pts, to make a terminal"
 fi
