@@ -188,7 +188,9 @@ bool recipe_check_finite(const recipe *r, const tensor_source *source, diag *d) 
     if (r->kind != RECIPE_TENSOR || !recipe_find_tensor(r, source, &t, d)) return true;
     if (tensor_is_finite(&t)) return true;
     snprintf(where, sizeof where, "tensor \"%.200s\"", r->tensor);
-    return diag_error(d, where, "holds NaN or infinity, which int8 can't represent");
+    return diag_error(
+        d, where,
+        "holds NaN or infinity, which int8 can't represent (--keep f32:NAMES leaves it in float32)");
 }
 
 // The scales of the columns of r's part, which is open in `w`.

@@ -76,6 +76,8 @@ for dtype in int8 int8w; do
     rejects 1 "tensor \"$weight\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile bad --mcpu native -o x.so --dtype $dtype --mcpu native --seq 16
     rejects 1 "tensor \"$table\": holds NaN or infinity, which int8 can't represent" "$BERTC" compile worse --mcpu native -o x.so --dtype $dtype --mcpu native --seq 16
 done
+rejects 1 "leaves it in float32" "$BERTC" compile bad --mcpu native -o x.so --dtype int8 --seq 16
+succeeds "$BERTC" compile bad --mcpu native -o x.so --dtype int8 --keep "f32:$weight" --seq 16
 succeeds "$BERTC" compile bad --mcpu native -o x.so --dtype bf16 --seq 16
 # So it is in what int8 leaves in float: a bias, a norm's gamma, a table of two rows. (bf16 holds it.)
 for tensor in encoder.layer.1.intermediate.dense.bias encoder.layer.0.output.LayerNorm.weight embeddings.token_type_embeddings.weight; do
