@@ -36,7 +36,7 @@ block block_rows(emit *e, LLVMValueRef call, sym rows, int64_t unit, int64_t ste
 
 void block_sequence(emit *e, LLVMValueRef call, bool chosen, LLVMValueRef i, LLVMValueRef *first,
                     LLVMValueRef *count) {
-    LLVMValueRef p = tile_at(e, build_call_bounds(e, call, chosen), tile_mul(e, i, 4));
+    LLVMValueRef p = tile_at_step(e, build_call_bounds(e, call, chosen), i, 4);
     *first = LLVMBuildSExt(e->b, build_load(e, e->i32, p, 4), e->i64, "");
     LLVMValueRef end = build_load(e, e->i32, tile_at_constant(e, p, 4), 4);
     *count = LLVMBuildSub(e->b, LLVMBuildSExt(e->b, end, e->i64, ""), *first, "");
@@ -46,7 +46,7 @@ LLVMValueRef block_tail_kernel(emit *e, sym rows, int64_t unit, const product_en
     LLVMValueRef f = build_function(e, "matmul.norm", e->kernel_type);
     LLVMValueRef args = LLVMGetParam(f, 0);
     block b = block_rows(e, LLVMGetParam(f, 1), rows, unit, 1, LLVMGetParam(f, 2));
-    LLVMValueRef c = tile_at(e, build_arg(e, args, x->c), tile_mul(e, b.first, product_end_row(x)));
+    LLVMValueRef c = tile_at_step(e, build_arg(e, args, x->c), b.first, product_end_row(x));
     tail_rows at = {args, c, b.first, b.count, LLVMGetParam(f, 3)};
     tail_call(e, x, tail, &at);
     LLVMBuildRetVoid(e->b);

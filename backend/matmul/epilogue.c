@@ -155,8 +155,8 @@ static LLVMValueRef load_param(void *context, value v) {
         p = tile_at(e, p, tile_mul(e, c->row, x->ld * size));
     if (x->kind == EXTRA_NUMBERS)
         return build_splat(e, build_load(e, view_elem(e, x->e, 1), p, size), e->width);
-    return build_load(e, view_elem(e, x->e, e->width), tile_at_constant(e, p, (int64_t)c->vector * vector),
-                      vector);
+    LLVMValueRef at = tile_at_constant(e, p, (int64_t)c->vector * vector);
+    return build_load(e, view_elem(e, x->e, e->width), at, vector);
 }
 
 // The sums of an 8-bit product, scaled: f32, with what C holds.

@@ -41,7 +41,8 @@ row_cut heights_cut(emit *e, const target_product *product, int most, LLVMValueR
 LLVMValueRef heights_first(emit *e, const row_cut *x, LLVMValueRef i) {
     LLVMValueRef before = LLVMBuildICmp(e->b, LLVMIntULT, i, x->high, "");
     LLVMValueRef higher = LLVMBuildSelect(e->b, before, i, x->high, "");
-    return LLVMBuildAdd(e->b, LLVMBuildMul(e->b, i, x->low, ""), tile_mul(e, higher, x->more), "");
+    LLVMValueRef low = LLVMBuildMul(e->b, i, x->low, "");
+    return LLVMBuildAdd(e->b, low, tile_mul(e, higher, x->more), "");
 }
 
 LLVMValueRef heights_of(emit *e, const row_cut *x, LLVMValueRef i) {

@@ -256,10 +256,11 @@ static void quantize_group(emit *e, const kernel_site *s, const matmul *m, LLVMV
     const group_rows *g = &m->quantized;
     const tail_port *numbers = &m->end.ports[g->numbers], *scales = &m->end.ports[g->scales];
     LLVMValueRef group = LLVMBuildUDiv(e->b, from, build_const_i64(e, g->columns / PANEL_COLUMNS), "");
-    LLVMValueRef to = tile_at(e, build_arg(e, args, numbers->arg), tile_mul(e, x->first, g->quantized_row));
-    LLVMValueRef scale = tile_at(e, build_arg(e, args, scales->arg), tile_mul(e, x->first, g->scale_row));
-    group_rows_quantize(e, g, scratch, tile_at(e, to, tile_mul(e, from, PANEL_COLUMNS)),
-                        tile_at(e, scale, tile_mul(e, group, 4)), magnitudes(e, s, m, scratch), x->count);
+    LLVMValueRef to = tile_at_step(e, build_arg(e, args, numbers->arg), x->first, g->quantized_row);
+    LLVMValueRef scale = tile_at_step(e, build_arg(e, args, scales->arg), x->first, g->scale_row);
+    to = tile_at_step(e, to, from, PANEL_COLUMNS);
+    scale = tile_at_step(e, scale, group, 4);
+    group_rows_quantize(e, g, scratch, to, scale, magnitudes(e, s, m, scratch), x->count);
 }
 
 // Zeros in the task's rows that are not chosen.
@@ -290,7 +291,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     // After the matrix come weights that a later phase reads.
     LLVMValueRef again = LLVMBuildAnd(e->b, ends, LLVMBuildNot(e->b, x.last, ""), "");
     LLVMValueRef behind = tile_at(e, b, tile_mul(e, to, p->panel));
-    panels_args v = {.a = tile_at(e, build_arg(e, args, m->x), tile_mul(e, x.first, p->lda)),
+    panels_args v = {.a = tile_at_step(e, build_arg(e, args, m->x), x.first, p->lda),
                      .b = b,
                      .c = product_end_c(e, &m->end, args, x.first, scratch),
                      .rows = x.count,
@@ -301,7 +302,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
                      .next_bytes = LLVMGetParam(f, 5),
                      .follow = LLVMBuildNot(e->b, x.last, "")};
     epilogue_extras(e, &m->end.after, args, x.first, &v);
-    if (m->choice.body) v.numbers = tile_at(e, build_arg(e, args, m->choice.param), tile_mul(e, x.first, 4));
+    if (m->choice.body) v.numbers = tile_at_step(e, build_arg(e, args, m->choice.param), x.first, 4);
     // its group's columns are all that C holds
     if (m->end.group) v.c = tile_at(e, v.c, tile_mul(e, from, -PANEL_COLUMNS * 4));
     if (leaves_quantized(m)) {

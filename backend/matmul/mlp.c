@@ -253,7 +253,7 @@ typedef struct row_block {
 } row_block;
 
 static LLVMValueRef rows_at(emit *e, const row_block *a, int operand, int64_t ld) {
-    return tile_at(e, build_arg(e, a->args, operand), tile_mul(e, a->row, ld));
+    return tile_at_step(e, build_arg(e, a->args, operand), a->row, ld);
 }
 
 // Of the second product: a result's, or behind the hidden rows in scratch.
@@ -265,8 +265,7 @@ static LLVMValueRef result_rows(emit *e, const mlp *m, const mlp_code *p, const 
 static void slice(emit *e, const mlp *m, const mlp_code *p, const row_block *a, LLVMValueRef from,
                   int64_t columns, const panels *down) {
     LLVMValueRef w1 = build_arg(e, a->args, m->w1), hidden = a->scratch;
-    LLVMValueRef w2 =
-        tile_at(e, build_arg(e, a->args, m->w2), tile_mul(e, from, GROUP_BYTES / m->down->group));
+    LLVMValueRef w2 = tile_at_step(e, build_arg(e, a->args, m->w2), from, GROUP_BYTES / m->down->group);
     LLVMValueRef first = LLVMBuildUDiv(e->b, from, build_const_i64(e, PANEL_COLUMNS), "");
     int64_t count = ceil_div(columns, PANEL_COLUMNS);
     LLVMValueRef next = LLVMBuildAdd(e->b, first, build_const_i64(e, count), "");

@@ -187,8 +187,7 @@ static void add_rows(emit *e, const outer_code *c, const outer_task *t, LLVMValu
                      LLVMValueRef count) {
     const outer *m = c->m;
     int64_t size = m->size, group = m->product->group;
-    LLVMValueRef x =
-        tile_at(e, tile_at(e, t->x, tile_mul(e, row, m->ldx * size)), tile_mul(e, t->first, size));
+    LLVMValueRef x = tile_at_step(e, tile_at_step(e, t->x, row, m->ldx * size), t->first, size);
     LLVMValueRef dy = tile_at(e, t->dy, tile_mul(e, row, m->ldy * size));
     LLVMValueRef args[] = {x, build_const_i64(e, m->ldx * size), count, t->left, t->rows};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(c->turn), c->turn, args, 5, "");
@@ -247,7 +246,7 @@ static LLVMValueRef emit_kernel(emit *e, const outer_code *c, const outer_block 
     LLVMValueRef count = smaller(e, LLVMBuildSub(e->b, size, chunks.index, ""), build_const_i64(e, m->chunk));
     add_rows(e, c, &t, chunks.index, count);
     build_loop_end(e, &chunks);
-    LLVMValueRef y = tile_at(e, build_arg(e, args, m->y), tile_mul(e, t.first, m->ldc * 4));
+    LLVMValueRef y = tile_at_step(e, build_arg(e, args, m->y), t.first, m->ldc * 4);
     LLVMValueRef copy[] = {tile_at(e, y, tile_mul(e, t.from, GROUP_BYTES)),
                            t.rows,
                            build_const_i64(e, m->ldc * 4),

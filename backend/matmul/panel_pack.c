@@ -109,8 +109,10 @@ static void pack_group(emit *e, const packer *p, LLVMValueRef f, LLVMValueRef gr
     loop panels = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 4), 1, "panel");
     from = tile_at(e, from, tile_mul(e, panels.index, PANEL_COLUMNS * p->size));
     out = tile_at(e, out, tile_mul(e, panels.index, panel));
-    for (int c = 0; c < PANEL_COLUMNS; c += e->width)
-        store_lanes(e, group_at(e, p, from, stride, there, c, columns), tile_at_constant(e, out, c * 4));
+    for (int c = 0; c < PANEL_COLUMNS; c += e->width) {
+        LLVMValueRef lanes = group_at(e, p, from, stride, there, c, columns);
+        store_lanes(e, lanes, tile_at_constant(e, out, c * 4));
+    }
     build_loop_end(e, &panels);
 }
 
@@ -177,7 +179,8 @@ static void turn_group(emit *e, const packer *p, LLVMValueRef f, LLVMValueRef at
                     LLVMBuildInsertElement(e->b, numbers[i], x, LLVMConstInt(e->i32, (unsigned)k, false), "");
             }
         }
-        store_lanes(e, join_rows(e, p, numbers), tile_at_constant(e, to, c * 4));
+        LLVMValueRef lanes = join_rows(e, p, numbers);
+        store_lanes(e, lanes, tile_at_constant(e, to, c * 4));
     }
 }
 

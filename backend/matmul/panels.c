@@ -77,8 +77,7 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     loop tiles = build_loop(e, build_const_i64(e, 0), x->cut.tiles, 1, "row");
     LLVMValueRef i = tiles.index, row = heights_first(e, &x->cut, i);
     LLVMValueRef a = tile_at(e, x->a, tile_mul(e, row, p->lda));
-    LLVMValueRef c = tile_at(e, tile_at(e, x->c, tile_mul(e, row, p->ldc)),
-                             tile_mul(e, column, p->c_size ? p->c_size : 4));
+    LLVMValueRef c = tile_at_step(e, tile_at_step(e, x->c, row, p->ldc), column, p->c_size ? p->c_size : 4);
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     for (int j = 0; j < p->extra_count; j++) extra[j] = extra_at(e, p, j, x->extra[j], row, column);
     LLVMValueRef fetched = LLVMBuildMul(e->b, i, tile_mul(e, step, p->k / p->product->group / 4), "");

@@ -152,8 +152,9 @@ static LLVMValueRef emit_texts(emit *e, const pooled *m) {
     LLVMValueRef begin, length;
     block_sequence(e, call, false, t.index, &begin, &length);
     LLVMValueRef from = LLVMBuildSub(e->b, begin, first, ""), to = LLVMBuildAdd(e->b, from, length, "");
-    fill_texts(e, out, smaller(e, from, zero, true), smaller(e, to, count, false),
-               LLVMBuildTrunc(e->b, t.index, e->i32, ""));
+    from = smaller(e, from, zero, true);
+    to = smaller(e, to, count, false);
+    fill_texts(e, out, from, to, LLVMBuildTrunc(e->b, t.index, e->i32, ""));
     build_loop_end(e, &t);
     if (m->product->step == STEP_TILES)
         fill_texts(e, out, count, LLVMBuildAdd(e->b, count, build_const_i64(e, m->product->rows), ""),
@@ -177,8 +178,8 @@ static LLVMValueRef load_operand(void *context, value v) {
     unsigned size = (unsigned)elem_size(of);
     if (c->x->extras[i].kind == EXTRA_FIXED)
         return build_splat(e, build_load(e, view_elem(e, of, 1), c->operands[i], size), e->width);
-    return build_load(e, view_elem(e, of, e->width), tile_at(e, c->operands[i], tile_mul(e, c->column, size)),
-                      size);
+    LLVMValueRef at = tile_at_step(e, c->operands[i], c->column, size);
+    return build_load(e, view_elem(e, of, e->width), at, size);
 }
 
 // void (ptr args, ptr c, i64 texts, i64 from, i64 to): the ops behind the reduction, on columns [from, to) of each text.

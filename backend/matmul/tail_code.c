@@ -82,5 +82,5 @@ void tail_call(emit *e, const product_end *x, LLVMValueRef function, const tail_
 
 LLVMValueRef product_end_c(emit *e, const product_end *x, LLVMValueRef args, LLVMValueRef row,
                            LLVMValueRef scratch) {
-    return x->c < 0 ? scratch : tile_at(e, build_arg(e, args, x->c), tile_mul(e, row, product_end_row(x)));
+    return x->c < 0 ? scratch : tile_at_step(e, build_arg(e, args, x->c), row, product_end_row(x));
 }

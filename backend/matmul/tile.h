@@ -101,6 +101,8 @@ void step_emit(emit *e, const tile *t, LLVMValueRef a, LLVMValueRef b, int at, i
 // Address arithmetic that may leave its object (prefetches run past the end of the weights).
 LLVMValueRef tile_at(emit *e, LLVMValueRef base, LLVMValueRef bytes);
 LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes);
+// base + i * bytes; i: i64.
+LLVMValueRef tile_at_step(emit *e, LLVMValueRef base, LLVMValueRef i, int64_t bytes);
 LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y); // i64 x * y
 void tile_prefetch(emit *e, LLVMValueRef p, bool write, int locality);
 

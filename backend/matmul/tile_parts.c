@@ -9,6 +9,10 @@ LLVMValueRef tile_at_constant(emit *e, LLVMValueRef base, int64_t bytes) {
     return bytes == 0 ? base : tile_at(e, base, build_const_i64(e, bytes));
 }
 
+LLVMValueRef tile_at_step(emit *e, LLVMValueRef base, LLVMValueRef i, int64_t bytes) {
+    return tile_at(e, base, tile_mul(e, i, bytes));
+}
+
 LLVMValueRef tile_mul(emit *e, LLVMValueRef x, int64_t y) {
     return LLVMBuildMul(e->b, x, build_const_i64(e, y), "");
 }
