@@ -139,6 +139,8 @@ typedef struct bertc_result {
     // bertc_text_options.no_answer says. Where a text has no CLS token the logit_score is -INFINITY. Less the best answer's logit_score
     // it is the score difference of SQuAD 2.0.
     bertc_answer no_answer;
+    // [vector_count]: the token that each of the vectors belongs to, counted among those that bertc_text_tokens gives.
+    const int32_t *vector_tokens;
 } bertc_result;
 #define BERTC_RESULT_INIT BERTC_INIT(bertc_result)
 

@@ -26,8 +26,9 @@ compile tags "$SOURCE/tests/models/answers/ner"
 compile nli "$SOURCE/tests/models/answers/nli"
 compile cross "$SOURCE/tests/models/answers/cross"
 compile sparse "$SOURCE/tests/models/sparse/max"
+compile late "$SOURCE/tests/models/vectors/st-colbert"
 tasks='mood:predict:positive mood:attention:each_row mood:tokenize:believable vectors:embed:1.000 vectors:summarize:<mark tags:entities:class="(text|k0)|No_entities
-    nli:zero_shot:politics cross:rerank:Stocks sparse:embed_sparse:class="value"'
+    nli:zero_shot:politics cross:rerank:Stocks sparse:embed_sparse:class="value" late:embed_all:MaxSim_[0-9]'
 if [ -d "$SHARED/models/small-qa" ]; then
     compile question "$SHARED/models/small-qa"
     compile words "$SHARED/models/mini-pretrained"

@@ -47,16 +47,19 @@ bool answer_vectors(answer_part *p, int output) {
     bertc_session *s = p->session;
     int width = answer_width(s, output), count = 0;
     size_t bytes = (size_t)width * sizeof(float);
-    float *out = store_take(&s->text->store, (size_t)p->count, bytes);
+    int32_t *places = store_take(&s->text->store, (size_t)p->count, sizeof *places);
+    float *out = places ? store_take(&s->text->store, (size_t)p->count, bytes) : NULL;
     if (!out) return false;
     for (int i = 0; i < p->count; i++) {
         if (!counts(s, i, p->tokens[i].id)) continue;
         const float *row = answer_row(p, output, p->first + i);
         for (int k = 0; k < width; k++) s->text->unfinite |= !isfinite(row[k]);
+        places[count] = i;
         memcpy(out + (size_t)count++ * (size_t)width, row, bytes);
     }
     store_trim(&s->text->store, out, (size_t)count * bytes);
     p->result->vectors = out;
+    p->result->vector_tokens = places;
     p->result->vector_count = count;
     p->result->vector_width = width;
     return true;

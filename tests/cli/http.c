@@ -161,3 +161,15 @@ Suite *web_suite(const char *name, const web_case *all, size_t count) {
     }
     return suite;
 }
+
+void expect_body(http_reply r, int status, const char *body) {
+    ck_assert_msg(r.status == status && !strcmp(r.body ? r.body : "", body), "status %d: %s\nnot %d: %s",
+                  r.status, r.body ? r.body : "", status, body);
+    http_free(&r);
+}
+
+void expect_part(http_reply r, int status, const char *part) {
+    ck_assert_msg(r.status == status && strstr(r.body ? r.body : "", part), "status %d: %s\nnot %d with: %s",
+                  r.status, r.body ? r.body : "", status, part);
+    http_free(&r);
+}

@@ -34,6 +34,10 @@ bool http_send(int fd, const char *bytes, size_t size);
 http_reply http_ask(const web *w, const char *method, const char *path, const char *more, const char *body);
 http_reply http_post(const web *w, const char *path, const char *body);
 
+// The reply has that status, and that body, or that part in it; frees it.
+void expect_body(http_reply r, int status, const char *body);
+void expect_part(http_reply r, int status, const char *part);
+
 // A suite of them, with time enough for a slow machine.
 typedef struct web_case {
     const char *name;

@@ -44,18 +44,6 @@ static char *library_json(bertc_session *s, const char *text, const char *pair, 
     return json;
 }
 
-static void expect_body(http_reply r, int status, const char *body) {
-    ck_assert_msg(r.status == status && !strcmp(r.body ? r.body : "", body), "status %d: %s\nnot %d: %s",
-                  r.status, r.body ? r.body : "", status, body);
-    http_free(&r);
-}
-
-static void expect_part(http_reply r, int status, const char *part) {
-    ck_assert_msg(r.status == status && strstr(r.body ? r.body : "", part), "status %d: %s\nnot %d with: %s",
-                  r.status, r.body ? r.body : "", status, part);
-    http_free(&r);
-}
-
 // --- Each kind of model
 
 // The server's answer at `path` to a text is the library's, with the keys of `bertc run --json`.
@@ -144,77 +132,6 @@ START_TEST(ranks) {
                   "{\"query\": \"old river\", \"return_text\": true, \"texts\": [\"the cat sat on the "
                   "mat .\", \"who is it ?\", \"dogs , not cats\"]}"),
         200, expected);
-    bertc_close(s);
-    opened_close(&o);
-    ck_assert_int_eq(web_close(&w, SIGTERM), 0);
-}
-END_TEST
-
-// As Cohere's and Jina's clients ask: the same scores as on /rerank, the first so many of them.
-START_TEST(documents) {
-    web w = web_open((const char *[]){ANSWERS "cross", "-j1", NULL});
-    double scores[2][3];
-    static const char *const asks[2][2] = {
-        {"/rerank", "{\"query\": \"old river\", \"texts\": [\"the cat\", \"who is it\", \"dogs\"]}"},
-        {"/v1/rerank", "{\"query\": \"old river\", \"documents\": [\"the cat\", {\"text\": \"who is it\"}, "
-                       "\"dogs\"], \"model\": \"any\"}"}};
-    for (int k = 0; k < 2; k++) {
-        http_reply r = http_post(&w, asks[k][0], asks[k][1]);
-        ck_assert_int_eq(r.status, 200);
-        const char *at = r.body;
-        for (int i = 0; i < 3; i++) {
-            at = strstr(at, "score\": ");
-            ck_assert(at != NULL);
-            at += strlen("score\": ");
-            scores[k][i] = strtod(at, NULL);
-            ck_assert_double_eq(scores[k][i], scores[0][i]);
-        }
-        http_free(&r);
-    }
-    ck_assert_double_ge(scores[1][0], scores[1][2]);
-    http_reply r = http_post(&w, "/v2/rerank",
-                             "{\"query\": \"q\", \"documents\": [\"same\", \"same\"], "
-                             "\"top_n\": 1, \"return_documents\": true}");
-    ck_assert(r.status == 200 && strstr(r.body, "[{\"index\": 0, \"document\": {\"text\": \"same\"}, "));
-    ck_assert(!strstr(r.body, "\"index\": 1") && strstr(r.body, "\"total_tokens\": "));
-    http_free(&r);
-    expect_part(http_post(&w, "/rerank", "{\"query\": \"q\", \"documents\": [1]}"), 422, "documents");
-    expect_part(http_post(&w, "/v1/rerank", "{\"query\": \"q\", \"documents\": [{}]}"), 422, "\"code\": 422");
-    expect_part(http_post(&w, "/v1/rerank", "{\"query\": \"q\"}"), 422, "missing field `documents`");
-    ck_assert_int_eq(web_close(&w, SIGTERM), 0);
-}
-END_TEST
-
-// What Hugging Face's decoders write: no space before a mark, pieces joined, special tokens left out or not.
-START_TEST(decoded) {
-    static const struct {
-        const char *text, *all, *body;
-    } asks[] = {{"unbelievable , it works !", "true", "[\"unbelievable, it works!\"]"},
-                {"so good", "false", "[\"[CLS] so good [SEP]\"]"}};
-    bertc_session *s;
-    opened o = open_model(MODEL, NULL, &s);
-    web w = web_open((const char *[]){MODEL, "-j1", "--max-client-batch-size", "2", NULL});
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-        bertc_text t = {.text = asks[i].text, .size = strlen(asks[i].text)};
-        const bertc_token *tokens;
-        size_t count;
-        char body[600];
-        ck_assert(bertc_tokenize(s, &t, 0, BERTC_TRUNCATE_NEVER, &tokens, &count, NULL));
-        size_t n =
-            (size_t)snprintf(body, sizeof body, "{\"skip_special_tokens\": %s, \"ids\": [", asks[i].all);
-        for (size_t k = 0; k < count; k++)
-            n += (size_t)snprintf(body + n, sizeof body - n, "%s%d", k ? ", " : "", tokens[k].id);
-        snprintf(body + n, sizeof body - n, "]}");
-        expect_body(http_post(&w, "/decode", body), 200, asks[i].body);
-    }
-    expect_body(http_post(&w, "/decode", "{\"ids\": [[], []]}"), 200, "[\"\", \"\"]");
-    expect_part(http_post(&w, "/decode", "{\"ids\": [[1], [1], [1]]}"), 413, "batch size 3 >");
-    expect_part(http_post(&w, "/decode", "{\"ids\": [1, [1]]}"), 422, "`ids`");
-    expect_part(http_post(&w, "/decode", "{\"ids\": [[1], 1]}"), 422, "`ids`");
-    expect_part(http_post(&w, "/decode", "{\"ids\": [-1]}"), 422, "`ids`");
-    expect_part(http_post(&w, "/decode", "{\"ids\": [2000000000]}"), 422, "vocabulary");
-    expect_part(http_post(&w, "/decode", "{\"ids\": []}"), 400, "Empty");
-    expect_part(http_post(&w, "/decode", "{}"), 422, "missing field `ids`");
     bertc_close(s);
     opened_close(&o);
     ck_assert_int_eq(web_close(&w, SIGTERM), 0);
@@ -470,8 +387,6 @@ static Suite *serve_suite(void) {
                             {"predictions", predictions},
                             {"ranks", ranks},
                             {"zero_shot", zero_shot},
-                            {"documents", documents},
-                            {"decoded", decoded},
                             {"embeddings", embeddings},
                             {"weights", weights_of_tokens},
                             {"looks", looks},

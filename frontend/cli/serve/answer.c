@@ -23,6 +23,14 @@ static bool keep_numbers(job *j, const float *numbers, int64_t rows, int64_t wid
     return true;
 }
 
+static bool keep_vectors(job *j, const bertc_result *r) {
+    size_t n = (size_t)r->vector_count;
+    j->places = memory_alloc(n + 1, sizeof *j->places);
+    if (!j->places) return false;
+    if (n) memcpy(j->places, r->vector_tokens, n * sizeof *j->places);
+    return keep_numbers(j, r->vectors, r->vector_count, r->vector_width);
+}
+
 static bool keep_scores(job *j, const bertc_score *scores, int count) {
     j->scores = memory_alloc((size_t)count + 1, sizeof *scores);
     if (!j->scores) return false;
@@ -44,7 +52,7 @@ static void keep(job *j, const bertc_result *r) {
     switch (j->of->keep) {
     case KEEP_JSON: kept = keep_json(j, r); break;
     case KEEP_EMBEDDING: kept = keep_numbers(j, r->embedding, 1, r->embedding_size); break;
-    case KEEP_VECTORS: kept = keep_numbers(j, r->vectors, r->vector_count, r->vector_width); break;
+    case KEEP_VECTORS: kept = keep_vectors(j, r); break;
     case KEEP_SPARSE: kept = keep_scores(j, r->sparse, r->sparse_count); break;
     case KEEP_SCORES: kept = keep_scores(j, r->scores, r->score_count); break;
     }

@@ -39,7 +39,7 @@ typedef struct call {
     bool by_path; // the path names the model
     bool single;  // one text, which was not in a list
     // What only some routes ask for.
-    bool base64, return_text, raw_scores, normalize;
+    bool base64, return_tokens, return_text, raw_scores, normalize;
     int dimensions; // 0: not said
     bool documents; // ranked in the form of Cohere's and Jina's
     int64_t top_n;

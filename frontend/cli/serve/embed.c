@@ -126,7 +126,16 @@ bool all_begin(call *c) {
     bool ids = !c->model->info.vector_width;
     if (ids) c->work.output = served_output(c->model, "last_hidden_state");
     return inputs_read(c, key(c, "inputs"), "inputs") && settings_read(c, c->json, "", false) &&
-           inputs_count(c, ids);
+           settings_flag(c, c->json, "return_tokens", &c->return_tokens) && inputs_count(c, ids);
+}
+
+static void write_vectors(out *o, const job *j) {
+    out_text(o, "[");
+    for (int64_t r = 0; r < j->rows; r++) {
+        if (r) out_text(o, ", ");
+        out_floats(o, j->numbers + r * j->width, (size_t)j->width);
+    }
+    out_text(o, "]");
 }
 
 void all_finish(call *c) {
@@ -134,12 +143,14 @@ void all_finish(call *c) {
     out_text(o, "[");
     for (int i = 0; i < c->work.count; i++) {
         const job *j = &c->work.jobs[i];
-        out_text(o, i ? ", [" : "[");
-        for (int64_t r = 0; r < j->rows; r++) {
-            if (r) out_text(o, ", ");
-            out_floats(o, j->numbers + r * j->width, (size_t)j->width);
+        if (i) out_text(o, ", ");
+        if (c->return_tokens) {
+            out_text(o, "{\"tokens\": ");
+            if (!look_write_vector_tokens(c, j)) return;
+            out_text(o, ", \"vectors\": ");
         }
-        out_text(o, "]");
+        write_vectors(o, j);
+        if (c->return_tokens) out_text(o, "}");
     }
     out_text(o, "]");
 }

@@ -28,6 +28,7 @@ void work_free(work *w) {
         free(j->types);
         free(j->json);
         free(j->numbers);
+        free(j->places);
         free(j->scores);
         free(j->error);
     }

@@ -29,6 +29,7 @@ typedef struct job {
     char *json;
     float *numbers; // an embedding; [rows, width] of vectors and outputs
     int64_t rows, width;
+    int32_t *places;     // of vectors: [rows], the token of each
     bertc_score *scores; // of labels, or of sparse weights
     int score_count;
     char *error; // NULL: it has an answer

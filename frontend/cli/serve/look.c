@@ -42,6 +42,22 @@ static bool write_tokens(call *c, const bertc_text *text, const bertc_text_optio
     return true;
 }
 
+bool look_write_vector_tokens(call *c, const job *j) {
+    const bertc_token *tokens;
+    bertc_error e = {""};
+    size_t n = 0;
+    pthread_mutex_lock(&c->model->reading);
+    bool ok = bertc_text_tokens(c->model->reader, &j->text, &c->work.options, &tokens, &n, &e);
+    out_text(&c->reply, "[");
+    for (int64_t i = 0; ok && i < j->rows; i++) {
+        if (i) out_text(&c->reply, ", ");
+        write_token(&c->reply, c, &j->text, &tokens[j->places ? j->places[i] : i]);
+    }
+    pthread_mutex_unlock(&c->model->reading);
+    out_text(&c->reply, "]");
+    return ok || call_fail(c, 422, FAILURE_TOKENIZATION, "Tokenizer", "Tokenizer error: %s", e.message);
+}
+
 bool tokenize_begin(call *c) {
     cJSON *inputs = cJSON_GetObjectItemCaseSensitive(c->json, "inputs");
     bool special = true, plain = true, ok = true;

@@ -47,6 +47,8 @@ bool about_page(call *c);
 
 // --- look.c: tokens and attention
 bool tokenize_begin(call *c);
+// The tokens that have a vector, as /tokenize writes them; false: there is an error instead.
+bool look_write_vector_tokens(call *c, const job *j);
 bool decode_begin(call *c);
 bool attention_begin(call *c);
 void attention_finish(call *c);

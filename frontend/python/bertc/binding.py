@@ -71,7 +71,8 @@ class Result(_Sized):
                 ("next_sentence", c_float), ("embedding_size", c_int), ("embedding", POINTER(c_float)), ("raw_scores", c_bool),
                 ("answer_count", c_int), ("answers", POINTER(Answer)), ("zero_shot", c_bool), ("sparse", POINTER(Score)),
                 ("sparse_count", c_int), ("vector_count", c_int), ("vector_width", c_int), ("vectors", POINTER(c_float)),
-                ("sentences", c_void_p), ("sentence_count", c_int64), ("no_answer", Answer)]
+                ("sentences", c_void_p), ("sentence_count", c_int64), ("no_answer", Answer),
+                ("vector_tokens", POINTER(c_int32))]
 
 
 class TextOptions(_Sized):

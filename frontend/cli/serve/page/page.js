@@ -63,6 +63,31 @@ function matrix(names, vectors) {
   return node('div', {class: 'scroll'}, node('table', {}, node('caption', {class: 'note'}, 'Cosine of each two sentences'), node('thead', {}, head), body));
 }
 
+// Late interaction: each token of the query finds the document's token that is most like it, and the score is their sum.
+function maxsim([query], [document]) {
+  const head = node('tr', {}, node('td')), body = node('tbody');
+  let score = 0;
+  for (const t of document.tokens) head.append(node('th', {scope: 'col'}, t.text));
+  head.append(node('th', {scope: 'col'}, 'best'));
+  query.vectors.forEach((q, i) => {
+    const name = query.tokens[i].text, row = node('tr', {}, node('th', {scope: 'row'}, name));
+    const alike = document.vectors.map(d => q.reduce((sum, v, k) => sum + v * d[k], 0));
+    const best = alike.indexOf(Math.max(...alike));
+    score += alike[best] ?? 0;
+    alike.forEach((x, k) => {
+      const cell = node('td', {title: `${name} and ${document.tokens[k].text}: ${x.toFixed(3)}`, 'aria-label': x.toFixed(3)});
+      shade(cell, x * x);
+      if (k === best) cell.className = 'best';
+      row.append(cell);
+    });
+    row.append(node('td', {class: 'found'}, best < 0 ? '' : `${document.tokens[best].text} ${alike[best].toFixed(3)}`));
+    body.append(row);
+  });
+  return node('div', {}, node('p', {class: 'text'}, `MaxSim ${score.toFixed(4)}`), node('div', {class: 'scroll'}, node('table', {class: 'attention'},
+    node('caption', {class: 'note'}, "Rows: the query's tokens. Columns: the document's. The framed cell answers the row's token; the stronger the colour, the more alike"),
+    node('thead', {}, head), body)));
+}
+
 function attention(reply) {
   const tokens = reply.tokens.map(t => t.text), head = node('tr', {}, node('td')), body = node('tbody');
   for (const t of tokens) head.append(node('th', {scope: 'col'}, t));
@@ -110,7 +135,12 @@ const tasks = {
     body: v => ({inputs: lines(v.text)}), draw: (r, v) => matrix(lines(v.text), r)},
   embed_sparse: {label: 'Sparse weights', path: '/run', fields: [area('text', 'Text', 'A cat sleeps on the sofa.')],
     body: v => ({inputs: v.text, top_k: 20}),
-    draw: r => bars(r.sparse.map(x => [x.token === null ? String(x.id) : x.token, x.weight]), x => x.toFixed(3), Math.max(...r.sparse.map(x => x.weight), 1e-9))},
+    draw: r => bars(r.sparse.map(x => [x.token || String(x.id), x.weight]), x => x.toFixed(3), Math.max(...r.sparse.map(x => x.weight), 1e-9))},
+  embed_all: {label: 'MaxSim of a query and a text', path: '/embed_all',
+    fields: [field('query', 'Query', 'Who sleeps?'), area('text', 'Text', 'The cat sleeps on the sofa.')],
+    body: v => ({inputs: v.query, as: 'query', return_tokens: true}),
+    second: v => ({inputs: v.text, as: 'document', return_tokens: true}),
+    draw: (r, v, second) => maxsim(r, second)},
   rerank: {label: 'Rank texts for a query', path: '/rerank',
     fields: [field('query', 'Query', 'Who sleeps?'), area('text', 'A text per line', 'Stocks fell on Monday.\nThe cat sleeps.')],
     body: v => ({query: v.query, texts: lines(v.text), return_text: true}), draw: r => bars(r.map(x => [x.text, x.score]), x => x.toFixed(4))},
@@ -170,13 +200,19 @@ async function run() {
   const path = '/' + model().name + task.path, body = JSON.stringify(task.body(values)), begin = performance.now();
   result.setAttribute('aria-busy', 'true');
   try {
-    const reply = await fetch(path, {method: 'POST', headers: headers(), body});
-    const json = await reply.json();
+    let reply = await fetch(path, {method: 'POST', headers: headers(), body});
+    let json = await reply.json(), second;
+    if (reply.ok && task.second) {
+      const first = json;
+      reply = await fetch(path, {method: 'POST', headers: headers(), body: JSON.stringify(task.second(values))});
+      second = await reply.json();
+      json = reply.ok ? first : second;
+    }
     $('time').textContent = `${(performance.now() - begin).toFixed(1)} ms, ${reply.headers.get('x-compute-tokens') ?? '?'} tokens`;
     $('raw').hidden = false;
     $('command').textContent = `curl ${location.origin}${path} -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
     $('json').textContent = JSON.stringify(json, null, 1).slice(0, 20000);
-    result.replaceChildren(reply.ok ? task.draw(json, values) : node('p', {class: 'wrong', role: 'alert'}, json.error));
+    result.replaceChildren(reply.ok ? task.draw(json, values, second) : node('p', {class: 'wrong', role: 'alert'}, json.error));
   } catch (e) {
     result.replaceChildren(node('p', {class: 'wrong', role: 'alert'}, 'The server did not answer: ' + e.message));
   }
