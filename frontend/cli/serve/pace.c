@@ -42,5 +42,5 @@ double pace_wait(pace *p, double now, int64_t tokens) {
     if (!p->count) return 0;
     if (p->count - p->sorted >= SORT_EVERY || now - p->texts[last].at >= window) find_slow(p, now);
     double wait = p->slow * share - p->token * (double)tokens;
-    return fmax(0, fmin(wait, fmin(most_seconds, MOST_TEXTS * p->token * p->tokens)));
+    return fmax(0, fmin(wait, fmin(most_seconds, (double)MOST_TEXTS * p->token * p->tokens)));
 }
