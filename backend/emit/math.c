@@ -138,7 +138,8 @@ static LLVMValueRef log_positive(emit *e, LLVMValueRef x) {
     LLVMValueRef down = LLVMBuildSelect(e->b, tiny, math_const(e, x, -23.0), math_const(e, x, 0.0), "");
     kf = LLVMBuildFAdd(e->b, kf, down, "");
     LLVMValueRef s = LLVMBuildFMul(e->b, f, f, "");
-    LLVMValueRef y = LLVMBuildFMul(e->b, LLVMBuildFMul(e->b, f, s, ""), math_poly(e, f, q, 8), "");
+    LLVMValueRef cube = LLVMBuildFMul(e->b, f, s, "");
+    LLVMValueRef y = LLVMBuildFMul(e->b, cube, math_poly(e, f, q, 8), "");
     y = math_fma(e, kf, math_const(e, x, -2.12194440e-4), y);
     y = math_fma(e, s, math_const(e, x, -0.5), y);
     y = LLVMBuildFAdd(e->b, f, y, "");
@@ -163,7 +164,8 @@ LLVMValueRef math_sigmoid(emit *e, LLVMValueRef x) {
     LLVMValueRef below = LLVMBuildFCmp(e->b, LLVMRealOLT, x, math_const(e, x, 0.0), "");
     LLVMValueRef above = LLVMBuildSelect(e->b, below, t, one, "");
     LLVMValueRef q = LLVMBuildFDiv(e->b, above, LLVMBuildFAdd(e->b, t, one, ""), "");
-    LLVMValueRef left = math_fma(e, LLVMBuildFNeg(e->b, q, ""), t, LLVMBuildFSub(e->b, above, q, ""));
+    LLVMValueRef minus = LLVMBuildFNeg(e->b, q, "");
+    LLVMValueRef left = math_fma(e, minus, t, LLVMBuildFSub(e->b, above, q, ""));
     LLVMValueRef inverse =
         LLVMBuildSelect(e->b, below, LLVMBuildFSub(e->b, one, q, ""), q, ""); // 1 / (1 + t), nearly
     return math_fma(e, left, inverse, q);
@@ -174,7 +176,8 @@ LLVMValueRef math_tanh(emit *e, LLVMValueRef x) {
     // (tanh x - x) / x^3 in x^2 up to 0.625, relative error 4.9e-9.
     static const double q[] = {-0x1.55553cp-2, 0x1.1108a2p-3, -0x1.b86686p-5, 0x1.531928p-6, -0x1.79b28ep-8};
     LLVMValueRef one = math_const(e, x, 1.0), s = LLVMBuildFMul(e->b, x, x, "");
-    LLVMValueRef near = math_fma(e, LLVMBuildFMul(e->b, x, s, ""), math_poly(e, s, q, 5), x);
+    LLVMValueRef cube = LLVMBuildFMul(e->b, x, s, "");
+    LLVMValueRef near = math_fma(e, cube, math_poly(e, s, q, 5), x);
     LLVMValueRef size = math_unary(e, "llvm.fabs", x);
     LLVMValueRef t = math_exp(e, LLVMBuildFAdd(e->b, size, size, ""));
     t = LLVMBuildFDiv(e->b, math_const(e, x, 2.0), LLVMBuildFAdd(e->b, t, one, ""), "");

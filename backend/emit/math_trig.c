@@ -49,13 +49,15 @@ static LLVMValueRef turn(emit *e, LLVMValueRef x, int64_t quarters) {
     reduced a = reduce_argument(e, x);
     LLVMValueRef n = LLVMBuildAdd(e->b, a.quarter, math_int_const(e, x, quarters), "");
     LLVMValueRef s = LLVMBuildFMul(e->b, a.r, a.r, "");
-    LLVMValueRef sine = math_fma(e, LLVMBuildFMul(e->b, a.r, s, ""), math_poly(e, s, sines, 4), a.r);
+    LLVMValueRef cube = LLVMBuildFMul(e->b, a.r, s, "");
+    LLVMValueRef sine = math_fma(e, cube, math_poly(e, s, sines, 4), a.r);
     LLVMValueRef cosine = math_fma(e, s, math_poly(e, s, cosines, 3), math_const(e, x, -0.5));
     cosine = math_fma(e, s, cosine, math_const(e, x, 1.0));
     LLVMValueRef y = LLVMBuildSelect(e->b, bit(e, n, x, 1), sine, cosine, "");
     // cos(r + pi/2) = -sin r, cos(r + pi) = -cos r, cos(r + 3 pi/2) = sin r: the second bit of n + 1
     LLVMValueRef next = LLVMBuildAdd(e->b, n, math_int_const(e, x, 1), "");
-    y = LLVMBuildSelect(e->b, bit(e, next, x, 2), LLVMBuildFNeg(e->b, y, ""), y, "");
+    LLVMValueRef minus = LLVMBuildFNeg(e->b, y, "");
+    y = LLVMBuildSelect(e->b, bit(e, next, x, 2), minus, y, "");
     LLVMValueRef size = math_unary(e, "llvm.fabs", x);
     LLVMValueRef far = LLVMBuildFCmp(e->b, LLVMRealUGT, size, math_const(e, x, LARGEST), "");
     return LLVMBuildSelect(e->b, far, math_const(e, x, __builtin_nan("")), y, "");

@@ -176,9 +176,10 @@ static void sum_columns(spot *x, LLVMValueRef size, LLVMValueRef first, int vect
     }
     build_loop_end(e, &chunks);
     LLVMValueRef to = build_gep(e, out, LLVMBuildMul(e->b, first, build_const_i64(e, 4), ""));
-    for (int i = 0; i < vectors; i++)
-        build_store(e, build_load(e, e->vf, sums[i], align),
-                    build_gep(e, to, build_const_i64(e, (int64_t)i * e->width * 4)), align);
+    for (int i = 0; i < vectors; i++) {
+        LLVMValueRef sum = build_load(e, e->vf, sums[i], align);
+        build_store(e, sum, build_gep(e, to, build_const_i64(e, (int64_t)i * e->width * 4)), align);
+    }
 }
 
 static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const columns *c, int vectors) {

@@ -54,8 +54,8 @@ typedef struct cut {
 // [bounds[s], bounds[s + 1]) as first row and count.
 static void sequence_rows(const site *k, bool rows, LLVMValueRef *first, LLVMValueRef *count) {
     emit *e = k->e;
-    LLVMValueRef at = build_gep(e, build_call_bounds(e, k->call, rows),
-                                LLVMBuildNSWMul(e->b, k->task, build_const_i64(e, 4), ""));
+    LLVMValueRef bounds = build_call_bounds(e, k->call, rows);
+    LLVMValueRef at = build_gep(e, bounds, LLVMBuildNSWMul(e->b, k->task, build_const_i64(e, 4), ""));
     LLVMValueRef end = build_gep(e, at, build_const_i64(e, 4));
     *first = LLVMBuildSExt(e->b, build_load(e, e->i32, at, 4), e->i64, "");
     *count =

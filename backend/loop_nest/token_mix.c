@@ -213,8 +213,7 @@ static void pack_terms(emit *e, const mix_code *k, LLVMValueRef args, LLVMValueR
         const term *x = &k->m->terms[t];
         int64_t size = (int64_t)elem_size(x->e);
         LLVMValueRef rows = tile_at_constant(e, build_arg(e, args, x->x), x->column * size);
-        rows = tile_at(e, tile_at(e, rows, tile_mul(e, first, x->ldx * size)),
-                       tile_mul(e, from, PANEL_COLUMNS * size));
+        rows = tile_at_step(e, tile_at_step(e, rows, first, x->ldx * size), from, PANEL_COLUMNS * size);
         LLVMValueRef f = x->pack,
                      pack_args[] = {rows, count, tile_at_constant(e, scratch, t * k->term),
                                     LLVMBuildSub(e->b, to, from, ""), build_const_i64(e, x->ldx * size)};
@@ -229,9 +228,9 @@ static void multiply(emit *e, const mix_code *k, const panels_args *of, LLVMValu
         const term *x = &k->m->terms[t];
         const panels *p = &k->tile[!x->first];
         panels_args v = *of;
-        v.a = tile_at(e, build_arg(e, args, x->a), tile_mul(e, row, x->lda * 4));
+        v.a = tile_at_step(e, build_arg(e, args, x->a), row, x->lda * 4);
         v.b = tile_at_constant(e, of->b, t * k->term);
-        v.c = tile_at(e, build_arg(e, args, x->result), tile_mul(e, row, p->ldc));
+        v.c = tile_at_step(e, build_arg(e, args, x->result), row, p->ldc);
         v.rows = rows;
         panels_call(e, p, &v);
     }
