@@ -58,9 +58,9 @@ static void give_log_sums(emit *e, const attention_code *p, const task_frame *f,
         to = tile_at(e, to, tile_mul(e, f->head, x->stride * 4));
         to = tile_at(e, to, tile_mul(e, LLVMBuildAdd(e->b, f->query, row, ""), x->ld * 4));
         loop l = build_loop(e, build_const_i64(e, 0), count, 1, "log_sum");
-        LLVMValueRef from =
-            tile_at(e, tile_at_constant(e, scratch, p->layout.log_sums), tile_mul(e, l.index, 4));
-        build_store(e, build_load(e, e->f32, from, 4), tile_at(e, to, tile_mul(e, l.index, x->ld * 4)), 4);
+        LLVMValueRef from = tile_at_step(e, tile_at_constant(e, scratch, p->layout.log_sums), l.index, 4);
+        LLVMValueRef sum = build_load(e, e->f32, from, 4);
+        build_store(e, sum, tile_at_step(e, to, l.index, x->ld * 4), 4);
         build_loop_end(e, &l);
     }
 }
@@ -111,9 +111,9 @@ static void chosen_tiles(emit *e, const attention_code *p, LLVMValueRef conditio
         if_any(e, condition, scratch, r.index, LLVMBuildAdd(e->b, r.index, build_const_i64(e, 1), ""));
     LLVMValueRef in_tile = LLVMBuildSub(e->b, r.index, l.index, "");
     LLVMValueRef args[] = {
-        tile_at(e, tile_at_constant(e, scratch, p->layout.outs), tile_mul(e, in_tile, p->layout.out_ld * 4)),
+        tile_at_step(e, tile_at_constant(e, scratch, p->layout.outs), in_tile, p->layout.out_ld * 4),
         build_const_i64(e, 1), result_at(e, p, f, r.index),
-        tile_at(e, tile_at_constant(e, scratch, p->layout.sums), tile_mul(e, in_tile, 4))};
+        tile_at_step(e, tile_at_constant(e, scratch, p->layout.sums), in_tile, 4)};
     attention_call(e, p->give, 4, args);
     build_if_end(e, row);
     build_loop_end(e, &r);

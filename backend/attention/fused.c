@@ -41,8 +41,8 @@ static LLVMValueRef lanes_below(emit *e, int v, LLVMValueRef count) {
 static void finish(emit *e, const tile *t, const tile_sums *sums) {
     const exp_block *x = t->context;
     LLVMValueRef state = t->extra[0], base = t->extra[1];
-    LLVMValueRef bytes = LLVMBuildSub(e->b, LLVMBuildPtrToInt(e->b, t->c, e->i64, ""),
-                                      LLVMBuildPtrToInt(e->b, base, e->i64, ""), "");
+    LLVMValueRef to = LLVMBuildPtrToInt(e->b, t->c, e->i64, "");
+    LLVMValueRef bytes = LLVMBuildSub(e->b, to, LLVMBuildPtrToInt(e->b, base, e->i64, ""), "");
     LLVMValueRef column = LLVMBuildUDiv(e->b, bytes, build_const_i64(e, 4), "");
     LLVMValueRef left =
         LLVMBuildSub(e->b, build_load(e, e->i64, tile_at_constant(e, state, KEYS), 8), column, "");
@@ -50,8 +50,8 @@ static void finish(emit *e, const tile *t, const tile_sums *sums) {
     loop l = build_loop(e, build_const_i64(e, 0), build_load(e, e->i64, tile_at_constant(e, state, ROWS), 8),
                         1, "row");
     LLVMValueRef shift =
-        build_load(e, e->f32, tile_at(e, tile_at_constant(e, state, SHIFTS), tile_mul(e, l.index, 4)), 4);
-    LLVMValueRef at = tile_at(e, tile_at_constant(e, state, SUMS), tile_mul(e, l.index, 64));
+        build_load(e, e->f32, tile_at_step(e, tile_at_constant(e, state, SHIFTS), l.index, 4), 4);
+    LLVMValueRef at = tile_at_step(e, tile_at_constant(e, state, SUMS), l.index, 64);
     LLVMValueRef total = load_vector(e, at), p[2];
     for (int v = 0; v < t->vectors; v++) {
         LLVMValueRef from = tile_at(e, sums->memory, tile_mul(e, l.index, sums->row_bytes));
@@ -62,7 +62,8 @@ static void finish(emit *e, const tile *t, const tile_sums *sums) {
     }
     build_store(e, total, at, 64);
     LLVMValueRef all = t->vectors == 2 ? attention_side_by_side(e, p[0], p[1]) : p[0];
-    build_store(e, cast_op(e, ELEM_F32, ELEM_BF16, all), tile_at(e, out, tile_mul(e, l.index, t->ldc)), 32);
+    LLVMValueRef rounded = cast_op(e, ELEM_F32, ELEM_BF16, all);
+    build_store(e, rounded, tile_at_step(e, out, l.index, t->ldc), 32);
     build_loop_end(e, &l);
 }
 
@@ -76,18 +77,17 @@ static LLVMValueRef emit_shifts(emit *e, const scratch_layout *l) {
     build_store(e, LLVMGetParam(fn, 1), tile_at_constant(e, state, KEYS), 8);
     build_store(e, LLVMGetParam(fn, 2), tile_at_constant(e, state, ROWS), 8);
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
-    LLVMValueRef from =
-        tile_at(e, tile_at_constant(e, scratch, l->scores), tile_mul(e, row.index, l->score_ld * 4));
+    LLVMValueRef from = tile_at_step(e, tile_at_constant(e, scratch, l->scores), row.index, l->score_ld * 4);
     LLVMValueRef most = none;
     for (int v = 0; v < 2; v++) {
         LLVMValueRef s = load_vector(e, tile_at_constant(e, from, v * e->width * 4));
         s = LLVMBuildSelect(e->b, lanes_below(e, v, LLVMGetParam(fn, 1)), s, none, "");
         most = LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, s, most, ""), s, most, "");
     }
-    build_store(e, build_reduce_max(e, most),
-                tile_at(e, tile_at_constant(e, state, SHIFTS), tile_mul(e, row.index, 4)), 4);
-    build_store(e, LLVMConstNull(e->vf),
-                tile_at(e, tile_at_constant(e, state, SUMS), tile_mul(e, row.index, 64)), 64);
+    LLVMValueRef shift = build_reduce_max(e, most);
+    build_store(e, shift, tile_at_step(e, tile_at_constant(e, state, SHIFTS), row.index, 4), 4);
+    build_store(e, LLVMConstNull(e->vf), tile_at_step(e, tile_at_constant(e, state, SUMS), row.index, 64),
+                64);
     build_loop_end(e, &row);
     return build_helper_end(e, fn, NULL, caller);
 }
@@ -101,11 +101,11 @@ static LLVMValueRef emit_totals(emit *e, const scratch_layout *l) {
     build_store(e, LLVMConstInt(e->i1, 0, false), some, 1);
     loop row = build_loop(e, build_const_i64(e, 0),
                           build_load(e, e->i64, tile_at_constant(e, state, ROWS), 8), 1, "row");
-    LLVMValueRef sum =
-        load_vector(e, tile_at(e, tile_at_constant(e, state, SUMS), tile_mul(e, row.index, 64)));
+    LLVMValueRef sum = load_vector(e, tile_at_step(e, tile_at_constant(e, state, SUMS), row.index, 64));
     LLVMValueRef share = LLVMBuildFDiv(e->b, build_const_f32(e, 1), build_reduce_add(e, sum), "");
-    build_store(e, share, tile_at(e, tile_at_constant(e, scratch, l->sums), tile_mul(e, row.index, 4)), 4);
-    LLVMValueRef unfit = LLVMBuildOr(e->b, build_load(e, e->i1, some, 1), attention_unfit(e, share), "");
+    build_store(e, share, tile_at_step(e, tile_at_constant(e, scratch, l->sums), row.index, 4), 4);
+    LLVMValueRef before = build_load(e, e->i1, some, 1);
+    LLVMValueRef unfit = LLVMBuildOr(e->b, before, attention_unfit(e, share), "");
     build_store(e, unfit, some, 1);
     build_loop_end(e, &row);
     return build_helper_end(e, fn, build_load(e, e->i1, some, 1), caller);

@@ -112,7 +112,8 @@ static void give_tables(const task *t) {
         loop l = build_loop(e, build_const_i64(e, 0), build_const_i64(e, t->g->pair_sums[i].n), 1, "element");
         LLVMValueRef offset = tile_mul(e, l.index, 4);
         LLVMValueRef from = tile_at(e, tile_at_constant(e, t->scratch, x->at), offset);
-        build_store(e, build_load(e, e->f32, from, 4), tile_at(e, out, offset), 4);
+        LLVMValueRef number = build_load(e, e->f32, from, 4);
+        build_store(e, number, tile_at(e, out, offset), 4);
         build_loop_end(e, &l);
     }
 }

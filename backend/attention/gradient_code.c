@@ -108,21 +108,20 @@ static void emit_rows(emit *e, const kernel_site *s, const gradient *g, gradient
 // Where rows of a head from `row` on lie in their operand.
 static LLVMValueRef operand_rows(emit *e, const kernel_site *s, const task_frame *f, const heads *x,
                                  LLVMValueRef row) {
-    return tile_at(e, attention_head_at(e, s, f, x), tile_mul(e, row, elem_bytes(x->e, x->ld)));
+    return tile_at_step(e, attention_head_at(e, s, f, x), row, elem_bytes(x->e, x->ld));
 }
 
 // Rows [row, row + count), in scratch.
 static void take_queries(emit *e, const kernel_site *s, const task_frame *f, const gradient_rows *r,
                          LLVMValueRef scratch, LLVMValueRef row, LLVMValueRef count) {
-    LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, r->at), tile_mul(e, row, r->ld * 4));
+    LLVMValueRef to = tile_at_step(e, tile_at_constant(e, scratch, r->at), row, r->ld * 4);
     if (r->make)
         attention_call(e, r->make, 4,
                        (LLVMValueRef[]){scratch, row, build_const_i64(e, ATTENTION_QUERIES), to});
     else
         attention_call(e, r->take, 3, (LLVMValueRef[]){operand_rows(e, s, f, &r->of, row), count, to});
     if (!r->values) return;
-    LLVMValueRef values =
-        tile_at(e, tile_at_constant(e, scratch, r->values_at), tile_mul(e, row, GROUP_BYTES));
+    LLVMValueRef values = tile_at_step(e, tile_at_constant(e, scratch, r->values_at), row, GROUP_BYTES);
     attention_call(e, r->pack_values, 3, (LLVMValueRef[]){to, count, values});
 }
 
@@ -166,7 +165,7 @@ static void take_numbers(emit *e, const kernel_site *s, const task_frame *f, con
         x = dot(e, a, operand_rows(e, s, f, &r->of[1], l.index), r->of[0].width);
     else
         x = build_load(e, e->f32, a, 4);
-    build_store(e, x, tile_at(e, tile_at_constant(e, scratch, r->at), tile_mul(e, l.index, 4)), 4);
+    build_store(e, x, tile_at_step(e, tile_at_constant(e, scratch, r->at), l.index, 4), 4);
     build_loop_end(e, &l);
 }
 
@@ -230,8 +229,8 @@ static LLVMValueRef emit_copy(emit *e, const gradient_sum *x, int64_t out_ld) {
                 .buffer = -1};
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
     view from = row, to = row;
-    from.base = tile_at(e, LLVMGetParam(fn, 4), tile_mul(e, l.index, x->ld * 4));
-    to.base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, out_ld * 4));
+    from.base = tile_at_step(e, LLVMGetParam(fn, 4), l.index, x->ld * 4);
+    to.base = tile_at_step(e, LLVMGetParam(fn, 3), l.index, out_ld * 4);
     view_copy(e, &from, &to);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);
@@ -272,7 +271,7 @@ static void multiply_pairs(emit *e, const gradient *g, int n, LLVMValueRef scrat
                            LLVMValueRef rows, LLVMValueRef keys) {
     const gradient_rows *a = &g->rows[g->left[n]], *b = &g->rows[g->right[n]];
     LLVMValueRef up = attention_up_to(e, keys, PANEL_COLUMNS);
-    panels_args x = {.a = tile_at(e, tile_at_constant(e, scratch, a->at), tile_mul(e, i, a->ld * 4)),
+    panels_args x = {.a = tile_at_step(e, tile_at_constant(e, scratch, a->at), i, a->ld * 4),
                      .b = tile_at_constant(e, scratch, b->columns_at),
                      .c = tile_of(e, g, scratch, n),
                      .rows = gradient_whole_tiles(e, g, rows),
@@ -328,7 +327,7 @@ void gradient_block(emit *e, const gradient *g, LLVMValueRef scratch, LLVMValueR
     join_tables(e, g, scratch);
     for (int n = 0; n < g->sum_count && to_queries; n++) {
         const gradient_sum *x = &g->sums[n];
-        LLVMValueRef sums = tile_at(e, tile_at_constant(e, scratch, x->at), tile_mul(e, i, x->ld * 4));
+        LLVMValueRef sums = tile_at_step(e, tile_at_constant(e, scratch, x->at), i, x->ld * 4);
         if (!x->keys) add_product(e, g, x, scratch, tile_of(e, g, scratch, x->tile), rows, sums, NULL, keys);
     }
     for (int v = 0; v < g->value_count && to_keys; v++) {
@@ -338,8 +337,8 @@ void gradient_block(emit *e, const gradient *g, LLVMValueRef scratch, LLVMValueR
             if (!x->keys || x->tile != v) continue;
             if (!turned) turn(e, g, scratch, v, rows, keys);
             turned = true;
-            add_product(e, g, x, scratch, tile_at_constant(e, scratch, g->turned), keys,
-                        tile_at_constant(e, scratch, x->at), i, rows);
+            LLVMValueRef pairs = tile_at_constant(e, scratch, g->turned);
+            add_product(e, g, x, scratch, pairs, keys, tile_at_constant(e, scratch, x->at), i, rows);
         }
     }
 }

@@ -150,7 +150,7 @@ LLVMValueRef attention_pack_keys(emit *e, const heads *x) {
     LLVMValueRef f = begin(e, "attention.keys"), count = LLVMGetParam(f, 1);
     loop panel = build_loop(e, build_const_i64(e, 0), count, PANEL_COLUMNS, "panel");
     int64_t key_bytes = attention_panel_bytes(x) / PANEL_COLUMNS;
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, panel.index, key_bytes));
+    LLVMValueRef to = tile_at_step(e, LLVMGetParam(f, 2), panel.index, key_bytes);
     loop part = build_loop(e, build_const_i64(e, 0), build_const_i64(e, PANEL_COLUMNS), e->width, "part");
     LLVMValueRef first = LLVMBuildAdd(e->b, panel.index, part.index, "");
     pack_key_vectors(e, x, LLVMGetParam(f, 0), count, first, tile_at(e, to, tile_mul(e, part.index, 4)));
@@ -180,17 +180,18 @@ static void pack_pair(emit *e, const heads *x, const LLVMValueRef *from, LLVMVal
             store_lanes(e, x->read, a, at, 0);
             store_lanes(e, x->read, b, at, 1);
         }
-        for (int64_t k = 0; k < lanes / PANEL_COLUMNS; k++)
-            build_store(e, by_turns(e, a, b, k * PANEL_COLUMNS), tile_at_constant(e, at, k * panel),
-                        GROUP_BYTES);
+        for (int64_t k = 0; k < lanes / PANEL_COLUMNS; k++) {
+            LLVMValueRef mixed = by_turns(e, a, b, k * PANEL_COLUMNS);
+            build_store(e, mixed, tile_at_constant(e, at, k * panel), GROUP_BYTES);
+        }
     }
 }
 
 static void pack_row(emit *e, const heads *x, LLVMValueRef from, LLVMValueRef to, int64_t panel) {
     for (int64_t c = 0; c < x->width; c += PANEL_COLUMNS) {
         int64_t n = x->width - c < PANEL_COLUMNS ? x->width - c : PANEL_COLUMNS;
-        copy_row(e, x, tile_at_constant(e, from, elem_bytes(x->e, c)),
-                 tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
+        LLVMValueRef part = tile_at_constant(e, from, elem_bytes(x->e, c));
+        copy_row(e, x, part, tile_at_constant(e, to, c / PANEL_COLUMNS * panel), n);
     }
 }
 
@@ -206,7 +207,7 @@ LLVMValueRef attention_pack_values(emit *e, const heads *x, int64_t panel) {
         fetch_ahead(e, x, from[k], PANEL_COLUMNS);
         fetch_next_head(e, x, from[k]);
     }
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, GROUP_BYTES / group));
+    LLVMValueRef to = tile_at_step(e, LLVMGetParam(f, 2), row.index, GROUP_BYTES / group);
     if (group == 2)
         pack_pair(e, x, from, to, panel);
     else
@@ -222,7 +223,7 @@ LLVMValueRef attention_take_rows(emit *e, const heads *x, int tile_rows, int64_t
     LLVMValueRef from = row_at(e, LLVMGetParam(f, 0), row.index, LLVMGetParam(f, 1), elem_bytes(x->e, x->ld));
     fetch_ahead(e, x, from, tile_rows); // the next tile's
     fetch_next_head(e, x, from);
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(x->read, ld)));
+    LLVMValueRef to = tile_at_step(e, LLVMGetParam(f, 2), row.index, elem_bytes(x->read, ld));
     copy_row(e, x, from, to, x->width);
     attention_fill(e, x, to);
     build_loop_end(e, &row);
@@ -234,9 +235,9 @@ LLVMValueRef attention_give_rows(emit *e, int64_t width, int64_t ld, elem gives,
     LLVMTypeRef params[] = {e->ptr, e->i64, e->ptr, e->ptr};
     LLVMValueRef f = build_helper(e, "attention.give", NULL, 4, params);
     loop row = build_loop(e, build_const_i64(e, 0), LLVMGetParam(f, 1), 1, "row");
-    LLVMValueRef from = tile_at(e, LLVMGetParam(f, 0), tile_mul(e, row.index, ld * 4));
-    LLVMValueRef share = tile_at(e, LLVMGetParam(f, 3), tile_mul(e, row.index, 4));
-    LLVMValueRef to = tile_at(e, LLVMGetParam(f, 2), tile_mul(e, row.index, elem_bytes(gives, out_ld)));
+    LLVMValueRef from = tile_at_step(e, LLVMGetParam(f, 0), row.index, ld * 4);
+    LLVMValueRef share = tile_at_step(e, LLVMGetParam(f, 3), row.index, 4);
+    LLVMValueRef to = tile_at_step(e, LLVMGetParam(f, 2), row.index, elem_bytes(gives, out_ld));
     for (int64_t c = 0; c < elem_bytes(gives, width); c += 64) // the next head's
         tile_prefetch(e, tile_at_constant(e, to, elem_bytes(gives, width) + c), true, 2);
     give_row(e, from, gives, to, width, build_load(e, e->f32, share, 4));

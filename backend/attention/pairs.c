@@ -45,7 +45,8 @@ static LLVMValueRef iota_value(const pairs *p, const node *n, bool transposed) {
     emit *e = p->e;
     bool last = node_attr(n, ATTR_axis)->u.i == n->type.rank - 1;
     if (last == transposed) return splat_i64(e, p->row);
-    return LLVMBuildAdd(e->b, splat_i64(e, p->key), lane_numbers(e), "");
+    LLVMValueRef first = splat_i64(e, p->key);
+    return LLVMBuildAdd(e->b, first, lane_numbers(e), "");
 }
 
 static LLVMValueRef smaller_i32(emit *e, LLVMValueRef a, LLVMValueRef b) {
@@ -62,7 +63,8 @@ static LLVMValueRef lane(emit *e, LLVMValueRef v, int i) {
 static LLVMValueRef near_or_far(emit *e, LLVMTypeRef of, LLVMTypeRef vector, LLVMValueRef base, int64_t n,
                                 LLVMValueRef ids) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->b));
-    LLVMValueRef first = smaller_i32(e, lane(e, ids, 0), lane(e, ids, e->width - 1));
+    LLVMValueRef first = lane(e, ids, 0);
+    first = smaller_i32(e, first, lane(e, ids, e->width - 1));
     first = smaller_i32(e, first, LLVMConstInt(e->i32, (unsigned)(n - e->width), false));
     LLVMValueRef from = LLVMBuildSub(e->b, ids, build_splat(e, first, e->width), "");
     LLVMValueRef room = build_splat(e, LLVMConstInt(e->i32, (unsigned)e->width, false), e->width);
@@ -97,7 +99,8 @@ static LLVMValueRef looked_up(const pairs *p, value v, bool transposed, LLVMValu
     LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, ids, n, "");
     ids = LLVMBuildSelect(e->b, inside, ids, LLVMConstNull(e->vi), "");
     if (t->product && transposed) { // each lane has a row of its own
-        LLVMValueRef rows = LLVMBuildAdd(e->b, splat_i64(e, p->key), lane_numbers(e), "");
+        LLVMValueRef rows = splat_i64(e, p->key);
+        rows = LLVMBuildAdd(e->b, rows, lane_numbers(e), "");
         LLVMValueRef ld = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->ld, false), e->width);
         ids = LLVMBuildAdd(e->b, ids, LLVMBuildMul(e->b, rows, ld, ""), "");
     }
@@ -198,8 +201,8 @@ static void open_row(pairs *p, LLVMValueRef scratch, LLVMValueRef in_tile) {
     const task_frame *f = p->f;
     const score_ops *x = &p->x->scores;
     for (int i = 0; i < x->row_count; i++)
-        p->numbers[i] = build_load(
-            e, e->f32, tile_at(e, tile_at_constant(e, scratch, x->rows[i].at), tile_mul(e, p->row, 4)), 4);
+        p->numbers[i] =
+            build_load(e, e->f32, tile_at_step(e, tile_at_constant(e, scratch, x->rows[i].at), p->row, 4), 4);
     if (x->drawn_count) {
         LLVMValueRef rows = attention_operand(e, s, f, x->drawn[0].rows);
         p->place.row = build_load(e, e->i32, tile_at(e, rows, tile_mul(e, p->row, 4)), 4);
@@ -207,13 +210,13 @@ static void open_row(pairs *p, LLVMValueRef scratch, LLVMValueRef in_tile) {
     for (int i = 0; i < x->leaf_count; i++) {
         const score_leaf *l = &x->leaves[i];
         if (l->side == SIDE_KEY) continue;
-        LLVMValueRef at = tile_at(e, attention_operand(e, s, f, l->operand), tile_mul(e, p->row, 4));
+        LLVMValueRef at = tile_at_step(e, attention_operand(e, s, f, l->operand), p->row, 4);
         p->leaves[i] = build_load(e, l->e == ELEM_F32 ? e->f32 : e->i32, at, 4);
     }
     for (int i = 0; i < x->table_count; i++) {
         const score_table *t = &x->tables[i];
         if (t->product && !t->transposed)
-            p->tables[i] = tile_at(e, tile_at_constant(e, scratch, t->at), tile_mul(e, in_tile, t->ld * 4));
+            p->tables[i] = tile_at_step(e, tile_at_constant(e, scratch, t->at), in_tile, t->ld * 4);
     }
 }
 
@@ -267,7 +270,8 @@ static void add_pairs(emit *e, LLVMValueRef table, int64_t n, LLVMValueRef ids, 
     build_store(e, LLVMBuildFAdd(e->b, build_load(e, e->vf, at, 4), x, ""), at, 4);
     build_if_end(e, behind);
     behind = build_if(e, one);
-    build_store(e, LLVMBuildFAdd(e->b, build_load(e, e->f32, at, 4), build_reduce_add(e, x), ""), at, 4);
+    LLVMValueRef sum = build_load(e, e->f32, at, 4);
+    build_store(e, LLVMBuildFAdd(e->b, sum, build_reduce_add(e, x), ""), at, 4);
     build_if_end(e, behind);
     behind = build_if(e, LLVMBuildNot(e->b, LLVMBuildOr(e->b, in_row, one, ""), ""));
     add_each(e, table, n, ids, x);
@@ -299,8 +303,8 @@ static void one_vector(pass_code *c, const pair_vector *v) {
         if (pass->values[i] != VALUE_NONE) build_store(e, masked(e, v, x[i]), at[i], align);
     for (int i = 0; i < pass->sum_count; i++) {
         const pair_sum *sum = &pass->sums[i];
-        add_pairs(e, tile_at_constant(e, c->scratch, sum->at), sum->n, pair_value(p, sum->ids, false),
-                  masked(e, v, pair_value(p, sum->v, false)));
+        LLVMValueRef to = tile_at_constant(e, c->scratch, sum->at), ids = pair_value(p, sum->ids, false);
+        add_pairs(e, to, sum->n, ids, masked(e, v, pair_value(p, sum->v, false)));
     }
     forget(p);
 }
@@ -357,11 +361,11 @@ LLVMValueRef attention_pair_pass(emit *e, const kernel_site *s, const pair_pass 
                    .count = LLVMGetParam(fn, 3)};
     open_pairs(&c.p, scratch);
     loop r = build_loop(e, from, LLVMGetParam(fn, 4), 1, "row");
-    c.p.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), r.index, ""),
-                                LLVMBuildSub(e->b, f.queries, build_const_i64(e, 1), ""));
+    LLVMValueRef row = LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), r.index, "");
+    c.p.row = attention_smaller(e, row, LLVMBuildSub(e->b, f.queries, build_const_i64(e, 1), ""));
     open_row(&c.p, scratch, r.index);
     for (int i = 0; i < pass->tile_count; i++)
-        c.rows[i] = tile_at(e, LLVMGetParam(fn, (unsigned)(5 + i)), tile_mul(e, r.index, pass->ld * 4));
+        c.rows[i] = tile_at_step(e, LLVMGetParam(fn, (unsigned)(5 + i)), r.index, pass->ld * 4);
     if (pass->blocks && pass->x->scores.drawn_count) {
         LLVMValueRef whole = LLVMBuildAnd(e->b, c.count, build_const_i64(e, -PHILOX_BLOCK), "");
         loop l = build_loop(e, from, whole, PHILOX_BLOCK, "block");
@@ -389,8 +393,8 @@ LLVMValueRef attention_key_numbers(emit *e, const kernel_site *s, const attentio
         LLVMValueRef from = attention_operand(e, s, &f, l->operand);
         loop k = build_loop(e, build_const_i64(e, 0), end, 1, "key");
         LLVMValueRef at = tile_mul(e, attention_smaller(e, k.index, last), 4);
-        build_store(e, build_load(e, e->i32, tile_at(e, from, at), 4),
-                    tile_at(e, tile_at_constant(e, scratch, l->at), tile_mul(e, k.index, 4)), 4);
+        LLVMValueRef number = build_load(e, e->i32, tile_at(e, from, at), 4);
+        build_store(e, number, tile_at_step(e, tile_at_constant(e, scratch, l->at), k.index, 4), 4);
         build_loop_end(e, &k);
     }
     return build_helper_end(e, fn, NULL, caller);

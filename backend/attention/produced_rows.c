@@ -345,13 +345,12 @@ static LLVMValueRef emit_rows(emit *e, const kernel_site *s, const attention *x,
     LLVMValueRef last = LLVMBuildSub(e->b, keys ? f.keys : f.queries, build_const_i64(e, 1), "");
     loop l = build_loop(e, build_const_i64(e, 0), LLVMGetParam(fn, 2), 1, "row");
     m.row = attention_smaller(e, LLVMBuildAdd(e->b, LLVMGetParam(fn, 1), l.index, ""), last);
-    if (base != VALUE_NONE)
-        m.bases[base] = tile_at(e, LLVMGetParam(fn, 4), tile_mul(e, l.index, base_ld * 4));
+    if (base != VALUE_NONE) m.bases[base] = tile_at_step(e, LLVMGetParam(fn, 4), l.index, base_ld * 4);
     columns to = {.rank = 1,
                   .e = rows->read,
                   .size = {rows->width},
                   .stride = {1},
-                  .base = tile_at(e, LLVMGetParam(fn, 3), tile_mul(e, l.index, elem_bytes(rows->read, ld)))};
+                  .base = tile_at_step(e, LLVMGetParam(fn, 3), l.index, elem_bytes(rows->read, ld))};
     for (value v = 0; v < x->body->count; v++)
         if (norms[v]) make_norm(&m, v);
     make_columns(&m, rows->producer, 3, &to);
@@ -390,8 +389,8 @@ void attention_take(emit *e, const kernel_site *s, const task_frame *f, const ro
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->make), r->make, args, 4, "");
         return;
     }
-    LLVMValueRef rows = tile_at(e, attention_head_at(e, s, f, r->rows),
-                                tile_mul(e, from, elem_bytes(r->rows->e, r->rows->ld)));
+    LLVMValueRef rows =
+        tile_at_step(e, attention_head_at(e, s, f, r->rows), from, elem_bytes(r->rows->e, r->rows->ld));
     LLVMValueRef args[] = {rows, LLVMBuildSub(e->b, until, from, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(r->take), r->take, args, 3, "");
 }

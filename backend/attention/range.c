@@ -38,7 +38,8 @@ LLVMValueRef attention_scan(emit *e) {
     build_store(e, LLVMBuildSelect(e->b, above, x, most, ""), hi, 4);
     build_loop_end(e, &l);
     build_store(e, build_load(e, e->i32, lo, 4), out, 4);
-    build_store(e, build_load(e, e->i32, hi, 4), tile_at_constant(e, out, 4), 4);
+    LLVMValueRef highest = build_load(e, e->i32, hi, 4);
+    build_store(e, highest, tile_at_constant(e, out, 4), 4);
     return build_helper_end(e, fn, NULL, caller);
 }
 
@@ -127,10 +128,13 @@ static LLVMValueRef may_be(const ranges *r, value v, bool transposed, bool wante
     if (!a.lo || !b.lo) return NULL;
     const char *word = node_attr(n, ATTR_predicate)->u.name;
     bool equality = !strcmp(word, "eq") || !strcmp(word, "ne"), meets = !strcmp(word, "eq") == wanted;
-    if (equality && meets)
-        return LLVMBuildAnd(e->b, at_most(e, a.lo, b.hi, true), at_most(e, b.lo, a.hi, true), "");
+    if (equality && meets) {
+        LLVMValueRef below = at_most(e, a.lo, b.hi, true);
+        return LLVMBuildAnd(e->b, below, at_most(e, b.lo, a.hi, true), "");
+    }
     if (equality) { // unless both are one and the same number
-        LLVMValueRef one = LLVMBuildAnd(e->b, at_most(e, a.hi, b.lo, true), at_most(e, b.hi, a.lo, true), "");
+        LLVMValueRef below = at_most(e, a.hi, b.lo, true);
+        LLVMValueRef one = LLVMBuildAnd(e->b, below, at_most(e, b.hi, a.lo, true), "");
         return LLVMBuildNot(e->b, one, "");
     }
     bool less = word[0] == 'l', equal = word[1] == 'e';
@@ -169,8 +173,10 @@ static LLVMValueRef seen(const ranges *r, value v) {
     const node *n = graph_node(g, v);
     if (is_hidden(g, v)) return LLVMConstInt(e->i1, 0, false);
     if (n->op != OP_select) return NULL;
-    LLVMValueRef yes = both(e, may_be(r, n->inputs[0], false, true), seen(r, n->inputs[1]));
-    return either(e, yes, both(e, may_be(r, n->inputs[0], false, false), seen(r, n->inputs[2])));
+    LLVMValueRef chosen = may_be(r, n->inputs[0], false, true);
+    LLVMValueRef first = both(e, chosen, seen(r, n->inputs[1]));
+    LLVMValueRef refused = may_be(r, n->inputs[0], false, false);
+    return either(e, first, both(e, refused, seen(r, n->inputs[2])));
 }
 
 LLVMValueRef attention_ranges_seen(const ranges *r) {
@@ -185,8 +191,7 @@ void attention_ranges_open(ranges *r, const kernel_site *s, const task_frame *f)
     for (int i = 0; i < x->table_count; i++) {
         const score_table *t = &x->tables[i];
         if (!t->product)
-            r->tables[i] =
-                tile_at(e, attention_operand(e, s, f, t->operand), tile_mul(e, f->head, t->stride * 4));
+            r->tables[i] = tile_at_step(e, attention_operand(e, s, f, t->operand), f->head, t->stride * 4);
     }
 }
 
@@ -242,8 +247,8 @@ LLVMValueRef attention_panel_limits(emit *e, const attention *x, LLVMValueRef sc
         const score_leaf *l = &x->scores.leaves[i];
         if (l->side != SIDE_KEY || l->e != ELEM_I32) continue;
         loop k = build_loop(e, build_const_i64(e, 0), f.keys, PANEL_COLUMNS, "panel");
-        LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, l->panel_limits),
-                                  LLVMBuildLShr(e->b, k.index, build_const_i64(e, 1), ""));
+        LLVMValueRef to = tile_at_constant(e, scratch, l->panel_limits);
+        to = tile_at(e, to, LLVMBuildLShr(e->b, k.index, build_const_i64(e, 1), ""));
         LLVMValueRef args[] = {tile_at_constant(e, scratch, l->at), k.index,
                                LLVMBuildAdd(e->b, k.index, panel, ""), to};
         LLVMBuildCall2(e->b, LLVMGlobalGetValueType(scanner), scanner, args, 4, "");
@@ -259,8 +264,7 @@ static LLVMValueRef panel_seen(ranges *r, LLVMValueRef scratch, LLVMValueRef pan
     r->key_hi = LLVMBuildAdd(e->b, r->key_lo, LLVMConstInt(e->i32, PANEL_COLUMNS - 1, false), "");
     for (int i = 0; i < x->leaf_count; i++) {
         if (x->leaves[i].side != SIDE_KEY || x->leaves[i].e != ELEM_I32) continue;
-        LLVMValueRef at =
-            tile_at(e, tile_at_constant(e, scratch, x->leaves[i].panel_limits), tile_mul(e, panel, 8));
+        LLVMValueRef at = tile_at_step(e, tile_at_constant(e, scratch, x->leaves[i].panel_limits), panel, 8);
         r->lo[i] = build_load(e, e->i32, at, 4);
         r->hi[i] = build_load(e, e->i32, tile_at_constant(e, at, 4), 4);
     }

@@ -137,7 +137,8 @@ LLVMValueRef attention_unfit(emit *e, LLVMValueRef share) {
 static LLVMValueRef shift_again(emit *e, const softmax *s, int r, LLVMValueRef top) {
     LLVMValueRef share = build_load(e, e->f32, tile_at_constant(e, s->out, r * 4), 4);
     LLVMValueRef had = build_load(e, e->f32, tile_at_constant(e, s->shifts, r * 4), 4);
-    return LLVMBuildSelect(e->b, attention_unfit(e, share), top, build_splat(e, had, e->width), "");
+    LLVMValueRef unfit = attention_unfit(e, share);
+    return LLVMBuildSelect(e->b, unfit, top, build_splat(e, had, e->width), "");
 }
 
 // A block of rows; gives the least maximum.

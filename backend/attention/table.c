@@ -25,9 +25,9 @@ static LLVMValueRef emit_prepare(emit *e, const kernel_site *s, const attention 
     LLVMValueRef row = tile_mul(e, first, PANEL_COLUMNS);
     LLVMValueRef until = attention_smaller(e, tile_mul(e, last, PANEL_COLUMNS), build_const_i64(e, t->n));
     LLVMValueRef from =
-        tile_at(e, attention_head_at(e, s, &f, &t->of), tile_mul(e, row, elem_bytes(t->of.e, t->of.ld)));
-    LLVMValueRef to = tile_at(e, tile_at_constant(e, scratch, t->packed),
-                              tile_mul(e, first, attention_panel_bytes(&t->of)));
+        tile_at_step(e, attention_head_at(e, s, &f, &t->of), row, elem_bytes(t->of.e, t->of.ld));
+    LLVMValueRef to =
+        tile_at_step(e, tile_at_constant(e, scratch, t->packed), first, attention_panel_bytes(&t->of));
     LLVMValueRef args[] = {from, LLVMBuildSub(e->b, until, row, ""), to};
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(pack), pack, args, 3, "");
     return build_helper_end(e, fn, NULL, caller);
@@ -78,7 +78,7 @@ static LLVMValueRef emit_transposed(emit *e, const kernel_site *s, const attenti
     LLVMValueRef until = attention_smaller(e, LLVMBuildAdd(e->b, l.index, rows, ""), f.keys);
     attention_take(e, s, &f, keys, scratch, l.index, until);
     attention_ranges_keys(&r, scratch, l.index, until);
-    LLVMValueRef c = tile_at(e, tile_at_constant(e, scratch, t->at), tile_mul(e, l.index, t->ld * 4));
+    LLVMValueRef c = tile_at_step(e, tile_at_constant(e, scratch, t->at), l.index, t->ld * 4);
     multiply(e, p, &r, t, scratch, at, c);
     build_loop_end(e, &l);
     return build_helper_end(e, fn, NULL, caller);

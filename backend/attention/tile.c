@@ -32,8 +32,7 @@ static run run_begin(emit *e, const attention_code *p, LLVMValueRef scratch, LLV
     run r = {.slot = view_stack(e, e->i64)};
     build_store(e, build_const_i64(e, 0), r.slot, 8);
     r.l = build_loop(e, build_const_i64(e, 0), n, 2, "run");
-    LLVMValueRef at =
-        tile_at(e, tile_at_constant(e, scratch, p->layout.visible_runs), tile_mul(e, r.l.index, 8));
+    LLVMValueRef at = tile_at_step(e, tile_at_constant(e, scratch, p->layout.visible_runs), r.l.index, 8);
     r.from = build_load(e, e->i64, at, 8);
     r.to = build_load(e, e->i64, tile_at_constant(e, at, 8), 8);
     r.at = build_load(e, e->i64, r.slot, 8);
@@ -52,7 +51,7 @@ static void run_end(emit *e, run *r) {
 // Scores of the panels [from, to), from column `at` of the tile on.
 static void score(emit *e, const attention_code *p, LLVMValueRef scratch, LLVMValueRef row, LLVMValueRef from,
                   LLVMValueRef to, LLVMValueRef at) {
-    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4));
+    LLVMValueRef scores = tile_at_step(e, tile_at_constant(e, scratch, p->layout.scores), at, 4);
     // The product writes a panel to the column of its number.
     LLVMValueRef zero = tile_at(e, scores, tile_mul(e, from, -PANEL_COLUMNS * 4));
     panels_args x = {.a = tile_at_constant(e, scratch, p->layout.queries),
@@ -77,7 +76,7 @@ static void drop(emit *e, const attention_code *p, const task_frame *f, LLVMValu
     if (!p->drop) return;
     LLVMValueRef rows =
         attention_smaller(e, LLVMBuildSub(e->b, f->queries, row, ""), build_const_i64(e, p->layout.tile));
-    LLVMValueRef scores = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, 4));
+    LLVMValueRef scores = tile_at_step(e, tile_at_constant(e, scratch, p->layout.scores), at, 4);
     attention_call(e, p->drop, 6, (LLVMValueRef[]){scratch, row, key, count, rows, scores});
 }
 
@@ -87,7 +86,7 @@ static void value_product(emit *e, const attention_code *p, LLVMValueRef scratch
                           LLVMValueRef key, LLVMValueRef k) {
     int64_t size = (int64_t)elem_size(p->x->v.read), group = attention_group(&p->x->v);
     LLVMValueRef values = tile_at_constant(e, scratch, p->layout.values);
-    panels_args x = {.a = tile_at(e, tile_at_constant(e, scratch, p->layout.scores), tile_mul(e, at, size)),
+    panels_args x = {.a = tile_at_step(e, tile_at_constant(e, scratch, p->layout.scores), at, size),
                      .b = tile_at(e, values, tile_mul(e, key, GROUP_BYTES / group)),
                      .c = tile_at_constant(e, scratch, p->layout.outs),
                      .rows = build_const_i64(e, p->layout.tile),
@@ -128,8 +127,8 @@ LLVMValueRef attention_visible_softmax(emit *e, const attention_code *p) {
     past = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, past, none, ""), past, none, "");
     build_store(e, past, hidden, 8);
     run_end(e, &r);
-    LLVMValueRef count =
-        LLVMBuildSub(e->b, build_load(e, e->i64, r.slot, 8), build_load(e, e->i64, hidden, 8), "");
+    LLVMValueRef count = build_load(e, e->i64, r.slot, 8);
+    count = LLVMBuildSub(e->b, count, build_load(e, e->i64, hidden, 8), "");
     LLVMValueRef least = softmax(e, p, &f, scratch, LLVMGetParam(fn, 1), count);
     return build_helper_end(e, fn, least, caller);
 }
@@ -171,7 +170,8 @@ static void visible_values(emit *e, const attention_code *p, const task_frame *f
     build_loop_end(e, &l);
     run r = run_begin(e, p, scratch, n);
     LLVMValueRef key = tile_mul(e, r.from, PANEL_COLUMNS);
-    LLVMValueRef end = attention_smaller(e, tile_mul(e, r.to, PANEL_COLUMNS), value_keys(e, p, f));
+    LLVMValueRef end = tile_mul(e, r.to, PANEL_COLUMNS);
+    end = attention_smaller(e, end, value_keys(e, p, f));
     drop(e, p, f, scratch, row, r.at, key, LLVMBuildSub(e->b, end, key, ""));
     value_product(e, p, scratch, r.at, key, LLVMBuildSub(e->b, end, key, ""));
     run_end(e, &r);

@@ -99,7 +99,8 @@ void view_softmax(emit *e, const view *in, const view *out) {
     for (sweep s = row_sweep(e, in, SWEEP_SLOTS); sweep_next(&s);) {
         LLVMValueRef x = math_exp(e, LLVMBuildFSub(e->b, sweep_load(&s, in), most, ""));
         sweep_store(&s, out, x);
-        accumulator_set(&s, &a, LLVMBuildFAdd(e->b, accumulator_get(&s, &a), sweep_masked(&s, x, 0), ""));
+        LLVMValueRef had = accumulator_get(&s, &a);
+        accumulator_set(&s, &a, LLVMBuildFAdd(e->b, had, sweep_masked(&s, x, 0), ""));
     }
     LLVMValueRef scale = spread(e, LLVMBuildFDiv(e->b, build_const_f32(e, 1), accumulator_sum(e, &a), ""));
     for (sweep s = row_sweep(e, in, 1); sweep_next(&s);)

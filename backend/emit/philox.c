@@ -68,7 +68,8 @@ LLVMValueRef philox_uniform(emit *e, int width, LLVMValueRef word) {
     LLVMTypeRef f = view_elem(e, ELEM_F32, width);
     LLVMValueRef scale = build_const_f32(e, 0x1p-24);
     word = LLVMBuildLShr(e->b, word, number(&s, 8), "");
-    return LLVMBuildFMul(e->b, LLVMBuildSIToFP(e->b, word, f, ""), spread(&s, scale), "");
+    LLVMValueRef drawn = LLVMBuildSIToFP(e->b, word, f, "");
+    return LLVMBuildFMul(e->b, drawn, spread(&s, scale), "");
 }
 
 // Word `index` (a scalar below 4).

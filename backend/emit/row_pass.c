@@ -144,7 +144,8 @@ static void vector(row_code *r, const row_pass *p, const sweep *s, const accumul
     for (int i = 0; i < p->count; i++) sweep_store(s, &p->outs[i], pointwise_value(&ops, p->values[i]));
     if (!p->scale_count) return;
     LLVMValueRef x = pointwise_value(&ops, graph_node(r->body, p->scales[0])->inputs[0]);
-    accumulator_set(s, most, larger_magnitude(e, sweep_masked(s, x, 0), accumulator_get(s, most)));
+    LLVMValueRef had = accumulator_get(s, most);
+    accumulator_set(s, most, larger_magnitude(e, sweep_masked(s, x, 0), had));
 }
 
 // Scales of the group that begins at `begin` (NULL: the whole row).

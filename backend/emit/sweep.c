@@ -54,7 +54,8 @@ static LLVMValueRef lane_numbers(emit *e, int width) {
 static LLVMValueRef tail_mask(const sweep *s) {
     emit *e = s->e;
     LLVMValueRef left = LLVMBuildTrunc(e->b, LLVMBuildSub(e->b, s->n, s->index, ""), e->i32, "");
-    return LLVMBuildICmp(e->b, LLVMIntSLT, lane_numbers(e, s->width), build_splat(e, left, s->width), "");
+    LLVMValueRef count = build_splat(e, left, s->width);
+    return LLVMBuildICmp(e->b, LLVMIntSLT, lane_numbers(e, s->width), count, "");
 }
 
 // Is the part known to be empty?

@@ -138,8 +138,10 @@ static void reduce_row(emit *e, op o, const view *x, const view *to, bool whole)
         build_store(e, sum, to->base, 4);
         return;
     }
-    for (sweep s = sweep_of(e, x, 2, (const view *[]){x, to}); sweep_next(&s);)
-        sweep_store(&s, to, combine(e, o, sweep_load(&s, to), sweep_load(&s, x)));
+    for (sweep s = sweep_of(e, x, 2, (const view *[]){x, to}); sweep_next(&s);) {
+        LLVMValueRef had = sweep_load(&s, to);
+        sweep_store(&s, to, combine(e, o, had, sweep_load(&s, x)));
+    }
 }
 
 static void divide(loop_nest *n, const view *out, LLVMValueRef count) {

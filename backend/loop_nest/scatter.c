@@ -23,9 +23,10 @@ void loop_nest_scatter_add(loop_nest *n, const node *producer, const view *out) 
     view from = walk_view(e, &rows, &x), to = view_at(e, out, id);
     walk inner = walk_begin(e, from.type.rank > 0 ? from.type.rank - 1 : 0, from.size);
     view in = walk_view(e, &inner, &from), sums = walk_view(e, &inner, &to);
-    for (sweep s = sweep_of(e, &in, 2, (const view *[]){&in, &sums}); sweep_next(&s);)
-        sweep_store(&s, &sums,
-                    added(e, sweep_load(&s, &sums), sweep_masked(&s, sweep_load(&s, &in), 0), inside));
+    for (sweep s = sweep_of(e, &in, 2, (const view *[]){&in, &sums}); sweep_next(&s);) {
+        LLVMValueRef had = sweep_load(&s, &sums), more = sweep_masked(&s, sweep_load(&s, &in), 0);
+        sweep_store(&s, &sums, added(e, had, more, inside));
+    }
     walk_end(e, &inner);
     walk_end(e, &rows);
 }
@@ -40,7 +41,8 @@ void loop_nest_scatter_add_along(loop_nest *n, const node *producer, const view 
         LLVMValueRef inside, id = bounded(e, sweep_load(&s, &at), to.size[0], &inside);
         sweep sum = s;
         sum.index = id;
-        sweep_store(&sum, &to, added(e, sweep_load(&sum, &to), sweep_load(&s, &row), inside));
+        LLVMValueRef had = sweep_load(&sum, &to), more = sweep_load(&s, &row);
+        sweep_store(&sum, &to, added(e, had, more, inside));
     }
     walk_end(e, &w);
 }

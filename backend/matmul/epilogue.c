@@ -186,8 +186,8 @@ static LLVMValueRef one_vector(emit *e, const epilogue *x, const tile *t, LLVMVa
     for (int i = x->count; i < x->count + x->store_count; i++) {
         int64_t size = (int64_t)elem_size(x->extras[i].e);
         LLVMValueRef to = tile_at(e, t->extra[i], tile_mul(e, row, x->extras[i].ld * size));
-        build_store(e, pointwise_value(&p, x->values[i]), tile_at_constant(e, to, vector * e->width * size),
-                    (unsigned)(e->width * size));
+        LLVMValueRef kept = pointwise_value(&p, x->values[i]);
+        build_store(e, kept, tile_at_constant(e, to, vector * e->width * size), (unsigned)(e->width * size));
     }
     return result;
 }
