@@ -335,7 +335,7 @@ START_TEST(refusals) {
         a[cases[i].which] = kept;
     }
     write_arrays(1, (const array[]){{"x", "<f4", 1, {2}, values, 8}});
-    refused("holds neither a sparse matrix");
+    refused("holds neither embeddings nor a sparse matrix");
     write_dense(values, 1, 2);
     ck_assert_int_eq(truncate(path, NPY_HEADER + 7), 0);
     refused("is cut short");

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "frontend/cli/arrays/npz.h"
+#include "frontend/cli/run/format.h"
 #include "frontend/cli/run/shard.h"
-#include "frontend/hub/files/text.h"
 #include "ir/output_file.h"
 
 // --- Lines
@@ -24,14 +24,10 @@ static bool append_lines(output_file *out, const manifest *m, bool skips_header,
     return ok;
 }
 
-static bool has_header(const char *output) {
-    return hub_ends_with(output, ".csv") || hub_ends_with(output, ".tsv");
-}
-
-static bool join_lines(const char *output, const manifest *parts, int count, diag *d) {
+static bool join_lines(const char *output, const manifest *parts, int count, bool header, diag *d) {
     output_file out;
     bool ok = output_file_open(&out, output, d);
-    for (int i = 0; ok && i < count; i++) ok = append_lines(&out, &parts[i], i && has_header(output), d);
+    for (int i = 0; ok && i < count; i++) ok = append_lines(&out, &parts[i], i && header, d);
     ok = ok && output_file_sync(&out, d) && output_file_keep(&out, d);
     if (!ok) output_file_drop(&out);
     return ok;
@@ -173,34 +169,109 @@ static bool begin_joined(joined *j, diag *d) {
     return ok && npz_append(&j->out, j->to_bounds, &zero, sizeof zero, d);
 }
 
-static bool join_npz(const char *output, const manifest *parts, int count, diag *d) {
-    npz_file first;
-    joined sparse = {
-        .bounds = "indptr", .names = {"indices", "data"}, .types = {"<i4", "<f4"}, .arrays = 2, .rank = 1};
-    joined vectors = {.bounds = "bounds", .names = {"vectors"}, .types = {"<f4"}, .arrays = 1, .rank = 2};
-    bool ok = npz_open(&first, parts[0].part, d);
-    joined *j = ok && npz_has(&first, "indptr") ? &sparse : &vectors;
-    npz_close(&first);
-    if (!ok) return false;
+// Rows of a matrix, embeddings or scores of labels, of which all parts have the same.
+typedef struct joined_matrix {
+    npz_writer out;
+    const char *name;
+    npz_array *rows, *labels;
+    char descr[24];
+    int64_t count, width;
+    npy_array first; // labels of the first part, which stays open
+} joined_matrix;
+
+static bool begin_matrix(joined_matrix *j, const npz_file *in, const char *path, diag *d) {
+    j->name = npz_has(in, "embeddings") ? "embeddings" : "scores";
+    if (!(j->rows = npz_add(&j->out, j->name, "<f4", d))) return false;
+    j->rows->rank = 2;
+    if (!npz_has(in, "labels")) return true;
+    if (!npz_read(in, "labels", &j->first, d)) return false;
+    if (j->first.kind != 'U' || j->first.rank != 1)
+        return diag_error(d, path, "'labels' is no list of names");
+    snprintf(j->descr, sizeof j->descr, "<U%d", j->first.element / 4);
+    j->labels = npz_add(&j->out, "labels", j->descr, d);
+    if (!j->labels) return false;
+    j->labels->rank = 1;
+    j->labels->shape[0] = j->first.shape[0];
+    return npz_append(&j->out, j->labels, j->first.data, j->first.count * (size_t)j->first.element, d);
+}
+
+static bool append_matrix(joined_matrix *j, const npz_file *in, const manifest *m, diag *d) {
+    npy_array a, labels;
+    if (!npz_read(in, j->name, &a, d)) return false;
+    if (a.kind != 'f' || a.element != 4 || a.rank != 2 || a.shape[0] != m->lines ||
+        (j->width >= 0 && a.shape[1] != j->width))
+        return diag_error(d, m->part, "'%s' does not hold a row of float32 for each of its %" PRId64 " lines",
+                          j->name, m->lines);
+    if (j->labels) {
+        if (!npz_read(in, "labels", &labels, d)) return false;
+        size_t bytes = j->first.count * (size_t)j->first.element;
+        if (labels.count * (size_t)labels.element != bytes ||
+            (bytes && memcmp(labels.data, j->first.data, bytes) != 0))
+            return diag_error(d, m->part, "'labels' are others than those of the first part");
+    }
+    j->width = a.shape[1];
+    j->count += a.shape[0];
+    return !a.count || npz_append(&j->out, j->rows, a.data, a.count * sizeof(float), d);
+}
+
+static bool join_matrix(const char *output, const npz_file *first, const manifest *parts, int count,
+                        diag *d) {
+    joined_matrix j = {.width = -1};
+    npz_begin(&j.out, output);
+    bool ok = begin_matrix(&j, first, parts[0].part, d);
+    for (int i = 0; ok && i < count; i++) {
+        npz_file in;
+        ok = npz_open(&in, parts[i].part, d) && append_matrix(&j, &in, &parts[i], d);
+        npz_close(&in);
+    }
+    if (ok) {
+        j.rows->shape[0] = j.count;
+        j.rows->shape[1] = j.width;
+        ok = npz_end(&j.out, d);
+    }
+    npz_drop(&j.out);
+    return ok;
+}
+
+static bool join_bounds(const char *output, joined *j, const manifest *parts, int count, diag *d) {
     j->width = -1;
     npz_begin(&j->out, output);
-    ok = begin_joined(j, d);
+    bool ok = begin_joined(j, d);
     for (int i = 0; ok && i < count; i++) ok = append_part(j, &parts[i], d);
     ok = ok && end_joined(j, parts[0].whole.lines, d);
     npz_drop(&j->out);
     return ok;
 }
 
-bool join_parts(const char *output, const manifest *parts, int count, diag *d) {
+static bool join_npz(const char *output, const manifest *parts, int count, diag *d) {
+    npz_file first;
+    joined sparse = {
+        .bounds = "indptr", .names = {"indices", "data"}, .types = {"<i4", "<f4"}, .arrays = 2, .rank = 1};
+    joined vectors = {.bounds = "bounds", .names = {"vectors"}, .types = {"<f4"}, .arrays = 1, .rank = 2};
+    bool ok = npz_open(&first, parts[0].part, d);
+    if (ok && (npz_has(&first, "embeddings") || npz_has(&first, "scores")))
+        ok = join_matrix(output, &first, parts, count, d);
+    else if (ok)
+        ok = join_bounds(output, npz_has(&first, "indptr") ? &sparse : &vectors, parts, count, d);
+    npz_close(&first);
+    return ok;
+}
+
+// What --format said when the part was made, or else its ending.
+static answer_format format_of_part(const manifest *m) {
+    answer_format f;
+    const cJSON *said = cJSON_GetObjectItemCaseSensitive(m->whole.options, "--format");
+    if (cJSON_IsString(said) && format_find(said->valuestring, &f)) return f;
+    f = format_of_path(m->part);
+    return f ? f : FORMAT_JSONL;
+}
+
+bool join_parts(const char *output, answer_format said, const manifest *parts, int count, diag *d) {
+    answer_format f = format_of_part(&parts[0]), wanted = said ? said : format_of_path(output);
     for (int i = 0; i < count; i++)
-        if (strcmp(hub_ends_with(output, ".npy")   ? ".npy"
-                   : hub_ends_with(output, ".npz") ? ".npz"
-                                                   : "",
-                   hub_ends_with(parts[i].part, ".npy")   ? ".npy"
-                   : hub_ends_with(parts[i].part, ".npz") ? ".npz"
-                                                          : "") != 0)
+        if (format_of_part(&parts[i]) != f || (wanted && wanted != f))
             return diag_error(d, output, "is another kind of file than its part %s", parts[i].part);
-    if (hub_ends_with(output, ".npz")) return join_npz(output, parts, count, d);
-    return hub_ends_with(output, ".npy") ? join_arrays(output, parts, count, d)
-                                         : join_lines(output, parts, count, d);
+    if (f == FORMAT_NPZ) return join_npz(output, parts, count, d);
+    return f == FORMAT_NPY ? join_arrays(output, parts, count, d)
+                           : join_lines(output, parts, count, f == FORMAT_CSV, d);
 }

@@ -15,7 +15,8 @@ typedef struct row {
     bertc_text text;
     char *kept;        // NULL, or the other keys of its JSON, as they stand in its answer: `"id": 7, `
     const char *error; // NULL, or why it has no answer
-    char *json;        // its answer, or
+    char *json;        // its answer: JSON, or other text of json_size bytes; or
+    size_t json_size;
     float *embedding;
     int rows;            // of `embedding`, where there may be several
     bertc_score *sparse; // ids and scores alone

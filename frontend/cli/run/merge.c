@@ -132,12 +132,12 @@ static bool spares_parts(const manifests *m, const char *output, diag *d) {
     return true;
 }
 
-static bool merge(manifests *m, const char *output, diag *d) {
+static bool merge(manifests *m, const char *output, answer_format said, diag *d) {
     int64_t failed = 0;
     qsort(m->v, (size_t)m->count, sizeof *m->v, compare_shards);
     if (!check_foreign(m, d) || !check_shards(m, d) || !check_bytes(m, d) || !spares_parts(m, output, d))
         return false;
-    if (!join_parts(output, m->v, m->count, d)) return false;
+    if (!join_parts(output, said, m->v, m->count, d)) return false;
     for (int i = 0; i < m->count; i++) failed += m->v[i].failed;
     printf("%s: %d parts, %" PRId64 " lines", output, m->count, m->v[0].whole.lines);
     if (failed) printf(", %" PRId64 " of them without an answer", failed);
@@ -150,7 +150,7 @@ bool run_merge(const run_options *o, const arguments *paths, diag *d) {
     bool ok = true;
     for (int i = 0; i < paths->count; i++) ok = add(&m, paths->v[i], d) && ok;
     if (!paths->count) ok = add_found(&m, o->output, d);
-    ok = ok && merge(&m, o->output, d);
+    ok = ok && merge(&m, o->output, o->said, d);
     for (int i = 0; i < m.count; i++) manifest_close(&m.v[i]);
     free(m.v);
     return ok;

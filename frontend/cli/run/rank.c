@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/cli/run/crew.h"
+#include "frontend/cli/run/csv.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
 
@@ -119,11 +120,18 @@ static bool check_model(const bertc_model *model, diag *d) {
                       scores ? "has several labels" : "scores no texts");
 }
 
-static void print_ranking(const ranking *r) {
+static void print_ranking(const ranking *r, bool csv) {
+    if (csv) fputs("index,score,text\r\n", stdout);
     for (size_t i = 0; i < r->count; i++) {
         const document *x = &r->best[i];
         if (!r->texts) {
             printf("{\"index\": %" PRId64 ", \"score\": %.9g}\n", x->index, (double)x->score);
+            continue;
+        }
+        if (csv) {
+            printf("%" PRId64 ",%.9g,", x->index, (double)x->score);
+            csv_field(stdout, x->text, x->size);
+            fputs("\r\n", stdout);
             continue;
         }
         printf("%.4f\t%" PRId64 "\t", (double)x->score, x->index);
@@ -147,7 +155,7 @@ bool run_rank(const run_options *o, bertc_model *model, const char *documents, d
     ok = workers && crew_stream(workers, &in, put_documents, &r, d);
     crew_close(workers);
     trim(&r);
-    if (ok) print_ranking(&r);
+    if (ok) print_ranking(&r, o->said == FORMAT_CSV);
     if (ok && r.failed)
         ok = diag_error(d, in.reader.name, "%" PRId64 " of %" PRId64 " lines have no score", r.failed,
                         r.lines);

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/run/format.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/cli/run/shard.h"
-#include "frontend/cli/run/sink.h"
 #include "frontend/hub/files/text.h"
 
 // What is read, and how long texts are.
@@ -18,8 +18,8 @@ static void add_texts(option_table *t, run_options *o) {
                                 "second), or JSON with text, pair or words",
                                 &o->input});
     options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
-                                "write the answers here: JSON lines, .npy or .npz (with --input), "
-                                "safetensors (--tensors), SVG (--attention), HTML (--explain)",
+                                "write the answers here: .jsonl, .csv, .txt, .npy or .npz (with --input), "
+                                "safetensors (--tensors), .svg (--attention), .html (--explain)",
                                 &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL, "continue a run of --input that was stopped",
                                 &o->resume});
@@ -50,7 +50,7 @@ static void add_texts(option_table *t, run_options *o) {
 // What answers hold.
 static void add_answers(option_table *t, run_options *o) {
     t->group = "answers";
-    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per text", &o->json});
+    format_options_add(t, o);
     options_add(t, (option_row){"top-k", 0, OPTION_INT, "N",
                                 "print the best N labels, answers, words, weights or lines (default: 1 label "
                                 "or answer, 5 words for [MASK], all weights, 5 lines of a search)",
@@ -216,7 +216,7 @@ static bool run_session(const run_options *o, bertc_model *model, const argument
     bool ok = o->tensors           ? run_tensors(model, s, o->tensors, o->output, d)
               : o->attention.count ? run_attention(o, model, s, words->v[0], d)
               : o->explain         ? run_explain(o, model, s, words, d)
-                                   : run_texts(o, s, words, d);
+                                   : run_texts(o, model, s, words, d);
     bertc_close(s);
     return flush_stdout(d) && ok;
 }
@@ -243,7 +243,7 @@ static bool run_shard(const run_options *o, const option_table *t, const shard_p
     if (ok && !done) {
         run_options own = *o;
         own.output = s.part;
-        own.resume = o->resume && !sink_is_npz(s.part);
+        own.resume = o->resume && format_grows(o->format);
         unlink(s.manifest); // of a part that is made anew
         ok = run_input(&own, &s, model, d);
     }
@@ -257,7 +257,7 @@ static void run(run_options *o, const option_table *t, const shard_place *where,
     char outputs[1024];
     const arguments words = {rest->count - 1, rest->v + 1};
     ask_for_attention(o, outputs, sizeof outputs);
-    if (!spares_inputs(o, rest->v[0], d)) return;
+    if (!spares_inputs(o, rest->v[0], d) || !format_choose(o, d)) return;
     arena *a = arena_new();
     bool ok = calibrate_options(&o->build, rest->v[0], a, d);
     model = (opened){0};
@@ -295,6 +295,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     int status = zero_shot_options_check(t, o);
     if (status < 0) status = rank_options_check(t, o, texts);
     if (status < 0) status = summarize_options_check(t, o, texts);
+    if (status < 0) status = format_options_check(t, o);
     if (status >= 0) return status;
     bertc_similarity how;
     if (o->similarity && !o->similar && !o->search)
@@ -319,6 +320,8 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->attention.count && o->output && !hub_ends_with(o->output, ".svg"))
         return usage_error(t, "--attention is drawn as .svg, not as %s: rsvg-convert makes a PNG of it",
                            o->output);
+    if (o->explain && o->output && !hub_ends_with(o->output, ".html") && !hub_ends_with(o->output, ".htm"))
+        return usage_error(t, "--explain is drawn as .html, not as %s", o->output);
     if (o->tensors && texts) return usage_error(t, "takes texts or --tensors, not both");
     if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
     if (o->resume && (!o->input || !o->output))
@@ -358,7 +361,10 @@ int command_run(int argc, char **argv) {
     shard_place where;
     status = shard_options_check(&t, &o, &rest, &where);
     if (status >= 0) return status;
-    if (o.merge) return merge(&o, &rest);
+    if (o.merge) {
+        status = format_options_check(&t, &o);
+        return status < 0 ? merge(&o, &rest) : status;
+    }
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
         return usage_error(

@@ -2,7 +2,19 @@
 #ifndef BERTC_CLI_RUN_H
 #define BERTC_CLI_RUN_H
 
+#include <stdio.h>
+
 #include "frontend/cli/cli.h"
+
+// How answers are written: --format, or the ending of -o (format.h).
+typedef enum answer_format {
+    FORMAT_UNSAID,
+    FORMAT_TEXT,
+    FORMAT_JSONL,
+    FORMAT_CSV,
+    FORMAT_NPY,
+    FORMAT_NPZ
+} answer_format;
 
 typedef struct run_options {
     build_options build;
@@ -25,6 +37,9 @@ typedef struct run_options {
     int64_t shards;    // 0: not given
     bool merge;
     int64_t stride; // -1: not given
+    const char *format_word;
+    answer_format said;   // on the command line
+    answer_format format; // of --input: what is written
 } run_options;
 
 // --- options.c
@@ -49,11 +64,13 @@ bool check_embedding(const run_options *o, const bertc_model *model, diag *d);
 
 // --- print.c
 // `several`: the text is printed too.
-void print_result(const run_options *o, const bertc_result *r, const bertc_text *text, bool several);
+void print_result(FILE *out, const run_options *o, const bertc_result *r, const bertc_text *text,
+                  bool several);
 bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 
 // --- texts.c: the texts of the command line, or of standard input.
-bool run_texts(const run_options *o, bertc_session *s, const arguments *words, diag *d);
+bool run_texts(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
+               diag *d);
 
 // --- input.c: answers to the lines of a file.
 // `part`: the shard of them that this process answers; NULL: all.

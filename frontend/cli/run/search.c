@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/run/csv.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
 
@@ -137,6 +138,16 @@ static void print_hits_json(const scan *s, int i) {
     }
 }
 
+// The numbers of the query and of the row, both from 0.
+static void print_hits_csv(const scan *s, int i) {
+    if (!i) fputs("query,index,score\r\n", stdout);
+    for (int64_t k = 0; k < s->queries[i].count; k++) {
+        printf("%d,%" PRId64 ",", i, s->queries[i].best[k].index);
+        csv_number(stdout, s->queries[i].best[k].score);
+        fputs("\r\n", stdout);
+    }
+}
+
 static bool search(const run_options *o, bertc_model *model, const arguments *words, scan *s, diag *d) {
     bertc_session_options so = {BERTC_SIZED(bertc_session_options), .threads = s->threads,
                                 .huge_pages = o->huge_pages};
@@ -147,7 +158,9 @@ static bool search(const run_options *o, bertc_model *model, const arguments *wo
     bertc_close(session);
     ok = ok && scan_run(s, d);
     for (int i = 0; ok && i < words->count; i++) {
-        if (o->json)
+        if (o->said == FORMAT_CSV)
+            print_hits_csv(s, i);
+        else if (o->json)
             print_hits_json(s, i);
         else
             print_hits(s, words, i);

@@ -172,7 +172,7 @@ static bool read_input(shard *s, const char *path, diag *d) {
 // Options that change no answer.
 static bool is_free(const char *name) {
     static const char *const names[] = {"input", "output", "resume", "threads", "huge-pages",
-                                        "shard", "shards", "merge",  "report"};
+                                        "shard", "shards", "merge",  "report",  "json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return false;

@@ -70,7 +70,7 @@ bool run_merge(const run_options *o, const arguments *manifests, diag *d);
 
 // --- join.c
 
-// The parts' bytes, arrays or rows, one behind the other. They are checked already.
-bool join_parts(const char *output, const manifest *parts, int count, diag *d);
+// The parts' bytes, arrays or rows, one behind the other. They are checked already. `said`: the form that --format asks for.
+bool join_parts(const char *output, answer_format said, const manifest *parts, int count, diag *d);
 
 #endif

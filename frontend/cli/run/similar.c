@@ -7,6 +7,7 @@
 
 #include "frontend/cli/data/nul.h"
 #include "frontend/cli/run/crew.h"
+#include "frontend/cli/run/csv.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
 
@@ -256,6 +257,18 @@ static void print_query_json(const query *q) {
     print_json(o);
 }
 
+static void print_query_csv(const query *q, bool first) {
+    if (first) fputs("query,line,score,text\r\n", stdout);
+    for (int i = 0; i < q->count; i++) {
+        csv_field(stdout, q->text, q->size);
+        printf(",%lld,", (long long)q->best[i].line);
+        csv_number(stdout, q->best[i].score);
+        putchar(',');
+        csv_field(stdout, q->best[i].text, q->best[i].size);
+        fputs("\r\n", stdout);
+    }
+}
+
 static bertc_similarity measure_of(const run_options *o, const bertc_model *model) {
     bertc_model_info info = BERTC_MODEL_INFO_INIT;
     bertc_similarity how = BERTC_SIMILARITY_COSINE;
@@ -325,7 +338,9 @@ bool run_similar(const run_options *o, bertc_model *model, const char *corpus, d
     if (ok && !s.count) ok = diag_error(d, o->similar, "has no query");
     ok = ok && stream(o, model, corpus, take_line, put_lines, &s, d);
     for (int q = 0; ok && q < s.count; q++) {
-        if (o->json)
+        if (o->said == FORMAT_CSV)
+            print_query_csv(&s.queries[q], q == 0);
+        else if (o->json)
             print_query_json(&s.queries[q]);
         else
             print_query(&s.queries[q], q == 0);

@@ -16,12 +16,12 @@ static bool broken(const sink *s, diag *d) {
     return s->path ? diag_error(d, s->path, "can't be written: %s", strerror(errno)) : flush_stdout(d);
 }
 
-bool sink_is_npy(const char *path) {
-    return path && hub_ends_with(path, ".npy");
+static bool is_archive(const sink *s) {
+    return s->kind == SINK_ROWS || s->kind == SINK_VECTORS || s->kind == SINK_SPARSE;
 }
 
-bool sink_is_npz(const char *path) {
-    return path && hub_ends_with(path, ".npz");
+static bool grows(const sink *s) {
+    return s->kind == SINK_LINES || s->kind == SINK_NPY;
 }
 
 // With room for any number of rows, so that it can be written again at the end.
@@ -78,7 +78,7 @@ static bool count_npy(sink *s, FILE *f, int64_t *end, diag *d) {
 // Steps behind the last whole row of what a stopped run left.
 static bool count_rows(sink *s, diag *d) {
     int64_t end = 0;
-    if (!(s->npy ? count_npy(s, s->file, &end, d) : count_lines(s, &end, d))) return false;
+    if (!(s->kind == SINK_NPY ? count_npy(s, s->file, &end, d) : count_lines(s, &end, d))) return false;
     s->before = s->rows;
     return (!ferror(s->file) && ftruncate(fileno(s->file), end) == 0 &&
             fseeko(s->file, end, SEEK_SET) == 0) ||
@@ -98,8 +98,10 @@ static bool open_file(sink *s, bool resume, diag *d) {
     static const char there[] = "it is there already: --resume goes on behind the rows of a stopped run; "
                                 "else move it away, or remove it";
     s->file = NULL;
-    if (!output_file_open_partial(&s->out, s->path, resume ? NULL : there, d)) return false;
-    if (s->npy && s->out.in_place) return diag_error(d, s->path, "is no regular file");
+    if (!(grows(s) ? output_file_open_partial(&s->out, s->path, resume ? NULL : there, d)
+                   : output_file_open(&s->out, s->path, d)))
+        return false;
+    if (s->kind == SINK_NPY && s->out.in_place) return diag_error(d, s->path, "is no regular file");
     int fd = fcntl(s->out.fd, F_DUPFD_CLOEXEC, 3);
     s->file = fd < 0 ? NULL : fdopen(fd, s->out.in_place ? "wb" : "r+b");
     if (!s->file && fd >= 0) close(fd);
@@ -117,24 +119,52 @@ static bool give_up(sink *s, bool resume) {
     return false;
 }
 
-bool sink_open(sink *s, const char *path, bool resume, int64_t width, diag *d) {
-    bool csr = s->csr;
-    *s = (sink){
-        .path = path, .width = width, .npy = sink_is_npy(path), .csr = csr, .file = stdout, .out.fd = -1};
-    if (!path) return true;
-    if (sink_is_npz(path)) {
-        s->file = NULL;
-        if (resume)
-            return diag_error(d, path, "--resume goes on with .jsonl and .npy, which grow row by row");
-        s->npz =
-            csr ? sparse_sink_begin(&s->weights, path, width, d) : npz_sink_begin(&s->arrays, path, width, d);
-        return s->npz;
+static bool begin_archive(sink *s, const sink_shape *shape, diag *d) {
+    s->file = NULL;
+    switch (s->kind) {
+    case SINK_ROWS: return matrix_sink_begin(&s->matrix, s->path, s->width, shape->labels, d);
+    case SINK_VECTORS: return npz_sink_begin(&s->arrays, s->path, s->width, d);
+    case SINK_SPARSE: return sparse_sink_begin(&s->weights, s->path, s->width, d);
+    case SINK_LINES:
+    case SINK_TEXT:
+    case SINK_CSV:
+    case SINK_NPY: break;
     }
-    if (!open_file(s, resume, d) || (resume && !count_rows(s, d))) return give_up(s, resume);
-    return !s->npy || s->rows || (rewind(s->file), write_header(s, d));
+    return false;
+}
+
+static bool begin_rows(sink *s, diag *d) {
+    if (s->kind == SINK_CSV) csv_header(s->file, &s->table);
+    return s->kind != SINK_NPY || s->rows || (rewind(s->file), write_header(s, d));
+}
+
+bool sink_open(sink *s, const char *path, bool resume, const sink_shape *shape, diag *d) {
+    *s = (sink){.path = path,
+                .width = shape->width,
+                .kind = shape->kind,
+                .table = shape->table,
+                .file = stdout,
+                .out.fd = -1};
+    if (path && resume && !grows(s)) {
+        s->file = NULL;
+        return diag_error(d, path, "--resume goes on with .jsonl and .npy, which grow row by row");
+    }
+    if (is_archive(s)) return s->begun = begin_archive(s, shape, d);
+    if (path && (!open_file(s, resume, d) || (resume && !count_rows(s, d)))) return give_up(s, resume);
+    return begin_rows(s, d);
 }
 
 static void put_error(sink *s, const row *r) {
+    if (s->kind == SINK_CSV) {
+        csv_error(s->file, &s->table, r->line, &r->text, r->error);
+        return;
+    }
+    if (s->kind == SINK_TEXT) {
+        fprintf(s->file, "(no answer: %s)\t", r->error);
+        fwrite(r->text.text ? r->text.text : "", 1, r->text.size, s->file);
+        putc('\n', s->file);
+        return;
+    }
     cJSON *o = cJSON_CreateObject();
     char *text = cJSON_AddStringToObject(o, "error", r->error) ? json_line(o) : NULL;
     if (!text)
@@ -150,13 +180,17 @@ static void put_error(sink *s, const row *r) {
 bool sink_put(sink *s, const row *r, diag *d) {
     s->rows++;
     s->failed += r->error != NULL;
-    if (s->npz) return s->csr ? sparse_sink_put(&s->weights, r, d) : npz_sink_put(&s->arrays, r, d);
-    if (s->npy) {
+    if (s->kind == SINK_ROWS) return matrix_sink_put(&s->matrix, r, d);
+    if (s->kind == SINK_VECTORS) return npz_sink_put(&s->arrays, r, d);
+    if (s->kind == SINK_SPARSE) return sparse_sink_put(&s->weights, r, d);
+    if (s->kind == SINK_NPY) {
         static const float nothing[1] = {NAN};
         for (int64_t i = 0; r->error && i < s->width; i++) fwrite(nothing, sizeof(float), 1, s->file);
         if (!r->error) fwrite(r->embedding, sizeof(float), (size_t)s->width, s->file);
     } else if (r->error) {
         put_error(s, r);
+    } else if (s->kind != SINK_LINES) {
+        fwrite(r->json, 1, r->json_size, s->file);
     } else {
         // The line's other keys stand before those of its answer.
         fprintf(s->file, "{%s%s\n", r->kept ? r->kept : "", r->json + 1);
@@ -165,7 +199,7 @@ bool sink_put(sink *s, const row *r, diag *d) {
 }
 
 bool sink_flush(sink *s, diag *d) {
-    return s->npz || fflush(s->file) == 0 || broken(s, d);
+    return is_archive(s) || fflush(s->file) == 0 || broken(s, d);
 }
 
 // What is not whole stays for --resume; nothing is left where nothing was done.
@@ -180,17 +214,25 @@ static void leave(sink *s, bool torn, diag *d) {
     output_file_leave(&s->out);
 }
 
+static bool end_archive(sink *s, bool whole, diag *d) {
+    return s->kind == SINK_ROWS      ? matrix_sink_end(&s->matrix, whole, d)
+           : s->kind == SINK_VECTORS ? npz_sink_end(&s->arrays, whole, d)
+                                     : sparse_sink_end(&s->weights, whole, d);
+}
+
 bool sink_close(sink *s, bool whole, diag *d) {
     bool ok = true;
     if (!s->path) return sink_flush(s, d);
-    if (s->npz) return s->csr ? sparse_sink_end(&s->weights, whole, d) : npz_sink_end(&s->arrays, whole, d);
+    if (is_archive(s)) return !s->begun || end_archive(s, whole, d);
     if (!s->file) return true;
-    if (whole && s->npy) ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
+    if (whole && s->kind == SINK_NPY)
+        ok = fseeko(s->file, 0, SEEK_SET) == 0 ? write_header(s, d) : broken(s, d);
     if (ok && fflush(s->file) != 0) ok = broken(s, d);
     bool torn = ferror(s->file) != 0; // fewer rows than were put are there
     fclose(s->file);
     s->file = NULL;
     if (whole && ok) ok = output_file_sync(&s->out, d) && output_file_keep(&s->out, d);
+    if ((!whole || !ok) && !grows(s)) output_file_drop(&s->out);
     if ((!whole || !ok) && s->out.name) leave(s, torn, d);
     output_file_leave(&s->out);
     return ok;

@@ -52,10 +52,11 @@ static bool check_bounds(stored *s, const char *name, int64_t rows, int64_t all,
            diag_error(d, s->path, "%s ends with %" PRId64 ", not %" PRId64, name, before, all);
 }
 
-static bool open_dense(stored *s, diag *d) {
-    if (!npy_read(s->file.file.data, s->file.file.size, s->path, &s->values, d) ||
-        !check_floats(s, "", &s->values, 2, d))
-        return false;
+// `name`: of the array in an .npz; NULL: the file is an .npy.
+static bool open_dense(stored *s, const char *name, diag *d) {
+    bool read = name ? npz_read(&s->file, name, &s->values, d)
+                     : npy_read(s->file.file.data, s->file.file.size, s->path, &s->values, d);
+    if (!read || !check_floats(s, name ? name : "", &s->values, 2, d)) return false;
     s->kind = STORED_DENSE;
     s->rows = s->values.shape[0];
     s->width = s->values.shape[1];
@@ -105,11 +106,12 @@ static bool open_several(stored *s, diag *d) {
 static bool open_arrays(stored *s, diag *d) {
     if (!zip_read(s->file.file.data, s->file.file.size, s->path, s->file.arena, &s->file.index, d))
         return false;
+    if (npz_has(&s->file, "embeddings")) return open_dense(s, "embeddings", d);
     if (npz_has(&s->file, "vectors")) return open_several(s, d);
     if (npz_has(&s->file, "indptr") || npz_has(&s->file, "format")) return open_sparse(s, d);
-    return diag_error(
-        d, s->path,
-        "holds neither a sparse matrix (indptr, indices, data, shape, format) nor vectors and bounds");
+    return diag_error(d, s->path,
+                      "holds neither embeddings nor a sparse matrix (indptr, indices, data, shape, format) "
+                      "nor vectors and bounds");
 }
 
 bool stored_open(stored *s, const char *path, diag *d) {
@@ -123,7 +125,7 @@ bool stored_open(stored *s, const char *path, diag *d) {
             "is %s, where vectors as .npy or .npz are searched (bertc run MODEL --input FILE -o vectors.npy)",
             kind ? kind : "no array of numpy's");
     }
-    return zip ? open_arrays(s, d) : open_dense(s, d);
+    return zip ? open_arrays(s, d) : open_dense(s, NULL, d);
 }
 
 void stored_close(stored *s) {

@@ -1,7 +1,7 @@
 // Vectors in files, one or several a text: what `--input -o` writes, or numpy and scipy. The files are mapped and not
 // trusted.
 //
-//   dense     .npy, float32 [rows, width]
+//   dense     .npy, float32 [rows, width], or .npz with embeddings, the same
 //   sparse    .npz as scipy.sparse.load_npz reads: CSR, float32, of shape [rows, width]
 //   several   .npz with vectors, float32 [all, width], and bounds, [rows + 1]: row i has vectors bounds[i] to bounds[i + 1] - 1
 #ifndef BERTC_CLI_STORED_H

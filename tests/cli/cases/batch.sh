@@ -44,8 +44,8 @@ grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 [ "$(grep '"label"' out | sed 's|"id": 3, ||' | sort -u | wc -l)" = 1 ] || fail "$(cat out)"
 sed -n 9p out | grep -q '"positive"' || fail "order: $(cat out)"
 # lines that had no answer before a stop have none after it
-! "$BERTC" run m.so --input lines.jsonl --output lines.out 2>err || fail "lines without an answer are no error"
-! "$BERTC" run m.so --input lines.jsonl --output lines.out --resume 2>err || fail "resumed, they are none"
+! "$BERTC" run m.so --input lines.jsonl --output lines.answers.jsonl 2>err || fail "lines without an answer are no error"
+! "$BERTC" run m.so --input lines.jsonl --output lines.answers.jsonl --resume 2>err || fail "resumed, they are none"
 grep -q '5 of 9 lines have no answer' err || fail "$(cat err)"
 # An escaped NUL is a character of the text; a NUL byte is none of JSON's.
 printf '"a\\u0000b"\n{"text": "a\\\\u0000"}\n"a\000b"\n' >nul.jsonl
@@ -88,7 +88,10 @@ echo mine >notes.jsonl.partial
 rejects 1 'notes.jsonl: --resume: line 1 is no answer' "$BERTC" run m.so --input texts.txt --output notes.jsonl --resume
 [ "$(cat notes.jsonl.partial)" = mine ] || fail "notes are gone"
 
-rejects 1 'embeddings' "$BERTC" run m.so --input texts.txt --output x.npy
+"$BERTC" synth bert-tiny -o tagger --head token-classification >out
+cp "$MODEL/tokenizer.json" tagger/
+succeeds "$BERTC" compile tagger --mcpu native -o tagger.so --seq 32
+rejects 1 '.npy holds a row of numbers per text' "$BERTC" run tagger.so --input texts.txt --output x.npy
 rejects 1 'nowhere.txt: can.t be read' "$BERTC" run m.so --input nowhere.txt --output x.jsonl
 rejects 1 'nowhere/x.jsonl' "$BERTC" run m.so --input texts.txt --output nowhere/x.jsonl
 rejects 2 'goes with' "$BERTC" run m.so --output x.jsonl

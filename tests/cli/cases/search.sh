@@ -34,10 +34,12 @@ rejects 1 'compared by MaxSim or MeanMaxSim' "$BERTC" run several.so --search se
 rejects 1 'none.npy: ' "$BERTC" run dense.so --search none.npy a
 head -c 300 dense.npy >cut.npy
 rejects 1 'cut.npy: .*cut short' "$BERTC" run dense.so --search cut.npy a
-rejects 1 '.npz is for sparse vectors and vectors of tokens' "$BERTC" run dense.so --input texts.txt --output x.npz
+succeeds "$BERTC" run dense.so --input texts.txt --output dense.npz
+rejects 1 'dense.npz: holds dense vectors of [0-9]* numbers, and the model gives sparse vectors of 160 numbers' "$BERTC" run sparse.so --search dense.npz a
+rejects 1 'x.npy: .npy holds a row of numbers per text' "$BERTC" run sparse.so --input texts.txt --output x.npy
 rejects 1 'goes on with .jsonl and .npy' "$BERTC" run sparse.so --input texts.txt --output sparse.npz --resume
 rejects 2 'takes a text to search for' "$BERTC" run dense.so --search dense.npy
-[ ! -e x.npz ] || fail "x.npz is left"
+[ ! -e x.npy ] || fail "x.npy is left"
 # A model with an embedding and a vector per token is searched by what the file holds.
 succeeds "$BERTC" compile "$cases/vectors/bge-m3" -o m3.so --seq 32 --outputs dense,sparse,colbert
 for file in m3.npy m3.npz; do
