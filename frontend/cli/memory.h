@@ -9,7 +9,7 @@
 #define MEMORY_BESIDE (INT64_C(48) << 20)
 
 #define MEMORY_HELP                                                                                          \
-    "bytes that a step may take, as 2.2GB, or what is kept for its backward part: products (default), "      \
+    "the most memory of a step, as 2.2GB, or what it keeps for its backward part: products (default), "      \
     "everything, linear, nothing"
 
 // Reads "2.2GB", "800MB", "2GiB", a number of bytes, or a policy's word. False, with a diagnostic, for others.

@@ -15,59 +15,60 @@
 enum { SPARE_FILES = 64, TOKENS_PER_THREAD = 512 };
 
 static void add_network(option_table *t, server_options *o) {
-    t->group = "where";
+    t->group = "address and access";
     options_add(t, (option_row){"listen", 0, OPTION_TEXTS, "WHERE",
-                                "ADDRESS:PORT, [IPv6]:PORT, PORT or unix:PATH; again for several (default "
-                                "127.0.0.1:8080)",
+                                "where the server waits: ADDRESS:PORT, [IPv6]:PORT, PORT or unix:PATH. Give "
+                                "the option again for more (default 127.0.0.1:8080)",
                                 &o->listen});
-    options_add(
-        t, (option_row){"api-key", 0, OPTION_TEXTS, "KEY",
-                        "ask for `Authorization: Bearer KEY`; again for several (default: API_KEY of the "
-                        "environment)",
-                        &o->api_keys});
-    options_add(t,
-                (option_row){"cors-allow-origin", 0, OPTION_TEXT, "ORIGIN",
-                             "let pages of this origin ask, * of all (default: the server's own page alone)",
-                             &o->cors});
+    options_add(t, (option_row){"api-key", 0, OPTION_TEXTS, "KEY",
+                                "refuse requests without `Authorization: Bearer KEY`. Give the option again "
+                                "for more keys (default: API_KEY of the environment)",
+                                &o->api_keys});
+    options_add(t, (option_row){"cors-allow-origin", 0, OPTION_TEXT, "ORIGIN",
+                                "let web pages of this origin use the server; *: all pages (default: the "
+                                "server's own page alone)",
+                                &o->cors});
     options_add(t, (option_row){"log", 0, OPTION_TEXT, "HOW",
-                                "a line for each request, on stderr: text (default), json, none", &o->log});
+                                "write a line per request on stderr: text (default), json, none", &o->log});
 }
 
 static void add_limits(option_table *t, server_options *o) {
     t->group = "limits";
     options_add(t, (option_row){"max-client-batch-size", 0, OPTION_INT, "N",
-                                "texts of a request (default 32)", &o->max_client_batch_size, 1});
-    options_add(t, (option_row){"payload-limit", 0, OPTION_INT, "BYTES",
-                                "of a request's body (default 2000000)", &o->payload_limit, 1});
-    options_add(t, (option_row){"max-concurrent-requests", 0, OPTION_INT, "N",
-                                "texts that wait or are answered; beyond that, 429 (default 512)",
-                                &o->max_concurrent_requests, 1});
-    options_add(t, (option_row){"max-connections", 0, OPTION_INT, "N", "open at a time (default 1024)",
-                                &o->max_connections, 1});
-    options_add(t, (option_row){"timeout", 0, OPTION_INT, "SECONDS",
-                                "to send a request, to wait in the queue, to read a reply (default 60)",
-                                &o->timeout, 1});
+                                "the most texts per request (default 32)", &o->max_client_batch_size, 1});
     options_add(t,
-                (option_row){"auto-truncate", 0, OPTION_FLAG, NULL,
-                             "cut texts that are too long, where a request does not say", &o->auto_truncate});
+                (option_row){"payload-limit", 0, OPTION_INT, "BYTES",
+                             "the most bytes of a request's body (default 2000000)", &o->payload_limit, 1});
+    options_add(t, (option_row){"max-concurrent-requests", 0, OPTION_INT, "N",
+                                "the most texts that wait or are answered. More get status 429 (default 512)",
+                                &o->max_concurrent_requests, 1});
+    options_add(t, (option_row){"max-connections", 0, OPTION_INT, "N",
+                                "the most connections at a time (default 1024)", &o->max_connections, 1});
+    options_add(
+        t, (option_row){
+               "timeout", 0, OPTION_INT, "SECONDS",
+               "the most seconds to send a request, to wait in the queue, or to read a reply (default 60)",
+               &o->timeout, 1});
+    options_add(t, (option_row){"auto-truncate", 0, OPTION_FLAG, NULL,
+                                "cut texts that are too long, unless the request says otherwise",
+                                &o->auto_truncate});
 }
 
 static void add_batches(option_table *t, server_options *o) {
     t->group = "batches";
     options_add(t, (option_row){"max-batch-tokens", 0, OPTION_INT, "N",
-                                "tokens of one call of a model (default: 512 for each thread)",
+                                "the most tokens per call of a model (default: 512 per thread)",
                                 &o->max_batch_tokens, 1});
     options_add(t, (option_row){"max-batch-requests", 0, OPTION_INT, "N",
-                                "texts of one call (default: no limit)", &o->max_batch_requests, 1});
-    options_add(
-        t,
-        (option_row){"max-wait-us", 0, OPTION_INT, "N",
-                     "microseconds that a text waits for others to fill a call (0: a call begins as soon as "
-                     "the one before it ends; default: only where texts queue, and no longer than others "
-                     "took)",
-                     &o->max_wait_us, 0});
-    options_add(
-        t, (option_row){"threads", 'j', OPTION_INT, "N", "of a call (default: all CPUs)", &o->threads, 1});
+                                "the most texts per call of a model (default: no limit)",
+                                &o->max_batch_requests, 1});
+    options_add(t,
+                (option_row){"max-wait-us", 0, OPTION_INT, "N",
+                             "the most microseconds that a text waits for others to join its call; 0: none "
+                             "(default: texts wait only in a queue, no longer than earlier calls took)",
+                             &o->max_wait_us, 0});
+    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "threads per call (default: one per CPU)",
+                                &o->threads, 1});
     options_add(t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                 &o->huge_pages});
 }

@@ -11,173 +11,189 @@
 #define TASKS      "classify, tag, answer, regress, embed, mlm, pretrain"
 
 static void add_data(option_table *t, train_options *o) {
-    t->group = "what is learnt";
+    t->group = "task and data";
     options_add(t, (option_row){"task", 0, OPTION_TEXT, "TASK", TASKS, &o->task_name});
     options_add(
-        t, (option_row){"train", 0, OPTION_TEXT, "FILE",
-                        "the examples: JSON lines, CSV, TSV, of mlm and pretrain plain text too; -: standard "
-                        "input",
-                        &o->train});
+        t,
+        (option_row){
+            "train", 0, OPTION_TEXT, "FILE",
+            "the examples (-: standard input): JSON lines, CSV or TSV; for mlm and pretrain plain text, too",
+            &o->train});
     options_add(t,
-                (option_row){"dev", 0, OPTION_TEXT, "FILE", "examples that each epoch ends with", &o->dev});
-    options_add(t,
-                (option_row){"output", 'o', OPTION_TEXT, "DIR",
-                             "a new folder for the model, checkpoints, log.jsonl and loss.svg", &o->output});
+                (option_row){"dev", 0, OPTION_TEXT, "FILE",
+                             "examples that are answered after each epoch, to measure the model", &o->dev});
+    options_add(t, (option_row){"output", 'o', OPTION_TEXT, "DIR",
+                                "a new folder for the model, its checkpoints, log.jsonl and loss.svg",
+                                &o->output});
     options_add(t, (option_row){"columns", 0, OPTION_TEXT, "NAMES",
-                                "text=review,label=stars: columns of the files that have other names",
+                                "names of columns, where the files have other ones: text=review,label=stars",
                                 &o->columns});
     options_add(t,
                 (option_row){"skip-bad-lines", 0, OPTION_FLAG, NULL,
-                             "lines that are no example are left out; else they are the end", &o->skip_bad});
+                             "leave lines out that are no example, with a note (else the exit status is 1)",
+                             &o->skip_bad});
     options_add(t, (option_row){"max-seq-length", 0, OPTION_INT, "N",
-                                "tokens of the longest text, or window (default 128; of answer 384)",
+                                "the most tokens of a text or a window (default 128; for answer 384)",
                                 &o->max_length, 3});
+    options_add(
+        t, (option_row){"problem-type", 0, OPTION_TEXT, "TYPE",
+                        "for classify: single_label_classification (default) or multi_label_classification",
+                        &o->problem_type});
     options_add(t,
-                (option_row){"problem-type", 0, OPTION_TEXT, "TYPE",
-                             "of classify: single_label_classification (default), multi_label_classification",
-                             &o->problem_type});
-    options_add(t, (option_row){"label-all-tokens", 0, OPTION_FLAG, NULL,
-                                "of tag: all pieces of a word have its label, not the first one alone",
-                                &o->label_all});
+                (option_row){"label-all-tokens", 0, OPTION_FLAG, NULL,
+                             "for tag: all tokens of a word have its label (default: its first token alone)",
+                             &o->label_all});
     options_add(t, (option_row){"doc-stride", 0, OPTION_INT, "N",
-                                "of answer: tokens that neighbouring windows share (default 128)", &o->stride,
-                                0});
-    options_add(t, (option_row){"score-scale", 0, OPTION_NUMBER, "X",
-                                "of embed: scores of pairs are divided by it, to be cosines (default 1)",
-                                &o->score_scale, .floor = 1e-6});
+                                "for answer: tokens that neighbouring windows share (default 128)",
+                                &o->stride, 0});
+    options_add(
+        t, (option_row){"score-scale", 0, OPTION_NUMBER, "X",
+                        "for embed: divide the scores of pairs by X, so that they are cosines (default 1)",
+                        &o->score_scale, .floor = 1e-6});
     options_add(t, (option_row){"mlm-probability", 0, OPTION_NUMBER, "P",
-                                "of mlm and pretrain: the share of tokens that are guessed (default 0.15)",
+                                "for mlm and pretrain: the share of tokens that are guessed (default 0.15)",
                                 &o->mlm_probability, .floor = 1e-6, .ceiling = 1});
     options_add(t, (option_row){"whole-word-mask", 0, OPTION_FLAG, NULL,
-                                "of mlm and pretrain: all pieces of a word are masked, or none",
-                                &o->whole_words});
+                                "for mlm and pretrain: mask all tokens of a word, or none", &o->whole_words});
+    options_add(t, (option_row){"ignore-mismatched-sizes", 0, OPTION_FLAG, NULL,
+                                "take the labels of the data, whatever labels the folder has: a classifier "
+                                "with another number of labels is replaced by a new one",
+                                &o->replaces});
     options_add(
-        t, (option_row){"ignore-mismatched-sizes", 0, OPTION_FLAG, NULL,
-                        "the labels are those of the data, whatever the folder's: a classifier of another "
-                        "number gives way to a new one",
-                        &o->replaces});
-    options_add(t, (option_row){"init", 0, OPTION_TEXT, "FILE",
-                                "tensors that the folder lacks (a new head); else they are drawn by --seed",
-                                &o->init});
+        t, (option_row){
+               "init", 0, OPTION_TEXT, "FILE",
+               "read tensors that the folder lacks (a new head) from FILE (default: draw them by --seed)",
+               &o->init});
 }
 
 static void add_steps(option_table *t, train_options *o) {
-    t->group = "how";
-    options_add(t, (option_row){"learning-rate", 0, OPTION_NUMBER, "RATE", "the largest (default 5e-5)",
-                                &o->learning_rate});
-    options_add(t, (option_row){"num-train-epochs", 0, OPTION_NUMBER, "N", "default 3", &o->epochs,
-                                .floor = 1e-6, .ceiling = 1e6});
-    options_add(t, (option_row){"max-steps", 0, OPTION_INT, "N", "so many steps, whatever the epochs",
-                                &o->max_steps, 1});
+    t->group = "training";
+    options_add(t, (option_row){"learning-rate", 0, OPTION_NUMBER, "RATE",
+                                "the highest learning rate (default 5e-5)", &o->learning_rate});
+    options_add(t, (option_row){"num-train-epochs", 0, OPTION_NUMBER, "N",
+                                "how often all examples are read (default 3)", &o->epochs, .floor = 1e-6,
+                                .ceiling = 1e6});
+    options_add(t, (option_row){"max-steps", 0, OPTION_INT, "N",
+                                "stop after N steps, whatever the number of epochs", &o->max_steps, 1});
     options_add(t, (option_row){"per-device-train-batch-size", 0, OPTION_INT, "N",
-                                "examples of a batch (default 8)", &o->batch, 1, 1 << 20});
-    options_add(t, (option_row){"batch-tokens", 0, OPTION_INT, "N",
-                                "instead: as many examples as have so many tokens together", &o->batch_tokens,
-                                1});
+                                "examples per batch (default 8)", &o->batch, 1, 1 << 20});
+    options_add(
+        t, (option_row){
+               "batch-tokens", 0, OPTION_INT, "N",
+               "fill each batch with examples of N tokens together, instead of a fixed number of examples",
+               &o->batch_tokens, 1});
     options_add(t, (option_row){"gradient-accumulation-steps", 0, OPTION_INT, "N",
-                                "batches of a step (default 1)", &o->accumulation, 1, 1 << 20});
+                                "batches per step (default 1)", &o->accumulation, 1, 1 << 20});
     options_add(t, (option_row){"lr-scheduler-type", 0, OPTION_TEXT, "TYPE",
                                 "linear (default), cosine, constant, constant_with_warmup", &o->scheduler});
     options_add(t, (option_row){"warmup-ratio", 0, OPTION_NUMBER, "P",
                                 "the share of steps in which the rate rises from 0 (default 0)",
                                 &o->warmup_ratio, .ceiling = 1});
-    options_add(
-        t, (option_row){"warmup-steps", 0, OPTION_INT, "N", "instead: so many steps", &o->warmup_steps, 0});
+    options_add(t, (option_row){"warmup-steps", 0, OPTION_INT, "N",
+                                "the number of steps in which the rate rises from 0, instead of their share",
+                                &o->warmup_steps, 0});
     step_options_add(t, &o->step);
-    options_add(t, (option_row){"max-grad-norm", 0, OPTION_NUMBER, "X",
-                                "larger gradients are scaled down to this norm (default 1; 0: none are)",
-                                &o->max_norm});
+    options_add(t,
+                (option_row){"max-grad-norm", 0, OPTION_NUMBER, "X",
+                             "scale larger gradients down to this norm (default 1; 0: never)", &o->max_norm});
     options_add(
         t,
         (option_row){
             "dropout", 0, OPTION_NUMBER, "P",
             "the share that is dropped wherever the model drops any (default: as its config says; 0: none)",
             &o->dropout, .ceiling = 1});
+    options_add(
+        t,
+        (option_row){
+            "label-smoothing", 0, OPTION_NUMBER, "P",
+            "for classify, tag and mlm: the share of each label that is spread over all labels (default 0)",
+            &o->smoothing, .ceiling = 0.999});
     options_add(t,
-                (option_row){"label-smoothing", 0, OPTION_NUMBER, "P",
-                             "of classify, tag and mlm: the share of a label that all labels get (default 0)",
-                             &o->smoothing, .ceiling = 0.999});
-    options_add(t, (option_row){"class-weights", 0, OPTION_TEXT, "WEIGHTS",
-                                "of classify and tag: balanced, or good=1,bad=2.5: how much a label counts",
-                                &o->class_weights});
-    options_add(t,
-                (option_row){"seed", 0, OPTION_INT, "N", "of all that is drawn (default 42)", &o->seed, 0});
-    options_add(t, (option_row){"no-shuffle", 0, OPTION_FLAG, NULL, "lines are taken in their order",
-                                &o->no_shuffle});
+                (option_row){"class-weights", 0, OPTION_TEXT, "WEIGHTS",
+                             "for classify and tag: how much each label counts: balanced, or good=1,bad=2.5",
+                             &o->class_weights});
+    options_add(t, (option_row){"seed", 0, OPTION_INT, "N",
+                                "the seed of everything that is drawn at random (default 42)", &o->seed, 0});
+    options_add(t, (option_row){"no-shuffle", 0, OPTION_FLAG, NULL,
+                                "read the examples in the order of the file", &o->no_shuffle});
 }
 
 static void add_lora(option_table *t, train_options *o) {
-    t->group = "low-rank adapters (LoRA): the model's weights stay as they are";
-    options_add(t, (option_row){"lora-rank", 0, OPTION_INT, "R",
-                                "trains adapters of rank R; DIR is a PEFT adapter", &o->lora.rank, 1, 4096});
-    options_add(t, (option_row){
-                       "adapter", 0, OPTION_TEXT, "FOLDER",
-                       "goes on with this PEFT adapter: its values, rank, alpha, dropout, layers and modules",
-                       &o->adapter});
-    options_add(t, (option_row){"lora-alpha", 0, OPTION_NUMBER, "X", "an adapter counts X / R (default 8)",
+    t->group = "low-rank adapters (LoRA), which leave the model's weights as they are";
+    options_add(t,
+                (option_row){"lora-rank", 0, OPTION_INT, "R",
+                             "train adapters of rank R; DIR becomes a PEFT adapter", &o->lora.rank, 1, 4096});
+    options_add(
+        t,
+        (option_row){"adapter", 0, OPTION_TEXT, "FOLDER",
+                     "train this PEFT adapter further, with its own rank, alpha, dropout, layers and modules",
+                     &o->adapter});
+    options_add(t, (option_row){"lora-alpha", 0, OPTION_NUMBER, "X", "scale adapters by X / R (default 8)",
                                 &o->lora.alpha, .floor = 1e-6});
     options_add(t, (option_row){"lora-dropout", 0, OPTION_NUMBER, "P",
-                                "the share that is dropped of what adapters read (default 0)",
+                                "the share that is dropped of the input of adapters (default 0)",
                                 &o->lora.dropout, .ceiling = 0.999});
-    options_add(t,
-                (option_row){"lora-target-modules", 0, OPTION_TEXT, "NAMES",
-                             "layers by the ends of their names: query,output.dense; or all-linear (default: "
-                             "queries and values)",
-                             &o->lora.targets});
-    options_add(t,
-                (option_row){"modules-to-save", 0, OPTION_TEXT, "NAMES",
-                             "further modules that are trained whole, as the classifier is, and all that the "
-                             "folder lacks",
-                             &o->lora.saved});
+    options_add(t, (option_row){"lora-target-modules", 0, OPTION_TEXT, "NAMES",
+                                "layers that get an adapter, by the ends of their names: query,output.dense; "
+                                "or all-linear (default: queries and values)",
+                                &o->lora.targets});
+    options_add(t, (option_row){"modules-to-save", 0, OPTION_TEXT, "NAMES",
+                                "more modules that are trained whole. The classifier, and modules that the "
+                                "folder lacks, always are",
+                                &o->lora.saved});
     options_add(t,
                 (option_row){"lora-merge", 0, OPTION_FLAG, NULL,
-                             "DIR is a whole model: the adapters are added to its weights", &o->lora.merged});
+                             "add the adapters to the weights: DIR becomes a whole model", &o->lora.merged});
 }
 
 static void add_teacher(option_table *t, train_options *o) {
-    t->group = "distillation: another model's answers are learnt too";
+    t->group = "distillation: learn the answers of another model, too";
     options_add(t, (option_row){"teacher", 0, OPTION_TEXT, "MODEL",
                                 "a folder or an artefact for the same task", &o->teacher});
-    options_add(t, (option_row){"alpha", 0, OPTION_NUMBER, "P",
-                                "the share of its loss; the labels' has the rest (default 0.5)", &o->alpha,
-                                .ceiling = 1});
-    options_add(t, (option_row){"temperature", 0, OPTION_NUMBER, "T",
-                                "of both models' probabilities in its loss (default 2)", &o->temperature,
-                                .floor = 1e-3, .ceiling = 1e3});
+    options_add(t,
+                (option_row){"alpha", 0, OPTION_NUMBER, "P",
+                             "the share of the teacher's loss; the labels' loss has the rest (default 0.5)",
+                             &o->alpha, .ceiling = 1});
+    options_add(
+        t, (option_row){"temperature", 0, OPTION_NUMBER, "T",
+                        "the temperature of both models' probabilities in the teacher's loss (default 2)",
+                        &o->temperature, .floor = 1e-3, .ceiling = 1e3});
 }
 
 static void add_run(option_table *t, train_options *o) {
-    t->group = "what is kept";
-    options_add(
-        t,
-        (option_row){"metric-for-best-model", 0, OPTION_TEXT, "NAME",
-                     "of the dev file: the best epoch by it is the result (default loss, with the next two)",
-                     &o->best_metric});
+    t->group = "checkpoints and the result";
+    options_add(t, (option_row){"metric-for-best-model", 0, OPTION_TEXT, "NAME",
+                                "the figure of the dev file that says which epoch is best (default loss); "
+                                "goes with the next two options",
+                                &o->best_metric});
     options_add(t, (option_row){"early-stopping-patience", 0, OPTION_INT, "N",
-                                "the end after so many epochs that are no better", &o->patience, 1});
+                                "stop after N epochs that are no better than the best one", &o->patience, 1});
     options_add(t, (option_row){"load-best-model-at-end", 0, OPTION_FLAG, NULL,
-                                "the best epoch is the result, not the last one", &o->load_best});
+                                "keep the best epoch, not the last one", &o->load_best});
     options_add(t, (option_row){"save-steps", 0, OPTION_INT, "N",
-                                "a checkpoint after every N steps (default 500)", &o->save_steps, 1});
+                                "write a checkpoint every N steps (default 500)", &o->save_steps, 1});
     options_add(t, (option_row){"save-total-limit", 0, OPTION_INT, "N",
-                                "checkpoints that are kept, and the best one (default: all)", &o->save_limit,
-                                1});
+                                "keep the last N checkpoints, and the best one (default: all)",
+                                &o->save_limit, 1});
     options_add(t, (option_row){"save-dtype", 0, OPTION_TEXT, "TYPE",
-                                "of the result's weights: f32 (default), bf16, f16", &o->save_dtype});
-    options_add(t,
-                (option_row){"resume", 0, OPTION_FLAG, NULL,
-                             "go on where a run of the same options that was stopped left DIR", &o->resume});
+                                "element type of the weights that are written: f32 (default), bf16, f16",
+                                &o->save_dtype});
+    options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL,
+                                "continue a run of the same options that was stopped", &o->resume});
     t->group = "how it is compiled";
-    options_add(t, (option_row){"threads", 'j', OPTION_INT, "N", "default: all CPUs", &o->threads, 1});
+    options_add(
+        t, (option_row){"threads", 'j', OPTION_INT, "N", "threads (default: one per CPU)", &o->threads, 1});
+    options_add(t, (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
+                                "element type of the products: f32 (default), or bf16 (the weights stay f32)",
+                                &o->dtype});
     options_add(t,
-                (option_row){"dtype", 0, OPTION_TEXT, "TYPE",
-                             "what products are computed in: f32 (default), or bf16, with weights that stay "
-                             "f32",
-                             &o->dtype});
-    options_add(t, (option_row){"keep", 0, OPTION_TEXT, "f32:NAMES",
-                                "what --dtype bf16 leaves in f32, as in bertc compile", &o->keep});
-    options_add(t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU", "default: this machine's", &o->mcpu});
-    options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST", "of bertc compile", &o->passes});
+                (option_row){"keep", 0, OPTION_TEXT, "f32:NAMES",
+                             "kernels and weights that stay in f32 under --dtype bf16, as for bertc compile",
+                             &o->keep});
+    options_add(t, (option_row){"mcpu", 0, OPTION_TEXT, "CPU",
+                                "native (default), or a name that `bertc targets` lists", &o->mcpu});
+    options_add(t, (option_row){"passes", 0, OPTION_TEXT, "LIST",
+                                "the passes of the graph, as for bertc compile", &o->passes});
 }
 
 void train_options_add(option_table *t, train_options *o) {

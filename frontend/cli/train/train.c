@@ -367,9 +367,9 @@ int command_train(int argc, char **argv) {
     arguments rest;
     option_table t = {
         .usage = "bertc train MODEL --task TASK --train FILE -o DIR [OPTION]...",
-        .summary = "Trains a Hugging Face folder on examples, and writes one. Options have the "
-                   "names and defaults of "
-                   "Transformers' TrainingArguments.",
+        .summary =
+            "Trains a Hugging Face folder on examples, and writes a new folder. Options have the names and "
+            "defaults\nof Transformers' TrainingArguments.",
         .example =
             "bertc train examples/models/mini-sst2 --task classify --train examples/reviews.jsonl -o mine/"};
     train_options_add(&t, &o);
