@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/columns.h"
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
 #include "frontend/hub/files/text.h"
@@ -78,7 +79,8 @@ static void print_tokens_json(const bertc_token *t, size_t n) {
 static void print_tokens(const token_source *x, const bertc_token *t, size_t n) {
     printf("%-20s %8s %5s  %s\n", "token", "id", "type", "characters");
     for (size_t i = 0; i < n; i++) {
-        printf("%-20s %8" PRId32 " %5" PRId32 "  ", token_text(x, t[i].id), t[i].id, t[i].type);
+        columns_left(stdout, token_text(x, t[i].id), 20);
+        printf(" %8" PRId32 " %5" PRId32 "  ", t[i].id, t[i].type);
         if (t[i].text < 0)
             printf("-\n");
         else

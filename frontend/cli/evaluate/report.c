@@ -4,37 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <utf8proc.h>
-
+#include "frontend/cli/columns.h"
 #include "frontend/cli/evaluate/evaluate.h"
 #include "frontend/cli/evaluate/rates.h"
 
 #define COLUMNS       6  // of figures in a table by group
 #define CONFUSION_MAX 20 // labels of a printed matrix
 
-// How wide a name is on a terminal.
-static int width_of(const char *name) {
-    int width = 0;
-    for (size_t at = 0, left = strlen(name); left;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t n =
-            utf8proc_iterate((const utf8proc_uint8_t *)name + at, (utf8proc_ssize_t)left, &c);
-        if (n <= 0) n = 1, c = '?';
-        width += utf8proc_charwidth(c);
-        at += (size_t)n;
-        left -= (size_t)n;
-    }
-    return width;
-}
-
-static int widest(int least, const char *name) {
-    int width = width_of(name);
-    return width > least ? width : least;
-}
-
 static void print_name(const char *name, int width) {
-    fputs(name, stdout);
-    for (int i = width_of(name); i < width; i++) putchar(' ');
+    columns_left(stdout, name, width);
 }
 
 static void print_figure(double x, int width) {
@@ -47,12 +25,13 @@ static void print_figure(double x, int width) {
 }
 
 static int figure_width(const char *heading) {
-    return widest(7, heading);
+    return columns_widest(7, heading);
 }
 
 static void print_heading(const char *first, int width, int n, const char *const *headings) {
     print_name(first, width);
-    for (int i = 0; i < n; i++) printf("  %*s", figure_width(headings[i]), headings[i]);
+    for (int i = 0; i < n; i++)
+        fputs("  ", stdout), columns_right(stdout, headings[i], figure_width(headings[i]));
     putchar('\n');
 }
 
@@ -62,7 +41,7 @@ static void print_all(const evaluation *v) {
     metric_list l = {0};
     int width = 0;
     tally_list(&v->tallies, &v->tallies.all, &l);
-    for (int i = 0; i < l.count; i++) width = widest(width, l.v[i].name);
+    for (int i = 0; i < l.count; i++) width = columns_widest(width, l.v[i].name);
     print_name("examples", width);
     printf("  %7" PRId64 "\n", v->tallies.all.count);
     for (int i = 0; i < l.count; i++) {
@@ -88,8 +67,8 @@ static void print_prf_heading(const char *first, int width) {
 
 static void print_labels(const evaluation *v) {
     const tallies *t = &v->tallies;
-    int width = width_of("label");
-    for (int i = 0; i < t->labels; i++) width = widest(width, bertc_label(v->model, i));
+    int width = columns_of("label");
+    for (int i = 0; i < t->labels; i++) width = columns_widest(width, bertc_label(v->model, i));
     print_prf_heading("label", width);
     for (int i = 0; i < t->labels; i++) {
         prf one =
@@ -99,8 +78,8 @@ static void print_labels(const evaluation *v) {
 }
 
 static void print_types(const span_metrics *m) {
-    int width = width_of("type");
-    for (int i = 0; i < m->type_count; i++) width = widest(width, m->types[i].name);
+    int width = columns_of("type");
+    for (int i = 0; i < m->type_count; i++) width = columns_widest(width, m->types[i].name);
     print_prf_heading("type", width);
     for (int i = 0; i < m->type_count; i++) {
         prf one = prf_of(m->types[i].right, m->types[i].wrong, m->types[i].missed);
@@ -110,17 +89,17 @@ static void print_types(const span_metrics *m) {
 
 static void print_confusion(const evaluation *v) {
     const label_metrics *m = &v->tallies.all.label;
-    int width = width_of("gold \\ found");
+    int width = columns_of("gold \\ found");
     if (m->labels > CONFUSION_MAX) {
         printf("\nThe confusion matrix of %d labels is in --json.\n", m->labels);
         return;
     }
-    for (int i = 0; i < m->labels; i++) width = widest(width, bertc_label(v->model, i));
+    for (int i = 0; i < m->labels; i++) width = columns_widest(width, bertc_label(v->model, i));
     putchar('\n');
     print_name("gold \\ found", width);
     for (int i = 0; i < m->labels; i++) {
-        printf("  %*s", figure_width(bertc_label(v->model, i)) - width_of(bertc_label(v->model, i)), "");
-        print_name(bertc_label(v->model, i), 0);
+        fputs("  ", stdout);
+        columns_right(stdout, bertc_label(v->model, i), figure_width(bertc_label(v->model, i)));
     }
     putchar('\n');
     for (int i = 0; i < m->labels; i++) {
@@ -135,8 +114,9 @@ static void print_confusion(const evaluation *v) {
 // --- Groups
 
 static int group_width(const tallies *t) {
-    int width = width_of("difference");
-    for (int i = 0; i < t->count; i++) width = widest(width, data_printable(t->groups[i]->group, t->arena));
+    int width = columns_of("difference");
+    for (int i = 0; i < t->count; i++)
+        width = columns_widest(width, data_printable(t->groups[i]->group, t->arena));
     return width;
 }
 

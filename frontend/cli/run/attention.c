@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/columns.h"
 #include "frontend/cli/run/draw.h"
 #include "frontend/cli/run/run.h"
 #include "ir/memory.h"
@@ -119,22 +120,15 @@ static bool run_model(const run_options *o, const bertc_model *model, bertc_sess
 
 // --- As text
 
-static void print_padded(const char *s, int width, bool left) {
-    int n = 0, bytes = 0;
-    for (; s[bytes] && n < width; bytes++) n += (s[bytes] & 0xc0) != 0x80;
-    while ((s[bytes] & 0xc0) == 0x80) bytes++;
-    printf("%*s%.*s%*s", left ? 0 : width - n, "", bytes, s, left ? width - n : 0, "");
-}
-
 static void print_table(const attention_map *m) {
-    print_padded("", 14, true);
+    columns_cut(stdout, "", 14, true);
     for (int64_t k = 0; k < m->n; k++) {
         putchar(' ');
-        print_padded(m->tokens[k], 6, false);
+        columns_cut(stdout, m->tokens[k], 6, false);
     }
     putchar('\n');
     for (int64_t i = 0; i < m->n; i++) {
-        print_padded(m->tokens[i], 14, true);
+        columns_cut(stdout, m->tokens[i], 14, true);
         for (int64_t k = 0; k < m->n; k++) printf(" %6.3f", (double)m->weights[i * m->n + k]);
         putchar('\n');
     }
@@ -146,7 +140,7 @@ static void print_best(const attention_map *m) {
     for (int64_t i = 0; i < m->n; i++) {
         const float *w = m->weights + i * m->n;
         int64_t best[BEST];
-        print_padded(m->tokens[i], 14, true);
+        columns_cut(stdout, m->tokens[i], 14, true);
         for (int b = 0; b < BEST; b++) {
             best[b] = -1;
             for (int64_t k = 0; k < m->n; k++) {

@@ -45,3 +45,11 @@ rejects 1 'spiece.model: is sentencepiece.*save_pretrained' "$BERTC" tokenize sp
 succeeds "$BERTC" compile spm --mcpu native -o spm.so --seq 32
 grep -q 'note: .*spiece.model: is sentencepiece.*takes ids only' err || fail "no note: $(cat err)"
 rejects 1 'spiece.model: is sentencepiece' "$BERTC" compile "$MODEL" --tokenizer spm/spiece.model -o none.so
+
+# Columns are as wide as a terminal shows them: a Chinese character takes two, a combining mark none.
+printf '[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\n\344\270\255\ncafe\nab\n' >vocab.txt
+succeeds "$BERTC" tokenize vocab.txt "$(printf '\344\270\255 ab')"
+grep -q "^$(printf '\344\270\255')$(printf '%18s' '') *5 " out || fail "$(cat out)"
+grep "^$(printf '\344\270\255')" out | sed "s/^$(printf '\344\270\255')/xx/" >wide
+grep '^ab' out | sed 's/^ab/xx/' >narrow
+[ "$(cut -c 1-30 wide | sed 's/5$/6/' | wc -c)" = "$(cut -c 1-30 narrow | wc -c)" ] && [ "$(cut -c 1-28 wide)" = "$(cut -c 1-28 narrow)" ] || fail "other columns: $(cat out)"
