@@ -24,27 +24,11 @@ static void add_data(option_table *t, evaluate_options *o) {
                 (option_row){"skip-bad-lines", 0, OPTION_FLAG, NULL,
                              "leave lines out that are no example, with a note (else the exit status is 1)",
                              &o->skip_bad});
-    options_add(
-        t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                        "read [SEP], </s> and their like in a text as plain text, never as special tokens",
-                        &o->plain_text});
-    options_add(t, (option_row){"long", 0, OPTION_TEXT, "HOW",
-                                "what to do with a text that is too long, as for bertc run (default: window "
-                                "for questions, else truncate)",
-                                &o->long_texts});
-    options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
-                                "with --long window: tokens that neighbouring windows share (default 128, at "
-                                "most half of a window)",
-                                &o->stride, 0});
-    options_add(t, (option_row){"max-tokens", 0, OPTION_INT, "N",
-                                "the most tokens of a text or a window (default: what the model takes)",
-                                &o->max_tokens, 1});
-    options_add(
-        t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                        "for embeddings and labels: put the model's prompt of this name before each text",
-                        &o->prompt_name});
-    options_add(t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT",
-                                "put this prompt before each text (\"\": no prompt)", &o->prompt});
+    reading_options_add(t, &o->read,
+                        "what to do with a text that is too long, as for bertc run (default: window for "
+                        "questions, else truncate)");
+    reading_prompts_add(t, &o->read,
+                        "for embeddings and labels: put the model's prompt of this name before each text");
     options_add(
         t, (option_row){"threads", 'j', OPTION_INT, "N", "threads (default: one per CPU)", &o->threads, 1});
 }
@@ -183,15 +167,10 @@ int command_evaluate(int argc, char **argv) {
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!o.data) return usage_error(&t, "needs --data FILE");
-    if (o.long_texts) o.truncation = BERTC_TRUNCATE_NEVER;
-    if (o.long_texts && !long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
-        return usage_error(
-            &t, "--long: '%s' is none of error, truncate (and -first, -second, -left, -right), window",
-            o.long_texts);
-    if (o.stride >= 0 && o.long_texts && !o.windows)
-        return usage_error(&t, "--stride goes with --long window");
+    if (o.read.long_texts) o.read.truncation = BERTC_TRUNCATE_NEVER;
+    status = reading_check(&t, &o.read, true);
+    if (status >= 0) return status;
     o.no_answer |= !isnan(o.null_difference);
-    if (o.prompt && o.prompt_name) return usage_error(&t, "takes --prompt or --prompt-name, not both");
     if (o.positive && !o.group_by) return usage_error(&t, "--positive goes with --group-by");
     status = build_options_check(&t, &o.build, rest.v[0], false);
     if (status >= 0) return status;

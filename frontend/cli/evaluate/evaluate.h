@@ -7,22 +7,20 @@
 #include "frontend/cli/evaluate/compared.h"
 #include "frontend/cli/evaluate/swap.h"
 #include "frontend/cli/evaluate/tally.h"
+#include "frontend/cli/run/reading.h"
 
 #define SMALL_GROUP 30 // below so many examples a group's figures are said to be rough
 
 typedef struct evaluate_options {
     build_options build;
-    const char *data, *columns, *group_by, *swap, *positive, *long_texts, *prompt_name, *prompt;
-    bool json, skip_bad, strict, no_answer, plain_text;
-    bool windows; // what --long says, where it was given
-    bertc_truncation truncation;
-    bertc_truncation_side side;
+    const char *data, *columns, *group_by, *swap, *positive;
+    bool json, skip_bad, strict, no_answer;
+    reading read;
     double threshold;
     double null_difference; // NaN: not given
     int_list cuts;          // of ranks
-    int64_t max_tokens, max_answer;
+    int64_t max_answer;
     int64_t threads; // 0: not given
-    int64_t stride;  // -1: not given
 } evaluate_options;
 
 typedef struct evaluation {

@@ -50,7 +50,7 @@ static bool options_fit(const evaluation *v, diag *d) {
                           "goes with answers to questions");
     if (o->threshold != 0.5 && v->kind != EVALUATE_LABELS)
         return diag_error(d, "--threshold", "goes with models that give several labels");
-    if (o->long_texts && o->windows && v->kind == EVALUATE_TEXT)
+    if (o->read.long_texts && o->read.windows && v->kind == EVALUATE_TEXT)
         return diag_error(d, "--long",
                           "a masked language model is not asked window by window: error, truncate");
     data_label positive = {o->positive, NAN};
@@ -116,7 +116,7 @@ bool evaluation_run(evaluation *v, diag *d) {
     bertc_model_describe(v->model, &v->info, NULL);
     for (int i = 0; i < v->info.label_count; i++) data_labels_add(v->labels, bertc_label(v->model, i));
     if (!kind_of(v, &v->kind, &form, d) || !options_fit(v, d)) return false;
-    v->windows = o->long_texts ? o->windows : v->kind == EVALUATE_ANSWER;
+    v->windows = o->read.long_texts ? o->read.windows : v->kind == EVALUATE_ANSWER;
     const char *why = o->swap ? swap_parse(o->swap, &v->swaps, v->arena) : NULL;
     if (why) return diag_error(d, "--swap", "'%s' %s", o->swap, why);
     bool ok = open_data(v, form, d) && run_kind(v, d);

@@ -44,7 +44,8 @@ static bool read_tokens(const run_options *o, const bertc_model *model, bertc_se
     const bertc_token *tokens;
     size_t n;
     bertc_model_describe(model, &info, NULL);
-    int64_t most = o->max_tokens && o->max_tokens < info.max_length ? o->max_tokens : info.max_length;
+    int64_t most =
+        o->read.max_tokens && o->read.max_tokens < info.max_length ? o->read.max_tokens : info.max_length;
     bertc_text_options options = run_text_options(o);
     options.max_tokens = most;
     if (!bertc_tokenize_with(s, text, &options, &tokens, &n, &e)) return runtime_failed(d, &e);

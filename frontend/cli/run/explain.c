@@ -101,7 +101,7 @@ static bool show(const run_options *o, const explanation *x, size_t count, FILE 
 
 static bool explain_label(const run_options *o, const bertc_model *model, bertc_session *s,
                           const bertc_text *text, FILE *html, diag *d) {
-    const char *mask = o->plain_text ? "" : explain_mask(model, s, NULL); // plain text holds no mask
+    const char *mask = o->read.plain_text ? "" : explain_mask(model, s, NULL); // plain text holds no mask
     explanation x = {.text = *text};
     bool ok = weigh(o, s, &x, mask, d) && show(o, &x, 1, html, NULL);
     free(x.words);

@@ -48,9 +48,10 @@ static bool read_tokens(const run_options *o, bertc_session *s, const bertc_text
     bertc_text_options options = run_text_options(o);
     const bertc_token *tokens;
     bertc_error e;
-    if (o->windows)
+    if (o->read.windows)
         return diag_error(d, "--explain", "explains no windows: a text that is too long can be truncated");
-    options.max_tokens = o->max_tokens && o->max_tokens < info->max_length ? o->max_tokens : info->max_length;
+    options.max_tokens =
+        o->read.max_tokens && o->read.max_tokens < info->max_length ? o->read.max_tokens : info->max_length;
     if (!bertc_tokenize_with(s, text, &options, &tokens, &r->n, &e)) return runtime_failed(d, &e);
     r->tokens = memory_alloc(r->n + 1, sizeof *r->tokens);
     if (r->tokens) memcpy(r->tokens, tokens, r->n * sizeof *tokens);

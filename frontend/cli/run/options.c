@@ -3,44 +3,6 @@
 
 #include "frontend/cli/run/run.h"
 
-static bool side_of(const char *word, bertc_truncation_side *side) {
-    if (!strcmp(word, "left"))
-        *side = BERTC_TRUNCATION_LEFT;
-    else if (!strcmp(word, "right"))
-        *side = BERTC_TRUNCATION_RIGHT;
-    else
-        return false;
-    return true;
-}
-
-bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side) {
-    static const struct {
-        const char *word;
-        bertc_truncation how;
-    } known[] = {{"longest", BERTC_TRUNCATE_LONGEST_FIRST},
-                 {"first", BERTC_TRUNCATE_ONLY_FIRST},
-                 {"second", BERTC_TRUNCATE_ONLY_SECOND}};
-    *side = BERTC_TRUNCATION_DEFAULT;
-    *out = word ? BERTC_TRUNCATE_LONGEST_FIRST : BERTC_TRUNCATE_NEVER;
-    if (!word || !*word || side_of(word, side)) return true;
-    size_t n = strcspn(word, "-");
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strlen(known[i].word) != n || memcmp(word, known[i].word, n)) continue;
-        *out = known[i].how;
-        return !word[n] || side_of(word + n + 1, side);
-    }
-    return false;
-}
-
-bool long_texts_of(const char *how, bool *windows, bertc_truncation *out, bertc_truncation_side *side) {
-    if (!how) how = "error";
-    size_t n = strlen("truncate");
-    *windows = !strcmp(how, "window");
-    if (*windows || !strcmp(how, "error")) return true;
-    if (strncmp(how, "truncate", n) != 0 || (how[n] && how[n] != '-')) return false;
-    return truncation_of(how[n] ? how + n + 1 : "", out, side);
-}
-
 bool aggregation_of(const char *word, bertc_aggregation *out) {
     static const struct {
         const char *word;
@@ -60,26 +22,18 @@ bool role_of(const char *word, bertc_role *out) {
 }
 
 bertc_text_options run_text_options(const run_options *o) {
-    return (bertc_text_options){BERTC_SIZED(bertc_text_options),
-                                .truncation = o->truncation,
-                                .truncation_side = o->side,
-                                .plain_text = o->plain_text,
-                                .top_k = (int)o->top_k,
-                                .max_answer_tokens = (int)o->max_answer,
-                                .answer_as_tokens = o->answer_tokens,
-                                .raw_scores = o->raw_scores,
-                                .aggregation = o->aggregation,
-                                .no_answer = o->no_answer,
-                                .dimensions = (int)o->dimensions,
-                                .normalize = o->normalize,
-                                .max_tokens = o->max_tokens,
-                                .prompt_name = o->prompt_name,
-                                .prompt = o->prompt,
-                                .role = o->role,
-                                .windows = o->windows,
-                                .stride = o->stride > 0 ? (int)o->stride
-                                          : o->stride   ? 0
-                                                        : -1};
+    bertc_text_options to = {BERTC_SIZED(bertc_text_options),
+                             .top_k = (int)o->top_k,
+                             .max_answer_tokens = (int)o->max_answer,
+                             .answer_as_tokens = o->answer_tokens,
+                             .raw_scores = o->raw_scores,
+                             .aggregation = o->aggregation,
+                             .no_answer = o->no_answer,
+                             .dimensions = (int)o->dimensions,
+                             .normalize = o->normalize,
+                             .role = o->role};
+    reading_apply(&o->read, o->read.windows, &to);
+    return to;
 }
 
 int embedding_width(const run_options *o, const bertc_model *model) {

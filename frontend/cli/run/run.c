@@ -23,23 +23,10 @@ static void add_texts(option_table *t, run_options *o) {
                                 &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL, "continue a run of --input that was stopped",
                                 &o->resume});
-    options_add(
-        t, (option_row){"plain-text", 0, OPTION_FLAG, NULL,
-                        "read [SEP], </s> and their like in a text as plain text, never as special tokens",
-                        &o->plain_text});
-    options_add(
-        t, (option_row){"long", 0, OPTION_TEXT, "HOW",
+    reading_options_add(t, &o->read,
                         "what to do with a text that is too long: error (default); truncate, truncate-first "
                         "or truncate-second (of a pair), with -left or -right for the end that is cut "
-                        "(default: as the tokenizer says); or window: read it piece by piece",
-                        &o->long_texts});
-    options_add(t, (option_row){"stride", 0, OPTION_INT, "N",
-                                "with --long window: tokens that neighbouring windows share (default 128, at "
-                                "most half of a window)",
-                                &o->stride, 0});
-    options_add(t, (option_row){"max-tokens", 0, OPTION_INT, "N",
-                                "the most tokens of a text or a window (default: what the model takes)",
-                                &o->max_tokens, 1});
+                        "(default: as the tokenizer says); or window: read it piece by piece");
     options_add(t, (option_row){"threads", 'j', OPTION_INT, "N",
                                 "threads (default: 1; with files of texts and --search: one per CPU)",
                                 &o->threads, 1});
@@ -76,12 +63,9 @@ static void add_embeddings(option_table *t, run_options *o) {
                                 "treat the texts as `query` or `document`: use the prompt, marker and length "
                                 "that the model has for these",
                                 &o->as});
-    options_add(t, (option_row){"prompt-name", 0, OPTION_TEXT, "NAME",
-                                "put the model's prompt of this name before each text (default: the prompt "
-                                "of --as, else the model's default prompt, if it has one)",
-                                &o->prompt_name});
-    options_add(t, (option_row){"prompt", 0, OPTION_TEXT, "TEXT",
-                                "put this prompt before each text (\"\": no prompt)", &o->prompt});
+    reading_prompts_add(t, &o->read,
+                        "put the model's prompt of this name before each text (default: the prompt of --as, "
+                        "else the model's default prompt, if it has one)");
     options_add(t,
                 (option_row){"dimensions", 0, OPTION_INT, "N",
                              "keep the first N numbers of an embedding (default: as the model says, or all)",
@@ -141,7 +125,7 @@ static void table_init(option_table *t, run_options *o) {
                    "where a tab stands before\n"
                    "a second text. A checkpoint is compiled in memory first.",
         .example = "bertc run sentiment.so \"This movie was amazing!\""};
-    *o = (run_options){.stride = -1};
+    *o = (run_options){.read.stride = -1};
     add_texts(t, o);
     add_answers(t, o);
     add_embeddings(t, o);
@@ -326,8 +310,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->input && texts) return usage_error(t, "takes texts or --input, not both");
     if (o->resume && (!o->input || !o->output))
         return usage_error(t, "--resume goes with --input and --output");
-    if (o->prompt && o->prompt_name) return usage_error(t, "takes --prompt or --prompt-name, not both");
-    if ((o->prompt || o->prompt_name) && (o->tensors || o->attention.count || o->explain))
+    if ((o->read.prompt || o->read.prompt_name) && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--prompt goes with texts that get an embedding or labels");
     if (o->as && (o->tensors || o->attention.count || o->explain))
         return usage_error(t, "--as goes with texts that get an embedding");
@@ -338,8 +321,7 @@ static int check_options(const option_table *t, run_options *o, int texts) {
     if (o->huge_pages && (o->input || o->similar || o->rank))
         return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar "
                               "and --rank");
-    if (o->plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
-    if (o->stride >= 0 && !o->windows) return usage_error(t, "--stride goes with --long window");
+    if (o->read.plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
     return -1;
 }
 
@@ -366,12 +348,8 @@ int command_run(int argc, char **argv) {
         return status < 0 ? merge(&o, &rest) : status;
     }
     if (rest.count < 1) return usage_error(&t, "needs an artefact or a checkpoint");
-    if (!long_texts_of(o.long_texts, &o.windows, &o.truncation, &o.side))
-        return usage_error(
-            &t,
-            "--long: '%s' is none of error, truncate, truncate-first, truncate-second (and -left or "
-            "-right), window",
-            o.long_texts);
+    status = reading_check(&t, &o.read, false);
+    if (status >= 0) return status;
     if (!aggregation_of(o.how_aggregated, &o.aggregation))
         return usage_error(&t, "--aggregation: '%s' is none of words, first, simple, average, max, none",
                            o.how_aggregated);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/run/reading.h"
 
 // How answers are written: --format, or the ending of -o (format.h).
 typedef enum answer_format {
@@ -18,36 +19,28 @@ typedef enum answer_format {
 
 typedef struct run_options {
     build_options build;
-    const char *pair, *long_texts, *how_aggregated, *prompt, *prompt_name, *tensors, *output, *input,
-        *similar, *search, *rank, *labels, *hypothesis, *novelty, *shard;
-    bertc_truncation truncation;
-    bertc_truncation_side side;
-    bool plain_text;
+    const char *pair, *how_aggregated, *tensors, *output, *input, *similar, *search, *rank, *labels,
+        *hypothesis, *novelty, *shard;
+    reading read;
     bertc_aggregation aggregation;
     const char *as; // NULL: neither
     bertc_role role;
-    bool windows, json, huge_pages, resume, explain, pieces, answer_tokens, raw_scores, no_answer, normalize,
+    bool json, huge_pages, resume, explain, pieces, answer_tokens, raw_scores, no_answer, normalize,
         multi_label;
     bertc_zero_shot_options zero_shot; // what zero_shot_begin makes of --labels
     int_list attention;                // layer, head
     const char *similarity;            // NULL: as the model says
-    int64_t top_k, max_answer, max_tokens, dimensions;
+    int64_t top_k, max_answer, dimensions;
     int64_t summarize; // sentences; 0: not given
     int64_t threads;   // 0: not given
     int64_t shards;    // 0: not given
     bool merge;
-    int64_t stride; // -1: not given
     const char *format_word;
     answer_format said;   // on the command line
     answer_format format; // of --input: what is written
 } run_options;
 
 // --- options.c
-// NULL: never; "" or "longest", "first", "second", each with "-left" or "-right" behind it; "left", "right". False for
-// other words.
-bool truncation_of(const char *word, bertc_truncation *out, bertc_truncation_side *side);
-// Of --long: "error" (NULL too), "window", or "truncate" with such words behind it. False for other words.
-bool long_texts_of(const char *how, bool *windows, bertc_truncation *out, bertc_truncation_side *side);
 // "words", "first" and so on; NULL: words. False for other words.
 bool aggregation_of(const char *word, bertc_aggregation *out);
 // "query", "document"; NULL: none. False for other words.

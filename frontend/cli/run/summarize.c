@@ -91,7 +91,7 @@ static bool summarize(const run_options *o, bertc_session *session, const file_t
     bertc_result r = BERTC_RESULT_INIT;
     bertc_error e;
     novelty_of(o, &how.novelty);
-    if (!o->long_texts) options.truncation = BERTC_TRUNCATE_LONGEST_FIRST;
+    if (!o->read.long_texts) options.truncation = BERTC_TRUNCATE_LONGEST_FIRST;
     if (!bertc_summarize(session, &text, &how, &options, &r, &e)) return runtime_failed(d, &e);
     if (o->json) return print_result_json(&r, &text, d);
     print_summary(&r, file->text);

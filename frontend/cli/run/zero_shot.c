@@ -25,7 +25,7 @@ int zero_shot_options_check(const option_table *t, const run_options *o) {
     if (o->tensors || o->similar || o->rank || o->summarize || o->attention.count || o->explain)
         return usage_error(t, "--labels goes with texts that get an answer");
     if (o->pair) return usage_error(t, "--labels and --pair: the second text is the label's sentence");
-    if (o->long_texts && strncmp(o->long_texts, "truncate", strlen("truncate")) != 0)
+    if (o->read.long_texts && strncmp(o->read.long_texts, "truncate", strlen("truncate")) != 0)
         return usage_error(t, "--labels cuts texts that are too long: --long can only say truncate");
     return -1;
 }
