@@ -49,13 +49,15 @@ static bool contender_open(contender *c, const bench_options *o, const char *pat
     return ok;
 }
 
-static bool duel(const bench_options *o, contender *a, contender *b, const workload *w, int threads,
-                 diag *d) {
+static bool duel(const bench_options *o, const char *label, contender *a, contender *b, const workload *w,
+                 int threads, diag *d) {
     bench_options few = *o;
+    few.progress = NULL; // a turn is short
     few.rounds = o->rounds / ABLATE_TURNS > 1 ? o->rounds / ABLATE_TURNS : 1;
     a->fastest = b->fastest = INFINITY;
     for (int i = 0; i < ABLATE_TURNS; i++) {
         measured x, y;
+        progress_at(o->progress, label, (double)i / ABLATE_TURNS);
         if (!bench_measure(&few, a->model.model, w, threads, &x, d) ||
             !bench_measure(&few, b->model.model, w, threads, &y, d))
             return false;
@@ -142,7 +144,8 @@ static bool ablate_list(const bench_options *o, const char *path, const char *li
     if (compiles) ok = turn || contender_open(&with, o, path, o->build.passes, w, d);
     if (ok && compiles) {
         contender *first = turn ? &with : &without, *second = turn ? &without : &with;
-        ok = duel(o, first, second, w, (int)o->threads.v[0], d);
+        ok = duel(o, label, first, second, w, (int)o->threads.v[0], d);
+        progress_line_clear(o->line);
         if (ok) print_row(o, label, &with, &without);
     }
     opened_close(&with.model);

@@ -41,7 +41,13 @@ static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq
     for (int i = 0; ok && i < o->threads.count; i++) {
         measured m = {0};
         int threads = (int)o->threads.v[i];
-        ok = bench_measure(o, model, &w, threads, &m, d);
+        char timed[96];
+        bench_options own = *o;
+        snprintf(timed, sizeof timed, "batch %" PRId64 ", seq %" PRId64 ", threads %d", w.batch, w.length,
+                 threads);
+        own.timed = timed;
+        ok = bench_measure(&own, model, &w, threads, &m, d);
+        progress_line_clear(o->line);
         if (ok) print_measured(o, &w, w.length, threads, &m);
         fflush(stdout);
         if (ok && o->profile) ok = bench_profile(o, model, &w, threads, &m, d);
@@ -125,12 +131,16 @@ int command_bench(int argc, char **argv) {
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
+    progress_line line;
+    o.progress = progress_line_open(&line);
+    o.line = &line;
     arena *a = arena_new();
     bool ok = calibrate_options(&o.build, rest.v[0], a, &d);
     if (ok && o.ablate)
         bench_ablate(&o, rest.v[0], &d);
     else if (ok)
         bench(&o, rest.v[0], &d);
+    progress_line_clear(&line);
     arena_free(a);
     flush_stdout(&d);
     return finish(&d);

@@ -13,6 +13,10 @@ typedef struct bench_options {
     bool json, profile, huge_pages;
     const char *ablate; // NULL: no; "": each pass; else names by commas, of which `fusions` is all of them
     step_options step;  // of --train TASK
+    // How far the rounds are, drawn between them, never while a call is timed. NULL: nowhere.
+    const progress_hook *progress;
+    progress_line *line; // to be cleared before a row is printed
+    const char *timed;   // what the rounds time, as the line says it; where it lives longer than they
 } bench_options;
 
 // One batch of random ids.

@@ -128,6 +128,7 @@ bool bench_measure(const bench_options *o, bertc_model *model, const workload *w
         double last = 0;
         for (int i = 0; ok && i < WARM_ROUNDS && last < LONG_SECONDS; i++) ok = caller_call(&c, w, &last, d);
         for (int64_t i = 0; ok && i < o->rounds; i++) {
+            progress_at(o->progress, o->timed, (double)i / (double)o->rounds);
             peaks[i] = peak_gops(type_of(model), isa, threads, PEAK_SECONDS);
             if (last < LONG_SECONDS) ok = caller_call(&c, w, &last, d); // it brings the weights back
             ok = ok && caller_call(&c, w, &times[i], d);

@@ -9,3 +9,15 @@ for command in "synth shape.json -o made" "compile made -o made.so --seq 16" "ve
     succeeds "$BERTC" $command
     ! grep -q '%$' err || fail "progress without a terminal: $command"
 done
+
+# bench, too: between the rounds, and each row of its table begins a clean line.
+for options in '--rounds 40 --threads 1' '--rounds 9 --ablate=fusions'; do
+    script -qec "$BERTC bench made --seq 16 $options" /dev/null >out </dev/null || fail "$options: $(cat out)"
+    grep -qE '(batch 1, seq 16, threads 1|-fuse_[a-z*]+) [0-9]+ %' out || fail "bench $options: nothing of progress: $(cat out)"
+    ! tr '\r' '\n' <out | tail -1 | grep -q '[0-9] %$' || fail "bench $options: progress is left: $(cat out)"
+    # shellcheck disable=SC2086 # words
+    succeeds "$BERTC" bench made --seq 16 $options
+    [ ! -s err ] || fail "progress without a terminal: $(cat err)"
+    TERM=dumb script -qec "$BERTC bench made --seq 16 $options" /dev/null >dumb </dev/null || fail "dumb: $(cat dumb)"
+    ! grep -q "$(printf '\r\033')" dumb || fail "bench $options: progress on a dumb terminal"
+done
