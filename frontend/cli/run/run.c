@@ -268,8 +268,9 @@ static void run(run_options *o, const option_table *t, const shard_place *where,
     arena_free(a);
 }
 
-// -1, or the exit status of a usage error. `texts`: on the command line.
-static int check_options(const option_table *t, run_options *o, int texts) {
+// -1, or the exit status of a usage error. `words`: the texts on the command line.
+static int check_options(const option_table *t, run_options *o, const arguments *words) {
+    int texts = words->count;
     if (!!o->tensors + !!o->input + !!o->similar + !!o->search + !!o->rank + !!o->summarize +
             !!o->attention.count + o->explain >
         1)
@@ -292,6 +293,8 @@ static int check_options(const option_table *t, run_options *o, int texts) {
         return usage_error(t, "--%s goes with texts that get an embedding",
                            o->dimensions ? "dimensions" : "normalize");
     if (o->similar && texts != 1) return usage_error(t, "--similar QUERIES takes one file to search in");
+    if (o->similar && !strcmp(o->similar, "-") && !strcmp(words->v[0], "-"))
+        return usage_error(t, "--similar: standard input can be QUERIES or the file to search in, not both");
     if (o->search && !texts) return usage_error(t, "--search VECTORS takes a text to search for");
     if (o->attention.count && o->attention.count != 2) return usage_error(t, "--attention takes LAYER,HEAD");
     if (o->pieces && (!o->attention.count || !o->output))
@@ -356,7 +359,7 @@ int command_run(int argc, char **argv) {
     if (!role_of(o.as, &o.role)) return usage_error(&t, "--as: '%s' is none of query, document", o.as);
     status = build_options_check(&t, &o.build, rest.v[0], false);
     if (status >= 0) return status;
-    status = check_options(&t, &o, rest.count - 1);
+    status = check_options(&t, &o, &(arguments){rest.count - 1, rest.v + 1});
     if (status >= 0) return status;
     diag d;
     diag_init(&d);

@@ -33,6 +33,7 @@ typedef struct search {
     bertc_similarity how;
     bool sparse; // a query's row holds its zeros too
     int64_t failed;
+    int64_t lines; // of the corpus
 } search;
 
 static double dot(const float *a, const float *b, int n) {
@@ -220,6 +221,7 @@ static bool put_lines(void *user, const line_source *in, const chunk *c, diag *d
     search *s = user;
     for (int i = 0; i < c->count; i++) {
         const row *r = &c->rows[i];
+        s->lines++;
         if (r->error) lines_report(in, r, ++s->failed, d);
         for (int q = 0; !r->error && q < s->count; q++)
             if (!add_match(s, &s->queries[q], r, r->embedding[q]))
@@ -335,8 +337,12 @@ bool run_similar(const run_options *o, bertc_model *model, const char *corpus, d
         return diag_error(d, NULL,
                           "--similar compares embeddings, and the model gives none (--head embedding)");
     bool ok = stream(o, model, o->similar, take_query, put_queries, &s, d);
-    if (ok && !s.count) ok = diag_error(d, o->similar, "has no query");
+    if (ok && !s.count)
+        ok = diag_error(d, strcmp(o->similar, "-") ? o->similar : "standard input", "has no query");
     ok = ok && stream(o, model, corpus, take_line, put_lines, &s, d);
+    if (ok && !s.lines)
+        ok = diag_error(d, strcmp(corpus, "-") ? corpus : "standard input",
+                        "is empty: it has no line to find");
     for (int q = 0; ok && q < s.count; q++) {
         if (o->said == FORMAT_CSV)
             print_query_csv(&s.queries[q], q == 0);

@@ -29,3 +29,12 @@ succeeds "$BERTC" run "$SHARED/models/small-sts" --seq 32 --similar query.txt co
 printf 'a river \377 sea\n' >bytes.txt
 succeeds "$BERTC" run "$SOURCE/tests/models/answers/st-static" --similar bytes.txt bytes.txt --json
 expect "\"query\": \"a river $(printf '\357\277\275') sea\""
+
+# Files without a line, and standard input for both.
+: >empty.txt
+echo a >one.txt
+succeeds "$BERTC" compile "$SOURCE/tests/models/cases/st-prompts" -o lines.so --seq 32
+rejects 1 'empty.txt: is empty: it has no line to find' "$BERTC" run lines.so --similar one.txt empty.txt
+rejects 1 'empty.txt: has no query' "$BERTC" run lines.so --similar empty.txt one.txt
+rejects 1 'standard input: is empty' "$BERTC" run lines.so --similar one.txt - </dev/null
+rejects 2 'standard input can be QUERIES or the file to search in, not both' "$BERTC" run lines.so --similar - - <one.txt
