@@ -216,6 +216,11 @@ bool output_file_open_partial(output_file *o, const char *path, const char *ther
     if (!stands && !there) stands = o->moved = !rename(o->target, o->name);
     o->fd = open_file(o->name, stands ? O_RDWR | O_NONBLOCK : O_RDWR | O_CREAT | O_EXCL);
     const char *why = NULL;
+    if (o->fd < 0 && !stands) { // the folder is at fault, not a partial file: what the caller named is said
+        cannot(path, d);
+        forget(o);
+        return false;
+    }
     if (o->fd < 0)
         why = strerror(errno);
     else if (fstat(o->fd, &s) || !S_ISREG(s.st_mode))

@@ -93,7 +93,7 @@ cp "$MODEL/tokenizer.json" tagger/
 succeeds "$BERTC" compile tagger --mcpu native -o tagger.so --seq 32
 rejects 1 '.npy holds a row of numbers per text' "$BERTC" run tagger.so --input texts.txt --output x.npy
 rejects 1 'nowhere.txt: can.t be read' "$BERTC" run m.so --input nowhere.txt --output x.jsonl
-rejects 1 'nowhere/x.jsonl' "$BERTC" run m.so --input texts.txt --output nowhere/x.jsonl
+rejects 1 ' nowhere/x.jsonl: can.t be written: No such file or directory' "$BERTC" run m.so --input texts.txt --output nowhere/x.jsonl
 rejects 2 'goes with' "$BERTC" run m.so --output x.jsonl
 rejects 2 'goes with' "$BERTC" run m.so --resume --input texts.txt
 rejects 2 'not both' "$BERTC" run m.so --input texts.txt "text"
