@@ -103,7 +103,7 @@ START_TEST(shutdown_loses_nothing) {
         for (int i = 0; i < 40; i++)
             send_request(fds[i] = web_connect(&w), "/predict", "{\"inputs\": \"good\"}", "");
         send_request(kept, "/predict", "{\"inputs\": \"good\"}", "");
-        kill(w.pid, SIGTERM);
+        kill(w.pid, turn == 1 ? SIGHUP : SIGTERM);
         for (int i = 0; i <= 40; i++) {
             http_reply r = http_read(i < 40 ? fds[i] : kept);
             ck_assert_msg(r.status == 200, "turn %d, request %d: %d", turn, i, r.status);
@@ -203,6 +203,9 @@ static const struct {
     {POST "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"inp\r\nd\r\nuts\": \"good\"}\r\n0\r\n\r\n", 200, -1},
     {POST "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"inp\r\nzz\r\n", -1, -1},
     {POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nx", -1, -1},
+    {POST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 400, 0},
+    {POST "Content-Length: 18\r\nContent-Length: 3\r\n\r\n{\"inputs\": \"good\"}", 400, 0},
+    {"GET http://x/health HTTP/1.1\r\nHost: x\r\n\r\nGET HTTP://x HTTP/1.1\r\nHost: x\r\n\r\n", 200, 200},
     {POST "Content-Length: -1\r\n\r\nx", -1, -1},
     {POST "Content-Length: 99999999999999999999999\r\n\r\nx", -1, -1},
     {POST "Content-Length: abc\r\n\r\n{}", -1, -1},

@@ -69,6 +69,15 @@ START_TEST(decoded) {
         snprintf(body + n, sizeof body - n, "]}");
         expect_body(http_post(&w, "/decode", body), 200, asks[i].body);
     }
+    // No text is read that is longer than any model's.
+    size_t size = 900000;
+    char *text = malloc(size + 1), *body = malloc(size + 20);
+    memset(text, 'a', size);
+    text[size] = 0;
+    snprintf(body, size + 20, "{\"inputs\": \"%s\"}", text);
+    expect_part(http_post(&w, "/tokenize", body), 413, "characters");
+    free(text);
+    free(body);
     expect_body(http_post(&w, "/decode", "{\"ids\": [[], []]}"), 200, "[\"\", \"\"]");
     expect_part(http_post(&w, "/decode", "{\"ids\": [[1], [1], [1]]}"), 413, "batch size 3 >");
     expect_part(http_post(&w, "/decode", "{\"ids\": [1, [1]]}"), 422, "`ids`");

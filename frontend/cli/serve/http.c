@@ -35,6 +35,7 @@ typedef struct exchange {
     connection *connection;
     struct MHD_Connection *to;
     const char *method;
+    bool ends;     // nothing more is read from the connection
     bool discards; // the body is read and dropped: there is a reply already
 } exchange;
 
@@ -65,6 +66,24 @@ static bool is_json(const char *kind) {
     size_t n = strlen("application/json");
     return kind && !strncasecmp(kind, "application/json", n) &&
            (!kind[n] || kind[n] == ';' || kind[n] == ' ');
+}
+
+static enum MHD_Result count_length(void *user, enum MHD_ValueKind kind, const char *name,
+                                    const char *given) {
+    int *lengths = user;
+    (void)kind, (void)given;
+    *lengths += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return MHD_YES;
+}
+
+// A body of two lengths: a proxy in front may have taken the other one, and what follows for another client's request.
+static bool check_length(exchange *x) {
+    int lengths = 0;
+    MHD_get_connection_values(x->to, MHD_HEADER_KIND, count_length, &lengths);
+    if (lengths + (header(x->to, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL) < 2) return true;
+    x->ends = true;
+    return call_fail(x->call, 400, FAILURE_REQUEST, "Validation",
+                     "the head gives the body's length twice (Content-Length, Transfer-Encoding)");
 }
 
 static bool check_head(exchange *x, const char *url) {
@@ -170,7 +189,7 @@ static void add_headers(const exchange *x, struct MHD_Response *r) {
     if (c->status == 204 || c->status == 405) MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, methods);
     if (c->status == 401) MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (c->status == 429) MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    if (x->http->closing) MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+    if (x->http->closing || x->ends) MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 static enum MHD_Result reply(exchange *x) {
@@ -231,10 +250,18 @@ static bool begin(exchange *x) {
 
 // --- libmicrohttpd's callbacks
 
+// The path of an address; proxies are sent whole ones: http://HOST/PATH.
+static const char *path_of(const char *url) {
+    if (strncasecmp(url, "http://", 7) != 0) return url;
+    const char *path = strchr(url + 7, '/');
+    return path ? path : "/";
+}
+
 static enum MHD_Result start(http *h, struct MHD_Connection *to, const char *url, const char *method,
                              void **state) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(to, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     const char *expect = header(to, MHD_HTTP_HEADER_EXPECT);
+    url = path_of(url);
     exchange *x = memory_zero(1, sizeof *x);
     call *c = memory_zero(1, sizeof *c);
     char *path = memory_strdup(url);
@@ -250,10 +277,10 @@ static enum MHD_Result start(http *h, struct MHD_Connection *to, const char *url
     *x = (exchange){.http = h, .call = c, .connection = info->socket_context, .to = to, .method = method};
     *state = x;
     connections_set(&h->all, x->connection, CONNECTION_READING);
-    if (check_head(x, url)) return MHD_YES;
+    if (check_length(x) && check_head(x, url)) return MHD_YES;
     x->discards = true;
     // Who asks first whether a body is welcome is told at once. Others' bodies are read to their ends, or a reply might be lost.
-    return expect ? reply(x) : MHD_YES;
+    return expect || x->ends ? reply(x) : MHD_YES;
 }
 
 static enum MHD_Result handle(void *user, struct MHD_Connection *to, const char *url, const char *method,

@@ -249,18 +249,22 @@ static void keep_ids(job *j, const bertc_token *tokens, size_t n) {
     }
 }
 
+bool inputs_check_length(call *c, const bertc_text *text, bool limited) {
+    int64_t length = characters(text->text, text->size) + characters(text->pair, text->pair_size);
+    c->characters += length;
+    if (!limited || length <= CHARACTERS_PER_TOKEN * c->model->info.max_length) return true;
+    return call_fail(c, 413, FAILURE_VALIDATION, "Validation",
+                     "Input validation error: `inputs` must have less than %lld characters. Given: %lld",
+                     CHARACTERS_PER_TOKEN * (long long)c->model->info.max_length, (long long)length);
+}
+
 static bool count_one(call *c, job *j, bool ids) {
     bool pieces = c->work.options.windows || c->work.kind == WORK_SUMMARY; // read piece by piece: no limit
     bertc_text_options o = c->work.options;
     const bertc_token *tokens;
     bertc_error e = {""};
     size_t n = 0;
-    int64_t length = characters(j->text.text, j->text.size) + characters(j->text.pair, j->text.pair_size);
-    c->characters += length;
-    if (!pieces && length > CHARACTERS_PER_TOKEN * c->model->info.max_length)
-        return call_fail(c, 413, FAILURE_VALIDATION, "Validation",
-                         "Input validation error: `inputs` must have less than %lld characters. Given: %lld",
-                         CHARACTERS_PER_TOKEN * (long long)c->model->info.max_length, (long long)length);
+    if (!inputs_check_length(c, &j->text, !pieces)) return false;
     if (c->work.kind == WORK_ZERO_SHOT) o.truncation = BERTC_TRUNCATE_LONGEST_FIRST;
     if (pieces) {
         o.max_tokens = 0;

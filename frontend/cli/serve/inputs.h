@@ -24,6 +24,8 @@ bool settings_flag(call *c, const cJSON *object, const char *key, bool *out);
 bool settings_int(call *c, const cJSON *object, const char *key, int64_t least, int64_t most, int64_t *out);
 bool settings_text(call *c, const cJSON *object, const char *key, const char **out);
 
+// A text of so many characters that no cut of it is read: 413. Adds them to c->characters.
+bool inputs_check_length(call *c, const bertc_text *text, bool limited);
 // Counts the texts' tokens, holds them against the limits, and gives the work its key. `ids`: keeps them, for WORK_OUTPUT.
 bool inputs_count(call *c, bool ids);
 

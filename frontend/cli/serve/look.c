@@ -71,7 +71,8 @@ bool tokenize_begin(call *c) {
     out_text(&c->reply, "[");
     for (int i = 0; ok && i < c->work.count; i++) {
         if (i) out_text(&c->reply, ", ");
-        ok = write_tokens(c, &c->work.jobs[i].text, &how, special);
+        ok = inputs_check_length(c, &c->work.jobs[i].text, true) &&
+             write_tokens(c, &c->work.jobs[i].text, &how, special);
     }
     pthread_mutex_unlock(&c->model->reading);
     if (!ok) return false;

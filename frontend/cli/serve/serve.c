@@ -151,6 +151,10 @@ static void serve(server *s, log_kind log, diag *d) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
+        signal(SIGHUP, SIG_IGN); // nohup
+    else
+        sigaddset(&signals, SIGHUP);            // the terminal is gone
     pthread_sigmask(SIG_BLOCK, &signals, NULL); // of all threads that are started from here on
     signal(SIGPIPE, SIG_IGN);
     engine_options eo = {.max_batch_tokens = s->options.max_batch_tokens,
@@ -165,7 +169,10 @@ static void serve(server *s, log_kind log, diag *d) {
             log_event(log, "info", "model %s: %s", s->models[i].name, s->models[i].path);
         log_event(log, "info", "ready");
         int which = wait_for_signal(&signals);
-        log_event(log, "info", "%s: answering what was accepted", which == SIGINT ? "SIGINT" : "SIGTERM");
+        log_event(log, "info", "%s: answering what was accepted",
+                  which == SIGINT   ? "SIGINT"
+                  : which == SIGHUP ? "SIGHUP"
+                                    : "SIGTERM");
         signal(SIGINT, SIG_DFL); // a second one ends it at once
         signal(SIGTERM, SIG_DFL);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
