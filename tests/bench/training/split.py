@@ -5,11 +5,14 @@
     split.py head NAME ROWS COLUMNS FILE.safetensors   a new head NAME: weights at random, a bias of zeros
     split.py contexts SQUAD.jsonl TRAIN.txt DEV.txt    each context once, a sentence per line, an empty line behind it; the contexts
                                                        of every tenth article-sized run of 20 are the dev part
+    split.py scratch MODEL PIECES LAYERS WIDTH OUT     MODEL's config and tokenizer in OUT, made smaller: the first PIECES of its WordPiece
+                                                       vocabulary, heads of 32; `bertc synth OUT/config.json -o OUT` adds weights
     split.py entropy BERTC MODEL DEV.txt               the entropy of the text's tokens, one by one, in nats
 """
 import collections
 import json
 import math
+import pathlib
 import random
 import re
 import struct
@@ -49,6 +52,21 @@ def contexts(source, train, dev):
             out.write("\n".join(re.split(r"(?<=[.!?]) (?=[A-Z\"(])", text)) + "\n\n")
 
 
+def scratch(model, pieces, layers, width, out):
+    pieces, layers, width = int(pieces), int(layers), int(width)
+    source, out = pathlib.Path(model), pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"] = {k: i for k, i in tokenizer["model"]["vocab"].items() if i < pieces}
+    (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
+    (out / "tokenizer_config.json").write_bytes((source / "tokenizer_config.json").read_bytes())
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config.update(vocab_size=pieces, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
+                  num_attention_heads=width // 32, max_position_embeddings=128)
+    config.pop("dtype", None)
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 def entropy(bertc, model, dev):
     with open(dev, encoding="utf-8") as f:
         lines = [json.dumps(line) for line in f.read().split("\n") if line]
@@ -60,4 +78,4 @@ def entropy(bertc, model, dev):
     print(f"{n} tokens, entropy {-sum(c / n * math.log(c / n) for c in counts.values()):.4f} nats")
 
 
-{"fifths": fifths, "head": head, "contexts": contexts, "entropy": entropy}[sys.argv[1]](*sys.argv[2:])
+{"fifths": fifths, "head": head, "contexts": contexts, "scratch": scratch, "entropy": entropy}[sys.argv[1]](*sys.argv[2:])
