@@ -182,7 +182,7 @@ void csv_answer(FILE *out, const csv_table *t, const run_options *o, int64_t lin
     }
 }
 
-void csv_error(FILE *out, const csv_table *t, int64_t line, const bertc_text *text, const char *why) {
+void csv_put_failure(FILE *out, const csv_table *t, int64_t line, const bertc_text *text, const char *why) {
     const char *columns = columns_of(t->task);
     bool texts = !strncmp(columns, "text,", 5) || !strncmp(columns, "question,", 9);
     fprintf(out, "%" PRId64 ",", line);

@@ -156,7 +156,7 @@ bool sink_open(sink *s, const char *path, bool resume, const sink_shape *shape, 
 
 static void put_error(sink *s, const row *r) {
     if (s->kind == SINK_CSV) {
-        csv_error(s->file, &s->table, r->line, &r->text, r->error);
+        csv_put_failure(s->file, &s->table, r->line, &r->text, r->error);
         return;
     }
     if (s->kind == SINK_TEXT) {

@@ -151,11 +151,13 @@ static void serve(server *s, log_kind log, diag *d) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    // SIGHUP: the terminal is gone, but for nohup.
     if (signal(SIGHUP, SIG_DFL) == SIG_IGN)
-        signal(SIGHUP, SIG_IGN); // nohup
+        signal(SIGHUP, SIG_IGN);
     else
-        sigaddset(&signals, SIGHUP);            // the terminal is gone
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); // of all threads that are started from here on
+        sigaddset(&signals, SIGHUP);
+    // Blocked in all threads that are started from here on.
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     engine_options eo = {.max_batch_tokens = s->options.max_batch_tokens,
                          .max_batch_requests = s->options.max_batch_requests,
