@@ -147,7 +147,8 @@ BERTC_API bool bertc_trainer_save(bertc_trainer *trainer, const char *path, bert
 // Reads all tensors of one kind from a safetensors file into the trainer: one that bertc_trainer_save wrote, or any other that has
 // each of them under its name, in its shape, as F32, F16 or BF16. So parameters may come from a checkpoint that has the same
 // names as the one that was compiled. What else the file holds is not read. A file that lacks a tensor, or is damaged, is an error that
-// names it, and the trainer stays as it was; it does not only where the file can't be read to its end after that was checked.
+// names it. All is checked before the first tensor changes, so the trainer then stays as it was; an error of reading behind that
+// point (a disk that fails, a file that is cut meanwhile) leaves some tensors loaded.
 // The number of the step is not in a file: the application keeps it (bertc_train_update.step).
 BERTC_API bool bertc_trainer_load(bertc_trainer *trainer, const char *path, bertc_tensor_kind kind,
                                   bertc_error *error);

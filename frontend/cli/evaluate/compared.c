@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/run/take.h"
 #include "ir/memory.h"
 
 bool compared_rule_of(const bertc_model_info *info, compared_rule *out) {
@@ -22,22 +23,13 @@ bool compared_rule_of(const bertc_model_info *info, compared_rule *out) {
 
 // --- Of an answer
 
-static int by_id(const void *a, const void *b) {
-    int32_t x = ((const bertc_score *)a)->id, y = ((const bertc_score *)b)->id;
-    return (x > y) - (x < y);
-}
-
 static bool take_sparse(compared *out, const bertc_result *r) {
     size_t n = (size_t)r->sparse_count;
-    bertc_score *sorted = memory_alloc(n + 1, sizeof *sorted);
+    bertc_score *sorted = scores_by_id(r->sparse, r->sparse_count);
     out->count = r->sparse_count;
     out->numbers = memory_alloc(n + 1, sizeof *out->numbers);
     out->ids = memory_alloc(n + 1, sizeof *out->ids);
     bool ok = sorted && out->numbers && out->ids;
-    if (ok && n) {
-        memcpy(sorted, r->sparse, n * sizeof *sorted);
-        qsort(sorted, n, sizeof *sorted, by_id);
-    }
     for (size_t i = 0; ok && i < n; i++) {
         out->ids[i] = sorted[i].id;
         out->numbers[i] = sorted[i].score;

@@ -78,15 +78,21 @@ static int by_id(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+bertc_score *scores_by_id(const bertc_score *v, int count) {
+    size_t n = (size_t)count;
+    bertc_score *sorted = memory_alloc(n ? n : 1, sizeof *sorted);
+    if (!sorted || !n) return sorted;
+    memcpy(sorted, v, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_id);
+    return sorted;
+}
+
 // In the order of the columns, as scipy has them.
 static bool take_sparse(void *user, row *r, const bertc_result *result, const char **why) {
     (void)user;
     (void)why;
-    size_t n = (size_t)result->sparse_count;
-    r->sparse = memory_alloc(n ? n : 1, sizeof *r->sparse);
-    if (r->sparse && n) memcpy(r->sparse, result->sparse, n * sizeof *r->sparse);
+    r->sparse = scores_by_id(result->sparse, result->sparse_count);
     r->sparse_count = result->sparse_count;
-    if (r->sparse) qsort(r->sparse, n, sizeof *r->sparse, by_id);
     return r->sparse != NULL;
 }
 

@@ -14,5 +14,7 @@ typedef struct taker {
 
 // The function for o->format, which gets a taker. `csr`: sparse rows. `several`: many vectors per text.
 crew_take take_of(answer_format f, bool csr, bool several);
+// A copy in the order of the ids; the caller frees it. NULL: there is no memory.
+bertc_score *scores_by_id(const bertc_score *v, int count);
 
 #endif
