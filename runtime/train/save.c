@@ -21,6 +21,7 @@ typedef struct text {
 } text;
 
 static void put(text *t, const char *bytes, size_t n) {
+    if (t->failed || n == 0) return;
     if (t->size + n > t->room) {
         size_t room = 2 * t->room + n + 256;
         char *data = heap_grow(t->data, room, 1);
