@@ -6,9 +6,14 @@
 #include <assert.h>
 
 // Lines that are asked for in L1 go through L2 and stay there when a wide tile pushes them out of L1. On Zen 5 memory then
-// gives more than when they are asked for in L2 alone (docs/benchmarks.md, "Prefetched into L1").
+// gives more than when they are asked for in L2 alone (docs/benchmarks.md, "Prefetched into L1"). A tile of one row loads
+// as fast as memory gives, and its loads need the buffers of L1's misses that such requests would hold.
 #define LOCALITY_L1 3
 #define LOCALITY_L2 2
+
+static int locality_ahead(const tile *t) {
+    return t->rows == 1 ? LOCALITY_L2 : LOCALITY_L1;
+}
 
 int tile_vectors(const emit *e, const target_product *product, int rows, int64_t columns) {
     int registers = e->target->vector_registers, in_panel = PANEL_COLUMNS / e->width;
@@ -51,7 +56,7 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
     if (t->next) tile_prefetch(e, at_next, false, LOCALITY_L2);
     for (int u = 0; u < TILE_UNROLL; u++) {
         for (; touched < t->line_count * (u + 1) / TILE_UNROLL; touched++) {
-            tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, LOCALITY_L1);
+            tile_prefetch(e, tile_at_constant(e, at_ahead, t->lines[touched]), false, locality_ahead(t));
         }
         if (u > 0) keep_apart(e);
         step_emit(e, t, at_a, at_b, u, t->product->group, acc);
