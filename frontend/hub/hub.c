@@ -130,7 +130,11 @@ static bool settle_head(opening *o, const char **head) {
         return diag_error(o->d, "--pooling", "%s is not known; known are %s, and several by commas",
                           o->options->pooling, hub_pooling_names());
     }
-    if (!*head) *head = hub_head_name(o->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING);
+    const char *pools = hub_head_name(o->sentence.predicts ? HEAD_SPARSE : HEAD_EMBEDDING);
+    if (*head && strcmp(*head, pools) != 0)
+        return diag_error(o->d, "--pooling", "%s makes the head %s: leave out --head %s", o->options->pooling,
+                          pools, *head);
+    *head = pools;
     return true;
 }
 

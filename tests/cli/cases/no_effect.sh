@@ -10,6 +10,8 @@ rejects 2 '--mcpu has no effect on m.so' "$BERTC" bench m.so --mcpu native --seq
 rejects 2 '--tokenizer has no effect on m.so' "$BERTC" tokenize m.so --tokenizer "$MODEL/vocab.txt" "a text"
 succeeds "$BERTC" bench m.so --seq 16 --rounds 1
 printf 'a text\n' >texts.txt
+rejects 1 '--pooling: mean makes the head embedding: leave out --head model' "$BERTC" compile "$MODEL" --head model --pooling mean -o x.so
+succeeds "$BERTC" compile "$MODEL" --mcpu native --head embedding --pooling mean -o x.so
 rejects 2 '--huge-pages would copy the weights for each thread' "$BERTC" run m.so --input texts.txt --huge-pages
 succeeds "$BERTC" run m.so "a text" --huge-pages
 succeeds "$BERTC" run m.so "a text" --explain --huge-pages
