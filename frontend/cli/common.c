@@ -9,8 +9,10 @@
 #include <time.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/hub/files/out.h"
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
+#include "ir/output_file.h"
 
 int finish(diag *d) {
     int status = diag_failed(d) ? EXIT_FAILED : EXIT_OK;
@@ -38,8 +40,8 @@ int compare_doubles(const void *a, const void *b) {
 
 bool flush_stdout(diag *d) {
     errno = 0;
-    bool out = fflush(stdout) == 0 && !ferror(stdout), err = !ferror(stderr);
-    if (!out) {
+    bool written = fflush(stdout) == 0 && !ferror(stdout), err = !ferror(stderr);
+    if (!written) {
         diag_error(d, "standard output", "can't be written: %s",
                    errno ? strerror(errno) : "a part of it is lost");
         __fpurge(stdout); // or it would be tried again, and said again
@@ -49,7 +51,7 @@ bool flush_stdout(diag *d) {
         diag_error(d, "standard error", "can't be written");
         clearerr(stderr);
     }
-    return out && err;
+    return written && err;
 }
 
 bool is_checkpoint(const char *path) {
@@ -117,34 +119,26 @@ const char *size_text(int64_t bytes, char *buf, size_t size) {
     return buf;
 }
 
-// Copies compact JSON with a space behind each colon and comma that is not in a string; returns the length. `out` NULL:
-// the length alone.
-static size_t space_json(const char *json, char *out) {
-    size_t n = 0;
-    bool string = false;
-    for (const char *c = json; *c; c++) {
-        if (out) out[n] = *c;
-        n++;
-        if (string && *c == '\\') {
-            if (out) out[n] = c[1];
-            n++, c++;
-        } else if (*c == '"') {
-            string = !string;
-        } else if (!string && (*c == ':' || *c == ',')) {
-            if (out) out[n] = ' ';
-            n++;
-        }
-    }
-    if (out) out[n] = 0;
-    return n;
+char *json_line(const cJSON *json) {
+    out o = {0};
+    if (json) out_json(&o, json);
+    out_bytes(&o, "", 1);
+    if (!json || o.bad) out_free(&o);
+    return o.text;
 }
 
-char *json_line(const cJSON *json) {
-    char *compact = json ? cJSON_PrintUnformatted(json) : NULL;
-    char *line = compact ? memory_alloc(space_json(compact, NULL) + 1, 1) : NULL;
-    if (line) space_json(compact, line);
-    cJSON_free(compact);
-    return line;
+void json_figure(cJSON *o, const char *name, double x) {
+    cJSON_AddNumberToObject(o, name, (double)(float)x);
+}
+
+bool json_file(const char *path, const cJSON *json, diag *d) {
+    out o = {0};
+    out_json(&o, json);
+    out_bytes(&o, "\n", 1);
+    if (o.bad) memory_exhausted();
+    bool ok = output_file_text(path, o.text, o.size, true, d);
+    out_free(&o);
+    return ok;
 }
 
 void print_json(cJSON *json) {

@@ -109,16 +109,16 @@ static void print_figures(const compile_options *o, const build *b, const backen
     if (o->json) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddStringToObject(j, "output", o->output);
-        cJSON_AddNumberToObject(j, "seconds", total);
-        cJSON_AddNumberToObject(j, "checkpoint_seconds", b->checkpoint_seconds);
-        cJSON_AddNumberToObject(j, "pass_seconds", b->pass_seconds);
-        cJSON_AddNumberToObject(j, "emit_seconds", t->emit);
-        cJSON_AddNumberToObject(j, "optimise_seconds", t->optimise);
-        cJSON_AddNumberToObject(j, "codegen_seconds", t->codegen);
-        cJSON_AddNumberToObject(j, "code_seconds", t->code);
+        json_figure(j, "seconds", total);
+        json_figure(j, "checkpoint_seconds", b->checkpoint_seconds);
+        json_figure(j, "pass_seconds", b->pass_seconds);
+        json_figure(j, "emit_seconds", t->emit);
+        json_figure(j, "optimise_seconds", t->optimise);
+        json_figure(j, "codegen_seconds", t->codegen);
+        json_figure(j, "code_seconds", t->code);
         cJSON_AddNumberToObject(j, "code_threads", t->threads);
-        cJSON_AddNumberToObject(j, "weights_seconds", t->weights);
-        cJSON_AddNumberToObject(j, "link_seconds", t->link);
+        json_figure(j, "weights_seconds", t->weights);
+        json_figure(j, "link_seconds", t->link);
         cJSON_AddNumberToObject(j, "artefact_bytes", (double)t->artefact_bytes);
         cJSON_AddNumberToObject(j, "code_bytes", (double)t->code_bytes);
         cJSON_AddNumberToObject(j, "resident_kb", (double)r.ru_maxrss);

@@ -31,7 +31,8 @@ static void print_usage(FILE *out) {
     fprintf(out, "usage: bertc COMMAND [OPTION]... [ARGUMENT]...\n\n"
                  "Compiles BERT encoders to native code that needs no framework.\n\n");
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\nbertc COMMAND --help says more; bertc --version says which one this is.\n");
+    fprintf(out, "\nbertc help COMMAND (or bertc COMMAND --help) says more; bertc --version says which one "
+                 "this is.\n");
 }
 
 // --- The manual: what the build installs (cmake/Manual.cmake)
@@ -51,7 +52,7 @@ static int print_completion(void) {
     printf("# bash completion for bertc\n_bertc() {\n    local current=${COMP_WORDS[COMP_CWORD]} "
            "before=${COMP_WORDS[COMP_CWORD - 1]}\n"
            "    local command=${COMP_WORDS[1]} options= values=\n    if [ \"$COMP_CWORD\" = 1 ]; then\n"
-           "        COMPREPLY=($(compgen -W '--help --version");
+           "        COMPREPLY=($(compgen -W 'help --help --version");
     for (size_t i = 0; i < COMMANDS; i++) printf(" %s", commands[i].name);
     printf("' -- \"$current\"))\n        return\n    fi\n    case $command in\n");
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -72,12 +73,35 @@ static void *json_memory(size_t size) {
     return memory_must(memory_alloc(size, 1));
 }
 
+// May the word stand for the command: a slip of a letter, or its first letters?
+static bool is_near(const char *word, const char *command) {
+    size_t n = strlen(word);
+    return word_edits(word, n, command) > 0 || (n > 1 && !strncmp(command, word, n));
+}
+
 static int no_such_command(const char *word) {
-    const char *near = NULL;
-    for (size_t i = 0; i < COMMANDS && !near; i++)
-        if (word_edits(word, strlen(word), commands[i].name) > 0) near = commands[i].name;
-    fprintf(stderr, "bertc: no command '%s'%s%s%s (bertc --help)\n", word, near ? ", did you mean " : "",
-            near ? near : "", near ? "?" : "");
+    int left = 0;
+    for (size_t i = 0; i < COMMANDS; i++) left += is_near(word, commands[i].name);
+    fprintf(stderr, "bertc: no command '%s'%s", word, left ? ", did you mean " : "");
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (is_near(word, commands[i].name))
+            fprintf(stderr, "%s%s", commands[i].name, !--left ? "?" : left == 1 ? " or " : ", ");
+    fprintf(stderr, " (bertc --help)\n");
+    return EXIT_USAGE;
+}
+
+static int run_named(int argc, char **argv) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (!strcmp(argv[0], commands[i].name)) return commands[i].run(argc, argv);
+    return no_such_command(argv[0]);
+}
+
+// "help run" is "run --help".
+static int help_of(int count, char **words) {
+    char option[] = "--help";
+    if (count == 1) return run_named(2, (char *[]){words[0], option, NULL});
+    if (!count) return print_usage(stdout), EXIT_OK;
+    fprintf(stderr, "bertc help: takes one command, not %d (bertc --help)\n", count);
     return EXIT_USAGE;
 }
 
@@ -86,7 +110,8 @@ static int run_command(int argc, char **argv) {
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    if (!strcmp(argv[1], "help")) return help_of(argc - 2, argv + 2);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         print_usage(stdout);
         return EXIT_OK;
     }
@@ -99,10 +124,7 @@ static int run_command(int argc, char **argv) {
         printf("bertc %s\n", bertc_version());
         return EXIT_OK;
     }
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
-    }
-    return no_such_command(argv[1]);
+    return run_named(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv) {

@@ -218,8 +218,19 @@ static const option_row *find_row(const option_table *t, const char *name, size_
     return NULL;
 }
 
+// Of a value that stands twice the last one counts, as scripts that add to a line of options expect. `seen`: the row's value so far.
+static int store_again(const option_table *t, const option_row *r, const char *text, const char **seen) {
+    int status = store(t, r, text);
+    bool one = r->kind != OPTION_FLAG && r->kind != OPTION_TEXTS;
+    if (status < 0 && one && *seen && strcmp(*seen, text))
+        fprintf(stderr, "bertc: note: --%s: is given twice, as %s and %s: the last one counts\n", r->name,
+                *seen, text);
+    *seen = text;
+    return status;
+}
+
 // The option at argv[*i]; moves *i over an argument of its own.
-static int parse_one(const option_table *t, int argc, char **argv, int *i) {
+static int parse_one(const option_table *t, int argc, char **argv, int *i, const char **seen) {
     const char *word = argv[*i];
     bool is_long = word[1] == '-';
     const char *name = word + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
@@ -230,14 +241,16 @@ static int parse_one(const option_table *t, int argc, char **argv, int *i) {
     if (!r || (is_long && n == 1)) return unknown_option(t, word, name, n);
     const char *attached = equals ? equals + 1 : name[n] ? name + n : NULL; // "--seq=32", "-O2"
     if (attached && r->kind == OPTION_FLAG) return usage_error(t, "--%s takes no argument", r->name);
-    if (attached) return store(t, r, attached);
-    if (r->kind == OPTION_FLAG || r->kind == OPTION_OPTIONAL) return store(t, r, "");
+    seen += r - t->rows;
+    if (attached) return store_again(t, r, attached, seen);
+    if (r->kind == OPTION_FLAG || r->kind == OPTION_OPTIONAL) return store_again(t, r, "", seen);
     if (*i + 1 >= argc) return usage_error(t, "--%s needs %s", r->name, r->argument);
-    return store(t, r, argv[++*i]);
+    return store_again(t, r, argv[++*i], seen);
 }
 
 int options_parse(const option_table *t, int argc, char **argv, arguments *rest) {
     bool only_words = false;
+    const char *seen[OPTION_ROWS_MAX] = {0};
     rest->count = 0;
     rest->v = argv + 1;
     for (int i = 1; i < argc; i++) {
@@ -256,7 +269,7 @@ int options_parse(const option_table *t, int argc, char **argv, arguments *rest)
             manual_words(t);
             return EXIT_OK;
         } else {
-            int status = parse_one(t, argc, argv, &i);
+            int status = parse_one(t, argc, argv, &i, seen);
             if (status >= 0) return status;
         }
     }

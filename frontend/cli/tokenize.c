@@ -6,6 +6,7 @@
 #include "frontend/cli/columns.h"
 #include "frontend/cli/run/lines.h"
 #include "frontend/cli/run/run.h"
+#include "frontend/hub/files/out.h"
 #include "frontend/hub/files/text.h"
 
 // A tokenizer of an artefact (through a session), or alone. As a role's texts it is always a session's: what they are given
@@ -58,22 +59,29 @@ static const char *token_text(const token_source *x, int32_t id) {
     return s ? s : "";
 }
 
-static void print_tokens_json(const bertc_token *t, size_t n) {
-    printf("{\"ids\": [");
-    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? ", " : "", t[i].id);
-    printf("], \"types\": [");
-    for (size_t i = 0; i < n; i++) printf("%s%" PRId32, i ? ", " : "", t[i].type);
-    printf("], \"offsets\": [");
+static bool print_tokens_json(const bertc_token *t, size_t n, bertc_error *e) {
+    out o = {0};
+    out_text(&o, "{\"ids\": [");
+    for (size_t i = 0; i < n; i++) out_format(&o, "%s%" PRId32, i ? ", " : "", t[i].id);
+    out_text(&o, "], \"types\": [");
+    for (size_t i = 0; i < n; i++) out_format(&o, "%s%" PRId32, i ? ", " : "", t[i].type);
+    out_text(&o, "], \"offsets\": [");
     for (size_t i = 0; i < n; i++)
-        printf("%s[%" PRIu32 ", %" PRIu32 "]", i ? ", " : "", t[i].char_start, t[i].char_end);
-    printf("], \"words\": [");
+        out_format(&o, "%s[%" PRIu32 ", %" PRIu32 "]", i ? ", " : "", t[i].char_start, t[i].char_end);
+    out_text(&o, "], \"words\": [");
     for (size_t i = 0; i < n; i++) {
+        out_text(&o, i ? ", " : "");
         if (t[i].word < 0)
-            printf("%snull", i ? ", " : "");
+            out_text(&o, "null");
         else
-            printf("%s%" PRId32, i ? ", " : "", t[i].word);
+            out_format(&o, "%" PRId32, t[i].word);
     }
-    printf("]}\n");
+    out_text(&o, "]}\n");
+    fwrite(o.text, 1, o.size, stdout);
+    bool ok = !o.bad;
+    if (!ok) snprintf(e->message, sizeof e->message, "out of memory for the tokens");
+    out_free(&o);
+    return ok;
 }
 
 static void print_tokens(const token_source *x, const bertc_token *t, size_t n) {
@@ -92,10 +100,8 @@ static bool show(token_source *x, const bertc_text *text, bool json, bertc_error
     const bertc_token *tokens;
     size_t n;
     if (!encode(x, text, &tokens, &n, e)) return false;
-    if (json)
-        print_tokens_json(tokens, n);
-    else
-        print_tokens(x, tokens, n);
+    if (json) return print_tokens_json(tokens, n, e);
+    print_tokens(x, tokens, n);
     return true;
 }
 

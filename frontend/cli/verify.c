@@ -25,11 +25,11 @@ static void print_row(const kernel_check *r, const char *fallback, double tolera
     if (list) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "name", name);
-        cJSON_AddNumberToObject(o, "error", r->error);
-        cJSON_AddNumberToObject(o, "largest", r->largest);
+        json_figure(o, "error", r->error);
+        json_figure(o, "largest", r->largest);
         cJSON_AddNumberToObject(o, "at", (double)r->at);
         if (against) cJSON_AddStringToObject(o, "against", against);
-        if (lowered && r->cost > 0) cJSON_AddNumberToObject(o, "cost", r->cost);
+        if (lowered && r->cost > 0) json_figure(o, "cost", r->cost);
         cJSON_AddItemToArray(list, o);
         return;
     }

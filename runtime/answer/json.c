@@ -5,6 +5,7 @@
 
 #include "runtime/abi_task.h"
 #include "runtime/bertc.h"
+#include "runtime/json_text.h"
 #include "runtime/sized.h"
 #include "runtime/tokenizer/unicode.h"
 
@@ -27,24 +28,9 @@ static void put_int(json_writer *w, long long n) {
     put_bytes(w, text, (size_t)snprintf(text, sizeof text, "%lld", n));
 }
 
-// Nine digits give a float back exactly. JSON knows no infinity and no NaN; the locale's decimal point
-// becomes a full stop.
 static void put_float(json_writer *w, float x) {
-    char text[48], out[48];
-    size_t n = 0;
-    if (!isfinite(x)) {
-        put_raw(w, "null");
-        return;
-    }
-    snprintf(text, sizeof text, "%.9g", (double)x);
-    for (const char *c = text; *c; c++) {
-        bool own = (*c >= '0' && *c <= '9') || *c == '-' || *c == '+' || *c == 'e';
-        if (own)
-            out[n++] = *c;
-        else if (n == 0 || out[n - 1] != '.')
-            out[n++] = '.';
-    }
-    put_bytes(w, out, n);
+    char text[JSON_NUMBER_ROOM];
+    put_bytes(w, text, json_print_float(x, text));
 }
 
 static void put_string(json_writer *w, const char *s, size_t n) {
@@ -55,16 +41,8 @@ static void put_string(json_writer *w, const char *s, size_t n) {
         char escape[8];
         if (!length)
             put_raw(w, "\xef\xbf\xbd");
-        else if (c == '"' || c == '\\')
-            put_bytes(w, (const char[]){'\\', (char)c}, 2);
-        else if (c == '\n')
-            put_raw(w, "\\n");
-        else if (c == '\t')
-            put_raw(w, "\\t");
-        else if (c == '\r')
-            put_raw(w, "\\r");
-        else if (c < 0x20 || c == 0x7f)
-            put_bytes(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
+        else if (json_print_escape(c, escape))
+            put_raw(w, escape);
         else
             put_bytes(w, s + i, length);
         i += length ? length : bad; // as much as one U+FFFD stands for

@@ -9,6 +9,7 @@
 #include "cli/http.h"
 #include "frontend/cli/cli.h"
 #include "main.h"
+#include "runtime/json_text.h"
 
 #define MODEL   BERTC_TESTS "/../examples/models/mini-sst2"
 #define ANSWERS BERTC_TESTS "/models/answers/"
@@ -93,9 +94,11 @@ START_TEST(predictions) {
         bertc_result r = BERTC_RESULT_INIT;
         char one[300], body[200], list[400];
         ck_assert(bertc_answer_texts(s, &t, 1, &with, &r, NULL));
-        snprintf(one, sizeof one,
-                 "[{\"score\": %.9g, \"label\": \"%s\"}, {\"score\": %.9g, \"label\": \"%s\"}]",
-                 (double)r.scores[0].score, r.scores[0].label, (double)r.scores[1].score, r.scores[1].label);
+        char first[JSON_NUMBER_ROOM], second[JSON_NUMBER_ROOM];
+        json_print_float(r.scores[0].score, first);
+        json_print_float(r.scores[1].score, second);
+        snprintf(one, sizeof one, "[{\"score\": %s, \"label\": \"%s\"}, {\"score\": %s, \"label\": \"%s\"}]",
+                 first, r.scores[0].label, second, r.scores[1].label);
         snprintf(body, sizeof body, "{\"inputs\": [\"so good\", \"or bad\"], \"raw_scores\": %s}",
                  raw ? "true" : "false");
         expect_body(http_post(&w, "/predict", body), 200, one);
@@ -122,10 +125,13 @@ START_TEST(ranks) {
     ck_assert(bertc_rank(s, &query, t, 3, &with, ranked, NULL));
     char expected[500];
     size_t n = 0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        char score[JSON_NUMBER_ROOM];
+        json_print_float(ranked[i].score, score);
         n += (size_t)snprintf(expected + n, sizeof expected - n,
-                              "%s{\"index\": %zu, \"text\": \"%s\", \"score\": %.9g}", i ? ", " : "[",
-                              ranked[i].index, documents[ranked[i].index], (double)ranked[i].score);
+                              "%s{\"index\": %zu, \"text\": \"%s\", \"score\": %s}", i ? ", " : "[",
+                              ranked[i].index, documents[ranked[i].index], score);
+    }
     snprintf(expected + n, sizeof expected - n, "]");
     expect_body(
         http_post(&w, "/rerank",
@@ -238,9 +244,9 @@ START_TEST(weights_of_tokens) {
     bertc_result r = BERTC_RESULT_INIT;
     ck_assert(bertc_answer_texts(s, &t, 1, &with, &r, NULL));
     ck_assert_int_gt(r.sparse_count, 0);
-    char first[80];
-    snprintf(first, sizeof first, "[[{\"index\": %d, \"value\": %.9g}", r.sparse[0].id,
-             (double)r.sparse[0].score);
+    char first[80], weight[JSON_NUMBER_ROOM];
+    json_print_float(r.sparse[0].score, weight);
+    snprintf(first, sizeof first, "[[{\"index\": %d, \"value\": %s}", r.sparse[0].id, weight);
     http_reply a = http_post(&w, "/embed_sparse", "{\"inputs\": \"the cat\"}");
     ck_assert_msg(a.status == 200 && !strncmp(a.body, first, strlen(first)), "%s\nnot %s", a.body, first);
     http_free(&a);

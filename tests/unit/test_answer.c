@@ -206,10 +206,10 @@ START_TEST(entities) {
     bertc_result_json(&r[1], &texts[1], json, sizeof json);
     ck_assert_str_eq(
         json,
-        "{\"entities\": [{\"entity_group\": \"PER\", \"score\": 0.980186641, \"word\": \"Bobs\", \"start\": "
+        "{\"entities\": [{\"entity_group\": \"PER\", \"score\": 0.98018664, \"word\": \"Bobs\", \"start\": "
         "0, "
-        "\"end\": 4}, {\"entity_group\": \"PER\", \"score\": 0.980186641, \"word\": \"Alice\", \"start\": 8, "
-        "\"end\": 13}, {\"entity_group\": \"LOC\", \"score\": 0.980186641, \"word\": \"Paris\", \"start\": "
+        "\"end\": 4}, {\"entity_group\": \"PER\", \"score\": 0.98018664, \"word\": \"Alice\", \"start\": 8, "
+        "\"end\": 13}, {\"entity_group\": \"LOC\", \"score\": 0.98018664, \"word\": \"Paris\", \"start\": "
         "23, "
         "\"end\": 28}]}");
     bertc_close(s);

@@ -111,15 +111,6 @@ START_TEST(log_lines) {
 }
 END_TEST
 
-START_TEST(numbers_as_text) {
-    char buf[32];
-    ck_assert_str_eq(number_text(9.8e-05, buf), "9.8e-05");
-    ck_assert_str_eq(number_text(0.1 + 0.2, buf), "0.30000000000000004");
-    ck_assert_str_eq(number_text(NAN, buf), "null");
-    ck_assert_str_eq(number_text(-3, buf), "-3");
-}
-END_TEST
-
 START_TEST(long_plots) {
     plot *p = calloc(1, sizeof *p);
     for (int64_t i = 1; i <= 100000; i++) plot_step(p, i, i % 2 ? 1 : 3);
@@ -251,7 +242,6 @@ int main(void) {
     TCase *c = tcase_create("train_written");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, log_lines);
-    tcase_add_test(c, numbers_as_text);
     tcase_add_test(c, long_plots);
     tcase_add_test(c, states);
     tcase_add_test(c, checkpoints);

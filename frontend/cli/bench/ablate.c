@@ -96,20 +96,20 @@ static void print_row(const bench_options *o, const char *pass, const contender 
     if (o->json) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddStringToObject(j, "without", pass);
-        cJSON_AddNumberToObject(j, "milliseconds", y);
-        cJSON_AddNumberToObject(j, "default_milliseconds", x);
-        cJSON_AddNumberToObject(j, "ratio", y / x);
-        cJSON_AddNumberToObject(j, "fastest_milliseconds", without->fastest);
-        cJSON_AddNumberToObject(j, "default_fastest_milliseconds", with->fastest);
-        cJSON_AddNumberToObject(j, "fastest_ratio", without->fastest / with->fastest);
-        cJSON_AddNumberToObject(j, "megabytes", (double)without->traffic.bytes * 1e-6);
-        cJSON_AddNumberToObject(j, "default_megabytes", (double)with->traffic.bytes * 1e-6);
-        cJSON_AddNumberToObject(j, "arena_megabytes", arena_megabytes(without));
-        cJSON_AddNumberToObject(j, "default_arena_megabytes", arena_megabytes(with));
+        json_figure(j, "milliseconds", y);
+        json_figure(j, "default_milliseconds", x);
+        json_figure(j, "ratio", y / x);
+        json_figure(j, "fastest_milliseconds", without->fastest);
+        json_figure(j, "default_fastest_milliseconds", with->fastest);
+        json_figure(j, "fastest_ratio", without->fastest / with->fastest);
+        json_figure(j, "megabytes", (double)without->traffic.bytes * 1e-6);
+        json_figure(j, "default_megabytes", (double)with->traffic.bytes * 1e-6);
+        json_figure(j, "arena_megabytes", arena_megabytes(without));
+        json_figure(j, "default_arena_megabytes", arena_megabytes(with));
         cJSON_AddNumberToObject(j, "phases", (double)without->traffic.phases);
         cJSON_AddNumberToObject(j, "default_phases", (double)with->traffic.phases);
-        cJSON_AddNumberToObject(j, "gflop", without->traffic.flops * 1e-9);
-        cJSON_AddNumberToObject(j, "bound_milliseconds", bound);
+        json_figure(j, "gflop", without->traffic.flops * 1e-9);
+        json_figure(j, "bound_milliseconds", bound);
         print_json(j);
         return;
     }

@@ -16,16 +16,16 @@ static void print_measured(const bench_options *o, const workload *w, int64_t se
         cJSON_AddNumberToObject(j, "seq", (double)seq);
         cJSON_AddNumberToObject(j, "tokens", (double)w->tokens);
         cJSON_AddNumberToObject(j, "threads", (double)threads);
-        cJSON_AddNumberToObject(j, "milliseconds", m->seconds * 1e3);
-        cJSON_AddNumberToObject(j, "fastest_milliseconds", m->fastest * 1e3);
-        cJSON_AddNumberToObject(j, "gflops", rate);
-        cJSON_AddNumberToObject(j, "peak_gflops", m->peak);
-        cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / m->peak);
+        json_figure(j, "milliseconds", m->seconds * 1e3);
+        json_figure(j, "fastest_milliseconds", m->fastest * 1e3);
+        json_figure(j, "gflops", rate);
+        json_figure(j, "peak_gflops", m->peak);
+        json_figure(j, "percent_of_peak", 100 * rate / m->peak);
         cJSON_AddNumberToObject(j, "weight_bytes", m->weights);
-        cJSON_AddNumberToObject(j, "weight_gigabytes_per_second", traffic);
-        cJSON_AddNumberToObject(j, "read_gigabytes_per_second", m->read);
-        cJSON_AddNumberToObject(j, "percent_of_read", share_of(traffic, m->read));
-        cJSON_AddNumberToObject(j, "anonymous_megabytes", m->anonymous * 1e-6);
+        json_figure(j, "weight_gigabytes_per_second", traffic);
+        json_figure(j, "read_gigabytes_per_second", m->read);
+        json_figure(j, "percent_of_read", share_of(traffic, m->read));
+        json_figure(j, "anonymous_megabytes", m->anonymous * 1e-6);
         print_json(j);
         return;
     }

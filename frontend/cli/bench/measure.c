@@ -196,12 +196,12 @@ static void print_phase(const char *name, const phase_time *r, double total, int
     }
     cJSON *j = cJSON_CreateObject();
     cJSON_AddStringToObject(j, "phase", name);
-    cJSON_AddNumberToObject(j, "milliseconds", milliseconds);
-    cJSON_AddNumberToObject(j, "percent_of_time", 100 * r->seconds / total);
-    cJSON_AddNumberToObject(j, "gflops", rate);
-    cJSON_AddNumberToObject(j, "percent_of_peak", 100 * rate / peak);
-    cJSON_AddNumberToObject(j, "gigabytes_per_second", traffic);
-    cJSON_AddNumberToObject(j, "percent_of_read", share_of(traffic, read));
+    json_figure(j, "milliseconds", milliseconds);
+    json_figure(j, "percent_of_time", 100 * r->seconds / total);
+    json_figure(j, "gflops", rate);
+    json_figure(j, "percent_of_peak", 100 * rate / peak);
+    json_figure(j, "gigabytes_per_second", traffic);
+    json_figure(j, "percent_of_read", share_of(traffic, read));
     print_json(j);
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/hub/files/text.h"
+#include "frontend/hub/files/out.h"
 #include "ir/memory.h"
 
 // The next \u0000 from `at` on; `size` where there is none.
@@ -62,44 +62,11 @@ void nul_restore(const nul_line *x, char *text, size_t size) {
         if (text[i] == x->stand_in) text[i] = 0;
 }
 
-// A copy of a text's part, in which U+FFFD stands for each byte that is no UTF-8: cJSON prints bytes as they are.
-static char *whole_characters(const char *text, size_t size) {
-    char *copy = memory_grow(NULL, size + 1, 3), *to = copy;
-    for (size_t at = 0; copy && at < size;) {
-        size_t n = hub_utf8_length(text + at, size - at);
-        memcpy(to, n ? text + at : "\xef\xbf\xbd", n ? n : 3);
-        to += n ? n : 3;
-        at += n ? n : 1;
-    }
-    if (copy) *to = 0;
-    return copy;
-}
-
 cJSON *nul_string(const char *text, size_t size) {
-    static const char escape[] = "\\u0000";
-    char *all = memory_strdup("\"");
-    for (size_t at = 0, used = 1; all && at <= size;) {
-        size_t n = strnlen(text + at, size - at);
-        char *part = whole_characters(text + at, n);
-        cJSON *string = part ? cJSON_CreateString(part) : NULL;
-        char *printed = string ? cJSON_PrintUnformatted(string) : NULL; // with quotes
-        size_t more = printed ? strlen(printed) - 2 : 0;
-        char *grown = printed ? memory_grow(all, used + more + sizeof escape + 1, 1) : NULL;
-        if (grown) {
-            memcpy(grown + used, printed + 1, more);
-            used += more;
-            at += n + 1;
-            strcpy(grown + used, at <= size ? escape : "\"");
-            used += at <= size ? sizeof escape - 1 : 1;
-        } else {
-            free(all);
-        }
-        all = grown;
-        cJSON_free(printed);
-        cJSON_Delete(string);
-        free(part);
-    }
-    cJSON *raw = all ? cJSON_CreateRaw(all) : NULL;
-    free(all);
+    out o = {0};
+    out_string(&o, text, size);
+    out_bytes(&o, "", 1);
+    cJSON *raw = o.bad ? NULL : cJSON_CreateRaw(o.text);
+    out_free(&o);
     return raw;
 }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/json_text.h"
+
 #define END "\r\n"
 
 void csv_field(FILE *out, const char *text, size_t size) {
@@ -22,7 +24,8 @@ void csv_field(FILE *out, const char *text, size_t size) {
 }
 
 void csv_number(FILE *out, float x) {
-    if (isfinite(x)) fprintf(out, "%.9g", (double)x);
+    char text[JSON_NUMBER_ROOM];
+    if (isfinite(x)) fwrite(text, 1, json_print_float(x, text), out);
 }
 
 static void put_word(FILE *out, const char *word) {

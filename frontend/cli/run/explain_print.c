@@ -62,13 +62,13 @@ cJSON *explanation_json(const explanation *x) {
                   x->span_end - x->span_start);
     if (x->spanned) cJSON_AddNumberToObject(o, "start", x->char_start);
     if (x->spanned) cJSON_AddNumberToObject(o, "end", x->char_end);
-    cJSON_AddNumberToObject(o, "score", x->score);
+    json_figure(o, "score", x->score);
     cJSON *list = cJSON_AddArrayToObject(o, "words");
     for (size_t i = 0; i < x->count; i++) {
         const word_weight *w = &x->words[i];
         cJSON *one = cJSON_CreateObject();
         add_piece(one, "word", explanation_text(x, w->text) + w->start, w->end - w->start);
-        cJSON_AddNumberToObject(one, "weight", w->weight);
+        json_figure(one, "weight", w->weight);
         if (w->text) cJSON_AddNumberToObject(one, "text", 1);
         cJSON_AddItemToArray(list, one);
     }

@@ -64,11 +64,7 @@ bool manifest_write(const shard *s, int64_t failed, diag *d) {
     cJSON_AddStringToObject(part, "file", s->name);
     add_number(part, "bytes", bytes);
     add_hash(part, "xxh64", hash);
-    char *text = cJSON_Print(o);
-    size_t n = strlen(text);
-    text[n] = '\n'; // in the NUL's place
-    bool ok = output_file_text(s->manifest, text, n + 1, true, d);
-    cJSON_free(text);
+    bool ok = json_file(s->manifest, o, d);
     cJSON_Delete(o);
     return ok;
 }

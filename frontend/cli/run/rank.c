@@ -125,11 +125,16 @@ static void print_ranking(const ranking *r, bool csv) {
     for (size_t i = 0; i < r->count; i++) {
         const document *x = &r->best[i];
         if (!r->texts) {
-            printf("{\"index\": %" PRId64 ", \"score\": %.9g}\n", x->index, (double)x->score);
+            cJSON *o = cJSON_CreateObject();
+            cJSON_AddNumberToObject(o, "index", (double)x->index);
+            cJSON_AddNumberToObject(o, "score", (double)x->score);
+            print_json(o);
             continue;
         }
         if (csv) {
-            printf("%" PRId64 ",%.9g,", x->index, (double)x->score);
+            printf("%" PRId64 ",", x->index);
+            csv_number(stdout, x->score);
+            putchar(',');
             csv_field(stdout, x->text, x->size);
             fputs("\r\n", stdout);
             continue;

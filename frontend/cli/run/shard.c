@@ -11,6 +11,7 @@
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 #include "runtime/abi_checksum.h"
+#include "runtime/json_text.h"
 
 #define BLOCK_BYTES (1 << 20)
 #define SHARDS_MAX  99999
@@ -180,12 +181,13 @@ static bool is_free(const char *name) {
 
 static const char *value_of(const option_row *r, arena *a) {
     const char *text = "";
+    char number[JSON_NUMBER_ROOM];
     switch (r->kind) {
     case OPTION_FLAG: return *(const bool *)r->out ? "yes" : NULL;
     case OPTION_TEXT:
     case OPTION_OPTIONAL: return *(const char *const *)r->out;
     case OPTION_INT: return arena_printf(a, "%" PRId64, *(const int64_t *)r->out);
-    case OPTION_NUMBER: return arena_printf(a, "%.9g", *(const double *)r->out);
+    case OPTION_NUMBER: json_print_double(*(const double *)r->out, number); return arena_strdup(a, number);
     case OPTION_INTS: {
         const int_list *l = r->out;
         for (int i = 0; i < l->count; i++)
@@ -218,9 +220,9 @@ static uint64_t model_print(const bertc_model *model) {
     cJSON *o = cJSON_Parse(text ? text : "{}");
     cJSON_DeleteItemFromObjectCaseSensitive(o, "variants");
     cJSON_DeleteItemFromObjectCaseSensitive(o, "kernels");
-    char *rest = cJSON_PrintUnformatted(o);
+    char *rest = json_line(o);
     uint64_t hash = rest ? bertc_checksum_of(rest, strlen(rest)) : 0;
-    cJSON_free(rest);
+    free(rest);
     cJSON_Delete(o);
     return hash;
 }

@@ -1,6 +1,7 @@
 #include "frontend/cli/run/sink.h"
 
 #include "frontend/cli/arrays/npy.h"
+#include "frontend/hub/files/out.h"
 #include "frontend/hub/files/text.h"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ static bool grows(const sink *s) {
 }
 
 // With room for any number of rows, so that it can be written again at the end.
-static void rows_header(const sink *s, char out[NPY_HEADER]) {
-    npy_header(out, "<f4", 2, (const int64_t[]){s->rows, s->width});
+static void rows_header(const sink *s, char header[NPY_HEADER]) {
+    npy_header(header, "<f4", 2, (const int64_t[]){s->rows, s->width});
 }
 
 // --- Going on
@@ -165,16 +166,15 @@ static void put_error(sink *s, const row *r) {
         putc('\n', s->file);
         return;
     }
-    cJSON *o = cJSON_CreateObject();
-    char *text = cJSON_AddStringToObject(o, "error", r->error) ? json_line(o) : NULL;
-    if (!text)
-        fputs("{\"error\": \"out of memory\"}\n", s->file);
-    else if (!r->kept)
-        fprintf(s->file, "%s\n", text);
-    else // "error" stays the first key, by which --resume counts such lines
-        fprintf(s->file, "%.*s, %.*s}\n", (int)strlen(text) - 1, text, (int)strlen(r->kept) - 2, r->kept);
-    free(text);
-    cJSON_Delete(o);
+    static const char no_memory[] = "{\"error\": \"out of memory\"}\n";
+    out o = {0};
+    out_text(&o, "{\"error\": "); // the first key, by which --resume counts such lines
+    out_quoted(&o, r->error);
+    if (r->kept) out_text(&o, ", ");
+    if (r->kept) out_bytes(&o, r->kept, strlen(r->kept) - 2);
+    out_text(&o, "}\n");
+    fwrite(o.bad ? no_memory : o.text, 1, o.bad ? strlen(no_memory) : o.size, s->file);
+    out_free(&o);
 }
 
 bool sink_put(sink *s, const row *r, diag *d) {

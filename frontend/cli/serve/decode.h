@@ -4,7 +4,7 @@
 
 #include "runtime/bertc.h"
 
-#include "frontend/cli/serve/out.h"
+#include "frontend/hub/files/out.h"
 
 // How a vocabulary says where words begin and end.
 typedef enum decode_kind {

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "frontend/cli/serve/out.h"
+#include "frontend/hub/files/out.h"
 
 typedef enum histogram_id {
     HISTOGRAM_TOTAL,

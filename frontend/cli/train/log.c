@@ -11,27 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontend/hub/files/out.h"
 #include "ir/memory.h"
 #include "ir/output_file.h"
-
-const char *number_text(double v, char *buf) {
-    if (!isfinite(v)) return strcpy(buf, "null");
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(buf, 32, "%.*g", digits, v);
-        if (strtod(buf, NULL) == v) break;
-    }
-    return buf;
-}
-
-// A loss is computed as a float: the shortest decimal that reads as that again.
-static const char *float_text(double v, char *buf) {
-    if (!isfinite(v) || (double)(float)v != v) return number_text(v, buf);
-    for (int digits = 1; digits <= 9; digits++) {
-        snprintf(buf, 32, "%.*g", digits, v);
-        if (strtof(buf, NULL) == (float)v) break;
-    }
-    return buf;
-}
 
 static char *path_in(const char *folder, const char *name) {
     size_t n = strlen(folder) + strlen(name) + 2;
@@ -46,9 +28,10 @@ static bool failed(const train_log *l, const char *what, diag *d) {
 
 // --- What is there already
 
+// As it was drawn: numbers of the log are floats.
 static double number_of(const cJSON *line, const char *key) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(line, key);
-    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
+    return cJSON_IsNumber(v) ? (double)(float)v->valuedouble : NAN;
 }
 
 static void replay(plot *p, const char *text, size_t size) {
@@ -56,7 +39,8 @@ static void replay(plot *p, const char *text, size_t size) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t n = end ? (size_t)(end - text) - at : size - at;
         cJSON *line = cJSON_ParseWithLength(text + at, n);
-        double step = number_of(line, "step"), loss = number_of(line, "loss");
+        const cJSON *at_step = cJSON_GetObjectItemCaseSensitive(line, "step");
+        double step = cJSON_IsNumber(at_step) ? at_step->valuedouble : NAN, loss = number_of(line, "loss");
         double dev = number_of(line, "eval_loss");
         if (isfinite(step) && isfinite(loss)) plot_step(p, (int64_t)step, loss);
         if (isfinite(step) && isfinite(dev)) plot_epoch(p, (int64_t)step, dev);
@@ -91,37 +75,39 @@ bool train_log_keep(train_log *l, int64_t keep, diag *d) {
 
 // --- Lines
 
-// A line in one call, so that whoever reads along sees whole ones.
-static bool put(train_log *l, const char *text, size_t size, diag *d) {
-    if (!output_file_put(l->fd, text, size, l->path, d)) return false;
-    l->bytes += (int64_t)size;
-    return true;
+// A line in one call, so that whoever reads along sees whole ones. Ends it.
+static bool put(train_log *l, out *line, diag *d) {
+    out_text(line, "}\n");
+    if (line->bad) memory_exhausted();
+    bool ok = output_file_put(l->fd, line->text, line->size, l->path, d);
+    if (ok) l->bytes += (int64_t)line->size;
+    out_free(line);
+    return ok;
 }
 
+// Numbers are for reading: those that were computed as doubles are rounded to floats.
 bool train_log_step(train_log *l, int64_t step, double loss, double norm, double rate, diag *d) {
-    char line[192], a[32], b[32], c[32];
-    int n = snprintf(line, sizeof line,
-                     "{\"step\": %" PRId64 ", \"loss\": %s, \"grad_norm\": %s, \"learning_rate\": %s}\n",
-                     step, float_text(loss, a), float_text(norm, b), number_text(rate, c));
-    plot_step(&l->plot, step, loss);
-    return put(l, line, (size_t)n, d);
+    out line = {0};
+    out_format(&line, "{\"step\": %" PRId64 ", \"loss\": ", step);
+    out_float(&line, (float)loss);
+    out_text(&line, ", \"grad_norm\": ");
+    out_float(&line, (float)norm);
+    out_text(&line, ", \"learning_rate\": ");
+    out_float(&line, (float)rate);
+    plot_step(&l->plot, step, (double)(float)loss);
+    return put(l, &line, d);
 }
 
 bool train_log_epoch(train_log *l, int64_t epoch, int64_t step, const log_metric *metrics, int count,
                      diag *d) {
-    char *text = NULL, number[32];
-    size_t size = 0;
-    FILE *f = memory_must(memory_stream(&text, &size));
-    fprintf(f, "{\"epoch\": %" PRId64 ", \"step\": %" PRId64, epoch, step);
+    out line = {0};
+    out_format(&line, "{\"epoch\": %" PRId64 ", \"step\": %" PRId64, epoch, step);
     for (int i = 0; i < count; i++) {
-        fprintf(f, ", \"eval_%s\": %s", metrics[i].name, number_text(metrics[i].value, number));
-        if (!strcmp(metrics[i].name, "loss")) plot_epoch(&l->plot, step, metrics[i].value);
+        out_format(&line, ", \"eval_%s\": ", metrics[i].name);
+        out_float(&line, (float)metrics[i].value);
+        if (!strcmp(metrics[i].name, "loss")) plot_epoch(&l->plot, step, (double)(float)metrics[i].value);
     }
-    fputs("}\n", f);
-    if (!memory_stream_end(f, &text)) memory_exhausted();
-    bool ok = put(l, text, size, d);
-    free(text);
-    return ok;
+    return put(l, &line, d);
 }
 
 bool train_log_sync(train_log *l, diag *d) {

@@ -31,7 +31,4 @@ bool train_log_epoch(train_log *l, int64_t epoch, int64_t step, const log_metric
 bool train_log_sync(train_log *l, diag *d);
 void train_log_close(train_log *l);
 
-// The shortest decimal that reads as `v` again; "null" where it is not finite. Into buf (32 bytes), which is returned.
-const char *number_text(double v, char *buf);
-
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/cli/train/log.h"
+#include "runtime/json_text.h"
 
 #define LORA_ALPHA 8 // PEFT's
 #define TASKS      "classify, tag, answer, regress, embed, mlm, pretrain"
@@ -357,15 +357,17 @@ static bool is_free(const char *name) {
     return false;
 }
 
-static const char *value_text(const option_row *r, char buf[32]) {
+static const char *value_text(const option_row *r, char buf[JSON_NUMBER_ROOM]) {
     switch (r->kind) {
     case OPTION_FLAG: return *(const bool *)r->out ? "yes" : NULL;
     case OPTION_TEXT:
     case OPTION_OPTIONAL: return *(const char *const *)r->out;
     case OPTION_INT: // 0 is what wasn't asked for
-        snprintf(buf, 32, "%" PRId64, *(const int64_t *)r->out);
+        snprintf(buf, JSON_NUMBER_ROOM, "%" PRId64, *(const int64_t *)r->out);
         return *(const int64_t *)r->out ? buf : NULL;
-    case OPTION_NUMBER: return *(const double *)r->out < 0 ? NULL : number_text(*(const double *)r->out, buf);
+    case OPTION_NUMBER: // negative is what wasn't asked for
+        json_print_double(*(const double *)r->out, buf);
+        return *(const double *)r->out < 0 ? NULL : buf;
     case OPTION_INTS:
     case OPTION_TEXTS: break; // there are none
     }
@@ -375,7 +377,7 @@ static const char *value_text(const option_row *r, char buf[32]) {
 cJSON *train_options_json(const option_table *t) {
     cJSON *o = cJSON_CreateObject();
     for (int i = 0; i < t->count; i++) {
-        char name[64], buf[32];
+        char name[64], buf[JSON_NUMBER_ROOM];
         const option_row *r = &t->rows[i];
         const char *text = is_free(r->name) ? NULL : value_text(r, buf);
         if (!text) continue;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/cli.h"
 #include "frontend/hub/files/json.h"
 #include "ir/memory.h"
-#include "ir/output_file.h"
 
 static void add_number(cJSON *o, const char *key, int64_t v) {
     cJSON_AddNumberToObject(o, key, (double)v);
@@ -34,11 +34,7 @@ bool state_write(const char *path, const train_state *s, diag *d) {
     cJSON_AddStringToObject(o, "data", data);
     cJSON_AddItemToObject(o, "metrics", s->metrics ? cJSON_Duplicate(s->metrics, true) : cJSON_CreateNull());
     cJSON_AddItemToObject(o, "options", cJSON_Duplicate(s->options, true));
-    char *text = cJSON_Print(o);
-    size_t n = strlen(text);
-    text[n] = '\n'; // in the NUL's place
-    bool ok = output_file_text(path, text, n + 1, true, d);
-    cJSON_free(text);
+    bool ok = json_file(path, o, d);
     cJSON_Delete(o);
     return ok;
 }

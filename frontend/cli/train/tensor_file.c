@@ -76,12 +76,13 @@ static bool write_header(output_file *f, const listed *v, int n, diag *d) {
         at += t->count * (int64_t)sizeof(float);
         cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)at));
     }
-    char *text = cJSON_PrintUnformatted(o), blanks[8] = "       ";
+    static const char blanks[] = "       ";
+    char *text = memory_must(json_line(o));
     uint64_t size = strlen(text), fill = -size & 7,
              whole = size + fill; // little-endian, as all machines that bertc runs on
     bool ok = output_file_write(f, &whole, sizeof whole, d) && output_file_write(f, text, size, d) &&
               output_file_write(f, blanks, fill, d);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(o);
     return ok;
 }

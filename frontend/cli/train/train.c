@@ -257,9 +257,9 @@ static uint64_t code_print(const train_run *r) {
 
 static bool same_in_all(train_run *r, bool ok, const cJSON *options, diag *d) {
     parallel_print print = {.data = r->train.print};
-    char *text = cJSON_PrintUnformatted(options);
+    char *text = memory_must(json_line(options));
     print.options = parallel_hash(0, text, strlen(text));
-    cJSON_free(text);
+    free(text);
     if (ok) print.code = code_print(r);
     ok = ok && parallel_open_sums(&r->parallel, r->trainer, &print.pieces, d);
     return parallel_same(&r->parallel, ok, &print, d);

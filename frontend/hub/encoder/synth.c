@@ -11,6 +11,7 @@
 #include "frontend/hub/encoder/draw.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
+#include "frontend/hub/files/out.h"
 #include "frontend/hub/files/safetensors.h"
 #include "ir/memory.h"
 
@@ -191,22 +192,13 @@ static void set_string(cJSON *json, const char *key, const char *text) {
     cJSON_AddStringToObject(json, key, text);
 }
 
-// config.json's text, for cJSON_free.
-static char *print_config(synth *s) {
+static void print_config(synth *s, out *text) {
     const char *class = s->config.family->classes[hub_head_class(s->config.head)];
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "architectures");
     cJSON_AddItemToObject(s->json, "architectures", cJSON_CreateStringArray(&class, 1));
     cJSON_DeleteItemFromObjectCaseSensitive(s->json, "torch_dtype");
     set_string(s->json, "dtype", s->config_dtype);
-    return cJSON_Print(s->json);
-}
-
-static bool write_config(synth *s, const char *path, const char *text) {
-    output_file o;
-    bool ok = output_file_open(&o, path, s->d) && output_file_write(&o, text, strlen(text), s->d) &&
-              output_file_write(&o, "\n", 1, s->d) && output_file_keep(&o, s->d);
-    output_file_drop(&o);
-    return ok;
+    out_json_pages(text, s->json);
 }
 
 // The folder that the shape is read from may hold the weights that its config.json belongs to.
@@ -222,9 +214,9 @@ static bool spares_weights(synth *s) {
 }
 
 // What needs memory is done before anything is written.
-static bool write_folder(synth *s, const char *config) {
+static bool write_folder(synth *s, const out *config) {
     const char *folder = s->options->output;
-    if (!config) return diag_error(s->d, folder, "out of memory");
+    if (config->bad) return diag_error(s->d, folder, "out of memory");
     if (!spares_weights(s)) return false;
     const char *weights = hub_path(s->a, folder, "model.safetensors"),
                *config_path = hub_path(s->a, folder, "config.json");
@@ -233,7 +225,7 @@ static bool write_folder(synth *s, const char *config) {
         return diag_error(s->d, folder, "can't be made: %s", strerror(errno));
     }
     bool ok = write_weights(s, weights);
-    if (ok && !write_config(s, config_path, config)) {
+    if (ok && !output_file_text(config_path, config->text, config->size, false, s->d)) {
         ok = false;
         unlink(weights);
     }
@@ -246,9 +238,10 @@ bool hub_synth(const synth_options *options, diag *d) {
     bool ok = find_shape(&s) && find_dtype(&s);
     if (ok) {
         list_tensors(&s);
-        char *config = print_config(&s);
-        ok = write_folder(&s, config);
-        cJSON_free(config);
+        out config = {0};
+        print_config(&s, &config);
+        ok = write_folder(&s, &config);
+        out_free(&config);
     }
     cJSON_Delete(s.json);
     arena_free(s.a);

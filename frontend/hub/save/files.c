@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "frontend/hub/files/out.h"
 #include "frontend/hub/save/save.h"
 #include "ir/output_file.h"
 
@@ -21,10 +22,11 @@ bool save_copy(saving *s, const char *from, const char *to) {
 }
 
 bool save_json(saving *s, const char *path, cJSON *json) {
-    char *text = json ? cJSON_Print(json) : NULL;
+    out text = {0};
+    if (json) out_json_pages(&text, json);
+    bool ok = (json && !text.bad) || diag_error(s->d, path, "out of memory");
+    ok = ok && output_file_text(path, text.text, text.size, true, s->d);
     cJSON_Delete(json);
-    if (!text) return diag_error(s->d, path, "out of memory");
-    const char *whole = arena_printf(s->a, "%s\n", text);
-    cJSON_free(text);
-    return output_file_text(path, whole, strlen(whole), true, s->d);
+    out_free(&text);
+    return ok;
 }

@@ -13,8 +13,10 @@ for file in adapter_config.json adapter_model.safetensors config.json tokenizer.
     [ -s one/$file ] || fail "no one/$file"
 done
 [ ! -e one/model.safetensors ] || fail "a whole model beside the adapter"
-for key in '"peft_type":	"LORA"' '"task_type":	"SEQ_CLS"' '"r":	4' '"lora_alpha":	8' '"target_modules":	\["query", "value"\]' '"modules_to_save":	\["pooler.dense", "classifier"\]' '"base_model_name_or_path":	"bert"'; do
-    grep -Eq -- "$key" one/adapter_config.json || fail "no $key in $(cat one/adapter_config.json)"
+# flat FILE: its JSON on one line
+flat() { tr -d '\n' <"$1" | sed 's/  */ /g'; }
+for key in '"peft_type": "LORA"' '"task_type": "SEQ_CLS"' '"r": 4' '"lora_alpha": 8' '"target_modules": \[ "query", "value" \]' '"modules_to_save": \[ "pooler.dense", "classifier" \]' '"base_model_name_or_path": "bert"'; do
+    flat one/adapter_config.json | grep -Eq -- "$key" || fail "no $key in $(cat one/adapter_config.json)"
 done
 head -c 4000 one/adapter_model.safetensors | tr ',{' '\n\n' | grep -ao '"base_model[^"]*"' | sort >names
 for l in 0 1; do
@@ -93,10 +95,10 @@ rejects 2 'lora-alpha and --adapter don.t go together' train --adapter one --lor
 rejects 2 'init and --adapter don.t go together' train --adapter one --init x -o x
 mkdir odd
 cp one/* odd/ 2>/dev/null || true
-for change in 's/"r":	4/"r":	5/;r .or rank_pattern. is 5 for bert.*tensors have rank 4' 's/"bias":	"none"/"bias":	"all"/;bias: "all": trained biases' \
-    's/"use_dora":	false/"use_dora":	true/;use_dora: DoRA' 's/\["query", "value"\]/".*query"/;target_modules: is a pattern' 's/"lora_dropout":	0.1/"lora_dropout":	1.5/;lora_dropout: is 1.5' \
+for change in 's/"r": 4/"r": 5/;r .or rank_pattern. is 5 for bert.*tensors have rank 4' 's/"bias": "none"/"bias": "all"/;bias: "all": trained biases' \
+    's/"use_dora": false/"use_dora": true/;use_dora: DoRA' 's/\[ "query", "value" \]/".*query"/;target_modules: is a pattern' 's/"lora_dropout": 0.1/"lora_dropout": 1.5/;lora_dropout: is 1.5' \
     's/"bias"/"rank_pattern": {"query": 2}, "bias"/;rank_pattern: is set'; do
-    sed "${change%%;*}" one/adapter_config.json >odd/adapter_config.json
+    flat one/adapter_config.json | sed "${change%%;*}" >odd/adapter_config.json
     rejects 1 "odd/adapter_config.json: ${change#*;}" train --adapter odd -o x
 done
 
@@ -112,7 +114,7 @@ cmp said.seq-cls said.made || fail "other answers: $(cat said.seq-cls said.made)
 # Of embed, the adapter says that the model gives embeddings, whatever the base's own head is.
 printf '{"anchor": "a fine film", "positive": "a good film"}\n{"anchor": "dull", "positive": "too long"}\n' >pairs.jsonl
 succeeds "$BERTC" train bert --task embed --train pairs.jsonl --num-train-epochs 1 -o near --lora-rank 2
-grep -q '"task_type":	"FEATURE_EXTRACTION"' near/adapter_config.json || fail "$(cat near/adapter_config.json)"
+grep -q '"task_type": "FEATURE_EXTRACTION"' near/adapter_config.json || fail "$(cat near/adapter_config.json)"
 succeeds "$BERTC" run bert --adapter near --json "a fine film"
 expect '^\{"embedding": \['
 

@@ -2,7 +2,16 @@
 for command in compile run serve evaluate train tokenize bench inspect opt verify synth targets; do
     succeeds "$BERTC" "$command" --help
     expect "^usage: bertc $command"
+    mv out help
+    succeeds "$BERTC" help "$command"
+    cmp out help || fail "bertc help $command is not bertc $command --help"
 done
+succeeds "$BERTC" help
+expect '^usage: bertc COMMAND'
+rejects 2 "no command 'rum', did you mean run\?" "$BERTC" help rum
+rejects 2 "no command 't' \(" "$BERTC" t
+rejects 2 "no command 'tr', did you mean train\?" "$BERTC" tr
+rejects 2 'takes one command, not 2' "$BERTC" help run compile
 succeeds "$BERTC" --help
 succeeds "$BERTC" --version
 expect '^bertc [0-9]'
@@ -22,6 +31,12 @@ for word in --x -frob --dev-file --a_word_that_is_longer_than_any_option_could_e
 done
 rejects 2 'unknown option --outptu, did you mean --output\?' "$BERTC" compile "$MODEL" --outptu x.so
 rejects 2 "no command 'complie', did you mean compile\?" "$BERTC" complie "$MODEL"
+# of an option that is given twice the last value counts, and a note says so; one that takes several values adds them
+succeeds "$BERTC" run "$MODEL" --mcpu native --top-k 1 --seq 32 --top-k=2 "This movie was amazing!"
+expect 'negative'
+grep -q '^bertc: note: --top-k: is given twice, as 1 and 2: the last one counts$' err || fail "no note: $(cat err)"
+succeeds "$BERTC" run "$MODEL" --mcpu native --top-k 2 --seq 32 --top-k=2 "This movie was amazing!"
+[ ! -s err ] || fail "the same value twice is no news: $(cat err)"
 rejects 2 "'12x' is no number" "$BERTC" compile "$MODEL" -o x.so --seq 12x
 rejects 2 "'0' is no number from 1 to 2147483647" "$BERTC" compile "$MODEL" -o x.so --seq 0
 rejects 2 "'4294967297' is no number from 1 to 2147483647" "$BERTC" run "$MODEL" --threads 4294967297 x

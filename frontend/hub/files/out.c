@@ -1,12 +1,13 @@
-#include "frontend/cli/serve/out.h"
+#include "frontend/hub/files/out.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
+#include "runtime/json_text.h"
 
 void out_free(out *o) {
     free(o->text);
@@ -54,56 +55,23 @@ void out_format(out *o, const char *format, ...) {
 
 // --- Numbers
 
-enum { FLOAT_ROOM = 32, DIGITS = 9 };
-
-// %.9g of numbers from 1e-5 to 1e9, where it writes no exponent. A number times a power of ten up to 1e13 is rounded once,
-// by 1e-7 at most; where that could decide the last digit, 0: printf must say it.
-static size_t print_plain(float x, char *to) {
-    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13};
-    double v = fabs((double)x);
-    int e = 8; // the exponent of the first digit
-    if (!(v >= 1e-4 && v < 1e8)) return 0;
-    while (e > -5 && v < (e >= 0 ? tens[e] : 1 / tens[-e])) e--;
-    double scaled = v * tens[8 - e];
-    int64_t digits = (int64_t)(scaled + 0.5);
-    if (fabs(scaled - floor(scaled) - 0.5) < 1e-5 || digits >= 1000000000 || digits < 100000000) return 0;
-    char all[DIGITS];
-    for (int i = DIGITS - 1; i >= 0; i--) all[i] = (char)('0' + digits % 10), digits /= 10;
-    int used = DIGITS;
-    while (used > 1 && all[used - 1] == '0') used--;
-    size_t n = 0;
-    if (signbit(x)) to[n++] = '-';
-    if (e < 0) to[n++] = '0', to[n++] = '.';
-    for (int i = -1; i > e; i--) to[n++] = '0';
-    for (int i = 0; i < used || i <= e; i++) {
-        if (i && i == e + 1) to[n++] = '.';
-        to[n++] = i < used ? all[i] : '0';
-    }
-    return n;
-}
-
-static size_t print_float(float x, char *to) {
-    if (!isfinite(x)) return memcpy(to, "null", 4), 4;
-    size_t n = print_plain(x, to);
-    if (n) return n;
-    n = (size_t)snprintf(to, FLOAT_ROOM, "%.9g", (double)x);
-    for (size_t i = 0; i < n; i++)
-        if (to[i] == ',') to[i] = '.'; // of a locale
-    return n;
-}
-
 void out_float(out *o, float x) {
-    char *to = more(o, FLOAT_ROOM);
-    if (to) o->size += print_float(x, to);
+    char *to = more(o, JSON_NUMBER_ROOM);
+    if (to) o->size += json_print_float(x, to);
+}
+
+void out_double(out *o, double x) {
+    char *to = more(o, JSON_NUMBER_ROOM);
+    if (to) o->size += json_print_double(x, to);
 }
 
 void out_floats(out *o, const float *x, size_t n) {
     out_bytes(o, "[", 1);
     for (size_t i = 0; i < n; i++) {
-        char *to = more(o, FLOAT_ROOM + 2);
+        char *to = more(o, JSON_NUMBER_ROOM + 2);
         if (!to) return;
         if (i) *to++ = ',', *to++ = ' ', o->size += 2;
-        o->size += print_float(x[i], to);
+        o->size += json_print_float(x[i], to);
     }
     out_bytes(o, "]", 1);
 }
@@ -111,19 +79,15 @@ void out_floats(out *o, const float *x, size_t n) {
 // --- Strings
 
 void out_string(out *o, const char *text, size_t n) {
-    size_t begin = 0;
+    size_t begin = 0, length;
+    char escape[8];
     out_bytes(o, "\"", 1);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+    for (size_t i = 0; i < n; i += length ? length : 1) {
+        length = hub_utf8_length(text + i, n - i);
+        if (length && !json_print_escape((unsigned char)text[i], escape)) continue;
         out_bytes(o, text + begin, i - begin);
         begin = i + 1;
-        if (c == '"' || c == '\\')
-            out_bytes(o, (const char[]){'\\', (char)c}, 2);
-        else if (c == '\n')
-            out_text(o, "\\n");
-        else
-            out_format(o, "\\u%04x", c);
+        out_text(o, length ? escape : "\xef\xbf\xbd");
     }
     out_bytes(o, text + begin, n - begin);
     out_bytes(o, "\"", 1);
@@ -153,4 +117,54 @@ void out_base64(out *o, const void *bytes, size_t n) {
     }
     *to++ = '"';
     o->size += (size_t)(to - start);
+}
+
+// --- Values
+
+// A line for what stands `depth` deep; within a line, nothing.
+static void put_break(out *o, int indent, int depth) {
+    if (!indent) return;
+    out_bytes(o, "\n", 1);
+    for (int i = 0; i < indent * depth; i++) out_bytes(o, " ", 1);
+}
+
+static void put_value(out *o, const cJSON *v, int indent, int depth);
+
+static void put_items(out *o, const cJSON *v, int indent, int depth) {
+    const cJSON *item;
+    bool object = cJSON_IsObject(v);
+    out_bytes(o, object ? "{" : "[", 1);
+    cJSON_ArrayForEach(item, v) {
+        if (item != v->child) out_text(o, indent ? "," : ", ");
+        put_break(o, indent, depth + 1);
+        if (object) {
+            out_quoted(o, item->string);
+            out_text(o, ": ");
+        }
+        put_value(o, item, indent, depth + 1);
+    }
+    if (v->child) put_break(o, indent, depth);
+    out_bytes(o, object ? "}" : "]", 1);
+}
+
+static void put_value(out *o, const cJSON *v, int indent, int depth) {
+    if (cJSON_IsObject(v) || cJSON_IsArray(v))
+        put_items(o, v, indent, depth);
+    else if (cJSON_IsNumber(v))
+        out_double(o, v->valuedouble);
+    else if (cJSON_IsString(v))
+        out_quoted(o, v->valuestring);
+    else if (cJSON_IsRaw(v))
+        out_text(o, v->valuestring);
+    else
+        out_text(o, cJSON_IsTrue(v) ? "true" : cJSON_IsFalse(v) ? "false" : "null");
+}
+
+void out_json(out *o, const cJSON *v) {
+    put_value(o, v, 0, 0);
+}
+
+void out_json_pages(out *o, const cJSON *v) {
+    put_value(o, v, 2, 0);
+    out_bytes(o, "\n", 1);
 }
