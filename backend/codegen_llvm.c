@@ -61,6 +61,17 @@ static bool verify(emit *e, const char *when) {
     return !broken;
 }
 
+// Equal functions come first: variants and forms that differ in their outer loops alone share the tiles within. The emitters
+// write SSA with its loops as they should be. A third of what LLVM's own pipeline does is of use there (docs/benchmarks.md,
+// "Compiling"): what is constant for a loop leaves it, addresses become equal and simple, known ranges make tests needless.
+#define OUR_PASSES                                                                                         \
+    "mergefunc,inline,function(early-cse<memssa>,instcombine<no-verify-fixpoint>,"                         \
+    "loop-mssa(loop-rotate<header-duplication;no-prepare-for-lto>,licm<allowspeculation>),"                \
+    "gvn,correlated-propagation,instcombine<no-verify-fixpoint>,simplifycfg),globaldce"
+
+static const char *const llvm_passes[] = {"mergefunc,default<O0>", OUR_PASSES, OUR_PASSES,
+                                          "mergefunc,default<O3>"};
+
 bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
     int errors = e->diag->errors; // LLVM's own are added by build.c's handler
     LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
@@ -73,11 +84,7 @@ bool codegen_optimise(emit *e, LLVMTargetMachineRef machine, int level) {
     LLVMPassBuilderOptionsSetSLPVectorization(o, false);
     LLVMPassBuilderOptionsSetLoopInterleaving(o, false);
     LLVMPassBuilderOptionsSetLoopUnrolling(o, false);
-    // Equal functions first: variants and forms that differ in their outer loops alone share the tiles
-    // within.
-    char passes[32];
-    snprintf(passes, sizeof(passes), "mergefunc,default<O%d>", level & 3);
-    LLVMErrorRef error = LLVMRunPasses(e->module, passes, machine, o);
+    LLVMErrorRef error = LLVMRunPasses(e->module, llvm_passes[level & 3], machine, o);
     LLVMDisposePassBuilderOptions(o);
     // A distance to a function whose address means nothing is made to go through a PLT, with 32 bits.
     for (LLVMValueRef f = LLVMGetFirstFunction(e->module); f; f = LLVMGetNextFunction(f)) {

@@ -99,10 +99,10 @@ static LLVMValueRef looked_up(const pairs *p, value v, bool transposed, LLVMValu
     LLVMValueRef inside = LLVMBuildICmp(e->b, LLVMIntULT, ids, n, "");
     ids = LLVMBuildSelect(e->b, inside, ids, LLVMConstNull(e->vi), "");
     if (t->product && transposed) { // each lane has a row of its own
-        LLVMValueRef rows = splat_i64(e, p->key);
-        rows = LLVMBuildAdd(e->b, rows, lane_numbers(e), "");
         LLVMValueRef ld = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->ld, false), e->width);
-        ids = LLVMBuildAdd(e->b, ids, LLVMBuildMul(e->b, rows, ld, ""), "");
+        LLVMValueRef rows = LLVMBuildMul(e->b, lane_numbers(e), ld, ""); // a constant: the product below is a scalar's
+        rows = LLVMBuildAdd(e->b, splat_i64(e, tile_mul(e, p->key, t->ld)), rows, "");
+        ids = LLVMBuildAdd(e->b, ids, rows, "");
     }
     LLVMTypeRef of = t->e == ELEM_F32 ? e->f32 : e->i32, vector = t->e == ELEM_F32 ? e->vf : e->vi;
     if (!(t->product && transposed) && t->n >= e->width && build_permutes(e))
