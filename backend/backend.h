@@ -64,7 +64,7 @@ typedef struct emit_options {
     const char *output;
     const char *linker; // NULL: ld.lld, ld or cc, whichever is there
     int optimise;       // 0..3; 2 by default
-    int threads;        // that make code for several levels; 0: 2. The bytes are the same
+    int threads;        // that compile modules; 0: 2. The bytes are the same
     // Called when the file is whole, with its figures, before it becomes the output; false, with a diagnostic:
     // it does not. NULL: nobody looks.
     bool (*ready)(void *user, const backend_times *times, diag *d);

@@ -2,6 +2,7 @@
 // lets equal nodes share one function.
 #include "backend/codegen.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -32,23 +33,26 @@ static const kernel_family families[] = {
 };
 // clang-format on
 
+typedef struct cached_kernel {
+    kernel_key key;
+    const kernel *kernel;
+    int part; // that has its code
+} cached_kernel;
+
 typedef struct kernel_cache {
-    struct {
-        kernel_key key;
-        const kernel *kernel;
-    } *items;
+    cached_kernel *items;
     int count, capacity;
 } kernel_cache;
 
-static const kernel *cache_find(const kernel_cache *c, kernel_key key) {
+static const cached_kernel *cache_find(const kernel_cache *c, kernel_key key) {
     for (int i = 0; i < c->count; i++) {
         kernel_key k = c->items[i].key;
-        if (k.size == key.size && memcmp(k.bytes, key.bytes, key.size) == 0) return c->items[i].kernel;
+        if (k.size == key.size && memcmp(k.bytes, key.bytes, key.size) == 0) return &c->items[i];
     }
     return NULL;
 }
 
-static void cache_add(kernel_cache *c, arena *a, kernel_key key, const kernel *k) {
+static void cache_add(kernel_cache *c, arena *a, cached_kernel k) {
     if (c->count == c->capacity) {
         int capacity = c->capacity ? c->capacity * 2 : 32;
         void *items = arena_array(a, (size_t)capacity, sizeof(*c->items));
@@ -56,8 +60,7 @@ static void cache_add(kernel_cache *c, arena *a, kernel_key key, const kernel *k
         c->items = items;
         c->capacity = capacity;
     }
-    c->items[c->count].key = key;
-    c->items[c->count++].kernel = k;
+    c->items[c->count++] = k;
 }
 
 static const char *site_place(emit *e, const kernel_site *s) {
@@ -113,20 +116,55 @@ static int target_of(const artefact *a, const variant *v) {
     return -1;
 }
 
-static bool emit_variant(emit *e, const target *t, const graph *g, const variant *x, kernel_cache *shared,
-                         const kernel **kernels) {
-    build_target(e, t);
+// The modules that kernels are emitted into: `parts` for each target.
+typedef struct kernel_units {
+    emit *const *modules;
+    int parts;
+    int64_t *instructions; // of each module
+} kernel_units;
+
+static int64_t instructions_behind(LLVMModuleRef m, LLVMValueRef last) {
+    int64_t n = 0;
+    LLVMValueRef f = last ? LLVMGetNextFunction(last) : LLVMGetFirstFunction(m);
+    for (; f; f = LLVMGetNextFunction(f))
+        for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f); b; b = LLVMGetNextBasicBlock(b))
+            for (LLVMValueRef i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) n++;
+    return n;
+}
+
+// The part with the fewest instructions, the first one of these.
+static int lightest(const int64_t *instructions, int parts) {
+    int best = 0;
+    for (int i = 1; i < parts; i++)
+        if (instructions[i] < instructions[best]) best = i;
+    return best;
+}
+
+static const kernel *emit_into(const kernel_units *u, int unit, const kernel_site *s) {
+    emit *e = u->modules[unit];
+    LLVMValueRef last = LLVMGetLastFunction(e->module);
+    const kernel *k = emit_site(e, s);
+    if (u->parts > 1) u->instructions[unit] += instructions_behind(e->module, last);
+    return k;
+}
+
+// `home` of each value: the part that has its kernels in the variants before, for these share tiles; -1: not known yet.
+static bool emit_variant(const kernel_units *u, int t, const artefact *a, const kernel_site *of,
+                         kernel_cache *shared, int *home, const kernel **kernels) {
+    const graph *g = of->graph;
+    arena *scratch = u->modules[0]->arena;
+    for (int i = 0; i < u->parts; i++) build_target(u->modules[t * u->parts + i], &a->targets[t]);
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);
         kernels[v] = NULL;
         if (n->op == OP_input || n->op == OP_constant || n->op == OP_result) continue;
-        kernel_site site = {g, x, v};
-        kernel_key key = codegen_key(e->arena, &site, t);
-        kernels[v] = cache_find(shared, key);
-        if (kernels[v]) continue;
-        kernels[v] = emit_site(e, &site);
+        kernel_site site = {g, of->variant, v};
+        kernel_key key = codegen_key(scratch, &site, &a->targets[t]);
+        const cached_kernel *found = cache_find(shared, key);
+        if (home[v] < 0) home[v] = found ? found->part : lightest(&u->instructions[t * u->parts], u->parts);
+        kernels[v] = found ? found->kernel : emit_into(u, t * u->parts + home[v], &site);
         if (!kernels[v]) return false;
-        cache_add(shared, e->arena, key, kernels[v]);
+        if (!found) cache_add(shared, scratch, (cached_kernel){key, kernels[v], home[v]});
     }
     return true;
 }
@@ -138,29 +176,41 @@ size_t codegen_sites(const module *m) {
     return n;
 }
 
-// `step`: from a target's module to the next one's, 0 where they have one.
-static bool emit_kernels(emit *const *units, int step, const artefact *a, const kernel **kernels) {
+static int *homes_of(arena *a, int targets, value count) {
+    int *home = ARENA_ARRAY(a, int, targets *count + 1);
+    for (int i = 0; i < targets * count; i++) home[i] = -1;
+    return home;
+}
+
+static bool emit_kernels(const kernel_units *u, const artefact *a, const kernel **kernels) {
     kernel_cache shared = {0};
+    emit *first = u->modules[0];
     for (int i = 0; i < a->module->graph_count; i++) {
         const graph *g = a->module->graphs[i];
+        int *home = homes_of(first->arena, a->target_count, g->count);
         for (int k = 0; k < g->variant_count; k++, kernels += g->count) {
             const variant *x = &g->variants[k];
             int t = target_of(a, x);
             if (t < 0)
-                return diag_error(units[0]->diag, x->name, "internal error: no target for the ISA %s",
-                                  x->isa);
-            if (!emit_variant(units[t * step], &a->targets[t], g, x, &shared, kernels)) return false;
+                return diag_error(first->diag, x->name, "internal error: no target for the ISA %s", x->isa);
+            kernel_site of = {g, x, VALUE_NONE};
+            if (!emit_variant(u, t, a, &of, &shared, home + t * g->count, kernels)) return false;
         }
     }
     return true;
 }
 
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels) {
-    return emit_kernels(&e, 0, a, kernels);
+    emit *modules[CODEGEN_MOST_UNITS];
+    for (int i = 0; i < a->target_count; i++) modules[i] = e;
+    return codegen_kernels_units(modules, 1, a, kernels);
 }
 
-bool codegen_kernels_units(emit *const *units, const artefact *a, const kernel **kernels) {
-    return emit_kernels(units, 1, a, kernels);
+bool codegen_kernels_units(emit *const *units, int parts, const artefact *a, const kernel **kernels) {
+    int64_t instructions[CODEGEN_MOST_UNITS] = {0};
+    const kernel_units u = {units, parts, instructions};
+    assert(a->target_count * parts <= CODEGEN_MOST_UNITS);
+    return emit_kernels(&u, a, kernels);
 }
 
 double backend_seconds(void) {

@@ -19,8 +19,10 @@ size_t codegen_sites(const module *m);
 // kernels[variant * graph.count + value]. NULL for inputs, constants and `result`s. Equal nodes share one.
 // False with a diagnostic where a node can't be emitted.
 bool codegen_kernels(emit *e, const artefact *a, const kernel **kernels);
-// The same into a module for each target.
-bool codegen_kernels_units(emit *const *units, const artefact *a, const kernel **kernels);
+// The same into `parts` modules for each target, those of a target side by side: a kernel goes where the fewest instructions are,
+// in all variants to the same part. At most CODEGEN_MOST_UNITS modules.
+#define CODEGEN_MOST_UNITS 16
+bool codegen_kernels_units(emit *const *units, int parts, const artefact *a, const kernel **kernels);
 // --- codegen_key.c: everything that a node's code depends on, as bytes (in `a`).
 typedef struct kernel_key {
     const void *bytes;

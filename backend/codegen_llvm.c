@@ -64,9 +64,9 @@ static bool verify(emit *e, const char *when) {
 // Equal functions come first: variants and forms that differ in their outer loops alone share the tiles within. The emitters
 // write SSA with its loops as they should be. A third of what LLVM's own pipeline does is of use there (docs/benchmarks.md,
 // "Compiling"): what is constant for a loop leaves it, addresses become equal and simple, known ranges make tests needless.
-#define OUR_PASSES                                                                                         \
-    "mergefunc,inline,function(early-cse<memssa>,instcombine<no-verify-fixpoint>,"                         \
-    "loop-mssa(loop-rotate<header-duplication;no-prepare-for-lto>,licm<allowspeculation>),"                \
+#define OUR_PASSES                                                                                           \
+    "mergefunc,inline,function(early-cse<memssa>,instcombine<no-verify-fixpoint>,"                           \
+    "loop-mssa(loop-rotate<header-duplication;no-prepare-for-lto>,licm<allowspeculation>),"                  \
     "gvn,correlated-propagation,instcombine<no-verify-fixpoint>,simplifycfg),globaldce"
 
 static const char *const llvm_passes[] = {"mergefunc,default<O0>", OUR_PASSES, OUR_PASSES,

@@ -100,7 +100,8 @@ static LLVMValueRef looked_up(const pairs *p, value v, bool transposed, LLVMValu
     ids = LLVMBuildSelect(e->b, inside, ids, LLVMConstNull(e->vi), "");
     if (t->product && transposed) { // each lane has a row of its own
         LLVMValueRef ld = build_splat(e, LLVMConstInt(e->i32, (unsigned)t->ld, false), e->width);
-        LLVMValueRef rows = LLVMBuildMul(e->b, lane_numbers(e), ld, ""); // a constant: the product below is a scalar's
+        LLVMValueRef rows =
+            LLVMBuildMul(e->b, lane_numbers(e), ld, ""); // a constant: the product below is a scalar's
         rows = LLVMBuildAdd(e->b, splat_i64(e, tile_mul(e, p->key, t->ld)), rows, "");
         ids = LLVMBuildAdd(e->b, ids, rows, "");
     }

@@ -10,9 +10,9 @@
 // Everything of an artefact but its weights, into e's module (build_begin first): kernels, then the
 // descriptor.
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol);
-// The same into several modules: the kernels of target i into units[i]->module, whose identifier is then part of their
-// symbols; the descriptor into the first.
-bool artefact_emit_units(emit *const *units, int count, const artefact *a, bool weights_symbol);
+// The same into several modules: the kernels of target i into the modules of units[i * parts] and the next ones, whose
+// identifiers are then part of their symbols; the descriptor into the first.
+bool artefact_emit_units(emit *const *units, int parts, const artefact *a, bool weights_symbol);
 
 // --- weights.c: the constants of a module's graphs in the order of their places in the weights.
 typedef struct weight {
@@ -56,9 +56,12 @@ int64_t weight_size(const graph *g, value v);
 // Bytes of weights that a node reads once a call: all of its constants but tables that it gathers rows from.
 int64_t weights_read(const graph *g, const node *n);
 
-// --- jit_code.c: optimises and compiles e's module, and links it into this process's memory.
+// --- jit_code.c: code in this process's memory.
 typedef struct jit_code jit_code;
-jit_code *jit_code_open(emit *e, const target *t, int optimise, backend_times *times);
+// Links object files, which become its own; NULL with a diagnostic.
+jit_code *jit_code_link(LLVMMemoryBufferRef *objects, int count, diag *d);
+// Optimises, compiles and links e's module.
+jit_code *jit_code_open(emit *e, const target *t, int optimise);
 // Address of an external symbol; NULL where there is none.
 void *jit_code_symbol(const jit_code *c, const char *name);
 void jit_code_close(jit_code *c);

@@ -376,19 +376,20 @@ static bool descriptor_emit(emit *e, const artefact *a, const kernel *const *ker
     return ok;
 }
 
-static bool emit_all(emit *const *units, int count, const artefact *a, bool weights_symbol) {
-    emit *e = units[0];
-    if (module_variant_count(a->module) == 0)
-        return diag_error(e->diag, a->module->graphs[0]->name, "internal error: there is no variant");
-    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, codegen_sites(a->module));
-    bool ok = count > 1 ? codegen_kernels_units(units, a, kernels) : codegen_kernels(e, a, kernels);
-    return ok && descriptor_emit(e, a, kernels, weights_symbol);
+static bool has_variants(const artefact *a, diag *d) {
+    return module_variant_count(a->module) > 0 ||
+           diag_error(d, a->module->graphs[0]->name, "internal error: there is no variant");
 }
 
 bool artefact_emit(emit *e, const artefact *a, bool weights_symbol) {
-    return emit_all(&e, 1, a, weights_symbol);
+    if (!has_variants(a, e->diag)) return false;
+    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, codegen_sites(a->module));
+    return codegen_kernels(e, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
 }
 
-bool artefact_emit_units(emit *const *units, int count, const artefact *a, bool weights_symbol) {
-    return emit_all(units, count, a, weights_symbol);
+bool artefact_emit_units(emit *const *units, int parts, const artefact *a, bool weights_symbol) {
+    emit *e = units[0];
+    if (!has_variants(a, e->diag)) return false;
+    const kernel **kernels = ARENA_ARRAY(e->arena, const kernel *, codegen_sites(a->module));
+    return codegen_kernels_units(units, parts, a, kernels) && descriptor_emit(e, a, kernels, weights_symbol);
 }

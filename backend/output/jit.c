@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backend/output/artefact.h"
+#include "backend/output/output.h"
 #include "ir/memory.h"
 
 struct jit {
@@ -53,17 +53,18 @@ static bool map_weights(jit *j, const artefact *a, arena *scratch, diag *d) {
 
 static bool make_code(jit *j, const artefact *a, int optimise, arena *scratch, backend_times *times,
                       diag *d) {
-    emit e;
-    double start = backend_seconds();
-    build_begin(&e, scratch, d);
-    progress_at(a->progress, "making code", -1);
-    bool ok = artefact_emit(&e, a, false);
-    times->emit = backend_seconds() - start;
-    if (ok) j->code = jit_code_open(&e, &a->targets[0], optimise, times);
-    build_end(&e);
-    if (!j->code) return false;
-    j->descriptor = jit_code_symbol(j->code, BERTC_SYMBOL);
-    return j->descriptor || diag_error(d, "JIT", "internal error: the code has no descriptor");
+    code_objects objects;
+    if (units_compile(a, false, optimise, UNITS_MOST_THREADS, scratch, &objects, times, d)) {
+        for (int i = 0; i < objects.count; i++)
+            times->code_bytes += (int64_t)LLVMGetBufferSize(objects.items[i]);
+        double start = backend_seconds();
+        j->code = jit_code_link(objects.items, objects.count, d);
+        j->descriptor = j->code ? jit_code_symbol(j->code, BERTC_SYMBOL) : NULL;
+        times->link = backend_seconds() - start;
+    }
+    code_objects_free(&objects);
+    return !j->code ? false
+                    : j->descriptor || diag_error(d, "JIT", "internal error: the code has no descriptor");
 }
 
 jit *backend_jit(const artefact *a, int optimise, backend_times *times, diag *d) {

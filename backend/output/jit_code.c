@@ -18,40 +18,35 @@ static bool jit_error(diag *d, LLVMErrorRef error) {
     return false;
 }
 
-// Optimised and compiled; NULL with a diagnostic.
-static LLVMMemoryBufferRef compile(emit *e, const target *t, int optimise, backend_times *times) {
-    LLVMTargetMachineRef machine = codegen_machine(t, optimise, e->diag);
-    if (!machine) return NULL;
-    double start = backend_seconds();
-    LLVMMemoryBufferRef object = NULL;
-    bool ok = codegen_optimise(e, machine, optimise);
-    double optimised = backend_seconds();
-    if (ok) object = codegen_emit(e, machine, LLVMObjectFile);
-    LLVMDisposeTargetMachine(machine);
-    if (times) {
-        times->optimise = optimised - start;
-        times->codegen = backend_seconds() - optimised;
-        times->code_bytes = object ? (int64_t)LLVMGetBufferSize(object) : 0;
+static bool add_objects(jit_code *c, LLVMMemoryBufferRef *objects, int count, diag *d) {
+    bool ok = jit_error(d, LLVMOrcCreateLLJIT(&c->jit, NULL));
+    if (!ok) c->jit = NULL;
+    for (int i = 0; i < count; i++) {
+        if (ok) { // takes the object, also where it fails
+            LLVMOrcJITDylibRef main = LLVMOrcLLJITGetMainJITDylib(c->jit);
+            ok = jit_error(d, LLVMOrcLLJITAddObjectFile(c->jit, main, objects[i]));
+        } else {
+            LLVMDisposeMemoryBuffer(objects[i]);
+        }
+        objects[i] = NULL;
     }
-    return object;
+    return ok;
 }
 
-jit_code *jit_code_open(emit *e, const target *t, int optimise, backend_times *times) {
-    LLVMMemoryBufferRef object = compile(e, t, optimise, times);
-    if (!object) return NULL;
-    double start = backend_seconds();
+jit_code *jit_code_link(LLVMMemoryBufferRef *objects, int count, diag *d) {
     jit_code *c = memory_must(memory_zero(1, sizeof(*c)));
-    bool ok = jit_error(e->diag, LLVMOrcCreateLLJIT(&c->jit, NULL));
-    if (!ok) c->jit = NULL;
-    if (ok) // takes the object, also where it fails
-        ok = jit_error(e->diag,
-                       LLVMOrcLLJITAddObjectFile(c->jit, LLVMOrcLLJITGetMainJITDylib(c->jit), object));
-    else
-        LLVMDisposeMemoryBuffer(object);
-    if (times) times->link = backend_seconds() - start;
-    if (ok) return c;
+    if (add_objects(c, objects, count, d)) return c;
     jit_code_close(c);
     return NULL;
+}
+
+jit_code *jit_code_open(emit *e, const target *t, int optimise) {
+    LLVMTargetMachineRef machine = codegen_machine(t, optimise, e->diag);
+    if (!machine) return NULL;
+    LLVMMemoryBufferRef object = NULL;
+    if (codegen_optimise(e, machine, optimise)) object = codegen_emit(e, machine, LLVMObjectFile);
+    LLVMDisposeTargetMachine(machine);
+    return object ? jit_code_link(&object, 1, e->diag) : NULL;
 }
 
 void *jit_code_symbol(const jit_code *c, const char *name) {

@@ -5,17 +5,16 @@
 #include "backend/output/artefact.h"
 #include "ir/output_file.h"
 
-// --- units.c: object files, one for each target of the artefact.
-#define UNITS_MOST         16
+// --- units.c: object files, one for each target of the artefact, or several for the only one.
 #define UNITS_MOST_THREADS 16
 typedef struct code_objects {
     int count;
-    LLVMMemoryBufferRef items[UNITS_MOST];
+    LLVMMemoryBufferRef items[CODEGEN_MOST_UNITS];
 } code_objects;
-// Emits, optimises and compiles, with up to that many threads. False with a diagnostic. The caller ends them
-// (code_objects_free) in both cases.
-bool units_compile(const artefact *a, int optimise, int threads, arena *scratch, code_objects *out,
-                   backend_times *times, diag *d);
+// Emits, optimises and compiles, with up to that many threads. `weights_symbol`: the weights are another object. False with a
+// diagnostic. The caller ends them (code_objects_free) in both cases.
+bool units_compile(const artefact *a, bool weights_symbol, int optimise, int threads, arena *scratch,
+                   code_objects *out, backend_times *times, diag *d);
 void code_objects_free(code_objects *o);
 
 // --- elf_weights.c: a relocatable ELF file with one read-only section, aligned to a page, whose symbol is
@@ -43,7 +42,7 @@ void guard_linker_ended(const guard *g);      // before it is waited for: its nu
 void guard_close(guard *g);                   // all is well: the file is the caller's again
 
 // --- link.c: the system's linker.
-#define LINK_MOST_INPUTS (UNITS_MOST + 1)
+#define LINK_MOST_INPUTS (CODEGEN_MOST_UNITS + 1)
 typedef struct link_job {
     const char *linker; // NULL: the first one found
     const char *output;

@@ -1,12 +1,12 @@
-// The code of an artefact for several levels of instruction sets: a module and an object file for each, optimised and
-// compiled by threads that share nothing. Emission itself takes little of the time, and is done by the caller.
+// The code of an artefact in modules that threads optimise and compile, sharing nothing: one for each of several levels of
+// instruction sets, or four parts of the only one. Emission itself takes little of the time, and is done by the caller.
 //
 //   targets     emit, in turn              optimise, compile                   objects, in the targets' order
 //   amx       -> kernels, descriptor     -> thread 1                        -> 0
 //   avx512    -> kernels                 -> thread 2                        -> 1
 //   avx2      -> kernels                 -> the first thread that is free   -> 2
 //
-// The descriptor, which stands in the first module, names functions of the others by hidden symbols. Which thread
+// The descriptor, which is in the first module, names functions of the others by hidden symbols. Which thread
 // compiles what changes no byte of an object.
 #include <llvm-c/Core.h>
 #include <pthread.h>
@@ -14,6 +14,9 @@
 #include <string.h>
 
 #include "backend/output/output.h"
+
+// Of the only level.
+#define PARTS 4
 
 typedef struct unit {
     emit e;
@@ -25,8 +28,9 @@ typedef struct unit {
 typedef struct crew {
     const artefact *a;
     int optimise;
+    bool weights_symbol;
     unit *units;
-    int count;
+    int parts, count; // parts of a target; units in all
     atomic_int next;
 } crew;
 
@@ -60,13 +64,15 @@ static int compile_all(crew *c, int threads) {
 }
 
 static bool emit_units(crew *c, arena *scratch, diag *d) {
-    emit *modules[UNITS_MOST];
+    emit *modules[CODEGEN_MOST_UNITS];
     for (int i = 0; i < c->count; i++) {
         modules[i] = &c->units[i].e;
         build_begin(modules[i], scratch, d);
-        LLVMSetModuleIdentifier(modules[i]->module, c->a->targets[i].isa, strlen(c->a->targets[i].isa));
+        const char *isa = c->a->targets[i / c->parts].isa;
+        const char *name = c->parts > 1 ? arena_printf(scratch, "%s.%d", isa, i % c->parts) : isa;
+        LLVMSetModuleIdentifier(modules[i]->module, name, strlen(name));
     }
-    return artefact_emit_units(modules, c->count, c->a, true);
+    return artefact_emit_units(modules, c->parts, c->a, c->weights_symbol);
 }
 
 // Adds each unit's times and diagnostics to the caller's, and its object to `out`.
@@ -82,12 +88,14 @@ static bool collect(crew *c, code_objects *out, backend_times *times, diag *d) {
         ok &= u->object != NULL;
     }
     out->count = c->count;
-    return ok || d->errors || diag_error(d, "internal error", "a level has no code");
+    return ok || d->errors || diag_error(d, "internal error", "a module has no code");
 }
 
-bool units_compile(const artefact *a, int optimise, int threads, arena *scratch, code_objects *out,
-                   backend_times *times, diag *d) {
-    crew c = {.a = a, .optimise = optimise, .count = a->target_count};
+bool units_compile(const artefact *a, bool weights_symbol, int optimise, int threads, arena *scratch,
+                   code_objects *out, backend_times *times, diag *d) {
+    crew c = {.a = a, .optimise = optimise, .weights_symbol = weights_symbol};
+    c.parts = a->target_count == 1 ? PARTS : 1;
+    c.count = a->target_count * c.parts;
     c.units = ARENA_ARRAY(scratch, unit, c.count);
     *out = (code_objects){0};
     double start = backend_seconds();

@@ -182,7 +182,7 @@ static bool compile(bench_graph *b, const kernel_options *o, int class, const ch
     if (ok) {
         export_kernels(b, class, names);
         thread_calls_export(&e, &b->t);
-        b->code = jit_code_open(&e, &b->t, 2, NULL);
+        b->code = jit_code_open(&e, &b->t, 2);
         ok = b->code != NULL;
     }
     build_end(&e);

@@ -316,7 +316,7 @@ static void compile(run *r) {
     must(r, codegen_kernels(&e, &a, r->kernels), "code generation");
     export_functions(r, sites);
     thread_calls_export(&e, &r->target);
-    r->code = jit_code_open(&e, &r->target, r->h->plain ? 0 : 2, NULL);
+    r->code = jit_code_open(&e, &r->target, r->h->plain ? 0 : 2);
     build_end(&e);
     must(r, r->code != NULL, "compilation");
 }

@@ -322,7 +322,7 @@ static inline void site_compile(site *s, const way *w, site_code *c) {
         if (c->kernels[i])
             ck_assert_msg(!strncmp(c->names[i][0], w->family, strlen(w->family)), "%s", c->names[i][0]);
     thread_calls_export(&c->e, &c->t);
-    c->code = jit_code_open(&c->e, &c->t, 2, NULL);
+    c->code = jit_code_open(&c->e, &c->t, 2);
     ck_assert(site_ok(s, c->code != NULL));
 }
 

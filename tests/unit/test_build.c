@@ -58,7 +58,7 @@ START_TEST(loops_and_reductions) {
     build_store(e, build_reduce_add(e, build_load(e, e->vf, total, 64)), out, 4);
     build_store(e, build_load(e, e->f32, best, 4), build_gep(e, out, build_const_i64(e, 4)), 4);
     LLVMBuildRetVoid(e->b);
-    jit_code *c = jit_code_open(e, &s.target, 2, NULL);
+    jit_code *c = jit_code_open(e, &s.target, 2);
     diag_print(&s.diag, stderr);
     ck_assert_ptr_nonnull(c);
     bertc_kernel run = (bertc_kernel)(uintptr_t)jit_code_symbol(c, "f");
@@ -91,7 +91,7 @@ START_TEST(calls_are_refused) {
     x = LLVMBuildCall2(e->b, t, expf, &x, 1, "");
     build_store(e, x, LLVMGetParam(f, 3), 4);
     LLVMBuildRetVoid(e->b);
-    ck_assert_ptr_null(jit_code_open(e, &s.target, 2, NULL));
+    ck_assert_ptr_null(jit_code_open(e, &s.target, 2));
     ck_assert_int_eq(s.diag.errors, 1);
     ck_assert_ptr_nonnull(strstr(s.diag.items[0].text, "expf"));
     close_setup(&s);
@@ -113,7 +113,7 @@ START_TEST(idioms_stay) {
         build_loop_end(e, &l);
     }
     LLVMBuildRetVoid(e->b);
-    jit_code *c = jit_code_open(e, &s.target, 3, NULL);
+    jit_code *c = jit_code_open(e, &s.target, 3);
     diag_print(&s.diag, stderr);
     ck_assert_ptr_nonnull(c);
     jit_code_close(c);

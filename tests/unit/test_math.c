@@ -112,7 +112,7 @@ static code make_code(const char *cpu) {
         build_begin(&e, a, &d);
         build_target(&e, &t);
         for (int i = 0; i < FUNCTIONS; i++) emit_loop(&e, functions[i].name, functions[i].emit);
-        c.jit = jit_code_open(&e, &t, 2, NULL);
+        c.jit = jit_code_open(&e, &t, 2);
         build_end(&e);
     }
     diag_print(&d, stderr);
