@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/forms.h"
 #include "frontend/cli/step.h"
 #include "ir/memory.h"
 #include "ir/output_file.h"
@@ -12,7 +13,7 @@
 typedef struct compile_options {
     build_options build;
     const char *output, *emit, *stage, *linker;
-    bool json;
+    form_choice figures;
     step_options step;
 } compile_options;
 
@@ -42,7 +43,7 @@ static void table_init(option_table *t, compile_options *o) {
                              &o->build.hub.dimensions, 1});
     options_add(t, (option_row){"normalize", 0, OPTION_FLAG, NULL,
                                 "scale embeddings to length 1, after --dimensions", &o->build.hub.normalize});
-    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the figures as JSON", &o->json});
+    form_options_add(t, &o->figures, "print the figures as JSON", false);
     build_options_add(t, &o->build, "portable");
     t->group = "of --train: the step that the artefact makes";
     step_options_add(t, &o->step);
@@ -106,7 +107,7 @@ static void print_figures(const compile_options *o, const build *b, const backen
     struct rusage r;
     getrusage(RUSAGE_SELF, &r);
     char size[32], code[32];
-    if (o->json) {
+    if (o->figures.json) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddStringToObject(j, "output", o->output);
         json_figure(j, "seconds", total);
@@ -193,6 +194,8 @@ int command_compile(int argc, char **argv) {
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one MODEL");
     if (!o.output) return usage_error(&t, "needs -o FILE");
+    status = form_options_check(&t, &o.figures, false, NULL);
+    if (status >= 0) return status;
     emit_kind kind;
     if (o.emit && strcmp(o.emit, "ir") && !emit_kind_of(o.emit, &kind)) {
         return usage_error(&t, "--emit: '%s' is none of so, obj, asm, llvm, ir, header", o.emit);

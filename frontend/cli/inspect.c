@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/forms.h"
 
 static const char *text_of(const cJSON *o, const char *name) {
     const cJSON *s = cJSON_GetObjectItemCaseSensitive(o, name);
@@ -251,12 +252,13 @@ static bool check_artefact(const char *path, diag *d) {
 
 int command_inspect(int argc, char **argv) {
     build_options b;
-    bool json = false, dot = false, check = false;
+    form_choice form = {0};
+    bool dot = false, check = false;
     option_table t = {.usage = "bertc inspect model.so|MODEL [OPTION]...",
                       .summary =
                           "Says what is inside an artefact, or what a checkpoint would be compiled to.",
                       .example = "bertc inspect sentiment.so"};
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the whole description as JSON", &json});
+    form_options_add(&t, &form, "print the whole description as JSON", false);
     options_add(&t, (option_row){"dot", 0, OPTION_FLAG, NULL,
                                  "for a checkpoint: print the fused graph for Graphviz", &dot});
     options_add(&t, (option_row){"check", 0, OPTION_FLAG, NULL,
@@ -266,7 +268,8 @@ int command_inspect(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
-    status = build_options_check(&t, &b, rest.v[0], false);
+    status = form_options_check(&t, &form, false, NULL);
+    if (status < 0) status = build_options_check(&t, &b, rest.v[0], false);
     if (status >= 0) return status;
     if (dot && !is_checkpoint(rest.v[0]))
         return usage_error(&t, "--dot needs a checkpoint: an artefact holds no graph");
@@ -283,7 +286,7 @@ int command_inspect(int argc, char **argv) {
         cJSON *root = dot ? NULL : cJSON_Parse(bertc_model_json(o.model));
         for (int i = 0; dot && i < o.build.module->graph_count; i++) print_dot(o.build.module->graphs[i]);
         if (root) add_parameters(root, o.model);
-        if (root && json) {
+        if (root && form.json) {
             add_levels(root, o.model);
             print_json(root);
         } else if (root) {

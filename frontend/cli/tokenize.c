@@ -96,16 +96,40 @@ static void print_tokens(const token_source *x, const bertc_token *t, size_t n) 
     }
 }
 
-static bool show(token_source *x, const bertc_text *text, bool json, bertc_error *e) {
+// A row per token. Special tokens stand nowhere in the text, and belong to no word.
+static void print_tokens_csv(const token_source *x, const bertc_token *t, size_t n, int64_t line) {
+    for (size_t i = 0; i < n; i++) {
+        const char *token = token_text(x, t[i].id);
+        printf("%" PRId64 ",", line);
+        csv_field(stdout, token, strlen(token));
+        printf(",%" PRId32 ",%" PRId32 ",", t[i].id, t[i].type);
+        if (t[i].text >= 0) printf("%" PRIu32 ",%" PRIu32, t[i].char_start, t[i].char_end);
+        fputs(t[i].text >= 0 ? "," : ",,", stdout);
+        if (t[i].word >= 0) printf("%" PRId32, t[i].word);
+        fputs(",\r\n", stdout);
+    }
+}
+
+// The text number `line`.
+static bool show(token_source *x, const bertc_text *text, int64_t line, answer_format form, bertc_error *e) {
     const bertc_token *tokens;
     size_t n;
     if (!encode(x, text, &tokens, &n, e)) return false;
-    if (json) return print_tokens_json(tokens, n, e);
-    print_tokens(x, tokens, n);
+    if (form == FORMAT_JSONL) return print_tokens_json(tokens, n, e);
+    if (form == FORMAT_CSV)
+        print_tokens_csv(x, tokens, n, line);
+    else
+        print_tokens(x, tokens, n);
     return true;
 }
 
-static void print_error_json(const char *why) {
+static void print_error(const char *why, int64_t line, answer_format form) {
+    if (form == FORMAT_CSV) {
+        printf("%" PRId64 ",,,,,,,", line);
+        csv_field(stdout, why, strlen(why));
+        fputs("\r\n", stdout);
+        return;
+    }
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "error", why);
     print_json(o);
@@ -113,17 +137,17 @@ static void print_error_json(const char *why) {
 
 // A line without tokens is named, and the next one is read. What is shown is written before more is waited
 // for.
-static bool show_lines(token_source *x, const char *pair, bool json, diag *d) {
+static bool show_lines(token_source *x, const char *pair, answer_format form, diag *d) {
     line_source in;
     row r;
     bertc_error e;
     int64_t failed = 0;
     bool ok = lines_open(&in, "-", pair, d);
-    in.format = json ? LINES_JSON : LINES_WHOLE;
+    in.format = form == FORMAT_JSONL ? LINES_JSON : LINES_WHOLE;
     while (ok && lines_next(&in, &r, d)) {
-        if (!r.error && !show(x, &r.text, json, &e)) row_fail(&r, e.message);
+        if (!r.error && !show(x, &r.text, r.line, form, &e)) row_fail(&r, e.message);
         if (r.error) lines_report(&in, &r, ++failed, d);
-        if (r.error && json) print_error_json(r.error);
+        if (r.error && form != FORMAT_TEXT) print_error(r.error, r.line, form);
         ok = lines_ready(&in) || flush_stdout(d);
         row_free(&r);
     }
@@ -132,11 +156,12 @@ static bool show_lines(token_source *x, const char *pair, bool json, diag *d) {
     return ok;
 }
 
-static bool show_arguments(token_source *x, const arguments *words, const char *pair, bool json, diag *d) {
+static bool show_arguments(token_source *x, const arguments *words, const char *pair, answer_format form,
+                           diag *d) {
     bertc_error e;
     for (int i = 1; i < words->count; i++) {
         bertc_text text = {words->v[i], strlen(words->v[i]), pair, pair ? strlen(pair) : 0};
-        if (!show(x, &text, json, &e)) return runtime_failed(d, &e);
+        if (!show(x, &text, i, form, &e)) return runtime_failed(d, &e);
     }
     return true;
 }
@@ -145,7 +170,7 @@ int command_tokenize(int argc, char **argv) {
     token_source x = {.options = BERTC_TEXT_OPTIONS_INIT};
     const char *pair = NULL, *truncate = NULL, *tokenizer = NULL, *as = NULL;
     bertc_role role;
-    bool json = false;
+    form_choice form = {0};
     option_table t = {.usage = "bertc tokenize model.so|MODEL|tokenizer.json|vocab.txt [TEXT]... [OPTION]...",
                       .summary =
                           "Prints the tokens of each TEXT with their ids, types and offsets. Without a "
@@ -154,12 +179,10 @@ int command_tokenize(int argc, char **argv) {
                           "`words`, and perhaps `pair`.",
                       .example = "bertc tokenize sentiment.so \"unaffable\""};
     options_add(&t, (option_row){"pair", 0, OPTION_TEXT, "TEXT", "the second text", &pair});
-    options_add(
-        &t,
-        (option_row){
-            "json", 0, OPTION_FLAG, NULL,
-            "print JSON, one line per text: ids, types, offsets, and the word that each token is a part of",
-            &json});
+    form_options_add(
+        &t, &form,
+        "print JSON, one line per text: ids, types, offsets, and the word that each token is a part of",
+        true);
     options_add(&t, (option_row){"max-tokens", 0, OPTION_INT, "N", "with --truncate: keep at most N tokens",
                                  &x.options.max_tokens, 1});
     options_add(&t, (option_row){"truncate", 0, OPTION_OPTIONAL, "HOW",
@@ -193,12 +216,15 @@ int command_tokenize(int argc, char **argv) {
         return usage_error(&t, "--as: %s is a tokenizer alone, and what texts are to a model is the model's",
                            rest.v[0]);
     x.options.role = role;
+    status = form_options_check(&t, &form, true, NULL);
+    if (status >= 0) return status;
     diag d;
     diag_init(&d);
     d.subject = rest.v[0];
     bool ok = token_source_open(&x, rest.v[0], tokenizer, &d);
-    ok = ok && show_arguments(&x, &rest, pair, json, &d);
-    if (ok && rest.count == 1) show_lines(&x, pair, json, &d);
+    if (ok && form.form == FORMAT_CSV) fputs("line,token,id,type,start,end,word,error\r\n", stdout);
+    ok = ok && show_arguments(&x, &rest, pair, form.form, &d);
+    if (ok && rest.count == 1) show_lines(&x, pair, form.form, &d);
     flush_stdout(&d);
     token_source_close(&x);
     return finish(&d);

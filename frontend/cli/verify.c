@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontend/cli/calibrate.h"
+#include "frontend/cli/forms.h"
 #include "frontend/cli/verify.h"
 #include "frontend/hub/files/file.h"
 
@@ -13,24 +14,25 @@
 
 typedef struct verify_options {
     build_options build;
-    bool json, no_compile;
+    form_choice out;
+    bool no_compile;
 } verify_options;
 
-// A line for people; into `list` where it isn't NULL. `against`: NULL, or what JSON says of it.
+// `against`: NULL, or what a row that isn't text says of it.
 static void print_row(const kernel_check *r, const char *fallback, double tolerance, const char *against,
-                      bool lowered, cJSON *list) {
+                      bool lowered, form_choice *out) {
     const char *name = r->name ? r->name : fallback;
     char cost[32] = "";
     if (lowered && r->cost > 0) snprintf(cost, sizeof cost, "  %.2f %%", 100 * r->cost);
-    if (list) {
+    if (out->form != FORMAT_TEXT) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "name", name);
         json_figure(o, "error", r->error);
         json_figure(o, "largest", r->largest);
         cJSON_AddNumberToObject(o, "at", (double)r->at);
-        if (against) cJSON_AddStringToObject(o, "against", against);
-        if (lowered && r->cost > 0) json_figure(o, "cost", r->cost);
-        cJSON_AddItemToArray(list, o);
+        cJSON_AddItemToObject(o, "against", against ? cJSON_CreateString(against) : cJSON_CreateNull());
+        json_figure(o, "cost", lowered && r->cost > 0 ? r->cost : NAN);
+        form_row(out, o);
         return;
     }
     printf("%-36s %10.2e %10.3g  %" PRId64 "%s%s\n", name, r->error, r->largest, r->at, cost,
@@ -45,14 +47,15 @@ static bool is_lowered(const verify_options *o) {
 
 // Compiled code against the evaluator; false where a kernel is beyond the tolerance. *seen: how many ran;
 // `summary`: of the worst.
-static bool report_kernels(const check *c, bool lowered, cJSON *list, int *seen, char summary[200], diag *d) {
+static bool report_kernels(const check *c, bool lowered, form_choice *out, int *seen, char summary[200],
+                           diag *d) {
     const kernel_check *worst = NULL;
     char fallback[32], worst_name[160] = "";
     for (value v = 0; v < c->graph->count; v++) {
         const kernel_check *r = &c->rows[v];
         if (!r->seen) continue;
         snprintf(fallback, sizeof(fallback), "%%%d", v);
-        print_row(r, fallback, VERIFY_TOLERANCE, NULL, lowered, list);
+        print_row(r, fallback, VERIFY_TOLERANCE, NULL, lowered, out);
         *seen += graph_node(c->graph, v)->op != OP_result;
         if (worst && verify_row_excess(r, VERIFY_TOLERANCE) <= verify_row_excess(worst, VERIFY_TOLERANCE))
             continue;
@@ -68,20 +71,20 @@ static bool report_kernels(const check *c, bool lowered, cJSON *list, int *seen,
 }
 
 // The graph against the checkpoint's own; false where an output, or a value of --graph, differs.
-static bool report_own(const verify_options *o, const own_graph *own, cJSON *list, diag *d) {
+static bool report_own(const verify_options *o, const own_graph *own, form_choice *out, diag *d) {
     const char *file = o->build.graph;
     // A lowered graph is another one: how far it is from float32 is shown, and nothing that fails.
     bool lowered = is_lowered(o);
     double tolerance = lowered ? INFINITY : file ? OWN_TOLERANCE : VERIFY_TOLERANCE;
     bool ok = true;
     bool known = lowered && !o->no_compile; // the kernels' rows have said it
-    if (own->differ && !list && !known)
+    if (own->differ && out->form == FORMAT_TEXT && !known)
         printf("%-36s %10s %10s  %s\n", "differs from the checkpoint's graph", "by", "largest", "at element");
-    for (int i = 0; i < own->differ && !known && (list || lowered || i < VALUES_SHOWN); i++)
-        print_row(&own->values[i], NULL, lowered ? INFINITY : OWN_TOLERANCE, "checkpoint", lowered, list);
+    for (int i = 0; i < own->differ && !known && (out->form != FORMAT_TEXT || lowered || i < VALUES_SHOWN);
+         i++)
+        print_row(&own->values[i], NULL, lowered ? INFINITY : OWN_TOLERANCE, "checkpoint", lowered, out);
     for (int i = 0; i < own->output_count; i++)
-        print_row(&own->outputs[i], "output", tolerance, file || lowered ? "checkpoint" : NULL, lowered,
-                  list);
+        print_row(&own->outputs[i], "output", tolerance, file || lowered ? "checkpoint" : NULL, lowered, out);
     if (own->differ && !lowered)
         ok = diag_error(d, file,
                         "%s differs by %.2e at element %" PRId64
@@ -98,17 +101,16 @@ static bool report_own(const verify_options *o, const own_graph *own, cJSON *lis
     return ok;
 }
 
-static void report(const verify_options *o, const check *c, const own_graph *own, diag *d) {
-    cJSON *list = o->json ? cJSON_CreateArray() : NULL;
+static void report(verify_options *o, const check *c, const own_graph *own, diag *d) {
     char summary[200] = "";
     int seen = 0;
-    if (!list && !o->no_compile)
+    if (o->out.form == FORMAT_TEXT && !o->no_compile)
         printf("%-36s %10s %10s  %s\n", "kernel", "error", "largest",
                is_lowered(o) ? "at element, costs" : "at element");
-    bool ok = o->no_compile || report_kernels(c, is_lowered(o), list, &seen, summary, d);
-    ok &= report_own(o, own, list, d);
-    if (list) print_json(list);
-    if (!ok || o->json) return;
+    bool ok = o->no_compile || report_kernels(c, is_lowered(o), &o->out, &seen, summary, d);
+    ok &= report_own(o, own, &o->out, d);
+    form_end(&o->out);
+    if (!ok || o->out.form != FORMAT_TEXT) return;
     if (*summary) puts(summary);
     if (o->build.graph && !is_lowered(o))
         printf("%d values and the outputs are what the checkpoint's own graph gives, largest error %.2e\n",
@@ -152,7 +154,7 @@ int command_verify(int argc, char **argv) {
                           "compares the graph's outputs (with\n"
                           "--graph all of its values) with those of the graph as it was read.",
                       .example = "bertc verify examples/models/mini-sst2"};
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "print the rows as JSON", &o.json});
+    form_options_add(&t, &o.out, "one JSON object per row", true);
     options_add(
         &t, (option_row){
                 "no-compile", 0, OPTION_FLAG, NULL,
@@ -163,6 +165,8 @@ int command_verify(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one MODEL");
+    status = form_options_check(&t, &o.out, true, NULL);
+    if (status >= 0) return status;
     if (o.build.lengths.count > 1) return usage_error(&t, "--seq: one length");
     diag d;
     diag_init(&d);

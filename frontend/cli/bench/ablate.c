@@ -93,7 +93,7 @@ static void print_row(const bench_options *o, const char *pass, const contender 
                       const contender *without) {
     double x = with->milliseconds[ABLATE_TURNS / 2], y = without->milliseconds[ABLATE_TURNS / 2];
     double bound = bound_of(o, without);
-    if (o->json) {
+    if (o->out->form != FORMAT_TEXT) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddStringToObject(j, "without", pass);
         json_figure(j, "milliseconds", y);
@@ -110,7 +110,7 @@ static void print_row(const bench_options *o, const char *pass, const contender 
         cJSON_AddNumberToObject(j, "default_phases", (double)with->traffic.phases);
         json_figure(j, "gflop", without->traffic.flops * 1e-9);
         json_figure(j, "bound_milliseconds", bound);
-        print_json(j);
+        form_row(o->out, j);
         return;
     }
     printf("%-16s %10.3f %10.3f %8.3f %10.3f %10.3f %8.3f %10.1f %9.1f %7" PRId64 " %8.2f %10.3f\n", pass, y,
@@ -120,14 +120,14 @@ static void print_row(const bench_options *o, const char *pass, const contender 
 }
 
 static void print_failure(const bench_options *o, const char *pass, const char *why) {
-    if (!o->json) {
+    if (o->out->form == FORMAT_TEXT) {
         printf("%-16s does not compile: %s\n", pass, why);
         return;
     }
     cJSON *j = cJSON_CreateObject();
     cJSON_AddStringToObject(j, "without", pass);
     cJSON_AddStringToObject(j, "error", why);
-    print_json(j);
+    form_row(o->out, j);
 }
 
 // Both are compiled anew for each pass, the first one in turn: where its weights lie is worth a few per cent
@@ -219,7 +219,7 @@ bool bench_ablate(const bench_options *o, const char *path, diag *d) {
     bool ok = check_names(o, d) && opened_open(&probe, path, &o->build, d) &&
               workload_make(&w, o, probe.model, o->build.lengths.v[0], d);
     opened_close(&probe);
-    if (ok && !o->json)
+    if (ok && o->out->form == FORMAT_TEXT)
         printf("%-16s %10s %10s %8s %10s %10s %8s %10s %9s %7s %8s %10s\n", "pass list", "ms", "default",
                "ratio", "fastest", "default", "ratio", "MB moved", "arena MB", "phases", "GFLOP", "bound ms");
     for (int i = 0; ok && i < passes_count(); i++) {

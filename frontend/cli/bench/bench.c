@@ -10,7 +10,7 @@
 static void print_measured(const bench_options *o, const workload *w, int64_t seq, int64_t threads,
                            const measured *m) {
     double rate = m->flops / m->seconds * 1e-9, traffic = m->weights / m->seconds * 1e-9;
-    if (o->json) {
+    if (o->out->form != FORMAT_TEXT) {
         cJSON *j = cJSON_CreateObject();
         cJSON_AddNumberToObject(j, "batch", (double)w->batch);
         cJSON_AddNumberToObject(j, "seq", (double)seq);
@@ -26,7 +26,7 @@ static void print_measured(const bench_options *o, const workload *w, int64_t se
         json_figure(j, "read_gigabytes_per_second", m->read);
         json_figure(j, "percent_of_read", share_of(traffic, m->read));
         json_figure(j, "anonymous_megabytes", m->anonymous * 1e-6);
-        print_json(j);
+        form_row(o->out, j);
         return;
     }
     printf("%6" PRId64 " %6" PRId64 " %8" PRId64
@@ -59,7 +59,7 @@ static bool bench_length(const bench_options *o, bertc_model *model, int64_t seq
 static bool bench(const bench_options *o, const char *path, diag *d) {
     opened model;
     bool ok = opened_open(&model, path, &o->build, d);
-    if (ok && !o->json) {
+    if (ok && o->out->form == FORMAT_TEXT) {
         printf("%6s %6s %8s %10s %10s %10s %10s %8s %11s %8s %7s %8s %8s\n", "batch", "seq", "threads", "ms",
                "fastest", "GFLOP/s", "peak", "% peak", "tokens/s", "GB/s", "read", "% read", "MB");
     }
@@ -75,7 +75,8 @@ static bool bench(const bench_options *o, const char *path, diag *d) {
 }
 
 int command_bench(int argc, char **argv) {
-    bench_options o = {.threads = {1, {1}}, .rounds = 30};
+    form_choice form = {0};
+    bench_options o = {.threads = {1, {1}}, .rounds = 30, .out = &form};
     option_table t = {.usage = "bertc bench model.so|MODEL [OPTION]...",
                       .summary =
                           "Times calls on random ids, or steps of --train, and prints medians. % of peak is "
@@ -101,7 +102,7 @@ int command_bench(int argc, char **argv) {
                      &o.ablate});
     options_add(&t, (option_row){"huge-pages", 0, OPTION_FLAG, NULL, "copy the weights into 2 MB pages first",
                                  &o.huge_pages});
-    options_add(&t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object per row", &o.json});
+    form_options_add(&t, &form, "one JSON object per row", true);
     build_options_add(&t, &o.build, "native");
     t.group = "of --train: the step that is timed";
     step_options_add(&t, &o.step);
@@ -112,6 +113,8 @@ int command_bench(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one artefact or checkpoint");
+    status = form_options_check(&t, &form, true, o.profile ? "--profile" : o.ablate ? "--ablate" : NULL);
+    if (status >= 0) return status;
     optimizer_options optimizer = step_optimizer(&o.step);
     if (o.build.hub.train.task)
         o.build.optimizer = &optimizer, o.build.memory = o.step.memory;
@@ -141,6 +144,7 @@ int command_bench(int argc, char **argv) {
     else if (ok)
         bench(&o, rest.v[0], &d);
     progress_line_clear(&line);
+    form_end(&form);
     arena_free(a);
     flush_stdout(&d);
     return finish(&d);

@@ -4,13 +4,15 @@
 #define BERTC_CLI_BENCH_H
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/forms.h"
 #include "frontend/cli/step.h"
 
 typedef struct bench_options {
     build_options build;
     int_list threads, texts; // texts: the length of each text of the batch; empty: batch x seq
     int64_t rounds;
-    bool json, profile, huge_pages;
+    bool profile, huge_pages;
+    form_choice *out;   // how rows are printed
     const char *ablate; // NULL: no; "": each pass; else names by commas, of which `fusions` is all of them
     step_options step;  // of --train TASK
     // How far the rounds are, drawn between them, never while a call is timed. NULL: nowhere.

@@ -183,13 +183,13 @@ static void add_phase(void *user, const bertc_phase_event *event) {
     p->rows[i].bytes += event->bytes;
 }
 
-static void print_phase(const char *name, const phase_time *r, double total, int64_t rounds,
-                        const measured *m, bool json) {
+static void print_phase(const bench_options *o, const char *name, const phase_time *r, double total,
+                        int64_t rounds, const measured *m) {
     double peak = m->peak, read = m->read;
     double rate = r->seconds > 0 ? r->flops / r->seconds * 1e-9 : 0;
     double traffic = r->seconds > 0 ? (double)r->bytes / r->seconds * 1e-9 : 0;
     double milliseconds = r->seconds / (double)rounds * 1e3;
-    if (!json) {
+    if (o->out->form == FORMAT_TEXT) {
         printf("  %-32s %9.3f %5.1f%% %9.1f %6.1f%% %8.2f %6.1f%%\n", name, milliseconds,
                100 * r->seconds / total, rate, 100 * rate / peak, traffic, share_of(traffic, read));
         return;
@@ -202,7 +202,7 @@ static void print_phase(const char *name, const phase_time *r, double total, int
     json_figure(j, "percent_of_peak", 100 * rate / peak);
     json_figure(j, "gigabytes_per_second", traffic);
     json_figure(j, "percent_of_read", share_of(traffic, read));
-    print_json(j);
+    form_row(o->out, j);
 }
 
 bool bench_profile(const bench_options *o, bertc_model *model, const workload *w, int threads,
@@ -218,10 +218,10 @@ bool bench_profile(const bench_options *o, bertc_model *model, const workload *w
     for (int64_t i = 0; ok && i < rounds; i++) ok = caller_call(&c, w, &seconds, d);
     caller_close(&c);
     for (int i = 0; i < p->count; i++) total += p->rows[i].seconds;
-    if (ok && !o->json)
+    if (ok && o->out->form == FORMAT_TEXT)
         printf("  %-32s %9s %6s %9s %7s %8s %7s\n", "phase", "ms", "share", "GFLOP/s", "% peak", "GB/s",
                "% read");
-    for (int i = 0; ok && i < p->count; i++) print_phase(p->names[i], &p->rows[i], total, rounds, m, o->json);
+    for (int i = 0; ok && i < p->count; i++) print_phase(o, p->names[i], &p->rows[i], total, rounds, m);
     free(p);
     return ok;
 }

@@ -35,7 +35,7 @@ static void add_data(option_table *t, evaluate_options *o) {
 
 static void add_figures(option_table *t, evaluate_options *o) {
     t->group = "figures";
-    options_add(t, (option_row){"json", 0, OPTION_FLAG, NULL, "one JSON object", &o->json});
+    form_options_add(t, &o->out, "one JSON object", true);
     options_add(
         t, (option_row){
                "threshold", 0, OPTION_NUMBER, "P",
@@ -140,10 +140,14 @@ static bool report(const evaluation *v, diag *d) {
         return diag_error(d, data_name(v->source), "has no example with %s (--group-by)",
                           v->options->group_by);
     add_notes(v, d);
-    if (v->options->json)
-        evaluate_print_json(v);
-    else
+    cJSON *figures = v->options->out.form == FORMAT_TEXT ? NULL : evaluate_json(v);
+    if (!figures)
         evaluate_print(v);
+    else if (v->options->out.json)
+        print_json(figures);
+    else
+        evaluate_print_csv(figures);
+    if (!v->options->out.json) cJSON_Delete(figures);
     return flush_stdout(d);
 }
 
@@ -168,7 +172,8 @@ int command_evaluate(int argc, char **argv) {
     if (rest.count != 1) return usage_error(&t, "needs an artefact or a checkpoint");
     if (!o.data) return usage_error(&t, "needs --data FILE");
     if (o.read.long_texts) o.read.truncation = BERTC_TRUNCATE_NEVER;
-    status = reading_check(&t, &o.read, true);
+    status = form_options_check(&t, &o.out, true, NULL);
+    if (status < 0) status = reading_check(&t, &o.read, true);
     if (status >= 0) return status;
     o.no_answer |= !isnan(o.null_difference);
     if (o.positive && !o.group_by) return usage_error(&t, "--positive goes with --group-by");

@@ -7,6 +7,7 @@
 #include "frontend/cli/evaluate/compared.h"
 #include "frontend/cli/evaluate/swap.h"
 #include "frontend/cli/evaluate/tally.h"
+#include "frontend/cli/forms.h"
 #include "frontend/cli/run/reading.h"
 
 #define SMALL_GROUP 30 // below so many examples a group's figures are said to be rough
@@ -14,7 +15,8 @@
 typedef struct evaluate_options {
     build_options build;
     const char *data, *columns, *group_by, *swap, *positive;
-    bool json, skip_bad, strict, no_answer;
+    form_choice out;
+    bool skip_bad, strict, no_answer;
     reading read;
     double threshold;
     double null_difference; // NaN: not given
@@ -62,8 +64,9 @@ bool evaluate_reranked(evaluation *v, const data_example *first, diag *d);
 // --- perplexity.c: each token masked alone
 bool evaluate_perplexity(evaluation *v, diag *d);
 
-// --- report.c, report_json.c
+// --- report.c, report_json.c, report_csv.c
 void evaluate_print(const evaluation *v);
-void evaluate_print_json(const evaluation *v);
+cJSON *evaluate_json(const evaluation *v); // the caller's
+void evaluate_print_csv(const cJSON *figures);
 
 #endif

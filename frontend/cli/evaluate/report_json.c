@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend/cli/data/nul.h"
 #include "frontend/cli/evaluate/evaluate.h"
 #include "frontend/cli/evaluate/rates.h"
 #include "ir/memory.h"
@@ -54,10 +53,6 @@ static void add_types(cJSON *o, const span_metrics *m) {
 
 // --- Groups
 
-static cJSON *group_name(const tally *one) {
-    return memory_must(nul_string(one->group, strlen(one->group)));
-}
-
 static void add_apart(cJSON *o, const tallies *t, const metric_list *all) {
     cJSON *apart = cJSON_AddObjectToObject(o, "between_groups");
     double values[GROUPS_MAX];
@@ -78,7 +73,7 @@ static void add_rates(cJSON *list, const evaluation *v, int positive) {
     for (int i = 0; i < t->count; i++) {
         cJSON *one = cJSON_CreateObject();
         rates[i] = tally_rates(t, t->groups[i], positive);
-        cJSON_AddItemToObject(one, "group", group_name(t->groups[i]));
+        cJSON_AddStringToObject(one, "group", t->groups[i]->group);
         json_figure(one, "selection_rate", rates[i].selection);
         json_figure(one, "true_positive_rate", rates[i].true_positive);
         json_figure(one, "false_positive_rate", rates[i].false_positive);
@@ -100,7 +95,7 @@ static void add_groups(cJSON *o, const evaluation *v) {
     cJSON *groups = cJSON_AddArrayToObject(o, "groups");
     for (int i = 0; i < t->count; i++) {
         cJSON *one = cJSON_CreateObject();
-        cJSON_AddItemToObject(one, "group", group_name(t->groups[i]));
+        cJSON_AddStringToObject(one, "group", t->groups[i]->group);
         cJSON_AddNumberToObject(one, "examples", (double)t->groups[i]->count);
         cJSON_AddBoolToObject(one, "small", t->groups[i]->count < SMALL_GROUP);
         tally_list(t, t->groups[i], &all[i]);
@@ -142,7 +137,7 @@ static void add_questions(cJSON *o, const answer_metrics *m) {
     add_question_row(questions, "no_answer", m->without, m->without, m->count - m->possible);
 }
 
-void evaluate_print_json(const evaluation *v) {
+cJSON *evaluate_json(const evaluation *v) {
     metric_list l = {0};
     cJSON *o = cJSON_CreateObject();
     tally_list(&v->tallies, &v->tallies.all, &l);
@@ -158,5 +153,5 @@ void evaluate_print_json(const evaluation *v) {
     if (v->kind == EVALUATE_TEXT) cJSON_AddNumberToObject(o, "tokens", (double)v->tallies.all.tokens);
     if (v->options->group_by) add_groups(o, v);
     if (v->swaps.count) add_swaps(o, v);
-    print_json(o);
+    return o;
 }

@@ -1,32 +1,9 @@
 #include "frontend/cli/run/csv.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-#include "runtime/json_text.h"
-
 #define END "\r\n"
-
-void csv_field(FILE *out, const char *text, size_t size) {
-    bool quoted = false;
-    for (size_t i = 0; i < size && !quoted; i++) quoted = text[i] && strchr(",\"\r\n", text[i]);
-    if (!quoted) {
-        fwrite(text, 1, size, out);
-        return;
-    }
-    putc('"', out);
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '"') putc('"', out);
-        putc(text[i], out);
-    }
-    putc('"', out);
-}
-
-void csv_number(FILE *out, float x) {
-    char text[JSON_NUMBER_ROOM];
-    if (isfinite(x)) fwrite(text, 1, json_print_float(x, text), out);
-}
 
 static void put_word(FILE *out, const char *word) {
     if (word) csv_field(out, word, strlen(word));

@@ -22,9 +22,4 @@ void csv_answer(FILE *out, const csv_table *t, const run_options *o, int64_t lin
 // The row of a text that has no answer.
 void csv_put_failure(FILE *out, const csv_table *t, int64_t line, const bertc_text *text, const char *why);
 
-// One field, in quotes where it has a comma, a quote or the end of a line.
-void csv_field(FILE *out, const char *text, size_t size);
-// Nine digits, which give the float back.
-void csv_number(FILE *out, float x);
-
 #endif

@@ -7,23 +7,6 @@
 
 #define ENDINGS ".jsonl (.ndjson, .json), .csv, .txt, .npy, .npz"
 
-static const char *const names[] = {
-    [FORMAT_TEXT] = "text", [FORMAT_JSONL] = "jsonl", [FORMAT_CSV] = "csv",
-    [FORMAT_NPY] = "npy",   [FORMAT_NPZ] = "npz",
-};
-enum { FORMATS = sizeof names / sizeof *names };
-
-const char *format_name(answer_format f) {
-    return names[f];
-}
-
-bool format_find(const char *word, answer_format *out) {
-    *out = FORMAT_UNSAID;
-    for (int i = FORMAT_TEXT; word && i < FORMATS; i++)
-        if (!strcmp(word, names[i])) return *out = (answer_format)i, true;
-    return !word;
-}
-
 answer_format format_of_path(const char *path) {
     static const struct {
         const char *ending;
@@ -61,13 +44,19 @@ static const char *mode_without_rows(const run_options *o) {
                               : NULL;
 }
 
+// The same, where they are rows, but no arrays.
+static const char *mode_without_arrays(const run_options *o) {
+    return o->similar ? "--similar" : o->search ? "--search" : o->rank ? "--rank" : NULL;
+}
+
 int format_options_check(const option_table *t, run_options *o) {
     const char *mode = mode_without_rows(o);
     if (!format_find(o->format_word, &o->said))
-        return usage_error(t, "--format: '%s' is none of text, jsonl, csv, npy, npz", o->format_word);
+        return usage_error(t, "--format: '%s' is not one of text, jsonl, csv, npy or npz", o->format_word);
     if (o->json && o->said && o->said != FORMAT_JSONL)
         return usage_error(t, "takes --json or --format %s, not both", o->format_word);
-    answer_format ending = o->input ? format_of_path(o->output) : FORMAT_UNSAID;
+    bool rows = o->input || o->words;
+    answer_format ending = rows ? format_of_path(o->output) : FORMAT_UNSAID;
     if (o->json && !o->said && ending && ending != FORMAT_JSONL)
         return usage_error(t, "--json and -o %s are two forms: --format says which", o->output);
     if (o->json) o->said = FORMAT_JSONL;
@@ -77,8 +66,11 @@ int format_options_check(const option_table *t, run_options *o) {
     if (mode && o->said > FORMAT_JSONL)
         return usage_error(t, "--format %s: %s gives text or jsonl", o->format_word, mode);
     bool array = o->said == FORMAT_NPY || o->said == FORMAT_NPZ;
-    if (array && (!o->input || !o->output) && !o->merge)
-        return usage_error(t, "--format %s goes with --input and -o", o->format_word);
+    if (array && mode_without_arrays(o))
+        return usage_error(t, "--format %s: %s gives text, jsonl or csv", o->format_word,
+                           mode_without_arrays(o));
+    if (array && (!rows || !o->output) && !o->merge)
+        return usage_error(t, "--format %s goes with -o, and with TEXT or --input", o->format_word);
     o->json = o->said == FORMAT_JSONL;
     return -1;
 }
@@ -86,7 +78,7 @@ int format_options_check(const option_table *t, run_options *o) {
 bool format_choose(run_options *o, diag *d) {
     struct stat st;
     o->format = o->said;
-    if (!o->input) return true; // -o is of another kind then
+    if (!o->input && !o->words) return true; // -o is of another kind then
     if (!o->format && o->output) o->format = format_of_path(o->output);
     if (!o->format && (!o->output || (stat(o->output, &st) == 0 && !S_ISREG(st.st_mode))))
         o->format = FORMAT_JSONL;

@@ -12,10 +12,6 @@ int format_options_check(const option_table *t, run_options *o);
 // known, and nothing else says it. What is no regular file (/dev/null, a pipe) gets JSON lines.
 bool format_choose(run_options *o, diag *d);
 
-// "csv", of FORMAT_UNSAID NULL.
-const char *format_name(answer_format f);
-// False for other words; NULL is FORMAT_UNSAID.
-bool format_find(const char *word, answer_format *out);
 // By a path's ending; FORMAT_UNSAID: it isn't known.
 answer_format format_of_path(const char *path);
 // Does a file of this form grow row by row, so that --resume can go on with it?

@@ -1,4 +1,4 @@
-// `bertc run MODEL --input FILE`: a file of any size, chunk by chunk. While the workers answer one chunk,
+// `bertc run MODEL --input FILE`: a file of any size, chunk by chunk; or `bertc run MODEL TEXT... -o FILE`. While the workers answer one chunk,
 // this thread writes the one before and reads the one after.
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,6 +81,7 @@ static bool shape_of(const run_options *o, const bertc_model *model, const bertc
 }
 
 static bool open_lines(const run_options *o, const shard *part, line_source *in, const sink *out, diag *d) {
+    if (o->words) return lines_of_words(in, o->words, o->pair), true;
     if (!lines_open(in, o->input, o->pair, d)) return false;
     if (part) {
         if (!line_reader_seek(&in->reader, part->begins, part->first + 1, d)) return false;
@@ -122,7 +123,8 @@ bool run_input(const run_options *o, const shard *part, bertc_model *model, diag
     }
     crew_close(workers);
     if (ok && out.failed)
-        diag_error(d, o->input, "%" PRId64 " of %" PRId64 " lines have no answer", out.failed, out.rows);
+        diag_error(d, in.reader.name, "%" PRId64 " of %" PRId64 " %s have no answer", out.failed, out.rows,
+                   o->words ? "texts" : "lines");
     if (part && ok && out.rows != part->lines)
         ok = diag_error(d, o->input, "has other lines than when the shard was measured");
     ok = sink_close(&out, ok, d) && ok;

@@ -200,12 +200,16 @@ bool lines_open(line_source *s, const char *path, const char *pair, diag *d) {
     return true;
 }
 
+void lines_of_words(line_source *s, const arguments *words, const char *pair) {
+    *s = (line_source){.reader = {.fd = -1, .name = "TEXT", .size = -1}, .pair = pair, .words = words};
+}
+
 void lines_close(line_source *s) {
     line_reader_close(&s->reader);
 }
 
 bool lines_ready(line_source *s) {
-    return line_reader_ready(&s->reader);
+    return s->words || line_reader_ready(&s->reader);
 }
 
 // All lines that are to be read are read.
@@ -213,7 +217,16 @@ static bool at_last(const line_source *s) {
     return s->limited && s->reader.number >= s->last;
 }
 
+static bool next_word(line_source *s, row *r) {
+    if (s->reader.number >= s->words->count) return false;
+    const char *word = s->words->v[s->reader.number++];
+    *r = (row){.line = s->reader.number};
+    row_text(r, word, strlen(word), s->pair, s->pair ? strlen(s->pair) : 0);
+    return true;
+}
+
 bool lines_next(line_source *s, row *r, diag *d) {
+    if (s->words) return next_word(s, r);
     if (at_last(s)) return false;
     int64_t n = line_reader_next(&s->reader, d);
     *r = (row){.line = s->reader.number};

@@ -38,11 +38,14 @@ typedef struct line_source {
     const char *pair; // of lines that have none; NULL: none
     bool limited;     // lines behind number `last` are not read
     int64_t last;
-    bool single; // lines are one text: a tab is part of it, and a JSON pair an error
+    bool single;            // lines are one text: a tab is part of it, and a JSON pair an error
+    const arguments *words; // NULL, or texts of the command line, which are the lines then
 } line_source;
 
 // "-": standard input. By the name's ending: .txt is text; .jsonl, .ndjson, .json are JSON; else either.
 bool lines_open(line_source *s, const char *path, const char *pair, diag *d);
+// The texts of a command line, each as it stands.
+void lines_of_words(line_source *s, const arguments *words, const char *pair);
 void lines_close(line_source *s);
 // Reads a line into *r, which row_free frees. False at the end (or on an error, which is in `d`).
 bool lines_next(line_source *s, row *r, diag *d);

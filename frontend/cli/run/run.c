@@ -18,8 +18,8 @@ static void add_texts(option_table *t, run_options *o) {
                                 "second), or JSON with text, pair or words",
                                 &o->input});
     options_add(t, (option_row){"output", 'o', OPTION_TEXT, "FILE",
-                                "write the answers here: .jsonl, .csv, .txt, .npy or .npz (with --input), "
-                                "safetensors (--tensors), .svg (--attention), .html (--explain)",
+                                "write the answers here: .jsonl, .csv, .txt, .npy or .npz (of TEXT or "
+                                "--input), safetensors (--tensors), .svg (--attention), .html (--explain)",
                                 &o->output});
     options_add(t, (option_row){"resume", 0, OPTION_FLAG, NULL, "continue a run of --input that was stopped",
                                 &o->resume});
@@ -251,7 +251,7 @@ static void run(run_options *o, const option_table *t, const shard_place *where,
              zero_shot_begin(o, model.model, d);
     if (ok && where->count)
         run_shard(o, t, where, model.model, d);
-    else if (ok && o->input)
+    else if (ok && (o->input || o->words))
         run_input(o, NULL, model.model, d);
     else if (ok && o->search)
         run_search(o, model.model, &words, d);
@@ -277,6 +277,9 @@ static int check_options(const option_table *t, run_options *o, const arguments 
         return usage_error(
             t, "takes one of --tensors, --input, --similar, --search, --rank, --summarize, --attention, "
                "--explain");
+    bool others = o->tensors || o->input || o->similar || o->search || o->rank || o->summarize ||
+                  o->attention.count || o->explain;
+    if (o->output && texts && !others) o->words = words;
     int status = zero_shot_options_check(t, o);
     if (status < 0) status = rank_options_check(t, o, texts);
     if (status < 0) status = summarize_options_check(t, o, texts);
@@ -302,8 +305,9 @@ static int check_options(const option_table *t, run_options *o, const arguments 
     if (o->attention.count && texts != 1) return usage_error(t, "--attention takes one text");
     if (o->explain && !texts) return usage_error(t, "--explain takes a text");
     if (o->tensors && !o->output) return usage_error(t, "--tensors and -o go together");
-    if (o->output && !o->tensors && !o->input && !o->attention.count && !o->explain)
-        return usage_error(t, "-o goes with --tensors, --input, --attention or --explain");
+    if (o->output && !o->tensors && !o->input && !o->attention.count && !o->explain && !o->words)
+        return usage_error(
+            t, "-o goes with TEXT, --input (-: standard input), --tensors, --attention or --explain");
     if (o->attention.count && o->output && !hub_ends_with(o->output, ".svg"))
         return usage_error(t, "--attention is drawn as .svg, not as %s: rsvg-convert makes a PNG of it",
                            o->output);
@@ -321,8 +325,8 @@ static int check_options(const option_table *t, run_options *o, const arguments 
         return usage_error(t, "--similar takes QUERIES for queries and TEXT for documents: no --as");
     if ((o->raw_scores || o->how_aggregated) && (o->tensors || o->attention.count || o->similar || o->search))
         return usage_error(t, "--raw-scores and --aggregation go with texts that get an answer");
-    if (o->huge_pages && (o->input || o->similar || o->rank))
-        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, --similar "
+    if (o->huge_pages && (o->input || o->words || o->similar || o->rank))
+        return usage_error(t, "--huge-pages would copy the weights for each thread of --input, -o, --similar "
                               "and --rank");
     if (o->read.plain_text && o->tensors) return usage_error(t, "--plain-text goes with texts");
     return -1;
@@ -359,7 +363,8 @@ int command_run(int argc, char **argv) {
     if (!role_of(o.as, &o.role)) return usage_error(&t, "--as: '%s' is none of query, document", o.as);
     status = build_options_check(&t, &o.build, rest.v[0], false);
     if (status >= 0) return status;
-    status = check_options(&t, &o, &(arguments){rest.count - 1, rest.v + 1});
+    const arguments words = {rest.count - 1, rest.v + 1};
+    status = check_options(&t, &o, &words);
     if (status >= 0) return status;
     diag d;
     diag_init(&d);

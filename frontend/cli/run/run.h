@@ -5,17 +5,8 @@
 #include <stdio.h>
 
 #include "frontend/cli/cli.h"
+#include "frontend/cli/forms.h"
 #include "frontend/cli/run/reading.h"
-
-// How answers are written: --format, or the ending of -o (format.h).
-typedef enum answer_format {
-    FORMAT_UNSAID,
-    FORMAT_TEXT,
-    FORMAT_JSONL,
-    FORMAT_CSV,
-    FORMAT_NPY,
-    FORMAT_NPZ
-} answer_format;
 
 typedef struct run_options {
     build_options build;
@@ -31,9 +22,10 @@ typedef struct run_options {
     int_list attention;                // layer, head
     const char *similarity;            // NULL: as the model says
     int64_t top_k, max_answer, dimensions;
-    int64_t summarize; // sentences; 0: not given
-    int64_t threads;   // 0: not given
-    int64_t shards;    // 0: not given
+    int64_t summarize;      // sentences; 0: not given
+    const arguments *words; // NULL, or texts of the command line whose answers -o gets
+    int64_t threads;        // 0: not given
+    int64_t shards;         // 0: not given
     bool merge;
     const char *format_word;
     answer_format said;   // on the command line
@@ -65,7 +57,7 @@ bool print_result_json(const bertc_result *r, const bertc_text *text, diag *d);
 bool run_texts(const run_options *o, const bertc_model *model, bertc_session *s, const arguments *words,
                diag *d);
 
-// --- input.c: answers to the lines of a file.
+// --- input.c: answers to the lines of a file, or to o->words.
 // `part`: the shard of them that this process answers; NULL: all.
 struct shard;
 bool run_input(const run_options *o, const struct shard *part, bertc_model *model, diag *d);

@@ -45,6 +45,21 @@ succeeds run --input texts.txt -o /dev/null
 succeeds run --input texts.txt -o /dev/null --format csv
 rejects 1 '/dev/full|standard output' run --input texts.txt -o /dev/full --format csv
 
+# -o of texts on the command line: the file that --input writes of the same lines.
+for form in csv jsonl txt npy npz; do
+    succeeds run --input texts.txt -o lines.$form
+    succeeds run 'Amazing!' 'He said "no, never" , and left' -o words.$form
+    cmp lines.$form words.$form || fail "-o words.$form"
+done
+succeeds run 'Amazing!' -o words.odd --format csv --pair 'So good!'
+[ "$(wc -l <words.odd)" = 2 ] || fail "$(cat words.odd)"
+rejects 1 'x.foo: has an ending that says no form' run -o x.foo a
+long=$(printf 'word %.0s' $(seq 100))
+! run a "$long" b -o some.csv 2>err || fail "a text that is too long is an answer"
+grep -Eq 'TEXT:2: .*tokens' err && grep -q '1 of 3 texts have no answer' err || fail "$(cat err)"
+grep -q '^2,word .*tokens' some.csv && [ "$(wc -l <some.csv)" = 4 ] || fail "$(cat some.csv)"
+rm some.csv
+
 # A line without an answer has a row that says why.
 printf '{"text": "Amazing!"}\n{"txt": "a,b"}\n{"text": "Amazing!"}\n' >lines.jsonl
 MANY=1
@@ -59,11 +74,15 @@ MANY=0
 for name in x.tsv x.CSV x x.foo x.jsonl.gz; do
     rejects 1 "^bertc: error: $name: has an ending that says no form: .jsonl .*\.csv, \.txt, \.npy, \.npz" run --input texts.txt -o $name
 done
-rejects 2 "--format: 'xml' is none of text, jsonl, csv, npy, npz" run --format xml a
+rejects 2 "--format: 'xml' is not one of text, jsonl, csv, npy or npz" run --format xml a
 rejects 2 'takes --json or --format csv, not both' run --json --format csv a
 rejects 2 '--json and -o x.npy are two forms' run --json --input texts.txt -o x.npy
-rejects 2 '--format npy goes with --input and -o' run --format npy a
-rejects 2 '--format npz goes with --input and -o' run --input texts.txt --format npz
+rejects 2 '--format npy goes with -o, and with TEXT or --input' run --format npy a
+rejects 2 '--format npz goes with -o, and with TEXT or --input' run --input texts.txt --format npz
+rejects 2 '-o goes with TEXT, --input \(-: standard input\)' run -o x.csv
+for mode in --similar --search --rank; do
+    rejects 2 "--format npz: $mode gives text, jsonl or csv" run $mode texts.txt --format npz texts.txt
+done
 rejects 2 '--tensors writes safetensors: no --format' run --tensors t.safetensors -o x.safetensors --format csv
 rejects 2 '--format csv: --explain gives text or jsonl' run --explain --format csv a
 rejects 2 '--explain is drawn as .html, not as x.svg' run --explain -o x.svg a
@@ -163,3 +182,38 @@ for head in token-classification masked-lm pretraining; do
 done
 rejects 1 'answers are of several kinds' "$BERTC" run pretraining --seq 32 --format csv 'a [MASK]'
 rejects 1 'answers are of several kinds' "$BERTC" run "$cases/vectors/bge-m3" --seq 32 --outputs dense,sparse --input words.txt -o x.csv
+
+# The other commands: the same words, and each says which forms it has.
+succeeds "$BERTC" tokenize m.so --format csv 'Hello, "you"' b
+[ "$(head -1 out | tr -d '\r')" = line,token,id,type,start,end,word,error ] || fail "$(cat out)"
+expect "^1,\",\",[0-9]+,0,5,6,1,$(printf '\r')$"
+expect "^2,b,[0-9]+,0,0,1,0,$(printf '\r')$"
+[ "$(awk -F, '!/"/ {print NF}' out | sort -u)" = 8 ] || fail "$(cat out)"
+succeeds "$BERTC" tokenize m.so --format jsonl Hello
+cp out one
+succeeds "$BERTC" tokenize m.so --json Hello
+cmp out one || fail "--json is not --format jsonl"
+data=$SOURCE/examples/reviews.jsonl
+succeeds "$BERTC" evaluate m.so --data "$data" --json --group-by about
+cp out figures.json
+succeeds "$BERTC" evaluate m.so --data "$data" --format csv --group-by about
+[ "$(head -1 out | tr -d '\r')" = of,name,figure,value ] || fail "$(head -1 out)"
+for key in accuracy matthews calibration_error; do
+    expect "^,,$key,[0-9.]+$(printf '\r')$"
+    grep -q "\"$key\": $(sed -n "s/^,,$key,\([0-9.]*\).*/\1/p" out)" figures.json || fail "$key differs from JSON"
+done
+expect '^labels,positive,f1,0\.'
+expect '^confusion,negative,positive,1'
+expect '^groups,film,accuracy,0\.'
+expect '^between_groups,accuracy,difference,'
+expect '^rates of positive,actor,selection_rate,'
+succeeds "$BERTC" bench m.so --seq 8 --rounds 2 --threads 1,2 --format csv
+[ "$(wc -l <out)" = 3 ] && head -1 out | grep -q '^batch,seq,tokens,threads,milliseconds,' || fail "$(cat out)"
+succeeds "$BERTC" verify "$MODEL" --seq 8 --format csv
+[ "$(head -1 out | tr -d '\r')" = name,error,largest,at,against,cost ] && [ "$(wc -l <out)" -gt 5 ] || fail "$(head -3 out)"
+rejects 2 "--format: 'xml' is not one of text, jsonl or csv" "$BERTC" tokenize m.so --format xml a
+rejects 2 '--format npy: this command gives text, jsonl or csv' "$BERTC" evaluate m.so --data "$data" --format npy
+rejects 2 '--format csv: this command gives text or jsonl' "$BERTC" inspect m.so --format csv
+rejects 2 '--format csv: this command gives text or jsonl' "$BERTC" compile "$MODEL" -o x.so --format csv
+rejects 2 '--format csv: --profile gives text or jsonl' "$BERTC" bench m.so --profile --format csv
+rejects 2 'takes --json or --format text, not both' "$BERTC" verify "$MODEL" --json --format text
