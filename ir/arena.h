@@ -1,4 +1,4 @@
-// Arenas: memory that is taken piece by piece and freed all at once (a graph, a pass's scratch).
+// Arenas: memory that is allocated piece by piece and freed all at once (of a graph, a pass's scratch).
 #ifndef BERTC_IR_ARENA_H
 #define BERTC_IR_ARENA_H
 
@@ -7,14 +7,14 @@
 
 typedef struct arena arena;
 
-// A new, empty arena; the caller owns it and ends it with arena_free. Here as below, memory_exhausted()
-// when memory runs out.
+// A new, empty arena; the caller owns it and frees it with arena_free. When memory runs out, this function and those
+// below call memory_exhausted().
 arena *arena_new(void);
 void arena_free(arena *a);
 
 // `size` bytes, zeroed, aligned to 16; never NULL.
 void *arena_alloc(arena *a, size_t size);
-void *arena_array(arena *a, size_t count, size_t size); // `count` elements of `size` bytes, likewise
+void *arena_array(arena *a, size_t count, size_t size); // the same for `count` elements of `size` bytes
 // Copies into the arena.
 void *arena_dup(arena *a, const void *data, size_t size);
 char *arena_strdup(arena *a, const char *s);

@@ -1,10 +1,10 @@
-// The evaluator's kernels: one function an op over concrete tensors. Private to ir/.
+// The evaluator's kernels: one function per op, over concrete tensors. Private to ir/.
 #ifndef BERTC_IR_EVAL_OPS_H
 #define BERTC_IR_EVAL_OPS_H
 #include "ir/eval.h"
 
-// How the evaluator holds an f32 element. Tests that check gradients by differences compile it once more, with doubles
-// (tests/ops/test_gradients.c).
+// How the evaluator stores an f32 element. Tests that check gradients by finite differences compile it once more, with
+// doubles (tests/ops/test_gradients.c).
 #ifdef BERTC_EVAL_WIDE
 typedef double eval_float;
 #else
@@ -15,11 +15,10 @@ static inline size_t eval_size(elem e) {
     return e == ELEM_F32 ? sizeof(eval_float) : elem_size(e);
 }
 
-// A value while it lives. What is not owned is borrowed: from an input, an operand, a literal, the
-// checkpoint.
+// A value while it lives.
 typedef struct cell {
-    tensor t; // data NULL: not there (yet, or any more)
-    void *owned;
+    tensor t;    // data NULL: not computed yet, or freed
+    void *owned; // NULL: t.data is borrowed from an input, an operand, a literal or the checkpoint
 } cell;
 
 // One op's evaluation.
@@ -27,7 +26,7 @@ typedef struct eval_call {
     const graph *g;
     value v;
     const node *n;
-    const cell *cells; // by value of g
+    const cell *cells; // indexed by value of g
     const bindings *b;
     tensor *out; // of the node's shape, zeroed
     diag *d;
@@ -46,15 +45,15 @@ static inline const type *eval_operand_type(const eval_call *c, int i) {
 bool eval_error(const graph *g, value v, diag *d, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-// elem_convert between elements as the evaluator holds them; by way of float, but for f32 to f32.
+// elem_convert for elements as the evaluator stores them; by way of float, except from f32 to f32.
 void eval_convert(elem from, const void *in, elem to, void *out, int64_t n);
 
 // Bytes from one element of `t` to the next along each axis.
 void eval_steps(const tensor *t, int64_t *steps);
-// The same, aligned at the last axis with a shape of `rank` axes; 0 where `t` is broadcast.
+// The same, aligned at the last axis with a shape of `rank` axes; 0 along axes where `t` is broadcast.
 void eval_broadcast_steps(const tensor *t, int rank, int64_t *steps);
 
-// An op without a kernel does not link. (Leaves that only stand for data, and regions, are eval.c's own.)
+// An op without a kernel does not link. (eval.c itself evaluates regions, inputs, params and constants.)
 #define OP(name, least, most, attrs, flags, gradient) bool kernel_##name(const eval_call *c);
 #include "ir/ops.def"
 #undef OP

@@ -1,28 +1,28 @@
-// The graph: an array of nodes in topological order. A value is the index of the node that computes it. A
-// region (the body of `fuse` and `per_sequence`) is a graph too. Its first nodes are `param`s, one for each
-// operand (of `per_sequence`: for each operand after the bounds), in their order; its outputs are the values
-// that it yields, one or more. The region's node is the value of yield 0. A node `result` of the region stands
-// for each other yield that is read; it computes nothing.
+// The graph: an array of nodes in topological order. A value is the index of the node that computes it.
 //
-// `fuse` is the composition of the ops in its body. It changes no value; it says that they are one kernel.
+// A region is a node `fuse` or `per_sequence`. Its body is a graph too. The body's first nodes are
+// `param`s: one for each operand, in the same order (of `per_sequence`: for each operand after the bounds).
+// The body's outputs are its yields, one or more. The region's node is the value of yield 0. Each other
+// yield that something reads has a node `result`, which computes nothing.
+//
+// `fuse` computes what the ops of its body compute. It only says that they are one kernel.
 //
 // `per_sequence` (bounds, [row bounds,] x, y, ...) evaluates its body once for each sequence. An operand
-// whose leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there; other operands
-// (weights) are passed whole. The results of all sequences are concatenated along the leading dimension: L
-// becomes T, Q becomes R, 1 becomes S, for each yield by its own leading dimension. Bounds are i32[S+1]:
-// sequence s owns rows bounds[s] to bounds[s+1] - 1.
+// whose leading dimension is T, R or S is cut along it, and its param has L, Q or 1 there. Other operands
+// (weights) are passed whole. The results of all sequences are concatenated along the leading dimension of
+// each yield: L becomes T, Q becomes R, 1 becomes S. Bounds are i32[S+1]: sequence s has rows bounds[s] to
+// bounds[s+1] - 1.
 //
-// Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, where a head reads
-// chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1]. Numbers of the call: step i32[],
-// seed i32[2], and f32[]: rate, keep (what is left of the gradients of before: 0 or 1), scale (of the loss), clip (the
-// largest norm of all gradients, or 0).
+// Inputs of a model's graph, by name: ids, types, positions i32[T]; bounds i32[S+1]; and, if a head reads
+// chosen rows, rows i32[R] (indices into T, ascending) with row_bounds i32[S+1]. Numbers of the call: step
+// i32[], seed i32[2], and f32[]: rate, keep (do earlier gradients count? 0 or 1), scale (of the loss), clip
+// (the largest norm of all gradients, or 0).
 //
-// A constant with `trainable` is a state: a parameter that training changes. `assign` (state, x) gives x and
-// writes it into the state, in place, for the calls that follow. A graph stays a graph of values: the constant
-// stands for what the state was before the call, the assign's result for what it is afterwards. So each reader
-// of the constant stands before the assign. One assign writes a state, at the top level or in a `fuse` that
-// yields it; in the fuse's body it writes a param, which pointwise ops alone read. A node that writes a state
-// is never dead.
+// A constant with `trainable` is a state: a parameter that training changes. `assign` (state, x) returns x
+// and writes it into the state, in place, for later calls. The constant is the state's value before the
+// call; the assign's result is its value after the call. So each reader of the constant comes before the
+// assign. One assign writes a state: at the top level, or in a `fuse` that yields it. In the fuse's body it
+// writes a param that only pointwise ops read. A node that writes a state is never dead.
 #ifndef BERTC_IR_GRAPH_H
 #define BERTC_IR_GRAPH_H
 
@@ -45,13 +45,13 @@ typedef enum op_flags {
     WRITES = 64
 } op_flags;
 
-// What an op's gradient rule reads, beside types and attributes.
+// What an op's gradient rule reads, besides types and attributes.
 typedef enum gradient_reads {
     NO_GRADIENT = 0, // there is no rule
     READS_NOTHING = 1,
     READS_OPERANDS = 2,
     READS_RESULT = 4,
-    READS_BODY = 8 // a region's, whose ops have rules
+    READS_BODY = 8 // of a region: the rules of the ops in its body
 } gradient_reads;
 
 typedef enum attr_id {
@@ -88,7 +88,7 @@ typedef struct attr {
         const dim *dims;
         const char *name;
         elem e;
-        const void *literal; // elements by themselves (elem_size)
+        const void *literal; // each element separately (elem_size bytes)
         const float *floats; // literal, f32
         const int32_t *i32s; // literal, i32
         const recipe *recipe;
@@ -150,10 +150,10 @@ typedef struct schedule {
 typedef struct variant {
     const char *name; // "avx512_s128"
     const char *isa;  // target.isa
-    // The longest text, the most texts and the most tokens (length x batch) of one call. A text has a token
-    // at least, so sequences = tokens, but where a text's result is wide: then fewer.
+    // The longest text, the most texts, and the most tokens (length x batch) of one call. A text has at least one
+    // token, so sequences = tokens. It is fewer if a text's result is wide.
     int64_t length, sequences, tokens;
-    int64_t row_tile;    // values over T, S or R have room for rows up to its next multiple
+    int64_t row_tile;    // the room of values over T, S or R is rounded up to a multiple of it
     schedule *schedules; // by value
     place *places;       // by value
     int64_t arena_bytes;
@@ -170,9 +170,8 @@ struct graph {
     int variant_count;
     variant *variants;
     int64_t weight_bytes; // of the whole module; set by pack_weights
-    int64_t state_bytes;  // of these, the first, which hold the states' initial values
-    // Of the states that begin as zeros: they lie behind the others, and not in the weights.
-    int64_t zero_bytes;
+    int64_t state_bytes;  // the first of these, which hold the states' initial values
+    int64_t zero_bytes;   // of the states that begin as zeros: after the other states, and not in the weights
 };
 
 // --- The op table
@@ -182,7 +181,7 @@ int op_flag_bits(op o);
 int op_gradient_reads(op o); // gradient_reads
 int op_least_inputs(op o);
 int op_most_inputs(op o); // -1: any number
-// Finds by name; OP_COUNT / ATTR_COUNT where there is none.
+// Finds by name; OP_COUNT or ATTR_COUNT if there is none.
 op op_find(const char *name, size_t n);
 attr_id attr_find(const char *name, size_t n);
 const char *attr_name(attr_id id);
@@ -190,8 +189,8 @@ attr_kind attr_kind_of(attr_id id);
 // Does the op take this attribute? *required: must it have it?
 bool op_takes(op o, attr_id id, bool *required);
 
-// --- Building. Builders append, infer the type (shape.h) and return the value; operands must be of the
-// graph. A shape that does not fit is a broken invariant here (assert); graph_try_append reports it instead.
+// --- Building. Builders append a node, infer its type (shape.h) and return its value. Operands must be values of
+// the graph. A shape that does not fit fails an assert; graph_try_append reports it instead.
 
 graph *graph_new(arena *a, const char *name);
 graph *graph_clone(arena *a, const graph *g);      // a deep copy into another arena, variants included
@@ -200,31 +199,31 @@ void graph_set_class(graph *g, const char *class); // copies
 value graph_input(graph *g, const char *name, type t);
 value graph_param(graph *g, const char *name, type t);
 value graph_constant_f32(graph *g, const char *name, type t, const float *data); // literal
-// A literal of any element type but i1; `data`: elements by themselves (elem_size).
+// A literal of any element type but i1; `data`: each element separately (elem_size bytes).
 value graph_constant_literal(graph *g, const char *name, type t, const void *data);
 value graph_constant_recipe(graph *g, const char *name, const recipe *r);
 value graph_scalar(graph *g, double x); // f32[] literal
 value graph_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs);
 value graph_try_append(graph *g, op o, int n, const value *inputs, int attr_count, const attr *attrs,
-                       const char *where, diag *d); // VALUE_NONE where it does not fit
+                       const char *where, diag *d); // VALUE_NONE if it does not fit
 value graph_op1(graph *g, op o, value a);
 value graph_op2(graph *g, op o, value a, value b);
 value graph_op3(graph *g, op o, value a, value b, value c);
 value graph_reshape(graph *g, value a, int rank, const dim *shape);
 value graph_transpose(graph *g, value a, int rank, const int64_t *perm);
 value graph_slice(graph *g, value a, int rank, const dim *begin, const dim *end);
-// fuse or per_sequence over a finished body (params, and an output or more); the node's type is that of yield
-// 0, as seen from outside.
+// fuse or per_sequence with a finished body (params, and one output or more). The node's type is that of yield 0,
+// as seen from outside.
 value graph_region(graph *g, op o, int n, const value *inputs, graph *body, int bounds);
-// The same for operands, attributes and a body that were not checked: VALUE_NONE, with a diagnostic, where
-// they don't fit.
+// The same for operands, attributes and a body that were not checked: VALUE_NONE, with a diagnostic, if they
+// don't fit.
 value graph_try_region(graph *g, op o, int n, const value *inputs, graph *body, int attr_count,
                        const attr *attrs, const char *where, diag *d);
-// Yield `index` of a region: the region itself for 0, else the `result` that is there, or a new one.
+// Yield `index` of a region: the region itself for 0, else its `result`, which is appended if there is none.
 value graph_result(graph *g, value region, int index);
-// The same; VALUE_NONE where there is none.
+// The same, but VALUE_NONE if there is no `result`.
 value graph_result_find(const graph *g, value region, int index);
-void graph_output_add(graph *g, const char *name, value v); // the only way to add one: it keeps the room
+void graph_output_add(graph *g, const char *name, value v); // the only way to add one: it grows the array
 void graph_name(graph *g, value v, const char *name);       // copies
 
 static inline node *graph_node(const graph *g, value v) {
@@ -233,36 +232,36 @@ static inline node *graph_node(const graph *g, value v) {
 static inline const type *graph_type(const graph *g, value v) {
     return &g->nodes[v].type;
 }
-const attr *node_attr(const node *n, attr_id id); // NULL where it has none
+const attr *node_attr(const node *n, attr_id id); // NULL if it has none
 void node_set_attr(graph *g, node *n, attr a);    // replaces or adds; copies what the attribute points to
-void node_drop_attr(node *n, attr_id id);         // where it has one
+void node_drop_attr(node *n, attr_id id);         // does nothing if it has none
 attr attr_copy(arena *a, attr x);                 // deep
 attr attr_int(attr_id id, int64_t i);
 attr attr_float(attr_id id, double f);
 attr attr_word(attr_id id, const char *name);
 attr attr_elem(attr_id id, elem e);
-attr attr_literal(elem e, int n, const void *data); // `value`; borrowed, until a node copies it
+attr attr_literal(elem e, int n, const void *data); // `value`; the data is borrowed until a node copies it
 attr attr_flag(attr_id id);
 attr attr_ints(arena *a, attr_id id, int n, const int64_t *v);
 attr attr_dims(arena *a, attr_id id, int n, const dim *v);
 
-// Is it a number of the call? Such an input lies with the call's sizes, in no arena.
+// Is it a number of the call? Such an input is passed with the call's sizes, not in the arena.
 bool input_of_call(const node *n);
-// The type that a number of the call has by its name; false: no number is called so.
+// The type of the number of the call with this name; false: there is none.
 bool number_of_call(const char *name, type *out);
 
 // --- States (state.c)
 
 bool node_is_state(const node *n); // a trainable constant?
-// One that begins as zeros? It takes no bytes of the weights; its `at` is its offset in the states all the same.
+// Is it a state that begins as zeros? It takes no bytes of the weights. Its `at` is still its offset in the states.
 bool node_is_zero_state(const node *n);
-// The operand of `n` that its yield number `yield` (0 of an op that is no region) writes; -1: it writes none.
+// The operand of `n` that its yield `yield` writes (0 for an op that is no region); -1: it writes none.
 int node_writes(const node *n, int yield);
-// How many of its yields write state c.
+// How many of n's yields write state c.
 int node_assigns(const node *n, value c);
-// Does it write a state? Then it is never dead.
+// Does it write a state? Such a node is never dead.
 bool node_has_effect(const node *n);
-// The state in which the value v lies, which its node has written; VALUE_NONE: it lies in none.
+// The state whose bytes hold v, because v's node writes it; VALUE_NONE: none.
 value graph_state_of(const graph *g, value v);
 bool graph_has_effect(const graph *g);
 // The value of the node that writes state c; VALUE_NONE: none does.
@@ -271,11 +270,11 @@ value graph_writer_of(const graph *g, value c);
 double literal_number(const attr *a, int i);              // element i of a literal, as a number
 bool value_is_scalar(const graph *g, value v, double *x); // a literal of one element?
 bool node_is_constant(const node *n);
-// Of a region, what its body yields; of any other node, 1.
+// How many values the body of a region yields; 1 for any other node.
 static inline int node_yield_count(const node *n) {
     return n->body ? n->body->output_count : 1;
 }
-// Of a `result`: which yield of its operand; of any other node, 0.
+// For a `result`, which yield of its operand it is; 0 for any other node.
 static inline int node_result_index(const node *n) {
     return n->op == OP_result ? (int)node_attr(n, ATTR_index)->u.i : 0;
 }

@@ -1,5 +1,5 @@
-// Floats of 16 and 8 bits, to float and (those of 16) back; to the nearest, ties to even, NaN stays NaN. Private
-// to ir/.
+// Converts floats of 16 and 8 bits to float, and float to those of 16 bits: to the nearest, ties to even; NaN stays
+// NaN. Private to ir/.
 #ifndef BERTC_IR_HALF_H
 #define BERTC_IR_HALF_H
 

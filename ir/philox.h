@@ -1,5 +1,6 @@
-// Philox 4x32-10 (Salmon et al., 2011): random numbers by their place. Four words for each counter and key, whoever
-// asks, in whichever order. What the evaluator and the loop nest share of it, and how `random` counts its elements.
+// Philox 4x32-10 (Salmon et al., 2011): random numbers that follow from their place. A counter and a key give four
+// words, in whatever order the counters are used. The evaluator and the loop nest share this file, which also says how
+// `random` numbers its elements.
 #ifndef BERTC_IR_PHILOX_H
 #define BERTC_IR_PHILOX_H
 
@@ -11,9 +12,9 @@
 #define PHILOX_KEY_0  0x9E3779B9u // what is added to the key after each round
 #define PHILOX_KEY_1  0xBB67AE85u
 
-// Column j of a row is word (j / 16) % 4 of counter 16 (j / 64) + j % 16: so the four words of 16 neighbouring
-// counters are 64 neighbouring columns. The counter's other words are the row's number, the index along the axes
-// between the first and the last, row-major, and the stream.
+// Column j of a row is word (j / 16) % 4 of counter 16 (j / 64) + j % 16. So the four words of 16 neighbouring counters
+// are 64 neighbouring columns. The counter's other words are the row's number, the row-major index along the axes
+// between the first and the last, and the stream.
 #define PHILOX_LANES 16
 #define PHILOX_BLOCK 64
 

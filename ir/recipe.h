@@ -1,5 +1,5 @@
-// Recipes: how a large constant is made from tensors of the checkpoint. A constant carries one instead of its
-// elements; it is executed when the object is written or when the JIT maps its weights.
+// Recipes: how a large constant is made from tensors of the checkpoint. A constant holds a recipe instead of its
+// elements. The recipe runs when the object is written, or when the JIT maps its weights.
 #ifndef BERTC_IR_RECIPE_H
 #define BERTC_IR_RECIPE_H
 
@@ -15,28 +15,28 @@ typedef enum recipe_kind {
     RECIPE_CAST,      // cast(r, elem): as elem_convert does
     RECIPE_RESHAPE,   // reshape(r, [..])
     RECIPE_SLICE,     // slice(r, axis, begin, end)
-    RECIPE_DIAGONAL,  // diagonal(r, n): n blocks of a matrix's rows, each in columns of its own; else zero
+    RECIPE_DIAGONAL,  // diagonal(r, n): the rows of r in n blocks, each in columns of its own; else zero
     RECIPE_COS,       // cos(f32[P,N], c): cos(p c^(-j/N)), a rotary table
     RECIPE_SIN,
     RECIPE_DFT_COS, // dft_cos(f32[n,n]): cos(2 pi i j / n), of the discrete Fourier transform
     RECIPE_DFT_SIN,
     RECIPE_PRODUCT, // product(r, r): of two f32 matrices
-    RECIPE_SUM,     // sum(r, r): a f32 matrix and another, or a vector for each of its rows
-    RECIPE_NORM,    // norm(r, gamma, beta, eps): layer_norm of the rows of a f32 matrix
-    RECIPE_PACK,    // pack(r): a [K,N] float32 matrix into LAYOUT_PACKED, columns past N zero
-    // Hashes hold the kinds' numbers, so new ones come last.
-    // Of an f32 matrix [K,N]; NaN and infinity in it are an error.
+    RECIPE_SUM,     // sum(r, r): an f32 matrix plus another, or plus a vector in each row
+    RECIPE_NORM,    // norm(r, gamma, beta, eps): layer_norm of the rows of an f32 matrix
+    RECIPE_PACK,    // pack(r): a matrix [K,N] in LAYOUT_PACKED, zeros past K and N
+    // Hashes contain these numbers, so new kinds come last.
+    // The next four take an f32 matrix [K,N]; NaN and infinity in it are an error.
     RECIPE_COLUMN_SCALES,    // column_scales(r, limit): f32[N], the largest magnitude of a column / limit
     RECIPE_QUANTIZE_COLUMNS, // quantize_columns(r, limit): i8[K,N], by these scales
     RECIPE_ROW_SCALES,       // row_scales(r, limit): f32[K,1], of the rows
     RECIPE_QUANTIZE_ROWS,    // quantize_rows(r, limit): i8[K,N]
-    RECIPE_COLUMN_SUMS, // column_sums(r, group, factor): of an i8 matrix, i32[K/group,N] (i32[N] of one group)
-    RECIPE_NUMBERS,     // numbers([..]): a f32 vector that is no tensor's
-    RECIPE_LARGE,      // large(r, c): of a f32 vector, what is at least c times its largest magnitude; else 1
+    RECIPE_COLUMN_SUMS, // column_sums(r, group, factor): of an i8 matrix, i32[K/group,N] (i32[N] for one group)
+    RECIPE_NUMBERS,     // numbers([..]): an f32 vector that is in no checkpoint
+    RECIPE_LARGE, // large(r, c): an f32 vector's elements of at least c times its largest magnitude; else 1
     RECIPE_QUOTIENT,   // quotient(r, r): of two f32 vectors, in float32
-    RECIPE_SCALE_ROWS, // scale_rows(r, r): row i of a f32 matrix times element i of a vector, in float32
+    RECIPE_SCALE_ROWS, // scale_rows(r, r): row i of an f32 matrix times element i of a vector, in float32
     RECIPE_SHIFT,      // shift(r, c): every element plus c, in float32
-    RECIPE_ZEROS, // zeros("name"): a tensor that is in no checkpoint: a state of training that begins as zeros
+    RECIPE_ZEROS, // zeros("name"): a tensor that is in no checkpoint: a training state that begins as zeros
     RECIPE_KINDS
 } recipe_kind;
 
@@ -44,8 +44,8 @@ typedef struct recipe {
     recipe_kind kind;
     type type; // of the result
     const char *tensor;
-    int64_t axis, begin; // concat, slice; of a diagonal: how many blocks; of sums: the group
-    // scale, shift; of a table: c; of a norm: eps; of quantised numbers: limit; of sums: factor; of `large`: c
+    int64_t axis, begin; // concat, slice; `axis` also: the blocks of a diagonal, the group of column_sums
+    // scale, shift, large, cos, sin: c; norm: eps; quantised numbers: limit; column_sums: factor
     double scale;
     const float *numbers;
     int part_count;
@@ -66,7 +66,7 @@ typedef struct tensor_source {
     bool (*find)(void *context, const char *name, tensor_view *out); // false: no such tensor
 } tensor_source;
 
-// Makers; they infer the type. The parts must fit (an assert otherwise: callers check shapes first).
+// Makers; they infer the type. Callers check shapes first: parts that don't fit fail an assert.
 recipe *recipe_tensor(arena *a, const char *name, elem e, int rank, const int64_t *shape);
 recipe *recipe_zeros(arena *a, const char *name, int rank, const int64_t *shape); // f32
 recipe *recipe_transpose(arena *a, recipe *r);
@@ -87,37 +87,39 @@ recipe *recipe_numbers(arena *a, int64_t n, const float *numbers); // copies
 recipe *recipe_large(arena *a, recipe *r, double c);
 recipe *recipe_quotient(arena *a, recipe *x, recipe *y);
 recipe *recipe_scale_rows(arena *a, recipe *x, recipe *by);
-// Do these parts fit such a recipe, one that is computed of several?
+// Do these parts fit a recipe of this kind? For kinds that compute from several parts.
 bool recipe_fits(recipe_kind kind, int n, recipe *const *parts);
-const char *recipe_word(recipe_kind kind); // "tensor"; NULL beyond the last
+const char *recipe_word(recipe_kind kind); // "tensor"; NULL after the last kind
 recipe *recipe_pack(arena *a, recipe *r);
-// Is it a named tensor, of the checkpoint or of zeros?
+// Is it a named tensor: of the checkpoint, or zeros?
 static inline bool recipe_names_tensor(const recipe *r) {
     return r->kind == RECIPE_TENSOR || r->kind == RECIPE_ZEROS;
 }
-// Is it made of zeros alone?
+// Does it consist only of zeros?
 bool recipe_is_zeros(const recipe *r);
 // Is it one of RECIPE_COLUMN_SCALES to RECIPE_QUANTIZE_ROWS?
 static inline bool recipe_quantizes(recipe_kind kind) {
     return kind >= RECIPE_COLUMN_SCALES && kind <= RECIPE_QUANTIZE_ROWS;
 }
-// Such a one, of an f32 matrix; limit: 1 to 127.
+// A recipe of one of these kinds, of an f32 matrix; limit: 1 to 127.
 recipe *recipe_quantized(arena *a, recipe_kind kind, recipe *r, int64_t limit);
-// `factor` times the sums of a column's elements, group by group; `group` divides the rows of the i8 matrix.
+// `factor` times the sums of each column's elements, group by group; `group` divides the number of rows of the i8
+// matrix.
 recipe *recipe_column_sums(arena *a, recipe *r, int64_t group, int64_t factor);
 
 bool recipe_eq(const recipe *a, const recipe *b);
-// May a recipe of elements `from` be cast to `to`? To any type that a value can have, but neither from nor to i1.
+// May elements of type `from` be cast to `to` in a recipe? To any type that a value can have; i1 is excluded on both
+// sides.
 bool recipe_casts(elem from, elem to);
-// Bytes of the result in memory (a packed one with its padding).
+// Bytes of the result in memory; the packed layout with its padding.
 size_t recipe_bytes(const recipe *r);
 
-// --- recipe_moves.c: recipes that only move elements (concat, slice, transpose, reshape, pack) and widen them
-// to f32, so that they can be run backwards.
+// --- recipe_moves.c: recipes that only move elements (concat, slice, transpose, reshape, pack) and widen them to
+// f32. They can run backwards.
 
-// A part of a tensor in what the recipe makes, which is a matrix (a vector, or a tensor of more axes, is one
-// row). Element (i, j) of the part is the tensor's number first + i * row_step + j * column_step, row-major,
-// and lies in row `row` + i, column `column` + j.
+// A part of a tensor, and its place in the recipe's result. The result is a matrix here; a vector, or a
+// tensor of more axes, counts as one row. Element (i, j) of the part is element first + i * row_step + j *
+// column_step of the tensor, row-major. Its place is row `row` + i, column `column` + j.
 typedef struct recipe_move {
     const recipe *tensor; // a RECIPE_TENSOR or RECIPE_ZEROS
     int64_t rows, columns;
@@ -125,16 +127,16 @@ typedef struct recipe_move {
     int64_t row, column;
 } recipe_move;
 
-// The parts that `r` is made of, in `a`, in the order in which the recipe names them; each is a run of the
-// tensor's elements, [first, first + rows * columns). 0: it does more than move and widen, or takes columns out
-// of a matrix.
+// The parts of `r` (array in `a`), in the order in which the recipe names them. Each is a contiguous range of the
+// tensor's elements, [first, first + rows * columns). Returns their number; 0 if the recipe does more than move and
+// widen, or takes columns out of a matrix.
 int recipe_moves(const recipe *r, arena *a, recipe_move **out);
 
-// Executes a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, where the
-// source lacks it or it has another type or shape. Needs memory of the order of one part.
+// Runs a recipe into `out` (recipe_bytes long). False, with a diagnostic that names the tensor, if the source lacks it
+// or it has another type or shape. Needs about as much memory as one part.
 bool recipe_run(const recipe *r, const tensor_source *source, void *out, diag *d);
-// Are all tensors of the recipe finite? False, with a diagnostic that names the first that isn't. A tensor that the source lacks
-// is none of this function's.
+// Are all tensors of the recipe finite? False, with a diagnostic that names the first that isn't. Ignores a tensor that
+// the source lacks.
 bool recipe_check_finite(const recipe *r, const tensor_source *source, diag *d);
 // 64-bit hash of the recipe's structure and of the bytes of its tensors.
 bool recipe_hash(const recipe *r, const tensor_source *source, uint64_t *hash, diag *d);

@@ -38,7 +38,7 @@ static inline bool misfit(const rule_context *c, const char *cause) {
 bool shape_positive(int n, const dim *d);
 // Numpy's rule: aligned at the last axis, equal or one of them 1. `t` becomes the common shape.
 bool shape_broadcast(type *t, const type *with);
-// Has the attribute `shape` axes that a value may have?
+// Are the axes of the attribute `shape` ones that a value may have?
 bool shape_axes_fit(const rule_context *c, const attr *a);
 bool rule_gather(const rule_context *c);
 bool rule_gather_along(const rule_context *c);

@@ -20,8 +20,8 @@ typedef struct slice {
     size_t n;
 } slice;
 
-// Every reader skips blanks and comments first. The `read_` ones report what they miss and return false; the
-// `accept_` ones only look.
+// Every reader skips blanks and comments first. read_... and expect... report what is missing and return false;
+// accept... and looks_at... report nothing.
 spot here(scanner *s);
 bool scan_error(const scanner *s, spot at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // "FILE:LINE:COLUMN", in the scanner's arena.
@@ -43,7 +43,7 @@ bool looks_at_number(scanner *s); // as read_f32 reads them
 bool read_i64(scanner *s, int64_t *out);
 bool read_i32(scanner *s, int32_t *out);
 bool read_hash(scanner *s, uint64_t *out);
-// Decimal, inf, -inf, nan, nan(0xBITS): the bits of a float of the type's size.
+// A decimal, inf, -inf, nan, or nan(0xBITS) with the bits of a float of the type's size.
 bool read_f32(scanner *s, float *out);
 bool read_half(scanner *s, elem e, uint16_t *out); // f16 or bf16, to the nearest
 bool read_f64(scanner *s, double *out);

@@ -4,7 +4,7 @@
 #include "ir/text_lex.h"
 #include "ir/verify_node.h"
 
-// "%layer.0.output", %"any bytes", or "%12": a label by number, which names nothing.
+// "%layer.0.output", %"any bytes", or "%12". A number is only a label: it gives the value no name.
 typedef struct label {
     const char *text;
     bool number;
@@ -24,17 +24,17 @@ typedef struct parser {
     arena *a;  // the graph's
 } parser;
 
-// "graph ..." with its variants, not verified; NULL where it is wrong.
+// Reads "graph ..." with its variants, without verifying it; NULL if it is wrong.
 graph *read_graph(parser *p);
 
-// A label of a value that stands before; reports one that does not.
+// Reads the label of a value that is defined already; reports any other label.
 bool read_value(parser *p, const scope *s, value *out);
 
 // --- Types and attributes (text_attr.c)
 
 bool read_type(parser *p, type *out);
-// "{name = value, ...}", if it is there. `literal`: the type of the elements of a literal, NULL where it
-// isn't known. Adds to list, which has room for ATTR_COUNT and may hold some already.
+// Reads "{name = value, ...}", if it is there. `literal`: the type of a literal's elements; NULL if it isn't known.
+// Adds to the list, which has room for ATTR_COUNT and may hold some already.
 bool read_attrs(parser *p, op o, const type *literal, attr *list, int *count);
 
 // --- Variants (text_variant.c)

@@ -1,9 +1,12 @@
 // Types of the IR: element types, dimensions, layouts.
 //
-// A dimension is a number, or a symbol for what is known only at run time, plus a number:
-//   T tokens present, S sequences, R rows that a head reads; and, inside a `per_sequence` body,
-//   L tokens of this sequence and Q rows that a head reads in this sequence. M is the variant's length (the
-//   longest sequence that fits), the width to which ragged results are padded.
+// A dimension is a number, or a symbol plus a number. A symbol is a length that is known only at run time:
+//   T  tokens of the call
+//   S  sequences of the call
+//   R  rows that a head reads
+//   L  tokens of one sequence; only in the body of a `per_sequence`
+//   Q  rows that a head reads in one sequence; only there
+//   M  the variant's length (the longest sequence that fits): the width to which ragged results are padded
 #ifndef BERTC_IR_TYPES_H
 #define BERTC_IR_TYPES_H
 
@@ -13,8 +16,8 @@
 
 #define IR_MAX_RANK 6
 
-// The order means nothing: what an element type is, the functions below say. Of f64 and the f8 types a tensor
-// of a checkpoint may be, but no value of a graph.
+// The order means nothing; use the functions below. Only tensors of a checkpoint may be f64 or f8, not values of a
+// graph.
 typedef enum elem {
     ELEM_F32,
     ELEM_F16,
@@ -53,7 +56,7 @@ typedef struct type {
     dim d[IR_MAX_RANK];
 } type;
 
-// n in whole steps of `to`, and the number of steps; n is not negative.
+// n rounded up to a multiple of `to`, and n / by rounded up; n is not negative.
 static inline int64_t round_up(int64_t n, int64_t to) {
     return (n + to - 1) / to * to;
 }
@@ -75,28 +78,28 @@ static inline bool dim_is(dim a, int64_t n) {
 }
 
 const char *elem_name(elem e); // "f32"
-// Bytes of one element that stands by itself: in the evaluator's tensors, in literals. i1 and i4 take one.
+// Bytes of one element that is stored separately: in the evaluator's tensors and in literals. i1 and i4 take one.
 size_t elem_size(elem e);
-int elem_bits(elem e); // in memory: of i4 4, of i1 8
-// Bytes of a row of n elements in memory. i4: two a byte, the low nibble first; a row begins with a byte, and
-// the high nibble after an odd number is 0.
+int elem_bits(elem e); // in memory: 4 for i4, 8 for i1
+// Bytes of a row of n elements in memory. i4: two per byte, the low nibble first. A row begins at a byte; if n is
+// odd, the last high nibble is 0.
 int64_t elem_bytes(elem e, int64_t n);
-bool elem_is_stored(elem e); // does only a tensor of a checkpoint have it?
+bool elem_is_stored(elem e); // may only a tensor of a checkpoint have it?
 bool elem_is_float(elem e);
 bool elem_packs(elem e);     // may a matrix of it have LAYOUT_PACKED?
 const char *sym_name(sym s); // "T"
 bool type_eq(const type *a, const type *b);
 bool type_same_shape(const type *a, const type *b);
 type type_make(elem e, int rank, const dim *d);
-// "f32[T,768]", or "f32[768,3072] packed"; into `buf`, which is returned.
+// Prints "f32[T,768]", or "f32[768,3072] packed", into `buf`; returns it.
 const char *type_print(const type *t, char *buf, size_t size);
-// Elements of a type without symbols; -1 where it has one.
+// Number of elements; -1 if the type has a symbol.
 int64_t type_count(const type *t);
-// Bytes of a type without symbols in memory, its rows (along the last axis) side by side, or packed with its
-// padding; -1 where it has a symbol or is too large.
+// Bytes in memory: dense rows (along the last axis), or the packed layout with its padding; -1 if the type has a
+// symbol or is too large.
 int64_t type_bytes(const type *t);
-// Between elements by themselves (elem_size each) and rows in memory, of a row-major type without symbols. The
-// same bytes but for i4. (convert.c)
+// Convert between separate elements (elem_size bytes each) and rows in memory, for a row-major type without symbols.
+// The bytes differ only for i4. (convert.c)
 void type_to_memory(const type *t, const void *elements, void *memory);
 void type_from_memory(const type *t, const void *memory, void *elements);
 
@@ -105,12 +108,14 @@ void type_from_memory(const type *t, const void *memory, void *elements);
 int64_t packed_group(elem e);                                // g: rows in a group
 int64_t packed_groups(elem e, int64_t rows);                 // K': groups in a panel
 int64_t packed_bytes(elem e, int64_t rows, int64_t columns); // -1: too many
-// Where element [k, n] lies, in bytes; of i4, `*high` says in which nibble (elsewhere it is false).
+// The byte offset of element [k, n]. For i4, `*high` says in which nibble; for other types it is false.
 int64_t packed_at(elem e, int64_t rows, int64_t k, int64_t n, bool *high);
 
-// Converts n elements, each by itself (elem_size): through f32, to f16 and bf16 to the nearest (ties to even), to
-// an integer towards zero, what does not fit to the nearest that does and NaN to 0, to i1 whether it is not 0.
-// To any type but f64 and f8. `in` may be unaligned, `out` not. (convert.c)
+// Converts n separate elements (elem_size bytes each), by way of f32, to any type but f64 and f8:
+//   to f16, bf16   the nearest, ties to even
+//   to an integer  towards zero; what does not fit becomes the nearest that does, NaN becomes 0
+//   to i1          whether it is not 0
+// `in` may be unaligned, `out` not. (convert.c)
 void elem_convert(elem from, const void *in, elem to, void *out, int64_t n);
 
 // Values of the symbols in one evaluation or variant.
