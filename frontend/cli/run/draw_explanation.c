@@ -15,30 +15,39 @@ const char *explanation_text(const explanation *x, int text) {
 }
 
 void draw_explanation_start(FILE *f) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>bertc run "
-          "--explain</title>\n"
-          "<style>\n:root{color-scheme:light dark;--for:0,150,60;--against:220,40,40}\n"
-          "body{font:18px/1.4 sans-serif;max-width:48em;margin:2em auto;padding:0 1em}\n"
-          "p{white-space:pre-wrap;line-height:2.6}\n"
-          "ruby{border-radius:3px;padding:2px 0;margin:0 3px;ruby-position:under}\n"
-          "rt{font-size:11px;opacity:.75;font-variant-numeric:tabular-nums}\n"
-          "u{text-decoration:none;outline:2px solid currentColor;outline-offset:3px;border-radius:3px}\n"
-          ".scale{height:12px;width:288px;border-radius:3px;background:linear-gradient(to "
-          "right,rgba(var(--against),.85),"
-          "rgba(var(--against),0) 50%,rgba(var(--for),0) 50%,rgba(var(--for),.85))}\n"
-          ".ends{display:flex;justify-content:space-between;width:288px;font-size:13px}\n"
-          "</style></head><body>\n"
-          "<p style=\"line-height:1.4;font-size:15px\">Each word was hidden in turn. Its number is the score "
-          "less the score without "
-          "the word. Green: the word is for the answer. Red: against it. A frame: the answer.</p>\n",
-          f);
+    fputs(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>bertc run "
+        "--explain</title>\n"
+        "<style>\n:root{color-scheme:light dark;--for:0,150,60;--against:220,40,40}\n"
+        "body{font:18px/1.4 sans-serif;max-width:48em;margin:2em auto;padding:0 1em}\n"
+        "p{white-space:pre-wrap}\n"
+        ".word,u{display:inline-flex;margin:2px}\n"
+        ".word{flex-direction:column;align-items:center}\n"
+        ".word b{font-weight:inherit;border-radius:3px;padding:1px 2px}\n"
+        ".word small{font-size:11px;opacity:.75;font-variant-numeric:tabular-nums}\n"
+        "u{text-decoration:none;flex-wrap:wrap;border:2px solid currentColor;border-radius:5px}\n"
+        ".scale{height:12px;width:288px;border-radius:3px;background:linear-gradient(to "
+        "right,rgba(var(--against),.85),"
+        "rgba(var(--against),0) 50%,rgba(var(--for),0) 50%,rgba(var(--for),.85))}\n"
+        ".ends{display:flex;justify-content:space-between;width:288px;font-size:13px}\n"
+        "</style></head><body>\n"
+        "<p style=\"font-size:15px\">Each word was hidden in turn. Its number says how much the score falls "
+        "without it. Green words raise the score, red words lower it. A frame marks the answer.</p>\n",
+        f);
+}
+
+// Digits behind the point: three, or as many as give the largest weight two.
+static int decimals(double most) {
+    int n = 1 - (int)floor(log10(most));
+    return n < 3 ? 3 : n > 9 ? 9 : n;
 }
 
 static void draw_scale(FILE *f, double most) {
+    int n = decimals(most) + 1;
     fprintf(f,
             "<div class=\"scale\"></div><div "
-            "class=\"ends\"><span>%+.4f</span><span>0</span><span>%+.4f</span></div>\n",
-            -most, most);
+            "class=\"ends\"><span>%+.*f</span><span>0</span><span>%+.*f</span></div>\n",
+            n, -most, n, most);
 }
 
 static bool in_span(const explanation *x, const word_weight *w) {
@@ -47,10 +56,14 @@ static bool in_span(const explanation *x, const word_weight *w) {
 
 // A word with its number below it.
 static void draw_word(FILE *f, const explanation *x, const word_weight *w, double most) {
-    fprintf(f, "<ruby style=\"background:rgba(var(--%s),%.3f)\">", w->weight > 0 ? "for" : "against",
-            0.85 * fabs(w->weight) / most);
+    int n = decimals(most);
+    fprintf(f, "<span class=\"word\"><b style=\"background:rgba(var(--%s),%.3f)\">",
+            w->weight > 0 ? "for" : "against", 0.85 * fabs(w->weight) / most);
     draw_text(f, explanation_text(x, w->text) + w->start, w->end - w->start);
-    fprintf(f, fabs(w->weight) < 0.0005 ? "<rt>0</rt></ruby>" : "<rt>%+.3f</rt></ruby>", w->weight);
+    if (fabs(w->weight) < 0.5 * pow(10, -n))
+        fputs("</b><small>0</small></span>", f);
+    else
+        fprintf(f, "</b><small>%+.*f</small></span>", n, w->weight);
 }
 
 static void draw_part(FILE *f, const explanation *x, int text) {

@@ -8,7 +8,7 @@ expect '"label": "positive".*"word": "amazing", "weight": 0\.[0-9]'
 echo mine >why.html.partial
 succeeds "$BERTC" run m.so --explain -o why.html "An <amazing> film." "Dull & long."
 [ "$(cat why.html.partial)" = mine ] || fail "a file of the user's is gone"
-grep -q '&lt;<rt>[^<]*</rt></ruby><ruby [^>]*>amazing<rt>' why.html || fail "$(cat why.html)"
+grep -q '&lt;</b><small>[^<]*</small></span><span class="word"><b [^>]*>amazing</b>' why.html || fail "$(cat why.html)"
 [ "$(grep -c '<h3>' why.html)" = 2 ] || fail "$(cat why.html)"
 ! grep -q '<amazing>' why.html || fail "not escaped"
 [ "$(grep -c 'class="scale"' why.html)" = 2 ] || fail "no scale"
@@ -35,7 +35,7 @@ if [ -d "$SHARED/models/small-ner" ]; then
     succeeds "$BERTC" run "$SHARED/models/small-qa" --seq 64 --explain --json --pair "The Eiffel Tower is in Paris." "Where is the Eiffel Tower?"
     expect '"answer": "Paris", "start": 23, "end": 28.*"word": "Paris", "weight": 0\.[1-9][0-9]*, "text": 1'
     succeeds "$BERTC" run "$SHARED/models/small-qa" --seq 64 --explain -o why.html --pair "The Eiffel Tower is in Paris." "Where is the Eiffel Tower?"
-    grep -q '<u><ruby [^>]*>Paris<rt>+0' why.html || fail "$(cat why.html)"
+    grep -q '<u><span class="word"><b [^>]*>Paris</b><small>+0' why.html || fail "$(cat why.html)"
     rejects 1 'explains labels, entities and answers' "$BERTC" run "$MODEL" --head embedding --seq 32 --explain "Paris"
 else
     skip_part shared small-ner
