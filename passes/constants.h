@@ -4,22 +4,22 @@
 
 #include "passes/pass.h"
 
-// The constant with this recipe: one that the graph holds already, or a new one without a name.
+// The constant with this recipe: one that the graph has already, or a new one without a name.
 value constant_of_recipe(graph *g, const recipe *r);
-// A literal of `t` (f32 or i32, `data` is copied), without a name.
+// A literal of type `t` (f32 or i32) without a name. `data` is copied.
 value constant_literal(graph *g, type t, const void *data);
-// Every element of f32 constant `c` times `by`. The literal or the recipe must be row-major.
+// A constant with every element of the f32 constant `c` times `by`. It must be row-major.
 value constant_scaled(graph *g, value c, double by);
-// Can the constants be concatenated? They are all literals, all recipes or all states, row-major, of one element
-// type. Of states, one is made, so nothing else may read the parts.
+// Can the constants be concatenated? They must be row-major, of one element type, and all literals, all recipes or
+// all states. States are merged into one state, so nothing else may read them.
 bool constants_concat(const graph *g, int n, const value *c);
 value constant_concat(graph *g, int64_t axis, int n, const value *c);
-// Is the recipe's matrix `parts` equal matrices side by side, each zero outside of `blocks` blocks (2 or more) down
-// its diagonal?
+// Does the recipe make `parts` equal matrices side by side, each zero outside of `blocks` blocks (2 or more) on its
+// diagonal?
 bool recipe_blocks(const recipe *r, int64_t *parts, int64_t *blocks);
-// What the recipe makes before it widens to f32, which changes no element.
+// The part of the recipe before it widens to f32. Widening changes no element.
 const recipe *recipe_before_casts(const recipe *r);
-// The recipe whose transpose r is, both before they are widened; NULL: it is no such recipe.
+// If r is the transpose of a recipe, that recipe, without its casts; else NULL.
 const recipe *recipe_turned(const recipe *r);
 // Names `v` if no other node of the graph has the name.
 void name_if_free(graph *g, value v, const char *name);

@@ -1,11 +1,11 @@
-// Bodies of per_sequence: rebuilt with other params. And graphs whose nodes stand in another order.
+// Rebuilds bodies of per_sequence with other params, and puts the nodes of a graph in another order.
 #ifndef BERTC_PASSES_REGION_H
 #define BERTC_PASSES_REGION_H
 
 #include "passes/pass.h"
 
-// Copies those nodes of `from` that its yields need, params excepted, into `to`, which yields the same. map[v]
-// is the value in `to`: the caller gives it for the params that are needed, the others are filled in.
+// Copies the nodes of `from` that its yields need into `to`, which gets the same yields. map[v] is the value in
+// `to`. The caller fills it in for the params that are needed; the function fills in the others.
 void region_copy(graph *to, const graph *from, value *map);
 // live[v]: does a yield of the body need v?
 void region_live(const graph *body, bool *live);
@@ -13,13 +13,14 @@ void region_live(const graph *body, bool *live);
 bool region_yields(const graph *body, value v);
 // Number of params.
 int region_params(const graph *body);
-// Puts the nodes in another topological order: node i becomes that of sorted[i]. Variants are dropped where one moves.
+// Puts the nodes in another topological order: node i becomes node sorted[i]. If any node moves, variants are
+// dropped.
 void region_permute(graph *g, const value *sorted);
-// "x", or "x2", ...: the first that no node of `body` has.
+// The first of "x", "x2", ... that is the name of no node of `body`.
 const char *region_free_name(const graph *body, const char *name);
 
-// Is the box of attention its gradient? There, unlike in attention, rows that were multiplied on the right, or their
-// probabilities, are turned round to stand on the left of a product.
+// Is this fuse attention's gradient, not attention itself? Only in the gradient are probabilities, or rows that
+// are the right operand of one product, transposed into the left operand of another.
 bool region_is_gradient(const graph *box);
 
 #endif

@@ -1,112 +1,117 @@
-// What the files of passes/recompute/ share: a graph that trains, the forward values that its backward part
-// may make again, and the graph that does so. Private to the room.
+// What the files of passes/recompute/ share: a graph that trains, the forward values that its backward part may
+// compute again, and the graph that does so. Private to this folder.
 #ifndef BERTC_PASSES_RECOMPUTE_H
 #define BERTC_PASSES_RECOMPUTE_H
 
 #include "ir/parts.h"
 #include "passes/pass.h"
 
-// A graph whose nodes stand in the order of its parts.
+// A graph whose nodes are in the order of its parts. Arrays are indexed by value.
 typedef struct remake {
     arena *a; // scratch
     const graph *g;
     graph_part *parts;
-    bool *read;   // a value of the forward part that the backward reads?
-    bool *passed; // one that the forward part itself reads, or an output?
-    bool *may; // may the backward make it again? No input, output, state, or index vector of the forward part
+    bool *read;   // is it a value of the forward part that the backward part reads?
+    bool *passed; // is it read by the forward part itself, or an output?
+    bool *may;    // may the backward part compute it again? Not inputs, outputs, states, index vectors
 } remake;
 void remake_open(remake *r, arena *a, const graph *g);
-// The node that makes v: of a `result`, its region.
+// The node that computes v: the region if v is a `result`.
 value remake_producer(const graph *g, value v);
-// The value of its body that v is; only of a region's results.
+// Which value of the body v is; only for results of a region.
 value remake_yield(const graph *g, value v);
 
 // --- part.c: a part of a region's body as a body of its own
 
-// What `wanted` values of a body need, up to those that are `there` (by value; NULL: none is).
+// The ops that the `wanted` values of a body need. `there` marks values that are given (NULL: none).
 typedef struct body_part {
-    bool *in;       // by value: an op of the part
-    bool light;     // no product, no region, no numbers at random
-    bool pointwise; // nothing but pointwise ops and constants
+    bool *in;       // indexed by value: is it an op of the part?
+    bool light;     // it has no product, no region, no random numbers
+    bool pointwise; // it has only pointwise ops and constants
 } body_part;
 body_part part_of(arena *a, const graph *body, int n, const value *wanted, const bool *there);
-// A body that yields them. Its params are those of `body` that they need, in their order, and behind them values
-// that are there; sources[i]: which value of `body` param i is. `sources` has room for all values of the body.
+// A body that yields the `wanted` values. Its params are the params of `body` that they need, in order, then the
+// given values that they need. sources[i] is the value of `body` that param i stands for; there is room for all
+// values.
 graph *part_body(arena *a, const graph *body, int n, const value *wanted, const bool *there, value *sources,
                  int *count);
-// `body`, in which what makes value `yield` of `from` stands in place of param `param`: its other params in their
-// order, and behind them those of the part of `from`, with their `sources` there.
+// A copy of `body` that computes its param `param` itself, as `from` computes its value `yield`. Its params are
+// the other params of `body`, in order, then those of the part of `from`, for which `sources` gives the values of
+// `from`.
 graph *part_inlined(arena *a, const graph *body, int param, const graph *from, value yield, const bool *there,
                     value *sources, int *count);
-// Do pointwise ops alone read the param, with results of its shape?
+// Do only pointwise ops read the param, with results of its shape?
 bool part_read_pointwise(const graph *body, int param);
 
 // --- expose.c
 
-// Where several values of a product's box are kept for the backward, and pointwise ops make them of one, that one
-// becomes a value too: they can then be made again without the product. Returns how many.
+// If several values of a product's kernel are kept for the backward part, and pointwise ops compute them all from
+// one value, that value becomes a result too. They can then be computed again without the product. Returns how
+// many values became results.
 int expose_sums(graph *g, arena *scratch);
 
 // --- build.c
 
-// g, with the values that are `again` made again in the backward part, each behind its first reader there; what
-// makes a pointwise value of a box stands in the box of its reader instead, where one alone reads it and can take
-// it. In arena `a`; bodies that stay are g's. `made` (may be NULL): by value of g, is it made again? What nothing reads
-// there is not.
+// A copy of g, in arena `a`. Its backward part computes the values marked in `again` itself, each right ahead of
+// its first reader there. A pointwise value of a kernel that only one kernel reads is computed inside that reader,
+// if it can be. Bodies that don't change are g's. `made` (may be NULL), indexed by value of g: is it computed again?
+// Not if nothing in the backward part reads it.
 graph *remake_build(const remake *r, const bool *again, bool *made, arena *a);
 
-// --- seconds.c: modelled seconds of nodes, for a call that fills the variant
+// --- seconds.c: predicted seconds of nodes, for a call that fills the variant
 
 #define TARGETS_MOST 16
 
 typedef struct remake_rates {
     bindings most;                     // values of the symbols
-    double flops, simple_flops, bytes; // each a second: of products, of other ops, of memory
+    double flops, simple_flops, bytes; // per second: of products, of other ops, of memory
 } remake_rates;
 remake_rates rates_of(const target *t, const variant *x);
 double value_bytes(const remake_rates *r, const type *t);
 double node_seconds(const remake_rates *r, const graph *g, value v);
 double graph_seconds(const remake_rates *r, const graph *g);
 
-// --- candidates.c: what may be made again, cheapest by the byte first
+// --- candidates.c: what may be computed again, in ascending order of seconds per byte
 
 typedef enum remake_class {
     REMAKE_ROWS,    // pointwise ops, norms, lookups, packed copies
-    REMAKE_RANDOM,  // numbers at random
+    REMAKE_RANDOM,  // random numbers
     REMAKE_TEXTS,   // attention, and other regions
     REMAKE_PRODUCTS // products with weights
 } remake_class;
 typedef struct candidate {
-    value first; // of its values, for what is printed
+    value first; // the first of its values, for messages
     int count;
-    const value *values; // made together
+    const value *values; // computed together
     remake_class class;
     double seconds;
     int64_t bytes;
 } candidate;
 candidate *candidates_find(const remake *r, const remake_rates *rates, int *count);
 
-// --- sizes.c: what a graph takes
+// --- sizes.c: the memory that a graph takes
 
 typedef struct remake_sizes {
-    int count; // targets that run the graph; none: sizes are the usual ones
+    int count; // targets that run the graph; 0: default sizes are used
     const target *targets[TARGETS_MOST];
-    variant variants[TARGETS_MOST]; // sizes alone
+    variant variants[TARGETS_MOST]; // only their sizes are set
     remake_rates rates;
 } remake_sizes;
 bool sizes_open(remake_sizes *s, const graph *g, const memory_options *m, diag *d);
-// Bytes of the largest arena; without targets, of what the backward reads of the forward. `a` is scratch.
+// Bytes of the largest arena. Without targets: bytes of the forward values that the backward part reads. `a` is
+// scratch.
 int64_t sizes_arena(const remake_sizes *s, const graph *g, arena *a, diag *d);
-// Bytes of the forward part that the backward reads.
+// Bytes of the forward values that the backward part reads.
 int64_t sizes_kept(const remake_sizes *s, const graph *g, arena *a);
-int64_t sizes_fixed(const graph *g); // of states and weights
+int64_t sizes_fixed(const graph *g); // bytes of states and weights
 
-// --- search.c: which values are made again, in again[] by value of r->g
+// --- search.c: which values are computed again. They are marked in again[], indexed by value of r->g.
 
-// Those of the classes up to `last`, without those that save nothing.
+// Marks the values of the classes up to `last`, except those that save nothing.
 void search_policy(const remake *r, const remake_sizes *s, remake_class last, bool *again, diag *d);
+// Marks the values that give the smallest arena that the search finds.
 void search_least(const remake *r, const remake_sizes *s, bool *again, diag *d);
-// False: an arena of `most` bytes can't be had; *least is the smallest one.
+// Marks values so that the arena has at most `most` bytes. False: no choice does; *least is the smallest arena.
 bool search_budget(const remake *r, const remake_sizes *s, int64_t most, bool *again, int64_t *least,
                    diag *d);
 
