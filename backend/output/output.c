@@ -167,8 +167,8 @@ static bool write_files(output_writer *w, const code_objects *code, object_files
 static bool write_linked(output_writer *w) {
     object_files files = {0};
     code_objects code;
-    bool ok = units_compile(w->a, true, w->o->optimise, w->o->threads ? w->o->threads : USUAL_THREADS, w->scratch,
-                            &code, w->times, w->diag);
+    bool ok = units_compile(w->a, true, w->o->optimise, w->o->threads ? w->o->threads : USUAL_THREADS,
+                            w->scratch, &code, w->times, w->diag);
     ok = ok && write_files(w, &code, &files) && link_output(w, &files);
     for (int i = 0; i < files.count; i++) close(files.fds[i]);
     code_objects_free(&code);
