@@ -1,11 +1,12 @@
 #include "frontend/cli/calibrate.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/cli/data/line_reader.h"
+#include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
 // --- Texts
@@ -31,38 +32,31 @@ static void add_text(texts *t, arena *a, const char *line) {
     t->line[t->count++] = arena_strdup(a, line);
 }
 
-// The next line without its end, in *line, which grows; false at the end of the file.
-static bool read_line(FILE *f, char **line, size_t *room) {
-    size_t n = 0;
-    int c;
-    while ((c = getc_unlocked(f)) != EOF && c != '\n') {
-        if (n + 1 >= *room) {
-            *room = *room ? 2 * *room : 256;
-            *line = memory_must(memory_grow(*line, *room, 1));
-        }
-        (*line)[n++] = (char)c;
-    }
-    if (c == EOF && !n) return false;
-    if (!*room) *line = memory_must(memory_grow(*line, *room = 256, 1));
-    while (n && (*line)[n - 1] == '\r') n--;
-    (*line)[n] = 0;
+// As `bertc run --input` reads lines: a byte order mark and CR are no part of them.
+static bool read_line(line_reader *in, texts *t, arena *a, diag *d) {
+    int64_t n = line_reader_next(in, d);
+    if (n == LINE_END) return false;
+    if (n == LINE_OVER)
+        return diag_error(d, in->name, "line %lld is longer than 64 MiB", (long long)in->number);
+    char *line = in->buffer;
+    if (in->number == 1 && !strncmp(line, "\xef\xbb\xbf", 3)) line += 3, n -= 3;
+    while (n && line[n - 1] == '\r') line[--n] = 0;
+    size_t good = hub_utf8_prefix(line, (size_t)n);
+    if (good < (size_t)n)
+        return diag_error(d, in->name, "line %lld is not UTF-8 from byte %zu on", (long long)in->number,
+                          good + 1);
+    if (!is_blank(line)) add_text(t, a, line);
     return true;
 }
 
 static bool read_texts(const char *file, arena *a, texts *t, diag *d) {
-    FILE *f = fopen(file, "r");
-    char *line = NULL;
-    size_t size = 0;
-    if (!f) return diag_error(d, file, "can't be read: %s", strerror(errno));
+    line_reader in;
     *t = (texts){0};
-    errno = 0;
-    while (read_line(f, &line, &size))
-        if (!is_blank(line)) add_text(t, a, line);
-    bool failed = ferror(f) != 0;
-    int cause = errno;
-    free(line);
-    fclose(f);
-    if (failed) return diag_error(d, file, "can't be read: %s", strerror(cause));
+    bool ok = line_reader_open(&in, file, d);
+    while (ok && read_line(&in, t, a, d)) {
+    }
+    line_reader_close(&in);
+    if (!ok || diag_failed(d)) return false;
     return t->count || diag_error(d, file, "holds no text to calibrate by: one text per line");
 }
 

@@ -179,8 +179,14 @@ static void compile(compile_options *o, diag *d) {
     ok = ok && build_open(&c.build, &with, d);
     if (ok && !(o->build.stops && o->build.last == STAGE_INPUT)) ok = tensor_rates_check(&o->step.rates, d);
     if (ok && ir) write_ir(&c.build, o->output, d);
-    if (ok && !ir) backend_write(&c.build.artefact, &e, NULL, d);
+    ok = ok && (ir || backend_write(&c.build.artefact, &e, NULL, d));
     progress_line_clear(&c.build.line);
+    bool whole = !o->emit || !strcmp(o->emit, "so") || !strcmp(o->emit, "obj");
+    if (ok && whole && !c.build.model.tokenizer && !o->build.hub.train.task)
+        diag_note(
+            d, o->output,
+            "has no tokenizer, so it takes token ids (bertc run --tensors, bertc bench) and no texts: put "
+            "tokenizer.json or vocab.txt beside the weights, or name it with --tokenizer FILE");
     build_close(&c.build);
     arena_free(a);
 }

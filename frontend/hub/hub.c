@@ -13,6 +13,7 @@
 #include "frontend/hub/encoder/static_embedding.h"
 #include "frontend/hub/files/file.h"
 #include "frontend/hub/files/json.h"
+#include "frontend/hub/files/shard.h"
 #include "frontend/hub/files/text.h"
 #include "frontend/hub/save/save.h"
 #include "frontend/hub/tokenizer/spec.h"
@@ -70,6 +71,7 @@ static bool find_weights(opening *o) {
         o->weights = hub_path(o->a, o->folder, names[i]);
         if (hub_is_file(o->weights)) return true;
     }
+    if (!shard_none_in(o->folder, o->a, o->d)) return false;
     static const char *const unread[] = {"tf_model.h5", "flax_model.msgpack", "model.onnx"};
     if (hub_is_file(hub_path(o->a, o->folder, "adapter_config.json")))
         return diag_error(o->d, o->folder,
@@ -96,6 +98,8 @@ static bool find_files(opening *o) {
         if (!find_weights(o)) return false;
     } else if (access(model, R_OK)) {
         return diag_error(o->d, model, "can't be opened: %s", strerror(errno));
+    } else if (shard_name(model, &(int){0}, &(int){0})) {
+        return shard_alone(model, o->a, o->d);
     } else {
         o->folder = hub_path_folder(o->a, model);
         o->weights = model;

@@ -206,12 +206,14 @@ START_TEST(bad_lines) {
     fails(json("{\"text\": \"a\", \"label\": [1, 3.5e38]}", DATA_NUMBER),
           "$.label[1]: is too large a number");
     fails(json("{\"a\": \"x\", \"b\": \"y\", \"score\": [1]}", DATA_SCORED), "where one number is wanted");
-    fails(json("{\"tokens\": [\"a\"], \"tags\": []}", DATA_TAGS), "has 1 words and 0 tags");
+    fails(json("{\"tokens\": [\"a\"], \"tags\": []}", DATA_TAGS), "has 1 word and 0 tags");
     fails(json("{\"tokens\": [\"a\", 1], \"tags\": [0, 0]}", DATA_TAGS), "$.tokens[1]: is no word");
     fails(json("{\"query\": \"a\", \"positive\": []}", DATA_RANKED), "$.positive: is empty");
     fails(json("{\"text\": \"a\"", DATA_TEXT), "is no JSON");
     fails(json("{\"text\": \"a\"} {}", DATA_TEXT), "has more behind its JSON object, at column 15");
-    fails(json("[{\"text\": \"a\"}]", DATA_TEXT), "a line of JSON holds one object");
+    fails(json("[{\"text\": \"a\"}] {}", DATA_TEXT), "a line of JSON holds one object");
+    const data_example listed = json("[{\"text\": \"a\"}]", DATA_TEXT);
+    pair_is(&listed, "a", NULL);
     fails(json("\"a\"", DATA_TEXT), "is no JSON object");
     fails(json("{\"text\": \"a\", \"label\": 1, \"text\": \"b\"}", DATA_TEXT), "has the key \"text\" twice");
     fails(json("{\"text\": \"a\xff\"}", DATA_TEXT), "is no UTF-8 from byte 12 on");
@@ -459,7 +461,7 @@ START_TEST(labels_found) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ck_assert_int_eq(data_labels_find(l, &cases[i].label), cases[i].id);
     ck_assert_str_eq(data_labels_unknown(l, &cases[last].label, memory),
-                     "'neutral' is none of the labels NEGATIVE, POSITIVE, 7");
+                     "'neutral' is not one of the labels NEGATIVE, POSITIVE, 7");
     float marks[3];
     data_example e = {.label_count = 2, .labels = (data_label[]){numbered(0), named("7")}};
     ck_assert_ptr_null(data_labels_mark(l, &e, marks, memory));

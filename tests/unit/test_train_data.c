@@ -222,7 +222,7 @@ START_TEST(bad_data) {
         file("a.jsonl",
              "{\"text\": \"x\", \"label\": \"great\"}\n{\"text\": \"x\", \"label\": 1}\n{\"text\": \"y\"}\n");
     ck_assert(!opens(&s, &rule, path, NULL, false));
-    said("a.jsonl:1: 'great' is none of the labels negative, positive");
+    said("a.jsonl:1: 'great' is not one of the labels negative, positive");
     said("a.jsonl:3: ");
     said("a.jsonl: 2 lines are bad; --skip-bad-lines leaves them out");
     set_close(&s);
@@ -231,7 +231,7 @@ START_TEST(bad_data) {
     diag_init(&d);
     ck_assert(opens(&s, &rule, path, NULL, true));
     ck_assert_int_eq(d.errors, 0);
-    said("a.jsonl:1: 'great' is none");
+    said("a.jsonl:1: 'great' is not one");
     said("2 lines are bad, and left out");
     ck_assert_int_eq(s.count, 1);
     set_close(&s);

@@ -123,7 +123,8 @@ bool data_labels_settle(data_labels *l, const char **why);
 const char *data_labels_remark(const data_labels *l);
 // Of an example of DATA_LABELS: marks[i] is 1 where it has label i, else 0. NULL, or why not, in `a`.
 const char *data_labels_mark(const data_labels *l, const data_example *e, float *marks, arena *a);
-// "'great' is none of the labels negative, positive"; in `a`.
+// "'great' is not one of the labels negative, positive"; in `a`.
+#define DATA_LABEL_UNKNOWN "' is not one of the labels "
 const char *data_labels_unknown(const data_labels *l, const data_label *label, arena *a);
 
 #endif

@@ -192,7 +192,9 @@ static bool read_tags(reading *x) {
     cJSON_Delete(own);
     if (!ok || !read_label_list(x, ROLE_TAGS)) return false;
     if ((size_t)x->e->label_count == x->e->text.word_count) return true;
-    record_fail(x->record, x->arena, "has %zu words and %d tags", x->e->text.word_count, x->e->label_count);
+    record_fail(x->record, x->arena, "has %zu word%s and %d tag%s: each word needs one tag",
+                x->e->text.word_count, x->e->text.word_count == 1 ? "" : "s", x->e->label_count,
+                x->e->label_count == 1 ? "" : "s");
     return false;
 }
 

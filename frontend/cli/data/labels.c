@@ -224,5 +224,5 @@ const char *data_labels_unknown(const data_labels *l, const data_label *label, a
     for (int i = 1; i < l->count && i < 20; i++) all = arena_printf(a, "%s, %s", all, l->names[i]);
     if (l->count > 20) all = arena_printf(a, "%s, ... (%d)", all, l->count);
     const char *name = label->name ? data_printable(label->name, a) : arena_printf(a, "%.9g", label->number);
-    return arena_printf(a, "'%.100s' is none of the labels %s", name, all);
+    return arena_printf(a, "'%.100s" DATA_LABEL_UNKNOWN "%s", name, all);
 }

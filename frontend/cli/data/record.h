@@ -32,8 +32,9 @@ struct data_source {
     data_options options;
     data_format format;
     csv_table csv;
-    bool held;    // the reader's buffer holds a line that is still to be given: `size` bytes
-    int64_t size; // or LINE_OVER
+    bool document; // the file is one JSON document, and the reader is in the lines made of it
+    bool held;     // the reader's buffer holds a line that is still to be given: `size` bytes
+    int64_t size;  // or LINE_OVER
     int64_t bad;
 };
 
@@ -42,6 +43,10 @@ int64_t source_line(data_source *s, diag *d);
 
 // --- json_record.c: of a line of `n` bytes
 void json_record(record *r, const char *line, size_t n, arena *a);
+
+// --- document.c: where the file is one JSON document that holds examples, its lines are read from here on. False, with a diagnostic:
+// it can't be read, or is a document of another kind.
+bool document_open(data_source *s, diag *d);
 
 // --- csv_record.c
 // Reads the header. csv_close in all cases.

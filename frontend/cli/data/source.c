@@ -1,11 +1,11 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "frontend/cli/data/columns.h"
+#include "frontend/cli/data/nameless.h"
 #include "frontend/hub/files/text.h"
 #include "ir/memory.h"
 
@@ -13,39 +13,14 @@
 
 // --- Pipes that are read again
 
-// A file without a name, in TMPDIR or /tmp; -1 with errno.
-static int open_nameless(void) {
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    if (!folder || !*folder) folder = "/tmp";
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0) return fd;
-    if (snprintf(path, sizeof path, "%s/bertc-XXXXXX", folder) >= (int)sizeof path)
-        return errno = ENAMETOOLONG, -1;
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) unlink(path);
-    return fd;
-}
-
-static bool write_all(int fd, const char *bytes, size_t n) {
-    while (n) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return false;
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return true;
-}
-
 // The reader goes on in a copy of all that comes.
 static bool keep_all(line_reader *in, diag *d) {
     char block[1 << 16];
     ssize_t got;
-    int fd = open_nameless();
+    int fd = nameless_open();
     if (fd < 0) return diag_error(d, in->name, "can't be copied to TMPDIR: %s", strerror(errno));
     while ((got = read(in->fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR))
-        if (got > 0 && !write_all(fd, block, (size_t)got)) {
+        if (got > 0 && !nameless_write(fd, block, (size_t)got)) {
             diag_error(d, in->name, "can't be copied to TMPDIR: %s", strerror(errno));
             close(fd);
             return false;
@@ -111,15 +86,24 @@ static bool find_format(data_source *s, const char *path, diag *d) {
     return !s->reader.failed;
 }
 
+// Plain text has no labels; an empty file has nothing.
+static bool refuse_plain(data_source *s, diag *d) {
+    if (!s->held) s->size = line_reader_next(&s->reader, d);
+    if (s->reader.failed) return false;
+    return s->size == LINE_END ? diag_error(d, s->reader.name, "is empty: it holds no example")
+                               : diag_error(d, s->reader.name,
+                                            "is plain text, whose lines have no labels: JSON lines, CSV and "
+                                            "TSV have");
+}
+
 data_source *data_open(const char *path, const data_options *o, diag *d) {
     data_source *s = memory_must(memory_zero(1, sizeof *s));
     s->options = *o;
     bool ok = column_check(o, d) && line_reader_open(&s->reader, path, d);
     if (ok && o->again && s->reader.size < 0) ok = keep_all(&s->reader, d);
     ok = ok && find_format(s, path, d);
-    if (ok && s->format == DATA_PLAIN && o->form != DATA_TEXT)
-        ok = diag_error(d, s->reader.name,
-                        "is plain text: its lines have no labels (.jsonl, .csv and .tsv have)");
+    if (ok && s->format == DATA_PLAIN && o->form != DATA_TEXT) ok = refuse_plain(s, d);
+    if (ok && s->format == DATA_JSON) ok = document_open(s, d);
     if (ok && (s->format == DATA_CSV || s->format == DATA_TSV)) ok = csv_open(s, d) && example_columns(s, d);
     if (ok) return s;
     data_close(s);
@@ -217,7 +201,8 @@ const char *data_printable(const char *text, arena *a) {
 
 void data_report(data_source *s, const data_example *e, const char *error, diag *d) {
     char spot[512];
-    snprintf(spot, sizeof spot, "%s:%lld", s->reader.name, (long long)e->line);
+    snprintf(spot, sizeof spot, s->document ? "%s: example %lld" : "%s:%lld", s->reader.name,
+             (long long)e->line);
     if (s->bad++ >= REPORTED) return;
     if (s->options.skip_bad)
         diag_note(d, spot, "%s", error);

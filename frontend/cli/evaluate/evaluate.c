@@ -132,6 +132,11 @@ static bool report(const evaluation *v, diag *d) {
         diag_note(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
     else if (bad > 50)
         diag_error(d, data_name(v->source), "%lld lines are bad in all", (long long)bad);
+    if (v->unknown && !v->options->skip_bad)
+        diag_note(
+            d, data_name(v->source),
+            "only the model's own labels can be compared with its answers: --skip-bad-lines leaves other "
+            "lines out, --columns label=NAME reads another column");
     if (!v->tallies.all.count)
         return bad && !v->options->skip_bad
                    ? false

@@ -37,6 +37,7 @@ typedef struct evaluation {
     data_labels *labels; // the model's
     tallies tallies;
     int64_t unanswerable; // questions without an answer, where the model may not say so
+    bool unknown;         // a bad line has a label that the model lacks
     swap_list swaps;
     swap_counts swapped;
 } evaluation;

@@ -152,6 +152,7 @@ static bool read_batch(batch *b, int64_t rows, diag *d) {
     item *x = b->items;
     while (b->work.count + 2 <= rows && bytes < CHUNK_BYTES && data_next(v->source, &x->e, b->arena, d)) {
         const char *why = x->e.error ? x->e.error : find_gold(b, x);
+        v->unknown |= why && strstr(why, DATA_LABEL_UNKNOWN);
         lines++;
         bytes += x->e.text.size + x->e.text.pair_size + x->e.text.word_count * sizeof(bertc_word) + 256;
         if (why) {

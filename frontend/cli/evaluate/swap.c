@@ -41,11 +41,15 @@ const char *swap_parse(const char *text, swap_list *out, arena *a) {
     *out = (swap_list){0};
     for (const char *at = text; *at;) {
         size_t size = strcspn(at, ","), colon = strcspn(at, ":");
-        if (colon >= size || !colon || colon + 1 == size) return "is no list of pairs FROM:TO";
+        if (colon >= size || !colon || colon + 1 == size) return "is not a list of pairs WORD:WORD";
         const char *from = arena_strndup(a, at, colon),
                    *to = arena_strndup(a, at + colon + 1, size - colon - 1);
         if (word_size(from, strlen(from)) != strlen(from) || word_size(to, strlen(to)) != strlen(to))
-            return "swaps words, of letters and digits alone";
+            return "takes single words of letters and digits";
+        for (int i = 0; i < out->count; i += 2)
+            if (same_word(from, strlen(from), out->v[i].from) && !same_word(to, strlen(to), out->v[i].to))
+                return arena_printf(a, "gives '%s' two words to be swapped with, '%s' and '%s'", from,
+                                    out->v[i].to, to);
         if (out->count + 2 > SWAPS_MAX) return "has more than 128 pairs";
         out->v[out->count].from = from;
         out->v[out->count++].to = to;

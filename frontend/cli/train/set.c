@@ -71,7 +71,7 @@ static const char *take(train_set *s, const data_example *e, data_labels *learn,
     const char *why = e->error;
     if (!why) why = check_numbers(s, e, a);
     if (!why) why = features_of(s->rule, e, &f, a);
-    s->unknown |= why && strstr(why, "' is none of the labels ");
+    s->unknown |= why && strstr(why, DATA_LABEL_UNKNOWN);
     if (why) return why;
     s->examples += f.count > 0;
     mix_example(s, e, &f);

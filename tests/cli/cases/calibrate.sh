@@ -20,7 +20,7 @@ grep -q 'smoothing into' report || fail "nothing is smoothed: $(grep -A9 spread_
 printf '\n \n' >blank.txt
 rejects 1 'blank.txt: holds no text' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate blank.txt
 rejects 1 'none.txt: can.t be read: No such file' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate none.txt
-rejects 1 'can.t be read: Is a directory' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate .
+rejects 1 'is a folder' "$BERTC" compile "$MODEL" -o x.so --dtype int8 --calibrate .
 rejects 1 '--calibrate: has no effect without --dtype int8' "$BERTC" compile "$MODEL" -o x.so --calibrate texts.txt
 rejects 1 '--calibrate: has no effect without --dtype int8' "$BERTC" compile "$MODEL" -o x.so --dtype bf16 --calibrate texts.txt
 mkdir bare

@@ -51,7 +51,7 @@ sed -e '3s/, "about": "film"//' "$REVIEWS" >ungrouped.jsonl
 "$BERTC" evaluate sentiment.so --data ungrouped.jsonl --group-by about >out 2>err || fail "a line without a group"
 expect '^film +8 '
 grep -q 'note: ungrouped.jsonl: 1 examples have no about' err || fail "$(cat err)"
-rejects 1 "'good' is none of the labels negative, positive" "$BERTC" evaluate sentiment.so --data "$REVIEWS" --group-by about --positive good
+rejects 1 "'good' is not one of the labels negative, positive" "$BERTC" evaluate sentiment.so --data "$REVIEWS" --group-by about --positive good
 rejects 2 'goes with --group-by' "$BERTC" evaluate sentiment.so --data "$REVIEWS" --positive positive
 
 # Swapped words: "good" and "bad" turn these answers round, "he" and "she" don't.
@@ -67,8 +67,8 @@ awk -v line="$(cat out)" 'NR == 1 {a = $1} NR == 2 {b = $1}
     fail "the change is no difference of scores: $(cat scores out)"
 "$BERTC" evaluate sentiment.so --data swap.jsonl --swap he:she >out 2>err || fail "no such word"
 grep -q 'no text has one of the words' err || fail "$(cat err)"
-rejects 1 "--swap: 'he' is no list of pairs" "$BERTC" evaluate sentiment.so --data swap.jsonl --swap he
-rejects 1 'swaps words, of letters and digits alone' "$BERTC" evaluate sentiment.so --data swap.jsonl --swap 'he is:she is'
+rejects 1 "--swap: 'he' is not a list of pairs" "$BERTC" evaluate sentiment.so --data swap.jsonl --swap he
+rejects 1 'takes single words of letters and digits' "$BERTC" evaluate sentiment.so --data swap.jsonl --swap 'he is:she is'
 
 # Bad lines are named; the others count.
 cat >bad.jsonl <<'EOF'
@@ -80,8 +80,8 @@ cat >bad.jsonl <<'EOF'
 {"label": 1}
 {"text": "A bad film.", "label": 7}
 EOF
-MANY=1 rejects 1 "bad\.jsonl:2: 'great' is none of the labels negative, positive" "$BERTC" evaluate sentiment.so --data bad.jsonl
-grep -q 'bad.jsonl:3: is no JSON' err && grep -q 'bad.jsonl:6: has no text: looked for .*, text, ' err && grep -q "bad.jsonl:7: '7' is none" err ||
+MANY=1 rejects 1 "bad\.jsonl:2: 'great' is not one of the labels negative, positive" "$BERTC" evaluate sentiment.so --data bad.jsonl
+grep -q 'bad.jsonl:3: is no JSON' err && grep -q 'bad.jsonl:6: has no text: looked for .*, text, ' err && grep -q "bad.jsonl:7: '7' is not one" err ||
     fail "$(cat err)"
 figure examples 2
 : >empty.jsonl
@@ -151,7 +151,7 @@ succeeds "$BERTC" evaluate ner.so --data tags.jsonl
 figure accuracy 1.0000
 figure f1 1.0000
 printf '{"tokens": ["the", "cat"], "tags": ["O", "B-DATE"]}\n' >unknown.jsonl
-rejects 1 "unknown\.jsonl:1: 'B-DATE' is none of the labels O, B-PER" "$BERTC" evaluate ner.so --data unknown.jsonl
+rejects 1 "unknown\.jsonl:1: 'B-DATE' is not one of the labels O, B-PER" "$BERTC" evaluate ner.so --data unknown.jsonl
 printf '{"tokens": ["sat", "sat"], "tags": [2, 2]}\n' >inside.jsonl
 succeeds "$BERTC" evaluate ner.so --data inside.jsonl --strict
 figure recall 0.0000

@@ -87,7 +87,7 @@ cmp said.narrow said.wide || fail "other answers: $(cat said.*)"
 succeeds train --adapter one --lora-merge --num-train-epochs 1 -o joined
 [ -s joined/model.safetensors ] || fail 'no whole model'
 printf '{"text": "fine", "label": "unheard"}\n' >unheard.jsonl
-MANY=1 rejects 1 "'unheard' is none of the labels bad, good" "$BERTC" train bert --task classify --train unheard.jsonl --adapter one -o x
+MANY=1 rejects 1 "'unheard' is not one of the labels bad, good" "$BERTC" train bert --task classify --train unheard.jsonl --adapter one -o x
 rejects 1 'one: is for the head sequence-classification, and --task embed trains embedding' "$BERTC" train bert --task embed --train train.jsonl --adapter one -o x
 rejects 1 'nowhere/adapter_config.json: can.t be opened' train --adapter nowhere -o x
 rejects 2 'lora-rank and --adapter don.t go together' train --adapter one --lora-rank 4 -o x

@@ -40,7 +40,7 @@ succeeds distil -o again --teacher model.so
 cmp small/model.safetensors again/model.safetensors || fail "the artefact teaches otherwise"
 
 rejects 1 'model.so: .*t teach --task tag: a teacher of it is a model for token-classification' "$BERTC" train bert --task tag --train tag.jsonl -o x --teacher model.so
-MANY=1 rejects 1 "'yes' is none of the labels negative, positive" "$BERTC" train bert --task classify --train classify.jsonl -o x --teacher model.so
+MANY=1 rejects 1 "'yes' is not one of the labels negative, positive" "$BERTC" train bert --task classify --train classify.jsonl -o x --teacher model.so
 rejects 1 'has the labels negative, positive, and the model to be trained maybe, no, yes: they must have the same names' "$BERTC" train classify --task classify --train classify.jsonl -o x --teacher model.so
 MANY=1 rejects 1 'note: bert: a teacher of --task classify is a model for sequence-classification' "$BERTC" train bert --task classify --train classify.jsonl -o x --teacher bert
 rejects 1 "nowhere: can't be opened: No such file" distil -o x --teacher nowhere
@@ -59,7 +59,7 @@ near "$(loss balanced)" "$(loss same)"
 ! cmp -s balanced/log.jsonl plain/log.jsonl || fail "weights change nothing"
 succeeds "$BERTC" train tag --task tag --train tag.jsonl -o tags --class-weights balanced --max-steps 1
 succeeds "$BERTC" train several --task classify --problem-type multi_label_classification --train several.jsonl -o more --class-weights a=2 --max-steps 1
-rejects 1 "class-weights: 'good' is none of the labels maybe, no, yes" weigh -o x --class-weights good=2
+rejects 1 "class-weights: 'good' is not one of the labels maybe, no, yes" weigh -o x --class-weights good=2
 rejects 1 "'no=0': a weight is a number above 0" weigh -o x --class-weights no=0
 rejects 1 "'no=2': no has a weight already" weigh -o x --class-weights no=1,no=2
 rejects 1 "'heavy': is neither balanced nor LABEL=NUMBER" weigh -o x --class-weights heavy

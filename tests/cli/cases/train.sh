@@ -91,7 +91,7 @@ rejects 1 "no/such/folder: can.t be made in no/such/: No such file" train -o no/
 
 # Data
 printf '{"text": "x", "label": "fair"}\n{"text": "y", "label": "good"}\n' >labels.jsonl
-MANY=1 rejects 1 "labels.jsonl:1: 'fair' is none of the labels bad, good" "$BERTC" train mine --task classify --train labels.jsonl -o new
+MANY=1 rejects 1 "labels.jsonl:1: 'fair' is not one of the labels bad, good" "$BERTC" train mine --task classify --train labels.jsonl -o new
 grep -q 'labels.jsonl: 1 line is bad; --skip-bad-lines leaves it out' err || fail "$(cat err)"
 grep -q 'labels are those of the model.s head: --ignore-mismatched-sizes' err || fail "$(cat err)"
 printf '{"text": "x", "label": "fair"}\n{"text": "y", "label": "good"}\n{"text": "z", "label": "bad"}\n' >three.jsonl
