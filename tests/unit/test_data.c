@@ -187,7 +187,7 @@ START_TEST(answer_forms) {
     fails(json("{\"question\": \"q\", \"context\": \"abc\", \"answers\": {\"text\": [\"c\"], "
                "\"answer_start\": []}}",
                DATA_ANSWER),
-          "not as many starts");
+          "more or fewer starts than texts");
     fails(json("{\"question\": \"q\", \"answers\": []}", DATA_ANSWER), "has no pair: looked for context");
 }
 END_TEST
@@ -195,19 +195,19 @@ END_TEST
 START_TEST(bad_lines) {
     fails(json("{\"text\": \"a\"}", DATA_LABEL),
           "has no label: looked for label, labels, target (--columns label=NAME)");
-    fails(json("{\"text\": 3, \"label\": 1}", DATA_LABEL), "$.text: is no text");
-    fails(json("{\"text\": \"a\", \"label\": null}", DATA_LABEL), "$.label: is no label");
-    fails(json("{\"text\": \"a\", \"label\": \"\"}", DATA_LABEL), "$.label: is no label");
+    fails(json("{\"text\": 3, \"label\": 1}", DATA_LABEL), "$.text: is not a text");
+    fails(json("{\"text\": \"a\", \"label\": null}", DATA_LABEL), "$.label: is not a label");
+    fails(json("{\"text\": \"a\", \"label\": \"\"}", DATA_LABEL), "$.label: is not a label");
     fails(json("{\"text\": \"a\", \"label\": [1]}", DATA_LABEL), "$.label: is a list");
-    fails(json("{\"text\": \"a\", \"labels\": [1, {}]}", DATA_LABELS), "$.labels[1]: is no label");
-    fails(json("{\"text\": \"a\", \"label\": 1e999}", DATA_NUMBER), "$.label: is no number");
-    fails(json("{\"text\": \"a\", \"label\": \"x\"}", DATA_NUMBER), "$.label: is no number");
+    fails(json("{\"text\": \"a\", \"labels\": [1, {}]}", DATA_LABELS), "$.labels[1]: is not a label");
+    fails(json("{\"text\": \"a\", \"label\": 1e999}", DATA_NUMBER), "$.label: is not a number");
+    fails(json("{\"text\": \"a\", \"label\": \"x\"}", DATA_NUMBER), "$.label: is not a number");
     fails(json("{\"text\": \"a\", \"label\": -1e39}", DATA_NUMBER), "$.label: is too large a number");
     fails(json("{\"text\": \"a\", \"label\": [1, 3.5e38]}", DATA_NUMBER),
           "$.label[1]: is too large a number");
-    fails(json("{\"a\": \"x\", \"b\": \"y\", \"score\": [1]}", DATA_SCORED), "where one number is wanted");
+    fails(json("{\"a\": \"x\", \"b\": \"y\", \"score\": [1]}", DATA_SCORED), "one number is needed");
     fails(json("{\"tokens\": [\"a\"], \"tags\": []}", DATA_TAGS), "has 1 word and 0 tags");
-    fails(json("{\"tokens\": [\"a\", 1], \"tags\": [0, 0]}", DATA_TAGS), "$.tokens[1]: is no word");
+    fails(json("{\"tokens\": [\"a\", 1], \"tags\": [0, 0]}", DATA_TAGS), "$.tokens[1]: is not a word");
     fails(json("{\"query\": \"a\", \"positive\": []}", DATA_RANKED), "$.positive: is empty");
     fails(json("{\"text\": \"a\"", DATA_TEXT), "is no JSON");
     fails(json("{\"text\": \"a\"} {}", DATA_TEXT), "has more behind its JSON object, at column 15");
@@ -267,8 +267,8 @@ START_TEST(comma_separated) {
     ck_assert_int_eq(e[1].line, 3);
     ck_assert_int_eq(e[2].line, 6);
     fails(e[2], "has 2 fields, and the header has 3");
-    fails(e[3], "line 7, column 3: a quote stands inside a field");
-    fails(e[4], "line 8, column 9: a quote stands inside");
+    fails(e[3], "line 7, column 3: a quote inside a field");
+    fails(e[4], "line 8, column 9: a quote inside");
     pair_is(&e[5], "1", NULL);
     ck_assert_double_eq(e[5].labels[0].number, 2);
     fails(e[6], "field 1 is no UTF-8");
@@ -288,7 +288,7 @@ START_TEST(tab_separated) {
     ck_assert_uint_eq(e.text.word_count, 2);
     ck_assert_str_eq(e.labels[1].name, "I-LOC");
     fails(first_of("x.csv", "tokens,tags,sex\n['a' 'b'],O O,\n", DATA_TAGS, NULL),
-          "column tokens: is a list in brackets that is no JSON");
+          "column tokens: is a list in brackets, but not JSON");
     fails(first_of("x.csv", "text,labels,sex\na,['x'],\n", DATA_LABELS, NULL),
           "column labels: is a list in brackets");
     e = first_of("x.csv", "tokens,tags,sex\n[ a,O O,\n", DATA_TAGS, NULL);

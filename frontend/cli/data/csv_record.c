@@ -76,8 +76,8 @@ static const char *parse_line(data_source *s, int64_t n, fields *f) {
     if (csv_error(p) != CSV_EPARSE) return "out of memory";
     return arena_printf(
         f->arena,
-        "line %lld, column %zu: a quote stands inside a field: such a field is put in quotes, and its "
-        "quotes are doubled",
+        "line %lld, column %zu: a quote inside a field: put the field in quotes, and double the quotes "
+        "in it",
         (long long)s->reader.number, got + 1);
 }
 

@@ -48,12 +48,12 @@ static const cJSON *must(reading *x, data_role role, const char **column) {
 }
 
 static const char no_json[] =
-    "is a list in brackets that is no JSON: words and tags may have spaces between, labels |";
+    "is a list in brackets, but not JSON: separate words and tags with spaces, labels with |";
 
 // --- Texts
 
 static bool read_text(reading *x, const cJSON *v, const char *at, data_text *out) {
-    if (!cJSON_IsString(v)) return bad(x, at, "is no text");
+    if (!cJSON_IsString(v)) return bad(x, at, "is not a text");
     out->size = strlen(v->valuestring);
     char *copy = arena_dup(x->arena, v->valuestring, out->size + 1);
     nul_restore(&x->record->nul, copy, out->size);
@@ -82,7 +82,7 @@ static bool read_texts(reading *x) {
 // --- Labels and numbers
 
 static bool read_label(reading *x, const cJSON *v, const char *at, data_label *out) {
-    if (!value_label(v, x->arena, out)) return bad(x, at, "is no label: a name or a number is one");
+    if (!value_label(v, x->arena, out)) return bad(x, at, "is not a label: give a name or a number");
     return true;
 }
 
@@ -91,7 +91,7 @@ static bool read_one_label(reading *x) {
     const cJSON *v = must(x, ROLE_LABEL, &column);
     data_label *label = ARENA_NEW(x->arena, data_label);
     if (!v) return false;
-    if (cJSON_IsArray(v)) return bad(x, at_column(x, column), "is a list, where one label is wanted");
+    if (cJSON_IsArray(v)) return bad(x, at_column(x, column), "is a list, but one label is needed");
     if (!read_label(x, v, at_column(x, column), label)) return false;
     x->e->labels = label;
     x->e->label_count = 1;
@@ -124,7 +124,7 @@ static bool read_label_list(reading *x, data_role role) {
     if (own) v = own;
     bool one = role == ROLE_LABEL && !cJSON_IsArray(v) && !cJSON_IsObject(v) && !cJSON_IsNull(v);
     if (one) return read_one_of_several(x, v, column);
-    bool ok = cJSON_IsArray(v) || bad(x, at_column(x, column), "is no list of labels");
+    bool ok = cJSON_IsArray(v) || bad(x, at_column(x, column), "is not a list of labels");
     data_label *labels = ARENA_ARRAY(x->arena, data_label, cJSON_GetArraySize(v) + 1);
     int n = 0;
     for (item = ok ? v->child : NULL; item && ok; item = item->next, n++)
@@ -144,10 +144,10 @@ static bool read_numbers(reading *x) {
     int count = list ? cJSON_GetArraySize(v) : 1, n = 0;
     double *numbers = ARENA_ARRAY(x->arena, double, count + 1);
     if (list && (one || !count))
-        return bad(x, at_column(x, column), one ? "is a list, where one number is wanted" : "is empty");
+        return bad(x, at_column(x, column), one ? "is a list, but one number is needed" : "is empty");
     for (const cJSON *item = list ? v->child : v; n < count; item = item->next, n++)
         if (!value_number(item, &numbers[n]))
-            return bad(x, list ? at_item(x, column, n) : at_column(x, column), "is no number");
+            return bad(x, list ? at_item(x, column, n) : at_column(x, column), "is not a number");
         else if (fabs(numbers[n]) > FLT_MAX)
             return bad(x, list ? at_item(x, column, n) : at_column(x, column), "is too large a number");
     x->e->numbers = numbers;
@@ -161,7 +161,7 @@ static bool join_words(reading *x, const cJSON *list, const char *column) {
     size_t size = 0;
     int n = 0, count = cJSON_GetArraySize(list);
     for (const cJSON *w = list->child; w; w = w->next, n++) {
-        if (!cJSON_IsString(w)) return bad(x, at_item(x, column, n), "is no word");
+        if (!cJSON_IsString(w)) return bad(x, at_item(x, column, n), "is not a word");
         size += strlen(w->valuestring) + 1;
     }
     char *text = arena_alloc(x->arena, size + 1);
@@ -188,7 +188,7 @@ static bool read_tags(reading *x) {
     if (x->rows && !own) return bad(x, at_column(x, column), no_json);
     if (own) v = own;
     bool ok =
-        cJSON_IsArray(v) ? join_words(x, v, column) : bad(x, at_column(x, column), "is no list of words");
+        cJSON_IsArray(v) ? join_words(x, v, column) : bad(x, at_column(x, column), "is not a list of words");
     cJSON_Delete(own);
     if (!ok || !read_label_list(x, ROLE_TAGS)) return false;
     if ((size_t)x->e->label_count == x->e->text.word_count) return true;
@@ -219,7 +219,7 @@ static bool read_answer(reading *x, const cJSON *text, const cJSON *start, const
     if (!read_text(x, text, at, &own)) return false;
     *out = (data_answer){own.text, own.size, -1, -1};
     if (!start || (x->rows && !*start->valuestring)) return true;
-    if (!value_number(start, &n)) return bad(x, at, "has a start that is no number");
+    if (!value_number(start, &n)) return bad(x, at, "has a start that is not a number");
     if (n != floor(n) || n < 0 || n > (double)t->pair_size) {
         record_fail(x->record, x->arena,
                     "%s has the start %g: the context's characters are numbered from 0 to less than %zu", at,
@@ -243,7 +243,7 @@ static bool read_answer_object(reading *x, const cJSON *v, const char *column, d
                 *start = cJSON_GetObjectItemCaseSensitive(v, "answer_start");
     if (!cJSON_IsArray(text)) return read_answer(x, text, start, at_column(x, column), &out[(*count)++]);
     if (start && cJSON_GetArraySize(start) != cJSON_GetArraySize(text))
-        return bad(x, at_column(x, column), "has not as many starts as texts");
+        return bad(x, at_column(x, column), "has more or fewer starts than texts");
     const cJSON *from = start ? start->child : NULL;
     for (const cJSON *item = text->child; item; item = item->next, from = from ? from->next : NULL) {
         const char *at = arena_printf(x->arena, "$.%s.text[%d]:", column, *count);
@@ -283,7 +283,8 @@ static bool read_answers(reading *x) {
     else if (cJSON_IsObject(v))
         ok = read_answer_object(x, v, column, answers, &n);
     else
-        ok = bad(x, at_column(x, column), "are no answers: texts, or {\"text\": [], \"answer_start\": []}");
+        ok = bad(x, at_column(x, column),
+                 "are not answers: give texts, or {\"text\": [], \"answer_start\": []}");
     x->e->answers = answers;
     x->e->answer_count = n;
     return ok;
@@ -293,7 +294,7 @@ static bool read_answers(reading *x) {
 
 static bool add_documents(reading *x, const cJSON *v, const char *column, data_text *out, int *count) {
     if (cJSON_IsString(v)) return read_text(x, v, at_column(x, column), &out[(*count)++]);
-    if (!cJSON_IsArray(v)) return bad(x, at_column(x, column), "is no text and no list of texts");
+    if (!cJSON_IsArray(v)) return bad(x, at_column(x, column), "is neither a text nor a list of texts");
     int n = 0;
     for (const cJSON *item = v->child; item; item = item->next)
         if (!read_text(x, item, at_item(x, column, n++), &out[(*count)++])) return false;

@@ -95,7 +95,7 @@ rejects 1 'goes with answers' "$BERTC" evaluate sentiment.so --data bad.jsonl --
 i=0
 while [ $i -lt 60 ]; do i=$((i + 1)) && echo '{"text": 1, "label": 1}'; done >many.jsonl
 MANY=1 rejects 1 'many\.jsonl: 60 lines are bad in all' "$BERTC" evaluate sentiment.so --data many.jsonl
-[ "$(grep -c 'many.jsonl:[0-9]*: \$.text: is no text' err)" = 50 ] || fail "$(wc -l <err) lines"
+[ "$(grep -c 'many.jsonl:[0-9]*: \$.text: is not a text' err)" = 50 ] || fail "$(wc -l <err) lines"
 # Another task's file.
 printf '{"tokens": ["a"], "ner_tags": ["O"]}\n' >tags.jsonl
 rejects 1 'tags\.jsonl:1: has no text' "$BERTC" evaluate sentiment.so --data tags.jsonl
