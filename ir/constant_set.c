@@ -1,4 +1,4 @@
-// A table of chains, each in the order in which its constants were added.
+// A hash table with chains. Each chain is in the order in which its constants were added.
 #include "ir/constant_set.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// Elements converted from one type to another, and between elements by themselves and rows in memory.
+// Converts elements from one type to another, and between separate elements and rows in memory.
 #include "ir/half.h"
 #include "ir/types.h"
 

@@ -1,8 +1,8 @@
 // Patterns: terms over the ops of a graph, matched downwards from a root. See rewrite.h for the language.
 //
-// A pattern has a dozen tokens and is parsed anew for every attempt. Ops that commute make the search
-// branch: all numbers of attempts are tried, and bit n of the number says whether the n-th such term swaps
-// its operands.
+// A pattern has about a dozen tokens, and is parsed again for every attempt. Terms of ops that commute may match with
+// their operands swapped. So attempts are numbered, and bit n of the number says whether the n-th such term swaps its
+// operands.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

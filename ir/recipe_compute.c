@@ -1,6 +1,6 @@
-// Recipes that do arithmetic on whole matrices and vectors: values that depend on positions alone and not on a
-// text, and what moves a factor from one constant to another. Sums are computed in double, in ascending order, and
-// rounded once.
+// Recipes that do arithmetic on whole matrices and vectors. They compute values that depend only on positions, not on
+// a text, or move a factor from one constant to another. Sums are computed in double, in ascending order, and rounded
+// once.
 #include "ir/recipe_parts.h"
 
 #include <math.h>

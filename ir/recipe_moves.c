@@ -1,4 +1,4 @@
-// Recipes that only move elements: where each part of a tensor lies in what they make.
+// Recipes that only move elements: finds the place of each part of a tensor in the result.
 #include "ir/recipe.h"
 
 #include <string.h>

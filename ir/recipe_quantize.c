@@ -1,5 +1,5 @@
-// Quantised matrices: the scales of columns, the elements by these scales, sums of columns. Each goes along the
-// elements as they lie, down columns or across them.
+// Quantised matrices: scales of columns, elements quantised by these scales, sums of columns. Each function goes
+// through the elements in memory order, along columns or across them.
 #include "ir/quantize.h"
 #include "ir/recipe_parts.h"
 

@@ -1,4 +1,4 @@
-// Recipes executed. While they are, every element stands by itself: i4 in a byte.
+// Runs recipes. Meanwhile every element is separate: an i4 takes one byte.
 #include "ir/memory.h"
 #include "ir/recipe_parts.h"
 

@@ -1,4 +1,4 @@
-// fuse_ops: a box drawn round ops.
+// fuse_ops: puts ops into a fuse.
 #include <assert.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// The text form of a module: its graphs one behind the other, each with its variants.
+// The text form of a module: its graphs one after the other, each followed by its variants.
 #include <limits.h>
 
 #include "ir/text.h"

@@ -1,5 +1,5 @@
-// The verifier's rules of states: what training changes is written by one op, in place, behind all who read the
-// old value; and each element of a trained tensor lies in one state, so that it can be written back.
+// The verifier's rules for states. One op writes a state in place, after all readers of the old value. Each
+// element of a trained tensor is in one state, so that it can be written back.
 #include "ir/verify_node.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-// What a calibration knows of a value.
+// Finds the range of a value in a calibration.
 #include <string.h>
 
 #include "passes/passes.h"

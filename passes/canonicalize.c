@@ -19,7 +19,7 @@
 //     before    %6 = div %x, 8
 //     after     %6 = mul %x, 0.125
 //
-//   no yield that is an operand, or another yield
+//   no yield that is an operand of its region, or equals another yield
 //     before    %y = fuse (%x) { %1 = exp %x  yield %1, %x, %1 }
 //               %a = result %y {index = 1}    %b = result %y {index = 2}
 //     after     %x for %a, and %y for %b
@@ -28,8 +28,8 @@
 //     before    %7 = gather %t, %i    %8 = gather %t, %i
 //     after     %7 = gather %t, %i    %7 for %8
 //
-// It works at the top level and in the bodies of regions. What copies a state stays, for the copy
-// may be read when the state holds other numbers.
+// It works at the top level and in the bodies of regions. A copy of a state stays, because it may
+// be read when the state holds other numbers.
 #include "passes/constants.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-// A top-level node as a kernel: the anchor in its region, and the sizes that a schedule needs.
+// Describes a top-level node as a kernel: its anchor, and the sizes that a schedule needs.
 #include "passes/pass.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// eliminate_dead: every node that is left leads to an output.
+// eliminate_dead: drops every node that neither an output nor a node that writes a state needs.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -14,9 +14,9 @@
 //             %n = result %m {index = 2}                         nor yield 1
 //   after     %n = fuse (%x) { ... yield %c }
 //
-// It drops nodes at the top level and in bodies, operands of regions that the body does not read,
-// operands that are given twice, and yields that nobody reads. The yields that stay keep their
-// order. The model's inputs stay: callers pass them.
+// It also drops operands of regions that the body does not read or that are given twice, and yields
+// that nothing reads. The other yields keep their order. It works at the top level and in bodies.
+// The model's inputs stay, because callers pass them.
 #include "passes/region.h"
 
 // For each operand: the earlier one that is the same value, itself, or -1 where the body does not read it.

@@ -1,4 +1,4 @@
-// fold_constants: arithmetic on constants happens when the artefact is written.
+// fold_constants: moves arithmetic on constants to the time when the artefact is written.
 //
 //   requires  row-major weights       produces  nothing
 //
@@ -13,18 +13,18 @@
 //               %s = matmul (views of q), ...
 //               ...
 //
-//      It fires where every reader of %q applies the same scale. A scale on the projection itself,
+//      It needs every reader of %q to apply the same scale. A scale on the projection itself,
 //      mul (add (matmul %x, %w), %b), c, moves the same way.
 //
 //   2. transpose, reshape, cast and concat of constants, and constants times a number, become
-//      recipes, whatever their size; so do products, sums and norms of matrices from 64 KiB on
+//      recipes, whatever their size. So do products, sums and norms of matrices of at least 64 KiB
 //      (DeBERTa's relative positions in each layer's projections).
 //
 //   before    %w = constant {recipe = tensor("w", f32[768,768])}
 //             %t = transpose %w {perm = [1,0]}
 //   after     %t = constant {recipe = transpose(tensor("w", f32[768,768]))}
 //
-//   A state (`trainable`) is no constant here: training changes it.
+//   A state (`trainable`) doesn't count as a constant, because training changes it.
 //
 //   3. Every other node whose operands are all constants is evaluated, if its result is smaller
 //      than 1 MiB; in bodies, if its result is one number.

@@ -1,5 +1,5 @@
-// The pipeline: which passes run, in which order, checked, verified, printed and reported. The table is
-// passes.def.
+// The pipeline: picks the passes and their order, checks requirements, runs, verifies, prints and reports. The
+// table is passes.def.
 //
 //   list        NULL: every pass that is on by default, in the table's order
 //               "-a,+b": that without a and with b, each at its place in the table

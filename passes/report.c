@@ -1,4 +1,4 @@
-// What passes say of their changes: the fusion report.
+// The fusion report: what passes changed, and what they did not and why.
 #include "passes/pass.h"
 
 const char *pass_where(const graph *g, value v, char *buf, size_t size) {

@@ -1,4 +1,4 @@
-// Attention's softmax, made again from the log-sum-exp of its rows.
+// Attention's softmax, computed again from the log-sum-exp of its rows.
 //
 //   forward     %p = softmax %s                          [h,L,L]
 //               %o = matmul (drop %p), %v                drop: pointwise, linear in %p
@@ -6,9 +6,9 @@
 //   gradient    %p = exp (sub %s, %l)
 //               sum (dp * p) along a row = sum (do * o)  what softmax's rule subtracts
 //
-// So no sum of the gradient's body goes along a row of scores, and blocks of them can be computed by themselves
-// (FlashAttention-2, arXiv 2307.08691). Of a row that sees no key at all, whose scores are all one hidden number, the
-// log-sum-exp does not say how many there are: a body that may have such rows keeps its softmax.
+// So no sum in the gradient's body runs along a row of scores, and blocks of scores can be computed separately
+// (FlashAttention-2, arXiv 2307.08691). If all keys of a row are hidden, all its scores are the same number, and the
+// log-sum-exp does not say how many there are. So a body that may have such rows keeps its softmax.
 #include "passes/differentiate/differentiate.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// Broadcasts that pointwise ops make anyway.
+// Removes broadcasts that pointwise ops make anyway.
 #include "passes/differentiate/differentiate.h"
 
 // Does n's result keep its shape with x in place of operand i?

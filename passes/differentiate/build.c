@@ -1,4 +1,4 @@
-// Nodes of gradients: short ways to append them to the tape's graph.
+// Short functions that append nodes of gradients to the tape's graph.
 #include "passes/differentiate/differentiate.h"
 
 value build_scalar(tape *t, double x) {

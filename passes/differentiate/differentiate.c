@@ -1,18 +1,18 @@
-// differentiate: from the output `loss`, a gradient for each trainable constant that it depends on.
+// differentiate: adds the gradient of the output `loss` with respect to each trainable constant that it depends on.
 //
 //   requires  the weights not packed     produces  nothing
 //
 //   before    %y = matmul %x, %w                          %w is trainable, [768,2]
 //             %l = ... %y ...                             f32[1]
 //             output loss = %l
-//   after     %gradient.y = ...                           what a change of %y does to %l
+//   after     %gradient.y = ...                           the gradient of %l with respect to %y
 //             %1 = transpose %x
 //             %gradient.w = matmul %1, %gradient.y        f32[768,2]
 //             output loss = %l
 //             output gradient.w = %gradient.w
 //
-// The table of rules is in walk.c; ops.def says what each reads. Gradients are f32. Those of
-// a value with several users are added, the last user's first: the order never changes.
+// The table of rules is in walk.c; ops.def says what each rule reads. Gradients are f32. If a value
+// has several users, their gradients are added, the last user's first. So the order never changes.
 #include "passes/differentiate/differentiate.h"
 
 #include <string.h>

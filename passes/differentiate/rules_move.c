@@ -1,4 +1,4 @@
-// Rules of ops that move elements: the gradient goes back where the element came from.
+// Rules of ops that move elements: each gradient moves back to where its element came from.
 #include "passes/differentiate/differentiate.h"
 
 void gradient_gather(const rule_call *c) {

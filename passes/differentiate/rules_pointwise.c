@@ -1,4 +1,4 @@
-// Rules of pointwise ops: g times the derivative, element by element.
+// Rules of pointwise ops: the result's gradient times the derivative, element by element.
 #include "passes/differentiate/differentiate.h"
 
 #include <string.h>

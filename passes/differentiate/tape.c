@@ -1,4 +1,4 @@
-// The tape: what a graph's values become, which of them matter, and their gradients so far.
+// The tape: a graph's values in the new graph, which of them need a gradient, and their gradients so far.
 #include "passes/differentiate/differentiate.h"
 
 #include <assert.h>

@@ -1,12 +1,12 @@
-// The walk of reverse-mode differentiation over one graph: the table of the ops' rules, and regions, whose bodies are
+// The walk of reverse-mode differentiation over one graph, with the table of the ops' rules. Bodies of regions are
 // differentiated like graphs.
 //
-// A `fuse` is opened: the ops of its body stand once more, as far as the gradients need them, in the graph that holds
-// the box, for the passes that follow draw the boxes of both directions.
+// A `fuse` is opened: the ops of its body that gradients need are copied into the graph that holds the fuse. Later
+// passes fuse both directions.
 //
-// A `per_sequence` gets another one, whose body computes what it needs of the first one's again, from the same
-// operands, and the gradients from those of the yields. An operand that was cut gets its gradient row by row; one that
-// was whole gets one a text, which are added up.
+// A `per_sequence` gets a second one. From the same operands, its body computes again what it needs of the first
+// body, and the gradients from those of the yields. An operand that is cut into texts gets its gradient row by
+// row. One that is passed whole gets one gradient per text; these are added up.
 #include "passes/differentiate/differentiate.h"
 
 #include "ir/shape.h"

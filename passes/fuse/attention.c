@@ -1,4 +1,4 @@
-// fuse_attention: all of attention over one text in one kernel; the scores never leave it.
+// fuse_attention: puts all of attention over one text into one kernel, so that scores stay inside.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -32,19 +32,21 @@
 //
 //   before    %g = per_sequence (%bounds; %qkv, %gradient, %l, %context) {
 //               %p = exp (sub %s, %l)                     of the same scores
-//               ... matmul %gs, %k ...                    [h,L,L] times rows, and turned round
+//               ... matmul %gs, %k ...                    [h,L,L] times rows, and its transpose
 //               yield ...
 //             }
 //   after     %g = per_sequence (%bounds; %qkv, %gradient, %l, %context) {
 //               yield fuse (%qkv, %gradient, %l, %context) { all of it }
 //             }
 //
-// It fires on every body in which a product leads to a softmax and the softmax to another product,
-// whatever ops are between and around them: bias, positions, windows, rotations. Beside this
-// context the body may yield the log-sum-exp of the scores, a number a row and head. It fires on
-// attention's gradient too, as differentiate makes it: a product leads to exponentials, these lead
-// to another product, and there is no softmax. A body that yields anything else, or has no
-// attention, is one kernel too, but stays as it is.
+// It takes every body in which a product leads to a softmax and the softmax to another product,
+// whatever ops are between and around them: bias, positions, windows, rotations. The body yields
+// the context, and may also yield the log-sum-exp of the scores: one number per row and head.
+//
+// It also takes attention's gradient, as differentiate makes it: a product leads to exponentials,
+// these lead to another product, and there is no softmax.
+//
+// A body that yields anything else, or has no attention, is one kernel too, but stays as it is.
 #include "passes/fuse/fuse.h"
 
 static bool holds_op(const graph *g, op o) {

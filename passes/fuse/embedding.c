@@ -1,4 +1,4 @@
-// fuse_embedding: lookups in tables, their sum, and the norm of that sum in one kernel.
+// fuse_embedding: puts lookups in tables, their sum, and the norm of that sum into one kernel.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -13,12 +13,13 @@
 //               yield layer_norm ...
 //             }
 //
-// The box holds what leads from gathers in constant tables to one value: pointwise ops, up to the
-// first norm, each read once. The numbers of the norm's row that something reads are further
-// results, as fuse_norm's are.
+// The box holds gathers in constant tables and the pointwise ops after them, up to the first norm.
+// Each value must be read once. If something reads numbers of the norm's row, they are further
+// results, as in fuse_norm.
 //
-// A table that the checkpoint holds as f16 or bf16 stays so, and its rows are widened once they are
-// looked up. Widening is exact, so no bit of an answer changes, and the table takes half the bytes:
+// A table that the checkpoint holds as f16 or bf16 stays so, and its rows are widened after they
+// are looked up. Widening is exact, so no bit of an answer changes, and the table takes half the
+// bytes:
 //
 //   before    %word = constant f32[N,H] {recipe = cast(tensor("word", bf16[N,H]), f32)}
 //             %0 = gather %word, %ids

@@ -1,5 +1,5 @@
-// fuse_epilogue: the pointwise ops after a product are done while its tile is in registers or in
-// cache.
+// fuse_epilogue: the pointwise ops after a product join its kernel, so that they run while its tile
+// is in registers or in cache.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -17,13 +17,16 @@
 //   after     %3 = fuse (...) { matmul, add, gelu; yield both }
 //             %2 = result %3 {index = 1}
 //
-// The anchor is a matmul with a constant, or another matrix of known size. An op joins if it is
-// pointwise over [X,N], with constant vectors [N], numbers and rows [X,N] as operands, as long as
-// only one value of the box is used outside. So x * sigmoid x joins whole. Of what such rows are
-// computed by, the last op joins too, if the box is its only reader and no other product can take
-// it (gamma * x of a residual). Ops that are left then, because what they read has other readers,
-// join with what they read as a further result: the rows are not read again. First all products
-// take what needs no further result, so that each op is where it costs least.
+// The anchor is a matmul with a constant, or with another matrix of known size.
+//
+//   1. An op joins if it is pointwise over [X,N], and its operands are constant vectors [N],
+//      numbers and rows [X,N]. Ops join as long as only one value of the box is used outside. So
+//      x * sigmoid x joins whole.
+//   2. The op that computes one of these rows joins too, if the box is its only reader and no other
+//      product can take it (gamma * x of a residual).
+//   3. Then ops join that were left because their operand has other readers. The operand becomes a
+//      further result, so the rows are not read again. All products go through steps 1 and 2 first,
+//      so that each op is where it costs least.
 #include "passes/fuse/fuse.h"
 
 typedef struct product {

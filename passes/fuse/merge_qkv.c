@@ -1,4 +1,4 @@
-// merge_qkv: projections of one value that only per_sequence regions read become one product.
+// merge_qkv: projections of one value become one product, if only per_sequence regions read them.
 //
 //   requires  row-major weights       produces  nothing
 //
@@ -14,9 +14,9 @@
 //               %q = slice %qkv {begin = [0,0], end = [L,H]}    %k, %v likewise
 //               ...
 //
-// It fires for two projections or more of the same value, of any widths, where all have a bias or
-// none has, and all weights are recipes, all are literals, or all are states that nothing else
-// reads. Where a head reads few rows, q is projected from those rows alone, and k and v are merged.
+// It takes two projections or more of the same value, of any widths. All must have a bias, or none.
+// Their weights must be all recipes, all literals, or all states that nothing else reads. If a head
+// reads few rows, q is projected only from those rows, and k and v are merged.
 #include "passes/constants.h"
 #include "passes/region.h"
 

@@ -1,5 +1,5 @@
-// fuse_mlp: the two products of a feed-forward block in one kernel, in slices of the hidden
-// columns.
+// fuse_mlp: puts the two products of a feed-forward block into one kernel, which works in slices of
+// the hidden columns.
 //
 //   requires  nothing (fuse_epilogue and fuse_norm before it)        produces  nothing
 //
@@ -13,9 +13,9 @@
 //               matmul, add, gelu, matmul, add, add, layer_norm
 //             }
 //
-// It fires where the second product is the only reader of the first one's rows, and reads them as
-// its left operand. Other results of either are results of both. Off by default: in float32 it
-// costs 1 to 7 % on most shapes; it is there to be measured, and for element types whose products
+// The second product must be the only reader of the first one's rows, and read them as its left
+// operand. Other results of either product are results of the kernel. Off by default: in float32 it
+// costs 1 to 7 % on most shapes. It is there to be measured, and for element types whose products
 // are cheap.
 #include "passes/fuse/fuse.h"
 

@@ -1,5 +1,5 @@
-// fuse_norm: the norm after a product, or after pointwise ops, joins their kernel as its last op; so
-// do the numbers of its row (mean, variance, 1 / standard deviation) that something reads.
+// fuse_norm: the norm after a product, or after pointwise ops, joins their kernel as its last op. So
+// do numbers of its row that something reads: mean, variance, 1 / standard deviation.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -26,10 +26,10 @@
 //             %mean = result %3 {index = 1}
 //             %rstd = result %3 {index = 2}
 //
-// It takes layer_norm and rms_norm over rows [X,N] with constant vectors, where the norm and these
-// numbers are the only readers of its operand. Where it has other readers, and some number is
-// taken, norm and numbers are a box of their own. Whether the kernel's tasks own whole rows, or
-// split columns and leave the norm to a phase of its own, is schedule's choice.
+// It takes layer_norm and rms_norm over rows [X,N] with constant vectors. The norm and these
+// numbers must be the only readers of the norm's operand. If there are other readers, the norm and
+// its numbers, if there are any, become a box of their own. schedule decides whether the kernel's
+// tasks own whole rows, or split columns and leave the norm to a phase of its own.
 #include "passes/fuse/fuse.h"
 
 static bool vectors_constant(const graph *g, const node *n) {

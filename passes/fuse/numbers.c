@@ -1,4 +1,4 @@
-// The numbers of a norm's row that a graph computes beside the norm: mean, variance, 1 / standard deviation.
+// Finds the numbers of a norm's row that a graph computes beside the norm: mean, variance, 1 / standard deviation.
 #include "passes/fuse/fuse.h"
 
 bool norm_op(op o) {

@@ -1,5 +1,5 @@
-// fuse_pooling: rows that are only pooled over each text never lie in memory: the maximum or the
-// sum over a text's tokens is kept where the product makes them.
+// fuse_pooling: if a product's rows are only pooled over each text, the product's kernel keeps the
+// maximum or the sum over each text's tokens, and never writes the rows to memory.
 //
 //   requires  nothing (assign_layouts before it)                    produces  nothing
 //
@@ -21,8 +21,8 @@
 //               yield ...
 //             }
 //
-// It fires where nothing but the pooling reads the rows, and one product and pointwise ops make
-// them. What follows the pooling joins, op by op, as long as its operands are columns [N] and
+// Only the pooling may read the rows, and one product and pointwise ops must compute them. The
+// pointwise ops after the pooling join, one by one, as long as their operands are columns [N] and
 // numbers.
 #include <string.h>
 
@@ -58,8 +58,8 @@ static bool in_panels(const graph *g, value v) {
     return graph_type(g, v)->layout == LAYOUT_PACKED && node_is_constant(graph_node(g, v));
 }
 
-// NULL where the node is one product with a weight in panels, of all of k at once, and pointwise ops on rows, columns and
-// numbers.
+// NULL where the node is one product with a weight in panels, of all of k at once, and pointwise ops on rows,
+// columns and numbers.
 static const char *why_not(const graph *g, value v) {
     const node *n = graph_node(g, v);
     if (n->op == OP_matmul) return in_panels(g, n->inputs[1]) ? NULL : "its weight is not in panels";

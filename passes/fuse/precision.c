@@ -1,5 +1,5 @@
-// fuse_precision: what narrows rows (cast to bf16; scales and quantize) joins the kernel that
-// makes the rows.
+// fuse_precision: ops that narrow rows (a cast to bf16; scales and quantize) join the kernel that
+// computes the rows.
 //
 //   requires  nothing (lower_precision before it)                   produces  nothing
 //
@@ -17,9 +17,9 @@
 //
 // A `quantize` whose scales are static (a broadcast constant) joins alone.
 //
-// It joins products, norms, lookups, pointwise ops and the boxes of these. A `cast` joins
-// attention too, where nothing else reads its rows; no task of attention has whole rows, so
-// `scales` and `quantize` behind it are a kernel of their own, one box of both.
+// They join products, norms, lookups, pointwise ops and the boxes of these. A `cast` also joins
+// attention, if nothing else reads its rows. No task of attention has whole rows, so `scales` and
+// `quantize` after attention are one kernel of their own.
 #include "passes/fuse/fuse.h"
 #include "passes/region.h"
 

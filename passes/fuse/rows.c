@@ -1,4 +1,5 @@
-// fuse_rows: what is left of pointwise ops and reductions along rows becomes one kernel over each row.
+// fuse_rows: pointwise ops and reductions along rows that are in no box yet become one kernel, which
+// makes one pass over each row.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -18,10 +19,11 @@
 //             %2 = compare %1, %label                    label: i32[R,1]
 //   after     %2 = fuse (%label) { ... yield compare %1, %label }
 //
-// On for training: an encoder's own pointwise ops are in the boxes of products and norms by then. A
-// box grows from its last op up: it takes in what its ops read, as long as no path leads out of it
-// and back in; what others read too becomes a further result. It holds ops on rows [X,N] and
-// columns [X,1] of f32 and i1, constant vectors [N] and numbers: what one pass over a row can do.
+// On for training. (Without training, an encoder's pointwise ops are all in the boxes of products
+// and norms by then.) A box grows from its last op up: it takes in what its ops read, as long as no
+// path leads out of it and back in. A value that others read too becomes a further result. A box
+// holds what one pass over a row can compute: ops on rows [X,N] and columns [X,1] of f32 and i1,
+// constant vectors [N] and numbers.
 #include "passes/fuse/fuse.h"
 
 #define MOST_RESULTS 4

@@ -1,4 +1,5 @@
-// fuse_sums: what sums over the rows of a call takes its operands as they lie.
+// fuse_sums: a product or a sum over the rows of a call becomes one kernel, which reads its operands
+// row by row: nothing is transposed in memory.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -18,10 +19,9 @@
 //               yield reshape %3 {shape = [N]}
 //             }
 //
-// The first is a product over T, S or R of rows with rows: the turned rows never lie in memory. A
-// transpose that several products read is turned in each. The second is a sum down the columns of
-// rows: the pointwise ops before it join, if nothing else reads what they give, and so does the
-// reshape behind it.
+// The first is a product of rows with rows that sums over T, S or R. If several products read one
+// transpose, each gets its own. The second is a sum down the columns of rows. The pointwise ops
+// before it join if nothing else reads them, and so does the reshape after it.
 #include "passes/fuse/fuse.h"
 
 static bool is_counted(dim d) {

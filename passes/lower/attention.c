@@ -22,10 +22,10 @@
 //               }
 //             }
 //
-// A param becomes bf16 if a product reads it through views alone. What is computed on rows before
-// their product (rotary positions) stays f32: a `cast` before it, where its rows are bf16, and one
-// behind. Tables that products read (relative positions) become bf16 constants. Products without a
-// softmax between them (token mixing) stay f32, and so does the gradient of attention.
+// A param becomes bf16 if a product reads it only through views. What is computed on rows before
+// their product (rotary positions) stays f32: with a `cast` before it, if its rows are bf16, and a
+// `cast` after it. Tables that products read (relative positions) become bf16 constants. Products
+// without a softmax between them (token mixing) stay f32, and so does the gradient of attention.
 #include "passes/constants.h"
 #include "passes/lower/lower.h"
 #include "passes/region.h"

@@ -1,4 +1,4 @@
-// A kernel opened: its ops at the top level, where they can be changed, and a new box round them.
+// Opens a kernel: moves its ops to the top level, where they can be changed, and puts them into a new box.
 #include <string.h>
 
 #include "passes/constants.h"

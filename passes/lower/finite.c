@@ -1,4 +1,5 @@
-// What int8 leaves in float must be finite too: one NaN in a bias or gamma makes whole rows NaN, whose scales are no numbers.
+// Checks that what int8 leaves in float is finite. One NaN in a bias or gamma would make whole rows and their scales
+// NaN.
 #include "passes/lower/lower.h"
 
 // Do products alone read constant c?

@@ -1,5 +1,5 @@
-// --keep: names, or patterns, of what stays f32. A part has the name of its kernel, of its weight, and of the tensors
-// that the weight is made of.
+// --keep: names or patterns of parts that stay f32. A part has several names: of its kernel, of its weight, and of
+// the tensors of that weight.
 #include <fnmatch.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@ static bool fits(const char *pattern, const char *name) {
     return name && fnmatch(pattern, name, 0) == 0;
 }
 
-// spread_outliers gives what it changes a longer name, and a gradient has that of its value behind `gradient.`; the one
-// before stays good.
+// spread_outliers gives what it changes a longer name, and a gradient has that of its value behind `gradient.`;
+// the one before stays good.
 static bool name_fits(const char *pattern, const char *name) {
     static const char gradient[] = "gradient.";
     if (fits(pattern, name)) return true;

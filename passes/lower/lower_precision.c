@@ -1,10 +1,10 @@
-// lower_precision: products in bf16 or int8, tables too, once an arithmetic class.
+// lower_precision: puts products and tables in bf16 or int8, for one arithmetic class.
 //
 //   requires  no packed weights       produces  nothing
 //
 //   before    %u = fuse (%x, %w, %b) { %0 = matmul %x, %w; yield add %0, %b }
 //
-//   after     bf16 (class bf16): weights and the rows that meet them; sums in f32
+//   after     bf16 (class bf16): weights and the rows that they multiply; sums in f32
 //             %xb = cast %x {to = bf16}
 //             %u = fuse (%xb, %w, %b) { matmul %xb, %w; add }           w: cast(.., bf16)
 //
@@ -15,12 +15,12 @@
 //               %0 = matmul %q, %w                                      i32
 //               %1 = add %0, %c                                         column_sums(w, K, -128)
 //               %2 = cast %1 {to = f32}
-//               %3 = mul %2, %s                                         a number a row
+//               %3 = mul %2, %s                                         one number per row
 //               %4 = mul %3, %sw                                        column_scales(.., 127)
 //               yield add %4, %b
 //             }
 //
-//             int8w, and bf16 in class f32: weights alone
+//             int8w, and bf16 in class f32: only weights
 //             %u = fuse (%x, %w, %sw, %b) {
 //               %0 = cast %w {to = f32}
 //               %1 = matmul %x, %0
@@ -28,10 +28,11 @@
 //               yield add %2, %b
 //             }
 //
-// Rows are quantised whole, but for rows of a product without a norm that are wider than 768
-// columns (hidden rows of a feed-forward): these in groups, so that a task of some columns can own
-// a group. In class avx2 all rows have groups, of at most 256 columns, for 7 bits are coarse. The
-// group follows from the width and the class alone (rows.c). A product then sums each group apart:
+// Rows are quantised whole, with two exceptions. Rows of a product without a norm that are wider
+// than 768 columns (hidden rows of a feed-forward) are quantised in groups, so that a task of some
+// columns can own a group. In class avx2 all rows have groups, of at most 256 columns, because 7
+// bits are coarse. The group follows from the width and the class alone (rows.c). A product then
+// sums each group separately:
 //
 //               %0 = matmul %q, %w {group = 768}                        i32[T,K/768,N]
 //               %1 = add %0, %c                                         c: i32[K/768,N]
@@ -39,15 +40,17 @@
 //               %3 = mul %2, (reshape %s)                               [T,K/768,1]
 //               %4 = reshape (reduce_sum %3 {axes = [1]})               f32[T,N]
 //
-// (Not where the weight is zero outside of blocks down its diagonal: its product leaves out the
-// zeros instead.) Rows that several products read are made once. A product whose left operand is
-// made in its own box (fuse_mlp) has `cast`, or `scales` and `quantize`, inside. fuse_precision
-// joins the others to the kernel that makes the rows. Attention's two products are bf16
-// (attention.c), in classes bf16 and vnni: CPUs of class avx2 have no product of bf16. Tables are
-// bf16, or i8 with a scale for each 64 columns of a row (table.c).
+// (Except if the weight is zero outside of blocks on its diagonal: its product leaves out the zeros
+// instead.) Rows that several products read are narrowed once. If the left operand of a product is
+// computed in the product's own box (fuse_mlp), the `cast`, or `scales` and `quantize`, are inside.
+// fuse_precision joins the others to the kernel that computes the rows.
 //
-// What stays f32: what --keep names; weights that are no f32 matrix of the checkpoint, or are
-// states; weights with fewer than 16 columns or inner rows, which save nothing.
+// In classes bf16 and vnni, attention's two products are bf16 (attention.c); CPUs of class avx2
+// have no product of bf16. Tables are bf16, or i8 with one scale per 64 columns of a row
+// (table.c).
+//
+// These stay f32: what --keep names; weights that are no f32 matrix of the checkpoint, or are
+// states; weights with fewer than 16 columns or inner rows, which would save nothing.
 #include <string.h>
 
 #include "passes/lower/lower.h"

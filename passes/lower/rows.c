@@ -1,4 +1,4 @@
-// Rows that products read, narrowed once.
+// Narrows the rows that products read, once for all products.
 #include <inttypes.h>
 
 #include "ir/quantize.h"
@@ -74,8 +74,8 @@ int64_t rows_group(const lower *l, const type *t, bool wide) {
     return n;
 }
 
-// Of each group of the columns, the scale of the largest magnitude that calibration saw: a constant, for all rows; NULL
-// where it knows nothing of x.
+// Of each group of the columns, the scale of the largest magnitude that calibration saw: a constant, for all rows;
+// NULL where it knows nothing of x.
 static float *static_scales(const lower *l, value x, int64_t group) {
     const graph *g = rewriter_graph(l->r);
     int64_t n = graph_type(g, x)->d[1].n;

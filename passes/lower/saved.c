@@ -1,4 +1,5 @@
-// What the backward part of a step in bf16 reads of rows, where a rounding costs no more than the products' own.
+// Lets the backward part of a step in bf16 read more rows in bf16, if that rounds no more than its products do
+// anyway.
 //
 //   before    %s = ..                              f32[T,N], the slope of an activation
 //             %dy = fuse (%dx, %w, %s) {
@@ -17,10 +18,10 @@
 //             %dy.bf16 = cast %dy {to = bf16}
 //             %b.gradient = fuse (%dy = %dy.bf16) { reduce_sum (cast %dy) {axes = [0]} .. }
 //
-// Rows that products alone read in the backward part are kept in bf16 until then: half the
-// memory. The gradient of a bias sums the rows that the gradient of its weight takes, so often
-// nobody reads them in f32. Sums stay f32. (PyTorch's autocast rounds both of these, too.)
-// fuse_precision lets the kernel that makes rows round them.
+// Rows that only products read in the backward part are kept in bf16 until then, which halves their
+// memory. The gradient of a bias sums the same rows as the gradient of its weight reads, so often
+// nothing reads them in f32. Sums stay f32. (PyTorch's autocast rounds both of these too.)
+// fuse_precision lets the kernel that computes the rows round them.
 #include "ir/parts.h"
 #include "passes/lower/lower.h"
 

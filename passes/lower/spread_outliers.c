@@ -1,5 +1,5 @@
-// spread_outliers: a norm's gamma moves into the weights of the products that read the norm. On if products are
-// computed in int8; off by default for all other precisions.
+// spread_outliers: moves a norm's gamma into the weights of the products that read the norm. On by
+// default only for int8.
 //
 //   requires  row-major weights       produces  nothing
 //
@@ -14,22 +14,22 @@
 // with v = large(%gamma, 2^-10), which is gamma, or 1 where gamma is small, and %w.spread =
 // scale_rows(%w, v). So gamma / v is 1 nearly everywhere.
 //
-// A row of activations is quantised by its largest magnitude. Where that is the same few
-// channels in every row, gamma has made them large (Outlier Suppression, arXiv 2209.13325);
-// without gamma, all channels are of about one size. The rows of the weights take its place, and
-// their columns may become coarser by it. So it pays or not, by the weights' own numbers:
-// noise.h predicts the noise of the products that read the norm, with gamma in the norm and in
-// the weights, and gamma moves where the sum falls by a tenth.
+// A row of activations is quantised by its largest magnitude. If that is in the same few channels
+// in every row, gamma has made them large (Outlier Suppression, arXiv 2209.13325). Without gamma,
+// all channels have about the same size. The rows of the weights get gamma instead, which may make
+// their columns coarser. Whether it pays depends on the weights: noise.h predicts the noise of the
+// products that read the norm, with gamma in the norm and with gamma in the weights. Gamma moves if
+// the sum falls by a tenth.
 //
-// All norms with one gamma and beta move or stay together (ALBERT's layers share theirs). A
-// weight that something else reads too (the table of a tied decoder, another norm's product)
-// would have to be stored twice, so it stays, and gamma with it. Elements of gamma below 2^-10
-// of the largest stay: beta / gamma is no number to work with.
+// All norms with the same gamma and beta move or stay together (ALBERT's layers share theirs). A
+// weight that something else reads too (the table of a tied decoder, another norm's product) would
+// have to be stored twice, so it stays, and gamma with it. Elements of gamma below 2^-10 of the
+// largest stay, because beta / gamma is of no use there.
 //
-// With a calibration (of a few random tokens, or of texts by bertc compile --calibrate) a second v
-// is tried: for each channel the root of its largest magnitude there, over that of its weights, so
-// that both become about as even (SmoothQuant, arXiv 2211.10438, with 0.55 of the difficulty on the
-// weights' side). What has less noise is taken.
+// With a calibration (of a few random tokens, or of texts: bertc compile --calibrate) a second v
+// is tried. For each channel it is about the root of its largest magnitude divided by that of its
+// weights, so that both become equally even (SmoothQuant, arXiv 2211.10438, with an exponent of
+// 0.55 instead of 0.5). The v with less noise is taken.
 #include "passes/constants.h"
 #include "passes/lower/lower.h"
 #include "passes/lower/noise.h"
@@ -43,8 +43,8 @@
 #define SMALLEST 0x1p-10
 // What the noise must fall to, or the multiplications by v are not worth it.
 #define WORTH 0.9
-// The share of a channel's magnitude that smoothing moves to the weights. Half of it would make rows and weights about
-// as even; but rows have 7 bits in class avx2, and weights are the same in all classes.
+// The share of a channel's magnitude that smoothing moves to the weights. Half of it would make rows and weights
+// about as even; but rows have 7 bits in class avx2, and weights are the same in all classes.
 #define SMOOTHED 0.55
 
 // --- Constants and their numbers
@@ -232,8 +232,8 @@ static bool add_rows(const graph *g, value w, const pass *p, float *most) {
     return true;
 }
 
-// What evens out rows and weights: for each channel its largest magnitude over texts, over that of its weights, each to
-// its share's power. NULL where there is no calibration of the norm.
+// What evens out rows and weights: for each channel its largest magnitude over texts, over that of its weights,
+// each to its share's power. NULL where there is no calibration of the norm.
 static recipe *smoothing(graph *g, value norm, const pass *p) {
     int64_t n = graph_type(g, norm)->d[1].n;
     const channel_range *range = calibration_find(p->c->calibration, graph_node(g, norm)->name, n);

@@ -1,4 +1,4 @@
-// Products that sum over rows, as the gradient of a weight does: both operands in bf16.
+// Products that sum over rows, such as the gradient of a weight: puts both operands in bf16.
 //
 //   before    %w.gradient = fuse (%x, %dy) -> f32[K,N] {
 //               %1 = transpose %x
@@ -6,10 +6,10 @@
 //             }
 //
 //   after     %x.bf16 = cast %x {to = bf16}        what the product with the weight reads
-//             %dy.bf16 = cast %dy {to = bf16}      what that with its transpose reads
+//             %dy.bf16 = cast %dy {to = bf16}      what the product with its transpose reads
 //             %w.gradient = fuse (%x = %x.bf16, %dy = %dy.bf16) -> f32[K,N] { .. }
 //
-// The sums, and what they are added to, are f32.
+// The sums, and the state that they are added to, are f32.
 #include "passes/lower/lower.h"
 
 static bool are_rows(const type *t) {

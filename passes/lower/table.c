@@ -1,7 +1,7 @@
-// Tables of embeddings: bf16, or i8 with a scale for each 64 columns of a row. Lookups widen the
-// rows that they found.
+// Tables of embeddings: puts them in bf16, or in i8 with one scale per 64 columns of a row. Lookups
+// widen the rows that they found.
 //
-//   before    %0 = gather %word, %ids                       f32, or 16 bits, with a cast behind
+//   before    %0 = gather %word, %ids                       f32, or 16 bits, then a cast
 //
 //   after     %0 = gather %word.bf16, %ids                  bf16; a table of 16 bits stays as it is
 //             %1 = cast %0 {to = f32}
@@ -10,11 +10,12 @@
 //             %1 = gather %word.scales, %ids                f32[T,H/64]
 //             %2 = dequantize %0, %1 {group = 64}
 //
-// A table that is tied to the decoder of a masked LM gets that weight's elements, so that one copy
-// of them does (share_tables): a scale per row in i8, and bf16 even where the checkpoint has f16.
+// A table that is tied to the decoder of a masked LM gets the same elements as the decoder's
+// weight, so that one copy is enough (share_tables): one scale per row in i8, and bf16 even if the
+// checkpoint has f16.
 //
-// It takes tables of the checkpoint with 16 rows or more: a smaller one saves nothing, and tables
-// of angles (rotary positions) are computed, not learned.
+// It takes only tables of the checkpoint with at least 16 rows. A smaller one would save nothing,
+// and tables of angles (rotary positions) are computed, not learned.
 #include "passes/lower/lower.h"
 
 static bool of_checkpoint(const recipe *r) {

@@ -1,4 +1,4 @@
-// Weights and tables in bf16 and i8: recipes over those in f32.
+// Makes weights and tables in bf16 and i8: recipes over those in f32.
 #include <string.h>
 
 #include "passes/constants.h"

@@ -1,7 +1,7 @@
-// narrow_rows, op by op: which rows of its operands a row of the result depends on.
+// For narrow_rows: on which rows of its operands a row of an op's result depends.
 //
 //   matmul %q, %k      [L,M] = [L,d] x [d,M]      row i of the result: row i of %q, all of %k
-//   transpose %x       [d,L] = [L,d] turned       column i of the result: row i of %x
+//   transpose %x       [d,L] = [L,d] transposed   column i of the result: row i of %x
 //   softmax %s         [h,L,M]                    [:,i,:] of the result: [:,i,:] of %s
 #include "passes/narrow/narrow.h"
 

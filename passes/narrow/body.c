@@ -1,8 +1,8 @@
-// narrow_rows, inside per_sequence: the body again, for chosen rows of its result.
+// For narrow_rows: copies the body of a per_sequence so that it computes only chosen rows.
 //
-// One axis of the result holds the rows of the text. From the result upwards, each op says which
-// axis of which operand holds the same rows: along that axis, element i of the result depends on
-// element i of the operand alone. An operand without such an axis (the keys and values of
+// One axis of the result holds the rows of the text. The pass goes up from the result. For each op
+// it finds the axis of each operand that holds the same rows: along it, element i of the result
+// depends only on element i of the operand. An operand without such an axis (the keys and values of
 // attention) is needed whole. A param that is reached along its rows becomes a param of fewer rows.
 //
 //   before                      q, k, v: [L,H]

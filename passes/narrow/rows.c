@@ -1,5 +1,5 @@
-// narrow_rows: a head that reads the first or the last row of each text, or chosen rows, pulls that
-// choice up through every op that works row by row.
+// narrow_rows: if a head reads only the first or the last row of each text, or chosen rows, that
+// choice moves up through every op that works row by row.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -14,11 +14,11 @@
 //             %o = add (matmul %c, %wo), %xr                           [R,H]
 //             %u = ... the rest of a layer                             [R,H]   for %y
 //
-// The first (or last) row of each text is treated likewise, with S rows in place of R.
+// The first (or last) row of each text is treated in the same way, with S rows in place of R.
 //
-// A node is narrowed where every reader of it is such a choice, or is narrowed and reads it along
-// its rows, so nothing is computed twice. Narrowing therefore stops at outputs, at values that some
-// reader needs whole, and at ops that mix rows; there the choice is made.
+// A node is narrowed if each of its readers is such a choice, or is narrowed and reads it along its
+// rows. So nothing is computed twice. Narrowing stops at outputs, at values that some reader needs
+// whole, and at ops that mix rows. The choice is made there.
 #include "passes/narrow/narrow.h"
 
 #include <string.h>

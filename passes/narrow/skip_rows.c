@@ -1,4 +1,5 @@
-// skip_rows: a product whose rows attention reads only under a condition says which rows those are.
+// skip_rows: if attention reads rows of a product only under a condition, the product computes only
+// those rows.
 //
 //   requires  row-major weights       produces  nothing
 //
@@ -18,10 +19,10 @@
 //             %k likewise, with %any in place of %chosen
 //             %c = as it was
 //
-// It fires on operands of a per_sequence that only one side of the select reads: row by row (the
+// It takes operands of a per_sequence that only one side of the select reads: row by row (the
 // queries that are projected for global tokens), or whole (their keys and values). The matmul
-// kernel skips the rows that such a select excludes. It runs before merge_qkv, which would join
-// these products with those that all rows need.
+// kernel skips the rows that such a select excludes. The pass runs ahead of merge_qkv, which would
+// join these products with those that all rows need.
 #include "passes/narrow/narrow.h"
 
 #include "passes/region.h"

@@ -1,4 +1,4 @@
-// The kernels of a step: gradients that are added up, and AdamW.
+// The kernels of a step: one adds up a gradient, one computes AdamW.
 #include <math.h>
 
 #include "passes/optimize/optimize.h"
@@ -17,7 +17,8 @@ static value zero_state(graph *g, const trained *x, const char *prefix, const ch
     return v;
 }
 
-// What was there counts where keep is not 0. It is chosen, not multiplied: NaN of a step that went wrong is forgotten.
+// What was there counts where keep is not 0. It is chosen, not multiplied: NaN of a step that went wrong is
+// forgotten.
 void adamw_add_up(graph *g, trained *x) {
     value inputs[] = {x->gradient, zero_state(g, x, "gradient.", "sum."), call_number(g, "keep")};
     graph *body = graph_new(g->arena, NULL);
@@ -31,7 +32,8 @@ void adamw_add_up(graph *g, trained *x) {
     x->sum = graph_region(g, OP_fuse, 3, inputs, body, 0);
 }
 
-// 1 - beta^step. As beta^step is close to 1, that is 2 h / (1 + h) with h = tanh(-step ln(beta) / 2), which loses no digit.
+// 1 - beta^step. As beta^step is close to 1, that is 2 h / (1 + h) with h = tanh(-step ln(beta) / 2), which loses
+// no digit.
 static value correction(graph *g, value step, double beta) {
     value h = graph_op1(g, OP_tanh, scalar_op(g, OP_mul, step, -log(beta) / 2));
     value twice = graph_op2(g, OP_add, h, h), under = scalar_op(g, OP_add, h, 1);

@@ -1,5 +1,5 @@
-// optimize: gradients become a step of training: they are added up in states, their norm is taken, and
-// AdamW moves the parameters.
+// optimize: turns gradients into a training step. They are added up in states, their norm is computed,
+// and AdamW moves the parameters.
 //
 //   requires  no packed weights       produces  nothing
 //
@@ -15,9 +15,9 @@
 //             output loss = %loss
 //             output grad_norm = %grad_norm
 //
-// Numbers of the call: keep (0 in a step's first micro-batch, 1 in the others), step (from 1 on),
-// rate, and clip (the largest norm, 0: any). The rules are PyTorch's: clip_grad_norm_, and AdamW,
-// whose weight decay is no part of the gradient.
+// Numbers of the call: keep (0 in a step's first micro-batch, 1 in the others), step (from 1),
+// rate, and clip (the largest norm; 0: no limit). The rules are PyTorch's: clip_grad_norm_, and
+// AdamW, whose weight decay is no part of the gradient.
 #include "passes/optimize/optimize.h"
 
 #include <string.h>
@@ -58,8 +58,8 @@ static bool find_trained(const graph *g, const pass *p, const graph_output *o,
                       name);
 }
 
-// The weights of norms are spared whatever they are called. `to[v]`: the value of g that value v of the body is, where it is
-// one of g's.
+// The weights of norms are spared whatever they are called. `to[v]`: the value of g that value v of the body is,
+// where it is one of g's.
 static void spare_norms(const graph *g, const value *to, trained *items, int count) {
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);

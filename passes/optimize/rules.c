@@ -1,4 +1,4 @@
-// What a parameter's options are, by the names of the tensors that it is made of.
+// The options of a parameter, by the names of its tensors.
 #include <ctype.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// assign_layouts: weights that matmuls stream lie in column panels.
+// assign_layouts: puts weights that matmuls stream into column panels.
 //
 //   requires  nothing                 produces  types with the layout `packed`, recipes pack(...)
 //
@@ -9,20 +9,19 @@
 //             %u = fuse (%x, %w, %b) {                                 w: f32[768,3072] packed
 //               %0 = matmul %x, %w ...
 //
-// A weight that a `cast` widens before its product is packed as it is: the cast stands in the box.
+// A weight that a `cast` widens for its product is packed in its own type: the cast is in the box.
+// So is a weight whose transpose is a table of lookups (share_tables).
 //
-// So is one whose transpose is the table of lookups (share_tables).
+// A weight with blocks on its diagonal (grouped projections) is packed whole. The product names the
+// blocks (`blocks`), so that its kernel reads and multiplies only these.
 //
-// A weight with blocks down its diagonal (grouped projections) is packed whole; the product names
-// the blocks (`blocks`), so that its kernel reads and multiplies them alone.
+// A state is packed if matmuls stream it, and all other readers of it and of what is assigned to it
+// work element by element, without a matrix that stays row-major. A second copy for other readers
+// would be a second state.
 //
-// A state is packed where matmuls stream it and all else that reads it, or what is assigned to
-// it, goes element by element, beside no matrix that stays row-major; a second copy for the
-// others would be a second state.
-//
-// A right operand that changes from call to call (a state that stays as it is, a result of known
-// size) is packed as a call runs, by a node of its own; what is turned round for the product alone
-// is turned as it is packed:
+// A right operand that changes from call to call (a state that stays row-major, a result of known
+// size) is packed during the call, by a node of its own. A transpose for this product alone happens
+// there too:
 //
 //   before    %t = transpose %w                                        w: f32[768,3072], a state
 //             %dx = matmul %dy, %t
@@ -32,12 +31,12 @@
 //             }
 //             %dx = matmul %dy, %p
 //
-// and so is what is rounded to bf16 for the product: `pack (cast (transpose %w))`.
+// and so does a rounding to bf16 for this product: `pack (cast (transpose %w))`.
 //
-// It takes the right operands of matmuls at the top level and in the bodies of top-level fuses,
-// where they are constants with a recipe. A constant that has other readers too stays for them,
-// beside its packed copy. Literals stay row-major (a literal has no other layout), and so do the
-// operands of per_sequence bodies.
+// The pass takes the right operands of matmuls at the top level and in the bodies of top-level
+// fuses. Constants must have a recipe; literals stay row-major, because they have no other layout.
+// A constant with other readers stays for them, beside its packed copy. Operands of per_sequence
+// bodies stay row-major.
 #include "passes/constants.h"
 #include "passes/region.h"
 
@@ -154,8 +153,8 @@ static bool state_packs(const graph *g, value w) {
     return r.products && !r.others;
 }
 
-// Is there a node that takes w and a matrix of its shape that stays row-major (the states of an optimiser beside it)? It
-// would have to go through both in different orders.
+// Is there a node that takes w and a matrix of its shape that stays row-major (the states of an optimiser beside
+// it)? It would have to go through both in different orders.
 static bool meets_rows(const graph *g, value w, const bool *packs) {
     for (value v = 0; v < g->count; v++) {
         const node *n = graph_node(g, v);

@@ -1,15 +1,19 @@
 // The cost model: what a matmul over a streamed weight costs under a split, and the search for the cheapest
-// one.
+// split.
 //
-// A task of (row block x column block) walks over its column panels, and for each panel over its row tiles.
-// So it reads each panel of the weights once, and its rows once for each panel, from L2 where the block
-// fits there beside two panels. The time of a panel is the longest of three: its arithmetic, the read of
-// the next panel (which is prefetched meanwhile), and the reads of rows that L2 does not hold. The first
-// row block reads weights from memory; the others find them in L3 where they fit. The first panel of a task
-// was prefetched during the thread's task before; for a task taken from another thread it is paid for in
-// full. Rows that other threads wrote come slowly from their L2; of a task's whole rows its own thread
-// wrote about half. A phase lasts as long as the thread with the most work, and ends in a barrier. A norm
-// after split columns costs one more phase over the rows.
+// A task (row block x column block) goes through its column panels, and for each panel through its row
+// tiles. So it reads each panel of the weights once, and its rows once per panel: from L2, if the block fits
+// there beside two panels.
+//
+// - The time of a panel is the longest of three: its arithmetic, the read of the next panel (which is
+//   prefetched meanwhile), and the reads of rows that are not in L2.
+// - The first row block reads weights from memory. The others find them in L3, if they fit.
+// - The first panel of a task was prefetched during the thread's previous task. If the task is taken from
+//   another thread, the read costs its full time.
+// - Rows that other threads wrote come slowly from their L2. The thread itself wrote about half of a task's
+//   whole rows.
+// - A phase lasts as long as the thread with the most work, and ends in a barrier. A norm after split columns
+//   costs one more phase over the rows.
 //
 // A call rarely fills a variant, so splits are judged at the capacity and below it.
 #include "passes/plan/cost.h"
@@ -161,8 +165,9 @@ static bool same_cost(double a, double b, int thread_class) {
     return a <= b * most && b <= a * most;
 }
 
-// Blocks of fewer rows, so that each of many threads has some tasks: a phase lasts as long as its slowest task. The
-// blocks that one was cut into take the same weights one after the other, by the same thread (runtime/session/order.h).
+// Blocks of fewer rows, so that each of many threads has some tasks: a phase lasts as long as its slowest task.
+// The blocks that one was cut into take the same weights one after the other, by the same thread
+// (runtime/session/order.h).
 static int64_t finer_rows(const cost_site *s, int64_t rows, int64_t columns) {
     int64_t blocks = ceil_div(s->shape.n, columns);
     while (blocks * ceil_div(s->expected, rows) < MANY_THREADS * TASKS_A_THREAD) {
@@ -174,10 +179,11 @@ static int64_t finer_rows(const cost_site *s, int64_t rows, int64_t columns) {
     return rows;
 }
 
-// Tiles multiply so fast that a panel's way into L2 shows; with one or two threads a tall block, for which it comes once, is
-// worth the room that its rows take in L2, with room for its results: BERT-base's projections of 512 tokens take three quarters
-// of the time of four blocks of 128 rows. Where groups of columns are quantised or groups of k added up, a block's sums pass
-// through L2 more than once: with one's rows they may take five eighths of it.
+// Tiles multiply so fast that a panel's way into L2 shows; with one or two threads a tall block, for which it
+// comes once, is worth the room that its rows take in L2, with room for its results: BERT-base's projections of
+// 512 tokens take three quarters of the time of four blocks of 128 rows. Where groups of columns are quantised or
+// groups of k added up, a block's sums pass through L2 more than once: with one's rows they may take five eighths
+// of it.
 static bool takes_tall_block(const cost_site *s, int64_t rows, int thread_class) {
     const kernel_shape *k = &s->shape;
     double l2 = (double)s->target->l2_bytes;
@@ -190,8 +196,8 @@ static bool takes_tall_block(const cost_site *s, int64_t rows, int thread_class)
 }
 
 task_split cost_matmul_split(const cost_site *s, int thread_class) {
-    // 128 rows and parts of them; a little more only where that is all there is, and several times as many where tiles
-    // multiply them.
+    // 128 rows and parts of them; a little more only where that is all there is, and several times as many where
+    // tiles multiply them.
     enum { ROW_BLOCKS = 9 };
     static const int64_t row_blocks[ROW_BLOCKS] = {512, 256, 192, 128, 96, 64, 48, 32, 16};
     static const int64_t column_blocks[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};

@@ -1,9 +1,9 @@
 // The cost model of products that sum over rows: which blocks of the result [K,N] are tasks.
 //
-// A task turns its columns of the left rows round, and puts its columns of the right rows in panels, chunk by chunk; so
-// each number of both is laid out once for each block beside it. The larger the blocks, the less of that; but the block
-// and a chunk of both operands must stay in L2, and each thread needs tasks. A phase lasts as long as the thread with
-// the most of them.
+// Chunk by chunk, a task transposes its columns of the left rows, and packs its columns of the right rows into
+// panels. So each number is laid out once per block that reads it. Larger blocks need less of that work. But the
+// block and a chunk of both operands must stay in L2, and each thread needs tasks. A phase lasts as long as the
+// thread with the most tasks.
 #include "passes/plan/cost.h"
 
 // Bytes of a chunk's row or column, as the kernel has them (backend/matmul/outer.c): here for L2 alone.

@@ -1,4 +1,5 @@
-// plan_memory: lifetimes to arena offsets, so that running allocates nothing.
+// plan_memory: gives values offsets in the arena by their lifetimes, so that a call allocates
+// nothing.
 //
 //   requires  the variant's row tile and capacity        produces  places and arena_bytes
 //
@@ -10,17 +11,18 @@
 //   after     arena           | ids | bounds | ... | a, c | b | ... |
 //               %a and %c share bytes; %b lives while %a does, and while %c does, so it can't
 //
-// Values are placed by falling size; each takes the tightest gap between the values that live at
-// the same time, or the end. A value lives from its node (a `result`: from its region) to its last
-// user, both included: a result never overlaps its operands. Inputs and index vectors live for the
-// whole call. Two values share bytes where their types may (ir/places.h): kernels read whatever
-// padding holds.
+// Values are placed from the largest to the smallest. Each takes the tightest gap between values
+// that live at the same time, or the end. A value lives from its node (a `result`: from its
+// region) to its last user, both included. So a result never overlaps its operands. Inputs and
+// index vectors live for the whole call. Two values share bytes only if their types may
+// (ir/places.h), because kernels read whatever padding holds.
 //
-// A state, and what is assigned to it, lies in the session's states, in every variant at the
-// state's `at`; a number of the call lies in the call.
+// A state, and what is assigned to it, is in the session's states, in every variant at the state's
+// `at`. A number of the call is in the call.
 //
-// Room: leading T, S and R rows up to the capacity rounded up to the row tile. From rank 2 on each
-// row begins at a multiple of 64 bytes, an odd one for AMX's tiles; all else is dense.
+// A value over T, S or R has room for as many rows as the capacity, rounded up to the row tile.
+// From rank 2 on, each row begins at a multiple of 64 bytes (an odd multiple with AMX tiles).
+// Everything else is dense.
 #include "passes/plan/plan.h"
 
 #include <stdlib.h>
@@ -33,8 +35,8 @@ typedef struct lifetime {
     int64_t bytes, offset;
 } lifetime;
 
-// AMX's tiles take 16 rows at a time. Rows an odd number of cache lines apart lie in different sets of the first cache:
-// products of rows of 768 bytes run 1.4 times as fast if 832 bytes lie between them.
+// AMX's tiles take 16 rows at a time. Rows an odd number of cache lines apart lie in different sets of the first
+// cache: products of rows of 768 bytes run 1.4 times as fast if 832 bytes lie between them.
 static int64_t odd_lines(const type *t, int64_t ld) {
     int64_t line = PLACE_ALIGNMENT * 8 / elem_bits(t->e), lines = ld / line;
     return t->rank == 2 && lines > 1 && lines % 2 == 0 ? ld + line : ld;

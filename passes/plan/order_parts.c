@@ -1,15 +1,15 @@
-// order_parts: in a graph that trains, the nodes stand in the order of its parts (ir/parts.h), so that
-// each part is a run of phases.
+// order_parts: in a graph that trains, puts the nodes in the order of its parts (ir/parts.h), so that
+// each part is a contiguous run of phases.
 //
 //   requires  nothing                 produces  nothing
 //
 //   before    forward, backward and update as the passes left them
-//   after     | forward ... | backward, each gradient added up where it is whole ... | update |
+//   after     | forward ... | backward, each gradient added up at once ... | update |
 //
-// What one gradient alone needs (a product that sums over tokens, say) stands where all that it
-// reads is there, with the node that adds it to its state. So the rows that it reads, and the
-// gradient's own bytes, are free for what follows. In a graph without gradients the pass has
-// nothing to do.
+// Nodes that only one gradient needs (such as a product that sums over tokens) move to the first
+// place where all their operands exist, with the node that adds the gradient to its state. So the
+// rows that they read, and the gradient's own bytes, are free for what follows. In a graph without
+// gradients the pass does nothing.
 #include "ir/parts.h"
 #include "passes/region.h"
 

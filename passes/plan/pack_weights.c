@@ -1,5 +1,5 @@
-// pack_weights: every constant of the top level gets its place in the artefact's weights, which the graphs
-// of a module share.
+// pack_weights: gives every constant of the top level its place in the artefact's weights, which
+// the graphs of a module share.
 //
 //   requires  nothing                 produces  `at` on constants, graph.weight_bytes, state_bytes and zero_bytes
 //
@@ -11,15 +11,15 @@
 //   weights   | w ............ 0 | b ..... 0 | ... | 64 bytes of zeros |
 //             each constant begins at a multiple of 64
 //
-// States come first, so that a session copies one run of bytes. Those that begin as zeros are not
-// in the weights: their offsets go on from the other states', those whose names begin alike
-// ("gradient.", "exp_avg.") side by side. Offsets follow the order of the nodes, which is that of
-// first use. Zeros fill the bytes from a constant's end to the next multiple of 64, so that kernels
-// read vectors whole; another 64 bytes of zeros follow the last constant. Constants in bodies are
-// scalar literals and take no place.
+// States come first, so that a session copies one range of bytes. States that begin as zeros are
+// not in the weights: their offsets continue after the other states, and those whose names have
+// the same first part ("gradient.", "exp_avg.") are next to each other. Other offsets follow the
+// order of the nodes, which is that of first use. Zeros fill the bytes from a constant's end to
+// the next multiple of 64, so that kernels can read whole vectors. Another 64 bytes of zeros
+// follow the last constant. Constants in bodies are scalar literals and take no place.
 //
 // Constants of equal recipe (or literal), type and layout have one place, in the graphs of all
-// classes: the pass runs over the graphs in turn, and each continues where those before it end.
+// classes. The pass runs over the graphs in turn, and each continues where the previous ones end.
 // All graphs have the states of the first one.
 
 #include <string.h>
@@ -66,8 +66,8 @@ static const char *next_prefix(const graph *g) {
     return NULL;
 }
 
-// The constants of g of one run, from *at on; of zero states those with the prefix. A state shares its place with none of
-// its own graph.
+// The constants of g of one run, from *at on; of zero states those with the prefix. A state shares its place with
+// none of its own graph.
 static bool place_constants(graph *g, pass *p, constant_set *placed, run which, const char *prefix,
                             int64_t *at) {
     bool first = p->module->graphs[0] == g, states = which != OTHERS;

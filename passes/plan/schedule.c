@@ -1,4 +1,5 @@
-// schedule: tile sizes and task splits of one variant, from a cost model over the target (cost.c).
+// schedule: chooses tile sizes and task splits of one variant, by a cost model of the target
+// (cost.c).
 //
 //   requires  places of the weights       produces  variant.schedules
 //
@@ -7,16 +8,16 @@
 //               %u {tile = [8,48], splits = [rows[0,0], rows[64,0], columns[32,768], ...]}
 //             }
 //
-//   tile          of matmul, mlp and attention: rows x columns of the register tile, which is that
-//                 of the target's product of the node's element types. The variant's row tile
-//                 (sizes.c) is that of f32 by f32, or 16, AMX's.
-//   splits[class] of matmul and mlp: a task's block_rows x block_columns
-//                 of a product that is pooled: columns of a task, and rows of a block in it
-//                 of attention: query rows of a task, which is (sequence, head, row block)
-//                 of row by row ops: rows of a task
-//                 of a product that sums over rows: rows and columns of the result
-//   chunk         of mlp: hidden columns of a slice. The model alone decides it, for it fixes the
-//                 order of the sum that makes an output.
+//   tile          matmul, mlp and attention: rows x columns of the register tile, which is that of
+//                 the target's product of the node's element types. The variant's row tile
+//                 (sizes.c) has the rows of the tile of f32 by f32, or 16 for AMX.
+//   splits[class] matmul and mlp: a task's block_rows x block_columns
+//                 a product that is pooled: columns of a task, and rows of a block in it
+//                 attention: query rows of a task, which is (sequence, head, row block)
+//                 ops that work row by row: rows of a task
+//                 a product that sums over rows: rows and columns of the result
+//   chunk         mlp: hidden columns of a slice. Only the model decides it, because it fixes the
+//                 order of the sum of an output.
 //
 //   FORM_ROWS: a task owns whole rows and norms them
 //
@@ -35,7 +36,7 @@
 //           | 3     | 4     | 5     |
 //           +-------+-------+-------+
 //
-// The number of threads is not known here: a session picks one of the four splits when it opens.
+// The number of threads is not known here. A session picks one of the four splits when it opens.
 #include "passes/plan/cost.h"
 
 // The most threads that a class is planned for, and tasks wanted for each, so that a slow thread does not

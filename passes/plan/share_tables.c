@@ -1,4 +1,5 @@
-// share_tables: a table of embeddings lies in the panels of a weight that is its transpose.
+// share_tables: if a weight is the transpose of a table of embeddings, lookups read the weight's
+// panels, and the table is dropped.
 //
 //   requires  no packed weights       produces  nothing
 //
@@ -10,10 +11,10 @@
 //   after     %x = fuse (%dec, %ids, ..) { %word = transpose %dec; %0 = gather %word, %ids ..
 //             %y = fuse (%h, %dec, ..) { %0 = matmul %h, %dec ..
 //
-// The decoder of a masked LM that is tied to the embeddings is such a weight. It takes tables of i8
-// and bf16 that fuses alone look up, and weights of the same elements that products stream. A row
-// then comes from 4 bytes in each of its panel's lines: 16 times the bytes that a table's row has,
-// in one run.
+// The decoder of a masked LM that is tied to the embeddings is such a weight. The pass takes
+// tables of i8 and bf16 that only fuses look up, and weights with the same elements that products
+// stream. A row is then 4 bytes in each of its panel's cache lines. So a lookup reads 16 times the
+// bytes of a table's row, in one contiguous range.
 #include "passes/constants.h"
 #include "passes/region.h"
 

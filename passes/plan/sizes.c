@@ -1,4 +1,4 @@
-// The sizes of a variant: what a call of it may hold.
+// The sizes of a variant: how many tokens and texts a call may have.
 #include <inttypes.h>
 
 #include "passes/plan/plan.h"
@@ -10,8 +10,8 @@ static bool capacity_fits(int64_t length, int64_t batch, diag *d, int64_t *token
     return true;
 }
 
-// Texts of a call: each may have one token alone. Where a text's result is wide (the vocabulary), as many as have 16 tokens
-// each, so that results take no more memory than such texts' own.
+// Texts of a call: each may have one token alone. Where a text's result is wide (the vocabulary), as many as have
+// 16 tokens each, so that results take no more memory than such texts' own.
 #define WIDE_ROW_BYTES   32768
 #define WIDE_TEXT_TOKENS 16
 static int64_t most_sequences(const graph *g, int64_t batch, int64_t tokens) {

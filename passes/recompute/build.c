@@ -1,11 +1,11 @@
-// The graph in which chosen forward values are made again.
+// Builds the graph in which chosen forward values are computed again.
 //
 //   before    %act = gelu %sums   | %loss ..  | %dw = fuse (%act, %dy) { product }
 //   after     %act = gelu %sums   | %loss ..  | %act.again = gelu %sums
 //                                             | %dw = fuse (%act.again, %dy) { product }
 //
-// A value that is made again has one copy for all its readers in the backward part, right before
-// the first of them. What its copy reads is kept, or made again itself.
+// Such a value has one copy for all its readers in the backward part, right ahead of the first of
+// them. What the copy reads is kept, or computed again itself.
 #include "ir/parts.h"
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
@@ -339,8 +339,9 @@ static void mark_live(const graph *g, bool *live) {
     }
 }
 
-// A copy that only the backward part needs may stand before a node of the forward part, and one that was taken into its readers is read
-// by nobody: the parts are put in their order again, each in its own, without what is dead. No node of a part needs one of a later part.
+// A copy that only the backward part needs may stand before a node of the forward part, and one that was taken
+// into its readers is read by nobody: the parts are put in their order again, each in its own, without what is
+// dead. No node of a part needs one of a later part.
 static void restore_order(graph *g, arena *scratch) {
     graph_part *parts = ARENA_ARRAY(scratch, graph_part, g->count + 1);
     value *sorted = ARENA_ARRAY(g->arena, value, g->count);

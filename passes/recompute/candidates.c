@@ -1,4 +1,4 @@
-// What the backward may make again, and what that costs.
+// Finds the values that the backward part may compute again, and what that costs.
 #include <stdlib.h>
 
 #include "passes/recompute/recompute.h"

@@ -1,11 +1,11 @@
-// Sums of products that become values of their own.
+// Makes the sums of products values of their own.
 //
 //   before    %slope = fuse (%x, %w, %b) { .. yield erf(%s) .., gelu %s }     read by the backward
 //             %act = result %slope {index = 1}                               read by both
 //   after     the same, and  %sums = result %slope {index = 2}               %s itself
 //
-// GELU's slope and its result are both wanted by the backward, and both follow from the sums: so
-// these alone need to be kept.
+// The backward part needs GELU's slope and its result. Both follow from the sums, so only these
+// must be kept.
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
 

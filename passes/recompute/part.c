@@ -1,4 +1,4 @@
-// A part of a region's body as a body of its own: what some of its values need.
+// Copies a part of a region's body, the ops that some of its values need, into a body of its own.
 #include "passes/recompute/recompute.h"
 #include "passes/region.h"
 

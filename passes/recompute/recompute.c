@@ -1,5 +1,5 @@
-// recompute: forward values that are kept for the backward part in much memory, and made in
-// little time, are made again there instead.
+// recompute: instead of keeping forward values that take much memory and little time, the backward
+// part computes them again.
 //
 //   requires  nothing                 produces  nothing
 //
@@ -9,10 +9,10 @@
 //   after       %y = layer_norm %x                %y.again = layer_norm %x
 //                                                 %dw = product of %y.again, %dy
 //
-// What is kept is a policy's, or what fits into a budget (memory_options); its values are whole
-// kernels' results, and of boxes with several results parts of their bodies (part.c). The copies
-// are the same ops on the same numbers, and numbers at random follow from the seed and their
-// places, so no bit of a step changes.
+// A policy or a budget decides what is kept (memory_options). A copy is a whole kernel; for a box
+// with several results, it may be a part of the body (part.c). The copies are the same ops on the
+// same numbers, and random numbers follow from the seed and their places. So no bit of a step
+// changes.
 #include "passes/recompute/recompute.h"
 
 #include <ctype.h>

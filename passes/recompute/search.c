@@ -1,8 +1,8 @@
-// Which values are made again: by a policy, or the cheapest that bring the arena under a budget.
+// Chooses the values that are computed again: by a policy, or the cheapest ones that bring the arena under a budget.
 //
-// Candidates are ordered by the seconds that a byte costs. Of a budget, the shortest run of the first candidates
-// that fits is taken; then those that the plan turns out not to need are kept after all, the costliest first. What
-// fits is what plan_memory itself makes of the graph, in each of the targets.
+// Candidates are ordered by seconds per byte. For a budget, the search takes the shortest run of the first candidates
+// that fits. Then it keeps those that the plan turns out not to need, the costliest first. Whether a graph fits is
+// decided by running plan_memory on it, for each target.
 #include "passes/recompute/recompute.h"
 
 typedef struct search {
@@ -93,8 +93,8 @@ static bool is_read(const search *s, const candidate *c) {
 // The share of its bytes that a group must save.
 #define LEAST_SAVED 0.25
 
-// Makes a group of rows again where that is useful: what it reads then is kept in its place, so it may save nothing. One
-// that the backward does not read itself waits for others that need it.
+// Makes a group of rows again where that is useful: what it reads then is kept in its place, so it may save
+// nothing. One that the backward does not read itself waits for others that need it.
 static bool choose_group(search *s, int begin, int end, int64_t *kept) {
     int64_t own = 0;
     for (int i = begin; i < end; i++) {

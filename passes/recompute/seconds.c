@@ -1,8 +1,9 @@
-// The cost model of what is made again: products at the arithmetic rate of their kernels, all else by its ops and by
-// the bytes that it moves. Only sums and ratios matter.
+// The cost model of computing values again: products at the arithmetic rate of their kernels, everything else by its
+// ops and by the bytes that it moves. Only sums and ratios matter.
 #include "passes/recompute/recompute.h"
 
-// The share of the peak that products reach, and ops that are no product, of which those with a polynomial count as many.
+// The share of the peak that products reach, and ops that are no product, of which those with a polynomial count
+// as many.
 #define PRODUCT_SHARE    0.9
 #define SIMPLE_SHARE     0.25
 #define POLYNOMIAL_FLOPS 24

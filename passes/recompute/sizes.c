@@ -1,4 +1,4 @@
-// What a graph takes where it runs: of each target's variant, the arena that plan_memory makes.
+// The memory that a graph takes: for each target's variant, the arena that plan_memory makes.
 #include <string.h>
 
 #include "passes/plan/plan.h"
