@@ -57,7 +57,7 @@ static void fuse_readers(rewriter *r, product *x, pass *p) {
     int more = box_grow_results(r, &b, p->c->train);
     if (more) {
         x->v = box_fuse(r, &b);
-        pass_fired(p, g, x->v, "readers taken in: %d, results: %d", more, b.result_count);
+        pass_fired(p, g, x->v, "ops added that read its results: %d, results: %d", more, b.result_count);
     }
     bool left = x->stopped_at != VALUE_NONE && use_count(r, x->stopped_at);
     if (left && op_flag_bits(graph_node(g, x->stopped_at)->op) & POINTWISE)

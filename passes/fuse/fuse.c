@@ -24,7 +24,7 @@ value box_fuse(rewriter *r, const box *b) {
     return fuse_ops(r, b->count, b->ops, b->result_count, b->results);
 }
 
-// Is it a constant, or another matrix of known size, which is packed as a call runs?
+// Is it a constant, or another matrix of known size, which is packed during the call?
 static bool is_right_operand(const graph *g, value v) {
     const type *t = graph_type(g, v);
     return node_is_constant(graph_node(g, v)) ||

@@ -57,7 +57,7 @@ static void fuse_pair(rewriter *r, value down, pass *p) {
         return;
     }
     if (!ops_convex(r, 2, ops)) {
-        pass_missed(p, g, up, "the second product needs what is made of another of its results");
+        pass_missed(p, g, up, "the second product needs a value that depends on another of its results");
         return;
     }
     if (!ops_ordered(r, 2, ops)) return;

@@ -202,13 +202,13 @@ bool pass_fuse_pooling(graph *g, pass *p) {
         if (!use_count(r, v) || !pools(g, v, &x)) continue;
         const char *why = has_one_use(r, x.rows) ? why_not(g, x.rows) : "something else reads the rows too";
         if (why) {
-            if (product_columns(g, x.rows)) pass_missed(p, g, v, "pooled from memory: %s", why);
+            if (product_columns(g, x.rows)) pass_missed(p, g, v, "its rows are pooled from memory: %s", why);
             continue;
         }
         find_readers(r, &x);
         value last = x.reader_count ? x.readers[x.reader_count - 1] : x.pooled, made = merged(g, &x);
         replace_all_uses(r, last, made);
-        pass_fired(p, g, made, "pooled as the product makes the rows, and %d ops behind", x.reader_count);
+        pass_fired(p, g, made, "pooled in the product's kernel, with %d ops after it", x.reader_count);
     }
     rewriter_end(r);
     return true;

@@ -131,7 +131,7 @@ static void fuse_count(rewriter *r, value v, pass *p) {
             !type_same_shape(graph_type(g, iota), &n->type))
             continue;
         value fused = fuse_ops(r, 2, (value[]){iota, v}, 1, &v);
-        pass_fired(p, g, fused, "a comparison with numbers that count");
+        pass_fired(p, g, fused, "a comparison with an iota");
         return;
     }
 }

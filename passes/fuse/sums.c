@@ -56,7 +56,7 @@ static void fuse_product(rewriter *r, value v, pass *p) {
     }
     value ops[] = {left, v};
     value fused = fuse_ops(r, 2, ops, 1, &v);
-    pass_fired(p, g, fused, "a product over rows, as they lie");
+    pass_fired(p, g, fused, "a product that sums over rows");
 }
 
 // --- Columns
@@ -116,7 +116,7 @@ static void fuse_columns(rewriter *r, value v, pass *p) {
     collect(r, graph_node(g, v)->inputs[0], &of, &b);
     if (b.count == 1 || !ops_ordered(r, b.count, b.ops)) return;
     value fused = box_fuse(r, &b);
-    pass_fired(p, g, fused, "a sum over rows and %d ops before it", b.count - own);
+    pass_fired(p, g, fused, "a sum over rows, with %d ops before it", b.count - own);
 }
 
 bool pass_fuse_sums(graph *g, pass *p) {

@@ -239,7 +239,7 @@ static void report(const narrowing *s, value v, int nodes, double flops) {
                                    : "the rows that are read";
     value x = choice_source(s->g, v);
     if (s->narrow[x]) {
-        pass_fired(s->p, s->g, v, "%d nodes on %s, %.0f flops a token spared", nodes, rows, flops);
+        pass_fired(s->p, s->g, v, "%d nodes on %s, saves %.0f flops per token", nodes, rows, flops);
     } else if (s->cause[x]) {
         char where[160];
         pass_missed(s->p, s->g, v, "%s is computed for all rows: %s",

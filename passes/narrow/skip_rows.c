@@ -149,8 +149,7 @@ static void select_product(skipping *s, value v, value user, const chooser *c, b
     parts[2] = graph_scalar(g, 0);
     value chosen = ops[n++] = graph_append(g, OP_select, 3, parts, 0, NULL);
     replace_all_uses(s->r, v, chosen);
-    pass_fired(s->p, g, chosen, "its rows are made %s",
-               whole ? "for texts with a chosen row" : "where the row is chosen");
+    pass_fired(s->p, g, chosen, "computed only %s", whole ? "in texts with a chosen row" : "in chosen rows");
     fuse_ops(s->r, n, ops, 1, &chosen);
 }
 

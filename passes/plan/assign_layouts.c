@@ -260,7 +260,7 @@ static void pack_as_they_run(graph *g, pass *p) {
             node *n = graph_node(g, v);
             n->inputs[i] = packed[w];
             if (n->op == OP_fuse) graph_node(n->body, i)->type = *graph_type(g, packed[w]);
-            pass_fired(p, g, v, "operand %d packed as a call runs", i);
+            pass_fired(p, g, v, "operand %d is packed during the call", i);
         }
     }
 }

@@ -70,7 +70,7 @@ static void report(pass *p, const remake *r, const bool *made) {
     char text[96];
     for (value v = 0; v < r->g->count; v++)
         if (made[v])
-            pass_fired(p, r->g, v, "made again, %s", type_print(graph_type(r->g, v), text, sizeof text));
+            pass_fired(p, r->g, v, "computed again, %s", type_print(graph_type(r->g, v), text, sizeof text));
 }
 
 // --- The pass
