@@ -7,6 +7,7 @@
 #include "frontend/cli/calibrate.h"
 #include "frontend/cli/forms.h"
 #include "frontend/cli/step.h"
+#include "frontend/hub/files/file.h"
 #include "ir/memory.h"
 #include "ir/output_file.h"
 
@@ -191,6 +192,15 @@ static void compile(compile_options *o, diag *d) {
     arena_free(a);
 }
 
+// Whoever names a model of the Hub, as a first try, learns that bertc reads folders before that -o is missing.
+static int lacks_output(const option_table *t, const char *model) {
+    diag d;
+    diag_init(&d);
+    bool there = hub_is_there(model, &d);
+    int status = finish(&d);
+    return there ? usage_error(t, "needs -o FILE") : status;
+}
+
 int command_compile(int argc, char **argv) {
     option_table t;
     compile_options o;
@@ -199,7 +209,7 @@ int command_compile(int argc, char **argv) {
     int status = options_parse(&t, argc, argv, &rest);
     if (status >= 0) return status;
     if (rest.count != 1) return usage_error(&t, "needs one MODEL");
-    if (!o.output) return usage_error(&t, "needs -o FILE");
+    if (!o.output) return lacks_output(&t, rest.v[0]);
     status = form_options_check(&t, &o.figures, false, NULL);
     if (status >= 0) return status;
     emit_kind kind;

@@ -18,6 +18,7 @@ expect '^bertc [0-9]'
 rejects 2 "no command 'frobnicate' \(" "$BERTC" frobnicate
 rejects 2 'needs one MODEL' "$BERTC" compile -o x.so
 rejects 2 'needs -o FILE' "$BERTC" compile "$MODEL"
+rejects 1 'bertc reads folders, and downloads nothing: .hf download bert-base-uncased' "$BERTC" compile bert-base-uncased
 rejects 2 'unknown option --frob \(' "$BERTC" compile "$MODEL" -o x.so --frob
 rejects 2 'unknown option --thread=2, did you mean --threads\?' "$BERTC" run "$MODEL" --thread=2 x
 rejects 2 'unknown option --max_tokens, did you mean --max-tokens\?' "$BERTC" run "$MODEL" --max_tokens 5 x
