@@ -58,8 +58,6 @@ bool manifest_write(const shard *s, int64_t failed, diag *d);
 // manifest_close in both cases.
 bool manifest_read(manifest *m, const char *path, diag *d);
 void manifest_close(manifest *m);
-// XXH64 of a file, and its size.
-bool file_hash(const char *path, uint64_t *hash, int64_t *bytes, diag *d);
 // Does the part have the manifest's hash?
 bool manifest_holds(const manifest *m, diag *d);
 

@@ -181,6 +181,7 @@ bool parallel_share_state(parallel *p, train_state *s, diag *d) {
     if (!link_share(&p->link, &shared, sizeof shared, d)) return false;
     shared.metrics = s->metrics;
     shared.options = s->options;
+    shared.files = s->files;
     *s = shared;
     return true;
 }

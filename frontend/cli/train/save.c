@@ -1,6 +1,7 @@
 // The model, the optimiser's states and the run's state, to folders and back.
 #include "frontend/cli/train/card.h"
 #include "frontend/cli/train/checkpoint.h"
+#include "frontend/cli/train/intact.h"
 #include "frontend/cli/train/run.h"
 #include "frontend/cli/train/tensor_file.h"
 
@@ -32,10 +33,15 @@ static bool write_model(train_run *r, const char *folder, const char *dtype, boo
 
 static bool fill(void *user, const char *folder, diag *d) {
     train_run *r = user;
-    return write_model(r, folder, NULL, false, d) &&
-           tensor_file_write(r->trainer, checkpoint_file(folder, CHECKPOINT_OPTIMIZER).text,
-                             checkpoint_file(folder, model_name(r)).text, d) &&
-           state_write(checkpoint_file(folder, CHECKPOINT_STATE).text, &r->state, d);
+    train_state state = r->state;
+    state.files = NULL;
+    bool ok = write_model(r, folder, NULL, false, d) &&
+              tensor_file_write(r->trainer, checkpoint_file(folder, CHECKPOINT_OPTIMIZER).text,
+                                checkpoint_file(folder, model_name(r)).text, d) &&
+              (state.files = intact_files(folder, d)) &&
+              state_write(checkpoint_file(folder, CHECKPOINT_STATE).text, &state, d);
+    cJSON_Delete(state.files);
+    return ok;
 }
 
 bool save_checkpoint(train_run *r, diag *d) {

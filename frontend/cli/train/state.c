@@ -9,16 +9,40 @@
 #include "frontend/cli/cli.h"
 #include "frontend/hub/files/json.h"
 #include "ir/memory.h"
+#include "runtime/abi_checksum.h"
+
+#define VERSION   2 // 1 had no hashes
+#define HASH_ROOM 17
+
+// Of all that stands before the hash itself.
+static void hash_of(const cJSON *o, char text[HASH_ROOM]) {
+    char *line = memory_must(json_line(o));
+    snprintf(text, HASH_ROOM, "%016" PRIx64, bertc_checksum_of(line, strlen(line)));
+    free(line);
+}
+
+// Version 1 has no hash.
+static bool is_intact(const hub_fields *f, cJSON *o, int64_t version) {
+    char hash[HASH_ROOM];
+    const char *was = "";
+    if (version < 2) return true;
+    if (!hub_field_text(f, "xxh64", true, &was)) return false;
+    cJSON *item = cJSON_DetachItemFromObjectCaseSensitive(o, "xxh64");
+    hash_of(o, hash);
+    bool same = !strcmp(hash, item->valuestring);
+    cJSON_Delete(item);
+    return same || diag_error(f->d, f->file, "was changed since it was written: its hash differs");
+}
 
 static void add_number(cJSON *o, const char *key, int64_t v) {
     cJSON_AddNumberToObject(o, key, (double)v);
 }
 
 bool state_write(const char *path, const train_state *s, diag *d) {
-    char data[20];
+    char data[20], hash[HASH_ROOM];
     snprintf(data, sizeof data, "%016" PRIx64, s->data);
     cJSON *o = cJSON_CreateObject();
-    add_number(o, "version", 1);
+    add_number(o, "version", VERSION);
     cJSON_AddBoolToObject(o, "finished", s->finished);
     add_number(o, "step", s->step);
     add_number(o, "steps", s->steps);
@@ -34,6 +58,9 @@ bool state_write(const char *path, const train_state *s, diag *d) {
     cJSON_AddStringToObject(o, "data", data);
     cJSON_AddItemToObject(o, "metrics", s->metrics ? cJSON_Duplicate(s->metrics, true) : cJSON_CreateNull());
     cJSON_AddItemToObject(o, "options", cJSON_Duplicate(s->options, true));
+    if (s->files) cJSON_AddItemToObject(o, "files", cJSON_Duplicate(s->files, true));
+    hash_of(o, hash);
+    cJSON_AddStringToObject(o, "xxh64", hash);
     bool ok = json_file(path, o, d);
     cJSON_Delete(o);
     return ok;
@@ -46,7 +73,7 @@ bool state_read(const char *path, train_state *s, diag *d) {
     hub_fields f = {.file = path, .within = "", .object = json, .d = d};
     int64_t version = 0, most = (int64_t)1 << 53;
     const char *data = "";
-    bool ok = hub_field_int(&f, "version", true, 1, 1, &version) &&
+    bool ok = hub_field_int(&f, "version", true, 1, VERSION, &version) && is_intact(&f, json, version) &&
               hub_field_bool(&f, "finished", true, &s->finished) &&
               hub_field_int(&f, "step", true, 0, most, &s->step) &&
               hub_field_int(&f, "steps", true, 0, most, &s->steps) &&
@@ -59,6 +86,7 @@ bool state_read(const char *path, train_state *s, diag *d) {
     s->data = strtoull(data, NULL, 16);
     s->options = cJSON_DetachItemFromObjectCaseSensitive(json, "options");
     s->metrics = cJSON_DetachItemFromObjectCaseSensitive(json, "metrics");
+    s->files = cJSON_DetachItemFromObjectCaseSensitive(json, "files");
     if (ok && !cJSON_IsNull(s->metrics) && !cJSON_IsObject(s->metrics))
         ok = hub_field_wrong(&f, "metrics", "are no object");
     if (!cJSON_IsObject(s->metrics)) {
@@ -73,7 +101,8 @@ bool state_read(const char *path, train_state *s, diag *d) {
 void state_free(train_state *s) {
     cJSON_Delete(s->options);
     cJSON_Delete(s->metrics);
-    s->options = s->metrics = NULL;
+    cJSON_Delete(s->files);
+    s->options = s->metrics = s->files = NULL;
 }
 
 // The value of an option, or "" where it is not there.

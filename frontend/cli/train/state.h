@@ -19,8 +19,10 @@ typedef struct train_state {
     uint64_t data; // which examples there are (data_set's fingerprint)
     // What the run was started with: an object of strings, by the options' names. Owned; state_free ends it.
     cJSON *options;
+    cJSON *files; // of a checkpoint: intact_files. NULL: none. Owned.
 } train_state;
 
+// With a hash of its own, which state_read checks.
 bool state_write(const char *path, const train_state *s, diag *d);
 // state_free in both cases.
 bool state_read(const char *path, train_state *s, diag *d);

@@ -11,6 +11,7 @@
 #include "frontend/cli/memory.h"
 #include "frontend/cli/train/checkpoint.h"
 #include "frontend/cli/train/class_weights.h"
+#include "frontend/cli/train/intact.h"
 #include "frontend/cli/train/run.h"
 #include "ir/memory.h"
 
@@ -215,9 +216,13 @@ static bool begin(train_run *r, const cJSON *options, int64_t *last_step, diag *
     if (!open_output(r, d)) return false;
     int64_t last = *last_step = checkpoint_last(r->o->output);
     if (last >= 0) {
-        checkpoint_path path = checkpoint_file(checkpoint_folder(r->o->output, last).text, CHECKPOINT_STATE);
+        checkpoint_path folder = checkpoint_folder(r->o->output, last),
+                        path = checkpoint_file(folder.text, CHECKPOINT_STATE);
         bool read = state_read(path.text, &r->state, d);
         if (read && !state_matches(&r->state, path.text, options, r->train.print, d)) return false;
+        read = read && intact_check(folder.text, r->state.files, d);
+        cJSON_Delete(r->state.files);
+        r->state.files = NULL;
         return ((read && load_checkpoint(r, last, d)) || damaged(r, last, d)) &&
                train_log_keep(&r->log, r->state.log_bytes, d);
     }

@@ -10,7 +10,7 @@ style() {
     ! grep -vxE -- '-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?(e[-+][0-9]{2,3})?' numbers || fail "numbers of $1"
     sed 's/^-//; s/e.*//; /\./!d; s/\.//; s/^0*//' numbers | awk -v most="${2:-9}" 'length($0) > most' >long
     [ ! -s long ] || fail "digits in $1: $(cat long)"
-    grep -oE '"([^"\\]|\\.)*": ' "$1" | grep -vxE '"(--[a-z0-9-]+|[a-z][a-z0-9_]*(@[0-9]+)?)": ' >keys || true
+    grep -oE '"([^"\\]|\\.)*": ' "$1" | grep -vxE '"(--[a-z0-9-]+|[a-z][a-z0-9_]*(@[0-9]+)?|[a-z0-9_-]+\.(json|txt|safetensors))": ' >keys || true
     [ ! -s keys ] || fail "keys of $1: $(cat keys)"
 }
 # said CMD...: what it prints has the style

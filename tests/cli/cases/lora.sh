@@ -59,13 +59,18 @@ for file in adapter_model.safetensors optimizer.safetensors state.json; do
     rm b/one/state.json b/one/adapter_model.safetensors
     last=$(ls -d b/one/checkpoint-* | sort -t - -k 2 -n | tail -1)
     before=$(ls -d b/one/checkpoint-* | sort -t - -k 2 -n | tail -2 | head -1)
+    # one byte near the end, of numbers that any reader takes, or all behind the first 50
+    printf '\001' | dd of="$last/$file" bs=1 seek=$(($(wc -c <"$last/$file") - 6)) conv=notrunc 2>err
+    rejects 1 "^bertc: error: $last/$file: " train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
+    [ $file = state.json ] || grep -q 'was changed since the checkpoint was written: its hash is xxh64:[0-9a-f]*, and state.json has xxh64:' err ||
+        fail "$(cat err)"
     head -c 50 "$last/$file" >cut && cp cut "$last/$file"
     rejects 1 "^bertc: error: $last/$file: " train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
     grep -q "^bertc: note: $before: is the checkpoint before: without ${last##*/} --resume goes on" err || fail "$(cat err)"
 done
 rm "$last/adapter_model.safetensors"
 cp a/one/checkpoint-5/state.json "$last/state.json"
-rejects 1 "$last/adapter_model.safetensors: is missing: it holds the run's parameters" train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
+rejects 1 "$last/adapter_model.safetensors: is missing, and state.json lists it" train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
 rm -r "$last"
 succeeds train -o b/one --lora-rank 4 --lora-dropout 0.1 --save-steps 5 --dev train.jsonl --resume
 cmp kept b/one/adapter_model.safetensors || fail "other bytes from the checkpoint before"

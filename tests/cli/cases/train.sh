@@ -107,7 +107,7 @@ grep -q 'note: labels.jsonl: 1 line is bad, and left out' err || fail "$(cat err
 rejects 1 'empty.jsonl: holds no example' train -o nothing --train empty.jsonl
 printf '{"tokens": ["a"], "ner_tags": [0]}\n' >tags.jsonl
 MANY=1 rejects 1 'tags.jsonl: 1 line is bad' train -o nothing --dev tags.jsonl
-MANY=1 rejects 1 'labels.jsonl:1: .fair. is none of' train -o nothing --dev labels.jsonl
+MANY=1 rejects 1 'labels.jsonl:1: .fair. is not one of' train -o nothing --dev labels.jsonl
 printf '{"text": "x", "label": 3}\n{"text": "y", "label": 3}\n' >single.jsonl
 rejects 1 'single.jsonl: all its examples have the label 3: classify needs' train -o nothing --train single.jsonl
 printf '{"text": "x", "label": 3}\n{"text": "y", "label": "fair"}\n' >mixed.jsonl
