@@ -310,7 +310,7 @@ static bool check_bounds(const eval_frame *f, value v, const tensor *bounds, int
     }
     if (b[0] == 0 && (rows == UNBOUND || b[n] == rows)) return true;
     return eval_error(f->g, v, f->e->d,
-                      "bounds go from %" PRId32 " to %" PRId32 ", and there are %" PRId64 " rows", b[0], b[n],
+                      "bounds go from %" PRId32 " to %" PRId32 ", but there are %" PRId64 " rows", b[0], b[n],
                       rows == UNBOUND ? (int64_t)b[n] : rows);
 }
 

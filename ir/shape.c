@@ -47,7 +47,8 @@ static bool rule_float(const rule_context *c) {
 }
 
 static bool rule_number(const rule_context *c) {
-    if (!all_of(c, ELEM_F32) && !all_of(c, ELEM_I32)) return misfit(c, "takes f32 or i32, one of them");
+    if (!all_of(c, ELEM_F32) && !all_of(c, ELEM_I32))
+        return misfit(c, "takes operands that are all f32 or all i32");
     return broadcast_all(c, operand(c, 0)->e);
 }
 
@@ -58,8 +59,9 @@ static bool rule_gelu(const rule_context *c) {
 }
 
 static bool rule_select(const rule_context *c) {
-    if (operand(c, 0)->e != ELEM_I1) return misfit(c, "chooses by i1");
-    if (operand(c, 1)->e != operand(c, 2)->e) return misfit(c, "chooses between two of one element type");
+    if (operand(c, 0)->e != ELEM_I1) return misfit(c, "the first operand must be i1");
+    if (operand(c, 1)->e != operand(c, 2)->e)
+        return misfit(c, "the second and third operand must have one element type");
     return broadcast_all(c, operand(c, 1)->e);
 }
 
@@ -69,7 +71,7 @@ static bool rule_compare(const rule_context *c) {
     bool known = false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) known |= !strcmp(word, words[i]);
     if (!known) return misfit(c, "predicate is eq, ne, lt, le, gt or ge");
-    if (!all_of(c, ELEM_F32) && !all_of(c, ELEM_I32)) return misfit(c, "compares f32 or i32, one of them");
+    if (!all_of(c, ELEM_F32) && !all_of(c, ELEM_I32)) return misfit(c, "compares two f32 or two i32");
     return broadcast_all(c, ELEM_I1);
 }
 
@@ -98,7 +100,7 @@ static bool rule_transpose(const rule_context *c) {
         seen[p] = true;
         c->out->d[i] = x->d[p];
     }
-    if (packed && perm->u.ints[0] == 0) return misfit(c, "turns what is packed");
+    if (packed && perm->u.ints[0] == 0) return misfit(c, "a packed operand must be transposed");
     return true;
 }
 
@@ -285,7 +287,7 @@ static const char *rows_of_all(type *t) {
 // The type of yield i of a region, seen from outside.
 static const char *yield_type(const node *region, int i, type *t) {
     value v = region->body->outputs[i].value;
-    if (v < 0 || v >= region->body->count) return "the body yields what it does not hold";
+    if (v < 0 || v >= region->body->count) return "the body yields a value that is not in it";
     *t = region->body->nodes[v].type;
     return region->op == OP_per_sequence ? rows_of_all(t) : NULL;
 }
@@ -300,7 +302,7 @@ static bool body_results(const rule_context *c, int params) {
         type t;
         const char *fault = yield_type(c->n, i, &t);
         if (!fault && i > 0 && t.layout != LAYOUT_ROW && node_writes(c->n, i) < 0)
-            fault = "only constants are packed";
+            fault = "only constants can be packed";
         if (fault) return misfit(c, fault);
         if (i == 0) *c->out = t;
     }
@@ -331,7 +333,7 @@ type shape_param(op o, int bounds, const type *operand) {
 static bool rule_per_sequence(const rule_context *c) {
     int64_t bounds = attribute(c, ATTR_bounds)->u.i;
     if (bounds != 1 && bounds != 2) return misfit(c, "bounds is 1 or 2");
-    if (c->n->input_count <= bounds) return misfit(c, "has nothing to cut");
+    if (c->n->input_count <= bounds) return misfit(c, "needs an operand after the bounds");
     for (int i = 0; i < c->n->input_count; i++) {
         const type *x = operand(c, i);
         if (i < bounds) {

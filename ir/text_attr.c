@@ -85,7 +85,7 @@ static bool known_shape(const parser *p, spot at, const type *t, int64_t *shape)
     int64_t n = type_count(t);
     for (int i = 0; i < t->rank; i++) {
         if (t->d[i].s != SYM_NONE || t->d[i].n < 1)
-            return scan_error(&p->s, at, "a recipe's axes are numbers from 1 on");
+            return scan_error(&p->s, at, "the axes of a recipe must be numbers of at least 1");
         shape[i] = t->d[i].n;
     }
     return n > 0 && n <= RECIPE_COUNT ? true : scan_error(&p->s, at, "the recipe makes too many elements");
@@ -219,7 +219,7 @@ static bool read_large(parser *p, spot at, recipe *of, recipe **out) {
     double c;
     if (!expect(&p->s, ",") || !read_f64(&p->s, &c)) return false;
     if (!recipe_fits(RECIPE_LARGE, 1, &of) || !(c >= 0))
-        return scan_error(&p->s, at, "large takes a f32 vector and a share from 0 on");
+        return scan_error(&p->s, at, "large takes an f32 vector and a share of at least 0");
     *out = recipe_large(p->s.a, of, c);
     return true;
 }
@@ -362,9 +362,9 @@ static bool read_element(parser *p, elem e, void *out) {
 // One number, or a list of them.
 static bool read_literal(parser *p, const type *t, attr *out) {
     spot at = here(&p->s);
-    if (!t) return scan_error(&p->s, at, "the type must stand before a literal: -> f32[...]");
+    if (!t) return scan_error(&p->s, at, "the type must come before a literal: -> f32[...]");
     if (t->e == ELEM_I1 || elem_is_stored(t->e))
-        return scan_error(&p->s, at, "a literal is no %s", elem_name(t->e));
+        return scan_error(&p->s, at, "a literal can't be %s", elem_name(t->e));
     bool list = accept(&p->s, "[");
     int n = 0, room = 16;
     size_t size = elem_size(t->e);
@@ -420,7 +420,7 @@ static bool read_attr(parser *p, op o, const type *literal, attr *list, int *cou
     if (id == ATTR_COUNT || !op_takes(o, id, NULL))
         return scan_error(&p->s, at, "%s has no attribute %.*s", op_name(o), (int)w.n, w.at);
     for (int i = 0; i < *count; i++)
-        if (list[i].id == id) return scan_error(&p->s, at, "the attribute %s stands twice", attr_name(id));
+        if (list[i].id == id) return scan_error(&p->s, at, "the attribute %s is given twice", attr_name(id));
     attr *a = &list[(*count)++];
     *a = (attr){.id = id};
     if (attr_kind_of(id) == ATTR_KIND_FLAG) return true;

@@ -17,7 +17,7 @@ static bool read_graphs(parser *p, module *m, int most) {
         if (!g) return false;
         if (m->graph_count == most)
             return scan_error(&p->s, start,
-                              most == 1 ? "one graph is wanted, and this is a second one"
+                              most == 1 ? "only one graph is expected, but this is a second one"
                                         : "there are too many graphs");
         const char *at = spot_print(&p->s, start);
         if (!graph_verify(g, at, p->s.d) || !module_fits(m, g, at, p->s.d)) return false;

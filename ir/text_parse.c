@@ -240,9 +240,9 @@ static bool read_body(parser *p, scope *body) {
 
 static bool read_region(parser *p, scope *s, operation *x, value *out) {
     bool fused = s->level == LEVEL_FUSE || s->level == LEVEL_FUSE_IN_SEQUENCE;
-    if (x->o == OP_fuse && fused) return scan_error(&p->s, x->at, "a fuse can't stand in a fuse");
+    if (x->o == OP_fuse && fused) return scan_error(&p->s, x->at, "a fuse is not allowed in a fuse");
     if (x->o == OP_per_sequence && s->level != LEVEL_TOP)
-        return scan_error(&p->s, x->at, "per_sequence stands at the top alone");
+        return scan_error(&p->s, x->at, "per_sequence is allowed only at the top level");
     x->body = graph_new(p->a, NULL);
     scope body = scope_new(p, x->body, level_within(s->level, x->o));
     if (!read_bindings(p, s, x, &body) || !read_written_type(p, x) || !read_body(p, &body)) return false;
@@ -258,7 +258,7 @@ static bool read_operation(parser *p, scope *s, value *out) {
     if (!read_word(&p->s, false, &w, "an op")) return false;
     x.o = op_find(w.at, w.n);
     if (x.o == OP_COUNT) return scan_error(&p->s, x.at, "no op is called %.*s", (int)w.n, w.at);
-    if (x.o == OP_param) return scan_error(&p->s, x.at, "params stand in their region's parentheses");
+    if (x.o == OP_param) return scan_error(&p->s, x.at, "params are written in their region's parentheses");
     if (s->g->count == INT_MAX / 2) return scan_error(&p->s, x.at, "too many nodes");
     return op_flag_bits(x.o) & REGION ? read_region(p, s, &x, out) : read_plain(p, s, &x, out);
 }

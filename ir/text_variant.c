@@ -36,7 +36,8 @@ static bool read_place(parser *p, place *out) {
     if (!read_word(&p->s, false, &w, "weight, arena, input or state")) return false;
     int kind = 0;
     while (kind < COUNT && !slice_is(w, kinds[kind])) kind++;
-    if (kind == COUNT) return scan_error(&p->s, at, "a place is in weight, arena, input or state");
+    if (kind == COUNT)
+        return scan_error(&p->s, at, "a place begins with weight, arena, input, state or none");
     out->kind = (place_kind)kind;
     if (!expect(&p->s, "+") || !read_i64(&p->s, &out->offset)) return false;
     return !accept_word(&p->s, "ld") || read_i64(&p->s, &out->ld);
@@ -77,7 +78,7 @@ static bool read_row(parser *p, const scope *top, variant *x, bool *seen) {
     spot at = here(&p->s);
     value v = VALUE_NONE;
     if (!read_value(p, top, &v)) return false;
-    if (seen[v]) return scan_error(&p->s, at, "the value stands twice in this variant");
+    if (seen[v]) return scan_error(&p->s, at, "the value is twice in this variant");
     seen[v] = true;
     if (accept_word(&p->s, "at") && !read_place(p, &x->places[v])) return false;
     if (!accept(&p->s, "{")) return true;

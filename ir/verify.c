@@ -51,20 +51,20 @@ static bool check_names(const checker *c, const graph *g) {
     }
     char cause[256] = "";
     const char *twice = repeated(names, n);
-    if (twice) snprintf(cause, sizeof(cause), "two nodes are called %s", twice);
+    if (twice) snprintf(cause, sizeof(cause), "two nodes are named %s", twice);
     n = 0;
     for (int i = 0; i < g->output_count; i++) {
         if (g->outputs[i].name) names[n++] = g->outputs[i].name;
     }
     twice = repeated(names, n);
-    if (twice) snprintf(cause, sizeof(cause), "two outputs are called %s", twice);
+    if (twice) snprintf(cause, sizeof(cause), "two outputs are named %s", twice);
     free(names);
     return !cause[0] || wrong(c, g, VALUE_NONE, cause);
 }
 
 static const char *recipe_fault(const recipe *r, int depth) {
     if (depth > 64) return "its recipe is nested too deeply";
-    if (r->type.e == ELEM_I1) return "a recipe makes no i1";
+    if (r->type.e == ELEM_I1) return "a recipe can't make i1";
     for (int i = 0; i < r->type.rank; i++)
         if (r->type.d[i].s != SYM_NONE || r->type.d[i].n < 1) return "its recipe has an axis below 1";
     int64_t n = type_count(&r->type);
@@ -78,9 +78,9 @@ static const char *recipe_fault(const recipe *r, int depth) {
 
 static const char *constant_fault(const node *n) {
     const attr *literal = node_attr(n, ATTR_value), *recipe_attr = node_attr(n, ATTR_recipe);
-    if (!literal == !recipe_attr) return "a constant has a value or a recipe, one of them";
+    if (!literal == !recipe_attr) return "a constant has either a value or a recipe";
     if (literal) {
-        if (n->type.e == ELEM_I1) return "no literal is i1";
+        if (n->type.e == ELEM_I1) return "a literal can't be i1";
         if (literal->e != n->type.e) return "the literal has another element type";
         if (n->type.layout != LAYOUT_ROW) return "a literal is row-major";
         if (type_count(&n->type) != literal->n)
@@ -108,14 +108,14 @@ static const char *at_fault(const checker *c, const node *n) {
         return "it ends beyond the weights";
     if (end > most) return "it ends beyond the states";
     if (at->u.i < begin)
-        return zeros ? "it begins as zeros, and lies among states that don't"
-                     : "it is no state, and lies among them";
+        return zeros ? "it begins as zeros, but its place is among states that don't"
+                     : "it is no state, but its place is among the states";
     return NULL;
 }
 
 static const char *type_fault(const type *t, level l) {
     if (t->rank < 0 || t->rank > IR_MAX_RANK) return "the rank is out of range";
-    if (elem_is_stored(t->e)) return "only tensors of a checkpoint have its element type";
+    if (elem_is_stored(t->e)) return "only tensors of a checkpoint may have its element type";
     if (t->layout == LAYOUT_PACKED && (t->rank != 2 || !elem_packs(t->e)))
         return "only matrices of f32, f16, bf16, i8, u8 or i4 are packed";
     bool sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
@@ -123,12 +123,12 @@ static const char *type_fault(const type *t, level l) {
         sym s = t->d[i].s;
         bool counted = s != SYM_NONE && s != SYM_M;
         if (t->e == ELEM_I4 && l == LEVEL_TOP && i == t->rank - 1 && counted)
-            return "i4 lies in rows of a known length"; // tasks would share a byte
+            return "the last axis of i4 must be a number or M"; // tasks would share a byte
         if (s == SYM_NONE && t->d[i].n < 1) return "an axis is below 1";
         if (t->d[i].n > LENGTH_MAX || t->d[i].n < -LENGTH_MAX) return "an axis is too long";
-        if ((s == SYM_L || s == SYM_Q) && !sequence) return "L and Q stand in per_sequence alone";
+        if ((s == SYM_L || s == SYM_Q) && !sequence) return "L and Q are allowed only in per_sequence";
         if ((s == SYM_T || s == SYM_S || s == SYM_R) && sequence)
-            return "T, S and R can't stand in per_sequence";
+            return "T, S and R are not allowed in per_sequence";
         if (s != SYM_NONE && t->layout == LAYOUT_PACKED) return "only matrices of known size are packed";
     }
     return NULL;
@@ -145,7 +145,7 @@ static const char *packed_cast_fault(const graph *g, value v) {
             others = others || (n->inputs[i] == v && (n->op != OP_matmul || i != 1));
     }
     for (int i = 0; i < g->output_count; i++) others = others || g->outputs[i].value == v;
-    return others ? "what is cast from a packed matrix is the right operand of matmuls alone" : NULL;
+    return others ? "only a matmul may read a cast of a packed matrix, as its right operand" : NULL;
 }
 
 // What is transposed from a packed matrix is a table: its rows are looked up in the panels.
@@ -158,7 +158,7 @@ static const char *packed_table_fault(const graph *g, value v) {
             others = others || (n->inputs[i] == v && (n->op != OP_gather || i != 0));
     }
     for (int i = 0; i < g->output_count; i++) others = others || g->outputs[i].value == v;
-    return others ? "what is transposed from a packed matrix is a table of gathers alone" : NULL;
+    return others ? "only a gather may read the transpose of a packed matrix, as its table" : NULL;
 }
 
 static bool is_output(const graph *g, value v) {
@@ -169,8 +169,8 @@ static bool is_output(const graph *g, value v) {
 
 // What pack gives is for products. A fuse's yields are not known yet.
 static const char *packs_fault(const graph *g, value v, level l) {
-    if (l != LEVEL_TOP && l != LEVEL_FUSE) return "pack stands at the top, or in a fuse there";
-    return l == LEVEL_TOP && is_output(g, v) ? "what is packed is no output" : NULL;
+    if (l != LEVEL_TOP && l != LEVEL_FUSE) return "pack is allowed only at the top level, or in a fuse there";
+    return l == LEVEL_TOP && is_output(g, v) ? "a packed value can't be an output" : NULL;
 }
 
 static const char *packing_fuse_fault(const graph *g, value v) {
@@ -178,19 +178,19 @@ static const char *packing_fuse_fault(const graph *g, value v) {
     bool packs = false;
     for (value u = 0; u < body->count; u++) packs |= graph_node(body, u)->op == OP_pack;
     if (packs && (body->output_count != 1 || graph_node(body, body->outputs[0].value)->op != OP_pack))
-        return "what is packed in a fuse is all that it gives";
-    return packs && is_output(g, v) ? "what is packed is no output" : NULL;
+        return "a fuse with a pack must yield the packed value, and nothing else";
+    return packs && is_output(g, v) ? "a packed value can't be an output" : NULL;
 }
 
 static const char *op_fault(const graph *g, value v, level l) {
     const node *n = graph_node(g, v);
     bool in_fuse = l == LEVEL_FUSE || l == LEVEL_FUSE_IN_SEQUENCE;
-    if (n->op == OP_input && l != LEVEL_TOP) return "an input stands at the top alone";
-    if (n->op == OP_param && l == LEVEL_TOP) return "a param stands in a body alone";
-    if (n->op == OP_param && v > 0 && g->nodes[v - 1].op != OP_param) return "params stand first";
-    if ((n->op == OP_input || n->op == OP_param) && !n->name) return "inputs and params have names";
-    if (n->op == OP_fuse && in_fuse) return "a fuse can't stand in a fuse";
-    if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence stands at the top alone";
+    if (n->op == OP_input && l != LEVEL_TOP) return "an input is allowed only at the top level";
+    if (n->op == OP_param && l == LEVEL_TOP) return "a param is allowed only in a body";
+    if (n->op == OP_param && v > 0 && g->nodes[v - 1].op != OP_param) return "params must come first";
+    if ((n->op == OP_input || n->op == OP_param) && !n->name) return "inputs and params must have names";
+    if (n->op == OP_fuse && in_fuse) return "a fuse is not allowed in a fuse";
+    if (n->op == OP_per_sequence && l != LEVEL_TOP) return "per_sequence is allowed only at the top level";
     if (n->op == OP_constant) {
         const char *fault = constant_fault(n);
         return fault ? fault : state_constant_fault(n, l);
@@ -199,12 +199,12 @@ static const char *op_fault(const graph *g, value v, level l) {
     bool written = n->op == OP_result && graph_state_of(g, v) != VALUE_NONE;
     if (n->op == OP_pack) return packs_fault(g, v, l);
     if (n->type.layout == LAYOUT_PACKED && n->op != OP_param && n->op != OP_fuse && !written)
-        return "only constants, and what pack gives, are packed";
+        return "only constants and results of pack can be packed";
     bool elementwise = op_flag_bits(n->op) & POINTWISE && n->op != OP_cast,
          sequence = l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE;
     for (int i = 0; (elementwise || n->op == OP_transpose) && sequence && i < n->input_count; i++)
         if (graph_type(g, n->inputs[i])->layout == LAYOUT_PACKED)
-            return "only matmul, and cast for it, reads what is packed in per_sequence";
+            return "in per_sequence, only matmul, and a cast for it, may read a packed value";
     if (n->op == OP_cast) return packed_cast_fault(g, v);
     if (n->op == OP_transpose) return packed_table_fault(g, v);
     return NULL;
@@ -223,7 +223,7 @@ const char *region_fault(const graph *g, value v) {
     if (n->type.layout != LAYOUT_PACKED || graph_state_of(g, v) != VALUE_NONE)
         return packing_fuse_fault(g, v);
     if (graph_node(n->body, n->body->outputs[0].value)->op != OP_pack)
-        return "only constants, and what pack gives, are packed";
+        return "only constants and results of pack can be packed";
     return packing_fuse_fault(g, v);
 }
 
@@ -475,7 +475,7 @@ bool graph_verify(const graph *g, const char *stage, diag *d) {
         ok &= check_variant(&c, g, &g->variants[i]);
         if (g->variants[i].name) names[n++] = g->variants[i].name;
     }
-    if (repeated(names, n)) ok = wrong(&c, g, VALUE_NONE, "two variants have one name");
+    if (repeated(names, n)) ok = wrong(&c, g, VALUE_NONE, "two variants have the same name");
     free(names);
     return ok;
 }

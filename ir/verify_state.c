@@ -35,20 +35,20 @@ static bool movable(const recipe *r) {
 const char *state_constant_fault(const node *n, level l) {
     const attr *r = node_attr(n, ATTR_recipe);
     if (!node_is_state(n)) return NULL;
-    if (l != LEVEL_TOP) return "a trainable constant stands at the top alone";
-    if (!r) return "a trainable constant has a recipe";
-    if (n->type.e != ELEM_F32) return "a trainable constant is f32";
+    if (l != LEVEL_TOP) return "a trainable constant is allowed only at the top level";
+    if (!r) return "a trainable constant must have a recipe";
+    if (n->type.e != ELEM_F32) return "a trainable constant must be f32";
     return movable(r->u.recipe)
                ? NULL
-               : "a trainable constant's recipe only moves elements (whole rows of matrices) and "
-                 "widens them to f32";
+               : "the recipe of a trainable constant may only move elements (whole rows of matrices) and "
+                 "widen them to f32";
 }
 
 const char *state_assign_fault(const graph *g, const node *n, level l) {
     const node *state = graph_node(g, n->inputs[0]);
-    if (l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE) return "an assign can't stand in per_sequence";
-    if (l == LEVEL_TOP && !node_is_state(state)) return "an assign writes a trainable constant";
-    if (l == LEVEL_FUSE && state->op != OP_param) return "an assign in a fuse writes one of its params";
+    if (l == LEVEL_SEQUENCE || l == LEVEL_FUSE_IN_SEQUENCE) return "an assign is not allowed in per_sequence";
+    if (l == LEVEL_TOP && !node_is_state(state)) return "an assign must write a trainable constant";
+    if (l == LEVEL_FUSE && state->op != OP_param) return "an assign in a fuse must write one of its params";
     return NULL;
 }
 
@@ -61,16 +61,17 @@ static bool is_yield(const graph *body, value v) {
 // In place is right where each element is read with its own number, and before it is written.
 static const char *in_place_fault(const graph *body, value assign) {
     value param = graph_node(body, assign)->inputs[0];
-    if (!is_yield(body, assign)) return "an assign in a fuse is what the fuse yields";
+    if (!is_yield(body, assign)) return "a fuse must yield the assign in it";
     for (value v = 0; v < body->count; v++) {
         const node *n = graph_node(body, v);
         for (int i = 0; i < n->input_count; i++) {
             if (n->inputs[i] == assign)
-                return "an assign in a fuse has a reader: read what it writes instead";
+                return "nothing in a fuse may read its assign: read the value that it writes";
             if (n->inputs[i] != param || v == assign) continue;
             if (!(op_flag_bits(n->op) & POINTWISE) || !type_same_shape(&n->type, graph_type(body, param)))
-                return "beside its assign, a state in a fuse is read by pointwise ops of its shape alone";
-            if (v > assign) return "a state is read behind its assign";
+                return "in a fuse, only its assign and pointwise ops of its shape may read a state that is "
+                       "written";
+            if (v > assign) return "a state is read after its assign";
         }
     }
     return is_yield(body, param) ? "a fuse yields a state that it writes" : NULL;
@@ -84,7 +85,8 @@ const char *state_fuse_fault(const graph *g, const node *n) {
         if (!node_is_state(graph_node(g, state)))
             return "its assign writes an operand that is no trainable constant";
         for (int i = 0; i < n->input_count; i++)
-            if (i != param && n->inputs[i] == state) return "a state that it writes is two of its operands";
+            if (i != param && n->inputs[i] == state)
+                return "a state that it writes is given twice as an operand";
         const char *fault = in_place_fault(n->body, v);
         if (fault) return fault;
     }
@@ -103,7 +105,7 @@ static bool check_order(const graph *g, value state, state_fault *f) {
         int writes = reads ? node_assigns(n, state) : 0;
         if (writes + (writer != VALUE_NONE) > 1) return fault_at(f, v, "a state has two assigns");
         if (reads && writer != VALUE_NONE) {
-            snprintf(cause, sizeof(cause), "it reads a state behind its assign: read %s instead",
+            snprintf(cause, sizeof(cause), "it reads a state after its assign: read %s instead",
                      label(g, writer, name));
             return fault_at(f, v, cause);
         }
@@ -243,6 +245,6 @@ bool state_placed(const graph *g, value v) {
 
 const char *state_place_fault(const graph *g, value v, const place *p) {
     const attr *at = node_attr(graph_node(g, state_at(g, v)), ATTR_at);
-    if (p->kind != PLACE_STATE) return "it is no place of a state";
-    return at && at->u.i == p->offset ? NULL : "it is another place than the state's";
+    if (p->kind != PLACE_STATE) return "its place is not in the states";
+    return at && at->u.i == p->offset ? NULL : "its place is not the state's";
 }

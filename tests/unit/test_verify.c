@@ -65,12 +65,12 @@ START_TEST(recorded_type) {
 END_TEST
 START_TEST(packed_result) {
     g->nodes[3].type = g->nodes[2].type;
-    expect_fault("after test: @g: %3: only constants, and what pack gives, are packed");
+    expect_fault("after test: @g: %3: only constants and results of pack can be packed");
 }
 END_TEST
 START_TEST(names_twice) {
     graph_name(g, 3, "y");
-    expect_fault("after test: @g: two nodes are called y");
+    expect_fault("after test: @g: two nodes are named y");
 }
 END_TEST
 START_TEST(output_out_of_range) {
