@@ -95,7 +95,7 @@ static void print_model(const cJSON *root, const bertc_model *model) {
     }
     bool both = info.vector_width && info.embedding_size;
     if (info.vector_width)
-        printf("vectors    %d numbers a token, compared by %s\n", (int)info.vector_width,
+        printf("vectors    %d numbers per token, compared by %s\n", (int)info.vector_width,
                hub_similarity_name(both ? BERTC_SIMILARITY_MAXSIM : info.similarity));
     print_prompts(model, info.default_prompt);
     print_levels(model);

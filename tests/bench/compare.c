@@ -109,7 +109,7 @@ static void add_options(option_table *t, bench_options *o) {
          &o->shapes},
         {"threads", 'j', OPTION_INTS, "LIST", "default 1,2", &o->threads, 1},
         {"rounds", 0, OPTION_INT, "N", "default 15", &o->rounds, 1},
-        {"json", 0, OPTION_FLAG, NULL, "a JSON object a row", &o->json},
+        {"json", 0, OPTION_FLAG, NULL, "a JSON object per row", &o->json},
         {"peers", 0, OPTION_TEXT, "LIST", "ort, eager, inductor, or none (default: those that are here)",
          &o->peers},
         {"probe", 0, OPTION_FLAG, NULL, "only say which peers are here; fails where one of --peers is not",

@@ -21,7 +21,7 @@ void report_head(const bench_options *o) {
     }
     printf(" %6s | %6s | %-24s |\n| --------------- | ------- | --------- | -------- | -------- | ------ | "
            "-------- | ------- |",
-           "x ORT", "x best", "a token, against");
+           "x ORT", "x best", "per token, against");
     for (int i = 0; i < PEER_COLUMNS; i++) {
         if (has_column(o, peer_columns[i])) printf(" -------------- |");
     }

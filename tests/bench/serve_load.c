@@ -42,7 +42,7 @@ static void table_init(option_table *t, serve_options *o) {
     options_add(t, (option_row){"full-seconds", 0, OPTION_NUMBER, "S",
                                 "of the throughput (default 10; 0: none)", &o->full_seconds});
     options_add(
-        t, (option_row){"rate", 0, OPTION_NUMBER, "R", "requests a second (default: by --load)", &o->rate});
+        t, (option_row){"rate", 0, OPTION_NUMBER, "R", "requests per second (default: by --load)", &o->rate});
     options_add(t, (option_row){"load", 0, OPTION_NUMBER, "X",
                                 "share of --per-second, else of the throughput (default 0.7)", &o->load});
     options_add(
