@@ -1,8 +1,9 @@
 // links: ir
 // docs/ir.md against ops.def and attrs.def: a row an op, with its operands and attributes, a row an
 // attribute, with its kind; a place in the recipes and in the grammar for each recipe; and its examples print as they stand.
-// All pages: the files that they name are there.
+// All pages: the files that they name are there, and their links lead to a file and a heading.
 #include <check.h>
+#include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,14 +170,72 @@ static int check_paths(const char *path) {
     return count;
 }
 
-START_TEST(paths) {
+// --- Links
+
+// Is the heading's anchor `anchor`? As GitHub makes it: small letters, digits, - and _, with - for blanks.
+static bool heading_is(const char *heading, const char *anchor) {
+    for (; *heading && *heading != '\n'; heading++) {
+        unsigned char c = (unsigned char)*heading;
+        bool letter = c >= 0x80 || isalnum(c) || c == '-' || c == '_';
+        if (!letter && c != ' ') continue;
+        if (*anchor++ != (c == ' ' ? '-' : (char)tolower(c))) return false;
+    }
+    return !*anchor;
+}
+
+static bool has_heading(const char *path, const char *anchor) {
+    char *text = file_text(path, NULL);
+    bool code = false, found = false;
+    for (const char *line = text; line && !found; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+        if (!strncmp(line, "```", 3)) code = !code;
+        size_t level = strspn(line, "#");
+        found = !code && level && line[level] == ' ' && heading_is(line + level + 1, anchor);
+    }
+    free(text);
+    return found;
+}
+
+static int check_links(const char *path) {
+    char *text = file_text(path, NULL), link[512], file[1024];
+    int count = 0;
+    for (const char *p = strstr(text, "]("); p; p = strstr(p + 2, "](")) {
+        size_t n = strcspn(p + 2, ")\n");
+        if (p[2 + n] != ')' || n >= sizeof link) continue;
+        snprintf(link, sizeof link, "%.*s", (int)n, p + 2);
+        if (strstr(link, "://")) continue;
+        char *anchor = strchr(link, '#');
+        if (anchor) *anchor++ = 0;
+        if (*link)
+            snprintf(file, sizeof file, "%.*s/%s", (int)(strrchr(path, '/') - path), path, link);
+        else
+            snprintf(file, sizeof file, "%s", path);
+        ck_assert_msg(!access(file, R_OK), "%s links to %s, which is not there", path, link);
+        ck_assert_msg(!anchor || has_heading(file, anchor), "%s links to %s#%s: there is no such heading",
+                      path, link, anchor ? anchor : "");
+        count++;
+    }
+    free(text);
+    return count;
+}
+
+static int on_all_pages(int (*check)(const char *path)) {
     glob_t pages;
     ck_assert_int_eq(glob(BERTC_TESTS "/../docs/*.md", 0, NULL, &pages), 0);
     ck_assert_int_eq(glob(BERTC_TESTS "/../README.md", GLOB_APPEND, NULL, &pages), 0);
+    ck_assert_int_eq(glob(BERTC_TESTS "/README.md", GLOB_APPEND, NULL, &pages), 0);
     int count = 0;
-    for (size_t i = 0; i < pages.gl_pathc; i++) count += check_paths(pages.gl_pathv[i]);
-    ck_assert_int_ge(count, 30);
+    for (size_t i = 0; i < pages.gl_pathc; i++) count += check(pages.gl_pathv[i]);
     globfree(&pages);
+    return count;
+}
+
+START_TEST(paths) {
+    ck_assert_int_ge(on_all_pages(check_paths), 30);
+}
+END_TEST
+
+START_TEST(links) {
+    ck_assert_int_ge(on_all_pages(check_links), 60);
 }
 END_TEST
 
@@ -204,6 +263,7 @@ int main(void) {
     suite_add_tcase(s, c);
     TCase *all = tcase_create("all pages");
     tcase_add_test(all, paths);
+    tcase_add_test(all, links);
     suite_add_tcase(s, all);
     return suite_status(s);
 }
