@@ -12,6 +12,11 @@
 typedef struct hub_lora {
     int64_t rank;          // 0: none, and the weights are trained
     double alpha, dropout; // an adapter counts alpha / rank
+    bool rooted;           // or alpha / sqrt(rank)
+    // NULL, or PEFT's patterns of layers with another rank or alpha: JSON objects of numbers by regular expressions.
+    const char *rank_pattern, *alpha_pattern;
+    const char *
+        bias; // NULL ("none"), "all" or "lora_only": the biases that are trained, of the model or of the layers with adapters
     // Linear layers, by the ends of their names behind a dot, separated by commas; or "all-linear". NULL: those of queries
     // and values.
     const char *targets;
@@ -21,7 +26,7 @@ typedef struct hub_lora {
 } hub_lora;
 // An adapter of PEFT's, to go on with: its rank, alpha, dropout, layers and modules as *out, and its file of weights as *weights (for
 // hub_training.init), both in `a`. *head: what its task_type names, as --head; NULL: nothing. False, with a diagnostic: it is none, or one
-// that is no plain low-rank adapter of the same rank everywhere.
+// that is no plain low-rank adapter.
 bool hub_lora_read(const char *folder, arena *a, hub_lora *out, const char **weights, const char **head,
                    diag *d);
 

@@ -61,6 +61,8 @@ typedef struct adapter_config {
 // config.c. False for all that makes another model. adapter_config_close also after a failure.
 bool adapter_config_open(const char *path, adapter_config *out, diag *d);
 void adapter_config_close(adapter_config *c);
+// The rank that the config says for a layer, and what its product counts.
+bool adapter_layer(const adapter_config *c, const char *layer, double *rank, double *scale, diag *d);
 // What a module's product of rank r counts. An error where the config says another rank.
 bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d);
 

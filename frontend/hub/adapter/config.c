@@ -129,15 +129,22 @@ static bool of_layer(const adapter_config *c, const char *patterns, const char *
     return true;
 }
 
-bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d) {
-    double alpha = c->alpha, said = c->rank;
-    if (!of_layer(c, "alpha_pattern", layer, &alpha, d) || !of_layer(c, "rank_pattern", layer, &said, d))
+bool adapter_layer(const adapter_config *c, const char *layer, double *rank, double *scale, diag *d) {
+    double alpha = c->alpha;
+    *rank = c->rank;
+    if (!of_layer(c, "alpha_pattern", layer, &alpha, d) || !of_layer(c, "rank_pattern", layer, rank, d))
         return false;
+    *scale = alpha / (c->rooted ? sqrt(*rank) : *rank);
+    return true;
+}
+
+bool adapter_scale(const adapter_config *c, const char *layer, int64_t rank, double *scale, diag *d) {
+    double said;
+    if (!adapter_layer(c, layer, &said, scale, d)) return false;
     // Scales are made with the config's rank, so one that is not the tensors' is a config of other tensors.
     if (said != (double)rank)
         return diag_error(d, c->file,
                           "r (or rank_pattern) is %g for %.200s, and its tensors have rank %" PRId64, said,
                           layer, rank);
-    *scale = alpha / (c->rooted ? sqrt((double)rank) : (double)rank);
     return true;
 }

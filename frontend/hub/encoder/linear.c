@@ -34,14 +34,14 @@ static value inner_of(hub_builder *b, const hub_adapted_layer *layer, value x) {
     const hub_weight w = {.tensor = layer->a,
                           .e = ELEM_F32,
                           .rank = 2,
-                          .shape = {lora->asked->rank, layer->columns},
+                          .shape = {layer->rank, layer->columns},
                           .groups = 1,
                           .slice = {0, 1, false}};
     if (a == VALUE_NONE) a = factor(b, layer->a, &w);
     value shown = hub_build_dropped_by(b, x, lora->asked->dropout);
     value inner = graph_op2(b->g, OP_matmul, shown, a);
-    if (lora->scale < 1 || lora->scale > 1)
-        inner = graph_op2(b->g, OP_mul, inner, graph_scalar(b->g, lora->scale));
+    if (layer->scale < 1 || layer->scale > 1)
+        inner = graph_op2(b->g, OP_mul, inner, graph_scalar(b->g, layer->scale));
     return keep(b, (hub_low_ranks){.layer = layer, .x = x, .inner = inner, .factor = a})->inner;
 }
 
@@ -51,7 +51,7 @@ static value outer_of(hub_builder *b, const hub_adapted_layer *layer, hub_module
     hub_weight w = *of;
     w.tensor = layer->b;
     w.e = ELEM_F32;
-    w.shape[1] = b->weights->lora->asked->rank;
+    w.shape[1] = layer->rank;
     const char *name =
         w.slice.parts > 1 ? arena_printf(b->g->arena, "%s.%d", layer->b, w.slice.part) : layer->b;
     return keep(b,

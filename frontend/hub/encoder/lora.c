@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend/hub/adapter/adapter.h"
 #include "frontend/hub/encoder/draw.h"
 #include "frontend/hub/files/text.h"
 
@@ -15,7 +16,8 @@ typedef struct choosing {
     bool *found; // by targets: does it mean a layer?
     int named;   // of the modules to save: so many were asked for
     bool *named_found;
-    const char *list; // of the layers that there are, for messages
+    const char *list;        // of the layers that there are, for messages
+    adapter_config settings; // of ranks and alphas
     diag *d;
 } choosing;
 
@@ -172,8 +174,15 @@ static void give(choosing *c, const char *name, int64_t rows, int64_t columns, b
 
 static void add_layer(choosing *c, const hub_weight *w, const char *name) {
     hub_adapted_layers *out = c->out;
-    int64_t rank = out->asked->rank;
-    if (hub_lora_of(out, w->tensor)) return; // another slice of it
+    double said = 1, scale = 1;
+    if (hub_lora_of(out, w->tensor) || !adapter_layer(&c->settings, name, &said, &scale, c->d))
+        return; // another slice of it
+    if (said != floor(said) || said < 1 || said > 4096) {
+        diag_error(c->d, c->settings.file, "rank_pattern: %g is no rank from 1 to 4096, for %.200s", said,
+                   name);
+        return;
+    }
+    int64_t rank = (int64_t)said;
     hub_adapted_layer *grown = ARENA_ARRAY(c->a, hub_adapted_layer, out->count + 1);
     if (out->count) memcpy(grown, out->layers, sizeof *grown * (size_t)out->count);
     out->layers = grown;
@@ -182,7 +191,9 @@ static void add_layer(choosing *c, const hub_weight *w, const char *name) {
                              .a = arena_printf(c->a, LORA_WRAPPER "%s.lora_A.weight", name),
                              .b = arena_printf(c->a, LORA_WRAPPER "%s.lora_B.weight", name),
                              .rows = w->shape[0],
-                             .columns = w->shape[1]};
+                             .columns = w->shape[1],
+                             .rank = rank,
+                             .scale = scale};
     if (!stored(c, x->a, x->a, 2, (int64_t[]){rank, x->columns})) give(c, x->a, rank, x->columns, true);
     if (!stored(c, x->b, x->b, 2, (int64_t[]){x->rows, rank})) give(c, x->b, x->rows, rank, false);
 }
@@ -221,6 +232,31 @@ static void take_layer(choosing *c, hub_module m, int set, const hub_config *con
     if (chosen) add_layer(c, w, name);
 }
 
+// Of a bias: PEFT has it under the layer that its adapter wraps, or the layer's own name.
+static void take_bias(choosing *c, const hub_weight *w, const char *name) {
+    hub_adapted_layers *out = c->out;
+    for (int i = 0; i < out->whole_count; i++)
+        if (!strcmp(out->whole[i], w->tensor)) return; // of a module that is saved
+    take_stored(c, w, arena_printf(c->a, LORA_WRAPPER "%s.base_layer.bias", name));
+    take_stored(c, w, arena_printf(c->a, LORA_WRAPPER "%s.bias", name));
+    add(c->a, &out->whole, &out->whole_count, w->tensor);
+}
+
+static void take_biases(choosing *c, hub_module m, int set, const hub_config *config, const hub_weight *w) {
+    const char *name = hub_class_module(c->a, config, m, set), *end = ".bias";
+    const hub_weight *bias = hub_weight_of(c->weights, m, set, PART_BIAS);
+    bool all = !strcmp(c->out->asked->bias, "all");
+    if (bias->tensor && (all || hub_lora_of(c->out, w->tensor)))
+        take_bias(c, bias, name);
+    else if (all && hub_module_of(m)->kind == KIND_VECTOR && hub_ends_with(name, end))
+        take_bias(c, w, arena_strndup(c->a, name, strlen(name) - strlen(end)));
+}
+
+bool hub_lora_is_wrapped(const hub_adapted_layers *s, const hub_weights *w, hub_module m, int set) {
+    const hub_weight *weight = hub_weight_of(w, m, set, PART_WEIGHT);
+    return weight->tensor && hub_lora_of(s, weight->tensor);
+}
+
 static bool check_targets(const choosing *c) {
     static const char option[] = "--lora-target-modules";
     const hub_adapted_layers *out = c->out;
@@ -247,6 +283,19 @@ static bool check_saved(const choosing *c) {
     return true;
 }
 
+// What the patterns of an adapter that a run goes on with say.
+static adapter_config settings_of(const hub_lora *asked) {
+    adapter_config c = {.file = "adapter_config.json",
+                        .alpha = asked->alpha,
+                        .rank = (double)asked->rank,
+                        .rooted = asked->rooted,
+                        .root = cJSON_CreateObject()};
+    if (asked->rank_pattern) cJSON_AddItemToObject(c.root, "rank_pattern", cJSON_Parse(asked->rank_pattern));
+    if (asked->alpha_pattern)
+        cJSON_AddItemToObject(c.root, "alpha_pattern", cJSON_Parse(asked->alpha_pattern));
+    return c;
+}
+
 bool hub_lora_choose(const hub_lora *asked, const hub_config *config, const hub_fresh *fresh, hub_weights *w,
                      diag *d) {
     arena *a = w->checkpoint->arena;
@@ -255,8 +304,11 @@ bool hub_lora_choose(const hub_lora *asked, const hub_config *config, const hub_
     *kept = *asked;
     if (kept->targets) kept->targets = arena_strdup(a, kept->targets);
     if (kept->saved) kept->saved = arena_strdup(a, kept->saved);
+    if (kept->rank_pattern) kept->rank_pattern = arena_strdup(a, kept->rank_pattern);
+    if (kept->alpha_pattern) kept->alpha_pattern = arena_strdup(a, kept->alpha_pattern);
+    if (kept->bias) kept->bias = arena_strdup(a, kept->bias);
     asked = kept;
-    *out = (hub_adapted_layers){.asked = asked, .scale = asked->alpha / (double)asked->rank};
+    *out = (hub_adapted_layers){.asked = asked};
     choosing c = {.out = out, .config = config, .fresh = fresh, .weights = w, .a = a, .list = "", .d = d};
     bool named = asked->targets && strcmp(asked->targets, "all-linear") != 0;
     if (named) out->targets = split(a, asked->targets, &out->target_count);
@@ -266,7 +318,10 @@ bool hub_lora_choose(const hub_lora *asked, const hub_config *config, const hub_
     c.named_found = ARENA_ARRAY(a, bool, c.named + 1);
     visit(&c, name_saved);
     visit(&c, take_whole);
+    c.settings = settings_of(asked);
     visit(&c, take_layer);
+    adapter_config_close(&c.settings);
+    if (asked->bias) visit(&c, take_biases);
     w->lora = out;
     return !diag_failed(d) && check_targets(&c) && check_saved(&c);
 }

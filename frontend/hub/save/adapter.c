@@ -23,8 +23,12 @@ static void add_false(cJSON *root, const char *const *keys, int count) {
     for (int i = 0; i < count; i++) cJSON_AddFalseToObject(root, keys[i]);
 }
 
+static void add_pattern(cJSON *root, const char *key, const char *text) {
+    if (text) cJSON_AddItemToObject(root, key, cJSON_Parse(text));
+}
+
 bool save_adapter(saving *s) {
-    static const char *const off[] = {"fan_in_fan_out", "lora_bias", "use_dora", "use_rslora"};
+    static const char *const off[] = {"fan_in_fan_out", "lora_bias", "use_dora"};
     const hub_adapted_layers *lora = s->lora;
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "peft_type", "LORA");
@@ -36,8 +40,11 @@ bool save_adapter(saving *s) {
     cJSON_AddNumberToObject(root, "lora_dropout", lora->asked->dropout);
     cJSON_AddItemToObject(root, "target_modules", names_or_null(lora->targets, lora->target_count));
     cJSON_AddItemToObject(root, "modules_to_save", names_or_null(lora->saved, lora->saved_count));
-    cJSON_AddStringToObject(root, "bias", "none");
+    add_pattern(root, "rank_pattern", lora->asked->rank_pattern);
+    add_pattern(root, "alpha_pattern", lora->asked->alpha_pattern);
+    cJSON_AddStringToObject(root, "bias", lora->asked->bias ? lora->asked->bias : "none");
     cJSON_AddTrueToObject(root, "init_lora_weights");
     add_false(root, off, (int)(sizeof off / sizeof *off));
+    cJSON_AddBoolToObject(root, "use_rslora", lora->asked->rooted);
     return save_json(s, hub_path(s->a, s->to->folder, "adapter_config.json"), root);
 }

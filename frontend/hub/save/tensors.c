@@ -100,7 +100,7 @@ static void list_module(listing *l, hub_module m, int set, hub_part p) {
 
 // W + s B A, in double. `out`: W.
 static bool add_adapter(const saving *s, const hub_adapted_layer *x, float *out) {
-    int64_t rank = s->lora->asked->rank;
+    int64_t rank = x->rank;
     float *a = memory_alloc((size_t)(rank * x->columns), sizeof *a),
           *b = memory_alloc((size_t)(x->rows * rank), sizeof *b);
     bool ok = (a && b) || diag_error(s->d, x->tensor, "out of memory");
@@ -110,7 +110,7 @@ static bool add_adapter(const saving *s, const hub_adapted_layer *x, float *out)
         for (int64_t k = 0; k < x->columns; k++) {
             double sum = 0;
             for (int64_t r = 0; r < rank; r++) sum += (double)b[i * rank + r] * (double)a[r * x->columns + k];
-            out[i * x->columns + k] = (float)((double)out[i * x->columns + k] + s->lora->scale * sum);
+            out[i * x->columns + k] = (float)((double)out[i * x->columns + k] + x->scale * sum);
         }
     free(a);
     free(b);
@@ -202,9 +202,10 @@ bool save_adapter_weights(saving *s) {
                 const hub_weight *of = hub_weight_of(w, (hub_module)m, set, (hub_part)p);
                 if (!of->tensor || !hub_lora_trains(s->lora, of->tensor)) continue;
                 const char *name = hub_class_module(s->a, c, (hub_module)m, set);
-                const char *end = hub_module_of((hub_module)m)->kind == KIND_VECTOR ? ""
-                                  : p == PART_BIAS                                  ? ".bias"
-                                                                                    : ".weight";
+                const char *end = hub_module_of((hub_module)m)->kind == KIND_VECTOR     ? ""
+                                  : p == PART_WEIGHT                                    ? ".weight"
+                                  : hub_lora_is_wrapped(s->lora, w, (hub_module)m, set) ? ".base_layer.bias"
+                                                                                        : ".bias";
                 list(&l, of->tensor, arena_printf(s->a, LORA_WRAPPER "%s%s", name, end), false);
             }
     return write_list(&l, hub_path(s->a, s->to->folder, "adapter_model.safetensors"));

@@ -100,9 +100,10 @@ rejects 2 'lora-alpha and --adapter don.t go together' train --adapter one --lor
 rejects 2 'init and --adapter don.t go together' train --adapter one --init x -o x
 mkdir odd
 cp one/* odd/ 2>/dev/null || true
-for change in 's/"r": 4/"r": 5/;r .or rank_pattern. is 5 for bert.*tensors have rank 4' 's/"bias": "none"/"bias": "all"/;bias: "all": trained biases' \
+for change in 's/"r": 4/"r": 5/;r .or rank_pattern. is 5 for bert.*tensors have rank 4' \
     's/"use_dora": false/"use_dora": true/;use_dora: DoRA' 's/\[ "query", "value" \]/".*query"/;target_modules: is a pattern' 's/"lora_dropout": 0.1/"lora_dropout": 1.5/;lora_dropout: is 1.5' \
-    's/"bias"/"rank_pattern": {"query": 2}, "bias"/;rank_pattern: is set'; do
+    's/"bias"/"rank_pattern": {"query": 2}, "bias"/;r .or rank_pattern. is 2 for bert.*tensors have rank 4' \
+    's/"bias"/"layers_to_transform": [1], "bias"/;layers_to_transform: is set'; do
     flat one/adapter_config.json | sed "${change%%;*}" >odd/adapter_config.json
     rejects 1 "odd/adapter_config.json: ${change#*;}" train --adapter odd -o x
 done
@@ -115,6 +116,33 @@ for folder in "$MADE/adapters/seq-cls" made; do
     "$BERTC" run "$MADE" --adapter "$folder" --raw-scores --json "the cat sat" >"said.$(basename $folder)" 2>err || fail "$(cat err)"
 done
 cmp said.seq-cls said.made || fail "other answers: $(cat said.seq-cls said.made)"
+
+# Ranks and alphas by patterns, and trained biases: a run without a rate gives the same answers, the same names and settings; with one it
+# learns, and the whole model that it merges answers as the adapter does.
+printf '{"anchor": "the cat", "positive": "a cat"}\n{"anchor": "a dog", "positive": "dogs"}\n' >two.jsonl
+embedding() { "$BERTC" run "$MADE" --head embedding "$@" "the cat sat" 2>err || fail "$(cat err)"; }
+tensors_in() { head -c 8000 "$1/adapter_model.safetensors" | tr ',{' '\n\n' | grep -ao '"base_model[^"]*"' | sort; }
+for name in rslora bias-all bias-lora-only; do
+    on() { "$BERTC" train "$MADE" --adapter "$MADE/adapters/$name" --task embed --train two.jsonl --max-steps 2 "$@"; }
+    rm -rf peft-*
+    succeeds on --learning-rate 0 -o peft-still
+    embedding --adapter "$MADE/adapters/$name" >was
+    embedding --adapter peft-still | cmp was - || fail "$name: other answers"
+    tensors_in "$MADE/adapters/$name" >names
+    tensors_in peft-still | diff names - || fail "$name: other tensors"
+    for key in rank_pattern alpha_pattern bias use_rslora lora_alpha; do
+        flat "$MADE/adapters/$name/adapter_config.json" | grep -o "\"$key\": \({[^}]*[a-z][^}]*}\|[^{,} ][^{,}]*\)" | sed 's/ *$//' >setting || true
+        [ ! -s setting ] || flat peft-still/adapter_config.json | grep -qF -- "$(cat setting)" || fail "$name: not $(cat setting)"
+    done
+    succeeds on --learning-rate 0.02 -o peft-more
+    succeeds on --learning-rate 0.02 --lora-merge -o peft-whole
+    embedding --adapter peft-more >learnt
+    "$BERTC" run peft-whole --head embedding "the cat sat" >whole-said 2>err || fail "$(cat err)"
+    ! cmp -s was learnt || fail "$name: nothing was learnt"
+    tr ' ' '\n' <learnt >a.txt
+    tr ' ' '\n' <whole-said >b.txt
+    paste a.txt b.txt | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4) exit 1 } END { if (NR < 8) exit 1 }' || fail "$name: merged, it answers otherwise"
+done
 
 # Of embed, the adapter says that the model gives embeddings, whatever the base's own head is.
 printf '{"anchor": "a fine film", "positive": "a good film"}\n{"anchor": "dull", "positive": "too long"}\n' >pairs.jsonl
