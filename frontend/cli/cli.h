@@ -138,7 +138,7 @@ bool spares_checkpoint(const hub_options *o, const char *output, diag *d);
 const char *size_text(int64_t bytes, char *buf, size_t size);
 // Prints a cJSON value on one line and deletes it.
 void print_json(cJSON *json);
-// One line of JSON (frontend/hub/files/out.h has the style); freed by the caller. NULL: no memory.
+// One line of JSON (frontend/hub/files/out.h has the style); freed by the caller.
 char *json_line(const cJSON *json);
 // That line and a line break, as a file that is whole or absent.
 bool json_file(const char *path, const cJSON *json, diag *d);

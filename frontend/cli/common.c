@@ -121,9 +121,9 @@ const char *size_text(int64_t bytes, char *buf, size_t size) {
 
 char *json_line(const cJSON *json) {
     out o = {0};
-    if (json) out_json(&o, json);
+    out_json(&o, json);
     out_bytes(&o, "", 1);
-    if (!json || o.bad) out_free(&o);
+    if (o.bad) memory_exhausted();
     return o.text;
 }
 
@@ -143,7 +143,7 @@ bool json_file(const char *path, const cJSON *json, diag *d) {
 
 void print_json(cJSON *json) {
     char *text = json_line(json);
-    if (text) puts(text);
+    puts(text);
     free(text);
     cJSON_Delete(json);
 }

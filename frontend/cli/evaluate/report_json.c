@@ -8,15 +8,15 @@
 
 static void add_metrics(cJSON *o, const char *name, const metric_list *l) {
     cJSON *all = cJSON_AddObjectToObject(o, name);
-    for (int i = 0; i < l->count; i++) json_figure(all, l->v[i].name, l->v[i].value);
+    for (int i = 0; i < l->count; i++) cJSON_AddNumberToObject(all, l->v[i].name, l->v[i].value);
 }
 
 static void add_prf(cJSON *list, const char *key, const char *name, const prf *x) {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, key, name);
-    json_figure(o, "precision", x->precision);
-    json_figure(o, "recall", x->recall);
-    json_figure(o, "f1", x->f1);
+    cJSON_AddNumberToObject(o, "precision", x->precision);
+    cJSON_AddNumberToObject(o, "recall", x->recall);
+    cJSON_AddNumberToObject(o, "f1", x->f1);
     cJSON_AddNumberToObject(o, "support", (double)x->support);
     cJSON_AddItemToArray(list, o);
 }
@@ -59,8 +59,8 @@ static void add_apart(cJSON *o, const tallies *t, const metric_list *all) {
     for (int k = 0; k < all[0].count; k++) {
         cJSON *one = cJSON_AddObjectToObject(apart, all[0].v[k].name);
         for (int i = 0; i < t->count; i++) values[i] = all[i].v[k].value;
-        json_figure(one, "difference", group_difference(values, t->count));
-        json_figure(one, "ratio", group_ratio(values, t->count));
+        cJSON_AddNumberToObject(one, "difference", group_difference(values, t->count));
+        cJSON_AddNumberToObject(one, "ratio", group_ratio(values, t->count));
     }
 }
 
@@ -74,16 +74,16 @@ static void add_rates(cJSON *list, const evaluation *v, int positive) {
         cJSON *one = cJSON_CreateObject();
         rates[i] = tally_rates(t, t->groups[i], positive);
         cJSON_AddStringToObject(one, "group", t->groups[i]->group);
-        json_figure(one, "selection_rate", rates[i].selection);
-        json_figure(one, "true_positive_rate", rates[i].true_positive);
-        json_figure(one, "false_positive_rate", rates[i].false_positive);
+        cJSON_AddNumberToObject(one, "selection_rate", rates[i].selection);
+        cJSON_AddNumberToObject(one, "true_positive_rate", rates[i].true_positive);
+        cJSON_AddNumberToObject(one, "false_positive_rate", rates[i].false_positive);
         cJSON_AddItemToArray(groups, one);
     }
     group_parity p = group_parity_of(rates, t->count);
-    json_figure(o, "demographic_parity_difference", p.demographic_difference);
-    json_figure(o, "demographic_parity_ratio", p.demographic_ratio);
-    json_figure(o, "equalized_odds_difference", p.odds_difference);
-    json_figure(o, "equalized_odds_ratio", p.odds_ratio);
+    cJSON_AddNumberToObject(o, "demographic_parity_difference", p.demographic_difference);
+    cJSON_AddNumberToObject(o, "demographic_parity_ratio", p.demographic_ratio);
+    cJSON_AddNumberToObject(o, "equalized_odds_difference", p.odds_difference);
+    cJSON_AddNumberToObject(o, "equalized_odds_ratio", p.odds_ratio);
     cJSON_AddItemToArray(list, o);
 }
 
@@ -116,17 +116,17 @@ static void add_swaps(cJSON *o, const evaluation *v) {
     cJSON_AddStringToObject(swap, "words", v->options->swap);
     cJSON_AddNumberToObject(swap, "examples", (double)s->texts);
     cJSON_AddNumberToObject(swap, "changed", (double)s->changed);
-    json_figure(swap, "changed_share", (double)s->changed / n);
-    json_figure(swap, "mean_change", s->moved / n);
-    json_figure(swap, "largest_change", s->texts ? s->most : NAN);
-    json_figure(swap, "largest_change_line", s->texts ? (double)s->most_line : NAN);
+    cJSON_AddNumberToObject(swap, "changed_share", (double)s->changed / n);
+    cJSON_AddNumberToObject(swap, "mean_change", s->moved / n);
+    cJSON_AddNumberToObject(swap, "largest_change", s->texts ? s->most : NAN);
+    cJSON_AddNumberToObject(swap, "largest_change_line", s->texts ? (double)s->most_line : NAN);
 }
 
 static void add_question_row(cJSON *questions, const char *name, double exact, double f1, int64_t count) {
     cJSON *row = cJSON_AddObjectToObject(questions, name);
     double n = count ? (double)count : NAN;
-    json_figure(row, "exact_match", exact / n);
-    json_figure(row, "f1", f1 / n);
+    cJSON_AddNumberToObject(row, "exact_match", exact / n);
+    cJSON_AddNumberToObject(row, "f1", f1 / n);
     cJSON_AddNumberToObject(row, "support", (double)count);
 }
 

@@ -141,7 +141,11 @@ static bool keep_others(const char *line, row *r) {
     for (const char *c = strchr(line, '{') + 1; (c = strpbrk(c, "\"}")) && *c == '"';) {
         const char *behind = behind_string(c), *end = behind_value(behind);
         char *name = memory_strndup(c + 1, (size_t)(behind - c - 2));
-        if (!name) return row_fail(r, "out of memory");
+        if (!name) {
+            to = r->kept;
+            row_fail(r, "out of memory");
+            break;
+        }
         const char *last = end;
         while (strchr(" \t\r", last[-1])) last--;
         if (!is_own_key(name)) to += sprintf(to, "%.*s, ", (int)(last - c), c);
@@ -151,7 +155,7 @@ static bool keep_others(const char *line, row *r) {
     if (to > r->kept) return true;
     free(r->kept);
     r->kept = NULL;
-    return true;
+    return !r->error;
 }
 
 static bool parse_value(const line_source *s, const cJSON *o, row *r) {

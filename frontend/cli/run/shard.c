@@ -221,7 +221,7 @@ static uint64_t model_print(const bertc_model *model) {
     cJSON_DeleteItemFromObjectCaseSensitive(o, "variants");
     cJSON_DeleteItemFromObjectCaseSensitive(o, "kernels");
     char *rest = json_line(o);
-    uint64_t hash = rest ? bertc_checksum_of(rest, strlen(rest)) : 0;
+    uint64_t hash = bertc_checksum_of(rest, strlen(rest));
     free(rest);
     cJSON_Delete(o);
     return hash;

@@ -77,7 +77,7 @@ static bool write_header(output_file *f, const listed *v, int n, diag *d) {
         cJSON_AddItemToArray(offsets, cJSON_CreateNumber((double)at));
     }
     static const char blanks[] = "       ";
-    char *text = memory_must(json_line(o));
+    char *text = json_line(o);
     uint64_t size = strlen(text), fill = -size & 7,
              whole = size + fill; // little-endian, as all machines that bertc runs on
     bool ok = output_file_write(f, &whole, sizeof whole, d) && output_file_write(f, text, size, d) &&

@@ -262,7 +262,7 @@ static uint64_t code_print(const train_run *r) {
 
 static bool same_in_all(train_run *r, bool ok, const cJSON *options, diag *d) {
     parallel_print print = {.data = r->train.print};
-    char *text = memory_must(json_line(options));
+    char *text = json_line(options);
     print.options = parallel_hash(0, text, strlen(text));
     free(text);
     if (ok) print.code = code_print(r);

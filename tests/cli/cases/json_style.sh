@@ -1,5 +1,5 @@
 # All JSON that the command writes has one style: a document per line, one space behind each colon and comma and nowhere else, the fewest
-# digits that read back (at most nine, as results are floats; state.json keeps doubles), keys in lower case with underscores.
+# digits that read back (at most nine, as results are floats; metrics and state.json keep doubles), keys in lower case with underscores.
 
 # style FILE [DIGITS]
 style() {
@@ -37,7 +37,8 @@ said "$BERTC" inspect m.so --json
 said "$BERTC" bench m.so --seq 8 --rounds 2 --json
 said "$BERTC" bench m.so --seq 8 --rounds 2 --profile --json
 said "$BERTC" verify "$MODEL" --seq 8 --json
-said "$BERTC" evaluate m.so --data "$SOURCE/examples/reviews.jsonl" --json
+"$BERTC" evaluate m.so --data "$SOURCE/examples/reviews.jsonl" --json >out
+style out 17 # metrics are doubles
 "$BERTC" run m.so --input texts.txt --shard 1/2 -o part.jsonl 2>err
 style part.00001-of-00002.jsonl
 style part.00001-of-00002.manifest.json
