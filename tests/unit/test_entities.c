@@ -138,11 +138,11 @@ START_TEST(tokens_as_json) {
                &(bertc_text_options){BERTC_SIZED(bertc_text_options), .aggregation = BERTC_AGGREGATE_NONE});
     char json[1024];
     bertc_result_json(&r, &text, json, sizeof json);
-    ck_assert_str_eq(
-        json, "{\"entities\": [{\"entity\": \"B-PER\", \"score\": 0.98018664, \"index\": 2, \"word\": "
-              "\"bob\", \"start\": 4, \"end\": 7}, {\"entity\": \"I-PER\", \"score\": 0.98018664, "
-              "\"index\": 3, \"word\": \"##s\", \"start\": 7, \"end\": 8}, {\"entity\": \"B-LOC\", "
-              "\"score\": 0.98018664, \"index\": 4, \"word\": \"Xyz\", \"start\": 9, \"end\": 12}]}");
+    ck_assert_str_eq(json,
+                     "{\"entities\": [{\"entity\": \"B-PER\", \"score\": 0.98018664, \"index\": 2, \"word\": "
+                     "\"bob\", \"start\": 4, \"end\": 7}, {\"entity\": \"I-PER\", \"score\": 0.98018664, "
+                     "\"index\": 3, \"word\": \"##s\", \"start\": 7, \"end\": 8}, {\"entity\": \"B-LOC\", "
+                     "\"score\": 0.98018664, \"index\": 4, \"word\": \"Xyz\", \"start\": 9, \"end\": 12}]}");
     tagger_close(&t);
 }
 END_TEST

@@ -192,7 +192,8 @@ class Model:
         if size >= len(buffer):
             buffer = ctypes.create_string_buffer(size + 1)
             native.bertc_result_json(ctypes.byref(result), ctypes.byref(text), buffer, len(buffer))
-        return json.loads(buffer.value.decode("utf-8"))
+        # Numbers are written with the digits that give their float32 back, which are not those of the float64 beside it.
+        return json.loads(buffer.value.decode("utf-8"), parse_float=lambda digits: float(np.float32(digits)))
 
     def _need(self, what: str, *tasks: str) -> None:
         if self.info.task not in tasks:
