@@ -49,9 +49,10 @@ void memory_tell(const memory_options *o, FILE *out) {
     if (o->beside) fprintf(out, ", all else %s", in_words(o->beside).text);
     fprintf(out, "\n");
     if (!c->count) return;
-    fprintf(out,
-            "made again in the backward part, in %.1f %% of a step's time by the model; values were %s:\n",
-            100 * c->share, in_words(c->arena_before).text);
+    fprintf(
+        out,
+        "computed again in the backward part, in %.1f %% of a step's time by the model; values were %s:\n",
+        100 * c->share, in_words(c->arena_before).text);
     for (int i = 0; i < c->count; i++)
         fprintf(out, "  %4d %-44s %s\n", c->lines[i].values, c->lines[i].name,
                 in_words(c->lines[i].bytes).text);

@@ -218,7 +218,7 @@ static const option_row *find_row(const option_table *t, const char *name, size_
     return NULL;
 }
 
-// Of a value that stands twice the last one counts, as scripts that add to a line of options expect. `seen`: the row's value so far.
+// Of a value that appears twice the last one counts, as scripts that add to a line of options expect. `seen`: the row's value so far.
 static int store_again(const option_table *t, const option_row *r, const char *text, const char **seen) {
     int status = store(t, r, text);
     bool one = r->kind != OPTION_FLAG && r->kind != OPTION_TEXTS;

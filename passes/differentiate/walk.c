@@ -177,7 +177,7 @@ static void add_operands(sequence *s, value v) {
     }
 }
 
-// The rows of attention's softmax are made again from their log-sum-exp, and from the rows of its context.
+// The rows of attention's softmax are computed again from their log-sum-exp, and from the rows of its context.
 static void keep_softmax(sequence *s, value v) {
     kept_softmax k;
     if (yield_gradient(s->outer, v, 0) == VALUE_NONE || !kept_softmax_find(s->inner, &k)) return;

@@ -16,10 +16,10 @@ typedef struct builder {
     const bool *again;
     arena *scratch;
     graph *to;
-    value *map, *twin; // by value of g, in `to`: itself, and made again; VALUE_NONE: not there
+    value *map, *twin; // by value of g, in `to`: itself, and computed again; VALUE_NONE: not there
     value *home;       // by result of a region: the region in `to`, and which of its yields
     int *index;
-    int *readers; // by value of g that is made again: how many nodes of the backward part read it
+    int *readers; // by value of g that is computed again: how many nodes of the backward part read it
 } builder;
 
 // By value of the body of region v: is it a yield that is kept?
@@ -52,7 +52,7 @@ static bool is_light(const builder *b, value x) {
     return part_of(b->scratch, n->body, 1, &yield, kept_yields(b, v)).light;
 }
 
-// The results of region v that are made again together, as values of its body.
+// The results of region v that are computed again together, as values of its body.
 static int heavy_yields(const builder *b, value v, value *yields, value *results) {
     const graph *body = graph_node(b->g, v)->body;
     int count = 0;

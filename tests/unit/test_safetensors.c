@@ -137,7 +137,7 @@ static const struct {
     {"{" ENTRY("a", "F32", "[2]", "[0,8]") "," ENTRY("b", "F32", "[2]", "[0,8]") "}", 8, "overlaps"},
     {"{" ENTRY("a", "F32", "[2]", "[0,8]") "," ENTRY("b", "F32", "[2]", "[12,20]") "}", 20,
      "a gap of 4 bytes"},
-    {"{" ENTRY("a", "F32", "[2]", "[0,8]") "," ENTRY("a", "F32", "[2]", "[8,16]") "}", 16, "stands twice"},
+    {"{" ENTRY("a", "F32", "[2]", "[0,8]") "," ENTRY("a", "F32", "[2]", "[8,16]") "}", 16, "appears twice"},
     {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__"},
     {"{\"__metadata__\":[]}", 0, "__metadata__"},
     {"{\"\xff\":1}", 0, "no UTF-8"},

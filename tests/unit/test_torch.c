@@ -282,11 +282,11 @@ START_TEST(hostile_pickles) {
         CASE("N.", "holds no dictionary of tensors"),
         CASE("}q\x00U\x01"
              "ah\x00s.",
-             "the dictionary a stands in two places"), // in itself
+             "the dictionary a appears in two places"), // in itself
         CASE("}U\x01"
              "a}q\x00sU\x01"
              "bh\x00s.",
-             "the dictionary b stands in two places"),
+             "the dictionary b appears in two places"),
 #undef CASE
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -310,7 +310,7 @@ START_TEST(bombs) {
     }
     ADD(&p, ".");
     write_pickle(&p, six, sizeof six, NULL);
-    expect_error("stands in two places");
+    expect_error("appears in two places");
     p.size = 0;
     for (int i = 0; i < 1000; i++)
         ADD(&p, "}U\x01"

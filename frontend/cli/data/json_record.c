@@ -18,7 +18,7 @@ static int compare_keys(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// A key that stands twice; NULL: none does. What it stands for first and last differs from reader to reader.
+// A key that appears twice; NULL: none does. What it stands for first and last differs from reader to reader.
 static const char *key_twice(const cJSON *object, arena *a) {
     int n = cJSON_GetArraySize(object), i = 0;
     const char **keys = ARENA_ARRAY(a, const char *, n + 1);

@@ -87,7 +87,7 @@ static bool not_json(call *c, const char *why) {
                      why);
 }
 
-// A key that stands twice in the object; NULL: none does.
+// A key that appears twice in the object; NULL: none does.
 static const char *key_twice(const cJSON *object) {
     for (const cJSON *a = object->child; a; a = a->next)
         for (const cJSON *b = object->child; b != a; b = b->next)
@@ -113,7 +113,7 @@ bool call_parse(call *c) {
     }
     if (!cJSON_IsObject(c->json)) return call_wrong(c, "the body is no JSON object");
     if (cJSON_GetArraySize(c->json) > 64) return call_wrong(c, "the body has more than 64 keys");
-    if ((why = key_twice(c->json))) return call_wrong(c, "the key \"%.80s\" stands twice", why);
+    if ((why = key_twice(c->json))) return call_wrong(c, "the key \"%.80s\" appears twice", why);
     return true;
 }
 

@@ -10,7 +10,7 @@
 // Parses `size` bytes of UTF-8; `where` opens each message. NULL, with a diagnostic, where they are no JSON.
 // The caller ends it with cJSON_Delete.
 cJSON *hub_json_parse(const char *where, const void *data, size_t size, diag *d);
-// The same as Python's json reads it: NaN and Infinity are numbers, and of a key that stands twice the last
+// The same as Python's json reads it: NaN and Infinity are numbers, and of a key that appears twice the last
 // one counts.
 cJSON *hub_json_parse_python(const char *where, const void *data, size_t size, diag *d);
 // What the reference implementations read by Python's json, from a file; it must hold an object (or, where

@@ -159,7 +159,7 @@ static bool check_names(safetensors *s, diag *d) {
     qsort(s->by_name, (size_t)s->count, sizeof(entry *), by_name);
     for (int i = 1; i < s->count; i++) {
         if (!by_name(&s->by_name[i - 1], &s->by_name[i])) {
-            return wrong(s, s->by_name[i]->name, "stands twice in the header", d);
+            return wrong(s, s->by_name[i]->name, "appears twice in the header", d);
         }
     }
     return true;

@@ -246,7 +246,7 @@ static const char *key_text(const torch_file *t, const pickle_value *key) {
 // The tensors of a dictionary, and of those in it. What else it holds is passed over.
 static bool add_all(torch_file *t, const char *before, pickle_value *v, int depth, diag *d) {
     if (v->seen)
-        return diag_error(d, t->path, "the dictionary%s%.200s stands in two places", *before ? " " : "",
+        return diag_error(d, t->path, "the dictionary%s%.200s appears in two places", *before ? " " : "",
                           before);
     v->seen = true;
     if (depth > MOST_DEPTH)

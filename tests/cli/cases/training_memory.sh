@@ -33,7 +33,7 @@ all=$(sed -n 's/^memory \([0-9.]*\) MB: .*/\1/p' out)
 rejects 1 '^bertc: error: --memory: 1.0 MB are too few: states and weights take [0-9.]+ MB, .* so the least is [0-9.]+ MB$' long --memory 1MB
 least=$(sed -n 's/.* the least is \([0-9.]*\) MB$/\1/p' err)
 succeeds long --memory "$least MB"
-expect '^made again in the backward part, in [0-9.]+ % of a step'
+expect '^computed again in the backward part, in [0-9.]+ % of a step'
 expect '^ +3 layer.N.intermediate +[0-9.]+ MB$'
 awk -v l="$least" -v a="$all" 'BEGIN {exit !(l + 0 < a + 0)}' || fail "the least is $least, and everything takes $all MB"
 taken=$(sed -n 's/^memory \([0-9.]*\) MB: .*/\1/p' out)
@@ -52,8 +52,8 @@ succeeds "$BERTC" compile "$MODEL" --train classify --emit ir --stage packed --p
 for how in everything products nothing 150MB; do
     "$BERTC" opt plain.ir --passes recompute --memory $how --mcpu x86-64-v3 >"opt.$how" 2>err || fail "$(cat err)"
     grep -Eq '^memory [0-9.]+ MB: states and weights [0-9.]+ MB, values of a step [0-9.]+ MB$' err || fail "$(cat err)"
-    [ $how = everything ] || grep -q '^made again in the backward part, in' err || fail "$(cat err)"
-    grep -c '\.again' "opt.$how" >"count.$how" || [ $how = everything ] || fail "nothing is made again: $how"
+    [ $how = everything ] || grep -q '^computed again in the backward part, in' err || fail "$(cat err)"
+    grep -c '\.again' "opt.$how" >"count.$how" || [ $how = everything ] || fail "nothing is computed again: $how"
 done
 [ "$(cat count.everything)" = 0 ] && [ "$(cat count.nothing)" -gt "$(cat count.products)" ] || fail "$(cat count.*)"
 "$BERTC" opt plain.ir --passes recompute --memory nothing --seq 32 --batch 2 --mcpu x86-64-v3 2>less >/dev/null
