@@ -33,6 +33,9 @@ typedef struct matmul {
     const target_product *product;
     int64_t k, n;
     int64_t parts, blocks; // w is `parts` matrices side by side, each with `blocks` blocks down its diagonal
+    // k is multiplied in so many stretches of that many elements, for each tile of columns: the groups that are scaled apart,
+    // or what of a panel stays in the first cache from row tile to row tile.
+    int64_t stretches, stretch;
     product_end end;
     group_rows quantized; // in place of the tail
     row_choice choice;
@@ -113,6 +116,39 @@ static void keep_blocks(const emit *e, const kernel_site *s, matmul *m) {
         m->parts = m->blocks = 1;
 }
 
+static bool leaves_quantized(const matmul *m) {
+    return m->quantized.quantize != VALUE_NONE;
+}
+
+// Steps of AMX's tiles for which two panels take a third to a half of the first cache; and the shortest k that is cut.
+enum { LEAST_STEPS = 8, MOST_STEPS = 12, STEPS_TO_CUT = 48 };
+
+// A long k of 16-bit operands is cut: row tiles then find their part of the panels in the first cache, and the sums so far in
+// scratch, from which each stretch goes on. The order of additions stays, and so do the bits.
+static void cut_k(matmul *m) {
+    m->stretches = m->sums.groups;
+    m->stretch = m->sums.groups > 1 ? m->sums.group : m->k / m->blocks;
+    int64_t step = tile_stretch(m->product), count = m->k / step;
+    if (m->product->step != STEP_TILES || m->product->sum != ELEM_F32 || m->choice.body || m->blocks > 1)
+        return;
+    if (leaves_quantized(m) || m->k % step || count < STEPS_TO_CUT) return;
+    int steps = MOST_STEPS;
+    while (steps > LEAST_STEPS && count % steps) steps--;
+    if (count % steps) return;
+    m->stretches = count / steps;
+    m->stretch = steps * step;
+}
+
+// Is k cut into stretches that are not scaled apart?
+static bool goes_on(const matmul *m) {
+    return m->stretches > m->sums.groups;
+}
+
+// Bytes of a row of the sums between stretches: a tile of columns.
+static int64_t sums_row(const matmul *m) {
+    return m->product->columns * 4;
+}
+
 // The tasks of a split: rows of a block (0: all), and panels.
 typedef struct matmul_tasks {
     int64_t rows, width, inner;
@@ -137,14 +173,15 @@ static int64_t most_rows(const kernel_site *s, const matmul *m) {
     int64_t most = 0;
     for (int class = 0; class < THREAD_CLASSES; class ++) {
         int64_t rows = tasks_of(s, m, &s->variant->schedules[s->node].splits[class]).rows;
+        if (rows <= 0) rows = s->variant->tokens;
         if (rows > most) most = rows;
     }
     return round_up(most, s->variant->row_tile);
 }
 
-// The products of a node. `parts`: of the first of several groups of k and of those between.
+// The products of a node. `parts`: of the first of several stretches of k and of those between.
 typedef struct matmul_code {
-    panels whole; // or of the last group
+    panels whole; // or of the last stretch
     panels parts[2];
     epilogue between[2];
 } matmul_code;
@@ -152,18 +189,17 @@ typedef struct matmul_code {
 static panels product(const kernel_site *s, const matmul *m) {
     const node *n = graph_node(s->graph, s->node);
     const schedule *plan = &s->variant->schedules[s->node];
-    int64_t k = m->sums.groups > 1 ? m->sums.group : m->k / m->blocks;
     panels p = {.name = "matmul",
                 .product = m->product,
                 .rows = block_tile_rows(s),
                 .columns = plan->tile_columns,
-                .k = k,
+                .k = m->stretch,
                 .lda = elem_bytes(m->product->left, s->variant->places[n->inputs[m->x]].ld),
                 .ldc = product_end_row(&m->end),
                 .panel = packed_groups(m->product->right, m->k) * GROUP_BYTES,
                 .streams = plan->prefetch,
                 // at least one line of each panel
-                .next = plan->prefetch > 0 && k >= 16 * m->product->group,
+                .next = plan->prefetch > 0 && m->stretch >= 16 * m->product->group,
                 .block_columns = m->blocks > 1 ? m->n / m->parts / m->blocks : 0,
                 .part_columns = m->n / m->parts,
                 .choice = m->choice};
@@ -179,44 +215,51 @@ static void emit_products(emit *e, const kernel_site *s, matmul *m, matmul_code 
     *p = (matmul_code){.whole = product(s, m)};
     m->end.after.resumes = m->sums.groups > 1;
     epilogue_attach(&p->whole, &m->end.after);
+    if (goes_on(m)) p->whole.start_row = sums_row(m);
     panels_emit(e, &p->whole);
-    for (int i = 0; i < 2 && m->sums.groups > 1 + i; i++) {
-        p->between[i] = m->end.after;
-        p->between[i].resumes = i > 0;
-        p->between[i].pauses = true;
+    for (int i = 0; i < 2 && m->stretches > 1 + i; i++) {
         p->parts[i] = product(s, m);
         p->parts[i].name = "matmul.part";
         p->parts[i].next = false;
-        epilogue_attach(&p->parts[i], &p->between[i]);
+        p->between[i] = m->end.after;
+        p->between[i].resumes = i > 0;
+        p->between[i].pauses = true;
+        if (goes_on(m)) {
+            p->parts[i].accumulate = i > 0;
+            p->parts[i].ldc = sums_row(m);
+        } else {
+            epilogue_attach(&p->parts[i], &p->between[i]);
+        }
         panels_emit(e, &p->parts[i]);
     }
 }
 
-// Group `group` (i64) of k; behind it comes the next, or, after the last, what v->after says.
-static void multiply_group(emit *e, const matmul *m, const panels *p, const panels_args *v,
-                           LLVMValueRef group, bool last) {
+// Stretch number `which` (i64) of k; behind it comes the next, or, after the last, what v->after says.
+static void multiply_stretch(emit *e, const matmul *m, const panels *p, const panels_args *v,
+                             LLVMValueRef which, bool last) {
     panels_args x = *v;
-    int64_t left = elem_bytes(m->product->left, m->sums.group),
-            right = tile_groups(m->product, m->sums.group) * GROUP_BYTES;
-    x.a = tile_at(e, v->a, tile_mul(e, group, left));
-    x.b = tile_at(e, v->b, tile_mul(e, group, right));
+    int64_t left = elem_bytes(m->product->left, m->stretch),
+            right = tile_groups(m->product, m->stretch) * GROUP_BYTES;
+    x.a = tile_at(e, v->a, tile_mul(e, which, left));
+    x.b = tile_at(e, v->b, tile_mul(e, which, right));
     if (!last) x.after = tile_at_constant(e, tile_at(e, x.b, tile_mul(e, v->from, p->panel)), right);
-    epilogue_extras_group(e, &m->end.after, group, &x);
+    if (!last && goes_on(m)) x.c = x.start;
+    if (!goes_on(m)) epilogue_extras_group(e, &m->end.after, which, &x);
     panels_call(e, p, &x);
 }
 
-static void multiply_groups(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
-    int64_t groups = m->sums.groups;
-    multiply_group(e, m, &p->parts[0], v, build_const_i64(e, 0), false);
-    if (groups > 2) {
-        loop l = build_loop(e, build_const_i64(e, 1), build_const_i64(e, groups - 1), 1, "group");
-        multiply_group(e, m, &p->parts[1], v, l.index, false);
+static void multiply_stretches(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
+    int64_t count = m->stretches;
+    multiply_stretch(e, m, &p->parts[0], v, build_const_i64(e, 0), false);
+    if (count > 2) {
+        loop l = build_loop(e, build_const_i64(e, 1), build_const_i64(e, count - 1), 1, "stretch");
+        multiply_stretch(e, m, &p->parts[1], v, l.index, false);
         build_loop_end(e, &l);
     }
-    multiply_group(e, m, &p->whole, v, build_const_i64(e, groups - 1), true);
+    multiply_stretch(e, m, &p->whole, v, build_const_i64(e, count - 1), true);
 }
 
-// All groups of one tile of columns, then of the next: the sums of a column stay in the first cache from group to group.
+// All stretches of one tile of columns, then of the next: the sums of a column stay in the first cache from stretch to stretch.
 static void multiply_by_columns(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
     int64_t width = p->whole.widths[0];
     loop l = build_loop(e, v->from, v->to, width, "columns");
@@ -228,25 +271,22 @@ static void multiply_by_columns(emit *e, const matmul *m, const matmul_code *p, 
     x.to = LLVMBuildSelect(e->b, last, v->to, to, "");
     x.after = LLVMBuildSelect(e->b, last, v->after, behind, "");
     x.next_bytes = LLVMBuildSelect(e->b, last, v->next_bytes, build_const_i64(e, 0), "");
-    multiply_groups(e, m, p, &x);
+    if (goes_on(m)) x.start = tile_at(e, v->start, tile_mul(e, l.index, -PANEL_COLUMNS * 4));
+    multiply_stretches(e, m, p, &x);
     build_loop_end(e, &l);
 }
 
 static void multiply(emit *e, const matmul *m, const matmul_code *p, const panels_args *v) {
-    if (m->sums.groups == 1)
+    if (m->stretches == 1)
         panels_call(e, &p->whole, v);
     else if (m->product->step == STEP_TILES)
         multiply_by_columns(e, m, p, v);
     else
-        multiply_groups(e, m, p, v);
+        multiply_stretches(e, m, p, v);
 }
 
-static bool leaves_quantized(const matmul *m) {
-    return m->quantized.quantize != VALUE_NONE;
-}
-
-// In scratch, behind C.
-static LLVMValueRef magnitudes(emit *e, const kernel_site *s, const matmul *m, LLVMValueRef scratch) {
+// In scratch, behind C: the magnitudes, or the sums between stretches and then what the tail needs.
+static LLVMValueRef behind_c(emit *e, const kernel_site *s, const matmul *m, LLVMValueRef scratch) {
     return tile_at_constant(e, scratch, product_end_scratch(&m->end, most_rows(s, m)));
 }
 
@@ -260,7 +300,7 @@ static void quantize_group(emit *e, const kernel_site *s, const matmul *m, LLVMV
     LLVMValueRef scale = tile_at_step(e, build_arg(e, args, scales->arg), x->first, g->scale_row);
     to = tile_at_step(e, to, from, PANEL_COLUMNS);
     scale = tile_at_step(e, scale, group, 4);
-    group_rows_quantize(e, g, scratch, to, scale, magnitudes(e, s, m, scratch), x->count);
+    group_rows_quantize(e, g, scratch, to, scale, behind_c(e, s, m, scratch), x->count);
 }
 
 // Zeros in the task's rows that are not chosen.
@@ -306,9 +346,10 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
     // its group's columns are all that C holds
     if (m->end.group) v.c = tile_at(e, v.c, tile_mul(e, from, -PANEL_COLUMNS * 4));
     if (leaves_quantized(m)) {
-        v.extra[m->end.after.magnitudes] = magnitudes(e, s, m, scratch);
-        group_rows_clear(e, magnitudes(e, s, m, scratch), x.count);
+        v.extra[m->end.after.magnitudes] = behind_c(e, s, m, scratch);
+        group_rows_clear(e, behind_c(e, s, m, scratch), x.count);
     }
+    if (goes_on(m)) v.start = behind_c(e, s, m, scratch);
     multiply(e, m, code, &v);
     if (m->choice.body)
         clear_rows(e, last, &v, x.count);
@@ -316,8 +357,7 @@ static LLVMValueRef emit_kernel(emit *e, const kernel_site *s, const matmul *m, 
         quantize_group(e, s, m, args, scratch, &x, from);
     else if (last)
         tail_call(e, &m->end, last,
-                  &(tail_rows){args, v.c, x.first, x.count,
-                               tile_at_constant(e, scratch, product_end_scratch(&m->end, most_rows(s, m))),
+                  &(tail_rows){args, v.c, x.first, x.count, behind_c(e, s, m, scratch),
                                tile_mul(e, from, PANEL_COLUMNS), tile_mul(e, to, PANEL_COLUMNS)});
     LLVMBuildRetVoid(e->b);
     return f;
@@ -377,6 +417,7 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     matmul m;
     if (!recognise(e, s, &m)) return false;
     keep_blocks(e, s, &m);
+    cut_k(&m);
     matmul_code p;
     emit_products(e, s, &m, &p);
     // What is done with a task's rows when their products are there.
@@ -389,6 +430,8 @@ bool matmul_emit(emit *e, const kernel_site *s, kernel *out) {
     } else if (m.end.count) {
         last = tail_emit(e, &m.end, "norm.rows", &out->scratch_bytes);
     }
+    int64_t sums = goes_on(&m) ? most_rows(s, &m) * sums_row(&m) : 0;
+    if (out->scratch_bytes < sums) out->scratch_bytes = sums;
     out->scratch_bytes += product_end_scratch(&m.end, most_rows(s, &m));
     const task_split *splits = s->variant->schedules[s->node].splits;
     for (int class = 0; class < THREAD_CLASSES; class ++) {

@@ -65,6 +65,7 @@ static tile tile_of(emit *e, const panels *p, int vectors, int rows) {
               .ldc = p->ldc,
               .panel = p->panel,
               .accumulate = p->accumulate,
+              .start_row = p->start_row,
               .next = p->next,
               .finish = p->finish,
               .c_size = p->c_size,
@@ -159,7 +160,7 @@ void panel_tiles_finish(emit *e, const panels *p, LLVMValueRef left) {
     LLVMBasicBlockRef end = build_if(e, is_left(e, left));
     LLVMValueRef none = LLVMGetPoison(e->ptr), zero = build_const_i64(e, 0);
     call_turn(e, p, TURN_LAST, left,
-              &(tile_args){.a = none, .b = none, .ahead = none, .step = zero, .next = none});
+              &(tile_args){.a = none, .b = none, .ahead = none, .step = zero, .next = none, .start = none});
     build_store(e, LLVMConstNull(e->ptr), left, 8);
     build_if_end(e, end);
 }

@@ -84,6 +84,7 @@ static void row_tiles(emit *e, const panels *p, int which, const panels_args *x,
     tile_args args = {
         .a = a, .b = b, .c = c, .ahead = tile_at(e, ahead, fetched), .step = step, .k = x->k, .extra = extra};
     LLVMValueRef height = heights_of(e, &x->cut, i);
+    if (p->start_row) args.start = tile_at_step(e, tile_at_step(e, x->start, row, p->start_row), column, 4);
     if (p->next) args.next = next_lines(e, p, which, x, i, otherwise_lines(e, p, x, i, a, height));
     LLVMValueRef numbers = p->choice.body ? tile_at(e, x->numbers, tile_mul(e, row, 4)) : NULL;
     panel_tiles_call(e, p, which, height, &args, numbers, x->left);
@@ -155,11 +156,12 @@ void panels_emit(emit *e, panels *p) {
     assert(p->extra_count <= TILE_MAX_EXTRAS);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     panel_tiles_emit(e, p);
-    LLVMTypeRef params[12 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
+    LLVMTypeRef params[13 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->i64, e->ptr};
     unsigned n = 7;
     if (p->next) params[n++] = e->ptr, params[n++] = e->i64, params[n++] = e->i1;
     if (p->k == 0) params[n++] = e->i64;
     if (p->choice.body) params[n++] = e->ptr;
+    if (p->start_row) params[n++] = e->ptr;
     for (int i = 0; i < p->extra_count; i++) params[n++] = e->ptr;
     p->type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, n, false);
     p->function = build_function(e, p->name, p->type);
@@ -179,6 +181,7 @@ void panels_emit(emit *e, panels *p) {
     }
     if (p->k == 0) x.k = LLVMGetParam(p->function, at++);
     if (p->choice.body) x.numbers = LLVMGetParam(p->function, at++);
+    if (p->start_row) x.start = LLVMGetParam(p->function, at++);
     for (int i = 0; i < p->extra_count; i++) x.extra[i] = LLVMGetParam(p->function, at++);
     x.left = panel_tiles_left(e, p);
     emit_body(e, p, &x);
@@ -188,7 +191,7 @@ void panels_emit(emit *e, panels *p) {
 }
 
 void panels_call(emit *e, const panels *p, const panels_args *x) {
-    LLVMValueRef args[12 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->rows, x->from, x->to, x->after};
+    LLVMValueRef args[13 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->rows, x->from, x->to, x->after};
     unsigned n = 7;
     if (p->next) {
         args[n++] = x->next;
@@ -197,6 +200,7 @@ void panels_call(emit *e, const panels *p, const panels_args *x) {
     }
     if (p->k == 0) args[n++] = x->k;
     if (p->choice.body) args[n++] = x->numbers;
+    if (p->start_row) args[n++] = x->start;
     for (int i = 0; i < p->extra_count; i++) args[n++] = x->extra[i];
     LLVMBuildCall2(e->b, p->type, p->function, args, n, "");
 }

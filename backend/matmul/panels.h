@@ -34,8 +34,9 @@ typedef struct panels {
     // anew with each part. Tiles lie in one block each.
     int64_t block_columns, part_columns;
     bool accumulate;
-    int streams; // distant places from which the next tile of columns is fetched; 0: it is not
-    bool next;   // what the caller names is fetched towards the end; `k` is constant
+    int64_t start_row; // as in tile
+    int streams;       // distant places from which the next tile of columns is fetched; 0: it is not
+    bool next;         // what the caller names is fetched towards the end; `k` is constant
     tile_finish finish;
     int64_t c_size; // bytes of an element of C; 0: 4
     void *context;
@@ -63,9 +64,9 @@ void panels_expect(panels *p, int64_t count);
 void panels_emit(emit *e, panels *p);
 // a: the first row; b: the matrix (panel 0); c and extra: the first row, column 0; next: what is fetched
 // towards the end, next_bytes of it; follow: i1, behind these rows lie others that this phase reads (NULL: none);
-// numbers: of choice, the first row's. k: groups; NULL where constant.
+// numbers: of choice, the first row's. k: groups; NULL where constant. start: of start_row, the first row, column 0.
 typedef struct panels_args {
-    LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, follow, k, numbers;
+    LLVMValueRef a, b, c, rows, from, to, after, next, next_bytes, follow, k, numbers, start;
     LLVMValueRef extra[TILE_MAX_EXTRAS];
     // set by panels_emit
     LLVMValueRef next_begin; // where in `next` the share of row tile 0 begins

@@ -78,10 +78,11 @@ static void k_loop(emit *e, const tile *t, LLVMValueRef *a, LLVMValueRef *b, LLV
 }
 
 static void function_begin(emit *e, tile *t) {
-    LLVMTypeRef params[7 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
+    LLVMTypeRef params[8 + TILE_MAX_EXTRAS] = {e->ptr, e->ptr, e->ptr, e->ptr, e->i64};
     unsigned n = PARAM_NEXT;
     if (t->next) params[n++] = e->ptr;
     if (t->k == 0) params[n++] = e->i64;
+    if (t->start_row) params[n++] = e->ptr;
     for (int i = 0; i < t->extra_count; i++) {
         t->extra[i] = NULL;
         params[n++] = e->ptr;
@@ -135,7 +136,7 @@ static void multiply_and_finish(emit *e, const tile *t) {
 
 void tile_emit(emit *e, tile *t) {
     assert(t->extra_count <= TILE_MAX_EXTRAS && t->line_count <= TILE_MAX_LINES);
-    assert(t->turn == TURN_ALONE || t->product->step == STEP_TILES);
+    assert((t->turn == TURN_ALONE && !t->start_row) || t->product->step == STEP_TILES);
     LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
     function_begin(e, t);
     if (t->product->step == STEP_TILES)
@@ -147,10 +148,11 @@ void tile_emit(emit *e, tile *t) {
 }
 
 void tile_call(emit *e, const tile *t, const tile_args *x) {
-    LLVMValueRef args[7 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->ahead, x->step};
+    LLVMValueRef args[8 + TILE_MAX_EXTRAS] = {x->a, x->b, x->c, x->ahead, x->step};
     unsigned n = PARAM_NEXT;
     if (t->next) args[n++] = x->next;
     if (t->k == 0) args[n++] = x->k;
+    if (t->start_row) args[n++] = x->start;
     for (int i = 0; i < t->extra_count; i++) args[n++] = x->extra[i];
     LLVMBuildCall2(e->b, t->type, t->function, args, n, "");
 }

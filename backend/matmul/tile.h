@@ -48,6 +48,8 @@ struct tile {
     // Bytes from one panel of PANEL_COLUMNS columns of B to the next. From group to group it is GROUP_BYTES.
     int64_t panel;
     bool accumulate; // the sums start from what C holds, not from 0
+    // Of AMX's tiles. 0, or bytes from row to row of the sums that they start from: a parameter of the function points to them.
+    int64_t start_row;
     // Four groups of k fetch one line at each of these distances (bytes) from `ahead`, which then
     // moves on by `step` bytes. Both are parameters: the caller spreads the lines over its row tiles. The lines are of
     // `streams` places.
@@ -65,7 +67,8 @@ struct tile {
     int64_t touch_ld[TILE_MAX_EXTRAS], touch_size[TILE_MAX_EXTRAS];
 
     // set by tile_emit
-    LLVMTypeRef type; // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] ptr extra...)
+    LLVMTypeRef
+        type; // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] [ptr start,] ptr extra...)
     LLVMValueRef function, c, extra[TILE_MAX_EXTRAS];
 };
 
@@ -81,9 +84,9 @@ LLVMValueRef tile_sum(emit *e, const tile *t, const tile_sums *sums, int row, in
 LLVMValueRef tile_stack(emit *e, const tile *t, int64_t bytes);
 // Stores vectors of the sums' size, in acc's order, to C: what a finish does last.
 void tile_store(emit *e, const tile *t, LLVMValueRef *acc);
-// Calls it. extra: t->extra_count pointers; next, k (groups): NULL where the function has none.
+// Calls it. extra: t->extra_count pointers; next, k (groups), start: NULL where the function has none.
 typedef struct tile_args {
-    LLVMValueRef a, b, c, ahead, step, next, k, *extra;
+    LLVMValueRef a, b, c, ahead, step, next, k, start, *extra;
 } tile_args;
 void tile_call(emit *e, const tile *t, const tile_args *x);
 

@@ -43,15 +43,21 @@ static LLVMValueRef c_at(emit *e, LLVMValueRef c, int64_t row_bytes, int i, int 
     return tile_at_constant(e, c, i * AMX_ROWS * row_bytes + (int64_t)j * AMX_ROW_BYTES);
 }
 
+static void begin_sum(emit *e, const tile *t, int i, int j) {
+    int which = c_tile(t, i, j);
+    LLVMValueRef n = number(e, which);
+    if (t->accumulate)
+        load(e, "llvm.x86.tileloadd64", which, c_at(e, t->c, t->ldc, i, j), t->ldc);
+    else if (t->start_row)
+        load(e, "llvm.x86.tileloadd64", which, c_at(e, tile_param_start(t), t->start_row, i, j),
+             t->start_row);
+    else
+        build_intrinsic(e, "llvm.x86.tilezero", 0, NULL, 1, &n);
+}
+
 static void begin_sums(emit *e, const tile *t) {
     for (int i = 0; i < heights(t); i++)
-        for (int j = 0; j < t->vectors; j++) {
-            LLVMValueRef n = number(e, c_tile(t, i, j));
-            if (t->accumulate)
-                load(e, "llvm.x86.tileloadd64", c_tile(t, i, j), c_at(e, t->c, t->ldc, i, j), t->ldc);
-            else
-                build_intrinsic(e, "llvm.x86.tilezero", 0, NULL, 1, &n);
-        }
+        for (int j = 0; j < t->vectors; j++) begin_sum(e, t, i, j);
 }
 
 static const char *dot(const target_product *p) {
@@ -193,9 +199,8 @@ static walk take_over(emit *e, const tile *t, const tile_sums *sums) {
     for (int i = 0; i < heights(t); i++) {
         load_left(e, t, w.a, i);
         for (int j = 0; j < t->vectors; j++) {
-            LLVMValueRef n = number(e, c_tile(t, i, j));
             store(e, c_tile(t, i, j), c_at(e, sums->memory, sums->row_bytes, i, j), sums->row_bytes);
-            build_intrinsic(e, "llvm.x86.tilezero", 0, NULL, 1, &n);
+            begin_sum(e, t, i, j);
             multiply_add(e, t, i, j);
         }
     }

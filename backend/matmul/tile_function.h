@@ -18,6 +18,10 @@ static inline LLVMValueRef tile_param_k(const tile *t) {
     return tile_param(t, t->next ? PARAM_NEXT + 1 : PARAM_NEXT);
 }
 
+static inline LLVMValueRef tile_param_start(const tile *t) {
+    return tile_param(t, PARAM_NEXT + (unsigned)t->next + (t->k == 0 ? 1u : 0u));
+}
+
 // What a loop carries; it comes from `block` as `from`.
 static inline LLVMValueRef tile_phi(emit *e, LLVMValueRef from, LLVMBasicBlockRef block) {
     LLVMValueRef p = LLVMBuildPhi(e->b, LLVMTypeOf(from), "");

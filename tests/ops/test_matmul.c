@@ -249,17 +249,36 @@ static value build_groups(site *s) {
     return graph_region(s->g, OP_fuse, 5, operands, b, 0);
 }
 
-// Every way to cut products of other types gives the same bits too.
-START_TEST(every_cut) {
-    const product_row *row = product_row_of((product_id)_i);
-    product_test test = test_of((product_id)_i);
-    if (row->product.left == ELEM_U8) test.build = build_groups;
-    const char *cpu = cpu_of((product_id)_i);
+// A k that AMX's tiles take in stretches of 12 steps, and a norm behind it.
+static value build_long(site *s) {
+    enum { K = 1536, N = 131 };
+    value operands[] = {site_input_of(s, "x", ELEM_BF16, dim_sym(SYM_T), K, 0, 1),
+                        site_weight_of(s, "w", ELEM_BF16, K, N, 0, 0.1f), site_weight(s, "b", 0, N, 0.1f, 1),
+                        site_input(s, "r", dim_sym(SYM_T), N), site_weight(s, "gamma", 0, N, 1, 0.5f)};
+    graph *b = graph_new(s->a, "body");
+    for (int i = 0; i < 5; i++) graph_param(b, arena_printf(s->a, "p%d", i), *graph_type(s->g, operands[i]));
+    attr eps = attr_float(ATTR_eps, 1e-5);
+    value y = graph_op2(b, OP_add, graph_op2(b, OP_add, graph_op2(b, OP_matmul, 0, 1), 2), 3);
+    graph_output_add(b, "y", graph_append(b, OP_rms_norm, 2, (value[]){y, 4}, 1, &eps));
+    return graph_region(s->g, OP_fuse, 5, operands, b, 0);
+}
+
+// Eight steps a stretch; nothing is fused.
+static value build_longer(site *s) {
+    value x = site_input_of(s, "x", ELEM_BF16, dim_sym(SYM_T), 2048, 0, 1);
+    return graph_op2(s->g, OP_matmul, x, site_weight_of(s, "w", ELEM_BF16, 2048, 80, 0, 0.1f));
+}
+
+// Every way to cut a product gives the same bits, near the evaluator's.
+static void check_cuts(product_id id, int64_t rows, value (*build_node)(site *s)) {
+    const product_row *row = product_row_of(id);
+    product_test test = test_of(id);
+    const char *cpu = cpu_of(id);
     if (!host_runs_precision(cpu, test.precision)) SKIP(row->isa, "%s", row->name);
     site s;
     site_open(&s);
-    s.tokens = s.sequences = s.rows = 29;
-    tensor expected = site_expect(&s, test.build(&s));
+    s.tokens = s.sequences = s.rows = rows;
+    tensor expected = site_expect(&s, build_node(&s));
     float *first = NULL;
     for (int i = 0; i < WAYS; i++) {
         way w = ways[i];
@@ -274,6 +293,15 @@ START_TEST(every_cut) {
                       "%s, way %d: other bits", row->name, i);
     }
     site_close(&s);
+}
+
+START_TEST(every_cut) {
+    const target_product *of = &product_row_of((product_id)_i)->product;
+    check_cuts((product_id)_i, 29, of->left == ELEM_U8 ? build_groups : test_of((product_id)_i).build);
+    if (of->left != ELEM_BF16 || of->step != STEP_TILES) return;
+    for (int64_t rows = 1; rows <= 61; rows += 30) // tiles of both heights, alone and after others
+        check_cuts((product_id)_i, rows, build_long);
+    check_cuts((product_id)_i, 46, build_longer);
 }
 END_TEST
 
