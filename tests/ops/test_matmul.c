@@ -95,6 +95,37 @@ START_TEST(fused) {
 }
 END_TEST
 
+static const shape long_shapes[] = {
+    {1, 1280, 48},
+    {29, 1536, 100, GELU, .bias = true, .residual = true, .norm = true},
+    {61, 2052, 35, .bias = true, .rms = true}, // three stretches of 171 turns
+};
+
+// Where the second cache is large, a long k is cut into stretches. The bits are those of a product that is not cut.
+START_TEST(long_k) {
+    static const char *const cpus[] = {"x86-64-v4", "sapphirerapids"};
+    if (!host_runs_precision(cpus[1], PRECISION_F32)) SKIP("avx512", "%s", cpus[1]);
+    const shape *p = &long_shapes[_i];
+    site s;
+    site_open(&s);
+    s.tokens = s.sequences = s.rows = p->rows;
+    tensor expected = site_expect(&s, build(&s, p, SYM_T));
+    float *first = NULL;
+    for (int i = 0; i < 2 * WAYS; i++) {
+        way w = ways[i / 2];
+        w.mcpu = cpus[i % 2];
+        w.family = "matmul";
+        float *got = site_run(&s, &w);
+        double error = site_error(&expected, got);
+        ck_assert_msg(error < 3e-6, "%s, way %d: %g", w.mcpu, i / 2, error);
+        if (!first) first = got;
+        ck_assert_msg(memcmp(first, got, sizeof(float) * (size_t)tensor_count(&expected)) == 0,
+                      "%s, way %d: other bits", w.mcpu, i / 2);
+    }
+    site_close(&s);
+}
+END_TEST
+
 // A product alone is a kernel too.
 START_TEST(plain) {
     site s;
@@ -308,6 +339,7 @@ END_TEST
 int main(void) {
     TCase *t = tcase_create("matmul");
     tcase_add_loop_test(t, fused, 0, sizeof(shapes) / sizeof(*shapes));
+    tcase_add_loop_test(t, long_k, 0, sizeof(long_shapes) / sizeof(*long_shapes));
     tcase_add_test(t, plain);
     for (int i = 0; i < PRODUCT_COUNT; i++)
         if (cpu_of((product_id)i)) {
