@@ -67,8 +67,8 @@ struct tile {
     int64_t touch_ld[TILE_MAX_EXTRAS], touch_size[TILE_MAX_EXTRAS];
 
     // set by tile_emit
-    LLVMTypeRef
-        type; // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] [ptr start,] ptr extra...)
+    // void (ptr a, ptr b, ptr c, ptr ahead, i64 step, [ptr next,] [i64 k,] [ptr start,] ptr extra...)
+    LLVMTypeRef type;
     LLVMValueRef function, c, extra[TILE_MAX_EXTRAS];
 };
 
