@@ -12,6 +12,9 @@
 #include "backend/matmul/products.h"
 #include "backend/target/level.h"
 
+// A server's L3 may have hundreds of MB, which a hundred cores share. Of what this machine says, no more than this counts.
+#define MOST_L3_BYTES ((int64_t)32 << 20)
+
 // `tune`: LLVM's name where it differs. Streams: docs/abi.md, "Targets". Caches in KiB, of one core; the last
 // level is the part that one core of a busy machine can count on. Rates: one core, rough; gflops in f32.
 typedef struct cpu {
@@ -192,7 +195,7 @@ bool target_init(target *t, const char *triple, const char *mcpu, precision p, d
     fill_target(t, arch, c, l, p);
     if (native && host.l1_bytes) t->l1_bytes = host.l1_bytes;
     if (native && host.l2_bytes) t->l2_bytes = host.l2_bytes;
-    if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes;
+    if (native && host.l3_bytes) t->l3_bytes = host.l3_bytes < MOST_L3_BYTES ? host.l3_bytes : MOST_L3_BYTES;
     return true;
 }
 
