@@ -191,7 +191,7 @@ build_llvm19() {
     cmake --build build-llvm19 -j "$(jobs)"
 }
 
-# Debug is -O1 here: the reference evaluator, which most tests run, takes three times as long without any optimisation.
+# Debug is -O1 here: without any optimisation the tests of gradients, which run the reference evaluator, take more than twice as long.
 build_sanitized() { # FOLDER address|thread BUILD-TYPE
     need clang-19 libclang-rt-19-dev
     CC=clang-19 configure "$1" -DCMAKE_BUILD_TYPE="$3" -DCMAKE_C_FLAGS_DEBUG="-g -O1" -DBERTC_WERROR=ON -DBUILD_TESTING=ON \
